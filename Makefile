@@ -1,0 +1,161 @@
+# Everything a person or a CI does here. Needs Python 3.11 or newer and make; a bare `make` lists the targets.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+ENVIRONMENT := .venv
+TOOLS := .venv-tools
+BIN := $(ENVIRONMENT)/bin
+
+# `make test ARGS="tests/users -k address"` narrows a run; a narrowed run is not held to the coverage.
+ARGS ?=
+COVERAGE := 95
+PYTEST := $(BIN)/python -m pytest -n 2
+INSTALL := -m pip install --disable-pip-version-check -qq --require-hashes -r
+LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(ARGS)
+
+heading = @printf '\n==> %s\n' "$(1)"
+
+##@ Use
+
+# What is given on make's command line is in the environment of what it starts; nothing else is set here.
+.PHONY: run
+run: $(ENVIRONMENT)/base.stamp ## Start the service; PORT, HOST, WORKERS, DATABASE_URL may follow: make run PORT=9000
+	@exec $(BIN)/python -m userapi.cli.run
+
+##@ Check
+
+.PHONY: test
+test: $(ENVIRONMENT)/dev.stamp ## Run the whole suite with branch coverage; ARGS="tests/users -x" narrows it
+	$(call heading,Tests)
+	@$(PYTEST) $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term --cov-fail-under=$(COVERAGE))
+
+.PHONY: lint
+lint: $(ENVIRONMENT)/dev.stamp ## Look for mistakes and untidy layout
+	$(call heading,Lint)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(ENVIRONMENT)/dev.stamp ## Check the types
+	$(call heading,Types)
+	@$(BIN)/mypy
+
+.PHONY: imports
+imports: $(ENVIRONMENT)/dev.stamp ## Check that folders import only downwards
+	$(call heading,Imports)
+	@$(BIN)/lint-imports
+
+.PHONY: migrations-check
+migrations-check: $(ENVIRONMENT)/dev.stamp ## Check that the migrations make exactly the models
+	$(call heading,Migrations)
+	@$(BIN)/python -m pytest tests/house/test_migrations.py
+
+# A private key, a token with a well-known prefix, a package host, somebody's own folder.
+LEAKS := -e '-----BEGIN [A-Z ]*PRIVATE KEY' \
+	-e '(AKIA|ghp_|gho_|glpat-|xox[bp]-|pypi-Ag)[0-9A-Za-z_-]{16}' \
+	-e '(pypi|pythonhosted|npmjs|yarnpkg|debian|ubuntu)[.](org|com)' \
+	-e '(^|[^[:alnum:]_.~-])/(home|Users|root|work)/[[:alnum:].]'
+
+.PHONY: leaks
+leaks: ## Look for secrets, package hosts and private paths in what git tracks
+	$(call heading,Leaks)
+	@if ! git rev-parse --git-dir >/dev/null 2>&1; then echo 'not a git checkout: nothing to look at'; \
+	elif git grep -nIE $(LEAKS) -- . ':!*/vendor/*'; then echo 'these lines must not be committed'; exit 1; \
+	elif git grep -nI http -- requirements; then echo 'a lock file must name no host'; exit 1; \
+	else echo 'none found'; fi
+
+.PHONY: check
+check: lint types imports leaks test ## Do all that CI does
+
+##@ Change
+
+.PHONY: format
+format: $(ENVIRONMENT)/dev.stamp ## Lay the code out and mend what can be mended safely
+	$(call heading,Format)
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+.PHONY: openapi
+openapi: $(ENVIRONMENT)/dev.stamp ## Write docs/openapi.json anew
+	$(call heading,OpenAPI)
+	@mkdir -p docs
+	@$(BIN)/python -m userapi.cli.openapi > docs/openapi.json.new
+	@mv docs/openapi.json.new docs/openapi.json
+
+.PHONY: lock
+lock: $(TOOLS)/tools.stamp ## Pin the requirements anew; ARGS=--upgrade takes the newest of everything
+	$(call heading,Lock files)
+	@$(LOCK) setup.cfg -o requirements/base.txt
+	@$(LOCK) setup.cfg --extra dev -c requirements/base.txt -o requirements/dev.txt
+	@$(LOCK) requirements/tools.in -o requirements/tools.txt
+
+.PHONY: audit
+audit: $(TOOLS)/tools.stamp ## Ask whether a pinned package has a known weakness (needs the network)
+	$(call heading,Audit)
+	@$(TOOLS)/bin/pip-audit --disable-pip --require-hashes -r requirements/base.txt
+	@$(TOOLS)/bin/pip-audit --disable-pip --require-hashes -r requirements/dev.txt
+
+.PHONY: hooks
+hooks: $(ENVIRONMENT)/dev.stamp $(TOOLS)/tools.stamp ## Let git check each commit with .pre-commit-config.yaml
+	$(call heading,Git hooks)
+	@$(TOOLS)/bin/pre-commit install
+
+.PHONY: clean
+clean: ## Remove the environments and everything else that can be made again
+	$(call heading,Clean)
+	@rm -rf $(ENVIRONMENT) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
+		.schemathesis htmlcov build userapi.egg-info test-results docs/openapi.json.new
+	@rm -f .coverage .coverage.*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help:
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+
+# --- The environments -------------------------------------------------------------------------------------
+
+# The first of these that is new enough makes the environments; `make PYTHON=/path/to/python3.12 …` overrides.
+PYTHON ?=
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
+
+define make_environment
+@python=; for candidate in $(CANDIDATES); do \
+	if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		python="$$candidate"; break; \
+	fi; \
+done; \
+if [ -z "$$python" ]; then \
+	echo "Python 3.11 or newer is needed; none among: $(CANDIDATES). Name another: make PYTHON=/path/to/python" >&2; \
+	exit 1; \
+elif ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	echo "$$python cannot make an environment: on Debian and Ubuntu, apt install python3-venv" >&2; \
+	exit 1; \
+fi; \
+"$$python" -m venv --clear $(1)
+endef
+
+$(BIN)/python:
+	$(call heading,Python environment)
+	$(call make_environment,$(ENVIRONMENT))
+
+$(TOOLS)/bin/python:
+	$(call heading,Environment for tools)
+	$(call make_environment,$(TOOLS))
+
+$(ENVIRONMENT)/base.stamp: $(BIN)/python requirements/base.txt
+	$(call heading,Packages (the first time: a minute or so))
+	@$(BIN)/python $(INSTALL) requirements/base.txt
+	@touch $@
+
+$(ENVIRONMENT)/dev.stamp: $(BIN)/python requirements/base.txt requirements/dev.txt
+	$(call heading,Packages for development (the first time: a minute or two))
+	@$(BIN)/python $(INSTALL) requirements/dev.txt
+	@touch $(ENVIRONMENT)/base.stamp $@
+
+$(TOOLS)/tools.stamp: $(TOOLS)/bin/python requirements/tools.txt
+	$(call heading,Packages for tools)
+	@$(TOOLS)/bin/python $(INSTALL) requirements/tools.txt
+	@touch $@

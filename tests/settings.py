@@ -1,0 +1,24 @@
+"""The environment that tests run in: real parts, cheap hashes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import config
+
+SECRET = "vK3x-9QmZ_t7Rw2LpY8sUe5HbN4cJ6aG"
+
+
+def settings(database_url: str, key_folder: str, **overrides: str) -> Mapping[str, Any]:
+    """What `config.load` makes of a test's environment."""
+    return config.load(
+        {
+            "SECRET_KEY": SECRET,
+            "DATABASE_URL": database_url,
+            "JWT_KEY_DIR": key_folder,
+            "SITE_URL": "http://accounts.example.com",
+            "PASSWORD_HASH_MEMORY": "8",
+            "PASSWORD_HASH_TIME": "1",
+            "LOG_LEVEL": "INFO",
+            **overrides,
+        }
+    )

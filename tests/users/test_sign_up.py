@@ -1,0 +1,24 @@
+"""Opening an account."""
+
+from conftest import Person
+from factories import new_user
+from flask.testing import FlaskClient
+
+
+def test_anyone_opens_an_account(client: FlaskClient) -> None:
+    wanted = new_user()
+
+    response = client.post("/userapi/users/", json=wanted)
+
+    assert response.status_code == 201
+    made = response.get_json()
+    assert response.headers["Location"] == made["url"]
+    assert made["profile"] == wanted["profile"]
+    assert "password" not in made
+
+
+def test_G01_refuses_an_address_in_use_whatever_its_case(client: FlaskClient, user: Person) -> None:
+    response = client.post("/userapi/users/", json=new_user(email=user.email.upper()))
+
+    assert response.status_code == 400
+    assert response.get_json()["errors"] == {"email": ["This email address is already in use."]}

@@ -1,0 +1,1 @@
+"""A user-account service: accounts with profiles, tokens, sessions and a staff site."""

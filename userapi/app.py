@@ -1,0 +1,41 @@
+"""The application factory: the table of contents."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from userapi.auth import gate, tokens
+from userapi.auth import routes as auth
+from userapi.core import context, db, headers, logging, openapi, passwords, problems, rendering, signing
+from userapi.core.extensions import migrate
+from userapi.ops import routes as ops
+from userapi.users import routes as users
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+def create_app(settings: Mapping[str, Any]) -> Flask:
+    """Make the application.
+
+    Args:
+        settings: what `config.load` gives.
+    """
+    app = Flask(__name__)
+    app.config.from_mapping(settings)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    for part in (logging, context, rendering, db, signing, passwords, headers, problems, tokens, gate):
+        part.configure(app)
+    migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
+
+    api = openapi.configure(app)
+    api.register_blueprint(ops.index_blueprint)
+    api.register_blueprint(auth.token_blueprint)
+    api.register_blueprint(auth.token_blueprint, url_prefix="/userapi", name="userapi_tokens")
+    api.register_blueprint(auth.key_blueprint)
+    api.register_blueprint(auth.blueprint, url_prefix="/userapi/auth")
+    api.register_blueprint(users.blueprint, url_prefix="/userapi")
+    app.register_blueprint(ops.blueprint)
+    return app

@@ -1,0 +1,1 @@
+"""What happened: events that outlive their actors and their targets."""

@@ -1,0 +1,32 @@
+"""One row for each thing that happened."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from userapi.core.db import Model, RowId, UTCDateTime
+
+
+class AuditEvent(Model):
+    """Who did what to whom, when and from where.
+
+    The ids are no foreign keys: an event outlives its actor and its target.
+    """
+
+    __tablename__ = "audit_events"
+    __table_args__ = (
+        sa.Index("ix_audit_events_target", "target_kind", "target_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    occurred_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+    action: Mapped[str] = mapped_column(sa.String(50), index=True)
+    actor_id: Mapped[int | None] = mapped_column(RowId, index=True)
+    target_kind: Mapped[str | None] = mapped_column(sa.String(30))
+    target_id: Mapped[str | None] = mapped_column(sa.String(36))
+    address: Mapped[str | None] = mapped_column(sa.String(45))
+    request_id: Mapped[str | None] = mapped_column(sa.String(128))
+    changes: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))

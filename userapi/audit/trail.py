@@ -1,0 +1,80 @@
+"""Writing the trail: an event is part of the transaction of the act it tells of, so neither stands without the other."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from userapi.core import clock
+from userapi.core.context import acting
+from userapi.core.db import db
+
+from .models import AuditEvent
+
+log = structlog.get_logger("userapi.audit")
+
+#: Fields whose values are never written down, whoever passes them.
+SECRET = frozenset({"password", "password_hash", "token", "refresh_token", "access_token"})
+
+#: What stands in the place of a secret or forgotten value.
+WITHHELD = "…"
+
+Changes = Mapping[str, tuple[Any, Any]]
+
+
+def record(
+    action: str, target_kind: str | None = None, target_id: object = None, changes: Changes | None = None
+) -> None:
+    """Write that something happened.
+
+    Args:
+        action: what, as `user.created`; listed in `docs/events.md`.
+        target_kind: what kind of record it happened to.
+        target_id: which one.
+        changes: `{field: (before, after)}`.
+    """
+    origin = acting()
+    written = {name: _pair(name, *values) for name, values in changes.items()} if changes else None
+    db.session.add(
+        AuditEvent(
+            occurred_at=clock.now(),
+            action=action,
+            actor_id=origin.actor_id,
+            target_kind=target_kind,
+            target_id=None if target_id is None else str(target_id),
+            address=origin.address,
+            request_id=origin.request_id,
+            changes=written,
+        )
+    )
+    log.info(
+        action,
+        actor=origin.actor_id,
+        target=None if target_id is None else f"{target_kind}:{target_id}",
+        address=origin.address,
+        fields=sorted(written) if written else None,
+    )
+
+
+def forget(target_kind: str, target_id: object) -> None:
+    """Withhold the values in a target's events; what was done, by whom and when stays."""
+    events = db.session.scalars(
+        sa.select(AuditEvent).where(
+            AuditEvent.target_kind == target_kind,
+            AuditEvent.target_id == str(target_id),
+            AuditEvent.changes.is_not(None),
+        )
+    )
+    for event in events:
+        event.changes = {name: [WITHHELD, WITHHELD] for name in event.changes or {}}
+
+
+def _pair(name: str, before: Any, after: Any) -> list[Any]:
+    if name.rpartition(".")[2] in SECRET:
+        return [WITHHELD, WITHHELD]
+    return [_plain(before), _plain(after)]
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, str | int | bool | list) else str(value)

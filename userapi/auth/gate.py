@@ -1,0 +1,155 @@
+"""Who may pass: every request is checked here before its route runs, by what the route's decorators say."""
+
+import hmac
+import re
+import uuid
+from typing import Any
+
+import jwt
+from flask import Flask, current_app, g, request
+from flask_jwt_extended import current_user, get_jwt, get_jwt_request_location, verify_jwt_in_request
+from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
+from jwt.exceptions import PyJWTError
+
+from userapi.core.db import db
+from userapi.core.openapi import Access
+from userapi.core.problems import NotSignedIn, PermissionDenied, Problem
+
+from . import sessions, tokens
+from .problems import CsrfFailed, InvalidToken
+from .tokens import MAXIMUM_LENGTH
+
+#: RFC 6750, section 2.1; the scheme's name in any case (RFC 9110, section 11.1).
+BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+
+
+def configure(app: Flask) -> None:
+    """Set the gate up before every route."""
+    app.before_request(check)
+
+
+def check() -> None:
+    """Let the request pass, or refuse it.
+
+    Raises:
+        NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: 401 (403), whatever the path names.
+        PermissionDenied: the caller is known and may not.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    access: Access | None = getattr(view, "access", None)
+    if access in (None, Access.UNCHECKED) or request.method == "OPTIONS":
+        return
+    if access is Access.OPEN:
+        _look_at_caller()
+        return
+    require_caller()
+    owns = access is Access.OWNER_OR_STAFF and (request.view_args or {}).get("user_id") == current_user.id
+    if access is not Access.SIGNED_IN and not owns and not current_user.is_staff:
+        raise PermissionDenied
+
+
+def _look_at_caller() -> None:
+    """Note who calls an open operation; a bad bearer token is refused, a stale cookie (no script can drop it) is not."""
+    if "Authorization" in request.headers:
+        require_caller("headers")
+        return
+    try:
+        verify_jwt_in_request(optional=True, locations="cookies")
+        _accept()
+    except (JWTExtendedException, PyJWTError, Problem):
+        verify_jwt_in_request(optional=True, locations="headers")
+
+
+def require_caller(*locations: str) -> None:
+    """Load the caller behind the access token of this request.
+
+    Args:
+        locations: `headers`, `cookies`; either when none is named.
+
+    Raises:
+        NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: there is none.
+    """
+    if bearer_token() is not None:
+        locations = ("headers",)
+    try:
+        verify_jwt_in_request(locations=list(locations) or None)
+    except CSRFError as error:
+        raise CsrfFailed from error
+    _accept()
+
+
+def bearer_token() -> str | None:
+    """The bearer token of this request, its header brought to the one spelling that Flask-JWT-Extended reads.
+
+    Raises:
+        InvalidToken: the header names the scheme without one proper token.
+    """
+    header = request.headers.get("Authorization", "")
+    if header[:6].lower() != "bearer":
+        request.environ.pop("HTTP_AUTHORIZATION", None)
+        return None
+    found = BEARER.fullmatch(header)
+    if found is None or len(found[1]) > MAXIMUM_LENGTH:
+        raise InvalidToken
+    request.environ["HTTP_AUTHORIZATION"] = f"Bearer {found[1]}"
+    return found[1]
+
+
+def _accept() -> None:
+    """Hold the token's audience to the way it came, and note the caller."""
+    claims = get_jwt()
+    if not claims:
+        return
+    by_cookie = get_jwt_request_location() == "cookies"
+    if claims["aud"] != current_app.config["JWT_WEB_AUDIENCE" if by_cookie else "JWT_AUDIENCE"]:
+        raise InvalidToken
+    g.actor_id = current_user.id
+    if sessions.touch(current_user.session_id, current_user.last_used_at):
+        db.session.commit()
+
+
+def refresh_claims(token_in_body: str | None) -> tuple[dict[str, Any], bool]:
+    """The claims of the refresh token of this request, wherever it is, and whether it came as a cookie.
+
+    Args:
+        token_in_body: the body's `refresh_token`; then the bearer token, then the cookie is looked at.
+
+    Raises:
+        NotSignedIn, TokenExpired, InvalidToken, CsrfFailed: there is none that is good.
+    """
+    token = token_in_body or bearer_token()
+    if token is not None:
+        return tokens.read(token, "refresh", (current_app.config["JWT_AUDIENCE"],)), False
+    cookie = request.cookies.get(current_app.config["JWT_REFRESH_COOKIE_NAME"])
+    if cookie is None:
+        raise NotSignedIn("Send the refresh token as refresh_token in the body, as bearer token or as cookie.")
+    claims = tokens.read(cookie, "refresh", (current_app.config["JWT_WEB_AUDIENCE"],))
+    sent = request.headers.get("X-CSRF-TOKEN") or request.form.get("csrf_token", "")
+    if not hmac.compare_digest(str(claims.get("csrf", "")).encode(), sent.encode()):
+        raise CsrfFailed
+    return claims, True
+
+
+def ending_session(token_in_body: str | None) -> tuple[uuid.UUID, int]:
+    """The session that a logout is about, and its user: the caller's, or that of the refresh token.
+
+    Raises:
+        NotSignedIn, TokenExpired, TokenRevoked, InvalidToken, CsrfFailed: no good token came.
+    """
+    access_cookie = current_app.config["JWT_ACCESS_COOKIE_NAME"] in request.cookies
+    if token_in_body is None and (_is_access_token(bearer_token()) or access_cookie):
+        require_caller()
+        return current_user.session_id, current_user.id
+    claims, _by_cookie = refresh_claims(token_in_body)
+    g.actor_id = int(claims["sub"])
+    return uuid.UUID(claims["sid"]), int(claims["sub"])
+
+
+def _is_access_token(token: str | None) -> bool:
+    """What a token says of itself; whether it is true is checked later."""
+    if token is None:
+        return False
+    try:
+        return bool(jwt.decode(token, options={"verify_signature": False}).get("type") != "refresh")
+    except PyJWTError:
+        return True

@@ -1,0 +1,75 @@
+"""The refusals of the rules about sign-in, sessions and tokens."""
+
+from typing import Any
+
+from userapi.core.problems import Problem, ValidationFailed
+
+
+class InvalidCredentials(Problem):
+    """The same for an unknown email, a wrong password and an account that may not sign in."""
+
+    status = 401
+    code = "invalid_credentials"
+    title = "Invalid credentials"
+    detail = "No active account has this email and password."
+
+    def __init__(self, detail: str | None = None, **options: Any) -> None:
+        super().__init__(detail, **options)
+        self.headers.setdefault("WWW-Authenticate", 'Bearer realm="userapi"')
+
+
+class InvalidToken(Problem):
+    """The token is not one of ours, or not for this use (RFC 6750, section 3.1)."""
+
+    status = 401
+    code = "token_invalid"
+    title = "Invalid token"
+    detail = "The token is not valid here. Sign in again for a new one."
+
+    def __init__(self, detail: str | None = None, **options: Any) -> None:
+        super().__init__(detail, **options)
+        challenge = f'Bearer realm="userapi", error="invalid_token", error_description="{self.title}"'
+        self.headers.setdefault("WWW-Authenticate", challenge)
+
+
+class TokenExpired(InvalidToken):
+    """The token's time is over."""
+
+    code = "token_expired"
+    title = "Token expired"
+    detail = "The token has expired. Get a new one from /api-token-refresh/, or sign in again."
+
+
+class TokenRevoked(InvalidToken):
+    """The session or the account behind the token is no more."""
+
+    code = "token_revoked"
+    title = "Token revoked"
+    detail = "The session behind this token has ended. Sign in again."
+
+
+class TokenReused(InvalidToken):
+    """A spent refresh token came back: somebody else may have it, so its session is over (RFC 9700, section 4.14.2)."""
+
+    code = "token_reused"
+    title = "Token reused"
+    detail = "This refresh token was used before, so its session has been ended. Sign in again."
+
+
+class CsrfFailed(Problem):
+    """A cookie came without the proof that our own page sent it."""
+
+    status = 403
+    code = "csrf_failed"
+    title = "CSRF check failed"
+    detail = "Send the value of the csrf_token cookie in the X-CSRF-TOKEN header."
+
+
+class WrongPassword(ValidationFailed):
+    """The present password was not given."""
+
+    code = "wrong_password"
+    title = "Wrong password"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(errors={field: ["This is not your present password."]})

@@ -1,0 +1,188 @@
+"""Every question asked about sessions, by name, and the writes that only one caller can win."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from userapi.core.db import db, read_all, read_one
+from userapi.users.models import User
+from userapi.users.queries import profiles, shown, users
+
+from .models import LoginSession
+
+sessions = LoginSession.__table__
+
+#: A session counts while it has not ended, and begun under the user's present version, and the account is active.
+ALIVE = (
+    sessions.c.ended_at.is_(None),
+    sessions.c.expires_at > sa.bindparam("now"),
+    sessions.c.last_used_at > sa.bindparam("idle_since"),
+    sessions.c.session_version == users.c.session_version,
+    users.c.is_active,
+)
+
+CALLER = (
+    sa.select(
+        *shown(),
+        sessions.c.id.label("session_id"),
+        sessions.c.last_used_at,
+    )
+    .select_from(
+        sessions.join(users, users.c.id == sessions.c.user_id).outerjoin(profiles, profiles.c.user_id == users.c.id)
+    )
+    .where(sessions.c.id == sa.bindparam("session_id"), users.c.id == sa.bindparam("user_id"), *ALIVE)
+)
+
+
+def caller(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> sa.Row[Any] | None:
+    """The session, account and profile behind a token, in one statement; None unless all are alive."""
+    return read_one(CALLER, {"session_id": session_id, "user_id": user_id, "now": now, "idle_since": idle_since})
+
+
+def credentials(email_key: str) -> sa.Row[Any] | None:
+    """What a sign-in is checked against: id, password_hash, is_active and session_version."""
+    return read_one(CREDENTIALS, {"email_key": email_key})
+
+
+CREDENTIALS = sa.select(users.c.id, users.c.password_hash, users.c.is_active, users.c.session_version).where(
+    users.c.email_key == sa.bindparam("email_key")
+)
+
+
+def password_hash(user_id: int) -> str | None:
+    """A user's stored hash."""
+    found = read_one(sa.select(users.c.password_hash).where(users.c.id == user_id))
+    return found[0] if found else None
+
+
+def sign_in(user_id: int, seen_hash: str, new_hash: str, now: datetime) -> int | None:
+    """Note a sign-in, if the account is as it was when the password was checked.
+
+    One UPDATE, so that a deactivation or a change of password that came between wins.
+
+    Args:
+        user_id: who.
+        seen_hash: what the password was checked against.
+        new_hash: what to store: the same, or the password hashed at the present cost.
+        now: when.
+
+    Returns:
+        The session version that a session beginning now belongs to; None when the account has changed.
+    """
+    return db.session.scalar(
+        sa.update(User)
+        .where(User.id == user_id, User.is_active, User.password_hash == seen_hash)
+        .values(last_login=now, password_hash=new_hash)
+        .returning(User.session_version)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def advance(session_id: uuid.UUID, spent: uuid.UUID, successor: uuid.UUID, now: datetime) -> bool:
+    """Spend a session's refresh token. One UPDATE, so only one caller can win."""
+    return _hits(
+        sa.update(LoginSession)
+        .where(
+            LoginSession.id == session_id,
+            LoginSession.refresh_jti == spent,
+            LoginSession.ended_at.is_(None),
+            LoginSession.expires_at > now,
+        )
+        .values(refresh_jti=successor, previous_jti=spent, refreshed_at=now, last_used_at=now)
+    )
+
+
+def touch(session_id: uuid.UUID, now: datetime) -> None:
+    """Note that a session is in use."""
+    _hits(sa.update(LoginSession).where(LoginSession.id == session_id).values(last_used_at=now))
+
+
+def end(session_id: uuid.UUID, now: datetime) -> bool:
+    """End a session, if it has not ended yet."""
+    return _hits(
+        sa.update(LoginSession)
+        .where(LoginSession.id == session_id, LoginSession.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+
+
+def end_of_user(user_id: int, now: datetime, spare: uuid.UUID | None = None) -> int:
+    """End a user's sessions, but for one to be spared; how many ended."""
+    condition = [LoginSession.user_id == user_id, LoginSession.ended_at.is_(None)]
+    if spare is not None:
+        condition.append(LoginSession.id != spare)
+    return _count(sa.update(LoginSession).where(*condition).values(ended_at=now))
+
+
+def end_surplus(user_id: int, allowed: int, now: datetime) -> int:
+    """End a user's longest unused sessions beyond a number."""
+    kept = (
+        sa.select(LoginSession.id)
+        .where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None), LoginSession.expires_at > now)
+        .order_by(LoginSession.last_used_at.desc(), LoginSession.id)
+        .offset(allowed)
+    )
+    return _count(sa.update(LoginSession).where(LoginSession.id.in_(kept)).values(ended_at=now))
+
+
+def adopt(session_id: uuid.UUID, version: int) -> None:
+    """Let a session go on under the user's new version."""
+    _hits(sa.update(LoginSession).where(LoginSession.id == session_id).values(session_version=version))
+
+
+def session(session_id: uuid.UUID) -> LoginSession | None:
+    """A session with its user, as the present transaction sees them."""
+    return db.session.scalar(
+        sa.select(LoginSession)
+        .where(LoginSession.id == session_id)
+        .options(sa.orm.joinedload(LoginSession.user))
+        .execution_options(populate_existing=True)
+    )
+
+
+def of_user(user_id: int, now: datetime, idle_since: datetime) -> Sequence[sa.Row[Any]]:
+    """A user's living sessions, the last used first."""
+    return read_all(OF_USER, {"user_id": user_id, "now": now, "idle_since": idle_since})
+
+
+OF_USER = (
+    sa.select(
+        sessions.c.id,
+        sessions.c.created_at,
+        sessions.c.last_used_at,
+        sessions.c.expires_at,
+        sessions.c.address,
+        sessions.c.user_agent,
+    )
+    .select_from(sessions.join(users, users.c.id == sessions.c.user_id))
+    .where(users.c.id == sa.bindparam("user_id"), *ALIVE)
+    .order_by(sessions.c.last_used_at.desc(), sessions.c.id)
+)
+
+
+def prune(before: datetime, most: int) -> int:
+    """Delete sessions that were over before a moment, a bounded number at a time; how many went."""
+    over = (
+        sa.select(LoginSession.id)
+        .where(sa.or_(LoginSession.expires_at < before, LoginSession.ended_at < before))
+        .limit(most)
+    )
+    return _count(sa.delete(LoginSession).where(LoginSession.id.in_(over)))
+
+
+def group_names(user_id: int) -> list[str]:
+    """The names of a user's groups, for the `groups` claim."""
+    found = db.session.get(User, user_id)
+    return [group.name for group in found.groups] if found else []
+
+
+def _hits(statement: Any) -> bool:
+    return _count(statement) == 1
+
+
+def _count(statement: Any) -> int:
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    return cast("sa.CursorResult[Any]", result).rowcount

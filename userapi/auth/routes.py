@@ -1,0 +1,203 @@
+"""`/userapi/auth/`: login, logout, one's own account, password and sessions."""
+
+import uuid
+from typing import Any
+
+from flask import Response, current_app
+from flask_jwt_extended import current_user, set_access_cookies, set_refresh_cookies, unset_jwt_cookies
+
+from userapi.core.db import db, keeping_marks
+from userapi.core.index import endpoints_below
+from userapi.core.openapi import Blueprint
+from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
+from userapi.core.rendering import answer
+from userapi.users import documents
+from userapi.users.editing import holds_user, save
+from userapi.users.models import User
+from userapi.users.password_policy import WeakPassword
+from userapi.users.problems import EmailTaken
+from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
+
+from . import gate, passwords, sessions, sign_in, tokens
+from .problems import InvalidCredentials, InvalidToken, TokenReused, TokenRevoked, WrongPassword
+from .schemas import (
+    ClaimsSchema,
+    CredentialsSchema,
+    DetailSchema,
+    IndexSchema,
+    KeySetSchema,
+    LoginAnswerSchema,
+    LoginSchema,
+    LogoutSchema,
+    PasswordChangeSchema,
+    RefreshSchema,
+    SessionsSchema,
+    TokenPairSchema,
+    TokenSchema,
+)
+
+blueprint = Blueprint("auth", __name__, description="Sign-in, sessions and passwords.")
+
+
+@blueprint.get("/")
+@blueprint.open_to_all
+@blueprint.response(200, IndexSchema)
+def read_auth_index() -> Response:
+    """List the endpoints of sign-in."""
+    return answer(endpoints_below("/userapi/auth/", depth=3))
+
+
+@blueprint.post("/login/")
+@blueprint.checks_credentials_itself
+@blueprint.arguments(LoginSchema)
+@blueprint.response(200, LoginAnswerSchema)
+@blueprint.refuses(ValidationFailed, InvalidCredentials)
+def login(login: dict[str, Any]) -> Response:
+    """Sign in; the tokens come in the answer, or in cookies."""
+    with keeping_marks(InvalidCredentials):
+        session = sign_in.sign_in(login.get("email") or login["username"], login["password"])
+    pair = tokens.pair(session, web=login["cookies"])
+    user = documents.current(session.user_id)
+    db.session.commit()
+    return _in_cookies({"user": user}, pair) if login["cookies"] else answer({**pair, "user": user})
+
+
+@blueprint.post("/logout/")
+@blueprint.checks_credentials_itself
+@blueprint.arguments(LogoutSchema)
+@blueprint.response(200, DetailSchema)
+@blueprint.refuses(InvalidToken, TokenRevoked)
+def logout(logout: dict[str, Any]) -> Response:
+    """End this session, or every session of mine."""
+    session_id, user_id = gate.ending_session(logout.get("refresh_token"))
+    sessions.log_out(session_id, user_id, everywhere=logout["all"])
+    db.session.commit()
+    response = answer({"detail": "Signed out."})
+    unset_jwt_cookies(response)
+    return response
+
+
+@blueprint.get("/user/")
+@blueprint.response(200, UserSchema)
+def read_me() -> Response:
+    """Read my account."""
+    return documents.answer(current_user)
+
+
+@blueprint.put("/user/")
+@holds_user
+@blueprint.arguments(UserReplacementSchema)
+@blueprint.response(200, UserSchema)
+@blueprint.refuses(ValidationFailed, EmailTaken, PreconditionFailed)
+def replace_me(user: User, changes: dict[str, Any]) -> Response:
+    """Replace my account: every required field but the password."""
+    return save(user, changes)
+
+
+@blueprint.patch("/user/")
+@holds_user
+@blueprint.arguments(UserEditSchema)
+@blueprint.response(200, UserSchema)
+@blueprint.refuses(ValidationFailed, EmailTaken, PreconditionFailed)
+def edit_me(user: User, changes: dict[str, Any]) -> Response:
+    """Change some fields of my account; the profile is merged."""
+    return save(user, changes)
+
+
+@blueprint.post("/password/change/")
+@blueprint.arguments(PasswordChangeSchema)
+@blueprint.response(200, DetailSchema)
+@blueprint.refuses(ValidationFailed, WrongPassword, WeakPassword)
+def change_password(change: dict[str, str]) -> Response:
+    """Change my password; every other session of mine ends."""
+    with keeping_marks(WrongPassword):
+        passwords.change(current_user.id, current_user.session_id, **change)
+    db.session.commit()
+    return answer({"detail": "Password changed. Your other sessions have ended."})
+
+
+@blueprint.get("/sessions/")
+@blueprint.response(200, SessionsSchema)
+def list_sessions() -> Response:
+    """List my living sessions, the last used first."""
+    mine = sessions.list_of(current_user.id)
+    return answer({"results": [{**row._mapping, "current": row.id == current_user.session_id} for row in mine]})
+
+
+@blueprint.delete("/sessions/")
+@blueprint.response(204)
+def end_other_sessions() -> Response:
+    """End every session of mine but this one."""
+    sessions.end_others(current_user.id, spare=current_user.session_id)
+    db.session.commit()
+    return Response(status=204)
+
+
+@blueprint.delete("/sessions/<uuid:session_id>/")
+@blueprint.response(204)
+@blueprint.refuses(NotFound)
+def end_session(session_id: uuid.UUID) -> Response:
+    """End one session of mine."""
+    sessions.end_own(session_id, current_user.id)
+    db.session.commit()
+    return Response(status=204)
+
+
+token_blueprint = Blueprint("tokens", __name__, description="Tokens: obtain, refresh, verify.")
+
+
+@token_blueprint.post("/api-token-auth/")
+@token_blueprint.checks_credentials_itself
+@token_blueprint.arguments(CredentialsSchema)
+@token_blueprint.response(200, TokenPairSchema)
+@token_blueprint.refuses(ValidationFailed, InvalidCredentials)
+def obtain_tokens(credentials: dict[str, str]) -> Response:
+    """Exchange email and password for tokens."""
+    with keeping_marks(InvalidCredentials):
+        session = sign_in.sign_in(credentials.get("email") or credentials["username"], credentials["password"])
+    pair = tokens.pair(session)
+    db.session.commit()
+    return answer(pair)
+
+
+@token_blueprint.post("/api-token-refresh/")
+@token_blueprint.checks_credentials_itself
+@token_blueprint.arguments(RefreshSchema)
+@token_blueprint.response(200, TokenPairSchema)
+@token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused)
+def refresh_tokens(refresh: dict[str, str]) -> Response:
+    """Exchange a refresh token for a new pair. It is good once."""
+    claims, by_cookie = gate.refresh_claims(refresh.get("refresh_token"))
+    with keeping_marks(TokenReused):
+        session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
+    pair = tokens.pair(session, web=by_cookie)
+    db.session.commit()
+    return _in_cookies({"detail": "The cookies are renewed."}, pair) if by_cookie else answer(pair)
+
+
+@token_blueprint.post("/api-token-verify/")
+@token_blueprint.checks_credentials_itself
+@token_blueprint.arguments(TokenSchema)
+@token_blueprint.response(200, ClaimsSchema)
+@token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
+def verify_token(body: dict[str, str]) -> Response:
+    """Check an access token: signature, times, issuer, audience, session and account."""
+    return answer(tokens.verify(body["token"]))
+
+
+key_blueprint = Blueprint("keys", __name__, description="The keys that other services verify tokens with.")
+
+
+@key_blueprint.get("/.well-known/jwks.json")
+@key_blueprint.checks_credentials_itself
+@key_blueprint.response(200, KeySetSchema)
+def read_key_set() -> Response:
+    """Read the public keys (RFC 7517)."""
+    return answer(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})
+
+
+def _in_cookies(document: dict[str, Any], pair: dict[str, Any]) -> Response:
+    response = answer(document)
+    set_access_cookies(response, pair["access_token"], max_age=current_app.config["SESSION_LIFETIME"])
+    set_refresh_cookies(response, pair["refresh_token"], max_age=current_app.config["SESSION_LIFETIME"])
+    return response

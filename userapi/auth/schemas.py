@@ -1,0 +1,126 @@
+"""The shapes of sign-in, tokens, passwords and sessions, one for each direction."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from userapi.core.fields import Flag, Instant, Line, Password
+from userapi.users.emails import MAXIMUM_LENGTH
+from userapi.users.schemas import UserSchema
+
+
+class CredentialsSchema(Schema):
+    """An email, under its own name or as `username`, and a password."""
+
+    email = Line(MAXIMUM_LENGTH, 1, metadata={"format": "email"})
+    username = Line(
+        MAXIMUM_LENGTH, 1, metadata={"description": "May hold the email instead, as older clients send it."}
+    )
+    password = Password(required=True)
+
+    @validates_schema
+    def _one_email(self, data: dict[str, Any], **_options: Any) -> None:
+        if "email" not in data and "username" not in data:
+            raise ValidationError("Missing data for required field.", "email")
+        if data.get("email", data.get("username")) != data.get("username", data.get("email")):
+            raise ValidationError("Differs from email.", "username")
+
+
+class LoginSchema(CredentialsSchema):
+    """Credentials, and where the tokens shall go."""
+
+    cookies = Flag(load_default=False, metadata={"description": "Put the tokens into HttpOnly cookies."})
+
+
+class TokenPairSchema(Schema):
+    """What a sign-in or a refresh gives (RFC 6749, section 5.1)."""
+
+    access_token = fields.String(required=True)
+    refresh_token = fields.String(required=True)
+    token_type = fields.String(required=True, metadata={"enum": ["Bearer"]})
+    expires_in = fields.Integer(required=True, metadata={"description": "Seconds the access token lives."})
+
+
+class LoginAnswerSchema(Schema):
+    """A sign-in: the user, and the tokens unless they went into cookies."""
+
+    access_token = fields.String()
+    refresh_token = fields.String()
+    token_type = fields.String(metadata={"enum": ["Bearer"]})
+    expires_in = fields.Integer(metadata={"description": "Seconds the access token lives."})
+    user = fields.Nested(UserSchema, required=True)
+
+
+class RefreshSchema(Schema):
+    """A refresh token, unless it comes as bearer token or cookie."""
+
+    refresh_token = fields.String(validate=validate.Length(1, 4096))
+
+
+class TokenSchema(Schema):
+    """An access token to be checked."""
+
+    token = fields.String(required=True, validate=validate.Length(1, 4096))
+
+
+class ClaimsSchema(Schema):
+    """The claims of a good token (RFC 7519, section 4.1)."""
+
+    iss = fields.String(required=True)
+    aud = fields.String(required=True)
+    sub = fields.String(required=True, metadata={"description": "The user's id."})
+    sid = fields.String(required=True, metadata={"description": "The session's id."})
+    jti = fields.String(required=True)
+    iat = fields.Integer(required=True)
+    nbf = fields.Integer(required=True)
+    exp = fields.Integer(required=True)
+    type = fields.String(required=True, metadata={"enum": ["access"]})
+
+
+class LogoutSchema(Schema):
+    """Which sessions end; the refresh token may stand in for a lost access token."""
+
+    all = Flag(load_default=False, metadata={"description": "End every session of mine, not only this one."})
+    refresh_token = fields.String(validate=validate.Length(1, 4096))
+
+
+class PasswordChangeSchema(Schema):
+    """The present password, and the new one twice."""
+
+    old_password = Password(required=True)
+    new_password1 = Password(required=True)
+    new_password2 = Password(required=True)
+
+
+class DetailSchema(Schema):
+    """What was done, in a sentence."""
+
+    detail = fields.String(required=True)
+
+
+class SessionSchema(Schema):
+    """A sign-in that is still good."""
+
+    id = fields.UUID(required=True)
+    created_at = Instant(required=True)
+    last_used_at = Instant(required=True)
+    expires_at = Instant(required=True)
+    address = fields.String(allow_none=True, required=True)
+    user_agent = fields.String(allow_none=True, required=True)
+    current = fields.Boolean(required=True, metadata={"description": "Whether this request belongs to it."})
+
+
+class SessionsSchema(Schema):
+    """One's living sessions."""
+
+    results = fields.List(fields.Nested(SessionSchema), required=True)
+
+
+class KeySetSchema(Schema):
+    """A JSON Web Key Set (RFC 7517, section 5)."""
+
+    keys = fields.List(fields.Dict(), required=True)
+
+
+class IndexSchema(Schema):
+    """The endpoints below, name → URL."""

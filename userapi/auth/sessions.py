@@ -1,0 +1,151 @@
+"""Sessions: begun by a sign-in, kept alive by refresh, ended by logout and by whatever changes the account."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from flask import current_app
+
+from userapi.audit import trail
+from userapi.core import clock
+from userapi.core.context import acting
+from userapi.core.db import db
+from userapi.core.problems import NotFound
+from userapi.users import queries as user_queries
+from userapi.users.models import User
+
+from . import queries
+from .models import LoginSession
+from .problems import TokenExpired, TokenReused, TokenRevoked
+
+#: A session's last use is written down at most this often.
+TOUCH = timedelta(minutes=1)
+
+
+def idle_since(now: datetime) -> datetime:
+    """Sessions not used after this moment are over."""
+    return now - timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
+
+
+def begin(user_id: int, version: int) -> LoginSession:
+    """Begin a session, and end the longest unused ones beyond the number a user may have."""
+    origin, now = acting(), clock.now()
+    session = LoginSession(
+        id=uuid.uuid4(),
+        user_id=user_id,
+        session_version=version,
+        refresh_jti=uuid.uuid4(),
+        refreshed_at=now,
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + timedelta(seconds=current_app.config["SESSION_LIFETIME"]),
+        address=origin.address,
+        user_agent=origin.user_agent,
+    )
+    db.session.add(session)
+    db.session.flush()
+    queries.end_surplus(user_id, current_app.config["SESSIONS_PER_USER"], now)
+    trail.record("session.started", "user", user_id)
+    return session
+
+
+def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> LoginSession:
+    """Spend a refresh token and give the session with its successor.
+
+    The same token again within the window gets the same successor: an answer was lost, or two tabs asked at once.
+
+    Raises:
+        TokenReused: the token was spent before; the session is ended, which the door must commit.
+        TokenRevoked, TokenExpired: the session or the account is over.
+    """
+    now = clock.now()
+    won = queries.advance(session_id, spent=jti, successor=uuid.uuid4(), now=now)
+    session = queries.session(session_id)
+    if session is None or session.user_id != user_id or session.ended_at is not None:
+        raise TokenRevoked
+    if not session.user.is_active or session.session_version != session.user.session_version:
+        raise TokenRevoked
+    if session.expires_at <= now:
+        raise TokenExpired
+    if not won and not _is_repeat(session, jti, now):
+        queries.end(session_id, now)
+        trail.record("session.token_reused", "user", user_id)
+        raise TokenReused
+    return session
+
+
+def _is_repeat(session: LoginSession, jti: uuid.UUID, now: datetime) -> bool:
+    window = timedelta(seconds=current_app.config["REFRESH_REUSE_WINDOW"])
+    return session.previous_jti == jti and now - session.refreshed_at <= window
+
+
+def touch(session_id: uuid.UUID, last_used_at: datetime) -> bool:
+    """Note that a session is in use, when that was last noted a while ago; whether something was written."""
+    now = clock.now()
+    if now - last_used_at < TOUCH:
+        return False
+    queries.touch(session_id, now)
+    return True
+
+
+def end(session_id: uuid.UUID, user_id: int) -> None:
+    """End one session; nothing happens when it has ended already."""
+    if queries.end(session_id, clock.now()):
+        trail.record("session.ended", "user", user_id)
+
+
+def end_all(user: User, spare: uuid.UUID | None = None) -> None:
+    """End a held user's sessions, and any whose sign-in is on its way, but for one to be spared."""
+    user.session_version += 1
+    db.session.flush()
+    queries.end_of_user(user.id, clock.now(), spare)
+    if spare is not None:
+        queries.adopt(spare, user.session_version)
+    trail.record("session.ended_all", "user", user.id)
+
+
+def log_out(session_id: uuid.UUID, user_id: int, *, everywhere: bool) -> None:
+    """End the session of a token, or every session of its user; a session that is over already ends nothing more.
+
+    Raises:
+        TokenRevoked: every session shall end, but the token's own is over.
+    """
+    if not everywhere:
+        end(session_id, user_id)
+        return
+    user = user_queries.for_update(user_id)
+    session = queries.session(session_id)
+    if user is None or session is None or session.ended_at or session.session_version != user.session_version:
+        raise TokenRevoked
+    end_all(user)
+
+
+def end_others(user_id: int, spare: uuid.UUID) -> None:
+    """End every session of a user but one.
+
+    Raises:
+        TokenRevoked: the user is no more.
+    """
+    user = user_queries.for_update(user_id)
+    if user is None:
+        raise TokenRevoked
+    end_all(user, spare)
+
+
+def list_of(user_id: int) -> Sequence[sa.Row[Any]]:
+    """A user's living sessions, the last used first."""
+    now = clock.now()
+    return queries.of_user(user_id, now, idle_since(now))
+
+
+def end_own(session_id: uuid.UUID, user_id: int) -> None:
+    """End one of a user's own sessions.
+
+    Raises:
+        NotFound: the same for another's session and for none at all.
+    """
+    if session_id not in {row.id for row in list_of(user_id)}:
+        raise NotFound("You have no such session.")
+    end(session_id, user_id)

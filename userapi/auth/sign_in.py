@@ -1,0 +1,41 @@
+"""Who is it: an email and a password against an account, one way for every door."""
+
+from userapi.audit import trail
+from userapi.core import clock, passwords
+from userapi.users import emails
+
+from . import queries, sessions
+from .models import LoginSession
+from .problems import InvalidCredentials
+
+
+def sign_in(email: str, password: str) -> LoginSession:
+    """Check a password and begin a session.
+
+    An unknown email, an inactive account and a wrong password take the same time and get the same answer.
+
+    Args:
+        email: in any spelling of its normal form.
+        password: as typed.
+
+    Raises:
+        InvalidCredentials: with an event in the trail, which the door must commit.
+    """
+    key = emails.key_or_none(email)
+    found = queries.credentials(key) if key else None
+    proven = passwords.verify(password, found.password_hash if found else None)
+    if found is None or not proven or not found.is_active:
+        raise _refusal(found.id if found else None)
+    outdated = passwords.is_outdated(found.password_hash)
+    renewed = passwords.hash_password(password) if outdated else found.password_hash
+    version = queries.sign_in(found.id, found.password_hash, renewed, clock.now())
+    if version is None:
+        raise _refusal(found.id)
+    if outdated:
+        trail.record("user.password_rehashed", "user", found.id)
+    return sessions.begin(found.id, version)
+
+
+def _refusal(user_id: int | None) -> InvalidCredentials:
+    trail.record("sign_in.failed", "user" if user_id else None, user_id)
+    return InvalidCredentials()

@@ -1,0 +1,190 @@
+"""JSON Web Tokens: what is in them, who signed them, and when one is refused (RFC 7519, RFC 8725)."""
+
+import hashlib
+import hmac
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, Response, current_app
+from flask_jwt_extended import create_access_token, create_refresh_token, decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt import ExpiredSignatureError, InvalidTokenError, get_unverified_header
+from jwt.exceptions import PyJWTError
+
+from userapi.core import clock, problems, signing
+from userapi.core.extensions import jwt
+
+from . import queries, sessions
+from .models import LoginSession
+from .problems import InvalidToken, TokenExpired, TokenRevoked
+
+#: Longer texts are no tokens of ours, and not worth decoding.
+MAXIMUM_LENGTH = 4096
+
+TIMES = ("exp", "iat", "nbf")
+TEXTS = ("iss", "aud", "sub", "sid", "jti", "type")
+
+
+def configure(app: Flask) -> None:
+    """Tell Flask-JWT-Extended our keys, claims, callers and refusals."""
+    jwt.init_app(app)
+    jwt.user_identity_loader(str)
+    jwt.encode_key_loader(lambda _identity: signing.keys().newest().private)
+    jwt.additional_headers_loader(lambda _identity: {"kid": signing.keys().newest().kid})
+    jwt.decode_key_loader(_verifying_key)
+    jwt.token_verification_loader(_is_ours)
+    jwt.user_lookup_loader(_load_caller)
+    jwt.unauthorized_loader(lambda _reason: problems.answer(problems.NotSignedIn()))
+    jwt.invalid_token_loader(lambda _reason: problems.answer(InvalidToken()))
+    jwt.token_verification_failed_loader(_refuse_invalid)
+    jwt.needs_fresh_token_loader(_refuse_invalid)
+    jwt.expired_token_loader(lambda _header, _claims: problems.answer(TokenExpired()))
+    jwt.revoked_token_loader(lambda _header, _claims: problems.answer(TokenRevoked()))
+    jwt.user_lookup_error_loader(lambda _header, _claims: problems.answer(TokenRevoked()))
+
+
+def _refuse_invalid(_header: dict[str, Any], _claims: dict[str, Any]) -> Response:
+    return problems.answer(InvalidToken())
+
+
+def _verifying_key(header: dict[str, Any], _claims: dict[str, Any]) -> Any:
+    key = signing.keys().find(header.get("kid"))
+    if key is None:
+        raise InvalidTokenError("signed with a key that is not ours")
+    return key.public
+
+
+def _is_ours(header: dict[str, Any], claims: dict[str, Any]) -> bool:
+    """Hold every claim to its exact type, which PyJWT takes more loosely."""
+    return (
+        not {"crit", "jwk", "jku", "x5u", "x5c"} & set(header)
+        and all(type(claims.get(name)) is int for name in TIMES)
+        and all(isinstance(claims.get(name), str) for name in TEXTS)
+        and claims["iat"] <= clock.now().timestamp() + 60
+        and parse_uuid(claims["sid"]) is not None
+        and parse_uuid(claims["jti"]) is not None
+        and parse_id(claims["sub"]) is not None
+    )
+
+
+def _load_caller(_header: dict[str, Any], claims: dict[str, Any]) -> Any:
+    """The session, account and profile behind a token, or None when one of them is over."""
+    now = clock.now()
+    return queries.caller(uuid.UUID(claims["sid"]), int(claims["sub"]), now, sessions.idle_since(now))
+
+
+def parse_uuid(text: object) -> uuid.UUID | None:
+    """A UUID in its canonical spelling."""
+    try:
+        value = uuid.UUID(str(text))
+    except ValueError:
+        return None
+    return value if str(value) == text else None
+
+
+def parse_id(text: str) -> int | None:
+    """A row id in its one spelling."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and not text.startswith("0")):
+        return None
+    return int(text)
+
+
+def pair(session: LoginSession, *, web: bool = False) -> dict[str, Any]:
+    """The access and refresh token of a session.
+
+    Args:
+        session: begun or refreshed.
+        web: for cookies. Their audience is their own, so that they are no use as bearer tokens, and the access token
+            lives as long as the session, which is asked on every request anyway: a page needs no refresh.
+
+    Returns:
+        `access_token, refresh_token, token_type, expires_in` (seconds).
+    """
+    audience = current_app.config["JWT_WEB_AUDIENCE" if web else "JWT_AUDIENCE"]
+    common = {"sid": str(session.id), "aud": audience, "csrf": csrf_value(session.id)}
+    lifetime = session.expires_at - clock.now()
+    if not web:
+        lifetime = min(lifetime, timedelta(seconds=current_app.config["ACCESS_TOKEN_LIFETIME"]))
+    access = create_access_token(
+        session.user_id, expires_delta=lifetime, additional_claims={**_extra_claims(session), **common}
+    )
+    refresh = create_refresh_token(session.user_id, additional_claims={**common, **_refresh_claims(session)})
+    return {
+        "access_token": access,
+        "refresh_token": refresh,
+        "token_type": "Bearer",
+        "expires_in": int(lifetime.total_seconds()),
+    }
+
+
+def csrf_value(session_id: uuid.UUID) -> str:
+    """What a page sends along to prove that it is ours: the same all session long, in every tab."""
+    return hmac.new(signing.derived_key("csrf"), session_id.bytes, hashlib.sha256).hexdigest()[:32]
+
+
+def _refresh_claims(session: LoginSession) -> dict[str, Any]:
+    """The claims of a session's one refresh token: the same however often it is written out."""
+    idle = timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
+    issued = session.refreshed_at
+    return {
+        "jti": str(session.refresh_jti),
+        "iat": _seconds(issued),
+        "nbf": _seconds(issued),
+        "exp": _seconds(min(issued + idle, session.expires_at)),
+    }
+
+
+def _extra_claims(session: LoginSession) -> dict[str, Any]:
+    """What the deployer wants other services to read. This service never trusts it."""
+    wanted = current_app.config["ACCESS_TOKEN_CLAIMS"]
+    if not wanted:
+        return {}
+    user = session.user
+    return {name: [group.name for group in user.groups] if name == "groups" else getattr(user, name) for name in wanted}
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def read(token: str, kind: str, audiences: tuple[str, ...]) -> dict[str, Any]:
+    """The claims of a token whose signature, times, issuer, audience and type are good.
+
+    Args:
+        token: as it came.
+        kind: `access` or `refresh`.
+        audiences: those it may be for.
+
+    Raises:
+        TokenExpired, InvalidToken: it is not.
+    """
+    if len(token) > MAXIMUM_LENGTH:
+        raise InvalidToken
+    try:
+        claims: dict[str, Any] = decode_token(token)
+        header = get_unverified_header(token)
+    except ExpiredSignatureError as error:
+        raise TokenExpired from error
+    except (PyJWTError, JWTExtendedException, ValueError) as error:
+        raise InvalidToken from error
+    if claims.get("type") != kind or claims.get("aud") not in audiences or not _is_ours(header, claims):
+        raise InvalidToken
+    return claims
+
+
+def verify(token: str) -> dict[str, Any]:
+    """The claims of an access token that would be accepted now: session and account are asked too.
+
+    Raises:
+        TokenExpired, InvalidToken, TokenRevoked: it would not.
+    """
+    claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
+    if _load_caller({}, claims) is None:
+        raise TokenRevoked
+    return claims
+
+
+def key_set() -> dict[str, Any]:
+    """The public keys as a JSON Web Key Set (RFC 7517, section 5)."""
+    return {"keys": [key.jwk for key in signing.keys().all()]}

@@ -1,0 +1,87 @@
+"""Request bodies and query strings, read strictly: JSON, or a form whose nested fields are written `profile.city`."""
+
+from typing import Any, NoReturn
+
+import orjson
+from flask import Request
+from marshmallow import RAISE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import UnsupportedMediaType
+
+from .problems import MalformedBody, ValidationFailed
+
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+#: More fields than any schema has; a body with more is not worth naming each.
+MAXIMUM_FIELDS = 100
+
+
+class Parser(FlaskParser):
+    """Feeds request data to schemas; every unknown field is refused by name."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}
+
+    def load_json(self, request: Request, schema: Schema) -> Any:
+        """The body as nested plain data, whichever of the three media types it came in."""
+        return body(request)
+
+    def load_querystring(self, request: Request, schema: Schema) -> Any:
+        """The query string as plain data; `format`, which chooses the answer's form, belongs to every address."""
+        return {name: value for name, value in _single_values(request.args).items() if name != "format"}
+
+    def handle_error(self, error: ValidationError, *_args: Any, **_options: Any) -> NoReturn:
+        """Raise the messages by field, without the name of the place they came from."""
+        (messages,) = error.messages_dict.values()
+        raise ValidationFailed(errors=messages)
+
+
+def body(request: Request) -> dict[str, Any]:
+    """The body of a request as an object.
+
+    Raises:
+        UnsupportedMediaType: for a media type other than the three, or a compressed body.
+        MalformedBody: when the body is not of its media type, or no object.
+    """
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType
+    if request.mimetype in FORM_TYPES:
+        return _nested({**_single_values(request.form), **_single_values(request.files)})
+    raw = request.get_data(cache=True)
+    if not raw and not request.mimetype:
+        return {}
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    return _json_object(raw)
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody(f"The body is not valid JSON: {error.msg} (line {error.lineno}).") from error
+    if not isinstance(data, dict):
+        raise MalformedBody('The body must be a JSON object, as {"email": …}.')
+    if len(data) > MAXIMUM_FIELDS:
+        raise MalformedBody(f"The body has more than {MAXIMUM_FIELDS} fields.")
+    return data
+
+
+def _single_values(values: MultiDict[str, Any]) -> dict[str, Any]:
+    repeated = [name for name, found in values.lists() if len(found) > 1]
+    if repeated:
+        raise ValidationFailed(errors={name: ["Given more than once."] for name in repeated[:MAXIMUM_FIELDS]})
+    return values.to_dict()
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """`{"profile.city": "Bath"}` as `{"profile": {"city": "Bath"}}`."""
+    nested: dict[str, Any] = {}
+    for name, value in flat.items():
+        outer, dot, inner = name.partition(".")
+        if not dot:
+            nested.setdefault(name, value)
+        elif isinstance(nested.setdefault(outer, {}), dict):
+            nested[outer][inner] = value
+    return nested

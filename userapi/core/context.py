@@ -1,0 +1,52 @@
+"""Who is acting, from where, and under which request id: what the audit trail and the log write down."""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from flask import Flask, g, has_request_context, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+ACCEPTED_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The origin of an act.
+
+    Attributes:
+        actor_id: the signed-in user, or None for a stranger and for the command line.
+        address: the client's network address; None outside a request.
+        user_agent: at most 255 characters of the client's own description.
+        request_id: the id in the answer's `X-Request-ID`; None outside a request.
+    """
+
+    actor_id: int | None = None
+    address: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+
+
+def acting() -> Acting:
+    """Who acts now."""
+    if not has_request_context():
+        return Acting()
+    return Acting(
+        actor_id=g.get("actor_id"),
+        address=request.remote_addr,
+        user_agent=request.headers.get("User-Agent", "")[:255] or None,
+        request_id=g.get("request_id"),
+    )
+
+
+def configure(app: Flask) -> None:
+    """Name each request, and believe as many proxies as the settings say."""
+    proxies = app.config["TRUSTED_PROXIES"]
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    app.before_request(_name_request)
+
+
+def _name_request() -> None:
+    offered = request.headers.get("X-Request-ID", "")
+    g.request_id = offered if ACCEPTED_REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex

@@ -1,0 +1,175 @@
+"""The database: one engine for transactions, one for reads, and the types that both databases share.
+
+Writes go through `db.session`. Reads that need no transaction go through `read_one` and `read_all`: an
+autocommit connection, so that a request which only looks costs no BEGIN and no ROLLBACK.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from flask import Flask, has_request_context, request
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import DeclarativeBase
+
+READING = "reading"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+#: How long a SQLite writer waits for another before the answer is 503, in milliseconds.
+BUSY_TIMEOUT = 5000
+
+#: How long one statement may take in PostgreSQL before the answer is 503, in milliseconds.
+STATEMENT_TIMEOUT = 15_000
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that a migration can change it on SQLite too."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+#: A row number: 64 bits on PostgreSQL; SQLite counts only a plain INTEGER up.
+RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def key_text(length: int) -> sa.types.TypeEngine[str]:
+    """Text compared byte by byte on both databases, so that an index serves a search by its beginning."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
+class UTCDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware moment in UTC; SQLite, which keeps no zone, gets it without and gives it back with one."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def configure(app: Flask) -> None:
+    """Give the application its two engines."""
+    url = sa.make_url(app.config["DATABASE_URL"])
+    options: dict[str, Any] = {}
+    if url.get_backend_name() == "sqlite":
+        _make_private(url)
+        options["connect_args"] = {"timeout": BUSY_TIMEOUT / 1000}
+    else:
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        options["connect_args"] = {
+            "connect_timeout": 5,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}",
+        }
+        options["pool_size"] = app.config["DATABASE_POOL_SIZE"]
+        options["pool_timeout"] = 10
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options | {"pool_pre_ping": True}
+    reading = options | {"url": url, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    app.config["SQLALCHEMY_BINDS"] = {READING: reading}
+    db.init_app(app)
+    with app.app_context():
+        for engine in db.engines.values():
+            if engine.dialect.name == "sqlite":
+                sa.event.listen(engine, "connect", _prepare_sqlite)
+        if db.engine.dialect.name == "sqlite":
+            sa.event.listen(db.engine, "begin", _begin_sqlite)
+
+
+def read_one(statement: sa.Select[Any], parameters: dict[str, Any] | None = None) -> sa.Row[Any] | None:
+    """The first row of a statement, outside any transaction."""
+    rows = read_all(statement, parameters)
+    return rows[0] if rows else None
+
+
+def read_all(statement: sa.Select[Any], parameters: dict[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
+    """Every row of a statement, outside any transaction; asked again once if the connection had died."""
+    try:
+        return _read(statement, parameters)
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        return _read(statement, parameters)
+
+
+def _read(statement: sa.Select[Any], parameters: dict[str, Any] | None) -> Sequence[sa.Row[Any]]:
+    with db.engines[READING].connect() as connection:
+        return connection.execute(statement, parameters or {}).all()
+
+
+@contextmanager
+def keeping_marks(*refusals: type[Exception]) -> Iterator[None]:
+    """Commit what was written before one of these refusals was raised; it is raised on.
+
+    For the refusals that must leave a mark, as the reuse of a refresh token that ends its session.
+    """
+    try:
+        yield
+    except refusals:
+        db.session.commit()
+        raise
+
+
+def _make_private(url: sa.URL) -> None:
+    """Create a SQLite file readable by its owner alone; SQLite gives its side files the same mode."""
+    path = Path(str(url.database))
+    if not path.exists() and path.parent.is_dir() and os.access(path.parent, os.W_OK):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Take the write lock at the start, unless the request only looks: what was read stays true until written."""
+    looks = has_request_context() and request.method in SAFE_METHODS
+    connection.exec_driver_sql("BEGIN" if looks else "BEGIN IMMEDIATE")
+
+
+def render_item(kind: str, item: Any, _context: Any) -> str | bool:
+    """Write our column types into migrations as the plain types they are made of."""
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, sa.BigInteger):
+        return 'sa.BigInteger().with_variant(sa.Integer(), "sqlite")'
+    if kind == "type" and isinstance(item, sa.String) and "postgresql" in item._variant_mapping:
+        return f'sa.String({item.length}).with_variant(sa.String({item.length}, collation="C"), "postgresql")'
+    return False

@@ -1,0 +1,95 @@
+"""Marshmallow fields that take exactly what the contract says and nothing that looks like it."""
+
+import re
+import unicodedata
+from datetime import date, datetime
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from . import clock
+
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+EARLIEST_BIRTH = date(1900, 1, 1)
+
+#: Characters that no one-line text holds: controls (NUL, line ends, escapes), lone surrogates, line separators.
+REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+class Line(fields.String):
+    """One line of text as it was typed, without control characters.
+
+    Args:
+        maximum: the most characters (code points) it may have.
+        minimum: the fewest; with 1 or more, blanks alone do not count.
+        formatting: whether invisible format characters (Unicode category Cf) are allowed.
+    """
+
+    def __init__(self, maximum: int, minimum: int = 0, *, formatting: bool = True, **options: Any) -> None:
+        checks = [validate.Length(max=maximum)] + ([validate.Length(min=minimum)] if minimum else [])
+        super().__init__(validate=checks, **options)
+        self.minimum = minimum
+        self.refused = REFUSED_CATEGORIES if formatting else REFUSED_CATEGORIES | {"Cf"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if any(unicodedata.category(character) in self.refused for character in text):
+            raise ValidationError("Control characters are not allowed.")
+        if self.minimum and not text.strip():
+            raise ValidationError("May not be blank.")
+        return text
+
+
+class Password(fields.String):
+    """A password exactly as it was typed; the policy is checked where it is set."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("metadata", {"format": "password"})
+        super().__init__(load_only=True, validate=validate.Length(max=MAXIMUM_PASSWORD), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if "\x00" in text or any(unicodedata.category(character) == "Cs" for character in text):
+            raise ValidationError("Contains characters that a password cannot have.")
+        return text
+
+
+#: More than the policy allows, so that the policy can say so; less than would cost time.
+MAXIMUM_PASSWORD = 1024
+
+
+class Birthday(fields.Date):
+    """A day of birth as YYYY-MM-DD, not in the future."""
+
+    default_error_messages = {"invalid": "Not a valid date; use YYYY-MM-DD."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
+            raise self.make_error("invalid", input=value, obj_type="date")
+        try:
+            day = date.fromisoformat(value)
+        except ValueError as error:
+            raise self.make_error("invalid", input=value, obj_type="date") from error
+        if day > clock.today():
+            raise ValidationError("Lies in the future.")
+        if day < EARLIEST_BIRTH:
+            raise ValidationError(f"Lies before {EARLIEST_BIRTH}.")
+        return day
+
+
+class Flag(fields.Boolean):
+    """True or false; a form, which has only texts, says `true` or `false`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        if value in ("true", "false") and isinstance(value, str):
+            return value == "true"
+        raise self.make_error("invalid", input=value)
+
+
+class Instant(fields.DateTime):
+    """A moment in UTC, written with `Z`."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,89 @@
+"""Structured log lines on standard error: one object a line, no secrets, the request id on each."""
+
+import logging
+import sys
+import time
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, g, has_request_context, request
+
+#: Longer texts in a line are cut: a client must not fill the disk.
+MAXIMUM_TEXT = 2000
+
+access_log = structlog.get_logger("userapi.access")
+
+
+def configure(app: Flask) -> None:
+    """Route structlog and the standard library's loggers to one handler, and log each request."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+        _add_request_id,
+        structlog.processors.format_exc_info,
+        _cut,
+    ]
+    if app.config["LOG_FORMAT"] == "json":
+        renderer: Any = structlog.processors.JSONRenderer(serializer=_dump)
+    else:
+        renderer = structlog.dev.ConsoleRenderer()
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logger = logging.getLogger("userapi")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(app.config["LOG_LEVEL"])
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    app.before_request(_start)
+    app.after_request(_finish)
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    access_log.info(
+        "request",
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        milliseconds=round((time.perf_counter() - g.started) * 1000, 2) if "started" in g else None,
+        actor=g.get("actor_id"),
+        address=request.remote_addr,
+    )
+    return response
+
+
+def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    if has_request_context():
+        event.setdefault("request_id", g.get("request_id"))
+    return event
+
+
+def _cut(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    for name, value in event.items():
+        if isinstance(value, str) and len(value) > MAXIMUM_TEXT and name != "exception":
+            event[name] = value[:MAXIMUM_TEXT] + "…"
+    return event
+
+
+def _dump(event: dict[str, Any], **_options: Any) -> str:
+    return orjson.dumps(event, default=str).decode()

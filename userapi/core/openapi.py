@@ -1,0 +1,206 @@
+"""The API layer: a blueprint whose decorators are the contract of a route, and the OpenAPI document made from them."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from copy import deepcopy
+from enum import Enum
+from typing import Any, TypeVar
+
+import flask_smorest
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Flask
+from marshmallow import Schema, fields
+from werkzeug.routing import BaseConverter, ValidationError
+
+from .bodies import Parser
+from .fields import Birthday, Flag, Line, Password
+from .problems import MEDIA_TYPE, NotSignedIn, PermissionDenied, Problem
+from .rendering import Computed
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+MAXIMUM_ROW_ID = 2**63 - 1
+
+
+class Access(Enum):
+    """Who may call an operation. The gate in `userapi.auth` checks it before the route runs."""
+
+    OPEN = "anyone; a token that comes along must be good"
+    UNCHECKED = "anyone; the route looks at the credentials itself"
+    SIGNED_IN = "whoever is signed in"
+    OWNER_OR_STAFF = "the user whose id is in the path, and staff"
+    STAFF = "staff"
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint whose every operation is closed to strangers unless it says otherwise."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    @staticmethod
+    def open_to_all(view: View) -> View:
+        """Anyone may call; a bad token is refused all the same."""
+        return _mark(view, Access.OPEN)
+
+    @staticmethod
+    def checks_credentials_itself(view: View) -> View:
+        """Anyone may call, and whatever token comes along is the route's own matter."""
+        return _mark(view, Access.UNCHECKED)
+
+    @staticmethod
+    def owner_or_staff(view: View) -> View:
+        """Only the user whose `user_id` is in the path, and staff."""
+        return _mark(view, Access.OWNER_OR_STAFF)
+
+    @staticmethod
+    def staff_only(view: View) -> View:
+        """Only staff."""
+        return _mark(view, Access.STAFF)
+
+    def arguments(self, schema: type[Schema], **options: Any) -> Any:
+        """Check the body (or `location="query"`) against a schema and pass the result on.
+
+        An instance is made here once: a class would be made anew with every request.
+        """
+        return super().arguments(schema(), **options)
+
+    def refuses(self, *problems: type[Problem]) -> Callable[[View], View]:
+        """Document the refusals that callers should expect."""
+        by_status: dict[int, list[type[Problem]]] = defaultdict(list)
+        for problem in problems:
+            by_status[problem.status].append(problem)
+
+        def decorate(view: View) -> View:
+            for status, kinds in by_status.items():
+                text = "; ".join(f"`{kind.code}`: {kind.detail or kind.title}" for kind in kinds)
+                alternative = self.alt_response(status, schema=ProblemSchema, content_type=MEDIA_TYPE, description=text)
+                view = alternative(view)
+            return view
+
+        return decorate
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
+    ) -> None:
+        """Register an operation, closed unless marked, with its access in the document."""
+        access = getattr(view_func, "access", None) or Access.SIGNED_IN
+        view_func.access = access
+        view_func._apidoc = deepcopy(getattr(view_func, "_apidoc", {}))
+        manual = view_func._apidoc.setdefault("manual_doc", {})
+        open_operation = access in (Access.OPEN, Access.UNCHECKED)
+        manual["security"] = [] if open_operation else [{"bearer": []}, {"cookie": []}]
+        if not open_operation:
+            refusals = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
+            documented = self.refuses(*refusals)(view_func)
+            documented.access = access
+            view_func = documented
+        super().add_url_rule(rule, endpoint, view_func, *args, **options)
+
+    def register_views_in_doc(self, api: Any, app: Flask, spec: Any, *, name: str, parameters: Any) -> None:
+        """Name each operation after its function, so that generated clients read well."""
+        for endpoint, documented in self._docs.items():
+            for method, operation in documented.items():
+                if method != "parameters":
+                    prefix = "" if name == self.name else f"{name}_"
+                    operation.setdefault("manual_doc", {})["operationId"] = f"{prefix}{endpoint}"
+        super().register_views_in_doc(api, app, spec, name=name, parameters=parameters)
+
+
+def _mark(view: View, access: Access) -> View:
+    view.access = access  # type: ignore[attr-defined]
+    return view
+
+
+class ProblemSchema(Schema):
+    """A problem document (RFC 9457)."""
+
+    type = fields.String(required=True, metadata={"format": "uri-reference", "example": "about:blank"})
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "A stable word for programs."})
+    errors = fields.Dict(metadata={"description": "Messages by field, nested as the input was."})
+
+
+class RowIdConverter(BaseConverter):
+    """A row number in a path, in its one spelling: no sign, no leading zero, ASCII digits, 63 bits."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        """The number."""
+        number = int(value)
+        if number > MAXIMUM_ROW_ID:
+            raise ValidationError
+        return number
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest's registry, with our problem documents in place of its errors."""
+
+    ERROR_SCHEMA = ProblemSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """None: `userapi.core.problems` renders every refusal."""
+
+    def _register_responses(self) -> None:
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = MEDIA_TYPE
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE
+
+
+DESCRIPTION = """Accounts with a profile each, JSON Web Tokens that other services verify, and sessions that end at once.
+
+Every write also takes `application/x-www-form-urlencoded` and `multipart/form-data`, with nested fields written
+`profile.city`. Every refusal is a problem document (RFC 9457) with a stable `code`.
+
+To try the calls here: sign in with `POST /api-token-auth/`, copy `access_token`, press *Authorize*."""
+
+
+def configure(app: Flask) -> Api:
+    """Make the registry that blueprints are added to, and serve its document and its reading page."""
+    app.config.update(
+        API_TITLE="User accounts",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+        OPENAPI_SWAGGER_UI_PATH="docs/",
+        OPENAPI_SWAGGER_UI_URL="/static/swagger-ui/",
+    )
+    app.url_map.converters["row_id"] = RowIdConverter
+    plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
+    api = Api(
+        app,
+        spec_kwargs={
+            "marshmallow_plugin": plugin,
+            "info": {"description": DESCRIPTION},
+            "servers": [{"url": "/"}],
+            "components": {
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                    "cookie": {
+                        "type": "apiKey",
+                        "in": "cookie",
+                        "name": app.config["JWT_ACCESS_COOKIE_NAME"],
+                    },
+                }
+            },
+        },
+    )
+    api.register_converter(RowIdConverter, lambda _converter: {"type": "integer", "minimum": 1, "format": "int64"})
+    for field, kind in (
+        (Line, fields.String),
+        (Password, fields.String),
+        (Birthday, fields.Date),
+        (Flag, fields.Boolean),
+    ):
+        api.register_field(field, kind)
+    api.register_field(Computed, "string", None)
+    return api
+
+
+def _schema_name(schema: Any) -> str:
+    kind = schema if isinstance(schema, type) else type(schema)
+    return kind.__name__.removesuffix("Schema")

@@ -1,0 +1,197 @@
+"""Refusals: one class for each, one shape for all (RFC 9457, `application/problem+json`)."""
+
+import logging
+from typing import Any, ClassVar
+
+import orjson
+import sqlalchemy as sa
+from flask import Flask, Response, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+#: What the database says when it is away or overloaded rather than wrong.
+UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+
+
+class Problem(Exception):
+    """A refusal that the caller can act on.
+
+    Attributes:
+        status: the HTTP status code.
+        code: a stable snake_case word for programs.
+        title: what is wrong, the same for every occurrence.
+        detail: what is wrong this time and what to do next.
+        errors: messages by field, nested as the input was.
+        headers: HTTP headers that go with the answer.
+    """
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "bad_request"
+    title: ClassVar[str] = "Bad request"
+    detail: str = ""
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail or self.detail or self.title)
+        if detail is not None:
+            self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+class ValidationFailed(Problem):
+    """The input is malformed or breaks a rule of a field."""
+
+    code = "validation_failed"
+    title = "Validation failed"
+    detail = "Some fields need attention; see errors."
+
+
+class MalformedBody(Problem):
+    """The body is not what its Content-Type says."""
+
+    code = "malformed_body"
+    title = "Malformed body"
+
+
+class NotSignedIn(Problem):
+    """No credentials came with a request that needs some (RFC 6750, section 3.1)."""
+
+    status = 401
+    code = "not_authenticated"
+    title = "Not signed in"
+    detail = "Send an access token: Authorization: Bearer <token>. POST /api-token-auth/ gives one."
+
+    def __init__(self, detail: str | None = None, **options: Any) -> None:
+        super().__init__(detail, **options)
+        self.headers.setdefault("WWW-Authenticate", 'Bearer realm="userapi"')
+
+
+class PermissionDenied(Problem):
+    """The caller is known and may not do this."""
+
+    status = 403
+    code = "permission_denied"
+    title = "Permission denied"
+    detail = "Your account does not have the right to do this."
+
+
+class NotFound(Problem):
+    """There is no such object."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+    detail = "There is nothing at this address."
+
+
+class PreconditionFailed(Problem):
+    """`If-Match` names another state than the present one (RFC 9110, section 13.1.1)."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "Precondition failed"
+    detail = "The object was changed since you read it. Read it again and repeat your change."
+
+
+class Unavailable(Problem):
+    """A part the service needs is away or overloaded for the moment."""
+
+    status = 503
+    code = "unavailable"
+    title = "Service unavailable"
+    detail = "The service cannot answer just now. Try again in a moment."
+
+    def __init__(self, detail: str | None = None, **options: Any) -> None:
+        super().__init__(detail, **options)
+        self.headers.setdefault("Retry-After", "2")
+
+
+def document(problem: Problem) -> dict[str, Any]:
+    """The members of a problem document (RFC 9457, section 3.1)."""
+    members: dict[str, Any] = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail or problem.title,
+        "code": problem.code,
+    }
+    if problem.errors:
+        members["errors"] = problem.errors
+    return members
+
+
+def answer(problem: Problem) -> Response:
+    """Render a problem."""
+    response = Response(orjson.dumps(document(problem)), problem.status, mimetype=MEDIA_TYPE)
+    response.headers.update(problem.headers)
+    return response
+
+
+#: Codes of refusals that come from HTTP itself, not from a rule of ours.
+HTTP_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    500: "internal_error",
+}
+HTTP_DETAILS = {
+    404: NotFound.detail,
+    405: "This address does not take that method; see the Allow header.",
+    413: "The body is larger than 1 MiB.",
+    415: "Send application/json, application/x-www-form-urlencoded or multipart/form-data.",
+    500: "Something went wrong on our side. Quote the X-Request-ID of this answer when you report it.",
+}
+
+
+def from_http(error: HTTPException) -> Problem:
+    """Say an HTTP error of Werkzeug's as a problem, its headers kept."""
+    status = error.code or 500
+    problem = Problem(HTTP_DETAILS.get(status, HTTP_STATUS_CODES.get(status, "")))
+    problem.status = status  # type: ignore[misc]
+    problem.title = HTTP_STATUS_CODES.get(status, "Error").capitalize()  # type: ignore[misc]
+    problem.code = HTTP_CODES.get(status, problem.title.lower().replace(" ", "_"))  # type: ignore[misc]
+    kept = ("allow", "retry-after", "www-authenticate")
+    problem.headers = {name: value for name, value in error.get_headers() if name.lower() in kept}
+    return problem
+
+
+def configure(app: Flask) -> None:
+    """Render whatever is raised in the one shape."""
+    app.register_error_handler(Problem, answer)
+    app.register_error_handler(ValidationError, lambda error: answer(ValidationFailed(errors=error.messages_dict)))
+    app.register_error_handler(HTTPException, _refuse_http)
+    for kind in UNAVAILABLE:
+        app.register_error_handler(kind, _refuse_unavailable)
+    app.register_error_handler(Exception, _refuse_unexpected)
+
+
+def _refuse_http(error: HTTPException) -> Any:
+    if error.code is not None and error.code < 400:
+        return error
+    return answer(from_http(error))
+
+
+def _refuse_unavailable(error: Exception) -> Response:
+    log.error("database unavailable", extra={"error": type(error).__name__})
+    return answer(Unavailable())
+
+
+def _refuse_unexpected(error: Exception) -> Response:
+    log.exception("unexpected error", extra={"method": request.method, "path": request.path})
+    problem = Problem(HTTP_DETAILS[500])
+    problem.status, problem.code, problem.title = 500, HTTP_CODES[500], "Internal server error"  # type: ignore[misc]
+    return answer(problem)

@@ -1,0 +1,1 @@
+"""What operators and their monitors ask: is it up, is it ready."""

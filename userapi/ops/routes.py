@@ -1,0 +1,37 @@
+"""`/healthz` and `/readyz` for monitors, `/userapi/` for newcomers."""
+
+from flask import Blueprint as PlainBlueprint
+from flask import Response
+
+from userapi.auth.schemas import IndexSchema
+from userapi.core.index import endpoints_below
+from userapi.core.openapi import Blueprint
+from userapi.core.rendering import answer
+
+from . import health
+
+blueprint = PlainBlueprint("ops", __name__)
+index_blueprint = Blueprint("index", __name__, description="What is where.")
+
+
+@index_blueprint.get("/userapi/")
+@index_blueprint.open_to_all
+@index_blueprint.response(200, IndexSchema)
+def read_index() -> Response:
+    """List the endpoints of the API."""
+    return answer(endpoints_below("/userapi/", depth=1))
+
+
+@blueprint.get("/healthz")
+def read_liveness() -> Response:
+    """Whether the process answers; the database is not asked."""
+    return answer({"status": "ok"})
+
+
+@blueprint.get("/readyz")
+def read_readiness() -> Response:
+    """Whether the service can do its work; 503 with what is wrong otherwise."""
+    checks = health.checks()
+    ready = all(result == "ok" for result in checks.values())
+    headers = None if ready else {"Retry-After": "5"}
+    return answer({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503, headers)

@@ -1,0 +1,255 @@
+"""Opening, editing, deactivating and closing accounts."""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from sqlalchemy.exc import IntegrityError
+
+from userapi.audit import trail
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.core.passwords import hash_password
+from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
+
+from . import emails, password_policy, queries
+from .models import User, UserProfile
+from .problems import EmailTaken, LastSuperuser, ReadOnlyField
+
+PROFILE_FIELDS = ("title", "dob", "address", "country", "city", "zip")
+NAME_FIELDS = ("username", "first_name", "last_name")
+
+
+class Actor(Protocol):
+    """Whoever asks: the row of the caller."""
+
+    id: int
+    is_staff: bool
+    is_superuser: bool
+
+
+def fold(name: str) -> str:
+    """A name as search and order see it."""
+    return unicodedata.normalize("NFKC", name).casefold()[:450]
+
+
+def create(
+    email: str,
+    password: str | None,
+    profile: Mapping[str, Any] | None = None,
+    username: str | None = None,
+    first_name: str = "",
+    last_name: str = "",
+    *,
+    is_staff: bool = False,
+    is_superuser: bool = False,
+    email_verified: bool = False,
+) -> User:
+    """Open an account.
+
+    Args:
+        email: as typed.
+        password: held against the policy and hashed; None for an account that no password signs in.
+        profile: all six fields, or None for an account without one.
+
+    Raises:
+        InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
+    """
+    typed, key = emails.checked(email)
+    if password is not None:
+        password_policy.check(password, (typed, username, first_name, last_name))
+    now = clock.now()
+    user = User(
+        email=typed,
+        email_key=key,
+        username=username or None,
+        first_name=first_name,
+        last_name=last_name,
+        first_name_key=fold(first_name),
+        last_name_key=fold(last_name),
+        password_hash=None if password is None else hash_password(password),
+        is_staff=is_staff,
+        is_superuser=is_superuser,
+        email_verified_at=now if email_verified else None,
+        date_joined=now,
+        profile=UserProfile(**profile) if profile else None,
+    )
+    db.session.add(user)
+    _flush()
+    trail.record("user.created", "user", user.id)
+    return user
+
+
+def hold(user_id: int, by: Actor) -> User:
+    """Lock a user for a change.
+
+    Raises:
+        NotFound: when there is none.
+        PermissionDenied: when it is a superuser and the actor is another who is none.
+    """
+    user = queries.for_update(user_id)
+    if user is None:
+        raise NotFound("There is no user with this id.")
+    if user.is_superuser and not by.is_superuser and by.id != user.id:
+        raise PermissionDenied("Only a superuser may change or delete a superuser.")
+    return user
+
+
+def editable(user: User, by: Actor) -> frozenset[str]:
+    """The fields of a user that an actor may set."""
+    fields = {*NAME_FIELDS, "profile", "email"}
+    if by.is_staff and (by.is_superuser or by.id != user.id):
+        fields.add("is_active")
+    if by.is_superuser:
+        fields |= {"is_staff", "is_superuser"}
+    return frozenset(fields)
+
+
+def edit(user: User, changes: Mapping[str, Any], by: Actor, *, confirmed_email: bool) -> None:
+    """Change what an actor may change.
+
+    Args:
+        user: held.
+        changes: fields and their new values; `profile` holds those of its own.
+        by: who asks.
+        confirmed_email: whether a new address counts at once; else it waits as `pending_email`.
+
+    Raises:
+        ReadOnlyField, InvalidEmail, EmailTaken, LastSuperuser, ValidationFailed: and nothing is written.
+    """
+    refused = sorted(set(changes) - editable(user, by))
+    if refused:
+        raise ReadOnlyField(errors={name: ["You may not change this field."] for name in refused})
+    before = _facts(user)
+    for name in NAME_FIELDS:
+        if name in changes:
+            setattr(user, name, changes[name] or (None if name == "username" else ""))
+    user.first_name_key, user.last_name_key = fold(user.first_name), fold(user.last_name)
+    if "profile" in changes:
+        _edit_profile(user, changes["profile"])
+    if "email" in changes:
+        _edit_email(user, changes["email"], at_once=confirmed_email)
+    _edit_flags(user, changes)
+    _flush()
+    after = _facts(user)
+    changed = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
+    changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
+    if changed:
+        trail.record("user.changed", "user", user.id, changed)
+
+
+def activate(user: User) -> None:
+    """Let a user sign in again; sessions that were ended stay ended."""
+    if not user.is_active:
+        user.is_active = True
+        trail.record("user.activated", "user", user.id)
+
+
+def deactivate(user: User) -> None:
+    """Keep a user from signing in, and end every session now.
+
+    Raises:
+        LastSuperuser: when nobody could administer the service any more.
+    """
+    if user.is_active:
+        keep_a_superuser(user)
+        user.is_active = False
+        user.session_version += 1
+        trail.record("user.deactivated", "user", user.id)
+
+
+def delete(user: User) -> None:
+    """Close an account for good: the user, profile and sessions go in this transaction.
+
+    Raises:
+        LastSuperuser: when nobody could administer the service any more.
+    """
+    keep_a_superuser(user)
+    trail.record("user.deleted", "user", user.id)
+    db.session.flush()
+    trail.forget("user", user.id)
+    db.session.delete(user)
+    db.session.flush()
+
+
+def set_password(user: User, password: str, field: str = "password") -> None:
+    """Give a user another password and end every session.
+
+    Raises:
+        WeakPassword: naming the field.
+    """
+    password_policy.check(password, (user.email, user.username, user.first_name, user.last_name), field)
+    user.password_hash = hash_password(password)
+    user.session_version += 1
+    trail.record("user.password_changed", "user", user.id)
+
+
+def keep_a_superuser(user: User) -> None:
+    """Refuse to lose this superuser when it is the last active one.
+
+    Raises:
+        LastSuperuser: it is.
+    """
+    if user.is_superuser and user.is_active:
+        queries.lock_superusers()
+        if not queries.has_other_superuser(user.id):
+            raise LastSuperuser
+
+
+def _edit_profile(user: User, values: Mapping[str, Any] | None) -> None:
+    if values is None:
+        if user.profile is not None:
+            raise ValidationFailed(errors={"profile": ["A profile cannot be removed."]})
+        return
+    if user.profile is not None:
+        for name, value in values.items():
+            setattr(user.profile, name, value)
+    elif values:
+        missing = [name for name in PROFILE_FIELDS if name not in values]
+        if missing:
+            needed = "Missing data for required field: there is no profile yet."
+            raise ValidationFailed(errors={"profile": {name: [needed] for name in missing}})
+        user.profile = UserProfile(**values)
+
+
+def _edit_email(user: User, email: str, *, at_once: bool) -> None:
+    typed, key = emails.checked(email)
+    if key == user.email_key:
+        user.email = typed
+    elif at_once:
+        user.email, user.email_key, user.pending_email, user.email_verified_at = typed, key, None, None
+    else:
+        user.pending_email = typed
+
+
+def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
+    loses = user.is_superuser and changes.get("is_superuser") is False
+    if loses:
+        keep_a_superuser(user)
+    for name in ("is_staff", "is_superuser"):
+        if name in changes:
+            setattr(user, name, changes[name])
+    if "is_active" in changes:
+        if changes["is_active"]:
+            activate(user)
+        else:
+            deactivate(user)
+
+
+def _facts(user: User) -> dict[str, Any]:
+    """What an edit can change, by field."""
+    names = ("email", "pending_email", *NAME_FIELDS, "is_staff", "is_superuser")
+    facts = {name: getattr(user, name) for name in names}
+    if user.profile is not None:
+        facts |= {f"profile.{name}": getattr(user.profile, name) for name in PROFILE_FIELDS}
+    return facts
+
+
+def _flush() -> None:
+    """Write; the database alone decides who gets an address that two ask for."""
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        if "email_key" in str(error.orig):
+            raise EmailTaken from error
+        raise

@@ -1,0 +1,88 @@
+"""Users as answers: rendered, tagged, and compared with what a client saw before."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, request
+
+from userapi.core import rendering
+from userapi.core.problems import NotFound, PreconditionFailed
+from userapi.core.rendering import Document, renderer
+
+from . import queries
+from .accounts import Actor, editable
+from .models import User
+from .problems import ReadOnlyField
+from .schemas import UserSchema
+
+render = renderer(UserSchema())
+
+#: Fields that are only ever sent back.
+ECHOES = ("url", "id", "email_verified", "pending_email", "date_joined", "last_login")
+
+#: Fields that some may set; for the others they are echoes.
+FLAGS = ("is_active", "is_staff", "is_superuser")
+
+
+def answer(row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A user as an answer; 304 when the caller has it already."""
+    return rendering.conditional(rendering.answer(render(row._mapping), status, headers))
+
+
+def answer_by_id(user_id: int, status: int = 200) -> Response:
+    """A user, read anew, as an answer.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    row = queries.row(user_id)
+    if row is None:
+        raise NotFound("There is no user with this id.")
+    headers = {"Location": render(row._mapping)["url"]} if status == 201 else None
+    return answer(row, status, headers)
+
+
+def current(user_id: int) -> Document:
+    """A user as the present transaction sees it."""
+    return render(queries.row_in_transaction(user_id)._mapping)
+
+
+def check_precondition(user: User) -> None:
+    """Honour `If-Match` for a held user.
+
+    Raises:
+        PreconditionFailed: when the client saw another state.
+    """
+    if request.if_match:
+        body = rendering.dumps(current(user.id))
+        if not request.if_match.contains(rendering.etag(body)):
+            raise PreconditionFailed
+
+
+def without_echoes(user: User, changes: Mapping[str, Any], by: Actor) -> dict[str, Any]:
+    """The changes alone, when what came back of read-only fields is unchanged.
+
+    Raises:
+        ReadOnlyField: naming those that are not.
+    """
+    shown = current(user.id)
+    read_only = {*ECHOES, *(set(FLAGS) - editable(user, by))}
+    echoed = {name: value for name, value in changes.items() if name in read_only}
+    differing = sorted(name for name, value in echoed.items() if _text(value) != _text(shown[name]))
+    if differing:
+        raise ReadOnlyField(
+            errors={name: ["Read-only: leave it out, or send it back unchanged."] for name in differing}
+        )
+    return {name: value for name, value in changes.items() if name not in echoed}
+
+
+def _text(value: Any) -> str:
+    """A value as JSON or a form would write it."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else rendering.dumps(value).decode().strip('"')
+
+
+def page(rows: Any) -> list[Document]:
+    """Users as a list."""
+    return [render(row._mapping) for row in rows]

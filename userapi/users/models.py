@@ -1,0 +1,133 @@
+"""Rows about people: users, their profile, and the groups and permissions that staff rights come from."""
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from userapi.core.db import Model, RowId, UTCDateTime, key_text
+
+#: The kinds of record that permissions are about, as the staff site names them.
+KINDS = ("user", "group", "session", "message", "event")
+ACTIONS = ("view", "add", "change", "delete")
+
+group_permissions = sa.Table(
+    "group_permissions",
+    Model.metadata,
+    sa.Column("group_id", RowId, sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("permission_id", RowId, sa.ForeignKey("permissions.id", ondelete="CASCADE"), primary_key=True),
+)
+user_groups = sa.Table(
+    "user_groups",
+    Model.metadata,
+    sa.Column("user_id", RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("group_id", RowId, sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+user_permissions = sa.Table(
+    "user_permissions",
+    Model.metadata,
+    sa.Column("user_id", RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column(
+        "permission_id",
+        RowId,
+        sa.ForeignKey("permissions.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+)
+
+
+class Permission(Model):
+    """The right to do one thing with one kind of record, as Django has it."""
+
+    __tablename__ = "permissions"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    codename: Mapped[str] = mapped_column(sa.String(50), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(100))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Group(Model):
+    """A named set of permissions."""
+
+    __tablename__ = "groups"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(150), unique=True)
+    permissions: Mapped[list[Permission]] = relationship(secondary=group_permissions, order_by=Permission.codename)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(Model):
+    """An account. Its id is never used twice.
+
+    Attributes:
+        email: as it was typed; mail goes here.
+        email_key: its one normal form, by which it is unique and found.
+        first_name_key, last_name_key: case-folded, for search and order.
+        password_hash: None when no password signs this account in.
+        session_version: sessions begun under another version are over; adding one ends them all.
+        email_verified_at: when the present address was confirmed.
+        pending_email: the address that becomes `email` once confirmed.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    email: Mapped[str] = mapped_column(sa.String(254))
+    email_key: Mapped[str] = mapped_column(key_text(254), unique=True)
+    username: Mapped[str | None] = mapped_column(sa.String(50))
+    first_name: Mapped[str] = mapped_column(sa.String(150), default="")
+    last_name: Mapped[str] = mapped_column(sa.String(150), default="")
+    first_name_key: Mapped[str] = mapped_column(key_text(450), default="")
+    last_name_key: Mapped[str] = mapped_column(key_text(450), default="")
+    password_hash: Mapped[str | None] = mapped_column(sa.String(255))
+    session_version: Mapped[int] = mapped_column(sa.Integer, default=0)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    is_staff: Mapped[bool] = mapped_column(default=False)
+    is_superuser: Mapped[bool] = mapped_column(default=False)
+    email_verified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    pending_email: Mapped[str | None] = mapped_column(sa.String(254))
+    date_joined: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_login: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    profile: Mapped["UserProfile | None"] = relationship(
+        back_populates="user", cascade="all, delete-orphan", passive_deletes=True, single_parent=True
+    )
+    groups: Mapped[list[Group]] = relationship(secondary=user_groups, order_by=Group.name, passive_deletes=True)
+    permissions: Mapped[list[Permission]] = relationship(
+        secondary=user_permissions, order_by=Permission.codename, passive_deletes=True
+    )
+
+    def __str__(self) -> str:
+        return self.email
+
+
+# One index for each order of the list; the id decides between equal values.
+sa.Index("ix_users_date_joined", User.date_joined, User.id)
+sa.Index("ix_users_last_login", User.last_login, User.id)
+sa.Index("ix_users_last_name_key", User.last_name_key, User.id)
+sa.Index("ix_users_first_name_key", User.first_name_key, User.id)
+
+
+class UserProfile(Model):
+    """The one profile of a user."""
+
+    __tablename__ = "user_profiles"
+
+    user_id: Mapped[int] = mapped_column(RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    title: Mapped[str] = mapped_column(sa.String(5))
+    dob: Mapped[date] = mapped_column(sa.Date)
+    address: Mapped[str] = mapped_column(sa.String(255))
+    country: Mapped[str] = mapped_column(sa.String(50), index=True)
+    city: Mapped[str] = mapped_column(sa.String(50))
+    zip: Mapped[str] = mapped_column(sa.String(5))
+
+    user: Mapped[User] = relationship(back_populates="profile")

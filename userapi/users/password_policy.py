@@ -1,0 +1,95 @@
+"""Which passwords are refused, and why: every reason at once (NIST SP 800-63B, section 3.1.1.2)."""
+
+import unicodedata
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+from flask import current_app
+from zxcvbn import zxcvbn
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from userapi.core.passwords import normalise
+from userapi.core.problems import ValidationFailed
+
+MAXIMUM_LENGTH = 128
+
+#: zxcvbn takes no more; a longer password is judged by its beginning.
+JUDGED_LENGTH = 72
+
+#: Words of this service that make no password better.
+CONTEXT_WORDS = ("userapi", "account", "password")
+
+#: From here on two texts count as alike; Django's own bound.
+ALIKE = 0.7
+
+#: A shorter piece of a name proves nothing: "Al" is in many good passwords.
+SHORTEST_PIECE = 4
+
+#: A long passphrase may mention a name; one of which a quarter is the name is built on it.
+LARGEST_SHARE = 4
+
+COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+
+
+class WeakPassword(ValidationFailed):
+    """The password breaks the policy."""
+
+    title = "Weak password"
+    code = "weak_password"
+    detail = "Choose another password; the reasons are under errors."
+
+
+def check(password: str, personal: Iterable[str | None] = (), field: str = "password") -> None:
+    """Hold a new password against the policy.
+
+    Args:
+        password: as typed.
+        personal: the account's email, names and username.
+        field: which field of the input to name.
+
+    Raises:
+        WeakPassword: with every reason.
+    """
+    reasons = list(_reasons(normalise(password[: MAXIMUM_LENGTH + 1]), [text for text in personal if text]))
+    if reasons:
+        raise WeakPassword(errors={field: reasons})
+
+
+def _reasons(password: str, personal: list[str]) -> Iterable[str]:
+    minimum: int = current_app.config["PASSWORD_MIN_LENGTH"]
+    if len(password) < minimum:
+        yield f"Shorter than minimum length {minimum}."
+    if len(password) > MAXIMUM_LENGTH:
+        yield f"Longer than maximum length {MAXIMUM_LENGTH}."
+        return
+    if "\x00" in password or any(unicodedata.category(character) == "Cs" for character in password):
+        yield "Contains characters that a password cannot have."
+        return
+    folded = password.casefold()
+    if password.isdecimal():
+        yield "Only digits."
+    if folded in COMMON:
+        yield "Among the most common passwords."
+    if any(_is_close(folded, text) for text in personal):
+        yield "Too close to your email or your names."
+    if any(word in folded and len(folded) < 2 * len(word) for word in CONTEXT_WORDS):
+        yield "Built on the name of this service."
+    if password and _score(password, personal) < current_app.config["PASSWORD_MIN_SCORE"]:
+        yield "Easy to guess; a few unrelated words make a strong one."
+
+
+def _is_close(folded: str, text: str) -> bool:
+    text = normalise(text[:254]).casefold()
+    pieces = {text, *text.replace("@", " ").replace(".", " ").replace("-", " ").split()}
+    return any(
+        (piece in folded and len(folded) <= LARGEST_SHARE * len(piece))
+        or (len(folded) <= 2 * len(piece) and SequenceMatcher(a=folded, b=piece).ratio() >= ALIKE)
+        for piece in pieces
+        if len(piece) >= SHORTEST_PIECE
+    )
+
+
+def _score(password: str, personal: list[str]) -> int:
+    """zxcvbn's estimate, 0 (guessed at once) to 4."""
+    score: int = zxcvbn(password[:JUDGED_LENGTH], user_inputs=[text[:JUDGED_LENGTH] for text in personal])["score"]
+    return score

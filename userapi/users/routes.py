@@ -1,0 +1,101 @@
+"""`/userapi/users/`: register, list, read, edit and delete users."""
+
+from typing import Any
+
+from flask import Response
+from flask_jwt_extended import current_user
+
+from userapi.core import pagination, rendering
+from userapi.core.db import db
+from userapi.core.openapi import Blueprint
+from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
+
+from . import accounts, documents, queries
+from .editing import holds_user, save
+from .models import User
+from .password_policy import WeakPassword
+from .problems import EmailTaken, LastSuperuser
+from .schemas import (
+    NewUserSchema,
+    UserEditSchema,
+    UserListSchema,
+    UserPageSchema,
+    UserReplacementSchema,
+    UserSchema,
+)
+
+blueprint = Blueprint("users", __name__, description="Accounts and their profiles.")
+
+
+@blueprint.post("/users/")
+@blueprint.open_to_all
+@blueprint.arguments(NewUserSchema)
+@blueprint.response(201, UserSchema)
+@blueprint.refuses(ValidationFailed, EmailTaken, WeakPassword)
+def create_user(new_user: dict[str, Any]) -> Response:
+    """Open an account."""
+    user = accounts.create(**new_user)
+    db.session.commit()
+    return documents.answer_by_id(user.id, status=201)
+
+
+@blueprint.get("/users/")
+@blueprint.staff_only
+@blueprint.arguments(UserListSchema, location="query")
+@blueprint.response(200, UserPageSchema)
+@blueprint.refuses(ValidationFailed)
+def list_users(query: dict[str, Any]) -> Response:
+    """List users, a page at a time."""
+    ordering, cursor = query["ordering"], query.get("cursor")
+    start = pagination.decode(cursor, ordering) if cursor else None
+    page = queries.page(query, ordering, query["limit"], start)
+    urls = pagination.links(page)
+    document: dict[str, Any] = {**urls, "results": documents.page(page.rows)}
+    if query["count"]:
+        document["count"] = queries.count(query)
+    return rendering.answer(document, headers={"Link": pagination.link_header(urls)})
+
+
+@blueprint.get("/users/<row_id:user_id>/")
+@blueprint.owner_or_staff
+@blueprint.response(200, UserSchema)
+@blueprint.refuses(NotFound)
+def read_user(user_id: int) -> Response:
+    """Read a user."""
+    if user_id == current_user.id:
+        return documents.answer(current_user)
+    return documents.answer_by_id(user_id)
+
+
+@blueprint.put("/users/<row_id:user_id>/")
+@blueprint.owner_or_staff
+@holds_user
+@blueprint.arguments(UserReplacementSchema)
+@blueprint.response(200, UserSchema)
+@blueprint.refuses(ValidationFailed, EmailTaken, NotFound, LastSuperuser, PreconditionFailed)
+def replace_user(user: User, changes: dict[str, Any]) -> Response:
+    """Replace a user: every required field but the password."""
+    return save(user, changes)
+
+
+@blueprint.patch("/users/<row_id:user_id>/")
+@blueprint.owner_or_staff
+@holds_user
+@blueprint.arguments(UserEditSchema)
+@blueprint.response(200, UserSchema)
+@blueprint.refuses(ValidationFailed, EmailTaken, NotFound, LastSuperuser, PreconditionFailed)
+def edit_user(user: User, changes: dict[str, Any]) -> Response:
+    """Change some fields of a user; the profile is merged."""
+    return save(user, changes)
+
+
+@blueprint.delete("/users/<row_id:user_id>/")
+@blueprint.staff_only
+@holds_user
+@blueprint.response(204)
+@blueprint.refuses(NotFound, LastSuperuser, PreconditionFailed)
+def delete_user(user: User) -> Response:
+    """Delete a user with profile and sessions."""
+    accounts.delete(user)
+    db.session.commit()
+    return Response(status=204)

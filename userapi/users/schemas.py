@@ -1,0 +1,193 @@
+"""The shapes of users and profiles, one for each direction."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from flask import current_app
+from marshmallow import Schema, ValidationError, fields, validate
+
+from userapi.core.fields import ISO_DATE, Birthday, Flag, Instant, Line, Password
+from userapi.core.rendering import Computed
+
+from .emails import MAXIMUM_LENGTH, normal_form
+from .queries import ORDERS
+
+ORDERINGS = [name for name in ORDERS if name != "id"]
+
+
+class EmailAddress(Line):
+    """An email address as it was typed, outer blanks apart."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(MAXIMUM_LENGTH + 2, 1, metadata={"format": "email", "maxLength": MAXIMUM_LENGTH}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs).strip(" ")
+        try:
+            normal_form(text)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        return text
+
+
+class Echo(fields.Raw):
+    """A read-only field, taken only to be compared: what GET gave can be sent back."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            allow_none=True,
+            metadata={"description": "Read-only; may be sent back unchanged.", "readOnly": True},
+        )
+
+
+class Refused(fields.Raw):
+    """A field that this operation never takes."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(metadata={"description": reason})
+        self.reason = reason
+
+    def _deserialize(self, *_args: Any, **_options: Any) -> NoReturn:
+        raise ValidationError(self.reason)
+
+
+class Moment(fields.Field[datetime]):
+    """A day, which begins at midnight UTC, or a moment with its zone."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except (TypeError, ValueError) as error:
+            raise ValidationError("Not a day (YYYY-MM-DD) or a moment (2026-01-31T12:00:00Z).") from error
+        if ISO_DATE.fullmatch(value):
+            return moment.replace(tzinfo=UTC)
+        if moment.tzinfo is None:
+            raise ValidationError("Needs a zone, as Z or +01:00.")
+        return moment
+
+
+class NewProfileSchema(Schema):
+    """A profile whose every field is given."""
+
+    title = Line(5, 1, required=True)
+    dob = Birthday(required=True)
+    address = Line(255, 1, required=True)
+    country = Line(50, 1, required=True)
+    city = Line(50, 1, required=True)
+    zip = Line(5, 1, required=True)
+
+
+class ProfileEditSchema(Schema):
+    """Some fields of a profile."""
+
+    title = Line(5, 1)
+    dob = Birthday()
+    address = Line(255, 1)
+    country = Line(50, 1)
+    city = Line(50, 1)
+    zip = Line(5, 1)
+
+
+class ProfileSchema(Schema):
+    """A profile as it is shown."""
+
+    title = fields.String()
+    dob = fields.Date()
+    address = fields.String()
+    country = fields.String()
+    city = fields.String()
+    zip = fields.String()
+
+
+class NewUserSchema(Schema):
+    """What opens an account."""
+
+    email = EmailAddress(required=True)
+    password = Password(required=True)
+    profile = fields.Nested(NewProfileSchema, required=True)
+    username = Line(50, formatting=False, allow_none=True)
+    first_name = Line(150)
+    last_name = Line(150)
+
+
+class _EditSchema(Schema):
+    """The fields that PUT and PATCH share."""
+
+    username = Line(50, formatting=False, allow_none=True)
+    first_name = Line(150)
+    last_name = Line(150)
+    is_active = Flag(metadata={"description": "Staff only."})
+    is_staff = Flag(metadata={"description": "Superusers only."})
+    is_superuser = Flag(metadata={"description": "Superusers only."})
+    password = Refused("Set with POST /userapi/auth/password/change/.")
+    url = Echo()
+    id = Echo()
+    email_verified = Echo()
+    pending_email = Echo()
+    date_joined = Echo()
+    last_login = Echo()
+
+
+class UserReplacementSchema(_EditSchema):
+    """A whole user: every required field, and of the others those that shall change."""
+
+    email = EmailAddress(required=True)
+    profile = fields.Nested(NewProfileSchema, required=True, allow_none=True)
+
+
+class UserEditSchema(_EditSchema):
+    """What shall change of a user; the profile is merged."""
+
+    email = EmailAddress()
+    profile = fields.Nested(ProfileEditSchema, allow_none=True)
+
+
+def user_url(row: Mapping[str, Any]) -> str:
+    """The canonical address of a user."""
+    return f"{current_app.config['SITE_URL']}/userapi/users/{row['id']}/"
+
+
+class UserSchema(Schema):
+    """A user as it is shown."""
+
+    url = Computed(user_url, metadata={"format": "uri"})
+    id = fields.Integer()
+    email = fields.String(metadata={"format": "email"})
+    username = fields.String(allow_none=True)
+    first_name = fields.String()
+    last_name = fields.String()
+    profile = fields.Nested(ProfileSchema, allow_none=True)
+    is_active = fields.Boolean()
+    is_staff = fields.Boolean()
+    is_superuser = fields.Boolean()
+    email_verified = fields.Boolean()
+    pending_email = fields.String(allow_none=True)
+    date_joined = Instant()
+    last_login = Instant(allow_none=True)
+
+
+class UserListSchema(Schema):
+    """What a list of users can be asked for."""
+
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+    cursor = fields.String(validate=validate.Length(max=2000), metadata={"description": "From `next` or `previous`."})
+    search = Line(254, metadata={"description": "Words, each the beginning of the email, first or last name."})
+    is_active = Flag()
+    is_staff = Flag()
+    country = Line(50)
+    joined_after = Moment(metadata={"description": "A day or a moment; inclusive."})
+    joined_before = Moment(metadata={"description": "A day or a moment; exclusive."})
+    ordering = fields.String(
+        load_default="id", validate=validate.OneOf([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
+    )
+    count = Flag(load_default=False, metadata={"description": "Adds `count`, the number of all that match."})
+
+
+class UserPageSchema(Schema):
+    """A page of users."""
+
+    next = fields.String(allow_none=True, metadata={"format": "uri"})
+    previous = fields.String(allow_none=True, metadata={"format": "uri"})
+    results = fields.List(fields.Nested(UserSchema))
+    count = fields.Integer(metadata={"description": "Only when asked for."})
