@@ -67,7 +67,7 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     try:
         env.seal()
     except EnvValidationError as error:
-        messages = dict(error.error_messages)
+        messages: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
         raise ConfigurationError("; ".join(f"{name}: {' '.join(texts)}" for name, texts in messages.items())) from error
     return {**settings, **_derived(settings)}
 

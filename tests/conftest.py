@@ -96,7 +96,7 @@ def app(shared_app: Flask) -> Iterator[Flask]:
 
 @pytest.fixture
 def make_app(shared_app: Flask, key_folder: str) -> Iterator[Callable[..., Flask]]:
-    """A maker of applications with other settings over the same, emptied database: `make_app(SESSION_LIFETIME="60")`."""
+    """A maker of applications with other settings over the same, emptied database: `make_app(LOG_LEVEL="DEBUG")`."""
     _empty(shared_app)
     made: list[Flask] = []
 

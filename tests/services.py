@@ -190,7 +190,7 @@ class SmtpSink:
 
     # The names and arguments below are aiosmtpd's.
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address in self.refused_recipients:
@@ -198,7 +198,7 @@ class SmtpSink:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         while self.hanging:
             await asyncio.sleep(0.02)
         if self.answer is not None:

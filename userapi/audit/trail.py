@@ -1,4 +1,4 @@
-"""Writing the trail: an event is part of the transaction of the act it tells of, so neither stands without the other."""
+"""Writing the trail: an event is part of the transaction of the act it tells of; neither stands without the other."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -49,7 +49,7 @@ def check() -> None:
 
 
 def _look_at_caller() -> None:
-    """Note who calls an open operation; a bad bearer token is refused, a stale cookie (no script can drop it) is not."""
+    """Note who calls an open operation; a bad bearer token is refused; a stale cookie, which no script can drop, not."""
     if "Authorization" in request.headers:
         require_caller("headers")
         return

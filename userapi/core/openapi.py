@@ -150,7 +150,7 @@ class Api(flask_smorest.Api):
         del self.DEFAULT_RESPONSE_CONTENT_TYPE
 
 
-DESCRIPTION = """Accounts with a profile each, JSON Web Tokens that other services verify, and sessions that end at once.
+DESCRIPTION = """Accounts with a profile each, JSON Web Tokens that other services verify, sessions that end at once.
 
 Every write also takes `application/x-www-form-urlencoded` and `multipart/form-data`, with nested fields written
 `profile.city`. Every refusal is a problem document (RFC 9457) with a stable `code`.

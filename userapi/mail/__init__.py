@@ -1,0 +1,1 @@
+"""The outbox: letters written in the transaction that causes them, delivered afterwards."""
