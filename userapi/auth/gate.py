@@ -49,7 +49,7 @@ def check() -> None:
 
 
 def _look_at_caller() -> None:
-    """Note who calls an open operation; a bad bearer token is refused; a stale cookie, which no script can drop, not."""
+    """Note who calls; a bad bearer token is refused; a stale cookie, which no script can drop, is not."""
     if "Authorization" in request.headers:
         require_caller("headers")
         return
