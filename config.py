@@ -19,6 +19,9 @@ from marshmallow import ValidationError
 
 ROOT = Path(__file__).resolve().parent
 
+#: What `make run` makes on its first day, and every later start and command finds again.
+INSTANCE = ROOT / "instance"
+
 #: Claims that a deployer may add to access tokens for other services to read.
 OPTIONAL_CLAIMS = ("email", "username", "is_staff", "is_superuser", "groups")
 
@@ -48,9 +51,15 @@ class _MappingEnv(Env):
 
 
 def environment() -> dict[str, str]:
-    """The process environment over the `.env` file in the working directory."""
+    """The process environment over the `.env` file in the working directory.
+
+    Where neither tells the secret, it is the one that `make run` has made.
+    """
     from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return {**from_file, **os.environ}
+    values = {**from_file, **os.environ}
+    if "SECRET_KEY" not in values and (INSTANCE / "secret_key").exists():
+        values.setdefault("SECRET_KEY_FILE", str(INSTANCE / "secret_key"))
+    return values
 
 
 def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -62,21 +71,26 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     Raises:
         ConfigurationError: naming every variable that is missing, weak or of the wrong type.
     """
-    env = _MappingEnv(environment() if values is None else values)
-    settings = {**_service(env), **_tokens(env), **_passwords(env), **_logging(env)}
+    # An absent secret is judged as an empty one: its refusal says what to do.
+    env = _MappingEnv({"SECRET_KEY": ""} | dict(environment() if values is None else values))
+    settings = {**_service(env), **_server(env), **_tokens(env), **_passwords(env), **_logging(env)}
     try:
         env.seal()
     except EnvValidationError as error:
         messages: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
         raise ConfigurationError("; ".join(f"{name}: {' '.join(texts)}" for name, texts in messages.items())) from error
+    settings["SITE_URL"] = settings["SITE_URL"].rstrip("/") or _address(settings["HOST"], settings["PORT"])
+    if settings.pop("FLASK_DEBUG") and settings["SITE_URL"].startswith("https://"):
+        raise ConfigurationError("FLASK_DEBUG: A debugger must not be open to the public; unset it.")
     return {**settings, **_derived(settings)}
 
 
 def _service(env: Env) -> dict[str, Any]:
     return {
         "SECRET_KEY": env.str("SECRET_KEY", validate=_strong_secret),
-        "DATABASE_URL": env.str("DATABASE_URL", f"sqlite:///{ROOT}/instance/userapi.db", validate=_database_url),
-        "SITE_URL": env.str("SITE_URL", "http://127.0.0.1:8000", validate=_origin).rstrip("/"),
+        "DATABASE_URL": env.str("DATABASE_URL", f"sqlite:///{INSTANCE}/userapi.db", validate=_database_url),
+        "SITE_URL": env.str("SITE_URL", "", validate=_origin),
+        "FRONTEND_URL": env.str("FRONTEND_URL", "", validate=_origin_or_none).rstrip("/"),
         "CORS_ORIGINS": env.list("CORS_ORIGINS", [], subcast=str, validate=_origins),
         "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
         "DATABASE_POOL_SIZE": env.int("DATABASE_POOL_SIZE", 5, validate=validate.Range(1, 200)),
@@ -86,10 +100,22 @@ def _service(env: Env) -> dict[str, Any]:
     }
 
 
+def _server(env: Env) -> dict[str, Any]:
+    """What `make run` starts; behind another server only SITE_URL depends on these."""
+    return {
+        "HOST": env.str("HOST", "127.0.0.1", validate=validate.Length(1, 255)),
+        "PORT": env.int("PORT", 8000, validate=validate.Range(1, 65535)),
+        "WORKERS": env.int("WORKERS", 2, validate=validate.Range(1, 256)),
+        "WORKER_THREADS": env.int("WORKER_THREADS", 2, validate=validate.Range(1, 64)),
+        "SUPERUSER_EMAIL": env.str("SUPERUSER_EMAIL", "admin@example.com", validate=validate.Email()),
+        "FLASK_DEBUG": env.bool("FLASK_DEBUG", False),
+    }
+
+
 def _tokens(env: Env) -> dict[str, Any]:
     seconds = validate.Range(1)
     return {
-        "JWT_KEY_DIR": env.str("JWT_KEY_DIR", f"{ROOT}/instance/keys"),
+        "JWT_KEY_DIR": env.str("JWT_KEY_DIR", f"{INSTANCE}/keys"),
         "JWT_ISSUER": env.str("JWT_ISSUER", "", validate=validate.Length(max=255)),
         "JWT_AUDIENCE": env.str("JWT_AUDIENCE", "userapi", validate=validate.Length(1, 255)),
         "ACCESS_TOKEN_LIFETIME": env.int("ACCESS_TOKEN_LIFETIME", 900, validate=validate.Range(1, 3600)),
@@ -154,6 +180,12 @@ def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _address(host: str, port: int) -> str:
+    """Where a browser on this machine finds the server."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{host}:{port}"
+
+
 def _strong_secret(value: str) -> None:
     if len(value) < 32:
         raise ValidationError("Needs at least 32 characters; `make run` makes one in instance/.")
@@ -176,6 +208,11 @@ def _origin(value: str) -> None:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValidationError("Not an origin, as https://accounts.example.com.")
+
+
+def _origin_or_none(value: str) -> None:
+    if value:
+        _origin(value)
 
 
 def _origins(values: list[str]) -> None:

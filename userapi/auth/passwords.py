@@ -1,15 +1,35 @@
-"""Changing a password that one has."""
+"""Passwords changed by those who have them, and reset by those who forgot them."""
 
 import uuid
 
 from userapi.audit import trail
 from userapi.core import passwords
 from userapi.core.problems import ValidationFailed
-from userapi.users import accounts
+from userapi.mail import letters
+from userapi.users import accounts, emails, one_time
 from userapi.users import queries as user_queries
+from userapi.users.links import link
+from userapi.users.models import User
 
 from . import queries, sessions
 from .problems import TokenRevoked, WrongPassword
+
+
+def prove(user_id: int, password: str, field: str) -> User:
+    """Check that the caller has the password, and lock the account.
+
+    Raises:
+        WrongPassword: naming the field; the event must be committed by the door.
+        TokenRevoked: the account or its password changed meanwhile.
+    """
+    seen = queries.password_hash(user_id)
+    if not passwords.verify(password, seen):
+        trail.record("user.password_check_failed", "user", user_id)
+        raise WrongPassword(field)
+    user = user_queries.for_update(user_id)
+    if user is None or user.password_hash != seen or not user.is_active:
+        raise TokenRevoked
+    return user
 
 
 def change(user_id: int, session_id: uuid.UUID, old_password: str, new_password1: str, new_password2: str) -> None:
@@ -21,14 +41,61 @@ def change(user_id: int, session_id: uuid.UUID, old_password: str, new_password1
         WeakPassword: the new one breaks the policy.
         TokenRevoked: the account or its password changed meanwhile.
     """
-    seen = queries.password_hash(user_id)
-    if not passwords.verify(old_password, seen):
-        trail.record("user.password_change_failed", "user", user_id)
-        raise WrongPassword("old_password")
-    if new_password1 != new_password2:
-        raise ValidationFailed(errors={"new_password2": ["The two passwords differ."]})
-    user = user_queries.for_update(user_id)
-    if user is None or user.password_hash != seen or not user.is_active:
-        raise TokenRevoked
+    user = prove(user_id, old_password, field="old_password")
+    _require_same(new_password1, new_password2)
     accounts.set_password(user, new_password1, field="new_password1")
     sessions.end_all(user, spare=session_id)
+
+
+def ask_to_reset(email: str) -> None:
+    """Mail a link that resets the password, if an active account has this address.
+
+    What an unknown address costs is written and discarded, so that it takes as long.
+    """
+    key = emails.key_or_none(email)
+    user = user_queries.by_email_key(key) if key else None
+    if user is not None and user.is_active:
+        token = one_time.issue(user, one_time.RESET_PASSWORD, user.email_key)
+        letters.reset_password(
+            recipient=user.email,
+            name=user.first_name,
+            link=link("reset", uid(user), token),
+            secret=token,
+            minutes=int(one_time.LIFETIMES[one_time.RESET_PASSWORD].total_seconds() // 60),
+        )
+    else:
+        letters.decoy()
+    trail.record("user.password_reset_requested", "user" if user else None, user.id if user else None)
+
+
+def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:
+    """Set a forgotten password by the link that was mailed; every session ends.
+
+    Raises:
+        InvalidLink: the link is no good.
+        ValidationFailed, WeakPassword: the password is not; the link stays good, for the door does not commit.
+    """
+    user_id = int(uid) if uid.isascii() and uid.isdigit() and len(uid) < 19 else None
+    if user_id is None:
+        raise one_time.InvalidLink
+    found, user = one_time.spend(token, (one_time.RESET_PASSWORD,), user_id)
+    if found.address_key != user.email_key:
+        raise one_time.InvalidLink
+    _require_same(new_password1, new_password2)
+    accounts.set_password(user, new_password1, field="new_password1")
+    sessions.end_all(user)
+
+
+def is_good(uid: str, token: str) -> bool:
+    """Whether a reset link would be accepted now; nothing is spent."""
+    return queries.reset_link_stands(one_time.digest(token), uid)
+
+
+def uid(user: User) -> str:
+    """The half of a reset link that names the account."""
+    return str(user.id)
+
+
+def _require_same(first: str, second: str) -> None:
+    if first != second:
+        raise ValidationFailed(errors={"new_password2": ["The two passwords differ."]})

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from userapi.core import clock
 from userapi.core.db import db, read_all, read_one
-from userapi.users.models import User
+from userapi.users.models import OneTimeToken, User
 from userapi.users.queries import profiles, shown, users
 
 from .models import LoginSession
@@ -43,11 +44,11 @@ def caller(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datet
 
 
 def credentials(email_key: str) -> sa.Row[Any] | None:
-    """What a sign-in is checked against: id, password_hash, is_active and session_version."""
+    """What a sign-in is checked against: id, password_hash, is_active and email_verified_at."""
     return read_one(CREDENTIALS, {"email_key": email_key})
 
 
-CREDENTIALS = sa.select(users.c.id, users.c.password_hash, users.c.is_active, users.c.session_version).where(
+CREDENTIALS = sa.select(users.c.id, users.c.password_hash, users.c.is_active, users.c.email_verified_at).where(
     users.c.email_key == sa.bindparam("email_key")
 )
 
@@ -79,6 +80,34 @@ def sign_in(user_id: int, seen_hash: str, new_hash: str, now: datetime) -> int |
         .returning(User.session_version)
         .execution_options(synchronize_session=False)
     )
+
+
+def is_known_device(user_id: int, address: str | None, user_agent: str | None) -> bool | None:
+    """Whether an earlier session of the user has the same address or browser; None when there is no earlier one."""
+    alike = sa.or_(LoginSession.address == address, LoginSession.user_agent == user_agent)
+    found = db.session.scalar(
+        sa.select(sa.func.max(sa.case((alike, 1), else_=0))).where(LoginSession.user_id == user_id)
+    )
+    return None if found is None else bool(found)
+
+
+def addressee(user_id: int) -> sa.Row[str, str]:
+    """The email and first_name to write to."""
+    return db.session.execute(sa.select(User.email, User.first_name).where(User.id == user_id)).one()
+
+
+def reset_link_stands(digest: str, uid: str) -> bool:
+    """Whether an unspent reset link exists that has time left, for the account that it names."""
+    found = read_one(
+        sa.select(OneTimeToken.user_id).where(
+            OneTimeToken.digest == digest,
+            OneTimeToken.purpose == "reset_password",
+            OneTimeToken.used_at.is_(None),
+            OneTimeToken.expires_at > sa.bindparam("now"),
+        ),
+        {"now": clock.now()},
+    )
+    return found is not None and str(found.user_id) == uid
 
 
 def advance(session_id: uuid.UUID, spent: uuid.UUID, successor: uuid.UUID, now: datetime) -> bool:

@@ -11,9 +11,10 @@ from userapi.core.index import endpoints_below
 from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
 from userapi.core.rendering import answer
-from userapi.users import documents
+from userapi.users import addresses, documents
 from userapi.users.editing import holds_user, save
 from userapi.users.models import User
+from userapi.users.one_time import InvalidLink
 from userapi.users.password_policy import WeakPassword
 from userapi.users.problems import EmailTaken
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
@@ -24,12 +25,16 @@ from .schemas import (
     ClaimsSchema,
     CredentialsSchema,
     DetailSchema,
+    EmailChangeSchema,
+    EmailSchema,
+    EmailTokenSchema,
     IndexSchema,
     KeySetSchema,
     LoginAnswerSchema,
     LoginSchema,
     LogoutSchema,
     PasswordChangeSchema,
+    PasswordResetSchema,
     RefreshSchema,
     SessionsSchema,
     TokenPairSchema,
@@ -114,6 +119,67 @@ def change_password(change: dict[str, str]) -> Response:
         passwords.change(current_user.id, current_user.session_id, **change)
     db.session.commit()
     return answer({"detail": "Password changed. Your other sessions have ended."})
+
+
+@blueprint.post("/password/reset/")
+@blueprint.open_to_all
+@blueprint.arguments(EmailSchema)
+@blueprint.response(200, DetailSchema)
+@blueprint.refuses(ValidationFailed)
+def ask_to_reset_password(asked: dict[str, str]) -> Response:
+    """Ask for a letter that resets a forgotten password. The answer is the same for every address."""
+    passwords.ask_to_reset(asked["email"])
+    db.session.commit()
+    return answer({"detail": "If an active account has this address, a letter with a link is on its way."})
+
+
+@blueprint.post("/password/reset/confirm/")
+@blueprint.open_to_all
+@blueprint.arguments(PasswordResetSchema)
+@blueprint.response(200, DetailSchema)
+@blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword)
+def reset_password(reset: dict[str, str]) -> Response:
+    """Set a new password with the link from the letter; every session ends."""
+    passwords.reset(**reset)
+    db.session.commit()
+    return answer({"detail": "Password set. Sign in with it."})
+
+
+@blueprint.post("/email/verify/")
+@blueprint.open_to_all
+@blueprint.arguments(EmailTokenSchema)
+@blueprint.response(200, DetailSchema)
+@blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken)
+def verify_email(body: dict[str, str]) -> Response:
+    """Confirm an address with the link from the letter."""
+    addresses.confirm(body["token"])
+    db.session.commit()
+    return answer({"detail": "Email address confirmed."})
+
+
+@blueprint.post("/email/resend/")
+@blueprint.open_to_all
+@blueprint.arguments(EmailSchema)
+@blueprint.response(200, DetailSchema)
+@blueprint.refuses(ValidationFailed)
+def resend_verification(asked: dict[str, str]) -> Response:
+    """Ask for the confirming letter again. The answer is the same for every address."""
+    addresses.ask_again(asked["email"])
+    db.session.commit()
+    return answer({"detail": "If an account waits for this address to be confirmed, a letter is on its way."})
+
+
+@blueprint.post("/email/change/")
+@blueprint.arguments(EmailChangeSchema)
+@blueprint.response(202, DetailSchema)
+@blueprint.refuses(ValidationFailed, WrongPassword, EmailTaken)
+def change_email(change: dict[str, str]) -> Response:
+    """Ask for another address; it counts once the letter sent there is answered."""
+    with keeping_marks(WrongPassword):
+        user = passwords.prove(current_user.id, change["password"], field="password")
+    addresses.ask_to_change(user, change["email"])
+    db.session.commit()
+    return answer({"detail": "Open the link in the letter to the new address to confirm it."}, 202)
 
 
 @blueprint.get("/sessions/")

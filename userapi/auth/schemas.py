@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from userapi.core.fields import Flag, Instant, Line, Password
 from userapi.users.emails import MAXIMUM_LENGTH
-from userapi.users.schemas import UserSchema
+from userapi.users.schemas import EmailAddress, UserSchema
 
 
 class CredentialsSchema(Schema):
@@ -90,6 +90,34 @@ class PasswordChangeSchema(Schema):
     old_password = Password(required=True)
     new_password1 = Password(required=True)
     new_password2 = Password(required=True)
+
+
+class EmailSchema(Schema):
+    """An address that a letter is asked for."""
+
+    email = EmailAddress(required=True)
+
+
+class PasswordResetSchema(Schema):
+    """Both halves of a reset link, and the new password twice."""
+
+    uid = Line(20, 1, required=True)
+    token = Line(200, 1, required=True)
+    new_password1 = Password(required=True)
+    new_password2 = Password(required=True)
+
+
+class EmailTokenSchema(Schema):
+    """The token of a link that confirms an address."""
+
+    token = Line(200, 1, required=True)
+
+
+class EmailChangeSchema(Schema):
+    """Another address, and the password that shows who asks."""
+
+    email = EmailAddress(required=True)
+    password = Password(required=True)
 
 
 class DetailSchema(Schema):

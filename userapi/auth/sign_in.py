@@ -1,7 +1,13 @@
 """Who is it: an email and a password against an account, one way for every door."""
 
+from typing import Any
+
+from flask import current_app
+
 from userapi.audit import trail
 from userapi.core import clock, passwords
+from userapi.core.context import acting
+from userapi.mail import letters
 from userapi.users import emails
 
 from . import queries, sessions
@@ -24,7 +30,7 @@ def sign_in(email: str, password: str) -> LoginSession:
     key = emails.key_or_none(email)
     found = queries.credentials(key) if key else None
     proven = passwords.verify(password, found.password_hash if found else None)
-    if found is None or not proven or not found.is_active:
+    if found is None or not proven or not _may_sign_in(found):
         raise _refusal(found.id if found else None)
     outdated = passwords.is_outdated(found.password_hash)
     renewed = passwords.hash_password(password) if outdated else found.password_hash
@@ -33,7 +39,27 @@ def sign_in(email: str, password: str) -> LoginSession:
         raise _refusal(found.id)
     if outdated:
         trail.record("user.password_rehashed", "user", found.id)
+    _tell_of_new_device(found.id)
     return sessions.begin(found.id, version)
+
+
+def _tell_of_new_device(user_id: int) -> None:
+    """Write to the owner when neither the address nor the browser is known from an earlier session."""
+    origin = acting()
+    if queries.is_known_device(user_id, origin.address, origin.user_agent) is False:
+        user = queries.addressee(user_id)
+        letters.new_sign_in(
+            recipient=user.email,
+            name=user.first_name,
+            when=clock.now(),
+            address=origin.address,
+            user_agent=origin.user_agent,
+        )
+
+
+def _may_sign_in(found: Any) -> bool:
+    must_be_verified = current_app.config["EMAIL_VERIFICATION"] == "mandatory"
+    return found.is_active and (found.email_verified_at is not None or not must_be_verified)
 
 
 def _refusal(user_id: int | None) -> InvalidCredentials:

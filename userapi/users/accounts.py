@@ -4,17 +4,17 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from sqlalchemy.exc import IntegrityError
-
 from userapi.audit import trail
 from userapi.core import clock
+from userapi.core.context import acting
 from userapi.core.db import db
 from userapi.core.passwords import hash_password
 from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
+from userapi.mail import letters
 
-from . import emails, password_policy, queries
+from . import addresses, emails, password_policy, queries
 from .models import User, UserProfile
-from .problems import EmailTaken, LastSuperuser, ReadOnlyField
+from .problems import LastSuperuser, ReadOnlyField
 
 PROFILE_FIELDS = ("title", "dob", "address", "country", "city", "zip")
 NAME_FIELDS = ("username", "first_name", "last_name")
@@ -75,8 +75,19 @@ def create(
         profile=UserProfile(**profile) if profile else None,
     )
     db.session.add(user)
-    _flush()
+    queries.flush()
     trail.record("user.created", "user", user.id)
+    return user
+
+
+def register(**new_user: Any) -> User:
+    """Open an account for whoever asks, and mail a link to confirm the address; takes what `create` takes.
+
+    Raises:
+        InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
+    """
+    user = create(**new_user)
+    addresses.ask_to_verify(user)
     return user
 
 
@@ -130,7 +141,7 @@ def edit(user: User, changes: Mapping[str, Any], by: Actor, *, confirmed_email: 
     if "email" in changes:
         _edit_email(user, changes["email"], at_once=confirmed_email)
     _edit_flags(user, changes)
-    _flush()
+    queries.flush()
     after = _facts(user)
     changed = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
     changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
@@ -182,6 +193,7 @@ def set_password(user: User, password: str, field: str = "password") -> None:
     user.password_hash = hash_password(password)
     user.session_version += 1
     trail.record("user.password_changed", "user", user.id)
+    letters.password_changed(recipient=user.email, name=user.first_name, when=clock.now(), address=acting().address)
 
 
 def keep_a_superuser(user: User) -> None:
@@ -213,22 +225,27 @@ def _edit_profile(user: User, values: Mapping[str, Any] | None) -> None:
 
 
 def _edit_email(user: User, email: str, *, at_once: bool) -> None:
+    if not at_once:
+        if email != user.email:
+            addresses.ask_to_change(user, email)
+        return
     typed, key = emails.checked(email)
-    if key == user.email_key:
-        user.email = typed
-    elif at_once:
-        user.email, user.email_key, user.pending_email, user.email_verified_at = typed, key, None, None
-    else:
-        user.pending_email = typed
+    if key != user.email_key:
+        letters.email_changed(recipient=user.email, name=user.first_name, new_address=typed)
+        user.pending_email, user.email_verified_at = None, None
+    user.email, user.email_key = typed, key
 
 
 def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
     loses = user.is_superuser and changes.get("is_superuser") is False
     if loses:
         keep_a_superuser(user)
+    granted = [name for name in ("is_staff", "is_superuser") if changes.get(name) and not getattr(user, name)]
     for name in ("is_staff", "is_superuser"):
         if name in changes:
             setattr(user, name, changes[name])
+    if granted:
+        letters.rights_granted(recipient=user.email, name=user.first_name, rights=granted)
     if "is_active" in changes:
         if changes["is_active"]:
             activate(user)
@@ -243,13 +260,3 @@ def _facts(user: User) -> dict[str, Any]:
     if user.profile is not None:
         facts |= {f"profile.{name}": getattr(user.profile, name) for name in PROFILE_FIELDS}
     return facts
-
-
-def _flush() -> None:
-    """Write; the database alone decides who gets an address that two ask for."""
-    try:
-        db.session.flush()
-    except IntegrityError as error:
-        if "email_key" in str(error.orig):
-            raise EmailTaken from error
-        raise

@@ -131,3 +131,25 @@ class UserProfile(Model):
     zip: Mapped[str] = mapped_column(sa.String(5))
 
     user: Mapped[User] = relationship(back_populates="profile")
+
+
+class OneTimeToken(Model):
+    """A link that was mailed: 256 random bits, of which only the digest is kept.
+
+    Attributes:
+        purpose: what it is good for, and for nothing else: `reset_password`, `verify_email` or `change_email`.
+        address_key: the normal form of the address it was mailed to.
+        password_mark: for a reset, a mark of the password hash at that time; another password voids the link.
+        used_at: when it was spent, by one UPDATE that only one caller can win.
+    """
+
+    __tablename__ = "one_time_tokens"
+
+    digest: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    purpose: Mapped[str] = mapped_column(sa.String(20))
+    user_id: Mapped[int] = mapped_column(RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    address_key: Mapped[str] = mapped_column(sa.String(254))
+    password_mark: Mapped[str | None] = mapped_column(sa.String(64))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from userapi.core import pagination
 from userapi.core.db import db, read_all, read_one
 from userapi.core.pagination import Cursor, Page
 
-from .models import User, UserProfile
+from .models import OneTimeToken, User, UserProfile
+from .problems import EmailTaken
 
 #: Sorts after every other character, on both databases.
 LAST_CHARACTER = "\U0010ffff"
@@ -66,6 +68,47 @@ def for_update(user_id: int) -> User | None:
 def by_email_key(email_key: str) -> User | None:
     """A user by the normal form of the address, locked until the transaction ends."""
     return db.session.scalar(sa.select(User).where(User.email_key == email_key).with_for_update())
+
+
+def key_is_taken(email_key: str) -> bool:
+    """Whether an account has this address; the insert or update decides in the end."""
+    return read_one(sa.select(users.c.id).where(users.c.email_key == email_key)) is not None
+
+
+def flush() -> None:
+    """Write what is pending; the database alone decides who gets an address that two ask for.
+
+    Raises:
+        EmailTaken: somebody else did.
+    """
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        if "email_key" in str(error.orig):
+            raise EmailTaken from error
+        raise
+
+
+def spend(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeToken | None:
+    """Spend a one-time token. One UPDATE, so only one caller can win."""
+    return db.session.scalar(
+        sa.update(OneTimeToken)
+        .where(
+            OneTimeToken.digest == digest,
+            OneTimeToken.purpose.in_(purposes),
+            OneTimeToken.used_at.is_(None),
+            OneTimeToken.expires_at > now,
+        )
+        .values(used_at=now)
+        .returning(OneTimeToken)
+    )
+
+
+def prune_tokens(before: datetime, most: int) -> int:
+    """Delete one-time tokens that were over before a moment, a bounded number at a time; how many went."""
+    over = sa.select(OneTimeToken.digest).where(OneTimeToken.expires_at < before).limit(most)
+    result = db.session.execute(sa.delete(OneTimeToken).where(OneTimeToken.digest.in_(over)))
+    return cast("sa.CursorResult[Any]", result).rowcount
 
 
 def lock_superusers() -> None:

@@ -34,7 +34,7 @@ blueprint = Blueprint("users", __name__, description="Accounts and their profile
 @blueprint.refuses(ValidationFailed, EmailTaken, WeakPassword)
 def create_user(new_user: dict[str, Any]) -> Response:
     """Open an account."""
-    user = accounts.create(**new_user)
+    user = accounts.register(**new_user)
     db.session.commit()
     return documents.answer_by_id(user.id, status=201)
 

@@ -1,0 +1,96 @@
+"""One-time tokens: the secret half of a link that was mailed.
+
+256 random bits, of which only the digest is stored; bound to a purpose, an account, an address and, for a reset, to the
+password of that time; spent by one UPDATE in the transaction that acts.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.core.problems import Problem
+
+from . import queries
+from .models import OneTimeToken, User
+
+RESET_PASSWORD = "reset_password"  # noqa: S105 - a purpose, not a password
+VERIFY_EMAIL = "verify_email"
+CHANGE_EMAIL = "change_email"
+
+#: How long each kind of link is good.
+LIFETIMES = {
+    RESET_PASSWORD: timedelta(hours=1),
+    VERIFY_EMAIL: timedelta(hours=24),
+    CHANGE_EMAIL: timedelta(hours=24),
+}
+
+
+class InvalidLink(Problem):
+    """The link is used, old, altered or somebody else's: one answer for all."""
+
+    code = "invalid_link"
+    title = "Invalid link"
+    detail = "This link is not valid any more. Ask for a new one."
+
+
+def issue(user: User, purpose: str, address_key: str) -> str:
+    """Make a token and store its digest.
+
+    Args:
+        user: whose.
+        purpose: one of the constants above.
+        address_key: the normal form of the address it is mailed to.
+
+    Returns:
+        The token, 43 URL-safe characters; it is not stored.
+    """
+    token = secrets.token_urlsafe(32)
+    now = clock.now()
+    db.session.add(
+        OneTimeToken(
+            digest=digest(token),
+            purpose=purpose,
+            user_id=user.id,
+            address_key=address_key,
+            password_mark=password_mark(user) if purpose == RESET_PASSWORD else None,
+            created_at=now,
+            expires_at=now + LIFETIMES[purpose],
+        )
+    )
+    db.session.flush()
+    return token
+
+
+def spend(token: str, purposes: tuple[str, ...], user_id: int | None = None) -> tuple[OneTimeToken, User]:
+    """Spend a token and lock its user.
+
+    Args:
+        token: as it came.
+        purposes: those it may be good for.
+        user_id: whose it must be; anyone's when None.
+
+    Returns:
+        The token's row and its user, whose present state the token still fits.
+
+    Raises:
+        InvalidLink: for every reason alike; the door must not commit.
+    """
+    found = queries.spend(digest(token), purposes, clock.now())
+    user = queries.for_update(found.user_id) if found else None
+    if found is None or user is None or not user.is_active or user_id not in (None, user.id):
+        raise InvalidLink
+    if found.password_mark is not None and found.password_mark != password_mark(user):
+        raise InvalidLink
+    return found, user
+
+
+def digest(token: str) -> str:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def password_mark(user: User) -> str:
+    """A mark that changes with the password and gives nothing of its hash away."""
+    return hashlib.sha256(f"{user.id}:{user.password_hash}".encode()).hexdigest()
