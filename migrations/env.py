@@ -10,6 +10,9 @@ from userapi.core.db import Model
 migrate = current_app.extensions["migrate"]
 target_metadata = Model.metadata
 
+#: Any number that is not used as a lock elsewhere: who migrates waits for whoever already does.
+MIGRATION_LOCK = 7_210_000
+
 
 def run() -> None:
     """Run the migrations in one transaction; SQLite's foreign keys rest while its tables are rebuilt."""
@@ -19,7 +22,7 @@ def run() -> None:
         if sqlite:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
         else:
-            connection.exec_driver_sql("SET lock_timeout = '10s'")
+            connection.exec_driver_sql("SET lock_timeout = '60s'")
             connection.exec_driver_sql("SET statement_timeout = 0")
             connection.commit()
         try:
@@ -30,6 +33,9 @@ def run() -> None:
                 **migrate.configure_args,
             )
             with context.begin_transaction():
+                if not sqlite:  # where the transaction itself waits for every other writer
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+                    connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
                 context.run_migrations()
         finally:
             if sqlite:

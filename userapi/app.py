@@ -6,9 +6,10 @@ from typing import Any
 
 from flask import Flask
 
+from userapi import cli
 from userapi.auth import gate, tokens
 from userapi.auth import routes as auth
-from userapi.core import context, db, headers, logging, openapi, passwords, problems, rendering, signing
+from userapi.core import context, cross_origin, db, headers, logging, openapi, passwords, problems, rendering, signing
 from userapi.core.extensions import migrate
 from userapi.ops import routes as ops
 from userapi.users import routes as users
@@ -26,7 +27,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.config.from_mapping(settings)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for part in (logging, context, rendering, db, signing, passwords, headers, problems, tokens, gate):
+    for part in (logging, context, rendering, db, signing, passwords, headers, cross_origin, problems, tokens, gate):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 
@@ -38,4 +39,5 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     api.register_blueprint(auth.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(users.blueprint, url_prefix="/userapi")
     app.register_blueprint(ops.blueprint)
+    cli.configure(app)
     return app

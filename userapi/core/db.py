@@ -74,7 +74,7 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 
 def configure(app: Flask) -> None:
@@ -82,6 +82,7 @@ def configure(app: Flask) -> None:
     url = sa.make_url(app.config["DATABASE_URL"])
     options: dict[str, Any] = {}
     if url.get_backend_name() == "sqlite":
+        url = url.set(database=str(Path(app.instance_path) / str(url.database)))
         _make_private(url)
         options["connect_args"] = {"timeout": BUSY_TIMEOUT / 1000}
     else:
@@ -89,7 +90,7 @@ def configure(app: Flask) -> None:
             url = url.set(drivername="postgresql+psycopg")
         options["connect_args"] = {
             "connect_timeout": 5,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC",
         }
         options["pool_size"] = app.config["DATABASE_POOL_SIZE"]
         options["pool_timeout"] = 10

@@ -114,6 +114,18 @@ class KeyRing:
         self._fresh(0)
         return _signing_key(name, pem)
 
+    def remove(self, name: str) -> None:
+        """Delete a key: no worker takes it for longer than KEEP.
+
+        Raises:
+            KeyProblem: when the folder cannot be written.
+        """
+        try:
+            (self.folder / f"{name}.pem").unlink(missing_ok=True)
+        except OSError as error:
+            raise KeyProblem(f"JWT_KEY_DIR: cannot write {self.folder}: {error.strerror}") from error
+        self._fresh(0)
+
     def _fresh(self, age: float) -> Mapping[str, SigningKey]:
         if time.monotonic() - self._read_at >= age:
             with self._lock:

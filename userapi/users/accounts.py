@@ -91,6 +91,18 @@ def register(**new_user: Any) -> User:
     return user
 
 
+def open_first_superuser(email: str, password: str) -> User | None:
+    """Open a superuser's account where there is none yet; of two who ask at once, one gets it.
+
+    Raises:
+        InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
+    """
+    queries.lock_superusers()
+    if queries.count_superusers():
+        return None
+    return create(email, password, is_staff=True, is_superuser=True, email_verified=True)
+
+
 def hold(user_id: int, by: Actor) -> User:
     """Lock a user for a change.
 

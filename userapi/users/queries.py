@@ -1,16 +1,18 @@
 """Every question asked about users, by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from userapi.core import pagination
 from userapi.core.db import db, read_all, read_one
 from userapi.core.pagination import Cursor, Page
+from userapi.core.reading import Read
 
 from .models import OneTimeToken, User, UserProfile
 from .problems import EmailTaken
@@ -37,21 +39,24 @@ def shown(source: Any = users) -> list[Any]:
     ]  # fmt: skip
 
 
-ONE = (
+#: The names of those columns, in order.
+SHOWN = tuple(column.name for column in shown())
+
+ONE = Read(
     sa.select(*shown())
     .select_from(users.outerjoin(profiles, profiles.c.user_id == users.c.id))
     .where(users.c.id == sa.bindparam("user_id"))
 )
 
 
-def row(user_id: int) -> sa.Row[Any] | None:
-    """A user's document as a row, outside any transaction."""
-    return read_one(ONE, {"user_id": user_id})
+def row(user_id: int) -> Any:
+    """A user's document as a row, outside any transaction; None when there is none."""
+    return ONE.one(user_id=user_id)
 
 
 def row_in_transaction(user_id: int) -> sa.Row[Any]:
     """A user's document as the present transaction sees it."""
-    return db.session.execute(ONE, {"user_id": user_id}).one()
+    return db.session.execute(ONE.statement, {"user_id": user_id}).one()
 
 
 def for_update(user_id: int) -> User | None:
@@ -87,6 +92,22 @@ def flush() -> None:
         if "email_key" in str(error.orig):
             raise EmailTaken from error
         raise
+
+
+def insert_where_free(people: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> int:
+    """Insert users with profiles whose addresses are free, in two statements; how many were.
+
+    Args:
+        people: the columns of `users` and those of `user_profiles` for each.
+    """
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(User).on_conflict_do_nothing(index_elements=["email_key"])
+    made = db.session.execute(statement.returning(User.email_key, User.id), [columns for columns, _ in people])
+    ids = {row.email_key: row.id for row in made}
+    rows = [{**profile, "user_id": ids[user["email_key"]]} for user, profile in people if user["email_key"] in ids]
+    if rows:
+        db.session.execute(sa.insert(UserProfile), rows)
+    return len(rows)
 
 
 def spend(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeToken | None:
@@ -212,6 +233,17 @@ def count(filters: Mapping[str, Any]) -> int:
     """How many users match."""
     found = read_one(sa.select(sa.func.count()).select_from(users).where(*conditions(filters)))
     return int(found[0]) if found else 0
+
+
+def every(filters: Mapping[str, Any]) -> Iterator[sa.Row[Any]]:
+    """All users who match, by id, read a page at a time."""
+    cursor = None
+    while True:
+        found = page(filters, "id", 200, cursor)
+        yield from found.rows
+        if found.next is None:
+            return
+        cursor = found.next
 
 
 def conditions(filters: Mapping[str, Any]) -> list[Any]:

@@ -1,0 +1,58 @@
+"""What the shell hears: a command's own words, or one line that says why it failed and what to do."""
+
+import logging
+from typing import Any
+
+import click
+import sqlalchemy as sa
+from alembic.util import CommandError
+from flask import current_app
+from flask.cli import AppGroup
+
+from userapi.core.problems import Problem
+from userapi.core.signing import KeyProblem
+
+#: What a command may meet that is nobody's bug.
+EXPECTED = (Problem, KeyProblem, CommandError, sa.exc.DBAPIError)
+
+
+class Group(AppGroup):
+    """Commands that say nothing but their own words; expected failures are one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        logging.disable(logging.INFO)  # what happened stands in the audit trail
+        try:
+            return super().invoke(ctx)
+        except EXPECTED as error:
+            raise click.ClickException(in_one_line(error)) from error
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def in_one_line(error: Exception) -> str:
+    """Say an expected failure to a person at the shell."""
+    if isinstance(error, Problem):
+        return _field_errors(error.errors) if error.errors else str(error)
+    if isinstance(error, CommandError):
+        return f"DATABASE_URL: {error} Is the database newer than this code?"
+    if isinstance(error, sa.exc.DBAPIError):
+        url = sa.make_url(current_app.config["DATABASE_URL"]).render_as_string()
+        return f"DATABASE_URL: {' '.join(str(error.orig).split())} ({url}). {_advice(error)}"
+    return str(error)
+
+
+def _field_errors(errors: dict[str, Any], prefix: str = "") -> str:
+    lines = []
+    for name, found in errors.items():
+        path = prefix + name
+        lines.append(_field_errors(found, f"{path}.") if isinstance(found, dict) else f"{path}: {' '.join(found)}")
+    return "; ".join(lines)
+
+
+def _advice(error: sa.exc.DBAPIError) -> str:
+    told = str(error.orig)
+    if "no such table" in told or isinstance(error.orig, sa.exc.ProgrammingError) or "does not exist" in told:
+        return "Run `flask db upgrade` first."
+    if current_app.config["DATABASE_URL"].startswith("sqlite"):
+        return "Its folder must exist, and both must be writable; a database in use is free again in a moment."
+    return "Is the server up, and may this user connect?"

@@ -1,0 +1,164 @@
+"""`make run`: from a bare checkout to a served address, the first time and every other.
+
+What the environment does not set is made once and found again: a secret, a signing key, a database, a superuser.
+"""
+
+import errno
+import fcntl
+import logging
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import alembic.command
+from flask import Flask, current_app
+from flask.cli import ScriptInfo
+
+import config
+from userapi.core.db import db
+from userapi.core.signing import KeyRing
+from userapi.users import accounts
+from userapi.users.problems import EmailTaken
+
+from .failures import EXPECTED, in_one_line
+
+
+class CannotStart(Exception):
+    """Something on this machine is in the way; the text names it and says what to do."""
+
+
+def main() -> NoReturn:
+    """Prepare what is missing, say where the service is, and become its server."""
+    try:
+        make_instance()
+        app = ScriptInfo(str(config.ROOT / "wsgi.py"), set_debug_flag=False).load_app()
+    except CannotStart as error:
+        sys.exit(f"userapi: {error}")
+    with app.app_context():
+        try:
+            check_address(app.config["HOST"], app.config["PORT"])
+            superuser = prepare()
+        except CannotStart as error:
+            sys.exit(f"userapi: {error}")
+        except EXPECTED as error:
+            sys.exit(f"userapi: {in_one_line(error)}")
+        announce(app, superuser)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *server(app)])  # noqa: S606 - the server takes this process's place
+
+
+def make_instance() -> None:
+    """Make `instance/` and the one secret in it, as far as the environment tells no others."""
+    told = {name.removesuffix("_FILE") for name in config.environment()}
+    if {"SECRET_KEY", "DATABASE_URL"} <= told:
+        return
+    with alone_in(config.INSTANCE):
+        path = config.INSTANCE / "secret_key"
+        if "SECRET_KEY" not in told and not path.exists():
+            partial = path.with_suffix(".new")
+            partial.unlink(missing_ok=True)
+            with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(48))
+            partial.rename(path)
+
+
+def prepare() -> str | None:
+    """Make the first key, bring the database up to date, and open a superuser's account where there is none.
+
+    Returns:
+        The new superuser's password.
+    """
+    refuse_exposed(config.INSTANCE / "secret_key")
+    make_first_key(Path(current_app.config["JWT_KEY_DIR"]))
+    logging.disable(logging.INFO)  # what is told here is told by `announce`
+    alembic.command.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
+    password = secrets.token_urlsafe(15)
+    try:
+        opened = accounts.open_first_superuser(current_app.config["SUPERUSER_EMAIL"], password)
+    except EmailTaken as error:
+        raise CannotStart(
+            "SUPERUSER_EMAIL: There is no superuser yet, and this address is in use. Name another, "
+            "or make one with `flask users create-superuser`."
+        ) from error
+    db.session.commit()
+    return password if opened else None
+
+
+def make_first_key(folder: Path) -> None:
+    """Make a signing key where there is none, and refuse one that everybody can read."""
+    if not KeyRing(folder).all():
+        with alone_in(folder):
+            if not KeyRing(folder).all():  # another process may have been quicker
+                KeyRing(folder).add()
+    for path in folder.glob("*.pem"):
+        refuse_exposed(path)
+
+
+def refuse_exposed(path: Path) -> None:
+    """Refuse a secret that any account of this machine can read or write."""
+    if path.exists() and path.stat().st_mode & 0o007:
+        raise CannotStart(f"{path}: Everybody on this machine can read it. If it is still secret: chmod 600 {path}")
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder if need be, and let one process at a time work in it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise CannotStart(
+            f"{folder}: {error.strerror}. Make it a writable folder, or set SECRET_KEY, JWT_KEY_DIR and DATABASE_URL."
+        ) from error
+
+
+def check_address(host: str, port: int) -> None:
+    """See that nobody else listens there and that we may."""
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            another = port + 1 if port < 65535 else 8000
+            raise CannotStart(
+                f"PORT: {port} is taken on {host}. Stop what listens there, or choose another: make run PORT={another}"
+            ) from error
+        raise CannotStart(f"HOST, PORT: cannot listen on {host}, port {port}: {error.strerror}.") from error
+
+
+def announce(app: Flask, superuser_password: str | None) -> None:
+    """Say where to look, and tell a new superuser's password this once."""
+    site = app.config["SITE_URL"]
+    print(f"\nThe user service starts; Ctrl-C stops it.\n\n  API     {site}/userapi/\n  Docs    {site}/docs/")
+    if superuser_password is not None:
+        print("\n  A superuser was made. The password is shown only now; keep it, or change it.\n")
+        print(f"  Email      {app.config['SUPERUSER_EMAIL']}\n  Password   {superuser_password}")
+    print()
+
+
+def server(app: Flask) -> list[str]:
+    """The arguments that make a Python interpreter the production server."""
+    return [
+        *("-m", "granian", "wsgi:app", "--interface", "wsgi", "--http", "1", "--no-ws"),
+        *("--host", app.config["HOST"], "--port", str(app.config["PORT"])),
+        *("--workers", str(app.config["WORKERS"]), "--blocking-threads", str(app.config["WORKER_THREADS"])),
+        *("--backlog", "1024", "--backpressure", "512", "--http1-header-read-timeout", "10000"),
+        *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "10"),
+        *("--log-level", "warning"),
+    ]
+
+
+if __name__ == "__main__":
+    main()

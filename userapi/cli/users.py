@@ -1,0 +1,175 @@
+"""`flask users …`: accounts at the shell."""
+
+import secrets
+import sys
+from typing import Any
+
+import click
+from flask import current_app
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+
+from userapi.core.db import db
+from userapi.users import accounts, queries, seeding
+
+from . import inputs
+from .failures import Group
+
+group = Group("users", help="Accounts: make, list and change them.")
+
+email_argument = click.argument("email", type=inputs.Text("email", 1))
+
+
+def names(command: Any) -> Any:
+    """The options of a new account."""
+    for option in (
+        click.option("--username", type=inputs.Text("username"), help="A name to show; nobody signs in with it."),
+        click.option("--last-name", type=inputs.Text("last_name"), default=""),
+        click.option("--first-name", type=inputs.Text("first_name"), default=""),
+        click.option("--email", type=inputs.Text("email", 1), prompt=sys.stdin.isatty(), required=True),
+    ):
+        command = option(command)
+    return inputs.password_stdin(command)
+
+
+@group.command("create-superuser")
+@names
+def create_superuser(password_stdin: bool, **given: Any) -> None:
+    """Open the account of somebody who may do everything; the address counts as confirmed.
+
+    The password comes from a prompt, from --password-stdin or from the variable USER_PASSWORD.
+    """
+    _create(password_stdin, is_staff=True, is_superuser=True, **given)
+
+
+@group.command()
+@click.option("--staff", is_flag=True, help="Let the user into the staff site.")
+@names
+def create(password_stdin: bool, staff: bool, **given: Any) -> None:
+    """Open an account; the address counts as confirmed.
+
+    The password comes from a prompt, from --password-stdin or from the variable USER_PASSWORD.
+    """
+    _create(password_stdin, is_staff=staff, **given)
+
+
+def _create(from_stdin: bool, **given: Any) -> None:
+    user = accounts.create(password=inputs.password(from_stdin=from_stdin), email_verified=True, **given)
+    db.session.commit()
+    click.echo(f"User {user.id} made: {user.email}")
+
+
+@group.command("set-password")
+@email_argument
+@inputs.password_stdin
+def set_password(email: str, password_stdin: bool) -> None:
+    """Give a user another password, and end every session.
+
+    The password comes from a prompt, from --password-stdin or from the variable USER_PASSWORD.
+    """
+    password = inputs.password(from_stdin=password_stdin)
+    user = inputs.held_user(email)
+    accounts.set_password(user, str(password))
+    db.session.commit()
+    click.echo(f"Password set for {user.email}; every session has ended.")
+
+
+@group.command()
+@email_argument
+def activate(email: str) -> None:
+    """Let a user sign in again."""
+    user = inputs.held_user(email)
+    accounts.activate(user)
+    db.session.commit()
+    click.echo(f"{user.email} may sign in.")
+
+
+@group.command()
+@email_argument
+def deactivate(email: str) -> None:
+    """Keep a user from signing in, and end every session."""
+    user = inputs.held_user(email)
+    accounts.deactivate(user)
+    db.session.commit()
+    click.echo(f"{user.email} may not sign in any more; every session has ended.")
+
+
+@group.command("list")
+@click.option(
+    "--search", type=inputs.Text("email"), default="", help="Words that email, first or last name begin with."
+)
+@click.option("--staff", is_flag=True, help="Only members of staff.")
+@click.option("--inactive", is_flag=True, help="Only those who may not sign in.")
+def list_users(search: str, staff: bool, inactive: bool) -> None:
+    """List users: a table on a terminal, lines with tabs in a pipe."""
+    filters = {"search": search} | ({"is_staff": True} if staff else {}) | ({"is_active": False} if inactive else {})
+    columns = ("id", "email", "name", "active", "rights", "joined")
+    rows = (_cells(row) for row in queries.every(filters))
+    if sys.stdout.isatty():
+        table = Table(*columns)
+        for cells in rows:
+            table.add_row(*cells)
+        Console().print(table, markup=False)
+    else:
+        for cells in rows:
+            click.echo("\t".join(cells))
+
+
+def _cells(row: Any) -> tuple[str, ...]:
+    rights = "superuser" if row.is_superuser else "staff" if row.is_staff else ""
+    name = f"{row.first_name} {row.last_name}".strip()
+    return (str(row.id), row.email, name, "yes" if row.is_active else "no", rights, f"{row.date_joined:%Y-%m-%d}")
+
+
+class LocaleName(click.Choice[str]):
+    """A language and country, spelled en_GB or en-gb."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(str(value).replace("_", "-").lower(), param, ctx)
+
+
+@group.command()
+@click.argument("count", type=click.IntRange(1, 1_000_000))
+@click.option(
+    "--locale",
+    type=LocaleName(seeding.LOCALES),
+    default="en",
+    metavar="LOCALE",
+    help="Where they live: en_GB, de, ja …",
+    show_default=True,
+)
+@click.option("--random-seed", type=click.IntRange(0), help="The same number makes the same users again.")
+@click.option("--password", "shared", help="The one password of them all, for trials only; random when absent.")
+@inputs.password_stdin
+@click.option("--hash-each", is_flag=True, help="Hash it anew for every user: slow, as real hashes are.")
+@click.option("--force", is_flag=True, help="Even where SITE_URL is https, that is, in production.")
+def seed(
+    count: int,
+    locale: str,
+    random_seed: int | None,
+    shared: str | None,
+    password_stdin: bool,
+    hash_each: bool,
+    force: bool,
+) -> None:
+    """Make COUNT realistic users with profiles, all or none; those who are there already stay as they are."""
+    if current_app.config["SITE_URL"].startswith("https://") and not force:
+        raise click.ClickException("SITE_URL is https, so this looks like production. Made-up users there: --force")
+    given = shared if shared is not None else inputs.password(from_stdin=password_stdin, required=False)
+    password = secrets.token_urlsafe(12) if given is None else given
+    number = secrets.randbelow(10**6) if random_seed is None else random_seed
+    people = seeding.Crowd(locale, number)
+    made = 0
+    console = Console(stderr=True)
+    bar = Progress("Making users", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
+    bar.disable = not console.is_terminal
+    with bar:
+        task = bar.add_task("", total=count)
+        for done, added in seeding.seed(people, count, password, hash_each=hash_each):
+            made += added
+            bar.update(task, completed=done)
+    db.session.commit()
+    click.echo(f"{made} users made, {count - made} were there already (--locale {locale} --random-seed {number}).")
+    if given is None and made:
+        click.echo(f"Their password, shown only now: {password}")
