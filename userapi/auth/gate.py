@@ -7,7 +7,7 @@ from typing import Any
 
 import jwt
 from flask import Flask, current_app, g, request
-from flask_jwt_extended import current_user, get_jwt, get_jwt_request_location, verify_jwt_in_request
+from flask_jwt_extended import current_user, get_current_user, get_jwt, get_jwt_request_location, verify_jwt_in_request
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
 
@@ -16,7 +16,7 @@ from userapi.core.openapi import Access
 from userapi.core.problems import NotSignedIn, PermissionDenied, Problem
 
 from . import sessions, tokens
-from .problems import CsrfFailed, InvalidToken
+from .problems import CsrfFailed, InvalidToken, TokenRevoked
 from .tokens import MAXIMUM_LENGTH
 
 #: RFC 6750, section 2.1; the scheme's name in any case (RFC 9110, section 11.1).
@@ -52,12 +52,17 @@ def _look_at_caller() -> None:
     """Note who calls; a bad bearer token is refused; a stale cookie, which no script can drop, is not."""
     if "Authorization" in request.headers:
         require_caller("headers")
-        return
-    try:
-        verify_jwt_in_request(optional=True, locations="cookies")
-        _accept()
-    except (JWTExtendedException, PyJWTError, Problem):
+    elif not has_good_cookie():
         verify_jwt_in_request(optional=True, locations="headers")
+
+
+def has_good_cookie() -> bool:
+    """Whether a cookie names a living session; then its caller is loaded."""
+    try:
+        require_caller("cookies")
+    except (JWTExtendedException, PyJWTError, Problem):
+        return False
+    return True
 
 
 def require_caller(*locations: str) -> None:
@@ -69,13 +74,37 @@ def require_caller(*locations: str) -> None:
     Raises:
         NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: there is none.
     """
-    if bearer_token() is not None:
-        locations = ("headers",)
+    token = bearer_token() if locations != ("cookies",) else None
+    if token is not None and _recall(token):
+        return
     try:
-        verify_jwt_in_request(locations=list(locations) or None)
+        verified = verify_jwt_in_request(locations=["headers"] if token else list(locations) or None)
     except CSRFError as error:
         raise CsrfFailed from error
     _accept()
+    if token is not None and verified is not None:
+        header, claims = verified
+        tokens.remembered().add(token, header["kid"], claims)
+
+
+def _recall(token: str) -> bool:
+    """Leave behind what Flask-JWT-Extended would, for a token that it verified before.
+
+    Raises:
+        TokenRevoked: the session or the account is over by now.
+    """
+    claims = tokens.remembered().find(token)
+    if claims is None:
+        return False
+    caller = tokens.load_caller({}, claims)
+    if caller is None:
+        raise TokenRevoked
+    g._jwt_extended_jwt = claims
+    g._jwt_extended_jwt_header = {}
+    g._jwt_extended_jwt_user = {"loaded_user": caller}
+    g._jwt_extended_jwt_location = "headers"
+    _note(caller)
+    return True
 
 
 def bearer_token() -> str | None:
@@ -84,7 +113,7 @@ def bearer_token() -> str | None:
     Raises:
         InvalidToken: the header names the scheme without one proper token.
     """
-    header = request.headers.get("Authorization", "")
+    header = request.environ.get("HTTP_AUTHORIZATION", "")
     if header[:6].lower() != "bearer":
         request.environ.pop("HTTP_AUTHORIZATION", None)
         return None
@@ -103,8 +132,13 @@ def _accept() -> None:
     by_cookie = get_jwt_request_location() == "cookies"
     if claims["aud"] != current_app.config["JWT_WEB_AUDIENCE" if by_cookie else "JWT_AUDIENCE"]:
         raise InvalidToken
-    g.actor_id = current_user.id
-    if sessions.touch(current_user.session_id, current_user.last_used_at):
+    _note(get_current_user())
+
+
+def _note(caller: Any) -> None:
+    """Write down who calls: for the trail and the log, and in the session when that was a while ago."""
+    g.actor_id = caller.id
+    if sessions.touch(caller.session_id, caller.last_used_at):
         db.session.commit()
 
 

@@ -6,13 +6,14 @@ from userapi.audit import trail
 from userapi.core import passwords
 from userapi.core.problems import ValidationFailed
 from userapi.mail import letters
-from userapi.users import accounts, emails, one_time
+from userapi.users import accounts, addresses, emails, one_time
 from userapi.users import queries as user_queries
 from userapi.users.links import link
 from userapi.users.models import User
 
 from . import queries, sessions
 from .problems import TokenRevoked, WrongPassword
+from .tokens import parse_id
 
 
 def prove(user_id: int, password: str, field: str) -> User:
@@ -69,20 +70,19 @@ def ask_to_reset(email: str) -> None:
 
 
 def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:
-    """Set a forgotten password by the link that was mailed; every session ends.
+    """Set a forgotten password by the link that was mailed; every session ends, and the address is confirmed.
 
     Raises:
         InvalidLink: the link is no good.
         ValidationFailed, WeakPassword: the password is not; the link stays good, for the door does not commit.
     """
-    user_id = int(uid) if uid.isascii() and uid.isdigit() and len(uid) < 19 else None
+    user_id = parse_id(uid)
     if user_id is None:
         raise one_time.InvalidLink
-    found, user = one_time.spend(token, (one_time.RESET_PASSWORD,), user_id)
-    if found.address_key != user.email_key:
-        raise one_time.InvalidLink
+    _found, user = one_time.spend(token, (one_time.RESET_PASSWORD,), user_id)
     _require_same(new_password1, new_password2)
     accounts.set_password(user, new_password1, field="new_password1")
+    addresses.note_verified(user)
     sessions.end_all(user)
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from userapi.core import clock
 from userapi.core.db import db, read_all, read_one
+from userapi.core.reading import Read
 from userapi.users.models import OneTimeToken, User
 from userapi.users.queries import profiles, shown, users
 
@@ -25,7 +26,7 @@ ALIVE = (
     users.c.is_active,
 )
 
-CALLER = (
+CALLER = Read(
     sa.select(
         *shown(),
         sessions.c.id.label("session_id"),
@@ -38,18 +39,20 @@ CALLER = (
 )
 
 
-def caller(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> sa.Row[Any] | None:
+def caller(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> Any:
     """The session, account and profile behind a token, in one statement; None unless all are alive."""
-    return read_one(CALLER, {"session_id": session_id, "user_id": user_id, "now": now, "idle_since": idle_since})
+    return CALLER.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
 
 
-def credentials(email_key: str) -> sa.Row[Any] | None:
+def credentials(email_key: str) -> Any:
     """What a sign-in is checked against: id, password_hash, is_active and email_verified_at."""
-    return read_one(CREDENTIALS, {"email_key": email_key})
+    return CREDENTIALS.one(email_key=email_key)
 
 
-CREDENTIALS = sa.select(users.c.id, users.c.password_hash, users.c.is_active, users.c.email_verified_at).where(
-    users.c.email_key == sa.bindparam("email_key")
+CREDENTIALS = Read(
+    sa.select(users.c.id, users.c.password_hash, users.c.is_active, users.c.email_verified_at).where(
+        users.c.email_key == sa.bindparam("email_key")
+    )
 )
 
 

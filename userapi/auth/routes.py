@@ -3,8 +3,8 @@
 import uuid
 from typing import Any
 
-from flask import Response, current_app
-from flask_jwt_extended import current_user, set_access_cookies, set_refresh_cookies, unset_jwt_cookies
+from flask import Response
+from flask_jwt_extended import current_user
 
 from userapi.core.db import db, keeping_marks
 from userapi.core.index import endpoints_below
@@ -19,7 +19,7 @@ from userapi.users.password_policy import WeakPassword
 from userapi.users.problems import EmailTaken
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
 
-from . import gate, passwords, sessions, sign_in, tokens
+from . import cookies, gate, passwords, sessions, sign_in, tokens
 from .problems import InvalidCredentials, InvalidToken, TokenReused, TokenRevoked, WrongPassword
 from .schemas import (
     ClaimsSchema,
@@ -64,7 +64,7 @@ def login(login: dict[str, Any]) -> Response:
     pair = tokens.pair(session, web=login["cookies"])
     user = documents.current(session.user_id)
     db.session.commit()
-    return _in_cookies({"user": user}, pair) if login["cookies"] else answer({**pair, "user": user})
+    return cookies.put(answer({"user": user}), pair) if login["cookies"] else answer({**pair, "user": user})
 
 
 @blueprint.post("/logout/")
@@ -77,9 +77,7 @@ def logout(logout: dict[str, Any]) -> Response:
     session_id, user_id = gate.ending_session(logout.get("refresh_token"))
     sessions.log_out(session_id, user_id, everywhere=logout["all"])
     db.session.commit()
-    response = answer({"detail": "Signed out."})
-    unset_jwt_cookies(response)
-    return response
+    return cookies.drop(answer({"detail": "Signed out."}))
 
 
 @blueprint.get("/user/")
@@ -238,7 +236,7 @@ def refresh_tokens(refresh: dict[str, str]) -> Response:
         session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
     pair = tokens.pair(session, web=by_cookie)
     db.session.commit()
-    return _in_cookies({"detail": "The cookies are renewed."}, pair) if by_cookie else answer(pair)
+    return cookies.put(answer({"detail": "The cookies are renewed."}), pair) if by_cookie else answer(pair)
 
 
 @token_blueprint.post("/api-token-verify/")
@@ -260,10 +258,3 @@ key_blueprint = Blueprint("keys", __name__, description="The keys that other ser
 def read_key_set() -> Response:
     """Read the public keys (RFC 7517)."""
     return answer(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})
-
-
-def _in_cookies(document: dict[str, Any], pair: dict[str, Any]) -> Response:
-    response = answer(document)
-    set_access_cookies(response, pair["access_token"], max_age=current_app.config["SESSION_LIFETIME"])
-    set_refresh_cookies(response, pair["refresh_token"], max_age=current_app.config["SESSION_LIFETIME"])
-    return response

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import threading
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,12 +30,13 @@ TEXTS = ("iss", "aud", "sub", "sid", "jti", "type")
 def configure(app: Flask) -> None:
     """Tell Flask-JWT-Extended our keys, claims, callers and refusals."""
     jwt.init_app(app)
+    app.extensions["userapi-remembered-tokens"] = Remembered()
     jwt.user_identity_loader(str)
     jwt.encode_key_loader(lambda _identity: signing.keys().newest().private)
     jwt.additional_headers_loader(lambda _identity: {"kid": signing.keys().newest().kid})
     jwt.decode_key_loader(_verifying_key)
     jwt.token_verification_loader(_is_ours)
-    jwt.user_lookup_loader(_load_caller)
+    jwt.user_lookup_loader(load_caller)
     jwt.unauthorized_loader(lambda _reason: problems.answer(problems.NotSignedIn()))
     jwt.invalid_token_loader(lambda _reason: problems.answer(InvalidToken()))
     jwt.token_verification_failed_loader(_refuse_invalid)
@@ -68,10 +70,43 @@ def _is_ours(header: dict[str, Any], claims: dict[str, Any]) -> bool:
     )
 
 
-def _load_caller(_header: dict[str, Any], claims: dict[str, Any]) -> Any:
+def load_caller(_header: dict[str, Any], claims: dict[str, Any]) -> Any:
     """The session, account and profile behind a token, or None when one of them is over."""
     now = clock.now()
     return queries.caller(uuid.UUID(claims["sid"]), int(claims["sub"]), now, sessions.idle_since(now))
+
+
+class Remembered:
+    """Access tokens whose signature was found good, until they expire: the newest few thousand.
+
+    Only what never changes about a token is remembered. Its session and account are asked on every request, and its key
+    must still be in the folder.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self.most = most
+        self._claims: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, token: str, kid: str, claims: dict[str, Any]) -> None:
+        """Remember a verified token; the oldest makes room."""
+        with self._lock:
+            while len(self._claims) >= self.most:
+                del self._claims[next(iter(self._claims))]
+            self._claims[token] = (kid, claims)
+
+    def find(self, token: str) -> dict[str, Any] | None:
+        """The claims of a remembered token that would still verify."""
+        kid, claims = self._claims.get(token, ("", {}))
+        if not claims or claims["exp"] <= clock.now().timestamp() or signing.keys().find(kid) is None:
+            return None
+        return claims
+
+
+def remembered() -> Remembered:
+    """The remembered tokens of the present application."""
+    found: Remembered = current_app.extensions["userapi-remembered-tokens"]
+    return found
 
 
 def parse_uuid(text: object) -> uuid.UUID | None:
@@ -180,7 +215,7 @@ def verify(token: str) -> dict[str, Any]:
         TokenExpired, InvalidToken, TokenRevoked: it would not.
     """
     claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
-    if _load_caller({}, claims) is None:
+    if load_caller({}, claims) is None:
         raise TokenRevoked
     return claims
 

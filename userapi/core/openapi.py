@@ -21,6 +21,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 MAXIMUM_ROW_ID = 2**63 - 1
 
+#: What every operation may answer besides: a body too large or of another type, too many requests, a part away.
+OTHERWISE = "Any other refusal, in the same shape."
+
 
 class Access(Enum):
     """Who may call an operation. The gate in `userapi.auth` checks it before the route runs."""
@@ -64,6 +67,14 @@ class Blueprint(flask_smorest.Blueprint):
         """
         return super().arguments(schema(), **options)
 
+    def response(self, *args: Any, **options: Any) -> Callable[[View], View]:
+        """Document the answer; the view renders it itself and is called as it is."""
+        return _documented_by(super().response(*args, **options))
+
+    def alt_response(self, *args: Any, **options: Any) -> Callable[[View], View]:
+        """Document another answer."""
+        return _documented_by(super().alt_response(*args, **options))
+
     def refuses(self, *problems: type[Problem]) -> Callable[[View], View]:
         """Document the refusals that callers should expect."""
         by_status: dict[int, list[type[Problem]]] = defaultdict(list)
@@ -72,7 +83,7 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorate(view: View) -> View:
             for status, kinds in by_status.items():
-                text = "; ".join(f"`{kind.code}`: {kind.detail or kind.title}" for kind in kinds)
+                text = "; ".join(f"`{kind.code}`: {kind.detail or kind.title}" for kind in kinds).replace("<", r"\<")
                 alternative = self.alt_response(status, schema=ProblemSchema, content_type=MEDIA_TYPE, description=text)
                 view = alternative(view)
             return view
@@ -89,11 +100,12 @@ class Blueprint(flask_smorest.Blueprint):
         manual = view_func._apidoc.setdefault("manual_doc", {})
         open_operation = access in (Access.OPEN, Access.UNCHECKED)
         manual["security"] = [] if open_operation else [{"bearer": []}, {"cookie": []}]
+        refusals: tuple[type[Problem], ...] = ()
         if not open_operation:
             refusals = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
-            documented = self.refuses(*refusals)(view_func)
-            documented.access = access
-            view_func = documented
+        view_func = self.alt_response("default", schema=ProblemSchema, content_type=MEDIA_TYPE, description=OTHERWISE)(
+            self.refuses(*refusals)(view_func)
+        )
         super().add_url_rule(rule, endpoint, view_func, *args, **options)
 
     def register_views_in_doc(self, api: Any, app: Flask, spec: Any, *, name: str, parameters: Any) -> None:
@@ -104,6 +116,17 @@ class Blueprint(flask_smorest.Blueprint):
                     prefix = "" if name == self.name else f"{name}_"
                     operation.setdefault("manual_doc", {})["operationId"] = f"{prefix}{endpoint}"
         super().register_views_in_doc(api, app, spec, name=name, parameters=parameters)
+
+
+def _documented_by(decorator: Callable[[Any], Any]) -> Callable[[View], View]:
+    """Take from a decorator of flask-smorest's what it writes down, without the call it wraps around each request."""
+
+    def decorate(view: View) -> View:
+        documented = decorator(view)
+        view._apidoc = documented._apidoc  # type: ignore[attr-defined]
+        return view
+
+    return decorate
 
 
 def _mark(view: View, access: Access) -> View:
@@ -167,7 +190,7 @@ def configure(app: Flask) -> Api:
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
         OPENAPI_SWAGGER_UI_PATH="docs/",
-        OPENAPI_SWAGGER_UI_URL="/static/swagger-ui/",
+        OPENAPI_SWAGGER_UI_URL="/static/vendor/swagger-ui/",
     )
     app.url_map.converters["row_id"] = RowIdConverter
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)

@@ -12,7 +12,7 @@ from userapi.core.passwords import hash_password
 from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
 from userapi.mail import letters
 
-from . import addresses, emails, password_policy, queries
+from . import addresses, emails, one_time, password_policy, queries
 from .models import User, UserProfile
 from .problems import LastSuperuser, ReadOnlyField
 
@@ -169,7 +169,7 @@ def activate(user: User) -> None:
 
 
 def deactivate(user: User) -> None:
-    """Keep a user from signing in, and end every session now.
+    """Keep a user from signing in, end every session now, and void the links that were mailed.
 
     Raises:
         LastSuperuser: when nobody could administer the service any more.
@@ -178,6 +178,7 @@ def deactivate(user: User) -> None:
         keep_a_superuser(user)
         user.is_active = False
         user.session_version += 1
+        one_time.void(user)
         trail.record("user.deactivated", "user", user.id)
 
 
@@ -196,7 +197,7 @@ def delete(user: User) -> None:
 
 
 def set_password(user: User, password: str, field: str = "password") -> None:
-    """Give a user another password and end every session.
+    """Give a user another password and end every session; an address that waits to be confirmed waits no more.
 
     Raises:
         WeakPassword: naming the field.
@@ -204,6 +205,7 @@ def set_password(user: User, password: str, field: str = "password") -> None:
     password_policy.check(password, (user.email, user.username, user.first_name, user.last_name), field)
     user.password_hash = hash_password(password)
     user.session_version += 1
+    user.pending_email = None
     trail.record("user.password_changed", "user", user.id)
     letters.password_changed(recipient=user.email, name=user.first_name, when=clock.now(), address=acting().address)
 
@@ -241,11 +243,9 @@ def _edit_email(user: User, email: str, *, at_once: bool) -> None:
         if email != user.email:
             addresses.ask_to_change(user, email)
         return
-    typed, key = emails.checked(email)
-    if key != user.email_key:
-        letters.email_changed(recipient=user.email, name=user.first_name, new_address=typed)
-        user.pending_email, user.email_verified_at = None, None
-    user.email, user.email_key = typed, key
+    if email != user.email:
+        addresses.replace(user, email)
+        addresses.ask_to_verify(user)
 
 
 def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from .problems import EmailTaken
 
 def ask_to_verify(user: User) -> None:
     """Mail a link that confirms a user's present address, unless the deployer wants none confirmed."""
-    if current_app.config["EMAIL_VERIFICATION"] == "none" or user.email_verified_at is not None:
+    if not _awaits_verification(user):
         return
     token = one_time.issue(user, one_time.VERIFY_EMAIL, user.email_key)
     letters.verify_email(recipient=user.email, name=user.first_name, link=link("verify-email", token), secret=token)
@@ -27,7 +27,7 @@ def ask_again(email: str) -> None:
     """
     key = emails.key_or_none(email)
     user = queries.by_email_key(key) if key else None
-    if user is not None and user.is_active and user.email_verified_at is None:
+    if user is not None and user.is_active and _awaits_verification(user):
         ask_to_verify(user)
     else:
         letters.decoy()
@@ -56,29 +56,56 @@ def ask_to_change(user: User, email: str) -> None:
     trail.record("email.change_requested", "user", user.id)
 
 
+def send_again(user: User) -> None:
+    """Mail a held user once more the link that is waited for: the new address's if one is pending, else the present's.
+
+    Raises:
+        EmailTaken: somebody else has the pending address by now.
+    """
+    if user.pending_email is None:
+        ask_to_verify(user)
+    else:
+        ask_to_change(user, user.pending_email)
+
+
 def confirm(token: str) -> User:
     """Confirm the address that a link was mailed to; a waiting address takes the place of the old one.
 
     Raises:
-        InvalidLink: the link is no good, or another address is wanted by now.
+        InvalidLink: the link is no good.
         EmailTaken: somebody else has confirmed the address meanwhile.
     """
     found, user = one_time.spend(token, (one_time.VERIFY_EMAIL, one_time.CHANGE_EMAIL))
-    if found.purpose == one_time.CHANGE_EMAIL:
-        _replace(user, found.address_key)
-    elif found.address_key != user.email_key:
-        raise one_time.InvalidLink
-    if user.email_verified_at is None:
-        user.email_verified_at = clock.now()
-        trail.record("email.verified", "user", user.id)
+    if found.purpose == one_time.CHANGE_EMAIL and user.pending_email is not None:
+        old, new = user.email, user.pending_email
+        replace(user, new)
+        trail.record("user.changed", "user", user.id, {"email": (old, new)})
+    note_verified(user)
     return user
 
 
-def _replace(user: User, address_key: str) -> None:
-    if user.pending_email is None or emails.key_or_none(user.pending_email) != address_key:
-        raise one_time.InvalidLink
-    old, new = user.email, user.pending_email
-    user.email, user.email_key, user.pending_email, user.email_verified_at = new, address_key, None, None
-    queries.flush()
-    letters.email_changed(recipient=old, name=user.first_name, new_address=new)
-    trail.record("user.changed", "user", user.id, {"email": (old, new)})
+def replace(user: User, email: str) -> None:
+    """Give a held user another address, unconfirmed, and tell the old one; links mailed until now are void.
+
+    Raises:
+        InvalidEmail, EmailTaken: and nothing is written.
+    """
+    typed, key = emails.checked(email)
+    old, is_another = user.email, key != user.email_key
+    user.email, user.email_key = typed, key
+    if is_another:
+        user.email_verified_at = None
+        queries.flush()
+        one_time.void(user)
+        letters.email_changed(recipient=old, name=user.first_name, new_address=typed)
+
+
+def note_verified(user: User) -> None:
+    """Note that a held user has answered a letter to the present address."""
+    if user.email_verified_at is None:
+        user.email_verified_at = clock.now()
+        trail.record("email.verified", "user", user.id)
+
+
+def _awaits_verification(user: User) -> bool:
+    return user.email_verified_at is None and current_app.config["EMAIL_VERIFICATION"] != "none"

@@ -7,7 +7,7 @@ from flask import Response, request
 
 from userapi.core import rendering
 from userapi.core.problems import NotFound, PreconditionFailed
-from userapi.core.rendering import Document, renderer
+from userapi.core.rendering import Document, Renderer
 
 from . import queries
 from .accounts import Actor, editable
@@ -15,7 +15,7 @@ from .models import User
 from .problems import ReadOnlyField
 from .schemas import UserSchema
 
-render = renderer(UserSchema())
+renderer = Renderer(UserSchema(), queries.SHOWN)
 
 #: Fields that are only ever sent back.
 ECHOES = ("url", "id", "email_verified", "pending_email", "date_joined", "last_login")
@@ -26,7 +26,7 @@ FLAGS = ("is_active", "is_staff", "is_superuser")
 
 def answer(row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A user as an answer; 304 when the caller has it already."""
-    return rendering.conditional(rendering.answer(render(row._mapping), status, headers))
+    return rendering.conditional(rendering.answer(renderer.one(row), status, headers))
 
 
 def answer_by_id(user_id: int, status: int = 200) -> Response:
@@ -38,13 +38,13 @@ def answer_by_id(user_id: int, status: int = 200) -> Response:
     row = queries.row(user_id)
     if row is None:
         raise NotFound("There is no user with this id.")
-    headers = {"Location": render(row._mapping)["url"]} if status == 201 else None
+    headers = {"Location": renderer.one(row)["url"]} if status == 201 else None
     return answer(row, status, headers)
 
 
 def current(user_id: int) -> Document:
     """A user as the present transaction sees it."""
-    return render(queries.row_in_transaction(user_id)._mapping)
+    return renderer.one(queries.row_in_transaction(user_id))
 
 
 def check_precondition(user: User) -> None:
@@ -85,4 +85,4 @@ def _text(value: Any) -> str:
 
 def page(rows: Any) -> list[Document]:
     """Users as a list."""
-    return [render(row._mapping) for row in rows]
+    return renderer.many(rows)

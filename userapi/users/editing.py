@@ -28,7 +28,8 @@ def holds_user(view: Callable[..., Response]) -> Callable[..., Response]:
 def save(user: User, changes: dict[str, Any]) -> Response:
     """Apply what the caller may change, commit, and answer with the user."""
     changes = documents.without_echoes(user, changes, by=current_user)
-    confirmed = current_user.is_staff or current_app.config["EMAIL_VERIFICATION"] == "none"
+    by_staff = current_user.is_staff and user.id != current_user.id
+    confirmed = by_staff or current_app.config["EMAIL_VERIFICATION"] == "none"
     accounts.edit(user, changes, by=current_user, confirmed_email=confirmed)
     db.session.commit()
     return documents.answer_by_id(user.id)

@@ -139,7 +139,8 @@ class OneTimeToken(Model):
     Attributes:
         purpose: what it is good for, and for nothing else: `reset_password`, `verify_email` or `change_email`.
         address_key: the normal form of the address it was mailed to.
-        password_mark: for a reset, a mark of the password hash at that time; another password voids the link.
+        password_mark: where the link could take the account over, a mark of the password hash at that time; another
+            password voids the link.
         used_at: when it was spent, by one UPDATE that only one caller can win.
     """
 

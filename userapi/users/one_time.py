@@ -1,7 +1,7 @@
 """One-time tokens: the secret half of a link that was mailed.
 
-256 random bits, of which only the digest is stored; bound to a purpose, an account, an address and, for a reset, to the
-password of that time; spent by one UPDATE in the transaction that acts.
+256 random bits, of which only the digest is stored; bound to a purpose, an account, an address and, where it could take
+the account over, to the password of that time; spent by one UPDATE in the transaction that acts.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import Problem
 
-from . import queries
+from . import emails, queries
 from .models import OneTimeToken, User
 
 RESET_PASSWORD = "reset_password"  # noqa: S105 - a purpose, not a password
@@ -25,6 +25,9 @@ LIFETIMES = {
     VERIFY_EMAIL: timedelta(hours=24),
     CHANGE_EMAIL: timedelta(hours=24),
 }
+
+#: Links that could take an account over: they die with the password of their time.
+BOUND_TO_PASSWORD = frozenset({RESET_PASSWORD, CHANGE_EMAIL})
 
 
 class InvalidLink(Problem):
@@ -54,7 +57,7 @@ def issue(user: User, purpose: str, address_key: str) -> str:
             purpose=purpose,
             user_id=user.id,
             address_key=address_key,
-            password_mark=password_mark(user) if purpose == RESET_PASSWORD else None,
+            password_mark=password_mark(user) if purpose in BOUND_TO_PASSWORD else None,
             created_at=now,
             expires_at=now + LIFETIMES[purpose],
         )
@@ -77,13 +80,25 @@ def spend(token: str, purposes: tuple[str, ...], user_id: int | None = None) -> 
     Raises:
         InvalidLink: for every reason alike; the door must not commit.
     """
-    found = queries.spend(digest(token), purposes, clock.now())
-    user = queries.for_update(found.user_id) if found else None
-    if found is None or user is None or not user.is_active or user_id not in (None, user.id):
+    user = queries.holder(digest(token))
+    if user is None or not user.is_active or user_id not in (None, user.id):
         raise InvalidLink
-    if found.password_mark is not None and found.password_mark != password_mark(user):
+    found = queries.spend(digest(token), purposes, clock.now())
+    if found is None or not _still_fits(found, user):
         raise InvalidLink
     return found, user
+
+
+def void(user: User) -> None:
+    """Make every link that was mailed to a held user void; a waiting address waits no more."""
+    user.pending_email = None
+    queries.void_tokens(user.id)
+
+
+def _still_fits(found: OneTimeToken, user: User) -> bool:
+    """Whether the address and the password are those that the token was made for."""
+    wanted = emails.key_or_none(user.pending_email or "") if found.purpose == CHANGE_EMAIL else user.email_key
+    return found.address_key == wanted and found.password_mark in (None, password_mark(user))
 
 
 def digest(token: str) -> str:

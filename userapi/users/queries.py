@@ -110,6 +110,20 @@ def insert_where_free(people: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -
     return len(rows)
 
 
+def holder(digest: str) -> User | None:
+    """The user whose one-time token this is, spent or not, locked until the transaction ends.
+
+    Whoever spends a token locks its user first, as do those who make its user's tokens void: none waits for the other.
+    """
+    return db.session.scalar(
+        sa.select(User)
+        .join(OneTimeToken, OneTimeToken.user_id == User.id)
+        .where(OneTimeToken.digest == digest)
+        .with_for_update(of=User)
+        .execution_options(populate_existing=True)
+    )
+
+
 def spend(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeToken | None:
     """Spend a one-time token. One UPDATE, so only one caller can win."""
     return db.session.scalar(
@@ -122,6 +136,13 @@ def spend(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeToken
         )
         .values(used_at=now)
         .returning(OneTimeToken)
+    )
+
+
+def void_tokens(user_id: int) -> None:
+    """Delete every one-time token of a user."""
+    db.session.execute(
+        sa.delete(OneTimeToken).where(OneTimeToken.user_id == user_id).execution_options(synchronize_session=False)
     )
 
 

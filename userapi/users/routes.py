@@ -46,7 +46,7 @@ def create_user(new_user: dict[str, Any]) -> Response:
 @blueprint.refuses(ValidationFailed)
 def list_users(query: dict[str, Any]) -> Response:
     """List users, a page at a time."""
-    ordering, cursor = query["ordering"], query.get("cursor")
+    ordering, cursor = query.get("ordering", "id"), query.get("cursor")
     start = pagination.decode(cursor, ordering) if cursor else None
     page = queries.page(query, ordering, query["limit"], start)
     urls = pagination.links(page)

@@ -1,6 +1,6 @@
 """The shapes of users and profiles, one for each direction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -143,9 +143,10 @@ class UserEditSchema(_EditSchema):
     profile = fields.Nested(ProfileEditSchema, allow_none=True)
 
 
-def user_url(row: Mapping[str, Any]) -> str:
-    """The canonical address of a user."""
-    return f"{current_app.config['SITE_URL']}/userapi/users/{row['id']}/"
+def user_url() -> Callable[[Any], str]:
+    """What makes a user's canonical address of the row."""
+    base = f"{current_app.config['SITE_URL']}/userapi/users/"
+    return lambda row: f"{base}{row.id}/"
 
 
 class UserSchema(Schema):
@@ -179,7 +180,8 @@ class UserListSchema(Schema):
     joined_after = Moment(metadata={"description": "A day or a moment; inclusive."})
     joined_before = Moment(metadata={"description": "A day or a moment; exclusive."})
     ordering = fields.String(
-        load_default="id", validate=validate.OneOf([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
+        validate=validate.OneOf([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)]),
+        metadata={"description": "`-` before it for descending; in the order of their ids when absent."},
     )
     count = Flag(load_default=False, metadata={"description": "Adds `count`, the number of all that match."})
 

@@ -1,0 +1,74 @@
+"""Every question asked about groups and permissions, by name."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import selectinload
+
+from userapi.core.db import db, read_all
+
+from .models import Group, Permission, User, group_permissions, user_groups, user_permissions
+
+OWN = sa.select(user_permissions.c.permission_id).where(user_permissions.c.user_id == sa.bindparam("user_id"))
+OF_GROUPS = (
+    sa.select(group_permissions.c.permission_id)
+    .join(user_groups, user_groups.c.group_id == group_permissions.c.group_id)
+    .where(user_groups.c.user_id == sa.bindparam("user_id"))
+)
+HELD = sa.select(Permission.codename).where(Permission.id.in_(OWN.union(OF_GROUPS)))
+
+
+def codenames_of(user_id: int) -> frozenset[str]:
+    """What a user may do, by the user's own permissions and those of the user's groups."""
+    return frozenset(row.codename for row in read_all(HELD, {"user_id": user_id}))
+
+
+def all_permissions() -> Sequence[Permission]:
+    """Every permission there is."""
+    return db.session.scalars(sa.select(Permission).order_by(Permission.id)).all()
+
+
+def permissions(ids: Collection[int]) -> list[Permission]:
+    """The permissions with these ids."""
+    return list(
+        db.session.scalars(sa.select(Permission).where(Permission.id.in_(ids)).order_by(Permission.codename))
+    )
+
+
+def all_groups() -> Sequence[Group]:
+    """Every group with its permissions, by name."""
+    return db.session.scalars(sa.select(Group).options(selectinload(Group.permissions)).order_by(Group.name)).all()
+
+
+def groups(ids: Collection[int]) -> list[Group]:
+    """The groups with these ids, with their permissions."""
+    return list(
+        db.session.scalars(
+            sa.select(Group).where(Group.id.in_(ids)).options(selectinload(Group.permissions)).order_by(Group.name)
+        )
+    )
+
+
+def group_for_update(group_id: int) -> Group | None:
+    """A group, locked until the transaction ends."""
+    return db.session.scalar(
+        sa.select(Group).where(Group.id == group_id).with_for_update().execution_options(populate_existing=True)
+    )
+
+
+def member_counts() -> dict[int, int]:
+    """How many members each group has that has any."""
+    counted = sa.select(user_groups.c.group_id, sa.func.count()).group_by(user_groups.c.group_id)
+    return dict(tuple(row) for row in read_all(counted))
+
+
+def members(group_id: int, most: int) -> Sequence[sa.Row[Any]]:
+    """The id and email of a group's first members."""
+    return read_all(
+        sa.select(User.id, User.email)
+        .join(user_groups, user_groups.c.user_id == User.id)
+        .where(user_groups.c.group_id == group_id)
+        .order_by(User.email_key)
+        .limit(most)
+    )

@@ -1,0 +1,142 @@
+"""Groups, permissions, and who may give or take which: nobody what they do not hold themselves."""
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy.exc import IntegrityError
+
+from userapi.audit import trail
+from userapi.core.db import db
+from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
+
+from . import group_queries
+from .accounts import Actor
+from .models import ACTIONS, KINDS, Group, Permission, User
+
+#: What a superuser holds.
+EVERYTHING = frozenset(f"{action}_{kind}" for kind in KINDS for action in ACTIONS)
+
+
+class GroupNameTaken(ValidationFailed):
+    """Another group has this name."""
+
+    code = "group_name_taken"
+    title = "Group name taken"
+
+    def __init__(self) -> None:
+        super().__init__(errors={"name": ["Another group has this name."]})
+
+
+def held_by(person: Actor) -> frozenset[str]:
+    """The codenames of what somebody may do, as `change_user`."""
+    return EVERYTHING if person.is_superuser else group_queries.codenames_of(person.id)
+
+
+def require_authority(user: User, by: Actor) -> None:
+    """Refuse to let somebody act upon staff who may do more: whoever sets your password or address can be you.
+
+    Raises:
+        PermissionDenied: the user holds what the actor does not.
+    """
+    if by.is_superuser or by.id == user.id or not user.is_staff:
+        return
+    if user.is_superuser or not held_by(user) <= held_by(by):
+        raise PermissionDenied(f"{user.email} has rights that you do not have yourself.")
+
+
+def create(name: str, permission_ids: Collection[int], by: Actor) -> Group:
+    """Make a group.
+
+    Raises:
+        GroupNameTaken: and nothing is written.
+        PermissionDenied: for a permission that the actor does not hold.
+    """
+    permissions = _found(permission_ids)
+    _require_held(permissions, by)
+    group = Group(name=name, permissions=permissions)
+    db.session.add(group)
+    _flush()
+    trail.record("group.created", "group", group.id, {"name": (None, name), "permissions": (None, _names(permissions))})
+    return group
+
+
+def hold(group_id: int) -> Group:
+    """Lock a group for a change.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    group = group_queries.group_for_update(group_id)
+    if group is None:
+        raise NotFound("There is no group with this id.")
+    return group
+
+
+def edit(group: Group, name: str, permission_ids: Collection[int], by: Actor) -> None:
+    """Change a held group's name and permissions.
+
+    Raises:
+        GroupNameTaken: and nothing is written.
+        PermissionDenied: a permission would come or go that the actor does not hold.
+    """
+    before, after = list(group.permissions), _found(permission_ids)
+    _require_held(set(before) ^ set(after), by)
+    changes = {"name": (group.name, name), "permissions": (_names(before), _names(after))}
+    changes = {field: pair for field, pair in changes.items() if pair[0] != pair[1]}
+    group.name, group.permissions = name, after
+    _flush()
+    if changes:
+        trail.record("group.changed", "group", group.id, changes)
+
+
+def delete(group: Group, by: Actor) -> None:
+    """Do away with a held group; its members lose what it gave them.
+
+    Raises:
+        PermissionDenied: it gives what the actor does not hold.
+    """
+    _require_held(group.permissions, by)
+    trail.record("group.deleted", "group", group.id, {"name": (group.name, None)})
+    db.session.delete(group)
+    db.session.flush()
+
+
+def set_rights(user: User, group_ids: Collection[int], permission_ids: Collection[int], by: Actor) -> None:
+    """Put a held user into exactly these groups, with exactly these permissions besides.
+
+    Raises:
+        PermissionDenied: something would come or go that the actor does not hold.
+    """
+    groups, permissions = group_queries.groups(group_ids), _found(permission_ids)
+    moved = set(user.groups) ^ set(groups)
+    _require_held({*(set(user.permissions) ^ set(permissions)), *(p for group in moved for p in group.permissions)}, by)
+    before = {"groups": [group.name for group in user.groups], "permissions": _names(user.permissions)}
+    user.groups, user.permissions = groups, permissions
+    after = {"groups": [group.name for group in groups], "permissions": _names(permissions)}
+    changes = {field: (before[field], after[field]) for field in before if before[field] != after[field]}
+    if changes:
+        db.session.flush()
+        trail.record("user.rights_changed", "user", user.id, changes)
+
+
+def _found(permission_ids: Collection[int]) -> list[Permission]:
+    found = group_queries.permissions(permission_ids)
+    if len(found) != len(set(permission_ids)):
+        raise ValidationFailed(errors={"permissions": ["There is no such permission."]})
+    return found
+
+
+def _require_held(permissions: Iterable[Permission], by: Actor) -> None:
+    missing = sorted({permission.codename for permission in permissions} - held_by(by))
+    if missing:
+        raise PermissionDenied(f"You can only give and take rights that you have yourself, not {', '.join(missing)}.")
+
+
+def _names(permissions: Iterable[Permission]) -> list[str]:
+    return sorted(permission.codename for permission in permissions)
+
+
+def _flush() -> None:
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise GroupNameTaken from error
