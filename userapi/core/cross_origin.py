@@ -1,0 +1,37 @@
+"""Cross-origin requests (CORS): scripts of the origins in `CORS_ORIGINS` may call the API; all others may not."""
+
+import re
+
+from flask import Flask
+from flask_cors import CORS
+
+#: What scripts may call: the API, not the pages.
+RESOURCES = re.compile(r"/(userapi|api-token-|\.well-known|openapi\.json)")
+
+#: What a browser may send beyond the simple headers.
+ALLOWED = ("Authorization", "Content-Type", "If-Match", "If-None-Match", "X-CSRF-TOKEN", "X-Request-ID")
+
+#: What a script may read beyond the simple headers.
+EXPOSED = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
+
+#: How long a browser may remember an answer to a preflight, in seconds.
+REMEMBERED = 600
+
+
+def configure(app: Flask) -> None:
+    """Open the API to the named origins; when there is none, it stays closed."""
+    # Patterns, not texts: Flask-CORS takes a text for a pattern when it looks like one, and leaves Vary out for a
+    # single text.
+    origins = [re.compile(re.escape(origin.rstrip("/")) + r"\Z") for origin in app.config["CORS_ORIGINS"]]
+    if origins:
+        CORS(
+            app,
+            resources=RESOURCES,
+            origins=origins,
+            allow_headers=ALLOWED,
+            expose_headers=EXPOSED,
+            max_age=REMEMBERED,
+            supports_credentials=True,
+            always_send=False,
+            intercept_exceptions=False,
+        )
