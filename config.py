@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,9 @@ OPTIONAL_CLAIMS = ("email", "username", "is_staff", "is_superuser", "groups")
 
 #: Words that show a secret was copied from an example.
 EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|password|django", re.IGNORECASE)
+
+#: Mail servers that a password reaches without a network.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class ConfigurationError(Exception):
@@ -73,7 +77,14 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     # An absent secret is judged as an empty one: its refusal says what to do.
     env = _MappingEnv({"SECRET_KEY": ""} | dict(environment() if values is None else values))
-    settings = {**_service(env), **_server(env), **_tokens(env), **_passwords(env), **_logging(env)}
+    settings = {
+        **_service(env),
+        **_server(env),
+        **_tokens(env),
+        **_passwords(env),
+        **_mail(env),
+        **_logging(env),
+    }
     try:
         env.seal()
     except EnvValidationError as error:
@@ -82,6 +93,7 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     settings["SITE_URL"] = settings["SITE_URL"].rstrip("/") or _address(settings["HOST"], settings["PORT"])
     if settings.pop("FLASK_DEBUG") and settings["SITE_URL"].startswith("https://"):
         raise ConfigurationError("FLASK_DEBUG: A debugger must not be open to the public; unset it.")
+    _refuse_unsafe_mail(settings)
     return {**settings, **_derived(settings)}
 
 
@@ -139,6 +151,23 @@ def _passwords(env: Env) -> dict[str, Any]:
     }
 
 
+def _mail(env: Env) -> dict[str, Any]:
+    """How letters leave; without a MAIL_SERVER they are kept, and `flask mail list` shows them."""
+    return {
+        "MAIL_SERVER": env.str("MAIL_SERVER", "", validate=validate.Length(max=255)),
+        "MAIL_PORT": env.int("MAIL_PORT", 0, validate=validate.Range(0, 65535)),
+        "MAIL_USE_TLS": env.bool("MAIL_USE_TLS", False),
+        "MAIL_USE_SSL": env.bool("MAIL_USE_SSL", False),
+        "MAIL_USERNAME": env.str("MAIL_USERNAME", ""),
+        "MAIL_PASSWORD": env.str("MAIL_PASSWORD", ""),
+        "MAIL_DEFAULT_SENDER": env.str("MAIL_DEFAULT_SENDER", "", validate=_sender_or_none),
+        "MAIL_TIMEOUT": env.int("MAIL_TIMEOUT", 10, validate=validate.Range(1, 300)),
+        "MAIL_MAX_ATTEMPTS": env.int("MAIL_MAX_ATTEMPTS", 20, validate=validate.Range(1, 100)),
+        "MAIL_DELIVERY": env.str("MAIL_DELIVERY", "thread", validate=validate.OneOf(("thread", "none"))),
+        "MAIL_TEMPLATES": env.str("MAIL_TEMPLATES", "", validate=_folder_or_none),
+    }
+
+
 def _logging(env: Env) -> dict[str, Any]:
     return {
         "LOG_LEVEL": env.str(
@@ -153,6 +182,7 @@ def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
     issuer = settings["JWT_ISSUER"] or settings["SITE_URL"]
     audience = settings["JWT_AUDIENCE"]
     secure = settings["SITE_URL"].startswith("https://")
+    mail_port = 465 if settings["MAIL_USE_SSL"] else 587 if settings["MAIL_USE_TLS"] else 25
     return {
         "DEBUG": False,
         "MAX_CONTENT_LENGTH": 1024 * 1024,
@@ -177,7 +207,21 @@ def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
         "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf_token",
         "JWT_REFRESH_CSRF_COOKIE_NAME": "csrf_refresh_token",
         "JWT_CSRF_CHECK_FORM": True,
+        "MAIL_PORT": settings["MAIL_PORT"] or mail_port,
+        "MAIL_DEFAULT_SENDER": settings["MAIL_DEFAULT_SENDER"] or f"no-reply@{urlsplit(settings['SITE_URL']).hostname}",
     }
+
+
+def _refuse_unsafe_mail(settings: Mapping[str, Any]) -> None:
+    encrypted = settings["MAIL_USE_TLS"] or settings["MAIL_USE_SSL"]
+    if settings["MAIL_USE_TLS"] and settings["MAIL_USE_SSL"]:
+        raise ConfigurationError(
+            "MAIL_USE_TLS, MAIL_USE_SSL: Set one: STARTTLS (port 587) or TLS from the start (465)."
+        )
+    if settings["MAIL_PASSWORD"] and not encrypted and settings["MAIL_SERVER"] not in LOOPBACK:
+        raise ConfigurationError(
+            "MAIL_PASSWORD: Would cross the network in the clear; set MAIL_USE_TLS or MAIL_USE_SSL."
+        )
 
 
 def _address(host: str, port: int) -> str:
@@ -218,3 +262,14 @@ def _origin_or_none(value: str) -> None:
 def _origins(values: list[str]) -> None:
     for value in values:
         _origin(value)
+
+
+def _sender_or_none(value: str) -> None:
+    name, address = parseaddr(value)
+    if value and (value.count("@") != 1 or not address.partition("@")[2] or not (name + address).isprintable()):
+        raise ValidationError("Not one address, as no-reply@example.com or Example <no-reply@example.com>.")
+
+
+def _folder_or_none(value: str) -> None:
+    if value and not Path(value).is_dir():
+        raise ValidationError("Not a folder.")

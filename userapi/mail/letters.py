@@ -1,37 +1,74 @@
-"""The letters we send, one function each: plain facts in, a row in the outbox."""
+"""The letters we send, one function each: plain facts in, a row in the outbox.
 
+Names, addresses and browsers come from people we do not know, and the letter comes from us: what they typed is said
+only where it cannot carry a message, a link or markup of their own.
+"""
+
+import re
+from collections.abc import Sequence
 from datetime import datetime
 
+from userapi.core.clock import in_words
 from userapi.core.db import db
+from userapi.core.devices import describe
 
 from . import outbox
+
+#: What a mail program could make a link of, what lays text out, and what turns it round.
+SUSPICIOUS = re.compile(
+    r"[/\\@<>\[\]{}|`]|\w:|[.。．｡]\w{2}|www|[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", re.IGNORECASE
+)
+
+#: A greeting is no place for a longer text.
+LONGEST_NAME = 50
+
+RIGHTS = {"is_staff": "member of staff", "is_superuser": "superuser"}
 
 
 def verify_email(*, recipient: str, name: str, link: str, secret: str) -> None:
     """Ask for a new account's address to be confirmed."""
-    outbox.write("verify_email", recipient, "Confirm your email address", secret=secret, name=name, link=link)
+    outbox.write("verify_email", recipient, "Confirm your email address", secret=secret, name=plain(name), link=link)
 
 
 def confirm_new_email(*, recipient: str, name: str, link: str, secret: str) -> None:
     """Ask, at the new address, for a change of address to be confirmed."""
-    outbox.write("confirm_new_email", recipient, "Confirm your new email address", secret=secret, name=name, link=link)
+    outbox.write(
+        "confirm_new_email", recipient, "Confirm your new email address", secret=secret, name=plain(name), link=link
+    )
 
 
 def email_changed(*, recipient: str, name: str, new_address: str) -> None:
-    """Tell the old address that another one has taken its place."""
-    outbox.write("email_changed", recipient, "Your email address was changed", name=name, new_address=new_address)
+    """Tell the old address that another one, of which it gets a hint, has taken its place."""
+    outbox.write(
+        "email_changed", recipient, "Your email address was changed", name=plain(name), new_address=masked(new_address)
+    )
 
 
 def reset_password(*, recipient: str, name: str, link: str, secret: str, minutes: int) -> None:
-    """Give the link that sets a new password."""
+    """Give the link that sets a new password.
+
+    Args:
+        recipient: the account's address.
+        name: the first name, or nothing.
+        link: the whole address, the secret in it.
+        secret: the token, blanked once the letter is sent.
+        minutes: how long the link is good.
+    """
     outbox.write(
-        "reset_password", recipient, "Reset your password", secret=secret, name=name, link=link, minutes=minutes
+        "reset_password", recipient, "Reset your password", secret=secret, name=plain(name), link=link, minutes=minutes
     )
 
 
 def password_changed(*, recipient: str, name: str, when: datetime, address: str | None) -> None:
     """Tell that the password is another one now."""
-    outbox.write("password_changed", recipient, "Your password was changed", name=name, when=when, address=address)
+    outbox.write(
+        "password_changed",
+        recipient,
+        "Your password was changed",
+        name=plain(name),
+        when=in_words(when),
+        address=address,
+    )
 
 
 def new_sign_in(*, recipient: str, name: str, when: datetime, address: str | None, user_agent: str | None) -> None:
@@ -40,21 +77,45 @@ def new_sign_in(*, recipient: str, name: str, when: datetime, address: str | Non
         "new_sign_in",
         recipient,
         "New sign-in to your account",
-        name=name,
-        when=when,
+        name=plain(name),
+        when=in_words(when),
         address=address,
-        user_agent=user_agent,
+        device=describe(user_agent),
     )
 
 
-def rights_granted(*, recipient: str, name: str, rights: list[str]) -> None:
-    """Tell of new staff rights."""
-    outbox.write("rights_granted", recipient, "You were given more rights", name=name, rights=rights)
+def rights_granted(*, recipient: str, name: str, rights: Sequence[str]) -> None:
+    """Tell of new staff rights.
+
+    Args:
+        recipient: the account's address.
+        name: the first name, or nothing.
+        rights: the fields that were set, as `is_staff`.
+    """
+    outbox.write(
+        "rights_granted",
+        recipient,
+        "You were given more rights",
+        name=plain(name),
+        rights=[RIGHTS.get(right, right) for right in rights],
+    )
 
 
 def decoy() -> None:
     """Do the work of a letter and keep nothing, so that an unknown address takes as long as a known one."""
     with db.session.begin_nested() as savepoint:
-        outbox.write("reset_password", "nobody@example.com", "", name="", link="", minutes=60)
+        reset_password(recipient="nobody@example.com", name="", link="", secret="", minutes=60)
         db.session.flush()
         savepoint.rollback()
+
+
+def plain(name: str) -> str:
+    """A name to greet with, or nothing when it could say more than a name does."""
+    name = " ".join(name.split())
+    return "" if len(name) > LONGEST_NAME or SUSPICIOUS.search(name) else name
+
+
+def masked(address: str) -> str:
+    """A hint at an address, enough for its owner and no link: `n…@e….com`."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}…@{domain[:1]}….{domain.rpartition('.')[2]}"

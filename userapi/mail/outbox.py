@@ -1,16 +1,31 @@
 """Writing a letter: a row in the transaction that causes it, so that it is sent exactly when the act stands."""
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import render_template
+import jinja2
+from flask import Flask, current_app
 
 from userapi.core import clock
+from userapi.core.context import acting
 from userapi.core.db import db
 
 from .models import Message
 
 #: Stands in the place of a token once the letter is sent.
 BLANK = "…"
+
+#: Marks a database session that has written a letter; the deliverer wakes once it commits.
+WRITTEN = "userapi-letter-written"
+
+
+def configure(app: Flask) -> None:
+    """Look for the templates of letters in the deployer's folder first."""
+    folder = app.config["MAIL_TEMPLATES"]
+    if folder:
+        own = jinja2.PrefixLoader({"mail": jinja2.FileSystemLoader(Path(folder))})
+        app.jinja_loader = jinja2.ChoiceLoader([own, *([app.jinja_loader] if app.jinja_loader else [])])
 
 
 def write(kind: str, recipient: str, subject: str, *, secret: str | None = None, **facts: Any) -> Message:
@@ -21,17 +36,32 @@ def write(kind: str, recipient: str, subject: str, *, secret: str | None = None,
         recipient: the one address it goes to.
         subject: one line.
         secret: the one-time token in it, blanked once it is sent.
-        facts: what the templates say.
+        facts: what the templates say. They also know the `subject`, our `site`, and when and from which network
+            address the letter was asked for: `asked_at`, `asked_from`.
     """
+    now = clock.now()
+    subject = "".join(character for character in " ".join(subject.split()) if character.isprintable())[:200]
+    facts |= {
+        "subject": subject,
+        "site": urlsplit(current_app.config["SITE_URL"]).netloc,
+        "asked_at": clock.in_words(now),
+        "asked_from": acting().address,
+    }
     message = Message(
-        created_at=clock.now(),
+        created_at=now,
         kind=kind,
         recipient=recipient,
-        subject=" ".join(subject.split()),
-        text=render_template(f"mail/{kind}.txt", **facts),
-        html=render_template(f"mail/{kind}.html", **facts),
-        secret=secret,
-        due_at=clock.now(),
+        subject=subject,
+        text=_render(f"mail/{kind}.txt", facts),
+        html=_render(f"mail/{kind}.html", facts),
+        secret=secret or None,
+        due_at=now,
     )
     db.session.add(message)
+    db.session().info[WRITTEN] = True
     return message
+
+
+def _render(template: str, facts: dict[str, Any]) -> str:
+    """The text of a letter, the same whichever request caused it: no context processor has a say in it."""
+    return current_app.jinja_env.get_template(template).render(facts)

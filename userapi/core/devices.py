@@ -1,0 +1,35 @@
+"""What a browser calls itself, in a few known words: nothing that a client sends is repeated."""
+
+import re
+
+#: The first that is found counts: browsers name those that they descend from as well.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox|FxiOS", "Firefox"),
+    ("Chrome|CriOS|Chromium", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("python|okhttp|Java/|Go-http", "a program"),
+)
+SYSTEMS = (
+    ("iPhone|iPad", "iOS"),
+    ("Android", "Android"),
+    ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X|Macintosh", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def describe(user_agent: str | None) -> str:
+    """A browser and its system, as "Firefox on Windows"; "an unknown device" when neither is known."""
+    browser, system = _first(BROWSERS, user_agent), _first(SYSTEMS, user_agent)
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or system or "an unknown device"
+
+
+def _first(known: tuple[tuple[str, str], ...], user_agent: str | None) -> str | None:
+    return next((name for pattern, name in known if re.search(pattern, user_agent or "")), None)

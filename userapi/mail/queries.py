@@ -1,0 +1,104 @@
+"""Every look at the outbox, and the writes that only one deliverer can win."""
+
+import enum
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from userapi.core.db import db, read_all, read_one
+
+from .models import Message
+
+
+class State(enum.StrEnum):
+    """Where a letter stands."""
+
+    DUE = "due"
+    SENT = "sent"
+    GIVEN_UP = "given up"
+
+
+def _waiting(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        Message.due_at <= now,
+        sa.or_(Message.claimed_until.is_(None), Message.claimed_until <= now),
+    )
+
+
+def count_waiting(now: datetime) -> int:
+    """How many letters a deliverer could take now; asked outside any transaction."""
+    found = read_one(sa.select(sa.func.count()).where(_waiting(now)))
+    return int(found[0]) if found else 0
+
+
+def claim(now: datetime, lease: timedelta) -> sa.Row[Any] | None:
+    """Take the letter that waits longest, for the time of the lease, and count the attempt.
+
+    One UPDATE: PostgreSQL's deliverers skip what another is taking, SQLite's take turns.
+    """
+    longest_waiting = (
+        sa.select(Message.id)
+        .where(_waiting(now))
+        .order_by(Message.due_at, Message.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return db.session.execute(
+        sa.update(Message)
+        .where(Message.id == longest_waiting.scalar_subquery())
+        .values(claimed_until=now + lease, attempts=Message.attempts + 1)
+        .returning(*Message.__table__.columns)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+
+
+def settle(letter: sa.Row[Any], **outcome: Any) -> bool:
+    """Write down how an attempt ended, unless the lease ran out and another deliverer has the letter now."""
+    return (
+        db.session.execute(
+            sa.update(Message)
+            .where(Message.id == letter.id, Message.claimed_until == letter.claimed_until)
+            .values(claimed_until=None, **outcome)
+            .returning(Message.id)
+            .execution_options(synchronize_session=False)
+        ).one_or_none()
+        is not None
+    )
+
+
+def listed(state: State | None, limit: int) -> Sequence[sa.Row[Any]]:
+    """The newest letters, without what they say."""
+    columns = [column for column in Message.__table__.columns if column.name not in ("text", "html", "secret")]
+    statement = sa.select(*columns).order_by(Message.id.desc()).limit(limit)
+    if state is not None:
+        statement = statement.where(_in(state))
+    return read_all(statement)
+
+
+def by_id(message_id: int) -> Message | None:
+    """One letter."""
+    return db.session.get(Message, message_id)
+
+
+def make_due(now: datetime, message_id: int | None = None) -> int:
+    """Give one letter that is not sent, or all that were given up, all their attempts again; how many there were."""
+    chosen = _in(State.GIVEN_UP) if message_id is None else sa.and_(Message.id == message_id, Message.sent_at.is_(None))
+    return len(
+        db.session.scalars(
+            sa.update(Message)
+            .where(chosen)
+            .values(due_at=now, given_up_at=None, attempts=0)
+            .returning(Message.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+    )
+
+
+def _in(state: State) -> sa.ColumnElement[bool]:
+    return {
+        State.DUE: Message.due_at.is_not(None),
+        State.SENT: Message.sent_at.is_not(None),
+        State.GIVEN_UP: Message.given_up_at.is_not(None),
+    }[state]

@@ -1,0 +1,158 @@
+"""The mail server that takes our letters on: Flask-Mail's connection, its waits bounded, its certificate checked."""
+
+import smtplib
+import ssl
+import uuid
+from email.charset import QP, Charset
+from email.mime.text import MIMEText
+from email.utils import parseaddr
+from types import TracebackType
+from typing import Any, Self
+
+import flask_mail
+import sqlalchemy as sa
+from email_validator import EmailNotValidError, validate_email
+from flask import Flask, current_app
+
+#: 7-bit text in short lines, whatever a letter says and whatever a mail server can take.
+QUOTED_PRINTABLE = Charset("utf-8")
+QUOTED_PRINTABLE.body_encoding = QP
+
+
+class Delayed(Exception):
+    """The letter was not taken now; it may be later. The text says what the mail server said."""
+
+
+class Unreachable(Delayed):
+    """There is no talking to the mail server: no other letter would fare better."""
+
+
+class Refused(Exception):
+    """The letter will never be taken. The text says what the mail server said."""
+
+
+def configure(app: Flask) -> None:
+    """Let Flask-Mail read its settings."""
+    flask_mail.Mail(app)
+
+
+class Relay(flask_mail.Connection):
+    """A connection, opened by the first letter and closed at the end of the `with`.
+
+    No wait for the mail server is longer than MAIL_TIMEOUT.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(current_app.extensions["mail"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hang_up()
+
+    def configure_host(self) -> smtplib.SMTP:
+        """Connect as the settings say.
+
+        Raises:
+            OSError, smtplib.SMTPException: nobody answers, the certificate is not trusted, or we are refused.
+        """
+        context = ssl.create_default_context()
+        # Names us by our domain, since asking the resolver for the machine's name may take for ever.
+        options = {"timeout": current_app.config["MAIL_TIMEOUT"], "local_hostname": _domain()}
+        if self.mail.use_ssl:
+            host: smtplib.SMTP = smtplib.SMTP_SSL(self.mail.server, self.mail.port, context=context, **options)
+        else:
+            host = smtplib.SMTP(self.mail.server, self.mail.port, **options)
+        try:
+            if self.mail.use_tls:
+                host.starttls(context=context)
+            if self.mail.username:
+                host.login(self.mail.username, self.mail.password)
+        except BaseException:
+            host.close()
+            raise
+        return host
+
+    def deliver(self, letter: sa.Row[Any]) -> None:
+        """Hand a letter over.
+
+        Raises:
+            Refused: for good: a recipient or a content that the mail server answers with 5xx (RFC 5321, section 4.2.1).
+            Delayed: this letter, for now.
+            Unreachable: this letter, and any other, for now.
+        """
+        try:
+            if self.host is None or self.host.sock is None:
+                self.host = self.configure_host()
+            self.send(_Mail(letter))
+        except smtplib.SMTPRecipientsRefused as error:
+            ((code, said),) = error.recipients.values()
+            raise _refusal(code, said) from error
+        except smtplib.SMTPDataError as error:
+            raise _refusal(error.smtp_code, error.smtp_error) from error
+        except smtplib.SMTPResponseException as error:  # our name, our password or our sender: no letter's fault
+            self._hang_up()
+            raise Unreachable(_said(error.smtp_code, error.smtp_error)) from error
+        except (smtplib.SMTPException, OSError) as error:
+            self._hang_up()
+            raise Unreachable(f"{type(error).__name__}: {error}") from error
+        except (flask_mail.BadHeaderError, EmailNotValidError, UnicodeError) as error:
+            raise Refused(f"{type(error).__name__}: {error}") from error
+
+    def _hang_up(self) -> None:
+        """Part from the mail server, politely when it still answers."""
+        host, self.host = self.host, None
+        if host is not None:
+            try:
+                if host.sock is not None:
+                    host.quit()
+            except (smtplib.SMTPException, OSError):
+                pass  # what it took, it has taken
+            finally:
+                host.close()
+
+
+class _Mail(flask_mail.Message):
+    """A letter as Flask-Mail wants it: one recipient, and the same Message-ID and date in every attempt."""
+
+    def __init__(self, letter: sa.Row[Any]) -> None:
+        super().__init__(
+            subject=letter.subject,
+            recipients=[("", _in_ascii(letter.recipient))],
+            body=letter.text,
+            html=letter.html,
+            date=letter.created_at.timestamp(),
+            extra_headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no holiday reply, please
+        )
+        self.msgId = message_id(letter.message_id)
+
+    def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
+        return MIMEText(text or "", subtype, QUOTED_PRINTABLE)  # type: ignore[arg-type]
+
+
+def message_id(number: uuid.UUID) -> str:
+    """The Message-ID of a letter (RFC 5322, section 3.6.4)."""
+    return f"<{number}@{_domain()}>"
+
+
+def _domain() -> str:
+    return parseaddr(current_app.config["MAIL_DEFAULT_SENDER"])[1].rpartition("@")[2]
+
+
+def _in_ascii(address: str) -> str:
+    """An address with the A-label of its domain (RFC 5891); Flask-Mail would take that of IDNA 2003, another domain."""
+    ascii_address = validate_email(address, check_deliverability=False).ascii_email
+    if ascii_address is None:
+        raise EmailNotValidError("It needs SMTPUTF8.")
+    return ascii_address
+
+
+def _refusal(code: int, said: bytes | str) -> Exception:
+    return Refused(_said(code, said)) if 500 <= code < 600 else Delayed(_said(code, said))
+
+
+def _said(code: int, said: bytes | str) -> str:
+    return f"{code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
