@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from dotenv import dotenv_values
 from environs import Env, EnvValidationError, validate
+from limits import parse_many as parse_limits
 from marshmallow import ValidationError
 
 ROOT = Path(__file__).resolve().parent
@@ -83,6 +84,7 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
         **_tokens(env),
         **_passwords(env),
         **_mail(env),
+        **_throttles(env),
         **_logging(env),
     }
     try:
@@ -165,6 +167,30 @@ def _mail(env: Env) -> dict[str, Any]:
         "MAIL_MAX_ATTEMPTS": env.int("MAIL_MAX_ATTEMPTS", 20, validate=validate.Range(1, 100)),
         "MAIL_DELIVERY": env.str("MAIL_DELIVERY", "thread", validate=validate.OneOf(("thread", "none"))),
         "MAIL_TEMPLATES": env.str("MAIL_TEMPLATES", "", validate=_folder_or_none),
+    }
+
+
+def _throttles(env: Env) -> dict[str, Any]:
+    """How often something may be tried; `userapi.core.limits` counts."""
+    return {
+        "REDIS_URL": env.str("REDIS_URL", "", validate=_redis_url_or_none),
+        "RATELIMIT_ENABLED": env.bool("RATELIMIT_ENABLED", True),
+        "RATELIMIT_SIGN_IN_ADDRESS": env.str("RATELIMIT_SIGN_IN_ADDRESS", "100 per 10 minutes", validate=_limit),
+        "RATELIMIT_SIGN_IN_PAIR": env.str("RATELIMIT_SIGN_IN_PAIR", "10 per 20 minutes", validate=_limit),
+        "RATELIMIT_SIGN_IN_ACCOUNT": env.str("RATELIMIT_SIGN_IN_ACCOUNT", "50 per hour", validate=_limit),
+        "RATELIMIT_TOKEN_VERIFY": env.str("RATELIMIT_TOKEN_VERIFY", "600 per minute", validate=_limit),
+        "RATELIMIT_REFRESH_ADDRESS": env.str("RATELIMIT_REFRESH_ADDRESS", "600 per minute", validate=_limit),
+        "RATELIMIT_REFRESH_SESSION": env.str("RATELIMIT_REFRESH_SESSION", "30 per minute", validate=_limit),
+        "RATELIMIT_REGISTRATION": env.str("RATELIMIT_REGISTRATION", "60 per hour", validate=_limit),
+        "RATELIMIT_PASSWORD_CHECK": env.str("RATELIMIT_PASSWORD_CHECK", "10 per 20 minutes", validate=_limit),
+        "RATELIMIT_PASSWORD_RESET": env.str("RATELIMIT_PASSWORD_RESET", "30 per hour", validate=_limit),
+        "RATELIMIT_PASSWORD_RESET_RECIPIENT": env.str(
+            "RATELIMIT_PASSWORD_RESET_RECIPIENT", "5 per hour", validate=_limit
+        ),
+        "RATELIMIT_EMAIL_CHANGE": env.str("RATELIMIT_EMAIL_CHANGE", "10 per hour", validate=_limit),
+        "RATELIMIT_EMAIL_RESEND": env.str("RATELIMIT_EMAIL_RESEND", "30 per hour", validate=_limit),
+        "RATELIMIT_EMAIL_RECIPIENT": env.str("RATELIMIT_EMAIL_RECIPIENT", "5 per hour", validate=_limit),
+        "RATELIMIT_LINK": env.str("RATELIMIT_LINK", "20 per 10 minutes", validate=_limit),
     }
 
 
@@ -273,3 +299,17 @@ def _sender_or_none(value: str) -> None:
 def _folder_or_none(value: str) -> None:
     if value and not Path(value).is_dir():
         raise ValidationError("Not a folder.")
+
+
+def _limit(value: str) -> None:
+    try:
+        only, *others = parse_limits(value)
+    except ValueError:
+        raise ValidationError("Not a limit, as 10 per 5 minutes.") from None
+    if others or only.amount < 1:
+        raise ValidationError("Not one limit of at least one, as 10 per 5 minutes.")
+
+
+def _redis_url_or_none(value: str) -> None:
+    if value and not value.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValidationError("Not a Redis URL, as redis://127.0.0.1:6379/0.")

@@ -19,6 +19,7 @@ def settings(database_url: str, key_folder: str, **overrides: str) -> Mapping[st
             "PASSWORD_HASH_MEMORY": "8",
             "PASSWORD_HASH_TIME": "1",
             "LOG_LEVEL": "INFO",
+            "RATELIMIT_ENABLED": "false",
             **overrides,
         }
     )

@@ -9,7 +9,19 @@ from flask import Flask
 from userapi import cli
 from userapi.auth import gate, tokens
 from userapi.auth import routes as auth
-from userapi.core import context, cross_origin, db, headers, logging, openapi, passwords, problems, rendering, signing
+from userapi.core import (
+    context,
+    cross_origin,
+    db,
+    headers,
+    limits,
+    logging,
+    openapi,
+    passwords,
+    problems,
+    rendering,
+    signing,
+)
 from userapi.core.extensions import migrate
 from userapi.mail import deliverer, outbox, relay
 from userapi.ops import routes as ops
@@ -30,7 +42,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.url_map.merge_slashes = False
     for part in (logging, context, rendering, db, signing, passwords, headers, cross_origin, problems, tokens, gate):
         part.configure(app)
-    for part in (outbox, relay, deliverer):
+    for part in (limits, outbox, relay, deliverer):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 

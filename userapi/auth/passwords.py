@@ -3,7 +3,7 @@
 import uuid
 
 from userapi.audit import trail
-from userapi.core import passwords
+from userapi.core import limits, passwords
 from userapi.core.problems import ValidationFailed
 from userapi.mail import letters
 from userapi.users import accounts, addresses, emails, one_time
@@ -22,11 +22,13 @@ def prove(user_id: int, password: str, field: str) -> User:
     Raises:
         WrongPassword: naming the field; the event must be committed by the door.
         TokenRevoked: the account or its password changed meanwhile.
+        TooManyRequests: it was wrong too often; the password was not looked at.
     """
-    seen = queries.password_hash(user_id)
-    if not passwords.verify(password, seen):
-        trail.record("user.password_check_failed", "user", user_id)
-        raise WrongPassword(field)
+    with limits.failures("PASSWORD_CHECK", str(user_id)):
+        seen = queries.password_hash(user_id)
+        if not passwords.verify(password, seen):
+            trail.record("user.password_check_failed", "user", user_id)
+            raise WrongPassword(field)
     user = user_queries.for_update(user_id)
     if user is None or user.password_hash != seen or not user.is_active:
         raise TokenRevoked
@@ -41,6 +43,7 @@ def change(user_id: int, session_id: uuid.UUID, old_password: str, new_password1
         ValidationFailed: the new one was not typed the same twice.
         WeakPassword: the new one breaks the policy.
         TokenRevoked: the account or its password changed meanwhile.
+        TooManyRequests: the old one was wrong too often.
     """
     user = prove(user_id, old_password, field="old_password")
     _require_same(new_password1, new_password2)
@@ -51,11 +54,17 @@ def change(user_id: int, session_id: uuid.UUID, old_password: str, new_password1
 def ask_to_reset(email: str) -> None:
     """Mail a link that resets the password, if an active account has this address.
 
-    What an unknown address costs is written and discarded, so that it takes as long.
+    What an unknown address costs is written and discarded, so that it takes as long. Of many letters to one address
+    the later ones are not written; the answer does not tell.
+
+    Raises:
+        TooManyRequests: the client has asked too often, for whatever addresses.
     """
+    limits.spend("PASSWORD_RESET", limits.client())
     key = emails.key_or_none(email)
+    few = limits.allows("PASSWORD_RESET_RECIPIENT", key or email)
     user = user_queries.by_email_key(key) if key else None
-    if user is not None and user.is_active:
+    if user is not None and user.is_active and few:
         token = one_time.issue(user, one_time.RESET_PASSWORD, user.email_key)
         letters.reset_password(
             recipient=user.email,
@@ -75,11 +84,13 @@ def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:
     Raises:
         InvalidLink: the link is no good.
         ValidationFailed, WeakPassword: the password is not; the link stays good, for the door does not commit.
+        TooManyRequests: the client has come with too many bad links.
     """
-    user_id = parse_id(uid)
-    if user_id is None:
-        raise one_time.InvalidLink
-    _found, user = one_time.spend(token, (one_time.RESET_PASSWORD,), user_id)
+    with limits.failures("LINK", limits.client()):
+        user_id = parse_id(uid)
+        if user_id is None:
+            raise one_time.InvalidLink
+        _found, user = one_time.spend(token, (one_time.RESET_PASSWORD,), user_id)
     _require_same(new_password1, new_password2)
     accounts.set_password(user, new_password1, field="new_password1")
     addresses.note_verified(user)

@@ -95,6 +95,19 @@ def is_known_device(user_id: int, address: str | None, user_agent: str | None) -
 
 
 def addressee(user_id: int) -> sa.Row[str, str]:
+def addresses_of(email_key: str) -> set[str | None]:
+    """The network addresses that an account has signed in from."""
+    return {row[0] for row in ADDRESSES_OF.all(email_key=email_key)}
+
+
+ADDRESSES_OF = Read(
+    sa.select(sessions.c.address)
+    .select_from(sessions.join(users, users.c.id == sessions.c.user_id))
+    .where(users.c.email_key == sa.bindparam("email_key"))
+    .distinct()
+)
+
+
     """The email and first_name to write to."""
     return db.session.execute(sa.select(User.email, User.first_name).where(User.id == user_id)).one()
 

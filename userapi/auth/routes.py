@@ -6,8 +6,10 @@ from typing import Any
 from flask import Response
 from flask_jwt_extended import current_user
 
+from userapi.core import limits
 from userapi.core.db import db, keeping_marks
 from userapi.core.index import endpoints_below
+from userapi.core.limits import TooManyRequests
 from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
 from userapi.core.rendering import answer
@@ -56,7 +58,7 @@ def read_auth_index() -> Response:
 @blueprint.checks_credentials_itself
 @blueprint.arguments(LoginSchema)
 @blueprint.response(200, LoginAnswerSchema)
-@blueprint.refuses(ValidationFailed, InvalidCredentials)
+@blueprint.refuses(ValidationFailed, InvalidCredentials, TooManyRequests)
 def login(login: dict[str, Any]) -> Response:
     """Sign in; the tokens come in the answer, or in cookies."""
     with keeping_marks(InvalidCredentials):
@@ -91,7 +93,7 @@ def read_me() -> Response:
 @holds_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, PreconditionFailed)
+@blueprint.refuses(ValidationFailed, EmailTaken, PreconditionFailed, TooManyRequests)
 def replace_me(user: User, changes: dict[str, Any]) -> Response:
     """Replace my account: every required field but the password."""
     return save(user, changes)
@@ -101,7 +103,7 @@ def replace_me(user: User, changes: dict[str, Any]) -> Response:
 @holds_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, PreconditionFailed)
+@blueprint.refuses(ValidationFailed, EmailTaken, PreconditionFailed, TooManyRequests)
 def edit_me(user: User, changes: dict[str, Any]) -> Response:
     """Change some fields of my account; the profile is merged."""
     return save(user, changes)
@@ -110,7 +112,7 @@ def edit_me(user: User, changes: dict[str, Any]) -> Response:
 @blueprint.post("/password/change/")
 @blueprint.arguments(PasswordChangeSchema)
 @blueprint.response(200, DetailSchema)
-@blueprint.refuses(ValidationFailed, WrongPassword, WeakPassword)
+@blueprint.refuses(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)
 def change_password(change: dict[str, str]) -> Response:
     """Change my password; every other session of mine ends."""
     with keeping_marks(WrongPassword):
@@ -123,7 +125,7 @@ def change_password(change: dict[str, str]) -> Response:
 @blueprint.open_to_all
 @blueprint.arguments(EmailSchema)
 @blueprint.response(200, DetailSchema)
-@blueprint.refuses(ValidationFailed)
+@blueprint.refuses(ValidationFailed, TooManyRequests)
 def ask_to_reset_password(asked: dict[str, str]) -> Response:
     """Ask for a letter that resets a forgotten password. The answer is the same for every address."""
     passwords.ask_to_reset(asked["email"])
@@ -135,7 +137,7 @@ def ask_to_reset_password(asked: dict[str, str]) -> Response:
 @blueprint.open_to_all
 @blueprint.arguments(PasswordResetSchema)
 @blueprint.response(200, DetailSchema)
-@blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword)
+@blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
 def reset_password(reset: dict[str, str]) -> Response:
     """Set a new password with the link from the letter; every session ends."""
     passwords.reset(**reset)
@@ -147,7 +149,7 @@ def reset_password(reset: dict[str, str]) -> Response:
 @blueprint.open_to_all
 @blueprint.arguments(EmailTokenSchema)
 @blueprint.response(200, DetailSchema)
-@blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken)
+@blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def verify_email(body: dict[str, str]) -> Response:
     """Confirm an address with the link from the letter."""
     addresses.confirm(body["token"])
@@ -159,7 +161,7 @@ def verify_email(body: dict[str, str]) -> Response:
 @blueprint.open_to_all
 @blueprint.arguments(EmailSchema)
 @blueprint.response(200, DetailSchema)
-@blueprint.refuses(ValidationFailed)
+@blueprint.refuses(ValidationFailed, TooManyRequests)
 def resend_verification(asked: dict[str, str]) -> Response:
     """Ask for the confirming letter again. The answer is the same for every address."""
     addresses.ask_again(asked["email"])
@@ -170,7 +172,7 @@ def resend_verification(asked: dict[str, str]) -> Response:
 @blueprint.post("/email/change/")
 @blueprint.arguments(EmailChangeSchema)
 @blueprint.response(202, DetailSchema)
-@blueprint.refuses(ValidationFailed, WrongPassword, EmailTaken)
+@blueprint.refuses(ValidationFailed, WrongPassword, EmailTaken, TooManyRequests)
 def change_email(change: dict[str, str]) -> Response:
     """Ask for another address; it counts once the letter sent there is answered."""
     with keeping_marks(WrongPassword):
@@ -214,7 +216,7 @@ token_blueprint = Blueprint("tokens", __name__, description="Tokens: obtain, ref
 @token_blueprint.checks_credentials_itself
 @token_blueprint.arguments(CredentialsSchema)
 @token_blueprint.response(200, TokenPairSchema)
-@token_blueprint.refuses(ValidationFailed, InvalidCredentials)
+@token_blueprint.refuses(ValidationFailed, InvalidCredentials, TooManyRequests)
 def obtain_tokens(credentials: dict[str, str]) -> Response:
     """Exchange email and password for tokens."""
     with keeping_marks(InvalidCredentials):
@@ -228,9 +230,10 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
 @token_blueprint.checks_credentials_itself
 @token_blueprint.arguments(RefreshSchema)
 @token_blueprint.response(200, TokenPairSchema)
-@token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused)
+@token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
 def refresh_tokens(refresh: dict[str, str]) -> Response:
     """Exchange a refresh token for a new pair. It is good once."""
+    limits.spend("REFRESH_ADDRESS", limits.client())
     claims, by_cookie = gate.refresh_claims(refresh.get("refresh_token"))
     with keeping_marks(TokenReused):
         session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
@@ -243,7 +246,7 @@ def refresh_tokens(refresh: dict[str, str]) -> Response:
 @token_blueprint.checks_credentials_itself
 @token_blueprint.arguments(TokenSchema)
 @token_blueprint.response(200, ClaimsSchema)
-@token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
+@token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TooManyRequests)
 def verify_token(body: dict[str, str]) -> Response:
     """Check an access token: signature, times, issuer, audience, session and account."""
     return answer(tokens.verify(body["token"]))

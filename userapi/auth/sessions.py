@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import current_app
 
 from userapi.audit import trail
-from userapi.core import clock
+from userapi.core import clock, limits
 from userapi.core.context import acting
 from userapi.core.db import db
 from userapi.core.problems import NotFound
@@ -59,7 +59,9 @@ def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> LoginSession
     Raises:
         TokenReused: the token was spent before; the session is ended, which the door must commit.
         TokenRevoked, TokenExpired: the session or the account is over.
+        TooManyRequests: the session was refreshed too often.
     """
+    limits.spend("REFRESH_SESSION", str(session_id))
     now = clock.now()
     won = queries.advance(session_id, spent=jti, successor=uuid.uuid4(), now=now)
     session = queries.session(session_id)

@@ -5,7 +5,7 @@ from typing import Any
 from flask import current_app
 
 from userapi.audit import trail
-from userapi.core import clock, passwords
+from userapi.core import clock, limits, passwords
 from userapi.core.context import acting
 from userapi.mail import letters
 from userapi.users import emails
@@ -18,7 +18,7 @@ from .problems import InvalidCredentials
 def sign_in(email: str, password: str) -> LoginSession:
     """Check a password and begin a session.
 
-    An unknown email, an inactive account and a wrong password take the same time and get the same answer.
+    An unknown email, an inactive account and a wrong password take the same time, get the same answer and count alike.
 
     Args:
         email: in any spelling of its normal form.
@@ -26,8 +26,19 @@ def sign_in(email: str, password: str) -> LoginSession:
 
     Raises:
         InvalidCredentials: with an event in the trail, which the door must commit.
+        TooManyRequests: there were too many failures; the password was not looked at.
     """
-    key = emails.key_or_none(email)
+    key, client = emails.key_or_none(email), limits.client()
+    account = key or email
+    with (
+        limits.failures("SIGN_IN_ADDRESS", client),
+        limits.failures("SIGN_IN_PAIR", account, client),
+        limits.failures("SIGN_IN_ACCOUNT", account, unless=lambda: _was_here_before(key, client)),
+    ):
+        return _check(key, password)
+
+
+def _check(key: str | None, password: str) -> LoginSession:
     found = queries.credentials(key) if key else None
     proven = passwords.verify(password, found.password_hash if found else None)
     if found is None or not proven or not _may_sign_in(found):
@@ -41,6 +52,11 @@ def sign_in(email: str, password: str) -> LoginSession:
         trail.record("user.password_rehashed", "user", found.id)
     _tell_of_new_device(found.id)
     return sessions.begin(found.id, version)
+
+
+def _was_here_before(key: str | None, client: str) -> bool:
+    """Whether the account has signed in from this client's address: then strangers' guesses do not keep it out."""
+    return key is not None and client in map(limits.network, queries.addresses_of(key))
 
 
 def _tell_of_new_device(user_id: int) -> None:

@@ -13,7 +13,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import ExpiredSignatureError, InvalidTokenError, get_unverified_header
 from jwt.exceptions import PyJWTError
 
-from userapi.core import clock, problems, signing
+from userapi.core import clock, limits, problems, signing
 from userapi.core.extensions import jwt
 
 from . import queries, sessions
@@ -213,11 +213,13 @@ def verify(token: str) -> dict[str, Any]:
 
     Raises:
         TokenExpired, InvalidToken, TokenRevoked: it would not.
+        TooManyRequests: the client has come with too many bad tokens.
     """
-    claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
-    if load_caller({}, claims) is None:
-        raise TokenRevoked
-    return claims
+    with limits.failures("TOKEN_VERIFY", limits.client()):
+        claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
+        if load_caller({}, claims) is None:
+            raise TokenRevoked
+        return claims
 
 
 def key_set() -> dict[str, Any]:

@@ -16,7 +16,10 @@ from flask import Flask, current_app
 from .problems import Unavailable
 
 #: How long a request waits for its turn to hash, in seconds.
-PATIENCE = 5.0
+PATIENCE = 2.0
+
+#: How many requests may wait for each turn; who comes then is told at once, and keeps no thread from other work.
+QUEUE = 16
 
 #: A hash of more rounds would let an imported row stall the service.
 MAXIMUM_PBKDF2_ROUNDS = 5_000_000
@@ -28,12 +31,13 @@ class Hashing:
     Args:
         memory: KiB of memory for one hash.
         time: passes over it.
-        concurrency: hashes computed at the same time; the others wait, then are told to come back.
+        concurrency: hashes computed at the same time; a few others wait a little, the rest are told to come back.
     """
 
     def __init__(self, memory: int, time: int, concurrency: int) -> None:
         self.hasher = PasswordHasher(time_cost=time, memory_cost=memory, parallelism=1, type=Type.ID)
         self.turns = threading.BoundedSemaphore(concurrency)
+        self.places = threading.BoundedSemaphore(concurrency * (1 + QUEUE))
         self._unknown: str | None = None
 
     @property
@@ -48,14 +52,20 @@ class Hashing:
         """Wait for a turn.
 
         Raises:
-            Unavailable: when none came in time.
+            Unavailable: when none came in time, or too many wait already.
         """
-        if not self.turns.acquire(timeout=PATIENCE):
-            raise Unavailable("Too many sign-ins at once. Try again in a moment.")
-        try:
+        with _held(self.places, timeout=0), _held(self.turns, timeout=PATIENCE):
             yield
-        finally:
-            self.turns.release()
+
+
+@contextmanager
+def _held(semaphore: threading.Semaphore, timeout: float) -> Iterator[None]:
+    if not semaphore.acquire(timeout=timeout):
+        raise Unavailable("Too many sign-ins at once. Try again in a moment.")
+    try:
+        yield
+    finally:
+        semaphore.release()
 
 
 def configure(app: Flask) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from userapi.audit import trail
-from userapi.core import clock
+from userapi.core import clock, limits
 from userapi.core.context import acting
 from userapi.core.db import db
 from userapi.core.passwords import hash_password
@@ -85,7 +85,9 @@ def register(**new_user: Any) -> User:
 
     Raises:
         InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
+        TooManyRequests: the client has asked too often.
     """
+    limits.spend("REGISTRATION", limits.client())
     user = create(**new_user)
     addresses.ask_to_verify(user)
     return user

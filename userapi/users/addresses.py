@@ -3,7 +3,7 @@
 from flask import current_app
 
 from userapi.audit import trail
-from userapi.core import clock
+from userapi.core import clock, limits
 from userapi.mail import letters
 
 from . import emails, one_time, queries
@@ -23,11 +23,17 @@ def ask_to_verify(user: User) -> None:
 def ask_again(email: str) -> None:
     """Mail the link again, if there is an active account with this address that is not confirmed.
 
-    What an unknown address costs is written and discarded, so that it takes as long.
+    What an unknown address costs is written and discarded, so that it takes as long. Of many letters to one address
+    the later ones are not written; the answer does not tell.
+
+    Raises:
+        TooManyRequests: the client has asked too often, for whatever addresses.
     """
+    limits.spend("EMAIL_RESEND", limits.client())
     key = emails.key_or_none(email)
+    few = limits.allows("EMAIL_RECIPIENT", key or email)
     user = queries.by_email_key(key) if key else None
-    if user is not None and user.is_active and _awaits_verification(user):
+    if user is not None and user.is_active and _awaits_verification(user) and few:
         ask_to_verify(user)
     else:
         letters.decoy()
@@ -43,13 +49,16 @@ def ask_to_change(user: User, email: str) -> None:
 
     Raises:
         InvalidEmail, EmailTaken: and nothing is written.
+        TooManyRequests: the user has asked too often, or others for the same address.
     """
     typed, key = emails.checked(email)
     if key == user.email_key:
         user.email, user.pending_email = typed, None
         return
+    limits.spend("EMAIL_CHANGE", str(user.id))
     if queries.key_is_taken(key):
         raise EmailTaken
+    limits.spend("EMAIL_RECIPIENT", key)
     user.pending_email = typed
     token = one_time.issue(user, one_time.CHANGE_EMAIL, key)
     letters.confirm_new_email(recipient=typed, name=user.first_name, link=link("verify-email", token), secret=token)
@@ -61,8 +70,10 @@ def send_again(user: User) -> None:
 
     Raises:
         EmailTaken: somebody else has the pending address by now.
+        TooManyRequests: it was mailed often enough.
     """
     if user.pending_email is None:
+        limits.spend("EMAIL_RECIPIENT", user.email_key)
         ask_to_verify(user)
     else:
         ask_to_change(user, user.pending_email)
@@ -74,8 +85,10 @@ def confirm(token: str) -> User:
     Raises:
         InvalidLink: the link is no good.
         EmailTaken: somebody else has confirmed the address meanwhile.
+        TooManyRequests: the client has come with too many bad links.
     """
-    found, user = one_time.spend(token, (one_time.VERIFY_EMAIL, one_time.CHANGE_EMAIL))
+    with limits.failures("LINK", limits.client()):
+        found, user = one_time.spend(token, (one_time.VERIFY_EMAIL, one_time.CHANGE_EMAIL))
     if found.purpose == one_time.CHANGE_EMAIL and user.pending_email is not None:
         old, new = user.email, user.pending_email
         replace(user, new)

@@ -7,6 +7,7 @@ from flask_jwt_extended import current_user
 
 from userapi.core import pagination, rendering
 from userapi.core.db import db
+from userapi.core.limits import TooManyRequests
 from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
 
@@ -31,7 +32,7 @@ blueprint = Blueprint("users", __name__, description="Accounts and their profile
 @blueprint.open_to_all
 @blueprint.arguments(NewUserSchema)
 @blueprint.response(201, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, WeakPassword)
+@blueprint.refuses(ValidationFailed, EmailTaken, WeakPassword, TooManyRequests)
 def create_user(new_user: dict[str, Any]) -> Response:
     """Open an account."""
     user = accounts.register(**new_user)
@@ -72,7 +73,7 @@ def read_user(user_id: int) -> Response:
 @holds_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, NotFound, LastSuperuser, PreconditionFailed)
+@blueprint.refuses(ValidationFailed, EmailTaken, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests)
 def replace_user(user: User, changes: dict[str, Any]) -> Response:
     """Replace a user: every required field but the password."""
     return save(user, changes)
@@ -83,7 +84,7 @@ def replace_user(user: User, changes: dict[str, Any]) -> Response:
 @holds_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, NotFound, LastSuperuser, PreconditionFailed)
+@blueprint.refuses(ValidationFailed, EmailTaken, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests)
 def edit_user(user: User, changes: dict[str, Any]) -> Response:
     """Change some fields of a user; the profile is merged."""
     return save(user, changes)
