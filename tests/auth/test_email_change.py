@@ -1,0 +1,278 @@
+"""Another address: who may ask for it, when it counts, and who is told."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import Person, sign_in
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from inbox import letters, letters_to
+from werkzeug.test import TestResponse
+
+from userapi.core.db import db
+
+CHANGE = "/userapi/auth/email/change/"
+VERIFY = "/userapi/auth/email/verify/"
+RESET = "/userapi/auth/password/reset/"
+ME = "/userapi/auth/user/"
+NEW = "new.address@example.org"
+
+
+def ask(user: Person, email: str = NEW, password: str = PASSWORD) -> TestResponse:
+    return user.post(CHANGE, json={"email": email, "password": password})
+
+
+def patch(user: Person, email: str = NEW) -> TestResponse:
+    return user.patch(ME, json={"email": email})
+
+
+def confirm(app: Flask, token: str) -> TestResponse:
+    return app.test_client().post(VERIFY, json={"token": token})
+
+
+def token_to(app: Flask, email: str = NEW) -> str:
+    return letters_to(app, email, "confirm_new_email")[-1].token
+
+
+def signs_in(app: Flask, email: str, password: str = PASSWORD) -> bool:
+    response = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
+    return response.status_code == 200
+
+
+def addresses(user: Person) -> dict[str, Any]:
+    me = user.get(ME).get_json()
+    return {name: me[name] for name in ("email", "pending_email", "email_verified")}
+
+
+def test_the_link_in_the_letter_makes_the_new_address_count(app: Flask, user: Person) -> None:
+    asked = ask(user)
+
+    response = confirm(app, token_to(app))
+
+    assert (asked.status_code, response.status_code) == (202, 200)
+    assert addresses(user) == {"email": NEW, "pending_email": None, "email_verified": True}
+
+
+@pytest.mark.parametrize("ask_by", [ask, patch])
+def test_F17_the_old_address_counts_until_the_new_one_is_confirmed(
+    app: Flask, user: Person, ask_by: Callable[[Person], TestResponse]
+) -> None:
+    assert ask_by(user).status_code in (200, 202)
+
+    assert addresses(user) == {"email": user.email, "pending_email": NEW, "email_verified": False}
+    assert (signs_in(app, user.email), signs_in(app, NEW)) == (True, False)
+    app.test_client().post(RESET, json={"email": NEW})
+    assert [letter.kind for letter in letters_to(app, NEW)] == ["confirm_new_email"]
+
+    assert confirm(app, token_to(app)).status_code == 200
+
+    assert (signs_in(app, user.email), signs_in(app, NEW)) == (False, True)
+    app.test_client().post(RESET, json={"email": user.email})
+    app.test_client().post(RESET, json={"email": NEW})
+    assert letters_to(app, user.email, "reset_password") == []
+    assert len(letters_to(app, NEW, "reset_password")) == 1
+
+
+def test_F17_asking_needs_the_password(app: Flask, user: Person) -> None:
+    refused = ask(user, password="not my password at all")
+
+    assert refused.status_code == 400
+    assert list(refused.get_json()["errors"]) == ["password"]
+    assert addresses(user)["pending_email"] is None
+    assert letters(app) == []
+    assert ask(user).status_code == 202
+
+
+def test_F17_asking_needs_a_caller(app: Flask, user: Person) -> None:
+    response = app.test_client().post(CHANGE, json={"email": NEW, "password": PASSWORD})
+
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("ask_by", [ask, patch])
+def test_F16_F17_the_old_address_is_told_when_it_has_been_replaced(
+    app: Flask, user: Person, ask_by: Callable[[Person], TestResponse]
+) -> None:
+    ask_by(user)
+    assert letters_to(app, user.email) == []
+
+    confirm(app, token_to(app))
+
+    (letter,) = letters_to(app, user.email)
+    assert letter.kind == "email_changed"
+    assert letter.secret is None
+    assert NEW not in letter.text + letter.html
+
+
+def test_an_address_patched_where_none_is_confirmed_counts_at_once(make_app: Callable[..., Flask]) -> None:
+    app = make_app(EMAIL_VERIFICATION="none")
+    wanted = new_user()
+    make_user(app, **wanted)
+    bearer = {"Authorization": f"Bearer {sign_in(app, wanted['email'])['access_token']}"}
+
+    response = app.test_client().patch(ME, json={"email": NEW}, headers=bearer)
+
+    assert (response.status_code, response.get_json()["email"]) == (200, NEW)
+    assert [(letter.kind, letter.recipient) for letter in letters(app)] == [("email_changed", wanted["email"])]
+    assert signs_in(app, NEW)
+
+
+def test_an_address_sent_back_unchanged_leaves_the_waiting_one_alone(app: Flask, user: Person) -> None:
+    ask(user)
+    seen = user.get(ME).get_json()
+
+    response = user.put(ME, json=seen)
+
+    assert response.get_json() == seen
+    assert len(letters_to(app, NEW)) == 1
+    assert confirm(app, token_to(app)).status_code == 200
+
+
+def test_asking_for_ones_own_address_takes_the_change_back(app: Flask, user: Person) -> None:
+    ask(user)
+    ask(user, user.email)
+
+    response = confirm(app, token_to(app))
+
+    assert response.get_json()["code"] == "invalid_link"
+    assert addresses(user)["pending_email"] is None
+    assert addresses(user)["email"] == user.email
+
+
+def test_F07_the_last_address_asked_for_is_the_one_that_counts(app: Flask, user: Person) -> None:
+    ask(user, "first@example.org")
+    ask(user, "second@example.org")
+
+    first = confirm(app, token_to(app, "first@example.org"))
+    second = confirm(app, token_to(app, "second@example.org"))
+
+    assert (first.status_code, first.get_json()["code"]) == (400, "invalid_link")
+    assert second.status_code == 200
+    assert addresses(user)["email"] == "second@example.org"
+
+
+def test_F05_a_link_works_once(app: Flask, user: Person) -> None:
+    ask(user, "first@example.org")
+    ask(user, "first@example.org")
+    earlier, later = (letter.token for letter in letters_to(app, "first@example.org"))
+    assert confirm(app, later).status_code == 200
+
+    for token in (later, earlier):
+        assert confirm(app, token).get_json()["code"] == "invalid_link"
+
+
+def change_password(app: Flask, user: Person, staff: Person) -> None:
+    new = "brittle harbour lantern 42"
+    change = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert user.post("/userapi/auth/password/change/", json=change).status_code == 200
+
+
+def reset_password(app: Flask, user: Person, staff: Person) -> None:
+    app.test_client().post(RESET, json={"email": user.email})
+    letter = letters_to(app, user.email, "reset_password")[0]
+    new = "brittle harbour lantern 42"
+    body = {"uid": letter.uid, "token": letter.token, "new_password1": new, "new_password2": new}
+    assert app.test_client().post(f"{RESET}confirm/", json=body).status_code == 200
+
+
+def be_moved_by_staff(app: Flask, user: Person, staff: Person) -> None:
+    assert staff.patch(user.url, json={"email": "third@example.org"}).status_code == 200
+
+
+def be_deactivated_and_activated(app: Flask, user: Person, staff: Person) -> None:
+    for is_active in (False, True):
+        assert staff.patch(user.url, json={"is_active": is_active}).status_code == 200
+
+
+@pytest.mark.parametrize("event", [change_password, reset_password, be_moved_by_staff, be_deactivated_and_activated])
+def test_F07_a_waiting_change_dies_with_the_state_it_was_asked_in(
+    app: Flask, user: Person, staff: Person, event: Callable[[Flask, Person, Person], None]
+) -> None:
+    ask(user)
+    event(app, user, staff)
+
+    response = confirm(app, token_to(app))
+
+    assert response.get_json()["code"] == "invalid_link"
+    seen = staff.get(user.url).get_json()
+    assert (seen["email"] == NEW, seen["pending_email"]) == (False, None)
+
+
+def test_F07_the_password_alone_stands_against_a_link_of_another_ones_time(app: Flask, user: Person) -> None:
+    """The waiting address is put back, so that only the mark of the password is in the way."""
+    ask(user)
+    with app.app_context():
+        before = db.session.scalar(sa.text("SELECT password_hash FROM users WHERE id = :id"), {"id": user.id})
+    for hash_, works in (("$argon2id$another", False), (before, True)):
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(
+                sa.text("UPDATE users SET password_hash = :hash, pending_email = :new WHERE id = :id"),
+                {"hash": hash_, "new": NEW, "id": user.id},
+            )
+
+        response = confirm(app, token_to(app))
+
+        assert (response.status_code == 200) is works
+
+
+def test_staff_set_anothers_address_at_once(app: Flask, user: Person, staff: Person) -> None:
+    response = staff.patch(user.url, json={"email": NEW})
+
+    assert (response.get_json()["email"], response.get_json()["pending_email"]) == (NEW, None)
+    assert [letter.kind for letter in letters_to(app, user.email)] == ["email_changed"]
+    assert [letter.kind for letter in letters_to(app, NEW)] == ["verify_email"]
+    assert signs_in(app, NEW)
+
+
+def test_F17_staff_prove_their_own_address_like_everybody(app: Flask, superuser: Person) -> None:
+    response = superuser.patch(superuser.url, json={"email": NEW})
+
+    assert (response.get_json()["email"], response.get_json()["pending_email"]) == (superuser.email, NEW)
+    assert confirm(app, token_to(app)).status_code == 200
+    assert addresses(superuser)["email"] == NEW
+
+
+@pytest.mark.parametrize("ask_by", [ask, patch])
+def test_G04_an_address_in_use_is_refused_whatever_its_case(
+    app: Flask, user: Person, stranger: Person, ask_by: Callable[..., TestResponse]
+) -> None:
+    response = ask_by(user, stranger.email.upper())
+
+    assert (response.status_code, response.get_json()["code"]) == (400, "email_taken")
+    assert addresses(user)["pending_email"] is None
+    assert letters(app) == []
+
+
+def test_an_address_taken_meanwhile_is_refused_and_the_old_one_stays(app: Flask, user: Person) -> None:
+    ask(user)
+    make_user(app, email=NEW.upper())
+
+    response = confirm(app, token_to(app))
+
+    assert (response.status_code, response.get_json()["code"]) == (400, "email_taken")
+    assert signs_in(app, user.email)
+    assert letters_to(app, user.email) == []
+
+
+@pytest.mark.parametrize("payload", [f"{NEW},eve@example.net", f"{NEW}\r\nBcc: eve@example.net", [NEW], f"<{NEW}>", ""])
+def test_F04_no_payload_adds_a_recipient(app: Flask, user: Person, payload: Any) -> None:
+    response = ask(user, payload)
+
+    assert response.status_code == 400
+    assert letters(app) == []
+
+
+def test_F04_the_letter_goes_to_the_new_address_as_typed_and_to_nobody_else(app: Flask, user: Person) -> None:
+    ask(user, "  New.Address@Example.org ")
+
+    assert [letter.recipient for letter in letters(app)] == ["New.Address@Example.org"]
+    assert letters(app)[0].link == f"http://accounts.example.com/verify-email/{letters(app)[0].secret}/"
+
+
+def test_sessions_go_on_under_the_new_address(app: Flask, user: Person) -> None:
+    ask(user)
+    confirm(app, token_to(app))
+
+    assert user.get(ME).status_code == 200

@@ -1,0 +1,335 @@
+"""Confirming an address: the letter at registration, its link, and what an unconfirmed account may do."""
+
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import Person, sign_in
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from inbox import letters, letters_to
+from werkzeug.test import TestResponse
+
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.users import one_time, queries
+
+VERIFY = "/userapi/auth/email/verify/"
+RESEND = "/userapi/auth/email/resend/"
+ME = "/userapi/auth/user/"
+
+
+def register(app: Flask, **overrides: Any) -> str:
+    """Register; the address."""
+    wanted = new_user(**overrides)
+    assert app.test_client().post("/userapi/users/", json=wanted).status_code == 201
+    return str(wanted["email"])
+
+
+def token_to(app: Flask, email: str, kind: str = "verify_email") -> str:
+    return letters_to(app, email, kind)[-1].token
+
+
+def verify(client: FlaskClient, token: str) -> TestResponse:
+    return client.post(VERIFY, json={"token": token})
+
+
+def resend(client: FlaskClient, email: str) -> TestResponse:
+    return client.post(RESEND, json={"email": email})
+
+
+def is_verified(app: Flask, email: str) -> bool:
+    with app.app_context():
+        found = db.session.scalar(sa.text("SELECT email_verified_at FROM users WHERE email = :email"), {"email": email})
+        return found is not None
+
+
+def comparable(response: TestResponse) -> tuple[int, bytes, dict[str, str]]:
+    """An answer without what differs between any two."""
+    headers = {name: value for name, value in response.headers if name not in ("Date", "X-Request-ID")}
+    return response.status_code, response.data, headers
+
+
+def execute(app: Flask, statement: str, **values: Any) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(sa.text(statement), values)
+
+
+def test_the_link_in_the_letter_confirms_the_address(app: Flask, client: FlaskClient) -> None:
+    email = register(app)
+    me = {"Authorization": f"Bearer {sign_in(app, email)['access_token']}"}
+    before = client.get(ME, headers=me).get_json()["email_verified"]
+
+    response = verify(client, token_to(app, email))
+
+    assert response.status_code == 200
+    assert (before, client.get(ME, headers=me).get_json()["email_verified"]) == (False, True)
+
+
+def test_F03_the_link_leads_to_our_site_whatever_host_is_asked(app: Flask, client: FlaskClient) -> None:
+    forged = {"Host": "evil.example.net", "X-Forwarded-Host": "evil.example.net", "Forwarded": "host=evil.example.net"}
+    wanted = new_user()
+
+    response = client.post("/userapi/users/", json=wanted, headers=forged)
+
+    assert response.status_code == 201
+    (letter,) = letters(app)
+    assert letter.link == f"http://accounts.example.com/verify-email/{letter.secret}/"
+    assert "evil" not in letter.text + letter.html
+
+
+def test_F08_a_link_is_good_for_a_day(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    email = register(app)
+    token = token_to(app, email)
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(hours=24, seconds=1))
+    late = verify(client, token)
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(hours=23, minutes=59))
+
+    in_time = verify(client, token)
+
+    assert (late.status_code, late.get_json()["code"]) == (400, "invalid_link")
+    assert in_time.status_code == 200
+
+
+def test_F06_F18_every_bad_link_gets_the_very_same_answer(app: Flask, client: FlaskClient) -> None:
+    email, other, inactive = register(app), register(app), register(app)
+    used, good = token_to(app, other), token_to(app, email)
+    assert verify(client, used).status_code == 200
+    client.post("/userapi/auth/password/reset/", json={"email": email})
+    execute(app, "UPDATE users SET is_active = false WHERE email = :email", email=inactive)
+    bad = {
+        "used": used,
+        "cut": good[:-1],
+        "longer": f"{good}A",
+        "one character changed": ("B" if good[0] == "A" else "A") + good[1:],
+        "case": good.swapcase(),
+        "blanks around it": f" {good} ",
+        "the stored digest": one_time.digest(good),
+        "made up": "A" * 43,
+        "a link that resets": token_to(app, email, "reset_password"),
+        "an inactive account's": token_to(app, inactive),
+    }
+
+    answers = {why: comparable(verify(client, token)) for why, token in bad.items()}
+
+    status, body, _headers = answers["used"]
+    assert (status, body.count(b'"code":"invalid_link"')) == (400, 1)
+    assert {why: answer for why, answer in answers.items() if answer != answers["used"]} == {}
+    assert not is_verified(app, email)
+    assert verify(client, good).status_code == 200
+
+
+def test_F18_another_address_voids_the_link_of_the_first(app: Flask, client: FlaskClient, staff: Person) -> None:
+    email = register(app)
+    token = token_to(app, email)
+    user_id = app.test_client().post("/userapi/auth/login/", json={"email": email, "password": PASSWORD})
+    staff.patch(f"/userapi/users/{user_id.get_json()['user']['id']}/", json={"email": "moved@example.com"})
+
+    response = verify(client, token)
+
+    assert response.get_json()["code"] == "invalid_link"
+    assert not is_verified(app, "moved@example.com")
+
+
+def test_F18_an_address_given_without_voiding_the_link_is_not_confirmed_by_it(app: Flask, client: FlaskClient) -> None:
+    email = register(app)
+    move = "UPDATE users SET email = :new, email_key = :new WHERE email = :old"
+    execute(app, move, new="moved@example.com", old=email)
+    refused = verify(client, token_to(app, email))
+    execute(app, move, new=email, old="moved@example.com")
+
+    assert refused.get_json()["code"] == "invalid_link"
+    assert verify(client, token_to(app, email)).status_code == 200
+
+
+def test_F18_a_link_opened_by_another_account_confirms_its_own_and_signs_nobody_in(app: Flask, user: Person) -> None:
+    email = register(app)
+
+    response = user.post(VERIFY, json={"token": token_to(app, email)})
+
+    assert response.status_code == 200
+    assert list(response.get_json()) == ["detail"]
+    assert "Set-Cookie" not in response.headers
+    assert is_verified(app, email)
+    mine = user.get(ME).get_json()
+    assert (mine["email"], mine["email_verified"]) == (user.email, False)
+
+
+def test_F19_resend_answers_the_same_for_every_address(app: Flask, client: FlaskClient) -> None:
+    waiting, verified, inactive = register(app), register(app), register(app)
+    verify(client, token_to(app, verified))
+    execute(app, "UPDATE users SET is_active = false WHERE email = :email", email=inactive)
+    before = len(letters(app))
+
+    answers = [comparable(resend(client, email)) for email in (waiting, verified, inactive, "nobody@example.com")]
+
+    assert answers[0][0] == 200
+    assert answers == [answers[0]] * 4
+    assert [letter.recipient for letter in letters(app)[before:]] == [waiting]
+
+
+def test_F19_resend_takes_as_long_for_an_unknown_address(app: Flask, client: FlaskClient) -> None:
+    taken: dict[str, list[float]] = {register(app): [], "nobody@example.com": []}
+    for email in taken:
+        resend(client, email)
+
+    for _ in range(30):
+        for email, times in taken.items():
+            started = time.perf_counter()
+            resend(client, email)
+            times.append(time.perf_counter() - started)
+
+    assert len(letters(app)) == 32
+    known, unknown = (statistics.median(times) for times in taken.values())
+    assert known < unknown * 1.5 + 0.002
+    assert unknown < known * 1.5 + 0.002
+
+
+def test_the_letter_that_was_sent_again_confirms_as_the_first_does(app: Flask, client: FlaskClient) -> None:
+    email = register(app)
+    first = token_to(app, email)
+    resend(client, email.upper())
+    second = token_to(app, email)
+
+    response = verify(client, second)
+
+    assert first != second
+    assert response.status_code == 200
+    assert is_verified(app, email)
+
+
+def test_G04_a_taken_address_gets_no_letter_and_tells_only_that(app: Flask, client: FlaskClient) -> None:
+    email = register(app, first_name="Secretia")
+    before = len(letters(app))
+
+    response = client.post("/userapi/users/", json=new_user(email=email.upper()))
+
+    assert response.status_code == 400
+    assert response.get_json()["errors"] == {"email": ["This email address is already in use."]}
+    assert "Secretia" not in response.text
+    assert len(letters(app)) == before
+
+
+def test_M07_a_registration_that_is_not_committed_leaves_no_letter(app: Flask, client: FlaskClient) -> None:
+    wanted = new_user()
+
+    def lose_the_database(_session: object) -> None:
+        raise sa.exc.OperationalError("COMMIT", {}, Exception("connection lost"))
+
+    sa.event.listen(db.session, "before_commit", lose_the_database)
+    try:
+        response = client.post("/userapi/users/", json=wanted)
+    finally:
+        sa.event.remove(db.session, "before_commit", lose_the_database)
+
+    assert response.status_code == 503
+    assert letters(app) == []
+    assert client.post("/userapi/users/", json=wanted).status_code == 201
+    assert [letter.recipient for letter in letters(app)] == [wanted["email"]]
+
+
+def test_no_letter_is_written_where_no_address_is_to_be_confirmed(make_app: Callable[..., Flask]) -> None:
+    app = make_app(EMAIL_VERIFICATION="none")
+    email = register(app)
+
+    response = resend(app.test_client(), email)
+
+    assert response.status_code == 200
+    assert letters(app) == []
+
+
+DOORS: dict[str, Callable[[FlaskClient, str, str], TestResponse]] = {
+    "api-token-auth": lambda client, email, password: client.post(
+        "/api-token-auth/", json={"email": email, "password": password}
+    ),
+    "userapi/api-token-auth": lambda client, email, password: client.post(
+        "/userapi/api-token-auth/", json={"username": email, "password": password}
+    ),
+    "login": lambda client, email, password: client.post(
+        "/userapi/auth/login/", json={"email": email, "password": password}
+    ),
+    "login by form": lambda client, email, password: client.post(
+        "/userapi/auth/login/", data={"email": email, "password": password}
+    ),
+    "login with cookies": lambda client, email, password: client.post(
+        "/userapi/auth/login/", json={"email": email, "password": password, "cookies": True}
+    ),
+}
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS.keys())
+def test_L01_Z17_no_door_opens_to_an_unconfirmed_account_where_confirming_is_mandatory(
+    make_app: Callable[..., Flask], door: Callable[[FlaskClient, str, str], TestResponse]
+) -> None:
+    app = make_app(EMAIL_VERIFICATION="mandatory")
+    email = register(app)
+
+    unconfirmed = door(app.test_client(), email, PASSWORD)
+    wrong = door(app.test_client(), email, "not my password at all")
+    unknown = door(app.test_client(), "nobody@example.com", PASSWORD)
+
+    assert unconfirmed.status_code == 401
+    assert comparable(unconfirmed) == comparable(wrong) == comparable(unknown)
+    verify(app.test_client(), token_to(app, email))
+    assert door(app.test_client(), email, PASSWORD).status_code == 200
+
+
+def test_Z17_a_completed_reset_confirms_the_address(make_app: Callable[..., Flask]) -> None:
+    app = make_app(EMAIL_VERIFICATION="mandatory")
+    client, email, password = app.test_client(), register(app), "brittle harbour lantern 42"
+    client.post("/userapi/auth/password/reset/", json={"email": email})
+    letter = letters_to(app, email, "reset_password")[0]
+    body = {"uid": letter.uid, "token": letter.token, "new_password1": password, "new_password2": password}
+    assert DOORS["login"](client, email, PASSWORD).status_code == 401
+
+    response = client.post("/userapi/auth/password/reset/confirm/", json=body)
+
+    assert response.status_code == 200
+    assert DOORS["login"](client, email, password).status_code == 200
+
+
+def test_Z17_an_address_set_by_staff_is_mailed_a_link_and_must_be_confirmed(make_app: Callable[..., Flask]) -> None:
+    app = make_app(EMAIL_VERIFICATION="mandatory")
+    client, wanted, staff = app.test_client(), new_user(), new_user()
+    user_id = make_user(app, **wanted, email_verified=True)
+    make_user(app, **staff, is_staff=True, email_verified=True)
+    bearer = {"Authorization": f"Bearer {sign_in(app, staff['email'])['access_token']}"}
+    moved = client.patch(f"/userapi/users/{user_id}/", json={"email": "moved@example.com"}, headers=bearer)
+    assert moved.get_json()["email_verified"] is False
+    assert DOORS["login"](client, "moved@example.com", PASSWORD).status_code == 401
+
+    verify(client, token_to(app, "moved@example.com"))
+
+    assert DOORS["login"](client, "moved@example.com", PASSWORD).status_code == 200
+
+
+def test_K04_tokens_that_are_over_are_cleared_away_a_bounded_number_at_a_time(app: Flask) -> None:
+    emails = [register(app) for _ in range(5)]
+    for email in emails[:3]:
+        execute(app, "UPDATE one_time_tokens SET expires_at = created_at WHERE address_key = :email", email=email)
+
+    def prune(most: int) -> int:
+        with app.app_context():
+            gone = queries.prune_tokens(clock.now(), most)
+            db.session.commit()
+            return gone
+
+    assert [prune(2), prune(2), prune(2), prune(2)] == [2, 1, 0, 0]
+    assert [verify(app.test_client(), token_to(app, email)).status_code for email in emails] == [400] * 3 + [200] * 2
+
+
+def test_K01_a_deleted_account_takes_its_tokens_along(app: Flask, superuser: Person) -> None:
+    email = register(app)
+    token = token_to(app, email)
+    users = superuser.get("/userapi/users/", query_string={"search": email}).get_json()["results"]
+
+    superuser.delete(users[0]["url"].replace("http://accounts.example.com", ""))
+
+    with app.app_context():
+        assert db.session.scalar(sa.text("SELECT count(*) FROM one_time_tokens")) == 0
+    assert verify(app.test_client(), token).get_json()["code"] == "invalid_link"

@@ -1,0 +1,117 @@
+"""Letters that tell the owner what happened without asking: a sign-in from a new device, more rights."""
+
+from typing import Any
+
+import pytest
+from conftest import Person
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from inbox import letters, letters_to
+from werkzeug.test import TestResponse
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+SAFARI = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15"
+HOME, ELSEWHERE = "192.0.2.10", "198.51.100.20"
+
+
+def sign_in(
+    app: Flask, email: str, agent: str, address: str, path: str = "/api-token-auth/", password: str = PASSWORD
+) -> TestResponse:
+    return app.test_client().post(
+        path,
+        json={"email": email, "password": password},
+        headers={"User-Agent": agent},
+        environ_overrides={"REMOTE_ADDR": address},
+    )
+
+
+@pytest.fixture
+def email(app: Flask) -> str:
+    """The address of an account that has signed in once, from home."""
+    wanted: dict[str, Any] = new_user()
+    make_user(app, **wanted)
+    assert sign_in(app, wanted["email"], FIREFOX, HOME).status_code == 200
+    return str(wanted["email"])
+
+
+def test_the_first_sign_in_is_no_news(app: Flask, email: str) -> None:
+    assert letters(app) == []
+
+
+@pytest.mark.parametrize("path", ["/api-token-auth/", "/userapi/auth/login/"])
+def test_F16_a_sign_in_from_a_new_device_is_told(app: Flask, email: str, path: str) -> None:
+    assert sign_in(app, email, SAFARI, ELSEWHERE, path).status_code == 200
+
+    (letter,) = letters_to(app, email)
+    assert letter.kind == "new_sign_in"
+    assert ELSEWHERE in letter.text
+    assert "Safari" in letter.text
+    assert letter.secret is None
+
+
+@pytest.mark.parametrize(("agent", "address"), [(FIREFOX, HOME), (FIREFOX, ELSEWHERE), (SAFARI, HOME)])
+def test_a_known_browser_or_address_is_no_news(app: Flask, email: str, agent: str, address: str) -> None:
+    assert sign_in(app, email, agent, address).status_code == 200
+
+    assert letters(app) == []
+
+
+def test_a_device_is_news_once(app: Flask, email: str) -> None:
+    for _ in range(2):
+        sign_in(app, email, SAFARI, ELSEWHERE)
+
+    assert len(letters_to(app, email)) == 1
+
+
+def test_a_device_stays_known_after_its_session_has_ended(app: Flask, email: str) -> None:
+    pair = sign_in(app, email, SAFARI, ELSEWHERE).get_json()
+    app.test_client().post("/userapi/auth/logout/", json={"all": True, "refresh_token": pair["refresh_token"]})
+
+    sign_in(app, email, SAFARI, ELSEWHERE)
+
+    assert len(letters_to(app, email)) == 1
+
+
+def test_another_accounts_device_is_not_known(app: Flask, email: str, user: Person) -> None:
+    sign_in(app, user.email, SAFARI, ELSEWHERE)
+    before = len(letters_to(app, email))
+
+    sign_in(app, email, SAFARI, ELSEWHERE)
+
+    assert len(letters_to(app, email)) == before + 1
+
+
+def test_a_sign_in_that_fails_is_not_told(app: Flask, email: str) -> None:
+    response = sign_in(app, email, SAFARI, ELSEWHERE, password="not my password at all")
+
+    assert response.status_code == 401
+    assert letters(app) == []
+
+
+def test_a_browser_that_says_nothing_of_itself_is_told_too(app: Flask, email: str) -> None:
+    assert sign_in(app, email, "", ELSEWHERE).status_code == 200
+
+    assert [letter.kind for letter in letters_to(app, email)] == ["new_sign_in"]
+
+
+def test_M03_a_browser_cannot_put_its_own_words_into_the_letter(app: Flask, email: str) -> None:
+    sign_in(app, email, "Win a prize at http://evil.example.net <b>now</b>", ELSEWHERE)
+
+    (letter,) = letters_to(app, email)
+    assert "evil.example.net" not in letter.text + letter.html
+    assert "prize" not in letter.text + letter.html
+
+
+@pytest.mark.parametrize("right", ["is_staff", "is_superuser"])
+def test_F16_new_rights_are_told(app: Flask, user: Person, superuser: Person, right: str) -> None:
+    assert superuser.patch(user.url, json={right: True}).status_code == 200
+
+    (letter,) = letters(app)
+    assert (letter.kind, letter.recipient, letter.secret) == ("rights_granted", user.email, None)
+
+
+def test_rights_sent_back_or_taken_are_not_told(app: Flask, staff: Person, superuser: Person) -> None:
+    for is_staff in (True, False):
+        assert superuser.patch(staff.url, json={"is_staff": is_staff}).status_code == 200
+
+    assert letters(app) == []
