@@ -135,10 +135,10 @@ def _answers_postgresql(folder: Path) -> bool:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """Run a Redis of our own that keeps nothing on disk and yield its URL."""
+def redis_server(port: int | None = None) -> Iterator[str]:
+    """Run a Redis of our own that keeps nothing on disk and yield its URL; a port named brings one back."""
     program = _redis_program()
-    port = free_port()
+    port = port or free_port()
     with _temporary_folder("redis-") as folder:
         command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
         command += ["--save", "", "--appendonly", "no"]

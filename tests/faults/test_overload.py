@@ -1,0 +1,68 @@
+"""More sign-ins at once than can be hashed: a few wait, the rest are told to come back, and nobody else notices."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Barrier
+
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from userapi.core.passwords import Hashing
+
+MakeApp = Callable[..., Flask]
+
+AT_ONCE = 50
+
+
+def account(app: Flask) -> str:
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+    return email
+
+
+def sign_in(app: Flask, email: str, password: str = PASSWORD) -> TestResponse:
+    return app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
+
+
+def test_P18_sign_ins_beyond_the_pool_are_told_to_come_back_and_others_are_served(make_app: MakeApp) -> None:
+    app = make_app(PASSWORD_HASH_MEMORY="19456", PASSWORD_HASH_TIME="2", PASSWORD_HASH_CONCURRENCY="1")
+    email = account(app)
+    barrier = Barrier(AT_ONCE + 1)
+
+    def attempt(_number: int) -> TestResponse:
+        barrier.wait()
+        return sign_in(app, email)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        running = [pool.submit(attempt, number) for number in range(AT_ONCE)]
+        barrier.wait()
+        started = time.monotonic()
+        assert app.test_client().get("/userapi/").status_code == 200
+        others_waited = time.monotonic() - started
+        answers = [future.result() for future in running]
+
+    assert others_waited < 1
+    assert {response.status_code for response in answers} == {200, 503}
+    for refused in (response for response in answers if response.status_code == 503):
+        assert refused.get_json()["code"] == "unavailable"
+        assert int(refused.headers["Retry-After"]) >= 1
+    assert sign_in(app, email).status_code == 200
+
+
+def test_P18_a_sign_in_that_was_not_looked_at_is_no_failure(make_app: MakeApp) -> None:
+    app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="1 per hour", PASSWORD_HASH_CONCURRENCY="1")
+    email = account(app)
+    hashing: Hashing = app.extensions["userapi-hashing"]
+
+    with ExitStack() as others:
+        while hashing.places.acquire(blocking=False):
+            others.callback(hashing.places.release)
+        started = time.monotonic()
+        assert [sign_in(app, email, "wrong").status_code for _ in range(3)] == [503] * 3
+        assert time.monotonic() - started < 1
+
+    assert sign_in(app, email).status_code == 200
+    assert [sign_in(app, email, "wrong").status_code for _ in range(2)] == [401, 429]
