@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from flask import Response
-from flask_jwt_extended import current_user
+from flask_jwt_extended import current_user, get_current_user
 
 from userapi.core import limits
 from userapi.core.db import db, keeping_marks
@@ -86,7 +86,7 @@ def logout(logout: dict[str, Any]) -> Response:
 @blueprint.response(200, UserSchema)
 def read_me() -> Response:
     """Read my account."""
-    return documents.answer(current_user)
+    return documents.answer(get_current_user())
 
 
 @blueprint.put("/user/")

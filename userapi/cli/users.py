@@ -8,12 +8,11 @@ import click
 from flask import current_app
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from rich.table import Table
 
 from userapi.core.db import db
-from userapi.users import accounts, queries, seeding
+from userapi.users import accounts, list_queries, seeding
 
-from . import inputs
+from . import inputs, tables
 from .failures import Group
 
 group = Group("users", help="Accounts: make, list and change them.")
@@ -105,15 +104,7 @@ def list_users(search: str, staff: bool, inactive: bool) -> None:
     """List users: a table on a terminal, lines with tabs in a pipe."""
     filters = {"search": search} | ({"is_staff": True} if staff else {}) | ({"is_active": False} if inactive else {})
     columns = ("id", "email", "name", "active", "rights", "joined")
-    rows = (_cells(row) for row in queries.every(filters))
-    if sys.stdout.isatty():
-        table = Table(*columns)
-        for cells in rows:
-            table.add_row(*cells)
-        Console().print(table, markup=False)
-    else:
-        for cells in rows:
-            click.echo("\t".join(cells))
+    tables.show(columns, (_cells(row) for row in list_queries.every(filters)))
 
 
 def _cells(row: Any) -> tuple[str, ...]:

@@ -1,9 +1,8 @@
 """What every answer carries: the security headers, the request id, and nothing that names the software."""
 
 import secrets
-from typing import Any
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g
 
 #: For answers that no browser renders.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -15,12 +14,15 @@ PAGE_POLICY = (
     "object-src 'none'"
 )
 
+#: For every answer that does not say otherwise itself.
 COMMON = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": DATA_POLICY,
+    "Cache-Control": "no-store",
 }
 
 
@@ -42,12 +44,11 @@ def configure(app: Flask) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    headers: Any = response.headers
-    for name, value in current_app.config["RESPONSE_HEADERS"]:
-        headers[name] = value
-    page = response.mimetype == "text/html"
-    headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=nonce()) if page else DATA_POLICY
-    headers["X-Request-ID"] = g.get("request_id", "")
-    if "Cache-Control" not in headers and request.endpoint != "static":
-        headers["Cache-Control"] = "no-store"
+    if response.status_code == 204:
+        response.headers.pop("Content-Type", None)
+    if response.mimetype == "text/html" and "Content-Security-Policy" not in response.headers:
+        response.headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=nonce())
+    set_already = {name for name, _value in response.headers}
+    ours = [("X-Request-ID", g.get("request_id", "")), *current_app.config["RESPONSE_HEADERS"]]
+    response.headers.extend([(name, value) for name, value in ours if name not in set_already])
     return response

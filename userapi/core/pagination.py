@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -57,54 +57,85 @@ def decode(text: str, ordering: str) -> Cursor:
     Raises:
         ValidationFailed: when it is not one of ours or was made for another order.
     """
-    refusal = ValidationFailed(errors={"cursor": ["Not a cursor of this list; start again without it."]})
     try:
         padded = text + "=" * (-len(text) % 4)
         made_for, direction, value, row_id = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
     except (ValueError, TypeError, binascii.Error) as error:
-        raise refusal from error
+        raise _refusal() from error
     known = made_for == ordering and direction in ("next", "previous")
     if not known or not isinstance(row_id, int) or isinstance(row_id, bool) or not -(2**63) <= row_id < 2**63:
-        raise refusal
+        raise _refusal()
     if isinstance(value, bool) or not isinstance(value, str | int | type(None)):
-        raise refusal
+        raise _refusal()
     if isinstance(value, str) and ("\x00" in value or len(value) > 1000):
-        raise refusal
+        raise _refusal()
     return Cursor(made_for, direction, value, row_id)
 
 
-def moment(cursor: Cursor) -> datetime | None:
-    """A cursor's value as the moment it stands for.
+def value(cursor: Cursor, kind: type, *, nullable: bool) -> Any:
+    """A cursor's value as its order's column has it.
+
+    Args:
+        cursor: as decoded.
+        kind: of the column's values: `int`, `str` or `datetime`, which a cursor holds as text.
+        nullable: whether the column has nulls.
 
     Raises:
-        ValidationFailed: when it is no moment.
+        ValidationFailed: when it is of another kind, as only a forged one is.
     """
-    if cursor.value is None:
+    if cursor.value is None and nullable:
         return None
+    if not isinstance(cursor.value, str if kind is datetime else kind):
+        raise _refusal()
+    return _moment(str(cursor.value)) if kind is datetime else cursor.value
+
+
+def _moment(text: str) -> datetime:
     try:
-        value = datetime.fromisoformat(str(cursor.value))
-        if value.tzinfo is None:
-            raise ValueError("no zone")
-    except ValueError as error:
-        raise ValidationFailed(errors={"cursor": ["Not a cursor of this list; start again without it."]}) from error
-    return value
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise _refusal()
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise _refusal() from error
 
 
-def after(column: Any, row_id: Any, descending: bool, value: Any, last_id: int, *, nullable: bool) -> Any:
-    """The condition that a row comes after another in an order that puts nulls last."""
-    if value is None:
-        return sa.and_(column.is_(None), row_id < last_id if descending else row_id > last_id)
-    beyond = column < value if descending else column > value
-    tied = sa.and_(column == value, row_id < last_id if descending else row_id > last_id)
-    return sa.or_(beyond, tied, column.is_(None)) if nullable else sa.or_(beyond, tied)
+def _refusal() -> ValidationFailed:
+    return ValidationFailed(errors={"cursor": ["Not a cursor of this list; start again without it."]})
 
 
-def before(column: Any, row_id: Any, descending: bool, value: Any, last_id: int, *, nullable: bool) -> Any:
-    """The condition that a row comes before another in an order that puts nulls last."""
+def after(column: Any, row_id: Any, descending: bool, *, is_null: bool, nullable: bool) -> Any:
+    """The condition that a row comes after another in an order that puts nulls last.
+
+    Args:
+        column: the order's column; the id alone when it is `row_id`.
+        row_id: decides between equal values.
+        descending: whether the order is.
+        is_null: whether the other row's value is null; its value and id are the parameters `after_value`, `after_id`.
+        nullable: whether the column has nulls.
+    """
+    last_id = sa.bindparam("after_id", type_=row_id.type)
+    later_id = row_id < last_id if descending else row_id > last_id
+    if is_null:
+        return sa.and_(column.is_(None), later_id)
+    later = later_id if column is row_id else _beyond(column, row_id, smaller=descending)
+    return sa.or_(later, column.is_(None)) if nullable else later
+
+
+def before(column: Any, row_id: Any, descending: bool, *, is_null: bool, nullable: bool) -> Any:
+    """The condition that a row comes before another; see `after`."""
+    last_id = sa.bindparam("after_id", type_=row_id.type)
     earlier_id = row_id > last_id if descending else row_id < last_id
-    if value is None:
+    if is_null:
         return sa.or_(column.is_not(None), sa.and_(column.is_(None), earlier_id))
-    return sa.or_(column > value if descending else column < value, sa.and_(column == value, earlier_id))
+    return earlier_id if column is row_id else _beyond(column, row_id, smaller=not descending)
+
+
+def _beyond(column: Any, row_id: Any, *, smaller: bool) -> Any:
+    """A comparison of (value, id) as one row value, which an index on both serves from the right place on."""
+    here = sa.tuple_(column, row_id)
+    there = sa.tuple_(sa.bindparam("after_value", type_=column.type), sa.bindparam("after_id", type_=row_id.type))
+    return here < there if smaller else here > there
 
 
 def links(page: Page) -> dict[str, str | None]:
@@ -112,10 +143,11 @@ def links(page: Page) -> dict[str, str | None]:
     return {"next": _url(page.next), "previous": _url(page.previous)}
 
 
-def link_header(urls: dict[str, str | None]) -> str:
-    """The same as a `Link` header (RFC 8288)."""
+def link_header(urls: dict[str, str | None]) -> dict[str, str]:
+    """The same as a `Link` header (RFC 8288), where there is a neighbour."""
     names = {"next": "next", "previous": "prev"}
-    return ", ".join(f'<{url}>; rel="{names[name]}"' for name, url in urls.items() if url)
+    value = ", ".join(f'<{url}>; rel="{names[name]}"' for name, url in urls.items() if url)
+    return {"Link": value} if value else {}
 
 
 def _url(cursor: Cursor | None) -> str | None:

@@ -1,27 +1,25 @@
 """Every question asked about users, by name."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from userapi.core import pagination
-from userapi.core.db import db, read_all, read_one
-from userapi.core.pagination import Cursor, Page
+from userapi.core.db import db, read_one
 from userapi.core.reading import Read
 
 from .models import OneTimeToken, User, UserProfile
 from .problems import EmailTaken
 
-#: Sorts after every other character, on both databases.
-LAST_CHARACTER = "\U0010ffff"
-
 #: Any number that is not used as a lock elsewhere: changes to who is a superuser wait for each other.
 SUPERUSER_LOCK = 7_210_001
+
+#: What a list may be narrowed by as it stands in the row.
+FLAGS = ("is_active", "is_staff", "is_superuser")
 
 users = User.__table__
 profiles = UserProfile.__table__
@@ -78,6 +76,12 @@ def by_email_key(email_key: str) -> User | None:
 def key_is_taken(email_key: str) -> bool:
     """Whether an account has this address; the insert or update decides in the end."""
     return read_one(sa.select(users.c.id).where(users.c.email_key == email_key)) is not None
+
+
+def id_of(email_key: str) -> int | None:
+    """The id of the account with this address."""
+    found = read_one(sa.select(users.c.id).where(users.c.email_key == email_key))
+    return found.id if found else None
 
 
 def flush() -> None:
@@ -168,124 +172,3 @@ def has_other_superuser(user_id: int) -> bool:
 def count_superusers() -> int:
     """How many superusers there are, active or not."""
     return db.session.scalar(sa.select(sa.func.count()).where(User.is_superuser)) or 0
-
-
-class Order(NamedTuple):
-    """A column the list may be ordered by."""
-
-    column: Any
-    is_moment: bool = False
-    nullable: bool = False
-
-
-ORDERS = {
-    "id": Order(users.c.id),
-    "date_joined": Order(users.c.date_joined, is_moment=True),
-    "email": Order(users.c.email_key),
-    "last_name": Order(users.c.last_name_key),
-    "last_login": Order(users.c.last_login, is_moment=True, nullable=True),
-}
-
-
-def page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cursor | None) -> Page:
-    """A page of the list of users.
-
-    The page is cut on `users` first and joined to the profiles then: joined first, PostgreSQL may merge both tables
-    from their first row on, and a page costs the more the deeper it lies.
-
-    Args:
-        filters: see `conditions`.
-        ordering: a name of `ORDERS`, `-` before it for descending.
-        limit: rows on a page.
-        cursor: where to start.
-    """
-    descending = ordering.startswith("-")
-    order = ORDERS[ordering.removeprefix("-")]
-    backwards = cursor is not None and cursor.direction == "previous"
-    cut = sa.select(users).where(*conditions(filters))
-    if cursor is not None:
-        value = pagination.moment(cursor) if order.is_moment else cursor.value
-        compare = pagination.before if backwards else pagination.after
-        cut = cut.where(compare(order.column, users.c.id, descending, value, cursor.row_id, nullable=order.nullable))
-    one_more = sa.literal_column(str(limit + 1), sa.Integer)
-    cut = cut.order_by(*_by(order, users.c.id, order.column, descending, backwards)).limit(one_more)
-    found = read_all(_with_profiles(cut.subquery("page"), order, descending, backwards))
-    return _paged(found, ordering, limit, cursor, backwards)
-
-
-def _with_profiles(cut: Any, order: Order, descending: bool, backwards: bool) -> sa.Select[Any]:
-    key = cut.c[order.column.name]
-    return (
-        sa.select(*shown(cut), key.label("order_value"))
-        .select_from(cut.outerjoin(profiles, profiles.c.user_id == cut.c.id))
-        .order_by(*_by(order, cut.c.id, key, descending, backwards))
-    )
-
-
-def _by(order: Order, row_id: Any, column: Any, descending: bool, backwards: bool) -> list[Any]:
-    down = descending != backwards
-    if order.column is users.c.id:
-        return [row_id.desc() if down else row_id]
-    key = column.desc() if down else column.asc()
-    if order.nullable:
-        key = sa.nulls_first(key) if backwards else sa.nulls_last(key)
-    return [key, row_id.desc() if down else row_id.asc()]
-
-
-def _paged(found: Sequence[sa.Row[Any]], ordering: str, limit: int, cursor: Cursor | None, backwards: bool) -> Page:
-    rows = list(found[:limit])
-    more = len(found) > limit
-    if backwards:
-        rows.reverse()
-    has_next, has_previous = (True, more) if backwards else (more, cursor is not None)
-    return Page(
-        rows,
-        _cursor(rows[-1], ordering, "next") if rows and has_next else None,
-        _cursor(rows[0], ordering, "previous") if rows and has_previous else None,
-    )
-
-
-def _cursor(row: sa.Row[Any], ordering: str, direction: pagination.Direction) -> Cursor:
-    value = row.order_value
-    return Cursor(ordering, direction, value.isoformat() if isinstance(value, datetime) else value, row.id)
-
-
-def count(filters: Mapping[str, Any]) -> int:
-    """How many users match."""
-    found = read_one(sa.select(sa.func.count()).select_from(users).where(*conditions(filters)))
-    return int(found[0]) if found else 0
-
-
-def every(filters: Mapping[str, Any]) -> Iterator[sa.Row[Any]]:
-    """All users who match, by id, read a page at a time."""
-    cursor = None
-    while True:
-        found = page(filters, "id", 200, cursor)
-        yield from found.rows
-        if found.next is None:
-            return
-        cursor = found.next
-
-
-def conditions(filters: Mapping[str, Any]) -> list[Any]:
-    """What the filters ask.
-
-    Args:
-        filters: any of `search` (words, each the beginning of the email, first or last name), `is_active`, `is_staff`,
-            `country`, `joined_after` (inclusive) and `joined_before` (exclusive).
-    """
-    asked = [_begins(word) for word in filters.get("search", "").casefold().split()]
-    asked += [users.c[name].is_(filters[name]) for name in ("is_active", "is_staff") if name in filters]
-    if "country" in filters:
-        of_country = sa.select(profiles.c.user_id).where(profiles.c.country == filters["country"])
-        asked.append(users.c.id.in_(of_country))
-    if "joined_after" in filters:
-        asked.append(users.c.date_joined >= filters["joined_after"])
-    if "joined_before" in filters:
-        asked.append(users.c.date_joined < filters["joined_before"])
-    return asked
-
-
-def _begins(word: str) -> Any:
-    columns = (users.c.email_key, users.c.first_name_key, users.c.last_name_key)
-    return sa.or_(*(sa.and_(column >= word, column < word + LAST_CHARACTER) for column in columns))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Response
-from flask_jwt_extended import current_user
+from flask_jwt_extended import current_user, get_current_user
 
 from userapi.core import pagination, rendering
 from userapi.core.db import db
@@ -11,7 +11,7 @@ from userapi.core.limits import TooManyRequests
 from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
 
-from . import accounts, documents, queries
+from . import accounts, documents, list_queries
 from .editing import holds_user, save
 from .models import User
 from .password_policy import WeakPassword
@@ -49,12 +49,12 @@ def list_users(query: dict[str, Any]) -> Response:
     """List users, a page at a time."""
     ordering, cursor = query.get("ordering", "id"), query.get("cursor")
     start = pagination.decode(cursor, ordering) if cursor else None
-    page = queries.page(query, ordering, query["limit"], start)
+    page = list_queries.page(query, ordering, query["limit"], start)
     urls = pagination.links(page)
     document: dict[str, Any] = {**urls, "results": documents.page(page.rows)}
     if query["count"]:
-        document["count"] = queries.count(query)
-    return rendering.answer(document, headers={"Link": pagination.link_header(urls)})
+        document["count"] = list_queries.count(query)
+    return rendering.answer(document, headers=pagination.link_header(urls))
 
 
 @blueprint.get("/users/<row_id:user_id>/")
@@ -64,7 +64,7 @@ def list_users(query: dict[str, Any]) -> Response:
 def read_user(user_id: int) -> Response:
     """Read a user."""
     if user_id == current_user.id:
-        return documents.answer(current_user)
+        return documents.answer(get_current_user())
     return documents.answer_by_id(user_id)
 
 

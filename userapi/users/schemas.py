@@ -11,7 +11,7 @@ from userapi.core.fields import ISO_DATE, Birthday, Flag, Instant, Line, Passwor
 from userapi.core.rendering import Computed
 
 from .emails import MAXIMUM_LENGTH, normal_form
-from .queries import ORDERS
+from .list_queries import ORDERS
 
 ORDERINGS = [name for name in ORDERS if name != "id"]
 
@@ -40,6 +40,11 @@ class Echo(fields.Raw):
             metadata={"description": "Read-only; may be sent back unchanged.", "readOnly": True},
         )
 
+    def _deserialize(self, value: Any, *_args: Any, **_options: Any) -> Any:
+        if not isinstance(value, str | int | float | None):
+            raise ValidationError("Read-only: leave it out, or send it back unchanged.")
+        return value
+
 
 class Refused(fields.Raw):
     """A field that this operation never takes."""
@@ -58,13 +63,13 @@ class Moment(fields.Field[datetime]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
             moment = datetime.fromisoformat(value)
-        except (TypeError, ValueError) as error:
+            if ISO_DATE.fullmatch(value):
+                return moment.replace(tzinfo=UTC)
+            if moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValidationError("Not a day (YYYY-MM-DD) or a moment (2026-01-31T12:00:00Z).") from error
-        if ISO_DATE.fullmatch(value):
-            return moment.replace(tzinfo=UTC)
-        if moment.tzinfo is None:
-            raise ValidationError("Needs a zone, as Z or +01:00.")
-        return moment
+        raise ValidationError("Needs a zone, as Z or +01:00.")
 
 
 class NewProfileSchema(Schema):

@@ -1,0 +1,216 @@
+"""The list of users: filters, orders, and keyset pages whose statements are compiled once for each kind of question."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from userapi.core import pagination
+from userapi.core.db import read_one
+from userapi.core.pagination import Cursor, Page
+from userapi.core.reading import Read
+
+from .models import user_groups
+from .queries import profiles, shown, users
+
+#: Sorts after every other character, on both databases.
+LAST_CHARACTER = "\U0010ffff"
+
+#: Filters whose value is a parameter, and those whose value is part of the statement.
+VALUED = ("country", "group", "joined_after", "joined_before")
+FLAGS = ("is_active", "is_staff", "is_superuser", "email_verified")
+
+#: Words looked at in a search; more would only cost.
+MOST_WORDS = 8
+
+
+class Order(NamedTuple):
+    """A column the list may be ordered by, and the kind of its values."""
+
+    column: Any
+    kind: type = str
+    nullable: bool = False
+
+
+ORDERS = {
+    "id": Order(users.c.id, int),
+    "date_joined": Order(users.c.date_joined, datetime),
+    "email": Order(users.c.email_key),
+    "last_name": Order(users.c.last_name_key),
+    "last_login": Order(users.c.last_login, datetime, nullable=True),
+}
+
+
+class _Shape(NamedTuple):
+    """All of a question that its statement depends on; the rest are parameters."""
+
+    ordering: str
+    limit: int
+    direction: str | None
+    after_null: bool
+    filters: tuple[tuple[str, Any], ...]
+
+
+def page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cursor | None) -> Page:
+    """A page of the list of users.
+
+    Args:
+        filters: see `conditions`.
+        ordering: a name of `ORDERS`, `-` before it for descending.
+        limit: rows on a page.
+        cursor: where to start.
+    """
+    parameters = values(filters)
+    if cursor is not None:
+        order = ORDERS[ordering.removeprefix("-")]
+        parameters["after_id"] = cursor.row_id
+        parameters["after_value"] = pagination.value(cursor, order.kind, nullable=order.nullable)
+    shape = _Shape(
+        ordering,
+        limit,
+        cursor.direction if cursor else None,
+        cursor is not None and cursor.value is None,
+        _outline(filters),
+    )
+    statement, needed = _statement(shape)
+    found = statement.all(**{name: value for name, value in parameters.items() if name in needed})
+    return _paged(found, ordering, limit, cursor)
+
+
+def count(filters: Mapping[str, Any]) -> int:
+    """How many users match."""
+    matching = sa.select(sa.func.count()).select_from(users).where(*conditions(_outline(filters)))
+    found = read_one(matching, values(filters))
+    return int(found[0]) if found else 0
+
+
+def count_up_to(filters: Mapping[str, Any], most: int) -> int:
+    """How many users match, counted no further than `most`: what a large table can afford on every page."""
+    matching = sa.select(users.c.id).where(*conditions(_outline(filters))).limit(most).subquery()
+    found = read_one(sa.select(sa.func.count()).select_from(matching), values(filters))
+    return int(found[0]) if found else 0
+
+
+def every(filters: Mapping[str, Any]) -> Iterator[Any]:
+    """All users who match, by id, read a page at a time."""
+    cursor = None
+    while True:
+        found = page(filters, "id", 200, cursor)
+        yield from found.rows
+        if found.next is None:
+            return
+        cursor = found.next
+
+
+def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
+    """What the filters ask, with parameters for what `values` gives.
+
+    Args:
+        outline: pairs of a filter's name and what its condition depends on. The filters are `search` (words, each the
+            beginning of the email, first or last name), `is_active`, `is_staff`, `is_superuser`, `email_verified`,
+            `country`, `group` (its id), `joined_after` (inclusive) and `joined_before` (exclusive).
+    """
+    asked: list[Any] = []
+    for name, detail in outline:
+        if name == "search":
+            asked += [_begins(f"word_{index}") for index in range(detail)]
+        elif name == "country":
+            of_country = profiles.c.country == sa.bindparam("country")
+            asked.append(users.c.id.in_(sa.select(profiles.c.user_id).where(of_country)))
+        elif name == "group":
+            of_group = user_groups.c.group_id == sa.bindparam("group")
+            asked.append(users.c.id.in_(sa.select(user_groups.c.user_id).where(of_group)))
+        elif name == "email_verified":
+            verified_at = users.c.email_verified_at
+            asked.append(verified_at.is_not(None) if detail else verified_at.is_(None))
+        elif name == "joined_after":
+            asked.append(users.c.date_joined >= sa.bindparam("joined_after"))
+        elif name == "joined_before":
+            asked.append(users.c.date_joined < sa.bindparam("joined_before"))
+        else:
+            asked.append(users.c[name].is_(detail))
+    return asked
+
+
+def values(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the conditions."""
+    found = {name: filters[name] for name in VALUED if name in filters}
+    for index, word in enumerate(_words(filters)):
+        found[f"word_{index}"], found[f"word_{index}_end"] = word, word + LAST_CHARACTER
+    return found
+
+
+def _outline(filters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    outline: list[tuple[str, Any]] = [(name, None) for name in VALUED if name in filters]
+    outline += [(name, filters[name]) for name in FLAGS if name in filters]
+    words = _words(filters)
+    return (*outline, ("search", len(words))) if words else tuple(outline)
+
+
+def _words(filters: Mapping[str, Any]) -> list[str]:
+    words = unicodedata.normalize("NFKC", filters.get("search", "")).casefold().split()
+    return words[:MOST_WORDS]
+
+
+def _begins(word: str) -> Any:
+    columns = (users.c.email_key, users.c.first_name_key, users.c.last_name_key)
+    return sa.or_(*(sa.and_(column >= sa.bindparam(word), column < sa.bindparam(f"{word}_end")) for column in columns))
+
+
+@lru_cache(maxsize=512)
+def _statement(shape: _Shape) -> tuple[Read, frozenset[str]]:
+    """The statement of a shape, and the names of its parameters.
+
+    The page is cut on `users` first and joined to the profiles then: joined first, PostgreSQL may merge both tables
+    from their first row on, and a page costs the more the deeper it lies. The limit is part of the text: for a
+    parameter PostgreSQL would expect a tenth of the table and plan anew each time.
+    """
+    order = ORDERS[shape.ordering.removeprefix("-")]
+    descending, backwards = shape.ordering.startswith("-"), shape.direction == "previous"
+    cut = sa.select(users).where(*conditions(shape.filters))
+    if shape.direction is not None:
+        compare = pagination.before if backwards else pagination.after
+        cut = cut.where(
+            compare(order.column, users.c.id, descending, is_null=shape.after_null, nullable=order.nullable)
+        )
+    one_more = sa.literal_column(str(shape.limit + 1), sa.Integer)
+    page = cut.order_by(*_by(order, users.c.id, order.column, descending, backwards)).limit(one_more).subquery("page")
+    key = page.c[order.column.name]
+    statement = (
+        sa.select(*shown(page), key.label("order_value"))
+        .select_from(page.outerjoin(profiles, profiles.c.user_id == page.c.id))
+        .order_by(*_by(order, page.c.id, key, descending, backwards))
+    )
+    return Read(statement), frozenset(statement.compile().params)
+
+
+def _by(order: Order, row_id: Any, column: Any, descending: bool, backwards: bool) -> list[Any]:
+    down = descending != backwards
+    if order.column is users.c.id:
+        return [row_id.desc() if down else row_id]
+    key = column.desc() if down else column.asc()
+    if order.nullable:
+        key = sa.nulls_first(key) if backwards else sa.nulls_last(key)
+    return [key, row_id.desc() if down else row_id.asc()]
+
+
+def _paged(found: Sequence[Any], ordering: str, limit: int, cursor: Cursor | None) -> Page:
+    rows = list(found[:limit])
+    more = len(found) > limit
+    backwards = cursor is not None and cursor.direction == "previous"
+    if backwards:
+        rows.reverse()
+    has_next, has_previous = (True, more) if backwards else (more, cursor is not None)
+    return Page(
+        rows,
+        _cursor(rows[-1], ordering, "next") if rows and has_next else None,
+        _cursor(rows[0], ordering, "previous") if rows and has_previous else None,
+    )
+
+
+def _cursor(row: Any, ordering: str, direction: pagination.Direction) -> Cursor:
+    value = row.order_value
+    return Cursor(ordering, direction, value.isoformat() if isinstance(value, datetime) else value, row.id)
