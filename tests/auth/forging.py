@@ -1,0 +1,88 @@
+"""Tokens as an attacker would make them, who got hold of more than he should: another's claims, even our key."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from flask.testing import FlaskClient
+from jwt.utils import der_to_raw_signature
+from werkzeug.test import TestResponse
+
+from userapi.core.signing import KeyRing
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """What a token says."""
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
+def header_of(token: str) -> dict[str, Any]:
+    """What a token says of its signature."""
+    return jwt.get_unverified_header(token)
+
+
+def segment(content: Any) -> str:
+    """One part of a token: bytes as they are, everything else as JSON."""
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def ecdsa(message: str, key: ec.EllipticCurvePrivateKey, digest: hashes.HashAlgorithm | None = None) -> bytes:
+    """The signature of an ES256 token, or of one with another digest."""
+    return der_to_raw_signature(key.sign(message.encode(), ec.ECDSA(digest or hashes.SHA256())), key.curve)
+
+
+def our_key(key_folder: str) -> ec.EllipticCurvePrivateKey:
+    """The key that signs now."""
+    return KeyRing(Path(key_folder)).newest().private
+
+
+def our_header(key_folder: str, **more: Any) -> dict[str, Any]:
+    """The header of a good token, and what an attacker adds to it."""
+    return {"alg": "ES256", "typ": "JWT", "kid": KeyRing(Path(key_folder)).newest().kid, **more}
+
+
+def forge(
+    key_folder: str,
+    claims: Any,
+    header: Any = None,
+    key: ec.EllipticCurvePrivateKey | None = None,
+) -> str:
+    """A token whose signature is right, whatever it says.
+
+    Args:
+        key_folder: where our keys are.
+        claims: the payload, as data or as raw bytes.
+        header: another header than that of a good token.
+        key: another key than the one that signs now.
+    """
+    message = f"{segment(our_header(key_folder) if header is None else header)}.{segment(claims)}"
+    return f"{message}.{segment(ecdsa(message, key or our_key(key_folder)))}"
+
+
+def use(client: FlaskClient, token: str) -> TestResponse:
+    """Ask for the account behind a bearer token."""
+    return client.get("/userapi/auth/user/", headers={"Authorization": f"Bearer {token}"})
+
+
+def verify(client: FlaskClient, token: Any) -> TestResponse:
+    """Ask whether a token is good."""
+    return client.post("/api-token-verify/", json={"token": token})
+
+
+def refresh(client: FlaskClient, token: Any) -> TestResponse:
+    """Exchange a refresh token."""
+    return client.post("/api-token-refresh/", json={"refresh_token": token})
+
+
+def not_refused(client: FlaskClient, tokens: dict[str, str]) -> dict[str, tuple[int, int]]:
+    """Those of the tokens that either the API or the verification does not answer with 401, and what they answer."""
+    answers = {
+        name: (use(client, token).status_code, verify(client, token).status_code) for name, token in tokens.items()
+    }
+    return {name: statuses for name, statuses in answers.items() if statuses != (401, 401)}
