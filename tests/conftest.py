@@ -112,6 +112,19 @@ def make_app(shared_app: Flask, key_folder: str) -> Iterator[Callable[..., Flask
 
 
 @pytest.fixture
+def sink() -> Iterator[services.SmtpSink]:
+    """A mail server."""
+    with services.smtp_sink() as sink:
+        yield sink
+
+
+@pytest.fixture
+def mail_app(make_app: Callable[..., Flask], sink: services.SmtpSink) -> Flask:
+    """An application whose letters go to the sink when the test delivers them."""
+    return make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none")
+
+
+@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """A stranger."""
     return app.test_client()

@@ -210,10 +210,16 @@ class SmtpSink:
 
 
 @contextmanager
-def smtp_sink() -> Iterator[SmtpSink]:
-    """Run a real SMTP server in this process and yield it."""
-    sink = SmtpSink("127.0.0.1", free_port())
-    controller = Controller(sink, hostname=sink.host, port=sink.port)
+def smtp_sink(kind: type[SmtpSink] = SmtpSink, port: int | None = None, **options: Any) -> Iterator[SmtpSink]:
+    """Run a real SMTP server in this process and yield it.
+
+    Args:
+        kind: how it behaves.
+        port: a free one when absent.
+        options: aiosmtpd's, as `tls_context` for STARTTLS or `ssl_context` for TLS from the start.
+    """
+    sink = kind("127.0.0.1", port or free_port())
+    controller = Controller(sink, hostname=sink.host, port=sink.port, **options)
     controller.start()
     try:
         yield sink

@@ -110,7 +110,7 @@ def configure(app: Flask) -> None:
 
 
 def _wake(session: Session) -> None:
-    if session.info.pop(WRITTEN, False):
+    if not session.in_nested_transaction() and session.info.pop(WRITTEN, False):
         deliverer = current_app.extensions.get("userapi-deliverer")
         if deliverer is not None:
             deliverer.wake()

@@ -55,6 +55,14 @@ class Counts:
         """How many letters were tried."""
         return self.sent + self.delayed + self.given_up
 
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.sent + other.sent,
+            self.delayed + other.delayed,
+            self.given_up + other.given_up,
+            self.unreachable or other.unreachable,
+        )
+
 
 def deliver_due(
     limit: int, *, progress: Callable[[], object] = lambda: None, stop: Callable[[], bool] = lambda: False
@@ -152,8 +160,8 @@ def _lease() -> timedelta:
 
 
 def _error(letter: sa.Row[Any], error: Exception) -> str:
-    """What went wrong, in one line; some mail servers quote the letter, and its secret with it."""
-    line = " ".join(_blanked(str(error), letter.secret).split())
+    """What went wrong, in one line; some mail servers quote what they are told, and the log is not to know it."""
+    line = " ".join(_blanked(str(error), letter.secret).replace(letter.recipient, BLANK).split())
     return "".join(character for character in line if character.isprintable())[:LONGEST_ERROR]
 
 

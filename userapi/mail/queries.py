@@ -17,7 +17,7 @@ class State(enum.StrEnum):
 
     DUE = "due"
     SENT = "sent"
-    GIVEN_UP = "given up"
+    GIVEN_UP = "given-up"
 
 
 def _waiting(now: datetime) -> sa.ColumnElement[bool]:
@@ -73,7 +73,7 @@ def listed(state: State | None, limit: int) -> Sequence[sa.Row[Any]]:
     columns = [column for column in Message.__table__.columns if column.name not in ("text", "html", "secret")]
     statement = sa.select(*columns).order_by(Message.id.desc()).limit(limit)
     if state is not None:
-        statement = statement.where(_in(state))
+        statement = statement.where(in_state(state))
     return read_all(statement)
 
 
@@ -84,7 +84,9 @@ def by_id(message_id: int) -> Message | None:
 
 def make_due(now: datetime, message_id: int | None = None) -> int:
     """Give one letter that is not sent, or all that were given up, all their attempts again; how many there were."""
-    chosen = _in(State.GIVEN_UP) if message_id is None else sa.and_(Message.id == message_id, Message.sent_at.is_(None))
+    chosen = in_state(State.GIVEN_UP)
+    if message_id is not None:
+        chosen = sa.and_(Message.id == message_id, Message.sent_at.is_(None))
     return len(
         db.session.scalars(
             sa.update(Message)
@@ -96,7 +98,8 @@ def make_due(now: datetime, message_id: int | None = None) -> int:
     )
 
 
-def _in(state: State) -> sa.ColumnElement[bool]:
+def in_state(state: State) -> sa.ColumnElement[bool]:
+    """The condition that a letter stands there."""
     return {
         State.DUE: Message.due_at.is_not(None),
         State.SENT: Message.sent_at.is_not(None),

@@ -1,0 +1,163 @@
+"""The outbox by hand: what an operator does when the mail server was set wrong for a day."""
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from services import SmtpSink
+
+from userapi.core.db import db
+from userapi.mail import letters
+
+LINK = "http://accounts.example.com/reset/7/t0ken/"
+
+
+def mail(app: Flask, *arguments: str) -> Result:
+    return app.test_cli_runner().invoke(args=["mail", *arguments])
+
+
+def write(app: Flask, *recipients: str) -> None:
+    with app.app_context():
+        for recipient in recipients:
+            letters.reset_password(recipient=recipient, name="Wren", link=LINK, secret="t0ken", minutes=60)
+        db.session.commit()
+
+
+def listed(app: Flask, *arguments: str) -> list[list[str]]:
+    result = mail(app, "list", *arguments)
+    assert result.exit_code == 0, result.output
+    return [line.split("\t") for line in result.stdout.splitlines()]
+
+
+def id_of(app: Flask, recipient: str) -> str:
+    (found,) = [cells[0] for cells in listed(app) if cells[3] == recipient]
+    return found
+
+
+def test_deliver_sends_what_is_due_and_says_how_many(mail_app: Flask, sink: SmtpSink) -> None:
+    write(mail_app, "one@example.com", "two@example.com")
+
+    first, second = mail(mail_app, "deliver"), mail(mail_app, "deliver")
+
+    assert (first.exit_code, first.stdout, first.stderr) == (0, "2 sent.\n", "")
+    assert (second.exit_code, second.stdout) == (0, "0 sent.\n")
+    assert len(sink.messages) == 2
+
+
+def test_deliver_goes_on_over_as_many_connections_as_it_takes(
+    mail_app: Flask, sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("userapi.cli.mail.BATCH", 2)
+    write(mail_app, *(f"person{number}@example.com" for number in range(5)))
+
+    result = mail(mail_app, "deliver")
+
+    assert result.stdout == "5 sent.\n"
+
+
+def test_deliver_fails_with_one_line_when_a_letter_could_not_be_sent(mail_app: Flask, sink: SmtpSink) -> None:
+    write(mail_app, "one@example.com", "gone@example.com")
+    sink.refused_recipients.add("gone@example.com")
+
+    result = mail(mail_app, "deliver")
+
+    assert (result.exit_code, result.stdout) == (1, "1 sent.\n")
+    assert result.stderr.count("\n") == 1
+    assert "0 delayed, 1 given up" in result.stderr
+
+
+def test_deliver_says_that_letters_are_kept_when_no_mail_server_is_set(app: Flask) -> None:
+    write(app, "one@example.com")
+
+    result = mail(app, "deliver")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("Error: MAIL_SERVER: Not set")
+    assert [cells[1] for cells in listed(app)] == ["due"]
+
+
+def test_list_shows_where_each_letter_stands_the_newest_first(mail_app: Flask, sink: SmtpSink) -> None:
+    write(mail_app, "sent@example.com", "gone@example.com")
+    sink.refused_recipients.add("gone@example.com")
+    mail(mail_app, "deliver")
+    sink.answer = "451 4.3.0 Try again later"
+    write(mail_app, "delayed@example.com")
+    mail(mail_app, "deliver")
+    write(mail_app, "due@example.com")
+
+    rows = listed(mail_app)
+
+    due, delayed, gone, sent = (cells[1:] for cells in rows)
+    assert due == ["due", "reset_password", "due@example.com", "0h 0m", "0", ""]
+    assert delayed[0].startswith("due ")
+    assert delayed[4:] == ["1", "451 4.3.0 Try again later"]
+    assert gone == ["given-up", "reset_password", "gone@example.com", "0h 0m", "1", "550 5.1.1 No such mailbox"]
+    assert sent == ["sent", "reset_password", "sent@example.com", "0h 0m", "1", ""]
+    assert [cells[3] for cells in listed(mail_app, "--state", "given-up")] == ["gone@example.com"]
+    assert [cells[3] for cells in listed(mail_app, "--limit", "1")] == ["due@example.com"]
+
+
+def test_show_prints_a_letter_so_that_its_link_can_be_followed(app: Flask) -> None:
+    write(app, "one@example.com")
+    number = id_of(app, "one@example.com")
+
+    text, html = mail(app, "show", number), mail(app, "show", number, "--html")
+
+    assert text.exit_code == html.exit_code == 0
+    assert text.stdout.startswith("To: one@example.com\nSubject: Reset your password\nState: due\n\nHello Wren,\n")
+    assert LINK in text.stdout
+    assert f'href="{LINK}"' in html.stdout
+
+
+def test_a_letter_that_was_given_up_goes_out_whole_after_a_retry(mail_app: Flask, sink: SmtpSink) -> None:
+    write(mail_app, "gone@example.com", "other@example.com")
+    sink.refused_recipients |= {"gone@example.com", "other@example.com"}
+    mail(mail_app, "deliver")
+    sink.refused_recipients.clear()
+    assert mail(mail_app, "deliver").stdout == "0 sent.\n"
+
+    retried = mail(mail_app, "retry", id_of(mail_app, "gone@example.com"))
+    delivered = mail(mail_app, "deliver")
+
+    assert (retried.exit_code, retried.stdout) == (0, "1 due now.\n")
+    assert delivered.stdout == "1 sent.\n"
+    (message,) = sink.messages
+    assert message["To"] == "gone@example.com"
+    part = message.get_body(("plain",))
+    assert part is not None
+    assert LINK in part.get_content()
+
+
+def test_retry_all_makes_due_what_was_given_up_and_nothing_else(mail_app: Flask, sink: SmtpSink) -> None:
+    write(mail_app, "gone@example.com", "other@example.com", "sent@example.com")
+    sink.refused_recipients |= {"gone@example.com", "other@example.com"}
+    mail(mail_app, "deliver")
+    sink.refused_recipients.clear()
+
+    retried = mail(mail_app, "retry", "--all")
+    delivered = mail(mail_app, "deliver")
+
+    assert retried.stdout == "2 due now.\n"
+    assert delivered.stdout == "2 sent.\n"
+
+
+@pytest.mark.parametrize("command", ["show", "retry"])
+def test_a_letter_that_is_not_there_is_one_line_on_stderr(app: Flask, command: str) -> None:
+    result = mail(app, command, "4711")
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "4711" in result.stderr
+
+
+def test_a_letter_that_is_sent_is_not_sent_again(mail_app: Flask, sink: SmtpSink) -> None:
+    write(mail_app, "one@example.com")
+    mail(mail_app, "deliver")
+
+    result = mail(mail_app, "retry", id_of(mail_app, "one@example.com"))
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert mail(mail_app, "deliver").stdout == "0 sent.\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("1", "--all"), ("0",), ("one",)])
+def test_retry_wants_one_letter_or_all(app: Flask, arguments: tuple[str, ...]) -> None:
+    assert mail(app, "retry", *arguments).exit_code == 2

@@ -1,0 +1,106 @@
+"""`flask mail …`: the outbox by hand."""
+
+import logging
+from typing import Any
+
+import click
+from flask import current_app
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress
+
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.mail import queries
+from userapi.mail.delivery import Counts, deliver_due
+from userapi.mail.queries import State
+
+from . import tables
+from .failures import Group
+
+#: Letters over one connection to the mail server.
+BATCH = 100
+
+COLUMNS = ("id", "state", "kind", "recipient", "age", "attempts", "last error")
+
+group = Group("mail", help="Letters: deliver, list and read them.")
+
+
+@group.command()
+def deliver() -> None:
+    """Deliver every letter that is due. May run at any time, beside a server that delivers as well."""
+    if not current_app.config["MAIL_SERVER"]:
+        raise click.ClickException("MAIL_SERVER: Not set, so letters are kept; read them with `flask mail show`.")
+    logging.disable(logging.CRITICAL)  # what became of each letter stands in the outbox
+    total = Counts()
+    console = Console(stderr=True)
+    with Progress(BarColumn(), MofNCompleteColumn(), console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=queries.count_waiting(clock.now()))
+        while not total.unreachable:
+            counts = deliver_due(BATCH, progress=lambda: progress.advance(task))
+            total += counts
+            if counts.attempted < BATCH:
+                break
+    click.echo(f"{total.sent} sent.")
+    if total.delayed or total.given_up:
+        raise click.ClickException(
+            f"{total.delayed} delayed, {total.given_up} given up; `flask mail list` says why, `flask mail retry` tries "
+            "again."
+        )
+
+
+@group.command("list")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most as many.")
+def list_letters(state: str | None, limit: int) -> None:
+    """List letters, the newest first: a table on a terminal, lines with tabs in a pipe."""
+    tables.show(COLUMNS, (_cells(row) for row in queries.listed(State(state) if state else None, limit)))
+
+
+@group.command()
+@click.argument("message_id", type=click.IntRange(1), metavar="ID")
+@click.option("--html", is_flag=True, help="The HTML part instead of the text.")
+def show(message_id: int, html: bool) -> None:
+    """Read a letter. The link in one that is not sent yet works: show it to nobody but its recipient."""
+    letter = queries.by_id(message_id)
+    if letter is None:
+        raise click.ClickException(f"There is no letter {message_id}.")
+    click.echo(f"To: {letter.recipient}\nSubject: {letter.subject}\nState: {_state(letter)}\n")
+    click.echo(letter.html if html else letter.text)
+
+
+@group.command()
+@click.argument("message_id", type=click.IntRange(1), metavar="ID", required=False)
+@click.option("--all", "all_given_up", is_flag=True, help="Every letter that was given up.")
+def retry(message_id: int | None, all_given_up: bool) -> None:
+    """Make a letter due again that was delayed or given up."""
+    if (message_id is None) is not all_given_up:
+        raise click.UsageError("Name one letter by its ID, or give --all.")
+    found = queries.make_due(clock.now(), message_id)
+    db.session.commit()
+    if message_id is not None and not found:
+        raise click.ClickException(f"There is no letter {message_id} that is not sent.")
+    click.echo(f"{found} due now.")
+
+
+def _cells(row: Any) -> tuple[str, ...]:
+    age = clock.now() - row.created_at
+    return (
+        str(row.id),
+        _state(row),
+        row.kind,
+        row.recipient,
+        f"{age.days}d {age.seconds // 3600}h" if age.days else f"{age.seconds // 3600}h {age.seconds // 60 % 60}m",
+        str(row.attempts),
+        row.last_error or "",
+    )
+
+
+def _state(letter: Any) -> str:
+    """Where a letter stands, in more words than are stored."""
+    if letter.sent_at is not None:
+        return State.SENT
+    if letter.given_up_at is not None:
+        return State.GIVEN_UP
+    if letter.claimed_until is not None and letter.claimed_until > clock.now():
+        return "sending"
+    return State.DUE if letter.due_at <= clock.now() else f"due {letter.due_at:%H:%M:%S} UTC"
