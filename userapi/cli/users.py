@@ -104,7 +104,7 @@ def list_users(search: str, staff: bool, inactive: bool) -> None:
     """List users: a table on a terminal, lines with tabs in a pipe."""
     filters = {"search": search} | ({"is_staff": True} if staff else {}) | ({"is_active": False} if inactive else {})
     columns = ("id", "email", "name", "active", "rights", "joined")
-    tables.show(columns, (_cells(row) for row in queries.every(filters)))
+    tables.show(columns, (_cells(row) for row in list_queries.every(filters)))
 
 
 def _cells(row: Any) -> tuple[str, ...]:
