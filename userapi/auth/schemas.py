@@ -18,9 +18,9 @@ class CredentialsSchema(Schema):
     )
     password = Password(required=True)
 
-    @validates_schema
-    def _one_email(self, data: dict[str, Any], **_options: Any) -> None:
-        if "email" not in data and "username" not in data:
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _one_email(self, data: dict[str, Any], sent: dict[str, Any], **_options: Any) -> None:
+        if "email" not in sent and "username" not in sent:
             raise ValidationError("Missing data for required field.", "email")
         if data.get("email", data.get("username")) != data.get("username", data.get("email")):
             raise ValidationError("Differs from email.", "username")
