@@ -10,6 +10,7 @@ from userapi import cli
 from userapi.auth import gate, tokens
 from userapi.auth import routes as auth
 from userapi.core import (
+    assets,
     context,
     cross_origin,
     db,
@@ -25,6 +26,7 @@ from userapi.core import (
 from userapi.core.extensions import migrate
 from userapi.mail import deliverer, outbox, relay
 from userapi.ops import routes as ops
+from userapi.pages import routes as pages
 from userapi.users import routes as users
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -42,7 +44,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.url_map.merge_slashes = False
     for part in (logging, context, rendering, db, signing, passwords, headers, cross_origin, problems, tokens, gate):
         part.configure(app)
-    for part in (limits, outbox, relay, deliverer):
+    for part in (assets, limits, outbox, relay, deliverer):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 
@@ -54,5 +56,6 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     api.register_blueprint(auth.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(users.blueprint, url_prefix="/userapi")
     app.register_blueprint(ops.blueprint)
+    app.register_blueprint(pages.blueprint)
     cli.configure(app)
     return app

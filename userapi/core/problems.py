@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import orjson
 import sqlalchemy as sa
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -13,6 +13,9 @@ from werkzeug.http import HTTP_STATUS_CODES
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+
+#: Where programs call: whatever they accept, a refusal is data.
+DATA_PATHS = ("/userapi", "/api-token-", "/.well-known/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 
 #: What the database says when it is away or overloaded rather than wrong.
 UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
@@ -132,10 +135,19 @@ def document(problem: Problem) -> dict[str, Any]:
 
 
 def answer(problem: Problem) -> Response:
-    """Render a problem."""
-    response = Response(orjson.dumps(document(problem)), problem.status, mimetype=MEDIA_TYPE)
+    """Render a problem: a page for a browser outside the API, else a problem document."""
+    if _is_for_browser():
+        page = render_template("pages/problem.html", problem=problem)
+        response = Response(page, problem.status, mimetype="text/html")
+    else:
+        response = Response(orjson.dumps(document(problem)), problem.status, mimetype=MEDIA_TYPE)
     response.headers.update(problem.headers)
     return response
+
+
+def _is_for_browser() -> bool:
+    accepted = request.accept_mimetypes.best_match((MEDIA_TYPE, "application/json", "text/html"))
+    return accepted == "text/html" and not request.path.startswith(DATA_PATHS)
 
 
 #: Codes of refusals that come from HTTP itself, not from a rule of ours.

@@ -1,0 +1,107 @@
+"""Confirming an address by the page that the letter links to, and asking for the letter again."""
+
+import pytest
+from browsing import Browser
+from conftest import Person
+from factories import new_user
+from flask import Flask
+from inbox import Letter, letters_to
+
+
+def register(app: Flask) -> str:
+    """An account that waits for its address to be confirmed."""
+    wanted = new_user()
+    assert app.test_client().post("/userapi/users/", json=wanted).status_code == 201
+    return str(wanted["email"])
+
+
+def path_of(letter: Letter) -> str:
+    return f"/verify-email/{letter.token}/"
+
+
+def is_verified(app: Flask, email: str) -> bool:
+    browser = Browser(app)
+    browser.sign_in(email)
+    return "which is confirmed" in browser.get("/account/").text
+
+
+def test_F11_looking_at_the_link_confirms_nothing_and_the_button_does(app: Flask) -> None:
+    email = register(app)
+    link = path_of(letters_to(app, email)[0])
+    browser = Browser(app)
+
+    for _ in range(2):
+        page = browser.get(link)
+        browser.client.head(link)
+    before = is_verified(app, email)
+    answer = browser.send(link)
+
+    assert "Yes, confirm the address" in page.text
+    assert not before
+    assert answer.headers["Location"] == "/account/"
+    assert is_verified(app, email)
+
+
+def test_F12_the_page_tells_nobody_of_the_link(app: Flask) -> None:
+    letter = letters_to(app, register(app))[0]
+
+    page = Browser(app).get(path_of(letter))
+
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert letter.token not in page.text
+
+
+def test_F18_confirming_signs_nobody_in_and_tells_so_at_the_form(app: Flask) -> None:
+    email = register(app)
+    browser = Browser(app)
+
+    answer = browser.send(path_of(letters_to(app, email)[0]))
+    form = browser.follow(browser.follow(answer))
+
+    assert browser.cookie("access_token") is None
+    assert "Your email address is confirmed." in form.text
+
+
+@pytest.mark.parametrize("kind", ["used", "altered", "for another purpose"])
+def test_F05_F06_every_bad_link_gets_the_same_helpful_page(app: Flask, user: Person, kind: str) -> None:
+    email = register(app)
+    link = path_of(letters_to(app, email)[0])
+    browser = Browser(app)
+    if kind == "used":
+        assert browser.send(link).status_code == 303
+    elif kind == "altered":
+        link = f"/verify-email/{'A' * 43}/"
+    else:
+        browser.send("/password_reset/", {"email": user.email})
+        link = path_of(letters_to(app, user.email, "reset_password")[0])
+
+    refused = browser.send(link)
+
+    assert refused.status_code == 400
+    assert "This link is not valid any more" in refused.text
+    assert 'href="/verify-email/"' in refused.text
+    assert is_verified(app, email) is (kind == "used")
+
+
+def test_H15_a_form_without_our_token_confirms_nothing(app: Flask) -> None:
+    email = register(app)
+    link = path_of(letters_to(app, email)[0])
+    browser = Browser(app)
+    browser.get(link)
+
+    assert browser.post(link, {}).status_code == 403
+    assert not is_verified(app, email)
+    assert browser.send(link).status_code == 303
+
+
+def test_F19_the_letter_is_asked_for_again_with_one_answer_for_all(app: Flask) -> None:
+    email = register(app)
+
+    waiting = Browser(app).send("/verify-email/", {"email": email})
+    unknown = Browser(app).send("/verify-email/", {"email": "nobody@example.com"})
+
+    assert waiting.headers["Location"] == unknown.headers["Location"] == "/verify-email/sent/"
+    assert waiting.text == unknown.text
+    assert len(letters_to(app, email, "verify_email")) == 2
+    assert letters_to(app, "nobody@example.com") == []

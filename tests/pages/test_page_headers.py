@@ -1,0 +1,188 @@
+"""What every page and every answer to a browser carries, and what it never does."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from browsing import BROWSER, Browser, hidden
+from conftest import Person
+from factories import PASSWORD
+from flask import Flask
+
+PAGES = (
+    "/",
+    "/login/",
+    "/logout/",
+    "/register/",
+    "/password_reset/",
+    "/password_reset/done/",
+    "/reset/1/nothing/",
+    "/reset/done/",
+    "/verify-email/nothing/",
+    "/verify-email/",
+    "/account/",
+    "/password_change/",
+    "/nothing/",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_H01_to_H05_every_page_carries_the_policy_and_stays_with_its_reader(
+    app: Flask, user: Person, path: str
+) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+
+    page = browser.get(path)
+
+    assert page.mimetype == "text/html"
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert page.headers["Referrer-Policy"] in ("same-origin", "no-referrer")
+    assert page.headers["Cache-Control"] == "no-store"
+    policy = page.headers["Content-Security-Policy"]
+    for directive in ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
+        assert directive in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script|<style|\son\w+=|\sstyle=", page.text)
+    assert not re.findall(r"""(?:href|src|action)=["']?(?:\w+:|//)""", page.text)
+
+
+def test_H06_cookies_are_out_of_reach_of_scripts_and_other_sites(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+
+    form = browser.get("/login/")
+    answer = browser.sign_in(user.email)
+
+    found = [*form.headers.getlist("Set-Cookie"), *answer.headers.getlist("Set-Cookie")]
+    for cookie in found:
+        name = cookie.partition("=")[0]
+        assert "SameSite=Lax" in cookie or "Max-Age=0" in cookie, cookie
+        assert "Domain" not in cookie
+        assert len(cookie) < 4096
+        assert ("HttpOnly" in cookie) is not name.startswith("csrf"), cookie
+        assert "Path=/" in cookie
+
+
+def test_H06_H07_under_https_cookies_and_connections_are_bound_to_it(make_app: Callable[..., Flask]) -> None:
+    app = make_app(SITE_URL="https://accounts.example.com")
+    client = app.test_client()
+    https = {"base_url": "https://accounts.example.com", "headers": BROWSER}
+    wanted = {"email": "secure@example.com", "password": PASSWORD, "profile": None}
+    client.post("/userapi/users/", json={**wanted, "profile": profile()}, **https)
+
+    form = client.get("/login/", **https)
+    sent = {"email": wanted["email"], "password": PASSWORD, "csrf_token": hidden(form)}
+    answer = client.post("/login/", data=sent, **https)
+
+    assert answer.status_code == 303
+    assert client.get("/account/", **https).status_code == 200
+    assert form.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    cookies = [*form.headers.getlist("Set-Cookie"), *answer.headers.getlist("Set-Cookie")]
+    assert len(cookies) >= 4
+    for cookie in cookies:
+        assert "Secure" in cookie, cookie
+        assert cookie.startswith(("__Host-", "csrf_")), cookie
+
+
+def profile() -> dict[str, str]:
+    return {"title": "Ms", "dob": "1990-12-10", "address": "x", "country": "x", "city": "x", "zip": "x"}
+
+
+def test_H09_a_cookie_drives_the_api_only_with_the_proof_that_our_page_asked(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+    token = hidden(browser.get("/logout/"))
+    change = {"first_name": "Robin"}
+
+    without = browser.client.patch("/userapi/auth/user/", json=change)
+    wrong = browser.client.patch("/userapi/auth/user/", json=change, headers={"X-CSRF-TOKEN": "0" * 32})
+    plain = browser.client.patch(
+        "/userapi/auth/user/",
+        data='{"first_name": "Robin"}',
+        headers={"X-CSRF-TOKEN": token},
+        content_type="text/plain",
+    )
+    with_it = browser.client.patch("/userapi/auth/user/", json=change, headers={"X-CSRF-TOKEN": token})
+
+    assert (without.status_code, without.get_json()["code"]) == (403, "csrf_failed")
+    assert (wrong.status_code, wrong.get_json()["code"]) == (403, "csrf_failed")
+    assert plain.status_code == 415
+    assert (with_it.status_code, with_it.get_json()["first_name"]) == (200, "Robin")
+
+
+@pytest.mark.parametrize("path", ["/nothing/", "/static/nothing.css", "/reset/", "/account/nothing/"])
+def test_H16_a_browser_gets_a_lost_page_as_a_page(app: Flask, path: str) -> None:
+    page = Browser(app).get(path)
+    data = app.test_client().get(path)
+
+    assert page.status_code == data.status_code == 404
+    assert "<h1>Not found</h1>" in page.text
+    assert data.mimetype == "application/problem+json"
+    assert data.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/userapi/nothing/", "/api-token-auth/x/", "/.well-known/nothing"])
+def test_H16_under_the_api_a_refusal_is_data_whatever_is_accepted(app: Flask, path: str) -> None:
+    answer = Browser(app).get(path)
+
+    assert answer.status_code == 404
+    assert answer.mimetype == "application/problem+json"
+
+
+def test_H16_a_form_that_is_not_ours_and_a_wrong_method_are_explained_on_pages(app: Flask) -> None:
+    browser = Browser(app)
+
+    stale = browser.post("/login/", {})
+    method = browser.client.put("/login/", headers=BROWSER)
+
+    assert stale.status_code == 403
+    assert "Go back, load the page again, and send the form once more." in stale.text.replace("\n", " ")
+    assert method.status_code == 405
+    assert "<h1>Method not allowed</h1>" in method.text
+
+
+def test_H16_O05_an_unexpected_error_is_a_page_that_tells_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Browser(app)
+    assert browser.get("/").status_code == 200
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    def fail(**_arguments: object) -> str:
+        raise RuntimeError("the secret inside")
+
+    monkeypatch.setitem(app.view_functions, "pages.show_front", fail)
+    monkeypatch.setattr(fail, "open_to_visitors", True, raising=False)
+    page = browser.get("/")
+
+    assert page.status_code == 500
+    assert page.mimetype == "text/html"
+    assert "secret inside" not in page.text
+    assert page.headers["X-Request-ID"] in page.text
+
+
+def test_static_files_are_kept_as_long_as_their_address_names_their_version(app: Flask) -> None:
+    browser = Browser(app)
+    found = re.findall(r'href="(/static/[^"]+)"', browser.get("/").text)
+
+    assert len(found) == 3
+    for path in found:
+        versioned, plain = browser.get(path), browser.get(path.partition("?")[0])
+        assert versioned.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert plain.headers["Cache-Control"] == "public, max-age=3600"
+        for answer in (versioned, plain):
+            assert answer.status_code == 200
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "Set-Cookie" not in answer.headers
+            answer.close()
+
+
+def test_H03_the_host_of_a_request_is_in_no_page_and_no_redirect(app: Flask) -> None:
+    client = app.test_client()
+
+    for path in ("/", "/login/", "/account/"):
+        answer = client.get(
+            path, headers={**BROWSER, "X-Forwarded-Host": "evil.example"}, base_url="http://evil.example"
+        )
+        assert "evil.example" not in answer.text
+        assert "evil.example" not in answer.headers.get("Location", "")

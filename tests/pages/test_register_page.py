@@ -1,0 +1,114 @@
+"""Opening an account by the page."""
+
+from collections.abc import Callable
+
+import pytest
+from browsing import Browser, hidden, value
+from conftest import Person
+from factories import PASSWORD, PROFILE, numbers
+from flask import Flask
+from inbox import letters_to
+
+
+def registration(**changes: str) -> dict[str, str]:
+    """A form that is accepted."""
+    profile = {f"profile.{name}": text for name, text in PROFILE.items()}
+    names = {"first_name": "Wren", "last_name": "Okafor", "username": ""}
+    return {"email": f"newcomer{next(numbers)}@example.com", "password": PASSWORD, **names, **profile, **changes}
+
+
+def test_G05_the_form_opens_an_account_and_signs_nobody_in(app: Flask) -> None:
+    browser, typed = Browser(app), registration()
+
+    answer = browser.send("/register/", typed)
+
+    assert answer.headers["Location"] == "/login/"
+    assert "Your account is open." in browser.follow(answer).text
+    assert browser.cookie("access_token") is None
+    assert [letter.kind for letter in letters_to(app, typed["email"])] == ["verify_email"]
+    assert browser.sign_in(typed["email"]).status_code == 303
+
+
+def test_a_notice_is_shown_once(app: Flask) -> None:
+    browser = Browser(app)
+    answer = browser.send("/register/", registration())
+
+    first, second = browser.follow(answer), browser.follow(answer)
+
+    assert "Your account is open." in first.text
+    assert "Your account is open." not in second.text
+
+
+def test_nobody_puts_words_of_their_own_into_a_notice(app: Flask) -> None:
+    browser = Browser(app)
+
+    browser.client.set_cookie("notice", "Call 555-0100 now")
+
+    assert "555-0100" not in browser.get("/login/").text
+
+
+def test_H15_every_mistake_is_named_by_its_field_and_all_that_was_typed_is_kept(app: Flask) -> None:
+    typed = registration(email="nobody", **{"profile.dob": "2999-01-01", "profile.zip": "123456", "profile.city": ""})
+
+    page = Browser(app).send("/register/", typed)
+
+    assert page.status_code == 400
+    for name, message in (
+        ("email", "Not a valid email address."),
+        ("profile-dob", "Lies in the future."),
+        ("profile-zip", "Longer than maximum length 5."),
+        ("profile-city", "Please fill this in."),
+    ):
+        assert f'<a href="#{name}">' in page.text
+        assert f'<small id="{name}-error" class="error">{message}' in page.text
+        assert f'aria-describedby="{name}' in page.text
+    assert page.text.count('aria-invalid="true"') == 4
+    kept = {name: value(page, name) for name in typed if name != "password"}
+    assert kept == {name: text for name, text in typed.items() if name != "password"}
+    assert PASSWORD not in page.text
+
+
+def test_P06_a_common_password_is_refused_with_every_reason(app: Flask) -> None:
+    page = Browser(app).send("/register/", registration(password="12345678"))
+
+    assert page.status_code == 400
+    assert "Only digits. Among the most common passwords. Easy to guess" in page.text
+    assert "12345678" not in page.text
+
+
+def test_G01_an_address_in_use_is_refused_whatever_its_case(app: Flask, user: Person) -> None:
+    page = Browser(app).send("/register/", registration(email=user.email.upper()))
+
+    assert page.status_code == 400
+    assert "This email address is already in use." in page.text
+
+
+@pytest.mark.parametrize("extra", ["is_staff", "is_superuser", "is_active", "email_verified"])
+def test_Z08_a_form_cannot_give_itself_rights(app: Flask, extra: str) -> None:
+    browser, typed = Browser(app), registration()
+
+    refused = browser.send("/register/", {**typed, extra: "true"})
+
+    assert refused.status_code == 400
+    assert browser.sign_in(typed["email"]).status_code == 401
+
+
+def test_H15_a_form_without_our_token_opens_no_account(app: Flask) -> None:
+    browser, typed = Browser(app), registration()
+    browser.get("/register/")
+
+    refused = browser.post("/register/", typed)
+
+    assert refused.status_code == 403
+    assert letters_to(app, typed["email"]) == []
+    assert browser.send("/register/", typed).status_code == 303
+
+
+def test_no_letter_is_promised_where_none_is_sent(make_app: Callable[..., Flask]) -> None:
+    app = make_app(EMAIL_VERIFICATION="none")
+    browser = Browser(app)
+
+    page = browser.follow(browser.send("/register/", registration()))
+
+    assert "Your account is open. Sign in to it." in page.text
+    assert hidden(page)

@@ -1,0 +1,260 @@
+"""Signing in by the page."""
+
+from collections.abc import Callable
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from browsing import Browser, hidden, value
+from conftest import Person
+from factories import PASSWORD
+from flask import Flask
+
+SITE = "http://localhost"
+
+#: Ways to say another site that some browser or parser has fallen for, and ways to say none.
+LEADING_AWAY = [
+    "https://evil.example/",
+    "http://evil.example",
+    "HTTPS://evil.example",
+    "//evil.example",
+    "//evil.example/account/",
+    "///evil.example",
+    "////evil.example",
+    "/\\evil.example",
+    "\\/evil.example",
+    "\\\\evil.example",
+    "/\\/evil.example",
+    "//\\evil.example",
+    "/\t/evil.example",
+    "\t//evil.example",
+    "/\n/evil.example",
+    "/\r/evil.example",
+    "/\x00/evil.example",
+    " //evil.example",
+    "\u00a0//evil.example",
+    "\u3000//evil.example",
+    "//evil。example",
+    "/／evil.example",
+    "https:evil.example",
+    "https:/evil.example",
+    "http:///evil.example",
+    "http:\\\\evil.example",
+    "//localhost@evil.example",
+    "https://localhost.evil.example/",
+    "https://evil.example/?localhost",
+    "https://evil.example#localhost",
+    "//[::1]/",
+    "//0x7f000001/",
+    "evil.example",
+    ".evil.example",
+    "@evil.example",
+    ":80@evil.example",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:msgbox(1)",
+    "mailto:evil@evil.example",
+    "/account/\r\nSet-Cookie: stolen=1",
+    "/account/\r\nLocation: https://evil.example",
+    "/.//evil.example",
+    "/account//evil.example",
+    "/a" * 600,
+    "",
+]
+
+STAYING = ["/account/", "/admin/user/?page=2&search=a%20b", "/userapi/", "/admin/user/edit/?id=7&url=/admin/user/"]
+
+
+def test_L03_the_right_password_signs_in_and_a_wrong_one_is_told_as_by_the_api(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+
+    refused = browser.sign_in(user.email, "wrong password 7")
+    accepted = browser.sign_in(user.email)
+
+    api = app.test_client().post("/api-token-auth/", json={"email": user.email, "password": "wrong password 7"})
+    assert refused.status_code == api.status_code == 401
+    assert api.get_json()["detail"] in refused.text
+    assert accepted.headers["Location"] == "/account/"
+    assert user.email in browser.follow(accepted).text
+
+
+@pytest.mark.parametrize("kind", ["unknown", "inactive"])
+def test_L01_a_refused_login_tells_nothing_of_the_account(
+    app: Flask, user: Person, superuser: Person, kind: str
+) -> None:
+    if kind == "inactive":
+        superuser.patch(user.url, json={"is_active": False})
+    known, other = Browser(app), Browser(app)
+    address = user.email if kind == "inactive" else "nobody@example.com"
+
+    wrong = known.sign_in(superuser.email, "wrong password 7")
+    refused = other.sign_in(address, PASSWORD)
+
+    assert refused.status_code == wrong.status_code == 401
+    assert other.cookie("access_token") is None
+    texts = [
+        page.text.replace(email, "").replace(hidden(page), "")
+        for page, email in ((refused, address), (wrong, superuser.email))
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_H15_a_refused_form_keeps_what_was_typed_but_the_password_and_says_what_is_wrong(
+    app: Flask, user: Person
+) -> None:
+    page = Browser(app).sign_in(user.email, "wrong password 7")
+
+    assert value(page, "email") == user.email
+    assert value(page, "password") is None
+    assert "wrong password 7" not in page.text
+    assert 'role="alert"' in page.text
+    assert "<title>Error: Sign in" in page.text
+
+
+def test_H15_the_form_helps_password_managers_and_screen_readers(app: Flask) -> None:
+    page = Browser(app).get("/login/").text
+
+    assert '<label for="email">Email</label>' in page
+    assert 'type="email"' in page
+    assert 'autocomplete="username"' in page
+    assert 'type="password" required autocomplete="current-password"' in page
+    assert "onpaste" not in page
+
+
+@pytest.mark.parametrize(
+    "forgery", ["no token", "another's token", "no cookie", "another's cookie", "a session's token"]
+)
+def test_H15_nobody_is_signed_in_by_a_form_that_is_not_ours(app: Flask, user: Person, forgery: str) -> None:
+    browser, attacker = Browser(app), Browser(app)
+    credentials = {"email": user.email, "password": PASSWORD}
+    token = hidden(browser.get("/login/"))
+    other = hidden(attacker.get("/login/"))
+    if forgery == "no token":
+        token = ""
+    elif forgery == "another's token":
+        token = other
+    elif forgery == "no cookie":
+        browser.client.delete_cookie("visitor")
+    elif forgery == "another's cookie":
+        browser.client.set_cookie("visitor", str(attacker.cookie("visitor").value))
+    else:
+        attacker.sign_in(user.email)
+        token = hidden(attacker.get("/account/"))
+
+    refused = browser.post("/login/", {**credentials, "csrf_token": token})
+
+    assert refused.status_code == 403
+    assert browser.cookie("access_token") is None
+    assert browser.sign_in(user.email).status_code == 303
+
+
+def test_A06_the_session_is_new_with_each_sign_in(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.client.set_cookie("access_token", user.tokens["access_token"])
+    browser.get("/login/")
+    before = {name: browser.cookie(name).value for name in ("visitor", "access_token")}
+
+    browser.sign_in(user.email)
+    first = browser.cookie("access_token").value
+    visitor = browser.cookie("visitor")
+    browser.sign_in(user.email)
+
+    assert first != before["access_token"]
+    assert visitor is None
+    assert browser.cookie("access_token").value not in (first, before["access_token"])
+
+
+def test_A06_a_bearer_token_in_the_cookie_opens_no_page(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+
+    browser.client.set_cookie("access_token", user.tokens["access_token"])
+    planted = browser.get("/account/")
+
+    assert planted.headers["Location"].startswith("/login/")
+    browser.sign_in(user.email)
+    assert browser.get("/account/").status_code == 200
+
+
+@pytest.mark.parametrize("target", LEADING_AWAY, ids=range(len(LEADING_AWAY)))
+def test_A10_H14_next_never_leaves_the_site(app: Flask, user: Person, target: str) -> None:
+    browser = Browser(app)
+
+    page = browser.get("/login/", query_string={"next": target})
+    answer = browser.sign_in(user.email, next=target)
+
+    assert hidden(page, "next") == ""
+    assert answer.headers["Location"] == "/account/"
+    assert answer.headers.get_all("Location") == ["/account/"]
+    assert "stolen" not in str(answer.headers)
+
+
+@pytest.mark.parametrize("target", STAYING)
+def test_A10_next_leads_back_to_where_the_visitor_was_going(app: Flask, user: Person, target: str) -> None:
+    browser = Browser(app)
+
+    page = browser.get("/login/", query_string={"next": target})
+    answer = browser.sign_in(user.email, next=hidden(page, "next"))
+
+    assert answer.headers["Location"] == target
+    assert urlsplit(urljoin(SITE, target)).netloc == "localhost"
+
+
+def test_a_page_that_wants_a_session_leads_to_the_form_and_back(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+
+    sent = browser.get("/password_change/?from=mail")
+    form = browser.follow(sent)
+    answer = browser.post(
+        "/login/",
+        {
+            "email": user.email,
+            "password": PASSWORD,
+            "next": hidden(form, "next"),
+            "csrf_token": hidden(form),
+        },
+    )
+
+    assert answer.headers["Location"] == "/password_change/?from=mail"
+
+
+@pytest.mark.parametrize("path", ["/account/", "/account/email/", "/password_change/", "/account/sessions/end-others/"])
+def test_a_form_sent_after_the_session_ended_leads_to_sign_in(app: Flask, user: Person, path: str) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+    token = hidden(browser.get("/account/"))
+    user.delete("/userapi/auth/sessions/")
+
+    answer = browser.post(path, {"csrf_token": token})
+
+    assert answer.headers["Location"] == "/login/"
+    assert browser.cookie("access_token") is None
+
+
+def test_L13_a_field_sent_twice_is_refused(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    token = hidden(browser.get("/login/"))
+
+    refused = browser.client.post(
+        "/login/", data={"email": [user.email, "b@example.com"], "password": PASSWORD, "csrf_token": token}
+    )
+
+    assert refused.status_code == 400
+    assert browser.cookie("access_token") is None
+
+
+def test_A11_L03_the_page_and_the_api_count_guesses_together(make_app: Callable[..., Flask]) -> None:
+    app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="4 per hour")
+    browser, api = Browser(app), app.test_client()
+    guess = {"email": "somebody@example.com", "password": "wrong password 7"}
+    for _ in range(2):
+        assert browser.sign_in(guess["email"], guess["password"]).status_code == 401
+        assert api.post("/api-token-auth/", json=guess).status_code == 401
+
+    by_page = browser.sign_in(guess["email"], guess["password"])
+    by_api = api.post("/api-token-auth/", json=guess)
+
+    assert by_page.status_code == by_api.status_code == 429
+    assert int(by_page.headers["Retry-After"]) > 0
+    assert f"Try again in {by_page.headers['Retry-After']} seconds." in by_page.text
+    assert value(by_page, "email") == guess["email"]

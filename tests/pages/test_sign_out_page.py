@@ -1,0 +1,64 @@
+"""Signing out by the page."""
+
+import pytest
+from browsing import Browser, hidden
+from conftest import Person
+from flask import Flask
+
+
+def test_H18_signing_out_ends_the_session_and_lets_the_browser_forget_it(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+    stolen = browser.cookie("access_token").value
+    assert browser.get("/account/").status_code == 200
+
+    answer = browser.send("/logout/")
+
+    assert answer.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
+    assert "You are signed out" in browser.follow(answer).text
+    assert browser.cookie("access_token") is None
+    browser.client.set_cookie("access_token", stolen)
+    assert browser.get("/account/").headers["Location"] == "/login/?next=/account/"
+
+
+def test_H18_looking_at_the_page_ends_nothing_and_every_page_leads_to_it(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+
+    page = browser.get("/logout/")
+
+    assert "Sign out?" in page.text
+    assert 'href="/logout/"' in browser.get("/account/").text
+    assert browser.get("/account/").status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", "0" * 32])
+def test_A02_nobody_is_signed_out_by_a_form_that_is_not_ours(app: Flask, user: Person, token: str) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+
+    refused = browser.post("/logout/", {"csrf_token": token})
+
+    assert refused.status_code == 403
+    assert browser.get("/account/").status_code == 200
+    assert browser.send("/logout/").status_code == 303
+
+
+def test_signing_out_spares_the_other_sessions(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+
+    browser.send("/logout/")
+
+    assert user.get("/userapi/auth/user/").status_code == 200
+
+
+def test_signing_out_twice_is_no_error(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+    token = hidden(browser.get("/logout/"))
+    browser.post("/logout/", {"csrf_token": token})
+
+    again = browser.post("/logout/", {"csrf_token": token})
+
+    assert again.headers["Location"] == "/login/"

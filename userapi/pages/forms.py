@@ -1,0 +1,103 @@
+"""Forms: read with the schemas of the API, and shown again with what was typed and what is wrong with it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from flask import Response, g, make_response, request
+from marshmallow import Schema, ValidationError
+
+from userapi.auth.problems import InvalidCredentials
+from userapi.core import bodies
+from userapi.core.db import db
+from userapi.core.limits import TooManyRequests
+from userapi.core.problems import Problem, ValidationFailed
+
+#: Inputs that are ours, not the schema's.
+OURS = ("csrf_token", "next")
+
+#: What the person at the form can mend, by typing something else or by waiting.
+MENDABLE = (ValidationFailed, InvalidCredentials, TooManyRequests)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What was typed and what is wrong with it.
+
+    Attributes:
+        values: what was typed, by the names of the inputs, as `profile.city`; a template leaves passwords out.
+        errors: messages by the same names.
+        refusal: what is wrong with the whole; None when nothing was sent yet.
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, list[str]] = field(default_factory=dict)
+    refusal: str | None = None
+
+
+def present() -> Form:
+    """The form that this answer shows."""
+    form: Form = g.get("form") or Form()
+    return form
+
+
+def read(schema: Schema) -> dict[str, Any]:
+    """What was typed, as the schema makes it.
+
+    Raises:
+        ValidationFailed: with messages by field.
+    """
+    typed = bodies.body(request)
+    for name in OURS:
+        typed.pop(name, None)
+    try:
+        fields: dict[str, Any] = schema.load(typed)
+    except ValidationError as error:
+        raise ValidationFailed(errors=error.messages_dict) from error
+    return fields
+
+
+def shown_again_by(show: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Answer a refusal that the person can mend with the page that has the form, everything typed still in it."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def wrapper(**arguments: Any) -> Any:
+            try:
+                return view(**arguments)
+            except MENDABLE as problem:
+                db.session.rollback()
+                g.form = _refused(problem)
+                return _with_status_of(problem, show(**arguments))
+
+        return wrapper
+
+    return decorate
+
+
+def _refused(problem: Problem) -> Form:
+    errors = dict(_flat(problem.errors or {}))
+    for name in errors:
+        if request.form.get(name) == "":
+            errors[name] = ["Please fill this in."]
+    refusal = " ".join(errors.pop("_schema", [])) or problem.detail
+    if isinstance(problem, ValidationFailed) and errors:
+        refusal = "Please look at what is marked below."
+    return Form(values=request.form, errors=errors, refusal=refusal)
+
+
+def _with_status_of(problem: Problem, page: Any) -> Response:
+    response = make_response(page)
+    response.status_code = problem.status
+    response.headers.update(problem.headers)
+    return response
+
+
+def _flat(errors: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    """`{"profile": {"zip": [...]}}` as `profile.zip`."""
+    for name, messages in errors.items():
+        if isinstance(messages, Mapping):
+            yield from _flat(messages, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", list(messages)

@@ -1,0 +1,277 @@
+"""The pages: sign in and out, register, the letters' links, and one's own account."""
+
+import uuid
+
+from flask import Response, current_app, request, url_for
+from flask_jwt_extended import current_user
+
+from userapi.auth import cookies, passwords, sessions, sign_in, tokens
+from userapi.auth.problems import InvalidCredentials, WrongPassword
+from userapi.core.clock import in_words
+from userapi.core.db import db, keeping_marks
+from userapi.core.devices import describe
+from userapi.users import accounts, addresses
+from userapi.users.one_time import InvalidLink
+
+from . import forms, guard, notices, redirects, schemas
+from .forms import shown_again_by
+from .frame import Pages, page
+from .guard import open_to_visitors
+
+blueprint = Pages("pages", __name__)
+
+#: Holds the token of a reset link, which so leaves the address bar and the history before the form shows.
+RESET_COOKIE = "reset_token"
+RESET_SECONDS = 3600
+
+#: What a browser forgets when someone signs out.
+CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
+
+
+@blueprint.get("/")
+@open_to_visitors
+def show_front() -> str:
+    """What is here."""
+    return page("front.html")
+
+
+@blueprint.get("/login/")
+@open_to_visitors
+def show_login() -> str:
+    """The form to sign in."""
+    return page("login.html", next=redirects.next_path())
+
+
+@blueprint.post("/login/")
+@open_to_visitors
+@shown_again_by(show_login)
+def log_in() -> Response:
+    """Sign in, and go where the visitor was going."""
+    typed = forms.read(schemas.credentials)
+    with keeping_marks(InvalidCredentials):
+        session = sign_in.sign_in(typed.get("email") or typed["username"], typed["password"])
+    pair = tokens.pair(session, web=True)
+    db.session.commit()
+    return guard.forget_visitor(cookies.put(redirects.to_next(), pair))
+
+
+@blueprint.get("/logout/")
+@open_to_visitors
+def show_logout() -> str:
+    """The form to sign out, or that one is signed out."""
+    return page("logout.html")
+
+
+@blueprint.post("/logout/")
+def log_out() -> Response:
+    """End this session, and let the browser forget it."""
+    sessions.log_out(current_user.session_id, current_user.id, everywhere=False)
+    db.session.commit()
+    response = cookies.drop(redirects.to("pages.show_logout"))
+    response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
+    return response
+
+
+@blueprint.get("/register/")
+@open_to_visitors
+def show_registration() -> str:
+    """The form to open an account."""
+    return page("register.html")
+
+
+@blueprint.post("/register/")
+@open_to_visitors
+@shown_again_by(show_registration)
+def register() -> Response:
+    """Open an account."""
+    accounts.register(**forms.read(schemas.new_user))
+    db.session.commit()
+    has_letter = current_app.config["EMAIL_VERIFICATION"] != "none"
+    return notices.leave(redirects.to("pages.show_login"), "letter_of_new_account" if has_letter else "account_opened")
+
+
+@blueprint.get("/password_change/")
+def show_password_change() -> str:
+    """The form to change one's password."""
+    return page("password_change.html")
+
+
+@blueprint.post("/password_change/")
+@shown_again_by(show_password_change)
+def change_password() -> Response:
+    """Change one's password; every other session ends."""
+    change = forms.read(schemas.password_change)
+    with keeping_marks(WrongPassword):
+        passwords.change(current_user.id, current_user.session_id, **change)
+    db.session.commit()
+    return redirects.to("pages.show_password_changed")
+
+
+@blueprint.get("/password_change/done/")
+def show_password_changed() -> str:
+    """That the password is changed."""
+    return page("password_changed.html")
+
+
+@blueprint.get("/password_reset/")
+@open_to_visitors
+def show_password_reset() -> str:
+    """The form to ask for a reset link."""
+    return page("password_reset.html")
+
+
+@blueprint.post("/password_reset/")
+@open_to_visitors
+@shown_again_by(show_password_reset)
+def ask_to_reset_password() -> Response:
+    """Ask for a reset link; the answer is the same for every address."""
+    passwords.ask_to_reset(forms.read(schemas.email)["email"])
+    db.session.commit()
+    return redirects.to("pages.show_password_reset_asked")
+
+
+@blueprint.get("/password_reset/done/")
+@open_to_visitors
+def show_password_reset_asked() -> str:
+    """That a letter is on its way, if there is such an account."""
+    return page("password_reset_asked.html")
+
+
+@blueprint.get("/reset/<uid>/<token>/")
+@open_to_visitors
+def open_reset_link(uid: str, token: str) -> Response:
+    """Take the token out of the address bar; nothing is spent.
+
+    The cookie is Lax, not Strict: whoever comes from a page of webmail could not bring a strict one to the form.
+    """
+    if not passwords.is_good(uid, token):
+        raise InvalidLink
+    response = redirects.to("pages.show_new_password", uid=uid)
+    path = url_for("pages.show_new_password", uid=uid)
+    secure = current_app.config["JWT_COOKIE_SECURE"]
+    response.set_cookie(
+        RESET_COOKIE, token, max_age=RESET_SECONDS, path=path, httponly=True, secure=secure, samesite="Lax"
+    )
+    return response
+
+
+@blueprint.get("/reset/<uid>/set-password/")
+@open_to_visitors
+def show_new_password(uid: str) -> str:
+    """The form to set a forgotten password."""
+    if not passwords.is_good(uid, request.cookies.get(RESET_COOKIE, "")):
+        raise InvalidLink
+    return page("new_password.html")
+
+
+@blueprint.post("/reset/<uid>/set-password/")
+@open_to_visitors
+@shown_again_by(show_new_password)
+def set_new_password(uid: str) -> Response:
+    """Set a forgotten password; every session ends."""
+    passwords.reset(uid, request.cookies.get(RESET_COOKIE, ""), **forms.read(schemas.new_password))
+    db.session.commit()
+    response = redirects.to("pages.show_reset_done")
+    response.delete_cookie(RESET_COOKIE, path=request.path)
+    return response
+
+
+@blueprint.get("/reset/done/")
+@open_to_visitors
+def show_reset_done() -> str:
+    """That the new password is set."""
+    return page("reset_done.html")
+
+
+@blueprint.get("/verify-email/")
+@open_to_visitors
+def show_verification_request() -> str:
+    """The form to ask for the confirming letter again."""
+    return page("verification_request.html")
+
+
+@blueprint.post("/verify-email/")
+@open_to_visitors
+@shown_again_by(show_verification_request)
+def ask_for_verification() -> Response:
+    """Ask for the confirming letter again; the answer is the same for every address."""
+    addresses.ask_again(forms.read(schemas.email)["email"])
+    db.session.commit()
+    return redirects.to("pages.show_verification_asked")
+
+
+@blueprint.get("/verify-email/sent/")
+@open_to_visitors
+def show_verification_asked() -> str:
+    """That a letter is on its way, if an account waits for it."""
+    return page("verification_asked.html")
+
+
+@blueprint.get("/verify-email/<token>/")
+@open_to_visitors
+def show_verification(token: str) -> str:
+    """The button that confirms an address: programs that follow the links in letters press none."""
+    return page("verify_email.html")
+
+
+@blueprint.post("/verify-email/<token>/")
+@open_to_visitors
+def verify_email(token: str) -> Response:
+    """Confirm an address."""
+    addresses.confirm(token)
+    db.session.commit()
+    return notices.leave(redirects.to("pages.show_account"), "address_confirmed")
+
+
+@blueprint.get("/account/")
+def show_account() -> str:
+    """My account: profile, address, password, sessions."""
+    return page("account.html", sessions=sessions.list_of(current_user.id), describe=describe, moment=in_words)
+
+
+@blueprint.post("/account/")
+@shown_again_by(show_account)
+def edit_account() -> Response:
+    """Change my names and profile."""
+    schema = schemas.account_without_profile if current_user.profile_title is None else schemas.account
+    user = accounts.hold(current_user.id, by=current_user)
+    accounts.edit(user, forms.read(schema), by=current_user, confirmed_email=False)
+    db.session.commit()
+    return notices.leave(redirects.to("pages.show_account"), "saved")
+
+
+@blueprint.post("/account/email/")
+@shown_again_by(show_account)
+def change_email() -> Response:
+    """Ask for another address; it counts once the letter sent there is answered."""
+    change = forms.read(schemas.email_change)
+    with keeping_marks(WrongPassword):
+        user = passwords.prove(current_user.id, change["password"], field="password")
+    addresses.ask_to_change(user, change["email"])
+    db.session.commit()
+    return notices.leave(redirects.to("pages.show_account"), "address_asked")
+
+
+@blueprint.post("/account/email/resend/")
+@shown_again_by(show_account)
+def resend_letter() -> Response:
+    """Mail the link that an address waits for again."""
+    addresses.send_again(accounts.hold(current_user.id, by=current_user))
+    db.session.commit()
+    return notices.leave(redirects.to("pages.show_account"), "letter_sent")
+
+
+@blueprint.post("/account/sessions/<uuid:session_id>/end/")
+def end_session(session_id: uuid.UUID) -> Response:
+    """End one session of mine."""
+    sessions.end_own(session_id, current_user.id)
+    db.session.commit()
+    return notices.leave(redirects.to("pages.show_account"), "session_ended")
+
+
+@blueprint.post("/account/sessions/end-others/")
+def end_other_sessions() -> Response:
+    """End every session of mine but this one."""
+    sessions.end_others(current_user.id, spare=current_user.session_id)
+    db.session.commit()
+    return notices.leave(redirects.to("pages.show_account"), "sessions_ended")

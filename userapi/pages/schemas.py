@@ -1,0 +1,37 @@
+"""The shapes of forms: those of the API, less what a form does not ask for."""
+
+from typing import Any
+
+from marshmallow import pre_load
+
+from userapi.auth.schemas import (
+    CredentialsSchema,
+    EmailChangeSchema,
+    EmailSchema,
+    PasswordChangeSchema,
+    PasswordResetSchema,
+)
+from userapi.users.schemas import NewUserSchema, UserEditSchema
+
+SHOWN = ("username", "first_name", "last_name", "profile")
+
+
+class FirstProfileSchema(UserEditSchema):
+    """The form of an account without a profile: one left blank is none."""
+
+    @pre_load
+    def _drop_blank_profile(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        profile = data.get("profile")
+        if isinstance(profile, dict) and not any(profile.values()):
+            return {name: value for name, value in data.items() if name != "profile"}
+        return data
+
+
+credentials = CredentialsSchema()
+new_user = NewUserSchema()
+email = EmailSchema()
+email_change = EmailChangeSchema()
+password_change = PasswordChangeSchema()
+new_password = PasswordResetSchema(only=("new_password1", "new_password2"))
+account = UserEditSchema(only=SHOWN)
+account_without_profile = FirstProfileSchema(only=SHOWN)
