@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from userapi import cli
+from userapi import admin, cli
 from userapi.auth import gate, tokens
 from userapi.auth import routes as auth
 from userapi.core import (
@@ -57,5 +57,6 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     api.register_blueprint(users.blueprint, url_prefix="/userapi")
     app.register_blueprint(ops.blueprint)
     app.register_blueprint(pages.blueprint)
+    admin.configure(app)
     cli.configure(app)
     return app

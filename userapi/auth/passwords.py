@@ -65,17 +65,22 @@ def ask_to_reset(email: str) -> None:
     few = limits.allows("PASSWORD_RESET_RECIPIENT", key or email)
     user = user_queries.by_email_key(key) if key else None
     if user is not None and user.is_active and few:
-        token = one_time.issue(user, one_time.RESET_PASSWORD, user.email_key)
-        letters.reset_password(
-            recipient=user.email,
-            name=user.first_name,
-            link=link("reset", uid(user), token),
-            secret=token,
-            minutes=int(one_time.LIFETIMES[one_time.RESET_PASSWORD].total_seconds() // 60),
-        )
+        mail_reset_link(user)
     else:
         letters.decoy()
     trail.record("user.password_reset_requested", "user" if user else None, user.id if user else None)
+
+
+def mail_reset_link(user: User) -> None:
+    """Mail a held, active user the link that sets a new password; it is the invitation of one who has none yet."""
+    token = one_time.issue(user, one_time.RESET_PASSWORD, user.email_key)
+    letters.reset_password(
+        recipient=user.email,
+        name=user.first_name,
+        link=link("reset", uid(user), token),
+        secret=token,
+        minutes=int(one_time.LIFETIMES[one_time.RESET_PASSWORD].total_seconds() // 60),
+    )
 
 
 def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:

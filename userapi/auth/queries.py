@@ -31,6 +31,7 @@ CALLER = Read(
         *shown(),
         sessions.c.id.label("session_id"),
         sessions.c.last_used_at,
+        sessions.c.created_at.label("session_created_at"),
     )
     .select_from(
         sessions.join(users, users.c.id == sessions.c.user_id).outerjoin(profiles, profiles.c.user_id == users.c.id)
@@ -94,7 +95,6 @@ def is_known_device(user_id: int, address: str | None, user_agent: str | None) -
     return None if found is None else bool(found)
 
 
-def addressee(user_id: int) -> sa.Row[str, str]:
 def addresses_of(email_key: str) -> set[str | None]:
     """The network addresses that an account has signed in from."""
     return {row[0] for row in ADDRESSES_OF.all(email_key=email_key)}
@@ -108,6 +108,7 @@ ADDRESSES_OF = Read(
 )
 
 
+def addressee(user_id: int) -> sa.Row[str, str]:
     """The email and first_name to write to."""
     return db.session.execute(sa.select(User.email, User.first_name).where(User.id == user_id)).one()
 

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from argon2 import PasswordHasher, Type
+from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import Flask, current_app
 
@@ -122,6 +122,20 @@ def is_outdated(stored: str) -> bool:
         return not stored.startswith("$argon2id$") or _hashing().hasher.check_needs_rehash(stored)
     except InvalidHashError:
         return True
+
+
+def describe(stored: str | None) -> str:
+    """What kind a hash is and what it costs, never what it is: `argon2id: 19 MiB, 2 passes, 1 lane`."""
+    if not stored or stored.startswith("!"):
+        return "no password: nobody can sign in with one"
+    try:
+        cost = extract_parameters(stored)
+    except InvalidHashError:
+        kind, _, rest = stored.partition("$")
+        rounds = rest.partition("$")[0]
+        return f"pbkdf2_sha256: {int(rounds):,} rounds" if kind == "pbkdf2_sha256" and rounds.isdecimal() else "unknown"
+    kind = cost.type.name.lower()
+    return f"argon2{kind}: {cost.memory_cost / 1024:g} MiB, {cost.time_cost} passes, {cost.parallelism} lane(s)"
 
 
 def _argon2(password: str, stored: str) -> bool:

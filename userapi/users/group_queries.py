@@ -31,9 +31,7 @@ def all_permissions() -> Sequence[Permission]:
 
 def permissions(ids: Collection[int]) -> list[Permission]:
     """The permissions with these ids."""
-    return list(
-        db.session.scalars(sa.select(Permission).where(Permission.id.in_(ids)).order_by(Permission.codename))
-    )
+    return list(db.session.scalars(sa.select(Permission).where(Permission.id.in_(ids)).order_by(Permission.codename)))
 
 
 def all_groups() -> Sequence[Group]:
@@ -59,16 +57,19 @@ def group_for_update(group_id: int) -> Group | None:
 
 def member_counts() -> dict[int, int]:
     """How many members each group has that has any."""
-    counted = sa.select(user_groups.c.group_id, sa.func.count()).group_by(user_groups.c.group_id)
-    return dict(tuple(row) for row in read_all(counted))
+    counted: sa.Select[Any] = sa.select(user_groups.c.group_id, sa.func.count().label("number")).group_by(
+        user_groups.c.group_id
+    )
+    return {row.group_id: row.number for row in read_all(counted)}
 
 
 def members(group_id: int, most: int) -> Sequence[sa.Row[Any]]:
     """The id and email of a group's first members."""
+    users = User.__table__
     return read_all(
-        sa.select(User.id, User.email)
-        .join(user_groups, user_groups.c.user_id == User.id)
+        sa.select(users.c.id, users.c.email)
+        .join(user_groups, user_groups.c.user_id == users.c.id)
         .where(user_groups.c.group_id == group_id)
-        .order_by(User.email_key)
+        .order_by(users.c.email_key)
         .limit(most)
     )

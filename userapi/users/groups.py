@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from userapi.audit import trail
 from userapi.core.db import db
-from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
+from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
 
 from . import group_queries
 from .accounts import Actor
@@ -24,6 +24,15 @@ class GroupNameTaken(ValidationFailed):
 
     def __init__(self) -> None:
         super().__init__(errors={"name": ["Another group has this name."]})
+
+
+class GroupChangedMeanwhile(Problem):
+    """Somebody else saved the group between the reading and the writing."""
+
+    status = 409
+    code = "changed_meanwhile"
+    title = "Changed meanwhile"
+    detail = "Somebody changed this group meanwhile; nothing was saved. Look at it again, or save over what they did."
 
 
 def held_by(person: Actor) -> frozenset[str]:

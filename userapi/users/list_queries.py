@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from userapi.core import pagination
-from userapi.core.db import read_one
+from userapi.core.db import read_all, read_one
 from userapi.core.pagination import Cursor, Page
 from userapi.core.reading import Read
 
@@ -92,6 +92,12 @@ def count_up_to(filters: Mapping[str, Any], most: int) -> int:
     matching = sa.select(users.c.id).where(*conditions(_outline(filters))).limit(most).subquery()
     found = read_one(sa.select(sa.func.count()).select_from(matching), values(filters))
     return int(found[0]) if found else 0
+
+
+def ids(filters: Mapping[str, Any], most: int) -> list[int]:
+    """The ids of the first users who match."""
+    matching = sa.select(users.c.id).where(*conditions(_outline(filters))).order_by(users.c.id).limit(most)
+    return [row.id for row in read_all(matching, values(filters))]
 
 
 def every(filters: Mapping[str, Any]) -> Iterator[Any]:

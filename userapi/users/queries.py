@@ -1,6 +1,6 @@
 """Every question asked about users, by name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from userapi.core.db import db, read_one
+from userapi.core.db import db, read_all, read_one
 from userapi.core.reading import Read
 
 from .models import OneTimeToken, User, UserProfile
@@ -82,6 +82,18 @@ def id_of(email_key: str) -> int | None:
     """The id of the account with this address."""
     found = read_one(sa.select(users.c.id).where(users.c.email_key == email_key))
     return found.id if found else None
+
+
+def emails_of(user_ids: Collection[int]) -> dict[int, str]:
+    """The addresses of those users that there are, by id."""
+    found = read_all(sa.select(users.c.id, users.c.email).where(users.c.id.in_(user_ids)).order_by(users.c.id))
+    return {row.id: row.email for row in found}
+
+
+def chosen(user_ids: Collection[int]) -> Sequence[sa.Row[Any]]:
+    """The documents of those users that there are, by id."""
+    joined = users.outerjoin(profiles, profiles.c.user_id == users.c.id)
+    return read_all(sa.select(*shown()).select_from(joined).where(users.c.id.in_(user_ids)).order_by(users.c.id))
 
 
 def flush() -> None:

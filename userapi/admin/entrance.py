@@ -1,0 +1,66 @@
+"""Who may come in, and what for: asked once a request, of the database."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import g
+from flask_jwt_extended import current_user, get_jwt_request_location
+
+from userapi.auth import gate, sessions
+from userapi.auth.problems import TokenExpired
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.core.problems import NotSignedIn, PermissionDenied
+from userapi.users import groups
+
+#: How long a member of staff may stay away, and may work at all, before signing in again.
+IDLE = timedelta(minutes=30)
+WORKING_DAY = timedelta(hours=8)
+
+
+def admit() -> None:
+    """Let a member of staff in, by the cookie alone: signature, audience, session, account, and CSRF on every write.
+
+    Raises:
+        NotSignedIn, InvalidToken, TokenRevoked, TokenExpired: nobody is signed in, or not any more.
+        CsrfFailed: a write came without the proof that one of our pages sent it.
+        PermissionDenied: not a member of staff.
+    """
+    gate.require_caller("cookies")
+    if get_jwt_request_location() != "cookies":
+        raise NotSignedIn
+    if not current_user.is_staff:
+        raise PermissionDenied("This part of the site is for members of staff.")
+    now = clock.now()
+    if now - current_user.last_used_at > IDLE or now - current_user.session_created_at > WORKING_DAY:
+        sessions.end(current_user.session_id, current_user.id)
+        db.session.commit()
+        raise TokenExpired
+
+
+def may(action: str, kind: str) -> bool:
+    """Whether the caller may do this to records of a kind; who may change them may look at them."""
+    rights = _rights()
+    return f"{action}_{kind}" in rights or (action == "view" and f"change_{kind}" in rights)
+
+
+def require(action: str, kind: str) -> None:
+    """Refuse what the caller may not do.
+
+    Raises:
+        PermissionDenied: naming the permission that is missing.
+    """
+    if not may(action, kind):
+        raise PermissionDenied(f"Your account lacks the permission {action}_{kind}. A superuser can give it to you.")
+
+
+def _rights() -> frozenset[str]:
+    if "staff_rights" not in g:
+        g.staff_rights = groups.held_by(current_user)
+    rights: frozenset[str] = g.staff_rights
+    return rights
+
+
+def caller() -> Any:
+    """The row of the member of staff behind this request."""
+    return current_user

@@ -1,0 +1,124 @@
+"""Groups and the permissions they give."""
+
+from typing import Any
+
+from flask import request
+from marshmallow import ValidationError
+
+from userapi.core.db import db
+from userapi.core.fields import Line
+from userapi.core.problems import Problem
+from userapi.users import group_queries, groups
+from userapi.users.models import ACTIONS, KINDS
+
+from . import entrance
+from .views import Form, StaffView, chosen_ids, page, say
+
+GROUP = "/<row_id:group_id>/"
+
+NAMED_MEMBERS = 20
+
+name_field = Line(150, 1)
+
+
+class GroupView(StaffView):
+    """The groups."""
+
+    kind = "group"
+
+    @page("/", needs="view")
+    def show_list(self) -> str:
+        """Every group, its permissions and how many it has as members."""
+        facts = {"groups": group_queries.all_groups(), "members": group_queries.member_counts()}
+        return self.render("admin/groups/list.html", **facts)
+
+    @page("/new/", needs="add")
+    def show_new(self) -> Any:
+        """The form of a group to be."""
+        return self._show(None, Form({"name": "", "permissions": []}))
+
+    @page("/new/", needs="add", methods=("POST",))
+    def add(self) -> Any:
+        """Make a group."""
+        form = _sent()
+        try:
+            group = groups.create(_name(form), form.values["permissions"], by=entrance.caller())
+            db.session.commit()
+        except (Problem, ValidationError) as refusal:
+            return self._again(None, form, refusal)
+        say(f"The group {group.name} is made.")
+        return self.to("show_list")
+
+    @page(GROUP, needs="view")
+    def show(self, group_id: int) -> Any:
+        """A group, to read or to change."""
+        group = groups.hold(group_id)
+        permissions = [permission.id for permission in group.permissions]
+        return self._show(group_id, Form({"name": group.name, "permissions": permissions, "version": _version(group)}))
+
+    @page(GROUP, needs="change", methods=("POST",))
+    def edit(self, group_id: int) -> Any:
+        """Save a group, unless somebody else has changed it meanwhile."""
+        form, group = _sent(), groups.hold(group_id)
+        try:
+            if form.values["version"] != _version(group):
+                form.values["version"] = _version(group)
+                raise groups.GroupChangedMeanwhile
+            groups.edit(group, _name(form), form.values["permissions"], by=entrance.caller())
+            db.session.commit()
+        except (Problem, ValidationError) as refusal:
+            return self._again(group_id, form, refusal)
+        say(f"The group {group.name} is saved.")
+        return self.to("show_list")
+
+    @page(f"{GROUP}delete/", needs="delete")
+    def show_farewell(self, group_id: int) -> str:
+        """Who would lose what with a group."""
+        group = groups.hold(group_id)
+        members = group_queries.members(group_id, NAMED_MEMBERS)
+        count = group_queries.member_counts().get(group_id, 0)
+        return self.render("admin/groups/delete.html", group=group, members=members, count=count)
+
+    @page(f"{GROUP}delete/", needs="delete", methods=("POST",))
+    def delete(self, group_id: int) -> Any:
+        """Do away with a group."""
+        group = groups.hold(group_id)
+        name = group.name
+        groups.delete(group, by=entrance.caller())
+        db.session.commit()
+        say(f"The group {name} is deleted.")
+        return self.to("show_list")
+
+    def _again(self, group_id: int | None, form: Form, refusal: Problem | ValidationError) -> Any:
+        db.session.rollback()
+        form.refuse(refusal)
+        return self._show(group_id, form)
+
+    def _show(self, group_id: int | None, form: Form) -> Any:
+        return self.render(
+            "admin/groups/edit.html",
+            group=None if group_id is None else groups.hold(group_id),
+            form=form,
+            may_save=entrance.may("add" if group_id is None else "change", "group"),
+            permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
+            kinds=KINDS,
+            verbs=ACTIONS,
+            held=groups.held_by(entrance.caller()),
+        ), form.status
+
+
+def _sent() -> Form:
+    texts = {name: request.form.get(name, "") for name in ("name", "version")}
+    return Form({**texts, "permissions": chosen_ids("permissions")})
+
+
+def _name(form: Form) -> str:
+    try:
+        name: str = name_field.deserialize(form.values["name"])
+    except ValidationError as error:
+        raise ValidationError({"name": error.messages}) from error
+    return name.strip()
+
+
+def _version(group: Any) -> str:
+    return f"{group.name}:{','.join(str(permission.id) for permission in group.permissions)}"

@@ -1,0 +1,82 @@
+"""The outbox: which letters wait, went or were given up; what they say; another attempt."""
+
+from typing import Any
+
+from flask import Response, request
+
+from userapi.audit import trail
+from userapi.auth.tokens import parse_id
+from userapi.core import clock, headers
+from userapi.core.db import db
+from userapi.core.problems import NotFound
+from userapi.mail import queries as mail_queries
+from userapi.mail.models import Message
+from userapi.mail.outbox import BLANK
+
+from . import queries
+from .views import PAGE, StaffView, page, query_text, say
+
+MESSAGE = "/<row_id:message_id>/"
+
+#: A letter in its frame: its own styles, nothing that runs, nothing that loads, no window but ours around it.
+LETTER_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+
+
+class OutboxView(StaffView):
+    """The letters."""
+
+    kind = "message"
+
+    @page("/", needs="view")
+    def show_list(self) -> str:
+        """Every letter, by state, recipient and kind."""
+        asked = {name: query_text(name) for name in ("state", "recipient", "kind")}
+        asked = {name: text for name, text in asked.items() if text}
+        filters: dict[str, Any] = {name: asked[name] for name in ("recipient", "kind") if name in asked}
+        if asked.get("state") in list(mail_queries.State):
+            filters["state"] = mail_queries.State(asked["state"])
+        found = queries.messages(filters, parse_id(request.args.get("before", "")), PAGE)
+        return self.render("admin/outbox/list.html", page=found, asked=asked, states=list(mail_queries.State))
+
+    @page(MESSAGE, needs="view")
+    def show(self, message_id: int) -> Response:
+        """A letter: where it stands, and what it says, without the secret in it."""
+        message = _existing(message_id)
+        page = self.render("admin/outbox/show.html", message=message, text=_without_secret(message, message.text))
+        response = Response(page, mimetype="text/html")
+        policy = headers.PAGE_POLICY.format(nonce=headers.nonce())
+        response.headers["Content-Security-Policy"] = f"{policy}; frame-src 'self'"
+        return response
+
+    @page(f"{MESSAGE}html/", needs="view")
+    def show_html(self, message_id: int) -> Response:
+        """The HTML of a letter, for the frame in its page."""
+        message = _existing(message_id)
+        response = Response(_without_secret(message, message.html), mimetype="text/html")
+        response.headers["Content-Security-Policy"] = LETTER_POLICY
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        return response
+
+    @page(f"{MESSAGE}retry/", needs="change", methods=("POST",))
+    def retry(self, message_id: int) -> Any:
+        """Give a letter that has not been sent all its attempts again, from now on."""
+        message = _existing(message_id)
+        if mail_queries.make_due(clock.now(), message_id):
+            trail.record("message.retried", "message", message_id)
+            db.session.commit()
+            say(f"The letter to {message.recipient} is due again.")
+        else:
+            say("This letter has been sent; it will not be sent twice.", "warning")
+        return self.to("show", message_id=message_id)
+
+
+def _existing(message_id: int) -> Message:
+    message = mail_queries.by_id(message_id)
+    if message is None:
+        raise NotFound("There is no letter with this id.")
+    return message
+
+
+def _without_secret(message: Message, text: str) -> str:
+    """What a letter says; whoever reads over a shoulder must not be able to follow its link."""
+    return text.replace(message.secret, BLANK) if message.secret else text

@@ -1,0 +1,42 @@
+"""Asking for one's password again before an act that cannot be taken back or gives power away (ASVS 7.5.3)."""
+
+from datetime import timedelta
+
+from flask import request, session
+
+from userapi.auth import passwords
+from userapi.core import clock
+from userapi.core.db import keeping_marks
+from userapi.core.problems import ValidationFailed
+
+from . import entrance
+
+#: How long a sign-in, or a password typed since, is proof enough.
+FRESH = timedelta(minutes=15)
+
+FIELD = "own_password"
+
+
+def is_fresh() -> bool:
+    """Whether the caller has typed the password lately."""
+    me, now = entrance.caller(), clock.now()
+    if now - me.session_created_at <= FRESH:
+        return True
+    session_id, proven_at = session.get("proven", ("", 0))
+    return bool(session_id == str(me.session_id) and now.timestamp() - proven_at <= FRESH.total_seconds())
+
+
+def require() -> None:
+    """Hold a form to the password in it, unless one was typed lately.
+
+    Raises:
+        WrongPassword, ValidationFailed: naming the field.
+    """
+    if is_fresh():
+        return
+    password = request.form.get(FIELD, "")
+    if not password:
+        raise ValidationFailed(errors={FIELD: ["Type your own password once more to do this."]})
+    with keeping_marks(ValidationFailed):
+        passwords.prove(entrance.caller().id, password, field=FIELD)
+    session["proven"] = (str(entrance.caller().session_id), clock.now().timestamp())

@@ -1,0 +1,218 @@
+"""Every question that only the staff site asks, by name: lists over all accounts, totals, counts by day."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload, selectinload
+
+from userapi.audit.models import AuditEvent
+from userapi.auth.models import LoginSession
+from userapi.core.db import db, read_all, read_one
+from userapi.mail import queries as mail_queries
+from userapi.mail.models import Message
+from userapi.users.models import Group, OneTimeToken, User, UserProfile, user_groups
+
+logins = LoginSession.__table__
+users = User.__table__
+letters = Message.__table__
+trail = AuditEvent.__table__
+
+#: The columns of a letter that a list shows: not what it says.
+LETTER = [letters.c[name] for name in ("id", "created_at", "kind", "recipient", "subject", "attempts",
+                                       "due_at", "sent_at", "given_up_at", "last_error")]  # fmt: skip
+
+
+#: Counts on the dashboard go no further.
+MOST_COUNTED = 10_000
+
+
+class Part(NamedTuple):
+    """Rows of a list, and where the next begin; None after the last."""
+
+    rows: Sequence[sa.Row[Any]]
+    next: str | None
+
+
+def user(user_id: int) -> User | None:
+    """A user with profile, groups and permissions, as the present transaction sees them."""
+    return db.session.scalar(
+        sa.select(User)
+        .where(User.id == user_id)
+        .options(joinedload(User.profile), selectinload(User.groups), selectinload(User.permissions))
+        .execution_options(populate_existing=True)
+    )
+
+
+def goes_with(user_id: int) -> dict[str, int]:
+    """How much is deleted along with a user, by what it is."""
+    counted: dict[str, tuple[Any, Any]] = {
+        "profile": (UserProfile, UserProfile.user_id),
+        "sessions": (LoginSession, LoginSession.user_id),
+        "memberships of groups": (user_groups, user_groups.c.user_id),
+        "links in letters": (OneTimeToken, OneTimeToken.user_id),
+    }
+    parts = [
+        sa.select(sa.func.count()).select_from(table).where(column == user_id).scalar_subquery().label(name)
+        for name, (table, column) in counted.items()
+    ]
+    row = read_one(sa.select(*parts))
+    return dict(row._mapping) if row else {}
+
+
+def sessions(filters: Mapping[str, Any], start: tuple[datetime, uuid.UUID] | None, limit: int, now: datetime) -> Part:
+    """Sessions and whose they are, those that last longest first.
+
+    Args:
+        filters: any of `user` (an id), `address` (its beginning) and `alive` (whether it could be used now).
+        start: where the page begins: the last row's end and id.
+        limit: rows on a page.
+        now: the present moment.
+    """
+    alive = sa.and_(
+        logins.c.ended_at.is_(None),
+        logins.c.expires_at > now,
+        logins.c.session_version == users.c.session_version,
+        users.c.is_active,
+    )
+    statement = (
+        sa.select(
+            logins.c.id, logins.c.user_id, users.c.email, logins.c.created_at, logins.c.last_used_at,
+            logins.c.expires_at, logins.c.ended_at, logins.c.address, logins.c.user_agent, alive.label("is_alive"),
+        )
+        .select_from(logins.join(users, users.c.id == logins.c.user_id))
+        .order_by(logins.c.expires_at.desc(), logins.c.id.desc())
+        .limit(limit + 1)
+    )  # fmt: skip
+    if "user" in filters:
+        statement = statement.where(logins.c.user_id == filters["user"])
+    if "address" in filters:
+        statement = statement.where(logins.c.address.startswith(filters["address"], autoescape=True))
+    if "alive" in filters:
+        statement = statement.where(alive if filters["alive"] else sa.not_(alive))
+    if start is not None:
+        end, row_id = start
+        later = sa.and_(logins.c.expires_at == end, logins.c.id < row_id)
+        statement = statement.where(sa.or_(logins.c.expires_at < end, later))
+    rows = read_all(statement)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Part(rows[:limit], f"{last.expires_at.isoformat()}~{last.id}" if last else None)
+
+
+def messages(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
+    """Letters without what they say, the newest first.
+
+    Args:
+        filters: any of `state` (a `mail.queries.State`), `recipient` (its beginning) and `kind`.
+        before: the id that the page begins below.
+        limit: rows on a page.
+    """
+    statement = sa.select(*LETTER)
+    if "state" in filters:
+        statement = statement.where(mail_queries.in_state(filters["state"]))
+    if "recipient" in filters:
+        statement = statement.where(letters.c.recipient.startswith(filters["recipient"], autoescape=True))
+    if "kind" in filters:
+        statement = statement.where(letters.c.kind == filters["kind"])
+    return _newest_first(statement, letters.c.id, before, limit)
+
+
+def events(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
+    """What happened, the newest first.
+
+    Args:
+        filters: any of `actor` (a user's id), `target` (kind and id), `action` (its beginning), `since` (inclusive) and
+            `until` (exclusive).
+        before: the id that the page begins below.
+        limit: rows on a page.
+    """
+    statement = sa.select(trail)
+    if "actor" in filters:
+        statement = statement.where(trail.c.actor_id == filters["actor"])
+    if "target" in filters:
+        kind, row_id = filters["target"]
+        statement = statement.where(trail.c.target_kind == kind, trail.c.target_id == row_id)
+    if "action" in filters:
+        statement = statement.where(trail.c.action.startswith(filters["action"], autoescape=True))
+    if "since" in filters:
+        statement = statement.where(trail.c.occurred_at >= filters["since"])
+    if "until" in filters:
+        statement = statement.where(trail.c.occurred_at < filters["until"])
+    return _newest_first(statement, trail.c.id, before, limit)
+
+
+def _newest_first(statement: sa.Select[Any], row_id: Any, before: int | None, limit: int) -> Part:
+    if before is not None:
+        statement = statement.where(row_id < before)
+    rows = read_all(statement.order_by(row_id.desc()).limit(limit + 1))
+    return Part(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
+
+
+def totals(now: datetime) -> dict[str, int]:
+    """How much there is: the users estimated where they are many, the rest counted up to `MOST_COUNTED`."""
+    parts = {
+        "sessions": sa.select(logins.c.id).where(logins.c.ended_at.is_(None), logins.c.expires_at > now),
+        "groups": sa.select(Group.id),
+        "letters_waiting": sa.select(letters.c.id).where(letters.c.due_at.is_not(None)),
+        "letters_given_up": sa.select(letters.c.id).where(letters.c.given_up_at.is_not(None)),
+    }
+    counts = [_count(part).scalar_subquery().label(name) for name, part in parts.items()]
+    row = read_one(sa.select(*counts))
+    return {"users": estimated_users(), **(dict(row._mapping) if row else {})}
+
+
+def _count(statement: sa.Select[Any]) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(statement.limit(MOST_COUNTED).subquery())
+
+
+def estimated_users() -> int:
+    """How many users there are: the database's own estimate where it has one of a large table, else the number."""
+    if db.engine.dialect.name == "postgresql":
+        known = read_one(sa.text("SELECT reltuples::bigint FROM pg_class WHERE oid = 'users'::regclass"))  # type: ignore[arg-type]
+        if known and known[0] > 100_000:
+            return int(known[0])
+    counted = read_one(sa.select(sa.func.count()).select_from(users))
+    return int(counted[0]) if counted else 0
+
+
+def events_by_day(actions: Sequence[str], since: date) -> dict[str, dict[date, int]]:
+    """How often each of these happened on each day (UTC) since a day, that day included."""
+    day = _day(trail.c.occurred_at)
+    found = read_all(
+        sa.select(trail.c.action, day.label("day"), sa.func.count().label("number"))
+        .where(trail.c.action.in_(actions), trail.c.occurred_at >= _midnight(since))
+        .group_by(trail.c.action, day)
+    )
+    by_action: dict[str, dict[date, int]] = {action: {} for action in actions}
+    for row in found:
+        by_action[row.action][_as_date(row.day)] = row.number
+    return by_action
+
+
+def letters_by_day(since: date) -> dict[date, int]:
+    """How many letters were sent on each day (UTC) since a day, that day included."""
+    day = _day(letters.c.sent_at)
+    found = read_all(
+        sa.select(day.label("day"), sa.func.count().label("number"))
+        .where(letters.c.created_at >= _midnight(since - timedelta(days=3)), letters.c.sent_at >= _midnight(since))
+        .group_by(day)
+    )
+    return {_as_date(row.day): row.number for row in found}
+
+
+def _day(column: Any) -> Any:
+    """The day of a moment, in UTC on both databases."""
+    if db.engine.dialect.name == "postgresql":
+        return sa.cast(sa.func.timezone("UTC", column), sa.Date)
+    return sa.func.date(column)
+
+
+def _midnight(day: date) -> datetime:
+    from_day = datetime.combine(day, datetime.min.time())
+    return from_day.replace(tzinfo=UTC)
+
+
+def _as_date(day: date | str) -> date:
+    return day if isinstance(day, date) else date.fromisoformat(day)

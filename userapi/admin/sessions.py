@@ -1,0 +1,67 @@
+"""Sessions: who is signed in, from where, and the end of it."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from flask import request
+
+from userapi.auth import queries as auth_queries
+from userapi.auth import sessions
+from userapi.auth.tokens import parse_uuid
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.core.devices import describe
+from userapi.core.problems import NotFound
+from userapi.users import accounts, emails, groups
+from userapi.users import queries as user_queries
+
+from . import entrance, queries
+from .views import PAGE, StaffView, own_query, page, query_text, say, see_other
+
+STATES = {"alive": True, "over": False}
+
+
+class SessionView(StaffView):
+    """The sign-ins."""
+
+    kind = "session"
+
+    @page("/", needs="view")
+    def show_list(self) -> str:
+        """Every session, by user, network address and state."""
+        asked = {name: query_text(name) for name in ("user", "address", "state")}
+        asked = {name: text for name, text in asked.items() if text}
+        filters: dict[str, Any] = {"alive": STATES[asked["state"]]} if asked.get("state") in STATES else {}
+        if "address" in asked:
+            filters["address"] = asked["address"]
+        if "user" in asked:
+            key = emails.key_or_none(asked["user"])
+            filters["user"] = (user_queries.id_of(key) if key else None) or 0
+        found = queries.sessions(filters, _start(), PAGE, clock.now())
+        return self.render("admin/sessions/list.html", page=found, asked=asked, describe=describe, query=own_query())
+
+    @page("/<uuid:session_id>/end/", needs="delete", methods=("POST",))
+    def end(self, session_id: uuid.UUID) -> Any:
+        """End a session now."""
+        session = auth_queries.session(session_id)
+        if session is None:
+            raise NotFound("There is no such session.")
+        user = accounts.hold(session.user_id, by=entrance.caller())
+        groups.require_authority(user, by=entrance.caller())
+        sessions.end(session_id, user.id)
+        db.session.commit()
+        say(f"A session of {user.email} has ended.")
+        query = request.form.get("query", "")
+        back = self.get_url(".show_list")
+        return see_other(f"{back}?{query}" if query.isascii() and query.isprintable() and query else back)
+
+
+def _start() -> tuple[datetime, uuid.UUID] | None:
+    end, _, row_id = request.args.get("before", "").partition("~")
+    session_id = parse_uuid(row_id)
+    try:
+        moment = datetime.fromisoformat(end)
+    except ValueError:
+        return None
+    return (moment, session_id) if session_id is not None and moment.tzinfo is not None else None

@@ -1,0 +1,37 @@
+"""The staff site put together: Flask-Admin, its views in the order of the menu, its cookie."""
+
+from flask import Flask
+from flask_admin import Admin
+from flask_admin.theme import Bootstrap4Theme
+from flask_babel import Babel
+
+from userapi.core import headers
+
+from . import notices
+from .dashboard import Dashboard
+from .groups import GroupView
+from .history import AuditView
+from .outbox import OutboxView
+from .sessions import SessionView
+from .users import UserView
+
+
+def configure(app: Flask) -> None:
+    """Put the staff site under `/admin/`."""
+    if "babel" not in app.extensions:  # Flask-Admin wants it started as soon as it is installed.
+        Babel(app)
+    notices.configure(app)
+    site = Admin(
+        app,
+        name="Staff site",
+        index_view=Dashboard(name="Overview", endpoint="admin", url="/admin"),
+        theme=Bootstrap4Theme(base_template="admin/frame.html"),
+        csp_nonce_generator=headers.nonce,
+    )
+    site.add_views(
+        UserView(name="Users", endpoint="staff_users", url="users"),
+        GroupView(name="Groups", endpoint="staff_groups", url="groups"),
+        SessionView(name="Sessions", endpoint="staff_sessions", url="sessions"),
+        OutboxView(name="Outbox", endpoint="staff_outbox", url="outbox"),
+        AuditView(name="Audit", endpoint="staff_audit", url="audit"),
+    )

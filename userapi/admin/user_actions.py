@@ -1,0 +1,157 @@
+"""What can be done to many users at once: chosen one by one, or all that a list matches."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from flask import request
+
+from userapi.audit import trail
+from userapi.auth import passwords, sessions
+from userapi.core.db import db
+from userapi.core.problems import NotFound, Problem
+from userapi.users import accounts, groups, list_queries, queries
+from userapi.users.models import User
+
+from . import entrance, exports, listing, proof
+from .views import Form, StaffView, chosen_ids, page, say
+
+#: Each user's rows are locked and written one after the other in one transaction; for more there is the shell.
+MOST = 1000
+
+#: The confirmation names so many of them.
+NAMED = 20
+
+
+class Action(NamedTuple):
+    """One thing that can be done to users.
+
+    Attributes:
+        label: on the button.
+        done: what is said afterwards, after the number.
+        needs: the permission.
+        rule: does it to one held user.
+        warning: what to consider first.
+        is_grave: cannot be taken back: asks for the password.
+    """
+
+    label: str
+    done: str
+    needs: tuple[str, str]
+    rule: Callable[[User], None]
+    warning: str
+    is_grave: bool = False
+
+
+def _mail_reset_link(user: User) -> None:
+    if user.is_active:
+        passwords.mail_reset_link(user)
+        trail.record("user.password_reset_requested", "user", user.id)
+
+
+CHANGE, DELETE, END = ("change", "user"), ("delete", "user"), ("delete", "session")
+
+ACTIONS = {
+    "activate": Action("Activate", "activated", CHANGE, accounts.activate, "They can sign in again."),
+    "deactivate": Action(
+        "Deactivate", "deactivated", CHANGE, accounts.deactivate, "They are signed out everywhere, and cannot sign in."
+    ),
+    "end_sessions": Action("End sessions", "signed out", END, sessions.end_all, "They have to sign in again."),
+    "send_reset": Action(
+        "Send password reset", "sent a link", CHANGE, _mail_reset_link,
+        "Each active one gets a letter with a link that is good for an hour.",
+    ),
+    "delete": Action(
+        "Delete", "deleted", DELETE, accounts.delete,
+        "Their profiles, sessions and links go with them. This cannot be undone.", is_grave=True,
+    ),
+}  # fmt: skip
+
+EXPORTS = {"export_csv": "csv", "export_jsonl": "jsonl"}
+
+
+class UserActions(StaffView):
+    """The part of the list that acts on many."""
+
+    def allowed_actions(self) -> list[tuple[str, str]]:
+        """What the caller may do, as name and label."""
+        allowed = [(name, action.label) for name, action in ACTIONS.items() if entrance.may(*action.needs)]
+        return [*allowed, ("export_csv", "Export as CSV"), ("export_jsonl", "Export as JSON Lines")]
+
+    @page("/act/", needs="view", methods=("POST",))
+    def act(self) -> Any:
+        """Ask whether it is meant, then do it to all of them or to none."""
+        name = request.form.get("action", "")
+        chosen, query = chosen_ids("user"), request.form.get("query", "")
+        filters = _matching(query) if "all" in request.form else None
+        if name in EXPORTS:
+            return self._export(name, filters, chosen)
+        if name not in ACTIONS:
+            raise NotFound("There is no such action.")
+        entrance.require(*ACTIONS[name].needs)
+        ids = chosen if filters is None else list_queries.ids(filters, MOST + 1)
+        if not ids or len(ids) > MOST:
+            say(_amount(ids), "warning")
+            return self.to("show_list", **dict(parse_qsl(query)))
+        if "confirmed" not in request.form:
+            return self._confirm(name, ids, Form())
+        try:
+            if ACTIONS[name].is_grave:
+                proof.require()
+            done = _do(ACTIONS[name], ids)
+            db.session.commit()
+        except Problem as refusal:
+            db.session.rollback()
+            return self._confirm(name, ids, Form.of(refusal))
+        say(f"{done} {'user' if done == 1 else 'users'} {ACTIONS[name].done}.")
+        return self.to("show_list", **dict(parse_qsl(query)))
+
+    def _confirm(self, name: str, ids: list[int], form: Form) -> Any:
+        return self.render(
+            "admin/users/confirm.html",
+            name=name,
+            action=ACTIONS[name],
+            ids=ids,
+            named=list(queries.emails_of(ids[:NAMED]).values()),
+            form=form,
+            is_fresh=not ACTIONS[name].is_grave or proof.is_fresh(),
+            query=request.form.get("query", ""),
+        ), form.status
+
+    def _export(self, name: str, filters: Mapping[str, Any] | None, chosen: list[int]) -> Any:
+        try:
+            proof.require()
+        except Problem as refusal:
+            db.session.rollback()
+            first = "confirmed" not in request.form
+            return self._ask_before_export(name, Form() if first else Form.of(refusal))
+        what = {"users": len(chosen)} if filters is None else {key: str(value) for key, value in filters.items()}
+        facts = {"format": EXPORTS[name], **what}
+        trail.record("users.exported", "user", None, {key: (None, value) for key, value in facts.items()})
+        db.session.commit()
+        rows = queries.chosen(chosen) if filters is None else list_queries.every(filters)
+        return exports.answer(EXPORTS[name], rows)
+
+    def _ask_before_export(self, name: str, form: Form) -> Any:
+        sent = [(key, value) for key, value in request.form.items(multi=True) if key in ("user", "all", "query")]
+        return self.render("admin/users/export.html", name=name, sent=sent, form=form), form.status
+
+
+def _matching(query: str) -> Mapping[str, Any]:
+    return listing.read(dict(parse_qsl(query))).filters
+
+
+def _amount(ids: list[int]) -> str:
+    if not ids:
+        return "Choose users first."
+    return f"That would be more than {MOST:,} at once. Narrow the list, or use the shell: flask users --help."
+
+
+def _do(action: Action, ids: list[int]) -> int:
+    """Act on each, in the order of their ids, so that two who act at once wait instead of blocking each other."""
+    me = entrance.caller()
+    for user_id in ids:
+        user = accounts.hold(user_id, by=me)
+        groups.require_authority(user, by=me)
+        action.rule(user)
+    return len(ids)

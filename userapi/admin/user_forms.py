@@ -1,0 +1,117 @@
+"""What the forms about a user send, held against what they had shown."""
+
+import hashlib
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+from flask import request
+from werkzeug.datastructures import MultiDict
+
+from userapi.core.problems import Problem, ValidationFailed
+from userapi.users.accounts import NAME_FIELDS, PROFILE_FIELDS
+from userapi.users.models import User
+
+from .views import Form, chosen_ids
+
+TEXTS = ("email", *NAME_FIELDS)
+FLAGS = ("is_active", "is_staff", "is_superuser")
+
+
+class ChangedMeanwhile(Problem):
+    """Somebody else saved the same record between the reading and the writing."""
+
+    status = 409
+    code = "changed_meanwhile"
+    title = "Changed meanwhile"
+
+
+def texts(*names: str) -> dict[str, Any]:
+    """What a form sent under these names."""
+    return {name: request.form.get(name, "") for name in names}
+
+
+def typed_twice() -> str:
+    """The new password in a form.
+
+    Raises:
+        ValidationFailed: it was not typed the same twice.
+    """
+    first, second = request.form.get("password1", ""), request.form.get("password2", "")
+    if first != second:
+        raise ValidationFailed(errors={"password2": ["The two passwords differ."]})
+    return first
+
+
+class UserForm(Form):
+    """The form of a user: what is stored, what was sent, and what differs.
+
+    Args:
+        user: as the present transaction sees the user.
+        sent: the form that came in; None when the page is only shown.
+        may_set: the fields that the caller may set.
+    """
+
+    def __init__(
+        self, user: User, sent: MultiDict[str, str] | None = None, may_set: Collection[str] = frozenset()
+    ) -> None:
+        self.stored = stored_values(user)
+        super().__init__(dict(self.stored))
+        self.user_id = user.id
+        self.has_profile = user.profile is not None
+        self.may_set = may_set
+        self.version = _version(self.stored)
+        self.is_stale = False
+        if sent is not None:
+            self.values |= self._sent(sent)
+            self.is_stale = sent.get("version") != self.version
+
+    @property
+    def status(self) -> int:
+        """409 when somebody else was quicker."""
+        return 409 if self.is_stale else super().status
+
+    @property
+    def differing(self) -> list[str]:
+        """The fields where what was sent differs from what is stored now."""
+        return [name for name in self.stored if self.values[name] != self.stored[name]]
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that shall change, nested as the API takes them."""
+        changes = {name: self.values[name] for name in self.differing if name in TEXTS or name in FLAGS}
+        profile = {name: self.values[f"profile.{name}"] for name in PROFILE_FIELDS}
+        if self.has_profile:
+            profile = {name: value for name, value in profile.items() if f"profile.{name}" in self.differing}
+        if any(profile.values()) or (self.has_profile and profile):
+            changes["profile"] = profile
+        return changes
+
+    def chosen(self, name: str) -> list[int]:
+        """The ids of the groups or permissions that shall be the user's."""
+        ids: list[int] = self.values[name]
+        return ids
+
+    def _sent(self, sent: MultiDict[str, str]) -> dict[str, Any]:
+        names = (*TEXTS, *(f"profile.{name}" for name in PROFILE_FIELDS))
+        values: dict[str, Any] = {name: sent[name] for name in names if name in sent}
+        values |= {name: name in sent for name in FLAGS if name in self.may_set}
+        if "rights" in sent:
+            values |= {"groups": chosen_ids("groups"), "permissions": chosen_ids("permissions")}
+        return values
+
+
+def stored_values(user: User) -> dict[str, Any]:
+    """What the form shows of a user."""
+    values: dict[str, Any] = {name: getattr(user, name) or "" for name in TEXTS}
+    values |= {name: getattr(user, name) for name in FLAGS}
+    values |= {
+        f"profile.{name}": "" if user.profile is None else str(getattr(user.profile, name)) for name in PROFILE_FIELDS
+    }
+    values["groups"] = sorted(group.id for group in user.groups)
+    values["permissions"] = sorted(permission.id for permission in user.permissions)
+    return values
+
+
+def _version(values: dict[str, Any]) -> str:
+    """A mark that changes with whatever the form shows."""
+    return hashlib.blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()

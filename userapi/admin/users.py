@@ -1,0 +1,213 @@
+"""Users: the list, the form, the password, the history, the farewell."""
+
+from typing import Any
+
+from flask import request
+from marshmallow import ValidationError
+
+from userapi.auth import passwords
+from userapi.core.db import db
+from userapi.core.passwords import describe
+from userapi.core.problems import NotFound, Problem, ValidationFailed
+from userapi.users import accounts, group_queries, groups, list_queries, queries
+from userapi.users.models import ACTIONS, KINDS, User
+from userapi.users.schemas import UserEditSchema
+
+from . import entrance, history, listing, proof, user_forms
+from . import queries as staff_queries
+from .user_actions import UserActions
+from .user_forms import UserForm
+from .views import PAGE, Form, page, say
+
+#: What the list lets change in place.
+IN_PLACE = ("first_name", "last_name")
+
+#: The list says how many there are up to this number.
+COUNTED = 1000
+
+#: Rights that are given away only by whoever has just proved to be who they are.
+POWERS = ("is_staff", "is_superuser")
+
+USER = "/<row_id:user_id>/"
+
+edit_schema = UserEditSchema()
+
+
+class UserView(UserActions):
+    """The accounts."""
+
+    kind = "user"
+
+    @page("/", needs="view")
+    def show_list(self) -> str:
+        """The list: search, filters, order, pages that cost the same however deep they lie."""
+        asked = listing.read(request.args)
+        may_change = entrance.may("change", "user")
+        return self.render(
+            "admin/users/list.html",
+            asked=asked,
+            page=list_queries.page(asked.filters, asked.ordering, PAGE, asked.cursor),
+            count=list_queries.count_up_to(asked.filters, COUNTED + 1),
+            most_counted=COUNTED,
+            groups=group_queries.all_groups(),
+            actions=self.allowed_actions(),
+            in_place=IN_PLACE if may_change else (),
+            fields={name: queries.SHOWN.index(name) for name in IN_PLACE},
+        )
+
+    @page("/new/", needs="add")
+    def show_new(self) -> Any:
+        """The first of two steps: who, and how the password comes about."""
+        return self._show_new(Form())
+
+    @page("/new/", needs="add", methods=("POST",))
+    def add(self) -> Any:
+        """Open an account, and go on to the whole form."""
+        form = Form(user_forms.texts("email", "invite"))
+        try:
+            email = edit_schema.load({"email": form.values["email"]})["email"]
+            if form.values["invite"]:
+                user = accounts.create(email, password=None)
+                passwords.mail_reset_link(user)
+            else:
+                user = accounts.register(email=email, password=user_forms.typed_twice())
+            db.session.commit()
+        except (ValidationFailed, ValidationError) as refusal:
+            db.session.rollback()
+            form.refuse(refusal)
+            return self._show_new(form)
+        say(f"{user.email} has an account now. Fill in what else you know.")
+        return self.to("show", user_id=user.id) if entrance.may("view", "user") else self.to("show_new")
+
+    def _show_new(self, form: Form) -> Any:
+        return self.render("admin/users/new.html", form=form), form.status
+
+    @page(USER, needs="view")
+    def show(self, user_id: int) -> Any:
+        """Everything about one user, to read or to change."""
+        return self._show(UserForm(_existing(user_id)))
+
+    @page(USER, needs="change", methods=("POST",))
+    def edit(self, user_id: int) -> Any:
+        """Save what was changed, unless somebody else has changed the same user meanwhile."""
+        me = entrance.caller()
+        user = _hold(user_id)
+        form = UserForm(user, sent=request.form, may_set=accounts.editable(user, me))
+        if form.is_stale:
+            db.session.rollback()
+            return self._show(form)
+        try:
+            changes = edit_schema.load(form.changes())
+            if any(changes.get(power) for power in POWERS):
+                proof.require()
+            accounts.edit(user, changes, by=me, confirmed_email=True)
+            groups.set_rights(user, form.chosen("groups"), form.chosen("permissions"), by=me)
+            db.session.commit()
+        except (Problem, ValidationError) as refusal:
+            db.session.rollback()
+            form.refuse(refusal)
+            return self._show(form)
+        say(f"{user.email} is saved.")
+        return self.to("show", user_id=user_id) if "go_on" in request.form else self.to("show_list")
+
+    def _show(self, form: UserForm) -> Any:
+        user, me = _existing(form.user_id), entrance.caller()
+        may_set = accounts.editable(user, me) if entrance.may("change", "user") else frozenset()
+        return self.render(
+            "admin/users/edit.html",
+            form=form,
+            user=user,
+            may_set=may_set,
+            all_groups=group_queries.all_groups(),
+            permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
+            kinds=KINDS,
+            verbs=ACTIONS,
+            held=groups.held_by(me),
+            is_fresh=proof.is_fresh(),
+        ), form.status
+
+    @page(f"{USER}field/", needs="change", methods=("POST",))
+    def edit_in_place(self, user_id: int) -> Any:
+        """Save one field from the list, if it still says what the list said."""
+        name, seen = request.form.get("name", ""), request.form.get("seen", "")
+        if name not in IN_PLACE:
+            raise NotFound
+        user = _hold(user_id)
+        if getattr(user, name) != seen:
+            raise user_forms.ChangedMeanwhile(f"Somebody changed it to “{getattr(user, name)}” meanwhile.")
+        try:
+            changes = edit_schema.load({name: request.form.get("value", "")})
+        except ValidationError as error:
+            raise ValidationFailed(errors=error.normalized_messages()) from error
+        accounts.edit(user, changes, by=entrance.caller(), confirmed_email=True)
+        db.session.commit()
+        return {"value": getattr(user, name)}
+
+    @page(f"{USER}password/", needs="change")
+    def show_password(self, user_id: int) -> Any:
+        """The form to set a password; how the present one is kept, never what is kept."""
+        return self._show_password(user_id, Form())
+
+    @page(f"{USER}password/", needs="change", methods=("POST",))
+    def set_password(self, user_id: int) -> Any:
+        """Set a password; every session of the user ends, and a letter tells of it."""
+        user = _hold(user_id)
+        try:
+            proof.require()
+            accounts.set_password(user, user_forms.typed_twice(), field="password1")
+            db.session.commit()
+        except ValidationFailed as refusal:
+            db.session.rollback()
+            return self._show_password(user_id, Form.of(refusal))
+        say(f"The password of {user.email} is set, and every session ended.")
+        return self.to("show", user_id=user_id)
+
+    def _show_password(self, user_id: int, form: Form) -> Any:
+        user = _existing(user_id)
+        facts = {"user": user, "form": form, "kept": describe(user.password_hash), "is_fresh": proof.is_fresh()}
+        return self.render("admin/users/password.html", **facts), form.status
+
+    @page(f"{USER}history/", needs="view_event")
+    def show_history(self, user_id: int) -> str:
+        """What happened to this user: by whom, when, and what each field was before."""
+        user = _existing(user_id)
+        found = staff_queries.events({"target": ("user", str(user_id))}, history.start(), PAGE)
+        return self.render("admin/users/history.html", user=user, page=found, names=history.names(found.rows))
+
+    @page(f"{USER}delete/", needs="delete")
+    def show_farewell(self, user_id: int) -> Any:
+        """What goes with a user, and what stays."""
+        return self._show_farewell(user_id, Form())
+
+    @page(f"{USER}delete/", needs="delete", methods=("POST",))
+    def delete(self, user_id: int) -> Any:
+        """Close an account for good."""
+        user = _hold(user_id)
+        email = user.email
+        try:
+            proof.require()
+            accounts.delete(user)
+            db.session.commit()
+        except Problem as refusal:
+            db.session.rollback()
+            return self._show_farewell(user_id, Form.of(refusal))
+        say(f"{email} is deleted.")
+        return self.to("show_list")
+
+    def _show_farewell(self, user_id: int, form: Form) -> Any:
+        user = _existing(user_id)
+        facts = {"user": user, "form": form, "goes": staff_queries.goes_with(user_id), "is_fresh": proof.is_fresh()}
+        return self.render("admin/users/delete.html", **facts), form.status
+
+
+def _existing(user_id: int) -> User:
+    user = staff_queries.user(user_id)
+    if user is None:
+        raise NotFound("There is no user with this id.")
+    return user
+
+
+def _hold(user_id: int) -> User:
+    user = accounts.hold(user_id, by=entrance.caller())
+    groups.require_authority(user, by=entrance.caller())
+    return user

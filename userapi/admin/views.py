@@ -1,0 +1,215 @@
+"""What every view of the staff site has in common: its guard, its refusals, its forms.
+
+Flask-Admin's model views write rows themselves; here every act is a rule of another room, so the views are its plain
+ones. Flask-Admin brings the menu, the blueprints, the theme and its static files.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, flash, redirect, request, url_for
+from flask_admin import BaseView, expose
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import PyJWTError
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from userapi.auth import cookies, tokens
+from userapi.auth.problems import InvalidToken
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.core.problems import NotSignedIn, PermissionDenied, Problem, ValidationFailed
+
+from . import entrance
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+#: For a page that every member of staff may see.
+ANY_STAFF = ""
+
+#: Rows on a page of a list.
+PAGE = 50
+
+
+def page(url: str, needs: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
+    """Give a method of a view an address, and say what the caller needs for it.
+
+    Args:
+        url: below the view's own.
+        needs: an action, as `change`, on the view's kind of record, or a whole permission, as `delete_session`.
+        methods: of HTTP.
+    """
+
+    def declare(view: View) -> View:
+        view.needs = needs  # type: ignore[attr-defined]
+        exposed: View = expose(url, methods)(view)
+        return exposed
+
+    return declare
+
+
+class StaffView(BaseView):
+    """A part of the staff site. An address that does not say what it needs is open to nobody.
+
+    Attributes:
+        kind: the kind of record it is about, as permissions name it.
+    """
+
+    kind = ""
+
+    def is_accessible(self) -> bool:
+        """Whether the caller may look at these records: else the menu does not name them."""
+        return not self.kind or entrance.may("view", self.kind)
+
+    def needs(self, needed: str) -> tuple[str, str]:
+        """The action and the kind that a declaration means."""
+        action, _, kind = needed.partition("_")
+        return action, kind or self.kind
+
+    def _handle_view(self, name: str, **_arguments: Any) -> Any:
+        """Check the caller once, before any view: Flask-Admin runs this for every address it has."""
+        try:
+            entrance.admit()
+        except (NotSignedIn, InvalidToken, JWTExtendedException, PyJWTError):
+            return send_to_sign_in()
+        try:
+            needed: str | None = getattr(getattr(self, name), "needs", None)
+            if needed is None:
+                raise PermissionDenied
+            if needed != ANY_STAFF:
+                entrance.require(*self.needs(needed))
+        except PermissionDenied as problem:
+            return self.refuse(problem)
+        return None
+
+    def _run_view(self, view: Callable[..., Any], *args: Any, **arguments: Any) -> Any:
+        """Run a view once (Flask-Admin's own would run it again after a TypeError), and show its refusal as a page."""
+        try:
+            return view(self, *args, **arguments)
+        except HTTPException:
+            raise
+        except Problem as problem:
+            db.session.rollback()
+            return self.refuse(problem)
+
+    def refuse(self, problem: Problem) -> Any:
+        """A page that says why not, or a few words to a script."""
+        if request.accept_mimetypes.best_match(("text/html", "application/json")) == "application/json":
+            return {"detail": explain(problem), "code": problem.code}, problem.status
+        return self.render("admin/refusal.html", problem=problem, explanation=explain(problem)), problem.status
+
+    def render(self, template: str, **facts: Any) -> str:
+        """A page, with what every page of the staff site says."""
+        common = {
+            "me": entrance.caller(),
+            "may": entrance.may,
+            "csrf_token": csrf_token,
+            "in_words": clock.in_words,
+            "page_query": page_query,
+        }
+        text: str = super().render(template, **common, **facts)
+        return text
+
+    def to(self, endpoint: str, **values: Any) -> Response:
+        """A redirect, after a form, to another page of this view."""
+        return see_other(self.get_url(f".{endpoint}", **values))
+
+
+class Form:
+    """What a form says, and what is wrong with it.
+
+    Attributes:
+        values: texts by field, those inside a profile as `profile.city`.
+        errors: messages by field.
+        refusal: what is wrong with the whole.
+    """
+
+    def __init__(self, values: dict[str, Any] | None = None) -> None:
+        self.values = values or {}
+        self.errors: dict[str, list[str]] = {}
+        self.refusal: str | None = None
+        self._status = 400
+
+    @classmethod
+    def of(cls, refusal: Problem | ValidationError) -> "Form":
+        """An empty form that says why it was refused."""
+        form = cls()
+        form.refuse(refusal)
+        return form
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the page that shows the form."""
+        return self._status if self.errors or self.refusal else 200
+
+    def refuse(self, refusal: Problem | ValidationError) -> None:
+        """Note what a rule or a schema found wrong."""
+        if isinstance(refusal, Problem):
+            self._status = refusal.status
+            self.errors = flat(refusal.errors or {})
+            self.refusal = None if self.errors else explain(refusal)
+        else:
+            self.errors = flat(refusal.normalized_messages())
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, list[str]]:
+    """Messages by dotted name."""
+    messages: dict[str, list[str]] = {}
+    for name, found in tree.items():
+        if isinstance(found, dict):
+            messages |= flat(found, f"{prefix}{name}.")
+        else:
+            messages[f"{prefix}{name}"] = [str(text) for text in (found if isinstance(found, list) else [found])]
+    return messages
+
+
+def explain(problem: Problem) -> str:
+    """A refusal in words for people."""
+    if isinstance(problem, ValidationFailed) and problem.errors:
+        return " ".join(text for texts in flat(problem.errors).values() for text in texts)
+    return problem.detail or problem.title
+
+
+def say(text: str, category: str = "success") -> None:
+    """Show a notice on the next page."""
+    flash(text, category)
+
+
+def csrf_token() -> str:
+    """What every form of ours sends along; Flask-Admin's own templates ask for it by this name."""
+    return tokens.csrf_value(entrance.caller().session_id)
+
+
+def see_other(path: str) -> Response:
+    """A redirect that the browser follows by GET."""
+    return cast("Response", redirect(path, 303))
+
+
+def send_to_sign_in() -> Response:
+    """Ask for a sign-in that leads back here; where a form was sent from is not asked of the browser."""
+    looked = request.method in ("GET", "HEAD")
+    wanted = request.full_path.rstrip("?") if looked else url_for("admin.index")
+    return cookies.drop(see_other(url_for("pages.show_login", next=wanted)))
+
+
+def chosen_ids(name: str) -> list[int]:
+    """The row numbers that a form sent under one name; anything else is left out."""
+    found = (tokens.parse_id(text) for text in request.form.getlist(name))
+    return sorted({row_id for row_id in found if row_id is not None})
+
+
+def query_text(name: str, longest: int = 254) -> str:
+    """A text from the query string, without what no database takes."""
+    text = request.args.get(name, "")[:longest].strip()
+    return text if text.isprintable() else ""
+
+
+def page_query(**changed: str) -> str:
+    """The query string of this page with something changed."""
+    return urlencode({**request.args.to_dict(), **changed})
+
+
+def own_query() -> str:
+    """The query string of this request, to come back to."""
+    return urlsplit(request.full_path).query
