@@ -1,6 +1,8 @@
 """What the shell hears: a command's own words, or one line that says why it failed and what to do."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -20,13 +22,21 @@ class Group(AppGroup):
     """Commands that say nothing but their own words; expected failures are one line and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        logging.disable(logging.INFO)  # what happened stands in the audit trail
         try:
-            return super().invoke(ctx)
+            with quietly():
+                return super().invoke(ctx)
         except EXPECTED as error:
             raise click.ClickException(in_one_line(error)) from error
-        finally:
-            logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Let only warnings be logged: what a command does stands in its own words, and in the audit trail."""
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def in_one_line(error: Exception) -> str:
@@ -37,7 +47,7 @@ def in_one_line(error: Exception) -> str:
         return f"DATABASE_URL: {error} Is the database newer than this code?"
     if isinstance(error, sa.exc.DBAPIError):
         url = sa.make_url(current_app.config["DATABASE_URL"]).render_as_string()
-        return f"DATABASE_URL: {' '.join(str(error.orig).split())} ({url}). {_advice(error)}"
+        return f"DATABASE_URL: {str(error.orig).strip().splitlines()[0]} ({url}). {_advice(error)}"
     return str(error)
 
 

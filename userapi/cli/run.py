@@ -5,19 +5,23 @@ What the environment does not set is made once and found again: a secret, a sign
 
 import errno
 import fcntl
-import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import alembic.command
 from flask import Flask, current_app
 from flask.cli import ScriptInfo
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
 
 import config
 from userapi.core.db import db
@@ -25,31 +29,48 @@ from userapi.core.signing import KeyRing
 from userapi.users import accounts
 from userapi.users.problems import EmailTaken
 
-from .failures import EXPECTED, in_one_line
+from .failures import EXPECTED, in_one_line, quietly
+
+#: How long a client may take to send its headers, in milliseconds.
+HEADER_TIMEOUT = 10_000
+
+#: Connections that one worker holds open; more wait for their turn in the system's queue.
+CONNECTIONS = 512
+
+#: How long a stop waits for requests under way, in seconds.
+LAST_REQUESTS = 10
 
 
 class CannotStart(Exception):
     """Something on this machine is in the way; the text names it and says what to do."""
 
 
-def main() -> NoReturn:
-    """Prepare what is missing, say where the service is, and become its server."""
+def main() -> None:
+    """Prepare what is missing, say where the service is, and serve."""
     try:
         make_instance()
-        app = ScriptInfo(str(config.ROOT / "wsgi.py"), set_debug_flag=False).load_app()
+        app = load()
     except CannotStart as error:
         sys.exit(f"userapi: {error}")
     with app.app_context():
         try:
             check_address(app.config["HOST"], app.config["PORT"])
-            superuser = prepare()
+            with quietly():
+                superuser = prepare()
         except CannotStart as error:
             sys.exit(f"userapi: {error}")
         except EXPECTED as error:
             sys.exit(f"userapi: {in_one_line(error)}")
         announce(app, superuser)
+        for engine in db.engines.values():
+            engine.dispose()  # no worker may inherit a connection
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, *server(app)])  # noqa: S606 - the server takes this process's place
+    serve(app)
+
+
+def load() -> Flask:
+    """The application, as `wsgi.py` has it."""
+    return ScriptInfo(str(config.ROOT / "wsgi.py"), set_debug_flag=False).load_app()
 
 
 def make_instance() -> None:
@@ -75,7 +96,6 @@ def prepare() -> str | None:
     """
     refuse_exposed(config.INSTANCE / "secret_key")
     make_first_key(Path(current_app.config["JWT_KEY_DIR"]))
-    logging.disable(logging.INFO)  # what is told here is told by `announce`
     alembic.command.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
     password = secrets.token_urlsafe(15)
     try:
@@ -148,16 +168,29 @@ def announce(app: Flask, superuser_password: str | None) -> None:
     print()
 
 
-def server(app: Flask) -> list[str]:
-    """The arguments that make a Python interpreter the production server."""
-    return [
-        *("-m", "granian", "wsgi:app", "--interface", "wsgi", "--http", "1", "--no-ws"),
-        *("--host", app.config["HOST"], "--port", str(app.config["PORT"])),
-        *("--workers", str(app.config["WORKERS"]), "--blocking-threads", str(app.config["WORKER_THREADS"])),
-        *("--backlog", "1024", "--backpressure", "512", "--http1-header-read-timeout", "10000"),
-        *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "10"),
-        *("--log-level", "warning"),
-    ]
+def serve(app: Flask) -> None:
+    """Be the production server until told to stop.
+
+    The workers are forked with all code loaded. Until granian lets a worker hear the signal that ends it, that signal
+    has its usual effect; else a stop so soon would have to wait until the worker is killed.
+    """
+    os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
+    Granian(
+        "wsgi:app",
+        address=app.config["HOST"],
+        port=app.config["PORT"],
+        interface=Interfaces.WSGI,
+        workers=app.config["WORKERS"],
+        blocking_threads=app.config["WORKER_THREADS"],
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
+        websockets=False,
+        backpressure=CONNECTIONS,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        workers_kill_timeout=LAST_REQUESTS,
+    ).serve(target_loader=load, wrap_loader=False)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,11 @@ def _processed(row: Any, results: Sequence[tuple[int, Processor]]) -> list[Any]:
 
 
 def _execute(engine: sa.Engine, sql: str, arguments: Any, *, again: bool = True) -> Any:
-    connection = engine.raw_connection()
+    base = engine.dialect.loaded_dbapi.Error
+    try:
+        connection = engine.raw_connection()
+    except base as error:
+        raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=True) from error
     try:
         cursor = connection.cursor()
         try:
@@ -94,14 +98,13 @@ def _execute(engine: sa.Engine, sql: str, arguments: Any, *, again: bool = True)
             return cursor.fetchall()
         finally:
             cursor.close()
-    except engine.dialect.loaded_dbapi.Error as error:
+    except base as error:
         died = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
         if died:
             connection.invalidate(error)
             engine.dispose()
         if died and again:
             return _execute(engine, sql, arguments, again=False)
-        base = engine.dialect.loaded_dbapi.Error
         raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=died) from error
     finally:
         connection.close()

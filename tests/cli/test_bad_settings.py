@@ -1,0 +1,166 @@
+"""A setting that is missing, weak or wrong: nothing starts, and one line names it."""
+
+from pathlib import Path
+
+import pytest
+import services
+import serving
+from settings import SECRET
+
+import config
+from userapi.app import create_app
+from userapi.core import signing
+
+USERS = (*serving.FLASK, "users", "list")
+
+
+def refusal(**values: str) -> str:
+    with pytest.raises(config.ConfigurationError) as caught:
+        config.load({"SECRET_KEY": SECRET, **values})
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "",
+        "short",
+        SECRET[:31],
+        "change-me-change-me-change-me-change-me",
+        "django-insecure-8sUe5HbN4cJ6aGvK3x9QmZt7Rw2LpY",
+        "your-secret-key-8sUe5HbN4cJ6aGvK3x9QmZt7Rw2LpY",
+        "a" * 64,
+        "abcabcabcabcabcabcabcabcabcabcabcabc",
+    ],
+)
+def test_C03_a_weak_or_copied_secret_does_not_start(secret: str) -> None:
+    assert config.load({"SECRET_KEY": SECRET})["SECRET_KEY"] == SECRET
+    assert refusal(SECRET_KEY=secret).startswith("SECRET_KEY: ")
+
+
+def test_C03_a_missing_secret_does_not_start() -> None:
+    with pytest.raises(config.ConfigurationError, match=r"^SECRET_KEY: .*make run"):
+        config.load({})
+
+
+@pytest.mark.parametrize("command", [USERS, serving.RUN])
+def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, SECRET_KEY="short")
+
+    done = serving.run(*command, env=env, cwd=tmp_path)
+
+    assert done.is_one_line, done
+    assert "SECRET_KEY: Needs at least 32 characters" in done.errors
+    assert "short" not in done.errors
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ACCESS_TOKEN_CLAIMS", "email,password"),
+        ("ACCESS_TOKEN_LIFETIME", "0"),
+        ("ACCESS_TOKEN_LIFETIME", "a while"),
+        ("CORS_ORIGINS", "accounts.example.com"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("DATABASE_URL", "mysql://localhost/users"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "users.db"),
+        ("EMAIL_VERIFICATION", "maybe"),
+        ("FLASK_DEBUG", "perhaps"),
+        ("HOST", ""),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+        ("PASSWORD_HASH_CONCURRENCY", "0"),
+        ("PASSWORD_MIN_LENGTH", "4"),
+        ("PASSWORD_MIN_SCORE", "5"),
+        ("PORT", "0"),
+        ("PORT", "http"),
+        ("REFRESH_REUSE_WINDOW", "3600"),
+        ("SESSIONS_PER_USER", "-1"),
+        ("SITE_URL", "accounts.example.com"),
+        ("SITE_URL", "ftp://accounts.example.com"),
+        ("SUPERUSER_EMAIL", "admin"),
+        ("TRUSTED_PROXIES", "all"),
+        ("WORKERS", "0"),
+        ("WORKER_THREADS", "many"),
+    ],
+)
+def test_C07_an_invalid_value_is_named(name: str, value: str) -> None:
+    config.load({"SECRET_KEY": SECRET})
+    assert refusal(**{name: value}).startswith(f"{name}: ")
+
+
+def test_C07_all_that_is_wrong_is_said_at_once() -> None:
+    told = refusal(PORT="x", LOG_LEVEL="loud", SECRET_KEY="short")
+
+    assert [name for name in ("PORT: ", "LOG_LEVEL: ", "SECRET_KEY: ") if name in told] == [
+        "PORT: ",
+        "LOG_LEVEL: ",
+        "SECRET_KEY: ",
+    ]
+
+
+def test_C07_a_value_in_a_file_that_is_not_there_is_named() -> None:
+    assert refusal(DATABASE_URL_FILE="/nowhere/url").startswith("DATABASE_URL_FILE: cannot read /nowhere/url")
+
+
+def test_C06_debugging_in_production_is_refused_and_nowhere_opens_a_debugger(tmp_path: Path) -> None:
+    assert refusal(FLASK_DEBUG="1", SITE_URL="https://accounts.example.com").startswith("FLASK_DEBUG: ")
+    assert config.load({"SECRET_KEY": SECRET, "SITE_URL": "https://accounts.example.com"})["DEBUG"] is False
+
+    values = {"SECRET_KEY": SECRET, "FLASK_DEBUG": "1", "DATABASE_URL": f"sqlite:///{tmp_path}/test.db"}
+    app = create_app(config.load(values))
+    assert app.debug is False
+    assert app.test_client().get("/console?__debugger__=yes&cmd=resource&f=debugger.js").status_code == 404
+
+
+def test_C05_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+
+    assert config.load({"SECRET_KEY_FILE": str(tmp_path / "secret")})["SECRET_KEY"] == SECRET
+
+
+@pytest.mark.parametrize("command", [USERS, serving.RUN])
+def test_C05_a_database_that_cannot_be_reached_is_named_without_its_password(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    address = f"127.0.0.1:{services.free_port()}"
+    env = serving.environment(f"postgresql://ada:hidden-word@{address}/users", tmp_path)
+
+    done = serving.run(*command, env=env, cwd=tmp_path)
+
+    assert done.is_one_line, done
+    assert "DATABASE_URL: " in done.errors
+    assert address in done.errors
+    assert "hidden-word" not in done.errors
+
+
+def test_C05_a_key_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
+    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
+    signing.KeyRing(tmp_path / "keys").add()
+    (key,) = (tmp_path / "keys").glob("*.pem")
+    key.chmod(0o644)
+
+    done = serving.run(*serving.RUN, env=env | {"PORT": str(services.free_port())}, cwd=tmp_path)
+
+    assert done.is_one_line, done
+    assert f"chmod 600 {key}" in done.errors
+
+
+def test_C03_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir(mode=0o700)
+    (tmp_path / "keys" / "a.pem").write_text("not a key")
+    (tmp_path / "keys" / "a.pem").chmod(0o600)
+    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, PORT=str(services.free_port()))
+
+    done = serving.run(*serving.RUN, env=env, cwd=tmp_path)
+
+    assert done.is_one_line, done
+    assert "JWT_KEY_DIR: a.pem" in done.errors
+
+
+def test_a_database_without_tables_is_told_from_one_that_is_away(tmp_path: Path) -> None:
+    done = serving.run(*USERS, env=serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path), cwd=tmp_path)
+
+    assert done.is_one_line, done
+    assert "flask db upgrade" in done.errors

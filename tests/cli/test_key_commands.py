@@ -1,0 +1,118 @@
+"""Signing keys at the shell: rotated without a logout, retired with one."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from conftest import sign_in
+from factories import make_user
+from flask import Flask
+from jwt import get_unverified_header
+
+from userapi.core import signing
+from userapi.core.db import db
+
+
+@pytest.fixture
+def keyed_app(make_app: Callable[..., Flask], tmp_path: Path) -> Flask:
+    """An application with a key folder that no other test uses, and one account."""
+    signing.KeyRing(tmp_path / "keys").add()
+    app = make_app(JWT_KEY_DIR=str(tmp_path / "keys"))
+    make_user(app, email="ada@example.com")
+    return app
+
+
+def keys(app: Flask, *arguments: str) -> Result:
+    return app.test_cli_runner().invoke(args=["keys", *arguments])
+
+
+def published(app: Flask) -> list[str]:
+    return [key["kid"] for key in app.test_client().get("/.well-known/jwks.json").get_json()["keys"]]
+
+
+def status_with(app: Flask, tokens: dict[str, Any]) -> int:
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    return app.test_client().get("/userapi/auth/user/", headers=headers).status_code
+
+
+def signer(tokens: dict[str, Any]) -> str:
+    return str(get_unverified_header(tokens["access_token"])["kid"])
+
+
+def test_C12_a_new_key_signs_at_once_and_nobody_is_logged_out(keyed_app: Flask) -> None:
+    before = sign_in(keyed_app, "ada@example.com")
+
+    assert keys(keyed_app, "rotate").exit_code == 0
+
+    after = sign_in(keyed_app, "ada@example.com")
+    assert published(keyed_app) == [signer(after), signer(before)]
+    assert signer(after) != signer(before)
+    assert (status_with(keyed_app, before), status_with(keyed_app, after)) == (200, 200)
+
+
+def test_C12_a_retired_key_verifies_nothing_any_more(keyed_app: Flask) -> None:
+    before = sign_in(keyed_app, "ada@example.com")
+    keys(keyed_app, "rotate")
+    after = sign_in(keyed_app, "ada@example.com")
+
+    assert keys(keyed_app, "retire", signer(before)).exit_code == 0
+
+    assert published(keyed_app) == [signer(after)]
+    assert (status_with(keyed_app, before), status_with(keyed_app, after)) == (401, 200)
+
+
+def test_C12_in_an_emergency_one_command_logs_everyone_out(keyed_app: Flask) -> None:
+    keys(keyed_app, "rotate")
+    before = sign_in(keyed_app, "ada@example.com")
+
+    assert keys(keyed_app, "rotate", "--retire-others").exit_code == 0
+
+    assert status_with(keyed_app, before) == 401
+    refresh = {"refresh_token": before["refresh_token"]}
+    assert keyed_app.test_client().post("/api-token-refresh/", json=refresh).status_code == 401
+    assert published(keyed_app) == [signer(sign_in(keyed_app, "ada@example.com"))]
+
+
+def test_the_key_that_signs_cannot_be_retired(keyed_app: Flask) -> None:
+    tokens = sign_in(keyed_app, "ada@example.com")
+
+    refused = keys(keyed_app, "retire", signer(tokens))
+
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "flask keys rotate" in refused.stderr
+    assert status_with(keyed_app, tokens) == 200
+
+
+def test_an_unknown_key_is_said_to_be_unknown(keyed_app: Flask) -> None:
+    refused = keys(keyed_app, "retire", "nothing")
+
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "flask keys list" in refused.stderr
+
+
+def test_the_list_tells_which_key_signs_and_how_long_the_others_are_needed(keyed_app: Flask) -> None:
+    keys(keyed_app, "rotate")
+
+    newest, oldest = keys(keyed_app, "list").stdout.splitlines()
+
+    assert newest.endswith("  signs")
+    assert re.search(r"  verifies; needed until \d{4}-\d\d-\d\d \d\d:\d\d UTC$", oldest)
+
+
+def test_C05_a_key_file_is_its_owners_alone(keyed_app: Flask) -> None:
+    keys(keyed_app, "rotate")
+
+    folder = Path(keyed_app.config["JWT_KEY_DIR"])
+    assert [path.stat().st_mode & 0o777 for path in folder.glob("*.pem")] == [0o600, 0o600]
+
+
+def test_C09_rotation_is_in_the_trail(keyed_app: Flask) -> None:
+    keys(keyed_app, "rotate", "--retire-others")
+
+    with keyed_app.app_context():
+        found = db.session.execute(sa.text("SELECT action FROM audit_events WHERE target_kind = 'key' ORDER BY id"))
+        assert [row.action for row in found] == ["key.added", "key.retired"]

@@ -1,0 +1,179 @@
+"""Made-up people: realistic, the same for the same seed, and never in the way of real ones."""
+
+import itertools
+import os
+import pty
+import re
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import serving
+import sqlalchemy as sa
+from click.testing import Result
+from factories import PASSWORD, make_user
+from flask import Flask
+
+from userapi.core.db import db
+from userapi.users.schemas import NewUserSchema
+from userapi.users.seeding import LOCALES, Crowd
+
+NEW_PASSWORD = "quiet harbour lantern 4"
+
+PEOPLE = """
+    SELECT email, email_key, username, first_name, last_name, title, dob, address, country, city, zip
+    FROM users JOIN user_profiles ON user_id = id ORDER BY id
+"""
+
+
+def seed(app: Flask, *arguments: str, **variables: str) -> Result:
+    return app.test_cli_runner().invoke(args=["users", "seed", *arguments], env={"USER_PASSWORD": None, **variables})
+
+
+def rows(app: Flask, statement: str) -> list[Any]:
+    with app.app_context():
+        return list(db.session.execute(sa.text(statement)))
+
+
+def signs_in(app: Flask, email: str, password: str) -> bool:
+    credentials = {"email": email, "password": password}
+    return app.test_client().post("/api-token-auth/", json=credentials).status_code == 200
+
+
+def test_C02_the_same_seed_makes_the_same_people_again(app: Flask) -> None:
+    first = seed(app, "40", "--locale", "en_GB", "--random-seed", "7", "--password", PASSWORD)
+    people = rows(app, PEOPLE)
+    with app.app_context():
+        db.session.execute(sa.text("DELETE FROM users"))
+        db.session.commit()
+
+    seed(app, "40", "--locale", "en-gb", "--random-seed", "7", "--password", PASSWORD)
+
+    assert first.exit_code == 0, first.stderr
+    assert first.stderr == ""
+    assert len(people) == 40
+    assert rows(app, PEOPLE) == people
+
+
+def test_another_seed_or_place_makes_other_people(app: Flask) -> None:
+    for options in (("--random-seed", "7"), ("--random-seed", "8"), ("--random-seed", "7", "--locale", "de")):
+        assert seed(app, "20", *options).exit_code == 0
+
+    assert len(rows(app, PEOPLE)) == 60
+
+
+def test_a_larger_run_only_adds_to_a_smaller_one(app: Flask) -> None:
+    seed(app, "10", "--random-seed", "7", "--password", PASSWORD)
+    people = rows(app, PEOPLE)
+
+    again = seed(app, "25", "--random-seed", "7", "--password", PASSWORD)
+
+    assert "15 users made, 10 were there already" in again.stdout
+    assert rows(app, PEOPLE)[:10] == people
+
+
+def test_C02_seeding_never_touches_who_is_there(app: Flask) -> None:
+    taken = next(iter(Crowd("en", 7)))["email"].upper()
+    make_user(app, email=taken, first_name="Wren")
+
+    result = seed(app, "10", "--random-seed", "7", "--password", NEW_PASSWORD)
+
+    assert "9 users made, 1 were there already" in result.stdout
+    assert signs_in(app, taken, PASSWORD)
+    assert not signs_in(app, taken, NEW_PASSWORD)
+    assert rows(app, PEOPLE)[0].first_name == "Wren"
+
+
+def test_C02_a_password_made_for_them_is_shown_once_and_good(app: Flask) -> None:
+    result = seed(app, "3", "--random-seed", "7")
+
+    (password,) = re.findall(r"Their password, shown only now: (\S+)", result.stdout)
+    assert all(signs_in(app, row.email, password) for row in rows(app, PEOPLE))
+    assert "password" not in seed(app, "3", "--random-seed", "7").stdout
+
+
+def test_C02_production_is_not_seeded_unless_forced(make_app: Callable[..., Flask]) -> None:
+    production = make_app(SITE_URL="https://accounts.example.org")
+
+    refused = seed(production, "3", "--random-seed", "7", "--password", PASSWORD)
+
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "--force" in refused.stderr
+    assert rows(production, PEOPLE) == []
+    assert seed(production, "3", "--random-seed", "7", "--password", PASSWORD, "--force").exit_code == 0
+    assert len(rows(production, PEOPLE)) == 3
+
+
+def test_C02_a_weak_shared_password_is_refused(app: Flask) -> None:
+    result = seed(app, "3", "--password", "password")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert rows(app, PEOPLE) == []
+
+
+def test_one_hash_is_shared_unless_each_shall_have_its_own(app: Flask) -> None:
+    seed(app, "5", "--random-seed", "7", USER_PASSWORD=PASSWORD)
+    seed(app, "5", "--random-seed", "8", "--hash-each", USER_PASSWORD=PASSWORD)
+
+    hashes = rows(app, "SELECT password_hash FROM users ORDER BY id")
+
+    assert (len(set(hashes[:5])), len(set(hashes[5:]))) == (1, 5)
+    assert all(signs_in(app, row.email, PASSWORD) for row in rows(app, PEOPLE))
+
+
+@pytest.mark.parametrize(("arguments", "named"), [(("0",), "COUNT"), (("5", "--locale", "xx"), "--locale")])
+def test_C08_what_cannot_be_seeded_is_a_usage_error(app: Flask, arguments: tuple[str, ...], named: str) -> None:
+    result = seed(app, *arguments)
+
+    assert result.exit_code == 2
+    assert named in result.stderr
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_people_of_every_country_are_ones_that_could_have_signed_up(locale: str) -> None:
+    for person in itertools.islice(Crowd(locale, 7), 100):
+        del person["joined"]
+        person["profile"]["dob"] = person["profile"]["dob"].isoformat()
+
+        assert NewUserSchema().validate({**person, "password": PASSWORD}) == {}
+
+
+def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
+    screen, terminal = pty.openpty()
+    env = serving.bare_environment(
+        DATABASE_URL=app.config["DATABASE_URL"],
+        SECRET_KEY=app.config["SECRET_KEY"],
+        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
+        TERM="xterm",
+    )
+    command = [*serving.FLASK, "users", "seed", "1000000", "--random-seed", "7", "--password", PASSWORD]
+    process = serving.start(*command, env=env, stderr=terminal, start_new_session=True)
+    os.close(terminal)
+    shown = ""
+    while not re.search(r"[1-9]\d*/1000000", shown):
+        shown += os.read(screen, 4096).decode(errors="replace")
+
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    os.close(screen)
+
+    assert (process.returncode, output) == (1, "")
+    assert rows(app, "SELECT id FROM users") == []
+    assert rows(app, "SELECT id FROM audit_events") == []
+
+
+def test_N11_two_who_seed_the_same_people_at_once_make_them_once(app: Flask) -> None:
+    env = serving.bare_environment(
+        DATABASE_URL=app.config["DATABASE_URL"],
+        SECRET_KEY=app.config["SECRET_KEY"],
+        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
+    )
+    command = [*serving.FLASK, "users", "seed", "2500", "--random-seed", "7", "--password", PASSWORD]
+    running = [serving.start(*command, env=env) for _ in range(2)]
+
+    done = [serving.finish(process) for process in running]
+
+    assert [result.code for result in done] == [0, 0], done
+    made = [int(result.output.split()[0]) for result in done]
+    assert sum(made) == len(rows(app, PEOPLE)) == 2500

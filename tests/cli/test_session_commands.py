@@ -1,0 +1,70 @@
+"""Sessions at the shell: ended for somebody, and cleared away when long over."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from conftest import Person, sign_in
+from flask import Flask
+
+from userapi.core import clock
+from userapi.core.db import db
+
+
+def sessions(app: Flask, *arguments: str) -> Result:
+    return app.test_cli_runner().invoke(args=["sessions", *arguments])
+
+
+def count_sessions(app: Flask) -> int:
+    with app.app_context():
+        return int(db.session.scalar(sa.text("SELECT count(*) FROM login_sessions")) or 0)
+
+
+def test_R19_an_operator_ends_every_session_of_one_user_at_once(app: Flask, user: Person, stranger: Person) -> None:
+    second = sign_in(app, user.email)
+    assert user.get("/userapi/auth/user/").status_code == 200
+
+    result = sessions(app, "end", user.email.upper())
+
+    assert result.exit_code == 0, result.stderr
+    assert user.get("/userapi/auth/user/").status_code == 401
+    refresh = {"refresh_token": second["refresh_token"]}
+    assert app.test_client().post("/api-token-refresh/", json=refresh).status_code == 401
+    assert stranger.get("/userapi/auth/user/").status_code == 200
+    assert sign_in(app, user.email)
+
+
+def test_R19_ending_the_sessions_of_nobody_is_refused(app: Flask) -> None:
+    result = sessions(app, "end", "nobody@example.com")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "nobody@example.com" in result.stderr
+
+
+def test_K04_only_what_has_long_been_over_is_pruned(
+    app: Flask, user: Person, stranger: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger.post("/userapi/auth/logout/", json={})
+    assert sessions(app, "prune").stdout == "0 sessions deleted.\n"
+
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=6, hours=23))
+    assert sessions(app, "prune").stdout == "0 sessions deleted.\n"
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=7, hours=1))
+    assert sessions(app, "prune").stdout == "1 sessions deleted.\n"
+    assert sessions(app, "prune").stdout == "0 sessions deleted.\n"
+
+    monkeypatch.undo()
+    assert count_sessions(app) == 1
+    assert user.get("/userapi/auth/user/").status_code == 200
+
+
+def test_K04_a_prune_goes_on_until_all_is_done(app: Flask, user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("userapi.cli.sessions.BATCH", 2)
+    for _ in range(4):
+        sign_in(app, user.email)
+    sessions(app, "end", user.email)
+
+    assert sessions(app, "prune", "--days", "0").stdout == "5 sessions deleted.\n"
+    assert count_sessions(app) == 0

@@ -1,0 +1,276 @@
+"""Accounts at the shell: made, listed, changed, and every refusal one line."""
+
+import os
+import pty
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import serving
+import sqlalchemy as sa
+from click.testing import Result
+from conftest import Person, sign_in
+from factories import PASSWORD, make_user
+from flask import Flask
+
+from userapi.core.db import db
+
+Shell = Callable[..., Result]
+
+NEW_PASSWORD = "quiet harbour lantern 4"
+
+
+@pytest.fixture
+def shell(app: Flask) -> Shell:
+    """The `flask` command: `shell("users", "list")`."""
+
+    def invoke(*arguments: str, stdin: str = "", **variables: str) -> Result:
+        return app.test_cli_runner().invoke(args=arguments, input=stdin, env={"USER_PASSWORD": None, **variables})
+
+    return invoke
+
+
+def is_one_line(result: Result) -> bool:
+    return result.exit_code == 1 and result.stderr.count("\n") == 1 and not result.stdout
+
+
+def signs_in(app: Flask, email: str, password: str) -> bool:
+    credentials = {"email": email, "password": password}
+    return app.test_client().post("/api-token-auth/", json=credentials).status_code == 200
+
+
+def events(app: Flask) -> list[Any]:
+    with app.app_context():
+        return list(db.session.execute(sa.text("SELECT action, actor_id, changes FROM audit_events ORDER BY id")))
+
+
+def count_users(app: Flask) -> int:
+    with app.app_context():
+        return int(db.session.scalar(sa.text("SELECT count(*) FROM users")) or 0)
+
+
+def test_C01_a_superuser_made_at_the_shell_may_do_everything(app: Flask, shell: Shell) -> None:
+    made = shell("users", "create-superuser", "--email", "Ada@example.com", "--password-stdin", stdin=f"{PASSWORD}\n")
+
+    assert made.exit_code == 0, made.stderr
+    tokens = sign_in(app, "ada@example.com")
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    me = app.test_client().get("/userapi/auth/user/", headers=headers).get_json()
+    assert (me["is_staff"], me["is_superuser"], me["email_verified"], me["profile"]) == (True, True, True, None)
+    assert app.test_client().get("/userapi/users/", headers=headers).status_code == 200
+
+
+def test_C01_the_password_may_stand_in_a_variable(app: Flask, shell: Shell) -> None:
+    made = shell("users", "create-superuser", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
+
+    assert made.exit_code == 0, made.stderr
+    assert signs_in(app, "ada@example.com", PASSWORD)
+
+
+def test_C01_the_password_is_asked_for_twice_at_a_terminal_and_not_shown(shared_app: Flask, app: Flask) -> None:
+    keyboard, terminal = pty.openpty()
+    env = serving.bare_environment(
+        DATABASE_URL=app.config["DATABASE_URL"],
+        SECRET_KEY=app.config["SECRET_KEY"],
+        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
+    )
+    command = [*serving.FLASK, "users", "create-superuser", "--email", "ada@example.com"]
+    process = serving.start(*command, env=env, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+    os.close(terminal)
+    shown = ""
+    for prompt in ("Password", "Repeat for confirmation"):
+        while prompt not in shown:
+            shown += os.read(keyboard, 1024).decode()
+        os.write(keyboard, f"{PASSWORD}\n".encode())
+
+    assert process.wait(30) == 0
+    assert PASSWORD not in shown
+    assert signs_in(app, "ada@example.com", PASSWORD)
+    os.close(keyboard)
+
+
+def test_C01_a_password_is_never_an_argument(app: Flask, shell: Shell) -> None:
+    options = shell("users", "create-superuser", "--email", "ada@example.com", "--password", PASSWORD)
+
+    assert options.exit_code == 2
+    assert count_users(app) == 0
+
+
+def test_C01_without_a_terminal_a_missing_password_is_said_not_waited_for(app: Flask, shell: Shell) -> None:
+    result = shell("users", "create-superuser", "--email", "ada@example.com")
+
+    assert result.exit_code == 2
+    assert "--password-stdin" in result.stderr
+    assert count_users(app) == 0
+
+
+def test_C01_the_policy_holds_at_the_shell_too(app: Flask, shell: Shell) -> None:
+    result = shell("users", "create-superuser", "--email", "ada@example.com", "--password-stdin", stdin="1234567\n")
+
+    assert is_one_line(result)
+    for reason in ("password:", "Shorter than minimum length 8.", "Only digits."):
+        assert reason in result.stderr
+    assert count_users(app) == 0
+
+
+def test_C01_an_address_in_use_is_left_as_it_is(app: Flask, shell: Shell) -> None:
+    make_user(app, email="ada@example.com")
+
+    result = shell("users", "create-superuser", "--email", "ADA@example.com", USER_PASSWORD=NEW_PASSWORD)
+
+    assert is_one_line(result)
+    assert "already in use" in result.stderr
+    assert signs_in(app, "ada@example.com", PASSWORD)
+    assert not signs_in(app, "ada@example.com", NEW_PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--email", "no address"), "Not a valid email address"),
+        (("--email", "ada@localhost"), "Not a valid email address"),
+        (("--email", "ada@example.com", "--first-name", "A" * 151), "Longer than maximum length 150"),
+        (("--email", "ada@example.com", "--username", "a\x1b[31m"), "Control characters are not allowed"),
+        (("--email", "ada@example.com", "--last-name", "\udce9"), "Control characters are not allowed"),
+    ],
+)
+def test_C08_bad_input_is_refused_with_its_reason(
+    app: Flask, shell: Shell, arguments: tuple[str, ...], said: str
+) -> None:
+    result = shell("users", "create", *arguments, USER_PASSWORD=PASSWORD)
+
+    assert result.exit_code in (1, 2)
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert count_users(app) == 0
+    fine = ("--email", "ada@example.com", "--first-name", "A" * 150, "--username", "ada", "--last-name", "é")
+    assert shell("users", "create", *fine, USER_PASSWORD=PASSWORD).exit_code == 0
+
+
+def test_an_ordinary_account_has_no_rights_and_staff_has_to_be_said(app: Flask, shell: Shell) -> None:
+    shell("users", "create", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
+    shell("users", "create", "--email", "bob@example.com", "--staff", USER_PASSWORD=PASSWORD)
+
+    lines = [line.split("\t") for line in shell("users", "list").stdout.splitlines()]
+
+    assert [(email, rights) for _id, email, _name, _active, rights, _joined in lines] == [
+        ("ada@example.com", ""),
+        ("bob@example.com", "staff"),
+    ]
+
+
+def test_a_set_password_replaces_the_old_one_and_ends_every_session(shell: Shell, app: Flask, user: Person) -> None:
+    result = shell("users", "set-password", user.email.upper(), "--password-stdin", stdin=f"{NEW_PASSWORD}\n")
+
+    assert result.exit_code == 0, result.stderr
+    assert user.get("/userapi/auth/user/").status_code == 401
+    assert signs_in(app, user.email, NEW_PASSWORD)
+    assert not signs_in(app, user.email, user.password)
+
+
+def test_P01_a_set_password_is_held_against_the_policy(shell: Shell, app: Flask, user: Person) -> None:
+    result = shell("users", "set-password", user.email, USER_PASSWORD="short")
+
+    assert is_one_line(result)
+    assert "Shorter than minimum length" in result.stderr
+    assert user.get("/userapi/auth/user/").status_code == 200
+
+
+def test_P09_a_password_from_standard_input_keeps_its_blanks(shell: Shell, app: Flask, user: Person) -> None:
+    shell("users", "set-password", user.email, "--password-stdin", stdin=f"  {NEW_PASSWORD} \r\n")
+
+    assert signs_in(app, user.email, f"  {NEW_PASSWORD} ")
+    assert not signs_in(app, user.email, NEW_PASSWORD)
+
+
+def test_R10_a_deactivated_user_is_out_at_once_and_activation_revives_no_session(
+    shell: Shell, app: Flask, user: Person
+) -> None:
+    assert shell("users", "deactivate", user.email).exit_code == 0
+    assert user.get("/userapi/auth/user/").status_code == 401
+    assert not signs_in(app, user.email, user.password)
+
+    assert shell("users", "activate", user.email).exit_code == 0
+    assert user.get("/userapi/auth/user/").status_code == 401
+    assert signs_in(app, user.email, user.password)
+
+
+def test_the_last_superuser_stays_active(shell: Shell, superuser: Person) -> None:
+    result = shell("users", "deactivate", superuser.email)
+
+    assert is_one_line(result)
+    assert "last active superuser" in result.stderr
+    assert superuser.get("/userapi/auth/user/").status_code == 200
+
+
+@pytest.mark.parametrize("command", ["set-password", "activate", "deactivate"])
+def test_an_unknown_address_is_named(shell: Shell, command: str) -> None:
+    result = shell("users", command, "nobody@example.com", USER_PASSWORD=NEW_PASSWORD)
+
+    assert is_one_line(result)
+    assert "nobody@example.com" in result.stderr
+
+
+def test_the_list_is_searched_and_filtered(shell: Shell, app: Flask) -> None:
+    make_user(app, email="ada@example.com", first_name="Ada")
+    make_user(app, email="bob@example.com", first_name="Bob", is_staff=True)
+    shell("users", "deactivate", "ada@example.com")
+
+    def emails(*options: str) -> list[str]:
+        return re.findall(r"\S+@\S+", shell("users", "list", *options).stdout)
+
+    assert emails() == ["ada@example.com", "bob@example.com"]
+    assert emails("--search", "bo") == ["bob@example.com"]
+    assert emails("--staff") == ["bob@example.com"]
+    assert emails("--inactive") == ["ada@example.com"]
+
+
+def test_C09_every_change_at_the_shell_is_in_the_trail_without_an_actor(shell: Shell, app: Flask) -> None:
+    shell("users", "create-superuser", "--email", "root@example.com", USER_PASSWORD=PASSWORD)
+    shell("users", "create", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
+    shell("users", "set-password", "ada@example.com", USER_PASSWORD=NEW_PASSWORD)
+    shell("users", "deactivate", "ada@example.com")
+    shell("users", "activate", "ada@example.com")
+    shell("users", "seed", "3", "--random-seed", "7")
+
+    trail = events(app)
+
+    assert [event.action for event in trail] == [
+        "user.created",
+        "user.created",
+        "user.password_changed",
+        "user.deactivated",
+        "user.activated",
+        "users.seeded",
+    ]
+    assert {event.actor_id for event in trail} == {None}
+
+
+def test_C09_what_is_refused_leaves_no_event(shell: Shell, app: Flask) -> None:
+    shell("users", "create", "--email", "ada@example.com", USER_PASSWORD="short")
+
+    assert events(app) == []
+
+
+def test_help_is_everywhere(app: Flask, shell: Shell) -> None:
+    commands = [(group, name) for group in ("users", "keys", "sessions") for name in app.cli.commands[group].commands]  # type: ignore[attr-defined]
+
+    assert len(commands) >= 12
+    for group, name in commands:
+        assert shell(group, name, "--help").exit_code == 0
+
+
+def test_C08_the_real_command_exits_with_one_line_and_no_trace(app: Flask) -> None:
+    env = serving.bare_environment(
+        DATABASE_URL=app.config["DATABASE_URL"],
+        SECRET_KEY=app.config["SECRET_KEY"],
+        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
+    )
+    command = (*serving.FLASK, "users", "create", "--email", "ada@example.com", "--password-stdin")
+
+    first = serving.run(*command, env=env, stdin=PASSWORD)
+    second = serving.run(*command, env=env, stdin=PASSWORD)
+
+    assert (first.code, first.errors) == (0, "")
+    assert second.is_one_line, second

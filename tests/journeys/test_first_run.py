@@ -1,0 +1,201 @@
+"""A newcomer starts the service from a bare copy of the tree, and starts it again."""
+
+import json
+import shutil
+import signal
+import socket
+import sqlite3
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import services
+import serving
+
+import config
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of what the service is made of, without `instance/` and `.env`."""
+    folder = tmp_path / "userapi"
+    for name in ("userapi", "migrations"):
+        shutil.copytree(config.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("config.py", "wsgi.py"):
+        shutil.copy(config.ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def bare() -> dict[str, str]:
+    """The environment of somebody who has set nothing."""
+    environment = serving.bare_environment()
+    del environment["PYTHONPATH"]
+    return environment
+
+
+def post(url: str, **body: str) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def kept(tree: Path) -> dict[str, Any]:
+    """All that a start could have changed: the secret, the keys, and every row."""
+    files = {
+        str(path): path.read_bytes()
+        for path in (tree / "instance").rglob("*")
+        if path.suffix in ("", ".pem") and path.is_file()
+    }
+    with sqlite3.connect(tree / "instance" / "userapi.db") as connection:
+        rows = list(connection.iterdump())
+    connection.close()
+    return {**files, "rows": rows}
+
+
+def test_one_command_runs_the_service_and_the_next_start_changes_nothing(tree: Path, bare: dict[str, str]) -> None:
+    with serving.served(tree.parent, bare, cwd=tree) as first:
+        assert serving.status(f"{first.url}/readyz") == 200
+        assert first.password is not None
+        assert first.log.read_text().count(first.password) == 1
+        for address in ("/userapi/", "/docs/"):
+            assert f"{first.url}{address}\n" in first.log.read_text()
+            assert serving.status(f"{first.url}{address}") == 200
+        status, tokens = post(f"{first.url}/userapi/auth/login/", email=first.email, password=first.password)
+        assert (status, tokens["user"]["is_superuser"]) == (200, True)
+        assert first.stop() == 0
+        assert serving.status(f"{first.url}/readyz") is None
+    before = kept(tree)
+
+    with serving.served(tree.parent, bare, cwd=tree) as second:
+        assert serving.status(f"{second.url}/readyz") == 200
+        assert second.password is None
+        assert second.stop() == 0
+
+    assert kept(tree) == before
+
+
+def test_C05_what_the_first_start_makes_is_its_owners_alone(tree: Path, bare: dict[str, str]) -> None:
+    with serving.served(tree.parent, bare, cwd=tree) as server:
+        made = {path: path.stat().st_mode & 0o777 for path in (tree / "instance", *(tree / "instance").rglob("*"))}
+        secret = (tree / "instance" / "secret_key").read_text()
+        seen = serving.run("ps", "-A", "-ww", "-o", "args", env=bare).output
+        log = server.log.read_text()
+
+    assert {mode for path, mode in made.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in made.items() if path.is_file()} == {0o600}
+    assert {path.name for path in made} >= {"secret_key", "userapi.db", "keys"}
+    assert len(secret) >= 32
+    assert "userapi.cli.run" in seen
+    assert secret not in seen
+    assert secret not in log
+
+
+def test_L10_no_default_account_is_there(tree: Path, bare: dict[str, str]) -> None:
+    with serving.served(tree.parent, bare | {"RATELIMIT_ENABLED": "false"}, cwd=tree) as server:
+        for email in ("admin", "root", "admin@example.com", "user@example.com", "test@example.com"):
+            for password in ("admin", "password", "changeme", "userapi", "admin@example.com", "12345678"):
+                assert post(f"{server.url}/api-token-auth/", email=email, password=password)[0] == 401
+        assert server.password is not None
+        assert post(f"{server.url}/api-token-auth/", email=server.email, password=server.password)[0] == 200
+
+
+def test_the_commands_find_what_the_first_start_made(tree: Path, bare: dict[str, str]) -> None:
+    flask = (*serving.FLASK[:3], "users")
+    assert serving.run(*flask, "list", env=bare, cwd=tree).is_one_line
+    with serving.served(tree.parent, bare, cwd=tree) as server:
+        assert serving.run(*flask, "seed", "3", env=bare, cwd=tree).code == 0
+
+        listed = serving.run(*flask, "list", env=bare, cwd=tree)
+
+    assert (listed.code, len(listed.output.splitlines())) == (0, 4)
+    assert server.email in listed.output
+
+
+def test_the_superuser_may_have_an_address_of_ones_own(tree: Path, bare: dict[str, str]) -> None:
+    (tree / ".env").write_text("SUPERUSER_EMAIL=ada@example.org\n")
+
+    with serving.served(tree.parent, bare, cwd=tree) as server:
+        assert server.email == "ada@example.org"
+        assert server.password is not None
+        assert post(f"{server.url}/api-token-auth/", email="ada@example.org", password=server.password)[0] == 200
+
+
+def test_C01_where_there_is_a_superuser_no_other_is_made(tree: Path, bare: dict[str, str]) -> None:
+    with serving.served(tree.parent, bare, cwd=tree) as server:
+        server.stop()
+    with serving.served(tree.parent, bare | {"SUPERUSER_EMAIL": "ada@example.org"}, cwd=tree) as again:
+        assert again.password is None
+
+
+def test_a_taken_port_is_one_line_that_offers_another(tree: Path, bare: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        done = serving.run(*serving.RUN, env=bare | {"PORT": str(port)}, cwd=tree)
+
+    assert done.is_one_line, done
+    assert f"PORT: {port} is taken" in done.errors
+    assert f"make run PORT={port + 1}" in done.errors
+    assert not (tree / "instance" / "keys").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tree: Path, bare: dict[str, str]) -> None:
+    (tree / "instance").write_text("a file is in the way")  # as good as permissions, which do not stop root
+
+    done = serving.run(*serving.RUN, env=bare, cwd=tree)
+
+    assert done.is_one_line, done
+    assert f"{tree}/instance: " in done.errors
+    assert "writable folder" in done.errors
+
+
+def test_a_database_in_no_folder_is_one_line(tree: Path, bare: dict[str, str]) -> None:
+    done = serving.run(*serving.RUN, env=bare | {"DATABASE_URL": f"sqlite:///{tree}/nowhere/users.db"}, cwd=tree)
+
+    assert done.is_one_line, done
+    assert "DATABASE_URL: " in done.errors
+    assert f"{tree}/nowhere/users.db" in done.errors
+
+
+def test_U07_a_database_newer_than_the_code_is_one_line(tree: Path, bare: dict[str, str]) -> None:
+    with serving.served(tree.parent, bare, cwd=tree) as server:
+        server.stop()
+    with sqlite3.connect(tree / "instance" / "userapi.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    done = serving.run(*serving.RUN, env=bare | {"PORT": str(services.free_port())}, cwd=tree)
+
+    assert done.is_one_line, done
+    assert "'9999'" in done.errors
+    assert "newer than this code" in done.errors
+
+
+def test_N11_two_first_starts_at_once_make_one_of_everything(
+    new_database_url: str, tmp_path: Path, bare: dict[str, str]
+) -> None:
+    env = serving.environment(new_database_url, tmp_path)
+    ports = [str(services.free_port()) for _ in range(2)]
+    started = [
+        serving.start(*serving.RUN, env=env | {"PORT": port}, cwd=tmp_path, start_new_session=True) for port in ports
+    ]
+    try:
+        for process, port in zip(started, ports, strict=True):
+            serving.wait_until_ready(f"http://127.0.0.1:{port}", process)
+    finally:
+        for process in started:
+            process.send_signal(signal.SIGINT)
+    done = [serving.finish(process) for process in started]
+
+    assert [result.code for result in done] == [0, 0], done
+    assert sum("A superuser was made" in result.output for result in done) == 1
+    assert len(list((tmp_path / "keys").glob("*.pem"))) == 1
+    listed = serving.run(*serving.FLASK, "users", "list", env=env).output
+    assert len(listed.splitlines()) == 1
