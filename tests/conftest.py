@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import services
+import serving
 import sqlalchemy as sa
 from factories import PASSWORD, make_user
 from flask import Flask
@@ -82,6 +83,17 @@ def shared_app(
             upgrade()
         yield app
         _dispose(app)
+
+
+@pytest.fixture(scope="session")
+def server(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[serving.Server]:
+    """The service as `make run` starts it, over a database of its own that tests share."""
+    folder = tmp_path_factory.mktemp("served")
+    for url in _empty_database(database_kind, request, folder):
+        with serving.served(folder, serving.environment(url, folder)) as server:
+            yield server
 
 
 @pytest.fixture
