@@ -127,7 +127,7 @@ def reset_link_stands(digest: str, uid: str) -> bool:
     return found is not None and str(found.user_id) == uid
 
 
-def advance(session_id: uuid.UUID, spent: uuid.UUID, successor: uuid.UUID, now: datetime) -> bool:
+def advance(session_id: uuid.UUID, spent: uuid.UUID, successor: uuid.UUID, now: datetime, idle_since: datetime) -> bool:
     """Spend a session's refresh token. One UPDATE, so only one caller can win."""
     return _hits(
         sa.update(LoginSession)
@@ -136,6 +136,7 @@ def advance(session_id: uuid.UUID, spent: uuid.UUID, successor: uuid.UUID, now: 
             LoginSession.refresh_jti == spent,
             LoginSession.ended_at.is_(None),
             LoginSession.expires_at > now,
+            LoginSession.last_used_at > idle_since,
         )
         .values(refresh_jti=successor, previous_jti=spent, refreshed_at=now, last_used_at=now)
     )

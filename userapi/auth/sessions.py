@@ -63,13 +63,14 @@ def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> LoginSession
     """
     limits.spend("REFRESH_SESSION", str(session_id))
     now = clock.now()
-    won = queries.advance(session_id, spent=jti, successor=uuid.uuid4(), now=now)
+    idle = idle_since(now)
+    won = queries.advance(session_id, spent=jti, successor=uuid.uuid4(), now=now, idle_since=idle)
     session = queries.session(session_id)
     if session is None or session.user_id != user_id or session.ended_at is not None:
         raise TokenRevoked
     if not session.user.is_active or session.session_version != session.user.session_version:
         raise TokenRevoked
-    if session.expires_at <= now:
+    if session.expires_at <= now or session.last_used_at <= idle:
         raise TokenExpired
     if not won and not _is_repeat(session, jti, now):
         queries.end(session_id, now)

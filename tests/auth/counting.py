@@ -1,0 +1,52 @@
+"""Counting the statements that a database is asked, whichever way they take."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from flask import Flask
+
+from userapi.core.db import db
+
+BRACKETS = ("BEGIN", "COMMIT", "ROLLBACK")
+
+
+@contextmanager
+def statements(app: Flask) -> Iterator[list[str]]:
+    """The statements that reach the driver meanwhile, but for those that open and close a transaction."""
+    seen: list[str] = []
+    touched: list[Any] = []
+
+    def note(statement: str) -> None:
+        if not statement.startswith(BRACKETS):
+            seen.append(statement)
+
+    class Cursor(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+            note(query if isinstance(query, str) else query.decode())
+            return super().execute(query, *args, **options)
+
+    def watch(connection: Any, _record: Any, _proxy: Any) -> None:
+        touched.append(connection)
+        if isinstance(connection, sqlite3.Connection):
+            connection.set_trace_callback(note)
+        else:
+            connection.cursor_factory = Cursor
+
+    with app.app_context():
+        engines = list(db.engines.values())
+    for engine in engines:
+        sa.event.listen(engine, "checkout", watch)
+    try:
+        yield seen
+    finally:
+        for engine in engines:
+            sa.event.remove(engine, "checkout", watch)
+        for connection in touched:
+            if isinstance(connection, sqlite3.Connection):
+                connection.set_trace_callback(None)
+            else:
+                connection.cursor_factory = psycopg.Cursor

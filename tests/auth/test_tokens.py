@@ -1,0 +1,303 @@
+"""What a token says, how it is sent, and what asking for the account behind it costs."""
+
+import time
+from collections.abc import Callable
+
+import jwt
+import pytest
+import sqlalchemy as sa
+from conftest import Person, sign_in
+from counting import statements
+from factories import make_user, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from forging import claims_of, forge, refresh, use, verify
+
+from userapi.core.db import db
+
+CLAIMS = {"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "type"}
+
+#: What Flask-JWT-Extended adds of itself; neither says anything of the person.
+OF_THE_LIBRARY = {"csrf", "fresh"}
+
+
+def test_T13_tokens_carry_no_personal_data(person: Callable[..., Person]) -> None:
+    someone = person(first_name="Ingeborg", last_name="Quillfeather", username="ingequill", is_staff=True)
+
+    for kind in ("access_token", "refresh_token"):
+        claims = claims_of(someone.tokens[kind])
+        assert set(claims) == CLAIMS | OF_THE_LIBRARY
+        assert claims["sub"] == str(someone.id)
+        text = str(claims).lower()
+        for secret in (someone.email, "ingeborg", "quill", "staff", "$argon2", someone.password):
+            assert secret not in text
+
+
+def test_access_token_claims_are_added_for_other_services(make_app: Callable[..., Flask]) -> None:
+    app = make_app(ACCESS_TOKEN_CLAIMS="email,username,is_staff,is_superuser,groups")
+    email = str(new_user()["email"])
+    user_id = make_user(app, email=email, username="wren", is_staff=True)
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO groups (id, name) VALUES (1, 'editors'), (2, 'auditors')"))
+        connection.execute(sa.text("INSERT INTO user_groups VALUES (:id, 1), (:id, 2)"), {"id": user_id})
+
+    tokens = sign_in(app, email)
+    renewed = refresh(app.test_client(), tokens["refresh_token"]).get_json()
+
+    for pair in (tokens, renewed):
+        access = claims_of(pair["access_token"])
+        assert {name: access[name] for name in set(access) - CLAIMS - OF_THE_LIBRARY} == {
+            "email": email,
+            "username": "wren",
+            "is_staff": True,
+            "is_superuser": False,
+            "groups": ["auditors", "editors"],
+        }
+        assert set(claims_of(pair["refresh_token"])) == CLAIMS | OF_THE_LIBRARY
+    assert use(app.test_client(), tokens["access_token"]).status_code == 200
+
+
+def test_T12_added_claims_are_for_others_and_never_trusted_here(
+    make_app: Callable[..., Flask], key_folder: str
+) -> None:
+    app = make_app(ACCESS_TOKEN_CLAIMS="is_staff,is_superuser")
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+    claims = claims_of(sign_in(app, email)["access_token"])
+    assert claims["is_staff"] is False
+
+    bold = forge(key_folder, claims | {"is_staff": True, "is_superuser": True})
+
+    headers = {"Authorization": f"Bearer {bold}"}
+    assert app.test_client().get("/userapi/auth/user/", headers=headers).get_json()["is_staff"] is False
+    assert app.test_client().get("/userapi/users/", headers=headers).status_code == 403
+
+
+def test_issuer_and_audience_are_settings(make_app: Callable[..., Flask], key_folder: str) -> None:
+    app = make_app(JWT_ISSUER="https://id.example.org", JWT_AUDIENCE="orders")
+    elsewhere = make_app()
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+
+    token = sign_in(app, email)["access_token"]
+
+    claims = claims_of(token)
+    assert (claims["iss"], claims["aud"]) == ("https://id.example.org", "orders")
+    assert use(app.test_client(), token).status_code == 200
+    assert use(elsewhere.test_client(), token).status_code == 401
+    same_session = claims_of(sign_in(elsewhere, email)["access_token"]) | {"sid": claims["sid"]}
+    assert use(elsewhere.test_client(), forge(key_folder, same_session)).status_code == 200
+    assert use(app.test_client(), forge(key_folder, same_session)).status_code == 401
+
+
+def test_T14_a_short_life_and_an_honest_expires_in(client: FlaskClient, user: Person) -> None:
+    access, refresh_token = (claims_of(user.tokens[kind]) for kind in ("access_token", "refresh_token"))
+
+    assert access["exp"] - access["iat"] == user.tokens["expires_in"] == 900
+    assert refresh_token["exp"] - refresh_token["iat"] == 7 * 86400
+    assert abs(access["iat"] - time.time()) < 60
+
+
+def test_T14_lifetimes_are_settings_and_no_token_outlives_its_session(make_app: Callable[..., Flask]) -> None:
+    app = make_app(ACCESS_TOKEN_LIFETIME="120", SESSION_LIFETIME="60", SESSION_IDLE_LIFETIME="3600")
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+
+    tokens = sign_in(app, email)
+
+    access, refresh_token = (claims_of(tokens[kind]) for kind in ("access_token", "refresh_token"))
+    assert access["exp"] - access["iat"] in (59, 60)
+    assert tokens["expires_in"] in (59, 60)
+    assert refresh_token["exp"] - refresh_token["iat"] in (59, 60)
+
+
+def test_T08_a_token_is_good_until_its_time_is_over(make_app: Callable[..., Flask]) -> None:
+    app = make_app(ACCESS_TOKEN_LIFETIME="1")
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+    client = app.test_client()
+    token = sign_in(app, email)["access_token"]
+    assert use(client, token).status_code == 200
+    end = claims_of(token)["exp"]
+
+    while time.time() < end:
+        time.sleep(0.05)
+
+    assert use(client, token).get_json()["code"] == "token_expired"
+    assert verify(client, token).get_json()["code"] == "token_expired"
+
+
+def test_T15_every_token_has_an_id_of_its_own_and_a_sane_date(app: Flask, user: Person) -> None:
+    tokens = [sign_in(app, user.email) for _ in range(20)]
+
+    claims = [claims_of(pair[kind]) for pair in tokens for kind in ("access_token", "refresh_token")]
+    assert len({one["jti"] for one in claims}) == 40
+    assert all(abs(one["iat"] - time.time()) < 60 for one in claims)
+
+
+def test_T20_the_scheme_is_bearer_in_any_case(client: FlaskClient, user: Person) -> None:
+    token = user.tokens["access_token"]
+
+    for scheme in ("Bearer", "bearer", "BEARER", "bEaReR", "Bearer  "):
+        headers = {"Authorization": f"{scheme} {token}"}
+        assert client.get("/userapi/auth/user/", headers=headers).status_code == 200, scheme
+
+
+def test_T20_tokens_elsewhere_are_ignored(client: FlaskClient, user: Person) -> None:
+    token = user.tokens["access_token"]
+    assert use(client, token).status_code == 200
+    path = "/userapi/auth/user/"
+
+    for query in ("access_token", "token", "jwt", "Authorization", "bearer"):
+        assert client.get(path, query_string={query: token}).status_code == 401
+    assert client.patch(path, json={"access_token": token, "first_name": "x"}).status_code == 401
+    assert client.patch(path, data={"access_token": token, "first_name": "x"}).status_code == 401
+    assert client.get(path, auth=(user.email, token)).status_code == 401
+    assert client.get(path, auth=("Bearer", token)).status_code == 401
+    for name in ("access_token", "access_token_cookie", "token", "Authorization"):
+        assert client.get(path, headers={"Cookie": f"{name}={token}"}).status_code == 401
+    for header in ("X-Authorization", "X-Access-Token", "Proxy-Authorization", "Token"):
+        assert client.get(path, headers={header: f"Bearer {token}"}).status_code == 401
+
+
+def test_T20_a_header_with_anything_but_one_token_is_refused(client: FlaskClient, user: Person) -> None:
+    token = user.tokens["access_token"]
+    values = (
+        token, f"Token {token}", f"JWT {token}", f"Bearer{token}", f"Bearer {token} {token}", f"Bearer {token},{token}",
+        f"Bearer {token}, Bearer {token}", f"Basic x, Bearer {token}", f"Bearer x, Bearer {token}", f'Bearer "{token}"',
+        f"Bearer token={token}", f"Bearer:{token}", f"Bearer\t{token}", "Bearer", "Bearer ", "bearer", "", ",", ", ,",
+        "Bearer null", "Bearer undefined", "Bearer {}",
+    )  # fmt: skip
+
+    answers = {value: client.get("/userapi/auth/user/", headers={"Authorization": value}) for value in values}
+    twice = client.get("/userapi/auth/user/", headers=[("Authorization", f"Bearer {token}")] * 2)
+
+    assert {value: answer.status_code for value, answer in answers.items() if answer.status_code != 401} == {}
+    assert twice.status_code == 401
+
+
+def test_T21_401_says_how_and_403_says_no(client: FlaskClient, user: Person, stranger: Person) -> None:
+    nothing = client.get("/userapi/auth/user/")
+    bad = use(client, "x")
+    not_allowed = user.get(stranger.url)
+
+    assert (nothing.status_code, nothing.get_json()["code"]) == (401, "not_authenticated")
+    assert nothing.headers["WWW-Authenticate"] == 'Bearer realm="userapi"'
+    assert (bad.status_code, bad.get_json()["code"]) == (401, "token_invalid")
+    assert bad.headers["WWW-Authenticate"].startswith('Bearer realm="userapi", error="invalid_token"')
+    assert (not_allowed.status_code, not_allowed.get_json()["code"]) == (403, "permission_denied")
+    assert "WWW-Authenticate" not in not_allowed.headers
+    assert {answer.mimetype for answer in (nothing, bad, not_allowed)} == {"application/problem+json"}
+
+
+def test_verify_gives_the_claims(client: FlaskClient, user: Person) -> None:
+    answer = verify(client, user.tokens["access_token"])
+
+    assert answer.status_code == 200
+    assert answer.get_json() == claims_of(user.tokens["access_token"])
+    under_userapi = client.post("/userapi/api-token-verify/", json={"token": user.tokens["access_token"]})
+    assert under_userapi.get_json() == answer.get_json()
+
+
+def test_verify_wants_one_token(client: FlaskClient, user: Person) -> None:
+    for body in ({}, {"token": None}, {"token": ""}, {"token": 1}, {"token": [user.tokens["access_token"]]}):
+        assert client.post("/api-token-verify/", json=body).status_code == 400
+    for text in ("x", "a.b.c", user.tokens["access_token"] + "x"):
+        answer = verify(client, text)
+        assert answer.status_code == 401
+        assert "invalid_token" in answer.headers["WWW-Authenticate"]
+
+
+def test_T24_verify_accepts_just_what_the_api_accepts(
+    app: Flask, client: FlaskClient, person: Callable[..., Person], superuser: Person
+) -> None:
+    def logged_out() -> str:
+        someone = person()
+        someone.post("/userapi/auth/logout/")
+        return str(someone.tokens["access_token"])
+
+    def logged_out_elsewhere() -> str:
+        someone = person()
+        other = {"Authorization": f"Bearer {sign_in(app, someone.email)['access_token']}"}
+        client.post("/userapi/auth/logout/", json={"all": True}, headers=other)
+        return str(someone.tokens["access_token"])
+
+    def password_changed() -> str:
+        someone = person()
+        token = sign_in(app, someone.email)["access_token"]
+        body = {
+            "old_password": someone.password,
+            "new_password1": "quartz melon 41",
+            "new_password2": "quartz melon 41",
+        }
+        assert someone.post("/userapi/auth/password/change/", json=body).status_code == 200
+        return str(token)
+
+    def disabled() -> str:
+        someone = person()
+        superuser.patch(someone.url, json={"is_active": False})
+        return str(someone.tokens["access_token"])
+
+    def deleted() -> str:
+        someone = person()
+        superuser.delete(someone.url)
+        return str(someone.tokens["access_token"])
+
+    def reused() -> str:
+        someone = person()
+        first = refresh(client, someone.tokens["refresh_token"]).get_json()
+        refresh(client, first["refresh_token"])
+        assert refresh(client, someone.tokens["refresh_token"]).get_json()["code"] == "token_reused"
+        return str(someone.tokens["access_token"])
+
+    def refreshed() -> str:
+        someone = person()
+        return str(refresh(client, someone.tokens["refresh_token"]).get_json()["access_token"])
+
+    for end in (logged_out, logged_out_elsewhere, password_changed, disabled, deleted, reused):
+        token = end()
+        answers = [use(client, token), verify(client, token)]
+        assert [answer.status_code for answer in answers] == [401, 401], end.__name__
+        assert [answer.get_json()["code"] for answer in answers] == ["token_revoked"] * 2, end.__name__
+    for token in (person().tokens["access_token"], refreshed()):
+        assert [use(client, token).status_code, verify(client, token).status_code] == [200, 200]
+
+
+def test_one_statement_loads_the_caller(app: Flask, client: FlaskClient, user: Person) -> None:
+    token = user.tokens["access_token"]
+    for _first_and_later in range(2):
+        with statements(app) as seen:
+            assert use(client, token).status_code == 200
+        assert len(seen) == 1, seen
+        with statements(app) as seen:
+            assert user.get(user.url).status_code == 200
+        assert len(seen) == 1, seen
+        with statements(app) as seen:
+            assert verify(client, token).status_code == 200
+        assert len(seen) == 1, seen
+        with statements(app) as seen:
+            assert user.get("/userapi/").status_code == 200
+        assert len(seen) == 1, seen
+
+
+def test_a_stranger_and_a_forger_cost_no_statement(app: Flask, client: FlaskClient, user: Person) -> None:
+    forged = jwt.encode(claims_of(user.tokens["access_token"]), "x" * 32, "HS256")
+
+    with statements(app) as seen:
+        assert client.get("/userapi/auth/user/").status_code == 401
+        assert use(client, forged).status_code == 401
+        assert verify(client, forged).status_code == 401
+        assert client.get("/userapi/").status_code == 200
+
+    assert seen == []
+
+
+@pytest.mark.parametrize("others", [0, 7])
+def test_a_page_of_users_is_one_statement_more(app: Flask, staff: Person, others: int) -> None:
+    for _ in range(others):
+        make_user(app)
+
+    with statements(app) as seen:
+        assert len(staff.get("/userapi/users/").get_json()["results"]) == others + 1
+
+    assert len(seen) == 2
