@@ -35,11 +35,10 @@ def deliver() -> None:
     console = Console(stderr=True)
     with Progress(BarColumn(), MofNCompleteColumn(), console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=queries.count_waiting(clock.now()))
-        while not total.unreachable:
+        counts = None
+        while counts is None or counts.sent:  # there may be more, and some mail servers take only so many at a time
             counts = deliver_due(BATCH, progress=lambda: progress.advance(task))
             total += counts
-            if counts.attempted < BATCH:
-                break
     click.echo(f"{total.sent} sent.")
     if total.delayed or total.given_up:
         raise click.ClickException(
