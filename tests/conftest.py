@@ -21,6 +21,8 @@ from userapi.app import create_app
 from userapi.core import signing
 from userapi.core.db import Model, db
 
+pytest_plugins = ["watching"]
+
 DATABASES = ("sqlite", "postgresql")
 
 

@@ -5,19 +5,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-import services
 from conftest import Person
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
+from watching import Watched
 from werkzeug.serving import make_server
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 
 
 @pytest.fixture
@@ -32,37 +24,10 @@ def site(app: Flask) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser that runs for all tests here."""
-    path = services.chromium_path()
-    if path is None:
-        pytest.skip("no Chromium or Chrome on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A page, and what it did that a page of ours must not do."""
-
-    def __init__(self, page: Page, site: str) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.elsewhere: list[str] = []
-        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith((site, "data:")) else self.note(request.url))
-
-    def note(self, url: str) -> None:
-        self.elsewhere.append(url)
-
-
 @pytest.fixture
-def watched(browser: Browser, site: str) -> Iterator[Watched]:
+def watched(chromium: Browser, site: str) -> Iterator[Watched]:
     """A fresh page whose faults are noted."""
-    context = browser.new_context()
+    context = chromium.new_context()
     yield Watched(context.new_page(), site)
     context.close()
 

@@ -1,5 +1,6 @@
 """Opening an account by the page."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -63,6 +64,8 @@ def test_H15_every_mistake_is_named_by_its_field_and_all_that_was_typed_is_kept(
         assert f'<small id="{name}-error" class="error">{message}' in page.text
         assert f'aria-describedby="{name}' in page.text
     assert page.text.count('aria-invalid="true"') == 4
+    summary = re.findall('<a href="#([^"]+)">', page.text.partition('role="alert"')[2])
+    assert summary == ["email", "profile-dob", "profile-city", "profile-zip"]
     kept = {name: value(page, name) for name in typed if name != "password"}
     assert kept == {name: text for name, text in typed.items() if name != "password"}
     assert PASSWORD not in page.text

@@ -77,11 +77,10 @@ def shown_again_by(show: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
 
 
 def _refused(problem: Problem) -> Form:
-    errors = dict(_flat(problem.errors or {}))
-    for name in errors:
-        if request.form.get(name) == "":
-            errors[name] = ["Please fill this in."]
-    refusal = " ".join(errors.pop("_schema", [])) or problem.detail
+    found = dict(_flat(problem.errors or {}))
+    refusal = " ".join(found.pop("_schema", [])) or problem.detail
+    in_order = [*(name for name in request.form if name in found), *found]
+    errors = {name: ["Please fill this in."] if request.form.get(name) == "" else found[name] for name in in_order}
     if isinstance(problem, ValidationFailed) and errors:
         refusal = "Please look at what is marked below."
     return Form(values=request.form, errors=errors, refusal=refusal)

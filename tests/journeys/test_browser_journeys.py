@@ -1,0 +1,215 @@
+"""Whole stories in a real browser, over real HTTP, with real letters; each keeps its pictures."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from factories import PASSWORD, new_user, numbers
+from playwright.sync_api import expect
+from watching import PHONE, Site, Watched
+
+NEW_PASSWORD = "copper lantern 41 drift"
+
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 Version/19.0 Mobile/15E148 Safari/604.1"
+)
+
+
+def open_account(site: Site) -> str:
+    """An account that somebody opened before the story begins; its address."""
+    wanted = new_user(email=f"journey{next(numbers)}@example.com")
+    assert requests.post(f"{site.url}/userapi/users/", json=wanted, timeout=10).status_code == 201
+    return str(wanted["email"])
+
+
+def access_token(site: Site, email: str) -> str:
+    """A session of a program."""
+    answer = requests.post(f"{site.url}/api-token-auth/", json={"email": email, "password": PASSWORD}, timeout=10)
+    return str(answer.json()["access_token"])
+
+
+def is_alive(site: Site, token: str) -> bool:
+    """Whether that session goes on."""
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.get(f"{site.url}/userapi/auth/user/", headers=headers, timeout=10).status_code == 200
+
+
+def sign_in(someone: Watched, email: str, password: str = PASSWORD) -> None:
+    someone.go("/login/")
+    someone.fill(email=email, password=password)
+    someone.press("Sign in")
+
+
+def expect_heading(someone: Watched, text: str) -> None:
+    expect(someone.page.get_by_role("heading", level=1)).to_have_text(text)
+
+
+def click_in_a_letter(someone: Watched, link: str) -> None:
+    """Follow a link from a page of another site, as that of a webmail."""
+    someone.page.goto(f'data:text/html,<a href="{link}">open</a>')
+    someone.page.get_by_role("link", name="open").click()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_register_then_confirm_by_mail(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
+    email = f"newcomer{next(numbers)}@example.com"
+    with watch(site.url, java_script_enabled=scripts) as visitor:
+        visitor.go("/")
+        visitor.page.get_by_role("navigation").get_by_role("link", name="Register").click()
+        visitor.fill(email=email, password=PASSWORD, first_name="Wren", profile__title="Ms", profile__dob="1990-12-10")
+        visitor.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath")
+        visitor.fill(profile__country="United Kingdom")
+        visitor.press("Register")
+        expect(visitor.page.get_by_role("status")).to_contain_text("Your account is open.")
+        visitor.shoot("journey-register-1-opened")
+
+        click_in_a_letter(visitor, site.link(email, "Confirm your email address"))
+        expect_heading(visitor, "Confirm your address")
+        visitor.shoot("journey-register-2-link")
+        visitor.press("Yes, confirm the address")
+        expect(visitor.page.get_by_role("status")).to_have_text("Your email address is confirmed.")
+        visitor.fill(email=email, password=PASSWORD)
+        visitor.press("Sign in")
+
+        expect_heading(visitor, "My account")
+        expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {email}, which is confirmed.")
+        visitor.shoot("journey-register-3-confirmed")
+        assert visitor.faults == []
+
+
+def test_forget_then_reset_by_mail_ends_every_other_session(
+    site: Site, visitor: Watched, watch: Callable[..., Any]
+) -> None:
+    email = open_account(site)
+    program = access_token(site, email)
+    with watch(site.url) as other:
+        sign_in(other, email)
+        expect_heading(other, "My account")
+
+        visitor.go("/login/")
+        visitor.page.get_by_role("link", name="Forgot your password?").click()
+        visitor.fill(email=email)
+        visitor.press("Send the link")
+        expect_heading(visitor, "Look into your mail")
+        visitor.shoot("journey-reset-1-asked")
+        assert is_alive(site, program)
+        link = site.link(email, "Reset your password")
+        click_in_a_letter(visitor, link)
+        expect_heading(visitor, "Set a new password")
+        assert link.rstrip("/").rpartition("/")[2] not in visitor.page.url
+        visitor.shoot("journey-reset-2-form")
+        visitor.fill(new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
+        visitor.press("Set password")
+        expect_heading(visitor, "Your new password is set")
+        visitor.shoot("journey-reset-3-done")
+
+        assert not is_alive(site, program)
+        other.go("/account/")
+        expect_heading(other, "Sign in")
+    sign_in(visitor, email)
+    expect(visitor.page.get_by_role("alert")).to_have_text("No active account has this email and password.")
+    sign_in(visitor, email, NEW_PASSWORD)
+    expect_heading(visitor, "My account")
+    site.letter(email, "Your password was changed")
+
+
+def test_change_the_address(site: Site, visitor: Watched) -> None:
+    old, new = open_account(site), f"moved{next(numbers)}@example.com"
+    sign_in(visitor, old)
+
+    visitor.page.get_by_text("Change the address").click()
+    visitor.fill(email=new, password=PASSWORD)
+    visitor.press("Change address")
+    expect(visitor.page.get_by_role("status")).to_contain_text("Until then nothing changes.")
+    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}")
+    visitor.shoot("journey-address-1-asked")
+    click_in_a_letter(visitor, site.link(new, "Confirm your new email address"))
+    visitor.press("Yes, confirm the address")
+
+    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {new}, which is confirmed.")
+    visitor.shoot("journey-address-2-changed")
+    site.letter(old, "Your email address was changed")
+
+
+def test_end_a_session_from_the_list(site: Site, visitor: Watched, watch: Callable[..., Any]) -> None:
+    email = open_account(site)
+    with watch(site.url, user_agent=IPHONE, viewport=PHONE) as phone:
+        sign_in(phone, email)
+        expect_heading(phone, "My account")
+        sign_in(visitor, email)
+        visitor.shoot("journey-sessions-1-list")
+
+        row = visitor.page.get_by_role("listitem").filter(has_text="Safari on iOS")
+        row.get_by_role("button", name="End").click()
+
+        expect(visitor.page.get_by_role("status")).to_have_text("The session has ended.")
+        expect(row).to_have_count(0)
+        visitor.shoot("journey-sessions-2-ended")
+        phone.go("/account/")
+        expect_heading(phone, "Sign in")
+        visitor.go("/account/")
+        expect_heading(visitor, "My account")
+
+
+def test_sign_out_and_in_again(site: Site, visitor: Watched) -> None:
+    email = open_account(site)
+    visitor.go("/account/")
+    visitor.fill(email=email, password=PASSWORD)
+    visitor.press("Sign in")
+    expect_heading(visitor, "My account")
+
+    visitor.page.get_by_role("link", name="Sign out").click()
+    visitor.press("Sign out")
+    expect_heading(visitor, "You are signed out")
+    visitor.shoot("journey-sign-out")
+    assert visitor.page.context.cookies() == []
+    visitor.page.go_back()
+    expect(visitor.page.locator("main")).not_to_contain_text(email)
+    sign_in(visitor, email)
+
+    expect_heading(visitor, "My account")
+
+
+def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: Watched) -> None:
+    email = open_account(site)
+    visitor.go("/login/")
+    keyboard = visitor.page.keyboard
+
+    def focused() -> str:
+        return str(visitor.page.evaluate("document.activeElement.innerText || document.activeElement.id"))
+
+    keyboard.press("Tab")
+    assert focused() == "Skip to the content"
+    visitor.shoot("journey-keyboard-1-skip")
+    keyboard.press("Enter")
+    keyboard.press("Tab")
+    assert focused() == "email"
+    keyboard.type(email)
+    keyboard.press("Tab")
+    keyboard.type("wrong password 7")
+    keyboard.press("Enter")
+
+    expect(visitor.page.get_by_role("alert")).to_be_focused()
+    visitor.shoot("journey-keyboard-2-refused")
+    keyboard.press("Tab")
+    assert focused() == "email"
+    keyboard.press("Tab")
+    keyboard.type(PASSWORD)
+    keyboard.press("Enter")
+    expect_heading(visitor, "My account")
+
+
+def test_a_mistake_is_reached_from_the_summary(site: Site, visitor: Watched) -> None:
+    sign_in(visitor, open_account(site))
+
+    city = visitor.page.get_by_label("City")
+    city.evaluate("input => input.removeAttribute('required')")
+    city.fill("")
+    visitor.press("Save profile")
+
+    expect(visitor.page).to_have_title("Error: My account · User accounts")
+    visitor.page.get_by_role("alert").get_by_role("link", name="City").press("Enter")
+    expect(city).to_be_focused()
+    expect(city).to_have_attribute("aria-invalid", "true")
+    expect(city).to_have_accessible_description("Please fill this in.")

@@ -1,0 +1,156 @@
+"""A real browser on the running service, and an eye on what a page of ours must never do."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+import services
+import serving
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+#: Screenshots, kept for people to look at.
+ARTIFACTS = Path(__file__).parent / "artifacts"
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 320, "height": 640}
+
+SECONDS_FOR_A_LETTER = 20
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for all tests of a module."""
+    path = services.chromium_path()
+    if path is None:
+        pytest.skip("no Chromium or Chrome on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Site:
+    """The running service and the mail server that its letters arrive at."""
+
+    url: str
+    sink: services.SmtpSink
+
+    def letter(self, recipient: str, subject: str) -> EmailMessage:
+        """The newest letter to an address with a subject, once it is there."""
+        deadline = time.monotonic() + SECONDS_FOR_A_LETTER
+        while time.monotonic() < deadline:
+            for message in reversed(self.sink.messages):
+                if message["To"] == recipient and message["Subject"] == subject:
+                    return message
+            time.sleep(0.05)
+        arrived = [(message["To"], message["Subject"]) for message in self.sink.messages]
+        raise AssertionError(f"no letter {subject!r} to {recipient}; arrived: {arrived}")
+
+    def link(self, recipient: str, subject: str) -> str:
+        """The link in that letter."""
+        body = self.letter(recipient, subject).get_body(("plain",))
+        assert body is not None
+        (link,) = re.findall(rf"{self.url}/\S+/\S+/", body.get_content())
+        return str(link)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The service as `make run` starts it, which mails to a server of our own."""
+    folder = tmp_path_factory.mktemp("site")
+    with services.smtp_sink() as sink:
+        settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
+        environment = serving.environment(f"sqlite:///{folder}/site.db", folder, **settings)
+        with serving.served(folder, environment) as server:
+            yield Site(server.url, sink)
+
+
+class Watched:
+    """A page, what it complained of, and what it asked of others than us."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.page = page
+        self.origin = origin
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((f"{self.origin}/", "data:")):
+            self.elsewhere.append(url)
+
+    @property
+    def faults(self) -> list[str]:
+        """What a page of ours must never do. A refused form is answered with its status, which is none."""
+        refused = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+        return self.elsewhere + [complaint for complaint in self.complaints if not refused.match(complaint)]
+
+    def go(self, path: str) -> None:
+        """Open a page of ours."""
+        self.page.goto(self.origin + path)
+
+    def press(self, button: str) -> None:
+        """Press a button, by its name."""
+        self.page.get_by_role("button", name=button, exact=True).click()
+
+    def fill(self, **fields: str) -> None:
+        """Fill in inputs, named as in the form but with `__` for the dot."""
+        for name, text in fields.items():
+            self.page.locator(f'input[name="{name.replace("__", ".")}"]').fill(text)
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture of the whole page."""
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+
+    def violations(self) -> list[str]:
+        """What axe-core finds wrong with the page as it stands."""
+        found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
+        return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+    def overflows(self) -> bool:
+        """Whether one must scroll sideways."""
+        return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+@pytest.fixture
+def watch(chromium: Browser) -> Callable[..., Any]:
+    """A maker of watched pages, each in a fresh profile: `with watch(origin, viewport=PHONE) as visitor`."""
+
+    @contextmanager
+    def make(origin: str, **options: Any) -> Iterator[Watched]:
+        context = chromium.new_context(**{"viewport": DESKTOP, **options})
+        context.set_default_timeout(10_000)
+        watched = Watched(context.new_page(), origin)
+        yield watched
+        context.close()
+
+    return make
+
+
+@pytest.fixture
+def visitor(watch: Callable[..., Any], site: Site) -> Iterator[Watched]:
+    """Somebody new on the site; whatever happens, no page asks elsewhere or breaks the policy."""
+    with watch(site.url) as watched:
+        yield watched
+    assert watched.faults == []
