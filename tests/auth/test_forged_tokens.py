@@ -15,6 +15,7 @@ from conftest import Person
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from factories import new_user
+from flask import Flask
 from flask.testing import FlaskClient
 from forging import claims_of, ecdsa, forge, header_of, not_refused, our_header, our_key, refresh, segment, use, verify
 
@@ -400,12 +401,20 @@ def test_T16_huge_tokens_are_refused_quickly(client: FlaskClient, user: Person) 
     assert time.monotonic() - started < 1
 
 
-def test_T16_deep_tokens_in_cookies_are_401_as_well(client: FlaskClient, claims: dict[str, Any]) -> None:
-    header = segment(b'{"alg":"ES256","kid":' + b"[" * 20_000 + b"]" * 20_000 + b"}")
-    cookie = {"Cookie": f"access_token={header}.{segment(claims)}.AAAA"}
+def test_T16_deep_tokens_in_cookies_are_401_as_well(
+    app: Flask, user: Person, claims: dict[str, Any], key_folder: str
+) -> None:
+    def use_cookie(token: str, path: str = "/userapi/auth/user/") -> int:
+        headers = {"Cookie": f"access_token={token}"}
+        return app.test_client(use_cookies=False).get(path, headers=headers).status_code
 
-    assert client.get("/userapi/auth/user/", headers=cookie).status_code == 401
-    assert client.get("/userapi/", headers=cookie).status_code == 200
+    of_the_web = claims | {"aud": app.config["JWT_WEB_AUDIENCE"]}
+    header = segment(b'{"alg":"ES256","kid":' + b"[" * 20_000 + b"]" * 20_000 + b"}")
+    deep = f"{header}.{segment(of_the_web)}.AAAA"
+    assert use_cookie(forge(key_folder, of_the_web)) == 200
+
+    assert use_cookie(deep) == 401
+    assert use_cookie(deep, "/userapi/") == 200
 
 
 def test_T17_duplicate_claims_mean_one_person(

@@ -1,0 +1,182 @@
+"""A session in a browser: its tokens as cookies, which need a proof that our own page sent them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import Person
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from forging import claims_of, refresh, use, verify
+from werkzeug.test import TestResponse
+
+LOGIN = "/userapi/auth/login/"
+ME = "/userapi/auth/user/"
+REFRESH = "/api-token-refresh/"
+
+
+def log_in(client: FlaskClient, email: str, **more: Any) -> TestResponse:
+    return client.post(LOGIN, json={"email": email, "password": PASSWORD, "cookies": True, **more})
+
+
+def cookie(client: FlaskClient, name: str) -> str:
+    found = client.get_cookie(name)
+    assert found is not None
+    return found.value
+
+
+def proof(client: FlaskClient) -> dict[str, str]:
+    """The header that a page of ours sends along."""
+    return {"X-CSRF-TOKEN": cookie(client, "csrf_token")}
+
+
+@pytest.fixture
+def web(app: Flask, user: Person) -> FlaskClient:
+    """The user's browser, signed in."""
+    web = app.test_client()
+    assert log_in(web, user.email).status_code == 200
+    return web
+
+
+def test_the_tokens_go_into_cookies_that_no_script_reads(app: Flask, user: Person) -> None:
+    answer = log_in(app.test_client(), user.email)
+
+    assert answer.get_json() == {"user": answer.get_json()["user"]}
+    assert answer.get_json()["user"]["email"] == user.email
+    cookies = {line.partition("=")[0]: line for line in answer.headers.getlist("Set-Cookie")}
+    assert set(cookies) == {"access_token", "refresh_token", "csrf_token", "csrf_refresh_token"}
+    for name in ("access_token", "refresh_token"):
+        assert "HttpOnly" in cookies[name]
+        assert cookies[name].split("; ")[0] not in answer.text
+    for line in cookies.values():
+        assert "SameSite=Lax" in line
+        assert "Path=/" in line
+        assert "Domain" not in line
+    assert "HttpOnly" not in cookies["csrf_token"]
+
+
+def test_over_https_the_cookies_are_secure_and_bound_to_the_host(make_app: Callable[..., Flask]) -> None:
+    app = make_app(SITE_URL="https://accounts.example.com")
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+    web = app.test_client()
+
+    answer = log_in(web, email)
+
+    lines = answer.headers.getlist("Set-Cookie")
+    assert {"__Host-access_token", "__Host-refresh_token"} < {line.partition("=")[0] for line in lines}
+    for line in lines:
+        assert "; Secure" in line
+        assert "Path=/" in line
+        assert "Domain" not in line
+
+
+def test_without_asking_there_are_no_cookies(client: FlaskClient, user: Person) -> None:
+    for more in ({}, {"cookies": False}):
+        answer = client.post(LOGIN, json={"email": user.email, "password": PASSWORD, **more})
+        assert "Set-Cookie" not in answer.headers
+        assert "access_token" in answer.get_json()
+    refused = client.post(LOGIN, json={"email": user.email, "password": "wrong", "cookies": True})
+    assert refused.status_code == 401
+    assert "Set-Cookie" not in refused.headers
+    assert client.post(LOGIN, json={"email": user.email, "password": PASSWORD, "cookies": "yes"}).status_code == 400
+
+
+def test_reading_needs_the_cookie_alone(web: FlaskClient, user: Person) -> None:
+    assert web.get(ME).get_json()["id"] == user.id
+    assert web.get("/userapi/auth/sessions/").status_code == 200
+
+
+def test_writing_needs_the_proof(web: FlaskClient, user: Person, app: Flask, stranger: Person) -> None:
+    other = app.test_client()
+    log_in(other, stranger.email)
+    calls: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("PATCH", ME, {"first_name": "Odile"}),
+        ("PATCH", user.url, {"first_name": "Odile"}),
+        ("DELETE", "/userapi/auth/sessions/", {}),
+        ("POST", "/userapi/auth/password/change/", {"old_password": PASSWORD}),
+        ("POST", "/userapi/auth/logout/", {}),
+    )
+
+    for method, path, body in calls:
+        for headers in (
+            {},
+            {"X-CSRF-TOKEN": ""},
+            {"X-CSRF-TOKEN": "x"},
+            proof(other),
+            {"X-CSRFToken": cookie(web, "csrf_token")},
+        ):
+            answer = web.open(path, method=method, json=body, headers=headers)
+            assert (answer.status_code, answer.get_json()["code"]) == (403, "csrf_failed"), (method, path, headers)
+    assert web.get(ME).get_json()["first_name"] != "Odile"
+
+    assert web.patch(ME, json={"first_name": "Odile"}, headers=proof(web)).status_code == 200
+    assert web.delete("/userapi/auth/sessions/", headers=proof(web)).status_code == 204
+
+
+def test_a_cookie_is_no_bearer_token_and_a_bearer_token_no_cookie(web: FlaskClient, app: Flask, user: Person) -> None:
+    client = app.test_client(use_cookies=False)
+    access, refresh_token = cookie(web, "access_token"), cookie(web, "refresh_token")
+
+    assert use(client, access).status_code == 401
+    assert verify(client, access).status_code == 401
+    assert refresh(client, refresh_token).status_code == 401
+    assert client.post(REFRESH, headers={"Authorization": f"Bearer {refresh_token}"}).status_code == 401
+    assert client.get(ME, headers={"Cookie": f"access_token={user.tokens['access_token']}"}).status_code == 401
+    assert client.get(ME, headers={"Cookie": f"access_token={refresh_token}"}).status_code == 401
+    assert client.get(ME, headers={"Cookie": f"access_token={access}"}).status_code == 200
+    bearer_in_cookie = {
+        "Cookie": f"refresh_token={user.tokens['refresh_token']}",
+        "X-CSRF-TOKEN": claims_of(user.tokens["refresh_token"])["csrf"],
+    }
+    assert client.post(REFRESH, headers=bearer_in_cookie).status_code == 401
+    assert claims_of(access)["aud"] == "userapi-web"
+
+
+def test_a_bearer_token_goes_before_a_cookie(web: FlaskClient, stranger: Person) -> None:
+    assert web.get(ME, headers=stranger.headers).get_json()["id"] == stranger.id
+    assert web.patch(ME, json={"first_name": "Odile"}, headers=stranger.headers).get_json()["id"] == stranger.id
+    assert web.get(ME, headers={"Authorization": "Bearer x"}).status_code == 401
+
+
+def test_the_cookie_refreshes_with_the_proof_alone(web: FlaskClient, user: Person) -> None:
+    before = cookie(web, "refresh_token")
+    for headers in ({}, {"X-CSRF-TOKEN": "x"}, {"X-CSRF-TOKEN": ""}):
+        answer = web.post(REFRESH, headers=headers)
+        assert (answer.status_code, answer.get_json()["code"]) == (403, "csrf_failed")
+
+    answer = web.post(REFRESH, headers=proof(web))
+
+    assert answer.status_code == 200
+    assert "token" not in " ".join(answer.get_json())
+    old, new = claims_of(before), claims_of(cookie(web, "refresh_token"))
+    assert (new["sid"], new["aud"]) == (old["sid"], "userapi-web")
+    assert new["jti"] != old["jti"]
+    assert web.get(ME).get_json()["id"] == user.id
+    assert web.patch(ME, json={"first_name": "Odile"}, headers=proof(web)).status_code == 200
+
+
+def test_R05_logout_ends_the_session_and_clears_the_cookies(web: FlaskClient, app: Flask, user: Person) -> None:
+    stolen = {"Cookie": f"access_token={cookie(web, 'access_token')}"}
+    assert app.test_client(use_cookies=False).get(ME, headers=stolen).status_code == 200
+
+    answer = web.post("/userapi/auth/logout/", headers=proof(web))
+
+    assert answer.status_code == 200
+    for name in ("access_token", "refresh_token", "csrf_token", "csrf_refresh_token"):
+        left = web.get_cookie(name)
+        assert left is None or left.value == ""
+    assert web.get(ME).status_code == 401
+    assert app.test_client(use_cookies=False).get(ME, headers=stolen).status_code == 401
+    assert user.get(ME).status_code == 200
+
+
+def test_a_stale_cookie_keeps_nobody_from_public_pages(web: FlaskClient, user: Person, app: Flask) -> None:
+    user.delete("/userapi/auth/sessions/")
+    assert web.get(ME).status_code == 401
+
+    assert web.get("/userapi/").status_code == 200
+    assert web.post("/userapi/users/", json=new_user()).status_code == 201
+    assert log_in(web, user.email).status_code == 200
+    assert web.get(ME).status_code == 200

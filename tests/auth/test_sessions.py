@@ -1,0 +1,329 @@
+"""Sessions: listed, ended one by one or all together, and ended by whatever happens to the account."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import Person, sign_in
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from forging import claims_of, refresh, use
+
+from userapi.core import clock
+from userapi.core.db import db
+
+SESSIONS = "/userapi/auth/sessions/"
+LOGOUT = "/userapi/auth/logout/"
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def is_alive(client: FlaskClient, tokens: dict[str, Any]) -> bool:
+    """Whether a session lives; its refresh token is not spent on that."""
+    alive = use(client, tokens["access_token"]).status_code == 200
+    if not alive:
+        assert refresh(client, tokens["refresh_token"]).status_code == 401
+    return alive
+
+
+def test_R05_logout_ends_the_session(client: FlaskClient, user: Person) -> None:
+    assert is_alive(client, user.tokens)
+
+    answer = user.post(LOGOUT)
+
+    assert answer.status_code == 200
+    assert use(client, user.tokens["access_token"]).get_json()["code"] == "token_revoked"
+    assert refresh(client, user.tokens["refresh_token"]).get_json()["code"] == "token_revoked"
+
+
+def test_R05_logout_is_known_to_every_worker(app: Flask, make_app: Callable[..., Flask]) -> None:
+    other = make_app()
+    email = str(new_user()["email"])
+    make_user(other, email=email)
+    tokens = sign_in(app, email)
+    assert is_alive(other.test_client(), tokens)
+
+    app.test_client().post(LOGOUT, headers=bearer(tokens["access_token"]))
+
+    assert not is_alive(other.test_client(), tokens)
+    assert not is_alive(app.test_client(), tokens)
+
+
+def test_R05_the_refresh_token_logs_out_as_well(app: Flask, client: FlaskClient, user: Person) -> None:
+    in_body, as_bearer = sign_in(app, user.email), sign_in(app, user.email)
+
+    first = client.post(LOGOUT, json={"refresh_token": in_body["refresh_token"]})
+    second = client.post(LOGOUT, headers=bearer(as_bearer["refresh_token"]))
+
+    assert [first.status_code, second.status_code] == [200, 200]
+    assert not is_alive(client, in_body)
+    assert not is_alive(client, as_bearer)
+    assert is_alive(client, user.tokens)
+
+
+def test_R06_logout_is_scoped_and_idempotent(app: Flask, client: FlaskClient, user: Person, stranger: Person) -> None:
+    other = sign_in(app, user.email)
+    assert user.post(LOGOUT).status_code == 200
+
+    assert user.post(LOGOUT).status_code == 401
+    again = client.post(LOGOUT, json={"refresh_token": user.tokens["refresh_token"]})
+
+    assert again.status_code == 200
+    assert is_alive(client, other)
+    assert is_alive(client, stranger.tokens)
+
+
+def test_R06_logout_of_all_sessions(app: Flask, client: FlaskClient, user: Person, stranger: Person) -> None:
+    others = [sign_in(app, user.email) for _ in range(2)]
+
+    answer = client.post(LOGOUT, json={"all": True}, headers=bearer(others[0]["access_token"]))
+
+    assert answer.status_code == 200
+    assert [is_alive(client, tokens) for tokens in (user.tokens, *others)] == [False] * 3
+    assert is_alive(client, stranger.tokens)
+    assert is_alive(client, sign_in(app, user.email))
+
+
+def test_R06_an_ended_session_ends_no_others(app: Flask, client: FlaskClient, user: Person) -> None:
+    ended = sign_in(app, user.email)
+    body = {"all": True, "refresh_token": ended["refresh_token"]}
+    client.post(LOGOUT, json={"refresh_token": ended["refresh_token"]})
+
+    assert client.post(LOGOUT, json=body).status_code == 401
+
+    assert is_alive(client, user.tokens)
+    assert client.post(LOGOUT, json=body | {"refresh_token": user.tokens["refresh_token"]}).status_code == 200
+    assert not is_alive(client, user.tokens)
+
+
+def test_logout_wants_a_token(client: FlaskClient, user: Person) -> None:
+    for headers, body in (
+        ({}, {}),
+        ({}, {"refresh_token": "x"}),
+        ({}, {"refresh_token": user.tokens["access_token"]}),
+        (bearer("x"), {}),
+        (bearer(user.tokens["access_token"] + "x"), {}),
+    ):
+        assert client.post(LOGOUT, json=body, headers=headers).status_code == 401
+    assert client.post(LOGOUT, json={"all": "yes"}, headers=user.headers).status_code == 400
+    assert client.get(LOGOUT, headers=user.headers).status_code == 405
+    assert is_alive(client, user.tokens)
+
+
+def test_R07_the_list_is_own_complete_and_without_secrets(app: Flask, client: FlaskClient, stranger: Person) -> None:
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+    tokens = []
+    for address, agent in (("192.0.2.1", "Firefox on a desk"), ("2001:db8::1", "x" * 400), ("192.0.2.3", "")):
+        answer = client.post(
+            "/api-token-auth/",
+            json={"email": email, "password": PASSWORD},
+            headers={"User-Agent": agent},
+            environ_overrides={"REMOTE_ADDR": address},
+        )
+        tokens.append(answer.get_json())
+
+    answer = client.get(SESSIONS, headers=bearer(tokens[1]["access_token"]))
+
+    found = answer.get_json()["results"]
+    assert {session["id"] for session in found} == {claims_of(pair["access_token"])["sid"] for pair in tokens}
+    assert {(session["address"], session["user_agent"]) for session in found} == {
+        ("192.0.2.1", "Firefox on a desk"),
+        ("2001:db8::1", "x" * 255),
+        ("192.0.2.3", None),
+    }
+    assert [session["address"] for session in found if session["current"]] == ["2001:db8::1"]
+    keys = {"id", "created_at", "last_used_at", "expires_at", "address", "user_agent", "current"}
+    for session in found:
+        assert set(session) == keys
+        created, used, end = (
+            datetime.fromisoformat(session[name]) for name in ("created_at", "last_used_at", "expires_at")
+        )
+        assert session["created_at"].endswith("Z")
+        assert created <= used < end == created + timedelta(days=30)
+    for pair in tokens:
+        for token in (pair["access_token"], pair["refresh_token"]):
+            assert claims_of(token)["jti"] not in answer.text
+            assert token.rpartition(".")[2] not in answer.text
+
+
+def test_R07_the_list_shows_the_living_and_the_last_used_first(
+    app: Flask, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = clock.now
+    for hours in (1, 2, 3):
+        monkeypatch.setattr(clock, "now", lambda hours=hours: real() - timedelta(hours=hours))
+        sign_in(app, user.email)
+    monkeypatch.setattr(clock, "now", real)
+    ended = sign_in(app, user.email)
+    app.test_client().post(LOGOUT, headers=bearer(ended["access_token"]))
+
+    found = user.get(SESSIONS).get_json()["results"]
+
+    used = [session["last_used_at"] for session in found]
+    assert len(found) == 4
+    assert used == sorted(used, reverse=True)
+    assert found[0]["current"]
+
+
+def test_a_use_is_noted_at_most_once_a_minute(user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def last_used() -> str:
+        (session,) = user.get(SESSIONS).get_json()["results"]
+        return str(session["last_used_at"])
+
+    before, real = last_used(), clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(seconds=55))
+    assert last_used() == before
+
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(seconds=65))
+
+    assert last_used() > before
+
+
+def test_R08_ending_a_session_ends_its_tokens_now(app: Flask, client: FlaskClient, user: Person) -> None:
+    other, third = sign_in(app, user.email), sign_in(app, user.email)
+    assert is_alive(client, other)
+
+    answer = user.delete(f"{SESSIONS}{claims_of(other['access_token'])['sid']}/")
+
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert not is_alive(client, other)
+    assert is_alive(client, third)
+    assert is_alive(client, user.tokens)
+
+
+def test_R08_ending_my_own_session_signs_me_out(client: FlaskClient, user: Person) -> None:
+    path = f"{SESSIONS}{claims_of(user.tokens['access_token'])['sid']}/"
+
+    assert user.delete(path).status_code == 204
+
+    assert not is_alive(client, user.tokens)
+    assert user.delete(path).status_code == 401
+
+
+def test_R08_ending_all_spares_the_present_one(app: Flask, client: FlaskClient, user: Person, stranger: Person) -> None:
+    others = [sign_in(app, user.email) for _ in range(3)]
+
+    assert user.delete(SESSIONS).status_code == 204
+
+    assert [is_alive(client, tokens) for tokens in others] == [False] * 3
+    assert is_alive(client, user.tokens)
+    assert refresh(client, user.tokens["refresh_token"]).status_code == 200
+    assert is_alive(client, stranger.tokens)
+    assert len(user.get(SESSIONS).get_json()["results"]) == 1
+
+
+def test_R09_the_sessions_of_others_are_invisible(
+    app: Flask, client: FlaskClient, user: Person, stranger: Person, superuser: Person
+) -> None:
+    theirs = claims_of(stranger.tokens["access_token"])["sid"]
+    ended = sign_in(app, user.email)
+    client.post(LOGOUT, headers=bearer(ended["access_token"]))
+    ids = (theirs, str(uuid.uuid4()), claims_of(ended["access_token"])["sid"])
+
+    for caller in (user, superuser):
+        answers = [caller.delete(f"{SESSIONS}{session_id}/") for session_id in ids]
+        assert [answer.status_code for answer in answers] == [404] * 3
+        assert len({answer.data for answer in answers}) == 1
+
+    assert is_alive(client, stranger.tokens)
+    assert theirs not in user.get(SESSIONS).text
+    for odd in ("1", "x", theirs.replace("-", ""), theirs + "0"):
+        assert user.delete(f"{SESSIONS}{odd}/").status_code == 404
+    assert client.get(SESSIONS).status_code == 401
+    assert client.delete(f"{SESSIONS}{theirs}/").status_code == 401
+
+
+def test_R10_disabling_a_user_ends_everything_now_and_for_good(
+    app: Flask, client: FlaskClient, user: Person, staff: Person
+) -> None:
+    other = sign_in(app, user.email)
+    web = app.test_client()
+    web.post("/userapi/auth/login/", json={"email": user.email, "password": PASSWORD, "cookies": True})
+    assert web.get("/userapi/auth/user/").status_code == 200
+
+    assert staff.patch(user.url, json={"is_active": False}).status_code == 200
+
+    assert [is_alive(client, tokens) for tokens in (user.tokens, other)] == [False, False]
+    assert web.get("/userapi/auth/user/").status_code == 401
+    assert staff.patch(user.url, json={"is_active": True}).status_code == 200
+    assert [is_alive(client, tokens) for tokens in (user.tokens, other)] == [False, False]
+    assert web.get("/userapi/auth/user/").status_code == 401
+    assert is_alive(client, sign_in(app, user.email))
+
+
+def test_R11_deleting_a_user_ends_everything_now(
+    app: Flask, client: FlaskClient, user: Person, superuser: Person
+) -> None:
+    web = app.test_client()
+    web.post("/userapi/auth/login/", json={"email": user.email, "password": PASSWORD, "cookies": True})
+    assert superuser.delete(user.url).status_code == 204
+
+    later = new_user(email=user.email)
+    created = client.post("/userapi/users/", json=later)
+
+    assert created.status_code == 201
+    assert created.get_json()["id"] != user.id
+    for answer in (
+        user.get("/userapi/auth/user/"),
+        user.get(user.url),
+        user.get(created.get_json()["url"]),
+        user.patch("/userapi/auth/user/", json={"first_name": "x"}),
+        user.delete(SESSIONS),
+        refresh(client, user.tokens["refresh_token"]),
+        web.get("/userapi/auth/user/"),
+    ):
+        assert answer.status_code == 401
+
+
+def test_R14_the_number_of_sessions_is_bounded(make_app: Callable[..., Flask]) -> None:
+    app = make_app(SESSIONS_PER_USER="3")
+    client = app.test_client()
+    email, other = str(new_user()["email"]), str(new_user()["email"])
+    make_user(app, email=email)
+    make_user(app, email=other)
+    bystander = sign_in(app, other)
+    tokens = [sign_in(app, email) for _ in range(3)]
+    assert [is_alive(client, pair) for pair in tokens] == [True] * 3
+
+    newest = sign_in(app, email)
+
+    assert [is_alive(client, pair) for pair in (*tokens, newest)] == [False, True, True, True]
+    assert len(client.get(SESSIONS, headers=bearer(newest["access_token"])).get_json()["results"]) == 3
+    assert is_alive(client, bystander)
+
+
+def test_R19_staff_end_all_sessions_of_a_user_by_one_call(
+    app: Flask, client: FlaskClient, user: Person, stranger: Person, staff: Person
+) -> None:
+    other = sign_in(app, user.email)
+    assert stranger.patch(user.url, json={"is_active": False}).status_code == 403
+    assert is_alive(client, other)
+
+    staff.patch(user.url, json={"is_active": False})
+
+    assert [is_alive(client, tokens) for tokens in (user.tokens, other)] == [False, False]
+    assert is_alive(client, stranger.tokens)
+
+
+def test_every_end_of_a_session_is_in_the_trail(app: Flask, user: Person) -> None:
+    other = sign_in(app, user.email)
+    user.delete(f"{SESSIONS}{claims_of(other['access_token'])['sid']}/")
+    user.delete(SESSIONS)
+    user.post(LOGOUT)
+
+    with app.app_context():
+        events = db.session.execute(
+            sa.text("SELECT action, actor_id, target_id FROM audit_events WHERE action LIKE 'session.%' ORDER BY id")
+        ).all()
+    assert [event.action for event in events] == [
+        "session.started", "session.started", "session.ended", "session.ended_all", "session.ended",
+    ]  # fmt: skip
+    assert {event.target_id for event in events} == {str(user.id)}
+    assert [event.actor_id for event in events[2:]] == [user.id] * 3
