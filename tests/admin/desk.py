@@ -1,0 +1,107 @@
+"""A member of staff at the staff site: a browser's cookies and forms over the test client."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from factories import PASSWORD, make_user
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from userapi.core.db import db
+from userapi.users import groups
+from userapi.users.models import User
+
+CHOOSE = {"Accept": "text/html"}
+
+
+@dataclass
+class Clerk:
+    """Somebody signed in by cookie: `clerk.post("/admin/users/new/", email=…)` sends what a page of ours would."""
+
+    app: Flask
+    client: FlaskClient
+    id: int
+    email: str
+
+    @property
+    def csrf(self) -> str:
+        cookie = self.client.get_cookie("csrf_token")
+        assert cookie is not None
+        return str(cookie.value)
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.client.get(path, headers=CHOOSE | options.pop("headers", {}), **options)
+
+    def post(self, path: str, csrf: bool = True, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+        data = {**fields, "csrf_token": self.csrf} if csrf else fields
+        return self.client.post(path, data=data, headers=CHOOSE | (headers or {}))
+
+    def form(self, path: str) -> dict[str, Any]:
+        """What the form on a page would send if nobody touched it."""
+        text = self.get(path).text
+        fields: dict[str, Any] = {}
+        for tag in re.findall(r"<input[^>]*>", text):
+            if "disabled" in tag or 'type="search"' in tag:
+                continue
+            name, value = _attribute(tag, "name"), _attribute(tag, "value")
+            if name and ('type="checkbox"' not in tag or " checked" in tag):
+                fields.setdefault(name, []).append(value or "")
+        fields.pop("csrf_token", None)
+        return {name: values[0] if len(values) == 1 else values for name, values in fields.items()}
+
+
+def _attribute(tag: str, name: str) -> str:
+    found = re.search(rf'\b{name}="([^"]*)"', tag)
+    return found[1].replace("&#34;", '"').replace("&#39;", "'").replace("&amp;", "&") if found else ""
+
+
+def clerk(app: Flask, **overrides: Any) -> Clerk:
+    """Somebody who has just signed in at a page: `clerk(app, is_staff=True)`."""
+    rights = overrides.pop("rights", ())
+    user_id = make_user(app, **overrides)
+    if rights:
+        grant(app, user_id, *rights)
+    return sign_in(app, user_id)
+
+
+def sign_in(app: Flask, user_id: int, password: str = PASSWORD) -> Clerk:
+    client = app.test_client()
+    with app.app_context():
+        email = str(db.session.scalar(sa.text("SELECT email FROM users WHERE id = :id"), {"id": user_id}))
+    answer = client.post("/userapi/auth/login/", json={"email": email, "password": password, "cookies": True})
+    assert answer.status_code == 200, answer.text
+    return Clerk(app, client, user_id, email)
+
+
+def grant(app: Flask, user_id: int, *codenames: str) -> None:
+    """Give somebody permissions of their own, past the front door."""
+    with app.app_context():
+        found = db.session.execute(sa.text("SELECT id, codename FROM permissions")).all()
+        ids = [row.id for row in found if row.codename in codenames]
+        assert len(ids) == len(codenames)
+        user = db.session.get_one(User, user_id)
+        groups.set_rights(user, [], ids, by=Almighty())
+        db.session.commit()
+
+
+class Almighty:
+    """Whoever made the first superuser."""
+
+    id, is_staff, is_superuser = 0, True, True
+
+
+def value(app: Flask, user_id: int, column: str) -> Any:
+    """What is stored of a user."""
+    with app.app_context():
+        users = User.__table__
+        return db.session.scalar(sa.select(users.c[column]).where(users.c.id == user_id))
+
+
+def permission_id(app: Flask, codename: str) -> int:
+    with app.app_context():
+        found = db.session.scalar(sa.text("SELECT id FROM permissions WHERE codename = :name"), {"name": codename})
+        assert found is not None
+        return int(found)

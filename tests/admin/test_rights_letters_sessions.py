@@ -1,0 +1,250 @@
+"""Groups, sessions, letters, the trail and the overview."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from desk import Clerk, clerk, permission_id
+from factories import make_user
+from flask import Flask
+
+from userapi.core import clock
+from userapi.core.db import db
+
+
+@pytest.fixture
+def boss(app: Flask) -> Clerk:
+    return clerk(app, is_staff=True, is_superuser=True)
+
+
+def group_id(app: Flask) -> int:
+    with app.app_context():
+        return int(db.session.scalar(sa.text("SELECT max(id) FROM groups")) or 0)
+
+
+# --- Groups -----------------------------------------------------------------------------------------------
+
+
+def test_a_group_gives_its_members_what_it_holds(boss: Clerk) -> None:
+    member = clerk(boss.app, is_staff=True)
+    path = f"/admin/users/{member.id}/"
+    assert member.get("/admin/users/").status_code == 403
+
+    boss.post("/admin/groups/new/", name="Readers", permissions=permission_id(boss.app, "view_user"))
+    boss.post(path, **{**boss.form(path), "groups": group_id(boss.app)})
+
+    assert member.get("/admin/users/").status_code == 200
+    assert 'href="/admin/users/"' in member.get("/admin/").text
+    assert 'href="/admin/groups/"' not in member.get("/admin/").text
+    boss.post(f"/admin/groups/{group_id(boss.app)}/delete/")
+    assert member.get("/admin/users/").status_code == 403
+
+
+def test_whoever_keeps_the_groups_gives_and_takes_only_what_they_hold(boss: Clerk) -> None:
+    app = boss.app
+    keeper = clerk(app, is_staff=True, rights=("view_group", "add_group", "change_group", "delete_group"))
+    held, lacking = permission_id(app, "view_group"), permission_id(app, "delete_user")
+
+    assert keeper.post("/admin/groups/new/", name="Mine", permissions=lacking).status_code == 403
+    assert keeper.post("/admin/groups/new/", name="Mine", permissions=held).status_code == 303
+    mine = f"/admin/groups/{group_id(app)}/"
+    assert keeper.post(mine, **{**keeper.form(mine), "permissions": [held, lacking]}).status_code == 403
+    boss.post("/admin/groups/new/", name="Theirs", permissions=[held, lacking])
+    theirs = f"/admin/groups/{group_id(app)}/"
+    form = keeper.form(theirs)
+
+    assert keeper.post(theirs, **{**form, "permissions": []}).status_code == 403
+    assert keeper.post(f"{theirs}delete/").status_code == 403
+    assert keeper.post(theirs, **{**form, "name": "Renamed"}).status_code == 303
+    assert keeper.post(f"{mine}delete/").status_code == 303
+
+
+def test_two_who_edit_one_group_do_not_overwrite_each_other(boss: Clerk) -> None:
+    boss.post("/admin/groups/new/", name="Readers")
+    path = f"/admin/groups/{group_id(boss.app)}/"
+    form = boss.form(path)
+    boss.post(path, **{**form, "name": "First"})
+
+    clash = boss.post(path, **{**form, "name": "Second"})
+
+    assert clash.status_code == 409
+    assert "Somebody changed this group meanwhile" in clash.text
+    assert "First" in boss.get("/admin/groups/").text
+
+
+@pytest.mark.parametrize("name", ["", " ", "Readers", "x" * 151, "a\nb"])
+def test_a_group_needs_a_name_of_its_own(boss: Clerk, name: str) -> None:
+    boss.post("/admin/groups/new/", name="Readers")
+
+    assert boss.post("/admin/groups/new/", name=name).status_code == 400
+    assert boss.post("/admin/groups/new/", name="Writers").status_code == 303
+
+
+def test_A13_the_trail_tells_what_became_of_a_group(boss: Clerk) -> None:
+    boss.post("/admin/groups/new/", name="Readers", permissions=permission_id(boss.app, "view_user"))
+    boss.post(f"/admin/groups/{group_id(boss.app)}/delete/")
+
+    text = boss.get(f"/admin/audit/?kind=group&target={group_id(boss.app) or 1}").text + boss.get("/admin/audit/").text
+
+    for action in ("group.created", "group.deleted", "view_user"):
+        assert action in text
+
+
+# --- Sessions ---------------------------------------------------------------------------------------------
+
+
+def test_R19_staff_end_a_session_and_its_next_request_fails(boss: Clerk) -> None:
+    victim, other = clerk(boss.app), clerk(boss.app)
+    with boss.app.app_context():
+        found = db.session.scalar(sa.text("SELECT id FROM login_sessions WHERE user_id = :id"), {"id": victim.id})
+    assert victim.email in boss.get("/admin/sessions/", query_string={"user": victim.email, "state": "alive"}).text
+
+    answer = boss.post(f"/admin/sessions/{uuid.UUID(str(found))}/end/", query=f"user={victim.email}")
+
+    assert answer.headers["Location"] == f"/admin/sessions/?user={victim.email}"
+    assert victim.get("/account/").status_code == 303
+    assert other.get("/account/").status_code == 200
+    assert victim.email not in boss.get(answer.headers["Location"] + "&state=alive").text.partition("<tbody>")[2]
+
+
+def test_sessions_of_superusers_are_ended_by_superusers(boss: Clerk) -> None:
+    watcher = clerk(boss.app, is_staff=True, rights=("view_session", "delete_session"))
+    with boss.app.app_context():
+        found = db.session.scalar(sa.text("SELECT id FROM login_sessions WHERE user_id = :id"), {"id": boss.id})
+
+    assert watcher.post(f"/admin/sessions/{uuid.UUID(str(found))}/end/").status_code == 403
+    assert boss.get("/admin/").status_code == 200
+
+
+def test_the_list_of_sessions_turns_its_pages(boss: Clerk) -> None:
+    with boss.app.app_context():
+        now = clock.now()
+        one = db.session.execute(sa.text("SELECT session_version FROM users WHERE id = :id"), {"id": boss.id}).scalar()
+        statement = sa.text(
+            "INSERT INTO login_sessions (id, user_id, session_version, refresh_jti, refreshed_at, created_at,"
+            " last_used_at, expires_at) VALUES (:id, :user, :version, :id, :now, :now, :now, :end)"
+        ).bindparams(sa.bindparam("id", type_=sa.Uuid), sa.bindparam("now", type_=sa.DateTime(timezone=True)),
+                     sa.bindparam("end", type_=sa.DateTime(timezone=True)))  # fmt: skip
+        end = now + timedelta(days=1)
+        rows = [{"id": uuid.uuid4(), "user": boss.id, "version": one, "now": now, "end": end} for _n in range(70)]
+        db.session.execute(statement, rows)
+        db.session.commit()
+
+    first = boss.get("/admin/sessions/").text
+    following = first.partition('rel="next" href="?')[2].partition('"')[0].replace("&amp;", "&")
+    second = boss.get(f"/admin/sessions/?{following}").text
+
+    assert (first.count('<th scope="row">'), second.count('<th scope="row">')) == (50, 21)
+
+
+# --- Letters ----------------------------------------------------------------------------------------------
+
+
+def test_A08_a_letter_is_shown_without_the_secret_of_its_link(boss: Clerk) -> None:
+    user_id = make_user(boss.app)
+    boss.post("/admin/users/act/", action="send_reset", user=user_id, confirmed="1")
+    with boss.app.app_context():
+        message, secret = db.session.execute(sa.text("SELECT id, secret FROM messages WHERE secret IS NOT NULL")).one()
+
+    page, letter = boss.get(f"/admin/outbox/{message}/"), boss.get(f"/admin/outbox/{message}/html/")
+
+    assert "/reset/" in page.text
+    assert "/reset/" in letter.text
+    assert secret not in page.text + letter.text + boss.get("/admin/outbox/").text
+    assert 'sandbox=""' in page.text
+
+
+def test_a_letter_in_its_frame_can_do_nothing(boss: Clerk) -> None:
+    boss.post("/admin/users/act/", action="send_reset", user=make_user(boss.app), confirmed="1")
+    with boss.app.app_context():
+        message = db.session.scalar(sa.text("SELECT max(id) FROM messages"))
+        db.session.execute(
+            sa.text("UPDATE messages SET html = '<script>alert(1)</script>' WHERE id = :id"), {"id": message}
+        )
+        db.session.commit()
+
+    answer = boss.get(f"/admin/outbox/{message}/html/")
+    policy = answer.headers["Content-Security-Policy"]
+
+    assert policy.startswith("sandbox; default-src 'none'")
+    assert "script-src" not in policy
+    assert "frame-ancestors 'self'" in policy
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert "frame-src 'self'" in boss.get(f"/admin/outbox/{message}/").headers["Content-Security-Policy"]
+
+
+def test_a_letter_that_was_given_up_is_tried_again_and_a_sent_one_is_not(boss: Clerk) -> None:
+    boss.post("/admin/users/act/", action="send_reset", user=make_user(boss.app), confirmed="1")
+
+    def after(change: str) -> bool:
+        with boss.app.app_context():
+            message = db.session.scalar(sa.text("SELECT max(id) FROM messages"))
+            db.session.execute(sa.text(f"UPDATE messages SET due_at = NULL, {change}"))
+            db.session.commit()
+        assert boss.post(f"/admin/outbox/{message}/retry/").status_code == 303
+        with boss.app.app_context():
+            return db.session.scalar(sa.text("SELECT due_at FROM messages WHERE id = :id"), {"id": message}) is not None
+
+    assert after("given_up_at = created_at, attempts = 20")
+    assert "message.retried" in boss.get("/admin/audit/?kind=message&target=1").text + boss.get("/admin/audit/").text
+    assert not after("given_up_at = NULL, sent_at = created_at")
+
+
+def test_letters_are_found_by_state_recipient_and_kind(boss: Clerk) -> None:
+    user_id = make_user(boss.app, email="reader@example.com")
+    boss.post("/admin/users/act/", action="send_reset", user=user_id, confirmed="1")
+
+    def found(query: str) -> bool:
+        return "reader@example.com" in boss.get(f"/admin/outbox/?{query}").text.partition("<tbody>")[2]
+
+    assert found("state=due&recipient=reader&kind=reset_password")
+    assert not found("state=sent")
+    assert not found("recipient=other")
+    assert not found("kind=verify_email")
+    assert not found("recipient=%25")
+
+
+# --- The trail and the overview ---------------------------------------------------------------------------
+
+
+def test_the_trail_is_found_by_who_whom_what_and_when(boss: Clerk) -> None:
+    user_id = make_user(boss.app, email="target@example.com")
+    boss.post("/admin/users/act/", action="deactivate", user=user_id, confirmed="1")
+    day = clock.today()
+
+    def found(query: str) -> bool:
+        return "user.deactivated" in boss.get(f"/admin/audit/?{query}").text.partition("<tbody>")[2]
+
+    assert found(f"actor={boss.email}&target=target@example.com&action=user.&since={day}&until={day}")
+    assert found(f"actor={boss.id}&target={user_id}")
+    assert not found("actor=target@example.com")
+    assert not found("actor=nobody@example.com")
+    assert not found(f"target={boss.id}")
+    assert not found("action=group.")
+    assert not found(f"since={day + timedelta(days=1)}")
+    assert not found(f"until={day - timedelta(days=1)}")
+
+
+def test_the_trail_takes_no_writes(boss: Clerk) -> None:
+    for path in ("/admin/audit/", "/admin/audit/1/", "/admin/audit/delete/"):
+        assert boss.post(path).status_code in (404, 405)
+
+
+def test_the_overview_draws_each_chart_with_its_numbers_beside_it(boss: Clerk) -> None:
+    text = boss.get("/admin/").text
+
+    for title in ("Registrations", "Sign-ins", "Failed sign-ins", "Letters sent"):
+        assert f'aria-label="{title}: ' in text
+        assert f'<th scope="col" class="number">{title}</th>' in text
+    assert f'<th scope="row">{clock.today()}</th><td class="number">1</td>' in text
+
+
+def test_the_overview_shows_each_only_what_they_may_see(app: Flask) -> None:
+    nobody = clerk(app, is_staff=True)
+    reader = clerk(app, is_staff=True, rights=("view_user",))
+
+    assert "Registrations" in reader.get("/admin/").text
+    for hidden in ("Sign-ins", "Letters sent", "Just now"):
+        assert hidden not in reader.get("/admin/").text
+    assert "Registrations" not in nobody.get("/admin/").text
