@@ -86,7 +86,7 @@ def logout(logout: dict[str, Any]) -> Response:
 @blueprint.response(200, UserSchema)
 def read_me() -> Response:
     """Read my account."""
-    return documents.answer(get_current_user())
+    return documents.answer(documents.of_row(get_current_user()))
 
 
 @blueprint.put("/user/")

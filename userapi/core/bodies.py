@@ -63,12 +63,14 @@ def _json_object(raw: bytes) -> dict[str, Any]:
         raise MalformedBody(f"The body is not valid JSON: {error.msg} (line {error.lineno}).") from error
     if not isinstance(data, dict):
         raise MalformedBody('The body must be a JSON object, as {"email": …}.')
-    if len(data) > MAXIMUM_FIELDS:
+    if any(len(fields) > MAXIMUM_FIELDS for fields in (data, *data.values()) if isinstance(fields, dict)):
         raise MalformedBody(f"The body has more than {MAXIMUM_FIELDS} fields.")
     return data
 
 
-def _single_values(values: MultiDict[str, Any]) -> dict[str, Any]:
+def _single_values(values: MultiDict[Any, Any]) -> dict[str, Any]:
+    if None in values:
+        raise MalformedBody("A part of the form has no name.")
     repeated = [name for name, found in values.lists() if len(found) > 1]
     if repeated:
         raise ValidationFailed(errors={name: ["Given more than once."] for name in repeated[:MAXIMUM_FIELDS]})
@@ -81,7 +83,7 @@ def _nested(flat: dict[str, Any]) -> dict[str, Any]:
     for name, value in flat.items():
         outer, dot, inner = name.partition(".")
         if not dot:
-            nested.setdefault(name, value)
-        elif isinstance(nested.setdefault(outer, {}), dict):
-            nested[outer][inner] = value
+            nested[name] = value
+        elif outer not in flat:
+            nested.setdefault(outer, {})[inner] = value
     return nested

@@ -24,13 +24,19 @@ ECHOES = ("url", "id", "email_verified", "pending_email", "date_joined", "last_l
 FLAGS = ("is_active", "is_staff", "is_superuser")
 
 
-def answer(row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A user as an answer; 304 when the caller has it already."""
-    return rendering.conditional(rendering.answer(renderer.one(row), status, headers))
+def answer(document: Document, status: int = 200) -> Response:
+    """A user as an answer: 304 when the caller has it already, with `Location` when it is new (201)."""
+    headers = {"Location": document["url"]} if status == 201 else None
+    return rendering.conditional(rendering.answer(document, status, headers))
 
 
-def answer_by_id(user_id: int, status: int = 200) -> Response:
-    """A user, read anew, as an answer.
+def of_row(row: Any) -> Document:
+    """A user of a row that was read."""
+    return renderer.one(row)
+
+
+def of_id(user_id: int) -> Document:
+    """A user, read anew.
 
     Raises:
         NotFound: when there is none.
@@ -38,8 +44,7 @@ def answer_by_id(user_id: int, status: int = 200) -> Response:
     row = queries.row(user_id)
     if row is None:
         raise NotFound("There is no user with this id.")
-    headers = {"Location": renderer.one(row)["url"]} if status == 201 else None
-    return answer(row, status, headers)
+    return renderer.one(row)
 
 
 def current(user_id: int) -> Document:
@@ -53,7 +58,7 @@ def check_precondition(user: User) -> None:
     Raises:
         PreconditionFailed: when the client saw another state.
     """
-    if request.if_match:
+    if "If-Match" in request.headers:
         body = rendering.dumps(current(user.id))
         if not request.if_match.contains(rendering.etag(body)):
             raise PreconditionFailed
@@ -65,9 +70,9 @@ def without_echoes(user: User, changes: Mapping[str, Any], by: Actor) -> dict[st
     Raises:
         ReadOnlyField: naming those that are not.
     """
-    shown = current(user.id)
     read_only = {*ECHOES, *(set(FLAGS) - editable(user, by))}
     echoed = {name: value for name, value in changes.items() if name in read_only}
+    shown = current(user.id) if echoed else {}
     differing = sorted(name for name, value in echoed.items() if _text(value) != _text(shown[name]))
     if differing:
         raise ReadOnlyField(

@@ -1,7 +1,5 @@
 """Email addresses: kept as typed, and one normal form by which they are unique and found."""
 
-import unicodedata
-
 from email_validator import EmailNotValidError, validate_email
 
 from userapi.core.problems import ValidationFailed
@@ -14,21 +12,23 @@ class InvalidEmail(ValidationFailed):
 
 
 def normal_form(address: str) -> str:
-    """The key of an address: NFKC and case-folded local part, A-label domain (RFC 5891).
+    """The key of an address: case-folded local part, A-label domain (RFC 5891).
+
+    A local part of other than ASCII letters is refused, also where NFKC would make it one: mail goes to the address as
+    it was typed, and servers without SMTPUTF8 cannot take it. Of ASCII, NFKC and case folding make lower case.
 
     Raises:
-        ValueError: when it is no address, or one that mail servers without SMTPUTF8 cannot take.
+        ValueError: when it is no address, or such a one.
     """
     if len(address) > MAXIMUM_LENGTH:
         raise ValueError(f"Longer than maximum length {MAXIMUM_LENGTH}.")
+    if not address.rpartition("@")[0].isascii():
+        raise ValueError("Only ASCII letters are possible before the @.")
     try:
-        checked = validate_email(address, check_deliverability=False)
+        checked = validate_email(address, check_deliverability=False, strict=True)
     except EmailNotValidError as error:
         raise ValueError(f"Not a valid email address. {error}") from error
-    if checked.ascii_local_part is None or checked.ascii_domain is None:
-        raise ValueError("Only ASCII letters are possible before the @.")
-    local = unicodedata.normalize("NFKC", checked.ascii_local_part).casefold()
-    return f"{local}@{checked.ascii_domain.lower()}"
+    return f"{checked.local_part.lower()}@{checked.ascii_domain.lower()}"
 
 
 def key_or_none(address: str) -> str | None:

@@ -36,8 +36,9 @@ blueprint = Blueprint("users", __name__, description="Accounts and their profile
 def create_user(new_user: dict[str, Any]) -> Response:
     """Open an account."""
     user = accounts.register(**new_user)
+    made = documents.current(user.id)
     db.session.commit()
-    return documents.answer_by_id(user.id, status=201)
+    return documents.answer(made, 201)
 
 
 @blueprint.get("/users/")
@@ -64,8 +65,8 @@ def list_users(query: dict[str, Any]) -> Response:
 def read_user(user_id: int) -> Response:
     """Read a user."""
     if user_id == current_user.id:
-        return documents.answer(get_current_user())
-    return documents.answer_by_id(user_id)
+        return documents.answer(documents.of_row(get_current_user()))
+    return documents.answer(documents.of_id(user_id))
 
 
 @blueprint.put("/users/<row_id:user_id>/")

@@ -1,0 +1,282 @@
+"""Changing some fields of an account (PATCH), and what nobody can change."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import Person, sign_in
+from factories import PROFILE, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+
+from userapi.core.db import db
+
+ME = "/userapi/auth/user/"
+
+
+def stored(app: Flask, user_id: int) -> dict[str, Any]:
+    """A user's row as it is in the database."""
+    with app.app_context():
+        row = db.session.execute(sa.text("SELECT * FROM users WHERE id = :id"), {"id": user_id}).one()
+    return dict(row._mapping)
+
+
+def test_the_owner_changes_names_and_username(user: Person) -> None:
+    response = user.patch(user.url, json={"first_name": "Ada", "last_name": "Quill", "username": "ada"})
+
+    assert response.status_code == 200
+    changed = response.get_json()
+    assert (changed["first_name"], changed["last_name"], changed["username"]) == ("Ada", "Quill", "ada")
+    assert user.get(user.url).get_json() == changed
+
+
+def test_a_username_can_be_taken_back(user: Person) -> None:
+    user.patch(user.url, json={"username": "ada"})
+
+    assert user.patch(user.url, json={"username": None}).get_json()["username"] is None
+
+
+def test_usernames_need_not_be_unique(user: Person, stranger: Person) -> None:
+    assert user.patch(user.url, json={"username": "twin"}).status_code == 200
+    assert stranger.patch(stranger.url, json={"username": "twin"}).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["own", "me"])
+def test_V14_patch_merges_and_keeps_the_rest(user: Person, address: str) -> None:
+    url = user.url if address == "own" else ME
+    before = user.get(url).get_json()
+
+    after = user.patch(url, json={"profile": {"city": "Wells"}}).get_json()
+
+    assert after == before | {"profile": PROFILE | {"city": "Wells"}}
+
+
+def test_V14_an_empty_patch_changes_nothing(app: Flask, user: Person) -> None:
+    before = stored(app, user.id)
+    shown = user.get(user.url).get_json()
+
+    for nothing in ({}, {"profile": {}}):
+        response = user.patch(user.url, json=nothing)
+
+        assert response.status_code == 200
+        assert response.get_json() == shown
+    assert stored(app, user.id) == before
+
+
+def test_V14_patch_validates_what_it_is_given(user: Person) -> None:
+    before = user.get(user.url).get_json()
+
+    response = user.patch(user.url, json={"first_name": "Ada", "profile": {"zip": "123456", "dob": "2999-01-01"}})
+
+    assert response.status_code == 400
+    assert set(response.get_json()["errors"]["profile"]) == {"zip", "dob"}
+    assert user.get(user.url).get_json() == before
+
+
+def test_V14_patch_makes_a_missing_profile_when_all_six_fields_are_there(person: Callable[..., Person]) -> None:
+    bare = person(profile=None)
+    assert bare.patch(bare.url, json={"first_name": "Ada"}).status_code == 200
+    assert bare.patch(bare.url, json={"profile": None}).status_code == 200
+    part = bare.patch(bare.url, json={"profile": {"city": "Bath", "zip": "BA1"}})
+
+    whole = bare.patch(bare.url, json={"profile": PROFILE})
+
+    assert part.status_code == 400
+    assert set(part.get_json()["errors"]["profile"]) == {"title", "dob", "address", "country"}
+    assert whole.status_code == 200
+    assert whole.get_json()["profile"] == PROFILE
+
+
+def test_a_profile_is_not_removed(user: Person) -> None:
+    response = user.patch(user.url, json={"profile": None})
+
+    assert response.status_code == 400
+    assert list(response.get_json()["errors"]) == ["profile"]
+    assert user.get(user.url).get_json()["profile"] == PROFILE
+
+
+def test_the_owners_new_address_waits_to_be_confirmed(user: Person) -> None:
+    response = user.patch(user.url, json={"email": "new@example.com"})
+
+    assert response.status_code == 200
+    assert response.get_json()["email"] == user.email
+    assert response.get_json()["pending_email"] == "new@example.com"
+
+
+def test_the_owners_new_address_counts_at_once_where_none_is_confirmed(
+    make_app: Callable[..., Flask], user: Person
+) -> None:
+    app = make_app(EMAIL_VERIFICATION="none")
+    client = app.test_client()
+
+    response = client.patch(user.url, json={"email": "new@example.com"}, headers=user.headers)
+
+    assert response.get_json()["email"] == "new@example.com"
+    assert response.get_json()["pending_email"] is None
+    sign_in(app, "new@example.com")
+
+
+def test_an_address_in_use_is_refused(user: Person, stranger: Person, staff: Person) -> None:
+    for caller in (user, staff):
+        response = caller.patch(user.url, json={"email": stranger.email.upper()})
+
+        assert response.status_code == 400
+        assert response.get_json()["code"] == "email_taken"
+        assert list(response.get_json()["errors"]) == ["email"]
+
+
+def test_P13_a_password_is_refused_with_a_pointer_to_where_it_is_changed(
+    app: Flask, user: Person, staff: Person
+) -> None:
+    before = stored(app, user.id)["password_hash"]
+    for caller, url in ((user, user.url), (user, ME), (staff, user.url)):
+        for name in ("password", "password_hash", "new_password1", "new_password"):
+            response = caller.patch(url, json={name: "another good 7 phrase"})
+
+            assert response.status_code == 400, name
+            assert list(response.get_json()["errors"]) == [name]
+        refusal = caller.patch(url, json={"password": "another good 7 phrase"})
+        assert "auth/password/change/" in str(refusal.get_json()["errors"]["password"])
+    assert stored(app, user.id)["password_hash"] == before
+
+
+PRIVILEGES = (
+    "is_staff", "is_superuser", "isStaff", "IsStaff", "IS_STAFF", "is_staff ", "staff", "is_admin", "admin", "role",
+    "roles", "groups", "permissions", "user_permissions", "scope", "__class__", "is_staff[]", "user.is_staff",
+    "profile.is_staff", "$set",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("media", ["json", "data"])
+def test_Z08_a_registration_assigns_no_privilege(client: FlaskClient, staff: Person, media: str) -> None:
+    for name in PRIVILEGES:
+        wanted = new_user()
+        if media == "data":
+            wanted |= {f"profile.{field}": value for field, value in wanted.pop("profile").items()}
+
+        response = client.post("/userapi/users/", **{media: wanted | {name: "true" if media == "data" else True}})
+
+        assert response.status_code == 400, name
+        assert client.post("/userapi/users/", **{media: wanted}).status_code == 201
+    listed = staff.get("/userapi/users/").get_json()["results"]
+    assert [row["id"] for row in listed if row["is_staff"]] == [staff.id]
+
+
+@pytest.mark.parametrize("media", ["json", "data"])
+def test_Z08_an_edit_assigns_no_privilege(app: Flask, user: Person, media: str) -> None:
+    before = stored(app, user.id)
+    for url in (user.url, ME):
+        for name in PRIVILEGES:
+            response = user.patch(url, **{media: {name: "true" if media == "data" else True}})
+
+            assert response.status_code == 400, name
+        nested = user.patch(url, json={"profile": {"is_staff": True, "user": {"is_staff": True}}})
+        assert nested.status_code == 400
+    assert stored(app, user.id) == before
+
+
+def test_Z08_a_whole_replacement_assigns_no_privilege(app: Flask, user: Person) -> None:
+    whole = user.get(user.url).get_json()
+    before = stored(app, user.id)
+
+    for name in ("is_staff", "is_superuser", "is_active"):
+        response = user.put(user.url, json=whole | {name: not whole[name]})
+
+        assert response.status_code == 400
+        assert list(response.get_json()["errors"]) == [name]
+    assert stored(app, user.id) == before
+
+
+STATES: dict[str, Any] = {
+    "is_active": False, "email_verified": True, "email_verified_at": "2026-01-01T00:00:00Z",
+    "pending_email": "a@example.com",
+    "date_joined": "2000-01-01T00:00:00Z", "last_login": "2000-01-01T00:00:00Z", "password_hash": "x",
+    "session_version": 99, "email_key": "root@example.com", "first_name_key": "x", "version": 1, "created_at": "x",
+}  # fmt: skip
+
+
+def test_Z09_no_state_is_assigned(app: Flask, client: FlaskClient, user: Person) -> None:
+    before = stored(app, user.id)
+    for name, value in STATES.items():
+        assert client.post("/userapi/users/", json=new_user() | {name: value}).status_code == 400, name
+        for url in (user.url, ME):
+            response = user.patch(url, json={name: value})
+
+            assert response.status_code == 400, name
+            assert list(response.get_json()["errors"]) == [name]
+    assert stored(app, user.id) == before
+
+
+@pytest.mark.parametrize("caller", ["owner", "staff", "superuser"])
+def test_Z10_nobody_moves_a_user_to_another_identity(
+    app: Flask, user: Person, stranger: Person, staff: Person, superuser: Person, caller: str
+) -> None:
+    by = {"owner": user, "staff": staff, "superuser": superuser}[caller]
+    before = [stored(app, person.id) for person in (user, stranger)]
+    identities: list[dict[str, Any]] = [
+        {"id": stranger.id}, {"id": str(stranger.id)}, {"id": None}, {"id": 2**70}, {"id": 1e400}, {"id": [user.id]},
+        {"url": f"http://accounts.example.com{stranger.url}"}, {"pk": stranger.id}, {"user_id": stranger.id},
+        {"_id": stranger.id}, {"profile": {"user": stranger.id}}, {"profile": {"user_id": stranger.id}},
+    ]  # fmt: skip
+    for identity in identities:
+        response = by.patch(
+            user.url, data=json.dumps(identity).replace("Infinity", "1e400"), content_type="application/json"
+        )
+
+        assert response.status_code == 400, identity
+    assert [stored(app, person.id) for person in (user, stranger)] == before
+    assert by.patch(user.url, json={"id": user.id}).status_code == 200
+
+
+def test_Z11_a_nested_identity_leaves_the_other_profile_alone(user: Person, stranger: Person) -> None:
+    before = stranger.get(stranger.url).get_json()
+    for identity in ("id", "pk", "user", "user_id", "url"):
+        response = user.patch(user.url, json={"profile": {identity: stranger.id, "city": "Ghost"}})
+
+        assert response.status_code == 400
+        assert list(response.get_json()["errors"]["profile"]) == [identity]
+    assert stranger.get(stranger.url).get_json() == before
+    assert user.get(user.url).get_json()["profile"] == PROFILE
+
+
+def test_read_only_fields_sent_back_unchanged_are_no_change(app: Flask, user: Person) -> None:
+    before = stored(app, user.id)
+    shown = user.get(user.url).get_json()
+
+    for name, value in shown.items():
+        assert user.patch(user.url, json={name: value}).status_code == 200, name
+    assert stored(app, user.id) == before
+
+
+@pytest.mark.parametrize("name", ["url", "id", "email_verified", "pending_email", "date_joined", "last_login"])
+def test_a_read_only_field_takes_no_other_value_of_whatever_type(user: Person, name: str) -> None:
+    deep = "[" * 900 + "]" * 900
+    for text in (
+        "null",
+        '"x"',
+        "12345678901234567890123",
+        "-1",
+        "0.5",
+        "1e400",
+        "true",
+        "[]",
+        '{"a": 1}',
+        deep,
+        '"a\\u0000"',
+    ):
+        unchanged = user.get(user.url).get_json()[name] is None and text == "null"
+
+        response = user.patch(user.url, data=f'{{"{name}": {text}}}', content_type="application/json")
+
+        if not (unchanged or (name == "email_verified" and text == "false")):
+            assert response.status_code == 400, text[:40]
+
+
+def test_an_edited_name_is_found_and_ordered_by_its_new_spelling(user: Person, staff: Person) -> None:
+    user.patch(user.url, json={"last_name": "Zygmunt"})
+
+    found = staff.get("/userapi/users/", query_string={"search": "zyg"}).get_json()["results"]
+
+    assert [row["id"] for row in found] == [user.id]

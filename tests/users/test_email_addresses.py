@@ -1,0 +1,144 @@
+"""Which texts are addresses, and which addresses are the same."""
+
+import time
+
+import pytest
+from conftest import Person, sign_in
+from factories import new_user
+from flask import Flask
+from flask.testing import FlaskClient
+
+USERS = "/userapi/users/"
+
+MALFORMED = (
+    "", " ", "plain", "@", "@example.com", "a@", "a@@example.com", "a@b@example.com", "a b@example.com",
+    "a@exa mple.com",
+    "a@example", "a@.com", "a@example..com", "a@-example.com", "a@example-.com", "a@example.com.", ".a@example.com",
+    "a.@example.com",
+    "a..b@example.com", "a@[127.0.0.1]", "a@127.0.0.1", "a@localhost", "a@example.test", '"a b"@example.com',
+    "a(x)@example.com",
+    "a@example.com,b@example.com", "a@example.com;b@example.com", "<a@example.com>", "Ada <a@example.com>",
+    "mailto:a@example.com",
+    "a@example.com\nBcc: b@example.com", "a@example.com\r\n", "a\x00@example.com", "a@example.com\x00",
+    "a@exam_ple.com", "a@\u200bexample.com",
+    "a\u200b@example.com", "a\u202e@example.com", "a@example.com\u2028", "ａ@example.com ", "ü@example.com",
+    "a@ex\u00adample.com", "a@xn--a.com",
+    "x" * 65 + "@example.com", "a@" + "x" * 64 + ".com", "a@" + "x." * 126 + "com", "a" * 300,
+)  # fmt: skip
+
+WELL_FORMED = (
+    "a@example.com", "a+tag@example.com", "a.b.c@example.com", "A.B@Example.COM", "a@mail.sub.example.com",
+    "o'neill@example.com",
+    "_a-b@example.com", "1234@example.com", "!#$%&'*+-/=?^_`{|}~@example.com", "x" * 64 + "@example.com",
+    "a@xn--mnchen-3ya.de",
+    "b@münchen.de", "c@例え.jp", "a@example.museum", "a@3com.com", " padded@example.com ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(MALFORMED)))
+def test_V08_what_is_no_address_is_refused(client: FlaskClient, number: int) -> None:
+    response = client.post(USERS, json=new_user(email=MALFORMED[number]))
+
+    assert response.status_code == 400
+    assert list(response.get_json()["errors"]) == ["email"]
+
+
+@pytest.mark.parametrize("number", range(len(WELL_FORMED)))
+def test_V08_what_is_an_address_is_taken_as_it_was_typed_and_signs_in(
+    app: Flask, client: FlaskClient, number: int
+) -> None:
+    email = WELL_FORMED[number]
+
+    response = client.post(USERS, json=new_user(email=email))
+
+    assert response.status_code == 201, response.text
+    assert response.get_json()["email"] == email.strip()
+    sign_in(app, email)
+
+
+def test_V08_an_address_has_at_most_254_characters(client: FlaskClient) -> None:
+    def of_length(total: int) -> str:
+        domain = ".".join(["x" * 60] * 3 + ["y" * (total - 64 - 1 - 183 - 4), "com"])
+        return "a" * 64 + "@" + domain
+
+    fits, too_long = of_length(254), of_length(255)
+
+    assert (len(fits), len(too_long)) == (254, 255)
+    assert client.post(USERS, json=new_user(email=fits)).status_code == 201
+    assert client.post(USERS, json=new_user(email=too_long)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "email", ["a" * 50_000, "a@" + "b." * 25_000, "@" * 50_000, "a." * 25_000 + "@example.com", "ﷺ" * 50_000]
+)
+def test_D14_a_long_text_is_no_work(client: FlaskClient, email: str) -> None:
+    began = time.monotonic()
+
+    response = client.post(USERS, json=new_user(email=email))
+
+    assert response.status_code == 400
+    assert time.monotonic() - began < 1
+
+
+SAME = {
+    "ada@example.com": ("ADA@EXAMPLE.COM", "Ada@Example.com", " ada@example.com", "ada@example.com  "),
+    "bob@münchen.de": ("bob@MÜNCHEN.de", "bob@xn--mnchen-3ya.de", "bob@mu\u0308nchen.de", "BOB@XN--MNCHEN-3YA.DE",
+                       "bob@ｍünchen.de"),
+    "eve@strasse.de": ("EVE@STRASSE.DE",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("email", SAME)
+def test_G01_another_spelling_of_an_address_in_use_is_refused(app: Flask, client: FlaskClient, email: str) -> None:
+    assert client.post(USERS, json=new_user(email=email)).status_code == 201
+    for spelling in SAME[email]:
+        response = client.post(USERS, json=new_user(email=spelling))
+
+        assert response.status_code == 400, spelling
+        assert response.get_json()["code"] == "email_taken", spelling
+        sign_in(app, spelling)
+
+
+LOOKALIKES = (
+    "\u212aim@example.com", "k\u0131m@example.com", "kim\u017f@example.com", "ｋｉｍ@example.com",
+    "ki\u0307m@example.com",
+    "kim\u200b@example.com",
+    "кim@example.com", "ﬁm@example.com", "kim@ex\u0430mple.com", "kim@examp1e.com", "kim@example.co", "k1m@example.com",
+)  # fmt: skip
+
+
+def test_G02_an_address_that_only_looks_alike_is_refused_or_another_account(app: Flask, client: FlaskClient) -> None:
+    kim = client.post(USERS, json=new_user(email="kim@example.com", password="first velvet tram 7")).get_json()
+    for lookalike in LOOKALIKES:
+        made = client.post(USERS, json=new_user(email=lookalike, password="second quiet lamp 9"))
+        login = client.post("/api-token-auth/", json={"email": lookalike, "password": "first velvet tram 7"})
+
+        assert made.status_code in (201, 400), lookalike
+        assert made.status_code == 400 or made.get_json()["id"] != kim["id"]
+        assert login.status_code in (400, 401), lookalike
+    sign_in(app, "kim@example.com", "first velvet tram 7")
+
+
+def test_G04_a_refused_registration_tells_no_more_than_that_the_address_is_in_use(
+    client: FlaskClient, user: Person
+) -> None:
+    response = client.post(USERS, json=new_user(email=user.email))
+
+    assert response.get_json() == {
+        "type": "about:blank",
+        "title": "Email taken",
+        "status": 400,
+        "detail": "This email address is in use. Sign in, or reset the password if it is yours.",
+        "code": "email_taken",
+        "errors": {"email": ["This email address is already in use."]},
+    }
+
+
+def test_a_change_of_case_alone_is_a_change_of_ones_own_address(user: Person, staff: Person) -> None:
+    shouted = user.email.upper()
+
+    response = user.patch(user.url, json={"email": shouted})
+
+    assert response.status_code == 200
+    assert response.get_json()["email"] == shouted
+    assert response.get_json()["pending_email"] is None

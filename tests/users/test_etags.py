@@ -1,0 +1,89 @@
+"""Entity tags: what is unchanged is not sent again, and nobody overwrites what they have not seen."""
+
+import pytest
+from conftest import Person
+from werkzeug.test import TestResponse
+
+ME = "/userapi/auth/user/"
+STALE = '"000000000000000000000000"'
+
+
+def tag(response: TestResponse) -> str:
+    """The entity tag of an answer."""
+    return response.headers["ETag"]
+
+
+@pytest.mark.parametrize("address", ["users", "me"])
+def test_what_the_caller_has_already_is_not_sent_again(user: Person, address: str) -> None:
+    url = user.url if address == "users" else ME
+    first = user.get(url)
+
+    again = user.get(url, headers={"If-None-Match": tag(first)})
+    other = user.get(url, headers={"If-None-Match": STALE})
+
+    assert again.status_code == 304
+    assert again.data == b""
+    assert tag(again) == tag(first)
+    assert again.headers["X-Content-Type-Options"] == "nosniff"
+    assert other.status_code == 200
+
+
+def test_the_tag_is_the_same_for_owner_and_staff_and_changes_with_the_user(user: Person, staff: Person) -> None:
+    before = tag(user.get(user.url))
+    assert before == tag(staff.get(user.url)) == tag(user.get(ME)) == tag(user.open(user.url, method="HEAD"))
+
+    changed = user.patch(user.url, json={"first_name": "Ada"})
+
+    assert tag(changed) == tag(user.get(user.url)) != before
+
+
+def test_a_new_user_has_a_tag(user: Person, staff: Person) -> None:
+    response = staff.patch(user.url, json={"profile": {"city": "Wells"}})
+
+    assert tag(response) == tag(user.get(user.url))
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_N05_a_stale_tag_is_refused_and_changes_nothing(user: Person, staff: Person, method: str) -> None:
+    seen = user.get(user.url)
+    user.patch(user.url, json={"first_name": "Ada"})
+    current = user.get(user.url)
+    body = None if method == "DELETE" else seen.get_json()
+
+    stale = staff.open(user.url, method=method, json=body, headers={"If-Match": tag(seen)})
+    assert stale.status_code == 412
+    assert stale.get_json()["code"] == "precondition_failed"
+    assert user.get(user.url).data == current.data
+
+    fresh = staff.open(user.url, method=method, json=body, headers={"If-Match": tag(current)})
+    assert fresh.status_code == (204 if method == "DELETE" else 200)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_N05_ones_own_account_has_the_same_protection(user: Person, method: str) -> None:
+    seen = user.get(ME)
+
+    assert user.open(ME, method=method, json=seen.get_json(), headers={"If-Match": STALE}).status_code == 412
+    assert user.open(ME, method=method, json=seen.get_json(), headers={"If-Match": tag(seen)}).status_code == 200
+
+
+@pytest.mark.parametrize("value", ["W/{tag}", '""', "garbage", '"', "*garbage", "{bare}x", ","])
+def test_N05_a_tag_that_does_not_match_strongly_is_refused(user: Person, value: str) -> None:
+    current = tag(user.get(user.url))
+    sent = value.format(tag=current, bare=current.strip('"'))
+
+    assert user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": sent}).status_code in (400, 412)
+    assert user.get(user.url).get_json()["first_name"] == "Wren"
+
+
+@pytest.mark.parametrize("value", ["*", "{tag}", '"x", {tag}'])
+def test_N05_a_tag_that_matches_lets_the_change_through(user: Person, value: str) -> None:
+    current = tag(user.get(user.url))
+
+    response = user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": value.format(tag=current)})
+
+    assert response.status_code == 200
+
+
+def test_a_star_finds_nobody_where_nobody_is(staff: Person) -> None:
+    assert staff.delete("/userapi/users/987654321/", headers={"If-Match": "*"}).status_code == 404

@@ -1,0 +1,322 @@
+"""The list of users: pages, orders, filters and what comes of odd parameters."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+import sqlalchemy as sa
+from conftest import Person
+from factories import PROFILE, make_user
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from userapi.core.db import UTCDateTime, db
+
+LIST = "/userapi/users/"
+ORDERINGS = ("date_joined", "email", "last_name", "last_login")
+START = datetime(2024, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+
+#: A cursor's text for what is in it.
+Cursor = Callable[..., str]
+
+
+def cursor(*content: Any) -> str:
+    """What the list would make of these members."""
+    return base64.urlsafe_b64encode(json.dumps(list(content)).encode()).rstrip(b"=").decode()
+
+
+def ids(response: TestResponse) -> list[int]:
+    """The users on a page."""
+    assert response.status_code == 200, response.text
+    return [row["id"] for row in response.get_json()["results"]]
+
+
+def follow(staff: Person, url: str | None, direction: str) -> Iterator[TestResponse]:
+    """The pages from an address on."""
+    while url:
+        response = staff.get(url.removeprefix("http://accounts.example.com"))
+        yield response
+        url = response.get_json()[direction]
+
+
+@pytest.fixture
+def crowd(app: Flask, staff: Person) -> list[int]:
+    """Eleven users with ties in every order and some who never signed in; their ids and that of `staff`."""
+    made = [
+        make_user(app, last_name=("Ash", "ash", "Birch", "")[number % 4], profile=None if number % 5 == 0 else PROFILE)
+        for number in range(10)
+    ]
+    with app.app_context():
+        for number, user_id in enumerate(made):
+            moments = {
+                "joined": START + timedelta(days=number // 3),
+                "seen": None if number % 3 == 0 else START + timedelta(hours=number // 4),
+            }
+            db.session.execute(
+                sa.text("UPDATE users SET date_joined = :joined, last_login = :seen WHERE id = :id").bindparams(
+                    sa.bindparam("joined", type_=UTCDateTime), sa.bindparam("seen", type_=UTCDateTime)
+                ),
+                {**moments, "id": user_id},
+            )
+        db.session.commit()
+    return [staff.id, *made]
+
+
+def expected_order(staff: Person, ordering: str) -> list[int]:
+    """The order of all users as the contract has it: the column, then the id, both descending with `-`; nulls last."""
+    name, down = ordering.removeprefix("-"), ordering.startswith("-")
+    rows = staff.get(LIST, query_string={"limit": 200}).get_json()["results"]
+    given = [row for row in rows if row[name] is not None]
+    absent = [row for row in rows if row[name] is None]
+
+    def key(row: dict[str, Any]) -> tuple[Any, int]:
+        value = row[name] or ""
+        return (datetime.fromisoformat(value) if name in ("date_joined", "last_login") else value.casefold(), row["id"])
+
+    return [
+        *(row["id"] for row in sorted(given, key=key, reverse=down)),
+        *(row["id"] for row in sorted(absent, key=lambda row: row["id"], reverse=down)),
+    ]
+
+
+@pytest.mark.parametrize("ordering", [*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
+@pytest.mark.parametrize("limit", [1, 3, 4])
+def test_walking_there_and_back_meets_everyone_once(staff: Person, crowd: list[int], ordering: str, limit: int) -> None:
+    wanted = expected_order(staff, ordering)
+    assert sorted(wanted) == sorted(crowd)
+
+    there = list(follow(staff, f"{LIST}?ordering={ordering}&limit={limit}", "next"))
+    back = list(follow(staff, there[-1].get_json()["previous"], "previous"))
+
+    assert [user_id for page in there for user_id in ids(page)] == wanted
+    assert [ids(page) for page in [there[-1], *back]] == [ids(page) for page in reversed(there)]
+    assert there[0].get_json()["previous"] is None
+    assert there[-1].get_json()["next"] is None
+    assert back[-1].get_json()["previous"] is None
+
+
+def test_without_an_order_users_come_as_they_were_made(staff: Person, crowd: list[int]) -> None:
+    pages = list(follow(staff, f"{LIST}?limit=5", "next"))
+
+    assert [user_id for page in pages for user_id in ids(page)] == sorted(crowd)
+
+
+def test_a_page_that_is_exactly_full_has_no_next(staff: Person, crowd: list[int]) -> None:
+    response = staff.get(LIST, query_string={"limit": len(crowd)})
+
+    assert len(ids(response)) == len(crowd)
+    assert response.get_json()["next"] is None
+
+
+def test_new_and_deleted_users_between_pages_move_nobody(app: Flask, staff: Person, crowd: list[int]) -> None:
+    first = staff.get(LIST, query_string={"limit": 4})
+    with app.app_context():
+        db.session.execute(sa.text("DELETE FROM users WHERE id = :id"), {"id": ids(first)[-1]})
+        db.session.commit()
+    newest = make_user(app)
+
+    rest = [user_id for page in follow(staff, first.get_json()["next"], "next") for user_id in ids(page)]
+
+    assert ids(first) + rest == [*sorted(crowd), newest]
+
+
+def test_neighbours_are_told_in_the_Link_header_too_and_keep_the_query(staff: Person, crowd: list[int]) -> None:
+    query = {"limit": "2", "ordering": "-email", "search": "person wr", "format": "json"}
+    first = staff.get(LIST, query_string=query)
+    second = staff.get(first.get_json()["next"].removeprefix("http://accounts.example.com"))
+
+    urls = second.get_json()
+    assert second.headers["Link"] == f'<{urls["next"]}>; rel="next", <{urls["previous"]}>; rel="prev"'
+    for url in (urls["next"], urls["previous"]):
+        assert url.startswith(f"http://accounts.example.com{LIST}?")
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        assert {name: asked[name] for name in query} == query
+
+
+def test_a_list_of_one_page_has_no_Link_header(staff: Person) -> None:
+    response = staff.get(LIST)
+
+    assert response.get_json() == {"next": None, "previous": None, "results": [staff.get(staff.url).get_json()]}
+    assert "Link" not in response.headers
+
+
+def test_a_count_comes_when_it_is_asked_for(staff: Person, crowd: list[int]) -> None:
+    counted = staff.get(LIST, query_string={"count": "true", "limit": 2})
+    filtered = staff.get(LIST, query_string={"count": "true", "limit": 2, "is_staff": "true"})
+
+    assert counted.get_json()["count"] == len(crowd)
+    assert filtered.get_json()["count"] == 1
+    for quiet in ({}, {"count": "false"}):
+        assert "count" not in staff.get(LIST, query_string=quiet).get_json()
+
+
+def test_fifty_are_on_a_page_unless_asked_otherwise_and_never_more_than_two_hundred(staff: Person, app: Flask) -> None:
+    with app.app_context():
+        for number in range(55):
+            db.session.execute(
+                sa.text(
+                    "INSERT INTO users (email, email_key, first_name, last_name, first_name_key, last_name_key,"
+                    " session_version, is_active, is_staff, is_superuser, date_joined)"
+                    " VALUES (:email, :email, '', '', '', '', 0, :yes, :no, :no, :now)"
+                ).bindparams(sa.bindparam("now", type_=UTCDateTime)),
+                {"email": f"crowd{number}@example.com", "yes": True, "no": False, "now": START},
+            )
+        db.session.commit()
+
+    assert len(ids(staff.get(LIST))) == 50
+    assert len(ids(staff.get(LIST, query_string={"limit": 200}))) == 56
+    assert staff.get(LIST, query_string={"limit": 201}).status_code == 400
+    assert staff.get(LIST, query_string={"limit": 0}).status_code == 400
+
+
+def test_filters_by_flag_country_and_day(app: Flask, staff: Person, crowd: list[int]) -> None:
+    french = make_user(app, profile=PROFILE | {"country": "France"})
+    idle = make_user(app)
+    staff.patch(f"{LIST}{idle}/", json={"is_active": False})
+
+    def found(**query: str) -> list[int]:
+        return ids(staff.get(LIST, query_string=query))
+
+    assert found(is_staff="true") == [staff.id]
+    assert found(is_active="false") == [idle]
+    assert idle not in found(is_active="true")
+    assert found(country="France") == [french]
+    assert found(country="france") == []
+    assert found(joined_before="2024-02-01") == crowd[1:4]
+    assert found(joined_after="2024-02-01", joined_before="2024-02-02") == crowd[4:7]
+    assert found(joined_after="2024-01-31T12:00:00.123456Z", joined_before="2024-01-31T12:00:00.123457Z") == crowd[1:4]
+    assert found(joined_after="2024-01-31T13:00:00.123456+01:00", joined_before="2024-02-01") == crowd[1:4]
+    assert found(joined_before="2024-01-31T12:00:00.123456Z") == []
+    assert found(is_staff="true", country="France") == []
+
+
+def test_search_finds_beginnings_of_address_and_names_whatever_their_case(app: Flask, staff: Person) -> None:
+    ada = make_user(app, email="Quill.Pen@example.com", first_name="Ada Maria", last_name="O'Neill")
+    sofia = make_user(app, first_name="Σοφία", last_name="Straße")
+
+    def found(search: str) -> list[int]:
+        return ids(staff.get(LIST, query_string={"search": search}))
+
+    assert found("quill") == [ada]
+    assert found("QUILL.PEN@EXAMPLE.COM") == [ada]
+    assert found("ada") == found("o'n") == found("ada o'neill") == found("o'neill ada") == [ada]
+    assert found("σοφ") == found("ΣΟΦ") == found("STRASSE") == found("strasse") == [sofia]
+    assert found("Ａｄａ") == [ada]
+    assert found("ada sofia") == found("pen@") == found("%") == found("_uill") == found("eill") == []
+    assert {ada, sofia} <= set(found("")) & set(found("   "))
+
+
+BROKEN_CURSORS = (
+    "x", "%%%", "====", "é", "\x00", "W10", "e30", "bnVsbA", "MQ", cursor(), cursor("id", "next", 1),
+    cursor("id", "next", 1, 1, 1), cursor("id", "sideways", 1, 1), cursor("id", ["next"], 1, 1),
+    cursor("email", "next", "a", 1),
+    cursor("-id", "next", 1, 1), cursor(None, "next", 1, 1), cursor("id", "next", 1, "1"),
+    cursor("id", "next", 1, True),
+    cursor("id", "next", 1, None), cursor("id", "next", 1, 2**63), cursor("id", "next", 1, -(2**63) - 1),
+    cursor("id", "next", 1, 1.5), cursor("id", "next", [1], 1), cursor("id", "next", {"a": 1}, 1),
+    cursor("id", "next", "abc", 1), cursor("id", "next", None, 1), cursor("id", "next", 2**70, 1),
+    cursor("id", "next", 1.5, 1),
+    cursor("password_hash", "next", "a", 1), "A" * 2001,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(BROKEN_CURSORS)))
+def test_V15_a_tampered_cursor_is_refused(staff: Person, number: int) -> None:
+    response = staff.get(LIST, query_string={"cursor": BROKEN_CURSORS[number]})
+
+    assert response.status_code == 400
+    assert list(response.get_json()["errors"]) == ["cursor"]
+
+
+@pytest.mark.parametrize("ordering", [*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        5, 2**63, -(2**70), 1.5, True, [], {}, "\x00", "a" * 1001, "2024-01-01", "2024-13-01T00:00:00Z", "now",
+        "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "infinity", "' OR 1=1 --",
+    ],
+)  # fmt: skip
+def test_V15_a_forged_place_in_an_order_is_refused_or_harmless(staff: Person, ordering: str, value: Any) -> None:
+    for direction in ("next", "previous"):
+        forged = cursor(ordering, direction, value, 1)
+
+        response = staff.get(LIST, query_string={"ordering": ordering, "cursor": forged})
+
+        harmless = isinstance(value, str) and ordering.removeprefix("-") in ("email", "last_name")
+        assert response.status_code in ((200, 400) if harmless else (400,))
+
+
+def test_V15_a_cursor_belongs_to_its_order(staff: Person, crowd: list[int]) -> None:
+    url = staff.get(LIST, query_string={"ordering": "email", "limit": 2}).get_json()["next"]
+    (taken,) = parse_qs(urlsplit(url).query)["cursor"]
+
+    assert staff.get(LIST, query_string={"ordering": "email", "cursor": taken}).status_code == 200
+    assert staff.get(LIST, query_string={"ordering": "-email", "cursor": taken}).status_code == 400
+    assert staff.get(LIST, query_string={"cursor": taken}).status_code == 400
+
+
+REFUSED = {
+    "limit": ["", "0", "-1", "201", "1.5", "1e2", "abc", "9" * 30, "9" * 5000, "0x10", "null", "1;2", "NaN"],
+    "ordering": [
+        "", "id", "-id", "password", "password_hash", "-password_hash", "email_key", "--email", "email,last_name",
+        "email desc", "email; drop table users", "profile.city", "users.id", "EMAIL", "a" * 100_000, "(select 1)",
+    ],
+    "is_active": ["", "1", "yes", "TRUE", "null", "' or 1=1"],
+    "is_staff": ["0", "False", "[]"],
+    "joined_after": [
+        "", "yesterday", "2024-13-01", "2024-02-30", "20240101T000000", "2024-01-01T00:00:00", "٢٠٢٤-٠١-٠١",
+        "1700000000",
+        "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "10000-01-01", "2024-01-01T25:00:00Z", "\x00",
+    ],
+    "joined_before": ["-1", "infinity", "now()"],
+    "country": ["x" * 51, "a\x00b", "a\nb"],
+    "search": ["x" * 255, "a\x00b", "a\x1bb", "a\r\nb"],
+    "count": ["1", "maybe"],
+    "page": ["1"], "offset": ["1"], "fields": ["password_hash"], "id": ["1"], "is_superuser": ["true"], "email": ["a"],
+    "filter[is_staff]": ["true"], "is_staff__exact": ["true"], "cursor[]": ["x"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_V15_a_parameter_of_another_kind_is_refused_by_name(staff: Person, name: str) -> None:
+    for value in REFUSED[name]:
+        response = staff.get(LIST, query_string={name: value})
+
+        assert response.status_code == 400, value[:50]
+        assert list(response.get_json()["errors"]) == [name], value[:50]
+
+
+def test_V15_odd_but_honest_parameters_are_answered(staff: Person) -> None:
+    odd: list[dict[str, str]] = [
+        {"search": "'; DROP TABLE users; --"}, {"search": "%"}, {"search": "_"}, {"search": "\\"},
+        {"search": "\U0010ffff"},
+        {"search": "a b c d e f g h i j k l m n o p q r s t u v w x y z" * 4}, {"search": "\u202e<script>"},
+        {"search": "ﷺ" * 254},
+        {"country": "' OR '1'='1"}, {"country": ""}, {"joined_after": "0001-01-01"},
+        {"joined_before": "9999-12-31T23:59:59Z"},
+        {"joined_before": "2024-01-01T00:00:00.1234567Z"}, {"cursor": ""}, {"format": "json"},
+    ]  # fmt: skip
+    for query in odd:
+        response = staff.get(LIST, query_string=query)
+
+        assert response.status_code == 200, query
+        assert staff.get(LIST).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=5&limit=6", "is_staff=true&is_staff=false", "search=a&search=b", "ordering=email&ordering=-email"]
+)
+def test_L13_a_parameter_given_twice_is_refused(staff: Person, query: str) -> None:
+    response = staff.get(f"{LIST}?{query}")
+
+    assert response.status_code == 400
+    assert list(response.get_json()["errors"]) == [query.partition("=")[0]]
+
+
+@pytest.mark.parametrize("raw", ["%", "%zz", "%ff=1", "&&&", "=", "==&=", "a" * 5000, quote("\x00") + "=1", "%c0%80=x"])
+def test_V15_a_broken_query_string_is_no_error_of_ours(staff: Person, raw: str) -> None:
+    assert staff.get(f"{LIST}?{raw}").status_code in (200, 400)

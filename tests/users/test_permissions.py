@@ -1,0 +1,308 @@
+"""Who may do what to whom."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import Person
+from factories import PROFILE, make_user, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+
+from userapi.core.db import db
+
+LIST = "/userapi/users/"
+UNUSED_ID = 987_654_321
+
+
+def shown(staff: Person, person: Person) -> dict[str, Any]:
+    """A user as staff see it."""
+    document: dict[str, Any] = staff.get(person.url).get_json()
+    return document
+
+
+def set_flags(app: Flask, user_id: int, **flags: bool) -> None:
+    """Change a user past the front door."""
+    with app.app_context():
+        for name, value in flags.items():
+            db.session.execute(
+                sa.text(f"UPDATE users SET {name} = :value WHERE id = :id"), {"value": value, "id": user_id}
+            )
+        db.session.commit()
+
+
+def test_Z02_the_list_is_for_staff_alone(client: FlaskClient, user: Person, staff: Person) -> None:
+    assert client.get(LIST).status_code == 401
+    assert user.get(LIST).status_code == 403
+    assert staff.get(LIST).status_code == 200
+
+
+def test_Z03_a_user_is_read_and_changed_by_the_owner_and_staff_alone(
+    user: Person, stranger: Person, staff: Person
+) -> None:
+    before = shown(staff, user)
+    whole = before | {"first_name": "Taken"}
+
+    refusals = [
+        stranger.get(user.url),
+        stranger.patch(user.url, json={"first_name": "Taken"}),
+        stranger.put(user.url, json=whole),
+    ]
+
+    assert [refusal.status_code for refusal in refusals] == [403, 403, 403]
+    assert not any(user.email in refusal.text for refusal in refusals)
+    assert shown(staff, user) == before
+    assert user.patch(user.url, json={"first_name": "Own"}).status_code == 200
+    assert staff.patch(user.url, json={"first_name": "Kept"}).status_code == 200
+    assert shown(staff, user)["first_name"] == "Kept"
+
+
+def test_Z04_only_staff_delete(client: FlaskClient, user: Person, stranger: Person, staff: Person) -> None:
+    assert client.delete(user.url).status_code == 401
+    assert stranger.delete(user.url).status_code == 403
+    assert user.delete(user.url).status_code == 403
+    assert user.get(user.url).status_code == 200
+
+    assert staff.delete(user.url).status_code == 204
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_Z05_another_users_id_and_an_unused_one_look_the_same(user: Person, stranger: Person, method: str) -> None:
+    used = user.open(stranger.url, method=method, json={})
+    unused = user.open(f"{LIST}{UNUSED_ID}/", method=method, json={})
+
+    assert used.status_code == unused.status_code == 403
+    assert used.get_json() == unused.get_json()
+
+
+def test_Z05_a_stranger_without_a_token_learns_nothing_of_ids_either(client: FlaskClient, user: Person) -> None:
+    used, unused = client.get(user.url), client.get(f"{LIST}{UNUSED_ID}/")
+
+    assert used.status_code == unused.status_code == 401
+    assert used.get_json() == unused.get_json()
+
+
+SPELLINGS = (
+    "0{id}", "+{id}", "-{id}", "{id}.0", "{id}e0", "0x{id}", "{id}%00", "%20{id}", "{id}%20", "{id}%0a", "{id},1",
+    "{id};x", "{id}.", "{id}.json", "1/../{id}", "./{id}", "..%2f{id}", "{id}'", "{id}%20OR%201=1", "\\{id}",
+    "{arabic}", "{fullwidth}", "0", "-1", "9223372036854775808", "18446744073709551617", "1" + "0" * 400,
+    "null", "undefined", "true", "me", "*", "[]", "%ff", "%c0%b1", "%u0031",
+)  # fmt: skip
+
+
+def test_Z06_an_id_has_one_spelling(user: Person, stranger: Person) -> None:
+    arabic = "".join(chr(0x660 + int(digit)) for digit in str(stranger.id))
+    fullwidth = "".join(chr(0xFF10 + int(digit)) for digit in str(stranger.id))
+    for spelling in SPELLINGS:
+        path = spelling.format(id=stranger.id, arabic=arabic, fullwidth=fullwidth)
+
+        response = user.get(f"{LIST}{path}/")
+
+        assert response.status_code in (403, 404), spelling
+        assert stranger.email not in response.text, spelling
+
+
+def test_Z06_not_even_staff_reach_a_user_by_another_spelling(staff: Person, user: Person) -> None:
+    arabic = "".join(chr(0x660 + int(digit)) for digit in str(user.id))
+    for spelling in SPELLINGS:
+        response = staff.get(f"{LIST}{spelling.format(id=user.id, arabic=arabic, fullwidth=arabic)}/")
+
+        assert response.status_code == 404, spelling
+
+
+def test_Z06_an_escaped_digit_or_slash_is_the_same_id_and_the_same_rule(user: Person, stranger: Person) -> None:
+    escaped = "".join(f"%{ord(digit):x}" for digit in str(stranger.id))
+
+    assert user.get(f"{LIST}{escaped}/").status_code == 403
+    assert user.get(f"{LIST}{stranger.id}%2f").status_code == 403
+
+
+def test_Z07_no_header_or_field_turns_one_method_or_address_into_another(user: Person, stranger: Person) -> None:
+    tricks: list[dict[str, Any]] = [
+        {"headers": {"X-HTTP-Method-Override": "DELETE"}},
+        {"headers": {"X-Method-Override": "DELETE"}},
+        {"headers": {"X-HTTP-Method": "DELETE"}},
+        {"query_string": {"_method": "DELETE"}},
+        {"headers": {"X-Original-URL": LIST}},
+        {"headers": {"X-Rewrite-URL": LIST}},
+        {"headers": {"X-Forwarded-Prefix": LIST}},
+    ]
+    for trick in tricks:
+        response = user.get("/userapi/auth/user/", **trick)
+
+        assert response.status_code == 200, trick
+        assert response.get_json()["id"] == user.id, trick
+    assert user.post("/userapi/auth/user/", headers={"X-HTTP-Method-Override": "GET"}).status_code == 405
+    assert user.open(LIST, method="HEAD").status_code == 403
+    assert stranger.get(stranger.url).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//userapi/users/", "/userapi//users/", "/userapi/./users/", "/userapi/auth/../users/", "/userapi/users/;x",
+        "/userapi/users;x/", "/USERAPI/USERS/", "/userapi/Users/", "/userapi/users./", "/userapi/users%2f",
+        "/userapi/users/%2e/", "/userapi%2fusers/", "/userapi/users//", "/userapi/users/.json", "/userapi\\users/",
+    ],
+)  # fmt: skip
+def test_Z07_a_misspelt_path_gives_no_more_rights(user: Person, path: str) -> None:
+    response = user.get(path)
+
+    assert response.status_code in (403, 404)
+    assert "results" not in response.text
+
+
+def test_Z12_rights_are_read_with_every_request(app: Flask, staff: Person) -> None:
+    assert staff.get(LIST).status_code == 200
+
+    set_flags(app, staff.id, is_staff=False)
+
+    assert staff.get(LIST).status_code == 403
+
+
+def test_Z12_a_promotion_needs_no_new_token(app: Flask, user: Person) -> None:
+    assert user.get(LIST).status_code == 403
+
+    set_flags(app, user.id, is_staff=True)
+
+    assert user.get(LIST).status_code == 200
+
+
+@pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
+@pytest.mark.parametrize("whom", ["themselves", "others"])
+def test_Z13_staff_make_neither_staff_nor_superusers(
+    staff: Person, user: Person, superuser: Person, flag: str, whom: str
+) -> None:
+    target = staff if whom == "themselves" else user
+    wanted = not shown(superuser, target)[flag]
+
+    refused = staff.patch(target.url, json={flag: wanted})
+
+    assert refused.status_code == 400
+    assert list(refused.get_json()["errors"]) == [flag]
+    assert shown(superuser, target)[flag] is not wanted
+    assert superuser.patch(target.url, json={flag: wanted}).status_code == 200
+    assert shown(superuser, target)[flag] is wanted
+
+
+def test_Z13_staff_do_not_touch_a_superuser(staff: Person, superuser: Person, person: Callable[..., Person]) -> None:
+    other = person(is_staff=True, is_superuser=True)
+    before = shown(superuser, other)
+
+    refusals = [
+        staff.patch(other.url, json={"first_name": "Changed"}),
+        staff.put(other.url, json=before | {"first_name": "Changed"}),
+        staff.delete(other.url),
+    ]
+
+    assert [refusal.status_code for refusal in refusals] == [403, 403, 403]
+    assert shown(superuser, other) == before
+    assert staff.get(other.url).status_code == 200
+    assert superuser.patch(other.url, json={"first_name": "Changed"}).status_code == 200
+    assert superuser.delete(other.url).status_code == 204
+
+
+def test_Z13_staff_do_not_deactivate_themselves(staff: Person, user: Person) -> None:
+    assert staff.patch(staff.url, json={"is_active": False}).status_code == 400
+    assert staff.get(staff.url).get_json()["is_active"] is True
+
+    assert staff.patch(user.url, json={"is_active": False}).status_code == 200
+
+
+def test_staff_set_an_address_at_once(staff: Person, user: Person) -> None:
+    response = staff.patch(user.url, json={"email": "given@example.com"})
+
+    assert response.status_code == 200
+    assert response.get_json()["email"] == "given@example.com"
+    assert response.get_json()["pending_email"] is None
+
+
+def test_Z14_owner_and_staff_see_the_same_fields_and_no_secret(user: Person, staff: Person) -> None:
+    (listed,) = [row for row in staff.get(LIST).get_json()["results"] if row["id"] == user.id]
+
+    own = user.get(user.url).get_json()
+
+    assert own == shown(staff, user) == listed == user.get("/userapi/auth/user/").get_json()
+    assert list(own) == [
+        "url", "id", "email", "username", "first_name", "last_name", "profile", "is_active", "is_staff",
+        "is_superuser", "email_verified", "pending_email", "date_joined", "last_login",
+    ]  # fmt: skip
+    assert list(own["profile"]) == ["title", "dob", "address", "country", "city", "zip"]
+
+
+def test_Z15_parameters_do_not_choose_another_user(user: Person, stranger: Person, staff: Person) -> None:
+    for name in ("user", "id", "user_id", "email", "pk", "sub"):
+        value = stranger.email if name == "email" else str(stranger.id)
+
+        me = user.get("/userapi/auth/user/", query_string={name: value})
+        sessions = user.get("/userapi/auth/sessions/", query_string={name: value})
+
+        assert me.get_json()["id"] == user.id, name
+        assert len(sessions.get_json()["results"]) == 1, name
+    assert staff.get("/userapi/auth/user/", query_string={"id": user.id}).get_json()["id"] == staff.id
+
+
+LOSSES: dict[str, Callable[[Person, Person], Any]] = {
+    "deleted": lambda by, whom: by.delete(whom.url),
+    "deactivated": lambda by, whom: by.patch(whom.url, json={"is_active": False}),
+    "demoted": lambda by, whom: by.patch(whom.url, json={"is_superuser": False}),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_Z16_the_last_active_superuser_stays(superuser: Person, person: Callable[..., Person], loss: str) -> None:
+    refused = LOSSES[loss](superuser, superuser)
+
+    assert refused.status_code == 409
+    assert refused.get_json()["code"] == "last_superuser"
+    assert superuser.get(superuser.url).get_json()["is_superuser"] is True
+    other = person(is_staff=True, is_superuser=True)
+    assert LOSSES[loss](superuser, other).status_code in (200, 204)
+
+
+def test_Z16_a_deactivated_superuser_is_no_substitute(app: Flask, superuser: Person) -> None:
+    idle = make_user(app, is_staff=True, is_superuser=True)
+    set_flags(app, idle, is_active=False)
+
+    assert superuser.delete(superuser.url).status_code == 409
+    assert superuser.patch(f"{LIST}{idle}/", json={"is_active": True}).status_code == 200
+    assert superuser.delete(superuser.url).status_code == 204
+
+
+def test_Z16_the_last_superuser_may_change_everything_else(superuser: Person) -> None:
+    own = superuser.get(superuser.url).get_json()
+
+    assert superuser.put(superuser.url, json=own | {"last_name": "Else"}).status_code == 200
+
+
+def test_V20_who_may_comes_before_what_is_there_and_what_is_sent(
+    client: FlaskClient, user: Person, stranger: Person, staff: Person
+) -> None:
+    broken = {"json": {"email": 5, "surprise": True}}
+
+    assert client.put(user.url, **broken).status_code == 401
+    assert client.put(f"{LIST}{UNUSED_ID}/", **broken).status_code == 401
+    assert client.put(user.url, data=b"{", content_type="text/plain").status_code == 401
+    assert stranger.put(user.url, **broken).status_code == 403
+    assert stranger.put(f"{LIST}{UNUSED_ID}/", **broken).status_code == 403
+    assert staff.put(f"{LIST}{UNUSED_ID}/", **broken).status_code == 404
+    assert staff.put(user.url, **broken, headers={"If-Match": '"stale"'}).status_code == 412
+    assert staff.put(user.url, **broken).status_code == 400
+
+
+def test_G07_a_registration_with_a_token_is_an_account_like_any_other(superuser: Person) -> None:
+    response = superuser.post(LIST, json=new_user())
+
+    assert response.status_code == 201
+    made = response.get_json()
+    assert made["id"] != superuser.id
+    assert (made["is_staff"], made["is_superuser"], made["email_verified"]) == (False, False, False)
+    assert superuser.post(LIST, json=new_user(is_staff=True)).status_code == 400
+
+
+def test_the_profile_of_a_user_without_one_is_null(staff: Person, person: Callable[..., Person]) -> None:
+    bare = person(profile=None)
+
+    assert shown(staff, bare)["profile"] is None
+    assert shown(staff, staff)["profile"] == PROFILE
