@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask, current_app
 from flask_jwt_extended import create_access_token, create_refresh_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt import ExpiredSignatureError, InvalidTokenError
+from jwt import ExpiredSignatureError, InvalidTokenError, get_unverified_header
 from jwt.exceptions import PyJWTError
 
 from userapi.core import clock, limits, problems, signing
@@ -78,7 +78,7 @@ def load_caller(_header: dict[str, Any], claims: dict[str, Any]) -> Any:
 
 
 class Remembered:
-    """Access tokens whose signature was found good, until they expire: the newest few thousand.
+    """Access tokens for bearers whose signature was found good, until they expire: the newest few thousand.
 
     Only what never changes about a token is remembered. Its session and account are asked on every request, and its key
     must still be in the folder.
@@ -216,7 +216,10 @@ def verify(token: str) -> dict[str, Any]:
         TooManyRequests: the client has come with too many bad tokens.
     """
     with limits.failures("TOKEN_VERIFY", limits.client()):
-        claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
+        claims = remembered().find(token)
+        if claims is None:
+            claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
+            remembered().add(token, get_unverified_header(token)["kid"], claims)
         if load_caller({}, claims) is None:
             raise TokenRevoked
         return claims

@@ -1,7 +1,7 @@
 """Who is acting, from where, and under which request id: what the audit trail and the log write down."""
 
 import re
-import uuid
+import secrets
 from dataclasses import dataclass
 
 from flask import Flask, g, has_request_context, request
@@ -49,4 +49,4 @@ def configure(app: Flask) -> None:
 
 def _name_request() -> None:
     offered = request.headers.get("X-Request-ID", "")
-    g.request_id = offered if ACCEPTED_REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+    g.request_id = offered if ACCEPTED_REQUEST_ID.fullmatch(offered) else secrets.token_hex(16)
