@@ -83,9 +83,9 @@ class Deliverer:
                 failures += 1
                 log.exception("delivery failed", error=type(error).__name__, failures=failures)
             else:
-                failures = failures + 1 if counts.unreachable else 0
-                if counts.attempted >= BATCH:
-                    continue
+                failures = failures + 1 if counts.unreachable and not counts.sent else 0
+                if counts.sent:
+                    continue  # there may be more, and some mail servers take only so many at a time
             self._rest(failures)
 
     def _round(self) -> Counts:

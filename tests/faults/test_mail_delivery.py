@@ -1,0 +1,115 @@
+"""Letters and sudden death: at least once, never lost."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import services
+import serving
+import sqlalchemy as sa
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from flask import Flask
+
+from userapi.core.db import db
+from userapi.mail import letters
+
+LETTERS = 500
+KILLS = 20
+SECONDS = 90
+
+
+class FlakySink(services.SmtpSink):
+    """Takes its time, puts one letter in ten off, and sometimes is gone, before or after it has taken a letter.
+
+    Attributes:
+        lost_answers: how many letters it took without a word.
+    """
+
+    lost_answers = 0
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        await asyncio.sleep(random.uniform(0, 0.02))
+        fate = random.random()
+        if fate < 0.1:
+            return "451 4.3.0 Try again later"
+        if fate < 0.12:
+            server.transport.abort()
+            return "421 4.3.0 Gone"
+        answer = await super().handle_DATA(server, session, envelope)
+        if fate < 0.13:
+            self.lost_answers += 1
+            server.transport.abort()
+        return answer
+
+
+@contextmanager
+def mortal_deliverers(app: Flask, sink: services.SmtpSink, folder: Path) -> Iterator[Callable[[], None]]:
+    """Run two deliverers; gives a function that kills one of them, and returns when there is another."""
+    environment = serving.environment(
+        app.config["DATABASE_URL"],
+        folder,
+        MAIL_SERVER=sink.host,
+        MAIL_PORT=str(sink.port),
+        MAIL_TIMEOUT="2",
+        MAIL_DEFAULT_SENDER="no-reply@example.com",
+    )
+    program = Path(__file__).with_name("mortal_deliverers.py")
+    with (folder / "log").open("wb") as log:
+        parent = subprocess.Popen(
+            [sys.executable, program], env=environment, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+        )
+    assert parent.stdout is not None
+    said = parent.stdout
+    try:
+        living = [int(said.readline()), int(said.readline())]
+
+        def kill_one() -> None:
+            os.kill(living.pop(random.randrange(2)), signal.SIGKILL)
+            living.append(int(said.readline()))
+
+        yield kill_one
+    finally:
+        os.killpg(parent.pid, signal.SIGKILL)
+        parent.communicate()
+
+
+def test_X10_of_500_letters_none_is_lost_when_deliverers_are_killed_at_random(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
+    app = make_app()
+    with app.app_context():
+        for number in range(LETTERS):
+            letters.verify_email(recipient=f"person{number}@example.com", name="", link="t0ken", secret="t0ken")
+        db.session.commit()
+    deadline = time.monotonic() + SECONDS
+
+    with services.smtp_sink(FlakySink) as sink, mortal_deliverers(app, sink, tmp_path) as kill_one:
+        assert isinstance(sink, FlakySink)
+        for _ in range(KILLS):
+            enough = len(sink.messages) + random.randrange(LETTERS // KILLS)
+            while len(sink.messages) < enough and time.monotonic() < deadline:
+                time.sleep(random.uniform(0, 0.02))
+            kill_one()
+        while count(app, "sent_at IS NULL") and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    arrived = Counter(message["Message-ID"] for message in sink.messages)
+    twice = arrived.total() - len(arrived)
+    print(f"{LETTERS} letters, {KILLS} deaths: {len(arrived)} arrived, {LETTERS - len(arrived)} lost, {twice} twice")
+    assert len(arrived) == LETTERS
+    assert len({recipient for _, (recipient,) in sink.envelopes}) == LETTERS
+    assert twice <= KILLS + sink.lost_answers
+    assert count(app, "secret IS NULL AND sent_at IS NOT NULL") == LETTERS
+
+
+def count(app: Flask, condition: str) -> int:
+    with app.app_context():
+        return int(db.session.scalar(sa.text(f"SELECT count(*) FROM messages WHERE {condition}")) or 0)
