@@ -105,15 +105,16 @@ def verify(password: str, stored: str | None) -> bool:
     Raises:
         Unavailable: when too many are being hashed.
     """
-    password = normalise(password)
+    normal = normalise(password)
     with _hashing().turn():
         if stored is None or stored.startswith("!"):
-            _argon2(password, _hashing().unknown)
+            _argon2(normal, _hashing().unknown)
             return False
         kind = stored.partition("$")[0]
         if kind == "pbkdf2_sha256":
-            return _pbkdf2(password, stored)
-        return _argon2(password, stored)
+            # Django hashes what was typed.
+            return any(_pbkdf2(spelling, stored) for spelling in {password, normal})
+        return _argon2(normal, stored)
 
 
 def is_outdated(stored: str) -> bool:

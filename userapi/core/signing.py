@@ -7,6 +7,7 @@ when a token names it, so all agree at once and nobody restarts.
 import base64
 import hashlib
 import hmac
+import logging
 import os
 import threading
 import time
@@ -22,6 +23,8 @@ from flask import Flask, current_app
 from jwt.algorithms import ECAlgorithm
 
 from . import clock
+
+log = logging.getLogger(__name__)
 
 #: At most one look into the folder in this many seconds, however many unknown keys are named.
 LOOK_AGAIN = 1.0
@@ -129,9 +132,19 @@ class KeyRing:
     def _fresh(self, age: float) -> Mapping[str, SigningKey]:
         if time.monotonic() - self._read_at >= age:
             with self._lock:
-                self._keys = {key.kid: key for key in self._read()}
+                self._keys = self._read_again()
                 self._read_at = time.monotonic()
         return self._keys
+
+    def _read_again(self) -> Mapping[str, SigningKey]:
+        """The keys as they are now; those known before, while a file is half written or the folder away."""
+        try:
+            return {key.kid: key for key in self._read()}
+        except KeyProblem as problem:
+            if not self._keys:
+                raise
+            log.error("key folder unusable, going on with the keys known before", extra={"error": str(problem)})
+            return self._keys
 
     def _read(self) -> list[SigningKey]:
         try:

@@ -1,0 +1,132 @@
+"""Changing a password: by whoever has the present one, in one place alone, and what ends with it."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import Person, sign_in
+from factories import PASSWORD, PROFILE
+from flask import Flask
+from flask.testing import FlaskClient
+from forging import refresh, use
+from inbox import letters_to
+from werkzeug.test import TestResponse
+
+from userapi.core.db import db
+
+CHANGE = "/userapi/auth/password/change/"
+NEW = "quartz melon bicycle 41"
+
+
+def change(user: Person, **body: Any) -> TestResponse:
+    return user.post(CHANGE, json={"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW} | body)
+
+
+def signs_in(client: FlaskClient, email: str, password: str) -> bool:
+    answer = client.post("/api-token-auth/", json={"email": email, "password": password})
+    return answer.status_code == 200
+
+
+def stored_hash(app: Flask, user: Person) -> str:
+    with app.app_context():
+        return str(db.session.scalar(sa.text("SELECT password_hash FROM users WHERE id = :id"), {"id": user.id}))
+
+
+def test_a_password_is_changed(app: Flask, client: FlaskClient, user: Person) -> None:
+    assert change(user).status_code == 200
+
+    assert signs_in(client, user.email, NEW)
+    assert not signs_in(client, user.email, PASSWORD)
+    assert [letter.recipient for letter in letters_to(app, user.email, "password_changed")] == [user.email]
+
+
+def test_P12_the_present_password_is_needed(app: Flask, client: FlaskClient, user: Person) -> None:
+    before = stored_hash(app, user)
+    other = sign_in(app, user.email)
+    body = {"new_password1": NEW, "new_password2": NEW}
+
+    assert user.post(CHANGE, json=body).get_json()["errors"] == {"old_password": ["Missing data for required field."]}
+    for wrong in ("", "wrong", NEW, PASSWORD.upper(), f"{PASSWORD} ", f" {PASSWORD}"):
+        answer = change(user, old_password=wrong)
+        assert (answer.status_code, list(answer.get_json()["errors"])) == (400, ["old_password"])
+    for odd in (None, True, 1, [PASSWORD], {"$ne": ""}):
+        assert change(user, old_password=odd).status_code == 400
+
+    assert stored_hash(app, user) == before
+    assert use(client, other["access_token"]).status_code == 200
+    assert client.post(CHANGE, json=body | {"old_password": PASSWORD}).status_code == 401
+    assert change(user).status_code == 200
+
+
+def test_a_wrong_present_password_leaves_a_mark(app: Flask, user: Person) -> None:
+    change(user, old_password="wrong")
+
+    with app.app_context():
+        marks = db.session.execute(
+            sa.text("SELECT actor_id, target_id FROM audit_events WHERE action = 'user.password_check_failed'")
+        ).all()
+    assert [tuple(mark) for mark in marks] == [(user.id, str(user.id))]
+
+
+def test_the_new_password_is_typed_the_same_twice(app: Flask, user: Person) -> None:
+    before = stored_hash(app, user)
+
+    differing = change(user, new_password2=f"{NEW}!")
+    missing = user.post(CHANGE, json={"old_password": PASSWORD, "new_password1": NEW})
+
+    assert (differing.status_code, list(differing.get_json()["errors"])) == (400, ["new_password2"])
+    assert (missing.status_code, list(missing.get_json()["errors"])) == (400, ["new_password2"])
+    assert stored_hash(app, user) == before
+
+
+def test_P13_there_is_no_second_way_to_set_a_password(
+    app: Flask, client: FlaskClient, user: Person, staff: Person, superuser: Person
+) -> None:
+    before = stored_hash(app, user)
+    whole = {"email": user.email, "profile": PROFILE}
+
+    for field in ("password", "password_hash", "hash", "new_password1", "old_password"):
+        for value in (NEW, before, "", None):
+            answers = [
+                user.patch(user.url, json={field: value}),
+                user.put(user.url, json=whole | {field: value}),
+                user.patch("/userapi/auth/user/", json={field: value}),
+                user.put("/userapi/auth/user/", json=whole | {field: value}),
+                user.patch(user.url, data={field: value or ""}),
+                staff.patch(user.url, json={field: value}),
+                superuser.put(user.url, json=whole | {field: value}),
+            ]
+            assert {answer.status_code for answer in answers} == {400}
+            assert all(list(answer.get_json()["errors"]) == [field] for answer in answers)
+
+    assert stored_hash(app, user) == before
+    assert "password/change" in user.patch(user.url, json={"password": NEW}).text
+
+
+def test_P14_a_change_ends_every_other_session(app: Flask, client: FlaskClient, user: Person, stranger: Person) -> None:
+    others = [sign_in(app, user.email) for _ in range(2)]
+    web = app.test_client()
+    web.post("/userapi/auth/login/", json={"email": user.email, "password": PASSWORD, "cookies": True})
+    assert web.get("/userapi/auth/user/").status_code == 200
+
+    assert change(user).status_code == 200
+
+    for tokens in others:
+        assert use(client, tokens["access_token"]).status_code == 401
+        assert refresh(client, tokens["refresh_token"]).status_code == 401
+    assert web.get("/userapi/auth/user/").status_code == 401
+    assert user.get("/userapi/auth/user/").status_code == 200
+    assert len(user.get("/userapi/auth/sessions/").get_json()["results"]) == 1
+    assert refresh(client, user.tokens["refresh_token"]).status_code == 200
+    assert use(client, stranger.tokens["access_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("body", [{"new_password1": "short", "new_password2": "short"}, {"old_password": "wrong"}])
+def test_a_refused_change_ends_nothing(app: Flask, client: FlaskClient, user: Person, body: dict[str, str]) -> None:
+    other = sign_in(app, user.email)
+
+    assert change(user, **body).status_code == 400
+
+    assert use(client, other["access_token"]).status_code == 200
+    assert refresh(client, other["refresh_token"]).status_code == 200
+    assert signs_in(client, user.email, PASSWORD)
