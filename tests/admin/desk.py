@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,7 +42,10 @@ class Clerk:
 
     def form(self, path: str) -> dict[str, Any]:
         """What the form on a page would send if nobody touched it."""
-        text = self.get(path).text
+        return self.fields(self.get(path).text)
+
+    def fields(self, text: str) -> dict[str, Any]:
+        """The same, of a page that is at hand."""
         fields: dict[str, Any] = {}
         for tag in re.findall(r"<input[^>]*>", text):
             if "disabled" in tag or 'type="search"' in tag:
@@ -55,7 +59,7 @@ class Clerk:
 
 def _attribute(tag: str, name: str) -> str:
     found = re.search(rf'\b{name}="([^"]*)"', tag)
-    return found[1].replace("&#34;", '"').replace("&#39;", "'").replace("&amp;", "&") if found else ""
+    return unescape(found[1]) if found else ""
 
 
 def clerk(app: Flask, **overrides: Any) -> Clerk:

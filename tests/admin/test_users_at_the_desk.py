@@ -222,6 +222,20 @@ def test_two_who_edit_one_user_do_not_overwrite_each_other(boss: Clerk) -> None:
     assert (value(boss.app, user_id, "first_name"), value(boss.app, user_id, "last_name")) == ("Theirs", "Okafor")
 
 
+def test_who_saves_after_a_clash_keeps_what_the_other_has_changed(boss: Clerk) -> None:
+    second = clerk(boss.app, is_staff=True, is_superuser=True)
+    user_id = make_user(boss.app, first_name="Before")
+    path = f"/admin/users/{user_id}/"
+    mine = boss.form(path)
+    second.post(path, **{**second.form(path), "first_name": "Theirs"})
+    clash = boss.post(path, **{**mine, "last_name": "Mine"})
+
+    saved = boss.post(path, **boss.fields(clash.text))
+
+    assert saved.status_code == 303
+    assert (value(boss.app, user_id, "first_name"), value(boss.app, user_id, "last_name")) == ("Theirs", "Mine")
+
+
 def test_a_sign_in_between_is_no_clash(boss: Clerk) -> None:
     user_id = make_user(boss.app)
     path = f"/admin/users/{user_id}/"
@@ -281,8 +295,8 @@ def test_staff_cannot_become_staff_with_more_rights(boss: Clerk, helper: Clerk, 
     fields = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "name": "first_name", "value": "X", "seen": "Wren"}
 
     def attempt(target: Clerk) -> int:
-        form = helper.form(f"/admin/users/{target.id}/")
-        return helper.post(f"/admin/users/{target.id}/{act}", **{**form, **fields}).status_code
+        sent = fields if act else {**helper.form(f"/admin/users/{target.id}/"), "email": "mine@example.com"}
+        return helper.post(f"/admin/users/{target.id}/{act}", **sent).status_code
 
     assert attempt(richer) == 403
     assert attempt(equal) in (200, 303)

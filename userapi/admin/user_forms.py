@@ -1,6 +1,5 @@
 """What the forms about a user send, held against what they had shown."""
 
-import hashlib
 from collections.abc import Collection
 from typing import Any
 
@@ -44,7 +43,9 @@ def typed_twice() -> str:
 
 
 class UserForm(Form):
-    """The form of a user: what is stored, what was sent, and what differs.
+    """The form of a user: what is stored, and on top of it what somebody changed of what they had seen.
+
+    What they left alone is never sent back over what somebody else has changed meanwhile.
 
     Args:
         user: as the present transaction sees the user.
@@ -60,11 +61,12 @@ class UserForm(Form):
         self.user_id = user.id
         self.has_profile = user.profile is not None
         self.may_set = may_set
-        self.version = _version(self.stored)
+        self.seen = orjson.dumps(self.stored).decode()
         self.is_stale = False
         if sent is not None:
-            self.values |= self._sent(sent)
-            self.is_stale = sent.get("version") != self.version
+            seen = _seen(sent.get("seen", ""))
+            self.is_stale = seen != self.stored
+            self.values |= {name: value for name, value in self._sent(sent).items() if value != seen.get(name)}
 
     @property
     def status(self) -> int:
@@ -112,6 +114,10 @@ def stored_values(user: User) -> dict[str, Any]:
     return values
 
 
-def _version(values: dict[str, Any]) -> str:
-    """A mark that changes with whatever the form shows."""
-    return hashlib.blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
+def _seen(text: str) -> dict[str, Any]:
+    """What the page had shown when it was filled in."""
+    try:
+        seen = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return seen if isinstance(seen, dict) else {}

@@ -1,0 +1,292 @@
+"""A working day at the staff site in a real browser: of a superuser, of limited staff, and no day for other users."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import services
+import serving
+from factories import PASSWORD
+from watching import DESKTOP, PHONE, Watched
+
+CROWD = 100_000
+NEW = "ottoline.fairweather@example.com"
+
+
+@dataclass
+class Office:
+    """The running service with a crowd of accounts, and its first superuser."""
+
+    url: str
+    email: str
+    password: str
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    folder = tmp_path_factory.mktemp("office")
+    with services.smtp_sink() as sink:
+        settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
+        environment = serving.environment(f"sqlite:///{folder}/office.db", folder, **settings)
+        with serving.served(folder, environment) as server:
+            assert server.password
+            make_crowd(folder / "office.db")
+            for arguments in (("helper@example.com", "--staff"), ("visitor@example.com",)):
+                email, *flags = arguments
+                command = (*serving.FLASK, "users", "create", "--email", email, *flags, "--password-stdin")
+                assert serving.run(*command, env=environment, stdin=f"{PASSWORD}\n").code == 0
+            yield Office(server.url, server.email, server.password)
+
+
+def make_crowd(database: Path) -> None:
+    """Fill the table past the front door: the day is about finding one among many."""
+    names = ("Abara", "Bellweather", "Castellan", "Dunmore", "Eastlake", "Finchley", "Greyling")
+    rows = [
+        (f"crowd{n:06}@example.com", f"crowd{n:06}@example.com", "Crowd", names[n % 7], "crowd", names[n % 7].lower(),
+         f"2026-{n % 11 + 1:02}-{n % 28 + 1:02} 08:00:00.000000")
+        for n in range(CROWD)
+    ]  # fmt: skip
+    with sqlite3.connect(database) as connection:
+        connection.executemany(
+            "INSERT INTO users (email, email_key, first_name, last_name, first_name_key, last_name_key,"
+            " session_version, is_active, is_staff, is_superuser, date_joined)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0, 1, 0, 0, ?)",
+            rows,
+        )
+    connection.close()
+
+
+@pytest.fixture
+def at_desk(watch: Callable[..., Any], office: Office) -> Iterator[Callable[..., Watched]]:
+    """A maker of signed-in browsers: `at_desk()` is the superuser's. No page may complain or ask elsewhere."""
+    open_browsers: list[Any] = []
+
+    def sit_down(email: str = office.email, password: str = office.password, **options: Any) -> Watched:
+        maker = watch(office.url, **options)
+        someone: Watched = maker.__enter__()
+        open_browsers.append((maker, someone))
+        someone.go("/admin/")
+        someone.fill(email=email, password=password)
+        someone.press("Sign in")
+        return someone
+
+    yield sit_down
+    for maker, someone in open_browsers:
+        assert someone.faults == []
+        maker.__exit__(None, None, None)
+
+
+def heading(someone: Watched) -> str:
+    return str(someone.page.locator("h1").first.inner_text())
+
+
+def notice(someone: Watched) -> str:
+    return str(someone.page.locator(".notice").first.inner_text())
+
+
+def follow(someone: Watched, link: str) -> None:
+    someone.page.get_by_role("link", name=link, exact=True).first.click()
+
+
+def search(someone: Watched, text: str) -> None:
+    someone.go("/admin/users/")
+    someone.fill(search=text)
+    someone.press("Search")
+
+
+def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
+    me = at_desk()
+    page = me.page
+    assert heading(me) == "Overview"
+
+    # Somebody is added in two steps, with a profile.
+    follow(me, "Users")
+    assert "More than 1,000 users" in page.inner_text("main")
+    follow(me, "Add a user")
+    me.fill(email=NEW, password1=PASSWORD, password2=PASSWORD)
+    me.press("Add, then fill in the rest")
+    assert heading(me) == NEW
+    me.fill(first_name="Ottoline", last_name="Fairweather", profile__title="Ms", profile__dob="1990-12-10")
+    me.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath", profile__country="UK")
+    me.press("Save")
+    assert f"{NEW} is saved." in notice(me)
+
+    # She is found among a hundred thousand, and her name changed in the list.
+    search(me, "ottoline.f")
+    assert page.locator("tbody tr").count() == 1
+    page.get_by_role("button", name=f"Change the last name of {NEW}: Fairweather").click()
+    page.keyboard.type("Merriweather")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Change the last name").get_by_text("Merriweather").wait_for()
+
+    # A second browser is quicker: nothing is overwritten.
+    colleague = at_desk()
+    follow(me, NEW)
+    search(colleague, "ottoline.f")
+    follow(colleague, NEW)
+    colleague.fill(username="otto")
+    colleague.press("Save")
+    me.fill(first_name="Otti")
+    me.press("Save")
+    assert "Somebody changed this user meanwhile" in notice(me)
+    assert "Otti" in page.locator(".notice table").inner_text()
+    assert page.get_by_label("Username").input_value() == "otto"
+    me.shoot("staff-clash")
+    me.press("Save")
+    assert "is saved" in notice(me)
+
+    # Two are deactivated at once, after a question.
+    search(me, "crowd00000")
+    for box in ("crowd000001@example.com", "crowd000002@example.com"):
+        page.get_by_label(f"Choose {box}").check()
+    assert "2 chosen" in page.inner_text(".acts")
+    page.get_by_label("What to do with the chosen users").select_option("Deactivate")
+    me.press("Go")
+    assert heading(me) == "Deactivate: 2 users?"
+    me.shoot("staff-confirm")
+    me.press("Yes, deactivate")
+    assert "2 users deactivated." in notice(me)
+
+    # What happened to her stands in her history.
+    search(me, "ottoline.f")
+    follow(me, NEW)
+    follow(me, "History")
+    history = page.inner_text("main")
+    assert "Fairweather" in history
+    assert "Merriweather" in history
+    assert "user.created" in history
+    me.shoot("staff-history")
+
+    # The colleague's session is ended.
+    follow(me, "Sessions")
+    page.get_by_label("User").fill("")
+    page.get_by_label("State").select_option("alive")
+    me.press("Apply")
+    rows = page.locator("tbody tr").filter(has_not_text="this one")
+    page.once("dialog", lambda dialog: dialog.accept())
+    rows.first.get_by_role("button").click()
+    assert "has ended" in notice(me)
+    colleague.go("/admin/")
+    assert "/login/" in colleague.page.url
+
+    # A filtered list goes out as a file.
+    search(me, "ottoline.f")
+    page.get_by_label("All that match, on every page").check()
+    page.get_by_label("What to do with the chosen users").select_option("Export as CSV")
+    with page.expect_download() as download:
+        me.press("Go")
+    assert "Merriweather" in Path(download.value.path()).read_text()
+
+    # She is deleted, after seeing what goes along; then the day is over.
+    follow(me, NEW)
+    follow(me, "Delete")
+    assert "profile" in page.inner_text("main")
+    me.shoot("staff-delete")
+    me.press("Yes, delete")
+    assert f"{NEW} is deleted." in notice(me)
+    me.press("Sign out")
+    me.go("/admin/users/")
+    assert "/login/" in page.url
+
+
+def test_a_working_day_of_limited_staff(at_desk: Callable[..., Watched]) -> None:
+    boss = at_desk()
+    boss.go("/admin/groups/new/")
+    boss.fill(name="Readers of accounts")
+    boss.page.get_by_label("view users").check()
+    boss.press("Save")
+    search(boss, "helper")
+    follow(boss, "helper@example.com")
+    boss.page.get_by_label("Readers of accounts").check()
+    boss.press("Save")
+    assert "is saved" in notice(boss)
+
+    helper = at_desk("helper@example.com", PASSWORD)
+    assert helper.page.locator("nav .nav-link").all_inner_texts() == ["Overview", "Users"]
+    search(helper, "crowd00000")
+    assert helper.page.get_by_role("link", name="Add a user").count() == 0
+    assert helper.page.locator("button.in-place").count() == 0
+    follow(helper, "crowd000007@example.com")
+    assert helper.page.get_by_label("Email", exact=True).is_disabled()
+    assert helper.page.get_by_role("button", name="Save", exact=True).count() == 0
+    helper.shoot("staff-limited")
+    helper.go("/admin/groups/")
+    assert "Permission denied" in heading(helper)
+    helper.shoot("staff-refused")
+
+
+def test_an_ordinary_user_is_refused(at_desk: Callable[..., Watched]) -> None:
+    visitor = at_desk("visitor@example.com", PASSWORD)
+
+    assert heading(visitor) == "Permission denied"
+    assert visitor.page.get_by_role("link", name="Groups").count() == 0
+
+
+LOOKS = {
+    "desk": {"viewport": DESKTOP, "color_scheme": "light"},
+    "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_of_the_staff_site_is_accessible_and_fits(look: str, at_desk: Callable[..., Watched]) -> None:
+    someone = at_desk(**LOOKS[look])
+    someone.go("/admin/users/new/")
+    email = f"looks-{look}@example.com"
+    someone.fill(email=email)
+    someone.page.get_by_label("Send an invitation").check()
+    someone.press("Add, then fill in the rest")
+    user = someone.page.url.removeprefix(someone.origin)
+    someone.go("/admin/outbox/")
+    letter = someone.page.locator("tbody a").first.get_attribute("href")
+    pages = {
+        "overview": "/admin/",
+        "users": "/admin/users/?is_active=true",
+        "nobody": "/admin/users/?search=nobody-at-all",
+        "new-user": "/admin/users/new/",
+        "user": user,
+        "password": f"{user}password/",
+        "history": f"{user}history/",
+        "delete": f"{user}delete/",
+        "groups": "/admin/groups/",
+        "new-group": "/admin/groups/new/",
+        "sessions": "/admin/sessions/",
+        "outbox": "/admin/outbox/",
+        "letter": letter,
+        "audit": "/admin/audit/",
+    }
+
+    wrong = {}
+    for name, path in pages.items():
+        someone.go(str(path))
+        someone.shoot(f"staff-{look}-{name}")
+        found = someone.violations() + (["scrolls sideways"] if someone.overflows() else [])
+        if found:
+            wrong[name] = found
+
+    assert wrong == {}
+
+
+def test_the_keyboard_alone_is_enough(at_desk: Callable[..., Watched]) -> None:
+    someone = at_desk()
+    page = someone.page
+    someone.go("/admin/users/?ordering=email")
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Change the first name of crowd000005@example.com").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("Tabitha")
+    page.keyboard.press("Enter")
+    page.get_by_text("Tabitha").wait_for()
+    assert "crowd000005" in str(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+    page.keyboard.press("Enter")
+    page.keyboard.type("Wrong")
+    page.keyboard.press("Escape")
+
+    page.reload()
+    assert page.get_by_text("Tabitha").count() == 1
