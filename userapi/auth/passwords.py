@@ -21,7 +21,7 @@ def prove(user_id: int, password: str, field: str) -> User:
 
     Raises:
         WrongPassword: naming the field; the event must be committed by the door.
-        TokenRevoked: the account or its password changed meanwhile.
+        TokenRevoked: the account was closed meanwhile.
         TooManyRequests: it was wrong too often; the password was not looked at.
     """
     with limits.failures("PASSWORD_CHECK", str(user_id)):
@@ -30,8 +30,10 @@ def prove(user_id: int, password: str, field: str) -> User:
             trail.record("user.password_check_failed", "user", user_id)
             raise WrongPassword(field)
     user = user_queries.for_update(user_id)
-    if user is None or user.password_hash != seen or not user.is_active:
+    if user is None or not user.is_active:
         raise TokenRevoked
+    if user.password_hash != seen:
+        return prove(user_id, password, field)  # it was changed or hashed anew meanwhile
     return user
 
 
@@ -42,7 +44,7 @@ def change(user_id: int, session_id: uuid.UUID, old_password: str, new_password1
         WrongPassword: the old one is not the present one; the event must be committed by the door.
         ValidationFailed: the new one was not typed the same twice.
         WeakPassword: the new one breaks the policy.
-        TokenRevoked: the account or its password changed meanwhile.
+        TokenRevoked: the account was closed meanwhile.
         TooManyRequests: the old one was wrong too often.
     """
     user = prove(user_id, old_password, field="old_password")

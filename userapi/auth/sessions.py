@@ -81,7 +81,7 @@ def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> LoginSession
 
 def _is_repeat(session: LoginSession, jti: uuid.UUID, now: datetime) -> bool:
     window = timedelta(seconds=current_app.config["REFRESH_REUSE_WINDOW"])
-    return session.previous_jti == jti and now - session.refreshed_at <= window
+    return bool(window) and session.previous_jti == jti and now - session.refreshed_at <= window
 
 
 def touch(session_id: uuid.UUID, last_used_at: datetime) -> bool:

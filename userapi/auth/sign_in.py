@@ -47,7 +47,7 @@ def _check(key: str | None, password: str) -> LoginSession:
     renewed = passwords.hash_password(password) if outdated else found.password_hash
     version = queries.sign_in(found.id, found.password_hash, renewed, clock.now())
     if version is None:
-        raise _refusal(found.id)
+        return _check(key, password)  # the account changed meanwhile, or the hash was renewed by another sign-in
     if outdated:
         trail.record("user.password_rehashed", "user", found.id)
     _tell_of_new_device(found.id)

@@ -19,10 +19,10 @@ import orjson
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from flask import Flask, current_app
+from flask import Flask, Response, current_app
 from jwt.algorithms import ECAlgorithm
 
-from . import clock
+from . import clock, problems
 
 log = logging.getLogger(__name__)
 
@@ -183,6 +183,12 @@ def derived_key(purpose: str) -> bytes:
 def configure(app: Flask) -> None:
     """Open the key folder."""
     app.extensions["userapi-keys"] = KeyRing(Path(app.config["JWT_KEY_DIR"]))
+    app.register_error_handler(KeyProblem, _refuse)
+
+
+def _refuse(problem: KeyProblem) -> Response:
+    log.error("no key to sign or verify with", extra={"error": str(problem)})
+    return problems.answer(problems.Unavailable())
 
 
 def keys() -> KeyRing:

@@ -1,0 +1,227 @@
+"""The keys: what others see of them, and how a new one takes over from an old one."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import sign_in
+from cryptography.hazmat.primitives.asymmetric import ec
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from forging import claims_of, forge, header_of, refresh, use, verify
+
+from userapi.core import signing
+from userapi.core.signing import KeyRing
+
+KEYS = "/.well-known/jwks.json"
+
+#: What any service does that wants to know who its caller is.
+ELSEWHERE = """
+import json, sys
+import jwt
+
+key_set, issuer, audience, token = sys.argv[1:]
+keys = jwt.PyJWKSet.from_json(key_set)
+try:
+    key = keys[jwt.get_unverified_header(token)["kid"]]
+    claims = jwt.decode(token, key, algorithms=["ES256"], issuer=issuer, audience=audience)
+except (jwt.PyJWTError, KeyError) as error:
+    sys.exit(f"refused: {error}")
+print(claims["sub"])
+"""
+
+
+@pytest.fixture
+def folder(key_folder: str, tmp_path: Path) -> Path:
+    """A key folder of one's own, with the key that the other tests sign with."""
+    return Path(shutil.copytree(key_folder, tmp_path / "keys"))
+
+
+@pytest.fixture
+def rotating(make_app: Callable[..., Flask], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """An application that looks into its key folder as if the time for it had always come."""
+    monkeypatch.setattr(signing, "KEEP", 0)
+    monkeypatch.setattr(signing, "LOOK_AGAIN", 0)
+    return make_app(JWT_KEY_DIR=str(folder))
+
+
+@pytest.fixture
+def email(make_app: Callable[..., Flask]) -> str:
+    """The email of an account."""
+    email = str(new_user()["email"])
+    make_user(make_app(), email=email)
+    return email
+
+
+def kids(app: Flask) -> list[str]:
+    return [key["kid"] for key in app.test_client().get(KEYS).get_json()["keys"]]
+
+
+def test_T22_the_key_set_shows_public_keys_alone(client: FlaskClient, key_folder: str) -> None:
+    answer = client.get(KEYS)
+
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    (key,) = answer.get_json()["keys"]
+    assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+    assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("EC", "P-256", "ES256", "sig")
+    assert key["kid"] == KeyRing(Path(key_folder)).newest().kid
+    secret = KeyRing(Path(key_folder)).newest().private.private_numbers().private_value
+    assert str(secret) not in answer.text
+    assert "PRIVATE" not in answer.text
+
+
+def test_T22_the_kid_is_the_thumbprint_of_rfc_7638() -> None:
+    example = {
+        "kty": "EC", "crv": "P-256",
+        "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    }  # fmt: skip
+
+    assert signing.thumbprint(example | {"alg": "x"}) == "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
+
+
+def test_another_service_verifies_with_pyjwt_and_the_key_set_alone(
+    app: Flask, client: FlaskClient, key_folder: str
+) -> None:
+    email = str(new_user()["email"])
+    user_id = make_user(app, email=email)
+    token = sign_in(app, email)["access_token"]
+    claims = claims_of(token)
+    key_set = client.get(KEYS).text
+
+    def elsewhere(token: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", ELSEWHERE, key_set, claims["iss"], claims["aud"], token]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
+
+    accepted = elsewhere(token)
+    forged = elsewhere(forge(key_folder, claims, key=ec.generate_private_key(ec.SECP256R1())))
+    expired = elsewhere(forge(key_folder, claims | {"exp": 1}))
+    for_others = elsewhere(forge(key_folder, claims | {"aud": "userapi-web"}))
+
+    assert (accepted.returncode, accepted.stdout.strip()) == (0, str(user_id))
+    for refused in (forged, expired, for_others):
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith("refused: ")
+
+
+def test_T23_a_new_key_signs_at_once_and_the_old_one_verifies_on(rotating: Flask, folder: Path, email: str) -> None:
+    client = rotating.test_client()
+    before = sign_in(rotating, email)
+    (old,) = kids(rotating)
+
+    new = KeyRing(folder).add().kid
+
+    after = sign_in(rotating, email)
+    assert header_of(before["access_token"])["kid"] == old
+    assert header_of(after["access_token"])["kid"] == header_of(after["refresh_token"])["kid"] == new
+    assert kids(rotating) == [new, old]
+    for pair in (before, after):
+        assert use(client, pair["access_token"]).status_code == 200
+        assert verify(client, pair["access_token"]).status_code == 200
+        assert header_of(refresh(client, pair["refresh_token"]).get_json()["access_token"])["kid"] == new
+
+
+def test_T23_a_retired_key_verifies_no_more(rotating: Flask, folder: Path, email: str) -> None:
+    client = rotating.test_client()
+    before = sign_in(rotating, email)
+    old = KeyRing(folder).newest()
+    KeyRing(folder).add()
+    assert use(client, before["access_token"]).status_code == 200
+
+    (folder / f"{old.name}.pem").unlink()
+
+    assert use(client, before["access_token"]).get_json()["code"] == "token_invalid"
+    assert verify(client, before["access_token"]).status_code == 401
+    assert refresh(client, before["refresh_token"]).status_code == 401
+    assert old.kid not in kids(rotating)
+    assert use(client, sign_in(rotating, email)["access_token"]).status_code == 200
+
+
+def test_T23_a_key_that_another_worker_made_is_found_when_a_token_names_it(
+    make_app: Callable[..., Flask], folder: Path, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (make_app(JWT_KEY_DIR=str(folder)) for _ in range(2))
+    assert len(kids(second)) == 1
+    monkeypatch.setattr(signing, "LOOK_AGAIN", 0)
+    with first.app_context():
+        new = signing.keys().add().kid
+
+    token = sign_in(first, email)["access_token"]
+
+    assert header_of(token)["kid"] == new
+    assert use(second.test_client(), token).status_code == 200
+
+
+def test_T23_the_folder_is_read_twice_a_minute_and_for_unknown_keys_once_a_second(
+    make_app: Callable[..., Flask], folder: Path, key_folder: str, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(JWT_KEY_DIR=str(folder))
+    client, now, read = app.test_client(), [time.monotonic() + 100], KeyRing._read
+    token = sign_in(app, email)["access_token"]
+    unknown = [
+        forge(key_folder, claims_of(token), {"alg": "ES256", "typ": "JWT", "kid": f"unknown{number}"})
+        for number in range(50)
+    ]
+    reads: list[float] = []
+
+    def counted(ring: KeyRing) -> list[signing.SigningKey]:
+        reads.append(now[0])
+        return read(ring)
+
+    monkeypatch.setattr(signing, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(KeyRing, "_read", counted)
+
+    start = now[0]
+    for second in range(61):
+        now[0] = start + second
+        assert use(client, token).status_code == 200
+    assert [moment - start for moment in reads] == [0, 30, 60]
+
+    reads.clear()
+    for tenth, bad in enumerate(unknown):
+        now[0] = start + 60 + tenth / 10
+        assert use(client, bad).status_code == 401
+    assert len(reads) <= 5
+
+
+def test_a_broken_file_stops_nobody(rotating: Flask, folder: Path, email: str) -> None:
+    client = rotating.test_client()
+    token = sign_in(rotating, email)["access_token"]
+
+    (folder / "29991231T000000000000Z.pem").write_text("-----BEGIN PRIVATE KEY-----\nhalf a k")
+
+    assert use(client, token).status_code == 200
+    assert use(client, sign_in(rotating, email)["access_token"]).status_code == 200
+    assert len(kids(rotating)) == 1
+
+
+def test_without_a_key_nothing_is_signed_and_nothing_verifies(rotating: Flask, folder: Path, email: str) -> None:
+    client = rotating.test_client()
+    token = sign_in(rotating, email)["access_token"]
+
+    shutil.rmtree(folder)
+
+    refused = client.post("/api-token-auth/", json={"email": email, "password": PASSWORD})
+    assert (refused.status_code, refused.get_json()["code"]) == (503, "unavailable")
+    assert use(client, token).status_code == 401
+    assert kids(rotating) == []
+    KeyRing(folder).add()
+    assert use(client, sign_in(rotating, email)["access_token"]).status_code == 200
+
+
+def test_keys_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "keys"
+
+    KeyRing(folder).add()
+
+    (file,) = folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
