@@ -1,13 +1,12 @@
 """Links used by several at once: one wins, and nothing is left half done."""
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 from conftest import Person
 from factories import PASSWORD, new_user
 from flask import Flask
 from inbox import letters_to
+from together import at_once
 from werkzeug.test import TestResponse
 
 from userapi.core.db import db
@@ -15,18 +14,6 @@ from userapi.users import accounts, queries
 
 VERIFY = "/userapi/auth/email/verify/"
 RESET = "/userapi/auth/password/reset/"
-
-
-def at_once(calls: Sequence[Callable[[], TestResponse]]) -> list[TestResponse]:
-    """Make every call in a thread of its own, all started together."""
-    barrier = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], TestResponse]) -> TestResponse:
-        barrier.wait()
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def post(app: Flask, path: str, json: dict[str, str]) -> Callable[[], TestResponse]:

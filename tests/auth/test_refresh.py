@@ -10,7 +10,7 @@ from conftest import Person, sign_in
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import claims_of, forge, refresh, use
+from forging import claims_of, forge, refresh, use, verify
 
 from userapi.app import create_app
 from userapi.core import clock
@@ -165,6 +165,7 @@ def test_R12_rotation_never_moves_the_end_of_the_session(
 def test_R13_an_idle_session_is_over(app: Flask, client: FlaskClient, user: Person, later: Callable[..., None]) -> None:
     later(days=7, seconds=1)
     assert refresh(client, user.tokens["refresh_token"]).get_json()["code"] == "token_expired"
+    assert verify(client, user.tokens["access_token"]).get_json()["code"] == "token_revoked"
 
     later(days=6, hours=23)
     assert refresh(client, user.tokens["refresh_token"]).status_code == 200
