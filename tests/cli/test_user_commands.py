@@ -91,10 +91,13 @@ def test_C01_the_password_is_asked_for_twice_at_a_terminal_and_not_shown(shared_
 
 
 def test_C01_a_password_is_never_an_argument(app: Flask, shell: Shell) -> None:
-    options = shell("users", "create-superuser", "--email", "ada@example.com", "--password", PASSWORD)
+    command = ("users", "create-superuser", "--email", "ada@example.com")
 
-    assert options.exit_code == 2
+    refused = shell(*command, "--password", NEW_PASSWORD, USER_PASSWORD=PASSWORD)
+
+    assert refused.exit_code == 2
     assert count_users(app) == 0
+    assert shell(*command, USER_PASSWORD=PASSWORD).exit_code == 0
 
 
 def test_C01_without_a_terminal_a_missing_password_is_said_not_waited_for(app: Flask, shell: Shell) -> None:

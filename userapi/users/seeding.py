@@ -4,7 +4,7 @@ import itertools
 import random
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -61,9 +61,9 @@ class Crowd:
                 "profile": {
                     "title": chance.choice(titles[gender]),
                     "dob": person.birthdate(min_year=1940, max_year=2005),
-                    "address": _fitting(address.address(), "address"),
-                    "country": _fitting(country, "country"),
-                    "city": _fitting(address.city(), "city"),
+                    "address": _fitting(address.address, "address"),
+                    "country": country,
+                    "city": _fitting(address.city, "city"),
                     "zip": _zip(address.postal_code()),
                 },
             }
@@ -123,8 +123,10 @@ def _letters(name: str) -> str:
     return re.sub("[^a-z]", "", unicodedata.normalize("NFKD", name).lower())
 
 
-def _fitting(text: str, column: str) -> str:
-    return text[: _room(column)].strip()
+def _fitting(draw: Callable[[], str], column: str) -> str:
+    """The first drawn that fits."""
+    room = _room(column)
+    return next(text for text in (draw().strip() for _ in itertools.count()) if len(text) <= room)
 
 
 def _zip(code: str) -> str:
