@@ -151,7 +151,15 @@ def test_D05_the_addresses_of_one_ipv6_network_count_together(app: Flask) -> Non
 
     assert statuses == [401] * 10 + [429]
     assert guess(app, "2001:db8:0:2::1", email) == [401]
-    assert guess(app, "::ffff:203.0.113.9", email) == guess(app, "::ffff:203.0.113.10", email) == [401]
+
+
+def test_D05_an_ipv4_address_counts_for_itself_however_it_is_written(app: Flask) -> None:
+    email = account(app)
+
+    assert guess(app, "::ffff:203.0.113.9", email, times=5) + guess(app, "203.0.113.9", email, times=5) == [401] * 10
+
+    assert guess(app, "203.0.113.9", email) == guess(app, "::ffff:203.0.113.9", email) == [429]
+    assert guess(app, "::ffff:203.0.113.10", email) == [401]
 
 
 def test_D06_a_success_between_the_guesses_does_not_clear_them(make_app: MakeApp) -> None:
