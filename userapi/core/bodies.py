@@ -7,7 +7,7 @@ from flask import Request
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from .problems import MalformedBody, ValidationFailed
 
@@ -41,6 +41,7 @@ def body(request: Request) -> dict[str, Any]:
     """The body of a request as an object.
 
     Raises:
+        RequestEntityTooLarge: over the limit of the settings.
         UnsupportedMediaType: for a media type other than the three, or a compressed body.
         MalformedBody: when the body is not of its media type, or no object.
     """
@@ -49,6 +50,8 @@ def body(request: Request) -> dict[str, Any]:
     if request.mimetype in FORM_TYPES:
         return _nested({**_single_values(request.form), **_single_values(request.files)})
     raw = request.get_data(cache=True)
+    if request.content_length is None and len(raw) == request.max_content_length:
+        raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off at the limit, and says nothing
     if not raw and not request.mimetype:
         return {}
     if request.mimetype != "application/json":

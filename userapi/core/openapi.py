@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import flask_smorest
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Flask
+from flask import Flask, current_app, request
 from marshmallow import Schema, fields
 from werkzeug.routing import BaseConverter, ValidationError
 
 from .bodies import Parser
 from .fields import Birthday, Flag, Line, Password
-from .problems import MEDIA_TYPE, NotSignedIn, PermissionDenied, Problem
+from .problems import MEDIA_TYPE, NotAcceptable, NotSignedIn, PermissionDenied, Problem
 from .rendering import Computed
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -192,6 +192,7 @@ def configure(app: Flask) -> Api:
         OPENAPI_SWAGGER_UI_PATH="docs/",
         OPENAPI_SWAGGER_UI_URL="/static/vendor/swagger-ui/",
     )
+    app.before_request(_refuse_unacceptable)
     app.url_map.converters["row_id"] = RowIdConverter
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     api = Api(
@@ -227,3 +228,16 @@ def configure(app: Flask) -> Api:
 def _schema_name(schema: Any) -> str:
     kind = schema if isinstance(schema, type) else type(schema)
     return kind.__name__.removesuffix("Schema")
+
+
+def _refuse_unacceptable() -> None:
+    """Let an operation run for callers who take JSON or, as browsers do, HTML.
+
+    Raises:
+        NotAcceptable: the caller takes neither (RFC 9110, section 12.5.1).
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not hasattr(view, "access") or request.method == "OPTIONS" or not request.accept_mimetypes:
+        return
+    if not request.accept_mimetypes.best_match(("application/json", MEDIA_TYPE, "text/html")):
+        raise NotAcceptable

@@ -98,6 +98,15 @@ class NotFound(Problem):
     detail = "There is nothing at this address."
 
 
+class NotAcceptable(Problem):
+    """The caller takes no media type that the operation can answer with."""
+
+    status = 406
+    code = "not_acceptable"
+    title = "Not acceptable"
+    detail = "The answer is application/json; name it in the Accept header, or leave the header out."
+
+
 class PreconditionFailed(Problem):
     """`If-Match` names another state than the present one (RFC 9110, section 13.1.1)."""
 
@@ -155,7 +164,6 @@ HTTP_CODES = {
     400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
-    406: "not_acceptable",
     413: "body_too_large",
     415: "unsupported_media_type",
     500: "internal_error",

@@ -1,0 +1,95 @@
+"""Scripts of other sites: closed, but for the origins that are named."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+NAMED = "https://app.example.com"
+OTHER = "http://localhost:5173"
+
+LOOKALIKES = (
+    "null", "https://evil.example", "http://app.example.com", "https://app.example.com.evil.example",
+    "https://evilapp.example.com", "https://appxexample.com", "https://app.example.com:8443",
+    "https://app.example.com/",
+    "https://app.example.com\\.evil.example", "https://app.example.com@evil.example", "https://sub.app.example.com",
+    "https://app.example.com%0d%0aX: y", "file://", "*", "https://accounts.example.com", "",
+)  # fmt: skip
+
+
+def preflight(client: FlaskClient, origin: str, **headers: str) -> TestResponse:
+    """What a browser asks before it lets a script PATCH."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "PATCH"}
+    return client.options("/userapi/users/1/", headers=asked | headers)
+
+
+def permissions(response: TestResponse) -> dict[str, str]:
+    """The headers that open something."""
+    return {name: value for name, value in response.headers if name.startswith("Access-Control-")}
+
+
+@pytest.fixture
+def open_client(make_app: Callable[..., Flask]) -> FlaskClient:
+    """A stranger to a service that names two origins."""
+    return make_app(CORS_ORIGINS=f"{NAMED},{OTHER}").test_client()
+
+
+def test_H08_nobody_is_let_in_by_default(client: FlaskClient) -> None:
+    for origin in (NAMED, OTHER, *LOOKALIKES):
+        assert permissions(client.get("/userapi/", headers={"Origin": origin})) == {}
+        assert permissions(preflight(client, origin)) == {}
+
+
+@pytest.mark.parametrize("origin", [NAMED, OTHER])
+def test_H08_a_named_origin_reads_the_answers_and_their_headers(open_client: FlaskClient, origin: str) -> None:
+    for path, status in (("/userapi/", 200), ("/userapi/users/", 401), ("/userapi/nothing/", 404)):
+        response = open_client.get(path, headers={"Origin": origin})
+
+        allowed = permissions(response)
+        assert response.status_code == status
+        assert allowed["Access-Control-Allow-Origin"] == origin
+        assert allowed["Access-Control-Allow-Credentials"] == "true"
+        exposed = set(allowed["Access-Control-Expose-Headers"].split(", "))
+        assert {"ETag", "Link", "Location", "X-Request-ID", "Retry-After"} <= exposed
+        assert "Origin" in response.headers["Vary"]
+
+
+def test_H08_a_named_origin_may_send_what_the_API_reads(open_client: FlaskClient) -> None:
+    response = preflight(open_client, NAMED, **{"Access-Control-Request-Headers": "authorization, if-match, x-evil"})
+
+    allowed = permissions(response)
+    assert response.status_code == 200
+    assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= set(allowed["Access-Control-Allow-Methods"].split(", "))
+    assert allowed["Access-Control-Allow-Headers"] == "authorization, if-match"
+
+
+@pytest.mark.parametrize("origin", LOOKALIKES)
+def test_H08_an_origin_that_only_looks_alike_is_not_let_in(open_client: FlaskClient, origin: str) -> None:
+    answers: list[Any] = [open_client.get("/userapi/", headers={"Origin": origin}), preflight(open_client, origin)]
+
+    for answer in answers:
+        assert permissions(answer) == {}
+
+
+def test_H08_without_an_origin_nothing_is_said(open_client: FlaskClient) -> None:
+    assert permissions(open_client.get("/userapi/")) == {}
+
+
+def test_H08_one_named_origin_varies_too(make_app: Callable[..., Flask]) -> None:
+    client = make_app(CORS_ORIGINS=NAMED).test_client()
+
+    response = client.get("/userapi/", headers={"Origin": NAMED})
+
+    assert permissions(response)["Access-Control-Allow-Origin"] == NAMED
+    assert "Origin" in response.headers["Vary"]
+    assert permissions(client.get("/userapi/", headers={"Origin": OTHER})) == {}
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs/", "/healthz", "/login/", "/admin/", "/static/vendor/swagger-ui/swagger-ui.css"]
+)
+def test_H08_pages_stay_closed(open_client: FlaskClient, path: str) -> None:
+    assert permissions(open_client.get(path, headers={"Origin": NAMED}, buffered=True)) == {}

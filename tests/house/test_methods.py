@@ -1,0 +1,129 @@
+"""OPTIONS, HEAD and the methods that an address does not take."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from conftest import Person
+from flask import Flask
+from flask.testing import FlaskClient
+
+ADDRESSES = {
+    "/userapi/": {"GET"},
+    "/userapi/users/": {"GET", "POST"},
+    "/userapi/users/1/": {"GET", "PUT", "PATCH", "DELETE"},
+    "/userapi/auth/user/": {"GET", "PUT", "PATCH"},
+    "/userapi/auth/sessions/": {"GET", "DELETE"},
+    "/api-token-auth/": {"POST"},
+    "/userapi/api-token-verify/": {"POST"},
+}
+
+
+def allowed(value: str) -> set[str]:
+    """The methods of an `Allow` header, but for those that come with others."""
+    return set(re.split(r",\s*", value)) - {"HEAD", "OPTIONS"}
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_OPTIONS_answers_200_with_the_methods(client: FlaskClient, path: str) -> None:
+    response = client.options(path)
+
+    assert response.status_code == 200
+    assert allowed(response.headers["Allow"]) == ADDRESSES[path]
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_another_method_is_405_with_the_methods(client: FlaskClient, path: str) -> None:
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - ADDRESSES[path]:
+        response = client.open(path, method=method)
+
+        assert response.status_code == 405
+        assert allowed(response.headers["Allow"]) == ADDRESSES[path]
+        assert response.get_json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "TRACK", "PROPFIND", "DEBUG", "get", "GETT", "SEARCH", "QUERY"])
+def test_H12_unknown_methods_are_refused_and_nothing_is_echoed(user: Person, method: str) -> None:
+    response = user.open(user.url, method=method, headers={"X-Echo": "echo-me"})
+
+    assert response.status_code == 405 or method == "get"
+    assert "echo-me" not in response.text
+    assert "echo-me" not in str(response.headers)
+
+
+@pytest.mark.parametrize("path", ["/userapi/", "/userapi/auth/user/", "/userapi/auth/sessions/"])
+def test_HEAD_is_GET_without_the_body(user: Person, path: str) -> None:
+    get, head = user.get(path), user.open(path, method="HEAD")
+
+    assert head.status_code == get.status_code == 200
+    assert head.data == b""
+    for name in ("Content-Type", "Content-Length", "ETag", "Cache-Control"):
+        assert head.headers.get(name) == get.headers.get(name)
+
+
+def operations(app: Flask) -> Iterator[tuple[str, str]]:
+    """Every operation of the API whose path needs nothing filled in: method and path."""
+    for rule in app.url_map.iter_rules():
+        if hasattr(app.view_functions[rule.endpoint], "access") and not rule.arguments and rule.rule.endswith("/"):
+            yield from ((method, rule.rule) for method in rule.methods)
+
+
+def test_the_path_without_its_last_slash_is_served_without_a_redirect(app: Flask, client: FlaskClient) -> None:
+    found = list(operations(app))
+    assert len(found) > 40
+    for method, path in found:
+        with_slash = client.open(path, method=method, json={})
+        without = client.open(path.rstrip("/"), method=method, json={})
+
+        assert without.status_code == with_slash.status_code, (method, path)
+        assert without.status_code in (200, 400, 401), (method, path)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/json",
+        "application/*",
+        "*/*",
+        "application/problem+json",
+        "text/html",
+        "text/xml, */*;q=0.1",
+        "",
+        "garbage, */*",
+    ],
+)
+def test_who_takes_JSON_gets_it(user: Person, accept: str) -> None:
+    response = user.get(f"{user.url}?format=json", headers={"Accept": accept})
+
+    assert response.status_code == 200
+    assert response.mimetype == "application/json"
+
+
+@pytest.mark.parametrize("accept", ["application/xml", "text/csv, image/*", "application/json;q=0", "video/mp4"])
+def test_who_takes_nothing_that_we_have_gets_406_and_no_effect(user: Person, accept: str) -> None:
+    read = user.get(user.url, headers={"Accept": accept})
+    edited = user.patch(user.url, json={"first_name": "Ada"}, headers={"Accept": accept})
+
+    assert read.status_code == edited.status_code == 406
+    assert read.get_json()["code"] == "not_acceptable"
+    assert user.get(user.url).get_json()["first_name"] == "Wren"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/%", "/%zz", "/%ff%fe", "/%c0%ae%c0%ae/", "/userapi/users/%00/", "/userapi/users/%c0%af/",
+        "/userapi/users/%ed%a0%80/",
+        "/userapi/%5c..%5cusers", "/userapi/users/" + "9" * 8000 + "/", "/" + "a/" * 4000,
+        "/userapi/users/1%0d%0aX-Injected:%201/",
+        "/userapi/auth/sessions/not-a-uuid/", "/userapi/auth/sessions/%7b%7d/", "/userapi/users/${7*7}/",
+        "/userapi/users/{{7*7}}/",
+    ],
+)  # fmt: skip
+def test_V16_a_broken_path_is_not_found(user: Person, path: str) -> None:
+    response = user.get(path)
+
+    assert response.status_code in (400, 404, 405, 414)
+    assert response.mimetype == "application/problem+json"
+    assert "X-Injected" not in response.headers
+    assert "49" not in response.text

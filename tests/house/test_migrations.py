@@ -1,0 +1,129 @@
+"""The migrations make exactly the models, up and down, and keep what is stored."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import alembic.command
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from conftest import Person, sign_in
+from factories import make_user
+from flask import Flask, current_app
+from flask_migrate import downgrade, upgrade
+from settings import settings
+
+from userapi.app import create_app
+from userapi.core.db import Model, db
+
+
+@pytest.fixture
+def bare_app(new_database_url: str, key_folder: str) -> Iterator[Flask]:
+    """An application over a database without a table."""
+    app = create_app(settings(new_database_url, key_folder))
+    yield app
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+def differences() -> list[Any]:
+    """What autogenerate would write."""
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        return list(compare_metadata(context, Model.metadata))
+
+
+def tables() -> set[str]:
+    """The tables there are."""
+    return set(sa.inspect(db.engine).get_table_names()) - {"alembic_version", "sqlite_sequence"}
+
+
+def rows() -> dict[str, list[Any]]:
+    """Everything that is stored."""
+    present = [table for table in Model.metadata.sorted_tables if table.name in tables()]
+    with db.engine.connect() as connection:
+        return {table.name: sorted(map(repr, connection.execute(sa.select(table)))) for table in present}
+
+
+def test_U01_upgrade_from_empty_makes_the_models(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        upgrade()
+
+        assert differences() == []
+        assert tables() == set(Model.metadata.tables)
+
+
+def test_the_comparison_would_see_a_difference(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        upgrade()
+        with db.engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE users ADD COLUMN surplus INTEGER"))
+            connection.execute(sa.text("DROP INDEX ix_users_last_login"))
+
+        assert len(differences()) == 2
+
+
+def test_U02_down_to_nothing_and_up_again(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        upgrade()
+        downgrade(revision="base")
+        assert tables() == set()
+
+        upgrade()
+
+        assert differences() == []
+
+
+def test_U02_accounts_survive_one_revision_down_and_up(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        upgrade()
+    user_id = make_user(bare_app, username="ada", first_name="Σοφία")
+    bare = make_user(bare_app, profile=None, is_staff=True)
+    with bare_app.app_context():
+        email = db.session.scalar(sa.text("SELECT email FROM users WHERE id = :id"), {"id": user_id})
+    sign_in(bare_app, str(email))
+    with bare_app.app_context():
+        before = rows()
+        assert before["users"]
+        assert before["login_sessions"]
+        db.session.remove()
+
+        downgrade(revision="-1")
+        kept = {name: stored for name, stored in rows().items() if stored}
+        upgrade()
+
+        after = rows()
+        for name in ("users", "user_profiles", "login_sessions", "audit_events", "permissions"):
+            assert after[name] == before[name] == kept[name], name
+    assert make_user(bare_app) > bare
+
+
+def test_U01_an_upgrade_that_has_nothing_to_do_changes_nothing(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        upgrade()
+        before = rows()
+
+        upgrade()
+
+        assert rows() == before
+
+
+def test_every_revision_can_be_undone(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        config = current_app.extensions["migrate"].migrate.get_config()
+        alembic.command.upgrade(config, "head")
+        heads = 0
+        while tables():
+            alembic.command.downgrade(config, "-1")
+            alembic.command.upgrade(config, "+1")
+            alembic.command.downgrade(config, "-1")
+            heads += 1
+
+        assert heads >= 2
+
+
+def test_foreign_keys_hold_on_both_databases(app: Flask, user: Person) -> None:
+    with app.app_context(), pytest.raises(sa.exc.IntegrityError):
+        db.session.execute(sa.text("INSERT INTO user_groups (user_id, group_id) VALUES (:id, 999999)"), {"id": user.id})

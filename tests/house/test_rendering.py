@@ -1,0 +1,70 @@
+"""The fast renderer says what marshmallow's own dump says."""
+
+from collections import namedtuple
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from userapi.core import rendering
+from userapi.core.rendering import Renderer
+from userapi.users import queries
+from userapi.users.schemas import UserSchema
+
+Row = namedtuple("Row", queries.SHOWN)  # type: ignore[misc]
+
+moments = st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2999, 12, 31), timezones=st.just(UTC))
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+
+profiles = st.none() | st.fixed_dictionaries(
+    {
+        "title": texts, "dob": st.dates(date(1900, 1, 1), date(2999, 1, 1)), "address": texts, "country": texts,
+        "city": texts, "zip": texts,
+    }
+)  # fmt: skip
+users = st.fixed_dictionaries(
+    {
+        "id": st.integers(1, 2**63 - 1), "email": texts, "username": st.none() | texts, "first_name": texts,
+        "last_name": texts, "is_active": st.booleans(), "is_staff": st.booleans(), "is_superuser": st.booleans(),
+        "email_verified": st.booleans(), "pending_email": st.none() | texts, "date_joined": moments,
+        "last_login": st.none() | moments, "profile": profiles,
+    }
+)  # fmt: skip
+
+
+def as_row(user: dict[str, Any]) -> Any:
+    """A user as the list's statement gives it: the profile's columns beside the others."""
+    flat = {name: value for name, value in user.items() if name != "profile"}
+    for name in ("title", "dob", "address", "country", "city", "zip"):
+        flat[f"profile_{name}"] = user["profile"][name] if user["profile"] else None
+    return Row(**flat)
+
+
+class Whole:
+    """A user as marshmallow takes it: an object with an object in it."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update(values)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(people=st.lists(users, max_size=3))
+def test_both_give_the_same_JSON(app: Flask, people: list[dict[str, Any]]) -> None:
+    schema = UserSchema()
+    renderer = Renderer(schema, queries.SHOWN)
+    with app.app_context():
+        slow = [schema.dump(Whole(person)) for person in people]
+        fast = renderer.many([as_row(person) for person in people])
+
+        assert orjson.loads(rendering.dumps(fast)) == orjson.loads(orjson.dumps(slow))
+        assert [list(document) for document in fast] == [list(document) for document in slow]
+
+
+def test_the_columns_are_named_as_the_schema_needs_them() -> None:
+    schema = UserSchema()
+    plain = {name for name in schema.dump_fields if name not in ("url", "profile")}
+
+    assert plain <= set(queries.SHOWN)

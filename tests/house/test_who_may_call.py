@@ -1,0 +1,96 @@
+"""Deny by default: every address is known here, and whatever is not open refuses a stranger."""
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from conftest import Person
+from flask import Flask
+from flask.testing import FlaskClient
+
+from userapi.core.openapi import Access
+
+#: Addresses outside the API that anyone may open. A new one stands here, or its room checks every caller.
+OPEN = {
+    "static", "api-docs.openapi_json", "api-docs.openapi_swagger_ui", "ops.read_liveness", "ops.read_readiness",
+    "ops.read_metrics", "admin.static",
+}  # fmt: skip
+
+#: Rooms whose pages check the browser's session themselves; `tests/pages` and `tests/admin` hold them to it.
+ROOMS = ("pages", "admin", "staff_")
+
+OPEN_OPERATIONS = {
+    "index.read_index", "auth.read_auth_index", "keys.read_key_set", "users.create_user", "tokens.obtain_tokens",
+    "tokens.refresh_tokens", "tokens.verify_token", "userapi_tokens.obtain_tokens", "userapi_tokens.refresh_tokens",
+    "userapi_tokens.verify_token", "auth.login", "auth.logout", "auth.ask_to_reset_password", "auth.reset_password",
+    "auth.verify_email", "auth.resend_verification",
+}  # fmt: skip
+
+
+def test_Z01_every_view_is_classified(app: Flask) -> None:
+    for endpoint, view in app.view_functions.items():
+        access = getattr(view, "access", None)
+
+        if access is None:
+            assert endpoint in OPEN or endpoint.startswith(ROOMS), f"who may call {endpoint}?"
+        else:
+            is_open = access in (Access.OPEN, Access.UNCHECKED)
+            assert is_open == (endpoint in OPEN_OPERATIONS), f"who may call {endpoint}?"
+
+
+def operations(app: Flask) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every documented operation: method, path and description."""
+    document = app.test_client().get("/openapi.json").get_json()
+    return [
+        (method.upper(), path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    ]
+
+
+def filled(path: str, user_id: int) -> str:
+    """A path with something in its braces."""
+    return re.sub(r"{\w+}", str(uuid.uuid4()), path.replace("{user_id}", str(user_id)))
+
+
+def test_Z01_every_operation_that_is_not_open_refuses_a_stranger(app: Flask, client: FlaskClient, user: Person) -> None:
+    closed = [found for found in operations(app) if found[2]["security"]]
+    assert len(closed) >= 12
+    for method, path, _operation in closed:
+        for headers in ({}, {"Authorization": "Basic eDp4"}, {"Authorization": ""}):
+            response = client.open(filled(path, user.id), method=method, json={}, headers=headers)
+
+            assert response.status_code == 401, (method, path)
+            assert response.headers["WWW-Authenticate"].startswith("Bearer "), (method, path)
+            assert response.get_json()["status"] == 401, (method, path)
+
+
+def test_Z01_the_same_operations_know_a_caller(app: Flask, user: Person) -> None:
+    for method, path, operation in operations(app):
+        if operation["security"] and "sessions" not in path:
+            assert user.open(filled(path, user.id), method=method, json={}).status_code != 401, (method, path)
+
+
+def test_every_documented_path_is_served_and_every_operation_is_documented(app: Flask) -> None:
+    documented = {(method, path) for method, path, _operation in operations(app)}
+    served = {
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        if hasattr(app.view_functions[rule.endpoint], "access")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+    assert documented == served
+
+
+@pytest.mark.parametrize("path", ["/userapi/", "/userapi/auth/"])
+def test_the_indexes_name_addresses_that_exist(app: Flask, client: FlaskClient, path: str) -> None:
+    index = client.get(path).get_json()
+
+    assert index
+    adapter = app.url_map.bind("localhost")
+    for name, url in index.items():
+        assert url.startswith("http://accounts.example.com/userapi/"), name
+        assert adapter.allowed_methods(url.removeprefix("http://accounts.example.com")), name
