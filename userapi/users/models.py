@@ -116,6 +116,14 @@ sa.Index("ix_users_last_login", User.last_login, User.id)
 sa.Index("ix_users_last_name_key", User.last_name_key, User.id)
 sa.Index("ix_users_first_name_key", User.first_name_key, User.id)
 
+# Staff are few: a list of them must not read past everybody else.
+for flag in (User.is_staff, User.is_superuser):
+    few = flag.is_(True)
+    sa.Index(f"ix_users_{flag.key}", User.date_joined, User.id, postgresql_where=few, sqlite_where=few)
+
+# PostgreSQL reads an index backwards with its nulls first; the list has them last in both directions.
+sa.Index("ix_users_last_login_down", User.last_login.desc().nulls_last(), User.id.desc())
+
 
 class UserProfile(Model):
     """The one profile of a user."""

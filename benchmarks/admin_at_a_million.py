@@ -1,0 +1,129 @@
+"""What the staff site's pages cost with a million accounts in PostgreSQL, and what an export needs of memory.
+
+    python benchmarks/admin_at_a_million.py [number of accounts]
+
+Starts a PostgreSQL of its own, fills it past the front door, and asks each page 15 times, all in this process. The bar: a first page, a search by the beginning of an email and a filtered page under 300 ms each.
+"""
+
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / part) for part in ("", "tests", "tests/admin")]
+
+import services  # noqa: E402
+import sqlalchemy as sa  # noqa: E402
+from desk import Clerk, clerk  # noqa: E402
+from flask_migrate import upgrade  # noqa: E402
+from settings import settings  # noqa: E402
+
+from userapi.app import create_app  # noqa: E402
+from userapi.core import signing  # noqa: E402
+from userapi.core.db import db  # noqa: E402
+
+REPEATS = 15
+BAR = 300.0
+
+FILL = (
+    """
+    INSERT INTO users (email, email_key, first_name, last_name, first_name_key, last_name_key, session_version,
+                       is_active, is_staff, is_superuser, email_verified_at, date_joined, last_login)
+    SELECT 'user' || n || '@example.com', 'user' || n || '@example.com',
+           'First' || n % 5000, 'Last' || n % 50000, 'first' || n % 5000, 'last' || n % 50000, 0,
+           n % 50 <> 0, n % 20000 = 0, false, CASE WHEN n % 3 = 0 THEN now() END,
+           now() - (n::bigint * 7919 % 100000000) * interval '1 second', CASE WHEN n % 2 = 0 THEN now() END
+    FROM generate_series(1, :number) AS n
+    """,
+    """
+    INSERT INTO user_profiles (user_id, title, dob, address, country, city, zip)
+    SELECT id, 'Ms', date '1990-12-10', '12 Pulteney Street', 'Country ' || id % 200, 'Bath', 'BA2 4' FROM users
+    """,
+    "ANALYZE",
+)
+
+PAGES = {
+    "overview": "/admin/",
+    "first page": "/admin/users/",
+    "first page by email": "/admin/users/?ordering=email",
+    "first page by last sign-in": "/admin/users/?ordering=-last_login",
+    "search: one email": "/admin/users/?search=user987654@",
+    "search: beginning of emails": "/admin/users/?search=user98765",
+    "search: broad beginning": "/admin/users/?search=user9",
+    "search: by last name": "/admin/users/?search=last4999",
+    "search: nobody": "/admin/users/?search=zzz",
+    "filter: staff": "/admin/users/?is_staff=true",
+    "filter: superusers": "/admin/users/?is_superuser=true",
+    "filter: inactive": "/admin/users/?is_active=false",
+    "filter: unconfirmed": "/admin/users/?email_verified=false",
+    "filter: country": "/admin/users/?country=Country+42",
+    "filter: joined in a week": "/admin/users/?joined_from=2026-01-01&joined_to=2026-01-07&ordering=email",
+    "audit": "/admin/audit/",
+    "sessions": "/admin/sessions/",
+}
+
+
+def main(number: int) -> int:
+    """Print a line for each page; 1 when one misses the bar."""
+    with services.postgresql() as url, tempfile.TemporaryDirectory() as folder:
+        signing.KeyRing(Path(folder)).add()
+        app = create_app(settings(url, folder, LOG_LEVEL="ERROR"))
+        with app.app_context():
+            upgrade()
+            started = time.perf_counter()
+            db.session.execute(sa.text("SET statement_timeout = 0"))
+            for statement in FILL:
+                db.session.execute(sa.text(statement), {"number": number} if ":number" in statement else {})
+            db.session.commit()
+            print(f"{number:,} accounts made in {time.perf_counter() - started:.0f} s")
+        boss = clerk(app, is_staff=True, is_superuser=True)
+        slow = [name for name, path in PAGES.items() if _median(boss, name, path) > BAR]
+        slow += _deep(boss)
+        _export(boss)
+    if slow:
+        print("over the bar:", ", ".join(slow))
+    return 1 if slow else 0
+
+
+def _median(boss: Clerk, name: str, path: str) -> float:
+    times = []
+    for _repeat in range(REPEATS):
+        started = time.perf_counter()
+        answer = boss.get(path)
+        times.append((time.perf_counter() - started) * 1000)
+        if answer.status_code != 200:
+            raise SystemExit(f"{path}: {answer.status_code}")
+    print(f"{name:30} median {statistics.median(times):7.1f} ms   slowest {max(times):7.1f} ms", flush=True)
+    return statistics.median(times)
+
+
+def _deep(boss: Clerk) -> list[str]:
+    """A later page costs what the first does; its address is only known from the one before."""
+    path = "/admin/users/?ordering=email"
+    for _page in range(20):
+        text = boss.get(path).text
+        path = "/admin/users/?" + text.partition('rel="next" href="?')[2].partition('"')[0].replace("&amp;", "&")
+    return ["page 21 by email"] if _median(boss, "page 21 by email", path) > BAR else []
+
+
+def _export(boss: Clerk) -> None:
+    data = {"action": "export_csv", "all": "true", "csrf_token": boss.csrf}
+    before, started = _memory(), time.perf_counter()
+    answer: Any = boss.client.post("/admin/users/act/", data=data, buffered=False)
+    rows = sum(piece.count(b"\n") for piece in answer.response) - 1
+    seconds = time.perf_counter() - started
+    print(
+        f"export of {rows:,} users: {seconds:.0f} s, {rows / seconds:,.0f} a second, {_memory() - before:.0f} MB more"
+    )
+
+
+def _memory() -> float:
+    """The most memory this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
