@@ -4,6 +4,7 @@ import uuid
 
 from userapi.audit import trail
 from userapi.core import limits, passwords
+from userapi.core.db import db
 from userapi.core.problems import ValidationFailed
 from userapi.mail import letters
 from userapi.users import accounts, addresses, emails, one_time
@@ -105,8 +106,18 @@ def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:
 
 
 def is_good(uid: str, token: str) -> bool:
-    """Whether a reset link would be accepted now; nothing is spent."""
-    return queries.reset_link_stands(one_time.digest(token), uid)
+    """Whether a reset link would be accepted now: it is spent, and that is taken back."""
+    user_id = parse_id(uid)
+    if user_id is None:
+        return False
+    with db.session.begin_nested() as savepoint:
+        try:
+            one_time.spend(token, (one_time.RESET_PASSWORD,), user_id)
+        except one_time.InvalidLink:
+            return False
+        finally:
+            savepoint.rollback()
+    return True
 
 
 def uid(user: User) -> str:

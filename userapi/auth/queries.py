@@ -7,10 +7,9 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from userapi.core import clock
 from userapi.core.db import db, read_all, read_one
 from userapi.core.reading import Read
-from userapi.users.models import OneTimeToken, User
+from userapi.users.models import User
 from userapi.users.queries import profiles, shown, users
 
 from .models import LoginSession
@@ -111,20 +110,6 @@ ADDRESSES_OF = Read(
 def addressee(user_id: int) -> sa.Row[str, str]:
     """The email and first_name to write to."""
     return db.session.execute(sa.select(User.email, User.first_name).where(User.id == user_id)).one()
-
-
-def reset_link_stands(digest: str, uid: str) -> bool:
-    """Whether an unspent reset link exists that has time left, for the account that it names."""
-    found = read_one(
-        sa.select(OneTimeToken.user_id).where(
-            OneTimeToken.digest == digest,
-            OneTimeToken.purpose == "reset_password",
-            OneTimeToken.used_at.is_(None),
-            OneTimeToken.expires_at > sa.bindparam("now"),
-        ),
-        {"now": clock.now()},
-    )
-    return found is not None and str(found.user_id) == uid
 
 
 def advance(session_id: uuid.UUID, spent: uuid.UUID, successor: uuid.UUID, now: datetime, idle_since: datetime) -> bool:

@@ -1,12 +1,14 @@
 """`flask sessions …`: end sessions, and clear away those that are over."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import click
 
 from userapi.auth import queries, sessions
 from userapi.core import clock
 from userapi.core.db import db
+from userapi.users import queries as user_queries
 
 from . import inputs
 from .failures import Group
@@ -30,10 +32,15 @@ def end(email: str) -> None:
 @group.command()
 @click.option("--days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long they stay.")
 def prune(days: int) -> None:
-    """Delete sessions that have been over for some days. May run at any time and as often as you like."""
+    """Delete sessions and mailed links that have been over for some days. May run at any time, as often as you like."""
     before = clock.now() - timedelta(days=days)
+    click.echo(f"{_in_batches(queries.prune, before)} sessions deleted.")
+    click.echo(f"{_in_batches(user_queries.prune_tokens, before)} mailed links deleted.")
+
+
+def _in_batches(prune_some: Callable[[datetime, int], int], before: datetime) -> int:
     total = 0
-    while gone := queries.prune(before, BATCH):
+    while gone := prune_some(before, BATCH):
         db.session.commit()
         total += gone
-    click.echo(f"{total} sessions deleted.")
+    return total
