@@ -1,5 +1,6 @@
 """Links used by several at once: one wins, and nothing is left half done."""
 
+import threading
 from collections.abc import Callable
 
 from conftest import Person
