@@ -15,7 +15,7 @@ import inbox
 import pytest
 import services
 import sqlalchemy as sa
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -289,23 +289,24 @@ def test_X08_a_mail_server_that_never_greets_is_left_after_the_timeout(make_app:
     assert took < 8
 
 
+def only_us(server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword) -> AuthResult:
+    return AuthResult(success=given.login == b"us" and given.password == b"right", handled=False)
+
+
 def test_a_wrong_password_for_the_mail_server_delays_letters_and_loses_none(
-    make_app: Callable[..., Flask], sink: SmtpSink
+    make_app: Callable[..., Flask], later: Callable[[timedelta], None]
 ) -> None:
-    app = make_app(
-        MAIL_SERVER=sink.host,
-        MAIL_PORT=str(sink.port),
-        MAIL_USERNAME="us",
-        MAIL_PASSWORD="wrong",
-        MAIL_DELIVERY="none",
-    )
-    write(app, "first@example.com", "last@example.com")
+    with services.smtp_sink(authenticator=only_us, auth_require_tls=False) as sink:
+        server = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "MAIL_USERNAME": "us", "MAIL_DELIVERY": "none"}
+        app = make_app(**server, MAIL_PASSWORD="wrong")
+        write(app, "first@example.com", "last@example.com")
 
-    counts = deliver(app)
+        counts = deliver(app)
 
-    assert counts == Counts(delayed=1, unreachable=True)
-    assert [row.given_up_at for row in stored(app)] == [None, None]
-    assert "wrong" not in str(stored(app)[0].last_error)
+        assert counts == Counts(delayed=1, unreachable=True)
+        assert str(stored(app)[0].last_error).startswith("535 ")
+        later(timedelta(minutes=1))
+        assert deliver(make_app(**server, MAIL_PASSWORD="right")) == Counts(sent=2)
 
 
 # --- Several deliverers -----------------------------------------------------------------------------------
