@@ -482,7 +482,10 @@ def test_T25_a_bad_token_is_no_anonymous_success(client: FlaskClient, user: Pers
     claims = claims_of(user.tokens["access_token"])
     bad = (
         "x",
+        "x y",
+        "",
         forge(key_folder, claims | {"exp": 1}),
+        forge(key_folder, claims | {"aud": client.application.config["JWT_WEB_AUDIENCE"]}),
         forge(key_folder, claims, key=ec.generate_private_key(ec.SECP256R1())),
         user.tokens["refresh_token"],
     )

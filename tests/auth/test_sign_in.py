@@ -80,20 +80,25 @@ def test_L01_one_answer_for_every_refused_sign_in(client: FlaskClient, refused: 
 
 def test_L02_one_duration_for_every_refused_sign_in(make_app: Callable[..., Flask]) -> None:
     app = make_app(PASSWORD_HASH_MEMORY="19456", PASSWORD_HASH_TIME="2")
-    known, inactive = str(new_user()["email"]), str(new_user()["email"])
-    make_user(app, email=known)
-    make_user(app, email=inactive)
-    execute(app, "UPDATE users SET is_active = :off WHERE email = :email", off=False, email=inactive)
     client = app.test_client()
-    samples: dict[str, list[float]] = {"unknown": [], "wrong password": [], "inactive": []}
-    attempts = {"unknown": "nobody@example.com", "wrong password": known, "inactive": inactive}
-    for email in attempts.values():
-        assert sign_in(client, email, "velvet tram outside 8").status_code == 401
+    attempts = {
+        "unknown": ("nobody@example.com", PASSWORD),
+        "wrong password": ("known@example.com", "velvet tram outside 8"),
+        "inactive": ("inactive@example.com", PASSWORD),
+        "no password": ("none@example.com", PASSWORD),
+        "unusable password": ("unusable@example.com", PASSWORD),
+    }
+    for name in ("known", "inactive", "none", "unusable"):
+        make_user(app, email=f"{name}@example.com")
+    execute(app, "UPDATE users SET is_active = :off WHERE email LIKE 'inactive%'", off=False)
+    execute(app, "UPDATE users SET password_hash = NULL WHERE email LIKE 'none%'")
+    execute(app, "UPDATE users SET password_hash = '!imported' WHERE email LIKE 'unusable%'")
+    samples: dict[str, list[float]] = {name: [] for name in attempts}
 
     for _round in range(9):
-        for name, email in attempts.items():
+        for name, credentials in attempts.items():
             started = time.perf_counter()
-            sign_in(client, email, PASSWORD if name == "inactive" else "velvet tram outside 8")
+            assert sign_in(client, *credentials).status_code == 401
             samples[name].append(time.perf_counter() - started)
 
     medians = [statistics.median(times) for times in samples.values()]
