@@ -109,21 +109,21 @@ def test_who_takes_nothing_that_we_have_gets_406_and_no_effect(user: Person, acc
     assert user.get(user.url).get_json()["first_name"] == "Wren"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/%", "/%zz", "/%ff%fe", "/%c0%ae%c0%ae/", "/userapi/users/%00/", "/userapi/users/%c0%af/",
-        "/userapi/users/%ed%a0%80/",
-        "/userapi/%5c..%5cusers", "/userapi/users/" + "9" * 8000 + "/", "/" + "a/" * 4000,
-        "/userapi/users/1%0d%0aX-Injected:%201/",
-        "/userapi/auth/sessions/not-a-uuid/", "/userapi/auth/sessions/%7b%7d/", "/userapi/users/${7*7}/",
-        "/userapi/users/{{7*7}}/",
-    ],
+BROKEN_PATHS = (
+    "/%", "/%zz", "/%ff%fe", "/%c0%ae%c0%ae/", "/userapi/users/%00/", "/userapi/users/%c0%af/",
+    "/userapi/users/%ed%a0%80/",
+    "/userapi/%5c..%5cusers", "/userapi/users/" + "9" * 8000 + "/", "/" + "a/" * 4000,
+    "/userapi/users/1%0d%0aX-Injected:%201/",
+    "/userapi/auth/sessions/not-a-uuid/", "/userapi/auth/sessions/%7b%7d/", "/userapi/users/${7*7}/",
+    "/userapi/users/{{7*7}}/",
 )  # fmt: skip
-def test_V16_a_broken_path_is_not_found(user: Person, path: str) -> None:
-    response = user.get(path)
 
-    assert response.status_code in (400, 404, 405, 414)
-    assert response.mimetype == "application/problem+json"
-    assert "X-Injected" not in response.headers
-    assert "49" not in response.text
+
+def test_V16_a_broken_path_is_not_found(user: Person) -> None:
+    for path in BROKEN_PATHS:
+        response = user.get(path)
+
+        assert response.status_code in (400, 404, 405, 414), path[:80]
+        assert response.mimetype == "application/problem+json", path[:80]
+        assert "X-Injected" not in response.headers
+        assert "49" not in response.text

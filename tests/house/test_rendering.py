@@ -50,7 +50,7 @@ class Whole:
         self.__dict__.update(values)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people=st.lists(users, max_size=3))
 def test_both_give_the_same_JSON(app: Flask, people: list[dict[str, Any]]) -> None:
     schema = UserSchema()

@@ -171,23 +171,23 @@ def test_V06_a_flag_is_true_or_false(staff: Person, user: Person, value: Any) ->
     assert list(response.get_json()["errors"]) == ["is_active"]
 
 
-@pytest.mark.parametrize(
-    "day",
-    [
-        "2023-02-29", "1900-02-29", "2024-02-30", "2024-13-01", "2024-00-10", "2024-01-00", "0000-01-01", "0001-01-01",
-        "1899-12-31",
-        "2999-01-01", "9999-12-31", "10000-01-01", "-2000-01-01", "12/10/1990", "10.12.1990", "1990-12-10T00:00:00",
-        "1990-12-10Z",
-        "19901210", "1990-W50-1", "1990-344", "1990-1-2", " 1990-12-10", "1990-12-10 ", "1990-12-10\n", "١٩٩٠-١٢-١٠",
-        "１９９０-１２-１０",
-        "1990‐12‐10", "today", "", "0", "1e3", "1990-12-10" + "0" * 10_000,
-    ],
+NO_DAYS = (
+    "2023-02-29", "1900-02-29", "2024-02-30", "2024-13-01", "2024-00-10", "2024-01-00", "0000-01-01", "0001-01-01",
+    "1899-12-31",
+    "2999-01-01", "9999-12-31", "10000-01-01", "-2000-01-01", "12/10/1990", "10.12.1990", "1990-12-10T00:00:00",
+    "1990-12-10Z",
+    "19901210", "1990-W50-1", "1990-344", "1990-1-2", " 1990-12-10", "1990-12-10 ", "1990-12-10\n", "١٩٩٠-١٢-١٠",
+    "１９９０-１２-１０",
+    "1990‐12‐10", "today", "", "0", "1e3", "1990-12-10" + "0" * 10_000,
 )  # fmt: skip
-def test_V07_a_day_of_birth_is_a_real_day_of_the_past(client: FlaskClient, day: str) -> None:
-    response = client.post(USERS, json=new_user(profile=PROFILE | {"dob": day}))
 
-    assert response.status_code == 400
-    assert list(response.get_json()["errors"]["profile"]) == ["dob"]
+
+def test_V07_a_day_of_birth_is_a_real_day_of_the_past(client: FlaskClient) -> None:
+    for day in NO_DAYS:
+        response = client.post(USERS, json=new_user(profile=PROFILE | {"dob": day}))
+
+        assert response.status_code == 400, day
+        assert list(response.get_json()["errors"]["profile"]) == ["dob"], day
 
 
 @pytest.mark.parametrize("day", ["2000-02-29", "1900-01-01", "2024-02-29"])
@@ -288,7 +288,7 @@ profiles = st.dictionaries(st.sampled_from([*PROFILE, "id"]), anything, max_size
 bodies = st.dictionaries(fields, anything | profiles, max_size=6)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=bodies)
 def test_V06_whatever_comes_is_taken_or_refused_never_an_error_of_ours(user: Person, body: dict[str, Any]) -> None:
     sent: dict[str, Any] = {"data": json.dumps(body), "content_type": "application/json"}

@@ -1,6 +1,7 @@
 """The list of users: pages, orders, filters and what comes of odd parameters."""
 
 import base64
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -84,19 +85,18 @@ def expected_order(staff: Person, ordering: str) -> list[int]:
 
 
 @pytest.mark.parametrize("ordering", [*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
-@pytest.mark.parametrize("limit", [1, 3, 4])
-def test_walking_there_and_back_meets_everyone_once(staff: Person, crowd: list[int], ordering: str, limit: int) -> None:
+def test_walking_there_and_back_meets_everyone_once(staff: Person, crowd: list[int], ordering: str) -> None:
     wanted = expected_order(staff, ordering)
     assert sorted(wanted) == sorted(crowd)
+    for limit in (1, 3, 4):
+        there = list(follow(staff, f"{LIST}?ordering={ordering}&limit={limit}", "next"))
+        back = list(follow(staff, there[-1].get_json()["previous"], "previous"))
 
-    there = list(follow(staff, f"{LIST}?ordering={ordering}&limit={limit}", "next"))
-    back = list(follow(staff, there[-1].get_json()["previous"], "previous"))
-
-    assert [user_id for page in there for user_id in ids(page)] == wanted
-    assert [ids(page) for page in [there[-1], *back]] == [ids(page) for page in reversed(there)]
-    assert there[0].get_json()["previous"] is None
-    assert there[-1].get_json()["next"] is None
-    assert back[-1].get_json()["previous"] is None
+        assert [user_id for page in there for user_id in ids(page)] == wanted
+        assert [ids(page) for page in [there[-1], *back]] == [ids(page) for page in reversed(there)]
+        assert there[0].get_json()["previous"] is None
+        assert there[-1].get_json()["next"] is None
+        assert back[-1].get_json()["previous"] is None
 
 
 def test_without_an_order_users_come_as_they_were_made(staff: Person, crowd: list[int]) -> None:
@@ -224,30 +224,29 @@ BROKEN_CURSORS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(len(BROKEN_CURSORS)))
-def test_V15_a_tampered_cursor_is_refused(staff: Person, number: int) -> None:
-    response = staff.get(LIST, query_string={"cursor": BROKEN_CURSORS[number]})
+def test_V15_a_tampered_cursor_is_refused(staff: Person) -> None:
+    for broken in BROKEN_CURSORS:
+        response = staff.get(LIST, query_string={"cursor": broken})
 
-    assert response.status_code == 400
-    assert list(response.get_json()["errors"]) == ["cursor"]
+        assert response.status_code == 400, broken
+        assert list(response.get_json()["errors"]) == ["cursor"], broken
+
+
+FORGED_PLACES: tuple[Any, ...] = (
+    5, 2**63, -(2**70), 1.5, True, [], {}, "\x00", "a" * 1001, "2024-01-01", "2024-13-01T00:00:00Z", "now",
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "infinity", "' OR 1=1 --",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("ordering", [*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
-@pytest.mark.parametrize(
-    "value",
-    [
-        5, 2**63, -(2**70), 1.5, True, [], {}, "\x00", "a" * 1001, "2024-01-01", "2024-13-01T00:00:00Z", "now",
-        "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "infinity", "' OR 1=1 --",
-    ],
-)  # fmt: skip
-def test_V15_a_forged_place_in_an_order_is_refused_or_harmless(staff: Person, ordering: str, value: Any) -> None:
-    for direction in ("next", "previous"):
+def test_V15_a_forged_place_in_an_order_is_refused_or_harmless(staff: Person, ordering: str) -> None:
+    for value, direction in itertools.product(FORGED_PLACES, ("next", "previous")):
         forged = cursor(ordering, direction, value, 1)
 
         response = staff.get(LIST, query_string={"ordering": ordering, "cursor": forged})
 
         harmless = isinstance(value, str) and ordering.removeprefix("-") in ("email", "last_name")
-        assert response.status_code in ((200, 400) if harmless else (400,))
+        assert response.status_code in ((200, 400) if harmless else (400,)), value
 
 
 def test_V15_a_cursor_belongs_to_its_order(staff: Person, crowd: list[int]) -> None:

@@ -138,19 +138,19 @@ def test_Z07_no_header_or_field_turns_one_method_or_address_into_another(user: P
     assert stranger.get(stranger.url).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "//userapi/users/", "/userapi//users/", "/userapi/./users/", "/userapi/auth/../users/", "/userapi/users/;x",
-        "/userapi/users;x/", "/USERAPI/USERS/", "/userapi/Users/", "/userapi/users./", "/userapi/users%2f",
-        "/userapi/users/%2e/", "/userapi%2fusers/", "/userapi/users//", "/userapi/users/.json", "/userapi\\users/",
-    ],
+MISSPELT_PATHS = (
+    "//userapi/users/", "/userapi//users/", "/userapi/./users/", "/userapi/auth/../users/", "/userapi/users/;x",
+    "/userapi/users;x/", "/USERAPI/USERS/", "/userapi/Users/", "/userapi/users./", "/userapi/users%2f",
+    "/userapi/users/%2e/", "/userapi%2fusers/", "/userapi/users//", "/userapi/users/.json", "/userapi\\users/",
 )  # fmt: skip
-def test_Z07_a_misspelt_path_gives_no_more_rights(user: Person, path: str) -> None:
-    response = user.get(path)
 
-    assert response.status_code in (403, 404)
-    assert "results" not in response.text
+
+def test_Z07_a_misspelt_path_gives_no_more_rights(user: Person) -> None:
+    for path in MISSPELT_PATHS:
+        response = user.get(path)
+
+        assert response.status_code in (403, 404), path
+        assert "results" not in response.text, path
 
 
 def test_Z12_rights_are_read_with_every_request(app: Flask, staff: Person) -> None:
