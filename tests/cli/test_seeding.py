@@ -16,6 +16,7 @@ from factories import PASSWORD, make_user
 from flask import Flask
 
 from userapi.core.db import db
+from userapi.users import emails
 from userapi.users.schemas import NewUserSchema
 from userapi.users.seeding import LOCALES, Crowd
 
@@ -139,6 +140,7 @@ def test_people_of_every_country_are_ones_that_could_have_signed_up(locale: str)
         person["profile"]["dob"] = person["profile"]["dob"].isoformat()
 
         assert NewUserSchema().validate({**person, "password": PASSWORD}) == {}
+        assert emails.normal_form(person["email"]) == person["email"]
 
 
 def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:

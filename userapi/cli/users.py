@@ -130,7 +130,7 @@ class LocaleName(click.Choice[str]):
     help="Where they live: en_GB, de, ja …",
     show_default=True,
 )
-@click.option("--random-seed", type=click.IntRange(0), help="The same number makes the same users again.")
+@click.option("--random-seed", type=click.IntRange(0, 999_999_999), help="The same number makes the same users again.")
 @click.option("--password", "shared", help="The one password of them all, for trials only; random when absent.")
 @inputs.password_stdin
 @click.option("--hash-each", is_flag=True, help="Hash it anew for every user: slow, as real hashes are.")
