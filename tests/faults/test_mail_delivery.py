@@ -22,7 +22,7 @@ from userapi.core.db import db
 from userapi.mail import letters
 
 LETTERS = 500
-KILLS = 20
+KILLS = 12
 SECONDS = 90
 
 
