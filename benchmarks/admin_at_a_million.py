@@ -2,7 +2,8 @@
 
     python benchmarks/admin_at_a_million.py [number of accounts]
 
-Starts a PostgreSQL of its own, fills it past the front door, and asks each page 15 times, all in this process. The bar: a first page, a search by the beginning of an email and a filtered page under 300 ms each.
+Starts a PostgreSQL of its own, fills it past the front door, and asks each page 15 times, all in this process.
+The bar: a first page, a search by the beginning of an email and a filtered page under 300 ms each.
 """
 
 import resource
