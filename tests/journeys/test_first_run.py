@@ -91,7 +91,7 @@ def test_C01_one_command_runs_the_service_and_the_next_start_changes_nothing(tre
         assert serving.status(f"{first.url}/readyz") == 200
         assert first.password is not None
         assert first.log.read_text().count(first.password) == 1
-        for address in ("/userapi/", "/docs/"):
+        for address in ("/userapi/", "/docs/", "/admin/"):
             assert f"{first.url}{address}\n" in first.log.read_text()
             assert serving.status(f"{first.url}{address}") == 200
         status, tokens = post(f"{first.url}/userapi/auth/login/", email=first.email, password=first.password)

@@ -161,7 +161,9 @@ def check_address(host: str, port: int) -> None:
 def announce(app: Flask, superuser_password: str | None) -> None:
     """Say where to look, and tell a new superuser's password this once."""
     site = app.config["SITE_URL"]
-    print(f"\nThe user service starts; Ctrl-C stops it.\n\n  API     {site}/userapi/\n  Docs    {site}/docs/")
+    print("\nThe user service starts; Ctrl-C stops it.\n")
+    for name, path in (("API", "/userapi/"), ("Docs", "/docs/"), ("Staff", "/admin/")):
+        print(f"  {name:<10} {site}{path}")
     if superuser_password is not None:
         print("\n  A superuser was made. The password is shown only now; keep it, or change it.\n")
         print(f"  Email      {app.config['SUPERUSER_EMAIL']}\n  Password   {superuser_password}")
