@@ -7,6 +7,7 @@ from conftest import Person, sign_in
 from factories import PASSWORD, new_user
 from flask import Flask
 from flask.testing import FlaskClient
+from inbox import letters
 
 from userapi.core.db import Model, db
 
@@ -36,6 +37,17 @@ def test_K01_everything_of_the_user_goes(app: Flask, user: Person, staff: Person
     assert rows_of(app, user.id) == {}
     assert staff.get(user.url).status_code == 404
     assert staff.delete(user.url).status_code == 404
+
+
+def test_K01_no_letter_to_the_user_stays(app: Flask, user: Person, stranger: Person, staff: Person) -> None:
+    for someone in (user, stranger):
+        someone.client.post("/userapi/auth/password/reset/", json={"email": someone.email})
+    user.patch(user.url, json={"email": "waiting@example.com"})
+    assert {letter.recipient for letter in letters(app)} == {user.email, "waiting@example.com", stranger.email}
+
+    staff.delete(user.url)
+
+    assert {letter.recipient for letter in letters(app)} == {stranger.email}
 
 
 def test_R10_a_deleted_users_tokens_are_dead_at_once(user: Person, staff: Person) -> None:

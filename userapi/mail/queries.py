@@ -1,7 +1,7 @@
 """Every look at the outbox, and the writes that only one deliverer can win."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -105,3 +105,8 @@ def in_state(state: State) -> sa.ColumnElement[bool]:
         State.SENT: Message.sent_at.is_not(None),
         State.GIVEN_UP: Message.given_up_at.is_not(None),
     }[state]
+
+
+def delete_to(addresses: Collection[str]) -> None:
+    """Delete every letter to some addresses, sent or not."""
+    db.session.execute(sa.delete(Message).where(Message.recipient.in_(addresses)))

@@ -11,6 +11,7 @@ from userapi.core.db import db
 from userapi.core.passwords import hash_password
 from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
 from userapi.mail import letters
+from userapi.mail import queries as mail_queries
 
 from . import addresses, emails, one_time, password_policy, queries
 from .models import User, UserProfile
@@ -185,7 +186,7 @@ def deactivate(user: User) -> None:
 
 
 def delete(user: User) -> None:
-    """Close an account for good: the user, profile and sessions go in this transaction.
+    """Close an account for good: the user, profile, sessions, links and letters go in this transaction.
 
     Raises:
         LastSuperuser: when nobody could administer the service any more.
@@ -194,6 +195,7 @@ def delete(user: User) -> None:
     trail.record("user.deleted", "user", user.id)
     db.session.flush()
     trail.forget("user", user.id)
+    mail_queries.delete_to({user.email, user.pending_email or user.email})
     db.session.delete(user)
     db.session.flush()
 
