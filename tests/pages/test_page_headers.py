@@ -186,3 +186,18 @@ def test_H03_the_host_of_a_request_is_in_no_page_and_no_redirect(app: Flask) -> 
         )
         assert "evil.example" not in answer.text
         assert "evil.example" not in answer.headers.get("Location", "")
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_every_link_on_the_front_page_leads_somewhere(app: Flask, user: Person, signed_in: bool) -> None:
+    browser = Browser(app)
+    if signed_in:
+        browser.sign_in(user.email)
+
+    links = set(re.findall(r'<a [^>]*href="(/[^"]*)"', browser.get("/").text))
+
+    assert {"/docs/", "/userapi/", "/openapi.json", "/admin/", "/account/" if signed_in else "/login/"} <= links
+    for link in links:
+        answer = browser.get(link)
+        assert answer.status_code in (200, 302, 303) or (link == "/admin/" and answer.status_code == 403), link
+        answer.close()
