@@ -152,15 +152,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def start(*command: str, env: dict[str, str], cwd: Path | None = None, **options: Any) -> subprocess.Popen[str]:
     """Start a command as an operator does: `start(*FLASK, "users", "list", env=…)`."""
     options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen(command, env=env, cwd=cwd or tempfile.gettempdir(), text=True, **options)
+    return subprocess.Popen(
+        command, env=env, cwd=cwd or tempfile.gettempdir(), text=True, start_new_session=True, **options
+    )
 
 
 def finish(process: subprocess.Popen[str], stdin: str | None = None) -> Done:
     """What became of a command."""
     try:
         output, errors = process.communicate(stdin, timeout=SECONDS_TO_START)
-    finally:
-        process.kill()
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # a server that was not to start has workers
+        raise
     return Done(process.returncode, output, errors)
 
 

@@ -87,8 +87,9 @@ def test_the_key_that_signs_cannot_be_retired(keyed_app: Flask) -> None:
     assert status_with(keyed_app, tokens) == 200
 
 
-def test_an_unknown_key_is_said_to_be_unknown(keyed_app: Flask) -> None:
-    refused = keys(keyed_app, "retire", "nothing")
+@pytest.mark.parametrize("kid", ["nothing", "-abc_", "--abc-"])
+def test_an_unknown_key_is_said_to_be_unknown(keyed_app: Flask, kid: str) -> None:
+    refused = keys(keyed_app, "retire", kid)
 
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     assert "flask keys list" in refused.stderr

@@ -152,7 +152,7 @@ def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
         TERM="xterm",
     )
     command = [*serving.FLASK, "users", "seed", "1000000", "--random-seed", "7", "--password", PASSWORD]
-    process = serving.start(*command, env=env, stderr=terminal, start_new_session=True)
+    process = serving.start(*command, env=env, stderr=terminal)
     os.close(terminal)
     shown = ""
     while not re.search(r"[1-9]\d*/1000000", shown):

@@ -76,7 +76,7 @@ def test_C01_the_password_is_asked_for_twice_at_a_terminal_and_not_shown(shared_
         JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
     )
     command = [*serving.FLASK, "users", "create-superuser", "--email", "ada@example.com"]
-    process = serving.start(*command, env=env, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+    process = serving.start(*command, env=env, stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
     shown = ""
     for prompt in ("Password", "Repeat for confirmation"):

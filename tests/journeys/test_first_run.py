@@ -201,9 +201,7 @@ def test_N11_two_first_starts_at_once_make_one_of_everything(
 ) -> None:
     env = serving.environment(new_database_url, tmp_path)
     ports = [str(services.free_port()) for _ in range(2)]
-    started = [
-        serving.start(*serving.RUN, env=env | {"PORT": port}, cwd=tmp_path, start_new_session=True) for port in ports
-    ]
+    started = [serving.start(*serving.RUN, env=env | {"PORT": port}, cwd=tmp_path) for port in ports]
     try:
         for process, port in zip(started, ports, strict=True):
             serving.wait_until_ready(f"http://127.0.0.1:{port}", process)

@@ -31,7 +31,7 @@ def rotate(retire_others: bool) -> None:
     click.echo(f"{key.kid} signs from now on.")
 
 
-@group.command()
+@group.command(context_settings={"ignore_unknown_options": True})  # one key in 64 has a name that begins with a dash
 @click.argument("kid")
 def retire(kid: str) -> None:
     """Delete a key: what it has signed is refused within half a minute."""
