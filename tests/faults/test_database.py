@@ -1,0 +1,115 @@
+"""A database that is busy, or fails half way."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from conftest import Client, Person, _dispose
+from factories import new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from settings import settings
+
+from userapi.app import create_app
+from userapi.core import db as database
+from userapi.core.db import db
+
+WRITERS = 16
+SECONDS_OF_WRITING = 2.0
+
+
+@pytest.fixture
+def on_file(tmp_path: Path, key_folder: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Flask]:
+    """A maker of applications over a SQLite file of their own: `on_file(patience=200)`."""
+    made: list[Flask] = []
+
+    def make(patience: int | None = None) -> Flask:
+        if patience is not None:
+            monkeypatch.setattr(database, "BUSY_TIMEOUT", patience)
+        app = create_app(settings(f"sqlite:///{tmp_path}/accounts.db", key_folder))
+        app.test_client_class = Client
+        with app.app_context():
+            upgrade()
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        _dispose(app)
+
+
+def test_C11_the_file_of_the_database_is_its_owners_alone(on_file: Callable[..., Flask], tmp_path: Path) -> None:
+    app = on_file()
+    app.test_client().post("/userapi/users/", json=new_user())
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("accounts.db*")}
+
+    assert "accounts.db" in modes
+    assert set(modes.values()) == {0o600}
+
+
+def test_X04_a_locked_database_answers_503_after_a_while_and_reads_go_on(
+    on_file: Callable[..., Flask], tmp_path: Path
+) -> None:
+    client = on_file(patience=200).test_client()
+    blocker = sqlite3.connect(tmp_path / "accounts.db", isolation_level=None)
+    wanted = new_user()
+    blocker.execute("BEGIN IMMEDIATE")
+
+    refused = client.post("/userapi/users/", json=wanted)
+    read = client.get("/readyz")
+    blocker.execute("COMMIT")
+    blocker.close()
+
+    assert (refused.status_code, refused.get_json()["code"]) == (503, "unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert read.status_code == 200
+    assert client.post("/userapi/users/", json=wanted).status_code == 201
+
+
+def test_N12_many_writers_at_once_all_get_their_turn(on_file: Callable[..., Flask]) -> None:
+    app = on_file()
+    statuses: list[int] = []
+    until = time.monotonic() + SECONDS_OF_WRITING
+
+    def write() -> None:
+        client = app.test_client()
+        while time.monotonic() < until:
+            statuses.append(client.post("/userapi/users/", json=new_user()).status_code)
+
+    writers = [threading.Thread(target=write) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert len(statuses) >= WRITERS
+    assert set(statuses) == {201}
+    with app.app_context():
+        assert db.session.scalar(sa.text("SELECT count(*) FROM user_profiles")) == len(statuses)
+
+
+def test_X16_a_registration_that_fails_half_way_leaves_nothing(app: Flask, client: FlaskClient, staff: Person) -> None:
+    wanted = new_user()
+
+    def fail(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("INSERT INTO user_profiles"):
+            raise RuntimeError("the plug was pulled")
+
+    with app.app_context():
+        engine = db.engine
+    sa.event.listen(engine, "before_cursor_execute", fail)
+    try:
+        failed = client.post("/userapi/users/", json=wanted)
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", fail)
+
+    assert failed.status_code == 500
+    assert "plug" not in failed.text
+    assert staff.get("/userapi/users/", query_string={"search": wanted["email"]}).get_json()["results"] == []
+    assert client.post("/userapi/users/", json=wanted).status_code == 201

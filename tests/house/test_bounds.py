@@ -1,0 +1,63 @@
+"""What bounds the cost of a request, and which of its parts are never believed."""
+
+import json
+
+import pytest
+from conftest import Person
+from factories import new_user
+from flask.testing import FlaskClient
+
+#: One letter that NFKC makes eighteen of.
+SWELLING = "\ufdfa"
+
+
+def test_H13_no_address_is_built_from_the_host_of_a_request(client: FlaskClient, staff: Person) -> None:
+    lies = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    answers = [
+        client.get("/userapi/", headers=lies),
+        client.get("/userapi/auth/", headers=lies),
+        client.post("/userapi/users/", json=new_user(), headers=lies),
+        staff.get("/userapi/users/?limit=1", headers=lies),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 201, 200]
+    for answer in answers:
+        said = answer.text + json.dumps(dict(answer.headers))
+        assert "http://accounts.example.com/userapi/" in said
+        assert "evil" not in said
+
+
+def test_D13_a_page_of_the_list_is_bounded(staff: Person) -> None:
+    assert staff.get("/userapi/users/?limit=200").status_code == 200
+
+    refused = staff.get("/userapi/users/?limit=201")
+
+    assert refused.status_code == 400
+    assert list(refused.get_json()["errors"]) == ["limit"]
+
+
+@pytest.mark.parametrize("field", ["email", "username", "first_name", "last_name", "password"])
+def test_D15_a_text_is_measured_before_it_is_normalised(client: FlaskClient, field: str) -> None:
+    response = client.post("/userapi/users/", json=new_user(**{field: SWELLING * 100_000}))
+
+    assert response.status_code == 400
+    assert list(response.get_json()["errors"]) == [field]
+
+
+def test_D15_a_name_that_swells_is_kept_and_found(client: FlaskClient, staff: Person) -> None:
+    made = client.post("/userapi/users/", json=new_user(last_name=SWELLING * 150))
+    assert made.status_code == 201
+
+    found = staff.get("/userapi/users/", query_string={"search": "صلى"}).get_json()["results"]
+
+    assert [user["last_name"] for user in found] == [SWELLING * 150]
+
+
+@pytest.mark.parametrize("name", ["admin", "root", "postmaster", "abuse"])
+def test_G09_a_username_reserves_nothing_for_nobody_signs_in_with_it(client: FlaskClient, name: str) -> None:
+    wanted = new_user(username=name)
+    assert client.post("/userapi/users/", json=wanted).get_json()["username"] == name
+
+    refused = client.post("/api-token-auth/", json={"username": name, "password": wanted["password"]})
+
+    assert refused.status_code == 401
