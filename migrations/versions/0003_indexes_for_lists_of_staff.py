@@ -1,13 +1,13 @@
 """Indexes for the lists that staff look at: of staff, of superusers, by the last sign-in downwards.
 
-Revision: 0004
+Revision: 0003
 Before it: 0002
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
+revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
