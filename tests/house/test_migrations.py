@@ -76,7 +76,8 @@ def test_U02_down_to_nothing_and_up_again(bare_app: Flask) -> None:
         assert differences() == []
 
 
-def test_U02_accounts_survive_one_revision_down_and_up(bare_app: Flask) -> None:
+@pytest.mark.parametrize("revision", ["-1", "0001"], ids=["the one before", "the first"])
+def test_U02_accounts_survive_the_way_down_and_up_again(bare_app: Flask, revision: str) -> None:
     with bare_app.app_context():
         upgrade()
     user_id = make_user(bare_app, username="ada", first_name="Σοφία")
@@ -90,7 +91,7 @@ def test_U02_accounts_survive_one_revision_down_and_up(bare_app: Flask) -> None:
         assert before["login_sessions"]
         db.session.remove()
 
-        downgrade(revision="-1")
+        downgrade(revision=revision)
         kept = {name: stored for name, stored in rows().items() if stored}
         upgrade()
 
