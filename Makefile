@@ -68,6 +68,14 @@ leaks: ## Look for secrets, package hosts and private paths in what git tracks
 .PHONY: check
 check: lint types imports leaks test ## Do all that CI does
 
+# `make bench BENCH="--rounds 3 --operations me,list"` narrows it; without --write nothing in docs/ changes.
+BENCH ?= --write
+
+.PHONY: bench
+bench: $(ENVIRONMENT)/base.stamp ## Measure the service beside its peers, and write docs/performance.md
+	$(call heading,Benchmarks (the first time: some minutes more))
+	@$(BIN)/python benchmarks/bench.py $(BENCH)
+
 ##@ Change
 
 .PHONY: format

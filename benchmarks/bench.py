@@ -1,0 +1,202 @@
+"""What the service costs, measured beside its peers on this machine, in rounds that take turns.
+
+    python benchmarks/bench.py [--rounds 5] [--seconds 8] [--operations me,list] [--write]
+
+Makes what is missing the first time (environments, a PostgreSQL, 100,000 users in each database) and keeps it in a
+temporary folder, or in $BENCH_STATE. See docs/performance.md for how to read the table.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from measuring import drawing, load, machine, peers, postgresql, report, servers
+from measuring.peers import OURS, Peer
+
+PEERS = (OURS, "bare-flask", "fastapi-users", "django-rest")
+DOCUMENT = machine.PROJECT / "docs" / "performance.md"
+PLOT = machine.PROJECT / "docs" / "performance.svg"
+MARKED = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- end of results -->)", re.DOTALL)
+
+#: Registrations hash passwords: with more connections the queue would be longer than a round.
+CONNECTIONS = {"register": 4}
+
+#: Sign-ins at once, and the other calls that must not notice.
+CROWD, BYSTANDERS = 50, 2
+
+
+def main() -> None:
+    """Measure, print the tables, and write them down if asked."""
+    arguments = parsed()
+    machine.prepare()
+    postgresql.start()
+    try:
+        chosen = [peers.load(name) for name in arguments.peers]
+        for peer in chosen:
+            peers.install(peer)
+            peers.fill(peer, arguments.users)
+        samples, memory = compare(chosen, arguments)
+        parts = [facts(chosen, arguments), report.noise(samples), report.operations(samples, memory)]
+        if arguments.more:
+            parts += [starts(chosen, arguments.rounds), crowd(arguments.seconds), seeding(arguments.seed)]
+    finally:
+        postgresql.stop()
+    text = "\n\n".join(parts)
+    print(text)
+    if arguments.write:
+        DOCUMENT.write_text(MARKED.sub(lambda _: f"\n{text}\n\n", DOCUMENT.read_text()))
+        PLOT.write_text(drawing.costs(samples))
+
+
+def parsed() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8, help="of one service in one round")
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--users", type=int, default=100_000, help="in each database")
+    parser.add_argument("--seed", type=int, default=100_000, help="users that `flask users seed` makes")
+    parser.add_argument("--operations", type=lambda text: text.split(","), default=list(report.TITLES))
+    parser.add_argument("--peers", type=lambda text: text.split(","), default=list(PEERS))
+    parser.add_argument("--only-operations", dest="more", action="store_false", help="no starts, crowd and seeding")
+    parser.add_argument("--write", action="store_true", help="write the results into docs/performance.md")
+    return parser.parse_args()
+
+
+def note(text: str) -> None:
+    """Say on standard error how it goes."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def compare(chosen: Sequence[Peer], arguments: argparse.Namespace) -> tuple[list[report.Sample], dict[str, float]]:
+    """Drive all services, operation by operation and in turn; the samples, and the megabytes of a worker at the end."""
+    samples: list[report.Sample] = []
+    path = machine.STATE / "results" / time.strftime("%Y-%m-%d-%H%M%S.jsonl")
+    with servers.running(chosen) as running, path.open("w") as file:
+        callers = {server: load.sign_in(server) for server in running}
+        for operation in arguments.operations:
+            able = [server for server in running if operation in server.peer.about["operations"]]
+            connections = CONNECTIONS.get(operation, arguments.connections)
+            for server in able:
+                size = load.check(server, operation, callers[server])
+                note(f"{operation}: {server.peer.name} answers {size:,} bytes")
+            for number in range(-1, arguments.rounds):
+                for server in able:
+                    if "chain" in server.peer.about["operations"][operation]:
+                        callers[server] = load.sign_in(server)  # the tokens of the last round are spent
+                    sample = load.drive(server, operation, callers[server], connections, arguments.seconds)
+                    if number < 0:
+                        continue  # only to warm up
+                    samples.append({"operation": operation, "peer": server.peer.name, "round": number, **sample})
+                    print(json.dumps(samples[-1]), file=file, flush=True)
+        memory = {server.peer.name: server.memory() for server in running}
+    note(f"every round is in {path}")
+    return samples, memory
+
+
+def starts(chosen: Sequence[Peer], rounds: int) -> str:
+    """How long each service takes from its start to its first answer."""
+    rows = []
+    for peer in chosen:
+        seconds = []
+        for _round in range(rounds):
+            server = servers.Server(peer)
+            try:
+                seconds.append(server.wait())
+            finally:
+                server.stop()
+        rows.append((peer.name, f"{median(seconds):.2f}", f"{min(seconds):.2f}"))
+    return report.table(("start to first answer", "median s", "best s"), rows)
+
+
+def crowd(seconds: float) -> str:
+    """What other calls wait while fifty sign in at once, without a pause."""
+    with servers.running([peers.load(OURS)]) as (server,):
+        callers = load.sign_in(server)
+        load.drive(server, "me", callers, BYSTANDERS, 2)
+        quiet = load.drive(server, "me", callers, BYSTANDERS, seconds)
+        signing_in: dict[str, Any] = {}
+        thread = threading.Thread(
+            target=lambda: signing_in.update(load.drive(server, "sign_in", callers, CROWD, seconds + 1))
+        )
+        thread.start()
+        time.sleep(0.5)
+        busy = load.drive(server, "me", callers, BYSTANDERS, seconds)
+        thread.join()
+    served = (signing_in["requests"] - signing_in["errors"]) / (seconds + 1)
+    rows = [
+        (
+            name,
+            f"{sample['p50']:.1f}",
+            f"{sample['p99']:.1f}",
+            f"{sample['p50'] / quiet['p50']:.1f}×",
+            str(sample["errors"]),
+        )
+        for name, sample in (("alone", quiet), (f"beside {CROWD} who sign in at once", busy))
+    ]
+    told = f"Meanwhile {served:.0f} sign-ins a second were served, and the rest told to come back (503)."
+    return report.table(("own user by token", "p50 ms", "p99 ms", "to alone", "errors"), rows) + f"\n\n{told}"
+
+
+def seeding(count: int) -> str:
+    """How fast `flask users seed` fills an empty database."""
+    ours = peers.load(OURS)
+    database = f"{ours.about['database']}_seeding"
+    postgresql.create(database)
+    environment = ours.environment | {"DATABASE_URL": postgresql.url(database), "USER_PASSWORD": load.people.PASSWORD}
+    flask = [ours.python, "-m", "flask", "--app", "wsgi"]
+    subprocess.run([*flask, "db", "upgrade"], cwd=ours.folder, env=environment, check=True, capture_output=True)
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [*flask, "users", "seed", str(count), "--random-seed", "1"],
+        cwd=ours.folder, env=environment, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    most = 0.0
+    while process.poll() is None:
+        most = max(most, _held(process.pid))
+        time.sleep(0.05)
+    seconds = time.perf_counter() - started
+    if process.returncode:
+        raise SystemExit("bench: `flask users seed` failed")
+    postgresql.remove(database)
+    rate = f"{count:,} | {seconds:.1f} | {count / seconds:,.0f} | {most:.0f}"
+    return f"| `flask users seed` | s | users/s | most MiB |\n| --- | --- | --- | --- |\n| {rate} |"
+
+
+def _held(pid: int) -> float:
+    try:
+        return machine.resident(pid)
+    except OSError:
+        return 0.0
+
+
+def facts(chosen: Sequence[Peer], arguments: argparse.Namespace) -> str:
+    """When, on what, and what was measured."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    commit = subprocess.run(
+        ["git", "-C", machine.PROJECT, "describe", "--always", "--dirty"], capture_output=True, text=True
+    )
+    lines = [
+        f"Measured on {time.strftime('%d %B %Y, %H:%M')} at commit {commit.stdout.strip() or 'unknown'}: "
+        f"{os.cpu_count()} processors ({cpu[1] if cpu else platform.machine()}), Python {platform.python_version()}, "
+        f"PostgreSQL {postgresql.version()}, {arguments.users:,} users, {arguments.connections} connections, "
+        f"{arguments.rounds} rounds of {arguments.seconds:g} s, {servers.WORKERS} workers"
+        f" (× {servers.THREADS} threads for WSGI).",
+        "",
+        *(f"- {peer.name}: {peer.versions()}" for peer in chosen),
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

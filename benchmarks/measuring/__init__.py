@@ -1,0 +1,1 @@
+"""The runner: a PostgreSQL, the services, a load generator, and what came of it."""

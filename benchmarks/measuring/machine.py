@@ -1,0 +1,86 @@
+"""This machine: where the benchmarks keep what they make, and who uses its processors and memory (Linux's /proc)."""
+
+import contextlib
+import hashlib
+import os
+import resource
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parent.parent
+PROJECT = BENCHMARKS.parent
+
+#: Environments, databases, logs. Outside the project, since PostgreSQL's account must reach it when root measures.
+STATE = Path(os.environ.get("BENCH_STATE") or Path(tempfile.gettempdir()) / "userapi-benchmarks").resolve()
+
+#: Where Debian and macOS keep PostgreSQL's programs.
+POSTGRESQL_FOLDERS = (("/usr/lib/postgresql", "*/bin"), ("/opt/homebrew/opt", "postgresql*/bin"))
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def prepare() -> None:
+    """Make the folders, and say in one line which program is missing.
+
+    Raises:
+        SystemExit: one is.
+    """
+    if not Path("/proc/self/smaps_rollup").exists():
+        sys.exit("bench: needs Linux, whose /proc tells what each process used")
+    if not shutil.which("initdb"):
+        found = [str(path) for root, pattern in POSTGRESQL_FOLDERS for path in sorted(Path(root).glob(pattern))]
+        os.environ["PATH"] = os.pathsep.join([*reversed(found), os.environ["PATH"]])
+    for program, package in (("wrk", "wrk"), ("initdb", "postgresql"), ("pg_ctl", "postgresql")):
+        if not shutil.which(program):
+            sys.exit(f"bench: {program} is missing; on Debian and Ubuntu: apt install {package}")
+    for name in ("environments", "logs", "keys", "results"):
+        (STATE / name).mkdir(parents=True, exist_ok=True)
+
+
+def digest(*texts: str) -> str:
+    """A short name for what something was made from."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def family(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid] if pid else []
+    for parent in found:
+        with contextlib.suppress(OSError):  # it may end meanwhile
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def used_by(pid: int) -> float:
+    """Processor seconds of a process and all below it, those that have ended included.
+
+    Unlike requests a second, they hardly depend on what else the machine does.
+    """
+    ticks = 0
+    for process in family(pid):
+        with contextlib.suppress(OSError):
+            ticks += sum(map(int, Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    return ticks / TICK
+
+
+def used_by_all() -> float:
+    """Processor seconds of everything on this machine."""
+    user, nice, system, _idle, _waiting, *others = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    return (user + nice + system + sum(others)) / TICK
+
+
+def used_by_children() -> float:
+    """Processor seconds of those processes that we started and that have ended, as the load generator."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def resident(pid: int) -> float:
+    """Megabytes of memory that a process holds."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Rss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0

@@ -1,0 +1,129 @@
+"""A peer is a folder with a `peer.toml`: what it needs, how it is filled and started, and how to talk to it."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import people
+import psycopg
+
+from . import postgresql
+from .machine import BENCHMARKS, PROJECT, STATE, digest
+
+PEERS = BENCHMARKS / "peers"
+OURS = "userapi"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A service, our own included.
+
+    Attributes:
+        name: of its folder.
+        about: its `peer.toml`.
+    """
+
+    name: str
+    about: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where its code is."""
+        return PEERS / self.name
+
+    @property
+    def python(self) -> str:
+        """The interpreter with its packages; ours is this one."""
+        return sys.executable if self.name == OURS else str(STATE / "environments" / self.name / "bin" / "python")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its processes see."""
+        return {
+            "PATH": f"{Path(self.python).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": f"{BENCHMARKS}:{PROJECT}" if self.name == OURS else str(BENCHMARKS),
+            "DATABASE_URL": postgresql.url(self.about["database"]),
+            "SECRET_KEY": "bench" + digest(str(STATE)) * 3,
+            "JWT_KEY_DIR": str(STATE / "keys"),
+            **self.about.get("environment", {}),
+        }
+
+    def call(self, *command: str) -> str:
+        """Run Python in its folder, and give what it prints."""
+        return subprocess.run(
+            [self.python, *command],
+            cwd=self.folder,
+            env=self.environment,
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+        ).stdout.strip()
+
+    def versions(self) -> str:
+        """What it is made of, with versions."""
+        code = "import sys, importlib.metadata as m; print(', '.join(f'{n} {m.version(n)}' for n in sys.argv[1:]))"
+        return self.call("-c", code, *self.about["packages"])
+
+
+def load(name: str) -> Peer:
+    """The peer of a name.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    path = PEERS / name / "peer.toml"
+    if not path.exists():
+        known = ", ".join(sorted(found.parent.name for found in PEERS.glob("*/peer.toml")))
+        sys.exit(f"bench: no peer is named {name}; there are {known}")
+    return Peer(name, tomllib.loads(path.read_text()))
+
+
+def install(peer: Peer) -> None:
+    """Make its environment when it is missing or its requirements have changed."""
+    if peer.name == OURS:
+        return
+    requirements = peer.folder / "requirements.txt"
+    stamp = STATE / "environments" / f"{peer.name}.stamp"
+    wanted = digest(requirements.read_text())
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"{peer.name}: packages", file=sys.stderr)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", Path(peer.python).parent.parent], check=True)
+    pip = [peer.python, "-m", "pip", "install", "--disable-pip-version-check", "-qq", "-r", requirements]
+    subprocess.run(pip, check=True)
+    stamp.write_text(wanted)
+
+
+def fill(peer: Peer, count: int) -> None:
+    """Give its database the people, when it has others: its own tables, then COPY for everybody alike."""
+    tables = peer.about.get("tables", {})
+    stamp = STATE / "results" / f"{peer.name}.filled"
+    wanted = digest(str(count), repr(tables), people.__loader__.get_source("people"))  # type: ignore[union-attr]
+    if not tables or (stamp.exists() and stamp.read_text() == wanted and postgresql.has(peer.about["database"])):
+        return
+    print(f"{peer.name}: {count:,} users", file=sys.stderr)
+    postgresql.create(peer.about["database"])
+    secret = {"password": peer.call("prepare.py").split("\n")[-1]}
+    with postgresql.connect(peer.about["database"]) as connection:
+        for table, columns in tables.items():
+            _copy(connection, table, columns, count, secret)
+            if columns.get("id") == "id":
+                connection.execute(
+                    f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"
+                )
+        connection.execute("VACUUM ANALYZE")
+    stamp.write_text(wanted)
+
+
+def _copy(
+    connection: psycopg.Connection[Any], table: str, columns: dict[str, str], count: int, secret: dict[str, str]
+) -> None:
+    names, sources = ", ".join(columns), list(columns.values())
+    with connection.cursor() as cursor, cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
+        for person in people.everybody(count):
+            values = person | secret
+            copy.write_row([values[source] for source in sources])

@@ -1,0 +1,17 @@
+"""Make the tables and a signing key, and print the hash that every password has."""
+
+from pathlib import Path
+
+from flask_migrate import upgrade
+from people import PASSWORD
+
+from userapi.core.passwords import hash_password
+from userapi.core.signing import KeyRing
+from wsgi import app
+
+with app.app_context():
+    upgrade()
+    keys = KeyRing(Path(app.config["JWT_KEY_DIR"]))
+    if not keys.all():
+        keys.add()
+    print(hash_password(PASSWORD))
