@@ -2,7 +2,9 @@
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask, g, has_request_context, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -45,6 +47,12 @@ def configure(app: Flask) -> None:
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     app.before_request(_name_request)
+    # None of our functions is a coroutine; Flask would look whether one is a dozen times a request.
+    app.ensure_sync = _as_it_is  # type: ignore[method-assign]
+
+
+def _as_it_is(func: Callable[..., Any]) -> Callable[..., Any]:
+    return func
 
 
 def _name_request() -> None:
