@@ -11,6 +11,7 @@ from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from forging import claims_of, forge, refresh, use, verify
+from inbox import letters
 
 from userapi.app import create_app
 from userapi.core import clock
@@ -78,6 +79,20 @@ def test_R02_reuse_of_a_rotated_token_ends_the_family(
     assert use(client, elsewhere["access_token"]).status_code == 200
     assert refresh(client, elsewhere["refresh_token"]).status_code == 200
     assert len(rows(app, "SELECT 1 FROM audit_events WHERE action = 'session.token_reused'")) == 1
+
+
+def test_R02_the_owner_is_told_of_a_reuse_and_of_nothing_less(app: Flask, client: FlaskClient, user: Person) -> None:
+    first = user.tokens["refresh_token"]
+    second = refresh(client, first).get_json()["refresh_token"]
+    refresh(client, first)
+    refresh(client, second)
+    assert letters(app, "token_reused") == []
+
+    refresh(client, first)
+    refresh(client, first)
+
+    (letter,) = letters(app, "token_reused")
+    assert (letter.recipient, letter.secret) == (user.email, None)
 
 
 def test_R02_a_token_whose_successor_was_used_is_theft_even_at_once(client: FlaskClient, user: Person) -> None:

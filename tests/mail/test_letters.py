@@ -40,6 +40,9 @@ LETTERS: dict[str, Callable[[str], None]] = {
     "new_sign_in": lambda name: letters.new_sign_in(
         recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS, user_agent=FIREFOX
     ),
+    "token_reused": lambda name: letters.token_reused(
+        recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS
+    ),
     "rights_granted": lambda name: letters.rights_granted(recipient=RECIPIENT, name=name, rights=["is_staff"]),
 }
 

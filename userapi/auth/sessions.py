@@ -13,6 +13,7 @@ from userapi.core import clock, limits
 from userapi.core.context import acting
 from userapi.core.db import db
 from userapi.core.problems import NotFound
+from userapi.mail import letters
 from userapi.users import queries as user_queries
 from userapi.users.models import User
 
@@ -75,6 +76,8 @@ def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> LoginSession
     if not won and not _is_repeat(session, jti, now):
         queries.end(session_id, now)
         trail.record("session.token_reused", "user", user_id)
+        user, address = session.user, acting().address
+        letters.token_reused(recipient=user.email, name=user.first_name, when=now, address=address)
         raise TokenReused
     return session
 

@@ -84,6 +84,18 @@ def new_sign_in(*, recipient: str, name: str, when: datetime, address: str | Non
     )
 
 
+def token_reused(*, recipient: str, name: str, when: datetime, address: str | None) -> None:
+    """Tell that a spent refresh token came back, and that its session was ended."""
+    outbox.write(
+        "token_reused",
+        recipient,
+        "A session of yours was ended",
+        name=plain(name),
+        when=in_words(when),
+        address=address,
+    )
+
+
 def rights_granted(*, recipient: str, name: str, rights: Sequence[str]) -> None:
     """Tell of new staff rights.
 
