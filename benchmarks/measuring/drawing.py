@@ -8,7 +8,7 @@ from .peers import OURS
 from .report import TITLES, Sample, cost
 
 COLOURS = {OURS: "#1f77b4", "bare-flask": "#8c8c8c", "fastapi-users": "#2ca02c", "django-rest": "#d97706"}
-LEFT, WIDTH, BAR, GAP, TOP = 210, 520, 14, 16, 46
+LEFT, WIDTH, BAR, GAP, TOP = 235, 520, 14, 16, 46
 STYLE = "text{font:13px system-ui,sans-serif;fill:#444}.figure{font-size:11px}.title{font-weight:600}"
 
 
