@@ -120,7 +120,7 @@ def _server(env: Env) -> dict[str, Any]:
         "HOST": env.str("HOST", "127.0.0.1", validate=validate.Length(1, 255)),
         "PORT": env.int("PORT", 8000, validate=validate.Range(1, 65535)),
         "WORKERS": env.int("WORKERS", 2, validate=validate.Range(1, 256)),
-        "WORKER_THREADS": env.int("WORKER_THREADS", 2, validate=validate.Range(1, 64)),
+        "WORKER_THREADS": env.int("WORKER_THREADS", 4, validate=validate.Range(1, 64)),
         "SUPERUSER_EMAIL": env.str("SUPERUSER_EMAIL", "admin@example.com", validate=validate.Email()),
         "FLASK_DEBUG": env.bool("FLASK_DEBUG", False),
     }
@@ -149,7 +149,7 @@ def _passwords(env: Env) -> dict[str, Any]:
         "PASSWORD_MIN_SCORE": env.int("PASSWORD_MIN_SCORE", 2, validate=validate.Range(0, 4)),
         "PASSWORD_HASH_MEMORY": env.int("PASSWORD_HASH_MEMORY", 19456, validate=validate.Range(8)),
         "PASSWORD_HASH_TIME": env.int("PASSWORD_HASH_TIME", 2, validate=validate.Range(1, 20)),
-        "PASSWORD_HASH_CONCURRENCY": env.int("PASSWORD_HASH_CONCURRENCY", 2, validate=validate.Range(1, 64)),
+        "PASSWORD_HASH_CONCURRENCY": env.int("PASSWORD_HASH_CONCURRENCY", 1, validate=validate.Range(1, 64)),
     }
 
 

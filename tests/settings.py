@@ -18,6 +18,8 @@ def settings(database_url: str, key_folder: str, **overrides: str) -> Mapping[st
             "SITE_URL": "http://accounts.example.com",
             "PASSWORD_HASH_MEMORY": "8",
             "PASSWORD_HASH_TIME": "1",
+            "WORKER_THREADS": "64",
+            "PASSWORD_HASH_CONCURRENCY": "2",
             "LOG_LEVEL": "INFO",
             "RATELIMIT_ENABLED": "false",
             **overrides,

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier
 
+import pytest
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -28,7 +29,9 @@ def sign_in(app: Flask, email: str, password: str = PASSWORD) -> TestResponse:
 
 
 def test_P18_sign_ins_beyond_the_pool_are_told_to_come_back_and_others_are_served(make_app: MakeApp) -> None:
-    app = make_app(PASSWORD_HASH_MEMORY="19456", PASSWORD_HASH_TIME="2", PASSWORD_HASH_CONCURRENCY="1")
+    app = make_app(
+        PASSWORD_HASH_MEMORY="19456", PASSWORD_HASH_TIME="2", PASSWORD_HASH_CONCURRENCY="1", WORKER_THREADS="16"
+    )
     email = account(app)
     barrier = Barrier(AT_ONCE + 1)
 
@@ -66,3 +69,16 @@ def test_P18_a_sign_in_that_was_not_looked_at_is_no_failure(make_app: MakeApp) -
 
     assert sign_in(app, email).status_code == 200
     assert [sign_in(app, email, "wrong").status_code for _ in range(2)] == [401, 429]
+
+
+@pytest.mark.parametrize(("threads", "places"), [(4, 3), (2, 1), (1, 1)])
+def test_P18_one_thread_of_a_worker_is_left_for_calls_that_hash_nothing(
+    make_app: MakeApp, threads: int, places: int
+) -> None:
+    hashing: Hashing = make_app(WORKER_THREADS=str(threads)).extensions["userapi-hashing"]
+
+    taken = 0
+    while hashing.places.acquire(blocking=False):
+        taken += 1
+
+    assert taken == places

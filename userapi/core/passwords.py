@@ -18,9 +18,6 @@ from .problems import Unavailable
 #: How long a request waits for its turn to hash, in seconds.
 PATIENCE = 2.0
 
-#: How many requests may wait for each turn; who comes then is told at once, and keeps no thread from other work.
-QUEUE = 16
-
 #: A hash of more rounds would let an imported row stall the service.
 MAXIMUM_PBKDF2_ROUNDS = 5_000_000
 
@@ -32,12 +29,14 @@ class Hashing:
         memory: KiB of memory for one hash.
         time: passes over it.
         concurrency: hashes computed at the same time; a few others wait a little, the rest are told to come back.
+        places: how many may be computing or waiting; fewer than the process has threads, so that one is left for calls
+            that hash nothing.
     """
 
-    def __init__(self, memory: int, time: int, concurrency: int) -> None:
+    def __init__(self, memory: int, time: int, concurrency: int, places: int) -> None:
         self.hasher = PasswordHasher(time_cost=time, memory_cost=memory, parallelism=1, type=Type.ID)
         self.turns = threading.BoundedSemaphore(concurrency)
-        self.places = threading.BoundedSemaphore(concurrency * (1 + QUEUE))
+        self.places = threading.BoundedSemaphore(places)
         self._unknown: str | None = None
 
     @property
@@ -74,6 +73,7 @@ def configure(app: Flask) -> None:
         app.config["PASSWORD_HASH_MEMORY"],
         app.config["PASSWORD_HASH_TIME"],
         app.config["PASSWORD_HASH_CONCURRENCY"],
+        places=max(1, app.config["WORKER_THREADS"] - 1),
     )
     app.extensions["userapi-hashing"] = hashing
     hashing.unknown  # noqa: B018 - made now, so that the first unknown email costs no more than the next
