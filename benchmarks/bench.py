@@ -144,7 +144,7 @@ def crowd(seconds: float) -> str:
         )
         for name, sample in (("alone", quiet), (f"beside {CROWD} who sign in at once", busy))
     ]
-    told = f"Meanwhile {served:.0f} sign-ins a second were served, and the rest told to come back (503)."
+    told = f"Meanwhile {served:.0f} sign-ins a second were served, and others were told to come back (503)."
     return report.table(("own user by token", "p50 ms", "p99 ms", "to alone", "errors"), rows) + f"\n\n{told}"
 
 
