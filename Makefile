@@ -95,13 +95,13 @@ openapi: $(ENVIRONMENT)/dev.stamp ## Write docs/openapi.json anew
 lock: $(TOOLS)/tools.stamp ## Pin the requirements anew; ARGS=--upgrade takes the newest of everything
 	$(call heading,Lock files)
 	@$(LOCK) setup.cfg -o requirements/base.txt
-	@$(LOCK) setup.cfg --extra dev -c requirements/base.txt -o requirements/dev.txt
+	@$(LOCK) setup.cfg --extra worker --extra tracing -c requirements/base.txt -o requirements/scale.txt
+	@$(LOCK) setup.cfg --extra dev --extra worker --extra tracing -c requirements/scale.txt -o requirements/dev.txt
 	@$(LOCK) requirements/tools.in -o requirements/tools.txt
 
 .PHONY: audit
 audit: $(TOOLS)/tools.stamp ## Ask whether a pinned package has a known weakness (needs the network)
 	$(call heading,Audit)
-	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/base.txt
 	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/dev.txt
 
 .PHONY: hooks
