@@ -1,6 +1,7 @@
 """Fixtures say who is calling; `factories` fills in the rest."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,11 @@ from userapi.core.db import Model, db
 pytest_plugins = ["watching"]
 
 DATABASES = ("sqlite", "postgresql")
+
+
+# Started in the background, as by nohup, we ignore Ctrl-C, and so would the servers that tests stop with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
