@@ -1,20 +1,15 @@
 """`flask sessions …`: end sessions, and clear away those that are over."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import click
 
-from userapi.auth import queries, sessions
+from userapi.auth import pruning, sessions
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.users import queries as user_queries
 
 from . import inputs
 from .failures import Group
-
-#: Rows deleted in one transaction, so that nobody waits long for them.
-BATCH = 1000
 
 group = Group("sessions", help="Sessions: end or clear them away.")
 
@@ -33,14 +28,6 @@ def end(email: str) -> None:
 @click.option("--days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long they stay.")
 def prune(days: int) -> None:
     """Delete sessions and mailed links that have been over for some days. May run at any time, as often as you like."""
-    before = clock.now() - timedelta(days=days)
-    click.echo(f"{_in_batches(queries.prune, before)} sessions deleted.")
-    click.echo(f"{_in_batches(user_queries.prune_tokens, before)} mailed links deleted.")
-
-
-def _in_batches(prune_some: Callable[[datetime, int], int], before: datetime) -> int:
-    total = 0
-    while gone := prune_some(before, BATCH):
-        db.session.commit()
-        total += gone
-    return total
+    pruned = pruning.prune(clock.now() - timedelta(days=days))
+    click.echo(f"{pruned.sessions} sessions deleted.")
+    click.echo(f"{pruned.links} mailed links deleted.")

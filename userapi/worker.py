@@ -1,0 +1,88 @@
+"""The Celery app and its timetable: what is done again and again, on machines of its own.
+
+    celery --app userapi.worker worker
+    celery --app userapi.worker beat
+
+Only beat puts tasks into the broker, and only workers take them out: the web side writes rows, so that a broker that is
+away costs no request anything. A task carries nothing and does what a shell command does as well. It may be done twice,
+or by two workers at once; the work of one that got lost is done by the next.
+"""
+
+import logging
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+from celery import Celery, signals
+
+from userapi.auth import pruning
+from userapi.core import clock
+from userapi.mail import delivery
+from wsgi import app
+
+#: Between two looks into the outbox, and between two prunings, in seconds.
+DELIVERY = 2.0
+PRUNING = 3600.0
+
+#: A round of letters goes over one connection, and begins none after so many letters or seconds.
+LETTERS = 100
+ROUND = 30.0
+
+#: How long sessions and links stay after they were over, as with `flask sessions prune`.
+KEPT = timedelta(days=7)
+
+#: A task that has waited longer for a worker, in seconds, is dropped.
+EXPIRY = 60.0
+
+#: The longest that a task may take, in seconds: a round whose last letter takes as long as its lease.
+LONGEST = ROUND + delivery.LEASE_IN_TIMEOUTS * app.config["MAIL_TIMEOUT"]
+
+if not app.config["CELERY_BROKER_URL"]:
+    sys.exit("userapi: CELERY_BROKER_URL: Not set; it names the broker, as redis://127.0.0.1:6379/1.")
+
+celery = Celery("userapi", broker=app.config["CELERY_BROKER_URL"])
+celery.conf.update(
+    accept_content=["json"],
+    task_default_queue="userapi",
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_time_limit=LONGEST,
+    worker_prefetch_multiplier=1,
+    # Redis hands a task that was taken and not done to another worker after this time.
+    broker_transport_options={"visibility_timeout": LONGEST + EXPIRY},
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # Who gets at the broker is not to stop workers, or to ask them for their settings.
+    worker_enable_remote_control=False,
+    timezone="UTC",
+    beat_schedule={
+        "deliver mail": {"task": "userapi.deliver_mail", "schedule": DELIVERY, "options": {"expires": EXPIRY}},
+        "prune": {"task": "userapi.prune", "schedule": PRUNING, "options": {"expires": EXPIRY}},
+    },
+)
+
+
+@celery.task(name="userapi.deliver_mail")
+def deliver_mail() -> None:
+    """Deliver the letters that are due."""
+    end = time.monotonic() + ROUND
+    with app.app_context():
+        delivery.deliver_due(LETTERS, stop=lambda: time.monotonic() > end)
+
+
+@celery.task(name="userapi.prune")
+def prune() -> None:
+    """Clear away sessions and links that have long been over."""
+    with app.app_context():
+        pruning.prune(clock.now() - KEPT)
+
+
+@signals.setup_logging.connect
+def log_as_the_service_does(**_settings: Any) -> None:
+    """Let what Celery has to say be lines as ours; what it does on time is not worth one."""
+    for name in ("celery", "kombu"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = logging.getLogger("userapi").handlers
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
