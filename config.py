@@ -30,6 +30,9 @@ OPTIONAL_CLAIMS = ("email", "username", "is_staff", "is_superuser", "groups")
 #: Words that show a secret was copied from an example.
 EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|password|django", re.IGNORECASE)
 
+#: The languages that there are catalogues for, as BCP 47 names them; English is in the code.
+LANGUAGES = ("en", *sorted(path.name.replace("_", "-") for path in ROOT.glob("userapi/translations/??*")))
+
 #: Mail servers that a password reaches without a network.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -86,6 +89,7 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
         **_mail(env),
         **_throttles(env),
         **_logging(env),
+        **_watching(env),
     }
     try:
         env.seal()
@@ -105,12 +109,17 @@ def _service(env: Env) -> dict[str, Any]:
         "DATABASE_URL": env.str("DATABASE_URL", f"sqlite:///{INSTANCE}/userapi.db", validate=_database_url),
         "SITE_URL": env.str("SITE_URL", "", validate=_origin),
         "FRONTEND_URL": env.str("FRONTEND_URL", "", validate=_origin_or_none).rstrip("/"),
+        "BROWSABLE_API": env.bool("BROWSABLE_API", True),
         "CORS_ORIGINS": env.list("CORS_ORIGINS", [], subcast=str, validate=_origins),
         "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
         "DATABASE_POOL_SIZE": env.int("DATABASE_POOL_SIZE", 5, validate=validate.Range(1, 200)),
+        "DATABASE_POOLER": env.str("DATABASE_POOLER", "none", validate=validate.OneOf(("none", "transaction"))),
+        "CELERY_BROKER_URL": env.str("CELERY_BROKER_URL", "", validate=_broker_url_or_none),
         "EMAIL_VERIFICATION": env.str(
             "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(("optional", "mandatory", "none"))
         ),
+        "LANGUAGES": env.list("LANGUAGES", LANGUAGES, subcast=str, validate=validate.ContainsOnly(LANGUAGES)),
+        "DEFAULT_LANGUAGE": env.str("DEFAULT_LANGUAGE", "en", validate=validate.OneOf(LANGUAGES)),
     }
 
 
@@ -203,6 +212,14 @@ def _logging(env: Env) -> dict[str, Any]:
     }
 
 
+def _watching(env: Env) -> dict[str, Any]:
+    """What others may know of the running service."""
+    return {
+        "METRICS_TOKEN": env.str("METRICS_TOKEN", "", validate=_strong_secret_or_none),
+        "PROMETHEUS_MULTIPROC_DIR": env.str("PROMETHEUS_MULTIPROC_DIR", "", validate=_folder_or_none),
+    }
+
+
 def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the libraries want, said once in terms of our settings."""
     issuer = settings["JWT_ISSUER"] or settings["SITE_URL"]
@@ -263,6 +280,11 @@ def _strong_secret(value: str) -> None:
         raise ValidationError("Looks like an example, not a random secret.")
 
 
+def _strong_secret_or_none(value: str) -> None:
+    if value:
+        _strong_secret(value)
+
+
 def _database_url(value: str) -> None:
     try:
         url = sa.make_url(value)
@@ -313,3 +335,8 @@ def _limit(value: str) -> None:
 def _redis_url_or_none(value: str) -> None:
     if value and not value.startswith(("redis://", "rediss://", "redis+unix://")):
         raise ValidationError("Not a Redis URL, as redis://127.0.0.1:6379/0.")
+
+
+def _broker_url_or_none(value: str) -> None:
+    if value and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+        raise ValidationError("Not a broker's URL, as redis://127.0.0.1:6379/1 or amqp://user@host/userapi.")

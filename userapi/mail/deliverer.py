@@ -102,7 +102,8 @@ class Deliverer:
 
 def configure(app: Flask) -> None:
     """Deliver while the application serves, unless the settings leave that to others or keep all letters."""
-    if app.config["MAIL_DELIVERY"] != "thread" or not app.config["MAIL_SERVER"]:
+    left_to_others = app.config["MAIL_DELIVERY"] != "thread" or app.config["CELERY_BROKER_URL"]
+    if left_to_others or not app.config["MAIL_SERVER"]:
         return
     deliverer = app.extensions["userapi-deliverer"] = Deliverer(app)
     app.before_request(deliverer.start)
