@@ -1,9 +1,10 @@
 """Rotating the keys that sign tokens: the newest signs, the others verify what they have signed until it is over."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from flask import current_app
+from flask_babel import gettext as _
 
 from userapi.audit import trail
 from userapi.core import signing
@@ -35,7 +36,7 @@ def list_all() -> list[Listed]:
     listed, replaced_at = [], None
     for key in ring.all():
         listed.append(Listed(key.kid, key.name, None if replaced_at is None else replaced_at + longest))
-        replaced_at = datetime.fromtimestamp((ring.folder / f"{key.name}.pem").stat().st_mtime, UTC)
+        replaced_at = ring.made_at(key)
     return listed
 
 
@@ -65,9 +66,9 @@ def retire(kid: str) -> None:
     ring = signing.keys()
     key = next((key for key in ring.all() if key.kid == kid), None)
     if key is None:
-        raise KeyProblem(f"There is no key {kid}; `flask keys list` shows all.")
+        raise KeyProblem(_("There is no key %(kid)s; `flask keys list` shows all.", kid=kid))
     if key.kid == ring.newest().kid:
-        raise KeyProblem("This key signs; `flask keys rotate` makes another one first.")
+        raise KeyProblem(_("This key signs; `flask keys rotate` makes another one first."))
     _delete(key)
 
 

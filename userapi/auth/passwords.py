@@ -2,6 +2,8 @@
 
 import uuid
 
+from flask_babel import gettext as _
+
 from userapi.audit import trail
 from userapi.core import limits, passwords
 from userapi.core.db import db
@@ -127,4 +129,4 @@ def uid(user: User) -> str:
 
 def _require_same(first: str, second: str) -> None:
     if first != second:
-        raise ValidationFailed(errors={"new_password2": ["The two passwords differ."]})
+        raise ValidationFailed(errors={"new_password2": [_("The two passwords differ.")]})

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
+from userapi.core.i18n import in_english
 from userapi.core.problems import Problem, ValidationFailed
 
 
@@ -10,8 +14,8 @@ class InvalidCredentials(Problem):
 
     status = 401
     code = "invalid_credentials"
-    title = "Invalid credentials"
-    detail = "No active account has this email and password."
+    title = lazy_gettext("Invalid credentials")
+    detail = lazy_gettext("No active account has this email and password.")
 
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)
@@ -23,12 +27,12 @@ class InvalidToken(Problem):
 
     status = 401
     code = "token_invalid"
-    title = "Invalid token"
-    detail = "The token is not valid here. Sign in again for a new one."
+    title = lazy_gettext("Invalid token")
+    detail = lazy_gettext("The token is not valid here. Sign in again for a new one.")
 
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)
-        challenge = f'Bearer realm="userapi", error="invalid_token", error_description="{self.title}"'
+        challenge = f'Bearer realm="userapi", error="invalid_token", error_description="{in_english(self.title)}"'
         self.headers.setdefault("WWW-Authenticate", challenge)
 
 
@@ -36,24 +40,24 @@ class TokenExpired(InvalidToken):
     """The token's time is over."""
 
     code = "token_expired"
-    title = "Token expired"
-    detail = "The token has expired. Get a new one from /api-token-refresh/, or sign in again."
+    title = lazy_gettext("Token expired")
+    detail = lazy_gettext("The token has expired. Get a new one from /api-token-refresh/, or sign in again.")
 
 
 class TokenRevoked(InvalidToken):
     """The session or the account behind the token is no more."""
 
     code = "token_revoked"
-    title = "Token revoked"
-    detail = "The session behind this token has ended. Sign in again."
+    title = lazy_gettext("Token revoked")
+    detail = lazy_gettext("The session behind this token has ended. Sign in again.")
 
 
 class TokenReused(InvalidToken):
     """A spent refresh token came back: somebody else may have it, so its session is over (RFC 9700, section 4.14.2)."""
 
     code = "token_reused"
-    title = "Token reused"
-    detail = "This refresh token was used before, so its session has been ended. Sign in again."
+    title = lazy_gettext("Token reused")
+    detail = lazy_gettext("This refresh token was used before, so its session has been ended. Sign in again.")
 
 
 class CsrfFailed(Problem):
@@ -61,15 +65,15 @@ class CsrfFailed(Problem):
 
     status = 403
     code = "csrf_failed"
-    title = "CSRF check failed"
-    detail = "Send the value of the csrf_token cookie in the X-CSRF-TOKEN header."
+    title = lazy_gettext("CSRF check failed")
+    detail = lazy_gettext("Send the value of the csrf_token cookie in the X-CSRF-TOKEN header.")
 
 
 class WrongPassword(ValidationFailed):
     """The present password was not given."""
 
     code = "wrong_password"
-    title = "Wrong password"
+    title = lazy_gettext("Wrong password")
 
     def __init__(self, field: str) -> None:
-        super().__init__(errors={field: ["This is not your present password."]})
+        super().__init__(errors={field: [_("This is not your present password.")]})

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from flask import Response
+from flask_babel import gettext as _
 from flask_jwt_extended import current_user, get_current_user
 
 from userapi.core import limits
@@ -79,7 +80,7 @@ def logout(logout: dict[str, Any]) -> Response:
     session_id, user_id = gate.ending_session(logout.get("refresh_token"))
     sessions.log_out(session_id, user_id, everywhere=logout["all"])
     db.session.commit()
-    return cookies.drop(answer({"detail": "Signed out."}))
+    return cookies.drop(answer({"detail": _("Signed out.")}))
 
 
 @blueprint.get("/user/")
@@ -118,7 +119,7 @@ def change_password(change: dict[str, str]) -> Response:
     with keeping_marks(WrongPassword):
         passwords.change(current_user.id, current_user.session_id, **change)
     db.session.commit()
-    return answer({"detail": "Password changed. Your other sessions have ended."})
+    return answer({"detail": _("Password changed. Your other sessions have ended.")})
 
 
 @blueprint.post("/password/reset/")
@@ -130,7 +131,7 @@ def ask_to_reset_password(asked: dict[str, str]) -> Response:
     """Ask for a letter that resets a forgotten password. The answer is the same for every address."""
     passwords.ask_to_reset(asked["email"])
     db.session.commit()
-    return answer({"detail": "If an active account has this address, a letter with a link is on its way."})
+    return answer({"detail": _("If an active account has this address, a letter with a link is on its way.")})
 
 
 @blueprint.post("/password/reset/confirm/")
@@ -142,7 +143,7 @@ def reset_password(reset: dict[str, str]) -> Response:
     """Set a new password with the link from the letter; every session ends."""
     passwords.reset(**reset)
     db.session.commit()
-    return answer({"detail": "Password set. Sign in with it."})
+    return answer({"detail": _("Password set. Sign in with it.")})
 
 
 @blueprint.post("/email/verify/")
@@ -154,7 +155,7 @@ def verify_email(body: dict[str, str]) -> Response:
     """Confirm an address with the link from the letter."""
     addresses.confirm(body["token"])
     db.session.commit()
-    return answer({"detail": "Email address confirmed."})
+    return answer({"detail": _("Email address confirmed.")})
 
 
 @blueprint.post("/email/resend/")
@@ -166,7 +167,7 @@ def resend_verification(asked: dict[str, str]) -> Response:
     """Ask for the confirming letter again. The answer is the same for every address."""
     addresses.ask_again(asked["email"])
     db.session.commit()
-    return answer({"detail": "If an account waits for this address to be confirmed, a letter is on its way."})
+    return answer({"detail": _("If an account waits for this address to be confirmed, a letter is on its way.")})
 
 
 @blueprint.post("/email/change/")
@@ -179,7 +180,7 @@ def change_email(change: dict[str, str]) -> Response:
         user = passwords.prove(current_user.id, change["password"], field="password")
     addresses.ask_to_change(user, change["email"])
     db.session.commit()
-    return answer({"detail": "Open the link in the letter to the new address to confirm it."}, 202)
+    return answer({"detail": _("Open the link in the letter to the new address to confirm it.")}, 202)
 
 
 @blueprint.get("/sessions/")
@@ -239,7 +240,7 @@ def refresh_tokens(refresh: dict[str, str]) -> Response:
         session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
     pair = tokens.pair(session, web=by_cookie)
     db.session.commit()
-    return cookies.put(answer({"detail": "The cookies are renewed."}), pair) if by_cookie else answer(pair)
+    return cookies.put(answer({"detail": _("The cookies are renewed.")}), pair) if by_cookie else answer(pair)
 
 
 @token_blueprint.post("/api-token-verify/")

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from flask_babel import gettext as _
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from userapi.core.fields import Flag, Instant, Line, Password
+from userapi.core.fields import Flag, Instant, Line, Password, length
 from userapi.users.emails import MAXIMUM_LENGTH
 from userapi.users.schemas import EmailAddress, UserSchema
 
@@ -21,9 +22,9 @@ class CredentialsSchema(Schema):
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _one_email(self, data: dict[str, Any], sent: dict[str, Any], **_options: Any) -> None:
         if "email" not in sent and "username" not in sent:
-            raise ValidationError("Missing data for required field.", "email")
+            raise ValidationError(_("Missing data for required field."), "email")
         if data.get("email", data.get("username")) != data.get("username", data.get("email")):
-            raise ValidationError("Differs from email.", "username")
+            raise ValidationError(_("Differs from email."), "username")
 
 
 class LoginSchema(CredentialsSchema):
@@ -54,13 +55,13 @@ class LoginAnswerSchema(Schema):
 class RefreshSchema(Schema):
     """A refresh token, unless it comes as bearer token or cookie."""
 
-    refresh_token = fields.String(validate=validate.Length(1, 4096))
+    refresh_token = fields.String(validate=length(1, 4096))
 
 
 class TokenSchema(Schema):
     """An access token to be checked."""
 
-    token = fields.String(required=True, validate=validate.Length(1, 4096))
+    token = fields.String(required=True, validate=length(1, 4096))
 
 
 class ClaimsSchema(Schema):
@@ -81,7 +82,7 @@ class LogoutSchema(Schema):
     """Which sessions end; the refresh token may stand in for a lost access token."""
 
     all = Flag(load_default=False, metadata={"description": "End every session of mine, not only this one."})
-    refresh_token = fields.String(validate=validate.Length(1, 4096))
+    refresh_token = fields.String(validate=length(1, 4096))
 
 
 class PasswordChangeSchema(Schema):

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import current_app
+from flask_babel import gettext as _
 
 from userapi.audit import trail
 from userapi.core import clock, limits
@@ -153,5 +154,5 @@ def end_own(session_id: uuid.UUID, user_id: int) -> None:
         NotFound: the same for another's session and for none at all.
     """
     if session_id not in {row.id for row in list_of(user_id)}:
-        raise NotFound("You have no such session.")
+        raise NotFound(_("You have no such session."))
     end(session_id, user_id)

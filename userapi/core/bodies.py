@@ -4,6 +4,7 @@ from typing import Any, NoReturn
 
 import orjson
 from flask import Request
+from flask_babel import gettext as _
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import MultiDict
@@ -12,6 +13,9 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from .problems import MalformedBody, ValidationFailed
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+#: What the query string of any address may hold: the answer's form and its language.
+EVERYWHERE = ("format", "lang")
 
 #: More fields than any schema has; a body with more is not worth naming each.
 MAXIMUM_FIELDS = 100
@@ -24,12 +28,18 @@ class Parser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}
 
     def load_json(self, request: Request, schema: Schema) -> Any:
-        """The body as nested plain data, whichever of the three media types it came in."""
-        return body(request)
+        """The body as nested plain data, whichever of the three media types it came in.
+
+        The proof that a form is ours is the gate's matter, not a schema's.
+        """
+        data = body(request)
+        if request.mimetype in FORM_TYPES:
+            data.pop("csrf_token", None)
+        return data
 
     def load_querystring(self, request: Request, schema: Schema) -> Any:
-        """The query string as plain data; `format`, which chooses the answer's form, belongs to every address."""
-        return {name: value for name, value in _single_values(request.args).items() if name != "format"}
+        """The query string as plain data, without what belongs to every address."""
+        return {name: value for name, value in _single_values(request.args).items() if name not in EVERYWHERE}
 
     def handle_error(self, error: ValidationError, *_args: Any, **_options: Any) -> NoReturn:
         """Raise the messages by field, without the name of the place they came from."""
@@ -63,20 +73,22 @@ def _json_object(raw: bytes) -> dict[str, Any]:
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise MalformedBody(f"The body is not valid JSON: {error.msg} (line {error.lineno}).") from error
+        raise MalformedBody(
+            _("The body is not valid JSON: %(why)s (line %(line)s).", why=error.msg, line=error.lineno)
+        ) from error
     if not isinstance(data, dict):
-        raise MalformedBody('The body must be a JSON object, as {"email": …}.')
+        raise MalformedBody(_('The body must be a JSON object, as {"email": …}.'))
     if any(len(fields) > MAXIMUM_FIELDS for fields in (data, *data.values()) if isinstance(fields, dict)):
-        raise MalformedBody(f"The body has more than {MAXIMUM_FIELDS} fields.")
+        raise MalformedBody(_("The body has more than %(most)s fields.", most=MAXIMUM_FIELDS))
     return data
 
 
 def _single_values(values: MultiDict[Any, Any]) -> dict[str, Any]:
     if None in values:
-        raise MalformedBody("A part of the form has no name.")
+        raise MalformedBody(_("A part of the form has no name."))
     repeated = [name for name, found in values.lists() if len(found) > 1]
     if repeated:
-        raise ValidationFailed(errors={name: ["Given more than once."] for name in repeated[:MAXIMUM_FIELDS]})
+        raise ValidationFailed(errors={name: [_("Given more than once.")] for name in repeated[:MAXIMUM_FIELDS]})
     return values.to_dict()
 
 

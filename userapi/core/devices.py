@@ -2,6 +2,9 @@
 
 import re
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
 #: The first that is found counts: browsers name those that they descend from as well.
 BROWSERS = (
     ("Edg", "Edge"),
@@ -11,7 +14,7 @@ BROWSERS = (
     ("Chrome|CriOS|Chromium", "Chrome"),
     ("Safari/", "Safari"),
     ("curl/", "curl"),
-    ("python|okhttp|Java/|Go-http", "a program"),
+    ("python|okhttp|Java/|Go-http", lazy_gettext("a program")),
 )
 SYSTEMS = (
     ("iPhone|iPad", "iOS"),
@@ -27,8 +30,8 @@ def describe(user_agent: str | None) -> str:
     """A browser and its system, as "Firefox on Windows"; "an unknown device" when neither is known."""
     browser, system = _first(BROWSERS, user_agent), _first(SYSTEMS, user_agent)
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or system or "an unknown device"
+        return str(_("%(browser)s on %(system)s", browser=browser, system=system))
+    return str(browser or system or _("an unknown device"))
 
 
 def _first(known: tuple[tuple[str, str], ...], user_agent: str | None) -> str | None:

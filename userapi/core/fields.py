@@ -2,9 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from marshmallow import ValidationError, fields, validate
 
 from . import clock
@@ -14,6 +17,26 @@ EARLIEST_BIRTH = date(1900, 1, 1)
 
 #: Characters that no one-line text holds: controls (NUL, line ends, escapes), lone surrogates, line separators.
 REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def length(minimum: int | None = None, maximum: int | None = None) -> validate.Length:
+    """A check of a length, whose sentence is in the caller's language."""
+    if minimum is None:
+        return validate.Length(max=maximum, error=lazy_gettext("Longer than maximum length {max}."))
+    if maximum is None:
+        return validate.Length(min=minimum, error=lazy_gettext("Shorter than minimum length {min}."))
+    return validate.Length(minimum, maximum, error=lazy_gettext("Length must be between {min} and {max}."))
+
+
+def between(minimum: int, maximum: int) -> validate.Range:
+    """A check of a number, whose sentence is in the caller's language."""
+    sentence = lazy_gettext("Must be greater than or equal to {min} and less than or equal to {max}.")
+    return validate.Range(minimum, maximum, error=sentence)
+
+
+def one_of(choices: Sequence[str]) -> validate.OneOf:
+    """A check of a choice, whose sentence is in the caller's language."""
+    return validate.OneOf(choices, error=lazy_gettext("Must be one of: {choices}."))
 
 
 class Line(fields.String):
@@ -26,7 +49,7 @@ class Line(fields.String):
     """
 
     def __init__(self, maximum: int, minimum: int = 0, *, formatting: bool = True, **options: Any) -> None:
-        checks = [validate.Length(max=maximum)] + ([validate.Length(min=minimum)] if minimum else [])
+        checks = [length(maximum=maximum), *([length(minimum)] if minimum else [])]
         super().__init__(validate=checks, **options)
         self.minimum = minimum
         self.refused = REFUSED_CATEGORIES if formatting else REFUSED_CATEGORIES | {"Cf"}
@@ -34,9 +57,9 @@ class Line(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if any(unicodedata.category(character) in self.refused for character in text):
-            raise ValidationError("Control characters are not allowed.")
+            raise ValidationError(_("Control characters are not allowed."))
         if self.minimum and not text.strip():
-            raise ValidationError("May not be blank.")
+            raise ValidationError(_("May not be blank."))
         return text
 
 
@@ -45,12 +68,12 @@ class Password(fields.String):
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("metadata", {"format": "password"})
-        super().__init__(load_only=True, validate=validate.Length(max=MAXIMUM_PASSWORD), **options)
+        super().__init__(load_only=True, validate=length(maximum=MAXIMUM_PASSWORD), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if "\x00" in text or any(unicodedata.category(character) == "Cs" for character in text):
-            raise ValidationError("Contains characters that a password cannot have.")
+            raise ValidationError(_("Contains characters that a password cannot have."))
         return text
 
 
@@ -61,20 +84,22 @@ MAXIMUM_PASSWORD = 1024
 class Birthday(fields.Date):
     """A day of birth as YYYY-MM-DD, not in the future."""
 
-    default_error_messages = {"invalid": "Not a valid date; use YYYY-MM-DD."}
-
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
         if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
-            raise self.make_error("invalid", input=value, obj_type="date")
+            raise _not_a_date()
         try:
             day = date.fromisoformat(value)
         except ValueError as error:
-            raise self.make_error("invalid", input=value, obj_type="date") from error
+            raise _not_a_date() from error
         if day > clock.today():
-            raise ValidationError("Lies in the future.")
+            raise ValidationError(_("Lies in the future."))
         if day < EARLIEST_BIRTH:
-            raise ValidationError(f"Lies before {EARLIEST_BIRTH}.")
+            raise ValidationError(_("Lies before %(day)s.", day=EARLIEST_BIRTH))
         return day
+
+
+def _not_a_date() -> ValidationError:
+    return ValidationError(_("Not a valid date; use YYYY-MM-DD."))
 
 
 class Flag(fields.Boolean):

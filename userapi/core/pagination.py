@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import orjson
 import sqlalchemy as sa
 from flask import current_app, request
+from flask_babel import gettext as _
 
 from .problems import ValidationFailed
 
@@ -101,7 +102,7 @@ def _moment(text: str) -> datetime:
 
 
 def _refusal() -> ValidationFailed:
-    return ValidationFailed(errors={"cursor": ["Not a cursor of this list; start again without it."]})
+    return ValidationFailed(errors={"cursor": [_("Not a cursor of this list; start again without it.")]})
 
 
 def after(column: Any, row_id: Any, descending: bool, *, is_null: bool, nullable: bool) -> Any:

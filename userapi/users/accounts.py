@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from flask_babel import gettext as _
+
 from userapi.audit import trail
 from userapi.core import clock, limits
 from userapi.core.context import acting
@@ -115,9 +117,9 @@ def hold(user_id: int, by: Actor) -> User:
     """
     user = queries.for_update(user_id)
     if user is None:
-        raise NotFound("There is no user with this id.")
+        raise NotFound(_("There is no user with this id."))
     if user.is_superuser and not by.is_superuser and by.id != user.id:
-        raise PermissionDenied("Only a superuser may change or delete a superuser.")
+        raise PermissionDenied(_("Only a superuser may change or delete a superuser."))
     return user
 
 
@@ -145,7 +147,7 @@ def edit(user: User, changes: Mapping[str, Any], by: Actor, *, confirmed_email: 
     """
     refused = sorted(set(changes) - editable(user, by))
     if refused:
-        raise ReadOnlyField(errors={name: ["You may not change this field."] for name in refused})
+        raise ReadOnlyField(errors={name: [_("You may not change this field.")] for name in refused})
     before = _facts(user)
     for name in NAME_FIELDS:
         if name in changes:
@@ -229,7 +231,7 @@ def keep_a_superuser(user: User) -> None:
 def _edit_profile(user: User, values: Mapping[str, Any] | None) -> None:
     if values is None:
         if user.profile is not None:
-            raise ValidationFailed(errors={"profile": ["A profile cannot be removed."]})
+            raise ValidationFailed(errors={"profile": [_("A profile cannot be removed.")]})
         return
     if user.profile is not None:
         for name, value in values.items():
@@ -237,7 +239,7 @@ def _edit_profile(user: User, values: Mapping[str, Any] | None) -> None:
     elif values:
         missing = [name for name in PROFILE_FIELDS if name not in values]
         if missing:
-            needed = "Missing data for required field: there is no profile yet."
+            needed = _("Missing data for required field: there is no profile yet.")
             raise ValidationFailed(errors={"profile": {name: [needed] for name in missing}})
         user.profile = UserProfile(**values)
 

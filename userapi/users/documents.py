@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
+from flask_babel import gettext as _
 
 from userapi.core import rendering
 from userapi.core.problems import NotFound, PreconditionFailed
@@ -43,7 +44,7 @@ def of_id(user_id: int) -> Document:
     """
     row = queries.row(user_id)
     if row is None:
-        raise NotFound("There is no user with this id.")
+        raise NotFound(_("There is no user with this id."))
     return renderer.one(row)
 
 

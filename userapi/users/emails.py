@@ -1,10 +1,28 @@
 """Email addresses: kept as typed, and one normal form by which they are unique and found."""
 
 from email_validator import EmailNotValidError, validate_email
+from flask_babel import gettext, lazy_gettext
+from flask_babel import gettext as _
 
+from userapi.core.i18n import tag
 from userapi.core.problems import ValidationFailed
 
 MAXIMUM_LENGTH = 254
+
+#: What email-validator finds wrong most often. Its other reasons name what was typed, and are told in English alone.
+REASONS = (
+    lazy_gettext("An email address must have an @-sign."),
+    lazy_gettext("There must be something before the @-sign."),
+    lazy_gettext("There must be something after the @-sign."),
+    lazy_gettext("The part after the @-sign is not valid. It should have a period."),
+    lazy_gettext("The part after the @-sign is not valid. It is not within a valid top-level domain."),
+    lazy_gettext("The part after the @-sign is a special-use or reserved name that cannot be used with email."),
+    lazy_gettext("An email address cannot start with a period."),
+    lazy_gettext("An email address cannot have two periods in a row."),
+    lazy_gettext("An email address cannot have a period immediately before the @-sign."),
+    lazy_gettext("An email address cannot have a period immediately after the @-sign."),
+    lazy_gettext("An email address cannot end with a period."),
+)
 
 
 class InvalidEmail(ValidationFailed):
@@ -21,13 +39,13 @@ def normal_form(address: str) -> str:
         ValueError: when it is no address, or such a one.
     """
     if len(address) > MAXIMUM_LENGTH:
-        raise ValueError(f"Longer than maximum length {MAXIMUM_LENGTH}.")
+        raise ValueError(_("Longer than maximum length {max}.").format(max=MAXIMUM_LENGTH))
     if not address.rpartition("@")[0].isascii():
-        raise ValueError("Only ASCII letters are possible before the @.")
+        raise ValueError(_("Only ASCII letters are possible before the @."))
     try:
         checked = validate_email(address, check_deliverability=False, strict=True)
     except EmailNotValidError as error:
-        raise ValueError(f"Not a valid email address. {error}") from error
+        raise ValueError(" ".join((_("Not a valid email address."), *_reason(error)))) from error
     return f"{checked.local_part.lower()}@{checked.ascii_domain.lower()}"
 
 
@@ -50,3 +68,10 @@ def checked(address: str, field: str = "email") -> tuple[str, str]:
         return typed, normal_form(typed)
     except ValueError as error:
         raise InvalidEmail(errors={field: [str(error)]}) from error
+
+
+def _reason(error: EmailNotValidError) -> tuple[str, ...]:
+    """What is wrong with an address, as far as it can be said in the caller's language."""
+    text = str(error)
+    known = str(gettext(text))
+    return (known,) if known != text or tag() == "en" else ()

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from sqlalchemy.exc import IntegrityError
 
 from userapi.audit import trail
@@ -20,10 +22,10 @@ class GroupNameTaken(ValidationFailed):
     """Another group has this name."""
 
     code = "group_name_taken"
-    title = "Group name taken"
+    title = lazy_gettext("Group name taken")
 
     def __init__(self) -> None:
-        super().__init__(errors={"name": ["Another group has this name."]})
+        super().__init__(errors={"name": [_("Another group has this name.")]})
 
 
 class GroupChangedMeanwhile(Problem):
@@ -31,8 +33,10 @@ class GroupChangedMeanwhile(Problem):
 
     status = 409
     code = "changed_meanwhile"
-    title = "Changed meanwhile"
-    detail = "Somebody changed this group meanwhile; nothing was saved. Look at it again, or save over what they did."
+    title = lazy_gettext("Changed meanwhile")
+    detail = lazy_gettext(
+        "Somebody changed this group meanwhile; nothing was saved. Look at it again, or save over what they did."
+    )
 
 
 def held_by(person: Actor) -> frozenset[str]:
@@ -49,7 +53,7 @@ def require_authority(user: User, by: Actor) -> None:
     if by.is_superuser or by.id == user.id or not user.is_staff:
         return
     if user.is_superuser or not held_by(user) <= held_by(by):
-        raise PermissionDenied(f"{user.email} has rights that you do not have yourself.")
+        raise PermissionDenied(_("%(email)s has rights that you do not have yourself.", email=user.email))
 
 
 def create(name: str, permission_ids: Collection[int], by: Actor) -> Group:
@@ -76,7 +80,7 @@ def hold(group_id: int) -> Group:
     """
     group = group_queries.group_for_update(group_id)
     if group is None:
-        raise NotFound("There is no group with this id.")
+        raise NotFound(_("There is no group with this id."))
     return group
 
 
@@ -130,14 +134,16 @@ def set_rights(user: User, group_ids: Collection[int], permission_ids: Collectio
 def _found(permission_ids: Collection[int]) -> list[Permission]:
     found = group_queries.permissions(permission_ids)
     if len(found) != len(set(permission_ids)):
-        raise ValidationFailed(errors={"permissions": ["There is no such permission."]})
+        raise ValidationFailed(errors={"permissions": [_("There is no such permission.")]})
     return found
 
 
 def _require_held(permissions: Iterable[Permission], by: Actor) -> None:
     missing = sorted({permission.codename for permission in permissions} - held_by(by))
     if missing:
-        raise PermissionDenied(f"You can only give and take rights that you have yourself, not {', '.join(missing)}.")
+        raise PermissionDenied(
+            _("You can only give and take rights that you have yourself, not %(rights)s.", rights=", ".join(missing))
+        )
 
 
 def _names(permissions: Iterable[Permission]) -> list[str]:

@@ -8,6 +8,8 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from flask_babel import lazy_gettext
+
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import Problem
@@ -34,8 +36,8 @@ class InvalidLink(Problem):
     """The link is used, old, altered or somebody else's: one answer for all."""
 
     code = "invalid_link"
-    title = "Invalid link"
-    detail = "This link is not valid any more. Ask for a new one."
+    title = lazy_gettext("Invalid link")
+    detail = lazy_gettext("This link is not valid any more. Ask for a new one.")
 
 
 def issue(user: User, purpose: str, address_key: str) -> str:

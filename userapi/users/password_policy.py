@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from zxcvbn.matching import L33T_TABLE, RANKED_DICTIONARIES, build_ranked_dict, omnimatch
 from zxcvbn.scoring import most_guessable_match_sequence
@@ -44,9 +46,9 @@ COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 class WeakPassword(ValidationFailed):
     """The password breaks the policy."""
 
-    title = "Weak password"
+    title = lazy_gettext("Weak password")
     code = "weak_password"
-    detail = "Choose another password; the reasons are under errors."
+    detail = lazy_gettext("Choose another password; the reasons are under errors.")
 
 
 def check(password: str, personal: Iterable[str | None] = (), field: str = "password") -> None:
@@ -68,24 +70,24 @@ def check(password: str, personal: Iterable[str | None] = (), field: str = "pass
 def _reasons(password: str, personal: list[str]) -> Iterable[str]:
     minimum: int = current_app.config["PASSWORD_MIN_LENGTH"]
     if len(password) < minimum:
-        yield f"Shorter than minimum length {minimum}."
+        yield _("Shorter than minimum length {min}.").format(min=minimum)
     if len(password) > MAXIMUM_LENGTH:
-        yield f"Longer than maximum length {MAXIMUM_LENGTH}."
+        yield _("Longer than maximum length {max}.").format(max=MAXIMUM_LENGTH)
         return
     if "\x00" in password or any(unicodedata.category(character) == "Cs" for character in password):
-        yield "Contains characters that a password cannot have."
+        yield _("Contains characters that a password cannot have.")
         return
     folded = password.casefold()
     if password.isdecimal():
-        yield "Only digits."
+        yield _("Only digits.")
     if folded in COMMON:
-        yield "Among the most common passwords."
+        yield _("Among the most common passwords.")
     if any(_is_close(folded, text) for text in personal):
-        yield "Too close to your email or your names."
+        yield _("Too close to your email or your names.")
     if any(word in folded and len(folded) < 2 * len(word) for word in CONTEXT_WORDS):
-        yield "Built on the name of this service."
+        yield _("Built on the name of this service.")
     if password and _score(password, personal) < current_app.config["PASSWORD_MIN_SCORE"]:
-        yield "Easy to guess; a few unrelated words make a strong one."
+        yield _("Easy to guess; a few unrelated words make a strong one.")
 
 
 def _is_close(folded: str, text: str) -> bool:

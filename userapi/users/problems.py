@@ -1,5 +1,8 @@
 """The refusals of the rules about users."""
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
 from userapi.core.problems import Problem, ValidationFailed
 
 
@@ -7,11 +10,11 @@ class EmailTaken(ValidationFailed):
     """The address belongs to an account, in whatever spelling."""
 
     code = "email_taken"
-    title = "Email taken"
-    detail = "This email address is in use. Sign in, or reset the password if it is yours."
+    title = lazy_gettext("Email taken")
+    detail = lazy_gettext("This email address is in use. Sign in, or reset the password if it is yours.")
 
     def __init__(self, field: str = "email") -> None:
-        super().__init__(errors={field: ["This email address is already in use."]})
+        super().__init__(errors={field: [_("This email address is already in use.")]})
 
 
 class LastSuperuser(Problem):
@@ -19,8 +22,8 @@ class LastSuperuser(Problem):
 
     status = 409
     code = "last_superuser"
-    title = "Last superuser"
-    detail = "This is the last active superuser. Make another one first."
+    title = lazy_gettext("Last superuser")
+    detail = lazy_gettext("This is the last active superuser. Make another one first.")
 
 
 class ReadOnlyField(ValidationFailed):

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from flask import current_app
-from marshmallow import Schema, ValidationError, fields, validate
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from marshmallow import Schema, ValidationError, fields
 
-from userapi.core.fields import ISO_DATE, Birthday, Flag, Instant, Line, Password
+from userapi.core.fields import ISO_DATE, Birthday, Flag, Instant, Line, Password, between, length, one_of
 from userapi.core.rendering import Computed
 
 from .emails import MAXIMUM_LENGTH, normal_form
@@ -42,7 +44,7 @@ class Echo(fields.Raw):
 
     def _deserialize(self, value: Any, *_args: Any, **_options: Any) -> Any:
         if not isinstance(value, str | int | float | None):
-            raise ValidationError("Read-only: leave it out, or send it back unchanged.")
+            raise ValidationError(_("Read-only: leave it out, or send it back unchanged."))
         return value
 
 
@@ -50,11 +52,11 @@ class Refused(fields.Raw):
     """A field that this operation never takes."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(metadata={"description": reason})
+        super().__init__(metadata={"description": str(reason)})
         self.reason = reason
 
     def _deserialize(self, *_args: Any, **_options: Any) -> NoReturn:
-        raise ValidationError(self.reason)
+        raise ValidationError(str(self.reason))
 
 
 class Moment(fields.Field[datetime]):
@@ -68,8 +70,8 @@ class Moment(fields.Field[datetime]):
             if moment.tzinfo is not None:
                 return moment.astimezone(UTC)
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValidationError("Not a day (YYYY-MM-DD) or a moment (2026-01-31T12:00:00Z).") from error
-        raise ValidationError("Needs a zone, as Z or +01:00.")
+            raise ValidationError(_("Not a day (YYYY-MM-DD) or a moment (2026-01-31T12:00:00Z).")) from error
+        raise ValidationError(_("Needs a zone, as Z or +01:00."))
 
 
 class NewProfileSchema(Schema):
@@ -125,7 +127,7 @@ class _EditSchema(Schema):
     is_active = Flag(metadata={"description": "Staff only."})
     is_staff = Flag(metadata={"description": "Superusers only."})
     is_superuser = Flag(metadata={"description": "Superusers only."})
-    password = Refused("Set with POST /userapi/auth/password/change/.")
+    password = Refused(lazy_gettext("Set with POST /userapi/auth/password/change/."))
     url = Echo()
     id = Echo()
     email_verified = Echo()
@@ -176,8 +178,8 @@ class UserSchema(Schema):
 class UserListSchema(Schema):
     """What a list of users can be asked for."""
 
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
-    cursor = fields.String(validate=validate.Length(max=2000), metadata={"description": "From `next` or `previous`."})
+    limit = fields.Integer(load_default=50, validate=between(1, 200))
+    cursor = fields.String(validate=length(maximum=2000), metadata={"description": "From `next` or `previous`."})
     search = Line(254, metadata={"description": "Words, each the beginning of the email, first or last name."})
     is_active = Flag()
     is_staff = Flag()
@@ -185,7 +187,7 @@ class UserListSchema(Schema):
     joined_after = Moment(metadata={"description": "A day or a moment; inclusive."})
     joined_before = Moment(metadata={"description": "A day or a moment; exclusive."})
     ordering = fields.String(
-        validate=validate.OneOf([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)]),
+        validate=one_of([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)]),
         metadata={"description": "`-` before it for descending; in the order of their ids when absent."},
     )
     count = Flag(load_default=False, metadata={"description": "Adds `count`, the number of all that match."})

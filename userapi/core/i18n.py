@@ -1,0 +1,213 @@
+"""Languages: which one a person reads, and dates, numbers and libraries' sentences in it.
+
+The order is: what was chosen here (`?lang=de`, kept in a cookie), what the browser or program asks for
+(`Accept-Language`), the deployer's default; at the shell, the language of the shell. Nothing is decided before a text
+is needed: an answer that holds none costs nothing, and names no language.
+"""
+
+import functools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from babel import Locale, dates, numbers
+from flask import Flask, Response, current_app, g, has_request_context, request
+from flask.globals import request_ctx
+from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+#: The argument that chooses a language, and the cookie that keeps the choice.
+ARGUMENT = "lang"
+COOKIE = "language"
+REMEMBERED = 365 * 86400
+
+#: Of a longer `Accept-Language` only the beginning is read.
+LONGEST_HEADER = 300
+
+#: Where in the shell's environment its language stands, the first that is set (POSIX, section 8.2).
+SHELL_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+#: English is read all over the world, so days come before months and the clock has 24 hours.
+WRITTEN_AS = {"en": Locale("en", "GB")}
+
+#: What marshmallow says by itself; its sentences with numbers in them are given to it by `userapi.core.fields`.
+OF_MARSHMALLOW = (
+    lazy_gettext("Missing data for required field."),
+    lazy_gettext("Field may not be null."),
+    lazy_gettext("Invalid value."),
+    lazy_gettext("Invalid type."),
+    lazy_gettext("Invalid input type."),
+    lazy_gettext("Unknown field."),
+    lazy_gettext("Not a valid string."),
+    lazy_gettext("Not a valid integer."),
+    lazy_gettext("Not a valid number."),
+    lazy_gettext("Not a valid boolean."),
+    lazy_gettext("Not a valid UUID."),
+    lazy_gettext("Not a valid list."),
+    lazy_gettext("Not a valid mapping type."),
+)
+
+
+class Choice(NamedTuple):
+    """A language that a page can be read in.
+
+    Attributes:
+        tag: its name for programs (BCP 47).
+        name: its own name for itself.
+        url: where this page is read in it.
+        is_present: whether this page is.
+    """
+
+    tag: str
+    name: str
+    url: str
+    is_present: bool
+
+
+def configure(app: Flask) -> None:
+    """Offer the languages of the settings, the default first."""
+    tags = dict.fromkeys((app.config["DEFAULT_LANGUAGE"], *app.config["LANGUAGES"]))
+    app.extensions["userapi-languages"] = {tag: Locale.parse(tag, sep="-") for tag in tags}
+    Babel(app, default_locale=str(Locale.parse(app.config["DEFAULT_LANGUAGE"], sep="-")), locale_selector=_select)
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+    app.jinja_env.globals.update(language=tag, direction=direction, languages=choices, in_words=in_words, number=number)
+    app.after_request(_name_language)
+
+
+def tag() -> str:
+    """The present language as BCP 47 names it, as `de` or `pt-BR`."""
+    return str(get_locale() or "en").replace("_", "-")
+
+
+def direction() -> str:
+    """Which way the present language is written: `ltr` or `rtl`."""
+    return str(get_locale().text_direction)
+
+
+def chosen() -> str | None:
+    """The language that was chosen in this browser; None when none was."""
+    asked = (request.args.get(ARGUMENT), request.cookies.get(COOKIE))
+    return next((tag for tag in asked if tag in _offered()), None)
+
+
+def choices() -> list[Choice]:
+    """Every language on offer; after a form that cannot be looked at again, the links lead to the front page."""
+    adapter = request_ctx.url_adapter
+    path = request.path if adapter is not None and adapter.test(request.path, method="GET") else "/"
+    query = request.args.to_dict() if request.method in ("GET", "HEAD") else {}
+    present = tag()
+    return [
+        Choice(other, _own_name(locale), f"{path}?{urlencode({**query, ARGUMENT: other})}", other == present)
+        for other, locale in _offered().items()
+    ]
+
+
+@contextmanager
+def speaking(language: str | None) -> Iterator[None]:
+    """Say everything in the block in a language, or in the present one when it is None or not on offer."""
+    with force_locale(_offered().get(language or "") or get_locale()):
+        yield
+
+
+def in_english(text: Any) -> str:
+    """A text as the code has it: for headers, which are ASCII."""
+    with force_locale("en"):
+        return str(text)
+
+
+def translated(messages: Any) -> Any:
+    """A tree of messages as texts in the present language: ours are in it, those of libraries are looked up."""
+    if isinstance(messages, dict):
+        return {name: translated(found) for name, found in messages.items()}
+    if isinstance(messages, list | tuple):
+        return [translated(found) for found in messages]
+    text = str(messages)
+    return gettext(text) if text else text
+
+
+def in_words(moment: datetime) -> str:
+    """A moment as people read it: `24 November 2026, 17:45 UTC`."""
+    moment, locale = moment.astimezone(UTC), _written_as()
+    return str(
+        gettext(
+            "%(day)s, %(time)s UTC",
+            day=dates.format_date(moment, "long", locale),
+            time=dates.format_time(moment, "short", UTC, locale),
+        )
+    )
+
+
+def short_day(day: date) -> str:
+    """A day of this year: `24 Nov`."""
+    return dates.format_skeleton("MMMd", day, locale=_written_as())
+
+
+def number(value: int) -> str:
+    """A number with its thousands apart: `12,345`."""
+    return numbers.format_decimal(value, locale=_written_as())
+
+
+@functools.lru_cache(maxsize=256)
+def negotiate(header: str, offered: tuple[str, ...]) -> str | None:
+    """The language on offer that somebody reads best, `de` for `de-AT` too (RFC 4647, section 3.4).
+
+    Args:
+        header: an `Accept-Language`, well-formed or not.
+        offered: tags; the first is what `*` gets.
+    """
+    asked = [(tag.lower().replace("_", "-"), quality) for tag, quality in parse_accept_header(header, LanguageAccept)]
+    refused = {tag for tag, quality in asked if quality <= 0}
+    good = {tag.lower(): tag for tag in offered if tag.lower() not in refused}
+    for tag, quality in asked:
+        if quality > 0:
+            if tag == "*":
+                return next(iter(good.values()), None)
+            parts = tag.split("-")
+            for length in range(len(parts), 0, -1):
+                if (found := good.get("-".join(parts[:length]))) is not None:
+                    return found
+    return None
+
+
+def _select() -> Locale:
+    """The language of whoever is being answered; Flask-Babel asks once a request, when a text is first needed."""
+    offered = _offered()
+    if has_request_context():
+        header = request.headers.get("Accept-Language", "")[:LONGEST_HEADER]
+        wanted = chosen() or negotiate(header, tuple(offered))
+    else:
+        shell = next(filter(None, map(os.environ.get, SHELL_VARIABLES)), "")
+        wanted = negotiate(shell.partition(".")[0].partition("@")[0], tuple(offered))
+    return offered.get(wanted or "") or next(iter(offered.values()))
+
+
+def _name_language(response: Response) -> Response:
+    """Say which language a text is in, and what that depended on; keep a choice that was made on a page."""
+    if getattr(g.get("_flask_babel"), "babel_locale", None) is None:
+        return response
+    response.headers.setdefault("Content-Language", tag())
+    response.headers.add("Vary", "Accept-Language, Cookie")
+    asked = request.args.get(ARGUMENT)
+    if asked in _offered() and response.mimetype == "text/html" and asked != request.cookies.get(COOKIE):
+        secure = current_app.config["JWT_COOKIE_SECURE"]
+        response.set_cookie(COOKIE, asked, max_age=REMEMBERED, httponly=True, secure=secure, samesite="Lax")
+    return response
+
+
+def _offered() -> dict[str, Locale]:
+    offered: dict[str, Locale] = current_app.extensions["userapi-languages"]
+    return offered
+
+
+def _written_as() -> Locale:
+    locale: Locale = get_locale() or Locale("en")
+    return WRITTEN_AS.get(str(locale), locale)
+
+
+def _own_name(locale: Locale) -> str:
+    name = locale.get_display_name(locale) or str(locale)
+    return name[:1].upper() + name[1:]
