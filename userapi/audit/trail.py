@@ -5,8 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from flask import Flask
+from sqlalchemy.orm import Session
 
-from userapi.core import clock
+from userapi.core import clock, metrics
 from userapi.core.context import acting
 from userapi.core.db import db
 
@@ -20,7 +22,27 @@ SECRET = frozenset({"password", "password_hash", "token", "refresh_token", "acce
 #: What stands in the place of a secret or forgotten value.
 WITHHELD = "…"
 
+#: Counted from nothing on, so that the first one shows: what an alert looks at.
+ALARMING = (
+    "session.started",
+    "sign_in.failed",
+    "session.token_reused",
+    "user.password_check_failed",
+    "user.rights_changed",
+    "users.exported",
+)
+
+#: Keeps the events of a database session until they are committed and count.
+RECORDED = "userapi-events-recorded"
+
 Changes = Mapping[str, tuple[Any, Any]]
+
+
+def configure(app: Flask) -> None:
+    """Count each event once it is committed."""
+    for action in ALARMING:
+        metrics.of(app).events.labels(action)
+    sa.event.listen(db.session, "after_commit", _count)
 
 
 def record(
@@ -36,18 +58,18 @@ def record(
     """
     origin = acting()
     written = {name: _pair(name, *values) for name, values in changes.items()} if changes else None
-    db.session.add(
-        AuditEvent(
-            occurred_at=clock.now(),
-            action=action,
-            actor_id=origin.actor_id,
-            target_kind=target_kind,
-            target_id=None if target_id is None else str(target_id),
-            address=origin.address,
-            request_id=origin.request_id,
-            changes=written,
-        )
+    event = AuditEvent(
+        occurred_at=clock.now(),
+        action=action,
+        actor_id=origin.actor_id,
+        target_kind=target_kind,
+        target_id=None if target_id is None else str(target_id),
+        address=origin.address,
+        request_id=origin.request_id,
+        changes=written,
     )
+    db.session.add(event)
+    db.session().info.setdefault(RECORDED, []).append((action, event))
     log.info(
         action,
         actor=origin.actor_id,
@@ -68,6 +90,14 @@ def forget(target_kind: str, target_id: object) -> None:
     )
     for event in events:
         event.changes = {name: [WITHHELD, WITHHELD] for name in event.changes or {}}
+
+
+def _count(session: Session) -> None:
+    """Count what stands now; an event that was rolled back is in the session no more."""
+    if not session.in_nested_transaction():
+        for action, event in session.info.pop(RECORDED, ()):
+            if event in session:
+                metrics.counted().events.labels(action).inc()
 
 
 def _pair(name: str, before: Any, after: Any) -> list[Any]:

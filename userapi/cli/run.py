@@ -7,9 +7,11 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +26,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 import config
+from userapi.core import metrics
 from userapi.core.db import db
 from userapi.core.signing import KeyRing
 from userapi.users import accounts
@@ -40,6 +43,9 @@ CONNECTIONS = 512
 #: How long a stop waits for requests under way, in seconds.
 LAST_REQUESTS = 10
 
+#: A folder that lies in memory, on Linux.
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is readable by its owner alone
+
 
 class CannotStart(Exception):
     """Something on this machine is in the way; the text names it and says what to do."""
@@ -47,6 +53,11 @@ class CannotStart(Exception):
 
 def main() -> None:
     """Prepare what is missing, say where the service is, and serve."""
+    with metrics_folder():
+        _run()
+
+
+def _run() -> None:
     try:
         make_instance()
         app = load()
@@ -66,6 +77,26 @@ def main() -> None:
             engine.dispose()  # no worker may inherit a connection
     sys.stdout.flush()
     serve(app)
+
+
+@contextmanager
+def metrics_folder() -> Iterator[None]:
+    """Let the workers count together, from nothing on, in the folder that the environment names or in one made for them.
+
+    One made for them lies in memory if it can: a process that writes to a mapped file on a full disk is killed.
+    """
+    told = config.environment().get(metrics.FOLDER)
+    if told:
+        for path in Path(told).glob("*.db"):
+            path.unlink(missing_ok=True)
+        yield
+        return
+    folder = tempfile.mkdtemp(prefix="userapi-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
+    os.environ[metrics.FOLDER] = folder
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def load() -> Flask:

@@ -17,6 +17,8 @@ from flask import Flask, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
+from . import metrics
+
 READING = "reading"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -100,7 +102,8 @@ def configure(app: Flask) -> None:
     app.config["SQLALCHEMY_BINDS"] = {READING: reading}
     db.init_app(app)
     with app.app_context():
-        for engine in db.engines.values():
+        for use, engine in db.engines.items():
+            metrics.watch(app, engine, use or "writing")
             if engine.dialect.name == "sqlite":
                 sa.event.listen(engine, "connect", _prepare_sqlite)
         if db.engine.dialect.name == "sqlite":

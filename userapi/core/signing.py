@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -116,6 +117,14 @@ class KeyRing:
             raise KeyProblem(f"JWT_KEY_DIR: cannot write {self.folder}: {error.strerror}") from error
         self._fresh(0)
         return _signing_key(name, pem)
+
+    def made_at(self, key: SigningKey) -> datetime:
+        """When a key was made, as its file has it.
+
+        Raises:
+            OSError: the key is gone.
+        """
+        return datetime.fromtimestamp((self.folder / f"{key.name}.pem").stat().st_mtime, UTC)
 
     def remove(self, name: str) -> None:
         """Delete a key: no worker takes it for longer than KEEP.

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import structlog
 from flask import current_app
 
-from userapi.core import clock
+from userapi.core import clock, metrics
 from userapi.core.db import db
 
 from . import queries
@@ -122,6 +122,7 @@ def _deliver(letter: sa.Row[Any], relay: Relay, counts: Counts) -> None:
 
 def _mark_sent(letter: sa.Row[Any], counts: Counts) -> None:
     counts.sent += 1
+    metrics.counted().letters.labels("sent").inc()
     queries.settle(
         letter,
         sent_at=clock.now(),
@@ -139,6 +140,7 @@ def _delay(letter: sa.Row[Any], error: Exception, counts: Counts) -> None:
         _give_up(letter, error, counts)
         return
     counts.delayed += 1
+    metrics.counted().letters.labels("delayed").inc()
     due_at: datetime = clock.now() + delay(letter.attempts)
     said = _error(letter, error)
     queries.settle(letter, due_at=due_at, last_error=said)
@@ -150,6 +152,7 @@ def _delay(letter: sa.Row[Any], error: Exception, counts: Counts) -> None:
 def _give_up(letter: sa.Row[Any], error: Exception, counts: Counts) -> None:
     """Stop trying. The secret stays, so that `flask mail retry` sends a letter that works; its token ends by itself."""
     counts.given_up += 1
+    metrics.counted().letters.labels("given_up").inc()
     said = _error(letter, error)
     queries.settle(letter, due_at=None, given_up_at=clock.now(), last_error=said)
     log.error("letter given up", letter=letter.id, kind=letter.kind, attempts=letter.attempts, error=said)

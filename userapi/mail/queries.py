@@ -33,6 +33,13 @@ def count_waiting(now: datetime) -> int:
     return int(found[0]) if found else 0
 
 
+def backlog() -> tuple[int, datetime | None]:
+    """How many letters are neither sent nor given up, and since when the oldest waits; outside any transaction."""
+    columns: tuple[Any, ...] = (sa.func.count(), sa.func.min(Message.created_at))
+    found: Any = read_one(sa.select(*columns).where(Message.due_at.is_not(None)))
+    return found[0], found[1]
+
+
 def claim(now: datetime, lease: timedelta) -> sa.Row[Any] | None:
     """Take the letter that waits longest, for the time of the lease, and count the attempt.
 

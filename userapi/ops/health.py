@@ -1,33 +1,24 @@
-"""Can the service do its work: database, migrations, keys."""
-
-from pathlib import Path
+"""Can the service do its work: database, migrations, keys; and does what it can do without answer as well."""
 
 import sqlalchemy as sa
-from alembic.script import ScriptDirectory
-from flask import current_app
 
-from userapi.core import signing
+from userapi.core import limits, migrations, signing
 from userapi.core.db import READING, db
+
+#: Parts without which the service goes on, as well as it can: told, but no reason to send requests elsewhere.
+DISPENSABLE = frozenset({"redis"})
 
 
 def checks() -> dict[str, str]:
     """Each part's state: `ok`, or a word for what is wrong that tells strangers nothing."""
-    return {"database": _database(), "migrations": _migrations(), "keys": _keys()}
+    found = {"database": _database(), "migrations": _migrations(), "keys": _keys()}
+    answers = limits.redis_answers()
+    return found if answers is None else found | {"redis": "ok" if answers else "unreachable"}
 
 
-def expected_revision() -> str | None:
-    """The newest migration this code knows."""
-    folder = Path(current_app.root_path).parent / "migrations"
-    return ScriptDirectory(str(folder)).get_current_head()
-
-
-def present_revision() -> str | None:
-    """The migration the database is at; None before the first."""
-    with db.engines[READING].connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        return revision
+def is_ready(checks: dict[str, str]) -> bool:
+    """Whether the service can do its work."""
+    return all(state == "ok" for name, state in checks.items() if name not in DISPENSABLE)
 
 
 def _database() -> str:
@@ -41,7 +32,7 @@ def _database() -> str:
 
 def _migrations() -> str:
     try:
-        return "ok" if present_revision() == expected_revision() else "pending"
+        return "ok" if migrations.present() == migrations.wanted() else "pending"
     except sa.exc.SQLAlchemyError:
         return "unknown"
 

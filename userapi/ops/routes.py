@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz` for monitors, `/userapi/` for newcomers."""
+"""`/healthz`, `/readyz` and `/metrics` for monitors, `/userapi/` for newcomers."""
 
 from flask import Blueprint as PlainBlueprint
 from flask import Response
@@ -8,7 +8,7 @@ from userapi.core.index import endpoints_below
 from userapi.core.openapi import Blueprint
 from userapi.core.rendering import answer
 
-from . import health
+from . import health, measures
 
 blueprint = PlainBlueprint("ops", __name__)
 index_blueprint = Blueprint("index", __name__, description="What is where.")
@@ -32,6 +32,13 @@ def read_liveness() -> Response:
 def read_readiness() -> Response:
     """Whether the service can do its work; 503 with what is wrong otherwise."""
     checks = health.checks()
-    ready = all(result == "ok" for result in checks.values())
+    ready = health.is_ready(checks)
     headers = None if ready else {"Retry-After": "5"}
     return answer({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503, headers)
+
+
+@blueprint.get("/metrics")
+def read_metrics() -> Response:
+    """What Prometheus collects, for those alone who may know it."""
+    measures.admit()
+    return Response(measures.text(), content_type=measures.MEDIA_TYPE)
