@@ -1,0 +1,324 @@
+"""What is counted, who may know it, and that nothing in it tells of anybody."""
+
+import json
+import os
+import re
+import signal
+import time
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import services
+import serving
+import sqlalchemy as sa
+from conftest import Person, sign_in
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from userapi.core import passwords
+from userapi.core.db import db
+from userapi.mail import letters
+from userapi.users import accounts
+
+TOKEN = "Zt7Rw2LpY8sUe5HbN4cJ6aGvK3x9QmAd"
+
+Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def parsed(text: str) -> Values:
+    """Every sample by its name and its labels in order."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(values: Values, name: str, **labels: str) -> float | None:
+    return values.get((name, tuple(sorted(labels.items()))))
+
+
+@pytest.fixture
+def watched(make_app: Callable[..., Flask]) -> Flask:
+    """An application whose metrics may be read with a token."""
+    return make_app(METRICS_TOKEN=TOKEN)
+
+
+def scrape(app: Flask) -> Values:
+    response = app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert response.status_code == 200, response.text
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return parsed(response.text)
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"]
+)
+def test_O08_metrics_are_for_those_who_know_the_token(watched: Flask, sent: str) -> None:
+    client = watched.test_client()
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+    refused = client.get("/metrics", headers={"Authorization": sent} if sent else {})
+
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert b"userapi_" not in refused.data
+
+
+def test_O08_an_access_token_of_staff_does_not_read_metrics(watched: Flask) -> None:
+    make_user(watched, email="root@example.com", is_staff=True, is_superuser=True)
+    token = sign_in(watched, "root@example.com")["access_token"]
+
+    assert watched.test_client().get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("site", "address", "status"),
+    [
+        ("http://127.0.0.1:8000", "127.0.0.1", 200),
+        ("http://localhost:8000", "::1", 200),
+        ("http://127.0.0.1:8000", "192.0.2.7", 404),
+        ("https://accounts.example.com", "127.0.0.1", 404),
+        ("http://accounts.example.com", "127.0.0.1", 404),
+    ],
+)
+def test_O08_without_a_token_metrics_are_there_on_the_machine_where_it_is_tried_out(
+    make_app: Callable[..., Flask], site: str, address: str, status: int
+) -> None:
+    client = make_app(SITE_URL=site).test_client()
+
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": address}).status_code == status
+
+
+def test_O08_health_tells_no_version_setting_or_address(app: Flask, client: FlaskClient) -> None:
+    alive, ready = client.get("/healthz"), client.get("/readyz")
+
+    assert alive.get_json() == {"status": "ok"}
+    assert ready.get_json() == {"status": "ok", "checks": dict.fromkeys(("database", "migrations", "keys"), "ok")}
+
+
+def test_O08_readiness_tells_whether_redis_answers_and_serves_on_without_it(
+    make_app: Callable[..., Flask],
+) -> None:
+    with services.redis_server() as url:
+        client = make_app(REDIS_URL=url, METRICS_TOKEN=TOKEN).test_client()
+        assert client.get("/readyz").get_json()["checks"]["redis"] == "ok"
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.get_json()["checks"]["redis"]) == (200, "unreachable")
+
+
+def test_O08_liveness_does_not_ask_the_database(app: Flask, client: FlaskClient) -> None:
+    asked: list[str] = []
+
+    def note(*_arguments: object) -> None:
+        asked.append("asked")
+
+    with app.app_context():
+        engines = list(db.engines.values())
+    for engine in engines:
+        sa.event.listen(engine, "checkout", note)
+    assert client.get("/readyz").status_code == 200
+    assert asked
+    asked.clear()
+
+    assert client.get("/healthz").status_code == 200
+    for engine in engines:
+        sa.event.remove(engine, "checkout", note)
+    assert not asked
+
+
+def test_O09_sign_ins_failures_reuse_and_throttled_tries_are_counted(make_app: Callable[..., Flask]) -> None:
+    app = make_app(METRICS_TOKEN=TOKEN, RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="3 per hour")
+    make_user(app, email="ada@example.com")
+    before, client = scrape(app), app.test_client()
+
+    first = sign_in(app, "ada@example.com")
+    for _ in range(5):
+        client.post("/api-token-auth/", json={"email": "ada@example.com", "password": "not the password"})
+    refresh = {"refresh_token": first["refresh_token"]}
+    successor = client.post("/api-token-refresh/", json=refresh).get_json()
+    client.post("/api-token-refresh/", json={"refresh_token": successor["refresh_token"]})
+    assert client.post("/api-token-refresh/", json=refresh).get_json()["code"] == "token_reused"
+
+    after = scrape(app)
+    for action, times in (("session.started", 1), ("sign_in.failed", 3), ("session.token_reused", 1)):
+        assert value(before, "userapi_audit_events_total", action=action) == 0
+        assert value(after, "userapi_audit_events_total", action=action) == times
+    assert value(before, "userapi_throttled_total", throttle="sign_in_pair") == 0
+    assert value(after, "userapi_throttled_total", throttle="sign_in_pair") == 2
+
+
+def test_O09_what_was_rolled_back_did_not_happen(watched: Flask) -> None:
+    name = "userapi_audit_events_total"
+    with watched.app_context():
+        accounts.create(**new_user(profile=None))
+        db.session.rollback()
+        accounts.create(**new_user(profile=None))
+        with db.session.begin_nested() as savepoint:
+            accounts.create(**new_user(profile=None))
+            savepoint.rollback()
+        assert value(scrape(watched), name, action="user.created") is None
+
+        db.session.commit()
+        db.session.commit()
+
+    assert value(scrape(watched), name, action="user.created") == 1
+
+
+def test_requests_are_counted_by_route_method_and_kind_of_status(watched: Flask) -> None:
+    make_user(watched, email="ada@example.com")
+    client = watched.test_client()
+    headers = {"Authorization": f"Bearer {sign_in(watched, 'ada@example.com')['access_token']}"}
+    for _ in range(3):
+        client.get("/userapi/auth/user/", headers=headers)
+    client.get("/userapi/auth/user/")
+    client.get("/nothing/here")
+    client.open("/userapi/auth/user/", method="BREW", headers=headers)
+
+    values = scrape(watched)
+
+    def count(**labels: str) -> float | None:
+        return value(values, "userapi_request_duration_seconds_count", **labels)
+
+    assert count(route="/userapi/auth/user/", method="GET", status="2xx") == 3
+    assert count(route="/userapi/auth/user/", method="GET", status="4xx") == 1
+    assert count(route="unmatched", method="GET", status="4xx") == 1
+    assert count(route="unmatched", method="other", status="4xx") == 1
+    slowest = {"route": "/userapi/auth/user/", "method": "GET", "status": "2xx", "le": "+Inf"}
+    assert value(values, "userapi_request_duration_seconds_bucket", **slowest) == 3
+
+
+def test_no_client_can_make_the_metrics_grow_or_find_itself_in_them(watched: Flask) -> None:
+    make_user(watched, email="ada@example.com")
+    client = watched.test_client()
+
+    def ask(number: int) -> None:
+        client.get(f"/userapi/users/{number}/")
+        client.get(f"/stray-{number}/")
+        client.open("/userapi/", method=f"METHOD{number}")
+        client.post("/api-token-auth/", json={"email": f"ada{number}@example.com", "password": PASSWORD})
+
+    ask(1)
+    before = set(scrape(watched))
+    for number in range(2, 20):
+        ask(number)
+
+    after = set(scrape(watched))
+    assert after == set(scrape(watched))
+    assert {name for name, _labels in after - before} <= {"userapi_request_duration_seconds_bucket"} | {
+        f"userapi_request_duration_seconds_{part}" for part in ("count", "sum")
+    }
+    assert len({labels for _name, labels in after - before if dict(labels).get("route") != "/metrics"}) == 0
+    assert not re.search(r"ada|example\.com|stray|METHOD", json.dumps([list(labels) for _name, labels in after]))
+
+
+def test_the_outbox_the_keys_and_the_parts_are_told_as_they_are(watched: Flask) -> None:
+    assert value(scrape(watched), "userapi_outbox_letters") == 0
+
+    with watched.app_context():
+        for name in ("one", "two"):
+            address = f"{name}@example.com"
+            letters.reset_password(recipient=address, name="", link="http://x/", secret="t0ken", minutes=60)
+        db.session.commit()
+        db.session.execute(sa.text("UPDATE messages SET created_at = '2020-01-01 00:00:00'"))
+        db.session.commit()
+
+    values = scrape(watched)
+    assert value(values, "userapi_outbox_letters") == 2
+    assert (value(values, "userapi_outbox_oldest_letter_seconds") or 0) > 5 * 365 * 86400
+    assert value(values, "userapi_signing_keys") == 1
+    assert 0 <= (value(values, "userapi_signing_key_age_seconds") or -1) < 86400
+    assert [value(values, "userapi_ready", check=part) for part in ("database", "migrations", "keys")] == [1, 1, 1]
+
+
+def test_metrics_are_told_while_the_database_is_away(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/nowhere/test.db"
+    app = make_app(METRICS_TOKEN=TOKEN, DATABASE_URL=url)
+    app.test_client().post("/userapi/users/", json=new_user())
+
+    values = scrape(app)
+
+    assert value(values, "userapi_ready", check="database") == 0
+    assert value(values, "userapi_signing_keys") == 1
+    assert value(values, "userapi_outbox_letters") is None
+    assert value(values, "userapi_database_unavailable_total", error="OperationalError") == 1
+
+
+def test_places_for_hashing_are_counted_while_they_are_taken_and_when_they_run_out(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app(METRICS_TOKEN=TOKEN, WORKER_THREADS="2")
+    make_user(app, email="ada@example.com")
+    with app.app_context():
+        hashing = app.extensions["userapi-hashing"]
+        with hashing.turn():
+            during = scrape(app)
+            credentials = {"email": "ada@example.com", "password": PASSWORD}
+            assert app.test_client().post("/api-token-auth/", json=credentials).status_code == 503
+
+    after = scrape(app)
+    assert value(during, "userapi_password_hashing_places_in_use") == 1
+    assert value(after, "userapi_password_hashing_places_in_use") == 0
+    assert value(during, "userapi_password_hashing_refused_total") == 0
+    assert value(after, "userapi_password_hashing_refused_total") == 1
+    assert passwords.PATIENCE > 0
+
+
+def test_database_connections_are_counted_while_they_are_in_use(watched: Flask) -> None:
+    with watched.app_context():
+        db.session.execute(sa.text("SELECT 1"))
+        during = scrape(watched)
+        db.session.rollback()
+
+    after = scrape(watched)
+    assert value(during, "userapi_database_connections_in_use", use="writing") == 1
+    assert value(after, "userapi_database_connections_in_use", use="writing") == 0
+
+
+def fetch(url: str, token: str) -> Values:
+    request = urllib.request.Request(f"{url}/metrics", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return parsed(response.read().decode())
+
+
+def children(process_id: int) -> list[int]:
+    """The server's worker processes."""
+    found = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
+    return [int(number) for number in found.split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the workers")
+def test_all_workers_are_counted_together_and_none_is_forgotten_when_it_is_killed(tmp_path: Path) -> None:
+    environment = serving.environment(
+        f"sqlite:///{tmp_path}/test.db", tmp_path, METRICS_TOKEN=TOKEN, WORKERS="2", TMPDIR=str(tmp_path)
+    )
+    index = {"route": "/userapi/", "method": "GET", "status": "2xx"}
+
+    def count(url: str) -> float | None:
+        return value(fetch(url, TOKEN), "userapi_request_duration_seconds_count", **index)
+
+    def ask(url: str, times: int) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            assert set(threads.map(lambda _number: serving.status(f"{url}/userapi/"), range(times))) == {200}
+
+    with serving.served(tmp_path, environment) as server:
+        ask(server.url, 200)
+        assert [count(server.url) for _ in range(10)] == [200] * 10
+
+        victim, survivor = children(server.process.pid)
+        os.kill(victim, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while len(set(children(server.process.pid)) - {victim}) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert survivor in children(server.process.pid)
+        ask(server.url, 100)
+
+        assert [count(server.url) for _ in range(10)] == [300] * 10
+        assert value(fetch(server.url, TOKEN), "userapi_password_hashing_places_in_use") == 0

@@ -1,0 +1,168 @@
+"""What is counted while the service runs, for Prometheus; `docs/metrics.md` says what each name means.
+
+A label takes one of a few values that are known beforehand: never an id, an address or a path as it was asked for.
+
+A process counts in its memory, or, where PROMETHEUS_MULTIPROC_DIR names a folder, in files of its own in there: then
+any worker can tell the sum of all, and what a worker has counted outlives it.
+"""
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from flask import Flask, Response, current_app, g, request
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    values,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+#: Upper ends of the ranges that durations of requests are counted in, in seconds.
+DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+disable_created_metrics()
+
+
+class Collector(Protocol):
+    """What gives metrics when asked."""
+
+    def collect(self) -> Any:
+        """The metrics as they are now."""
+
+
+class Metrics:
+    """The counters of one application.
+
+    Args:
+        folder: where several processes count together; empty when this one counts alone.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.registry = registry = CollectorRegistry()
+        self.requests = Histogram(
+            "userapi_request_duration_seconds",
+            "Requests answered, and how long each took.",
+            ("method", "route", "status"),
+            buckets=DURATIONS,
+            registry=registry,
+        )
+        self.events = Counter(
+            "userapi_audit_events", "Events written to the audit trail.", ("action",), registry=registry
+        )
+        self.throttled = Counter(
+            "userapi_throttled", "Tries that a throttle turned away.", ("throttle",), registry=registry
+        )
+        self.letters = Counter(
+            "userapi_letters", "What became of attempts to send a letter.", ("outcome",), registry=registry
+        )
+        self.hashing = Gauge(
+            "userapi_password_hashing_places_in_use",
+            "Requests that compute a password hash or wait for their turn.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.hashing_refused = Counter(
+            "userapi_password_hashing_refused", "Requests turned away since too many were hashing.", registry=registry
+        )
+        self.connections = Gauge(
+            "userapi_database_connections_in_use",
+            "Database connections that a request or a deliverer holds.",
+            ("use",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.database_unavailable = Counter(
+            "userapi_database_unavailable", "Requests that the database failed.", ("error",), registry=registry
+        )
+        self._durations: dict[tuple[str, str | None, int], Histogram] = {}
+
+    def collector(self) -> Collector:
+        """What has been counted: by all workers, where they count together."""
+        if not self.folder:
+            return self.registry
+        _forget_the_dead(Path(self.folder))
+        return MultiProcessCollector(None, self.folder)
+
+    def duration(self, method: str, route: str | None, status: int) -> Histogram:
+        """Where a request's duration is counted."""
+        if method not in METHODS:
+            method = "other"
+        key = (method, route, status // 100)
+        found = self._durations.get(key)
+        if found is None:
+            found = self.requests.labels(method, route or "unmatched", f"{status // 100}xx")
+            self._durations[key] = found
+        return found
+
+
+def configure(app: Flask) -> None:
+    """Count from now on, beginning with every request."""
+    folder = app.config[FOLDER]
+    if folder:
+        os.environ[FOLDER] = folder  # prometheus-client reads it from there alone
+    values.ValueClass = values.MultiProcessValue() if folder else values.MutexValue
+    metrics = app.extensions["userapi-metrics"] = Metrics(folder)
+    app.after_request(partial(_count_request, metrics))
+
+
+def of(app: Flask) -> Metrics:
+    """The counters of an application."""
+    metrics: Metrics = app.extensions["userapi-metrics"]
+    return metrics
+
+
+def counted() -> Metrics:
+    """The counters of the present application."""
+    return of(current_app)
+
+
+def watch(app: Flask, engine: sa.Engine, use: str) -> None:
+    """Count the connections of an engine that are in use.
+
+    Args:
+        app: whose counters.
+        engine: whose connections.
+        use: what they are for: a label.
+    """
+    in_use = of(app).connections.labels(use)
+    sa.event.listen(engine, "checkout", lambda *_arguments: in_use.inc())
+    sa.event.listen(engine, "checkin", lambda *_arguments: in_use.dec())
+
+
+def _count_request(metrics: Metrics, response: Response) -> Response:
+    # Each look through one of Flask's proxies costs about as much as counting does.
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    started = g._get_current_object().started
+    route = asked.url_rule.rule if asked.url_rule else None
+    metrics.duration(asked.method, route, response.status_code).observe(time.perf_counter() - started)
+    return response
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Take what workers that are no more held at their end for no longer held; what they counted stays."""
+    for path in folder.glob("gauge_live*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        if not _lives(pid):
+            mark_process_dead(pid, str(folder))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,28 @@
+"""Which migration the database is at, and which one this code wants."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from flask import current_app
+
+from .db import READING, db
+
+
+def wanted() -> str | None:
+    """The newest migration that this code knows."""
+    folder = Path(current_app.root_path).parent / "migrations"
+    return ScriptDirectory(str(folder)).get_current_head()
+
+
+def present() -> str | None:
+    """The migration that the database is at; None before the first.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database is away.
+    """
+    with db.engines[READING].connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return revision

@@ -1,0 +1,91 @@
+"""What `/metrics` tells, and whom: what was counted, and what stands in the database and the key folder just now."""
+
+import hmac
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from flask import current_app, request
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+from userapi.core import clock, metrics, signing
+from userapi.core.problems import NotFound, NotSignedIn
+from userapi.mail import queries as mail_queries
+
+from . import health
+
+MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+def admit() -> None:
+    """Let those read the metrics who may: whoever knows METRICS_TOKEN.
+
+    Where there is none, whoever sits at this machine, as long as SITE_URL is a loopback address and the service is only
+    tried out: behind a proxy everybody may seem to sit at this machine.
+
+    Raises:
+        NotFound: there is no METRICS_TOKEN.
+        NotSignedIn: it did not come along.
+    """
+    token = current_app.config["METRICS_TOKEN"]
+    if token:
+        sent = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
+            raise NotSignedIn("Send what METRICS_TOKEN says: Authorization: Bearer <token>.")
+    elif not (_is_loopback(urlsplit(current_app.config["SITE_URL"]).hostname) and _is_loopback(request.remote_addr)):
+        raise NotFound
+
+
+def text() -> bytes:
+    """All metrics in Prometheus's text format."""
+    return generate_latest(_Everything())
+
+
+class _Everything:
+    """What was counted, and what is looked up now; what cannot be looked up is left out."""
+
+    def collect(self) -> Iterator[Any]:
+        yield from metrics.counted().collector().collect()
+        yield from _readiness()
+        yield from _outbox()
+        yield from _keys()
+
+
+def _readiness() -> Iterator[Any]:
+    ready = GaugeMetricFamily("userapi_ready", "Whether a part does its work, as /readyz says.", labels=["check"])
+    for name, state in health.checks().items():
+        ready.add_metric([name], float(state == "ok"))
+    yield ready
+
+
+def _outbox() -> Iterator[Any]:
+    try:
+        count, oldest = mail_queries.backlog()
+    except sa.exc.SQLAlchemyError:
+        return
+    age = (clock.now() - oldest).total_seconds() if oldest else 0
+    yield GaugeMetricFamily("userapi_outbox_letters", "Letters that are neither sent nor given up.", count)
+    yield GaugeMetricFamily("userapi_outbox_oldest_letter_seconds", "How long the oldest of them has waited.", age)
+
+
+def _keys() -> Iterator[Any]:
+    ring = signing.keys()
+    try:
+        keys = ring.all()
+        age = (clock.now() - ring.made_at(keys[0])).total_seconds()
+    except (signing.KeyProblem, OSError, IndexError):
+        return
+    yield GaugeMetricFamily("userapi_signing_keys", "Keys that verify tokens.", len(keys))
+    yield GaugeMetricFamily("userapi_signing_key_age_seconds", "The age of the key that signs.", age)
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
