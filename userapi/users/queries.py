@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -108,22 +107,6 @@ def flush() -> None:
         if "email_key" in str(error.orig):
             raise EmailTaken from error
         raise
-
-
-def insert_where_free(people: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> int:
-    """Insert users with profiles whose addresses are free, in two statements; how many were.
-
-    Args:
-        people: the columns of `users` and those of `user_profiles` for each.
-    """
-    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(User).on_conflict_do_nothing(index_elements=["email_key"])
-    made = db.session.execute(statement.returning(User.email_key, User.id), [columns for columns, _ in people])
-    ids = {row.email_key: row.id for row in made}
-    rows = [{**profile, "user_id": ids[user["email_key"]]} for user, profile in people if user["email_key"] in ids]
-    if rows:
-        db.session.execute(sa.insert(UserProfile), rows)
-    return len(rows)
 
 
 def holder(digest: str) -> User | None:
