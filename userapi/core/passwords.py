@@ -1,25 +1,24 @@
 """Password hashing: argon2id for all that is new, other kinds verified until their owner next signs in."""
 
-import base64
-import binascii
-import hashlib
-import hmac
 import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from argon2 import PasswordHasher, Type, extract_parameters
+from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import Flask, current_app
+from flask_babel import gettext as _
 
+from . import foreign_hashes, metrics
+from .foreign_hashes import UnusableHash
 from .problems import Unavailable
 
 #: How long a request waits for its turn to hash, in seconds.
 PATIENCE = 2.0
 
-#: A hash of more rounds would let an imported row stall the service.
-MAXIMUM_PBKDF2_ROUNDS = 5_000_000
+#: How argon2id begins, which all new hashes are.
+OWN = "$argon2id$"
 
 
 class Hashing:
@@ -53,14 +52,16 @@ class Hashing:
         Raises:
             Unavailable: when none came in time, or too many wait already.
         """
-        with _held(self.places, timeout=0), _held(self.turns, timeout=PATIENCE):
+        in_use = metrics.counted().hashing.track_inprogress()
+        with _held(self.places, timeout=0), in_use, _held(self.turns, timeout=PATIENCE):
             yield
 
 
 @contextmanager
 def _held(semaphore: threading.Semaphore, timeout: float) -> Iterator[None]:
     if not semaphore.acquire(timeout=timeout):
-        raise Unavailable("Too many sign-ins at once. Try again in a moment.")
+        metrics.counted().hashing_refused.inc()
+        raise Unavailable(_("Too many sign-ins at once. Try again in a moment."))
     try:
         yield
     finally:
@@ -102,25 +103,28 @@ def hash_password(password: str) -> str:
 def verify(password: str, stored: str | None) -> bool:
     """Whether a password is the stored one; as slow when there is none (`stored` None) as when it is wrong.
 
+    A hash of another kind takes as long as it was made to, until its owner signs in (docs/decisions/0011).
+
     Raises:
         Unavailable: when too many are being hashed.
     """
     normal = normalise(password)
     with _hashing().turn():
-        if stored is None or stored.startswith("!"):
-            _argon2(normal, _hashing().unknown)
+        if stored is not None and stored.startswith(OWN):
+            return _is_own(normal, stored)
+        try:
+            matches = foreign_hashes.read(stored or "").matches
+        except UnusableHash:
+            _is_own(normal, _hashing().unknown)
             return False
-        kind = stored.partition("$")[0]
-        if kind == "pbkdf2_sha256":
-            # Django hashes what was typed.
-            return any(_pbkdf2(spelling, stored) for spelling in {password, normal})
-        return _argon2(normal, stored)
+        # Others hash what was typed.
+        return any(matches(spelling.encode()) for spelling in {password, normal})
 
 
 def is_outdated(stored: str) -> bool:
     """Whether a hash is of another kind or cost than new ones."""
     try:
-        return not stored.startswith("$argon2id$") or _hashing().hasher.check_needs_rehash(stored)
+        return not stored.startswith(OWN) or _hashing().hasher.check_needs_rehash(stored)
     except InvalidHashError:
         return True
 
@@ -128,33 +132,16 @@ def is_outdated(stored: str) -> bool:
 def describe(stored: str | None) -> str:
     """What kind a hash is and what it costs, never what it is: `argon2id: 19 MiB, 2 passes, 1 lane`."""
     if not stored or stored.startswith("!"):
-        return "no password: nobody can sign in with one"
+        return str(_("no password: nobody can sign in with one"))
     try:
-        cost = extract_parameters(stored)
-    except InvalidHashError:
-        kind, _, rest = stored.partition("$")
-        rounds = rest.partition("$")[0]
-        return f"pbkdf2_sha256: {int(rounds):,} rounds" if kind == "pbkdf2_sha256" and rounds.isdecimal() else "unknown"
-    kind = cost.type.name.lower()
-    return f"argon2{kind}: {cost.memory_cost / 1024:g} MiB, {cost.time_cost} passes, {cost.parallelism} lane(s)"
+        found = foreign_hashes.read(stored)
+    except UnusableHash:
+        return "unknown"
+    return f"{found.kind}: {found.cost}"
 
 
-def _argon2(password: str, stored: str) -> bool:
+def _is_own(password: str, stored: str) -> bool:
     try:
         return _hashing().hasher.verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False
-
-
-def _pbkdf2(password: str, stored: str) -> bool:
-    """Check a hash in Django's notation: `pbkdf2_sha256$rounds$salt$base64`."""
-    try:
-        _kind, rounds, salt, digest = stored.split("$")
-        expected = base64.b64decode(digest, validate=True)
-        count = int(rounds)
-    except (ValueError, binascii.Error):
-        return False
-    if not 0 < count <= MAXIMUM_PBKDF2_ROUNDS:
-        return False
-    found = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), count)
-    return hmac.compare_digest(found, expected)

@@ -1,0 +1,163 @@
+"""Password hashes that others made: those of Django, bcrypt, and argon2 of any cost.
+
+They are kept as they came and checked until their owner next signs in. What one costs is bounded, for whoever knows an
+address can have it computed at will: none takes much longer than a second.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import bcrypt
+from argon2 import extract_parameters
+from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import Type, verify_secret
+from flask_babel import gettext as _
+
+#: Twice what Django 6 writes, and a little; Django raises it with each release.
+MAXIMUM_PBKDF2_ROUNDS = 3_000_000
+
+#: Django writes 12.
+MAXIMUM_BCRYPT_COST = 14
+
+#: KiB for one argon2 hash, KiB times passes, and lanes; Django writes 102,400, twice as many, and 8.
+MAXIMUM_ARGON2_MEMORY = 256 * 1024
+MAXIMUM_ARGON2_WORK = 512 * 1024
+MAXIMUM_ARGON2_LANES = 16
+
+#: Bytes for one scrypt hash, and N · r · p; Django writes 16 MiB and 5 · 2¹⁷, OWASP advises 128 MiB and 2²⁰.
+MAXIMUM_SCRYPT_MEMORY = 128 * 1024 * 1024
+MAXIMUM_SCRYPT_WORK = 2**20
+
+#: bcrypt looks at no more of a password; the library refuses more.
+BCRYPT_LENGTH = 72
+
+
+class UnusableHash(ValueError):
+    """A hash of no known kind, a damaged one, or one that would cost too much; the text never has any of it."""
+
+
+class ForeignHash(NamedTuple):
+    """A hash, taken apart.
+
+    Attributes:
+        kind: as `pbkdf2_sha256`.
+        cost: in words.
+        matches: whether a password, as bytes, is the one that was hashed.
+    """
+
+    kind: str
+    cost: str
+    matches: Callable[[bytes], bool]
+
+
+def read(stored: str) -> ForeignHash:
+    """Take a hash apart.
+
+    Args:
+        stored: in Django's notation (`pbkdf2_sha256$rounds$salt$base64`), or beginning with `$argon2` or `$2b$`.
+
+    Raises:
+        UnusableHash: saying why.
+    """
+    for pattern, reader in READERS:
+        found = pattern.fullmatch(stored)
+        if found is not None:
+            return reader(**found.groupdict())
+    raise UnusableHash(_("No password hash of a known kind, or a damaged one."))
+
+
+def _pbkdf2(kind: str, rounds: str, salt: str, digest: str) -> ForeignHash:
+    algorithm, expected = kind.removeprefix("pbkdf2_"), _bytes(digest)
+    if len(expected) != hashlib.new(algorithm).digest_size:
+        raise UnusableHash(_("A damaged password hash."))
+    count = _bounded(rounds, MAXIMUM_PBKDF2_ROUNDS)
+
+    def matches(password: bytes) -> bool:
+        return hmac.compare_digest(hashlib.pbkdf2_hmac(algorithm, password, salt.encode(), count), expected)
+
+    return ForeignHash(kind, f"{count:,} rounds", matches)
+
+
+def _scrypt(n: str, salt: str, r: str, p: str, digest: str) -> ForeignHash:
+    count, block, lanes, expected = int(n), int(r), int(p), _bytes(digest)
+    memory = 128 * count * block
+    if count < 2 or count & (count - 1) or block < 1 or lanes < 1 or len(expected) < 16:
+        raise UnusableHash(_("A damaged password hash."))
+    if memory > MAXIMUM_SCRYPT_MEMORY or count * block * lanes > MAXIMUM_SCRYPT_WORK:
+        raise UnusableHash(_("A password hash that would cost too much to check."))
+
+    def matches(password: bytes) -> bool:
+        found = hashlib.scrypt(
+            password, salt=salt.encode(), n=count, r=block, p=lanes, maxmem=2 * memory + 2**20, dklen=len(expected)
+        )
+        return hmac.compare_digest(found, expected)
+
+    return ForeignHash("scrypt", f"{memory / 2**20:g} MiB, {lanes} lane(s)", matches)
+
+
+def _bcrypt(kind: str | None, encoded: str, cost: str) -> ForeignHash:
+    rounds = _bounded(cost, MAXIMUM_BCRYPT_COST)
+
+    def matches(password: bytes) -> bool:
+        if kind == "bcrypt_sha256":
+            password = binascii.hexlify(hashlib.sha256(password).digest())
+        return bcrypt.checkpw(password[:BCRYPT_LENGTH], encoded.encode())
+
+    return ForeignHash(kind or "bcrypt", f"cost {rounds}", matches)
+
+
+def _argon2(encoded: str) -> ForeignHash:
+    try:
+        cost = extract_parameters(encoded)
+    except InvalidHashError as error:
+        raise UnusableHash(_("A damaged password hash.")) from error
+    memory, passes, lanes = cost.memory_cost, cost.time_cost, cost.parallelism
+    if min(memory, passes, lanes) < 1:
+        raise UnusableHash(_("A damaged password hash."))
+    if memory > MAXIMUM_ARGON2_MEMORY or memory * passes > MAXIMUM_ARGON2_WORK or lanes > MAXIMUM_ARGON2_LANES:
+        raise UnusableHash(_("A password hash that would cost too much to check."))
+    return ForeignHash(
+        f"argon2{cost.type.name.lower()}",
+        f"{memory / 1024:g} MiB, {passes} passes, {lanes} lane(s)",
+        partial(_is_argon2, encoded.encode(), cost.type),
+    )
+
+
+def _is_argon2(encoded: bytes, kind: Type, password: bytes) -> bool:
+    try:
+        return verify_secret(encoded, password, kind)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _bytes(digest: str) -> bytes:
+    try:
+        return base64.b64decode(digest, validate=True)
+    except binascii.Error as error:
+        raise UnusableHash(_("A damaged password hash.")) from error
+
+
+def _bounded(text: str, maximum: int) -> int:
+    number = int(text)
+    if number < 1:
+        raise UnusableHash(_("A damaged password hash."))
+    if number > maximum:
+        raise UnusableHash(_("A password hash that would cost too much to check."))
+    return number
+
+
+READERS: tuple[tuple[re.Pattern[str], Callable[..., ForeignHash]], ...] = tuple(
+    (re.compile(pattern, re.ASCII), reader)
+    for pattern, reader in (
+        (r"(?P<kind>pbkdf2_(?:sha256|sha1))\$(?P<rounds>\d{1,15})\$(?P<salt>[^$]+)\$(?P<digest>[^$]+)", _pbkdf2),
+        (r"scrypt\$(?P<n>\d{1,9})\$(?P<salt>[^$]+)\$(?P<r>\d{1,9})\$(?P<p>\d{1,9})\$(?P<digest>[^$]+)", _scrypt),
+        (r"(?:(?P<kind>bcrypt|bcrypt_sha256)\$)?(?P<encoded>\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53})", _bcrypt),
+        (r"(?:argon2)?(?P<encoded>\$argon2(?:id|i|d)\$.+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,})", _argon2),
+    )
+)
