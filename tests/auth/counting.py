@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from userapi.core.db import db
+from userapi.core.reading import close_idle
 
 BRACKETS = ("BEGIN", "COMMIT", "ROLLBACK")
 
@@ -39,6 +40,7 @@ def statements(app: Flask) -> Iterator[list[str]]:
     with app.app_context():
         engines = list(db.engines.values())
     for engine in engines:
+        close_idle(engine)  # those kept for the next read are not checked out again
         sa.event.listen(engine, "checkout", watch)
     try:
         yield seen

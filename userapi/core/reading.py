@@ -1,18 +1,23 @@
 """The hot reads: a SELECT compiled once, run on an autocommit connection, its rows plain tuples with names.
 
 SQLAlchemy writes the SQL and knows the types; its cache look-up, execution context and result machinery, which cost
-three times what the driver does, are passed by. `benchmarks/` measures what that is worth.
+three times what the driver does, are passed by; so is its pool, from which a connection is taken once and kept for
+the next read. `benchmarks/` measures what that is worth.
 """
 
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
 from .db import READING, db
 
 Processor = Callable[[Any], Any]
+
+#: Each engine's connections that wait for the next read, the last used on top.
+_idle: WeakKeyDictionary[sa.Engine, list[sa.PoolProxiedConnection]] = WeakKeyDictionary()
 
 
 class _Compiled(NamedTuple):
@@ -88,23 +93,40 @@ def _processed(row: Any, results: Sequence[tuple[int, Processor]]) -> list[Any]:
 def _execute(engine: sa.Engine, sql: str, arguments: Any, *, again: bool = True) -> Any:
     base = engine.dialect.loaded_dbapi.Error
     try:
-        connection = engine.raw_connection()
-    except base as error:
-        raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=True) from error
+        connection = _idle[engine].pop()
+    except (KeyError, IndexError):
+        connection = _connect(engine, sql)
     try:
         cursor = connection.cursor()
-        try:
-            cursor.execute(sql, arguments)
-            return cursor.fetchall()
-        finally:
-            cursor.close()
+        cursor.execute(sql, arguments)
+        rows = cursor.fetchall()
+        cursor.close()
     except base as error:
         died = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
         if died:
             connection.invalidate(error)
             engine.dispose()
+        connection.close()
         if died and again:
             return _execute(engine, sql, arguments, again=False)
         raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=died) from error
-    finally:
-        connection.close()
+    _idle[engine].append(connection)
+    return rows
+
+
+def _connect(engine: sa.Engine, sql: str) -> sa.PoolProxiedConnection:
+    if engine not in _idle:
+        _idle[engine] = []
+        sa.event.listen(engine, "engine_disposed", close_idle)
+    base = engine.dialect.loaded_dbapi.Error
+    try:
+        return engine.raw_connection()
+    except base as error:
+        raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=True) from error
+
+
+def close_idle(engine: sa.Engine) -> None:
+    """Close the connections that wait for the next read, as when their engine is disposed of."""
+    idle = _idle.get(engine, [])
+    while idle:
+        idle.pop().invalidate()
