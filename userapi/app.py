@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Flask
 
-from userapi import admin, cli
+from userapi import admin, browse, cli
+from userapi.audit import trail
 from userapi.auth import gate, tokens
 from userapi.auth import routes as auth
 from userapi.core import (
@@ -15,8 +16,10 @@ from userapi.core import (
     cross_origin,
     db,
     headers,
+    i18n,
     limits,
     logging,
+    metrics,
     openapi,
     passwords,
     problems,
@@ -42,9 +45,9 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.config.from_mapping(settings)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for part in (logging, context, rendering, db, signing, passwords, headers, cross_origin, problems, tokens, gate):
+    for part in (metrics, logging, context, i18n, rendering, db, signing, passwords, headers, cross_origin, problems):
         part.configure(app)
-    for part in (assets, limits, outbox, relay, deliverer):
+    for part in (trail, tokens, gate, assets, limits, outbox, relay, deliverer):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 
@@ -58,5 +61,6 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.register_blueprint(ops.blueprint)
     app.register_blueprint(pages.blueprint)
     admin.configure(app)
+    browse.configure(app)
     cli.configure(app)
     return app

@@ -3,10 +3,12 @@
 import hmac
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import jwt
 from flask import Flask, current_app, g, request
+from flask_babel import gettext as _
 from flask_jwt_extended import current_user, get_current_user, get_jwt, get_jwt_request_location, verify_jwt_in_request
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
@@ -43,9 +45,29 @@ def check() -> None:
         _look_at_caller()
         return
     require_caller()
-    owns = access is Access.OWNER_OR_STAFF and (request.view_args or {}).get("user_id") == current_user.id
-    if access is not Access.SIGNED_IN and not owns and not current_user.is_staff:
+    if not allows(access, g.caller, request.view_args or {}):
         raise PermissionDenied
+
+
+def allows(access: Access | None, caller: Any, arguments: Mapping[str, Any]) -> bool:
+    """Whether an operation is open to a caller, or to a stranger (None).
+
+    Args:
+        access: what its decorators say; nothing is open that says nothing.
+        caller: who asks.
+        arguments: what its address fills in.
+    """
+    if access in (Access.OPEN, Access.UNCHECKED):
+        return True
+    if access is None or caller is None:
+        return False
+    owns = access is Access.OWNER_OR_STAFF and arguments.get("user_id") == caller.id
+    return bool(access is Access.SIGNED_IN or owns or caller.is_staff)
+
+
+def caller() -> Any:
+    """Whoever was found behind this request, or None."""
+    return g.get("caller")
 
 
 def _look_at_caller() -> None:
@@ -137,6 +159,7 @@ def _accept() -> None:
 
 def _note(caller: Any) -> None:
     """Write down who calls: for the trail and the log, and in the session when that was a while ago."""
+    g.caller = caller
     g.actor_id = caller.id
     if sessions.touch(caller.session_id, caller.last_used_at):
         db.session.commit()
@@ -156,7 +179,7 @@ def refresh_claims(token_in_body: str | None) -> tuple[dict[str, Any], bool]:
         return tokens.read(token, "refresh", (current_app.config["JWT_AUDIENCE"],)), False
     cookie = request.cookies.get(current_app.config["JWT_REFRESH_COOKIE_NAME"])
     if cookie is None:
-        raise NotSignedIn("Send the refresh token as refresh_token in the body, as bearer token or as cookie.")
+        raise NotSignedIn(_("Send the refresh token as refresh_token in the body, as bearer token or as cookie."))
     claims = tokens.read(cookie, "refresh", (current_app.config["JWT_WEB_AUDIENCE"],))
     sent = request.headers.get("X-CSRF-TOKEN") or request.form.get("csrf_token", "")
     if not hmac.compare_digest(str(claims.get("csrf", "")).encode(), sent.encode()):

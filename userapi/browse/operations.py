@@ -1,0 +1,137 @@
+"""What the OpenAPI document says of the operations at an address, and who may call them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from flask import Flask, current_app, request
+from flask_babel import lazy_gettext
+from werkzeug.exceptions import HTTPException
+
+from userapi.core.openapi import Access
+
+#: In the order they are shown.
+METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
+
+#: A part of a rule that an address fills in: `<row_id:user_id>`.
+PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
+
+WHO = {
+    Access.OPEN: lazy_gettext("anyone"),
+    Access.UNCHECKED: lazy_gettext("anyone"),
+    Access.SIGNED_IN: lazy_gettext("signed in"),
+    Access.OWNER_OR_STAFF: lazy_gettext("owner or staff"),
+    Access.STAFF: lazy_gettext("staff"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one address.
+
+    Attributes:
+        method: as `GET`.
+        path: as in the document: `/userapi/users/{user_id}/`.
+        access: who may call it.
+        text: the operation object (OpenAPI 3.1, section 4.8.10), its references resolved.
+    """
+
+    method: str
+    path: str
+    access: Access
+    text: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """Its summary, as a heading."""
+        return str(self.text["summary"]).rstrip(".")
+
+    @property
+    def who(self) -> str:
+        """Who may call it, in a word."""
+        return str(WHO[self.access])
+
+    @property
+    def body(self) -> Mapping[str, Any] | None:
+        """The schema of the body it takes."""
+        if "requestBody" not in self.text:
+            return None
+        schema: Mapping[str, Any] = self.text["requestBody"]["content"]["application/json"]["schema"]
+        return schema
+
+    @property
+    def query(self) -> list[Mapping[str, Any]]:
+        """The parameters of its query string."""
+        return [parameter for parameter in self.text.get("parameters", []) if parameter["in"] == "query"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation at the address of a request, and what that address fills in, as `{"user_id": 5}`."""
+
+    operation: Operation
+    arguments: Mapping[str, Any]
+
+
+class Catalogue:
+    """Every operation of an application."""
+
+    def __init__(self, app: Flask) -> None:
+        self.endpoints = frozenset(name for name, view in app.view_functions.items() if hasattr(view, "access"))
+        self._app = app
+
+    @cached_property
+    def operations(self) -> dict[str, Operation]:
+        """The operations by their endpoints, in the order of their addresses."""
+        spec = self._app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+        found = {}
+        for rule in self._app.url_map.iter_rules():
+            access = getattr(self._app.view_functions[rule.endpoint], "access", None)
+            for method in sorted((rule.methods or set()) & set(METHODS)) if access else ():
+                path = PLACE.sub(r"{\1}", rule.rule)
+                text = _resolved(spec["paths"][path][method.lower()], spec["components"])
+                found[rule.endpoint] = Operation(method, path, access, text)
+        return dict(sorted(found.items(), key=lambda pair: (pair[1].path, METHODS.index(pair[1].method))))
+
+    def at(self, path: str) -> list[Call]:
+        """The operations at an address."""
+        return [found for method in METHODS if (found := self.find(path, method)) is not None]
+
+    def find(self, path: str, method: str) -> Call | None:
+        """The operation that a request would call."""
+        adapter = current_app.create_url_adapter(request)
+        try:
+            endpoint, arguments = adapter.match(path, method=method)  # type: ignore[union-attr]
+        except HTTPException:
+            return None
+        operation = self.operations.get(endpoint)
+        return None if operation is None else Call(operation, arguments)
+
+    def below(self, path: str) -> list[Operation]:
+        """The operations at the addresses below one."""
+        return [found for found in self.operations.values() if found.path.startswith(path) and found.path != path]
+
+    def has_items(self, path: str) -> bool:
+        """Whether the id of a thing makes an address of its own below this one."""
+        return any(re.fullmatch(re.escape(path) + r"{\w+}/", found.path) for found in self.operations.values())
+
+
+def crumbs(path: str) -> Iterator[tuple[str, str]]:
+    """Every address above a path, and the path, each with its name."""
+    parts = path.strip("/").split("/")
+    for count in range(1, len(parts) + 1):
+        yield parts[count - 1], "/" + "/".join(parts[:count]) + "/"
+
+
+def _resolved(part: Any, components: Mapping[str, Any]) -> Any:
+    """A part of the document with what its references name in their place."""
+    if isinstance(part, list):
+        return [_resolved(item, components) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        _hash, _components, kind, name = part["$ref"].split("/")
+        return _resolved(components[kind][name], components)
+    return {key: _resolved(value, components) for key, value in part.items()}
