@@ -56,7 +56,7 @@ class Line(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        if any(unicodedata.category(character) in self.refused for character in text):
+        if not text.isprintable() and any(unicodedata.category(character) in self.refused for character in text):
             raise ValidationError(_("Control characters are not allowed."))
         if self.minimum and not text.strip():
             raise ValidationError(_("May not be blank."))

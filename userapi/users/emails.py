@@ -1,5 +1,8 @@
 """Email addresses: kept as typed, and one normal form by which they are unique and found."""
 
+import re
+from functools import lru_cache
+
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext, lazy_gettext
 from flask_babel import gettext as _
@@ -8,6 +11,9 @@ from userapi.core.i18n import tag
 from userapi.core.problems import ValidationFailed
 
 MAXIMUM_LENGTH = 254
+
+#: A local part in which nothing can be wrong: then only the domain, which many share, is looked at.
+PLAIN = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 
 #: What email-validator finds wrong most often. Its other reasons name what was typed, and are told in English alone.
 REASONS = (
@@ -40,13 +46,23 @@ def normal_form(address: str) -> str:
     """
     if len(address) > MAXIMUM_LENGTH:
         raise ValueError(_("Longer than maximum length {max}.").format(max=MAXIMUM_LENGTH))
-    if not address.rpartition("@")[0].isascii():
+    local, _at, domain = address.rpartition("@")
+    if not local.isascii():
         raise ValueError(_("Only ASCII letters are possible before the @."))
     try:
+        if PLAIN.fullmatch(local):
+            key = f"{local.lower()}@{_ascii_domain(domain)}"
+            if len(key) <= MAXIMUM_LENGTH:
+                return key
         checked = validate_email(address, check_deliverability=False, strict=True)
     except EmailNotValidError as error:
         raise ValueError(" ".join((_("Not a valid email address."), *_reason(error)))) from error
     return f"{checked.local_part.lower()}@{checked.ascii_domain.lower()}"
+
+
+@lru_cache(maxsize=1024)
+def _ascii_domain(domain: str) -> str:
+    return validate_email(f"a@{domain}", check_deliverability=False, strict=True).ascii_domain.lower()
 
 
 def key_or_none(address: str) -> str | None:
