@@ -402,8 +402,8 @@ def test_deleting_shows_first_what_goes_along(boss: Clerk) -> None:
 
     shown = boss.get(path).text
 
-    assert "<strong>1</strong> profile" in shown
-    assert "<strong>1</strong> sessions" in shown
+    assert "Profile: <strong>1</strong>" in shown
+    assert "Sessions: <strong>1</strong>" in shown
     assert value(boss.app, victim.id, "id") == victim.id
     assert boss.post(path).status_code == 303
     assert boss.get(path).status_code == 404

@@ -53,7 +53,7 @@ def test_K04_only_what_has_long_been_over_is_pruned(
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=6, hours=23))
     assert sessions(app, "prune").stdout.startswith("0 sessions deleted.\n")
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=7, hours=1))
-    assert sessions(app, "prune").stdout.startswith("1 sessions deleted.\n")
+    assert sessions(app, "prune").stdout.startswith("1 session deleted.\n")
     assert sessions(app, "prune").stdout.startswith("0 sessions deleted.\n")
 
     monkeypatch.undo()
@@ -80,5 +80,5 @@ def test_K04_links_that_have_long_been_over_are_pruned_too(
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=9))
 
-    assert sessions(app, "prune").stdout.endswith("1 mailed links deleted.\n")
+    assert sessions(app, "prune").stdout.endswith("1 mailed link deleted.\n")
     assert sessions(app, "prune").stdout.endswith("0 mailed links deleted.\n")

@@ -142,7 +142,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     search(me, "crowd00000")
     for box in ("crowd000001@example.com", "crowd000002@example.com"):
         page.get_by_label(f"Choose {box}").check()
-    assert "2 chosen" in page.inner_text(".acts")
+    assert "Chosen: 2" in page.inner_text(".acts")
     page.get_by_label("What to do with the chosen users").select_option("Deactivate")
     me.press("Go")
     assert heading(me) == "Deactivate: 2 users?"

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
+from flask_babel import gettext as _
 from markupsafe import Markup
+
+from userapi.core.i18n import number, short_day
 
 WIDTH, HEIGHT, BASE, TOP = 420, 140, 118, 14
 GAP = 0.25
@@ -45,14 +48,14 @@ def _bar(bar: Bar, index: int, step: float, most: int) -> Markup:
     height = (BASE - TOP) * bar.number / most if most else 0
     return Markup(
         '<rect class="chart-bar" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="2">'
-        "<title>{day}: {number:,}</title></rect>"
+        "<title>{day}: {number}</title></rect>"
     ).format(
         x=index * step + step * GAP / 2,
         y=BASE - height,
         width=step * (1 - GAP),
         height=height,
         day=bar.day.isoformat(),
-        number=bar.number,
+        number=number(bar.number),
     )
 
 
@@ -62,7 +65,7 @@ def _ends(series: Sequence[Bar]) -> Markup:
     return Markup(
         '<text class="chart-text" x="0" y="{y}">{first}</text>'
         '<text class="chart-text" x="{width}" y="{y}" text-anchor="end">{last}</text>'
-    ).format(y=HEIGHT - 6, width=WIDTH, first=_short(series[0].day), last=_short(series[-1].day))
+    ).format(y=HEIGHT - 6, width=WIDTH, first=short_day(series[0].day), last=short_day(series[-1].day))
 
 
 def _peak(series: Sequence[Bar], step: float, most: int) -> Markup:
@@ -71,15 +74,17 @@ def _peak(series: Sequence[Bar], step: float, most: int) -> Markup:
         return Markup("")
     index = next(index for index, bar in enumerate(series) if bar.number == most)
     middle = min(max(index * step + step / 2, 16), WIDTH - 16)
-    return Markup('<text class="chart-text" x="{x:.1f}" y="{y}" text-anchor="middle">{most:,}</text>').format(
-        x=middle, y=TOP - 3, most=most
+    return Markup('<text class="chart-text" x="{x:.1f}" y="{y}" text-anchor="middle">{most}</text>').format(
+        x=middle, y=TOP - 3, most=number(most)
     )
 
 
 def _label(title: str, series: Sequence[Bar], most: int) -> str:
-    total = sum(bar.number for bar in series)
-    return f"{title}: {total:,} in {len(series)} days, at most {most:,} a day. The numbers are in the table below."
-
-
-def _short(day: date) -> str:
-    return f"{day.day} {day:%b}"
+    sentence = _(
+        "%(title)s: %(total)s in %(days)s days, at most %(most)s a day. The numbers are in the table below.",
+        title=title,
+        total=number(sum(bar.number for bar in series)),
+        days=number(len(series)),
+        most=number(most),
+    )
+    return str(sentence)

@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from flask_admin import AdminIndexView
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext, ngettext
 
 from userapi.core import clock
 from userapi.core.db import db
@@ -18,9 +20,9 @@ RECENT = 8
 
 #: What is drawn from the trail, by the permission to see it.
 COUNTED = {
-    "user.created": ("Registrations", "user"),
-    "session.started": ("Sign-ins", "session"),
-    "sign_in.failed": ("Failed sign-ins", "session"),
+    "user.created": (lazy_gettext("Registrations"), "user"),
+    "session.started": (lazy_gettext("Sign-ins"), "session"),
+    "sign_in.failed": (lazy_gettext("Failed sign-ins"), "session"),
 }
 
 #: A letter that waits longer than this shows that nothing delivers.
@@ -61,7 +63,7 @@ def _charts() -> list[Chart]:
     numbers = queries.events_by_day(list(wanted), first) if wanted else {}
     drawn = [(title, numbers[action]) for action, title in wanted.items()]
     if entrance.may("view", "message"):
-        drawn.append(("Letters sent", queries.letters_by_day(first)))
+        drawn.append((_("Letters sent"), queries.letters_by_day(first)))
     series = [(title, [Bar(day, found.get(day, 0)) for day in days]) for title, found in drawn]
     return [Chart(title, charts.bars(title, shown), shown) for title, shown in series]
 
@@ -69,5 +71,12 @@ def _charts() -> list[Chart]:
 def _health() -> list[tuple[str, bool, str]]:
     """Each part, whether it is well, and in words. That the page is there shows that the database answers."""
     late = mail_queries.count_waiting(clock.now() - PATIENCE)
-    mail = f"{late:,} letters have waited for more than 15 minutes." if late else "Letters leave as they come."
-    return [("Database", True, f"{db.engine.dialect.name} answers."), ("Mail", not late, mail)]
+    mail = _("Letters leave as they come.")
+    if late:
+        mail = ngettext(
+            "%(num)s letter has waited for more than 15 minutes.",
+            "%(num)s letters have waited for more than 15 minutes.",
+            late,
+        )
+    answers = _("%(database)s answers.", database=db.engine.dialect.name)
+    return [(_("Database"), True, answers), (_("Mail"), not late, mail)]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import g
+from flask_babel import gettext as _
 from flask_jwt_extended import current_user
 
 from userapi.auth import gate, sessions
@@ -28,7 +29,7 @@ def admit() -> None:
     """
     gate.require_caller("cookies")
     if not current_user.is_staff:
-        raise PermissionDenied("This part of the site is for members of staff.")
+        raise PermissionDenied(_("This part of the site is for members of staff."))
     now = clock.now()
     if now - current_user.last_used_at > IDLE or now - current_user.session_created_at > WORKING_DAY:
         sessions.end(current_user.session_id, current_user.id)
@@ -49,7 +50,10 @@ def require(action: str, kind: str) -> None:
         PermissionDenied: naming the permission that is missing.
     """
     if not may(action, kind):
-        raise PermissionDenied(f"Your account lacks the permission {action}_{kind}. A superuser can give it to you.")
+        permission = f"{action}_{kind}"
+        raise PermissionDenied(
+            _("Your account lacks the permission %(name)s. A superuser can give it to you.", name=permission)
+        )
 
 
 def _rights() -> frozenset[str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import request
+from flask_babel import gettext as _
 from marshmallow import ValidationError
 
 from userapi.core.db import db
@@ -46,7 +47,7 @@ class GroupView(StaffView):
             db.session.commit()
         except (Problem, ValidationError) as refusal:
             return self._again(None, form, refusal)
-        say(f"The group {group.name} is made.")
+        say(_("The group %(name)s is made.", name=group.name))
         return self.to("show_list")
 
     @page(GROUP, needs="view")
@@ -68,7 +69,7 @@ class GroupView(StaffView):
             db.session.commit()
         except (Problem, ValidationError) as refusal:
             return self._again(group_id, form, refusal)
-        say(f"The group {group.name} is saved.")
+        say(_("The group %(name)s is saved.", name=group.name))
         return self.to("show_list")
 
     @page(f"{GROUP}delete/", needs="delete")
@@ -86,7 +87,7 @@ class GroupView(StaffView):
         name = group.name
         groups.delete(group, by=entrance.caller())
         db.session.commit()
-        say(f"The group {name} is deleted.")
+        say(_("The group %(name)s is deleted.", name=name))
         return self.to("show_list")
 
     def _again(self, group_id: int | None, form: Form, refusal: Problem | ValidationError) -> Any:

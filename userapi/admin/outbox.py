@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Response, request
+from flask_babel import gettext as _
 
 from userapi.audit import trail
 from userapi.auth.tokens import parse_id
@@ -64,16 +65,16 @@ class OutboxView(StaffView):
         if mail_queries.make_due(clock.now(), message_id):
             trail.record("message.retried", "message", message_id)
             db.session.commit()
-            say(f"The letter to {message.recipient} is due again.")
+            say(_("The letter to %(email)s is due again.", email=message.recipient))
         else:
-            say("This letter has been sent; it will not be sent twice.", "warning")
+            say(_("This letter has been sent; it will not be sent twice."), "warning")
         return self.to("show", message_id=message_id)
 
 
 def _existing(message_id: int) -> Message:
     message = mail_queries.by_id(message_id)
     if message is None:
-        raise NotFound("There is no letter with this id.")
+        raise NotFound(_("There is no letter with this id."))
     return message
 
 

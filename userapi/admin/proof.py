@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from flask import request, session
+from flask_babel import gettext as _
 
 from userapi.auth import passwords
 from userapi.core import clock
@@ -36,7 +37,7 @@ def require() -> None:
         return
     password = request.form.get(FIELD, "")
     if not password:
-        raise ValidationFailed(errors={FIELD: ["Type your own password once more to do this."]})
+        raise ValidationFailed(errors={FIELD: [_("Type your own password once more to do this.")]})
     with keeping_marks(ValidationFailed):
         passwords.prove(entrance.caller().id, password, field=FIELD)
     session["proven"] = (str(entrance.caller().session_id), clock.now().timestamp())

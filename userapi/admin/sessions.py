@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import request
+from flask_babel import gettext as _
 
 from userapi.auth import queries as auth_queries
 from userapi.auth import sessions
@@ -46,12 +47,12 @@ class SessionView(StaffView):
         """End a session now."""
         session = auth_queries.session(session_id)
         if session is None:
-            raise NotFound("There is no such session.")
+            raise NotFound(_("There is no such session."))
         user = accounts.hold(session.user_id, by=entrance.caller())
         groups.require_authority(user, by=entrance.caller())
         sessions.end(session_id, user.id)
         db.session.commit()
-        say(f"A session of {user.email} has ended.")
+        say(_("A session of %(email)s has ended.", email=user.email))
         query = request.form.get("query", "")
         back = self.get_url(".show_list")
         return see_other(f"{back}?{query}" if query.isascii() and query.isprintable() and query else back)

@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
-from flask_babel import Babel
+from flask_babel import lazy_gettext
 
 from userapi.core import headers
 
@@ -18,20 +18,18 @@ from .users import UserView
 
 def configure(app: Flask) -> None:
     """Put the staff site under `/admin/`."""
-    if "babel" not in app.extensions:  # Flask-Admin wants it started as soon as it is installed.
-        Babel(app)
     notices.configure(app)
     site = Admin(
         app,
-        name="Staff site",
-        index_view=Dashboard(name="Overview", endpoint="admin", url="/admin"),
+        name=lazy_gettext("Staff site"),
+        index_view=Dashboard(name=lazy_gettext("Overview"), endpoint="admin", url="/admin"),
         theme=Bootstrap4Theme(base_template="admin/frame.html"),
         csp_nonce_generator=headers.nonce,
     )
     site.add_views(
-        UserView(name="Users", endpoint="staff_users", url="users"),
-        GroupView(name="Groups", endpoint="staff_groups", url="groups"),
-        SessionView(name="Sessions", endpoint="staff_sessions", url="sessions"),
-        OutboxView(name="Outbox", endpoint="staff_outbox", url="outbox"),
-        AuditView(name="Audit", endpoint="staff_audit", url="audit"),
+        UserView(name=lazy_gettext("Users"), endpoint="staff_users", url="users"),
+        GroupView(name=lazy_gettext("Groups"), endpoint="staff_groups", url="groups"),
+        SessionView(name=lazy_gettext("Sessions"), endpoint="staff_sessions", url="sessions"),
+        OutboxView(name=lazy_gettext("Outbox"), endpoint="staff_outbox", url="outbox"),
+        AuditView(name=lazy_gettext("Audit"), endpoint="staff_audit", url="audit"),
     )

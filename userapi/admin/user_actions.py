@@ -5,10 +5,13 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext, ngettext
 
 from userapi.audit import trail
 from userapi.auth import passwords, sessions
 from userapi.core.db import db
+from userapi.core.i18n import number
 from userapi.core.problems import NotFound, Problem
 from userapi.users import accounts, groups, list_queries, queries
 from userapi.users.models import User
@@ -28,7 +31,7 @@ class Action(NamedTuple):
 
     Attributes:
         label: on the button.
-        done: what is said afterwards, after the number.
+        done: what is said afterwards of so many.
         needs: the permission.
         rule: does it to one held user.
         warning: what to consider first.
@@ -36,7 +39,7 @@ class Action(NamedTuple):
     """
 
     label: str
-    done: str
+    done: Callable[[int], str]
     needs: tuple[str, str]
     rule: Callable[[User], None]
     warning: str
@@ -52,18 +55,28 @@ def _mail_reset_link(user: User) -> None:
 CHANGE, DELETE, END = ("change", "user"), ("delete", "user"), ("delete", "session")
 
 ACTIONS = {
-    "activate": Action("Activate", "activated", CHANGE, accounts.activate, "They can sign in again."),
-    "deactivate": Action(
-        "Deactivate", "deactivated", CHANGE, accounts.deactivate, "They are signed out everywhere, and cannot sign in."
+    "activate": Action(
+        lazy_gettext("Activate"), lambda n: ngettext("%(num)s user activated.", "%(num)s users activated.", n),
+        CHANGE, accounts.activate, lazy_gettext("They can sign in again."),
     ),
-    "end_sessions": Action("End sessions", "signed out", END, sessions.end_all, "They have to sign in again."),
+    "deactivate": Action(
+        lazy_gettext("Deactivate"), lambda n: ngettext("%(num)s user deactivated.", "%(num)s users deactivated.", n),
+        CHANGE, accounts.deactivate, lazy_gettext("They are signed out everywhere, and cannot sign in."),
+    ),
+    "end_sessions": Action(
+        lazy_gettext("End sessions"), lambda n: ngettext("%(num)s user signed out.", "%(num)s users signed out.", n),
+        END, sessions.end_all, lazy_gettext("They have to sign in again."),
+    ),
     "send_reset": Action(
-        "Send password reset", "sent a link", CHANGE, _mail_reset_link,
-        "Each active one gets a letter with a link that is good for an hour.",
+        lazy_gettext("Send password reset"),
+        lambda n: ngettext("%(num)s user sent a link.", "%(num)s users sent a link.", n),
+        CHANGE, _mail_reset_link,
+        lazy_gettext("Each active one gets a letter with a link that is good for an hour."),
     ),
     "delete": Action(
-        "Delete", "deleted", DELETE, accounts.delete,
-        "Their profiles, sessions and links go with them. This cannot be undone.", is_grave=True,
+        lazy_gettext("Delete"), lambda n: ngettext("%(num)s user deleted.", "%(num)s users deleted.", n),
+        DELETE, accounts.delete,
+        lazy_gettext("Their profiles, sessions and links go with them. This cannot be undone."), is_grave=True,
     ),
 }  # fmt: skip
 
@@ -76,7 +89,7 @@ class UserActions(StaffView):
     def allowed_actions(self) -> list[tuple[str, str]]:
         """What the caller may do, as name and label."""
         allowed = [(name, action.label) for name, action in ACTIONS.items() if entrance.may(*action.needs)]
-        return [*allowed, ("export_csv", "Export as CSV"), ("export_jsonl", "Export as JSON Lines")]
+        return [*allowed, ("export_csv", _("Export as CSV")), ("export_jsonl", _("Export as JSON Lines"))]
 
     @page("/act/", needs="view", methods=("POST",))
     def act(self) -> Any:
@@ -87,7 +100,7 @@ class UserActions(StaffView):
         if name in EXPORTS:
             return self._export(name, filters, chosen)
         if name not in ACTIONS:
-            raise NotFound("There is no such action.")
+            raise NotFound(_("There is no such action."))
         entrance.require(*ACTIONS[name].needs)
         ids = chosen if filters is None else list_queries.ids(filters, MOST + 1)
         if not ids or len(ids) > MOST:
@@ -103,7 +116,7 @@ class UserActions(StaffView):
         except Problem as refusal:
             db.session.rollback()
             return self._confirm(name, ids, Form.of(refusal))
-        say(f"{done} {'user' if done == 1 else 'users'} {ACTIONS[name].done}.")
+        say(ACTIONS[name].done(done))
         return self.to("show_list", **dict(parse_qsl(query)))
 
     def _confirm(self, name: str, ids: list[int], form: Form) -> Any:
@@ -143,8 +156,13 @@ def _matching(query: str) -> Mapping[str, Any]:
 
 def _amount(ids: list[int]) -> str:
     if not ids:
-        return "Choose users first."
-    return f"That would be more than {MOST:,} at once. Narrow the list, or use the shell: flask users --help."
+        return str(_("Choose users first."))
+    return str(
+        _(
+            "That would be more than %(most)s at once. Narrow the list, or use the shell: flask users --help.",
+            most=number(MOST),
+        )
+    )
 
 
 def _do(action: Action, ids: list[int]) -> int:

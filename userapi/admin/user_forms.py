@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from werkzeug.datastructures import MultiDict
 
 from userapi.core.problems import Problem, ValidationFailed
@@ -22,7 +24,7 @@ class ChangedMeanwhile(Problem):
 
     status = 409
     code = "changed_meanwhile"
-    title = "Changed meanwhile"
+    title = lazy_gettext("Changed meanwhile")
 
 
 def texts(*names: str) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def typed_twice() -> str:
     """
     first, second = request.form.get("password1", ""), request.form.get("password2", "")
     if first != second:
-        raise ValidationFailed(errors={"password2": ["The two passwords differ."]})
+        raise ValidationFailed(errors={"password2": [_("The two passwords differ.")]})
     return first
 
 

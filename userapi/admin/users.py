@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import request
+from flask_babel import gettext as _
 from marshmallow import ValidationError
 
 from userapi.auth import passwords
@@ -13,7 +14,7 @@ from userapi.users import accounts, group_queries, groups, list_queries, queries
 from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.schemas import UserEditSchema
 
-from . import entrance, history, listing, proof, user_forms
+from . import entrance, history, listing, names, proof, user_forms
 from . import queries as staff_queries
 from .user_actions import UserActions
 from .user_forms import UserForm
@@ -76,7 +77,7 @@ class UserView(UserActions):
             db.session.rollback()
             form.refuse(refusal)
             return self._show_new(form)
-        say(f"{user.email} has an account now. Fill in what else you know.")
+        say(_("%(email)s has an account now. Fill in what else you know.", email=user.email))
         return self.to("show", user_id=user.id) if entrance.may("view", "user") else self.to("show_new")
 
     def _show_new(self, form: Form) -> Any:
@@ -107,7 +108,7 @@ class UserView(UserActions):
             db.session.rollback()
             form.refuse(refusal)
             return self._show(form)
-        say(f"{user.email} is saved.")
+        say(_("%(email)s is saved.", email=user.email))
         return self.to("show", user_id=user_id) if "go_on" in request.form else self.to("show_list")
 
     def _show(self, form: UserForm) -> Any:
@@ -134,7 +135,8 @@ class UserView(UserActions):
             raise NotFound
         user = _hold(user_id)
         if getattr(user, name) != seen:
-            raise user_forms.ChangedMeanwhile(f"Somebody changed it to “{getattr(user, name)}” meanwhile.")
+            value = getattr(user, name)
+            raise user_forms.ChangedMeanwhile(_("Somebody changed it to “%(value)s” meanwhile.", value=value))
         try:
             changes = edit_schema.load({name: request.form.get("value", "")})
         except ValidationError as error:
@@ -159,7 +161,7 @@ class UserView(UserActions):
         except ValidationFailed as refusal:
             db.session.rollback()
             return self._show_password(user_id, Form.of(refusal))
-        say(f"The password of {user.email} is set, and every session ended.")
+        say(_("The password of %(email)s is set, and every session ended.", email=user.email))
         return self.to("show", user_id=user_id)
 
     def _show_password(self, user_id: int, form: Form) -> Any:
@@ -191,19 +193,20 @@ class UserView(UserActions):
         except Problem as refusal:
             db.session.rollback()
             return self._show_farewell(user_id, Form.of(refusal))
-        say(f"{email} is deleted.")
+        say(_("%(email)s is deleted.", email=email))
         return self.to("show_list")
 
     def _show_farewell(self, user_id: int, form: Form) -> Any:
         user = _existing(user_id)
-        facts = {"user": user, "form": form, "goes": staff_queries.goes_with(user_id), "is_fresh": proof.is_fresh()}
+        goes = {names.PARTS_OF_USERS[what]: count for what, count in staff_queries.goes_with(user_id).items()}
+        facts = {"user": user, "form": form, "goes": goes, "is_fresh": proof.is_fresh()}
         return self.render("admin/users/delete.html", **facts), form.status
 
 
 def _existing(user_id: int) -> User:
     user = staff_queries.user(user_id)
     if user is None:
-        raise NotFound("There is no user with this id.")
+        raise NotFound(_("There is no user with this id."))
     return user
 
 

@@ -17,11 +17,11 @@ from werkzeug.exceptions import HTTPException
 
 from userapi.auth import cookies, tokens
 from userapi.auth.problems import InvalidToken
-from userapi.core import clock
 from userapi.core.db import db
+from userapi.core.i18n import translated
 from userapi.core.problems import NotSignedIn, PermissionDenied, Problem, ValidationFailed
 
-from . import entrance
+from . import entrance, names
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -105,8 +105,8 @@ class StaffView(BaseView):
             "me": entrance.caller(),
             "may": entrance.may,
             "csrf_token": csrf_token,
-            "in_words": clock.in_words,
             "page_query": page_query,
+            **names.FOR_TEMPLATES,
         }
         text: str = super().render(template, **common, **facts)
         return text
@@ -150,7 +150,7 @@ class Form:
             self.errors = flat(refusal.errors or {})
             self.refusal = None if self.errors else explain(refusal)
         else:
-            self.errors = flat(refusal.normalized_messages())
+            self.errors = flat(translated(refusal.normalized_messages()))
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, list[str]]:
@@ -168,7 +168,7 @@ def explain(problem: Problem) -> str:
     """A refusal in words for people."""
     if isinstance(problem, ValidationFailed) and problem.errors:
         return " ".join(text for texts in flat(problem.errors).values() for text in texts)
-    return problem.detail or problem.title
+    return str(problem)
 
 
 def say(text: str, category: str = "success") -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic.util import CommandError
 from flask import current_app
 from flask.cli import AppGroup
+from flask_babel import gettext as _
 
 from userapi.core.problems import Problem
 from userapi.core.signing import KeyProblem
@@ -44,7 +45,8 @@ def in_one_line(error: Exception) -> str:
     if isinstance(error, Problem):
         return _field_errors(error.errors) if error.errors else str(error)
     if isinstance(error, CommandError):
-        return f"DATABASE_URL: {error} Is the database newer than this code?"
+        advice = _("Is the database newer than this code?")
+        return f"DATABASE_URL: {error} {advice}"
     if isinstance(error, sa.exc.DBAPIError):
         url = sa.make_url(current_app.config["DATABASE_URL"]).render_as_string()
         return f"DATABASE_URL: {str(error.orig).strip().splitlines()[0]} ({url}). {_advice(error)}"
@@ -62,7 +64,7 @@ def _field_errors(errors: dict[str, Any], prefix: str = "") -> str:
 def _advice(error: sa.exc.DBAPIError) -> str:
     told = str(error.orig)
     if "no such table" in told or isinstance(error.orig, sa.exc.ProgrammingError) or "does not exist" in told:
-        return "Run `flask db upgrade` first."
+        return str(_("Run `flask db upgrade` first."))
     if current_app.config["DATABASE_URL"].startswith("sqlite"):
-        return "Its folder must exist, and both must be writable; a database in use is free again in a moment."
-    return "Is the server up, and may this user connect?"
+        return str(_("Its folder must exist, and both must be writable; a database in use is free again in a moment."))
+    return str(_("Is the server up, and may this user connect?"))

@@ -5,9 +5,11 @@ import sys
 from typing import Any
 
 import click
+from flask_babel import gettext as _
 from marshmallow import ValidationError
 
 from userapi.core.fields import Line
+from userapi.core.i18n import translated
 from userapi.users import emails, queries
 from userapi.users.models import User
 
@@ -27,7 +29,7 @@ class Text(click.ParamType[str]):
         try:
             text: str = self.field.deserialize(value)
         except ValidationError as error:
-            self.fail(" ".join(error.messages), param, ctx)
+            self.fail(" ".join(translated(error.messages)), param, ctx)
         return text
 
 
@@ -50,8 +52,10 @@ def password(*, from_stdin: bool, required: bool = True) -> str | None:
     if given is not None or not required:
         return given
     if not sys.stdin.isatty():
-        raise click.UsageError("No password: give it to --password-stdin, or in the variable USER_PASSWORD.")
-    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        raise click.UsageError(_("No password: give it to --password-stdin, or in the variable USER_PASSWORD."))
+    asked: str = click.prompt(
+        str(_("Password")), hide_input=True, confirmation_prompt=str(_("Repeat for confirmation"))
+    )
     return asked
 
 
@@ -60,5 +64,5 @@ def held_user(email: str) -> User:
     key = emails.key_or_none(email)
     user = queries.by_email_key(key) if key else None
     if user is None:
-        raise click.ClickException(f"No user has the email {email}.")
+        raise click.ClickException(_("No user has the email %(email)s.", email=email))
     return user

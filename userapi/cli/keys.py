@@ -1,6 +1,7 @@
 """`flask keys …`: the keys that sign tokens."""
 
 import click
+from flask_babel import gettext as _
 
 from userapi.auth import keys
 from userapi.core.db import db
@@ -15,9 +16,12 @@ def list_keys() -> None:
     """List the keys, the newest first; the first signs, all verify."""
     for key in keys.list_all():
         if key.needed_until is None:
-            click.echo(f"{key.kid}  {key.name}  signs")
+            click.echo(_("%(kid)s  %(name)s  signs", kid=key.kid, name=key.name))
         else:
-            click.echo(f"{key.kid}  {key.name}  verifies; needed until {key.needed_until:%Y-%m-%d %H:%M} UTC")
+            until = f"{key.needed_until:%Y-%m-%d %H:%M} UTC"
+            click.echo(
+                _("%(kid)s  %(name)s  verifies; needed until %(until)s", kid=key.kid, name=key.name, until=until)
+            )
 
 
 @group.command()
@@ -28,7 +32,7 @@ def rotate(retire_others: bool) -> None:
     """Make a new key, which signs at once; the old ones go on verifying."""
     key = keys.rotate(retire_others=retire_others)
     db.session.commit()
-    click.echo(f"{key.kid} signs from now on.")
+    click.echo(_("%(kid)s signs from now on.", kid=key.kid))
 
 
 @group.command(context_settings={"ignore_unknown_options": True})  # one key in 64 has a name that begins with a dash
@@ -37,4 +41,4 @@ def retire(kid: str) -> None:
     """Delete a key: what it has signed is refused within half a minute."""
     keys.retire(kid)
     db.session.commit()
-    click.echo(f"{kid} is gone.")
+    click.echo(_("%(kid)s is gone.", kid=kid))

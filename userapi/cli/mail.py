@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext, ngettext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
@@ -20,7 +22,15 @@ from .failures import Group
 #: Letters over one connection to the mail server.
 BATCH = 100
 
-COLUMNS = ("id", "state", "kind", "recipient", "age", "attempts", "last error")
+COLUMNS = (
+    lazy_gettext("id"),
+    lazy_gettext("state"),
+    lazy_gettext("kind"),
+    lazy_gettext("recipient"),
+    lazy_gettext("age"),
+    lazy_gettext("attempts"),
+    lazy_gettext("last error"),
+)
 
 group = Group("mail", help="Letters: deliver, list and read them.")
 
@@ -39,11 +49,15 @@ def deliver() -> None:
         while counts is None or counts.sent:  # there may be more, and some mail servers take only so many at a time
             counts = deliver_due(BATCH, progress=lambda: progress.advance(task))
             total += counts
-    click.echo(f"{total.sent} sent.")
+    click.echo(ngettext("%(num)s sent.", "%(num)s sent.", total.sent))
     if total.delayed or total.given_up:
         raise click.ClickException(
-            f"{total.delayed} delayed, {total.given_up} given up; `flask mail list` says why, `flask mail retry` tries "
-            "again."
+            _(
+                "%(delayed)s delayed, %(given_up)s given up; "
+                "`flask mail list` says why, `flask mail retry` tries again.",
+                delayed=total.delayed,
+                given_up=total.given_up,
+            )
         )
 
 
@@ -52,7 +66,10 @@ def deliver() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most as many.")
 def list_letters(state: str | None, limit: int) -> None:
     """List letters, the newest first: a table on a terminal, lines with tabs in a pipe."""
-    tables.show(COLUMNS, (_cells(row) for row in queries.listed(State(state) if state else None, limit)))
+    tables.show(
+        [str(column) for column in COLUMNS],
+        (_cells(row) for row in queries.listed(State(state) if state else None, limit)),
+    )
 
 
 @group.command()
@@ -62,8 +79,10 @@ def show(message_id: int, html: bool) -> None:
     """Read a letter. The link in one that is not sent yet works: show it to nobody but its recipient."""
     letter = queries.by_id(message_id)
     if letter is None:
-        raise click.ClickException(f"There is no letter {message_id}.")
-    click.echo(f"To: {letter.recipient}\nSubject: {letter.subject}\nState: {_state(letter)}\n")
+        raise click.ClickException(_("There is no letter %(id)s.", id=message_id))
+    click.echo(_("To: %(email)s", email=letter.recipient))
+    click.echo(_("Subject: %(subject)s", subject=letter.subject))
+    click.echo(_("State: %(state)s", state=_state(letter)) + "\n")
     click.echo(letter.html if html else letter.text)
 
 
@@ -73,12 +92,12 @@ def show(message_id: int, html: bool) -> None:
 def retry(message_id: int | None, all_given_up: bool) -> None:
     """Make a letter due again that was delayed or given up."""
     if (message_id is None) is not all_given_up:
-        raise click.UsageError("Name one letter by its ID, or give --all.")
+        raise click.UsageError(_("Name one letter by its ID, or give --all."))
     found = queries.make_due(clock.now(), message_id)
     db.session.commit()
     if message_id is not None and not found:
-        raise click.ClickException(f"There is no letter {message_id} that is not sent.")
-    click.echo(f"{found} due now.")
+        raise click.ClickException(_("There is no letter %(id)s that is not sent.", id=message_id))
+    click.echo(ngettext("%(num)s due now.", "%(num)s due now.", found))
 
 
 def _cells(row: Any) -> tuple[str, ...]:

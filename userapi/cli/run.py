@@ -20,6 +20,7 @@ from pathlib import Path
 import alembic.command
 from flask import Flask, current_app
 from flask.cli import ScriptInfo
+from flask_babel import gettext as _
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -192,12 +193,15 @@ def check_address(host: str, port: int) -> None:
 def announce(app: Flask, superuser_password: str | None) -> None:
     """Say where to look, and tell a new superuser's password this once."""
     site = app.config["SITE_URL"]
-    print("\nThe user service starts; Ctrl-C stops it.\n")
-    for name, path in (("API", "/userapi/"), ("Docs", "/docs/"), ("Staff", "/admin/")):
+    print("", _("The user service starts; Ctrl-C stops it."), "", sep="\n")
+    for name, path in ((_("API"), "/userapi/"), (_("Docs"), "/docs/"), (_("Staff"), "/admin/")):
         print(f"  {name:<10} {site}{path}")
     if superuser_password is not None:
-        print("\n  A superuser was made. The password is shown only now; keep it, or change it.\n")
-        print(f"  Email      {app.config['SUPERUSER_EMAIL']}\n  Password   {superuser_password}")
+        print(
+            "", "  " + _("A superuser was made. The password is shown only now; keep it, or change it."), "", sep="\n"
+        )
+        for name, value in ((_("Email"), app.config["SUPERUSER_EMAIL"]), (_("Password"), superuser_password)):
+            print(f"  {name:<10} {value}")
     print()
 
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import click
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from userapi.auth import pruning, sessions
 from userapi.core import clock
@@ -21,7 +23,7 @@ def end(email: str) -> None:
     user = inputs.held_user(email)
     sessions.end_all(user)
     db.session.commit()
-    click.echo(f"Every session of {user.email} has ended.")
+    click.echo(_("Every session of %(email)s has ended.", email=user.email))
 
 
 @group.command()
@@ -29,5 +31,5 @@ def end(email: str) -> None:
 def prune(days: int) -> None:
     """Delete sessions and mailed links that have been over for some days. May run at any time, as often as you like."""
     pruned = pruning.prune(clock.now() - timedelta(days=days))
-    click.echo(f"{pruned.sessions} sessions deleted.")
-    click.echo(f"{pruned.links} mailed links deleted.")
+    click.echo(ngettext("%(num)s session deleted.", "%(num)s sessions deleted.", pruned.sessions))
+    click.echo(ngettext("%(num)s mailed link deleted.", "%(num)s mailed links deleted.", pruned.links))

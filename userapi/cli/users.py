@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import ngettext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -56,7 +58,7 @@ def create(password_stdin: bool, staff: bool, **given: Any) -> None:
 def _create(from_stdin: bool, **given: Any) -> None:
     user = accounts.create(password=inputs.password(from_stdin=from_stdin), email_verified=True, **given)
     db.session.commit()
-    click.echo(f"User {user.id} made: {user.email}")
+    click.echo(_("User %(id)s made: %(email)s", id=user.id, email=user.email))
 
 
 @group.command("set-password")
@@ -71,7 +73,7 @@ def set_password(email: str, password_stdin: bool) -> None:
     user = inputs.held_user(email)
     accounts.set_password(user, str(password))
     db.session.commit()
-    click.echo(f"Password set for {user.email}; every session has ended.")
+    click.echo(_("Password set for %(email)s; every session has ended.", email=user.email))
 
 
 @group.command()
@@ -81,7 +83,7 @@ def activate(email: str) -> None:
     user = inputs.held_user(email)
     accounts.activate(user)
     db.session.commit()
-    click.echo(f"{user.email} may sign in.")
+    click.echo(_("%(email)s may sign in.", email=user.email))
 
 
 @group.command()
@@ -91,7 +93,7 @@ def deactivate(email: str) -> None:
     user = inputs.held_user(email)
     accounts.deactivate(user)
     db.session.commit()
-    click.echo(f"{user.email} may not sign in any more; every session has ended.")
+    click.echo(_("%(email)s may not sign in any more; every session has ended.", email=user.email))
 
 
 @group.command("list")
@@ -103,7 +105,7 @@ def deactivate(email: str) -> None:
 def list_users(search: str, staff: bool, inactive: bool) -> None:
     """List users: a table on a terminal, lines with tabs in a pipe."""
     filters = {"search": search} | ({"is_staff": True} if staff else {}) | ({"is_active": False} if inactive else {})
-    columns = ("id", "email", "name", "active", "rights", "joined")
+    columns = (_("id"), _("email"), _("name"), _("active"), _("rights"), _("joined"))
     tables.show(columns, (_cells(row) for row in list_queries.every(filters)))
 
 
@@ -146,14 +148,14 @@ def seed(
 ) -> None:
     """Make COUNT realistic users with profiles, all or none; those who are there already stay as they are."""
     if current_app.config["SITE_URL"].startswith("https://") and not force:
-        raise click.ClickException("SITE_URL is https, so this looks like production. Made-up users there: --force")
+        raise click.ClickException(_("SITE_URL is https, so this looks like production. Made-up users there: --force"))
     given = shared if shared is not None else inputs.password(from_stdin=password_stdin, required=False)
     password = secrets.token_urlsafe(12) if given is None else given
     number = secrets.randbelow(10**6) if random_seed is None else random_seed
     people = seeding.Crowd(locale, number)
     made = 0
     console = Console(stderr=True)
-    bar = Progress("Making users", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
+    bar = Progress(_("Making users"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
     bar.disable = not console.is_terminal
     with bar:
         task = bar.add_task("", total=count)
@@ -161,6 +163,13 @@ def seed(
             made += added
             bar.update(task, completed=done)
     db.session.commit()
-    click.echo(f"{made} users made, {count - made} were there already (--locale {locale} --random-seed {number}).")
+    sentence = ngettext(
+        "%(num)s user made, %(there)s were there already (%(options)s).",
+        "%(num)s users made, %(there)s were there already (%(options)s).",
+        made,
+        there=count - made,
+        options=f"--locale {locale} --random-seed {number}",
+    )
+    click.echo(sentence)
     if given is None and made:
-        click.echo(f"Their password, shown only now: {password}")
+        click.echo(_("Their password, shown only now: %(password)s", password=password))

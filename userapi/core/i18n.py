@@ -7,13 +7,13 @@ is needed: an answer that holds none costs nothing, and names no language.
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from babel import Locale, dates, numbers
+from babel import Locale, dates, lists, numbers
 from flask import Flask, Response, current_app, g, has_request_context, request
 from flask.globals import request_ctx
 from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext
@@ -95,9 +95,13 @@ def chosen() -> str | None:
 
 
 def choices() -> list[Choice]:
-    """Every language on offer; after a form that cannot be looked at again, the links lead to the front page."""
+    """Every language on offer.
+
+    The addresses begin at the query, since that of a page may hold a secret. Where a form was sent to that cannot be
+    looked at, they lead to the front page.
+    """
     adapter = request_ctx.url_adapter
-    path = request.path if adapter is not None and adapter.test(request.path, method="GET") else "/"
+    path = "" if adapter is not None and adapter.test(request.path, method="GET") else "/"
     query = request.args.to_dict() if request.method in ("GET", "HEAD") else {}
     present = tag()
     return [
@@ -149,6 +153,11 @@ def short_day(day: date) -> str:
 def number(value: int) -> str:
     """A number with its thousands apart: `12,345`."""
     return numbers.format_decimal(value, locale=_written_as())
+
+
+def listed(words: Iterable[str]) -> str:
+    """Some words as a list in a sentence: `member of staff and superuser`."""
+    return lists.format_list(list(words), locale=_written_as())
 
 
 @functools.lru_cache(maxsize=256)

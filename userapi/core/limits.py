@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast
 
 from flask import Flask, current_app
+from flask_babel import lazy_gettext, ngettext
 from limits import RateLimitItem, parse
 from limits.storage import RedisStorage, storage_from_string
 from redis.backoff import NoBackoff
@@ -27,6 +28,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from . import metrics
 from .context import acting
 from .problems import Problem, Unavailable
 from .signing import derived_key
@@ -47,8 +49,8 @@ class TooManyRequests(Problem):
 
     status = 429
     code = "rate_limited"
-    title = "Too many requests"
-    detail = "Too many attempts. Try again after as many seconds as Retry-After says."
+    title = lazy_gettext("Too many requests")
+    detail = lazy_gettext("Too many attempts. Try again after as many seconds as Retry-After says.")
 
 
 class Counters(Protocol):
@@ -151,6 +153,8 @@ def configure(app: Flask) -> None:
         for name, value in app.config.items()
         if name.startswith(PREFIX) and isinstance(value, str)
     }
+    for name in limits:
+        metrics.of(app).throttled.labels(name.lower())  # from nothing on, so that the first one shows
     url = app.config["REDIS_URL"]
     app.extensions["userapi-throttles"] = Throttles(limits, _redis(url) if url else None)
 
@@ -218,6 +222,12 @@ def network(address: str | None) -> str:
     return str(found)
 
 
+def redis_answers() -> bool | None:
+    """Whether Redis does; None where each process counts alone."""
+    throttles = _throttles()
+    return None if throttles.redis is None else bool(throttles.ask(lambda redis: redis.storage.ping()))
+
+
 def _spend(name: str, of: tuple[str, ...], unless: Callable[[], bool]) -> None:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
@@ -228,10 +238,15 @@ def _spend(name: str, of: tuple[str, ...], unless: Callable[[], bool]) -> None:
         return
     seconds = throttles.seconds_left(key, counters)
     throttles.add(name, key, -1)  # else those refused at once would keep out who comes after
+    metrics.counted().throttled.labels(name.lower()).inc()
     log.warning("throttled", extra={"throttle": name, "address": acting().address})
     policy = name.lower().replace("_", "-")
     raise TooManyRequests(
-        f"Too many attempts. Try again in {seconds} seconds.",
+        ngettext(
+            "Too many attempts. Try again in a second.",
+            "Too many attempts. Try again in %(num)s seconds.",
+            seconds,
+        ),
         headers={
             "Retry-After": str(seconds),
             "RateLimit-Policy": f'"{policy}";q={limit.amount};w={limit.get_expiry()}',

@@ -6,9 +6,13 @@ from typing import Any, ClassVar
 import orjson
 import sqlalchemy as sa
 from flask import Flask, Response, render_template, request
+from flask_babel import lazy_gettext
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
+
+from . import metrics
+from .i18n import translated
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +31,15 @@ class Problem(Exception):
     Attributes:
         status: the HTTP status code.
         code: a stable snake_case word for programs.
-        title: what is wrong, the same for every occurrence.
-        detail: what is wrong this time and what to do next.
+        title: what is wrong, the same for every occurrence; in the caller's language when it is read.
+        detail: what is wrong this time and what to do next, likewise.
         errors: messages by field, nested as the input was.
         headers: HTTP headers that go with the answer.
     """
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "bad_request"
-    title: ClassVar[str] = "Bad request"
+    title: ClassVar[str] = lazy_gettext("Bad request")
     detail: str = ""
 
     def __init__(
@@ -45,26 +49,29 @@ class Problem(Exception):
         errors: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(detail or self.detail or self.title)
+        super().__init__(detail)
         if detail is not None:
             self.detail = detail
-        self.errors = errors
+        self.errors = translated(errors) if errors else None
         self.headers = headers or {}
+
+    def __str__(self) -> str:
+        return str(self.detail or self.title)
 
 
 class ValidationFailed(Problem):
     """The input is malformed or breaks a rule of a field."""
 
     code = "validation_failed"
-    title = "Validation failed"
-    detail = "Some fields need attention; see errors."
+    title = lazy_gettext("Validation failed")
+    detail = lazy_gettext("Some fields need attention; see errors.")
 
 
 class MalformedBody(Problem):
     """The body is not what its Content-Type says."""
 
     code = "malformed_body"
-    title = "Malformed body"
+    title = lazy_gettext("Malformed body")
 
 
 class NotSignedIn(Problem):
@@ -72,8 +79,8 @@ class NotSignedIn(Problem):
 
     status = 401
     code = "not_authenticated"
-    title = "Not signed in"
-    detail = "Send an access token: Authorization: Bearer <token>. POST /api-token-auth/ gives one."
+    title = lazy_gettext("Not signed in")
+    detail = lazy_gettext("Send an access token: Authorization: Bearer <token>. POST /api-token-auth/ gives one.")
 
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)
@@ -85,8 +92,8 @@ class PermissionDenied(Problem):
 
     status = 403
     code = "permission_denied"
-    title = "Permission denied"
-    detail = "Your account does not have the right to do this."
+    title = lazy_gettext("Permission denied")
+    detail = lazy_gettext("Your account does not have the right to do this.")
 
 
 class NotFound(Problem):
@@ -94,8 +101,8 @@ class NotFound(Problem):
 
     status = 404
     code = "not_found"
-    title = "Not found"
-    detail = "There is nothing at this address."
+    title = lazy_gettext("Not found")
+    detail = lazy_gettext("There is nothing at this address.")
 
 
 class NotAcceptable(Problem):
@@ -103,8 +110,8 @@ class NotAcceptable(Problem):
 
     status = 406
     code = "not_acceptable"
-    title = "Not acceptable"
-    detail = "The answer is application/json; name it in the Accept header, or leave the header out."
+    title = lazy_gettext("Not acceptable")
+    detail = lazy_gettext("The answer is application/json; name it in the Accept header, or leave the header out.")
 
 
 class PreconditionFailed(Problem):
@@ -112,8 +119,8 @@ class PreconditionFailed(Problem):
 
     status = 412
     code = "precondition_failed"
-    title = "Precondition failed"
-    detail = "The object was changed since you read it. Read it again and repeat your change."
+    title = lazy_gettext("Precondition failed")
+    detail = lazy_gettext("The object was changed since you read it. Read it again and repeat your change.")
 
 
 class Unavailable(Problem):
@@ -121,8 +128,8 @@ class Unavailable(Problem):
 
     status = 503
     code = "unavailable"
-    title = "Service unavailable"
-    detail = "The service cannot answer just now. Try again in a moment."
+    title = lazy_gettext("Service unavailable")
+    detail = lazy_gettext("The service cannot answer just now. Try again in a moment.")
 
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)
@@ -133,9 +140,9 @@ def document(problem: Problem) -> dict[str, Any]:
     """The members of a problem document (RFC 9457, section 3.1)."""
     members: dict[str, Any] = {
         "type": "about:blank",
-        "title": problem.title,
+        "title": str(problem.title),
         "status": problem.status,
-        "detail": problem.detail or problem.title,
+        "detail": str(problem.detail or problem.title),
         "code": problem.code,
     }
     if problem.errors:
@@ -168,12 +175,21 @@ HTTP_CODES = {
     415: "unsupported_media_type",
     500: "internal_error",
 }
+HTTP_TITLES = {
+    400: lazy_gettext("Bad request"),
+    404: NotFound.title,
+    405: lazy_gettext("Method not allowed"),
+    413: lazy_gettext("Request entity too large"),
+    415: lazy_gettext("Unsupported media type"),
+    500: lazy_gettext("Internal server error"),
+}
 HTTP_DETAILS = {
+    400: lazy_gettext("The request could not be understood."),
     404: NotFound.detail,
-    405: "This address does not take that method; see the Allow header.",
-    413: "The body is larger than 1 MiB.",
-    415: "Send application/json, application/x-www-form-urlencoded or multipart/form-data.",
-    500: "Something went wrong on our side. Quote the X-Request-ID of this answer when you report it.",
+    405: lazy_gettext("This address does not take that method; see the Allow header."),
+    413: lazy_gettext("The body is larger than 1 MiB."),
+    415: lazy_gettext("Send application/json, application/x-www-form-urlencoded or multipart/form-data."),
+    500: lazy_gettext("Something went wrong on our side. Quote the X-Request-ID of this answer when you report it."),
 }
 
 
@@ -182,8 +198,9 @@ def from_http(error: HTTPException) -> Problem:
     status = error.code or 500
     problem = Problem(HTTP_DETAILS.get(status, HTTP_STATUS_CODES.get(status, "")))
     problem.status = status  # type: ignore[misc]
-    problem.title = HTTP_STATUS_CODES.get(status, "Error").capitalize()  # type: ignore[misc]
-    problem.code = HTTP_CODES.get(status, problem.title.lower().replace(" ", "_"))  # type: ignore[misc]
+    name = HTTP_STATUS_CODES.get(status, "Error").capitalize()
+    problem.title = HTTP_TITLES.get(status, name)  # type: ignore[misc]
+    problem.code = HTTP_CODES.get(status, name.lower().replace(" ", "_"))  # type: ignore[misc]
     kept = ("allow", "retry-after", "www-authenticate")
     problem.headers = {name: value for name, value in error.get_headers() if name.lower() in kept}
     return problem
@@ -206,6 +223,7 @@ def _refuse_http(error: HTTPException) -> Any:
 
 
 def _refuse_unavailable(error: Exception) -> Response:
+    metrics.counted().database_unavailable.labels(type(error).__name__).inc()
     log.error("database unavailable", extra={"error": type(error).__name__})
     return answer(Unavailable())
 
@@ -213,5 +231,5 @@ def _refuse_unavailable(error: Exception) -> Response:
 def _refuse_unexpected(error: Exception) -> Response:
     log.exception("unexpected error", extra={"method": request.method, "path": request.path})
     problem = Problem(HTTP_DETAILS[500])
-    problem.status, problem.code, problem.title = 500, HTTP_CODES[500], "Internal server error"  # type: ignore[misc]
+    problem.status, problem.code, problem.title = 500, HTTP_CODES[500], HTTP_TITLES[500]  # type: ignore[misc]
     return answer(problem)

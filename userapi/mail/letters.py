@@ -8,9 +8,12 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from userapi.core.clock import in_words
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
 from userapi.core.db import db
 from userapi.core.devices import describe
+from userapi.core.i18n import in_words, listed
 
 from . import outbox
 
@@ -22,25 +25,29 @@ SUSPICIOUS = re.compile(
 #: A greeting is no place for a longer text.
 LONGEST_NAME = 50
 
-RIGHTS = {"is_staff": "member of staff", "is_superuser": "superuser"}
+RIGHTS = {"is_staff": lazy_gettext("member of staff"), "is_superuser": lazy_gettext("superuser")}
 
 
 def verify_email(*, recipient: str, name: str, link: str, secret: str) -> None:
     """Ask for a new account's address to be confirmed."""
-    outbox.write("verify_email", recipient, "Confirm your email address", secret=secret, name=plain(name), link=link)
+    outbox.write("verify_email", recipient, _("Confirm your email address"), secret=secret, name=plain(name), link=link)
 
 
 def confirm_new_email(*, recipient: str, name: str, link: str, secret: str) -> None:
     """Ask, at the new address, for a change of address to be confirmed."""
     outbox.write(
-        "confirm_new_email", recipient, "Confirm your new email address", secret=secret, name=plain(name), link=link
+        "confirm_new_email", recipient, _("Confirm your new email address"), secret=secret, name=plain(name), link=link
     )
 
 
 def email_changed(*, recipient: str, name: str, new_address: str) -> None:
     """Tell the old address that another one, of which it gets a hint, has taken its place."""
     outbox.write(
-        "email_changed", recipient, "Your email address was changed", name=plain(name), new_address=masked(new_address)
+        "email_changed",
+        recipient,
+        _("Your email address was changed"),
+        name=plain(name),
+        new_address=masked(new_address),
     )
 
 
@@ -55,7 +62,13 @@ def reset_password(*, recipient: str, name: str, link: str, secret: str, minutes
         minutes: how long the link is good.
     """
     outbox.write(
-        "reset_password", recipient, "Reset your password", secret=secret, name=plain(name), link=link, minutes=minutes
+        "reset_password",
+        recipient,
+        _("Reset your password"),
+        secret=secret,
+        name=plain(name),
+        link=link,
+        minutes=minutes,
     )
 
 
@@ -64,7 +77,7 @@ def password_changed(*, recipient: str, name: str, when: datetime, address: str 
     outbox.write(
         "password_changed",
         recipient,
-        "Your password was changed",
+        _("Your password was changed"),
         name=plain(name),
         when=in_words(when),
         address=address,
@@ -76,7 +89,7 @@ def new_sign_in(*, recipient: str, name: str, when: datetime, address: str | Non
     outbox.write(
         "new_sign_in",
         recipient,
-        "New sign-in to your account",
+        _("New sign-in to your account"),
         name=plain(name),
         when=in_words(when),
         address=address,
@@ -89,7 +102,7 @@ def token_reused(*, recipient: str, name: str, when: datetime, address: str | No
     outbox.write(
         "token_reused",
         recipient,
-        "A session of yours was ended",
+        _("A session of yours was ended"),
         name=plain(name),
         when=in_words(when),
         address=address,
@@ -107,9 +120,9 @@ def rights_granted(*, recipient: str, name: str, rights: Sequence[str]) -> None:
     outbox.write(
         "rights_granted",
         recipient,
-        "You were given more rights",
+        _("You were given more rights"),
         name=plain(name),
-        rights=[RIGHTS.get(right, right) for right in rights],
+        rights=listed(str(RIGHTS.get(right, right)) for right in rights),
     )
 
 

@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from userapi.core import clock
 from userapi.core.context import acting
 from userapi.core.db import db
+from userapi.core.i18n import in_words
 
 from .models import Message
 
@@ -44,7 +45,7 @@ def write(kind: str, recipient: str, subject: str, *, secret: str | None = None,
     facts |= {
         "subject": subject,
         "site": urlsplit(current_app.config["SITE_URL"]).netloc,
-        "asked_at": clock.in_words(now),
+        "asked_at": in_words(now),
         "asked_from": acting().address,
     }
     message = Message(

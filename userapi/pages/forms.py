@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from flask import Response, g, make_response, request
+from flask_babel import gettext as _
 from marshmallow import Schema, ValidationError
 
 from userapi.auth.problems import InvalidCredentials
@@ -78,11 +79,11 @@ def shown_again_by(show: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
 
 def _refused(problem: Problem) -> Form:
     found = dict(_flat(problem.errors or {}))
-    refusal = " ".join(found.pop("_schema", [])) or problem.detail
+    refusal = " ".join(found.pop("_schema", [])) or str(problem.detail)
     in_order = [*(name for name in request.form if name in found), *found]
-    errors = {name: ["Please fill this in."] if request.form.get(name) == "" else found[name] for name in in_order}
+    errors = {name: [_("Please fill this in.")] if request.form.get(name) == "" else found[name] for name in in_order}
     if isinstance(problem, ValidationFailed) and errors:
-        refusal = "Please look at what is marked below."
+        refusal = _("Please look at what is marked below.")
     return Form(values=request.form, errors=errors, refusal=refusal)
 
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from flask import Response, current_app, g, request
+from flask_babel import lazy_gettext
 from flask_jwt_extended import current_user
 
 from userapi.auth import gate, tokens
@@ -32,8 +33,8 @@ class StaleForm(Problem):
 
     status = 403
     code = "csrf_failed"
-    title = "Please send that again"
-    detail = (
+    title = lazy_gettext("Please send that again")
+    detail = lazy_gettext(
         "This form was open for too long, or your browser keeps no cookies. "
         "Go back, load the page again, and send the form once more."
     )

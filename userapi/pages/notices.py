@@ -1,20 +1,23 @@
 """A sentence that the page after a redirect shows once: what was just done."""
 
 from flask import Response, current_app, g, request
+from flask_babel import lazy_gettext
 
 COOKIE = "notice"
 SECONDS = 60
 
 #: The cookie holds the key alone, so nobody can put other words into our page.
 TEXTS = {
-    "account_opened": "Your account is open. Sign in to it.",
-    "letter_of_new_account": "Your account is open. Open the link that we have mailed you to confirm your address.",
-    "address_confirmed": "Your email address is confirmed.",
-    "address_asked": "Open the link in the letter to the new address. Until then nothing changes.",
-    "letter_sent": "The letter is on its way once more.",
-    "saved": "Your changes are saved.",
-    "session_ended": "The session has ended.",
-    "sessions_ended": "Your other sessions have ended.",
+    "account_opened": lazy_gettext("Your account is open. Sign in to it."),
+    "letter_of_new_account": lazy_gettext(
+        "Your account is open. Open the link that we have mailed you to confirm your address."
+    ),
+    "address_confirmed": lazy_gettext("Your email address is confirmed."),
+    "address_asked": lazy_gettext("Open the link in the letter to the new address. Until then nothing changes."),
+    "letter_sent": lazy_gettext("The letter is on its way once more."),
+    "saved": lazy_gettext("Your changes are saved."),
+    "session_ended": lazy_gettext("The session has ended."),
+    "sessions_ended": lazy_gettext("Your other sessions have ended."),
 }
 
 

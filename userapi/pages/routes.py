@@ -7,7 +7,7 @@ from flask_jwt_extended import current_user
 
 from userapi.auth import cookies, passwords, sessions, sign_in, tokens
 from userapi.auth.problems import InvalidCredentials, WrongPassword
-from userapi.core.clock import in_words
+from userapi.core import i18n
 from userapi.core.db import db, keeping_marks
 from userapi.core.devices import describe
 from userapi.users import accounts, addresses
@@ -67,7 +67,8 @@ def log_out() -> Response:
     """End this session, and let the browser forget it."""
     sessions.log_out(current_user.session_id, current_user.id, everywhere=False)
     db.session.commit()
-    response = cookies.drop(redirects.to("pages.show_logout"))
+    # The language that was chosen goes along, since the browser forgets the cookie that kept it.
+    response = cookies.drop(redirects.to("pages.show_logout", lang=i18n.chosen()))
     response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
     return response
 
@@ -226,7 +227,7 @@ def verify_email(token: str) -> Response:
 @blueprint.get("/account/")
 def show_account() -> str:
     """My account: profile, address, password, sessions."""
-    return page("account.html", sessions=sessions.list_of(current_user.id), describe=describe, moment=in_words)
+    return page("account.html", sessions=sessions.list_of(current_user.id), describe=describe)
 
 
 @blueprint.post("/account/")

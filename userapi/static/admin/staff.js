@@ -33,7 +33,7 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
     const chosen = boxes.filter((box) => box.checked).length;
     head.checked = chosen > 0 && chosen === boxes.length;
     head.indeterminate = chosen > 0 && chosen < boxes.length;
-    count.textContent = chosen ? `${chosen} chosen` : "";
+    count.textContent = chosen ? count.dataset.count.replace("{}", chosen) : "";
   };
   head.addEventListener("change", () => {
     for (const box of boxes) box.checked = head.checked;
@@ -76,7 +76,7 @@ function editInPlace(button) {
     }).catch(() => null);
     const answer = await response?.json().catch(() => null);
     if (!response?.ok) {
-      problem.textContent = answer?.detail ?? "It could not be saved. Load the page again.";
+      problem.textContent = answer?.detail ?? button.closest("form").dataset.failed;
       input.setAttribute("aria-invalid", "true");
       return;
     }

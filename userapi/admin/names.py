@@ -1,0 +1,77 @@
+"""What the staff site calls things: fields, kinds of records, what may be done to them, and how they stand."""
+
+from flask_babel import lazy_gettext
+
+#: The fields of forms, by the names of their inputs.
+FIELDS = {
+    "email": lazy_gettext("Email"),
+    "username": lazy_gettext("Username"),
+    "first_name": lazy_gettext("First name"),
+    "last_name": lazy_gettext("Last name"),
+    "profile": lazy_gettext("Profile"),
+    "profile.title": lazy_gettext("Title"),
+    "profile.dob": lazy_gettext("Date of birth"),
+    "profile.address": lazy_gettext("Address"),
+    "profile.country": lazy_gettext("Country"),
+    "profile.city": lazy_gettext("City"),
+    "profile.zip": lazy_gettext("Postal code"),
+    "is_active": lazy_gettext("Active"),
+    "is_staff": lazy_gettext("Staff"),
+    "is_superuser": lazy_gettext("Superuser"),
+    "groups": lazy_gettext("Groups"),
+    "permissions": lazy_gettext("Permissions"),
+    "password1": lazy_gettext("Password"),
+    "password2": lazy_gettext("Password again"),
+    "own_password": lazy_gettext("Your own password"),
+    "name": lazy_gettext("Name"),
+}
+
+#: The kinds of records, one and many, by the names that permissions give them.
+KIND = {
+    "user": lazy_gettext("user"),
+    "group": lazy_gettext("group"),
+    "session": lazy_gettext("session"),
+    "message": lazy_gettext("letter"),
+    "event": lazy_gettext("event"),
+}
+KINDS = {
+    "user": lazy_gettext("users"),
+    "group": lazy_gettext("groups"),
+    "session": lazy_gettext("sessions"),
+    "message": lazy_gettext("letters"),
+    "event": lazy_gettext("events"),
+}
+
+#: What a permission lets people do, by its beginning.
+VERBS = {
+    "view": lazy_gettext("view"),
+    "add": lazy_gettext("add"),
+    "change": lazy_gettext("change"),
+    "delete": lazy_gettext("delete"),
+}
+
+#: How letters and sessions stand, by the values of the filter.
+STATES = {
+    "due": lazy_gettext("due"),
+    "sent": lazy_gettext("sent"),
+    "given-up": lazy_gettext("given up"),
+    "alive": lazy_gettext("alive"),
+    "over": lazy_gettext("over"),
+}
+
+#: What is deleted along with a user.
+PARTS_OF_USERS = {
+    "profile": lazy_gettext("Profile"),
+    "sessions": lazy_gettext("Sessions"),
+    "memberships of groups": lazy_gettext("Memberships of groups"),
+    "links in letters": lazy_gettext("Links in letters"),
+}
+
+#: What every template of the staff site can call by name.
+FOR_TEMPLATES = {
+    "field_names": FIELDS,
+    "kind_names": KIND,
+    "kinds_names": KINDS,
+    "verb_names": VERBS,
+    "state_names": STATES,
+}
