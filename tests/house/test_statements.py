@@ -11,7 +11,7 @@ from conftest import Person
 from factories import PROFILE
 from flask import Flask
 
-from userapi.core import reading
+from userapi.core import statements
 from userapi.core.db import db
 from userapi.users import accounts
 
@@ -32,7 +32,7 @@ def crowd(app: Flask) -> int:
 def counted(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The statements that run meanwhile, those past SQLAlchemy's cursor events included."""
     seen: list[str] = []
-    execute = reading._execute
+    execute = statements._execute
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         seen.append(statement)
@@ -46,7 +46,7 @@ def counted(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     for engine in engines:
         sa.event.listen(engine, "before_cursor_execute", note)
     with monkeypatch.context() as watching:
-        watching.setattr(reading, "_execute", read)
+        watching.setattr(statements, "_execute", read)
         yield seen
     for engine in engines:
         sa.event.remove(engine, "before_cursor_execute", note)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all, read_one
-from userapi.core.reading import Read
+from userapi.core.statements import Read, Write
 from userapi.users.models import User
 from userapi.users.queries import profiles, shown, users
 
@@ -112,19 +112,37 @@ def addressee(user_id: int) -> sa.Row[str, str]:
     return db.session.execute(sa.select(User.email, User.first_name).where(User.id == user_id)).one()
 
 
-def advance(session_id: uuid.UUID, spent: uuid.UUID, successor: uuid.UUID, now: datetime, idle_since: datetime) -> bool:
-    """Spend a session's refresh token. One UPDATE, so only one caller can win."""
-    return _hits(
-        sa.update(LoginSession)
-        .where(
-            LoginSession.id == session_id,
-            LoginSession.refresh_jti == spent,
-            LoginSession.ended_at.is_(None),
-            LoginSession.expires_at > now,
-            LoginSession.last_used_at > idle_since,
-        )
-        .values(refresh_jti=successor, previous_jti=spent, refreshed_at=now, last_used_at=now)
+def advance(
+    session_id: uuid.UUID, user_id: int, spent: uuid.UUID, successor: uuid.UUID, now: datetime, idle_since: datetime
+) -> Any:
+    """Spend a session's refresh token. One UPDATE, so only one caller can win.
+
+    Returns:
+        The session as it is now: id, user_id, expires_at, refreshed_at and refresh_jti; None for whoever did not win.
+    """
+    return ADVANCE.one(
+        session_id=session_id, user_id=user_id, spent=spent, successor=successor, now=now, idle_since=idle_since
     )
+
+
+ADVANCE = Write(
+    sa.update(LoginSession)
+    .where(
+        sessions.c.id == sa.bindparam("session_id"),
+        sessions.c.user_id == sa.bindparam("user_id"),
+        sessions.c.refresh_jti == sa.bindparam("spent"),
+        sa.exists().where(users.c.id == sessions.c.user_id, *ALIVE),
+    )
+    .values(
+        refresh_jti=sa.bindparam("successor"),
+        previous_jti=sa.bindparam("spent"),
+        refreshed_at=sa.bindparam("now"),
+        last_used_at=sa.bindparam("now"),
+    )
+    .returning(
+        sessions.c.id, sessions.c.user_id, sessions.c.expires_at, sessions.c.refreshed_at, sessions.c.refresh_jti
+    )
+)
 
 
 def touch(session_id: uuid.UUID, now: datetime) -> None:
@@ -205,10 +223,9 @@ def prune(before: datetime, most: int) -> int:
     return _count(sa.delete(LoginSession).where(LoginSession.id.in_(over)))
 
 
-def group_names(user_id: int) -> list[str]:
-    """The names of a user's groups, for the `groups` claim."""
-    found = db.session.get(User, user_id)
-    return [group.name for group in found.groups] if found else []
+def user(user_id: int) -> User:
+    """A user, for the claims that other services want to read."""
+    return db.session.get_one(User, user_id)
 
 
 def _hits(statement: Any) -> bool:

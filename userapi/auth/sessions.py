@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from flask import current_app
@@ -21,6 +21,17 @@ from userapi.users.models import User
 from . import queries
 from .models import LoginSession
 from .problems import TokenExpired, TokenReused, TokenRevoked
+
+
+class Refreshed(Protocol):
+    """What the tokens of a session are made of: its row, or what the refresh of it returned."""
+
+    id: uuid.UUID
+    user_id: int
+    expires_at: datetime
+    refreshed_at: datetime
+    refresh_jti: uuid.UUID
+
 
 #: A session's last use is written down at most this often.
 TOUCH = timedelta(minutes=1)
@@ -53,7 +64,7 @@ def begin(user_id: int, version: int) -> LoginSession:
     return session
 
 
-def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> LoginSession:
+def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> Refreshed:
     """Spend a refresh token and give the session with its successor.
 
     The same token again within the window gets the same successor: an answer was lost, or two tabs asked at once.
@@ -65,16 +76,22 @@ def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> LoginSession
     """
     limits.spend("REFRESH_SESSION", str(session_id))
     now = clock.now()
-    idle = idle_since(now)
-    won = queries.advance(session_id, spent=jti, successor=uuid.uuid4(), now=now, idle_since=idle)
+    refreshed: Refreshed | None = queries.advance(
+        session_id, user_id, spent=jti, successor=uuid.uuid4(), now=now, idle_since=idle_since(now)
+    )
+    return refreshed or _refreshed_before(session_id, user_id, jti, now)
+
+
+def _refreshed_before(session_id: uuid.UUID, user_id: int, jti: uuid.UUID, now: datetime) -> LoginSession:
+    """A session whose refresh token is not, or no longer, this one; refused unless the token was spent just now."""
     session = queries.session(session_id)
     if session is None or session.user_id != user_id or session.ended_at is not None:
         raise TokenRevoked
     if not session.user.is_active or session.session_version != session.user.session_version:
         raise TokenRevoked
-    if session.expires_at <= now or session.last_used_at <= idle:
+    if session.expires_at <= now or session.last_used_at <= idle_since(now):
         raise TokenExpired
-    if not won and not _is_repeat(session, jti, now):
+    if not _is_repeat(session, jti, now):
         queries.end(session_id, now)
         trail.record("session.token_reused", "user", user_id)
         user, address = session.user, acting().address

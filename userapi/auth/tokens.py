@@ -17,7 +17,6 @@ from userapi.core import clock, limits, problems, signing
 from userapi.core.extensions import jwt
 
 from . import queries, sessions
-from .models import LoginSession
 from .problems import InvalidToken, TokenExpired, TokenRevoked
 
 #: Longer texts are no tokens of ours, and not worth decoding.
@@ -126,7 +125,7 @@ def parse_id(text: str) -> int | None:
     return int(text)
 
 
-def pair(session: LoginSession, *, web: bool = False) -> dict[str, Any]:
+def pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, Any]:
     """The access and refresh token of a session.
 
     Args:
@@ -143,7 +142,7 @@ def pair(session: LoginSession, *, web: bool = False) -> dict[str, Any]:
     if not web:
         lifetime = min(lifetime, timedelta(seconds=current_app.config["ACCESS_TOKEN_LIFETIME"]))
     access = create_access_token(
-        session.user_id, expires_delta=lifetime, additional_claims={**_extra_claims(session), **common}
+        session.user_id, expires_delta=lifetime, additional_claims={**_extra_claims(session.user_id), **common}
     )
     refresh = create_refresh_token(session.user_id, additional_claims={**common, **_refresh_claims(session)})
     return {
@@ -159,7 +158,7 @@ def csrf_value(session_id: uuid.UUID) -> str:
     return hmac.new(signing.derived_key("csrf"), session_id.bytes, hashlib.sha256).hexdigest()[:32]
 
 
-def _refresh_claims(session: LoginSession) -> dict[str, Any]:
+def _refresh_claims(session: sessions.Refreshed) -> dict[str, Any]:
     """The claims of a session's one refresh token: the same however often it is written out."""
     idle = timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
     issued = session.refreshed_at
@@ -171,12 +170,12 @@ def _refresh_claims(session: LoginSession) -> dict[str, Any]:
     }
 
 
-def _extra_claims(session: LoginSession) -> dict[str, Any]:
+def _extra_claims(user_id: int) -> dict[str, Any]:
     """What the deployer wants other services to read. This service never trusts it."""
     wanted = current_app.config["ACCESS_TOKEN_CLAIMS"]
     if not wanted:
         return {}
-    user = session.user
+    user = queries.user(user_id)
     return {name: [group.name for group in user.groups] if name == "groups" else getattr(user, name) for name in wanted}
 
 

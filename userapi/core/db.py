@@ -5,6 +5,7 @@ autocommit connection, so that a request which only looks costs no BEGIN and no 
 """
 
 import os
+import select
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import sqlalchemy as sa
 from flask import Flask, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
@@ -97,7 +99,7 @@ def configure(app: Flask) -> None:
         options["pool_size"] = app.config["DATABASE_POOL_SIZE"]
         options["pool_timeout"] = 10
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options | {"pool_pre_ping": True}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options 
     reading = options | {"url": url, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     app.config["SQLALCHEMY_BINDS"] = {READING: reading}
     db.init_app(app)
@@ -106,6 +108,8 @@ def configure(app: Flask) -> None:
             metrics.watch(app, engine, use or "writing")
             if engine.dialect.name == "sqlite":
                 sa.event.listen(engine, "connect", _prepare_sqlite)
+            else:
+                sa.event.listen(engine, "checkout", _refuse_closed)
         if db.engine.dialect.name == "sqlite":
             sa.event.listen(db.engine, "begin", _begin_sqlite)
 
@@ -160,6 +164,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         f"busy_timeout={BUSY_TIMEOUT}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _refuse_closed(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
+    """Let the pool replace a connection that the server has closed.
+
+    What a server says unasked on an idle connection is goodbye. To look for it costs no round trip, as a ping would.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        raise sa.exc.DisconnectionError("closed by the server")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

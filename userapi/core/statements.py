@@ -1,10 +1,11 @@
-"""The hot reads: a SELECT compiled once, run on an autocommit connection, its rows plain tuples with names.
+"""The hot statements: compiled once, their rows plain tuples with names; reads run on an autocommit connection.
 
 SQLAlchemy writes the SQL and knows the types; its cache look-up, execution context and result machinery, which cost
 three times what the driver does, are passed by; so is its pool, from which a connection is taken once and kept for
 the next read. `benchmarks/` measures what that is worth.
 """
 
+from abc import ABC, abstractmethod
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -30,40 +31,46 @@ class _Compiled(NamedTuple):
     results: Sequence[tuple[int, Processor]]
 
 
-class Read:
-    """A SELECT whose text never changes.
+class _Statement(ABC):
+    """A statement whose text never changes.
 
     Args:
         statement: its parameters are `sa.bindparam(name)`; an `IN` list cannot be one.
     """
 
-    def __init__(self, statement: sa.Select[Any]) -> None:
+    def __init__(self, statement: Any) -> None:
         self.statement = statement
-        names = [column.key or f"column_{index}" for index, column in enumerate(statement.selected_columns)]
+        names = [column.key or f"column_{index}" for index, column in enumerate(statement.exported_columns)]
         self.record: Any = namedtuple("Record", names)  # type: ignore[misc]
         self._compiled: dict[str, _Compiled] = {}
+
+    def all(self, **parameters: Any) -> list[Any]:
+        """Every row, a named tuple each.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: as SQLAlchemy itself would.
+        """
+        engine = self._engine()
+        compiled = self._compiled.get(engine.dialect.name) or self._compile(engine.dialect)
+        values = {**compiled.fixed, **parameters}
+        for name, binder in compiled.binders:
+            values[name] = binder(values[name])
+        arguments = values if compiled.order is None else tuple(values[name] for name in compiled.order)
+        rows = self._run(engine, compiled.sql, arguments)
+        if compiled.results:
+            rows = [_processed(row, compiled.results) for row in rows]
+        return [self.record._make(row) for row in rows]
 
     def one(self, **parameters: Any) -> Any:
         """The first row, a named tuple, or None."""
         rows = self.all(**parameters)
         return rows[0] if rows else None
 
-    def all(self, **parameters: Any) -> list[Any]:
-        """Every row, a named tuple each; asked again once if the connection had died.
+    @abstractmethod
+    def _engine(self) -> sa.Engine: ...
 
-        Raises:
-            sqlalchemy.exc.DBAPIError: as SQLAlchemy itself would.
-        """
-        engine = db.engines[READING]
-        compiled = self._compiled.get(engine.dialect.name) or self._compile(engine.dialect)
-        values = {**compiled.fixed, **parameters}
-        for name, binder in compiled.binders:
-            values[name] = binder(values[name])
-        arguments = values if compiled.order is None else [values[name] for name in compiled.order]
-        rows = _execute(engine, compiled.sql, arguments)
-        if compiled.results:
-            rows = [_processed(row, compiled.results) for row in rows]
-        return [self.record._make(row) for row in rows]
+    @abstractmethod
+    def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any: ...
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:
         compiled: Any = self.statement.compile(dialect=dialect)
@@ -74,13 +81,33 @@ class Read:
         ]
         results = [
             (index, processor)
-            for index, column in enumerate(self.statement.selected_columns)
+            for index, column in enumerate(self.statement.exported_columns)
             if (processor := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
         order = compiled.positiontup if compiled.positional else None
         self._compiled[dialect.name] = _Compiled(str(compiled), fixed, order, binders, results)
         return self._compiled[dialect.name]
+
+
+class Read(_Statement):
+    """A SELECT, outside any transaction; asked again once if the connection had died."""
+
+    def _engine(self) -> sa.Engine:
+        return db.engines[READING]
+
+    def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
+        return _execute(engine, sql, arguments)
+
+
+class Write(_Statement):
+    """An INSERT, UPDATE or DELETE that returns rows, inside the present transaction."""
+
+    def _engine(self) -> sa.Engine:
+        return db.engine
+
+    def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
+        return db.session.connection().exec_driver_sql(sql, arguments).fetchall()
 
 
 def _processed(row: Any, results: Sequence[tuple[int, Processor]]) -> list[Any]:
