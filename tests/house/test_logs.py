@@ -5,9 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from factories import PASSWORD, new_user
 from flask import Flask
 from inbox import letters
+
+from userapi.core.db import db
 
 OTHER_PASSWORD = "lantern gravel oboe 31"
 
@@ -57,6 +60,23 @@ def test_O02_no_secret_is_in_the_log(app_and_lines: tuple[Flask, Lines]) -> None
         assert secret.rpartition(".")[2] not in said
 
 
+def test_O02_an_error_of_the_database_is_logged_without_the_values(app_and_lines: tuple[Flask, Lines]) -> None:
+    app, lines = app_and_lines
+    email = new_user()["email"]
+
+    def fail() -> None:
+        db.session.execute(sa.text("INSERT INTO users (email) VALUES (:email)"), {"email": email})
+
+    app.add_url_rule("/fail/", view_func=fail, methods=["POST"])
+    assert app.test_client().post("/fail/").status_code == 500
+
+    (line,) = [line for line in lines() if line["event"] == "unexpected error"]
+
+    assert "IntegrityError" in line["exception"]
+    assert "INSERT INTO users" in line["exception"]
+    assert email not in line["exception"]
+
+
 @pytest.mark.parametrize("text", ['a\r\n{"event":"forged"}', "a\x1b[31mred", 'a"},{"event":"forged"}', "a\u2028b"])
 def test_O03_no_input_adds_a_line_or_a_field(app_and_lines: tuple[Flask, Lines], text: str) -> None:
     app, lines = app_and_lines
@@ -85,3 +105,26 @@ def test_O06_what_a_client_sends_does_not_fill_the_log(app_and_lines: tuple[Flas
 
     assert len(found) >= 3
     assert max(len(json.dumps(line)) for line in found) < 3000
+
+
+def test_O06_a_failure_that_quotes_what_was_sent_does_not_fill_the_log_either(
+    app_and_lines: tuple[Flask, Lines],
+) -> None:
+    app, lines = app_and_lines
+
+    def fail(rest: str) -> None:
+        raise ValueError(rest)
+
+    app.add_url_rule("/fail/<path:rest>", view_func=fail, methods=["GET"])
+    app.test_client().get("/fail/" + "x" * 500_000)
+    app.test_client().open("/userapi/", method="X" * 500_000)
+
+    failed, of_failed, of_strange = lines()
+
+    assert failed["event"] == "unexpected error"
+    assert failed["path"].startswith("/fail/xxx")
+    assert len(failed["path"]) < 3000
+    assert failed["exception"].startswith("Traceback")
+    assert failed["exception"].endswith("xxx")
+    assert len(failed["exception"]) < 25_000
+    assert max(len(json.dumps(line)) for line in (of_failed, of_strange)) < 3000

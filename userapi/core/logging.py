@@ -1,8 +1,10 @@
 """Structured log lines on standard error: one object a line, no secrets, the request id on each."""
 
 import logging
+import re
 import sys
 import time
+from contextlib import suppress
 from typing import Any, TextIO
 
 import orjson
@@ -11,8 +13,12 @@ from flask import Flask, Response, current_app, g, has_request_context, request
 
 from . import clock
 
-#: Longer texts in a line are cut: a client must not fill the disk.
+#: Longer texts in a line are cut: a client must not fill the disk. Of a trace both ends stay.
 MAXIMUM_TEXT = 2000
+MAXIMUM_TRACE = 20_000
+
+#: What PostgreSQL adds to an error: it may quote the row.
+ROW_QUOTED = re.compile(r"^DETAIL: .*?(?=\n\n|\n\[SQL|\Z)", re.MULTILINE | re.DOTALL)
 
 access_log = logging.getLogger("userapi.access")
 
@@ -28,6 +34,7 @@ def configure(app: Flask) -> None:
         _add_request_id,
         structlog.processors.format_exc_info,
         _cut,
+        _cut_trace,
     ]
     if app.config["LOG_FORMAT"] == "json":
         renderer: Any = structlog.processors.JSONRenderer(serializer=_dump)
@@ -77,7 +84,7 @@ def _finish(response: Response) -> Response:
     if access_log.isEnabledFor(logging.INFO):
         line = {
             "event": "request",
-            "method": request.method,
+            "method": request.method[:20],
             "route": request.url_rule.rule if request.url_rule else None,
             "status": response.status_code,
             "milliseconds": round((time.perf_counter() - g.started) * 1000, 2),
@@ -95,7 +102,8 @@ def _finish(response: Response) -> Response:
 def _write_line(line: dict[str, Any]) -> None:
     """Write the line of a request, past the machinery that costs more than many a request."""
     line |= {"logger": "userapi.access", "level": "info", "timestamp": clock.now()}
-    sys.stderr.write(_dump(line) + "\n")
+    with suppress(OSError):  # a full disk or a log reader that is gone stops no request
+        sys.stderr.write(_dump(line) + "\n")
 
 
 def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +116,14 @@ def _cut(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
     for name, value in event.items():
         if isinstance(value, str) and len(value) > MAXIMUM_TEXT and name != "exception":
             event[name] = value[:MAXIMUM_TEXT] + "…"
+    return event
+
+
+def _cut_trace(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    if "exception" in event:
+        trace = ROW_QUOTED.sub("DETAIL: …", event["exception"])
+        half = MAXIMUM_TRACE // 2
+        event["exception"] = trace if len(trace) <= MAXIMUM_TRACE else f"{trace[:half]}…{trace[-half:]}"
     return event
 
 

@@ -1,0 +1,67 @@
+"""Nobody takes the log any more: the disk is full, or the program that read it is gone."""
+
+import json
+import os
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import services
+import serving
+from factories import new_user
+
+
+@contextmanager
+def full_device() -> Iterator[int]:
+    """Takes nothing: no space is left (ENOSPC)."""
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
+@contextmanager
+def broken_pipe() -> Iterator[int]:
+    """Takes nothing: nobody reads (EPIPE)."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+def ask(url: str, body: object = None) -> int:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(("log", "form"), [(full_device, "json"), (broken_pipe, "console")])
+def test_X12_the_service_goes_on_when_its_log_cannot_be_written(
+    tmp_path: Path, log: Callable[[], Iterator[int]], form: str
+) -> None:
+    port = str(services.free_port())
+    url = f"http://127.0.0.1:{port}"
+    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, PORT=port, LOG_FORMAT=form)
+    with log() as descriptor:  # type: ignore[attr-defined]
+        process = subprocess.Popen(
+            serving.RUN, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=descriptor
+        )
+    try:
+        serving.wait_until_ready(url, process)
+        statuses = [ask(f"{url}/userapi/") for _ in range(20)]
+        statuses += [ask(f"{url}/userapi/users/", new_user()) for _ in range(3)]
+        statuses += [ask(f"{url}/api-token-auth/", {"email": "a@example.com", "password": "wrong"}) for _ in range(3)]
+    finally:
+        process.terminate()
+        process.wait(serving.SECONDS_TO_STOP)
+
+    assert statuses == [200] * 20 + [201] * 3 + [401] * 3
