@@ -84,7 +84,7 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
 def configure(app: Flask) -> None:
     """Give the application its two engines."""
     url = sa.make_url(app.config["DATABASE_URL"])
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"hide_parameters": True}  # an error that is logged tells what was asked, not of whom
     if url.get_backend_name() == "sqlite":
         url = url.set(database=str(Path(app.instance_path) / str(url.database)))
         _make_private(url)
@@ -92,24 +92,21 @@ def configure(app: Flask) -> None:
     else:
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-        options["connect_args"] = {
-            "connect_timeout": 5,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC",
-        }
+        options["connect_args"] = {"connect_timeout": 5, **_kept_by_connections(app.config["DATABASE_POOLER"])}
         options["pool_size"] = app.config["DATABASE_POOL_SIZE"]
         options["pool_timeout"] = 10
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options 
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     reading = options | {"url": url, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     app.config["SQLALCHEMY_BINDS"] = {READING: reading}
     db.init_app(app)
     with app.app_context():
         for use, engine in db.engines.items():
-            metrics.watch(app, engine, use or "writing")
             if engine.dialect.name == "sqlite":
                 sa.event.listen(engine, "connect", _prepare_sqlite)
             else:
                 sa.event.listen(engine, "checkout", _refuse_closed)
+            metrics.watch(app, engine, use or "writing")  # last: who refuses a connection has it tried again
         if db.engine.dialect.name == "sqlite":
             sa.event.listen(db.engine, "begin", _begin_sqlite)
 
@@ -146,6 +143,13 @@ def keeping_marks(*refusals: type[Exception]) -> Iterator[None]:
     except refusals:
         db.session.commit()
         raise
+
+
+def _kept_by_connections(pooler: str) -> dict[str, Any]:
+    """What a connection keeps; behind a pooler, which gives each transaction another, nothing: the role does."""
+    if pooler == "transaction":
+        return {"prepare_threshold": None}
+    return {"options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC"}
 
 
 def _make_private(url: sa.URL) -> None:
