@@ -29,8 +29,8 @@ users = st.fixed_dictionaries(
     {
         "id": st.integers(1, 2**63 - 1), "email": texts, "username": st.none() | texts, "first_name": texts,
         "last_name": texts, "is_active": st.booleans(), "is_staff": st.booleans(), "is_superuser": st.booleans(),
-        "email_verified": st.booleans(), "pending_email": st.none() | texts, "date_joined": moments,
-        "last_login": st.none() | moments, "profile": profiles,
+        "email_verified": st.booleans(), "pending_email": st.none() | texts, "language": st.none() | texts,
+        "date_joined": moments, "last_login": st.none() | moments, "profile": profiles,
     }
 )  # fmt: skip
 

@@ -82,6 +82,7 @@ def mail_reset_link(user: User) -> None:
     letters.reset_password(
         recipient=user.email,
         name=user.first_name,
+        language=user.language,
         link=link("reset", uid(user), token),
         secret=token,
         minutes=int(one_time.LIFETIMES[one_time.RESET_PASSWORD].total_seconds() // 60),

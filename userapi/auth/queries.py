@@ -107,9 +107,9 @@ ADDRESSES_OF = Read(
 )
 
 
-def addressee(user_id: int) -> sa.Row[str, str]:
-    """The email and first_name to write to."""
-    return db.session.execute(sa.select(User.email, User.first_name).where(User.id == user_id)).one()
+def addressee(user_id: int) -> sa.Row[str, str, str | None]:
+    """The email, first_name and language to write to."""
+    return db.session.execute(sa.select(User.email, User.first_name, User.language).where(User.id == user_id)).one()
 
 
 def advance(

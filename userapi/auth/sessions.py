@@ -95,7 +95,9 @@ def _refreshed_before(session_id: uuid.UUID, user_id: int, jti: uuid.UUID, now: 
         queries.end(session_id, now)
         trail.record("session.token_reused", "user", user_id)
         user, address = session.user, acting().address
-        letters.token_reused(recipient=user.email, name=user.first_name, when=now, address=address)
+        letters.token_reused(
+            recipient=user.email, name=user.first_name, language=user.language, when=now, address=address
+        )
         raise TokenReused
     return session
 

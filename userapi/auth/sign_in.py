@@ -67,6 +67,7 @@ def _tell_of_new_device(user_id: int) -> None:
         letters.new_sign_in(
             recipient=user.email,
             name=user.first_name,
+            language=user.language,
             when=clock.now(),
             address=origin.address,
             user_agent=origin.user_agent,

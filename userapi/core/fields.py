@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext
 from marshmallow import ValidationError, fields, validate
 
 from . import clock
+from .i18n import offered
 
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 EARLIEST_BIRTH = date(1900, 1, 1)
@@ -111,6 +112,20 @@ class Flag(fields.Boolean):
         if value in ("true", "false") and isinstance(value, str):
             return value == "true"
         raise self.make_error("invalid", input=value)
+
+
+class Language(fields.String):
+    """A language on offer, as BCP 47 names it."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("metadata", {"description": "In which letters are written, as `de`: one that is on offer."})
+        super().__init__(**options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if text not in offered():
+            raise ValidationError(_("Must be one of: {choices}.").format(choices=", ".join(offered())))
+        return text
 
 
 class Instant(fields.DateTime):

@@ -1,8 +1,8 @@
 """Languages: which one a person reads, and dates, numbers and libraries' sentences in it.
 
 The order is: what was chosen here (`?lang=de`, kept in a cookie), what the browser or program asks for
-(`Accept-Language`), the deployer's default; at the shell, the language of the shell. Nothing is decided before a text
-is needed: an answer that holds none costs nothing, and names no language.
+(`Accept-Language`), the language of the account, the deployer's default; at the shell, the language of the shell.
+Nothing is decided before a text is needed: an answer that holds none costs nothing, and names no language.
 """
 
 import functools
@@ -91,7 +91,21 @@ def direction() -> str:
 def chosen() -> str | None:
     """The language that was chosen in this browser; None when none was."""
     asked = (request.args.get(ARGUMENT), request.cookies.get(COOKIE))
-    return next((tag for tag in asked if tag in _offered()), None)
+    return next((tag for tag in asked if tag in offered()), None)
+
+
+def asked_for() -> str | None:
+    """The language on offer that this request asks for; None when it asks for none of them, and outside a request."""
+    if not has_request_context():
+        return None
+    header = request.headers.get("Accept-Language", "")[:LONGEST_HEADER]
+    return chosen() or negotiate(header, tuple(offered()))
+
+
+def offered() -> dict[str, Locale]:
+    """The languages on offer by their tags, the default first."""
+    found: dict[str, Locale] = current_app.extensions["userapi-languages"]
+    return found
 
 
 def choices() -> list[Choice]:
@@ -106,14 +120,22 @@ def choices() -> list[Choice]:
     present = tag()
     return [
         Choice(other, _own_name(locale), f"{path}?{urlencode({**query, ARGUMENT: other})}", other == present)
-        for other, locale in _offered().items()
+        for other, locale in offered().items()
     ]
+
+
+def remember(response: Response, language: str | None) -> Response:
+    """Let a browser keep the choice of a language on offer; None changes nothing."""
+    if language in offered() and language != request.cookies.get(COOKIE):
+        secure = current_app.config["JWT_COOKIE_SECURE"]
+        response.set_cookie(COOKIE, str(language), max_age=REMEMBERED, httponly=True, secure=secure, samesite="Lax")
+    return response
 
 
 @contextmanager
 def speaking(language: str | None) -> Iterator[None]:
     """Say everything in the block in a language, or in the present one when it is None or not on offer."""
-    with force_locale(_offered().get(language or "") or get_locale()):
+    with force_locale(offered().get(language or "") or get_locale()):
         yield
 
 
@@ -155,9 +177,9 @@ def number(value: int) -> str:
     return numbers.format_decimal(value, locale=_written_as())
 
 
-def listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[Any]) -> str:
     """Some words as a list in a sentence: `member of staff and superuser`."""
-    return lists.format_list(list(words), locale=_written_as())
+    return lists.format_list([str(word) for word in words], locale=_written_as())
 
 
 @functools.lru_cache(maxsize=256)
@@ -184,14 +206,12 @@ def negotiate(header: str, offered: tuple[str, ...]) -> str | None:
 
 def _select() -> Locale:
     """The language of whoever is being answered; Flask-Babel asks once a request, when a text is first needed."""
-    offered = _offered()
     if has_request_context():
-        header = request.headers.get("Accept-Language", "")[:LONGEST_HEADER]
-        wanted = chosen() or negotiate(header, tuple(offered))
+        wanted = asked_for() or getattr(g.get("caller"), "language", None)
     else:
         shell = next(filter(None, map(os.environ.get, SHELL_VARIABLES)), "")
-        wanted = negotiate(shell.partition(".")[0].partition("@")[0], tuple(offered))
-    return offered.get(wanted or "") or next(iter(offered.values()))
+        wanted = negotiate(shell.partition(".")[0].partition("@")[0], tuple(offered()))
+    return offered().get(wanted or "") or next(iter(offered().values()))
 
 
 def _name_language(response: Response) -> Response:
@@ -201,15 +221,7 @@ def _name_language(response: Response) -> Response:
     response.headers.setdefault("Content-Language", tag())
     response.headers.add("Vary", "Accept-Language, Cookie")
     asked = request.args.get(ARGUMENT)
-    if asked in _offered() and response.mimetype == "text/html" and asked != request.cookies.get(COOKIE):
-        secure = current_app.config["JWT_COOKIE_SECURE"]
-        response.set_cookie(COOKIE, asked, max_age=REMEMBERED, httponly=True, secure=secure, samesite="Lax")
-    return response
-
-
-def _offered() -> dict[str, Locale]:
-    offered: dict[str, Locale] = current_app.extensions["userapi-languages"]
-    return offered
+    return remember(response, asked) if asked in offered() and response.mimetype == "text/html" else response
 
 
 def _written_as() -> Locale:

@@ -13,7 +13,7 @@ from marshmallow import Schema, fields
 from werkzeug.routing import BaseConverter, ValidationError
 
 from .bodies import Parser
-from .fields import Birthday, Flag, Line, Password
+from .fields import Birthday, Flag, Language, Line, Password
 from .problems import MEDIA_TYPE, NotAcceptable, NotSignedIn, PermissionDenied, Problem
 from .rendering import Computed
 
@@ -216,6 +216,7 @@ def configure(app: Flask) -> Api:
     api.register_converter(RowIdConverter, lambda _converter: {"type": "integer", "minimum": 1, "format": "int64"})
     for field, kind in (
         (Line, fields.String),
+        (Language, fields.String),
         (Password, fields.String),
         (Birthday, fields.Date),
         (Flag, fields.Boolean),

@@ -1,19 +1,20 @@
 """The letters we send, one function each: plain facts in, a row in the outbox.
 
 Names, addresses and browsers come from people we do not know, and the letter comes from us: what they typed is said
-only where it cannot carry a message, a link or markup of their own.
+only where it cannot carry a message, a link or markup of their own. A letter is in the language of its recipient, where
+that is known, not of whoever caused it: a warning must be read by the one who is warned.
 """
 
 import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext
+from flask_babel.speaklater import LazyString
 
 from userapi.core.db import db
 from userapi.core.devices import describe
-from userapi.core.i18n import in_words, listed
+from userapi.core.i18n import listed
 
 from . import outbox
 
@@ -28,35 +29,53 @@ LONGEST_NAME = 50
 RIGHTS = {"is_staff": lazy_gettext("member of staff"), "is_superuser": lazy_gettext("superuser")}
 
 
-def verify_email(*, recipient: str, name: str, link: str, secret: str) -> None:
+def verify_email(*, recipient: str, name: str, language: str | None = None, link: str, secret: str) -> None:
     """Ask for a new account's address to be confirmed."""
-    outbox.write("verify_email", recipient, _("Confirm your email address"), secret=secret, name=plain(name), link=link)
-
-
-def confirm_new_email(*, recipient: str, name: str, link: str, secret: str) -> None:
-    """Ask, at the new address, for a change of address to be confirmed."""
     outbox.write(
-        "confirm_new_email", recipient, _("Confirm your new email address"), secret=secret, name=plain(name), link=link
+        "verify_email",
+        recipient,
+        lazy_gettext("Confirm your email address"),
+        language=language,
+        secret=secret,
+        name=plain(name),
+        link=link,
     )
 
 
-def email_changed(*, recipient: str, name: str, new_address: str) -> None:
+def confirm_new_email(*, recipient: str, name: str, language: str | None = None, link: str, secret: str) -> None:
+    """Ask, at the new address, for a change of address to be confirmed."""
+    outbox.write(
+        "confirm_new_email",
+        recipient,
+        lazy_gettext("Confirm your new email address"),
+        language=language,
+        secret=secret,
+        name=plain(name),
+        link=link,
+    )
+
+
+def email_changed(*, recipient: str, name: str, language: str | None = None, new_address: str) -> None:
     """Tell the old address that another one, of which it gets a hint, has taken its place."""
     outbox.write(
         "email_changed",
         recipient,
-        _("Your email address was changed"),
+        lazy_gettext("Your email address was changed"),
+        language=language,
         name=plain(name),
         new_address=masked(new_address),
     )
 
 
-def reset_password(*, recipient: str, name: str, link: str, secret: str, minutes: int) -> None:
+def reset_password(
+    *, recipient: str, name: str, language: str | None = None, link: str, secret: str, minutes: int
+) -> None:
     """Give the link that sets a new password.
 
     Args:
         recipient: the account's address.
         name: the first name, or nothing.
+        language: the recipient's, if it is known; else the letter is in that of the request.
         link: the whole address, the secret in it.
         secret: the token, blanked once the letter is sent.
         minutes: how long the link is good.
@@ -64,7 +83,8 @@ def reset_password(*, recipient: str, name: str, link: str, secret: str, minutes
     outbox.write(
         "reset_password",
         recipient,
-        _("Reset your password"),
+        lazy_gettext("Reset your password"),
+        language=language,
         secret=secret,
         name=plain(name),
         link=link,
@@ -72,57 +92,74 @@ def reset_password(*, recipient: str, name: str, link: str, secret: str, minutes
     )
 
 
-def password_changed(*, recipient: str, name: str, when: datetime, address: str | None) -> None:
+def password_changed(
+    *, recipient: str, name: str, language: str | None = None, when: datetime, address: str | None
+) -> None:
     """Tell that the password is another one now."""
     outbox.write(
         "password_changed",
         recipient,
-        _("Your password was changed"),
+        lazy_gettext("Your password was changed"),
+        language=language,
         name=plain(name),
-        when=in_words(when),
+        when=when,
         address=address,
     )
 
 
-def new_sign_in(*, recipient: str, name: str, when: datetime, address: str | None, user_agent: str | None) -> None:
+def new_sign_in(
+    *,
+    recipient: str,
+    name: str,
+    language: str | None = None,
+    when: datetime,
+    address: str | None,
+    user_agent: str | None,
+) -> None:
     """Tell of a sign-in from an address and browser not seen before."""
     outbox.write(
         "new_sign_in",
         recipient,
-        _("New sign-in to your account"),
+        lazy_gettext("New sign-in to your account"),
+        language=language,
         name=plain(name),
-        when=in_words(when),
+        when=when,
         address=address,
-        device=describe(user_agent),
+        device=LazyString(describe, user_agent),
     )
 
 
-def token_reused(*, recipient: str, name: str, when: datetime, address: str | None) -> None:
+def token_reused(
+    *, recipient: str, name: str, language: str | None = None, when: datetime, address: str | None
+) -> None:
     """Tell that a spent refresh token came back, and that its session was ended."""
     outbox.write(
         "token_reused",
         recipient,
-        _("A session of yours was ended"),
+        lazy_gettext("A session of yours was ended"),
+        language=language,
         name=plain(name),
-        when=in_words(when),
+        when=when,
         address=address,
     )
 
 
-def rights_granted(*, recipient: str, name: str, rights: Sequence[str]) -> None:
+def rights_granted(*, recipient: str, name: str, language: str | None = None, rights: Sequence[str]) -> None:
     """Tell of new staff rights.
 
     Args:
         recipient: the account's address.
         name: the first name, or nothing.
+        language: the recipient's, if it is known; else the letter is in that of the request.
         rights: the fields that were set, as `is_staff`.
     """
     outbox.write(
         "rights_granted",
         recipient,
-        _("You were given more rights"),
+        lazy_gettext("You were given more rights"),
+        language=language,
         name=plain(name),
-        rights=listed(str(RIGHTS.get(right, right)) for right in rights),
+        rights=LazyString(listed, [RIGHTS.get(right, right) for right in rights]),
     )
 
 

@@ -1,5 +1,6 @@
 """Writing a letter: a row in the transaction that causes it, so that it is sent exactly when the act stands."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from flask import Flask, current_app
 from userapi.core import clock
 from userapi.core.context import acting
 from userapi.core.db import db
-from userapi.core.i18n import in_words
+from userapi.core.i18n import in_words, speaking
 
 from .models import Message
 
@@ -29,38 +30,42 @@ def configure(app: Flask) -> None:
         app.jinja_loader = jinja2.ChoiceLoader([own, *([app.jinja_loader] if app.jinja_loader else [])])
 
 
-def write(kind: str, recipient: str, subject: str, *, secret: str | None = None, **facts: Any) -> Message:
+def write(
+    kind: str, recipient: str, subject: Any, *, language: str | None = None, secret: str | None = None, **facts: Any
+) -> Message:
     """Add a letter to the present transaction.
 
     Args:
         kind: names the templates `mail/<kind>.txt` and `mail/<kind>.html`.
         recipient: the one address it goes to.
-        subject: one line.
+        subject: one line; a lazy text is put into the letter's language.
+        language: that the letter is in, one on offer; that of the request when it is None.
         secret: the one-time token in it, blanked once it is sent.
-        facts: what the templates say. They also know the `subject`, our `site`, and when and from which network
-            address the letter was asked for: `asked_at`, `asked_from`.
+        facts: what the templates say; moments are put into words. They also know the `subject`, our `site`, and when
+            and from which network address the letter was asked for: `asked_at`, `asked_from`.
     """
     now = clock.now()
-    subject = "".join(character for character in " ".join(subject.split()) if character.isprintable())[:200]
-    facts |= {
-        "subject": subject,
-        "site": urlsplit(current_app.config["SITE_URL"]).netloc,
-        "asked_at": in_words(now),
-        "asked_from": acting().address,
-    }
-    message = Message(
-        created_at=now,
-        kind=kind,
-        recipient=recipient,
-        subject=subject,
-        text=_render(f"mail/{kind}.txt", facts),
-        html=_render(f"mail/{kind}.html", facts),
-        secret=secret or None,
-        due_at=now,
-    )
+    facts |= {"site": urlsplit(current_app.config["SITE_URL"]).netloc, "asked_at": now, "asked_from": acting().address}
+    with speaking(language):
+        facts["subject"] = _one_line(str(subject))
+        facts |= {name: in_words(fact) for name, fact in facts.items() if isinstance(fact, datetime)}
+        message = Message(
+            created_at=now,
+            kind=kind,
+            recipient=recipient,
+            subject=facts["subject"],
+            text=_render(f"mail/{kind}.txt", facts),
+            html=_render(f"mail/{kind}.html", facts),
+            secret=secret or None,
+            due_at=now,
+        )
     db.session.add(message)
     db.session().info[WRITTEN] = True
     return message
+
+
+def _one_line(text: str) -> str:
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())[:200]
 
 
 def _render(template: str, facts: dict[str, Any]) -> str:

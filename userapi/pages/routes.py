@@ -50,9 +50,10 @@ def log_in() -> Response:
     typed = forms.read(schemas.credentials)
     with keeping_marks(InvalidCredentials):
         session = sign_in.sign_in(typed.get("email") or typed["username"], typed["password"])
-    pair = tokens.pair(session, web=True)
+    pair, language = tokens.pair(session, web=True), session.user.language
     db.session.commit()
-    return guard.forget_visitor(cookies.put(redirects.to_next(), pair))
+    response = guard.forget_visitor(cookies.put(redirects.to_next(), pair))
+    return response if i18n.chosen() else i18n.remember(response, language)
 
 
 @blueprint.get("/logout/")
@@ -236,9 +237,10 @@ def edit_account() -> Response:
     """Change my names and profile."""
     schema = schemas.account_without_profile if current_user.profile_title is None else schemas.account
     user = accounts.hold(current_user.id, by=current_user)
-    accounts.edit(user, forms.read(schema), by=current_user, confirmed_email=False)
+    changes = forms.read(schema)
+    accounts.edit(user, changes, by=current_user, confirmed_email=False)
     db.session.commit()
-    return notices.leave(redirects.to("pages.show_account"), "saved")
+    return i18n.remember(notices.leave(redirects.to("pages.show_account"), "saved"), changes.get("language"))
 
 
 @blueprint.post("/account/email/")

@@ -13,7 +13,7 @@ from userapi.auth.schemas import (
 )
 from userapi.users.schemas import NewUserSchema, UserEditSchema
 
-SHOWN = ("username", "first_name", "last_name", "profile")
+SHOWN = ("username", "first_name", "last_name", "language", "profile")
 
 
 class FirstProfileSchema(UserEditSchema):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 
 from userapi.audit import trail
-from userapi.core import clock, limits
+from userapi.core import clock, i18n, limits
 from userapi.core.context import acting
 from userapi.core.db import db
 from userapi.core.passwords import hash_password
@@ -19,7 +19,7 @@ from . import addresses, emails, one_time, password_policy, queries
 from .models import User, UserProfile
 from .problems import LastSuperuser, ReadOnlyField
 
-PROFILE_FIELDS = ("title", "dob", "address", "country", "city", "zip")
+PROFILE_FIELDS = queries.PROFILE_FIELDS
 NAME_FIELDS = ("username", "first_name", "last_name")
 
 
@@ -47,6 +47,7 @@ def create(
     is_staff: bool = False,
     is_superuser: bool = False,
     email_verified: bool = False,
+    language: str | None = None,
 ) -> User:
     """Open an account.
 
@@ -54,6 +55,7 @@ def create(
         email: as typed.
         password: held against the policy and hashed; None for an account that no password signs in.
         profile: all six fields, or None for an account without one.
+        language: of the letters to the user, one on offer; None when it is not known.
 
     Raises:
         InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
@@ -74,6 +76,7 @@ def create(
         is_staff=is_staff,
         is_superuser=is_superuser,
         email_verified_at=now if email_verified else None,
+        language=language,
         date_joined=now,
         profile=UserProfile(**profile) if profile else None,
     )
@@ -91,7 +94,7 @@ def register(**new_user: Any) -> User:
         TooManyRequests: the client has asked too often.
     """
     limits.spend("REGISTRATION", limits.client())
-    user = create(**new_user)
+    user = create(**{"language": i18n.asked_for(), **new_user})
     addresses.ask_to_verify(user)
     return user
 
@@ -125,7 +128,7 @@ def hold(user_id: int, by: Actor) -> User:
 
 def editable(user: User, by: Actor) -> frozenset[str]:
     """The fields of a user that an actor may set."""
-    fields = {*NAME_FIELDS, "profile", "email"}
+    fields = {*NAME_FIELDS, "profile", "email", "language"}
     if by.is_staff and (by.is_superuser or by.id != user.id):
         fields.add("is_active")
     if by.is_superuser:
@@ -153,17 +156,19 @@ def edit(user: User, changes: Mapping[str, Any], by: Actor, *, confirmed_email: 
         if name in changes:
             setattr(user, name, changes[name] or (None if name == "username" else ""))
     user.first_name_key, user.last_name_key = fold(user.first_name), fold(user.last_name)
+    if "language" in changes:
+        user.language = changes["language"] or None
     if "profile" in changes:
         _edit_profile(user, changes["profile"])
     if "email" in changes:
         _edit_email(user, changes["email"], at_once=confirmed_email)
     _edit_flags(user, changes)
-    queries.flush()
     after = _facts(user)
     changed = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
     changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
     if changed:
         trail.record("user.changed", "user", user.id, changed)
+    queries.flush()
 
 
 def activate(user: User) -> None:
@@ -213,7 +218,13 @@ def set_password(user: User, password: str, field: str = "password") -> None:
     user.session_version += 1
     user.pending_email = None
     trail.record("user.password_changed", "user", user.id)
-    letters.password_changed(recipient=user.email, name=user.first_name, when=clock.now(), address=acting().address)
+    letters.password_changed(
+        recipient=user.email,
+        name=user.first_name,
+        language=user.language,
+        when=clock.now(),
+        address=acting().address,
+    )
 
 
 def keep_a_superuser(user: User) -> None:
@@ -263,7 +274,7 @@ def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
         if name in changes:
             setattr(user, name, changes[name])
     if granted:
-        letters.rights_granted(recipient=user.email, name=user.first_name, rights=granted)
+        letters.rights_granted(recipient=user.email, name=user.first_name, language=user.language, rights=granted)
     if "is_active" in changes:
         if changes["is_active"]:
             activate(user)
@@ -273,7 +284,7 @@ def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
 
 def _facts(user: User) -> dict[str, Any]:
     """What an edit can change, by field."""
-    names = ("email", "pending_email", *NAME_FIELDS, "is_staff", "is_superuser")
+    names = ("email", "pending_email", "language", *NAME_FIELDS, "is_staff", "is_superuser")
     facts = {name: getattr(user, name) for name in names}
     if user.profile is not None:
         facts |= {f"profile.{name}": getattr(user.profile, name) for name in PROFILE_FIELDS}

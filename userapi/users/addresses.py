@@ -17,7 +17,13 @@ def ask_to_verify(user: User) -> None:
     if not _awaits_verification(user):
         return
     token = one_time.issue(user, one_time.VERIFY_EMAIL, user.email_key)
-    letters.verify_email(recipient=user.email, name=user.first_name, link=link("verify-email", token), secret=token)
+    letters.verify_email(
+        recipient=user.email,
+        name=user.first_name,
+        language=user.language,
+        link=link("verify-email", token),
+        secret=token,
+    )
 
 
 def ask_again(email: str) -> None:
@@ -61,7 +67,9 @@ def ask_to_change(user: User, email: str) -> None:
     limits.spend("EMAIL_RECIPIENT", key)
     user.pending_email = typed
     token = one_time.issue(user, one_time.CHANGE_EMAIL, key)
-    letters.confirm_new_email(recipient=typed, name=user.first_name, link=link("verify-email", token), secret=token)
+    letters.confirm_new_email(
+        recipient=typed, name=user.first_name, language=user.language, link=link("verify-email", token), secret=token
+    )
     trail.record("email.change_requested", "user", user.id)
 
 
@@ -110,7 +118,7 @@ def replace(user: User, email: str) -> None:
         user.email_verified_at = None
         queries.flush()
         one_time.void(user)
-        letters.email_changed(recipient=old, name=user.first_name, new_address=typed)
+        letters.email_changed(recipient=old, name=user.first_name, language=user.language, new_address=typed)
 
 
 def note_verified(user: User) -> None:

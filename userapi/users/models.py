@@ -75,6 +75,7 @@ class User(Model):
         session_version: sessions begun under another version are over; adding one ends them all.
         email_verified_at: when the present address was confirmed.
         pending_email: the address that becomes `email` once confirmed.
+        language: in which letters are written, as BCP 47 names it; None while it is not known.
     """
 
     __tablename__ = "users"
@@ -95,6 +96,7 @@ class User(Model):
     is_superuser: Mapped[bool] = mapped_column(default=False)
     email_verified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     pending_email: Mapped[str | None] = mapped_column(sa.String(254))
+    language: Mapped[str | None] = mapped_column(sa.String(35))
     date_joined: Mapped[datetime] = mapped_column(UTCDateTime)
     last_login: Mapped[datetime | None] = mapped_column(UTCDateTime)
 

@@ -23,16 +23,18 @@ FLAGS = ("is_active", "is_staff", "is_superuser")
 users = User.__table__
 profiles = UserProfile.__table__
 
+PROFILE_FIELDS = tuple(column.name for column in profiles.c if column.name != "user_id")
+
 
 def shown(source: Any = users) -> list[Any]:
     """The columns of a user's document; those of the profile are prefixed `profile_`."""
     c = source.c
     return [
         c.id, c.email, c.username, c.first_name, c.last_name,
-        *(column.label(f"profile_{column.name}") for column in profiles.c if column.name != "user_id"),
+        *(profiles.c[name].label(f"profile_{name}") for name in PROFILE_FIELDS),
         c.is_active, c.is_staff, c.is_superuser,
         c.email_verified_at.is_not(None).label("email_verified"),
-        c.pending_email, c.date_joined, c.last_login,
+        c.pending_email, c.language, c.date_joined, c.last_login,
     ]  # fmt: skip
 
 
@@ -54,6 +56,14 @@ def row(user_id: int) -> Any:
 def row_in_transaction(user_id: int) -> sa.Row[Any]:
     """A user's document as the present transaction sees it."""
     return db.session.execute(ONE.statement, {"user_id": user_id}).one()
+
+
+def held_row(user: User) -> Any:
+    """A user's document as a row, made of what this transaction read and wrote."""
+    values: dict[str, Any] = {"email_verified": user.email_verified_at is not None}
+    for name in PROFILE_FIELDS:
+        values[f"profile_{name}"] = getattr(user.profile, name, None)
+    return ONE.record(**{name: values[name] if name in values else getattr(user, name) for name in SHOWN})
 
 
 def for_update(user_id: int) -> User | None:

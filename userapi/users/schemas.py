@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from marshmallow import Schema, ValidationError, fields
 
-from userapi.core.fields import ISO_DATE, Birthday, Flag, Instant, Line, Password, between, length, one_of
+from userapi.core.fields import ISO_DATE, Birthday, Flag, Instant, Language, Line, Password, between, length, one_of
 from userapi.core.rendering import Computed
 
 from .emails import MAXIMUM_LENGTH, normal_form
@@ -116,6 +116,7 @@ class NewUserSchema(Schema):
     username = Line(50, formatting=False, allow_none=True)
     first_name = Line(150)
     last_name = Line(150)
+    language = Language(allow_none=True)
 
 
 class _EditSchema(Schema):
@@ -124,6 +125,7 @@ class _EditSchema(Schema):
     username = Line(50, formatting=False, allow_none=True)
     first_name = Line(150)
     last_name = Line(150)
+    language = Language(allow_none=True)
     is_active = Flag(metadata={"description": "Staff only."})
     is_staff = Flag(metadata={"description": "Superusers only."})
     is_superuser = Flag(metadata={"description": "Superusers only."})
@@ -171,6 +173,7 @@ class UserSchema(Schema):
     is_superuser = fields.Boolean()
     email_verified = fields.Boolean()
     pending_email = fields.String(allow_none=True)
+    language = fields.String(allow_none=True)
     date_joined = Instant()
     last_login = Instant(allow_none=True)
 
