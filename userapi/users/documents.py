@@ -48,6 +48,11 @@ def of_id(user_id: int) -> Document:
     return renderer.one(row)
 
 
+def of_user(user: User) -> Document:
+    """A user whose row is held, as it will be when the transaction is committed."""
+    return renderer.one(queries.held_row(user))
+
+
 def current(user_id: int) -> Document:
     """A user as the present transaction sees it."""
     return renderer.one(queries.row_in_transaction(user_id))
@@ -60,7 +65,7 @@ def check_precondition(user: User) -> None:
         PreconditionFailed: when the client saw another state.
     """
     if "If-Match" in request.headers:
-        body = rendering.dumps(current(user.id))
+        body = rendering.dumps(of_user(user))
         if not request.if_match.contains(rendering.etag(body)):
             raise PreconditionFailed
 
@@ -73,7 +78,7 @@ def without_echoes(user: User, changes: Mapping[str, Any], by: Actor) -> dict[st
     """
     read_only = {*ECHOES, *(set(FLAGS) - editable(user, by))}
     echoed = {name: value for name, value in changes.items() if name in read_only}
-    shown = current(user.id) if echoed else {}
+    shown = of_user(user) if echoed else {}
     differing = sorted(name for name, value in echoed.items() if _text(value) != _text(shown[name]))
     if differing:
         raise ReadOnlyField(

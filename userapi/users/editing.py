@@ -31,6 +31,6 @@ def save(user: User, changes: dict[str, Any]) -> Response:
     by_staff = current_user.is_staff and user.id != current_user.id
     confirmed = by_staff or current_app.config["EMAIL_VERIFICATION"] == "none"
     accounts.edit(user, changes, by=current_user, confirmed_email=confirmed)
-    changed = documents.current(user.id)
+    changed = documents.of_user(user)
     db.session.commit()
     return documents.answer(changed)

@@ -36,7 +36,7 @@ blueprint = Blueprint("users", __name__, description="Accounts and their profile
 def create_user(new_user: dict[str, Any]) -> Response:
     """Open an account."""
     user = accounts.register(**new_user)
-    made = documents.current(user.id)
+    made = documents.of_user(user)
     db.session.commit()
     return documents.answer(made, 201)
 
