@@ -160,6 +160,27 @@ def test_T23_a_key_that_another_worker_made_is_found_when_a_token_names_it(
     assert use(second.test_client(), token).status_code == 200
 
 
+def test_T23_within_a_minute_all_workers_agree_that_a_key_is_retired(
+    make_app: Callable[..., Flask], folder: Path, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = [make_app(JWT_KEY_DIR=str(folder)) for _ in range(3)]
+    token, old = sign_in(workers[0], email)["access_token"], KeyRing(folder).newest()
+
+    def statuses() -> list[int]:
+        return [use(worker.test_client(), token).status_code for worker in workers]
+
+    assert statuses() == [200, 200, 200]
+    KeyRing(folder).add()
+    KeyRing(folder).remove(old.name)
+
+    now = time.monotonic()
+    monkeypatch.setattr(signing, "time", SimpleNamespace(monotonic=lambda: now + 20))
+    assert statuses() == [200, 200, 200]
+    monkeypatch.setattr(signing, "time", SimpleNamespace(monotonic=lambda: now + 59))
+    assert statuses() == [401, 401, 401]
+    assert [old.kid in kids(worker) for worker in workers] == [False, False, False]
+
+
 def test_T23_the_folder_is_read_twice_a_minute_and_for_unknown_keys_once_a_second(
     make_app: Callable[..., Flask], folder: Path, key_folder: str, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
