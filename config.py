@@ -33,6 +33,9 @@ EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|p
 #: The languages that there are catalogues for, as BCP 47 names them; English is in the code.
 LANGUAGES = ("en", *sorted(path.name.replace("_", "-") for path in ROOT.glob("userapi/translations/??*")))
 
+#: How far the clocks of two machines may be apart, in seconds: a token that begins so much later is good already.
+CLOCKS_APART = 60
+
 #: Mail servers that a password reaches without a network.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -241,7 +244,7 @@ def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
         "JWT_ENCODE_AUDIENCE": audience,
         "JWT_TOKEN_LOCATION": ["headers", "cookies"],
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings["ACCESS_TOKEN_LIFETIME"]),
-        "JWT_DECODE_LEEWAY": 0,
+        "JWT_DECODE_LEEWAY": CLOCKS_APART,
         "JWT_COOKIE_SECURE": secure,
         "JWT_COOKIE_SAMESITE": "Lax",
         "JWT_SESSION_COOKIE": False,

@@ -202,6 +202,29 @@ def test_T07_blank_and_common_secrets_do_not_verify(
     assert not_refused(client, tokens) == {}
 
 
+def test_X11_a_token_of_a_machine_whose_clock_is_ahead_is_good(
+    client: FlaskClient, user: Person, claims: dict[str, Any], key_folder: str
+) -> None:
+    begin = int(time.time()) + 50
+    ahead = {"iat": begin, "nbf": begin}
+
+    token = forge(key_folder, claims | ahead)
+
+    assert use(client, token).status_code == 200
+    assert verify(client, token).status_code == 200
+    renewed = forge(key_folder, claims_of(user.tokens["refresh_token"]) | ahead)
+    assert refresh(client, renewed).status_code == 200
+
+
+def test_X11_the_leeway_keeps_no_token_alive(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
+    assert use(client, forge(key_folder, claims | {"exp": int(time.time()) + 5})).status_code == 200
+
+    for late in (0, 1, 30):
+        token = forge(key_folder, claims | {"exp": int(time.time()) - late})
+        assert use(client, token).get_json()["code"] == "token_expired"
+        assert verify(client, token).get_json()["code"] == "token_expired"
+
+
 def test_T08_time_claims_are_enforced(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
     now = int(time.time())
     times: dict[str, dict[str, Any]] = {
