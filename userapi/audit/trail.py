@@ -47,8 +47,8 @@ def configure(app: Flask) -> None:
 
 def record(
     action: str, target_kind: str | None = None, target_id: object = None, changes: Changes | None = None
-) -> None:
-    """Write that something happened.
+) -> AuditEvent:
+    """Write that something happened; the event, for what goes on over several transactions.
 
     Args:
         action: what, as `user.created`; listed in `docs/events.md`.
@@ -57,7 +57,7 @@ def record(
         changes: `{field: (before, after)}`.
     """
     origin = acting()
-    written = {name: _pair(name, *values) for name, values in changes.items()} if changes else None
+    written = _written(changes) if changes else None
     event = AuditEvent(
         occurred_at=clock.now(),
         action=action,
@@ -77,6 +77,12 @@ def record(
         address=origin.address,
         fields=sorted(written) if written else None,
     )
+    return event
+
+
+def amend(event: AuditEvent, changes: Changes) -> None:
+    """Write how an act of several transactions stands, in the transaction that takes it further."""
+    event.changes = _written(changes)
 
 
 def forget(target_kind: str, target_id: object) -> None:
@@ -98,6 +104,10 @@ def _count(session: Session) -> None:
         for action, event in session.info.pop(RECORDED, ()):
             if event in session:
                 metrics.counted().events.labels(action).inc()
+
+
+def _written(changes: Changes) -> dict[str, Any]:
+    return {name: _pair(name, *values) for name, values in changes.items()}
 
 
 def _pair(name: str, before: Any, after: Any) -> list[Any]:

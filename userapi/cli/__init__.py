@@ -2,10 +2,12 @@
 
 from flask import Flask
 
-from . import keys, mail, sessions, users
+from . import keys, mail, sessions, transfer, users
 
 
 def configure(app: Flask) -> None:
     """Give the `flask` command our groups."""
+    for command in (transfer.import_users, transfer.export_users):
+        users.group.add_command(command)
     for group in (users.group, keys.group, sessions.group, mail.group):
         app.cli.add_command(group)

@@ -27,6 +27,7 @@ class NewUser(NamedTuple):
     username: str | None
     first_name: str
     last_name: str
+    language: str | None
     first_name_key: str
     last_name_key: str
     password_hash: str | None

@@ -111,6 +111,11 @@ def every(filters: Mapping[str, Any]) -> Iterator[Any]:
         cursor = found.next
 
 
+def matching(filters: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """What the filters ask as conditions on `users`, and the parameters of those."""
+    return conditions(_outline(filters)), values(filters)
+
+
 def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
     """What the filters ask, with parameters for what `values` gives.
 

@@ -132,6 +132,7 @@ def _row(user_id: int, fields: dict[str, Any], password_hash: str, now: datetime
         username=fields["username"],
         first_name=fields["first_name"],
         last_name=fields["last_name"],
+        language=None,
         first_name_key=accounts.fold(fields["first_name"]),
         last_name_key=accounts.fold(fields["last_name"]),
         password_hash=password_hash,

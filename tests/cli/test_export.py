@@ -1,0 +1,253 @@
+"""Users to a file: what is in it, who may read it, and that it comes in again, on either database."""
+
+import csv
+import io
+import json
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import services
+import sqlalchemy as sa
+from click.testing import Result
+from conftest import Person, sign_in
+from factories import PROFILE, make_user
+from flask import Flask
+from flask_migrate import upgrade
+from settings import settings
+
+from userapi.app import create_app
+from userapi.core.db import Model, db
+from userapi.users.transfer import queries
+
+Shell = Callable[..., Result]
+
+#: What a move must not change: rows of every table that an export is about.
+KEPT = (
+    "SELECT id, email, email_key, username, first_name, last_name, first_name_key, last_name_key, language, "
+    "password_hash, is_active, is_staff, is_superuser, email_verified_at, date_joined, last_login "
+    "FROM users ORDER BY id",
+    "SELECT * FROM user_profiles ORDER BY user_id",
+    "SELECT name FROM groups ORDER BY name",
+    "SELECT g.name, codename FROM group_permissions JOIN groups g ON g.id = group_id "
+    "JOIN permissions p ON p.id = permission_id ORDER BY 1, 2",
+    "SELECT user_id, name FROM user_groups JOIN groups ON id = group_id ORDER BY 1, 2",
+    "SELECT user_id, codename FROM user_permissions JOIN permissions ON id = permission_id ORDER BY 1, 2",
+)
+
+#: Names that mean something to a spreadsheet, to CSV, or to a careless reader.
+ODD = ('=HYPERLINK("x")', "+1", "-1", "@x", "'=1", "''@", "'tis", "  =1", "＝1", 'a "b", c; d', "[1]", "Ада", "null")
+
+
+def run(app: Flask, *arguments: str) -> Result:
+    return app.test_cli_runner().invoke(args=["users", *arguments])
+
+
+def rows(app: Flask, statement: str) -> list[Any]:
+    with app.app_context():
+        return [tuple(_plain(value) for value in row) for row in db.session.execute(sa.text(statement))]
+
+
+def kept(app: Flask) -> list[list[Any]]:
+    return [rows(app, statement) for statement in KEPT]
+
+
+def _plain(value: Any) -> Any:
+    """A value as both databases have it in common."""
+    if isinstance(value, bool):
+        return int(value)
+    text = str(value).replace("+00:00", "").removesuffix(".000000")
+    return text if hasattr(value, "isoformat") else (text if isinstance(value, str) and value[:4].isdigit() else value)
+
+
+def empty(app: Flask) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        for table in reversed(Model.metadata.sorted_tables):
+            if table.name != "permissions":
+                connection.execute(table.delete())
+
+
+@pytest.fixture
+def populated(app: Flask, superuser: Person, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """A service with every kind of user, read a few at a time."""
+    monkeypatch.setattr(queries, "PAGE", 5)
+    for name in ODD:
+        make_user(app, first_name=name, last_name=name, username=name)
+    make_user(app, email="+plus@example.com", password=None, profile=None)
+    make_user(
+        app, email="eve@bücher.example", is_staff=True, profile=PROFILE | {"city": "Zürich", "country": "Schweiz"}
+    )
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE users SET is_active = :off WHERE username = '+1'"), {"off": False})
+        connection.execute(sa.text("INSERT INTO groups (id, name) VALUES (7, '=Editors; \"all\"'), (9, 'Écrivains')"))
+        connection.execute(sa.text("INSERT INTO group_permissions VALUES (7, 1), (7, 2), (9, 3)"))
+        members = "INSERT INTO user_groups SELECT id, 7 FROM users WHERE is_active AND id % 2 = 0"
+        for statement in (
+            members,
+            members.replace("7", "9"),
+            "INSERT INTO user_permissions SELECT id, 4 FROM users WHERE is_staff",
+        ):
+            connection.execute(sa.text(statement))
+    return app
+
+
+@pytest.fixture(params=["jsonl", "csv"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Both kinds of file."""
+    return str(request.param)
+
+
+@pytest.fixture
+def other_app(database_kind: str, request: pytest.FixtureRequest, key_folder: str, tmp_path: Path) -> Iterator[Flask]:
+    """An empty service on the other kind of database."""
+    url = f"sqlite:///{tmp_path}/other.db"
+    with services.postgresql() if database_kind == "sqlite" else nullcontext(url) as url:
+        app = create_app(settings(url, key_folder))
+        with app.app_context():
+            upgrade()
+        yield app
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+
+def test_U10_users_move_to_the_other_database_and_back(populated: Flask, other_app: Flask, tmp_path: Path) -> None:
+    there, back = str(tmp_path / "there.jsonl"), str(tmp_path / "back.jsonl")
+    before = kept(populated)
+    assert all(before)
+
+    assert run(populated, "export", there, "--with-passwords").exit_code == 0
+    moved = run(other_app, "import", there)
+
+    assert (moved.exit_code, moved.stderr) == (0, "")
+    assert kept(other_app) == before
+    highest = max(row[0] for row in before[0])
+    assert make_user(other_app, email="later@example.com") > highest
+    sign_in(other_app, "eve@bücher.example")
+    with other_app.app_context():
+        db.session.execute(sa.text("DELETE FROM users WHERE id > :id"), {"id": highest})
+        db.session.execute(sa.text("UPDATE users SET last_login = NULL WHERE email LIKE 'eve%'"))
+        db.session.commit()
+
+    empty(populated)
+    assert run(other_app, "export", back, "--with-passwords").exit_code == 0
+    assert run(populated, "import", back).exit_code == 0
+    assert kept(populated) == before
+
+
+def test_U10_an_export_comes_in_again_after_all_is_lost(populated: Flask, kind: str, tmp_path: Path) -> None:
+    file = str(tmp_path / f"users.{kind}")
+    before = kept(populated)
+    assert run(populated, "export", file, "--with-passwords").exit_code == 0
+    empty(populated)
+
+    result = run(populated, "import", file)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    after = kept(populated)
+    assert after[:2] == before[:2]
+    assert after[4:] == before[4:]
+    if kind == "jsonl":
+        assert after[2:4] == before[2:4]
+
+
+def test_an_export_comes_in_again_where_all_are_there(
+    populated: Flask, kind: str, superuser: Person, tmp_path: Path
+) -> None:
+    file = str(tmp_path / f"users.{kind}")
+    before = kept(populated)
+    run(populated, "export", file)
+
+    skipped, updated = run(populated, "import", file), run(populated, "import", file, "--on-conflict", "update")
+
+    assert (skipped.exit_code, updated.exit_code) == (0, 0), updated.output
+    assert kept(populated) == before
+    assert superuser.get("/userapi/auth/user/").status_code == 200
+
+
+def test_no_spreadsheet_computes_a_cell(populated: Flask) -> None:
+    table = list(csv.DictReader(io.StringIO(run(populated, "export", "--format", "csv").stdout)))
+
+    cells = [cell for row in table for cell in row.values()]
+    assert '\'=HYPERLINK("x")' in cells
+    assert "'+plus@example.com" in cells
+    assert [cell for cell in cells if cell.strip().startswith(("=", "+", "-", "@", "＝"))] == []
+
+
+def test_P16_hashes_go_along_only_when_asked_for(populated: Flask, kind: str) -> None:
+    without = run(populated, "export", "--format", kind)
+    with_them = run(populated, "export", "--format", kind, "--with-passwords")
+
+    assert (without.exit_code, with_them.exit_code) == (0, 0)
+    assert "argon2" not in without.stdout
+    assert "password" not in without.stdout
+    assert with_them.stdout.count("$argon2id$") == len(ODD) + 2
+
+
+def test_an_export_is_for_its_owner_alone_and_appears_when_it_is_whole(populated: Flask, tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    file.write_text("old")
+    file.chmod(0o644)
+
+    result = run(populated, "export", str(file))
+
+    assert result.stdout == f"{len(ODD) + 3} users are in {file}.\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+    assert len(file.read_text().splitlines()) == len(ODD) + 4
+
+
+def test_an_export_that_fails_leaves_the_old_file_and_no_half_one(
+    populated: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "users.csv"
+    file.write_text("old")
+    monkeypatch.setattr(queries, "names_held", None)
+
+    assert run(populated, "export", str(file)).exit_code == 1
+
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (("--staff",), "is_staff"),
+        (("--inactive",), "NOT is_active"),
+        (("--search", "+PLUS"), "email LIKE '+plus%'"),
+        (("--country", "Schweiz"), "email LIKE 'eve%'"),
+        (("--joined-after", "2999-01-01"), "1 = 0"),
+        (("--joined-before", "2999-01-01T00:00:00Z"), "1 = 1"),
+        (("--staff", "--country", "Schweiz"), "email LIKE 'eve%'"),
+    ],
+)
+def test_an_export_is_narrowed_as_the_list_is(populated: Flask, options: tuple[str, ...], wanted: str) -> None:
+    told = [json.loads(line) for line in run(populated, "export", *options).stdout.splitlines()]
+
+    found = [user["id"] for user in told if "group" not in user]
+    assert found == [row[0] for row in rows(populated, f"SELECT id FROM users WHERE {wanted} ORDER BY id")]
+
+
+def test_K05_an_export_is_in_the_trail_before_a_line_of_it_is_written(
+    populated: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(populated, "export", "--country", "Schweiz", "--with-passwords")
+    monkeypatch.setattr(queries, "names_held", None)
+    run(populated, "export")
+
+    found = rows(populated, "SELECT changes FROM audit_events WHERE action = 'users.exported' ORDER BY id")
+
+    whole, broken = ((json.loads(row[0]) if isinstance(row[0], str) else row[0]) for row in found)
+    assert whole == {"count": [None, 1], "country": [None, "Schweiz"], "passwords": [None, True]}
+    assert broken == {"count": [None, 0], "passwords": [None, False]}
+
+
+def test_C08_a_file_of_no_known_kind_or_a_bad_day_is_a_usage_error(app: Flask, tmp_path: Path) -> None:
+    assert run(app, "export", str(tmp_path / "users.xlsx")).exit_code == 2
+    assert run(app, "export", "--joined-after", "yesterday").exit_code == 2
+    assert run(app, "export", str(tmp_path / "none" / "users.csv")).exit_code == 1
+    assert list(tmp_path.iterdir()) == []

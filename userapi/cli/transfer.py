@@ -1,0 +1,230 @@
+"""`flask users import` and `flask users export`: many users from a file, and many to one."""
+
+import csv
+import io
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from flask.cli import with_appcontext
+from flask_babel import gettext as _
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from userapi.core.db import db
+from userapi.users import list_queries
+from userapi.users.transfer import exporting, files, importing
+from userapi.users.transfer.importing import Counts, Manner, OnConflict, Told
+
+from . import inputs
+
+#: Of each kind of thing there is to say, so many are said on the screen.
+SHOWN = 20
+
+STANDARD = "-"
+
+
+class Day(click.DateTime):
+    """A day, which begins at midnight UTC, or a moment with its zone."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        moment: datetime = super().convert(value, param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Report:
+    """What an import has to say of single records: the first of each kind for the screen, all of them for a file."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self.writer = csv.writer(file, lineterminator="\n") if file else None
+        self.first: dict[Told, list[str]] = {kind: [] for kind in Told}
+        self.numbers: Counter[Told] = Counter()
+
+    def tell(self, kind: Told, place: str, reason: str) -> None:
+        """Take one thing to say."""
+        self.numbers[kind] += 1
+        if len(self.first[kind]) < SHOWN:
+            self.first[kind].append(f"  {place}: {reason}")
+        if self.writer is not None:
+            self.writer.writerow((kind, place, reason))
+
+    def show(self) -> None:
+        """Say the first of each kind."""
+        headings = {Told.REFUSED: _("Refused:"), Told.ALTERED: _("Altered:"), Told.THERE_ALREADY: _("There already:")}
+        for kind, first in self.first.items():
+            if first:
+                click.echo("\n".join((headings[kind], *first)))
+            if self.numbers[kind] > len(first):
+                more = f"{self.numbers[kind] - len(first):,}"
+                click.echo("  " + _("… and %(more)s more; --report FILE writes down all of them.", more=more))
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--format", "kind", type=click.Choice(files.KINDS), help="When the file's name does not tell.")
+@click.option("--dry-run", is_flag=True, help="Only look, and say what would happen.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice([each.value for each in OnConflict]),
+    default=OnConflict.SKIP.value,
+    show_default=True,
+    help="A user whose address is there: leave alone, change, or import nothing at all.",
+)
+@click.option("--without-passwords", is_flag=True, help="Take no hashes; everybody sets a new password by mail.")
+@click.option("--confirmed", is_flag=True, help="Addresses count as confirmed where the file does not say.")
+@click.option("--report", type=click.Path(dir_okay=False), help="Write down everything there is to say, as CSV.")
+@with_appcontext
+def import_users(
+    file: str, kind: str | None, dry_run: bool, on_conflict: str, without_passwords: bool, confirmed: bool, report: str
+) -> None:
+    """Make users of a FILE: Django's `dumpdata` (.json), .csv or .jsonl; - is standard input.
+
+    Users keep their ids where these are free, their password hashes, groups and dates. Batches are committed as they
+    are done: an import that broke off goes on when it is run again. With --on-conflict fail it is all or nothing.
+    """
+    kind = kind or files.ENDINGS.get(Path(file).suffix.lower())
+    if kind is None:
+        raise click.UsageError(_("Say what kind of file it is: --format django, csv or jsonl."))
+    manner = Manner(OnConflict(on_conflict), dry_run, not without_passwords, confirmed)
+    left_out: Counter[str] = Counter()
+    counts = Counts()
+    with ExitStack() as stack:
+        heard = Report(stack.enter_context(_private(report)) if report else None)
+        bar = stack.enter_context(_bar())
+        stream = stack.enter_context(_read(file, bar))
+        task = bar.add_task(_("Users"), total=None)
+        for counts in importing.bring_in(files.records(stream, kind, left_out), manner, heard.tell):
+            if dry_run:
+                db.session.rollback()
+            elif manner.on_conflict is not OnConflict.FAIL:
+                db.session.commit()
+            bar.update(task, completed=counts.read)
+        db.session.commit()
+    heard.show()
+    _summarise(counts, left_out, dry_run=dry_run)
+    if counts.refused:
+        raise click.ClickException(
+            _("Not everybody was taken. Mend what was refused and import it again; who is there is left alone.")
+        )
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default=STANDARD)
+@click.option(
+    "--format", "kind", type=click.Choice(tuple(exporting.FORMATS)), help="When the file's name does not tell."
+)
+@click.option("--with-passwords", is_flag=True, help="Password hashes too: a move needs them, and they are secrets.")
+@click.option("--search", type=inputs.Text("email"), help="Words that email, first or last name begin with.")
+@click.option("--staff", "is_staff", flag_value=True, type=bool, default=None, help="Only members of staff.")
+@click.option("--inactive", "is_active", flag_value=False, type=bool, default=None, help="Only who may not sign in.")
+@click.option("--country", help="Only of this country.")
+@click.option("--joined-after", type=Day(), help="A day or a moment; inclusive.")
+@click.option("--joined-before", type=Day(), help="A day or a moment; exclusive.")
+@with_appcontext
+def export_users(file: str, kind: str | None, with_passwords: bool, **filters: Any) -> None:
+    """Write users to FILE (.csv or .jsonl), or to standard output; `flask users import` takes them again.
+
+    A file is readable by its owner alone, and appears when it is whole. JSON Lines has the groups with their
+    permissions too; CSV is for spreadsheets: cells that would be formulas there begin with an apostrophe.
+    """
+    kind = kind or files.ENDINGS.get(Path(file).suffix.lower(), "" if file != STANDARD else "jsonl")
+    if kind not in exporting.FORMATS:
+        raise click.UsageError(_("Name a file that ends in .csv or .jsonl, or give --format."))
+    asked = {name: value for name, value in filters.items() if value not in (None, "")}
+    written = 0
+    with _written(file) as stream, _bar() as bar:
+        task = bar.add_task(_("Users"), total=list_queries.count(asked))
+        for written in exporting.take_out(exporting.FORMATS[kind](stream), asked, with_passwords=with_passwords):
+            db.session.commit()
+            bar.update(task, completed=written)
+    if file != STANDARD:
+        click.echo(_("%(count)s users are in %(file)s.", count=f"{written:,}", file=file))
+
+
+def _summarise(counts: Counts, left_out: Counter[str], *, dry_run: bool) -> None:
+    """Say what became of them all."""
+    if left_out:
+        found = ", ".join(f"{name} {number:,}" for name, number in left_out.most_common(SHOWN))
+        click.echo(_("Left out, for it means nothing here: %(found)s.", found=found))
+    if counts.unknown_permissions:
+        found = ", ".join(f"{name} {number:,}" for name, number in counts.unknown_permissions.most_common(SHOWN))
+        click.echo(_("Permissions that there are not here: %(found)s.", found=found))
+    if dry_run:
+        click.echo(_("A dry run: nothing was written. It would be:"))
+    click.echo(
+        _(
+            "%(read)s read, %(made)s imported, %(updated)s updated, %(there)s there already, %(refused)s refused, "
+            "%(altered)s altered, %(groups)s groups made.",
+            read=f"{counts.read:,}",
+            made=f"{counts.made:,}",
+            updated=f"{counts.updated:,}",
+            there=f"{counts.there_already:,}",
+            refused=f"{counts.refused:,}",
+            altered=f"{counts.altered:,}",
+            groups=f"{counts.groups_made:,}",
+        )
+    )
+
+
+def _bar() -> Progress:
+    """A bar on a terminal, nothing in a pipe."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+@contextmanager
+def _read(file: str, bar: Progress) -> Iterator[Any]:
+    """The bytes of a file, whose reading the bar shows."""
+    if file == STANDARD:
+        yield sys.stdin.buffer
+        return
+    size = Path(file).stat().st_size
+    with Path(file).open("rb") as stream, bar.wrap_file(stream, size, description=_("File")) as shown:
+        yield shown
+
+
+@contextmanager
+def _written(file: str) -> Iterator[TextIO]:
+    """Where to write: standard output, or a file that is there only when it is whole."""
+    if file == STANDARD:
+        standard = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
+        try:
+            yield standard
+            standard.flush()
+        finally:
+            standard.detach()
+        return
+    partial = f"{file}.part"
+    try:
+        with _private(partial) as stream:
+            yield stream
+        Path(partial).replace(file)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+@contextmanager
+def _private(path: str) -> Iterator[TextIO]:
+    """A new file that its owner alone can read."""
+    Path(path).unlink(missing_ok=True)
+    try:
+        number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}.") from error
+    with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+        yield file

@@ -1,0 +1,213 @@
+"""What a record must hold to become a user: the rules of the API, and some for what only a file can tell."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from flask_babel import gettext as _
+from marshmallow import ValidationError, fields
+
+from userapi.core import clock, foreign_hashes
+from userapi.core.fields import Birthday, Flag, Language, Line
+from userapi.users import emails
+from userapi.users.bulk_queries import PROFILE_COLUMNS, profiles, users
+from userapi.users.models import Group
+
+from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS
+
+#: Above it, JavaScript would read another number; the database would have none left to give.
+HIGHEST_ID = 2**53 - 1
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: So far may the clock of another machine be ahead.
+AHEAD = timedelta(days=1)
+
+#: Longer lists of groups or permissions are a mistake.
+MOST_NAMES = 1000
+
+
+class Refused(ValueError):
+    """A record that cannot become a user or a group; the text says why, field by field."""
+
+
+class Wanted(NamedTuple):
+    """A user as a file wants it.
+
+    Attributes:
+        user_id: the id it had, or None.
+        columns: of `users`, those that the file tells; `email` and `email_key` among them.
+        profile: its columns in order, or None.
+        groups: names, or None when the file tells nothing of groups.
+        permissions: codenames, likewise.
+        without_profile: why the profile that it has cannot be taken, or nothing.
+    """
+
+    user_id: int | None
+    columns: dict[str, Any]
+    profile: tuple[Any, ...] | None
+    groups: list[str] | None
+    permissions: list[str] | None
+    without_profile: str
+
+
+class RowNumber(fields.Field[int]):
+    """An id."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_options: Any) -> int:
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+            value = int(value)
+        if type(value) is not int or not 0 < value <= HIGHEST_ID:
+            raise ValidationError(_("Not a whole number from 1 to %(highest)s.", highest=HIGHEST_ID))
+        return value
+
+
+class PastMoment(fields.Field[datetime]):
+    """A moment (ISO 8601) that has been; without a zone it is one in UTC."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_options: Any) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValidationError(_("Not a moment, as 2026-01-31T12:00:00Z.")) from error
+        if not EARLIEST <= moment <= clock.now() + AHEAD:
+            raise ValidationError(_("Lies before 1970, or in the future."))
+        return moment
+
+
+class PasswordHash(Line):
+    """A hash of a kind and cost that can be checked, or `!…` for none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not text.startswith("!"):
+            try:
+                foreign_hashes.read(text)
+            except foreign_hashes.UnusableHash as error:
+                raise ValidationError(str(error)) from error
+        return text
+
+
+class Names(fields.List[str]):
+    """Names of groups or permissions."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str | None]:
+        if isinstance(value, list) and len(value) > MOST_NAMES:
+            raise ValidationError(_("More than %(most)s.", most=MOST_NAMES))
+        return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
+
+
+GROUP_NAME = Line(Group.__table__.c["name"].type.length, 1)  # type: ignore[attr-defined]
+
+FIELDS: dict[str, fields.Field[Any]] = {
+    "id": RowNumber(),
+    "email": Line(emails.MAXIMUM_LENGTH + 2, 1),
+    "username": Line(users.c.username.type.length, formatting=False),
+    "first_name": Line(users.c.first_name.type.length),
+    "last_name": Line(users.c.last_name.type.length),
+    "language": Language(),
+    "is_active": Flag(),
+    "is_staff": Flag(),
+    "is_superuser": Flag(),
+    "email_verified_at": PastMoment(),
+    EMAIL_VERIFIED: Flag(),
+    "date_joined": PastMoment(),
+    "last_login": PastMoment(),
+    "groups": Names(GROUP_NAME),
+    "permissions": Names(Line(200, 1)),
+    PASSWORD_HASH: PasswordHash(users.c.password_hash.type.length, 1),
+}
+PROFILE_FIELDS: dict[str, fields.Field[Any]] = {
+    name: Birthday() if name == "dob" else Line(profiles.c[name].type.length, 1) for name in PROFILE_COLUMNS
+}
+NOT_COLUMNS = {"id", EMAIL_VERIFIED, *RIGHTS}
+
+
+def check(values: Mapping[str, Any]) -> Wanted:
+    """Hold a record against the rules; what is null or empty counts as not told.
+
+    Raises:
+        Refused: naming every field that is wrong, the profile's apart.
+    """
+    told = {name: value for name, value in values.items() if value is not None and value != "" and name != "profile"}
+    taken, wrong = _load(FIELDS, told)
+    email_key = ""
+    if "email" in taken:
+        try:
+            taken["email"], email_key = taken["email"].strip(" "), emails.normal_form(taken["email"].strip(" "))
+        except ValueError as error:
+            wrong["email"] = str(error)
+    elif "email" not in wrong:
+        wrong["email"] = str(_("Missing."))
+    if wrong:
+        raise Refused(_in_words(wrong))
+    if taken.get(EMAIL_VERIFIED):
+        taken.setdefault("email_verified_at", taken.get("date_joined") or clock.now())
+    profile, without_profile = _profile(values.get("profile"))
+    columns = {name: value for name, value in taken.items() if name not in NOT_COLUMNS}
+    columns["email_key"] = email_key
+    if taken.get(EMAIL_VERIFIED) is False:
+        columns.setdefault("email_verified_at", None)
+    return Wanted(taken.get("id"), columns, profile, taken.get("groups"), taken.get("permissions"), without_profile)
+
+
+def check_group(values: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The name of a group, and the codenames of its permissions.
+
+    Raises:
+        Refused: naming the field that is wrong.
+    """
+    taken, wrong = _load(
+        {"group": GROUP_NAME, "permissions": FIELDS["permissions"]},
+        {name: value for name, value in values.items() if value is not None},
+    )
+    if wrong or "group" not in taken:
+        raise Refused(_in_words(wrong) or _("No name."))
+    return taken["group"], taken.get("permissions", [])
+
+
+def _profile(values: Any) -> tuple[tuple[Any, ...] | None, str]:
+    """The profile's columns in order, or why there are none."""
+    if values is None:
+        return None, ""
+    if not isinstance(values, Mapping):
+        return None, str(_("profile: Not an object."))
+    told = {name: value for name, value in values.items() if value is not None and value != ""}
+    if not told:
+        return None, ""
+    taken, wrong = _load(PROFILE_FIELDS, told)
+    wrong |= {name: str(_("Missing.")) for name in PROFILE_COLUMNS if name not in told}
+    if wrong:
+        return None, _in_words({f"profile.{name}": reason for name, reason in wrong.items()})
+    return tuple(taken[name] for name in PROFILE_COLUMNS), ""
+
+
+def _load(known: Mapping[str, fields.Field[Any]], told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    taken: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for name, value in told.items():
+        field = known.get(name)
+        if field is None:
+            hint = _("Only hashes are taken, as password_hash.") if name == "password" else _("Unknown field.")
+            wrong[_printable(name)] = str(hint)
+            continue
+        try:
+            taken[name] = field.deserialize(value)
+        except ValidationError as error:
+            wrong[name] = _flat(error.messages)
+    return taken, wrong
+
+
+def _flat(messages: Any) -> str:
+    if isinstance(messages, dict):
+        return _flat(list(messages.values()))
+    return " ".join(dict.fromkeys(_flat(each) if not isinstance(each, str) else each for each in messages))
+
+
+def _in_words(wrong: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
+
+
+def _printable(name: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in name[:50])

@@ -1,0 +1,103 @@
+"""The export: users as CSV or JSON Lines, read and written a page at a time, so that the import takes them again."""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TextIO
+
+import orjson
+
+from userapi.audit import trail
+from userapi.users.bulk_queries import PROFILE_COLUMNS
+from userapi.users.models import user_groups, user_permissions
+
+from . import lines, queries
+from .records import PASSWORD_HASH, RIGHTS, USER_FIELDS
+
+#: A page of the documents of users.
+Page = list[dict[str, Any]]
+
+
+def take_out(write: "Writer", filters: Mapping[str, Any], *, with_passwords: bool) -> Iterator[int]:
+    """Write all users who match, as they were at one moment, and that it was done.
+
+    Args:
+        write: what makes lines of them.
+        filters: as `list_queries.conditions` has them.
+        with_passwords: whether password hashes go along, which are secrets.
+
+    Yields:
+        How many are written: none first, when the trail says that it begins, then after each page. The door commits.
+    """
+    written = 0
+    asked = {name: (None, str(value)) for name, value in filters.items()} | {"passwords": (None, with_passwords)}
+    event = trail.record("users.exported", changes={"count": (None, written), **asked})
+    yield written
+    with queries.snapshot() as connection:
+        write.begin(queries.groups(connection), with_passwords=with_passwords)
+        for rows in queries.pages(connection, filters):
+            held = {
+                "groups": queries.names_held(connection, user_groups, rows[0].id, rows[-1].id),
+                "permissions": queries.names_held(connection, user_permissions, rows[0].id, rows[-1].id),
+            }
+            write.page([_document(row, held, with_passwords) for row in rows])
+            written += len(rows)
+            trail.amend(event, {"count": (None, written), **asked})
+            yield written
+
+
+def _document(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwords: bool) -> dict[str, Any]:
+    document = {name: getattr(row, name) for name in USER_FIELDS}
+    described = row.profile_user_id is not None
+    document["profile"] = {name: getattr(row, f"profile_{name}") for name in PROFILE_COLUMNS} if described else None
+    document |= {kind: held[kind].get(row.id, []) for kind in RIGHTS}
+    return document | ({PASSWORD_HASH: row.password_hash} if with_passwords else {})
+
+
+class JsonLines:
+    """Groups first, then users, one JSON object a line."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def begin(self, groups: Mapping[str, list[str]], *, with_passwords: bool) -> None:
+        """Write the groups with their permissions."""
+        self.page([{"group": name, "permissions": codenames} for name, codenames in groups.items()])
+
+    def page(self, documents: Page) -> None:
+        """Write objects."""
+        option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+        self.file.write(b"".join(orjson.dumps(document, option=option) for document in documents).decode())
+
+
+class Table:
+    """CSV for spreadsheets and for the import: a column for each field, and of groups the names alone."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.writer = csv.writer(file, lineterminator="\n")
+
+    def begin(self, groups: Mapping[str, list[str]], *, with_passwords: bool) -> None:
+        """Write the names of the columns."""
+        self.columns = lines.COLUMNS if with_passwords else lines.COLUMNS[:-1]
+        self.writer.writerow(self.columns)
+
+    def page(self, documents: Page) -> None:
+        """Write rows."""
+        for document in documents:
+            profile = {lines.PROFILE + name: value for name, value in (document.pop("profile") or {}).items()}
+            values = document | profile
+            self.writer.writerow([_cell(values.get(column)) for column in self.columns])
+
+
+Writer = JsonLines | Table
+FORMATS: dict[str, Callable[[TextIO], Writer]] = {"jsonl": JsonLines, "csv": Table}
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == []:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return orjson.dumps(value).decode()
+    text = str(value) if not hasattr(value, "isoformat") else value.isoformat().replace("+00:00", "Z")
+    return lines.cell(text)

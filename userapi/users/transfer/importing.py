@@ -1,0 +1,277 @@
+"""The import: records become users a batch at a time, and whoever cannot is named.
+
+Each batch stands for itself: the door commits it, and an import that was broken off goes on when it is run again, for
+who is there already is left alone. The address decides who is who.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from flask_babel import gettext as _
+
+from userapi.audit import trail
+from userapi.core.db import db
+from userapi.core.problems import Problem
+from userapi.users import bulk_queries
+
+from . import queries, writing
+from .checking import Refused, check, check_group
+from .records import PASSWORD_HASH, Record
+from .seen import Seen, memory
+from .writing import Candidate
+
+#: Records between two commits.
+BATCH = 2000
+
+
+class OnConflict(StrEnum):
+    """What becomes of a user whose address is there already."""
+
+    SKIP = "skip"
+    UPDATE = "update"
+    FAIL = "fail"
+
+
+class Told(StrEnum):
+    """What an import has to say of a record."""
+
+    REFUSED = "refused"
+    ALTERED = "altered"
+    THERE_ALREADY = "there already"
+
+
+class ImportStopped(Problem):
+    """Something was in the way of an import that shall be whole or not at all."""
+
+
+#: Takes what there is to say: about what, where in the file, and why.
+Listener = Callable[[Told, str, str], None]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to import.
+
+    Attributes:
+        on_conflict: see there.
+        dry_run: whether only to look.
+        with_passwords: whether hashes are taken.
+        confirmed: whether new addresses count as confirmed of which the file says nothing.
+    """
+
+    on_conflict: OnConflict = OnConflict.SKIP
+    dry_run: bool = False
+    with_passwords: bool = True
+    confirmed: bool = False
+
+
+@dataclass
+class Counts:
+    """How an import stands."""
+
+    read: int = 0
+    made: int = 0
+    updated: int = 0
+    there_already: int = 0
+    refused: int = 0
+    altered: int = 0
+    groups_made: int = 0
+    unknown_permissions: Counter[str] = field(default_factory=Counter)
+
+
+def bring_in(records: Iterable[Record], manner: Manner, tell: Listener) -> Iterator[Counts]:
+    """Make users and groups of records, or change those there are.
+
+    The door commits after each batch, or once at the end where all shall stand or fall together (`OnConflict.FAIL`).
+
+    Args:
+        records: what a reader gives; read as they are needed.
+        manner: how.
+        tell: hears of every record that is not taken as it is.
+
+    Yields:
+        How it stands, after each batch.
+
+    Raises:
+        ImportStopped: at the first record that is not taken as it is, where there may be none.
+        LastSuperuser: nobody could administer the service any more.
+    """
+    with memory() as seen:
+        under_way = _Import(seen, manner, tell)
+        for batch in _batches(records):
+            under_way.take(list(under_way.candidates(batch)))
+            yield under_way.so_far()
+        for batch in _batches(seen.kept()):
+            under_way.take([under_way.candidate(record) for record in batch], give_ids=True)
+            yield under_way.so_far()
+
+
+class _Import:
+    """One import under way."""
+
+    def __init__(self, seen: Seen, manner: Manner, tell: Listener) -> None:
+        self.seen, self.manner, self.tell = seen, manner, tell
+        self.counts = Counts()
+        self.group_ids = queries.group_ids()
+        self.permission_ids = queries.permission_ids()
+        self.event = None if manner.dry_run else trail.record("users.imported", changes=self._changes())
+
+    def so_far(self) -> Counts:
+        """Write the counts down, in the transaction of what they count."""
+        if self.event is not None:
+            trail.amend(self.event, self._changes())
+            db.session.flush()
+        return self.counts
+
+    def _changes(self) -> dict[str, tuple[None, Any]]:
+        """The numbers and the manner as the event has them: they name nobody."""
+        numbers = {name: value for name, value in asdict(self.counts).items() if isinstance(value, int)}
+        return {name: (None, value) for name, value in {**numbers, "on_conflict": str(self.manner.on_conflict)}.items()}
+
+    # --- One record after the other -----------------------------------------------------------------------
+
+    def candidates(self, records: Sequence[Record]) -> Iterator[Candidate]:
+        """Those records of users that break no rule, and whose address no earlier one has."""
+        for record in records:
+            self.counts.read += 1
+            try:
+                if record.error:
+                    raise Refused(record.error)
+                if "group" in record.values and "email" not in record.values:
+                    self._make_group(*check_group(record.values))
+                    continue
+                found = self.candidate(record)
+                earlier = self.seen.first_with(found.email_key, record)
+                if earlier is not None:
+                    raise Refused(_("%(email)s is the same address as in %(place)s.", email=found.email, place=earlier))
+            except Refused as error:
+                self._refuse(record, str(error))
+            else:
+                yield found
+
+    def candidate(self, record: Record) -> Candidate:
+        """A record held against the rules.
+
+        Raises:
+            Refused: it breaks one.
+        """
+        values: Mapping[str, Any] = record.values
+        return Candidate(record, check(values if self.manner.with_passwords else {**values, PASSWORD_HASH: None}))
+
+    def _refuse(self, record: Record, reason: str) -> None:
+        self._stop(record, reason)
+        self.counts.refused += 1
+        self.tell(Told.REFUSED, record.place, reason)
+
+    def _alter(self, record: Record, what: str) -> None:
+        self._stop(record, what)
+        self.counts.altered += 1
+        self.tell(Told.ALTERED, record.place, what)
+
+    def _stop(self, record: Record, reason: str) -> None:
+        if self.manner.on_conflict is OnConflict.FAIL and not self.manner.dry_run:
+            raise ImportStopped(_("Nothing was imported: %(place)s: %(reason)s", place=record.place, reason=reason))
+
+    # --- A batch at a time --------------------------------------------------------------------------------
+
+    def take(self, found: Sequence[Candidate], *, give_ids: bool = False) -> None:
+        """Write a batch: who is new is made, who is there is met as `on_conflict` says."""
+        holders = queries.holders([each.email_key for each in found]) if found else {}
+        there = [each._replace(id=holders[each.email_key].id) for each in found if each.email_key in holders]
+        if self.manner.on_conflict is OnConflict.UPDATE:
+            self._update(there, holders)
+        else:
+            for each in there:
+                told = _("%(email)s is there already, as user %(id)s.", email=each.email, id=each.id)
+                self._stop(each.record, told)
+                self.counts.there_already += 1
+                self.tell(Told.THERE_ALREADY, each.record.place, told)
+        self._make([each for each in found if each.email_key not in holders], give_ids)
+
+    def _make(self, found: Sequence[Candidate], give_ids: bool) -> None:
+        ready = self._with_new_ids(found) if give_ids else list(self._with_own_ids(found))
+        if self.manner.dry_run:
+            made = ready
+        else:
+            ids = writing.make(ready, confirmed=self.manner.confirmed)
+            made = [each for each in ready if each.id in ids]
+            for each in ready:
+                if each.id not in ids:
+                    self._refuse(
+                        each.record, _("Somebody took the address or the id meanwhile. Import the file again.")
+                    )
+        self.counts.made += len(made)
+        self._tell_of_profiles(made)
+        self._give_rights(made)
+
+    def _with_own_ids(self, found: Sequence[Candidate]) -> Iterator[Candidate]:
+        """Those whose id is free; who must get another waits until every id of the file is known."""
+        asked = [each.wanted.user_id for each in found if each.wanted.user_id is not None]
+        used = queries.used_ids(asked) if asked else set()
+        if asked and not self.manner.dry_run:
+            bulk_queries.pass_over(max(asked))
+        without = []
+        for each in found:
+            user_id = each.wanted.user_id
+            if user_id is not None and self.seen.is_new(user_id) and user_id not in used:
+                yield each._replace(id=user_id)
+            elif user_id is None and not self.seen.has_ids:
+                without.append(each)
+            else:
+                self.seen.keep(each.record)
+        yield from self._with_new_ids(without)
+
+    def _with_new_ids(self, found: Sequence[Candidate]) -> list[Candidate]:
+        ids = [0] * len(found) if self.manner.dry_run or not found else bulk_queries.new_ids(len(found))
+        for each, new_id in zip(found, ids, strict=True):
+            if each.wanted.user_id is not None:
+                told = _("The id %(old)s is not free.", old=each.wanted.user_id)
+                self._alter(each.record, f"{told} {_('The user is %(new)s now.', new=new_id)}" if new_id else told)
+        return [each._replace(id=new_id) for each, new_id in zip(found, ids, strict=True)]
+
+    def _update(self, there: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
+        self.counts.updated += len(there)
+        self._tell_of_profiles(there)
+        if there and not self.manner.dry_run:
+            writing.update(there, holders)
+        self._give_rights(there, instead=True)
+
+    def _tell_of_profiles(self, found: Sequence[Candidate]) -> None:
+        for each in found:
+            if each.wanted.without_profile:
+                told = _("Taken without the profile. %(reason)s", reason=each.wanted.without_profile)
+                self._alter(each.record, told)
+
+    # --- Groups and permissions ---------------------------------------------------------------------------
+
+    def _make_group(self, name: str, codenames: Sequence[str]) -> int:
+        """The id of a group, which is made with these permissions if there is none; else it stays as it is."""
+        if name not in self.group_ids:
+            self.counts.groups_made += 1
+            self.group_ids[name] = 0 if self.manner.dry_run else writing.make_group(name, self._permissions(codenames))
+        return self.group_ids[name]
+
+    def _permissions(self, codenames: Sequence[str]) -> list[int]:
+        unknown = [codename for codename in codenames if codename not in self.permission_ids]
+        self.counts.unknown_permissions.update(unknown)
+        return [self.permission_ids[codename] for codename in codenames if codename in self.permission_ids]
+
+    def _give_rights(self, found: Sequence[Candidate], *, instead: bool = False) -> None:
+        for kind, number in (
+            ("groups", lambda names: [self._make_group(name, ()) for name in names]),
+            ("permissions", self._permissions),
+        ):
+            told = [(each.id, getattr(each.wanted, kind)) for each in found if getattr(each.wanted, kind) is not None]
+            pairs = [(user_id, other) for user_id, names in told for other in number(names)]
+            if not self.manner.dry_run:
+                writing.give_rights(kind, [user_id for user_id, _names in told] if instead else [], pairs)
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    waiting = iter(records)
+    while batch := list(itertools.islice(waiting, BATCH)):
+        yield batch

@@ -1,0 +1,171 @@
+"""Files with a line for each user: CSV, and JSON Lines."""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from flask_babel import gettext as _
+
+from userapi.users.bulk_queries import PROFILE_COLUMNS
+
+from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, USER_FIELDS, Record, UnreadableFile
+
+#: Characters of a line; a user has a few hundred.
+LONGEST_LINE = 1_000_000
+
+PROFILE = "profile."
+COLUMNS = (*USER_FIELDS, *(PROFILE + name for name in PROFILE_COLUMNS), *RIGHTS, PASSWORD_HASH)
+FLAGS = ("is_active", "is_staff", "is_superuser", EMAIL_VERIFIED)
+TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
+
+#: What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection), behind any number of apostrophes.
+FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠]")
+
+
+class UnreadableLine(ValueError):
+    """A line that cannot be read; the next may be."""
+
+
+class Lines:
+    """The lines of a text; after one that cannot be read, reading goes on.
+
+    Attributes:
+        number: of the last line read, from 1.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self.file, self.number = file, 0
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        """The next line.
+
+        Raises:
+            UnreadableLine: it is too long, or no UTF-8.
+        """
+        line = rest = self.file.readline(LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        while len(rest) == LONGEST_LINE and not rest.endswith("\n"):
+            rest = self.file.readline(LONGEST_LINE)
+        if rest is not line:
+            raise UnreadableLine(_("Longer than %(most)s characters.", most=LONGEST_LINE))
+        try:
+            line.encode()
+        except UnicodeEncodeError as error:
+            raise UnreadableLine(_("Not UTF-8. Save the file in that encoding.")) from error
+        return line
+
+
+def from_csv(file: TextIO) -> Iterator[Record]:
+    """Users of a table whose first line names the columns; an empty cell tells nothing.
+
+    Raises:
+        UnreadableFile: the first line does not name the columns.
+    """
+    lines = Lines(file)
+    rows = csv.reader(lines, strict=True)
+    columns = _header(rows)
+    while True:
+        number = lines.number + 1
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except (csv.Error, UnreadableLine) as error:
+            yield Record(number, {}, error=_sentence(error))
+            continue
+        if not cells:
+            continue
+        if len(cells) != len(columns):
+            told = _("Has %(found)s cells, the first line %(named)s.", found=len(cells), named=len(columns))
+            yield Record(number, {}, error=str(told))
+            continue
+        yield Record(number, _user(zip(columns, cells, strict=True)))
+
+
+def from_jsonl(file: TextIO) -> Iterator[Record]:
+    """Users, and groups, of a file with one JSON object a line."""
+    lines = Lines(file)
+    while True:
+        try:
+            line = next(lines)
+            values = json.loads(line) if line.strip() else None
+        except StopIteration:
+            return
+        except (ValueError, RecursionError) as error:
+            reason = _sentence(error) if isinstance(error, UnreadableLine) else _("Not JSON.")
+            yield Record(lines.number, {}, error=str(reason))
+            continue
+        if isinstance(values, dict):
+            yield Record(lines.number, values)
+        elif line.strip():
+            yield Record(lines.number, {}, error=str(_("Not a JSON object.")))
+
+
+def cell(text: str) -> str:
+    """A text as a cell that no spreadsheet computes: an apostrophe before it, which the import takes away again."""
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def _header(rows: Iterator[list[str]]) -> list[str]:
+    try:
+        columns = [name.strip().lower() for name in next(rows, [])]
+    except (csv.Error, UnreadableLine) as error:
+        raise UnreadableFile(_("Line 1 cannot be read: %(reason)s", reason=_sentence(error))) from error
+    unknown = [name for name in columns if name not in COLUMNS and name != EMAIL_VERIFIED]
+    if "password" in unknown:
+        raise UnreadableFile(_("Line 1 names a column password. Only hashes are taken, in a column password_hash."))
+    if unknown or "email" not in columns or len(set(columns)) < len(columns):
+        raise UnreadableFile(
+            _(
+                "Line 1 must name the columns, each once, separated by commas, email among them. Known are: %(known)s.",
+                known=", ".join(COLUMNS),
+            )
+            + (str(_(" Not known: %(unknown)s.", unknown=", ".join(unknown)[:200])) if unknown else "")
+        )
+    return columns
+
+
+def _user(cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    profile: dict[str, str] = {}
+    for column, text in cells:
+        if not text:
+            continue
+        if text[0] == "'" and FORMULA.match(text):
+            text = text[1:]
+        if column.startswith(PROFILE):
+            profile[column.removeprefix(PROFILE)] = text
+        elif column in RIGHTS:
+            values[column] = _names(text)
+        elif column in FLAGS:
+            values[column] = _flag(text)
+        else:
+            values[column] = text
+    return {**values, "profile": profile} if profile else values
+
+
+def _names(text: str) -> Any:
+    """Names in a cell: a JSON array, or separated by semicolons."""
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+    return [name.strip() for name in text.split(";") if name.strip()]
+
+
+def _flag(text: str) -> Any:
+    word = text.strip().lower()
+    return word in TRUE if word in TRUE or word in FALSE else text
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,52 @@
+"""What every reader of a file gives: one record for each user and group, and where in the file it stands."""
+
+from typing import Any, NamedTuple
+
+from flask_babel import gettext as _
+
+from userapi.core.problems import Problem
+
+#: What a file may tell of a user besides the profile, in the order of an export.
+USER_FIELDS = (
+    "id", "email", "username", "first_name", "last_name", "language", "is_active", "is_staff", "is_superuser",
+    "email_verified_at", "date_joined", "last_login",
+)  # fmt: skip
+
+#: Lists of names, and what stands at the end of a line because it is long.
+RIGHTS = ("groups", "permissions")
+PASSWORD_HASH = "password_hash"  # noqa: S105 - the name of a field
+
+#: Understood as well, where no moment is known.
+EMAIL_VERIFIED = "email_verified"
+
+
+class UnreadableFile(Problem):
+    """The file as a whole is not what it should be; nothing was written."""
+
+
+class Record(NamedTuple):
+    """One user, or one group with its permissions.
+
+    Attributes:
+        number: of the line or entry.
+        values: fields as the file has them; a group has `group` (its name) and `permissions`.
+        entry: what Django calls it, as `auth.user 17`; empty where the place is a line.
+        error: why it could not be read; then there are no values.
+    """
+
+    number: int
+    values: dict[str, Any]
+    entry: str = ""
+    error: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return place(self.number, self.entry)
+
+
+def place(number: int, entry: str) -> str:
+    """Where a record stands, for people."""
+    if entry:
+        return str(_("entry %(number)s (%(entry)s)", number=number, entry=entry))
+    return str(_("line %(number)s", number=number))

@@ -1,0 +1,136 @@
+"""What an import writes: users made and changed, groups, and who is in them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from userapi.audit import trail
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.users import accounts, bulk_queries, group_queries
+from userapi.users.bulk_queries import NewUser
+from userapi.users.models import Group
+from userapi.users.problems import LastSuperuser
+from userapi.users.queries import lock_superusers
+
+from . import queries
+from .checking import Wanted
+from .records import PASSWORD_HASH, Record
+
+
+class Candidate(NamedTuple):
+    """A record that breaks no rule.
+
+    Attributes:
+        id: of the user that it is, or becomes; 0 as long as that is not known.
+    """
+
+    record: Record
+    wanted: Wanted
+    id: int = 0
+
+    @property
+    def email(self) -> str:
+        """The address as it is in the file."""
+        return str(self.wanted.columns["email"])
+
+    @property
+    def email_key(self) -> str:
+        """Its normal form."""
+        return str(self.wanted.columns["email_key"])
+
+
+def make(found: Sequence[Candidate], *, confirmed: bool) -> set[int]:
+    """Make users whose ids and addresses are free; the ids of those who were.
+
+    Args:
+        found: with ids.
+        confirmed: whether an address counts as confirmed of which the file says nothing.
+    """
+    return bulk_queries.insert([_row(each, confirmed) for each in found]) if found else set()
+
+
+def update(found: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
+    """Give users what the file tells of them. Who gets another password, or is deactivated, is signed out everywhere.
+
+    Args:
+        found: with the ids of those there are.
+        holders: rows of id, password_hash and is_active, by address.
+
+    Raises:
+        LastSuperuser: nobody could administer the service any more.
+    """
+    lock_superusers()
+    had_superuser = queries.has_superuser()
+    alike: dict[frozenset[str], list[dict[str, Any]]] = {}
+    ended = []
+    for each in sorted(found, key=lambda each: each.id):
+        columns = _with_keys(each.wanted.columns)
+        alike.setdefault(frozenset(columns), []).append({"id": each.id, **columns})
+        holder = holders[each.email_key]
+        new_password = columns.get(PASSWORD_HASH, holder.password_hash) != holder.password_hash
+        if new_password or (holder.is_active and not columns.get("is_active", True)):
+            ended.append(each.id)
+    for rows in alike.values():
+        queries.change(rows)
+    if ended:
+        queries.end_sessions(ended)
+    described = [(each.id, each.wanted.profile) for each in found if each.wanted.profile is not None]
+    if described:
+        queries.put_profiles(described)
+    if had_superuser and not queries.has_superuser():
+        raise LastSuperuser
+
+
+def make_group(name: str, permission_ids: Collection[int]) -> int:
+    """Make a group; its id."""
+    group = Group(name=name, permissions=group_queries.permissions(permission_ids))
+    db.session.add(group)
+    db.session.flush()
+    codenames = sorted(permission.codename for permission in group.permissions)
+    trail.record("group.created", "group", group.id, {"name": (None, name), "permissions": (None, codenames)})
+    return group.id
+
+
+def give_rights(kind: str, instead_for: Collection[int], pairs: Sequence[tuple[int, int]]) -> None:
+    """Put users into groups, or give them permissions.
+
+    Args:
+        kind: `groups` or `permissions`.
+        instead_for: users who lose the others that they have.
+        pairs: ids of a user and of a group or permission.
+    """
+    table = queries.RIGHTS_TABLES[kind]
+    if instead_for:
+        queries.take_rights(table, instead_for)
+    if pairs:
+        queries.give_rights(table, pairs)
+
+
+def _row(each: Candidate, confirmed: bool) -> NewUser:
+    columns, now = _with_keys(each.wanted.columns), clock.now()
+    joined = columns.get("date_joined") or now
+    return NewUser(
+        id=each.id,
+        email=columns["email"],
+        email_key=columns["email_key"],
+        username=columns.get("username"),
+        first_name=columns.get("first_name", ""),
+        last_name=columns.get("last_name", ""),
+        language=columns.get("language"),
+        first_name_key=columns.get("first_name_key", ""),
+        last_name_key=columns.get("last_name_key", ""),
+        password_hash=columns.get(PASSWORD_HASH),
+        is_active=columns.get("is_active", True),
+        is_staff=columns.get("is_staff", False),
+        is_superuser=columns.get("is_superuser", False),
+        email_verified_at=columns.get("email_verified_at", joined if confirmed else None),
+        date_joined=joined,
+        last_login=columns.get("last_login"),
+        profile=each.wanted.profile,
+    )
+
+
+def _with_keys(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns with those that search and order by names."""
+    keys = {f"{name}_key": accounts.fold(columns[name]) for name in ("first_name", "last_name") if name in columns}
+    return {**columns, **keys}
