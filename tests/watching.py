@@ -48,10 +48,11 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Site:
-    """The running service and the mail server that its letters arrive at."""
+    """The running service, the mail server that its letters arrive at, and the environment of its commands."""
 
     url: str
     sink: services.SmtpSink
+    environment: dict[str, str]
 
     def letter(self, recipient: str, subject: str) -> EmailMessage:
         """The newest letter to an address with a subject, once it is there."""
@@ -80,7 +81,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
         environment = serving.environment(f"sqlite:///{folder}/site.db", folder, **settings)
         with serving.served(folder, environment) as server:
-            yield Site(server.url, sink)
+            yield Site(server.url, sink, server.environment)
 
 
 class Watched:

@@ -124,11 +124,14 @@ def test_H16_a_browser_gets_a_lost_page_as_a_page(app: Flask, path: str) -> None
 
 
 @pytest.mark.parametrize("path", ["/userapi/nothing/", "/api-token-auth/x/", "/.well-known/nothing"])
-def test_H16_under_the_api_a_refusal_is_data_whatever_is_accepted(app: Flask, path: str) -> None:
-    answer = Browser(app).get(path)
+def test_H16_under_the_api_a_refusal_is_data_for_programs_and_a_page_for_a_browser(app: Flask, path: str) -> None:
+    page = Browser(app).get(path)
+    data = app.test_client().get(path)
 
-    assert answer.status_code == 404
-    assert answer.mimetype == "application/problem+json"
+    assert page.status_code == data.status_code == 404
+    assert page.mimetype == "text/html"
+    assert data.mimetype == "application/problem+json"
+    assert data.get_json()["code"] == "not_found"
 
 
 def test_H16_a_form_that_is_not_ours_and_a_wrong_method_are_explained_on_pages(app: Flask) -> None:

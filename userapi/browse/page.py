@@ -11,6 +11,7 @@ import orjson
 from flask import Response, current_app, g, render_template, request
 from flask_jwt_extended import get_jwt_request_location
 from markupsafe import Markup, escape
+from werkzeug.exceptions import HTTPException
 
 from userapi.auth import gate, tokens
 from userapi.core.db import db
@@ -82,7 +83,8 @@ def about(response: Response, catalogue: Catalogue) -> str:
         catalogue: the operations of the application.
     """
     here = catalogue.at(request.path)
-    called = next((call for call in here if call.operation.method == request.method.replace("HEAD", "GET")), None)
+    method = "GET" if request.method == "HEAD" else request.method
+    called = next((call for call in here if call.operation.method == method), None)
     answer = _answer(response, catalogue)
     caller = _caller(response)
     reading = next((call for call in here if call.operation.method == "GET" and _may(caller, call)), None)
@@ -98,6 +100,7 @@ def about(response: Response, catalogue: Catalogue) -> str:
         here=here,
         json=f"{request.path}?{urlencode([*request.args.items(multi=True), ('format', 'json')])}",
         me=caller,
+        method=method,
         neighbours=_neighbours(answer.document),
         opened=_opened(forms, response),
         proof=_proof(caller),
@@ -125,14 +128,20 @@ def _answer(response: Response, catalogue: Catalogue) -> Answer:
 
 
 def _caller(response: Response) -> Any:
-    """Whoever is signed in, or None; after a 5xx the database is not asked: it may be what fails."""
-    if response.status_code >= 500:
+    """Whoever is signed in, or None.
+
+    After a 5xx the database is not asked, since it may be what fails; an OPTIONS is nobody's.
+    """
+    if response.status_code >= 500 or request.method == "OPTIONS":
         return None
     found = gate.caller()
     if found is not None and request.method in SAFE_METHODS:
         return found
     db.session.rollback()  # of a refused write; what was to stay is committed
-    return gate.caller() if gate.has_good_cookie() else None
+    try:
+        return gate.caller() if gate.has_good_cookie() else None
+    except HTTPException:  # the proof is looked for in a body that is too large to be read
+        return None
 
 
 def _proof(caller: Any) -> str:
@@ -143,7 +152,7 @@ def _proof(caller: Any) -> str:
 
 def _forms(here: Sequence[Call], answer: Answer, caller: Any, response: Response) -> list[Form]:
     """The writes at this address that the caller may do."""
-    is_shown = request.method == "GET" and response.status_code == 200
+    is_shown = request.method in ("GET", "HEAD") and response.status_code == 200
     shown = answer.document if is_shown and isinstance(answer.document, dict) else {}
     forms = []
     for call in here:
@@ -151,7 +160,7 @@ def _forms(here: Sequence[Call], answer: Answer, caller: Any, response: Response
         if operation.method == "GET" or not _may(caller, call):
             continue
         was_sent = request.method == operation.method == "POST"
-        values = _nested(request.form) if was_sent else {} if operation.method == "POST" else shown
+        values = _typed() if was_sent else {} if operation.method == "POST" else shown
         forms.append(
             Form(
                 operation,
@@ -175,10 +184,14 @@ def _opened(forms: Sequence[Form], response: Response) -> str:
     return next((method for method in ("PATCH", "POST") if method in methods), only)
 
 
-def _nested(typed: Mapping[str, str]) -> dict[str, Any]:
-    """What was typed, as the API would write it."""
+def _typed() -> dict[str, Any]:
+    """What was typed into a form, as the API would write it."""
     values: dict[str, Any] = {}
     nested: dict[str, dict[str, str]] = {}
+    try:
+        typed = request.form
+    except HTTPException:  # too large to be read
+        return {}
     for name, value in typed.items():
         outer, dot, inner = name.partition(".")
         if dot:

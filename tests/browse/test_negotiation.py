@@ -1,0 +1,146 @@
+"""Who gets a page, who gets data: by what they accept, and nothing else about the answer differs."""
+
+from collections.abc import Callable
+
+import pytest
+from browsing import BROWSER, Browser
+from conftest import Person
+from factories import new_user
+from flask import Flask
+from flask.testing import FlaskClient
+
+CHROMIUM = (
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
+    "application/signed-exchange;v=b3;q=0.7"
+)
+
+#: What is accepted → whether a page comes.
+ACCEPTED = {
+    BROWSER["Accept"]: True,
+    CHROMIUM: True,
+    "text/html": True,
+    "text/html;q=0.9, application/json;q=0.5": True,
+    "text/*": True,
+    "*/*": False,
+    "": False,
+    "application/json": False,
+    "application/problem+json": False,
+    "application/json, text/html": False,
+    "text/html, application/json": False,
+    "application/json, text/html;q=0.9, */*;q=0.1": False,
+    "application/json;q=0.9, text/plain": False,
+    "text/html;q=0, */*": False,
+}
+
+
+@pytest.mark.parametrize("accept", ACCEPTED)
+def test_what_is_accepted_decides(user: Person, accept: str) -> None:
+    answers = [
+        user.get(user.url, headers={"Accept": accept}),
+        user.get("/userapi/users/", headers={"Accept": accept}),
+        user.get("/api-token-auth/", headers={"Accept": accept}),
+        user.post("/api-token-auth/", json={}, headers={"Accept": accept}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 403, 405, 400]
+    for answer in answers:
+        assert (answer.mimetype == "text/html") is ACCEPTED[accept]
+        assert "Accept" in ", ".join(answer.headers.getlist("Vary"))
+
+
+def test_who_names_no_type_gets_data(user: Person) -> None:
+    assert user.get(user.url).mimetype == "application/json"
+
+
+def test_format_json_in_the_address_gives_data_to_a_browser(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+    assert browser.get(user.url).mimetype == "text/html"
+
+    data = browser.get(f"{user.url}?format=json")
+    refusal = browser.get("/userapi/users/?format=json")
+
+    assert (data.status_code, data.get_json()["email"]) == (200, user.email)
+    assert (refusal.status_code, refusal.mimetype) == (403, "application/problem+json")
+
+
+def test_with_BROWSABLE_API_false_a_browser_gets_what_programs_get(
+    make_app: Callable[..., Flask], client: FlaskClient
+) -> None:
+    without = make_app(BROWSABLE_API="false").test_client()
+    assert client.get("/userapi/", headers=BROWSER).mimetype == "text/html"
+
+    assert without.get("/userapi/", headers=BROWSER).mimetype == "application/json"
+    assert without.get("/userapi/users/", headers=BROWSER).mimetype == "application/problem+json"
+    assert without.get("/login/", headers=BROWSER).mimetype == "text/html"
+
+
+def test_data_is_the_same_to_the_byte_with_and_without_the_pages(make_app: Callable[..., Flask], user: Person) -> None:
+    without = make_app(BROWSABLE_API="false").test_client()
+
+    for path in (user.url, "/userapi/", "/userapi/users/", "/.well-known/jwks.json", "/api-token-auth/"):
+        here, there = user.get(path), without.get(path, headers=user.headers)
+        same = ("ETag", "Content-Type", "Content-Length", "Cache-Control", "Allow", "WWW-Authenticate")
+        assert (here.status_code, here.data) == (there.status_code, there.data)
+        assert [here.headers.get(name) for name in same] == [there.headers.get(name) for name in same]
+
+
+def test_the_pages_own_headers_are_not_those_of_the_data(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+
+    me, keys = browser.get(user.url), browser.get("/.well-known/jwks.json")
+
+    for page in (me, keys):
+        assert page.headers["Cache-Control"] == "no-store"
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert int(page.headers["Content-Length"]) == len(page.data)
+        assert "ETag" not in page.headers
+    assert user.get(user.url).headers["ETag"].strip('"') in me.text
+
+
+def test_a_condition_on_the_data_is_none_on_the_page(app: Flask, user: Person) -> None:
+    tag = user.get(user.url).headers["ETag"]
+    assert user.get(user.url, headers={"If-None-Match": tag}).status_code == 304
+
+    for condition in (tag, "*"):
+        page = user.get(user.url, headers={**BROWSER, "If-None-Match": condition})
+
+        assert page.status_code == 200
+        assert page.mimetype == "text/html"
+        assert user.email in page.text
+
+
+def test_HEAD_is_the_page_without_its_body(user: Person) -> None:
+    get, head = (user.open(user.url, method=method, headers=BROWSER) for method in ("GET", "HEAD"))
+
+    assert head.status_code == 200
+    assert head.data == b""
+    assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    assert int(head.headers["Content-Length"]) == len(get.data)
+
+
+def test_OPTIONS_is_a_page_for_browsers_and_empty_for_programs(user: Person) -> None:
+    page = user.open(user.url, method="OPTIONS", headers=BROWSER)
+    empty = user.open(user.url, method="OPTIONS")
+
+    assert (page.status_code, empty.status_code) == (200, 200)
+    assert page.headers["Allow"] == empty.headers["Allow"]
+    assert "DELETE" in page.text
+    assert empty.data == b""
+
+
+def test_204_stays_204(app: Flask, user: Person, staff: Person) -> None:
+    goner = user.client.post("/userapi/users/", json=new_user()).get_json()["id"]
+
+    answer = staff.delete(f"/userapi/users/{goner}/", headers=BROWSER)
+
+    assert answer.status_code == 204
+    assert answer.data == b""
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
+def test_what_is_no_operation_of_the_API_stays_data(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers=BROWSER)
+
+    assert answer.mimetype == "application/json"

@@ -1,0 +1,214 @@
+"""Every operation has its page: what it is, what it answered, where one can go, and a form for what one may do."""
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from browsing import BROWSER, Browser
+from conftest import Person
+from factories import new_user
+from flask import Flask
+from looking import Page, operations
+
+USERS = "/userapi/users/"
+ME = "/userapi/auth/user/"
+
+
+def filled(path: str, user_id: int) -> str:
+    """A path with something in its braces."""
+    return re.sub(r"{\w+}", str(uuid.uuid4()), path.replace("{user_id}", str(user_id)))
+
+
+def fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> set[str]:
+    """The fields that a schema takes from people, as a form names them; those without a type are only ever refused."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    found = set()
+    for name, part in schema["properties"].items():
+        (inner, *_null) = part.get("anyOf", [part])
+        if "$ref" in inner:
+            found |= fields(document, inner, f"{prefix}{name}.")
+        elif "type" in inner:
+            found.add(prefix + name)
+    return found
+
+
+def test_every_operation_has_a_page_with_a_form_of_exactly_its_schema(app: Flask, superuser: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(superuser.email)
+    document = browser.client.get("/openapi.json").get_json()
+    seen = 0
+    for method, path, operation in operations(app):
+        address = filled(path, superuser.id)
+        response = browser.get(address)
+        page = Page(response)
+        seen += 1
+
+        assert response.status_code in (200, 405), path
+        assert operation["summary"].rstrip(".") in response.text.replace("&#39;", "'"), path
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "query":
+                assert parameter["name"] in page.forms["get"], path
+        if method != "GET":
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+            assert page.fields(method) == (fields(document, body) if body else set()), (method, path)
+            assert page.attributes[method]["action"] == address
+    assert seen >= 24
+
+
+def test_a_form_says_what_its_schema_says(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+
+    patch = Page(browser.get(user.url)).forms["PATCH"]
+    register = Page(browser.get(USERS)).forms["POST"]
+
+    assert {name: patch[name]["type"] for name in ("email", "profile.dob", "first_name", "is_active")} == {
+        "email": "email",
+        "profile.dob": "date",
+        "first_name": "text",
+        "is_active": "checkbox",
+    }
+    assert (patch["profile.city"]["value"], patch["profile.dob"]["value"]) == ("Bath", "1990-12-10")
+    assert "checked" in patch["is_active"]
+    assert "checked" not in patch["is_staff"]
+    assert "data-nullable" in patch["username"]
+    assert register["password"]["type"] == "password"
+    assert [name for name, input in register.items() if "required" in input] == [
+        "email", "password", "profile.title", "profile.dob", "profile.address", "profile.country", "profile.city",
+        "profile.zip",
+    ]  # fmt: skip
+    assert "required" not in patch["email"]
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "expected"),
+    [
+        (None, USERS, {"POST"}),
+        (None, ME, set()),
+        (None, "/userapi/auth/password/change/", set()),
+        (None, "/userapi/auth/login/", {"POST"}),
+        ("user", USERS, {"POST"}),
+        ("user", "own", {"PUT", "PATCH"}),
+        ("user", "another", set()),
+        ("user", ME, {"PUT", "PATCH"}),
+        ("user", "/userapi/auth/sessions/", {"DELETE"}),
+        ("staff", USERS, {"get", "POST"}),
+        ("staff", "another", {"PUT", "PATCH", "DELETE"}),
+    ],
+)
+def test_the_forms_are_those_of_what_the_caller_may_do(
+    app: Flask, user: Person, staff: Person, stranger: Person, who: str | None, path: str, expected: set[str]
+) -> None:
+    browser = Browser(app)
+    caller = {"user": user, "staff": staff, None: None}[who]
+    if caller:
+        browser.sign_in(caller.email)
+    path = {"own": user.url, "another": stranger.url}.get(path, path)
+
+    page = Page(browser.get(path))
+
+    assert set(page.forms) == expected
+
+
+def test_an_address_that_is_only_written_to_is_a_page_with_its_form(app: Flask) -> None:
+    response = Browser(app).get("/api-token-auth/")
+    page = Page(response)
+
+    assert response.status_code == 405
+    assert response.headers["Allow"] in ("POST, OPTIONS", "OPTIONS, POST")
+    assert page.fields("POST") == {"email", "username", "password"}
+
+
+def test_a_list_leads_to_its_neighbours_its_members_and_back(app: Flask, staff: Person) -> None:
+    for _number in range(4):
+        staff.client.post(USERS, json=new_user())
+    browser = Browser(app)
+    browser.sign_in(staff.email)
+
+    first = Page(browser.get(f"{USERS}?limit=2&ordering=-email"))
+    (following,) = {path for path, text in first.links if text.startswith("Next")}
+    second = Page(browser.get(following))
+    (back,) = {path for path, text in second.links if "Previous" in text}
+
+    assert following.startswith(f"{USERS}?limit=2&ordering=-email&cursor=")
+    assert Page(browser.get(back)).answer.count('"url"') == 2
+    members = [path for path, text in first.links if text.startswith('"http://accounts.example.com/userapi/users/')]
+    assert [browser.get(path).status_code for path in members[:2]] == [200, 200]
+    assert any(path == staff.url and text == str(staff.id) for path, text in Page(browser.get(USERS)).links)
+
+
+def test_the_filters_of_a_list_are_a_form_that_works_without_a_script(app: Flask, staff: Person) -> None:
+    staff.client.post(USERS, json=new_user(last_name="Quimby"))
+    browser = Browser(app)
+    browser.sign_in(staff.email)
+    form = Page(browser.get(USERS)).forms["get"]
+    assert {"limit", "cursor", "search", "is_active", "country", "ordering", "count"} <= set(form)
+
+    sent = browser.get(f"{USERS}?" + "&".join(f"{name}={'quimby' if name == 'search' else ''}" for name in form))
+    found = browser.follow(sent)
+
+    assert sent.headers["Location"] == f"{USERS}?search=quimby"
+    assert Page(found).answer.count("Quimby") == 1
+    assert Page(found).forms["get"]["search"]["value"] == "quimby"
+
+
+def test_a_bad_filter_is_refused_beside_its_input(app: Flask, staff: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(staff.email)
+
+    refused = browser.get(f"{USERS}?limit=900")
+
+    assert refused.status_code == 400
+    assert list(Page(refused).errors) == ["limit"]
+    assert Page(refused).forms["get"]["limit"]["aria-invalid"] == "true"
+    assert Page(refused).forms["get"]["limit"]["value"] == "900"
+
+
+def test_breadcrumbs_lead_up_to_what_can_be_read(app: Flask, staff: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(staff.email)
+
+    def crumbs(path: str) -> list[tuple[str, str]]:
+        return [link for link in Page(browser.get(path)).links if link[1] in ("API", "users", "auth", "password")]
+
+    assert crumbs(staff.url)[:2] == [("/userapi/", "API"), (USERS, "users")]
+    assert crumbs("/userapi/auth/password/change/") == [("/userapi/", "API"), ("/userapi/auth/", "auth")]
+
+
+def test_the_index_leads_to_every_address_below_it(app: Flask) -> None:
+    page = Page(Browser(app).get("/userapi/"))
+
+    for _method, path, _operation in operations(app):
+        if path.startswith("/userapi/") and path != "/userapi/":
+            assert path in page.answer or path in Browser(app).get("/userapi/").text
+            assert "{" in path or path in {link for link, _text in page.links}, path
+
+
+def test_a_page_says_who_is_signed_in(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    stranger = browser.get("/userapi/?x=1")
+    browser.sign_in(user.email)
+    signed_in = [browser.get(path).text for path in ("/userapi/", ME, "/api-token-auth/", "/.well-known/jwks.json")]
+
+    assert '<a href="/login/?next=%2Fuserapi%2F%3Fx%3D1">' in stranger.text
+    for text in signed_in:
+        assert f"<strong>{user.email}</strong>" in text
+        assert "Not signed in" not in text
+
+
+def test_a_caller_with_a_bearer_token_sees_pages_too_and_gives_no_proof(user: Person) -> None:
+    page = Page(user.get(user.url, headers=BROWSER))
+
+    assert set(page.forms) == {"PUT", "PATCH"}
+    assert "csrf_token" not in page.forms["PATCH"]
+
+
+def test_an_index_page_asks_the_database_no_more_than_its_data(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+
+    page = browser.get("/userapi/")
+
+    assert page.status_code == 200
+    assert "Set-Cookie" not in page.headers
