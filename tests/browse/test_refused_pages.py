@@ -221,3 +221,16 @@ def test_every_page_has_the_policy_and_one_script_of_ours(client: FlaskClient, u
         assert first.headers["X-Frame-Options"] == "DENY"
         assert first.headers["Referrer-Policy"] == "same-origin"
         assert "Set-Cookie" not in first.headers
+
+
+def test_a_blank_in_a_form_is_null_where_the_field_may_be(app: Flask) -> None:
+    wanted = new_user()
+    profile = {f"profile.{name}": value for name, value in wanted.pop("profile").items()}
+
+    made = Browser(app).post("/userapi/users/", {**wanted, **profile, "username": "", "language": "", "last_name": ""})
+    refused = Browser(app).post("/userapi/users/", {**wanted, **profile, "email": ""})
+
+    assert made.status_code == 201
+    assert '"username": null' in Page(made).answer
+    assert '"last_name": ""' in Page(made).answer
+    assert (refused.status_code, list(Page(refused).errors)) == (400, ["email"])

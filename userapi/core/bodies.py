@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 import orjson
 from flask import Request
 from flask_babel import gettext as _
-from marshmallow import RAISE, Schema, ValidationError
+from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
@@ -30,11 +30,12 @@ class Parser(FlaskParser):
     def load_json(self, request: Request, schema: Schema) -> Any:
         """The body as nested plain data, whichever of the three media types it came in.
 
-        The proof that a form is ours is the gate's matter, not a schema's.
+        Of a form, the proof that it is ours is the gate's matter, and a text left blank is null where it may be.
         """
         data = body(request)
         if request.mimetype in FORM_TYPES:
             data.pop("csrf_token", None)
+            data |= {name: None for name, value in data.items() if value == "" and _may_be_null(schema, name)}
         return data
 
     def load_querystring(self, request: Request, schema: Schema) -> Any:
@@ -45,6 +46,11 @@ class Parser(FlaskParser):
         """Raise the messages by field, without the name of the place they came from."""
         (messages,) = error.messages_dict.values()
         raise ValidationFailed(errors=messages)
+
+
+def _may_be_null(schema: Schema, name: str) -> bool:
+    field = schema.load_fields.get(name)
+    return isinstance(field, fields.String) and field.allow_none
 
 
 def body(request: Request) -> dict[str, Any]:
@@ -58,6 +64,8 @@ def body(request: Request) -> dict[str, Any]:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType
     if request.mimetype in FORM_TYPES:
+        if len(request.form) + len(request.files) > MAXIMUM_FIELDS:
+            raise MalformedBody(_("The body has more than %(most)s fields.", most=MAXIMUM_FIELDS))
         return _nested({**_single_values(request.form), **_single_values(request.files)})
     raw = request.get_data(cache=True)
     if request.content_length is None and len(raw) == request.max_content_length:
@@ -78,7 +86,7 @@ def _json_object(raw: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(data, dict):
         raise MalformedBody(_('The body must be a JSON object, as {"email": …}.'))
-    if any(len(fields) > MAXIMUM_FIELDS for fields in (data, *data.values()) if isinstance(fields, dict)):
+    if any(len(part) > MAXIMUM_FIELDS for part in (data, *data.values()) if isinstance(part, dict)):
         raise MalformedBody(_("The body has more than %(most)s fields.", most=MAXIMUM_FIELDS))
     return data
 
