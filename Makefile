@@ -52,6 +52,11 @@ migrations-check: $(ENVIRONMENT)/dev.stamp ## Check that the migrations make exa
 	$(call heading,Migrations)
 	@$(BIN)/python -m pytest tests/house/test_migrations.py
 
+.PHONY: translations-check
+translations-check: $(ENVIRONMENT)/dev.stamp ## Check that every text is marked, and in every language
+	$(call heading,Translations)
+	@$(BIN)/python -m pytest -q tests/house/test_translations.py tests/house/test_texts.py
+
 # A private key, a token with a well-known prefix, a package host, somebody's own folder.
 LEAKS := -e '-----BEGIN [A-Z ]*PRIVATE KEY' \
 	-e '(AKIA|ghp_|gho_|glpat-|xox[bp]-|pypi-Ag)[0-9A-Za-z_-]{16}' \
@@ -90,6 +95,22 @@ openapi: $(ENVIRONMENT)/dev.stamp ## Write docs/openapi.json anew
 	@mkdir -p docs
 	@$(BIN)/python -m userapi.cli.openapi > docs/openapi.json.new
 	@mv docs/openapi.json.new docs/openapi.json
+
+CATALOGUES := userapi/translations
+BABEL := $(BIN)/pybabel -q
+EXTRACT := --mapping=babel.cfg --keywords="lazy_gettext lazy_ngettext:1,2" --add-location=file --sort-output \
+	--project=userapi --version=v1 --header-comment="\# The texts of userapi. Translate here; make translations does the rest."
+
+.PHONY: translations
+translations: $(ENVIRONMENT)/dev.stamp ## Bring the catalogues up to the texts; ADD=it begins another language
+	$(call heading,Translations)
+	@mkdir -p build
+	@$(BABEL) extract $(EXTRACT) --output=build/messages.pot userapi
+	@$(if $(ADD),$(BABEL) init --input-file=build/messages.pot --output-dir=$(CATALOGUES) --locale=$(ADD))
+	@$(BABEL) update --input-file=build/messages.pot --output-dir=$(CATALOGUES) \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(BABEL) compile --directory=$(CATALOGUES)
+	@$(BIN)/python -m pytest -q tests/house/test_translations.py
 
 .PHONY: lock
 lock: $(TOOLS)/tools.stamp ## Pin the requirements anew; ARGS=--upgrade takes the newest of everything

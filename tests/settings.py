@@ -1,9 +1,13 @@
 """The environment that tests run in: real parts, cheap hashes."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import config
+
+# Commands speak the language of the shell; tests read English.
+os.environ["LC_ALL"] = "C.UTF-8"
 
 SECRET = "vK3x-9QmZ_t7Rw2LpY8sUe5HbN4cJ6aG"
 

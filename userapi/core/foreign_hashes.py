@@ -18,6 +18,7 @@ from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import Type, verify_secret
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 
 #: Twice what Django 6 writes, and a little; Django raises it with each release.
 MAXIMUM_PBKDF2_ROUNDS = 3_000_000
@@ -81,7 +82,7 @@ def _pbkdf2(kind: str, rounds: str, salt: str, digest: str) -> ForeignHash:
     def matches(password: bytes) -> bool:
         return hmac.compare_digest(hashlib.pbkdf2_hmac(algorithm, password, salt.encode(), count), expected)
 
-    return ForeignHash(kind, f"{count:,} rounds", matches)
+    return ForeignHash(kind, lazy_gettext("%(number)s rounds", number=f"{count:,}"), matches)
 
 
 def _scrypt(n: str, salt: str, r: str, p: str, digest: str) -> ForeignHash:
@@ -98,7 +99,9 @@ def _scrypt(n: str, salt: str, r: str, p: str, digest: str) -> ForeignHash:
         )
         return hmac.compare_digest(found, expected)
 
-    return ForeignHash("scrypt", f"{memory / 2**20:g} MiB, {lanes} lane(s)", matches)
+    return ForeignHash(
+        "scrypt", lazy_gettext("%(memory)s MiB, %(lanes)s lane(s)", memory=f"{memory / 2**20:g}", lanes=lanes), matches
+    )
 
 
 def _bcrypt(kind: str | None, encoded: str, cost: str) -> ForeignHash:
@@ -109,7 +112,7 @@ def _bcrypt(kind: str | None, encoded: str, cost: str) -> ForeignHash:
             password = binascii.hexlify(hashlib.sha256(password).digest())
         return bcrypt.checkpw(password[:BCRYPT_LENGTH], encoded.encode())
 
-    return ForeignHash(kind or "bcrypt", f"cost {rounds}", matches)
+    return ForeignHash(kind or "bcrypt", lazy_gettext("cost %(number)s", number=rounds), matches)
 
 
 def _argon2(encoded: str) -> ForeignHash:
@@ -124,7 +127,12 @@ def _argon2(encoded: str) -> ForeignHash:
         raise UnusableHash(_("A password hash that would cost too much to check."))
     return ForeignHash(
         f"argon2{cost.type.name.lower()}",
-        f"{memory / 1024:g} MiB, {passes} passes, {lanes} lane(s)",
+        lazy_gettext(
+            "%(memory)s MiB, %(passes)s passes, %(lanes)s lane(s)",
+            memory=f"{memory / 1024:g}",
+            passes=passes,
+            lanes=lanes,
+        ),
         partial(_is_argon2, encoded.encode(), cost.type),
     )
 

@@ -47,6 +47,8 @@ OF_MARSHMALLOW = (
     lazy_gettext("Not a valid number."),
     lazy_gettext("Not a valid boolean."),
     lazy_gettext("Not a valid UUID."),
+    lazy_gettext("Not a valid date."),
+    lazy_gettext("Not a valid datetime."),
     lazy_gettext("Not a valid list."),
     lazy_gettext("Not a valid mapping type."),
 )

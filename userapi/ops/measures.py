@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from flask import current_app, request
+from flask_babel import gettext as _
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
@@ -34,7 +35,7 @@ def admit() -> None:
     if token:
         sent = request.headers.get("Authorization", "")
         if not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
-            raise NotSignedIn("Send what METRICS_TOKEN says: Authorization: Bearer <token>.")
+            raise NotSignedIn(_("Send what METRICS_TOKEN says: Authorization: Bearer <token>."))
     elif not (_is_loopback(urlsplit(current_app.config["SITE_URL"]).hostname) and _is_loopback(request.remote_addr)):
         raise NotFound
 

@@ -82,7 +82,7 @@ def without_echoes(user: User, changes: Mapping[str, Any], by: Actor) -> dict[st
     differing = sorted(name for name, value in echoed.items() if _text(value) != _text(shown[name]))
     if differing:
         raise ReadOnlyField(
-            errors={name: ["Read-only: leave it out, or send it back unchanged."] for name in differing}
+            errors={name: [_("Read-only: leave it out, or send it back unchanged.")] for name in differing}
         )
     return {name: value for name, value in changes.items() if name not in echoed}
 

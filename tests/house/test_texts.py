@@ -1,0 +1,339 @@
+"""Every text that a person reads can be said in their language: nothing speaks English past the catalogues.
+
+Sources and templates are read for sentences that are not marked. Then everything is said in a language made up for the
+purpose, whose letters are none of ASCII: whatever is still in English was never asked for in another language.
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from html.parser import HTMLParser
+from string import ascii_letters
+from typing import Any
+
+import pytest
+from browsing import Browser
+from catalogues import texts
+from factories import PASSWORD, make_user
+from flask import Flask
+from flask_babel import Domain
+from inbox import letters as written_letters
+from jinja2 import Environment, nodes
+from marshmallow import Schema, ValidationError
+
+import config
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.core.i18n import offered, translated
+from userapi.core.problems import Problem
+from userapi.mail import letters
+from userapi.users.schemas import ORDERINGS
+
+TEMPLATES = config.ROOT / "userapi" / "templates"
+
+#: Swagger's own page, whose every word is English.
+ENGLISH = "swagger_ui.html"
+
+#: What says its arguments to somebody.
+SPEAKERS = {
+    "echo", "ClickException", "UsageError", "BadParameter", "prompt", "confirm", "fail", "print", "say", "flash",
+    "ValidationError", "exit",
+}  # fmt: skip
+
+#: What asks for a text in another language.
+ASKERS = {"_", "gettext", "ngettext", "pgettext", "lazy_gettext", "lazy_ngettext", "lazy_pgettext"}
+
+#: Two words, or one with a capital: a text, not a name for programs.
+TEXT = re.compile(r"[A-Za-z]{2,}[,;:]? [A-Za-z]{2,}|^[A-Z][a-z]+\b")
+
+#: What tells an operator of a setting is English, as the setting and the documents are.
+OF_A_SETTING = re.compile(r"^(?:userapi: )?[A-Z][A-Z_]+(?:, [A-Z][A-Z_]+)*:? ")
+
+SPOKEN_ATTRIBUTES = (
+    "aria-label",
+    "placeholder",
+    "title",
+    "alt",
+    "data-confirm",
+    "data-count",
+    "data-failed",
+    "data-label",
+)
+
+#: What is not said as it stands, and the block that holds the name of a class.
+OF_JINJA = re.compile(
+    r"\{% block width %\}\w+|\{%-? trans\b.*?endtrans -?%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL
+)
+
+#: What is left of an attribute that a template sets apart to use it twice.
+ATTRIBUTE = re.compile(r'[a-z-]+="[a-z]*"|required|data-nullable')
+
+#: Elements whose words are for programs, or in a language of their own.
+SILENT = ("script", "style", "code", "time")
+
+
+def refusals(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
+    for refusal in kind.__subclasses__():
+        yield refusal
+        yield from refusals(refusal)
+
+
+def literals(node: ast.AST) -> Iterator[str]:
+    """The texts under a node that no translation is asked for; names of fields are none."""
+    if isinstance(node, ast.Call) and name_of(node) in ASKERS:
+        return
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        yield "…".join(part.value for part in node.values if isinstance(part, ast.Constant))
+    elif isinstance(node, ast.Dict):
+        for value in node.values:
+            yield from literals(value)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from literals(child)
+
+
+def name_of(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def spoken(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module that somebody is told, and that no translation is asked for."""
+    speakers = SPEAKERS | {refusal.__name__ for refusal in refusals()} | {"Problem"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and name_of(node) in speakers:
+            told = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg != "headers")]
+            yield from (text for part in told for text in literals(part))
+        elif isinstance(node, ast.Dict):
+            detail = [value for key, value in zip(node.keys, node.values, strict=True) if is_text(key, "detail")]
+            yield from (text for value in detail for text in literals(value))
+        elif isinstance(node, ast.ClassDef):
+            for line in node.body:
+                if isinstance(line, ast.Assign) and getattr(line.targets[0], "id", "") in ("title", "detail"):
+                    yield from literals(line.value)
+
+
+def is_text(node: ast.AST | None, text: str) -> bool:
+    return isinstance(node, ast.Constant) and node.value == text
+
+
+def test_no_source_tells_anybody_an_unmarked_text() -> None:
+    sources = sorted((config.ROOT / "userapi").rglob("*.py"))
+    unmarked = [
+        f"{path.relative_to(config.ROOT)}: {text}"
+        for path in sources
+        for text in spoken(ast.parse(path.read_text()))
+        if TEXT.search(text) and not OF_A_SETTING.search(text)
+    ]
+
+    assert len(sources) > 100
+    assert unmarked == []
+
+
+class Words(HTMLParser):
+    """The texts of a page, those of its attributes too."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.silent: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        named = dict(attributes)
+        if self.silent or tag in SILENT or (tag != "html" and "lang" in named):
+            if tag not in ("input", "meta", "link", "br", "hr"):
+                self.silent.append(tag)
+            return
+        self.found += [named[name] or "" for name in SPOKEN_ATTRIBUTES if name in named]
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.silent and self.silent[-1] == tag:
+            self.silent.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.found.append(data.strip())
+
+
+def constants(node: nodes.Node) -> Iterator[str]:
+    """The texts in a template's expressions that no translation is asked for."""
+    if isinstance(node, nodes.Call) and getattr(node.node, "name", "") in ASKERS:
+        return
+    if isinstance(node, nodes.Const) and isinstance(node.value, str):
+        yield node.value
+    for child in node.iter_child_nodes():
+        yield from constants(child)
+
+
+def test_no_template_holds_an_unmarked_text(app: Flask) -> None:
+    environment: Environment = app.jinja_env
+    unmarked = []
+    templates = sorted(path for path in TEMPLATES.rglob("*.*") if path.name != ENGLISH)
+    for path in templates:
+        source = path.read_text()
+        bare = OF_JINJA.sub("", source)
+        parts = Words(bare).found if path.suffix == ".html" else bare.split("\n")
+        expressions = constants(environment.parse(source))
+        texts = [
+            *(part for part in parts if re.search("[A-Za-z]{2,}", ATTRIBUTE.sub("", part))),
+            *filter(TEXT.search, expressions),
+        ]
+        unmarked += [f"{path.relative_to(TEMPLATES)}: {text}" for text in texts]
+
+    assert len(templates) > 50
+    assert unmarked == []
+
+
+ACCENTED = str.maketrans(
+    ascii_letters, "".join(chr(0x1D5BA + i) for i in range(26)) + "".join(chr(0x1D5A0 + i) for i in range(26))
+)
+
+
+def accented(text: str) -> str:
+    """A text in the language made up here; placeholders and tags stay as they are."""
+    parts = re.split(r"(%\(\w+\)[sd]|\{\w*\}|</?(?:a|em|strong)\b[^>]*>|&\w+;)", text)
+    return "".join(part if index % 2 else part.translate(ACCENTED) for index, part in enumerate(parts))
+
+
+class MadeUp:
+    """The catalogue of the language made up here: it has every text that is marked, and no other."""
+
+    def ugettext(self, text: str) -> str:
+        return accented(text) if text in texts() else text
+
+    def ungettext(self, one: str, many: str, number: int) -> str:
+        return accented(one if number == 1 else many) if one in texts() else one
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is said in the language made up here."""
+    monkeypatch.setattr(Domain, "get_translations", lambda _domain: MadeUp())
+
+
+def english(found: list[str], *data: str) -> list[str]:
+    """Those texts that have English words left, data apart."""
+    known = re.compile("|".join(map(re.escape, sorted(data, key=len, reverse=True))) or "(?!)")
+    return [text for text in found if re.search("[A-Za-z]{2,}", known.sub("", text))]
+
+
+OPEN_PAGES = (
+    "/", "/login/", "/logout/", "/register/", "/password_reset/", "/password_reset/done/", "/reset/done/",
+    "/reset/1/nothing/", "/verify-email/nothing/", "/verify-email/", "/verify-email/sent/", "/nothing/",
+)  # fmt: skip
+OWN_PAGES = ("/", "/login/?next=/account/", "/logout/", "/password_change/", "/password_change/done/", "/account/")
+STAFF_PAGES = (
+    "", "users/", "users/?is_staff=true", "users/new/", "users/{id}/", "users/{id}/password/", "users/{id}/history/",
+    "users/{id}/delete/", "groups/", "groups/new/", "sessions/", "outbox/", "audit/", "users/987654321/",
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("made_up")
+def test_no_page_has_an_unmarked_text(app: Flask) -> None:
+    make_user(app, email="wren@example.com", first_name="Wren", last_name="Okafor", is_staff=True, is_superuser=True)
+    someone, staff = Browser(app), Browser(app)
+    assert staff.sign_in("wren@example.com").status_code == 303
+    pages = {path: someone.get(path).text for path in OPEN_PAGES}
+    pages["refused"] = someone.send("/register/", {"email": "nobody", "password": "1", "profile.dob": "x"}).text
+    pages["not signed in"] = someone.send("/login/", {"email": "nobody@example.com", "password": PASSWORD}).text
+    pages["staff refused"] = staff.send("/admin/users/new/", {"email": "nobody", "password1": "1"}).text
+    pages |= {f"own {path}": staff.get(path).text for path in OWN_PAGES}
+    with app.app_context():
+        number = db.session.connection().exec_driver_sql("SELECT max(id) FROM users").scalar_one()
+    pages |= {f"staff {path}": staff.get(f"/admin/{path.format(id=number)}").text for path in STAFF_PAGES}
+
+    data = ("wren@example.com", "nobody@example.com", "nobody", "Wren", "Okafor", "Firefox", *VALUES)
+    unmarked = {path: english(Words(page).found, *data) for path, page in pages.items()}
+
+    assert all(len(Words(page).found) > 5 for page in pages.values())
+    assert {path: texts for path, texts in unmarked.items() if texts} == {}
+
+
+#: What is stored, or for programs, or comes with the language itself, as the names of months.
+VALUES = (
+    "Ms",
+    "sqlite",
+    "postgresql",
+    "argon2id",
+    "user.changed",
+    "reset_password",
+    f"{clock.now():%b}",
+    f"{clock.now() - timedelta(days=13):%b}",
+)
+
+#: What each fact in a letter could be.
+FACTS: dict[str, Any] = {
+    "recipient": "wren@example.com", "name": "Wren", "link": "http://accounts.example.com/reset/7/t0ken/",
+    "secret": "t0ken", "minutes": 60, "when": clock.now(), "address": "203.0.113.5", "user_agent": "curl/8 Linux",
+    "new_address": "other@elsewhere.example", "rights": ("is_staff", "is_superuser"), "language": None,
+}  # fmt: skip
+
+LETTERS = [
+    (name, function)
+    for name, function in inspect.getmembers(letters, inspect.isfunction)
+    if "recipient" in inspect.signature(function).parameters
+]
+
+
+@pytest.mark.usefixtures("made_up")
+@pytest.mark.parametrize(("kind", "write"), LETTERS)
+def test_no_letter_has_an_unmarked_text(app: Flask, kind: str, write: Any) -> None:
+    with app.app_context():
+        write(**{name: FACTS[name] for name in inspect.signature(write).parameters})
+        db.session.commit()
+    (letter,) = written_letters(app, kind)
+
+    month = f"{clock.now():%B}"
+    data = (str(FACTS["link"]), "accounts.example.com", "Wren", "curl", "Linux", "example", month, " and ")
+
+    assert english([letter.subject, *letter.text.split("\n"), *Words(letter.html).found], *data) == []
+
+
+@pytest.mark.usefixtures("made_up")
+def test_no_refusal_has_an_unmarked_text(app: Flask) -> None:
+    with app.test_request_context():
+        unmarked = {
+            kind.__name__: english([str(kind.title), str(kind.detail)])
+            for kind in refusals()
+            if english([str(kind.title), str(kind.detail)])
+        }
+
+    assert len(list(refusals())) > 20
+    assert unmarked == {}
+
+
+def schemas(kind: type[Schema] = Schema) -> Iterator[type[Schema]]:
+    for schema in kind.__subclasses__():
+        if schema.__module__.startswith("userapi."):
+            yield schema
+            yield from schemas(schema)
+
+
+NONSENSE = (None, "", " ", "x" * 5000, "\x00", "nonsense", -1, 1.5, 10**30, True, [], {}, {"nonsense": 1}, ["x"])
+
+
+@pytest.mark.usefixtures("made_up")
+def test_no_message_about_a_field_is_unmarked(app: Flask) -> None:
+    messages: set[str] = set()
+    with app.test_request_context():
+        for kind in schemas():
+            schema = kind()
+            for value in ({}, *({name: value} for name in schema.fields for value in NONSENSE)):
+                try:
+                    schema.load(value)
+                except ValidationError as error:
+                    messages |= set(flat(translated(error.messages)))
+        values = (*ORDERINGS, *offered())
+
+    assert len(messages) > 20
+    assert english(sorted(messages), *values) == []
+
+
+def flat(messages: Any) -> list[str]:
+    if isinstance(messages, dict):
+        return [text for found in messages.values() for text in flat(found)]
+    return [text for found in messages for text in flat(found)] if isinstance(messages, list) else [str(messages)]

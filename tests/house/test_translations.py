@@ -1,0 +1,95 @@
+"""The catalogues: every text in every language, with the same facts in it, and compiled as it was written."""
+
+import re
+from io import BytesIO
+
+import pytest
+from babel.messages.catalog import Message
+from babel.messages.mofile import write_mo
+from babel.messages.plurals import get_plural
+from catalogues import LANGUAGES, catalogue, po, texts
+
+MEND = "run `make translations`, translate what is empty, and run it again"
+
+#: What a translation must hold as often as the text does: facts, elements, examples of what to type.
+PARTS = re.compile(r"%\(\w+\)[sd]|\{\w*\}|</?\w+[^>]*>|`[^`]+`|/[a-z-]+/(?:[a-z-]+/)*|\b[A-Z]+(?:_[A-Z]+)+\b")
+
+#: What a plural form may say in a word: no letters, one letter, two letters.
+NUMBERS = {"%(num)s", "%(shown)s"}
+
+
+def pairs(message: Message) -> list[tuple[str, str]]:
+    """A text, or each of its plural forms, and what it is in the other language."""
+    if isinstance(message.id, str):
+        return [(message.id, str(message.string))]
+    one, many = message.id
+    return [(one if index == 0 and "%(num)s" not in one else many, form) for index, form in enumerate(message.string)]
+
+
+def test_there_are_languages_and_one_is_written_from_right_to_left() -> None:
+    assert {"de", "fr", "es", "ar"} <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_in_the_catalogue_and_no_other(language: str) -> None:
+    wanted = {message.id for message in texts() if message.id}
+    found = {message.id for message in catalogue(language) if message.id}
+
+    assert len(wanted) > 500
+    assert found == wanted, MEND
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_translated_and_nobody_doubts_it(language: str) -> None:
+    forms = get_plural(language).num_plurals
+    missing = [
+        message.id
+        for message in catalogue(language)
+        if message.id
+        and (
+            message.fuzzy
+            or not all(form.strip() for _text, form in pairs(message))
+            or (message.pluralizable and len(message.string) != forms)
+        )
+    ]
+
+    assert missing == [], MEND
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_holds_what_its_text_holds(language: str) -> None:
+    differing = [
+        (text, form)
+        for message in catalogue(language)
+        if message.id
+        for text, form in pairs(message)
+        if set(PARTS.findall(text)) - NUMBERS != set(PARTS.findall(form)) - NUMBERS
+        or (text[:1].isspace(), text[-1:].isspace()) != (form[:1].isspace(), form[-1:].isspace())
+        or ("  " in form) is not ("  " in text)
+    ]
+
+    assert differing == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_form_names_a_fact_that_its_text_has_not(language: str) -> None:
+    for message in catalogue(language):
+        if message.id and message.python_format:
+            for error in message.check(catalogue(language)):
+                raise error
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_compiled_is_what_was_written(language: str) -> None:
+    compiled = BytesIO()
+    write_mo(compiled, catalogue(language))
+
+    assert po(language).with_suffix(".mo").read_bytes() == compiled.getvalue(), MEND
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_catalogue_changes_only_with_its_texts(language: str) -> None:
+    written = po(language).read_text()
+
+    assert not re.search(r"^#: .*:\d", written, re.MULTILINE), "line numbers move with every edit"
+    assert not re.search(r"^#~", written, re.MULTILINE), "texts that are no more need no translation"
