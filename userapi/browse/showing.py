@@ -1,5 +1,6 @@
 """Where a page takes the place of an answer: after the route, so that a page obeys every rule that the data does."""
 
+from functools import partial
 from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, request
@@ -16,15 +17,13 @@ OF_THE_DATA = ("ETag", "Cache-Control", "Content-Length")
 def configure(app: Flask) -> None:
     """Show the API to browsers, unless the settings say no. Called when every operation is registered."""
     if app.config["BROWSABLE_API"]:
-        app.extensions["userapi-browse"] = Catalogue(app)
         app.jinja_env.filters["marked"] = page.marked
-        app.after_request(_show)
+        app.after_request(partial(_show, Catalogue(app)))
 
 
-def _show(response: Response) -> Response:
+def _show(catalogue: Catalogue, response: Response) -> Response:
     """Put a page in the place of an answer for callers who prefer one; for all others, this is two look-ups."""
     endpoint = request.endpoint
-    catalogue: Catalogue = current_app.extensions["userapi-browse"]
     if endpoint is not None and endpoint not in catalogue.endpoints:
         return response
     response.headers.add("Vary", "Accept")
