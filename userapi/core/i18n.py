@@ -136,8 +136,11 @@ def remember(response: Response, language: str | None) -> Response:
 
 @contextmanager
 def speaking(language: str | None) -> Iterator[None]:
-    """Say everything in the block in a language, or in the present one when it is None or not on offer."""
-    with force_locale(offered().get(language or "") or get_locale()):
+    """Say everything in the block in a language, or in that of the request when it is None or not on offer.
+
+    What is said is for somebody else: the answer to the request names no language for it.
+    """
+    with force_locale(offered().get(language or "") or _select()):
         yield
 
 

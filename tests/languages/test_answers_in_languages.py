@@ -1,0 +1,178 @@
+"""What the API says, in the language of whoever calls; what is for programs stays as it is."""
+
+from typing import Any
+
+import pytest
+from conftest import Person
+from factories import PROFILE, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+
+from userapi.cli import openapi
+from userapi.core import limits
+
+LANGUAGES = ("de", "fr", "es", "ar")
+
+
+def asking(language: str) -> dict[str, str]:
+    return {"Accept-Language": language}
+
+
+def texts(tree: Any) -> list[str]:
+    if isinstance(tree, dict):
+        return [text for found in tree.values() for text in texts(found)]
+    return [text for found in tree for text in texts(found)] if isinstance(tree, list) else [str(tree)]
+
+
+BAD = {
+    "email": "nobody@", "password": "1", "profile": PROFILE | {"dob": "3000-01-01", "zip": "123456", "city": " "},
+    "planet": "Mars", "username": "a\x00b",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_message_of_a_refused_registration_is_in_the_language(client: FlaskClient, language: str) -> None:
+    english = client.post("/userapi/users/", json=BAD).get_json()
+
+    refused = client.post("/userapi/users/", json=BAD, headers=asking(language))
+
+    problem = refused.get_json()
+    assert refused.headers["Content-Language"] == language
+    assert (problem["code"], problem["status"], problem["type"]) == ("validation_failed", 400, "about:blank")
+    assert problem["errors"].keys() == english["errors"].keys()
+    assert problem["errors"]["profile"].keys() == english["errors"]["profile"].keys()
+    assert len(texts(english["errors"])) >= 6
+    assert not {problem["title"], problem["detail"], *texts(problem["errors"])} & {
+        english["title"], english["detail"], *texts(english["errors"]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_reasons_against_a_password_are_in_the_language(client: FlaskClient, language: str) -> None:
+    weak = new_user(password="12345")
+    english = client.post("/userapi/users/", json=weak).get_json()
+
+    problem = client.post("/userapi/users/", json=weak, headers=asking(language)).get_json()
+
+    assert problem["code"] == english["code"] == "weak_password"
+    assert len(problem["errors"]["password"]) == len(english["errors"]["password"]) >= 3
+    assert not set(problem["errors"]["password"]) & set(english["errors"]["password"])
+
+
+def test_german_says_it_well(client: FlaskClient) -> None:
+    problem = client.post("/userapi/users/", json=BAD, headers=asking("de")).get_json()
+
+    assert problem["title"] == "Prüfung fehlgeschlagen"
+    assert problem["detail"] == "Einige Felder brauchen Ihre Aufmerksamkeit; siehe errors."
+    assert problem["errors"]["profile"]["zip"] == ["Länger als die Höchstlänge 5."]
+    assert problem["errors"]["profile"]["dob"] == ["Liegt in der Zukunft."]
+    assert problem["errors"]["email"] == ["Keine gültige E-Mail-Adresse. Nach dem @-Zeichen muss etwas stehen."]
+    assert problem["errors"]["planet"] == ["Unbekanntes Feld."]
+
+
+def test_a_reason_that_is_known_in_english_alone_is_left_out_elsewhere(client: FlaskClient) -> None:
+    odd = new_user(email="a b@example.com")
+    (english,) = client.post("/userapi/users/", json=odd).get_json()["errors"]["email"]
+    assert english.startswith("Not a valid email address. The email address contains")
+
+    (german,) = client.post("/userapi/users/", json=odd, headers=asking("de")).get_json()["errors"]["email"]
+
+    assert german == "Keine gültige E-Mail-Adresse."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/userapi/auth/user/", "not_authenticated"),
+        ("/userapi/nothing/", "not_found"),
+        ("/api-token-auth/", "method_not_allowed"),
+    ],
+)
+def test_refusals_of_all_kinds_are_in_the_language(client: FlaskClient, path: str, code: str, language: str) -> None:
+    english, refused = client.get(path).get_json(), client.get(path, headers=asking(language)).get_json()
+
+    assert refused["code"] == english["code"] == code
+    assert refused["title"] != english["title"]
+    assert refused["detail"] != english["detail"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_confirmations_are_in_the_language(client: FlaskClient, language: str) -> None:
+    asked = {"email": "nobody@example.com"}
+    english = client.post("/userapi/auth/password/reset/", json=asked)
+
+    answer = client.post("/userapi/auth/password/reset/", json=asked, headers=asking(language))
+
+    assert answer.status_code == english.status_code == 200
+    assert answer.headers["Content-Language"] == language
+    assert answer.get_json()["detail"] != english.get_json()["detail"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_headers_are_ASCII_and_english(client: FlaskClient, language: str) -> None:
+    refused = client.get("/userapi/auth/user/", headers={"Authorization": "Bearer x.y.z", **asking(language)})
+
+    assert refused.headers["WWW-Authenticate"].endswith('error="invalid_token", error_description="Invalid token"')
+    assert refused.get_json()["title"] != "Invalid token"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (1, "بعد ثانية واحدة."), (2, "بعد ثانيتين."), (5, "بعد 5 ثوانٍ."),
+        (11, "بعد 11 ثانية."), (100, "بعد 100 ثانية."),
+    ],
+)  # fmt: skip
+def test_arabic_has_its_six_forms_of_number(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, said: str
+) -> None:
+    app.config["RATELIMIT_ENABLED"] = True
+    monkeypatch.setattr(limits.Throttles, "add", lambda *_arguments, **_options: (10**6, None))
+    monkeypatch.setattr(limits.Throttles, "seconds_left", lambda *_arguments: seconds)
+
+    answer = app.test_client().post(
+        "/api-token-auth/", json={"email": "a@example.com", "password": "x"}, headers=asking("ar")
+    )
+
+    assert answer.status_code == 429
+    assert answer.get_json()["detail"].endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "many"),
+    [("en", "in a second.", "in 7 seconds."), ("de", "in einer Sekunde wieder.", "in 7 Sekunden wieder."),
+     ("fr", "dans une seconde.", "dans 7 secondes."), ("es", "en un segundo.", "en 7 segundos.")],
+)  # fmt: skip
+def test_the_other_languages_have_two(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, language: str, one: str, many: str
+) -> None:
+    app.config["RATELIMIT_ENABLED"] = True
+    monkeypatch.setattr(limits.Throttles, "add", lambda *_arguments, **_options: (10**6, None))
+    said = []
+    for seconds in (1, 7):
+        monkeypatch.setattr(limits.Throttles, "seconds_left", lambda *_arguments, seconds=seconds: seconds)
+        answer = app.test_client().post(
+            "/api-token-auth/", json={"email": "a@example.com", "password": "x"}, headers=asking(language)
+        )
+        said.append(answer.get_json()["detail"])
+
+    assert said[0].endswith(one)
+    assert said[1].endswith(many)
+
+
+def test_the_document_of_the_API_is_english_whoever_reads_it(app: Flask, client: FlaskClient) -> None:
+    served = client.get("/openapi.json", headers=asking("ar"))
+
+    assert served.get_json() == client.get("/openapi.json").get_json()
+    english = openapi.text(app)
+    with app.test_request_context(headers=asking("ar")):
+        assert openapi.text(app) == english
+
+
+def test_a_query_may_name_the_language_beside_its_own_arguments(staff: Person) -> None:
+    assert staff.get("/userapi/users/?limit=1").status_code == 200
+
+    assert staff.get("/userapi/users/?limit=1&lang=de").status_code == 200
+    refused = staff.get("/userapi/users/?limit=0&lang=de").get_json()
+    assert refused["errors"]["limit"] == ["Muss mindestens 1 und höchstens 200 sein."]

@@ -1,0 +1,155 @@
+"""Which language somebody is answered in: chosen here, asked for by the browser, the account's, the deployer's."""
+
+from collections.abc import Callable
+from time import perf_counter
+
+import pytest
+from conftest import Person
+from factories import new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from settings import settings
+
+import config
+from userapi.core import i18n
+
+NOWHERE = "/userapi/nothing/"
+NOT_FOUND = {"en": "Not found", "de": "Nicht gefunden", "fr": "Introuvable", "es": "No encontrado", "ar": "غير موجود"}
+
+
+def spoken(client: FlaskClient, accept: str | None = None, path: str = NOWHERE) -> str:
+    """The language of an answer: what it says it is, and what it is in."""
+    answer = client.get(path, headers={} if accept is None else {"Accept-Language": accept})
+    language = answer.headers["Content-Language"]
+    assert answer.get_json()["title"] == NOT_FOUND[language]
+    return str(language)
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        (None, "en"), ("", "en"), ("de", "de"), ("fr", "fr"), ("es", "es"), ("ar", "ar"), ("en", "en"),
+        ("de-AT", "de"), ("de-AT, en;q=0.5", "de"), ("es-419,es;q=0.9", "es"), ("ar-EG", "ar"),
+        ("DE", "de"), ("de_CH", "de"), ("fr-FR-u-nu-latn, de;q=0.1", "fr"),
+        ("en-US,en;q=0.9,de;q=0.8", "en"), ("fr;q=0.2, es;q=0.8", "es"), ("de;q=0.8, fr;q=0.8", "de"),
+        ("ja, fr;q=0.1", "fr"), ("ja", "en"), ("de;q=0, fr;q=0.1", "fr"), ("*", "en"),
+        ("en;q=0, *", "ar"), ("ja, *;q=0.1", "en"),
+        ("de;q=0", "en"), ("de;q=x", "en"), (";;,=,q", "en"), ("d\x7fe", "en"), ("🦊", "en"), ("../../de", "en"),
+    ],
+)  # fmt: skip
+def test_the_browser_asks_for_a_language(client: FlaskClient, accept: str | None, language: str) -> None:
+    assert spoken(client, accept) == language
+
+
+def test_a_hostile_header_costs_no_time_and_breaks_nothing(client: FlaskClient) -> None:
+    hostile = [
+        ",".join(f"x{n}-{'y' * 8}" for n in range(600)),
+        "de," * 2700,
+        ";q=0." + "9" * 8000,
+        "-" * 8000,
+        "a-" * 4000,
+    ]
+    client.get(NOWHERE)
+    began = perf_counter()
+
+    answered = [spoken(client, header) for header in hostile]
+
+    assert answered == ["en", "de", "en", "en", "en"]
+    assert perf_counter() - began < 1
+
+
+def test_what_was_chosen_in_the_browser_comes_first(client: FlaskClient) -> None:
+    assert spoken(client, "fr") == "fr"
+
+    assert spoken(client, "fr", f"{NOWHERE}?lang=de") == "de"
+    client.set_cookie("language", "ar")
+    assert spoken(client, "fr") == "ar"
+    assert spoken(client, "fr", f"{NOWHERE}?lang=de") == "de"
+
+
+@pytest.mark.parametrize("choice", ["", "xx", "de-AT", "DE", "../de", "de\x00", "<script>", "x" * 3000])
+def test_a_choice_that_is_none_counts_for_nothing(client: FlaskClient, choice: str) -> None:
+    client.set_cookie("language", choice.replace("\x00", "%00"))
+
+    assert spoken(client, "fr") == "fr"
+    answer = client.get("/login/", query_string={"lang": choice}, headers={"Accept-Language": "fr"})
+    assert answer.headers["Content-Language"] == "fr"
+    assert "language=" not in answer.headers.get("Set-Cookie", "")
+
+
+def test_the_language_of_the_account_is_for_requests_that_ask_for_none(user: Person) -> None:
+    assert user.get("/userapi/users/1234567/").get_json()["title"] == "Permission denied"
+    assert user.patch("/userapi/auth/user/", json={"language": "de"}).get_json()["language"] == "de"
+
+    refused = user.get("/userapi/users/1234567/")
+
+    assert refused.get_json()["title"] == "Keine Berechtigung"
+    asked = user.get("/userapi/users/1234567/", headers={"Accept-Language": "es"})
+    assert asked.get_json()["title"] == "Permiso denegado"
+
+
+def test_data_has_no_language_and_does_not_vary_with_it(user: Person, staff: Person) -> None:
+    asked = {"Accept-Language": "de"}
+    answers = [
+        user.get("/userapi/auth/user/", headers=asked),
+        staff.get("/userapi/users/", headers=asked),
+        user.client.get("/.well-known/jwks.json", headers=asked),
+        user.client.get("/healthz", headers=asked),
+        user.client.post("/api-token-auth/", json={"email": user.email, "password": user.password}, headers=asked),
+    ]
+
+    for answer in answers:
+        assert answer.status_code == 200
+        assert "Content-Language" not in answer.headers
+        assert "Accept-Language" not in answer.headers.get("Vary", "")
+    refusal = user.client.get(NOWHERE, headers=asked)
+    assert "Accept-Language" in ", ".join(refusal.headers.getlist("Vary"))
+
+
+def test_an_account_is_opened_in_the_language_that_was_asked_for(client: FlaskClient) -> None:
+    def opened(accept: str | None, **more: str) -> str | None:
+        headers = {"Accept-Language": accept} if accept else {}
+        made = client.post("/userapi/users/", json=new_user(**more), headers=headers)
+        assert made.status_code == 201, made.text
+        language: str | None = made.get_json()["language"]
+        return language
+
+    assert opened("de-CH, fr;q=0.5") == "de"
+    assert opened(None) is None
+    assert opened("ja") is None
+    assert opened("de", language="fr") == "fr"
+
+
+@pytest.mark.parametrize("language", ["xx", "de-AT", "DE", "", 1, ["de"], "d" * 5000])
+def test_a_language_that_is_not_on_offer_is_refused(user: Person, language: object) -> None:
+    assert user.patch("/userapi/auth/user/", json={"language": "ar"}).status_code == 200
+
+    refused = user.patch("/userapi/auth/user/", json={"language": language})
+
+    assert refused.status_code == 400
+    assert list(refused.get_json()["errors"]) == ["language"]
+    assert user.get("/userapi/auth/user/").get_json()["language"] == "ar"
+    assert user.patch("/userapi/auth/user/", json={"language": None}).get_json()["language"] is None
+
+
+def test_a_deployer_narrows_the_choice_and_names_the_default(make_app: Callable[..., Flask]) -> None:
+    client = make_app(LANGUAGES="de,fr", DEFAULT_LANGUAGE="fr").test_client()
+
+    assert spoken(client) == "fr"
+    assert spoken(client, "de") == "de"
+    assert spoken(client, "es, en;q=0.5") == "fr"
+    assert client.get("/login/").text.count("hreflang=") == 2
+    assert make_app(LANGUAGES="de", DEFAULT_LANGUAGE="de").test_client().get("/login/").text.count("hreflang=") == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [("LANGUAGES", "de,xx"), ("DEFAULT_LANGUAGE", "xx")])
+def test_a_language_without_a_catalogue_is_refused_at_the_start(name: str, value: str, key_folder: str) -> None:
+    with pytest.raises(config.ConfigurationError, match=f"^{name}: .*de"):
+        settings("sqlite:///none.db", key_folder, **{name: value})
+
+
+def test_the_default_is_on_offer_once_even_if_it_is_not_listed(make_app: Callable[..., Flask]) -> None:
+    app = make_app(LANGUAGES="fr,de", DEFAULT_LANGUAGE="de")
+
+    with app.app_context():
+        assert list(i18n.offered()) == ["de", "fr"]

@@ -1,0 +1,156 @@
+"""Letters in the language of their reader, whoever caused them."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from conftest import Person
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from inbox import Letter, letters_to
+
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.mail import letters
+
+SUBJECTS = {
+    "en": "Reset your password", "de": "Setzen Sie Ihr Passwort zurück", "fr": "Réinitialisez votre mot de passe",
+    "es": "Restablezca su contraseña", "ar": "أعد تعيين كلمة مرورك",
+}  # fmt: skip
+
+
+def asked_to_reset(app: Flask, email: str, accept: str = "") -> Letter:
+    headers = {"Accept-Language": accept} if accept else {}
+    assert (
+        app.test_client().post("/userapi/auth/password/reset/", json={"email": email}, headers=headers).status_code
+        == 200
+    )
+    return letters_to(app, email, "reset_password")[-1]
+
+
+@pytest.mark.parametrize(("language", "subject"), SUBJECTS.items())
+def test_whoever_asks_in_a_language_gets_the_letter_in_it(app: Flask, language: str, subject: str) -> None:
+    make_user(app, email="wren@example.com")
+
+    letter = asked_to_reset(app, "wren@example.com", f"{language}-XX, ja;q=0.5")
+
+    direction = "rtl" if language == "ar" else "ltr"
+    assert letter.subject == subject
+    assert f'<html lang="{language}" dir="{direction}">' in letter.html
+    assert f"<h1>{subject}</h1>" in letter.html
+    assert letter.link.startswith("http://accounts.example.com/reset/")
+
+
+def test_the_language_of_the_account_counts_more_than_that_of_whoever_asks(app: Flask) -> None:
+    make_user(app, email="wren@example.com", language="de")
+
+    assert asked_to_reset(app, "wren@example.com", "ar").subject == SUBJECTS["de"]
+
+
+def test_a_thief_does_not_choose_the_language_of_the_warning(app: Flask, user: Person) -> None:
+    user.patch("/userapi/auth/user/", json={"language": "es"})
+
+    credentials = {"email": user.email, "password": user.password}
+    thief = {"Accept-Language": "ar", "User-Agent": "Firefox Windows", "X-Forwarded-For": "203.0.113.9"}
+    app.test_client().post(
+        "/api-token-auth/", json=credentials, headers=thief, environ_overrides={"REMOTE_ADDR": "203.0.113.9"}
+    )
+
+    (warning,) = letters_to(app, user.email, "new_sign_in")
+    assert warning.subject == "Nuevo inicio de sesión en su cuenta"
+    assert "con Firefox en Windows desde la dirección de red 203.0.113.9" in " ".join(warning.text.split())
+
+
+def test_staff_write_in_the_language_of_the_user(app: Flask, superuser: Person) -> None:
+    user_id = make_user(app, email="wren@example.com", language="fr")
+
+    granted = superuser.patch(f"/userapi/users/{user_id}/", json={"is_staff": True}, headers={"Accept-Language": "de"})
+
+    assert granted.status_code == 200
+    (letter,) = letters_to(app, "wren@example.com", "rights_granted")
+    assert letter.subject == "Vous avez reçu plus de droits"
+    assert "membre du personnel" in " ".join(letter.text.split())
+
+
+def test_a_language_that_is_no_longer_on_offer_is_that_of_the_request(make_app: Callable[..., Flask]) -> None:
+    make_user(make_app(), email="wren@example.com", language="fr")
+
+    fewer = make_app(LANGUAGES="en,de")
+
+    assert asked_to_reset(fewer, "wren@example.com", "de").subject == SUBJECTS["de"]
+
+
+def test_a_registration_is_answered_in_its_language(app: Flask, client: FlaskClient) -> None:
+    wanted = new_user()
+
+    client.post("/userapi/users/", json=wanted, headers={"Accept-Language": "de"})
+
+    (letter,) = letters_to(app, wanted["email"], "verify_email")
+    assert letter.subject == "Bestätigen Sie Ihre E-Mail-Adresse"
+    assert letter.text.startswith("Guten Tag Wren,\n")
+    assert "\n-- \nGesendet von accounts.example.com." in letter.text
+
+
+def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, user: Person) -> None:
+    credentials = {"email": user.email, "password": PASSWORD}
+
+    answer = app.test_client().post(
+        "/api-token-auth/",
+        json=credentials,
+        headers={"User-Agent": "new"},
+        environ_overrides={"REMOTE_ADDR": "203.0.113.9"},
+    )
+
+    assert letters_to(app, user.email, "new_sign_in")
+    assert "Content-Language" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("language", "minutes", "said"),
+    [
+        ("en", 1, "for 1 minute."), ("en", 60, "for 60 minutes."),
+        ("de", 1, "1 Minute lang."), ("de", 60, "60 Minuten lang."),
+        ("fr", 1, "1 minute."), ("fr", 60, "60 minutes."), ("es", 1, "1 minuto."), ("es", 60, "60 minutos."),
+        ("ar", 2, "لمدة دقيقتين."), ("ar", 5, "لمدة 5 دقائق."), ("ar", 60, "لمدة 60 دقيقة."),
+    ],
+)  # fmt: skip
+def test_numbers_take_the_form_of_the_language(app: Flask, language: str, minutes: int, said: str) -> None:
+    with app.app_context():
+        letters.reset_password(
+            recipient="wren@example.com", name="", language=language, link="x/t/", secret="t", minutes=minutes
+        )
+        db.session.commit()
+
+    (letter,) = letters_to(app, "wren@example.com")
+    assert said in letter.text
+    assert said in letter.html
+
+
+@pytest.mark.parametrize(
+    ("language", "moment"),
+    [
+        ("en", "24 November 2026, 17:45 UTC"), ("de", "24. November 2026, 17:45 UTC"),
+        ("fr", "24 novembre 2026 à 17:45 UTC"),
+        ("es", "24 de noviembre de 2026, 17:45 UTC"), ("ar", "24 نوفمبر 2026، 5:45 م UTC"),
+    ],
+)  # fmt: skip
+def test_moments_are_in_the_words_of_the_language(app: Flask, language: str, moment: str) -> None:
+    when = clock.now().replace(year=2026, month=11, day=24, hour=17, minute=45)
+    with app.app_context():
+        letters.password_changed(recipient="wren@example.com", name="", language=language, when=when, address=None)
+        db.session.commit()
+
+    (letter,) = letters_to(app, "wren@example.com")
+    for part in (letter.text, letter.html):
+        assert re.sub(r"\s+", " ", moment) in re.sub(r"\s+", " ", part)
+
+
+def test_lines_of_the_text_part_are_short_and_links_whole(app: Flask) -> None:
+    make_user(app, email="wren@example.com", first_name="", language="de")
+
+    letter = asked_to_reset(app, "wren@example.com")
+
+    lines = letter.text.split("\n")
+    assert letter.link in lines
+    assert all(len(line) <= 76 for line in lines if line != letter.link)

@@ -1,0 +1,168 @@
+"""Pages and the staff site in other languages: the switch at their foot, direction, dates and numbers."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from browsing import BROWSER, Browser
+from factories import PASSWORD, make_user
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from userapi.core import clock
+
+HEADINGS = {
+    "en": "Sign in", "de": "Anmelden", "fr": "Se connecter", "es": "Iniciar sesión", "ar": "تسجيل الدخول",
+}  # fmt: skip
+
+
+def heading(page: TestResponse) -> str:
+    found = re.search(r"<h1>(.*?)</h1>", page.text)
+    assert found
+    return found[1]
+
+
+def root(page: TestResponse) -> tuple[str, str]:
+    found = re.search(r'<html lang="([^"]*)" dir="([^"]*)">', page.text)
+    assert found
+    return found[1], found[2]
+
+
+@pytest.mark.parametrize(("language", "words"), HEADINGS.items())
+def test_a_page_is_in_the_language_that_the_browser_asks_for(app: Flask, language: str, words: str) -> None:
+    page = app.test_client().get("/login/", headers={**BROWSER, "Accept-Language": f"{language};q=0.9"})
+
+    assert heading(page) == words
+    assert root(page) == (language, "rtl" if language == "ar" else "ltr")
+    assert page.headers["Content-Language"] == language
+
+
+def test_a_link_at_the_foot_chooses_a_language_for_this_browser(app: Flask) -> None:
+    browser = Browser(app)
+    page = browser.get("/login/?next=/account/")
+    links = dict(re.findall(r'<a href="(\?[^"]*)" hreflang="(\w+)"', page.text))
+    assert sorted(links.values()) == ["ar", "de", "en", "es", "fr"]
+    assert 'lang="ar">العربية</a>' in page.text
+
+    (german,) = [link.replace("&amp;", "&") for link, language in links.items() if language == "de"]
+    chosen = browser.get(f"/login/{german}")
+
+    assert german == "?next=%2Faccount%2F&lang=de"
+    assert heading(chosen) == "Anmelden"
+    assert re.search(r'hreflang="de" lang="de" aria-current="true"', chosen.text)
+    assert heading(browser.get("/password_reset/")) == "Setzen Sie Ihr Passwort zurück"
+    cookie = browser.cookie("language")
+    assert (cookie.value, cookie.http_only, cookie.path) == ("de", True, "/")
+    assert "SameSite=Lax" in chosen.headers["Set-Cookie"]
+
+
+def test_the_cookie_is_for_https_alone_where_the_site_is(make_app: Callable[..., Flask]) -> None:
+    chosen = make_app(SITE_URL="https://accounts.example.com").test_client().get("/login/?lang=de")
+
+    (cookie,) = [cookie for cookie in chosen.headers.getlist("Set-Cookie") if cookie.startswith("language=")]
+    assert re.fullmatch(r"language=de; .*Secure; HttpOnly; Path=/; SameSite=Lax", cookie)
+
+
+def test_a_form_that_was_refused_leads_to_itself_in_another_language(app: Flask) -> None:
+    refused = Browser(app).send("/login/", {"email": "nobody@example.com", "password": PASSWORD})
+
+    assert refused.status_code == 401
+    assert '<a href="?lang=de"' in refused.text
+
+
+def test_after_a_form_that_has_no_page_of_its_own_the_links_lead_to_the_front(app: Flask) -> None:
+    make_user(app, email="wren@example.com")
+    browser = Browser(app)
+    browser.sign_in("wren@example.com")
+
+    refused = browser.send("/account/email/", {"email": "nobody", "password": "x"}, form_on="/account/")
+
+    assert refused.status_code == 400
+    assert '<a href="/?lang=de"' in refused.text
+
+
+def test_a_choice_outlives_the_sign_out(app: Flask) -> None:
+    make_user(app, email="wren@example.com")
+    browser = Browser(app)
+    browser.sign_in("wren@example.com")
+    browser.get("/account/?lang=de")
+
+    answer = browser.send("/logout/", form_on="/account/")
+    browser.client.delete_cookie("language")
+
+    assert answer.headers["Location"] == "/logout/?lang=de"
+    assert heading(browser.follow(answer)) == "Sie sind abgemeldet"
+    assert heading(browser.get("/login/")) == "Anmelden"
+
+
+def test_the_account_brings_its_language_to_a_browser_without_a_choice(app: Flask) -> None:
+    make_user(app, email="wren@example.com", language="de")
+    fresh, decided = Browser(app), Browser(app)
+    decided.get("/login/?lang=es")
+
+    fresh.sign_in("wren@example.com")
+    decided.sign_in("wren@example.com")
+
+    assert heading(fresh.get("/account/")) == "Mein Konto"
+    assert heading(decided.get("/account/")) == "Mi cuenta"
+
+
+def test_the_language_of_letters_is_chosen_on_the_account_page(app: Flask) -> None:
+    make_user(app, email="wren@example.com", first_name="Wren")
+    browser = Browser(app)
+    browser.sign_in("wren@example.com")
+    names = {"first_name": "Wren", "last_name": "Okafor", "username": ""}
+
+    saved = browser.send("/account/", {**names, "language": "fr"})
+    page = browser.follow(saved)
+
+    assert heading(page) == "Mon compte"
+    assert re.search(r'<option value="fr" lang="fr" selected>Français</option>', page.text)
+    refused = browser.send("/account/", {**names, "language": "xx"})
+    assert refused.status_code == 400
+    assert "Doit être l’un de" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("language", "day"),
+    [("en", "{d} November 2026"), ("de", "{d}. November 2026"), ("fr", "{d} novembre 2026"),
+     ("es", "{d} de noviembre de 2026"), ("ar", "{d} نوفمبر 2026")],
+)  # fmt: skip
+def test_dates_are_written_as_the_language_writes_them(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, language: str, day: str
+) -> None:
+    moment = clock.now().replace(year=2026, month=11, day=24, hour=17, minute=45)
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    make_user(app, email="wren@example.com", language=language)
+    browser = Browser(app)
+    browser.sign_in("wren@example.com")
+
+    page = browser.get("/account/")
+
+    assert root(page)[0] == language
+    assert day.format(d=24) in page.text
+
+
+def test_the_staff_site_is_in_the_language_too(app: Flask) -> None:
+    make_user(app, email="boss@example.com", is_staff=True, is_superuser=True)
+    browser = Browser(app)
+    browser.sign_in("boss@example.com")
+
+    german, arabic = browser.get("/admin/?lang=de"), browser.get("/admin/users/?lang=ar")
+
+    assert heading(german) == "Übersicht"
+    assert re.findall(r'<a class="nav-link[^>]*>([^<]+)</a>', german.text) == [
+        "Übersicht", "Benutzer", "Gruppen", "Sitzungen", "Postausgang", "Protokoll",
+    ]  # fmt: skip
+    assert "Die letzten 14 Tage" in german.text
+    assert root(arabic) == ("ar", "rtl")
+    assert "مستخدم واحد" in arabic.text
+    refused = browser.get("/admin/users/987654/")
+    assert "لا يوجد مستخدم بهذا الرقم." in refused.text
+
+
+def test_a_secret_in_the_address_is_not_written_into_the_page(app: Flask) -> None:
+    page = Browser(app).get("/verify-email/s3cret-t0ken/?lang=de")
+
+    assert heading(page) == "Bestätigen Sie Ihre Adresse"
+    assert "s3cret-t0ken" not in page.text

@@ -1,0 +1,45 @@
+"""Commands speak the language of the shell."""
+
+import pytest
+from click.testing import Result
+from factories import make_user
+from flask import Flask
+
+
+def run(app: Flask, *arguments: str, **variables: str) -> Result:
+    cleared = {"LC_ALL": None, "LC_MESSAGES": None, "LANG": None}
+    return app.test_cli_runner().invoke(args=arguments, env={**cleared, **variables})
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "may sign in."),
+        ({"LANG": "C.UTF-8"}, "may sign in."),
+        ({"LANG": "de_DE.UTF-8"}, "darf sich anmelden."),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "fr_FR.UTF-8"}, "peut se connecter."),
+        ({"LANG": "de_DE.UTF-8", "LC_MESSAGES": "es_ES@euro"}, "puede iniciar sesión."),
+        ({"LANG": "ja_JP.UTF-8"}, "may sign in."),
+        ({"LANG": "ja_JP.UTF-8", "LC_ALL": ""}, "may sign in."),
+        ({"LANG": "ar"}, "الدخول."),
+    ],
+)
+def test_a_command_speaks_the_language_of_the_shell(app: Flask, variables: dict[str, str], said: str) -> None:
+    make_user(app, email="wren@example.com")
+
+    result = run(app, "users", "activate", "wren@example.com", **variables)
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.endswith(f"{said}\n")
+
+
+def test_a_refusal_is_one_line_in_that_language(app: Flask) -> None:
+    result = run(app, "users", "activate", "nobody@example.com", LANG="de_AT.UTF-8")
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: Kein Benutzer hat die E-Mail-Adresse nobody@example.com.\n"
+
+
+def test_numbers_of_things_are_in_the_form_of_the_language(app: Flask) -> None:
+    assert "0 Sitzungen gelöscht." in run(app, "sessions", "prune", LANG="de_DE.UTF-8").stdout
+    assert "لم تُحذف أي جلسة." in run(app, "sessions", "prune", LANG="ar_EG.UTF-8").stdout
