@@ -64,15 +64,12 @@ def test_a_form_says_what_its_schema_says(app: Flask, user: Person) -> None:
     patch = Page(browser.get(user.url)).forms["PATCH"]
     register = Page(browser.get(USERS)).forms["POST"]
 
-    assert {name: patch[name]["type"] for name in ("email", "profile.dob", "first_name", "is_active")} == {
+    assert {name: patch[name]["type"] for name in ("email", "profile.dob", "first_name")} == {
         "email": "email",
         "profile.dob": "date",
         "first_name": "text",
-        "is_active": "checkbox",
     }
     assert (patch["profile.city"]["value"], patch["profile.dob"]["value"]) == ("Bath", "1990-12-10")
-    assert "checked" in patch["is_active"]
-    assert "checked" not in patch["is_staff"]
     assert "data-nullable" in patch["username"]
     assert register["password"]["type"] == "password"
     assert [name for name, input in register.items() if "required" in input] == [
@@ -80,6 +77,25 @@ def test_a_form_says_what_its_schema_says(app: Flask, user: Person) -> None:
         "profile.zip",
     ]  # fmt: skip
     assert "required" not in patch["email"]
+
+
+FLAGS = {"is_active", "is_staff", "is_superuser"}
+
+
+@pytest.mark.parametrize(("who", "shown"), [("user", set()), ("staff", {"is_active"}), ("superuser", FLAGS)])
+def test_a_flag_is_in_the_form_of_those_who_may_set_it(
+    app: Flask, user: Person, staff: Person, superuser: Person, who: str, shown: set[str]
+) -> None:
+    caller = {"user": user, "staff": staff, "superuser": superuser}[who]
+    browser = Browser(app)
+    browser.sign_in(caller.email)
+
+    form = Page(browser.get(user.url)).forms["PATCH"]
+    taken = {name for name in FLAGS if caller.patch(user.url, json={name: name != "is_active"}).status_code == 200}
+
+    assert set(form) & FLAGS == shown == taken
+    assert all(form[name]["type"] == "checkbox" for name in shown)
+    assert ["checked" in form[name] for name in sorted(shown)] == [True, False, False][: len(shown)]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Inputs of forms, made from the schemas that the OpenAPI document holds: those that check what is sent."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,21 +40,25 @@ class Input:
     inputs: Sequence["Input"] = ()
 
 
-def of_body(schema: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "") -> list[Input]:
-    """The inputs for what a body may hold.
+def of_body(
+    schema: Mapping[str, Any], values: Mapping[str, Any], roles: Collection[str], prefix: str = ""
+) -> list[Input]:
+    """The inputs for what somebody may put into a body.
 
     A property without a type is only there to be refused, or to be sent back unchanged: nobody types it.
 
     Args:
         schema: of the body, or of an object in it.
         values: what the inputs show, as the API writes them.
+        roles: of whom it is for, as the `x-set-by` of a property names them.
         prefix: stands before the names of those in an object, as `profile.`.
     """
     required = schema.get("required", ())
     inputs = [
-        _input(prefix + name, part, required=name in required, value=values.get(name))
+        _input(prefix + name, part, required=name in required, value=values.get(name), roles=roles)
         for name, part in schema["properties"].items()
         if ("type" in part or "anyOf" in part) and not part.get("readOnly")
+        if "x-set-by" not in part or part["x-set-by"] in roles
     ]
     return sorted(inputs, key=lambda made: ORDER.get(made.kind, 0))
 
@@ -80,10 +84,10 @@ def flat(errors: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
             yield "" if name == "_schema" else f"{prefix}{name}", " ".join(map(str, messages))
 
 
-def _input(name: str, schema: Mapping[str, Any], *, required: bool, value: Any) -> Input:
+def _input(name: str, schema: Mapping[str, Any], *, required: bool, value: Any, roles: Collection[str] = ()) -> Input:
     shape, nullable = _without_null(schema)
     kind = _kind(shape)
-    inside = of_body(shape, value if isinstance(value, Mapping) else {}, f"{name}.") if kind == "group" else ()
+    inside = of_body(shape, value if isinstance(value, Mapping) else {}, roles, f"{name}.") if kind == "group" else ()
     return Input(
         name=name,
         label=name.rpartition(".")[2],

@@ -88,8 +88,10 @@ class Catalogue:
         spec = self._app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
         found = {}
         for rule in self._app.url_map.iter_rules():
-            access = getattr(self._app.view_functions[rule.endpoint], "access", None)
-            for method in sorted((rule.methods or set()) & set(METHODS)) if access else ():
+            if rule.endpoint not in self.endpoints:
+                continue
+            access: Access = getattr(self._app.view_functions[rule.endpoint], "access")  # noqa: B009 set by a decorator
+            for method in (rule.methods or set()) & set(METHODS):
                 path = PLACE.sub(r"{\1}", rule.rule)
                 text = _resolved(spec["paths"][path][method.lower()], spec["components"])
                 found[rule.endpoint] = Operation(method, path, access, text)

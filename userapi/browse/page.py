@@ -154,6 +154,8 @@ def _forms(here: Sequence[Call], answer: Answer, caller: Any, response: Response
     """The writes at this address that the caller may do."""
     is_shown = request.method in ("GET", "HEAD") and response.status_code == 200
     shown = answer.document if is_shown and isinstance(answer.document, dict) else {}
+    flags = {"staff": "is_staff", "superusers": "is_superuser"}
+    roles = [role for role, flag in flags.items() if getattr(caller, flag, False)]
     forms = []
     for call in here:
         operation = call.operation
@@ -164,7 +166,7 @@ def _forms(here: Sequence[Call], answer: Answer, caller: Any, response: Response
         forms.append(
             Form(
                 operation,
-                [] if operation.body is None else inputs.of_body(operation.body, values),
+                [] if operation.body is None else inputs.of_body(operation.body, values, roles),
                 etag=response.headers.get("ETag") if is_shown else None,
                 errors=answer.errors if was_sent else {},
                 leads_to=request.path.rstrip("/").rpartition("/")[0] + "/" if call.arguments else request.path,

@@ -13,6 +13,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from . import metrics
 from .i18n import translated
+from .negotiation import prefers_page
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,10 @@ def document(problem: Problem) -> dict[str, Any]:
 
 
 def answer(problem: Problem) -> Response:
-    """Render a problem: a page for a browser outside the API, else a problem document."""
+    """Render a problem: a page for a browser outside the API, else a problem document.
+
+    Inside the API it becomes a page in `userapi.browse`, which knows what else can be called there.
+    """
     if _is_for_browser():
         page = render_template("pages/problem.html", problem=problem)
         response = Response(page, problem.status, mimetype="text/html")
@@ -162,8 +166,7 @@ def answer(problem: Problem) -> Response:
 
 
 def _is_for_browser() -> bool:
-    accepted = request.accept_mimetypes.best_match((MEDIA_TYPE, "application/json", "text/html"))
-    return accepted == "text/html" and not request.path.startswith(DATA_PATHS)
+    return prefers_page() and not request.path.startswith(DATA_PATHS)
 
 
 #: Codes of refusals that come from HTTP itself, not from a rule of ours.
