@@ -177,6 +177,7 @@ def _mail(env: Env) -> dict[str, Any]:
         "MAIL_DEFAULT_SENDER": env.str("MAIL_DEFAULT_SENDER", "", validate=_sender_or_none),
         "MAIL_TIMEOUT": env.int("MAIL_TIMEOUT", 10, validate=validate.Range(1, 300)),
         "MAIL_MAX_ATTEMPTS": env.int("MAIL_MAX_ATTEMPTS", 20, validate=validate.Range(1, 100)),
+        "MAIL_KEEP_DAYS": env.int("MAIL_KEEP_DAYS", 90, validate=validate.Range(0, 3650)),
         "MAIL_DELIVERY": env.str("MAIL_DELIVERY", "thread", validate=validate.OneOf(("thread", "none"))),
         "MAIL_TEMPLATES": env.str("MAIL_TEMPLATES", "", validate=_folder_or_none),
     }

@@ -117,3 +117,23 @@ def test_C09_rotation_is_in_the_trail(keyed_app: Flask) -> None:
     with keyed_app.app_context():
         found = db.session.execute(sa.text("SELECT action FROM audit_events WHERE target_kind = 'key' ORDER BY id"))
         assert [row.action for row in found] == ["key.added", "key.retired"]
+
+
+def test_C09_no_key_signs_or_goes_that_the_trail_does_not_know_of(keyed_app: Flask) -> None:
+    keys(keyed_app, "rotate")
+    signs, verifies = published(keyed_app)
+    with keyed_app.app_context():
+        db.session.execute(sa.text("ALTER TABLE audit_events RENAME TO no_events"))
+        db.session.commit()
+
+    try:
+        results = [keys(keyed_app, *command) for command in (("rotate",), ("retire", verifies))]
+    finally:
+        with keyed_app.app_context():
+            db.session.execute(sa.text("ALTER TABLE no_events RENAME TO audit_events"))
+            db.session.commit()
+
+    assert [result.exit_code for result in results] == [1, 1]
+    assert published(keyed_app) == [signs, verifies]
+    assert keys(keyed_app, "retire", verifies).exit_code == 0
+    assert published(keyed_app) == [signs]

@@ -36,6 +36,32 @@ def test_R19_an_operator_ends_every_session_of_one_user_at_once(app: Flask, user
     assert sign_in(app, user.email)
 
 
+def test_K06_a_restored_backup_revives_no_session_once_all_are_ended(
+    app: Flask, user: Person, stranger: Person
+) -> None:
+    stranger.post("/userapi/auth/logout/", json={})
+    assert (user.get("/userapi/auth/user/").status_code, stranger.get("/userapi/auth/user/").status_code) == (200, 401)
+    with app.app_context():  # as a backup has it that was made before the logout
+        db.session.execute(sa.text("UPDATE login_sessions SET ended_at = NULL"))
+        db.session.commit()
+    assert stranger.get("/userapi/auth/user/").status_code == 200
+
+    assert sessions(app, "end-all").exit_code == 1
+    assert user.get("/userapi/auth/user/").status_code == 200
+    result = sessions(app, "end-all", "--yes")
+
+    assert (result.exit_code, result.stdout) == (0, "Every session of 2 users has ended.\n")
+    for person in (user, stranger):
+        assert person.get("/userapi/auth/user/").status_code == 401
+        refresh = {"refresh_token": person.tokens["refresh_token"]}
+        assert app.test_client().post("/api-token-refresh/", json=refresh).status_code == 401
+        assert sign_in(app, person.email)
+    with app.app_context():
+        db.session.execute(sa.text("UPDATE login_sessions SET ended_at = NULL"))
+        db.session.commit()
+    assert user.get("/userapi/auth/user/").status_code == 401
+
+
 def test_R19_ending_the_sessions_of_nobody_is_refused(app: Flask) -> None:
     result = sessions(app, "end", "nobody@example.com")
 
@@ -62,7 +88,7 @@ def test_K04_only_what_has_long_been_over_is_pruned(
 
 
 def test_K04_a_prune_goes_on_until_all_is_done(app: Flask, user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("userapi.auth.pruning.BATCH", 2)
+    monkeypatch.setattr("userapi.core.batches.BATCH", 2)
     for _ in range(4):
         sign_in(app, user.email)
     sessions(app, "end", user.email)

@@ -1,10 +1,15 @@
 """The outbox by hand: what an operator does when the mail server was set wrong for a day."""
 
+from datetime import timedelta
+
 import pytest
+import sqlalchemy as sa
 from click.testing import Result
+from factories import make_user
 from flask import Flask
 from services import SmtpSink
 
+from userapi.core import batches, clock
 from userapi.core.db import db
 from userapi.mail import letters
 
@@ -138,6 +143,28 @@ def test_retry_all_makes_due_what_was_given_up_and_nothing_else(mail_app: Flask,
 
     assert retried.stdout == "2 due now.\n"
     assert delivered.stdout == "2 sent.\n"
+
+
+def test_K04_letters_that_are_long_done_with_are_pruned_and_events_stay(
+    mail_app: Flask, sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BATCH", 2)
+    sink.refused_recipients.add("gone@example.com")
+    write(mail_app, "gone@example.com", *(f"person{number}@example.com" for number in range(4)))
+    mail(mail_app, "deliver")
+    write(mail_app, "waits@example.com")
+    make_user(mail_app)
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=89))
+    assert mail(mail_app, "prune").stdout == "0 letters deleted.\n"
+
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=91))
+    pruned = [mail(mail_app, "prune", *more).stdout for more in (("--days", "100"), (), ())]
+
+    assert pruned == ["0 letters deleted.\n", "5 letters deleted.\n", "0 letters deleted.\n"]
+    assert "waits@example.com" in [cells[3] for cells in listed(mail_app)]
+    with mail_app.app_context():
+        assert db.session.scalar(sa.text("SELECT count(*) FROM audit_events WHERE action = 'user.created'")) == 1
 
 
 @pytest.mark.parametrize("command", ["show", "retry"])

@@ -40,38 +40,59 @@ def list_all() -> list[Listed]:
     return listed
 
 
-def rotate(*, retire_others: bool = False) -> SigningKey:
-    """Make a key that signs from now on.
+def prepare() -> SigningKey:
+    """Make a key, and write down that it signs, which it does once it is published.
 
-    Args:
-        retire_others: delete all others, for when one may have been stolen: whatever they signed is refused.
+    The door commits before it publishes: no key signs that the trail does not know.
 
     Raises:
         KeyProblem: when the folder cannot be written.
     """
-    key = signing.keys().add()
+    key = signing.keys().prepare()
     trail.record("key.added", "key", key.name[:36], {"kid": (None, key.kid)})
-    for other in signing.keys().all() if retire_others else ():
-        if other.kid != key.kid:
-            _delete(other)
     return key
 
 
-def retire(kid: str) -> None:
-    """Delete a key that no longer signs.
+def publish(key: SigningKey) -> None:
+    """Let a prepared key sign from now on.
 
     Raises:
-        KeyProblem: when there is none of this name, when it signs, or when the folder cannot be written.
+        KeyProblem: when the folder cannot be written.
+    """
+    signing.keys().publish(key)
+
+
+def others(key: SigningKey) -> list[SigningKey]:
+    """Every key but one."""
+    return [other for other in signing.keys().all() if other.kid != key.kid]
+
+
+def find(kid: str) -> SigningKey:
+    """A key that no longer signs.
+
+    Raises:
+        KeyProblem: when there is none of this name, or it signs.
     """
     ring = signing.keys()
     key = next((key for key in ring.all() if key.kid == kid), None)
     if key is None:
-        raise KeyProblem(_("There is no key %(kid)s; `flask keys list` shows all.", kid=kid))
+        raise KeyProblem(f"There is no key {kid}; `flask keys list` shows all.")
     if key.kid == ring.newest().kid:
-        raise KeyProblem(_("This key signs; `flask keys rotate` makes another one first."))
-    _delete(key)
+        raise KeyProblem("This key signs; `flask keys rotate` makes another one first.")
+    return key
 
 
-def _delete(key: SigningKey) -> None:
-    signing.keys().remove(key.name)
-    trail.record("key.retired", "key", key.name[:36], {"kid": (key.kid, None)})
+def retire(*keys: SigningKey) -> None:
+    """Write down that keys are deleted, which they are once the door has committed and removes them."""
+    for key in keys:
+        trail.record("key.retired", "key", key.name[:36], {"kid": (key.kid, None)})
+
+
+def remove(*keys: SigningKey) -> None:
+    """Delete keys: what they have signed is refused.
+
+    Raises:
+        KeyProblem: when the folder cannot be written.
+    """
+    for key in keys:
+        signing.keys().remove(key.name)

@@ -167,6 +167,18 @@ def end_of_user(user_id: int, now: datetime, spare: uuid.UUID | None = None) -> 
     return _count(sa.update(LoginSession).where(*condition).values(ended_at=now))
 
 
+def end_of_everybody(now: datetime) -> int:
+    """End every session there is, and any whose sign-in is on its way; how many users there are."""
+    users = _count(sa.update(User).values(session_version=User.session_version + 1))
+    db.session.execute(
+        sa.update(LoginSession)
+        .where(LoginSession.ended_at.is_(None))
+        .values(ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return users
+
+
 def end_surplus(user_id: int, allowed: int, now: datetime) -> int:
     """End a user's longest unused sessions beyond a number."""
     kept = (

@@ -132,6 +132,16 @@ def end_all(user: User, spare: uuid.UUID | None = None) -> None:
     trail.record("session.ended_all", "user", user.id)
 
 
+def end_of_everybody() -> int:
+    """End every session of every user; how many users there are.
+
+    A database that comes from a backup knows sessions as living that have ended since: this ends them again.
+    """
+    users = queries.end_of_everybody(clock.now())
+    trail.record("sessions.ended_all", None, None, {"users": (None, users)})
+    return users
+
+
 def log_out(session_id: uuid.UUID, user_id: int, *, everywhere: bool) -> None:
     """End the session of a token, or every session of its user; a session that is over already ends nothing more.
 

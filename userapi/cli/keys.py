@@ -5,6 +5,7 @@ from flask_babel import gettext as _
 
 from userapi.auth import keys
 from userapi.core.db import db
+from userapi.core.signing import SigningKey
 
 from .failures import Group
 
@@ -30,8 +31,11 @@ def list_keys() -> None:
 )
 def rotate(retire_others: bool) -> None:
     """Make a new key, which signs at once; the old ones go on verifying."""
-    key = keys.rotate(retire_others=retire_others)
+    key = keys.prepare()
     db.session.commit()
+    keys.publish(key)
+    if retire_others:
+        _delete(*keys.others(key))
     click.echo(_("%(kid)s signs from now on.", kid=key.kid))
 
 
@@ -39,6 +43,11 @@ def rotate(retire_others: bool) -> None:
 @click.argument("kid")
 def retire(kid: str) -> None:
     """Delete a key: what it has signed is refused within half a minute."""
-    keys.retire(kid)
-    db.session.commit()
+    _delete(keys.find(kid))
     click.echo(_("%(kid)s is gone.", kid=kid))
+
+
+def _delete(*gone: SigningKey) -> None:
+    keys.retire(*gone)
+    db.session.commit()
+    keys.remove(*gone)

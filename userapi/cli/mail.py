@@ -1,6 +1,7 @@
 """`flask mail …`: the outbox by hand."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import queries
+from userapi.mail import pruning, queries
 from userapi.mail.delivery import Counts, deliver_due
 from userapi.mail.queries import State
 
@@ -98,6 +99,15 @@ def retry(message_id: int | None, all_given_up: bool) -> None:
     if message_id is not None and not found:
         raise click.ClickException(_("There is no letter %(id)s that is not sent.", id=message_id))
     click.echo(ngettext("%(num)s due now.", "%(num)s due now.", found))
+
+
+@group.command()
+@click.option("--days", type=click.IntRange(0, 3650), help="How long they stay; MAIL_KEEP_DAYS when absent.")
+def prune(days: int | None) -> None:
+    """Delete letters that were sent or given up some days ago. May run at any time, as often as you like."""
+    kept = timedelta(days=current_app.config["MAIL_KEEP_DAYS"] if days is None else days)
+    pruned = pruning.prune(clock.now() - kept)
+    click.echo(ngettext("%(num)s letter deleted.", "%(num)s letters deleted.", pruned))
 
 
 def _cells(row: Any) -> tuple[str, ...]:

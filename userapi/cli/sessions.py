@@ -26,6 +26,17 @@ def end(email: str) -> None:
     click.echo(_("Every session of %(email)s has ended.", email=user.email))
 
 
+@group.command("end-all")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def end_all(yes: bool) -> None:
+    """End every session of every user: after a backup was restored, or to be sure."""
+    if not yes:
+        click.confirm(_("Everybody will have to sign in again. Go on?"), abort=True)
+    users = sessions.end_of_everybody()
+    db.session.commit()
+    click.echo(ngettext("Every session of %(num)s user has ended.", "Every session of %(num)s users has ended.", users))
+
+
 @group.command()
 @click.option("--days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long they stay.")
 def prune(days: int) -> None:

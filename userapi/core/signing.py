@@ -96,7 +96,17 @@ class KeyRing:
         return self._fresh(KEEP).get(kid) or self._fresh(LOOK_AGAIN).get(kid)
 
     def add(self) -> SigningKey:
-        """Make a key that signs from now on; its file is readable by the owner alone.
+        """Make a key that signs from now on.
+
+        Raises:
+            KeyProblem: when the folder cannot be written.
+        """
+        key = self.prepare()
+        self.publish(key)
+        return key
+
+    def prepare(self) -> SigningKey:
+        """Make a key that nobody knows yet; its file is readable by the owner alone.
 
         Raises:
             KeyProblem: when the folder cannot be written.
@@ -112,11 +122,21 @@ class KeyRing:
             descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(pem)
-            partial.rename(self.folder / f"{name}.pem")
+        except OSError as error:
+            raise KeyProblem(f"JWT_KEY_DIR: cannot write {self.folder}: {error.strerror}") from error
+        return _signing_key(name, pem)
+
+    def publish(self, key: SigningKey) -> None:
+        """Let a prepared key sign from now on.
+
+        Raises:
+            KeyProblem: when the folder cannot be written.
+        """
+        try:
+            (self.folder / f".{key.name}.new").rename(self.folder / f"{key.name}.pem")
         except OSError as error:
             raise KeyProblem(f"JWT_KEY_DIR: cannot write {self.folder}: {error.strerror}") from error
         self._fresh(0)
-        return _signing_key(name, pem)
 
     def made_at(self, key: SigningKey) -> datetime:
         """When a key was made, as its file has it.

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -117,3 +117,10 @@ def in_state(state: State) -> sa.ColumnElement[bool]:
 def delete_to(addresses: Collection[str]) -> None:
     """Delete every letter to some addresses, sent or not."""
     db.session.execute(sa.delete(Message).where(Message.recipient.in_(addresses)))
+
+
+def prune(before: datetime, most: int) -> int:
+    """Delete letters written before a moment that wait no more, a bounded number at a time; how many went."""
+    over = sa.select(Message.id).where(Message.created_at < before, Message.due_at.is_(None)).limit(most)
+    deletion = sa.delete(Message).where(Message.id.in_(over)).execution_options(synchronize_session=False)
+    return cast("sa.CursorResult[Any]", db.session.execute(deletion)).rowcount
