@@ -144,3 +144,24 @@ def test_what_is_no_operation_of_the_API_stays_data(client: FlaskClient, path: s
     answer = client.get(path, headers=BROWSER)
 
     assert answer.mimetype == "application/json"
+
+
+def test_a_script_of_another_origin_gets_data_and_so_no_proof(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+
+    def fetch(site: str) -> str:
+        headers = {"Accept": "text/html", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": site}
+        return str(browser.client.get(user.url, headers=headers).text)
+
+    assert 'name="csrf_token"' in fetch("same-origin")
+    for site in ("same-site", "cross-site", ""):
+        assert fetch(site).startswith('{"url":')
+
+
+def test_a_blank_filter_leads_to_an_address_of_ours(client: FlaskClient) -> None:
+    page = client.get("/userapi/?x=&y=%0d%0aX:1", headers=BROWSER)
+    data = client.get("/userapi/?x=&y=%0d%0aX:1")
+
+    assert (page.status_code, data.status_code) == (303, 200)
+    assert page.headers["Location"] == "/userapi/?y=%0D%0AX%3A1"

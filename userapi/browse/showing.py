@@ -44,7 +44,11 @@ def _show(catalogue: Catalogue, response: Response) -> Response:
 
 
 def _wants_page() -> bool:
-    return request.args.get("format") != "json" and prefers_page()
+    """Whether to show a page; a script of another origin, which `CORS_ORIGINS` may allow to read, gets no forms."""
+    is_foreign = (
+        request.headers.get("Sec-Fetch-Mode") == "cors" and request.headers.get("Sec-Fetch-Site") != "same-origin"
+    )
+    return request.args.get("format") != "json" and not is_foreign and prefers_page()
 
 
 def _whole_answer() -> Response:
