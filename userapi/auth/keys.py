@@ -76,9 +76,9 @@ def find(kid: str) -> SigningKey:
     ring = signing.keys()
     key = next((key for key in ring.all() if key.kid == kid), None)
     if key is None:
-        raise KeyProblem(f"There is no key {kid}; `flask keys list` shows all.")
+        raise KeyProblem(_("There is no key %(kid)s; `flask keys list` shows all.", kid=kid))
     if key.kid == ring.newest().kid:
-        raise KeyProblem("This key signs; `flask keys rotate` makes another one first.")
+        raise KeyProblem(_("This key signs; `flask keys rotate` makes another one first."))
     return key
 
 
