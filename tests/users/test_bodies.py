@@ -191,6 +191,15 @@ BOMBS = {
 }
 
 
+def test_V10_a_form_of_more_fields_than_any_schema_has_is_refused_without_naming_them(client: FlaskClient) -> None:
+    few = client.post(USERS, data={f"k{number}": "x" for number in range(100)})
+    many = client.post(USERS, data={f"k{number}": "x" for number in range(101)})
+
+    assert few.get_json()["code"] == "validation_failed"
+    assert (many.status_code, many.get_json()["code"]) == (400, "malformed_body")
+    assert "k7" not in many.text
+
+
 def test_V10_a_JSON_bomb_is_refused_at_once(client: FlaskClient, user: Person) -> None:
     for kind, bomb in BOMBS.items():
         for send, url in ((client.post, USERS), (user.patch, user.url)):
