@@ -22,7 +22,7 @@ from userapi.app import create_app
 from userapi.core import signing
 from userapi.core.db import Model, db
 
-pytest_plugins = ["watching"]
+pytest_plugins = ["watching", "stacking"]
 
 DATABASES = ("sqlite", "postgresql")
 

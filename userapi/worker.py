@@ -12,14 +12,19 @@ import logging
 import sys
 import time
 from datetime import timedelta
+from queue import Empty
 from typing import Any
 
+import structlog
 from celery import Celery, signals
+from kombu.transport import redis as redis_transport
 
 from userapi.auth import pruning
 from userapi.core import clock
 from userapi.mail import delivery
-from wsgi import app
+from wsgi import app as web
+
+log = structlog.get_logger("userapi.worker")
 
 #: Between two looks into the outbox, and between two prunings, in seconds.
 DELIVERY = 2.0
@@ -36,12 +41,12 @@ KEPT = timedelta(days=7)
 EXPIRY = 60.0
 
 #: The longest that a task may take, in seconds: a round whose last letter takes as long as its lease.
-LONGEST = ROUND + delivery.LEASE_IN_TIMEOUTS * app.config["MAIL_TIMEOUT"]
+LONGEST = ROUND + delivery.LEASE_IN_TIMEOUTS * web.config["MAIL_TIMEOUT"]
 
-if not app.config["CELERY_BROKER_URL"]:
+if not web.config["CELERY_BROKER_URL"]:
     sys.exit("userapi: CELERY_BROKER_URL: Not set; it names the broker, as redis://127.0.0.1:6379/1.")
 
-celery = Celery("userapi", broker=app.config["CELERY_BROKER_URL"])
+celery = Celery("userapi", broker=web.config["CELERY_BROKER_URL"])
 celery.conf.update(
     accept_content=["json"],
     task_default_queue="userapi",
@@ -63,26 +68,40 @@ celery.conf.update(
 )
 
 
+class Channel(redis_transport.Channel):
+    """What comes over Redis; what is no message at all is dropped, where kombu would end the worker."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            log.exception("dropped what is no task", error=repr(error))
+            raise Empty from error
+
+
+redis_transport.Transport.Channel = Channel
+
+
 @celery.task(name="userapi.deliver_mail")
 def deliver_mail() -> None:
     """Deliver the letters that are due."""
     end = time.monotonic() + ROUND
-    with app.app_context():
+    with web.app_context():
         delivery.deliver_due(LETTERS, stop=lambda: time.monotonic() > end)
 
 
 @celery.task(name="userapi.prune")
 def prune() -> None:
     """Clear away sessions and links that have long been over."""
-    with app.app_context():
+    with web.app_context():
         pruning.prune(clock.now() - KEPT)
 
 
 @signals.setup_logging.connect
 def log_as_the_service_does(**_settings: Any) -> None:
-    """Let what Celery has to say be lines as ours; what it does on time is not worth one."""
-    for name in ("celery", "kombu"):
+    """Let what Celery has to say be lines as ours; that it did on time what it always does is not worth one."""
+    for name, level in (("celery", logging.WARNING), ("celery.apps.worker", logging.INFO), ("kombu", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers[:] = logging.getLogger("userapi").handlers
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(level)
         logger.propagate = False

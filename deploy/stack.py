@@ -1,0 +1,311 @@
+"""`make stack`: what `compose.yaml` describes, from programs of this machine.
+
+PostgreSQL, Redis, two app hosts, a Celery worker and beat, and nginx in front of them, on loopback addresses and over a
+database that is thrown away at the end. What dies is started again. The tests of `tests/faults/stack/` run the same.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import processes
+import psycopg
+import redis
+from processes import Server, ServiceFailed, ServiceMissing
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+HOSTS = ("app-1", "app-2")
+
+#: nginx's own part, which its image has in a file of its own.
+NGINX = """\
+daemon off;
+worker_processes 2;
+pid ${FOLDER}/nginx.pid;
+error_log ${FOLDER}/logs/nginx.log warn;
+events { worker_connections 1024; }
+http {
+    client_body_temp_path ${FOLDER}/nginx/body;
+    proxy_temp_path ${FOLDER}/nginx/proxy;
+    fastcgi_temp_path ${FOLDER}/nginx/fastcgi;
+    uwsgi_temp_path ${FOLDER}/nginx/uwsgi;
+    scgi_temp_path ${FOLDER}/nginx/scgi;
+    include ${FOLDER}/nginx/userapi.conf;
+}
+"""
+
+#: As a server that matters has it, but for its size.
+POSTGRESQL_SETTINGS = ("listen_addresses=", "fsync=on", "synchronous_commit=on", "max_connections=200")
+
+
+class Stack:
+    """The servers of one deployment, in the order in which they start.
+
+    Args:
+        folder: for all that they keep; short, since the path of a Unix socket may have no more than about 100 bytes.
+        port: where nginx listens; a free one when absent.
+        settings: of the service, beside those that make the parts find each other.
+        surroundings: the other variables of the environment; this process's when absent.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        surroundings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.logs = folder / "logs"
+        self.ports = {name: processes.free_port() for name in (*HOSTS, "redis")} | {
+            "nginx": port or processes.free_port()
+        }
+        self.url = f"http://127.0.0.1:{self.ports['nginx']}"
+        for place in (folder, self.logs, folder / "nginx"):
+            place.mkdir(mode=0o711, exist_ok=True)
+            place.chmod(0o711)
+        self.environment = {**(surroundings or os.environ), **self._own_settings(), **(settings or {})}
+        found = (self._postgresql(), self._redis(), *map(self._app_host, HOSTS), *self._celery(), self._nginx())
+        self.servers = {server.name: server for server in found}
+
+    def __getitem__(self, name: str) -> Server:
+        return self.servers[name]
+
+    def host_url(self, name: str) -> str:
+        """The origin of one app host, past nginx."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def database_url(self, role: str = "userapi") -> str:
+        """The database, as its owner, as the service or as PostgreSQL's superuser sees it."""
+        return f"postgresql://{role}@/userapi?host={self.folder}"
+
+    def start(self, announce: Callable[[str], object] = lambda name: None) -> None:
+        """Start everything.
+
+        Raises:
+            ServiceFailed: something did not start.
+        """
+        for name, server in self.servers.items():
+            announce(name)
+            server.start()
+            if name == "redis":
+                announce("the database")
+                self._prepare()
+
+    def stop(self) -> None:
+        """Stop everything, nginx first."""
+        for server in reversed(self.servers.values()):
+            server.stop()
+
+    def superuser(self) -> tuple[str, str]:
+        """Email and password of the superuser that the first app host has made."""
+        told = dict(re.findall(r"^  (Email|Password) +(\S+)$", self[HOSTS[0]].log.read_text(), re.MULTILINE))
+        return told["Email"], told["Password"]
+
+    def flask(self, *arguments: str, role: str = "userapi", **variables: str) -> str:
+        """Run a command of the service to its end; what it says.
+
+        Raises:
+            ServiceFailed: it failed.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", str(ROOT / "wsgi.py"), *arguments],
+            env=self.environment | {"DATABASE_URL": self.database_url(role)} | variables,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ServiceFailed(f"flask {' '.join(arguments)}:\n{done.stderr}")
+        return done.stdout
+
+    def _prepare(self) -> None:
+        """Make the roles, and the tables as their owner; the first app host makes a key and a superuser."""
+        with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
+            connection.execute("CREATE DATABASE userapi")
+        with psycopg.connect(self.database_url("postgres"), autocommit=True) as connection:
+            connection.execute((HERE / "postgresql" / "roles.sql").read_text())
+        self.flask("db", "upgrade", role="userapi_owner")
+
+    def _own_settings(self) -> dict[str, str]:
+        """What makes the parts of the service find each other."""
+        return {
+            "PYTHONPATH": str(ROOT),
+            "FLASK_SKIP_DOTENV": "1",
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "JWT_KEY_DIR": str(self.folder / "keys"),
+            "DATABASE_URL": self.database_url(),
+            "REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}/0",
+            "CELERY_BROKER_URL": f"redis://127.0.0.1:{self.ports['redis']}/1",
+            "SITE_URL": self.url,
+            "TRUSTED_PROXIES": "1",
+            "HOST": "127.0.0.1",
+        }
+
+    def _server(
+        self, name: str, command: Iterable[str | Path], is_ready: Callable[[], bool], **options: object
+    ) -> Server:
+        values = {"environment": self.environment, "folder": self.folder} | options
+        return Server(name, list(command), self.logs / f"{name}.log", is_ready, **values)  # type: ignore[arg-type]
+
+    def _postgresql(self) -> Server:
+        data = self.folder / "postgresql"
+        data.mkdir(mode=0o700)
+        programs = processes.postgresql_programs(self.folder)
+        account = processes.account_for(data)
+        if account:  # its socket lies in the folder
+            os.chown(self.folder, account["user"], -1)
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+        subprocess.run(
+            [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"],
+            check=True, stdout=subprocess.DEVNULL, env=own, cwd=data, **account,
+        )  # fmt: skip
+        command: list[str | Path] = [programs / "postgres", "-D", data, "-k", self.folder]
+        for setting in POSTGRESQL_SETTINGS:
+            command += ["-c", setting]
+        options = {"environment": own, "folder": data, "farewell": signal.SIGINT, "account": account}
+        return self._server("postgresql", command, self._database_answers, **options)
+
+    def _database_answers(self) -> bool:
+        try:
+            psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _redis(self) -> Server:
+        port = self.ports["redis"]
+        command: list[str | Path] = [
+            processes.redis_program(),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--dir",
+            self.folder,
+        ]
+        command += ["--save", "", "--appendonly", "no", "--maxmemory", "256mb"]
+        return self._server("redis", command, lambda: _answers_redis(port))
+
+    def _app_host(self, name: str) -> Server:
+        environment = self.environment | {"PORT": str(self.ports[name])}
+        command = [sys.executable, "-m", "userapi.cli.run"]
+        is_ready = lambda: status(f"{self.host_url(name)}/readyz") == 200  # noqa: E731
+        return self._server(name, command, is_ready, environment=environment)
+
+    def _celery(self) -> tuple[Server, Server]:
+        celery = [sys.executable, "-m", "celery", "--quiet", "--app", "userapi.worker"]
+        worker = [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle"]
+        beat = [*celery, "beat", "--schedule", str(self.folder / "beat"), "--pidfile", ""]
+        return (
+            self._server("worker", worker, lambda: b" ready." in self["worker"].said()),
+            self._server("beat", beat, lambda: any(self.folder.glob("beat*"))),
+        )
+
+    def _nginx(self) -> Server:
+        program = processes.program("nginx", "nginx")
+        values = {
+            "FOLDER": str(self.folder),
+            "APP_1": f"127.0.0.1:{self.ports[HOSTS[0]]}",
+            "APP_2": f"127.0.0.1:{self.ports[HOSTS[1]]}",
+            "LISTEN": f"127.0.0.1:{self.ports['nginx']}",
+            "ACCESS_LOG": f"{self.logs}/nginx-access.log",
+            "CONNECTIONS_PER_ADDRESS": "1000",  # everybody here has the same address
+        }
+        template = (HERE / "nginx" / "userapi.conf.template").read_text()
+        (self.folder / "nginx" / "userapi.conf").write_text(fill_in(template, values))
+        (self.folder / "nginx" / "nginx.conf").write_text(fill_in(NGINX, values))
+        command: list[str | Path] = [program, "-c", self.folder / "nginx" / "nginx.conf", "-p", self.folder]
+        is_ready = lambda: processes.accepts(self.ports["nginx"])  # noqa: E731
+        return self._server("nginx", command, is_ready, farewell=signal.SIGQUIT)
+
+
+def fill_in(template: str, values: Mapping[str, str]) -> str:
+    """Put values into the places of a template, as the entry point of the nginx image does."""
+    return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda found: values[found[1]], template)
+
+
+def status(url: str) -> int | None:
+    """The status of a GET, or None when nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return None
+
+
+def _answers_redis(port: int) -> bool:
+    with redis.Redis(port=port) as client:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+def main() -> None:
+    """Run the stack until Ctrl-C."""
+    port = int(os.environ.get("PORT", "8080"))
+    if processes.accepts(port):
+        sys.exit(f"userapi: PORT: {port} is taken. Choose another: make stack PORT={port + 1}")
+    for farewell in (signal.SIGINT, signal.SIGTERM):  # also where it was started in the background
+        signal.signal(farewell, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="userapi-")).resolve()
+    stack = None
+    try:
+        stack = Stack(folder, port)
+        stack.start(lambda name: print(f"Starting {name} …", flush=True))
+        _announce(stack)
+        _watch(stack)
+    except KeyboardInterrupt:
+        print("\nStopping …", flush=True)
+    except ServiceMissing as error:
+        sys.exit(f"userapi: {error}")
+    except (ServiceFailed, OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"userapi: {error}")
+    finally:
+        if stack is not None:
+            stack.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _announce(stack: Stack) -> None:
+    print("\nThe stack runs; Ctrl-C stops it and throws its database away.\n")
+    for name, path in (("API", "/userapi/"), ("Docs", "/docs/"), ("Staff", "/admin/")):
+        print(f"  {name:<12} {stack.url}{path}")
+    email, password = stack.superuser()
+    print(f"\n  Email        {email}\n  Password     {password}\n")
+    for name, server in stack.servers.items():
+        port = f"port {stack.ports[name]}" if name in stack.ports else ""
+        print(f"  {name:<12} process {server.pid:<9} {port}".rstrip())
+    print(f"\n  Logs         {stack.logs}\n", flush=True)
+
+
+def _watch(stack: Stack) -> None:
+    """Start again what has ended by itself."""
+    while True:
+        time.sleep(1)
+        for name, server in stack.servers.items():
+            if server.ended is not None:
+                print(f"{name} has ended ({server.ended}); starting it again", flush=True)
+                with suppress(ServiceFailed):  # PostgreSQL waits until the last process of its former life is gone
+                    server.start()
+
+
+if __name__ == "__main__":
+    main()

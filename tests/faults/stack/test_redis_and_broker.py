@@ -1,0 +1,133 @@
+"""Redis, which throttles and carries Celery's tasks: shared while it is there, missed by nobody while it is not."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+import redis
+from services import SmtpSink
+from stack import HOSTS, Stack
+from stacking import get, kill_all, post, query, register, sign_in, tokens_of, wait_for_letter, wait_until
+
+pytestmark = pytest.mark.stack
+
+
+def guesses(stack: Stack, email: str, times: int) -> list[int]:
+    """Guess a password, at one host and the other in turns."""
+    return [sign_in(stack.host_url(HOSTS[turn % 2]), email, f"wrong {turn}").status for turn in range(times)]
+
+
+def uses(stack: Stack, tokens: dict[str, str]) -> list[int]:
+    """What each host says to an access token."""
+    return [get(stack.host_url(host), "/userapi/auth/user/", tokens["access_token"]).status for host in HOSTS]
+
+
+def refreshes(stack: Stack, tokens: dict[str, str]) -> list[int]:
+    """What each host says to a refresh token."""
+    body = {"refresh_token": tokens["refresh_token"]}
+    return [post(stack.host_url(host), "/api-token-refresh/", body).status for host in HOSTS]
+
+
+def ended_session(stack: Stack, email: str) -> dict[str, str]:
+    """Tokens of a session that was ended at one host."""
+    tokens = tokens_of(stack.url, email)
+    assert uses(stack, tokens) == [200, 200]
+    assert post(stack.host_url(HOSTS[0]), "/userapi/auth/logout/", token=tokens["access_token"]).status == 200
+    return tokens
+
+
+def test_D09_hosts_throttle_together(stack: Stack) -> None:
+    assert guesses(stack, register(stack.url), times=13) == [401] * 10 + [429] * 3
+
+
+def test_R05_what_one_host_ends_is_over_at_the_other(stack: Stack) -> None:
+    assert uses(stack, ended_session(stack, register(stack.url))) == [401, 401]
+
+
+def test_X07_what_was_revoked_and_rotated_stays_so_when_redis_forgets_everything(
+    stack: Stack, report: Callable[[str], None]
+) -> None:
+    email = register(stack.url)
+    ended, rotated = ended_session(stack, email), tokens_of(stack.url, email)
+    successor = post(stack.url, "/api-token-refresh/", {"refresh_token": rotated["refresh_token"]}).body
+    assert refreshes(stack, successor)[0] == 200
+
+    redis.Redis.from_url(stack.environment["REDIS_URL"]).flushall()
+
+    assert uses(stack, ended) + refreshes(stack, ended) == [401] * 4
+    assert refreshes(stack, rotated) == [401, 401]
+    report("Redis flushed: revoked and rotated tokens stay refused at both hosts")
+
+
+def test_X06_X09_without_redis_all_goes_on_and_letters_wait_for_the_broker(
+    stack: Stack, mailbox: SmtpSink, report: Callable[[str], None]
+) -> None:
+    known = register(stack.url)
+    ended = ended_session(stack, known)
+    wait_for_letter(mailbox, known)
+    worker, beat = stack["worker"].pid, stack["beat"].pid
+
+    kill_all(stack["redis"])
+    started = time.monotonic()
+    waiting = [register(stack.url) for _ in range(5)]
+    took = time.monotonic() - started
+    refused = guesses(stack, known, times=60)
+
+    assert took < 5
+    assert refused[:10] == [401] * 10
+    assert set(refused) == {401, 429}
+    assert refused.count(401) <= 10 * 2 * len(HOSTS)  # each of the two workers of each host counts for itself
+    assert uses(stack, ended) == [401, 401]
+    assert len(query(stack, "SELECT FROM messages WHERE recipient = ANY(%s) AND sent_at IS NULL", waiting)) == 5
+
+    stack["redis"].start()
+    for recipient in waiting:
+        wait_for_letter(mailbox, recipient)
+    report("Redis and broker killed: registrations answered, guesses throttled; 5 letters waited, 5 sent afterwards")
+    assert (stack["worker"].pid, stack["beat"].pid) == (worker, beat)
+    assert (stack["worker"].ended, stack["beat"].ended) == (None, None)
+    wait_until(lambda: guesses(stack, register(stack.url), times=11) == [401] * 10 + [429])
+
+
+def task(name: str, body: object, content_type: str = "application/json") -> str:
+    """A message as beat writes it."""
+    return json.dumps(
+        {
+            "body": json.dumps(body),
+            "content-type": content_type,
+            "content-encoding": "utf-8",
+            "headers": {"lang": "py", "task": name, "id": "a1", "root_id": "a1", "parent_id": None, "group": None},
+            "properties": {
+                "delivery_tag": "a1",
+                "delivery_mode": 2,
+                "delivery_info": {"exchange": "", "routing_key": "userapi"},
+            },
+        }
+    )
+
+
+POISON = (
+    "\x00 garbage",
+    "[1, 2, 3]",
+    json.dumps({"hello": "there"}),
+    task("userapi.no_such_task", [[], {}, {}]),
+    task("userapi.deliver_mail", [["an argument too many"], {}, {}]),
+    task("userapi.deliver_mail", "no arguments at all"),
+    task("userapi.deliver_mail", [[], {}, {}], content_type="application/x-python-serialize"),
+)
+
+
+def test_X15_a_task_that_nobody_knows_or_can_read_does_not_stop_the_worker(
+    stack: Stack, mailbox: SmtpSink, report: Callable[[str], None]
+) -> None:
+    broker = redis.Redis.from_url(stack.environment["CELERY_BROKER_URL"])
+    worker = stack["worker"].pid
+
+    broker.lpush("userapi", *POISON)
+
+    wait_for_letter(mailbox, register(stack.url))
+    assert stack["worker"].ended is None
+    assert stack["worker"].pid == worker
+    assert b"userapi.no_such_task" in stack["worker"].said()
+    report(f"{len(POISON)} poisoned tasks: logged and dropped, the worker went on")

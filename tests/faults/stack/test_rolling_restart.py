@@ -1,0 +1,45 @@
+"""One host after another is stopped and started behind nginx, and nobody notices."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+from factories import new_user
+from stack import HOSTS, Stack
+from stacking import Answer, Load, get, post, present, register, tokens_of
+
+pytestmark = pytest.mark.stack
+
+
+def test_X02_no_request_fails_while_hosts_are_restarted_one_by_one(stack: Stack, report: Callable[[str], None]) -> None:
+    people = [tokens_of(stack.url, register(stack.url)) for _ in range(9)]
+    numbers = itertools.count()
+
+    def act(number: int) -> tuple[Answer, str | None]:
+        """Three kinds of clients: those who register, those who look, those who refresh."""
+        if number % 3 == 0:
+            wanted = new_user(email=f"load-x02-{next(numbers)}@example.com")
+            answer = post(stack.url, "/userapi/users/", wanted)
+            return answer, str(wanted["email"]) if answer.status == 201 else None
+        if number % 3 == 1:
+            return get(stack.url, "/userapi/auth/user/", people[number]["access_token"]), None
+        answer = post(stack.url, "/api-token-refresh/", {"refresh_token": people[number]["refresh_token"]})
+        people[number] = answer.body if answer.status == 200 else people[number]
+        return answer, None
+
+    with Load(act, clients=9) as load:
+        load.wait_for_more()
+        for host in HOSTS:
+            assert stack[host].stop() == 0
+            load.wait_for_more()
+            stack[host].start()
+            load.wait_for_more()
+
+    failed = [answer for _moment, answer in load.answers if answer.status not in (200, 201)]
+    kept = len(load.acknowledged & present(stack))
+    report(
+        f"2 app hosts stopped by SIGTERM and started again: {len(load.answers)} requests, {len(failed)} failed; "
+        f"{len(load.acknowledged)} writes acknowledged, {kept} of them there"
+    )
+    assert failed == []
+    assert kept == len(load.acknowledged) > 0

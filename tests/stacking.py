@@ -1,0 +1,290 @@
+"""The whole stack for the tests of `tests/faults/stack/`, load on it, and a count of what became of the load."""
+
+import http.client
+import itertools
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import services
+import serving
+from factories import PASSWORD, new_user
+from processes import Server, ServiceMissing
+from psycopg.rows import dict_row
+from stack import HOSTS, Stack
+
+JSON = {"Content-Type": "application/json"}
+
+#: How long a client waits for an answer, in seconds.
+PATIENCE = 30.0
+
+#: What the tests of a stack have to tell, shown at the end of a run.
+REPORT = pytest.StashKey[list[str]]()
+
+#: Cheap hashes and short waits; throttles that load from one address does not reach, and those on guesses as they are.
+SETTINGS = {
+    "PASSWORD_HASH_MEMORY": "8",
+    "PASSWORD_HASH_TIME": "1",
+    "PASSWORD_HASH_CONCURRENCY": "7",
+    "WORKER_THREADS": "8",
+    "MAIL_TIMEOUT": "1",
+    "MAIL_DEFAULT_SENDER": "no-reply@example.com",
+    "RATELIMIT_REGISTRATION": "1000000 per hour",
+    "RATELIMIT_REFRESH_ADDRESS": "1000000 per hour",
+    "RATELIMIT_REFRESH_SESSION": "1000000 per hour",
+    "RATELIMIT_SIGN_IN_ADDRESS": "1000000 per hour",
+}
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    told = config.stash.get(REPORT, [])
+    if told:
+        terminalreporter.section("what was broken, and what became of it")
+        for line in told:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tells people something at the end of the run."""
+    return request.config.stash.setdefault(REPORT, []).append
+
+
+@pytest.fixture(scope="session")
+def mailbox() -> Iterator[services.SmtpSink]:
+    """The mail server of the stack."""
+    with services.smtp_sink() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="session")
+def running_stack(mailbox: services.SmtpSink) -> Iterator[Stack]:
+    """Two app hosts and all that belongs to them."""
+    settings = SETTINGS | {"MAIL_SERVER": mailbox.host, "MAIL_PORT": str(mailbox.port)}
+    with services._temporary_folder("st-") as folder:
+        try:
+            stack = Stack(folder, settings=settings, surroundings=serving.bare_environment())
+        except ServiceMissing as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.stop()
+
+
+@pytest.fixture
+def stack(running_stack: Stack) -> Stack:
+    """The stack, all of it up, whatever the test before has done to it."""
+    for server in running_stack.servers.values():
+        if server.process is None or server.ended is not None:
+            server.start()
+    wait_until(lambda: all(get(running_stack.host_url(host), "/readyz").status == 200 for host in HOSTS))
+    return running_stack
+
+
+class Answer(NamedTuple):
+    """What a client got; status 0 when the connection broke."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def is_told_to_come_back(self) -> bool:
+        """Whether it says that nothing was done, and when to try again."""
+        return self.status == 503 and self.headers.get("Retry-After", "").isdigit()
+
+
+def call(url: str, method: str, path: str, body: str | None = None, token: str | None = None, **headers: str) -> Answer:
+    """One request over a connection of its own."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
+    credentials = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        connection.request(method, path, body, credentials | headers)
+        response = connection.getresponse()
+        text = response.read()
+        is_json = "json" in response.headers.get("Content-Type", "")
+        return Answer(response.status, response.headers, json.loads(text) if is_json else text)  # type: ignore[arg-type]
+    except (OSError, http.client.HTTPException):
+        return Answer(0, {}, b"")
+    finally:
+        connection.close()
+
+
+def get(url: str, path: str, token: str | None = None) -> Answer:
+    """A GET."""
+    return call(url, "GET", path, token=token)
+
+
+def post(url: str, path: str, body: Any = None, token: str | None = None) -> Answer:
+    """A POST of JSON."""
+    return call(url, "POST", path, json.dumps({} if body is None else body), token, **JSON)
+
+
+def register(url: str, **overrides: Any) -> str:
+    """Open an account; its email."""
+    wanted = new_user(**overrides)
+    answer = post(url, "/userapi/users/", wanted)
+    assert answer.status == 201, answer
+    return str(wanted["email"])
+
+
+def sign_in(url: str, email: str, password: str = PASSWORD) -> Answer:
+    """Ask for tokens."""
+    return post(url, "/api-token-auth/", {"email": email, "password": password})
+
+
+def tokens_of(url: str, email: str) -> dict[str, Any]:
+    """The tokens of a new session."""
+    answer = sign_in(url, email)
+    assert answer.status == 200, answer
+    tokens: dict[str, Any] = answer.body
+    return tokens
+
+
+class Load:
+    """Clients that call one after another until the block ends, each as fast as it is answered.
+
+    Args:
+        act: one call of the client with this number; gives the answer, and what it wrote if anything.
+        clients: how many at once.
+
+    Attributes:
+        answers: every answer, with the moment it came.
+        acknowledged: what was written, by the word of the service.
+    """
+
+    def __init__(self, act: Callable[[int], tuple[Answer, str | None]], clients: int = 8) -> None:
+        self.answers: list[tuple[float, Answer]] = []
+        self.acknowledged: set[str] = set()
+        self._act = act
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, number: int) -> None:
+        while not self._over.is_set():
+            answer, written = self._act(number)
+            self.answers.append((time.monotonic(), answer))
+            if written is not None:
+                self.acknowledged.add(written)
+            if answer.status not in (200, 201):
+                time.sleep(0.05)
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """How many answers had which status."""
+        return Counter(answer.status for _moment, answer in self.answers)
+
+    def wait_for_more(self, answers: int = 20, status: int = 201, patience: float = PATIENCE) -> float:
+        """Return when as many more were answered so; how long that took, in seconds."""
+        started = time.monotonic()
+        enough = self.statuses[status] + answers
+        wait_until(lambda: self.statuses[status] >= enough, patience)
+        return time.monotonic() - started
+
+
+def registrations(url: str, clients: int = 8) -> Load:
+    """Load of new accounts: `acknowledged` are their emails."""
+    numbers = itertools.count()
+    mark = f"{time.monotonic_ns():x}"
+
+    def act(_number: int) -> tuple[Answer, str | None]:
+        wanted = new_user(email=f"load-{mark}-{next(numbers)}@example.com")
+        answer = post(url, "/userapi/users/", wanted)
+        return answer, str(wanted["email"]) if answer.status == 201 else None
+
+    return Load(act, clients)
+
+
+def present(stack: Stack) -> set[str]:
+    """The emails of all who are there whole: with their profile, and with their letter."""
+    return {
+        row["email"]
+        for row in query(
+            stack,
+            "SELECT email FROM users WHERE EXISTS (SELECT FROM user_profiles WHERE user_id = users.id)"
+            " AND EXISTS (SELECT FROM messages WHERE recipient = users.email)",
+        )
+    }
+
+
+def halves(stack: Stack) -> int:
+    """How many new users lack a part, and how many parts lack a user."""
+    (row,) = query(
+        stack,
+        "SELECT (SELECT count(*) FROM users WHERE email LIKE 'load-%' AND NOT ("
+        "EXISTS (SELECT FROM user_profiles WHERE user_id = users.id)"
+        " AND EXISTS (SELECT FROM messages WHERE recipient = users.email)))"
+        " + (SELECT count(*) FROM messages WHERE recipient LIKE 'load-%'"
+        " AND NOT EXISTS (SELECT FROM users WHERE email = recipient)) AS halves",
+    )
+    return int(row["halves"])
+
+
+def query(stack: Stack, statement: str, *values: Any) -> list[dict[str, Any]]:
+    """Look into the database, past the service."""
+    with psycopg.connect(stack.database_url("postgres"), row_factory=dict_row) as connection:
+        return connection.execute(statement, values or None).fetchall()  # type: ignore[arg-type]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def kill_all(server: Server) -> int:
+    """Kill a server and its children at once, as a power cut does; how many processes it was."""
+    victims = [server.pid, *children(server.pid)]
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    server.kill()
+    return len(victims)
+
+
+def wait_until(condition: Callable[[], object], patience: float = PATIENCE, pause: float = 0.02) -> None:
+    """Return once the condition holds; it is looked at after each pause, in seconds."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(pause)
+
+
+def wait_for_letter(mailbox: services.SmtpSink, recipient: str) -> None:
+    """Return once a letter to somebody has arrived."""
+    wait_until(lambda: any(message["To"] == recipient for message in list(mailbox.messages)))
+
+
+def memory_of(server: Server) -> float:
+    """The resident memory of a server and its children, in MB."""
+    pids = ",".join(map(str, [server.pid, *children(server.pid)]))
+    told = subprocess.run(["ps", "-o", "rss=", "-p", pids], capture_output=True, text=True, check=True).stdout
+    return sum(map(int, told.split())) / 1024
+
+
+def log_of(path: Path) -> str:
+    """What a server has written."""
+    return path.read_text(errors="replace")
