@@ -150,6 +150,7 @@ def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
         SECRET_KEY=app.config["SECRET_KEY"],
         JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
         TERM="xterm",
+        PYTHONFAULTHANDLER="1",
     )
     command = [*serving.FLASK, "users", "seed", "1000000", "--random-seed", "7", "--password", PASSWORD]
     process = serving.start(*command, env=env, stderr=terminal)
@@ -159,8 +160,13 @@ def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
         shown += os.read(screen, 4096).decode(errors="replace")
 
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
-    os.close(screen)
+    try:
+        output, _ = process.communicate(timeout=30)
+    finally:
+        process.send_signal(signal.SIGABRT)  # should it hang, it says where, and no test after this one waits for it
+        said = os.read(screen, 65536).decode(errors="replace") if process.wait() < 0 else ""
+        os.close(screen)
+        assert not said, said
 
     assert (process.returncode, output) == (1, "")
     assert rows(app, "SELECT id FROM users") == []
