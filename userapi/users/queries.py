@@ -25,8 +25,6 @@ profiles = UserProfile.__table__
 
 PROFILE_FIELDS = tuple(column.name for column in profiles.c if column.name != "user_id")
 
-PROFILE_FIELDS = tuple(column.name for column in profiles.c if column.name != "user_id")
-
 
 def shown(source: Any = users) -> list[Any]:
     """The columns of a user's document; those of the profile are prefixed `profile_`."""
@@ -58,14 +56,6 @@ def row(user_id: int) -> Any:
 def row_in_transaction(user_id: int) -> sa.Row[Any]:
     """A user's document as the present transaction sees it."""
     return db.session.execute(ONE.statement, {"user_id": user_id}).one()
-
-
-def held_row(user: User) -> Any:
-    """A user's document as a row, made of what this transaction read and wrote."""
-    values: dict[str, Any] = {"email_verified": user.email_verified_at is not None}
-    for name in PROFILE_FIELDS:
-        values[f"profile_{name}"] = getattr(user.profile, name, None)
-    return ONE.record(**{name: values[name] if name in values else getattr(user, name) for name in SHOWN})
 
 
 def held_row(user: User) -> Any:
