@@ -1,0 +1,70 @@
+"""Pages in other languages in a real browser: read from right to left, longer words, and the switch between them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import serving
+from factories import PASSWORD
+from test_browser_looks import LOOKS, OPEN_PAGES, OWN_PAGES, look_at, register
+from watching import Site, Watched
+
+STAFF_PAGES = {
+    "overview": "/admin/", "users": "/admin/users/", "new-user": "/admin/users/new/", "user": "/admin/users/1/",
+    "password": "/admin/users/1/password/", "groups": "/admin/groups/new/", "sessions": "/admin/sessions/",
+    "outbox": "/admin/outbox/", "audit": "/admin/audit/",
+}  # fmt: skip
+
+
+def choose(someone: Watched, name: str) -> None:
+    someone.page.get_by_role("link", name=name, exact=True).click()
+
+
+def sign_in(someone: Watched, email: str, password: str = PASSWORD) -> None:
+    someone.go("/login/")
+    someone.fill(email=email, password=password)
+    someone.page.locator("main form button").click()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(("language", "name", "direction"), [("ar", "العربية", "rtl"), ("de", "Deutsch", "ltr")])
+def test_every_page_is_accessible_and_fits_in_another_language(
+    language: str, name: str, direction: str, look: str, site: Site, watch: Callable[..., Any]
+) -> None:
+    with watch(site.url, **LOOKS[look]) as someone:
+        email = register(someone)
+        choose(someone, name)
+        assert someone.page.evaluate("[document.documentElement.lang, document.dir]") == [language, direction]
+        for page, path in OPEN_PAGES.items():
+            someone.go(path)
+            look_at(someone, f"{look}-{language}-{page}")
+        someone.go("/login/")
+        someone.fill(email="nobody@example.com", password="1")
+        someone.page.locator("main form button").click()
+        look_at(someone, f"{look}-{language}-refused")
+        sign_in(someone, email)
+        for page, path in OWN_PAGES.items():
+            someone.go(path)
+            look_at(someone, f"{look}-{language}-{page}")
+
+        assert someone.faults == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_staff_site_is_accessible_and_fits_from_right_to_left(
+    look: str, site: Site, watch: Callable[..., Any]
+) -> None:
+    boss = f"boss-{look}@example.com"
+    command = (*serving.FLASK, "users", "create-superuser", "--email", boss, "--password-stdin")
+    assert serving.run(*command, env=site.environment, stdin=f"{PASSWORD}\n").code == 0
+    with watch(site.url, locale="ar-EG", **LOOKS[look]) as someone:
+        sign_in(someone, boss)
+        for page, path in STAFF_PAGES.items():
+            someone.go(path)
+            assert someone.page.evaluate("document.dir") == "rtl"
+            look_at(someone, f"{look}-ar-staff-{page}")
+        someone.go("/admin/users/")
+        someone.page.locator("input[name=user]").first.check()
+        assert someone.page.locator("[data-count]").inner_text() == "المختارون: 1"
+
+        assert someone.faults == []
