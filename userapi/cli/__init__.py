@@ -1,8 +1,8 @@
-"""The shell door: `flask users …`, `flask keys …`, `flask sessions …`, `flask mail …`, and what `make run` does."""
+"""The shell door: `flask users …`, `keys …`, `sessions …`, `mail …` and `doctor`, and what `make run` does."""
 
 from flask import Flask
 
-from . import keys, mail, sessions, transfer, users
+from . import doctor, keys, mail, sessions, transfer, users
 
 
 def configure(app: Flask) -> None:
@@ -11,3 +11,4 @@ def configure(app: Flask) -> None:
         users.group.add_command(command)
     for group in (users.group, keys.group, sessions.group, mail.group):
         app.cli.add_command(group)
+    app.cli.add_command(doctor.doctor)

@@ -82,9 +82,9 @@ def _run() -> None:
 
 @contextmanager
 def metrics_folder() -> Iterator[None]:
-    """Let the workers count together, from nothing on, in the folder that the environment names or in one made for them.
+    """Let the workers count together, from nothing on: where the environment says, or in a folder made for them.
 
-    One made for them lies in memory if it can: a process that writes to a mapped file on a full disk is killed.
+    One made for them lies in memory if it can: who writes to a mapped file on a full disk is killed.
     """
     told = config.environment().get(metrics.FOLDER)
     if told:

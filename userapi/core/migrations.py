@@ -11,8 +11,12 @@ from .db import READING, db
 
 def wanted() -> str | None:
     """The newest migration that this code knows."""
-    folder = Path(current_app.root_path).parent / "migrations"
-    return ScriptDirectory(str(folder)).get_current_head()
+    return _scripts().get_current_head()
+
+
+def knows(revision: str) -> bool:
+    """Whether this code knows a migration."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
 
 
 def present() -> str | None:
@@ -26,3 +30,7 @@ def present() -> str | None:
             return None
         revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
         return revision
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(Path(current_app.root_path).parent / "migrations"))

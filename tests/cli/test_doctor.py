@@ -1,0 +1,242 @@
+"""`flask doctor`: each thing is really broken, and its line says what to do."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import services
+import serving
+import sqlalchemy as sa
+from flask import Flask
+from flask_migrate import upgrade
+from settings import SECRET
+
+from userapi.core import clock, signing
+from userapi.core.db import db
+from userapi.mail import letters
+
+Findings = list[dict[str, str]]
+
+
+@pytest.fixture
+def healthy(make_app: Callable[..., Flask], tmp_path: Path) -> Callable[..., Flask]:
+    """A maker of applications with a key folder of their own, in which nothing is amiss but what is asked for."""
+    signing.KeyRing(tmp_path / "keys").add()
+
+    def make(**overrides: str) -> Flask:
+        well = {"SITE_URL": "http://127.0.0.1:8000", "RATELIMIT_ENABLED": "true", "WORKERS": "1"}
+        return make_app(**well | {"JWT_KEY_DIR": str(tmp_path / "keys")} | overrides)
+
+    return make
+
+
+def examine(app: Flask) -> tuple[int, Findings]:
+    """The exit code, and what was found."""
+    result = app.test_cli_runner().invoke(args=["doctor", "--json"])
+    findings = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (result.exit_code == 1) == any(finding["level"] == "trouble" for finding in findings)
+    assert result.stderr.count("\n") == result.exit_code
+    return result.exit_code, findings
+
+
+def of(findings: Findings, level: str) -> list[str]:
+    return [finding["text"] for finding in findings if finding["level"] == level]
+
+
+def test_all_is_well_in_one_line_each(healthy: Callable[..., Flask], sink: services.SmtpSink) -> None:
+    app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port))
+
+    result = app.test_cli_runner().invoke(args=["doctor"])
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert len(lines) >= 10
+    assert all(line.startswith("ok  ") for line in lines), result.stdout
+
+
+def test_C05_no_secret_is_printed(healthy: Callable[..., Flask]) -> None:
+    secrets = {"METRICS_TOKEN": "Zt7Rw2LpY8sUe5HbN4cJ6aGvK3x9QmAd", "MAIL_PASSWORD": "hunter2hunter2"}
+    urls = {"REDIS_URL": "redis://:redispass@127.0.0.1:1/0"}
+    mail = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": "1", "MAIL_USERNAME": "us"}
+    app = healthy(DATABASE_URL="postgresql://us:pgpass@127.0.0.1:1/none", **secrets, **urls, **mail)
+
+    result = app.test_cli_runner().invoke(args=["doctor"])
+
+    assert result.exit_code == 1
+    assert "127.0.0.1:1" in result.stdout
+    for secret in (SECRET, *secrets.values(), "redispass", "pgpass"):
+        assert secret not in result.output
+
+
+def test_a_database_that_is_away(healthy: Callable[..., Flask]) -> None:
+    assert examine(healthy())[0] == 0
+
+    code, findings = examine(healthy(DATABASE_URL="postgresql://us@127.0.0.1:1/none"))
+
+    assert code == 1
+    (told,) = of(findings, "trouble")
+    assert told.startswith("DATABASE_URL: ")
+
+
+def test_U07_a_database_one_migration_behind_and_one_that_comes_from_the_future(
+    healthy: Callable[..., Flask], tmp_path: Path
+) -> None:
+    app = healthy(DATABASE_URL=f"sqlite:///{tmp_path}/behind.db")
+    with app.app_context():
+        upgrade(revision="0002")
+    (told,) = of(examine(app)[1], "trouble")
+    assert "flask db upgrade" in told
+    ready = app.test_client().get("/readyz")
+    assert (ready.status_code, ready.get_json()["checks"]["migrations"]) == (503, "pending")
+
+    with app.app_context():
+        upgrade()
+    assert examine(app)[0] == 0
+    assert app.test_client().get("/readyz").status_code == 200
+
+    with app.app_context():
+        db.session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        db.session.commit()
+    (told,) = of(examine(app)[1], "trouble")
+    assert "does not know" in told
+    assert app.test_client().get("/readyz").status_code == 503
+
+
+def test_C05_files_that_others_may_read(healthy: Callable[..., Flask], tmp_path: Path) -> None:
+    app = healthy(DATABASE_URL=f"sqlite:///{tmp_path}/open.db")
+    with app.app_context():
+        upgrade()
+    assert examine(app)[0] == 0
+
+    (key,) = (tmp_path / "keys").glob("*.pem")
+    for path in (key, tmp_path / "open.db"):
+        path.chmod(0o644)
+        (told,) = of(examine(app)[1], "trouble")
+        assert f"chmod 600 {path}" in told
+        path.chmod(0o600)
+
+
+def test_a_key_that_is_missing_broken_or_old(
+    healthy: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = healthy()
+    (path,) = (tmp_path / "keys").glob("*.pem")
+    content = path.read_bytes()
+
+    path.write_text("no key")
+    assert of(examine(app)[1], "trouble") == [f"JWT_KEY_DIR: {path.name} is not an unencrypted PEM private key"]
+    path.unlink()
+    (told,) = of(examine(app)[1], "trouble")
+    assert "flask keys rotate" in told
+    path.write_bytes(content)
+    path.chmod(0o600)
+    old = (datetime.now() - timedelta(days=400)).timestamp()
+    os.utime(path, (old, old))
+
+    code, findings = examine(app)
+
+    assert code == 0
+    assert [text for text in of(findings, "warning") if "400 days old" in text]
+
+
+def test_redis_that_is_stopped(healthy: Callable[..., Flask]) -> None:
+    with services.redis_server() as url:
+        app = healthy(REDIS_URL=url)
+        assert examine(app)[0] == 0
+
+    (told,) = of(examine(app)[1], "trouble")
+
+    assert told.startswith("REDIS_URL: ")
+
+
+def test_X11_a_clock_that_is_not_that_of_redis(healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = clock.now
+    with services.redis_server() as url:
+        app = healthy(REDIS_URL=url)
+        assert [text for text in of(examine(app)[1], "ok") if text == "as that of Redis"]
+
+        monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=30))
+        assert [text for text in of(examine(app)[1], "warning") if "30 s from that of Redis" in text]
+        monkeypatch.setattr(clock, "now", lambda: now() - timedelta(seconds=90))
+        assert [text for text in of(examine(app)[1], "trouble") if "90 s from that of Redis" in text]
+
+
+def test_X11_a_clock_that_is_not_that_of_the_database(
+    postgresql: str, healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, app = clock.now, healthy(DATABASE_URL=postgresql)
+    assert [text for text in of(examine(app)[1], "ok") if text == "as that of the database server"]
+
+    monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=90))
+
+    assert [text for text in of(examine(app)[1], "trouble") if "90 s from that of the database server" in text]
+
+
+def test_more_connections_than_postgresql_allows(postgresql: str, healthy: Callable[..., Flask]) -> None:
+    def warnings(**settings: str) -> list[str]:
+        return of(examine(healthy(DATABASE_URL=postgresql, **settings))[1], "warning")
+
+    assert not [text for text in warnings() if "max_connections" in text]
+
+    assert [text for text in warnings(DATABASE_POOL_SIZE="100") if "220 connections" in text and "is 100" in text]
+
+
+def test_mail_that_nobody_takes_and_letters_that_are_stuck(
+    healthy: Callable[..., Flask], sink: services.SmtpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, findings = examine(healthy())
+    assert (code, [text[:11] for text in of(findings, "warning")]) == (0, ["MAIL_SERVER"])
+    away = healthy(MAIL_SERVER="127.0.0.1", MAIL_PORT=str(services.free_port()))
+    (told,) = of(examine(away)[1], "trouble")
+    assert told.startswith("MAIL_SERVER: 127.0.0.1:")
+    mandatory = healthy(EMAIL_VERIFICATION="mandatory")
+    assert [text for text in of(examine(mandatory)[1], "trouble") if "nobody new can sign in" in text]
+
+    app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none")
+    with app.app_context():
+        letters.reset_password(recipient="a@example.com", name="", link="http://x/", secret="t0ken", minutes=60)
+        db.session.commit()
+    assert examine(app)[0] == 0
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(minutes=16))
+    (told,) = of(examine(app)[1], "trouble")
+    assert told.startswith("1 letters wait, the oldest for 16 minutes")
+
+    monkeypatch.undo()
+    sink.refused_recipients.add("a@example.com")
+    app.test_cli_runner().invoke(args=["mail", "deliver"])
+    assert [text for text in of(examine(app)[1], "warning") if "flask mail retry" in text]
+
+
+@pytest.mark.parametrize(
+    ("level", "word", "settings"),
+    [
+        ("trouble", "Use https", {"SITE_URL": "http://accounts.example.com"}),
+        ("warning", "TRUSTED_PROXIES is 0", {"SITE_URL": "https://accounts.example.com"}),
+        ("warning", "RATELIMIT_ENABLED", {"RATELIMIT_ENABLED": "false"}),
+        ("warning", "REDIS_URL", {"WORKERS": "3"}),
+        ("warning", "WORKERS is 250", {"WORKERS": "250"}),
+    ],
+)
+def test_settings_that_are_unwise(
+    healthy: Callable[..., Flask], level: str, word: str, settings: dict[str, str]
+) -> None:
+    assert not [text for text in of(examine(healthy())[1], level) if word in text]
+
+    assert [text for text in of(examine(healthy(**settings))[1], level) if word in text]
+
+
+def test_C07_the_real_command_examines_what_is_really_there(tmp_path: Path) -> None:
+    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
+
+    done = serving.run(*serving.FLASK, "doctor", env=env, cwd=tmp_path)
+
+    assert (done.code, done.errors.count("\n")) == (1, 1)
+    assert "flask db upgrade" in done.output
+    assert "flask keys rotate" in done.output
+    wrong = serving.run(*serving.FLASK, "doctor", env=env | {"WORKERS": "many"}, cwd=tmp_path)
+    assert wrong.is_one_line
+    assert wrong.errors.startswith("userapi: WORKERS: ")

@@ -1,0 +1,44 @@
+"""This machine's clock, beside those of the machines it works with."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from flask import current_app
+from redis.exceptions import RedisError
+
+import config
+from userapi.core import clock
+from userapi.core.db import READING, db
+
+from .findings import Finding, ok, trouble, warning
+from .redis import connected
+
+#: Seconds that clocks in good order stay within.
+NEAR = 2
+
+
+def check() -> Iterator[Finding]:
+    """Compare; whoever does not answer is another check's matter."""
+    moments: dict[str, datetime] = {}
+    with suppress(sa.exc.SQLAlchemyError):
+        if db.engine.dialect.name == "postgresql":
+            with db.engines[READING].connect() as connection:
+                moments["the database server"] = connection.scalar(sa.text("SELECT clock_timestamp()"))
+    with suppress(RedisError):
+        if current_app.config["REDIS_URL"]:
+            with connected(current_app.config["REDIS_URL"]) as redis:
+                seconds, microseconds = redis.time()
+                moments["Redis"] = datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
+    if not moments:
+        yield ok("clock", f"{clock.now():%Y-%m-%d %H:%M:%S} UTC; there is no other to compare it with")
+    for whose, moment in moments.items():
+        apart = abs((clock.now() - moment).total_seconds())
+        advice = "Let NTP set both clocks."
+        if apart > config.CLOCKS_APART:
+            yield trouble("clock", f"{apart:.0f} s from that of {whose}: tokens will be refused. {advice}")
+        elif apart > NEAR:
+            yield warning("clock", f"{apart:.0f} s from that of {whose}. {advice}")
+        else:
+            yield ok("clock", f"as that of {whose}")

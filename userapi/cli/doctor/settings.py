@@ -1,0 +1,64 @@
+"""Settings that are each allowed and together unwise."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import current_app
+
+import config
+
+from .findings import Finding, ok, trouble, warning
+
+
+def check() -> Iterator[Finding]:
+    """Look at the settings; each for itself was looked at when the command started."""
+    yield from _site()
+    yield from _proxies()
+    yield from _secrets()
+    yield from _workers()
+    if not current_app.config["RATELIMIT_ENABLED"]:
+        yield warning("settings", "RATELIMIT_ENABLED is false: nothing slows guesses down. Set it to true.")
+
+
+def _site() -> Iterator[Finding]:
+    site = current_app.config["SITE_URL"]
+    if site.startswith("https://"):
+        yield ok("settings", f"SITE_URL is {site}")
+    elif urlsplit(site).hostname in config.LOOPBACK:
+        yield ok("settings", f"SITE_URL is {site}: tried out on this machine")
+    else:
+        yield trouble(
+            "settings", f"SITE_URL is {site}: passwords and tokens cross the network in the clear. Use https."
+        )
+
+
+def _proxies() -> Iterator[Finding]:
+    count = current_app.config["TRUSTED_PROXIES"]
+    if current_app.config["SITE_URL"].startswith("https://") and not count:
+        yield warning(
+            "proxies",
+            "TRUSTED_PROXIES is 0, and SITE_URL is https: whatever ends TLS is a proxy, and throttles take all clients "
+            "for it. Count your proxies.",
+        )
+    else:
+        yield ok("proxies", f"TRUSTED_PROXIES is {count}")
+
+
+def _secrets() -> Iterator[Finding]:
+    path = Path(config.environment().get("SECRET_KEY_FILE", ""))
+    if path.is_file() and path.stat().st_mode & 0o077:
+        yield trouble("settings", f"SECRET_KEY_FILE: others may read {path}. If it is still secret: chmod 600 {path}")
+    else:
+        yield ok("settings", f"SECRET_KEY has {len(current_app.config['SECRET_KEY'])} characters")
+
+
+def _workers() -> Iterator[Finding]:
+    workers, cores = current_app.config["WORKERS"], os.cpu_count() or 1
+    if workers > 2 * cores:
+        yield warning(
+            "settings", f"WORKERS is {workers}, and there are {cores} cores. As many as there are cores will do."
+        )
+    else:
+        yield ok("settings", f"WORKERS is {workers}, for {cores} cores")
