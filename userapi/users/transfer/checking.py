@@ -13,7 +13,7 @@ from userapi.users import emails
 from userapi.users.bulk_queries import PROFILE_COLUMNS, profiles, users
 from userapi.users.models import Group
 
-from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS
+from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, printable
 
 #: Above it, JavaScript would read another number; the database would have none left to give.
 HIGHEST_ID = 2**53 - 1
@@ -190,7 +190,7 @@ def _load(known: Mapping[str, fields.Field[Any]], told: Mapping[str, Any]) -> tu
         field = known.get(name)
         if field is None:
             hint = _("Only hashes are taken, as password_hash.") if name == "password" else _("Unknown field.")
-            wrong[_printable(name)] = str(hint)
+            wrong[printable(name)] = str(hint)
             continue
         try:
             taken[name] = field.deserialize(value)
@@ -207,7 +207,3 @@ def _flat(messages: Any) -> str:
 
 def _in_words(wrong: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
-
-
-def _printable(name: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in name[:50])

@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 
 from userapi.users.bulk_queries import PROFILE_COLUMNS
 
-from .records import Record, UnreadableFile
+from .records import Record, UnreadableFile, printable
 
 #: Characters read at once, and those that one entry may have.
 CHUNK, LONGEST_ENTRY = 2**18, 2**22
@@ -89,11 +89,12 @@ def entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
         UnreadableFile: it is no array of objects, or it ends before its end.
     """
     decoder = json.JSONDecoder()
-    buffer, at, number = _read(file, 0), 0, 0
-    at = BETWEEN.match(buffer).end()  # type: ignore[union-attr]
-    if not buffer.startswith("[", at):
+    buffer, at, number = "", 0, 0
+    while not buffer and (chunk := _read(file, 0)):
+        buffer = chunk.lstrip()
+    if not buffer.startswith("["):
         raise UnreadableFile(_("Not what `manage.py dumpdata` writes: it does not begin with [."))
-    at += 1
+    at = 1
     while True:
         at = BETWEEN.match(buffer, at).end()  # type: ignore[union-attr]
         if buffer.startswith("]", at):
@@ -131,18 +132,20 @@ class _Dump:
         self.content_types: dict[str, list[str]] = {}
         self.permissions: dict[str, _Permission] = {}
         self.groups: dict[str, tuple[int, str, Any, Any]] = {}
-        connection.executescript(f"PRAGMA journal_mode = OFF; {TABLES} BEGIN")
+        connection.executescript(f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -32000; {TABLES} BEGIN")
 
     def take(self, number: int, entry: dict[str, Any]) -> None:
         """Lay one entry by."""
         model, fields, pk = entry["model"], entry["fields"], entry.get("pk")
-        label = model if pk is None else f"{model} {pk}"[:200]
+        label = printable(model if pk is None else f"{model} {pk}")
         if model == "contenttypes.contenttype":
             self.content_types[_key(pk)] = [fields.get("app_label"), fields.get("model")]
         elif model == "auth.permission":
             self.permissions[_key(pk)] = _Permission(str(fields.get("codename")), fields.get("content_type"))
         elif model == "auth.group":
-            self.groups[_key(pk)] = (number, label, fields.get("name"), fields.get("permissions"))
+            name = fields.get("name")
+            key = _key([name] if pk is None else pk)  # with --natural-primary there is no pk
+            self.groups[key] = (number, label, name, fields.get("permissions"))
         elif model == "account.emailaddress":
             row = (_key(fields.get("user")), _key(_lower(fields.get("email"))), fields.get("verified") is True)
             self.connection.execute("INSERT OR IGNORE INTO addresses VALUES (?, ?, ?)", row)
@@ -151,7 +154,7 @@ class _Dump:
         elif fields.keys() >= OF_PROFILES:
             self._take_profile(number, label, fields)
         else:
-            self.left_out[model] += 1
+            self.left_out[printable(model)] += 1
 
     def _take_user(self, number: int, label: str, model: str, pk: Any, fields: dict[str, Any]) -> None:
         app, _dot, name = model.partition(".")
@@ -160,14 +163,14 @@ class _Dump:
         natural = fields.get("username" if model == "auth.user" else "email")
         for field in fields.keys() - KNOWN:
             if fields[field]:
-                self.left_out[f"{model}.{field}"] += 1
+                self.left_out[printable(f"{model}.{field}")] += 1
         row = (number, label, json.dumps(fields), _key(pk), _key([natural]), _key(_lower(_email(fields))))
         self.connection.execute("INSERT INTO users VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def _take_profile(self, number: int, label: str, fields: dict[str, Any]) -> None:
         for field in fields.keys() - OF_PROFILES:
             if fields[field]:
-                self.left_out[f"{label.partition(' ')[0]}.{field}"] += 1
+                self.left_out[printable(f"{label.partition(' ')[0]}.{field}")] += 1
         profile = json.dumps({name: fields[name] for name in PROFILE_COLUMNS})
         row = (_key(fields["user"]), number, label, profile)
         if not self.connection.execute("INSERT OR IGNORE INTO profiles VALUES (?, ?, ?, ?)", row).rowcount:
@@ -233,7 +236,7 @@ class _Dump:
                     )
                 )
             else:
-                names.append(str(each)[:100])
+                names.append(printable(str(each)))
         return names
 
     def _codename(self, codename: str, content_type: list[str] | None) -> str:

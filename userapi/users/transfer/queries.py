@@ -33,16 +33,16 @@ RIGHTS_TABLES: dict[str, sa.Table] = {"groups": user_groups, "permissions": user
 def holders(email_keys: Collection[str]) -> dict[str, sa.Row[Any]]:
     """Who has these addresses: id, password_hash and is_active, by address."""
     columns = (users.c.email_key, users.c.id, users.c.password_hash, users.c.is_active)
-    found = db.session.execute(sa.select(*columns).where(users.c.email_key.in_(email_keys)))
+    found = db.session.execute(sa.select(*columns).where(_among(users.c.email_key, email_keys)))
     return {row.email_key: row for row in found}
 
 
 def used_ids(ids: Collection[int]) -> set[int]:
     """Those of these ids that a user has, or had, as the audit trail remembers."""
     remembered = sa.select(AuditEvent.target_id).where(
-        AuditEvent.target_kind == "user", AuditEvent.target_id.in_([str(number) for number in ids])
+        AuditEvent.target_kind == "user", _among(AuditEvent.target_id, [str(number) for number in ids])
     )
-    present = sa.select(users.c.id).where(users.c.id.in_(ids))
+    present = sa.select(users.c.id).where(_among(users.c.id, ids))
     return {*db.session.scalars(present), *(int(number) for number in db.session.scalars(remembered) if number)}
 
 
@@ -59,6 +59,15 @@ def permission_ids() -> dict[str, int]:
 def has_superuser() -> bool:
     """Whether anybody may administer the service."""
     return has_other_superuser(0)
+
+
+def _among(column: Any, values: Collection[Any]) -> sa.ColumnElement[bool]:
+    """`column IN values`, for thousands: PostgreSQL takes them as one parameter."""
+    if is_postgresql():
+        found: sa.ColumnElement[bool] = column == sa.any_(sa.cast(list(values), postgresql.ARRAY(column.type)))
+        return found
+    listed: sa.ColumnElement[bool] = column.in_(values)
+    return listed
 
 
 # --- What an import writes --------------------------------------------------------------------------------
@@ -80,9 +89,9 @@ def end_sessions(user_ids: Collection[int]) -> None:
     """End every session of users, and void the links that were mailed to them."""
     for statement in (
         sa.update(User)
-        .where(User.id.in_(user_ids))
+        .where(_among(User.id, user_ids))
         .values(session_version=User.session_version + 1, pending_email=None),
-        sa.delete(OneTimeToken).where(OneTimeToken.user_id.in_(user_ids)),
+        sa.delete(OneTimeToken).where(_among(OneTimeToken.user_id, user_ids)),
     ):
         db.session.execute(statement.execution_options(synchronize_session=False))
 
@@ -99,7 +108,7 @@ def put_profiles(rows: Sequence[tuple[int, tuple[Any, ...]]]) -> None:
 
 def take_rights(table: sa.Table, user_ids: Collection[int]) -> None:
     """Take users out of all groups, or all permissions from them."""
-    db.session.execute(sa.delete(table).where(table.c.user_id.in_(user_ids)))
+    db.session.execute(sa.delete(table).where(_among(table.c.user_id, user_ids)))
 
 
 def give_rights(table: sa.Table, pairs: Sequence[tuple[int, int]]) -> None:

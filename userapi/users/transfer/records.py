@@ -45,6 +45,11 @@ class Record(NamedTuple):
         return place(self.number, self.entry)
 
 
+def printable(text: str) -> str:
+    """A text of a file as it can be shown: short, and nothing in it that a terminal would obey."""
+    return "".join(character if character.isprintable() else "?" for character in text[:100])
+
+
 def place(number: int, entry: str) -> str:
     """Where a record stands, for people."""
     if entry:

@@ -12,6 +12,7 @@ from .records import Record, place
 
 TABLES = """
     PRAGMA journal_mode = OFF;
+    PRAGMA cache_size = -32000;
     CREATE TABLE keys (email_key TEXT PRIMARY KEY, number INTEGER, entry TEXT) WITHOUT ROWID;
     CREATE TABLE ids (id INTEGER PRIMARY KEY);
     CREATE TABLE waiting (number INTEGER, entry TEXT, record TEXT);
