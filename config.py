@@ -220,6 +220,7 @@ def _watching(env: Env) -> dict[str, Any]:
     """What others may know of the running service."""
     return {
         "METRICS_TOKEN": env.str("METRICS_TOKEN", "", validate=_strong_secret_or_none),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=_origin_or_none),
         "PROMETHEUS_MULTIPROC_DIR": env.str("PROMETHEUS_MULTIPROC_DIR", "", validate=_folder_or_none),
     }
 

@@ -25,6 +25,7 @@ from userapi.core import (
     problems,
     rendering,
     signing,
+    tracing,
 )
 from userapi.core.extensions import migrate
 from userapi.mail import deliverer, outbox, relay
@@ -47,7 +48,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.url_map.merge_slashes = False
     for part in (metrics, logging, context, i18n, rendering, db, signing, passwords, headers, cross_origin, problems):
         part.configure(app)
-    for part in (trail, tokens, gate, assets, limits, outbox, relay, deliverer):
+    for part in (tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 

@@ -92,6 +92,8 @@ def _finish(response: Response) -> Response:
             "address": request.remote_addr,
             "request_id": g.request_id,
         }
+        if trace_id := g.get("trace_id"):
+            line["trace_id"] = trace_id
         if current_app.config["LOG_FORMAT"] == "json":
             _write_line(line)
         else:
@@ -109,6 +111,8 @@ def _write_line(line: dict[str, Any]) -> None:
 def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
     if has_request_context():
         event.setdefault("request_id", g.get("request_id"))
+        if trace_id := g.get("trace_id"):
+            event["trace_id"] = trace_id
     return event
 
 

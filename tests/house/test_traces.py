@@ -1,0 +1,211 @@
+"""Traces: what a collector really gets, and what it never gets."""
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import serving
+from conftest import sign_in
+from factories import PASSWORD, PROFILE, make_user
+from flask import Flask
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from userapi.core import spans, tracing
+
+Span = dict[str, Any]
+
+
+class Collector:
+    """A collector of OpenTelemetry (OTLP over HTTP, protobuf) that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self.bodies: list[bytes] = []
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path == "/v1/traces":
+                    collector.take(body)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def take(self, body: bytes) -> None:
+        """Keep the spans of one export."""
+        self.bodies.append(body)
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            service = {pair.key: pair.value.string_value for pair in resource.resource.attributes}["service.name"]
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    attributes = {pair.key: pair.value.string_value or pair.value.int_value for pair in span.attributes}
+                    ids = {"id": span.span_id, "parent": span.parent_span_id, "trace": span.trace_id.hex()}
+                    failed = span.status.code == 2
+                    self.spans.append({"name": span.name, "service": service, "failed": failed, **ids, **attributes})
+
+    def wait_for(self, count: int, name: str) -> list[Span]:
+        """The spans of a name, once there are so many."""
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            found = [span for span in self.spans if span["name"] == name]
+            if len(found) >= count:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"not {count} of {name}: {[span['name'] for span in self.spans]}")
+
+
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    collector = Collector()
+    thread = threading.Thread(target=collector.server.serve_forever)
+    thread.start()
+    try:
+        yield collector
+    finally:
+        collector.server.shutdown()
+        collector.server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture
+def traced(make_app: Callable[..., Flask], collector: Collector) -> Callable[..., Flask]:
+    """A maker of applications that send their traces to the collector."""
+    made: list[Flask] = []
+
+    def make(**settings: str) -> Flask:
+        made.append(make_app(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **settings))
+        return made[-1]
+
+    yield make  # type: ignore[misc]
+    for app in made:
+        app.extensions["userapi-tracer-provider"].shutdown()
+
+
+def flush(app: Flask) -> None:
+    assert app.extensions["userapi-tracer-provider"].force_flush()
+
+
+def test_a_request_is_a_span_and_its_statements_lie_below(
+    traced: Callable[..., Flask], collector: Collector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = traced()
+    user_id = make_user(app, email="ada@example.com")
+    headers = {"Authorization": f"Bearer {sign_in(app, 'ada@example.com')['access_token']}"}
+    capsys.readouterr()
+
+    client = app.test_client()
+    client.get(f"/userapi/users/{user_id}/?format=json", headers=headers | {"X-Request-ID": "find-me"})
+    client.patch(f"/userapi/users/{user_id}/", json={"last_name": "Quill"}, headers=headers)
+
+    flush(app)
+    (read,) = collector.wait_for(1, "GET /userapi/users/<row_id:user_id>/")
+    (written,) = collector.wait_for(1, "PATCH /userapi/users/<row_id:user_id>/")
+    assert (read["service"], read["http.response.status_code"], read["failed"]) == ("userapi", 200, False)
+    assert read["userapi.request_id"] == "find-me"
+    (select,) = [span for span in collector.spans if span["parent"] == read["id"]]
+    assert select["name"] == "SELECT"
+    assert select["trace"] == read["trace"]
+    assert select["db.query.text"].startswith("SELECT users.id")
+    below = [span["name"] for span in collector.spans if span["parent"] == written["id"]]
+    assert {"UPDATE", "INSERT"} <= set(below)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["trace_id"] for line in lines if line.get("request_id") == "find-me"] == [read["trace"]]
+    assert {line["trace_id"] for line in lines if line["event"] == "user.changed"} == {written["trace"]}
+
+
+def test_O02_nothing_personal_and_no_secret_is_in_a_trace(traced: Callable[..., Flask], collector: Collector) -> None:
+    app = traced()
+    client = app.test_client()
+    person = {"email": "ada@example.com", "password": PASSWORD, "profile": PROFILE, "last_name": "Okafor-Quill"}
+    agent = {"User-Agent": "Rare/7", "X-Forwarded-For": "198.51.100.7"}
+    assert client.post("/userapi/users/", json=person, headers=agent).status_code == 201
+    tokens = sign_in(app, "ada@example.com")
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    client.get("/userapi/auth/user/?secret=in-the-query", headers=bearer | agent)
+    client.get("/stray/ada@example.com/", headers=agent)
+    client.get("/reset/7/a-token-in-the-path/", headers=agent)
+
+    flush(app)
+    collector.wait_for(1, "GET /userapi/auth/user/")
+    sent = b"".join(collector.bodies)
+    words = ["ada@", PASSWORD, "Okafor-Quill", "Pulteney", "Rare/7", "198.51", "127.0.0.1", "in-the-query", "stray"]
+    for word in [*words, "a-token-in", tokens["access_token"][-20:], tokens["refresh_token"][-20:], "argon2"]:
+        assert word.encode() not in sent, word
+
+
+@pytest.mark.parametrize(("proxies", "goes_on"), [("1", True), ("0", False)])
+def test_a_trace_that_a_proxy_of_ours_began_goes_on_and_a_strangers_does_not(
+    traced: Callable[..., Flask], collector: Collector, proxies: str, goes_on: bool
+) -> None:
+    app = traced(TRUSTED_PROXIES=proxies)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+
+    app.test_client().get("/userapi/", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+
+    flush(app)
+    (span,) = collector.wait_for(1, "GET /userapi/")
+    assert (span["trace"] == trace) is goes_on
+
+
+def test_what_failed_is_marked(traced: Callable[..., Flask], collector: Collector, tmp_path: Path) -> None:
+    app = traced(DATABASE_URL=f"sqlite:///{tmp_path}/empty.db")
+    assert (
+        app.test_client().post("/api-token-auth/", json={"email": "a@example.com", "password": "x"}).status_code == 503
+    )
+
+    flush(app)
+    (span,) = collector.wait_for(1, "POST /api-token-auth/")
+    (statement,) = [found for found in collector.spans if found["parent"] == span["id"]]
+    assert (span["failed"], statement["failed"]) == (True, True)
+
+
+def test_without_the_extra_one_line_says_so_and_the_service_serves(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'opentelemetry'", name="opentelemetry")
+
+    monkeypatch.setattr(tracing, "import_module", missing)
+
+    app = make_app(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "requirements/scale.txt" in line
+    assert app.test_client().get("/userapi/").status_code == 200
+
+
+def test_no_trace_is_made_unless_it_is_asked_for(app: Flask) -> None:
+    assert spans.TRACER not in app.extensions
+
+
+def test_every_worker_of_the_real_server_sends_its_spans(collector: Collector, tmp_path: Path) -> None:
+    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100", "WORKERS": "2"}
+    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, **settings)
+
+    with serving.served(tmp_path, environment) as server:
+        for _ in range(60):
+            with urllib.request.urlopen(f"{server.url}/userapi/", timeout=10) as response:
+                assert response.status == 200
+        found = collector.wait_for(60, "GET /userapi/")
+
+    assert len(found) == 60
+    assert len({span["id"] for span in found}) == 60
