@@ -2,8 +2,11 @@
 
 from logging.config import fileConfig
 
+import sqlalchemy as sa
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
+from psycopg.errors import LockNotAvailable
 
 from userapi.core.db import Model
 
@@ -14,17 +17,24 @@ target_metadata = Model.metadata
 MIGRATION_LOCK = 7_210_000
 
 
+#: How long a migration waits for a table that others use, before it gives up. Whoever comes after it waits as long.
+LOCK_TIMEOUT = "3s"
+
+#: How long it waits for another migration.
+QUEUE_TIMEOUT = "60s"
+
+
 def run() -> None:
-    """Run the migrations in one transaction; SQLite's foreign keys rest while its tables are rebuilt."""
+    """Run the migrations in one transaction; SQLite's foreign keys rest while its tables are rebuilt.
+
+    Raises:
+        CommandError: a table was in use for too long. Nothing has changed.
+    """
     engine = migrate.db.engine
     sqlite = engine.dialect.name == "sqlite"
     with engine.connect() as connection:
         if sqlite:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
-        else:
-            connection.exec_driver_sql("SET lock_timeout = '60s'")
-            connection.exec_driver_sql("SET statement_timeout = 0")
-            connection.commit()
         try:
             context.configure(
                 connection=connection,
@@ -34,9 +44,15 @@ def run() -> None:
             )
             with context.begin_transaction():
                 if not sqlite:  # where the transaction itself waits for every other writer
+                    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{QUEUE_TIMEOUT}'")
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-                    connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 context.run_migrations()
+        except sa.exc.OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable):
+                raise
+            raise CommandError("A table was in use for too long, so nothing was changed. Run it again.") from error
         finally:
             if sqlite:
                 connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")

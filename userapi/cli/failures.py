@@ -45,8 +45,8 @@ def in_one_line(error: Exception) -> str:
     if isinstance(error, Problem):
         return _field_errors(error.errors) if error.errors else str(error)
     if isinstance(error, CommandError):
-        advice = _("Is the database newer than this code?")
-        return f"DATABASE_URL: {error} {advice}"
+        advice = _("Is the database newer than this code?") if "locate revision" in str(error) else ""
+        return f"DATABASE_URL: {error} {advice}".rstrip()
     if isinstance(error, sa.exc.DBAPIError):
         url = sa.make_url(current_app.config["DATABASE_URL"]).render_as_string()
         return f"DATABASE_URL: {str(error.orig).strip().splitlines()[0]} ({url}). {_advice(error)}"

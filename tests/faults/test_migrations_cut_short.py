@@ -1,0 +1,113 @@
+"""Migrations that are killed in the middle, or find a table in use: done whole or not at all, and by the next run."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import serving
+import sqlalchemy as sa
+from conftest import _dispose, _empty_database
+from factories import make_user
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from settings import settings
+
+from userapi.app import create_app
+from userapi.core.db import Model, db
+
+PROGRAM = Path(__file__).with_name("interrupted_migration.py")
+
+
+@pytest.fixture
+def bare_app(new_database_url: str, key_folder: str) -> Iterator[Flask]:
+    """An application over a database without a table."""
+    app = create_app(settings(new_database_url, key_folder))
+    yield app
+    _dispose(app)
+
+
+@pytest.fixture
+def migrated_app(request: pytest.FixtureRequest, key_folder: str, tmp_path: Path) -> Iterator[Flask]:
+    """An application over a PostgreSQL database of its own."""
+    for url in _empty_database("postgresql", request, tmp_path):
+        app = create_app(settings(url, key_folder))
+        with app.app_context():
+            upgrade()
+        yield app
+        _dispose(app)
+
+
+def revision_and_tables(app: Flask) -> tuple[str | None, set[str]]:
+    """How far the database says it is, and what there is."""
+    with app.app_context():
+        tables = set(sa.inspect(db.engine).get_table_names()) - {"sqlite_sequence"}
+        if "alembic_version" not in tables:
+            return None, tables
+        with db.engine.connect() as connection:
+            revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return revision, tables - {"alembic_version"}
+
+
+@pytest.mark.parametrize("statements", [5, 30])
+def test_U06_an_upgrade_killed_in_the_middle_leaves_nothing_by_half_and_is_completed_by_the_next(
+    bare_app: Flask, tmp_path: Path, statements: int
+) -> None:
+    env = serving.environment(bare_app.config["DATABASE_URL"], tmp_path)
+
+    killed = subprocess.run([sys.executable, PROGRAM, str(statements)], env=env, capture_output=True, check=False)
+
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert revision_and_tables(bare_app) == (None, set())
+    done = serving.run(*serving.FLASK, "db", "upgrade", env=env)
+    assert done.code == 0, done
+    assert revision_and_tables(bare_app)[1] == set(Model.metadata.tables)
+    make_user(bare_app)
+
+
+def test_U05_a_table_in_use_is_waited_for_a_moment_and_then_left_alone(migrated_app: Flask, tmp_path: Path) -> None:
+    app = migrated_app
+    make_user(app)
+    with app.app_context():
+        downgrade(revision="0002")
+    url = app.config["DATABASE_URL"]
+    env = serving.environment(url, tmp_path)
+    before = revision_and_tables(app)
+
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as other:
+        other.execute("UPDATE users SET username = 'in use'")
+        waited: list[float] = []
+        reader = threading.Thread(target=lambda: waited.append(write_beside(url)))
+        started = time.monotonic()
+        upgrading = serving.start(*serving.FLASK, "db", "upgrade", env=env)
+        time.sleep(2.5)
+        reader.start()
+        refused = serving.finish(upgrading)
+        took = time.monotonic() - started
+        other.rollback()
+        reader.join()
+
+    assert refused.code == 1
+    assert refused.errors.count("A table was in use for too long, so nothing was changed. Run it again.") == 1
+    assert took < 15
+    assert waited[0] < 8  # no writer waited longer than the migration did
+    assert revision_and_tables(app) == before
+    assert serving.run(*serving.FLASK, "db", "upgrade", env=env).code == 0
+    assert revision_and_tables(app)[0] != before[0]
+
+
+def write_beside(url: str) -> float:
+    """Insert what no one has a lock on; how long that took."""
+    started = time.monotonic()
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
+        connection.execute(
+            "INSERT INTO users (email, email_key, first_name, last_name, first_name_key, last_name_key,"
+            " session_version, is_active, is_staff, is_superuser, date_joined)"
+            " VALUES ('b@example.com', 'b@example.com', '', '', '', '', 0, true, false, false, now())"
+        )
+    return time.monotonic() - started
