@@ -24,12 +24,21 @@ heading = @printf '\n==> %s\n' "$(1)"
 run: $(ENVIRONMENT)/base.stamp ## Start the service; PORT, HOST, WORKERS, DATABASE_URL may follow: make run PORT=9000
 	@exec $(BIN)/python -m userapi.cli.run
 
+.PHONY: stack
+stack: $(ENVIRONMENT)/dev.stamp ## Start two app hosts, Celery, PostgreSQL, Redis and nginx on this machine; PORT may follow
+	@exec $(BIN)/python deploy/stack.py
+
 ##@ Check
 
 .PHONY: test
 test: $(ENVIRONMENT)/dev.stamp ## Run the whole suite with branch coverage; ARGS="tests/users -x" narrows it
 	$(call heading,Tests)
-	@$(PYTEST) $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term --cov-fail-under=$(COVERAGE))
+	@$(PYTEST) -m "not stack" $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term --cov-fail-under=$(COVERAGE))
+
+.PHONY: faults
+faults: $(ENVIRONMENT)/dev.stamp ## Kill the parts of a whole stack under load, and count what is left
+	$(call heading,Faults)
+	@$(BIN)/python -m pytest -q -m stack tests/faults $(ARGS)
 
 .PHONY: lint
 lint: $(ENVIRONMENT)/dev.stamp ## Look for mistakes and untidy layout
@@ -71,7 +80,7 @@ leaks: ## Look for secrets, package hosts and private paths in what git tracks
 	@git grep -nI http -- requirements; test $$? -eq 1
 
 .PHONY: check
-check: lint types imports leaks test ## Do all that CI does
+check: lint types imports leaks test faults ## Do all that CI does
 
 # `make bench BENCH="--rounds 3 --operations me,list"` narrows it; without --write nothing in docs/ changes.
 BENCH ?= --write
@@ -124,6 +133,12 @@ lock: $(TOOLS)/tools.stamp ## Pin the requirements anew; ARGS=--upgrade takes th
 audit: $(TOOLS)/tools.stamp ## Ask whether a pinned package has a known weakness (needs the network)
 	$(call heading,Audit)
 	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/dev.txt
+
+.PHONY: sbom
+sbom: $(TOOLS)/tools.stamp ## Write the bill of materials of what is deployed to build/sbom.json (CycloneDX; needs the network)
+	$(call heading,Bill of materials)
+	@mkdir -p build
+	@$(TOOLS)/bin/pip-audit --disable-pip --require-hashes -r requirements/scale.txt -f cyclonedx-json -o build/sbom.json
 
 .PHONY: hooks
 hooks: $(ENVIRONMENT)/dev.stamp $(TOOLS)/tools.stamp ## Let git check each commit with .pre-commit-config.yaml
