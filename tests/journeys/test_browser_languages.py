@@ -9,6 +9,8 @@ from factories import PASSWORD
 from test_browser_looks import LOOKS, OPEN_PAGES, OWN_PAGES, look_at, register
 from watching import Site, Watched
 
+PAGES_OF_THE_API = {"index": "/userapi/", "refusal": "/userapi/auth/user/"}
+
 STAFF_PAGES = {
     "overview": "/admin/", "users": "/admin/users/", "new-user": "/admin/users/new/", "user": "/admin/users/1/",
     "password": "/admin/users/1/password/", "groups": "/admin/groups/new/", "sessions": "/admin/sessions/",
@@ -35,7 +37,7 @@ def test_every_page_is_accessible_and_fits_in_another_language(
         email = register(someone)
         choose(someone, name)
         assert someone.page.evaluate("[document.documentElement.lang, document.dir]") == [language, direction]
-        for page, path in OPEN_PAGES.items():
+        for page, path in {**OPEN_PAGES, **PAGES_OF_THE_API}.items():
             someone.go(path)
             look_at(someone, f"{look}-{language}-{page}")
         someone.go("/login/")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from babel import Locale, dates, lists, numbers
-from flask import Flask, Response, current_app, g, has_request_context, request
+from flask import Flask, Response, after_this_request, current_app, g, has_request_context, request
 from flask.globals import request_ctx
 from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext
 from werkzeug.datastructures import LanguageAccept
@@ -77,7 +77,6 @@ def configure(app: Flask) -> None:
     Babel(app, default_locale=str(Locale.parse(app.config["DEFAULT_LANGUAGE"], sep="-")), locale_selector=_select)
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals.update(language=tag, direction=direction, languages=choices, in_words=in_words, number=number)
-    app.after_request(_name_language)
 
 
 def tag() -> str:
@@ -140,7 +139,7 @@ def speaking(language: str | None) -> Iterator[None]:
 
     What is said is for somebody else: the answer to the request names no language for it.
     """
-    with force_locale(offered().get(language or "") or _select()):
+    with force_locale(offered().get(language or "") or _present()):
         yield
 
 
@@ -210,7 +209,14 @@ def negotiate(header: str, offered: tuple[str, ...]) -> str | None:
 
 
 def _select() -> Locale:
-    """The language of whoever is being answered; Flask-Babel asks once a request, when a text is first needed."""
+    """The language of an answer, which is to say so; Flask-Babel asks once a request, when a text is first needed."""
+    if has_request_context():
+        after_this_request(_name_language)
+    return _present()
+
+
+def _present() -> Locale:
+    """The language of whoever is being answered."""
     if has_request_context():
         wanted = asked_for() or getattr(g.get("caller"), "language", None)
     else:
@@ -221,9 +227,9 @@ def _select() -> Locale:
 
 def _name_language(response: Response) -> Response:
     """Say which language a text is in, and what that depended on; keep a choice that was made on a page."""
-    if getattr(g.get("_flask_babel"), "babel_locale", None) is None:
+    if "Content-Language" in response.headers:
         return response
-    response.headers.setdefault("Content-Language", tag())
+    response.headers["Content-Language"] = tag()
     response.headers.add("Vary", "Accept-Language, Cookie")
     asked = request.args.get(ARGUMENT)
     return remember(response, asked) if asked in offered() and response.mimetype == "text/html" else response
