@@ -135,11 +135,11 @@ def assert_problem_of_server(response: TestResponse, status: int, code: str) -> 
 
 
 def test_a_500_leaves_no_half_done_work_behind(app: Flask, user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_user_id: int) -> None:
+    def fail(_user: object) -> None:
         raise Secret
 
     with monkeypatch.context() as broken:
-        broken.setattr(documents, "current", fail)
+        broken.setattr(documents, "of_user", fail)
         assert user.client.post(USERS, json=new_user(email="half@example.com")).status_code == 500
 
     assert user.client.post(USERS, json=new_user(email="half@example.com")).status_code == 201
