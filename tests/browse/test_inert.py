@@ -70,6 +70,8 @@ def test_V19_what_a_request_says_is_shown_as_text(client: FlaskClient, text: str
         (f"{SITE}.evil.example/", None),
         (f"{SITE}:80@evil.example/", None),
         (f"{SITE}/a\nb", None),
+        (f"{SITE}/a b", None),
+        (f"{SITE}/\u202e", None),
         (f" {SITE}/", None),
         ("javascript:alert(1)", None),
         ("/userapi/", None),

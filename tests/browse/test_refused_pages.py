@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from looking import Page
 
+from userapi.auth import gate
 from userapi.auth.models import LoginSession
 from userapi.core import clock
 from userapi.core.db import db
@@ -180,10 +181,11 @@ def test_a_refused_write_is_not_committed_by_the_look_at_who_asks(
 
     change_then_refuse.access = view.access  # type: ignore[attr-defined]
     monkeypatch.setitem(app.view_functions, "tokens.verify_token", change_then_refuse)
+    proof = str(Page(browser.get(user.url)).forms["PATCH"]["csrf_token"]["value"])
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.update(LoginSession).values(last_used_at=clock.now() - timedelta(hours=1)))
 
-    page = browser.post("/api-token-verify/", {"token": "none"})
+    page = browser.post("/api-token-verify/", {"token": "none", "csrf_token": proof})
 
     assert page.status_code == 401
     assert user.get(user.url).get_json()["first_name"] == "Wren"
@@ -192,20 +194,24 @@ def test_a_refused_write_is_not_committed_by_the_look_at_who_asks(
 def test_a_failure_of_ours_is_a_page_that_asks_nobody_and_tells_nothing(
     app: Flask, user: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+    path = "/.well-known/jwks.json"
+    assert user.email in browser.get(path).text
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    view = app.view_functions["auth.read_me"]
 
     def fail() -> None:
         raise RuntimeError("the secret inside")
 
-    fail.access = view.access  # type: ignore[attr-defined]
-    monkeypatch.setitem(app.view_functions, "auth.read_me", fail)
-    page = user.get("/userapi/auth/user/", headers=BROWSER)
+    fail.access = app.view_functions["keys.read_key_set"].access  # type: ignore[attr-defined]
+    monkeypatch.setitem(app.view_functions, "keys.read_key_set", fail)
+    monkeypatch.setattr(gate, "has_good_cookie", fail)
+    page = browser.get(path)
 
     assert page.status_code == 500
     assert "secret inside" not in page.text
     assert page.headers["X-Request-ID"] in page.text
-    assert "Signed in" not in page.text
+    assert user.email not in page.text
     assert Page(page).forms == {}
 
 

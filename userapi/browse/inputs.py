@@ -57,7 +57,7 @@ def of_body(
     inputs = [
         _input(prefix + name, part, required=name in required, value=values.get(name), roles=roles)
         for name, part in schema["properties"].items()
-        if ("type" in part or "anyOf" in part) and not part.get("readOnly")
+        if "type" in part or "anyOf" in part
         if "x-set-by" not in part or part["x-set-by"] in roles
     ]
     return sorted(inputs, key=lambda made: ORDER.get(made.kind, 0))
