@@ -29,6 +29,10 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: Upper ends of the ranges that durations of requests are counted in, in seconds.
 DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
+#: Of attempts to send a letter, and of requests that the database failed.
+OUTCOMES = ("sent", "delayed", "given_up")
+ERRORS = ("OperationalError", "InterfaceError", "TimeoutError")
+
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 disable_created_metrics()
@@ -86,6 +90,10 @@ class Metrics:
         self.database_unavailable = Counter(
             "userapi_database_unavailable", "Requests that the database failed.", ("error",), registry=registry
         )
+        for outcome in OUTCOMES:  # from nothing on, so that the first one shows
+            self.letters.labels(outcome)
+        for error in ERRORS:
+            self.database_unavailable.labels(error)
         self._durations: dict[tuple[str, str | None, int], Histogram] = {}
 
     def collector(self) -> Collector:
