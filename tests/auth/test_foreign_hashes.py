@@ -1,0 +1,181 @@
+"""Hashes that Django and others made: each kind signs its owner in once, and none may stall the service."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import bcrypt
+import pytest
+import sqlalchemy as sa
+from factories import make_user, new_user
+from flask import Flask
+from timing import take_as_long
+
+from userapi.core import foreign_hashes
+from userapi.core.db import db
+from userapi.core.passwords import Hashing, describe
+
+PASSWORD = "½ a heron… over wet fields"
+
+#: PASSWORD as Django 5.2 hashed it, cheaply.
+DJANGO = {
+    "pbkdf2_sha256": "pbkdf2_sha256$10$AE3Uwb8luPa2u7p8ZvlGI7$WQ04WLvBQ000kmbkWJuUaasji1I+jU/4mbmNl1wdRgA=",
+    "pbkdf2_sha1": "pbkdf2_sha1$10$R0KIQv4GDqZDzDpRl1PlPf$NOKHIBjSygMAxMzfQR4C7dmHG2s=",
+    "argon2": (
+        "argon2$argon2id$v=19$m=16,t=1,p=2$NEprcVZ1UVBibksyMWRFZUlRSTZ2WQ$SErwWWWI69i+rMzBBZzWuso3w2TVjWlg9nBwZtuGXFg"
+    ),
+    "bcrypt_sha256": "bcrypt_sha256$$2b$04$Ue5WMf/qVFtfME122/t6pu4d.TjInrdvFJuYBx/srTTZjsorVUOvS",
+    "bcrypt": "bcrypt$$2b$04$DV3vPcopl7a0dxs3Biu3G.qNB12Bgk1hg8l.cOQWkVrJO8QIlrIx2",
+    "scrypt": (
+        "scrypt$2$ipyHxvsIDsF71HEBSRJuY7$8$1$CotDh5vN13xKUqfgsOjcBdSkS4F6KDwOhZ"
+        "WKRg6tGOoTJ7AiKTJhP/ICPLmT7cGgkhEOVpK7ijwL4QkvOgQeRg=="
+    ),
+}
+
+#: Hashes whose check would cost too much, each a little beyond its bound, by what would be alike within it.
+DEAR = {
+    "pbkdf2_sha256$3000001$salt$" + "A" * 43 + "=": "pbkdf2_sha256$3000000$salt$" + "A" * 43 + "=",
+    "pbkdf2_sha1$3000001$salt$" + "A" * 27 + "=": "pbkdf2_sha1$3000000$salt$" + "A" * 27 + "=",
+    "bcrypt$$2b$15$" + "a" * 53: "bcrypt$$2b$14$" + "a" * 53,
+    "$2y$31$" + "a" * 53: "$2y$04$" + "a" * 53,
+    "argon2$argon2id$v=19$m=262145,t=1,p=1$" + "A" * 22 + "$" + "A" * 43: (
+        "argon2$argon2id$v=19$m=262144,t=2,p=1$" + "A" * 22 + "$" + "A" * 43
+    ),
+    "argon2$argon2i$v=19$m=102400,t=6,p=8$" + "A" * 22 + "$" + "A" * 43: (
+        "argon2$argon2i$v=19$m=102400,t=5,p=8$" + "A" * 22 + "$" + "A" * 43
+    ),
+    "$argon2id$v=19$m=4096,t=1,p=17$" + "A" * 22 + "$" + "A" * 43: (
+        "$argon2id$v=19$m=4096,t=1,p=16$" + "A" * 22 + "$" + "A" * 43
+    ),
+    "scrypt$262144$salt$8$1$" + "A" * 86 + "==": "scrypt$131072$salt$8$1$" + "A" * 86 + "==",
+    "scrypt$16384$salt$8$9$" + "A" * 86 + "==": "scrypt$16384$salt$8$8$" + "A" * 86 + "==",
+}
+
+DAMAGED = (
+    "",
+    "!",
+    "pbkdf2_sha256$0$salt$" + "A" * 43 + "=",
+    "pbkdf2_sha256$10$salt$" + "A" * 42 + "==",
+    "pbkdf2_sha256$10$$" + "A" * 43 + "=",
+    "pbkdf2_sha512$10$salt$" + "A" * 86 + "==",
+    "pbkdf2_sha256$10$salt$!" + "A" * 42 + "=",
+    "pbkdf2_sha256$١٠$salt$" + "A" * 43 + "=",
+    "bcrypt$$2b$00$" + "a" * 53,
+    "bcrypt$$2b$04$" + "a" * 52,
+    "bcrypt_sha1$$2b$04$" + "a" * 53,
+    "scrypt$3$salt$8$1$" + "A" * 86 + "==",
+    "scrypt$0$salt$8$1$" + "A" * 86 + "==",
+    "scrypt$16384$salt$0$1$" + "A" * 86 + "==",
+    "scrypt$16384$salt$8$1$AA==",
+    "argon2$argon2id$v=19$m=0,t=1,p=1$" + "A" * 22 + "$" + "A" * 43,
+    "argon2$argon2id$m$" + "A" * 22 + "$" + "A" * 43,
+    "argon2$argon2id$v=19$m=8,t=1,p=1$" + "A" * 22 + "$AAAA",
+    "md5$salt$0123456789abcdef0123456789abcdef",
+    "sha1$salt$0123456789abcdef0123456789abcdef01234567",
+)
+
+
+def stored(app: Flask, email: str) -> str:
+    with app.app_context():
+        return str(db.session.scalar(sa.text("SELECT password_hash FROM users WHERE email = :email"), {"email": email}))
+
+
+def store(app: Flask, email: str, hashed: str) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        statement = sa.text("UPDATE users SET password_hash = :hashed WHERE email = :email")
+        connection.execute(statement, {"hashed": hashed, "email": email})
+
+
+def attempt(app: Flask, email: str, password: str) -> int:
+    answer = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
+    return answer.status_code
+
+
+@pytest.fixture
+def email(app: Flask) -> str:
+    """The email of an account."""
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+    return email
+
+
+@pytest.mark.parametrize("kind", DJANGO)
+def test_U09_a_hash_of_django_signs_in_once_and_is_replaced(app: Flask, email: str, kind: str) -> None:
+    store(app, email, DJANGO[kind])
+
+    assert [attempt(app, email, wrong) for wrong in (PASSWORD[:-1], PASSWORD + "x", "", DJANGO[kind])] == [401] * 4
+    assert stored(app, email) == DJANGO[kind]
+    assert attempt(app, email, PASSWORD) == 200
+
+    assert stored(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    assert attempt(app, email, PASSWORD) == 200
+    assert attempt(app, email, "1⁄2 a heron... over wet fields") == 200  # every keyboard's way from now on
+
+
+def test_U09_bcrypt_looks_at_72_bytes_as_it_always_did(app: Flask, email: str) -> None:
+    long = "x" * 70 + "ééé"
+    for prefix in ("bcrypt$", ""):
+        store(app, email, prefix + bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode())
+
+        assert attempt(app, email, "x" * 70) == 401
+        assert attempt(app, email, long) == 200
+
+
+@pytest.mark.parametrize("dear", DEAR)
+def test_P15_a_hash_that_costs_too_much_is_not_checked(app: Flask, email: str, dear: str) -> None:
+    assert foreign_hashes.read(DEAR[dear])
+
+    with pytest.raises(foreign_hashes.UnusableHash, match="would cost too much"), app.app_context():
+        foreign_hashes.read(dear)
+
+
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_P15_a_damaged_hash_is_told_apart_and_signs_nobody_in(app: Flask, email: str, damaged: str) -> None:
+    with pytest.raises(foreign_hashes.UnusableHash), app.app_context():
+        foreign_hashes.read(damaged)
+    store(app, email, damaged)
+
+    assert attempt(app, email, PASSWORD) == 401
+
+
+def test_P18_a_foreign_hash_waits_for_its_turn_like_any_other(make_app: Callable[..., Flask]) -> None:
+    app = make_app(PASSWORD_HASH_CONCURRENCY="1", WORKER_THREADS="2")
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+    store(app, email, DJANGO["scrypt"])
+    hashing: Hashing = app.extensions["userapi-hashing"]
+
+    with ExitStack() as others:
+        while hashing.places.acquire(blocking=False):
+            others.callback(hashing.places.release)
+        assert attempt(app, email, PASSWORD) == 503
+
+    assert attempt(app, email, PASSWORD) == 200
+
+
+def test_L02_a_hash_that_cannot_be_checked_takes_as_long_as_a_wrong_password(make_app: Callable[..., Flask]) -> None:
+    app = make_app(PASSWORD_HASH_MEMORY="19456", PASSWORD_HASH_TIME="2")
+    for name in ("known", "dear", "damaged"):
+        make_user(app, email=f"{name}@example.com")
+    store(app, "dear@example.com", next(iter(DEAR)))
+    store(app, "damaged@example.com", DAMAGED[-1])
+
+    def refuse(name: str) -> Callable[[], None]:
+        def wrong() -> None:
+            assert attempt(app, f"{name}@example.com", "velvet tram outside 8") == 401
+
+        return wrong
+
+    refuse("known")()
+    for name in ("dear", "damaged"):
+        assert take_as_long(refuse("known"), refuse(name), least=5, most=60), name
+
+
+def test_P16_what_staff_are_told_of_a_hash_has_none_of_it(app: Flask) -> None:
+    with app.app_context():
+        told = {kind: describe(hashed) for kind, hashed in DJANGO.items()}
+
+    assert told["pbkdf2_sha1"] == "pbkdf2_sha1: 10 rounds"
+    assert told["argon2"].startswith("argon2id: ")
+    assert told["bcrypt"] == "bcrypt: cost 4"
+    for kind, hashed in DJANGO.items():
+        assert [part for part in hashed.split("$") if len(part) > 6 and part in told[kind].replace(kind, "")] == []
