@@ -97,7 +97,9 @@ def test_register_sign_in_and_patch_ones_own_profile_with_a_mistake_first(site: 
     expect(visitor.page.locator("#patch .error")).to_have_count(0)
     visitor.shoot("browse-3-patched")
     type_in(visitor, "patch", first_name="Robin")
-    send(visitor, "patch")
+    with visitor.page.expect_request(lambda request: request.method == "PATCH") as sent:
+        send(visitor, "patch")
+    assert sent.value.post_data_json == {"first_name": "Robin"}
     expect(visitor.page.locator("#answer pre")).to_contain_text('"first_name": "Robin"')
     expect(visitor.page.locator("#answer pre")).to_contain_text('"city": "York"')
 
