@@ -22,6 +22,7 @@ from kombu.transport import redis as redis_transport
 from userapi.auth import pruning
 from userapi.core import clock
 from userapi.mail import delivery
+from userapi.mail import pruning as mail_pruning
 from wsgi import app as web
 
 log = structlog.get_logger("userapi.worker")
@@ -92,9 +93,10 @@ def deliver_mail() -> None:
 
 @celery.task(name="userapi.prune")
 def prune() -> None:
-    """Clear away sessions and links that have long been over."""
+    """Clear away sessions and links that have long been over, and letters that are long done with."""
     with web.app_context():
         pruning.prune(clock.now() - KEPT)
+        mail_pruning.prune(clock.now() - timedelta(days=web.config["MAIL_KEEP_DAYS"]))
 
 
 @signals.setup_logging.connect
