@@ -21,7 +21,7 @@ from settings import settings
 
 from userapi.app import create_app
 from userapi.core.db import Model, db
-from userapi.users.transfer import queries
+from userapi.users.transfer import exporting, queries
 
 Shell = Callable[..., Result]
 
@@ -244,6 +244,23 @@ def test_K05_an_export_is_in_the_trail_before_a_line_of_it_is_written(
     whole, broken = ((json.loads(row[0]) if isinstance(row[0], str) else row[0]) for row in found)
     assert whole == {"count": [None, 1], "country": [None, "Schweiz"], "passwords": [None, True]}
     assert broken == {"count": [None, 0], "passwords": [None, False]}
+
+
+def test_an_export_is_one_moment_and_keeps_nobody_from_writing(populated: Flask) -> None:
+    before = kept(populated)
+    file = io.StringIO()
+    with populated.app_context():
+        pages = exporting.take_out(exporting.JsonLines(file), {}, with_passwords=False)
+        assert [next(pages), next(pages)] == [0, 5]
+        with db.engine.begin() as connection:
+            for statement in ("DELETE FROM user_groups", "UPDATE users SET first_name = 'Changed'"):
+                connection.execute(sa.text(statement))
+        db.session.rollback()
+        list(pages)
+
+    told = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [user["first_name"] for user in told if "group" not in user] == [row[4] for row in before[0]]
+    assert sum(len(user["groups"]) for user in told if "group" not in user) == len(before[4])
 
 
 def test_C08_a_file_of_no_known_kind_or_a_bad_day_is_a_usage_error(app: Flask, tmp_path: Path) -> None:
