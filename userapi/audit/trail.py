@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-import structlog
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from userapi.core import clock, metrics
+from userapi.core import clock, logging, metrics
 from userapi.core.context import acting
 from userapi.core.db import db
 
 from .models import AuditEvent
-
-log = structlog.get_logger("userapi.audit")
 
 #: Fields whose values are never written down, whoever passes them.
 SECRET = frozenset({"password", "password_hash", "token", "refresh_token", "access_token"})
@@ -70,7 +67,8 @@ def record(
     )
     db.session.add(event)
     db.session().info.setdefault(RECORDED, []).append((action, event))
-    log.info(
+    logging.write(
+        "userapi.audit",
         action,
         actor=origin.actor_id,
         target=None if target_id is None else f"{target_kind}:{target_id}",

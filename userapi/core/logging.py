@@ -20,8 +20,6 @@ MAXIMUM_TRACE = 20_000
 #: What PostgreSQL adds to an error: it may quote the row.
 ROW_QUOTED = re.compile(r"^DETAIL: .*?(?=\n\n|\n\[SQL|\Z)", re.MULTILINE | re.DOTALL)
 
-access_log = logging.getLogger("userapi.access")
-
 
 def configure(app: Flask) -> None:
     """Route structlog and the standard library's loggers to one handler, and log each request."""
@@ -81,31 +79,35 @@ def _start() -> None:
 
 
 def _finish(response: Response) -> Response:
-    if access_log.isEnabledFor(logging.INFO):
-        line = {
-            "event": "request",
-            "method": request.method[:20],
-            "route": request.url_rule.rule if request.url_rule else None,
-            "status": response.status_code,
-            "milliseconds": round((time.perf_counter() - g.started) * 1000, 2),
-            "actor": g.get("actor_id"),
-            "address": request.remote_addr,
-            "request_id": g.request_id,
-        }
-        if trace_id := g.get("trace_id"):
-            line["trace_id"] = trace_id
-        if current_app.config["LOG_FORMAT"] == "json":
-            _write_line(line)
-        else:
-            structlog.get_logger("userapi.access").info(line.pop("event"), **line)
+    write(
+        "userapi.access",
+        "request",
+        method=request.method[:20],
+        route=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        milliseconds=round((time.perf_counter() - g.started) * 1000, 2),
+        actor=g.get("actor_id"),
+        address=request.remote_addr,
+    )
     return response
 
 
-def _write_line(line: dict[str, Any]) -> None:
-    """Write the line of a request, past the machinery that costs more than many a request."""
-    line |= {"logger": "userapi.access", "level": "info", "timestamp": clock.now()}
+def write(logger: str, event: str, **fields: Any) -> None:
+    """Log what many requests do, past the machinery that costs more than many a request.
+
+    Args:
+        logger: its name.
+        event: what happened.
+        fields: short plain values; nothing here cuts them.
+    """
+    if not logging.getLogger(logger).isEnabledFor(logging.INFO):
+        return
+    if current_app.config["LOG_FORMAT"] != "json":
+        structlog.get_logger(logger).info(event, **fields)
+        return
+    line = {"event": event, **fields, "logger": logger, "level": "info", "timestamp": clock.now()}
     with suppress(OSError):  # a full disk or a log reader that is gone stops no request
-        sys.stderr.write(_dump(line) + "\n")
+        sys.stderr.write(_dump(_add_request_id(None, "", line)) + "\n")
 
 
 def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
