@@ -1,5 +1,6 @@
 """Which migration the database is at, and which one this code wants."""
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -33,4 +34,10 @@ def present() -> str | None:
 
 
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(Path(current_app.root_path).parent / "migrations"))
+    return _read(Path(current_app.root_path).parent / "migrations")
+
+
+@cache
+def _read(folder: Path) -> ScriptDirectory:
+    """The migrations of this code, which do not change while it runs."""
+    return ScriptDirectory(str(folder))
