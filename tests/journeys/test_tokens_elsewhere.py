@@ -1,0 +1,64 @@
+"""Another service verifies our tokens with the examples of the documents, and shares no secret with us."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import jwt
+import pytest
+import serving
+from cryptography.hazmat.primitives.asymmetric import ec
+from services import ServiceMissing
+from stacking import register, tokens_of
+
+import config
+
+EXAMPLES = config.ROOT / "docs" / "examples"
+
+
+@pytest.fixture(params=["verify_token.py", "verify_token.mjs"])
+def verifier(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The command of an example."""
+    name = str(request.param)
+    if name.endswith(".py"):
+        return (sys.executable, str(EXAMPLES / name))
+    node = shutil.which("node")
+    if node is None:
+        if os.environ.get("CI"):
+            raise ServiceMissing("no Node: install nodejs")
+        pytest.skip("no Node on this machine")
+    return (node, str(EXAMPLES / name))
+
+
+def verdict(verifier: tuple[str, ...], server: serving.Server, token: str, audience: str = "userapi") -> str:
+    """What the other service says of a token."""
+    done = subprocess.run(
+        [*verifier, server.url, audience], input=token, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == (0 if done.stdout else 1), done
+    return done.stdout.strip() or done.stderr.partition(":")[0]
+
+
+def test_another_service_takes_a_good_token_and_no_other(server: serving.Server, verifier: tuple[str, ...]) -> None:
+    tokens = tokens_of(server.url, register(server.url))
+    access = tokens["access_token"]
+    claims = jwt.decode(access, options={"verify_signature": False})
+    kid = {"kid": jwt.get_unverified_header(access)["kid"]}
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    first, _body, signature = access.split(".")
+    forged = {
+        "a refresh token": tokens["refresh_token"],
+        "signed by a stranger": jwt.encode(claims, stranger, "ES256", headers=kid),
+        "signed by nobody": jwt.encode(claims, None, "none", headers=kid),
+        "a key that is not ours": jwt.encode(claims, stranger, "ES256", headers={"kid": "theirs"}),
+        "another body": f"{first}.{jwt.encode(claims | {'sub': '1'}, stranger, 'ES256').split('.')[1]}.{signature}",
+        "cut": access[:-10],
+        "nothing": "",
+    }
+
+    assert verdict(verifier, server, access) == claims["sub"]
+    assert verdict(verifier, server, access, audience="another") == "refused"
+    assert {name: verdict(verifier, server, token) for name, token in forged.items()} == dict.fromkeys(
+        forged, "refused"
+    )
