@@ -131,3 +131,22 @@ def test_X15_a_task_that_nobody_knows_or_can_read_does_not_stop_the_worker(
     assert stack["worker"].pid == worker
     assert b"userapi.no_such_task" in stack["worker"].said()
     report(f"{len(POISON)} poisoned tasks: logged and dropped, the worker went on")
+
+
+def test_K04_the_worker_clears_away_what_is_long_over(stack: Stack) -> None:
+    kept, gone = register(stack.url), register(stack.url)
+    for email in (kept, gone):
+        tokens_of(stack.url, email)
+    sessions = "FROM login_sessions WHERE user_id = (SELECT id FROM users WHERE email = %s)"
+    query(
+        stack,
+        f"WITH old AS (UPDATE login_sessions SET ended_at = now() - interval '8 days' "
+        f"WHERE id IN (SELECT id {sessions}) RETURNING id) SELECT * FROM old",
+        gone,
+    )
+
+    broker = redis.Redis.from_url(stack.environment["CELERY_BROKER_URL"])
+    broker.lpush("userapi", task("userapi.prune", [[], {}, {}]))
+
+    wait_until(lambda: query(stack, f"SELECT id {sessions}", gone) == [])
+    assert len(query(stack, f"SELECT id {sessions}", kept)) == 1
