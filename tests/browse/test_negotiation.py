@@ -165,3 +165,14 @@ def test_a_blank_filter_leads_to_an_address_of_ours(client: FlaskClient) -> None
 
     assert (page.status_code, data.status_code) == (303, 200)
     assert page.headers["Location"] == "/userapi/?y=%0D%0AX%3A1"
+
+
+def test_every_reason_to_vary_is_named_whoever_adds_it(make_app: Callable[..., Flask]) -> None:
+    client = make_app(CORS_ORIGINS="https://one.example.com,https://two.example.com").test_client()
+
+    for headers in ({}, BROWSER):
+        refused = client.get("/userapi/users/", headers={**headers, "Origin": "https://one.example.com"})
+        named = {name for line in refused.headers.getlist("Vary") for name in line.split(", ")}
+
+        assert refused.headers["Access-Control-Allow-Origin"] == "https://one.example.com"
+        assert named == {"Accept", "Accept-Language", "Cookie", "Origin"}
