@@ -1,0 +1,102 @@
+"""What was stored under each revision is there under the newest, and still there on the way back."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from conftest import _dispose
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from settings import settings
+
+import config
+from userapi.app import create_app
+from userapi.core.db import db
+
+#: One file a revision: rows that it first had a place for, by table.
+SAMPLES = Path(__file__).parent / "samples"
+
+SCRIPTS = ScriptDirectory(str(config.ROOT / "migrations"))
+REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture
+def bare_app(new_database_url: str, key_folder: str) -> Iterator[Flask]:
+    """An application over a database without a table."""
+    app = create_app(settings(new_database_url, key_folder))
+    yield app
+    _dispose(app)
+
+
+def sample(revision: str) -> Rows:
+    """The rows of a revision, its values as the database takes them."""
+    rows: Rows = json.loads((SAMPLES / f"{revision}.json").read_text())
+    return rows
+
+
+def insert(rows: Rows) -> None:
+    metadata = sa.MetaData()
+    with db.engine.begin() as connection:
+        for name, added in rows.items():
+            table = sa.Table(name, metadata, autoload_with=connection)
+            for row in added:
+                values = {column: typed(table.c[column], value) for column, value in row.items()}
+                connection.execute(table.insert().values(values))
+
+
+def typed(column: sa.Column[Any], value: Any) -> Any:
+    """A value of the sample as the column's own type; SQLite keeps moments without a zone, as the service does."""
+    if not isinstance(value, str):
+        return value
+    if isinstance(column.type, sa.DateTime):
+        moment = datetime.fromisoformat(value).astimezone(UTC)
+        return moment if db.engine.dialect.name == "postgresql" else moment.replace(tzinfo=None)
+    if isinstance(column.type, sa.Date):
+        return date.fromisoformat(value)
+    if isinstance(column.type, sa.Uuid):
+        return uuid.UUID(value)
+    return uuid.UUID(value).hex if isinstance(column.type, sa.CHAR) else value  # as SQLite keeps one
+
+
+def stored(rows: Rows) -> Rows:
+    """What is there now of the columns that a sample names, in its words."""
+    metadata = sa.MetaData()
+    found: Rows = {}
+    with db.engine.connect() as connection:
+        for name, added in rows.items():
+            table = sa.Table(name, metadata, autoload_with=connection)
+            columns = [table.c[column] for column in added[0]]
+            first = columns[0]
+            wanted = [typed(first, row[first.name]) for row in added]
+            statement = sa.select(*columns).where(first.in_(wanted)).order_by(first)
+            found[name] = [dict(row) for row in connection.execute(statement).mappings()]
+    return found
+
+
+def test_U03_every_revision_has_rows_to_be_kept() -> None:
+    assert sorted(path.stem for path in SAMPLES.glob("*.json")) == sorted(REVISIONS)
+
+
+def test_U01_U03_rows_of_every_revision_survive_the_way_to_the_newest_and_back(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        kept: list[tuple[str, Rows, Rows]] = []
+        for revision in REVISIONS:
+            upgrade(revision=revision)
+            rows = sample(revision)
+            insert(rows)
+            kept.append((revision, rows, stored(rows)))
+
+        for revision, rows, before in kept:
+            assert all(len(before[name]) == len(added) for name, added in rows.items()), revision
+            assert stored(rows) == before, revision
+        for revision, rows, before in reversed(kept):
+            downgrade(revision=revision)
+            assert stored(rows) == before, revision
