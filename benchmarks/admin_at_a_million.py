@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent / part) for part in ("", "tests", "tests/admin")]
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / part) for part in ("", "deploy", "tests", "tests/admin")]
 
 import services  # noqa: E402
 import sqlalchemy as sa  # noqa: E402

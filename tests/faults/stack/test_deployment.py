@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import pwd
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -72,7 +71,7 @@ def test_U04_nothing_fails_while_the_schema_goes_a_step_ahead_of_the_code_and_ba
             owner.execute("SET lock_timeout = '3s'")
             for statement in EXPAND + CONTRACT:
                 owner.execute(statement)  # type: ignore[call-overload]
-                edits.wait_for_more(status=200)
+                edits.wait_for_more(answers=10, status=200)
 
     answers = edits.statuses + openings.statuses
     report(f"{len(EXPAND + CONTRACT)} changes of tables under load: {answers.total()} requests, {dict(answers)}")
@@ -98,7 +97,7 @@ def pooler(stack: Stack) -> Iterator[int]:
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
         "pool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 200\n"
     )
-    account = {"user": pwd.getpwnam("postgres").pw_uid} if os.geteuid() == 0 else {}
+    account = processes.account_for(folder)
     server = Server(
         "pooler", [program, settings], stack.logs / "pooler.log", lambda: processes.accepts(port),
         os.environ, folder, signal.SIGINT, account,

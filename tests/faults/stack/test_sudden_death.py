@@ -47,7 +47,7 @@ def assert_nothing_is_lost(stack: Stack, load: Load, report: Report, killed: str
 
 def test_X01_no_write_is_lost_when_app_workers_are_killed(stack: Stack, report: Report) -> None:
     with registrations(stack.url) as load:
-        load.wait_for_more()
+        load.wait_for_more(100)
         for host in HOSTS:
             before = children(stack[host].pid)
             os.kill(before[0], signal.SIGKILL)
@@ -64,7 +64,7 @@ def test_X01_no_write_is_lost_when_app_workers_are_killed(stack: Stack, report: 
 
 def test_X01_no_write_is_lost_when_postgresql_is_killed(stack: Stack, report: Report) -> None:
     with registrations(stack.url) as load:
-        load.wait_for_more()
+        load.wait_for_more(100)
         number = kill_all(stack["postgresql"])
         load.wait_for_more(answers=5, status=503)
         start_postgresql(stack)
@@ -124,7 +124,7 @@ def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
         return Counter(message["To"] for message in list(mailbox.messages) if message["To"] in recipients)
 
     deaths = 0
-    for enough in (5, 20, 35):
+    for enough in (5, 25):
         wait_until(lambda enough=enough: len(arrived()) >= enough)
         kill_all(stack["worker"])
         deaths += 1
