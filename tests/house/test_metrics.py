@@ -261,10 +261,11 @@ def test_places_for_hashing_are_counted_while_they_are_taken_and_when_they_run_o
     make_user(app, email="ada@example.com")
     with app.app_context():
         hashing = app.extensions["userapi-hashing"]
-        with hashing.turn():
-            during = scrape(app)
-            credentials = {"email": "ada@example.com", "password": PASSWORD}
-            assert app.test_client().post("/api-token-auth/", json=credentials).status_code == 503
+        credentials = {"email": "ada@example.com", "password": PASSWORD}
+        during, refused = hashing.run(
+            lambda: (scrape(app), app.test_client().post("/api-token-auth/", json=credentials))
+        )
+        assert refused.status_code == 503
 
     after = scrape(app)
     assert value(during, "userapi_password_hashing_places_in_use") == 1

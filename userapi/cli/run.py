@@ -27,7 +27,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 import config
-from userapi.core import metrics
+from userapi.core import metrics, passwords
 from userapi.core.db import db
 from userapi.core.signing import KeyRing
 from userapi.users import accounts
@@ -76,6 +76,7 @@ def _run() -> None:
         announce(app, superuser)
         for engine in db.engines.values():
             engine.dispose()  # no worker may inherit a connection
+        passwords.rest()  # nor count on a thread that it does not inherit
     sys.stdout.flush()
     serve(app)
 

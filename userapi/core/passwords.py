@@ -1,9 +1,13 @@
 """Password hashing: argon2id for all that is new, other kinds verified until their owner next signs in."""
 
+import os
+import sys
 import threading
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -16,6 +20,11 @@ from .problems import Unavailable
 
 #: How long a request waits for its turn to hash, in seconds.
 PATIENCE = 2.0
+
+#: How far the threads that hash step back behind all others (nice; 19 is the most).
+STEP_BACK = 10
+
+Result = TypeVar("Result")
 
 #: How argon2id begins, which all new hashes are.
 OWN = "$argon2id$"
@@ -34,7 +43,8 @@ class Hashing:
 
     def __init__(self, memory: int, time: int, concurrency: int, places: int) -> None:
         self.hasher = PasswordHasher(time_cost=time, memory_cost=memory, parallelism=1, type=Type.ID)
-        self.turns = threading.BoundedSemaphore(concurrency)
+        self.concurrency = concurrency
+        self.threads = self._threads()
         self.places = threading.BoundedSemaphore(places)
         self._unknown: str | None = None
 
@@ -45,27 +55,51 @@ class Hashing:
             self._unknown = self.hasher.hash("nobody has this password")
         return self._unknown
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn.
+    def run(self, compute: Callable[[], Result]) -> Result:
+        """Compute hashes on a thread that leaves the processors to calls that hash nothing.
 
         Raises:
-            Unavailable: when none came in time, or too many wait already.
+            Unavailable: no turn came in time, or too many wait already.
         """
-        in_use = metrics.counted().hashing.track_inprogress()
-        with _held(self.places, timeout=0), in_use, _held(self.turns, timeout=PATIENCE):
+        with self._place(), metrics.counted().hashing.track_inprogress():
+            computing = self.threads.submit(compute)
+            if _begins(computing):
+                return computing.result()
+        raise _too_many()
+
+    def rest(self) -> None:
+        """End the threads that hash, as before a fork, which copies none; the next hash starts others."""
+        self.threads.shutdown()
+        self.threads = self._threads()
+
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.concurrency, "hashing", initializer=_step_back)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self.places.acquire(blocking=False):
+            raise _too_many()
+        try:
             yield
+        finally:
+            self.places.release()
 
 
-@contextmanager
-def _held(semaphore: threading.Semaphore, timeout: float) -> Iterator[None]:
-    if not semaphore.acquire(timeout=timeout):
-        metrics.counted().hashing_refused.inc()
-        raise Unavailable(_("Too many sign-ins at once. Try again in a moment."))
-    try:
-        yield
-    finally:
-        semaphore.release()
+def _step_back() -> None:
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), STEP_BACK)
+
+
+def _begins(computing: Future[Result]) -> bool:
+    """Whether a computation's turn comes before patience ends."""
+    with suppress(TimeoutError):
+        computing.exception(timeout=PATIENCE)
+    return not computing.cancel()
+
+
+def _too_many() -> Unavailable:
+    metrics.counted().hashing_refused.inc()
+    return Unavailable(_("Too many sign-ins at once. Try again in a moment."))
 
 
 def configure(app: Flask) -> None:
@@ -78,6 +112,11 @@ def configure(app: Flask) -> None:
     )
     app.extensions["userapi-hashing"] = hashing
     hashing.unknown  # noqa: B018 - made now, so that the first unknown email costs no more than the next
+
+
+def rest() -> None:
+    """End the present application's threads that hash, as before a fork."""
+    _hashing().rest()
 
 
 def _hashing() -> Hashing:
@@ -96,8 +135,8 @@ def hash_password(password: str) -> str:
     Raises:
         Unavailable: when too many are being hashed.
     """
-    with _hashing().turn():
-        return _hashing().hasher.hash(normalise(password))
+    hashing, normal = _hashing(), normalise(password)
+    return hashing.run(lambda: hashing.hasher.hash(normal))
 
 
 def verify(password: str, stored: str | None) -> bool:
@@ -108,17 +147,20 @@ def verify(password: str, stored: str | None) -> bool:
     Raises:
         Unavailable: when too many are being hashed.
     """
-    normal = normalise(password)
-    with _hashing().turn():
+    hashing, normal = _hashing(), normalise(password)
+
+    def matches() -> bool:
         if stored is not None and stored.startswith(OWN):
-            return _is_own(normal, stored)
+            return _is_own(hashing, normal, stored)
         try:
-            matches = foreign_hashes.read(stored or "").matches
+            found = foreign_hashes.read(stored or "")
         except UnusableHash:
-            _is_own(normal, _hashing().unknown)
+            _is_own(hashing, normal, hashing.unknown)
             return False
         # Others hash what was typed.
-        return any(matches(spelling.encode()) for spelling in {password, normal})
+        return any(found.matches(spelling.encode()) for spelling in {password, normal})
+
+    return hashing.run(matches)
 
 
 def is_outdated(stored: str) -> bool:
@@ -140,8 +182,8 @@ def describe(stored: str | None) -> str:
     return f"{found.kind}: {found.cost}"
 
 
-def _is_own(password: str, stored: str) -> bool:
+def _is_own(hashing: Hashing, password: str, stored: str) -> bool:
     try:
-        return _hashing().hasher.verify(stored, password)
+        return hashing.hasher.verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False
