@@ -292,7 +292,7 @@ WHOLE = json.dumps([user(1), profile(1), user(2)])
         ("[1]", "Entry 1 is none"),
         ('[{"model": "api.user"}]', "Entry 1 is none"),
         ('[{"model": 1, "fields": {}}]', "Entry 1 is none"),
-        ('[{"pk": 1, "fields": {"a": "' + "x" * 5_000_000, "after entry 0"),
+        (WHOLE.replace("Bath", "x" * 50_000), "after entry 1"),
         (WHOLE.replace("Bath", "B\xe4th").encode("latin-1"), "Not UTF-8"),
         (WHOLE.encode("utf-16"), "UTF-16"),
     ],
@@ -300,6 +300,8 @@ WHOLE = json.dumps([user(1), profile(1), user(2)])
 def test_a_dump_that_is_none_or_not_whole_is_one_line_and_nothing_is_imported(
     app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, dump: str | bytes, told: str
 ) -> None:
+    monkeypatch.setattr(django_dump, "CHUNK", 500)
+    monkeypatch.setattr(django_dump, "LONGEST_ENTRY", 4_000)
     assert bring("\ufeff" + WHOLE, "--dry-run").exit_code == 0
 
     result = bring(dump)

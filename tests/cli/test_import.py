@@ -8,7 +8,7 @@ import pty
 import re
 import signal
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from settings import settings
 from userapi.app import create_app
 from userapi.core.db import db
 from userapi.users.transfer import importing
+from userapi.users.transfer.records import Record
 
 Bring = Callable[..., Result]
 
@@ -459,6 +460,24 @@ def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask,
     assert [email for _id, email in users(app)] == ["first@example.com", "last@example.com"]
 
 
+@pytest.mark.parametrize(
+    ("bad", "name", "told"),
+    [
+        (b"ada@example.com,Ad\xe9\n", "users.csv", "line 2: Not UTF-8. Save the file in that encoding."),
+        (b"ada@example.com\n", "users.csv", "line 2: Has 1 cells, the first line 2."),
+        (b'{"email": "ad\xe9@example.com"}\n', "users.jsonl", "line 1: Not UTF-8. Save the file in that encoding."),
+        (b'{"email": "' + b"x" * 2_000_000 + b'"}\n', "users.jsonl", "line 1: Longer than 1000000 characters."),
+        (b'{"email"}\n', "users.jsonl", "line 1: Not JSON."),
+        (b"[]\n", "users.jsonl", "line 1: Not a JSON object."),
+        (b'{"email": "ada@example.com", "zip": "1"}\n', "users.jsonl", "line 1: zip: Unknown field."),
+    ],
+)
+def test_a_reason_says_what_to_mend(app: Flask, bring: Bring, bad: bytes, name: str, told: str) -> None:
+    result = bring((b"email,first_name\n" if name == "users.csv" else b"") + bad, name=name)
+
+    assert told in result.stdout.splitlines()[1]
+
+
 def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: Bring) -> None:
     table = 'email,first_name\nfirst@example.com,First\nada@example.com,"Ad'
     lines = as_jsonl(line(email="bob@example.com")) + '{"email": "eve@exam'
@@ -634,6 +653,19 @@ def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tm
     assert (again.code, again.errors) == (0, "")
     assert f"{12_000 - made:,} imported, 0 updated, {made:,} there already, 0 refused" in again.output
     assert users(app) == [(number, f"person{number}@example.com") for number in range(1, 12_001)]
+
+
+def test_nobody_waits_while_a_dump_is_read(app: Flask) -> None:
+    def reading() -> Iterator[Record]:
+        with db.engine.begin() as somebody:
+            somebody.execute(sa.text("DELETE FROM groups"))
+        yield Record(1, line())
+
+    with app.app_context():
+        for _counts in importing.bring_in(reading(), importing.Manner(), lambda *_told: None):
+            db.session.commit()
+
+    assert len(users(app)) == 1
 
 
 def test_two_imports_at_once_make_everybody_once(app: Flask, tmp_path: Path) -> None:

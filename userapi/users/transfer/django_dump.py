@@ -18,8 +18,8 @@ from userapi.users.bulk_queries import PROFILE_COLUMNS
 
 from .records import Record, UnreadableFile, printable
 
-#: Characters read at once, and those that one entry may have.
-CHUNK, LONGEST_ENTRY = 2**18, 2**22
+#: Characters read at once, and those that one entry may have: another application's may be long.
+CHUNK, LONGEST_ENTRY = 2**18, 2**26
 
 BETWEEN = re.compile(r"[\s,]*")
 
@@ -102,7 +102,8 @@ def entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             entry, at = decoder.raw_decode(buffer, at)
         except (ValueError, RecursionError) as error:
-            chunk = _read(file, number) if len(buffer) - at < LONGEST_ENTRY else ""
+            rest = len(buffer) - at
+            chunk = _read(file, number, least=rest) if rest < LONGEST_ENTRY else ""
             if not chunk:
                 told = _("Damaged, or not whole, after entry %(number)s. Make the dump again.", number=number)
                 raise UnreadableFile(told) from error
@@ -116,9 +117,10 @@ def entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, entry
 
 
-def _read(file: TextIO, number: int) -> str:
+def _read(file: TextIO, number: int, least: int = 0) -> str:
+    """The next piece; as long as what is there already, so that a long entry is not tried too often."""
     try:
-        return file.read(CHUNK)
+        return file.read(max(CHUNK, least))
     except UnicodeDecodeError as error:
         raise UnreadableFile(_("Not UTF-8, somewhere after entry %(number)s.", number=number)) from error
 

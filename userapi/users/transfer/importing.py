@@ -101,8 +101,10 @@ def bring_in(records: Iterable[Record], manner: Manner, tell: Listener) -> Itera
         LastSuperuser: nobody could administer the service any more.
     """
     with memory() as seen:
+        batches = _batches(records)
+        first = next(batches, [])  # a dump is read to its end for it, before a transaction begins
         under_way = _Import(seen, manner, tell)
-        for batch in _batches(records):
+        for batch in itertools.chain([first], batches):
             under_way.take(list(under_way.candidates(batch)))
             yield under_way.so_far()
         for batch in _batches(seen.kept()):
@@ -255,20 +257,22 @@ class _Import:
             self.group_ids[name] = 0 if self.manner.dry_run else writing.make_group(name, self._permissions(codenames))
         return self.group_ids[name]
 
+    def _groups(self, names: Sequence[str]) -> list[int]:
+        return [self._make_group(name, ()) for name in names]
+
     def _permissions(self, codenames: Sequence[str]) -> list[int]:
         unknown = [codename for codename in codenames if codename not in self.permission_ids]
         self.counts.unknown_permissions.update(unknown)
         return [self.permission_ids[codename] for codename in codenames if codename in self.permission_ids]
 
     def _give_rights(self, found: Sequence[Candidate], *, instead: bool = False) -> None:
-        for kind, number in (
-            ("groups", lambda names: [self._make_group(name, ()) for name in names]),
-            ("permissions", self._permissions),
-        ):
-            told = [(each.id, getattr(each.wanted, kind)) for each in found if getattr(each.wanted, kind) is not None]
-            pairs = [(user_id, other) for user_id, names in told for other in number(names)]
-            if not self.manner.dry_run:
-                writing.give_rights(kind, [user_id for user_id, _names in told] if instead else [], pairs)
+        groups = {each.id: self._groups(each.wanted.groups) for each in found if each.wanted.groups is not None}
+        own = {
+            each.id: self._permissions(each.wanted.permissions) for each in found if each.wanted.permissions is not None
+        }
+        if not self.manner.dry_run:
+            writing.give_rights("groups", groups, instead=instead)
+            writing.give_rights("permissions", own, instead=instead)
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:

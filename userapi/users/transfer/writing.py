@@ -91,17 +91,18 @@ def make_group(name: str, permission_ids: Collection[int]) -> int:
     return group.id
 
 
-def give_rights(kind: str, instead_for: Collection[int], pairs: Sequence[tuple[int, int]]) -> None:
+def give_rights(kind: str, rights: Mapping[int, Collection[int]], *, instead: bool) -> None:
     """Put users into groups, or give them permissions.
 
     Args:
         kind: `groups` or `permissions`.
-        instead_for: users who lose the others that they have.
-        pairs: ids of a user and of a group or permission.
+        rights: ids of groups or permissions by those of the users.
+        instead: whether they lose the others that they have.
     """
     table = queries.RIGHTS_TABLES[kind]
-    if instead_for:
-        queries.take_rights(table, instead_for)
+    if instead and rights:
+        queries.take_rights(table, rights)
+    pairs = [(user_id, other) for user_id, others in rights.items() for other in others]
     if pairs:
         queries.give_rights(table, pairs)
 
