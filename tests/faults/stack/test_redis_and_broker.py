@@ -8,7 +8,7 @@ import pytest
 import redis
 from services import SmtpSink
 from stack import HOSTS, Stack
-from stacking import get, kill_all, post, query, register, sign_in, tokens_of, wait_for_letter, wait_until
+from stacking import empty_outbox, get, kill_all, post, query, register, sign_in, tokens_of, wait_for_letter, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -63,6 +63,7 @@ def test_X07_what_was_revoked_and_rotated_stays_so_when_redis_forgets_everything
 def test_X06_X09_without_redis_all_goes_on_and_letters_wait_for_the_broker(
     stack: Stack, mailbox: SmtpSink, report: Callable[[str], None]
 ) -> None:
+    empty_outbox(stack)
     known = register(stack.url)
     ended = ended_session(stack, known)
     wait_for_letter(mailbox, known)
@@ -123,6 +124,7 @@ def test_X15_a_task_that_nobody_knows_or_can_read_does_not_stop_the_worker(
 ) -> None:
     broker = redis.Redis.from_url(stack.environment["CELERY_BROKER_URL"])
     worker = stack["worker"].pid
+    empty_outbox(stack)
 
     broker.lpush("userapi", *POISON)
 

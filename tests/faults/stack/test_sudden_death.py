@@ -15,6 +15,7 @@ from stack import HOSTS, Stack
 from stacking import (
     Load,
     children,
+    empty_outbox,
     get,
     halves,
     kill_all,
@@ -116,6 +117,7 @@ def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
         await asyncio.sleep(0.05)
         return await handle(sink, server, session, envelope)
 
+    empty_outbox(stack)
     handle = SmtpSink.handle_DATA
     monkeypatch.setattr(SmtpSink, "handle_DATA", slowly)
     recipients = {register(stack.url) for _ in range(60)}
@@ -139,6 +141,7 @@ def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
 
 
 def test_X08_letters_wait_while_the_mail_server_is_away(stack: Stack, mailbox: SmtpSink, report: Report) -> None:
+    empty_outbox(stack)
     mailbox.answer = "451 4.3.0 Try again later"
     try:
         recipient = register(stack.url)
