@@ -33,12 +33,16 @@ function valueOf(input) {
   return input.value === "" && "nullable" in input.dataset ? null : input.value;
 }
 
-/** An object of which nothing was said is left out where it may be, or is null in a whole document. */
+/** An object of which nothing is said is left out where it may be, and is null in a whole document. */
 function settle(body, group, method) {
   const { group: name } = group.dataset;
-  if ([...group.querySelectorAll("[name]")].some((input) => isFilled(input) || isChanged(input))) return;
-  if (method === "PUT" && "nullable" in group.dataset) body[name] = null;
-  else if (method !== "PUT" && !("required" in group.dataset)) delete body[name];
+  const inputs = [...group.querySelectorAll("[name]")];
+  if (method === "PUT") {
+    const isUntouched = !inputs.some((input) => isFilled(input) || isChanged(input));
+    if (isUntouched && "nullable" in group.dataset) body[name] = null;
+  } else if (!Object.keys(body[name]).length && !("required" in group.dataset)) {
+    delete body[name];
+  }
 }
 
 /** Everything that a body may hold, to be edited as text. */
