@@ -2,14 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
+import pytest
 import yaml
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 import config
+from userapi.core.problems import HTTP_CODES, Problem
 
 
 def rows(document: str) -> list[str]:
@@ -65,3 +68,73 @@ def test_every_event_is_documented_once_and_no_other() -> None:
 
     assert len(events) > 15
     assert sorted(rows("events.md")) == sorted(events)
+
+
+def commands(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command below a group, by all its names."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *names, name)
+        else:
+            yield " ".join((*names, name)), command
+
+
+def test_every_command_and_option_is_documented_once_and_no_other(app: Flask) -> None:
+    ours = {
+        name: command
+        for name, command in commands(app.cli)  # type: ignore[arg-type]
+        if name.split()[0] not in ("db", "openapi")  # those of libraries
+    }
+
+    told = dict(re.findall(r"^\| `([a-z -]+)` \|(.*)$", (config.ROOT / "docs/cli.md").read_text(), re.MULTILINE))
+
+    assert len(ours) > 20
+    assert sorted(rows("cli.md")) == sorted(ours)
+    options = {name: {option for item in command.params for option in item.opts} for name, command in ours.items()}
+    assert {name: set(re.findall(r"`(--[a-z-]+)`", text)) for name, text in told.items()} == {
+        name: {option for option in flags if option.startswith("--")} for name, flags in options.items()
+    }
+
+
+def refusals(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
+    """Every class of refusals."""
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from refusals(narrower)
+
+
+def test_every_refusal_is_documented_once_and_no_other(app: Flask) -> None:
+    ours = {(kind.code, kind.status) for kind in refusals() if kind.__module__.startswith("userapi.")}
+    of_http = {(code, status) for status, code in HTTP_CODES.items()}
+
+    told = re.findall(r"^\| `([a-z_]+)` \| (\d{3}) \|", (config.ROOT / "docs/errors.md").read_text(), re.MULTILINE)
+
+    assert len(ours) > 20
+    assert sorted((code, int(status)) for code, status in told) == sorted(ours | of_http)
+
+
+def test_every_operation_is_documented_once_and_no_other() -> None:
+    paths = json.loads((config.ROOT / "docs/openapi.json").read_text())["paths"]
+    there = {
+        (f"{method.upper()} {path}", operation["summary"])
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if isinstance(operation, dict) and not path.startswith("/userapi/api-token-")  # the same three again
+    }
+
+    told = re.findall(
+        r"^\| `([A-Z]+ /[^`]*)` \| [a-z, ]+ \| (.+) \|$", (config.ROOT / "docs/api.md").read_text(), re.MULTILINE
+    )
+
+    assert len(there) > 20
+    assert sorted(told) == sorted(there)
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_every_link_of_the_first_pages_leads_somewhere(document: str) -> None:
+    text = (config.ROOT / document).read_text()
+
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("http")]
+
+    assert links
+    assert [link for link in links if not (config.ROOT / link).exists()] == []
