@@ -58,6 +58,12 @@ def test_a_hostile_header_costs_no_time_and_breaks_nothing(client: FlaskClient) 
     assert perf_counter() - began < 1
 
 
+def test_only_the_beginning_of_a_long_header_is_read(client: FlaskClient) -> None:
+    assert spoken(client, "xx," * 90 + "de") == "de"
+
+    assert spoken(client, "xx," * 110 + "de") == "en"
+
+
 def test_what_was_chosen_in_the_browser_comes_first(client: FlaskClient) -> None:
     assert spoken(client, "fr") == "fr"
 

@@ -103,8 +103,19 @@ def test_the_account_brings_its_language_to_a_browser_without_a_choice(app: Flas
     fresh.sign_in("wren@example.com")
     decided.sign_in("wren@example.com")
 
+    assert fresh.cookie("language").value == "de"
     assert heading(fresh.get("/account/")) == "Mein Konto"
     assert heading(decided.get("/account/")) == "Mi cuenta"
+
+
+def test_a_language_that_is_no_longer_on_offer_is_not_brought_along(make_app: Callable[..., Flask]) -> None:
+    make_user(make_app(), email="wren@example.com", language="fr")
+    browser = Browser(make_app(LANGUAGES="en,de"))
+
+    assert browser.sign_in("wren@example.com").status_code == 303
+
+    assert browser.cookie("language") is None
+    assert heading(browser.get("/account/")) == "My account"
 
 
 def test_the_language_of_letters_is_chosen_on_the_account_page(app: Flask) -> None:
@@ -116,6 +127,7 @@ def test_the_language_of_letters_is_chosen_on_the_account_page(app: Flask) -> No
     saved = browser.send("/account/", {**names, "language": "fr"})
     page = browser.follow(saved)
 
+    assert browser.cookie("language").value == "fr"
     assert heading(page) == "Mon compte"
     assert re.search(r'<option value="fr" lang="fr" selected>Français</option>', page.text)
     refused = browser.send("/account/", {**names, "language": "xx"})

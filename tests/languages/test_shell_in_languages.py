@@ -22,6 +22,8 @@ def run(app: Flask, *arguments: str, **variables: str) -> Result:
         ({"LANG": "ja_JP.UTF-8"}, "may sign in."),
         ({"LANG": "ja_JP.UTF-8", "LC_ALL": ""}, "may sign in."),
         ({"LANG": "ar"}, "الدخول."),
+        ({"LANG": "de.UTF-8"}, "darf sich anmelden."),
+        ({"LANG": "de@euro"}, "darf sich anmelden."),
     ],
 )
 def test_a_command_speaks_the_language_of_the_shell(app: Flask, variables: dict[str, str], said: str) -> None:
