@@ -343,6 +343,32 @@ def test_all_workers_count_together_and_what_they_counted_outlives_them(tmp_path
         assert hashing(server.url) == 0
 
 
+def counts_of(process_id: int) -> Path:
+    """Where the workers of a server count."""
+    variables = Path(f"/proc/{children(process_id)[0]}/maps").read_text()
+    return Path(re.findall(r"(/\S*/userapi-counts-[^/\s]+)/", variables)[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the folders")
+def test_a_start_clears_away_what_a_killed_server_left_behind_and_nothing_of_a_living_one(tmp_path: Path) -> None:
+    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
+
+    def age(folder: Path) -> None:
+        os.utime(folder, (time.time() - 120,) * 2)
+
+    with serving.served(tmp_path, environment) as living, serving.served(tmp_path, environment) as killed:
+        kept, left = counts_of(living.process.pid), counts_of(killed.process.pid)
+        os.killpg(killed.process.pid, signal.SIGKILL)
+        killed.process.wait()
+        assert left.exists()
+        age(kept)
+        age(left)
+        with serving.served(tmp_path, environment):
+            wait_until(lambda: not left.exists())
+            assert kept.exists()
+    assert not kept.exists()
+
+
 def wait_until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not true():

@@ -12,8 +12,9 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +44,10 @@ CONNECTIONS = 512
 
 #: How long a stop waits for requests under way, in seconds.
 LAST_REQUESTS = 10
+
+#: How the folders begin that workers count in, and for how many seconds one may be there before it is held.
+METRICS = "userapi-counts-"
+YOUNG = 60
 
 #: A folder that lies in memory, on Linux.
 MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is readable by its owner alone
@@ -93,12 +98,31 @@ def metrics_folder() -> Iterator[None]:
             path.unlink(missing_ok=True)
         yield
         return
-    folder = tempfile.mkdtemp(prefix="userapi-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
+    parent = MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    _sweep(parent)
+    folder = tempfile.mkdtemp(prefix=METRICS, dir=parent)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # kept by this process and its workers
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     os.environ[metrics.FOLDER] = folder
     try:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the folders of servers that were killed: nobody holds them any more."""
+    for folder in parent.glob(f"{METRICS}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime < YOUNG:
+                continue
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def load() -> Flask:
