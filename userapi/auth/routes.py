@@ -9,10 +9,10 @@ from flask_jwt_extended import current_user, get_current_user
 
 from userapi.core import limits
 from userapi.core.db import db, keeping_marks
-from userapi.core.index import endpoints_below
+from userapi.core.index import SHAPE, endpoints_below
 from userapi.core.limits import TooManyRequests
 from userapi.core.openapi import Blueprint
-from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
+from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ValidationFailed
 from userapi.core.rendering import answer
 from userapi.users import addresses, documents
 from userapi.users.editing import holds_user, save
@@ -31,7 +31,6 @@ from .schemas import (
     EmailChangeSchema,
     EmailSchema,
     EmailTokenSchema,
-    IndexSchema,
     KeySetSchema,
     LoginAnswerSchema,
     LoginSchema,
@@ -49,7 +48,8 @@ blueprint = Blueprint("auth", __name__, description="Sign-in, sessions and passw
 
 @blueprint.get("/")
 @blueprint.open_to_all
-@blueprint.response(200, IndexSchema)
+@blueprint.response(200, SHAPE)
+@blueprint.refuses(InvalidToken, NotAcceptable)
 def read_auth_index() -> Response:
     """List the endpoints of sign-in."""
     return answer(endpoints_below("/userapi/auth/", depth=3))
@@ -74,7 +74,7 @@ def login(login: dict[str, Any]) -> Response:
 @blueprint.checks_credentials_itself
 @blueprint.arguments(LogoutSchema)
 @blueprint.response(200, DetailSchema)
-@blueprint.refuses(InvalidToken, TokenRevoked)
+@blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
 def logout(logout: dict[str, Any]) -> Response:
     """End this session, or every session of mine."""
     session_id, user_id = gate.ending_session(logout.get("refresh_token"))
@@ -185,6 +185,7 @@ def change_email(change: dict[str, str]) -> Response:
 
 @blueprint.get("/sessions/")
 @blueprint.response(200, SessionsSchema)
+@blueprint.leads_to(200, "end_session", parameters={"session_id": "$response.body#/results/0/id"})
 def list_sessions() -> Response:
     """List my living sessions, the last used first."""
     mine = sessions.list_of(current_user.id)
@@ -217,6 +218,8 @@ token_blueprint = Blueprint("tokens", __name__, description="Tokens: obtain, ref
 @token_blueprint.checks_credentials_itself
 @token_blueprint.arguments(CredentialsSchema)
 @token_blueprint.response(200, TokenPairSchema)
+@token_blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
+@token_blueprint.leads_to(200, "verify_token", requestBody={"token": "$response.body#/access_token"})
 @token_blueprint.refuses(ValidationFailed, InvalidCredentials, TooManyRequests)
 def obtain_tokens(credentials: dict[str, str]) -> Response:
     """Exchange email and password for tokens."""
@@ -230,7 +233,10 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
 @token_blueprint.post("/api-token-refresh/")
 @token_blueprint.checks_credentials_itself
 @token_blueprint.arguments(RefreshSchema)
-@token_blueprint.response(200, TokenPairSchema)
+@token_blueprint.response(
+    200, {"anyOf": [TokenPairSchema, DetailSchema]}, description="The new pair, unless it went into cookies."
+)
+@token_blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
 @token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
 def refresh_tokens(refresh: dict[str, str]) -> Response:
     """Exchange a refresh token for a new pair. It is good once."""
@@ -259,6 +265,7 @@ key_blueprint = Blueprint("keys", __name__, description="The keys that other ser
 @key_blueprint.get("/.well-known/jwks.json")
 @key_blueprint.checks_credentials_itself
 @key_blueprint.response(200, KeySetSchema)
+@key_blueprint.refuses(NotAcceptable)
 def read_key_set() -> Response:
     """Read the public keys (RFC 7517)."""
     return answer(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})

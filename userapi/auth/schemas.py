@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_babel import gettext as _
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
 
 from userapi.core.fields import Flag, Instant, Line, Password, length
 from userapi.users.emails import MAXIMUM_LENGTH
@@ -65,7 +65,10 @@ class TokenSchema(Schema):
 
 
 class ClaimsSchema(Schema):
-    """The claims of a good token (RFC 7519, section 4.1)."""
+    """The claims of a good token (RFC 7519, section 4.1), and those that a setting adds."""
+
+    class Meta:
+        unknown = INCLUDE
 
     iss = fields.String(required=True)
     aud = fields.String(required=True)
@@ -149,7 +152,3 @@ class KeySetSchema(Schema):
     """A JSON Web Key Set (RFC 7517, section 5)."""
 
     keys = fields.List(fields.Dict(), required=True)
-
-
-class IndexSchema(Schema):
-    """The endpoints below, name → URL."""

@@ -2,6 +2,9 @@
 
 from flask import current_app
 
+#: What an index looks like, for the OpenAPI document.
+SHAPE = {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}
+
 
 def endpoints_below(prefix: str, depth: int) -> dict[str, str]:
     """Name → URL of the addresses below a prefix that need nothing filled in.

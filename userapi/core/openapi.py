@@ -1,5 +1,6 @@
 """The API layer: a blueprint whose decorators are the contract of a route, and the OpenAPI document made from them."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from copy import deepcopy
@@ -23,6 +24,9 @@ MAXIMUM_ROW_ID = 2**63 - 1
 
 #: What every operation may answer besides: a body too large or of another type, too many requests, a part away.
 OTHERWISE = "Any other refusal, in the same shape."
+
+#: A part of a rule that is an id: `<row_id:user_id>`.
+ID_IN_PATH = re.compile(r"<\w+:((\w+)_id)>")
 
 
 class Access(Enum):
@@ -90,6 +94,17 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorate
 
+    def leads_to(self, status: int, *operations: str, **where: dict[str, str]) -> Callable[[View], View]:
+        """Document what an answer is good for (OpenAPI 3.1, section 4.8.20).
+
+        Args:
+            status: of the answer.
+            operations: the names of what can be called next.
+            where: `parameters` or `requestBody` of those calls, as expressions: `{"user_id": "$response.body#/id"}`.
+        """
+        links = {name: {"operationId": name, **where} for name in operations}
+        return _documented_by(self.doc(responses={status: {"links": links}}))
+
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
@@ -100,12 +115,17 @@ class Blueprint(flask_smorest.Blueprint):
         manual = view_func._apidoc.setdefault("manual_doc", {})
         open_operation = access in (Access.OPEN, Access.UNCHECKED)
         manual["security"] = [] if open_operation else [{"bearer": []}, {"cookie": []}]
+        manual["description"] = f"Who may call: {access.value}."
         refusals: tuple[type[Problem], ...] = ()
         if not open_operation:
             refusals = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
         view_func = self.alt_response("default", schema=ProblemSchema, content_type=MEDIA_TYPE, description=OTHERWISE)(
             self.refuses(*refusals)(view_func)
         )
+        options["parameters"] = [
+            {"in": "path", "name": name, "description": f"The id of the {thing}."}
+            for name, thing in ID_IN_PATH.findall(rule)
+        ]
         super().add_url_rule(rule, endpoint, view_func, *args, **options)
 
     def register_views_in_doc(self, api: Any, app: Flask, spec: Any, *, name: str, parameters: Any) -> None:
@@ -171,6 +191,9 @@ class Api(flask_smorest.Api):
         self.DEFAULT_RESPONSE_CONTENT_TYPE = MEDIA_TYPE
         super()._register_responses()
         del self.DEFAULT_RESPONSE_CONTENT_TYPE
+
+    def _register_pagination_header(self) -> None:
+        """None: pages are told by `next` and `previous`."""
 
 
 DESCRIPTION = """Accounts with a profile each, JSON Web Tokens that other services verify, sessions that end at once.

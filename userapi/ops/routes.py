@@ -3,9 +3,10 @@
 from flask import Blueprint as PlainBlueprint
 from flask import Response
 
-from userapi.auth.schemas import IndexSchema
-from userapi.core.index import endpoints_below
+from userapi.auth.problems import InvalidToken
+from userapi.core.index import SHAPE, endpoints_below
 from userapi.core.openapi import Blueprint
+from userapi.core.problems import NotAcceptable
 from userapi.core.rendering import answer
 
 from . import health, measures
@@ -16,7 +17,8 @@ index_blueprint = Blueprint("index", __name__, description="What is where.")
 
 @index_blueprint.get("/userapi/")
 @index_blueprint.open_to_all
-@index_blueprint.response(200, IndexSchema)
+@index_blueprint.response(200, SHAPE)
+@index_blueprint.refuses(InvalidToken, NotAcceptable)
 def read_index() -> Response:
     """List the endpoints of the API."""
     return answer(endpoints_below("/userapi/", depth=1))

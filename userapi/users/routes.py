@@ -27,11 +27,15 @@ from .schemas import (
 
 blueprint = Blueprint("users", __name__, description="Accounts and their profiles.")
 
+#: The operations that take the id of a user.
+OF_A_USER = ("read_user", "replace_user", "edit_user", "delete_user")
+
 
 @blueprint.post("/users/")
 @blueprint.open_to_all
 @blueprint.arguments(NewUserSchema)
 @blueprint.response(201, UserSchema)
+@blueprint.leads_to(201, *OF_A_USER, parameters={"user_id": "$response.body#/id"})
 @blueprint.refuses(ValidationFailed, EmailTaken, WeakPassword, TooManyRequests)
 def create_user(new_user: dict[str, Any]) -> Response:
     """Open an account."""
@@ -45,6 +49,7 @@ def create_user(new_user: dict[str, Any]) -> Response:
 @blueprint.staff_only
 @blueprint.arguments(UserListSchema, location="query")
 @blueprint.response(200, UserPageSchema)
+@blueprint.leads_to(200, *OF_A_USER, parameters={"user_id": "$response.body#/results/0/id"})
 @blueprint.refuses(ValidationFailed)
 def list_users(query: dict[str, Any]) -> Response:
     """List users, a page at a time."""

@@ -99,12 +99,12 @@ class ProfileEditSchema(Schema):
 class ProfileSchema(Schema):
     """A profile as it is shown."""
 
-    title = fields.String()
-    dob = fields.Date()
-    address = fields.String()
-    country = fields.String()
-    city = fields.String()
-    zip = fields.String()
+    title = fields.String(required=True)
+    dob = fields.Date(required=True)
+    address = fields.String(required=True)
+    country = fields.String(required=True)
+    city = fields.String(required=True)
+    zip = fields.String(required=True)
 
 
 class NewUserSchema(Schema):
@@ -161,34 +161,36 @@ def user_url() -> Callable[[Any], str]:
 class UserSchema(Schema):
     """A user as it is shown."""
 
-    url = Computed(user_url, metadata={"format": "uri"})
-    id = fields.Integer()
-    email = fields.String(metadata={"format": "email"})
-    username = fields.String(allow_none=True)
-    first_name = fields.String()
-    last_name = fields.String()
-    profile = fields.Nested(ProfileSchema, allow_none=True)
-    is_active = fields.Boolean()
-    is_staff = fields.Boolean()
-    is_superuser = fields.Boolean()
-    email_verified = fields.Boolean()
-    pending_email = fields.String(allow_none=True)
-    language = fields.String(allow_none=True)
-    date_joined = Instant()
-    last_login = Instant(allow_none=True)
+    url = Computed(user_url, required=True, metadata={"format": "uri"})
+    id = fields.Integer(required=True)
+    email = fields.String(required=True, metadata={"format": "email"})
+    username = fields.String(required=True, allow_none=True)
+    first_name = fields.String(required=True)
+    last_name = fields.String(required=True)
+    profile = fields.Nested(ProfileSchema, required=True, allow_none=True)
+    is_active = fields.Boolean(required=True)
+    is_staff = fields.Boolean(required=True)
+    is_superuser = fields.Boolean(required=True)
+    email_verified = fields.Boolean(required=True)
+    pending_email = fields.String(required=True, allow_none=True)
+    language = fields.String(required=True, allow_none=True)
+    date_joined = Instant(required=True)
+    last_login = Instant(required=True, allow_none=True)
 
 
 class UserListSchema(Schema):
     """What a list of users can be asked for."""
 
-    limit = fields.Integer(load_default=50, validate=between(1, 200))
+    limit = fields.Integer(
+        load_default=50, validate=between(1, 200), metadata={"description": "How many a page has at most."}
+    )
     cursor = fields.String(validate=length(maximum=2000), metadata={"description": "From `next` or `previous`."})
     search = Line(254, metadata={"description": "Words, each the beginning of the email, first or last name."})
-    is_active = Flag()
-    is_staff = Flag()
-    country = Line(50)
-    joined_after = Moment(metadata={"description": "A day or a moment; inclusive."})
-    joined_before = Moment(metadata={"description": "A day or a moment; exclusive."})
+    is_active = Flag(metadata={"description": "Only active accounts, or only the others."})
+    is_staff = Flag(metadata={"description": "Only staff, or only others."})
+    country = Line(50, metadata={"description": "Only who has exactly this country in the profile."})
+    joined_after = Moment(metadata={"type": "string", "description": "A day or a moment; inclusive."})
+    joined_before = Moment(metadata={"type": "string", "description": "A day or a moment; exclusive."})
     ordering = fields.String(
         validate=one_of([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)]),
         metadata={"description": "`-` before it for descending; in the order of their ids when absent."},
@@ -199,7 +201,7 @@ class UserListSchema(Schema):
 class UserPageSchema(Schema):
     """A page of users."""
 
-    next = fields.String(allow_none=True, metadata={"format": "uri"})
-    previous = fields.String(allow_none=True, metadata={"format": "uri"})
-    results = fields.List(fields.Nested(UserSchema))
+    next = fields.String(required=True, allow_none=True, metadata={"format": "uri"})
+    previous = fields.String(required=True, allow_none=True, metadata={"format": "uri"})
+    results = fields.List(fields.Nested(UserSchema), required=True)
     count = fields.Integer(metadata={"description": "Only when asked for."})
