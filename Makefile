@@ -77,7 +77,7 @@ LEAKS := -e '-----BEGIN [A-Z ]*PRIVATE KEY' \
 leaks: ## Look for secrets, package hosts and private paths in what git tracks
 	$(call heading,Leaks)
 	@git grep -nIE $(LEAKS) -- . ':!*/vendor/*'; test $$? -eq 1
-	@git grep -nI http -- requirements; test $$? -eq 1
+	@git grep -nIE 'https?://' -- requirements; test $$? -eq 1
 
 .PHONY: check
 check: lint types imports leaks test faults ## Do all that CI does
