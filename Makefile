@@ -66,6 +66,12 @@ translations-check: $(ENVIRONMENT)/dev.stamp ## Check that every text is marked,
 	$(call heading,Translations)
 	@$(BIN)/python -m pytest -q tests/house/test_translations.py tests/house/test_texts.py
 
+# The banner of mkdocs-material tells of a successor; the lock file holds us to what works.
+.PHONY: docs
+docs: $(ENVIRONMENT)/dev.stamp ## Make a site of docs/ in build/site; a link to nothing fails
+	$(call heading,Documentation)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 # A private key, a token with a well-known prefix, a package host, somebody's own folder.
 LEAKS := -e '-----BEGIN [A-Z ]*PRIVATE KEY' \
 	-e '(AKIA|ghp_|gho_|glpat-|xox[bp]-|pypi-Ag)[0-9A-Za-z_-]{16}' \
@@ -80,7 +86,7 @@ leaks: ## Look for secrets, package hosts and private paths in what git tracks
 	@git grep -nIE 'https?://' -- requirements; test $$? -eq 1
 
 .PHONY: check
-check: lint types imports leaks test faults ## Do all that CI does
+check: lint types imports leaks docs test faults ## Do all that CI does
 
 # `make bench BENCH="--rounds 3 --operations me,list"` narrows it; without --write nothing in docs/ changes.
 BENCH ?= --write

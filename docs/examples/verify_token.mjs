@@ -20,7 +20,7 @@ async function claimsOf(token) {
 }
 
 try {
-  console.log((await claimsOf((await text(process.stdin)).trim())).sub);
+  console.log("user", (await claimsOf((await text(process.stdin)).trim())).sub);
 } catch (error) {
   console.error(`refused: ${error.message}`);
   process.exitCode = 1;

@@ -22,6 +22,6 @@ def verify(token: str) -> dict[str, object]:
 
 
 try:
-    print(verify(sys.stdin.read().strip())["sub"])
+    print("user", verify(sys.stdin.read().strip())["sub"])
 except jwt.PyJWTError as error:
     sys.exit(f"refused: {error}")
