@@ -180,3 +180,28 @@ def test_a_stale_cookie_keeps_nobody_from_public_pages(web: FlaskClient, user: P
     assert web.post("/userapi/users/", json=new_user()).status_code == 201
     assert log_in(web, user.email).status_code == 200
     assert web.get(ME).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example.com"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "https://other.example.com"},
+        {"Origin": "https://elsewhere.example.com"},
+        {"Origin": "null"},
+    ],
+)
+@pytest.mark.parametrize("media_type", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_form_of_another_site_signs_nobody_in(
+    app: Flask, user: Person, headers: dict[str, str], media_type: str
+) -> None:
+    form = {"email": user.email, "password": PASSWORD, "cookies": "true"}
+    ours = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    post = {"data": form, "content_type": media_type}
+    assert app.test_client().post(LOGIN, **post, headers=ours, base_url="http://localhost").status_code == 200
+    assert app.test_client().post(LOGIN, **post).status_code == 200
+
+    answer = app.test_client().post(LOGIN, **post, headers=headers)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "csrf_failed")
+    assert "Set-Cookie" not in answer.headers

@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 from flask import Flask, current_app, g, request
@@ -13,6 +14,7 @@ from flask_jwt_extended import current_user, get_current_user, get_jwt, get_jwt_
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
 
+from userapi.core.bodies import FORM_TYPES
 from userapi.core.db import db
 from userapi.core.openapi import Access
 from userapi.core.problems import NotSignedIn, PermissionDenied, Problem
@@ -163,6 +165,23 @@ def _note(caller: Any) -> None:
     g.actor_id = caller.id
     if sessions.touch(caller.session_id, caller.last_used_at):
         db.session.commit()
+
+
+def refuse_form_of_another_site() -> None:
+    """Keep another site's form from signing its reader in here as somebody else (login CSRF).
+
+    A script of another site cannot send JSON unasked; a form, which can be sent, tells where it stood.
+
+    Raises:
+        CsrfFailed: it stood elsewhere.
+    """
+    if request.mimetype not in FORM_TYPES:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is None and origin is not None:
+        site = "same-origin" if urlsplit(origin).netloc == request.host else "cross-site"
+    if site not in (None, "same-origin", "none"):
+        raise CsrfFailed
 
 
 def refresh_claims(token_in_body: str | None) -> tuple[dict[str, Any], bool]:

@@ -23,7 +23,7 @@ from userapi.users.problems import EmailTaken
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
 
 from . import cookies, gate, passwords, sessions, sign_in, tokens
-from .problems import InvalidCredentials, InvalidToken, TokenReused, TokenRevoked, WrongPassword
+from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenReused, TokenRevoked, WrongPassword
 from .schemas import (
     ClaimsSchema,
     CredentialsSchema,
@@ -59,9 +59,11 @@ def read_auth_index() -> Response:
 @blueprint.checks_credentials_itself
 @blueprint.arguments(LoginSchema)
 @blueprint.response(200, LoginAnswerSchema)
-@blueprint.refuses(ValidationFailed, InvalidCredentials, TooManyRequests)
+@blueprint.refuses(ValidationFailed, InvalidCredentials, CsrfFailed, TooManyRequests)
 def login(login: dict[str, Any]) -> Response:
     """Sign in; the tokens come in the answer, or in cookies."""
+    if login["cookies"]:
+        gate.refuse_form_of_another_site()
     with keeping_marks(InvalidCredentials):
         session = sign_in.sign_in(login.get("email") or login["username"], login["password"])
     pair = tokens.pair(session, web=login["cookies"])
