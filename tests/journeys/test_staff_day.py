@@ -147,7 +147,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     me.press("Go")
     assert heading(me) == "Deactivate: 2 users?"
     me.shoot("staff-confirm")
-    me.press("Yes, deactivate")
+    me.press("Yes: Deactivate")
     assert "2 users deactivated." in notice(me)
 
     # What happened to her stands in her history.
@@ -183,7 +183,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     # She is deleted, after seeing what goes along; then the day is over.
     follow(me, NEW)
     follow(me, "Delete")
-    assert "profile" in page.inner_text("main")
+    assert "Profile: 1" in page.inner_text("main")
     me.shoot("staff-delete")
     me.press("Yes, delete")
     assert f"{NEW} is deleted." in notice(me)
