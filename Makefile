@@ -10,6 +10,7 @@ BIN := $(ENVIRONMENT)/bin
 # `make test ARGS="tests/users -k address"` narrows a run; a narrowed run is not held to the coverage.
 ARGS ?=
 COVERAGE := 95
+CLIENTS := tests/clients
 PYTEST := $(BIN)/python -m pytest -n 2
 INSTALL := -m pip install --disable-pip-version-check -qq --require-hashes -r
 LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -31,7 +32,7 @@ stack: $(ENVIRONMENT)/dev.stamp ## Start two app hosts, Celery, PostgreSQL, Redi
 ##@ Check
 
 .PHONY: test
-test: $(ENVIRONMENT)/dev.stamp ## Run the whole suite with branch coverage; ARGS="tests/users -x" narrows it
+test: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run the whole suite with branch coverage; ARGS="tests/users -x" narrows it
 	$(call heading,Tests)
 	@$(PYTEST) -m "not stack" $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term --cov-fail-under=$(COVERAGE))
 
@@ -39,6 +40,11 @@ test: $(ENVIRONMENT)/dev.stamp ## Run the whole suite with branch coverage; ARGS
 faults: $(ENVIRONMENT)/dev.stamp ## Kill the parts of a whole stack under load, and count what is left
 	$(call heading,Faults)
 	@$(BIN)/python -m pytest -q -m stack tests/faults $(ARGS)
+
+.PHONY: newcomer
+newcomer: $(ENVIRONMENT)/dev.stamp ## Do what the README says in a fresh checkout, packages and all, and say how long it took
+	$(call heading,A newcomer (needs the network))
+	@NEWCOMER_INSTALLS=yes $(BIN)/python -m pytest -q -s tests/journeys/test_newcomer.py
 
 .PHONY: lint
 lint: $(ENVIRONMENT)/dev.stamp ## Look for mistakes and untidy layout
@@ -155,7 +161,7 @@ hooks: $(ENVIRONMENT)/dev.stamp $(TOOLS)/tools.stamp ## Let git check each commi
 clean: ## Remove the environments and everything else that can be made again
 	$(call heading,Clean)
 	@rm -rf $(ENVIRONMENT) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
-		.schemathesis htmlcov build userapi.egg-info test-results docs/openapi.json.new
+		.schemathesis htmlcov build userapi.egg-info test-results docs/openapi.json.new $(CLIENTS)/node_modules
 	@rm -f .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -208,3 +214,12 @@ $(TOOLS)/tools.stamp: $(TOOLS)/bin/python requirements/tools.txt
 	$(call heading,Packages for tools)
 	@$(TOOLS)/bin/python $(INSTALL) requirements/tools.txt
 	@touch $@
+
+# A linter and a generator of clients. Without them the tests that need them are skipped; in CI that is a failure.
+$(CLIENTS)/node_modules/.stamp: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
+	$(call heading,JavaScript packages for the tests)
+	@if command -v npm >/dev/null; then \
+		(cd $(CLIENTS) && npm ci --ignore-scripts --no-audit --no-fund -q >/dev/null) && touch $@; \
+	else \
+		echo "npm is not installed: on Debian and Ubuntu, apt install nodejs npm" >&2; false; \
+	fi || test -z "$$CI"
