@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, committed, and true of the answers."""
+"""The OpenAPI document: valid, tidy, committed, and true of the answers."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import javascript
 import pytest
 from conftest import Person
 from factories import new_user
@@ -31,6 +32,10 @@ def document(app: Flask) -> dict[str, Any]:
 def test_the_document_is_valid_OpenAPI_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     validate(document)
+
+
+def test_the_committed_document_keeps_the_rules_of_a_strict_linter() -> None:
+    javascript.run(javascript.CLIENTS / "lint.mjs", COMMITTED)
 
 
 def test_the_committed_document_is_the_served_one(app: Flask) -> None:

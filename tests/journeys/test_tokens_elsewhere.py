@@ -1,15 +1,13 @@
 """Another service verifies our tokens with the examples of the documents, and shares no secret with us."""
 
-import os
-import shutil
 import subprocess
 import sys
 
+import javascript
 import jwt
 import pytest
 import serving
 from cryptography.hazmat.primitives.asymmetric import ec
-from services import ServiceMissing
 from stacking import register, tokens_of
 
 import config
@@ -23,12 +21,7 @@ def verifier(request: pytest.FixtureRequest) -> tuple[str, ...]:
     name = str(request.param)
     if name.endswith(".py"):
         return (sys.executable, str(EXAMPLES / name))
-    node = shutil.which("node")
-    if node is None:
-        if os.environ.get("CI"):
-            raise ServiceMissing("no Node: install nodejs")
-        pytest.skip("no Node on this machine")
-    return (node, str(EXAMPLES / name))
+    return (str(javascript.node()), str(EXAMPLES / name))
 
 
 def verdict(verifier: tuple[str, ...], server: serving.Server, token: str, audience: str = "userapi") -> str:

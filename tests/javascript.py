@@ -1,0 +1,37 @@
+"""JavaScript in the tests: Node, and the tools of `tests/clients/package.json` that `make test` installs."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import processes
+import pytest
+from services import ServiceMissing
+
+CLIENTS = Path(__file__).resolve().parent / "clients"
+MODULES = CLIENTS / "node_modules"
+
+
+def node() -> Path:
+    """Where Node is; where there is none the test is skipped, and in CI it fails."""
+    return _found_or_skipped(modules=False)
+
+
+def run(script: Path, *arguments: str | Path) -> str:
+    """What a script prints that may import the tools; like a test without Node if they are not installed."""
+    command = [_found_or_skipped(modules=True), script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _found_or_skipped(modules: bool) -> Path:
+    try:
+        found = processes.program("node", "nodejs")
+        if modules and not (MODULES / ".stamp").exists():
+            raise ServiceMissing("tests/clients/node_modules is missing: make test installs it, with npm")
+    except ServiceMissing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    return found

@@ -1,0 +1,70 @@
+"""Clients that stock generators make from the OpenAPI document: each opens an account and works with it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import javascript
+import pytest
+import serving
+from factories import PASSWORD
+
+import config
+
+DOCUMENT = config.ROOT / "docs" / "openapi.json"
+numbers = count(1)
+
+Scenario = Callable[..., str]
+
+
+def python_client(folder: Path) -> Scenario:
+    """A scenario over a client by openapi-python-client."""
+    generate = (Path(sys.executable).with_name("openapi-python-client"), "generate", "--meta", "none")
+    done = subprocess.run(
+        [*generate, "--path", DOCUMENT, "--output-path", folder / "accounts_client"],
+        cwd=folder, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
+
+    def play(*arguments: str) -> str:
+        command = [sys.executable, javascript.CLIENTS / "scenario.py", *arguments]
+        environment = os.environ | {"PYTHONPATH": str(folder)}
+        played = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert played.returncode == 0, played.stderr
+        return played.stdout
+
+    return play
+
+
+def typescript_client(folder: Path) -> Scenario:
+    """A scenario over openapi-fetch, typed by openapi-typescript and checked by the compiler."""
+    for name in ("package.json", "tsconfig.json", "scenario.ts"):
+        shutil.copy(javascript.CLIENTS / name, folder)
+    (folder / "node_modules").symlink_to(javascript.MODULES)
+    generator, compiler = "openapi-typescript/bin/cli.js", "typescript/bin/tsc"
+    javascript.run(javascript.MODULES / generator, DOCUMENT, "--output", folder / "schema.d.ts")
+    javascript.run(javascript.MODULES / compiler, "--project", folder)
+    return lambda *arguments: javascript.run(folder / "scenario.js", *arguments)
+
+
+@pytest.mark.parametrize("generate", [python_client, typescript_client])
+def test_a_generated_client_signs_up_signs_in_refreshes_and_patches(
+    generate: Callable[[Path], Scenario], server: serving.Server, tmp_path: Path
+) -> None:
+    email = f"generated{next(numbers)}@example.com"
+
+    told = json.loads(generate(tmp_path)(server.url, email, PASSWORD))
+
+    assert told == {
+        "email": email,
+        "city": "Bristol",
+        "address": "12 Pulteney Street",
+        "rotated": True,
+        "refused": "invalid_credentials",
+    }
