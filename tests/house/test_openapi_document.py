@@ -104,3 +104,18 @@ def test_what_the_document_says_of_a_registration_is_what_is_taken(document: dic
         bad["first_name"]
     )
     assert user.client.post("/userapi/users/", json=bad).status_code == 400
+
+
+def test_every_body_has_an_example_and_the_first_one_opens_an_account(document: dict[str, Any], user: Person) -> None:
+    bodies = {
+        operation["operationId"]: operation["requestBody"]["content"]["application/json"]
+        for item in document["paths"].values()
+        for method, operation in item.items()
+        if method != "parameters" and "requestBody" in operation
+    }
+
+    for body in bodies.values():
+        conforms(document, body["schema"]["$ref"].rpartition("/")[2], body["example"])
+    assert user.client.post("/userapi/users/", json=bodies["create_user"]["example"]).status_code == 201
+    assert user.client.post("/api-token-auth/", json=bodies["obtain_tokens"]["example"]).status_code == 200
+    assert user.patch("/userapi/auth/user/", json=bodies["edit_me"]["example"]).status_code == 200

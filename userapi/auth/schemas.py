@@ -1,6 +1,6 @@
 """The shapes of sign-in, tokens, passwords and sessions, one for each direction."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_babel import gettext as _
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
@@ -9,9 +9,14 @@ from userapi.core.fields import Flag, Instant, Line, Password, length
 from userapi.users.emails import MAXIMUM_LENGTH
 from userapi.users.schemas import EmailAddress, UserSchema
 
+#: Three parts, as every token has; it is none.
+EXAMPLE_JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiI3In0.MEUCIQDk"
+
 
 class CredentialsSchema(Schema):
     """An email, under its own name or as `username`, and a password."""
+
+    EXAMPLE: ClassVar = {"email": "wren@example.com", "password": "velvet tram outside 7"}
 
     email = Line(MAXIMUM_LENGTH, 1, metadata={"format": "email"})
     username = Line(
@@ -55,11 +60,15 @@ class LoginAnswerSchema(Schema):
 class RefreshSchema(Schema):
     """A refresh token, unless it comes as bearer token or cookie."""
 
+    EXAMPLE: ClassVar = {"refresh_token": EXAMPLE_JWT}
+
     refresh_token = fields.String(validate=length(1, 4096))
 
 
 class TokenSchema(Schema):
     """An access token to be checked."""
+
+    EXAMPLE: ClassVar = {"token": EXAMPLE_JWT}
 
     token = fields.String(required=True, validate=length(1, 4096))
 
@@ -84,12 +93,20 @@ class ClaimsSchema(Schema):
 class LogoutSchema(Schema):
     """Which sessions end; the refresh token may stand in for a lost access token."""
 
+    EXAMPLE: ClassVar = {"all": True}
+
     all = Flag(load_default=False, metadata={"description": "End every session of mine, not only this one."})
     refresh_token = fields.String(validate=length(1, 4096))
 
 
 class PasswordChangeSchema(Schema):
     """The present password, and the new one twice."""
+
+    EXAMPLE: ClassVar = {
+        "old_password": "velvet tram outside 7",
+        "new_password1": "copper kettle upstairs 4",
+        "new_password2": "copper kettle upstairs 4",
+    }
 
     old_password = Password(required=True)
     new_password1 = Password(required=True)
@@ -99,11 +116,20 @@ class PasswordChangeSchema(Schema):
 class EmailSchema(Schema):
     """An address that a letter is asked for."""
 
+    EXAMPLE: ClassVar = {"email": "wren@example.com"}
+
     email = EmailAddress(required=True)
 
 
 class PasswordResetSchema(Schema):
     """Both halves of a reset link, and the new password twice."""
+
+    EXAMPLE: ClassVar = {
+        "uid": "7",
+        "token": "from-the-link",
+        "new_password1": "copper kettle upstairs 4",
+        "new_password2": "copper kettle upstairs 4",
+    }
 
     uid = Line(20, 1, required=True)
     token = Line(200, 1, required=True)
@@ -114,11 +140,15 @@ class PasswordResetSchema(Schema):
 class EmailTokenSchema(Schema):
     """The token of a link that confirms an address."""
 
+    EXAMPLE: ClassVar = {"token": "from-the-link"}
+
     token = Line(200, 1, required=True)
 
 
 class EmailChangeSchema(Schema):
     """Another address, and the password that shows who asks."""
+
+    EXAMPLE: ClassVar = {"email": "wren.okafor@example.com", "password": "velvet tram outside 7"}
 
     email = EmailAddress(required=True)
     password = Password(required=True)

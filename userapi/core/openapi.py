@@ -67,9 +67,10 @@ class Blueprint(flask_smorest.Blueprint):
     def arguments(self, schema: type[Schema], **options: Any) -> Any:
         """Check the body (or `location="query"`) against a schema and pass the result on.
 
-        An instance is made here once: a class would be made anew with every request.
+        An instance is made here once: a class would be made anew with every request. The schema of a body has an
+        `EXAMPLE` of what it takes.
         """
-        return super().arguments(schema(), **options)
+        return super().arguments(schema(), example=getattr(schema, "EXAMPLE", None), **options)
 
     def response(self, *args: Any, **options: Any) -> Callable[[View], View]:
         """Document the answer; the view renders it itself and is called as it is."""

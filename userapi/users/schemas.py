@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -74,6 +74,16 @@ class Moment(fields.Field[datetime]):
         raise ValidationError(_("Needs a zone, as Z or +01:00."))
 
 
+EXAMPLE_PROFILE = {
+    "title": "Ms",
+    "dob": "1990-12-10",
+    "address": "12 Pulteney Street",
+    "country": "United Kingdom",
+    "city": "Bath",
+    "zip": "BA2 4",
+}
+
+
 class NewProfileSchema(Schema):
     """A profile whose every field is given."""
 
@@ -110,6 +120,14 @@ class ProfileSchema(Schema):
 class NewUserSchema(Schema):
     """What opens an account."""
 
+    EXAMPLE: ClassVar = {
+        "email": "wren@example.com",
+        "password": "velvet tram outside 7",
+        "profile": EXAMPLE_PROFILE,
+        "first_name": "Wren",
+        "last_name": "Okafor",
+    }
+
     email = EmailAddress(required=True)
     password = Password(required=True)
     profile = fields.Nested(NewProfileSchema, required=True)
@@ -141,12 +159,16 @@ class _EditSchema(Schema):
 class UserReplacementSchema(_EditSchema):
     """A whole user: every required field, and of the others those that shall change."""
 
+    EXAMPLE: ClassVar = {"email": "wren@example.com", "profile": EXAMPLE_PROFILE, "first_name": "Wren"}
+
     email = EmailAddress(required=True)
     profile = fields.Nested(NewProfileSchema, required=True, allow_none=True)
 
 
 class UserEditSchema(_EditSchema):
     """What shall change of a user; the profile is merged."""
+
+    EXAMPLE: ClassVar = {"first_name": "Wren", "profile": {"city": "Bristol"}}
 
     email = EmailAddress()
     profile = fields.Nested(ProfileEditSchema, allow_none=True)
