@@ -1,0 +1,109 @@
+"""The scripts of the guides for front ends, in a real browser: with cookies on our origin, with tokens on another."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+import serving
+from factories import PASSWORD, new_user, numbers
+
+import config
+
+#: How long an access token is good here, in seconds: the script for another origin must meet one that is not.
+LIFETIME = 2
+
+
+class EmptyPage(BaseHTTPRequestHandler):
+    """A front end in which nothing is yet."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Nothing."""
+
+
+@dataclass
+class Place:
+    """The service, and the origin of a front end that may call it."""
+
+    url: str
+    elsewhere: str
+
+    def open_account(self) -> str:
+        """An account; its address."""
+        wanted = new_user(email=f"front{next(numbers)}@example.com")
+        assert requests.post(f"{self.url}/userapi/users/", json=wanted, timeout=10).status_code == 201
+        return str(wanted["email"])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("front")
+    front_end = ThreadingHTTPServer(("127.0.0.1", 0), EmptyPage)
+    threading.Thread(target=front_end.serve_forever, daemon=True).start()
+    elsewhere = f"http://127.0.0.1:{front_end.server_port}"
+    settings = {"CORS_ORIGINS": elsewhere, "ACCESS_TOKEN_LIFETIME": str(LIFETIME), "WORKERS": "1"}
+    with serving.served(folder, serving.environment(f"sqlite:///{folder}/front.db", folder, **settings)) as server:
+        yield Place(server.url, elsewhere)
+    front_end.shutdown()
+    front_end.server_close()
+
+
+def script_of(guide: str) -> str:
+    """The script of a guide."""
+    (script,) = re.findall(r"```js\n(.*?)```", (config.ROOT / "docs" / "guides" / guide).read_text(), re.DOTALL)
+    return str(script)
+
+
+def test_the_script_for_cookies_changes_what_only_a_page_of_ours_may(place: Place, watch: Callable[..., Any]) -> None:
+    email = place.open_account()
+    with watch(place.url) as visitor:
+        visitor.go("/login/")
+        visitor.fill(email=email, password=PASSWORD)
+        visitor.press("Sign in")
+
+        seen = visitor.page.evaluate(
+            f"""async () => {{
+              {script_of("front-end-with-cookies.md")}
+              const bare = await fetch("/userapi/auth/user/", {{method: "PATCH"}});
+              const changed = await call("PATCH", "/userapi/auth/user/", {{first_name: "Cora"}});
+              return [bare.status, changed.status, (await changed.json()).first_name];
+            }}"""
+        )
+
+        assert seen == [403, 200, "Cora"]
+
+
+def test_the_script_for_another_origin_renews_once_for_all_calls(place: Place, watch: Callable[..., Any]) -> None:
+    email = place.open_account()
+    with watch(place.elsewhere) as visitor:
+        visitor.go("/")
+
+        seen = visitor.page.evaluate(
+            f"""async () => {{
+              const SITE = "{place.url}";
+              class SignedOut extends Error {{}}
+              class TryLater extends Error {{}}
+              {script_of("single-page-app.md")}
+              const headers = {{"Content-Type": "application/json"}};
+              const body = JSON.stringify({{email: "{email}", password: "{PASSWORD}"}});
+              tokens = await (await fetch(`${{SITE}}/userapi/auth/login/`, {{method: "POST", headers, body}})).json();
+              const first = tokens.refresh_token;
+              await new Promise((done) => setTimeout(done, {LIFETIME + 1} * 1000));
+              const answers = await Promise.all([1, 2, 3].map(() => call("/userapi/auth/user/")));
+              const renewed = tokens.refresh_token !== first;
+              await call("/userapi/auth/logout/", {{method: "POST"}});
+              const end = await call("/userapi/auth/user/").catch((error) => error instanceof SignedOut);
+              return [answers.map((answer) => answer.status), renewed, end];
+            }}"""
+        )
+
+        assert seen == [[200, 200, 200], True, True]
