@@ -203,6 +203,29 @@ def test_Z13_staff_do_not_touch_a_superuser(staff: Person, superuser: Person, pe
     assert superuser.delete(other.url).status_code == 204
 
 
+def test_Z13_staff_do_not_touch_staff_who_may_do_more(
+    app: Flask, staff: Person, superuser: Person, person: Callable[..., Person]
+) -> None:
+    clerk = person(is_staff=True)
+    assert staff.patch(clerk.url, json={"first_name": "Ada"}).status_code == 200
+    with app.app_context():
+        db.session.execute(
+            sa.text("INSERT INTO user_permissions SELECT :id, id FROM permissions WHERE codename = 'delete_user'"),
+            {"id": clerk.id},
+        )
+        db.session.commit()
+
+    for answer in (
+        staff.patch(clerk.url, json={"email": "mine@example.com"}),
+        staff.put(clerk.url, json=shown(superuser, clerk) | {"email": "mine@example.com"}),
+        staff.delete(clerk.url),
+    ):
+        assert (answer.status_code, answer.get_json()["code"]) == (403, "permission_denied")
+
+    assert clerk.patch(clerk.url, json={"first_name": "Eve"}).status_code == 200
+    assert superuser.patch(clerk.url, json={"first_name": "Ada"}).status_code == 200
+
+
 def test_Z13_staff_do_not_deactivate_themselves(staff: Person, user: Person) -> None:
     assert staff.patch(staff.url, json={"is_active": False}).status_code == 400
     assert staff.get(staff.url).get_json()["is_active"] is True
@@ -226,7 +249,7 @@ def test_Z14_owner_and_staff_see_the_same_fields_and_no_secret(user: Person, sta
     assert own == shown(staff, user) == listed == user.get("/userapi/auth/user/").get_json()
     assert list(own) == [
         "url", "id", "email", "username", "first_name", "last_name", "profile", "is_active", "is_staff",
-        "is_superuser", "email_verified", "pending_email", "date_joined", "last_login",
+        "is_superuser", "email_verified", "pending_email", "language", "date_joined", "last_login",
     ]  # fmt: skip
     assert list(own["profile"]) == ["title", "dob", "address", "country", "city", "zip"]
 

@@ -9,7 +9,7 @@ from flask_jwt_extended import current_user
 
 from userapi.core.db import db
 
-from . import accounts, documents
+from . import accounts, documents, groups
 from .models import User
 
 
@@ -19,6 +19,7 @@ def holds_user(view: Callable[..., Response]) -> Callable[..., Response]:
     @wraps(view)
     def wrapper(*args: Any, user_id: int | None = None) -> Response:
         user = accounts.hold(current_user.id if user_id is None else user_id, by=current_user)
+        groups.require_authority(user, by=current_user)
         documents.check_precondition(user)
         return view(user, *args)
 
