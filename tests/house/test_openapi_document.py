@@ -119,3 +119,14 @@ def test_every_body_has_an_example_and_the_first_one_opens_an_account(document: 
     assert user.client.post("/userapi/users/", json=bodies["create_user"]["example"]).status_code == 201
     assert user.client.post("/api-token-auth/", json=bodies["obtain_tokens"]["example"]).status_code == 200
     assert user.patch("/userapi/auth/user/", json=bodies["edit_me"]["example"]).status_code == 200
+
+
+def test_a_body_may_be_left_out_where_the_document_says_so(document: dict[str, Any], user: Person) -> None:
+    patch = document["paths"]["/userapi/auth/user/"]["patch"]["requestBody"]
+    logout = document["paths"]["/userapi/auth/logout/"]["post"]["requestBody"]
+    sign_up = document["paths"]["/userapi/users/"]["post"]["requestBody"]
+
+    assert (patch["required"], logout["required"], sign_up["required"]) == (False, False, True)
+    assert user.patch("/userapi/auth/user/").status_code == 200
+    assert user.post("/userapi/auth/logout/").status_code == 200
+    assert user.client.post("/userapi/users/").status_code == 400

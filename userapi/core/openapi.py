@@ -68,9 +68,11 @@ class Blueprint(flask_smorest.Blueprint):
         """Check the body (or `location="query"`) against a schema and pass the result on.
 
         An instance is made here once: a class would be made anew with every request. The schema of a body has an
-        `EXAMPLE` of what it takes.
+        `EXAMPLE` of what it takes; a body that needs no field may be left out.
         """
-        return super().arguments(schema(), example=getattr(schema, "EXAMPLE", None), **options)
+        shape = schema()
+        needed = any(field.required for field in shape.load_fields.values())
+        return super().arguments(shape, required=needed, example=getattr(schema, "EXAMPLE", None), **options)
 
     def response(self, *args: Any, **options: Any) -> Callable[[View], View]:
         """Document the answer; the view renders it itself and is called as it is."""
