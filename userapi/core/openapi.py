@@ -15,6 +15,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 
 from .bodies import Parser
 from .fields import Birthday, Flag, Language, Line, Password
+from .negotiation import preferred
 from .problems import MEDIA_TYPE, NotAcceptable, NotSignedIn, PermissionDenied, Problem
 from .rendering import Computed
 
@@ -264,7 +265,5 @@ def _refuse_unacceptable() -> None:
         NotAcceptable: the caller takes neither (RFC 9110, section 12.5.1).
     """
     view = current_app.view_functions.get(request.endpoint or "")
-    if not hasattr(view, "access") or request.method == "OPTIONS" or not request.accept_mimetypes:
-        return
-    if not request.accept_mimetypes.best_match(("application/json", MEDIA_TYPE, "text/html")):
+    if hasattr(view, "access") and request.method != "OPTIONS" and preferred() is None:
         raise NotAcceptable
