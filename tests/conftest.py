@@ -107,7 +107,7 @@ def server(
 @pytest.fixture
 def app(shared_app: Flask) -> Iterator[Flask]:
     """The application over an empty database."""
-    _empty(shared_app)
+    empty(shared_app)
     changed = dict(shared_app.config)
     yield shared_app
     shared_app.config.clear()
@@ -117,7 +117,7 @@ def app(shared_app: Flask) -> Iterator[Flask]:
 @pytest.fixture
 def make_app(shared_app: Flask, key_folder: str) -> Iterator[Callable[..., Flask]]:
     """A maker of applications with other settings over the same, emptied database: `make_app(LOG_LEVEL="DEBUG")`."""
-    _empty(shared_app)
+    empty(shared_app)
     made: list[Flask] = []
 
     def make(**overrides: str) -> Flask:
@@ -249,7 +249,8 @@ def _empty_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> 
     engine.dispose()
 
 
-def _empty(app: Flask) -> None:
+def empty(app: Flask) -> None:
+    """Take every row out of the database of an application."""
     with app.app_context(), db.engine.begin() as connection:
         for table in reversed(Model.metadata.sorted_tables):
             if table.name != "permissions":
