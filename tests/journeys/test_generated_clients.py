@@ -24,10 +24,12 @@ Scenario = Callable[..., str]
 
 def python_client(folder: Path) -> Scenario:
     """A scenario over a client by openapi-python-client."""
-    generate = (Path(sys.executable).with_name("openapi-python-client"), "generate", "--meta", "none")
+    programs = Path(sys.executable).parent  # ruff's, too, which the generator calls by its name
+    environment = os.environ | {"NO_COLOR": "1", "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
-        [*generate, "--path", DOCUMENT, "--output-path", folder / "accounts_client"],
-        cwd=folder, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True, timeout=120, check=False,
+        [programs / "openapi-python-client", "generate", "--meta", "none", "--path", DOCUMENT,
+         "--output-path", folder / "accounts_client"],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "warning" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
