@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -203,7 +201,7 @@ class Stack:
     def _app_host(self, name: str) -> Server:
         environment = self.environment | {"PORT": str(self.ports[name])}
         command = [sys.executable, "-m", "userapi.cli.run"]
-        is_ready = lambda: status(f"{self.host_url(name)}/readyz") == 200  # noqa: E731
+        is_ready = lambda: processes.status(f"{self.host_url(name)}/readyz") == 200  # noqa: E731
         return self._server(name, command, is_ready, environment=environment)
 
     def _celery(self) -> tuple[Server, Server]:
@@ -236,18 +234,6 @@ class Stack:
 def fill_in(template: str, values: Mapping[str, str]) -> str:
     """Put values into the places of a template, as the entry point of the nginx image does."""
     return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda found: values[found[1]], template)
-
-
-def status(url: str) -> int | None:
-    """The status of a GET, or None when nobody answers."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
-    except OSError:
-        return None
 
 
 def _answers_redis(port: int) -> bool:

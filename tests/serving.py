@@ -7,8 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import services
+from processes import status
 from settings import SECRET
 
 import config
@@ -113,18 +112,6 @@ def served(folder: Path, environment: dict[str, str], cwd: Path | None = None) -
         yield Server(url, process, environment, log, told.get("Email", "admin@example.com"), told.get("Password"))
     finally:
         _end(process)
-
-
-def status(url: str) -> int | None:
-    """The status of a GET, or None when nobody answers."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
-    except OSError:
-        return None
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[Any], log: Path | None = None) -> None:

@@ -5,13 +5,12 @@ from contextlib import ExitStack
 
 import bcrypt
 import pytest
-import sqlalchemy as sa
 from factories import make_user, new_user
 from flask import Flask
+from hashes import attempt, store, stored
 from timing import take_as_long
 
 from userapi.core import foreign_hashes
-from userapi.core.db import db
 from userapi.core.passwords import Hashing, describe
 
 PASSWORD = "½ a heron… over wet fields"
@@ -72,22 +71,6 @@ DAMAGED = (
     "md5$salt$0123456789abcdef0123456789abcdef",
     "sha1$salt$0123456789abcdef0123456789abcdef01234567",
 )
-
-
-def stored(app: Flask, email: str) -> str:
-    with app.app_context():
-        return str(db.session.scalar(sa.text("SELECT password_hash FROM users WHERE email = :email"), {"email": email}))
-
-
-def store(app: Flask, email: str, hashed: str) -> None:
-    with app.app_context(), db.engine.begin() as connection:
-        statement = sa.text("UPDATE users SET password_hash = :hashed WHERE email = :email")
-        connection.execute(statement, {"hashed": hashed, "email": email})
-
-
-def attempt(app: Flask, email: str, password: str) -> int:
-    answer = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
-    return answer.status_code
 
 
 @pytest.fixture

@@ -5,31 +5,15 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 import pytest
-import sqlalchemy as sa
 from argon2 import PasswordHasher, Type
 from conftest import Person, sign_in
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
+from hashes import attempt, store, stored
 
 import config
 from userapi.core.db import db
-
-
-def stored(app: Flask, email: str) -> str:
-    with app.app_context():
-        return str(db.session.scalar(sa.text("SELECT password_hash FROM users WHERE email = :email"), {"email": email}))
-
-
-def store(app: Flask, email: str, hashed: str) -> None:
-    with app.app_context(), db.engine.begin() as connection:
-        statement = sa.text("UPDATE users SET password_hash = :hashed WHERE email = :email")
-        connection.execute(statement, {"hashed": hashed, "email": email})
-
-
-def attempt(app: Flask, email: str, password: str) -> int:
-    answer = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
-    return answer.status_code
 
 
 def pbkdf2(password: str, rounds: int = 1000, salt: str = "wS4hXv1cQz") -> str:

@@ -1,7 +1,6 @@
 """A page of the API as its reader's browser takes it apart: forms, links, and what would run."""
 
 from html.parser import HTMLParser
-from typing import Any
 
 from werkzeug.test import TestResponse
 
@@ -71,14 +70,3 @@ class Page(HTMLParser):
     def fields(self, form: str) -> set[str]:
         """The names of a form's inputs, but for the proof that it is ours."""
         return set(self.forms[form]) - {"csrf_token"}
-
-
-def operations(app: Any) -> list[tuple[str, str, dict[str, Any]]]:
-    """Every documented operation: method, path and description."""
-    document = app.test_client().get("/openapi.json").get_json()
-    return [
-        (method.upper(), path, operation)
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-        if method != "parameters"
-    ]

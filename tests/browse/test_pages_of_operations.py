@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from browsing import BROWSER, Browser
 from conftest import Person
+from documented import operations
 from factories import new_user
 from flask import Flask
-from looking import Page, operations
+from looking import Page
 
 USERS = "/userapi/users/"
 ME = "/userapi/auth/user/"

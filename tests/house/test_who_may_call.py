@@ -2,10 +2,10 @@
 
 import re
 import uuid
-from typing import Any
 
 import pytest
 from conftest import Person
+from documented import operations
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -37,17 +37,6 @@ def test_Z01_every_view_is_classified(app: Flask) -> None:
         else:
             is_open = access in (Access.OPEN, Access.UNCHECKED)
             assert is_open == (endpoint in OPEN_OPERATIONS), f"who may call {endpoint}?"
-
-
-def operations(app: Flask) -> list[tuple[str, str, dict[str, Any]]]:
-    """Every documented operation: method, path and description."""
-    document = app.test_client().get("/openapi.json").get_json()
-    return [
-        (method.upper(), path, operation)
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-        if method != "parameters"
-    ]
 
 
 def filled(path: str, user_id: int) -> str:

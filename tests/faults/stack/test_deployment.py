@@ -11,8 +11,8 @@ import processes
 import psycopg
 import pytest
 import serving
-from processes import Server, ServiceMissing
-from stack import Stack, status
+from processes import Server, ServiceMissing, status
+from stack import Stack
 from stacking import JSON, Answer, Load, call, get, halves, present, register, registrations, tokens_of
 
 pytestmark = pytest.mark.stack

@@ -1,0 +1,16 @@
+"""What the OpenAPI document says, for tests that go through all of it."""
+
+from typing import Any
+
+from flask import Flask
+
+
+def operations(app: Flask) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every documented operation: method, path and description."""
+    document = app.test_client().get("/openapi.json").get_json()
+    return [
+        (method.upper(), path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    ]
