@@ -12,8 +12,8 @@ ARGS ?=
 COVERAGE := 95
 CLIENTS := tests/clients
 PYTEST := $(BIN)/python -m pytest -n 2
-INSTALL := -m pip install --disable-pip-version-check -qq --require-hashes -r
-LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+INSTALL := -m pip install --disable-pip-version-check -qq --no-deps --require-hashes -r
+LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header $(ARGS)
 
 heading = @printf '\n==> %s\n' "$(1)"

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import processes
@@ -13,6 +14,7 @@ from stack import fill_in
 import config
 
 DEPLOY = config.ROOT / "deploy"
+REQUIREMENTS = config.ROOT / "requirements"
 SETTINGS = set(re.findall(r'env\.[a-z]+\(\s*"([A-Z_]+)"', (config.ROOT / "config.py").read_text()))
 
 
@@ -32,11 +34,23 @@ def test_C05_the_containers_get_only_known_settings_and_no_secret_in_their_envir
 def test_the_image_is_made_of_pinned_packages_and_runs_without_root() -> None:
     lines = (DEPLOY / "Containerfile").read_text()
 
-    assert "--require-hashes -r scale.txt" in lines
+    assert "--no-deps --require-hashes -r scale.txt" in lines
     assert lines.rindex("USER userapi") > lines.rindex("FROM")
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", lines, re.MULTILINE):
         for name in source.split():
             assert (config.ROOT / name).exists(), name
+
+
+def test_C10_the_pinned_packages_are_all_that_is_needed() -> None:
+    # They are installed without looking for more, so that a release of tomorrow cannot change or break an installation.
+    done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout
+    for name in ("base", "scale", "dev", "tools"):
+        lock = (REQUIREMENTS / f"{name}.txt").read_text()
+        entries = re.findall(r"^[^\s#]", lock, re.MULTILINE)
+        pins = re.findall(r"^\S+==\S+(?: ;.*)? \\\n    --hash=sha256:", lock, re.MULTILINE)
+        assert len(pins) == len(entries) > 0, name
 
 
 def test_nginx_understands_its_configuration(tmp_path: Path) -> None:

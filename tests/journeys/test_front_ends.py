@@ -15,7 +15,7 @@ from factories import PASSWORD, new_user, numbers
 import config
 
 #: How long an access token is good here, in seconds: the script for another origin must meet one that is not.
-LIFETIME = 2
+LIFETIME = 4
 
 
 class EmptyPage(BaseHTTPRequestHandler):
