@@ -1,0 +1,65 @@
+"""Users brought in from a file: its lines, the command, and what is there afterwards."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from click.testing import Result
+from flask import Flask
+
+from userapi.core.db import db
+
+Bring = Callable[..., Result]
+
+#: PASSWORD as Django would have hashed it, cheaply.
+HASH = "pbkdf2_sha256$1000$wS4hXv1cQz$MA8xUcAefqqKVQBr4yzb5IdzucipXCvY9dQBBekcMPk="
+
+
+def line(**fields: Any) -> dict[str, Any]:
+    """A user as a line of JSON has it."""
+    return {"email": "ada@example.com", "first_name": "Ada", **fields}
+
+
+def as_jsonl(*lines: Any) -> str:
+    return "".join(f"{each if isinstance(each, str) else json.dumps(each)}\n" for each in lines)
+
+
+def as_csv(*lines: dict[str, str]) -> str:
+    file = io.StringIO()
+    columns = list(dict.fromkeys(name for each in lines for name in each))
+    writer = csv.DictWriter(file, columns)
+    writer.writeheader()
+    writer.writerows(lines)
+    return file.getvalue()
+
+
+def bringing(app: Flask, folder: Path) -> Bring:
+    """`flask users import` of a text or bytes: `bring(text, "--dry-run", name="users.csv")`."""
+
+    def bring(content: str | bytes, *options: str, name: str = "users.jsonl") -> Result:
+        path = folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return app.test_cli_runner().invoke(args=["users", "import", str(path), *options])
+
+    return bring
+
+
+def rows(app: Flask, statement: str) -> list[Any]:
+    with app.app_context():
+        return list(db.session.execute(sa.text(statement)))
+
+
+def users(app: Flask) -> list[tuple[int, str]]:
+    return [(row.id, row.email) for row in rows(app, "SELECT id, email FROM users ORDER BY id")]
+
+
+def event(app: Flask) -> dict[str, Any]:
+    """What the trail says of the last import."""
+    found = rows(app, "SELECT changes FROM audit_events WHERE action = 'users.imported' ORDER BY id DESC LIMIT 1")
+    changes = found[0].changes
+    told: dict[str, Any] = json.loads(changes) if isinstance(changes, str) else changes
+    return {name: after for name, (_before, after) in told.items() if after}

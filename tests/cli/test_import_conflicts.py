@@ -1,0 +1,190 @@
+"""Users from a file who are there already, or share an address or an id."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bringing import HASH, Bring, as_jsonl, bringing, line, rows, users
+from conftest import Person, sign_in
+from factories import PROFILE, make_user
+from flask import Flask
+from flask_migrate import upgrade
+from settings import settings
+
+from userapi.app import create_app
+from userapi.core.db import db
+from userapi.users.transfer import importing
+
+
+@pytest.fixture
+def bring(app: Flask, tmp_path: Path) -> Bring:
+    return bringing(app, tmp_path)
+
+
+def test_U08_addresses_that_are_one_after_normalising_are_named_and_the_first_is_taken(
+    app: Flask, bring: Bring
+) -> None:
+    content = as_jsonl(
+        line(id=5, email="Ada@Example.com"),
+        line(id=6, email="bob@example.com"),
+        line(id=7, email="ada@example.COM", first_name="Other"),
+        line(id=8, email="eve@bücher.example"),
+        line(id=9, email="EVE@xn--bcher-kva.example"),
+    )
+
+    for options in (("--dry-run",), ()):
+        result = bring(content, *options)
+
+        assert result.exit_code == 1
+        assert "line 3: ada@example.COM is the same address as in line 1." in result.stdout
+        assert "line 5: EVE@xn--bcher-kva.example is the same address as in line 4." in result.stdout
+        assert "5 read, 3 imported, 0 updated, 0 there already, 2 refused" in result.stdout
+
+    assert users(app) == [(5, "Ada@Example.com"), (6, "bob@example.com"), (8, "eve@bücher.example")]
+
+
+def test_who_is_there_already_is_left_alone_unless_told_otherwise(app: Flask, bring: Bring, user: Person) -> None:
+    before = user.get("/userapi/auth/user/").get_json()
+
+    result = bring(as_jsonl(line(email=user.email.upper(), last_name="Changed", password_hash=HASH), line()))
+
+    assert result.exit_code == 0
+    assert f"line 1: {user.email.upper()} is there already, as user {user.id}." in result.stdout
+    assert "1 imported, 0 updated, 1 there already" in result.stdout
+    assert user.get("/userapi/auth/user/").get_json() == before
+
+
+def test_an_update_changes_what_the_file_tells_and_nothing_else(app: Flask, bring: Bring, user: Person) -> None:
+    before = user.get("/userapi/auth/user/").get_json()
+    changed = line(
+        email=user.email.upper(), first_name="Élodie", profile=PROFILE | {"city": "York"}, groups=["Editors"]
+    )
+
+    result = bring(as_jsonl(changed), "--on-conflict", "update")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "0 imported, 1 updated" in result.stdout
+    after = user.get("/userapi/auth/user/").get_json()
+    expected = {"email": user.email.upper(), "first_name": "Élodie", "profile": before["profile"] | {"city": "York"}}
+    assert after == before | expected
+    assert [row.name for row in rows(app, "SELECT name FROM groups JOIN user_groups ON group_id = id")] == ["Editors"]
+    assert rows(app, "SELECT first_name_key FROM users")[0].first_name_key == "élodie"
+    sign_in(app, user.email)
+
+    assert bring(as_jsonl(line(email=user.email, groups=[])), "--on-conflict", "update").exit_code == 0
+    assert rows(app, "SELECT * FROM user_groups") == []
+
+
+@pytest.mark.parametrize("change", [{"password_hash": HASH}, {"is_active": False}])
+def test_an_update_that_takes_the_password_or_the_right_to_sign_in_ends_every_session(
+    app: Flask, bring: Bring, user: Person, stranger: Person, change: dict[str, Any]
+) -> None:
+    same = rows(app, f"SELECT password_hash FROM users WHERE id = {stranger.id}")[0].password_hash
+    content = as_jsonl(line(email=user.email, **change), line(email=stranger.email, password_hash=same, is_active=True))
+
+    assert bring(content, "--on-conflict", "update").exit_code == 0
+
+    assert user.get("/userapi/auth/user/").status_code == 401
+    assert stranger.get("/userapi/auth/user/").status_code == 200
+
+
+def test_an_update_never_takes_the_last_superuser(app: Flask, bring: Bring, superuser: Person) -> None:
+    demoted = as_jsonl(line(email=superuser.email, is_superuser=False))
+
+    refused = bring(demoted, "--on-conflict", "update")
+    another = bring(demoted + as_jsonl(line(email="root@example.com", is_superuser=True)), "--on-conflict", "update")
+
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "last active superuser" in refused.stderr
+    assert another.exit_code == 1  # the other one is not there yet
+    assert superuser.get("/userapi/auth/user/").get_json()["is_superuser"] is True
+    bring(as_jsonl(line(email="root@example.com", is_superuser=True)))
+    assert bring(demoted, "--on-conflict", "update").exit_code == 0
+    assert superuser.get("/userapi/auth/user/").get_json()["is_superuser"] is False
+
+
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        {"email": "TAKEN@example.com"},
+        {"email": "Ada@example.com"},
+        {"email": "no address"},
+        {"profile": {"city": "Bath"}},
+    ],
+)
+def test_fail_imports_all_or_nothing(
+    app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, obstacle: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 2)
+    make_user(app, email="taken@example.com")
+    good = [line(), *(line(email=f"person{number}@example.org") for number in range(5))]
+
+    refused = bring(
+        as_jsonl({"group": "Editors"}, *good, line(**{"email": "eve@example.com"} | obstacle)), "--on-conflict", "fail"
+    )
+
+    assert (refused.exit_code, refused.stderr.count("\n"), refused.stdout) == (1, 1, "")
+    assert "line 8:" in refused.stderr
+    assert len(users(app)) == 1
+    assert rows(app, "SELECT * FROM groups") == []
+    assert rows(app, "SELECT * FROM audit_events WHERE action <> 'user.created'") == []
+    assert bring(as_jsonl(*good), "--on-conflict", "fail").exit_code == 0
+    assert len(users(app)) == 7
+
+
+# --- Ids ------------------------------------------------------------------------------------------------
+
+
+def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
+    app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 2)
+    taken = make_user(app)
+    content = as_jsonl(
+        *(line(id=taken + number, email=f"person{number}@example.org") for number in range(6)),
+        line(id=taken + 3, email="twin@example.org"),
+        line(email="none@example.org"),
+    )
+
+    result = bring(content)
+
+    assert result.exit_code == 0
+    kept = {email: user_id for user_id, email in users(app)}
+    assert [kept[f"person{number}@example.org"] for number in range(1, 6)] == [taken + number for number in range(1, 6)]
+    new = {kept[f"{name}@example.org"] for name in ("person0", "twin", "none")}
+    assert len(new) == 3
+    assert min(new) > taken + 5
+    assert f"line 1: The id {taken} is not free. The user is {kept['person0@example.org']} now." in result.stdout
+    assert f"line 7: The id {taken + 3} is not free." in result.stdout
+    assert "2 altered" in result.stdout
+
+
+def test_an_id_of_the_past_is_not_given_again(app: Flask, bring: Bring, superuser: Person, user: Person) -> None:
+    assert superuser.delete(user.url).status_code == 204
+
+    bring(as_jsonl(line(id=user.id)))
+
+    assert dict(users(app)).get(user.id) is None
+    assert len(users(app)) == 2
+
+
+def test_U10_those_who_come_later_get_higher_ids(app: Flask, bring: Bring) -> None:
+    bring(as_jsonl(line(id=70_000), line(id=12, email="bob@example.com")))
+
+    assert make_user(app) > 70_000
+
+
+def test_an_id_that_leaves_no_other_is_refused(new_database_url: str, key_folder: str, tmp_path: Path) -> None:
+    app = create_app(settings(new_database_url, key_folder))
+    with app.app_context():
+        upgrade()
+    (tmp_path / "users.jsonl").write_text(as_jsonl(line(id=2**63 - 1), line(id=2**53 - 1, email="bob@example.com")))
+
+    result = app.test_cli_runner().invoke(args=["users", "import", str(tmp_path / "users.jsonl")])
+
+    assert "line 1: id: Not a whole number" in result.stdout
+    assert [user_id for user_id, _email in users(app)] == [2**53 - 1]
+    assert make_user(app) == 2**53
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()

@@ -1,0 +1,174 @@
+"""What is refused of a file of users, with its line, while the others come in; and files that are none."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bringing import HASH, Bring, as_csv, as_jsonl, bringing, event, line, users
+from factories import PASSWORD
+from flask import Flask
+
+
+@pytest.fixture
+def bring(app: Flask, tmp_path: Path) -> Bring:
+    return bringing(app, tmp_path)
+
+
+HOSTILE: dict[str, Any] = {
+    "a NUL": line(first_name="A\x00da"),
+    "a NUL in the address": line(email="a\x00da@example.com"),
+    "a lone surrogate": '{"email": "ada@example.com", "first_name": "\\ud800"}',
+    "a line end": line(last_name="Love\nlace"),
+    "an escape": line(username="\x1b[31mred"),
+    "no day": line(date_joined="2024-02-30"),
+    "a day of the future": line(date_joined="2999-01-01"),
+    "a day before the first": line(date_joined="0001-01-01T00:00:00+14:00"),
+    "the last moment of all": line(last_login="9999-12-31T23:59:59-14:00"),
+    "a number for a day": line(date_joined=1700000000),
+    "a long name": line(first_name="x" * 151),
+    "a long address": line(email="x" * 250 + "@example.com"),
+    "a huge field": line(first_name="x" * 900_000),
+    "a huge line": line(first_name="x" * 3_000_000),
+    "a list": "[1, 2]",
+    "a number": "1",
+    "a text": '"ada@example.com"',
+    "not a number": '{"email": "ada@example.com", "id": NaN}',
+    "nested beyond reason": '{"email": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "broken JSON": '{"email": "ada@example.com"',
+    "a list as an address": line(email=["ada@example.com"]),
+    "an object as a name": line(first_name={"$ne": None}),
+    "a text as a flag": line(is_staff="maybe"),
+    "a number as a flag": line(is_superuser=1),
+    "an id that is none": line(id="1; DROP TABLE users"),
+    "a negative id": line(id=-1),
+    "a fraction as an id": line(id=1.5),
+    "a flag as an id": line(id=True),
+    "a text as groups": line(groups="Editors"),
+    "groups in groups": line(groups=[["Editors"]]),
+    "a blank group": line(groups=[" "]),
+    "too many groups": line(groups=[str(number) for number in range(1001)]),
+    "an unknown field": line(surprise="x"),
+    "no address": {"first_name": "Ada"},
+    "an empty address": line(email=""),
+    "a local address": line(email="ada@localhost"),
+    "a group without a name": {"group": "", "permissions": []},
+    "a group with a control character": {"group": "Edi\ttors"},
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
+    app: Flask, bring: Bring, what: str
+) -> None:
+    content = as_jsonl(line(email="first@example.com"), HOSTILE[what], line(email="last@example.com"))
+
+    result = bring(content)
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert re.search(r"Refused:\n  line 2: .+\n", result.stdout), result.stdout
+    assert "2 imported, 0 updated, 0 there already, 1 refused" in result.stdout
+    assert len(result.output) < 2000
+    assert "\x1b" not in result.output
+    assert [email for _id, email in users(app)] == ["first@example.com", "last@example.com"]
+    assert event(app) == {"read": 3, "made": 2, "refused": 1, "on_conflict": "skip"}
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"password_hash": "velvet tram"}, "no password hash of a known kind"),
+        ({"password_hash": "md5$salt$0123456789abcdef"}, "no password hash of a known kind"),
+        ({"password_hash": HASH.replace("$1000$", "$3000001$")}, "would cost too much"),
+        ({"password_hash": "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43}, "would cost too much"),
+        ({"password": PASSWORD}, "only hashes are taken, as password_hash"),
+    ],
+)
+def test_what_is_no_hash_is_refused_and_never_repeated(
+    app: Flask, bring: Bring, told: dict[str, str], reason: str
+) -> None:
+    result = bring(as_jsonl(line(**told)))
+
+    assert result.exit_code == 1
+    assert reason in result.stdout.lower()
+    assert not [value for value in told.values() if value in result.output]
+    assert users(app) == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"ada@example.com,Ad\xe9\n",
+        b"ada@example.com,A\x00da\n",
+        b"ada@example.com\n",
+        b"ada@example.com,Ada,more\n",
+        b'ada@example.com,"Ada"x\n',
+        b"ada@example.com," + b"x" * 200_000 + b"\n",
+        b"ada@example.com," + b"x" * 3_000_000 + b"\n",
+    ],
+)
+def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask, bring: Bring, bad: bytes) -> None:
+    content = b"email,first_name\nfirst@example.com,First\n" + bad + b"last@example.com,Last\n"
+
+    result = bring(content, name="users.csv")
+
+    assert result.exit_code == 1
+    assert "  line 3: " in result.stdout
+    assert "2 imported" in result.stdout
+    assert [email for _id, email in users(app)] == ["first@example.com", "last@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "name", "told"),
+    [
+        (b"ada@example.com,Ad\xe9\n", "users.csv", "line 2: Not UTF-8. Save the file in that encoding."),
+        (b"ada@example.com\n", "users.csv", "line 2: Has 1 cells, the first line 2."),
+        (b'{"email": "ad\xe9@example.com"}\n', "users.jsonl", "line 1: Not UTF-8. Save the file in that encoding."),
+        (b'{"email": "' + b"x" * 2_000_000 + b'"}\n', "users.jsonl", "line 1: Longer than 1000000 characters."),
+        (b'{"email"}\n', "users.jsonl", "line 1: Not JSON."),
+        (b"[]\n", "users.jsonl", "line 1: Not a JSON object."),
+        (b'{"email": "ada@example.com", "zip": "1"}\n', "users.jsonl", "line 1: zip: Unknown field."),
+    ],
+)
+def test_a_reason_says_what_to_mend(app: Flask, bring: Bring, bad: bytes, name: str, told: str) -> None:
+    result = bring((b"email,first_name\n" if name == "users.csv" else b"") + bad, name=name)
+
+    assert told in result.stdout.splitlines()[1]
+
+
+def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: Bring) -> None:
+    table = 'email,first_name\nfirst@example.com,First\nada@example.com,"Ad'
+    lines = as_jsonl(line(email="bob@example.com")) + '{"email": "eve@exam'
+
+    for content, name, place in ((table, "users.csv", "line 3: "), (lines, "users.jsonl", "line 2: ")):
+        result = bring(content, name=name)
+
+        assert result.exit_code == 1
+        assert place in result.stdout
+
+    assert [email for _id, email in users(app)] == ["first@example.com", "bob@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "told"),
+    [
+        ("", "users.csv", "Line 1 must name the columns"),
+        ("first_name\nAda\n", "users.csv", "email among them"),
+        ("email,email\na@example.com,b@example.com\n", "users.csv", "each once"),
+        ("email,shoe_size\nada@example.com,38\n", "users.csv", "shoe_size"),
+        ("email,password\nada@example.com,secret\n", "users.csv", "Only hashes are taken"),
+        ("email;first_name\nada@example.com;Ada\n", "users.csv", "separated by commas"),
+        (as_csv({"email": "ada@example.com"}).encode("utf-16"), "users.csv", "UTF-16"),
+    ],
+)
+def test_a_file_that_is_none_is_one_line(app: Flask, bring: Bring, content: str | bytes, name: str, told: str) -> None:
+    result = bring(content, name=name)
+
+    assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (1, 1, "")
+    assert told in result.stderr
+    assert users(app) == []
+
+
+def test_a_file_of_no_known_kind_or_none_is_a_usage_error(app: Flask, bring: Bring) -> None:
+    assert bring("", name="users.xlsx").exit_code == 2
+    assert app.test_cli_runner().invoke(args=["users", "import", "/nowhere/users.csv"]).exit_code == 2

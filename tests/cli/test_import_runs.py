@@ -1,0 +1,139 @@
+"""A run of an import: looked at first, told of, broken off, and two at once."""
+
+import csv
+import os
+import pty
+import re
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import serving
+import sqlalchemy as sa
+from bringing import Bring, as_jsonl, bringing, event, line, rows, users
+from factories import PROFILE, make_user
+from flask import Flask
+
+from userapi.core.db import db
+from userapi.users.transfer import importing
+from userapi.users.transfer.records import Record
+
+
+@pytest.fixture
+def bring(app: Flask, tmp_path: Path) -> Bring:
+    return bringing(app, tmp_path)
+
+
+def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: Bring) -> None:
+    taken = make_user(app, email="taken@example.com")
+    content = as_jsonl(
+        {"group": "Editors"},
+        line(id=taken, groups=["Editors", "Writers"], profile={"city": "Bath"}),
+        line(email="TAKEN@example.com"),
+        line(email="no address"),
+    )
+    before = rows(app, "SELECT * FROM audit_events")
+
+    looked = bring(content, "--dry-run")
+
+    assert looked.exit_code == 1
+    assert "A dry run: nothing was written." in looked.stdout
+    assert rows(app, "SELECT * FROM audit_events") == before
+    assert len(users(app)) == 1
+    assert rows(app, "SELECT * FROM groups") == []
+    summary = "4 read, 1 imported, 0 updated, 1 there already, 1 refused, 2 altered, 2 groups made."
+    assert looked.stdout.endswith(summary + "\n")
+    assert bring(content).stdout.endswith(summary + "\n")
+
+
+def test_C09_an_import_is_one_event_that_names_nobody(
+    app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 3)
+    bring(as_jsonl(*(line(email=f"person{number}@example.com") for number in range(10))))
+
+    (found,) = rows(app, "SELECT * FROM audit_events")
+
+    assert found.action == "users.imported"
+    assert event(app) == {"read": 10, "made": 10, "on_conflict": "skip"}
+    assert "person" not in str(found.changes)
+
+
+def test_the_report_has_every_line_and_is_for_its_owner_alone(app: Flask, bring: Bring, tmp_path: Path) -> None:
+    report = tmp_path / "report.csv"
+
+    result = bring(as_jsonl(*(line(email=f"nobody{number}") for number in range(50))), "--report", str(report))
+
+    assert result.stdout.count("line ") == 20
+    assert "… and 30 more; --report FILE writes down all of them." in result.stdout
+    told = list(csv.reader(report.read_text().splitlines()))
+    assert len(told) == 50
+    assert told[49][:2] == ["refused", "line 50"]
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+
+
+def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tmp_path: Path) -> None:
+    people = [
+        line(id=number, email=f"person{number}@example.com", profile=PROFILE, groups=["All"])
+        for number in range(1, 12_001)
+    ]
+    (tmp_path / "users.jsonl").write_text(as_jsonl(*people))
+    env = serving.bare_environment(
+        DATABASE_URL=app.config["DATABASE_URL"],
+        SECRET_KEY=app.config["SECRET_KEY"],
+        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
+        TERM="xterm",
+    )
+    command = [*serving.FLASK, "users", "import", str(tmp_path / "users.jsonl")]
+    screen, terminal = pty.openpty()
+    process = serving.start(*command, env=env, stderr=terminal)
+    os.close(terminal)
+    shown = ""
+    while not re.search(r"[2-9],000", shown):
+        shown += os.read(screen, 4096).decode(errors="replace")
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    os.close(screen)
+
+    made = len(users(app))
+    assert 0 < made < 12_000
+    assert made % importing.BATCH == 0
+    assert event(app)["made"] == made
+    assert len(rows(app, "SELECT * FROM user_profiles")) == len(rows(app, "SELECT * FROM user_groups")) == made
+    again = serving.run(*command, env=env)
+
+    assert (again.code, again.errors) == (0, "")
+    assert f"{12_000 - made:,} imported, 0 updated, {made:,} there already, 0 refused" in again.output
+    assert users(app) == [(number, f"person{number}@example.com") for number in range(1, 12_001)]
+
+
+def test_nobody_waits_while_a_dump_is_read(app: Flask) -> None:
+    def reading() -> Iterator[Record]:
+        with db.engine.begin() as somebody:
+            somebody.execute(sa.text("DELETE FROM groups"))
+        yield Record(1, line())
+
+    with app.app_context():
+        for _counts in importing.bring_in(reading(), importing.Manner(), lambda *_told: None):
+            db.session.commit()
+
+    assert len(users(app)) == 1
+
+
+def test_two_imports_at_once_make_everybody_once(app: Flask, tmp_path: Path) -> None:
+    (tmp_path / "users.jsonl").write_text(as_jsonl(*(line(email=f"person{n}@example.com") for n in range(3000))))
+    env = serving.bare_environment(
+        DATABASE_URL=app.config["DATABASE_URL"],
+        SECRET_KEY=app.config["SECRET_KEY"],
+        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
+    )
+    running = [
+        serving.start(*serving.FLASK, "users", "import", str(tmp_path / "users.jsonl"), env=env) for _ in range(2)
+    ]
+
+    done = [serving.finish(process) for process in running]
+
+    assert {result.code for result in done} <= {0, 1}, done
+    assert len(users(app)) == 3000
