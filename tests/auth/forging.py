@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+from conftest import Person
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
@@ -63,6 +64,14 @@ def forge(
     """
     message = f"{segment(our_header(key_folder) if header is None else header)}.{segment(claims)}"
     return f"{message}.{segment(ecdsa(message, key or our_key(key_folder)))}"
+
+
+def good_claims(client: FlaskClient, user: Person, key_folder: str) -> dict[str, Any]:
+    """The complete claims of a live access token; signed with our key they are accepted."""
+    claims = claims_of(user.tokens["access_token"])
+    assert use(client, forge(key_folder, claims)).get_json()["id"] == user.id
+    assert verify(client, forge(key_folder, claims)).status_code == 200
+    return claims
 
 
 def use(client: FlaskClient, token: str) -> TestResponse:
