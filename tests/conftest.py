@@ -196,6 +196,12 @@ def sign_in(app: Flask, email: str, password: str = PASSWORD) -> dict[str, Any]:
     return tokens
 
 
+def signs_in(app: Flask, email: str, password: str = PASSWORD) -> bool:
+    """Whether somebody may sign in."""
+    response = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
+    return response.status_code == 200
+
+
 @pytest.fixture
 def person(app: Flask) -> Callable[..., Person]:
     """A maker of signed-in callers: `person(is_staff=True)`."""

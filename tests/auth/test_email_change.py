@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person, sign_in
+from conftest import Person, sign_in, signs_in
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from inbox import letters, letters_to
@@ -34,11 +34,6 @@ def confirm(app: Flask, token: str) -> TestResponse:
 
 def token_to(app: Flask, email: str = NEW) -> str:
     return letters_to(app, email, "confirm_new_email")[-1].token
-
-
-def signs_in(app: Flask, email: str, password: str = PASSWORD) -> bool:
-    response = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
-    return response.status_code == 200
 
 
 def addresses(user: Person) -> dict[str, Any]:

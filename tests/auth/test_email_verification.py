@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from answers import comparable
 from conftest import Person, sign_in
+from database import execute
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
@@ -46,17 +48,6 @@ def is_verified(app: Flask, email: str) -> bool:
     with app.app_context():
         found = db.session.scalar(sa.text("SELECT email_verified_at FROM users WHERE email = :email"), {"email": email})
         return found is not None
-
-
-def comparable(response: TestResponse) -> tuple[int, bytes, dict[str, str]]:
-    """An answer without what differs between any two."""
-    headers = {name: value for name, value in response.headers if name not in ("Date", "X-Request-ID")}
-    return response.status_code, response.data, headers
-
-
-def execute(app: Flask, statement: str, **values: Any) -> None:
-    with app.app_context(), db.engine.begin() as connection:
-        connection.execute(sa.text(statement), values)
 
 
 def test_the_link_in_the_letter_confirms_the_address(app: Flask, client: FlaskClient) -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from conftest import Person
+from conftest import Person, signs_in
 from factories import PASSWORD, new_user
 from flask import Flask
 from inbox import letters_to
@@ -24,11 +24,6 @@ def post(app: Flask, path: str, json: dict[str, str]) -> Callable[[], TestRespon
 def reset_body(app: Flask, email: str, password: str) -> dict[str, str]:
     letter = letters_to(app, email, "reset_password")[-1]
     return {"uid": letter.uid, "token": letter.token, "new_password1": password, "new_password2": password}
-
-
-def signs_in(app: Flask, email: str, password: str) -> bool:
-    response = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
-    return response.status_code == 200
 
 
 def test_N03_of_eight_who_use_one_reset_link_one_sets_the_password(app: Flask, user: Person) -> None:

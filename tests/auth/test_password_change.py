@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person, sign_in
+from conftest import Person, sign_in, signs_in
 from factories import PASSWORD, PROFILE
 from flask import Flask
 from flask.testing import FlaskClient
@@ -22,22 +22,19 @@ def change(user: Person, **body: Any) -> TestResponse:
     return user.post(CHANGE, json={"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW} | body)
 
 
-def signs_in(client: FlaskClient, email: str, password: str) -> bool:
-    answer = client.post("/api-token-auth/", json={"email": email, "password": password})
-    return answer.status_code == 200
-
-
 def stored_hash(app: Flask, user: Person) -> str:
     with app.app_context():
         return str(db.session.scalar(sa.text("SELECT password_hash FROM users WHERE id = :id"), {"id": user.id}))
 
 
-def test_a_password_is_changed(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_F16_a_password_is_changed_and_its_owner_told(app: Flask, user: Person) -> None:
     assert change(user).status_code == 200
 
-    assert signs_in(client, user.email, NEW)
-    assert not signs_in(client, user.email, PASSWORD)
-    assert [letter.recipient for letter in letters_to(app, user.email, "password_changed")] == [user.email]
+    assert signs_in(app, user.email, NEW)
+    assert not signs_in(app, user.email, PASSWORD)
+    (letter,) = letters_to(app, user.email)
+    assert letter.kind == "password_changed"
+    assert NEW not in letter.text + letter.html
 
 
 def test_P12_the_present_password_is_needed(app: Flask, client: FlaskClient, user: Person) -> None:
@@ -129,4 +126,4 @@ def test_a_refused_change_ends_nothing(app: Flask, client: FlaskClient, user: Pe
 
     assert use(client, other["access_token"]).status_code == 200
     assert refresh(client, other["refresh_token"]).status_code == 200
-    assert signs_in(client, user.email, PASSWORD)
+    assert signs_in(app, user.email, PASSWORD)

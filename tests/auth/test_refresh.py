@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from conftest import Person, sign_in
+from database import execute, rows
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
@@ -27,16 +26,6 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(clock, "now", lambda: real() + timedelta(**by))
 
     return turn
-
-
-def rows(app: Flask, statement: str) -> list[Any]:
-    with app.app_context(), db.engine.connect() as connection:
-        return list(connection.execute(sa.text(statement)))
-
-
-def execute(app: Flask, statement: str, **values: Any) -> None:
-    with app.app_context(), db.engine.begin() as connection:
-        connection.execute(sa.text(statement), values)
 
 
 def test_R01_a_refresh_rotates(client: FlaskClient, user: Person, later: Callable[..., None]) -> None:

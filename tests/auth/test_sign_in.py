@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from conftest import Person
+from database import execute
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
@@ -23,11 +24,6 @@ FLEETING = {"X-Request-ID", "Date"}
 
 def sign_in(client: FlaskClient, email: Any, password: Any = PASSWORD, door: str = DOORS[0]) -> TestResponse:
     return client.post(door, json={"email": email, "password": password})
-
-
-def execute(app: Flask, statement: str, **values: Any) -> None:
-    with app.app_context(), db.engine.begin() as connection:
-        connection.execute(sa.text(statement), values)
 
 
 @pytest.fixture

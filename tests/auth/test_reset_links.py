@@ -1,0 +1,189 @@
+"""The link to a forgotten password: which is good, how often, and for how long."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from answers import comparable
+from conftest import Person, signs_in
+from database import execute
+from factories import PASSWORD, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from inbox import letters_to
+from resetting import NEW, OTHER, confirm, reset_link
+
+from userapi.core import clock
+from userapi.core.db import Model, db
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def turn_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + by)
+
+
+def test_F05_F06_F20_every_bad_link_gets_the_very_same_answer(
+    app: Flask, client: FlaskClient, user: Person, stranger: Person
+) -> None:
+    used, good, foreign = (reset_link(app, email) for email in (user.email, user.email, stranger.email))
+    user.post("/userapi/auth/email/change/", json={"email": "next@example.com", "password": user.password})
+    client.post("/userapi/auth/email/resend/", json={"email": user.email})
+    execute(app, "UPDATE one_time_tokens SET used_at = created_at WHERE digest = :d", d=digest(used["token"]))
+    token, swapped = good["token"], good["token"].swapcase()
+    bad = {
+        "used": used,
+        "another account's token": good | {"token": foreign["token"]},
+        "another account's uid": good | {"uid": foreign["uid"]},
+        "a uid that nobody has": good | {"uid": "999999"},
+        "a uid in another spelling": good | {"uid": f"0{good['uid']}"},
+        "a uid with blanks": good | {"uid": f" {good['uid']}"},
+        "a uid in other digits": good | {"uid": "".join(chr(ord(digit) + 0x0660 - 0x30) for digit in good["uid"])},
+        "a negative uid": good | {"uid": "-1"},
+        "an enormous uid": good | {"uid": "9" * 20},
+        "a uid that is no number": good | {"uid": "me"},
+        "cut": good | {"token": token[:-1]},
+        "longer": good | {"token": f"{token}A"},
+        "one character changed": good | {"token": ("B" if token[0] == "A" else "A") + token[1:]},
+        "case": good | {"token": swapped},
+        "padded": good | {"token": f"{token}="},
+        "blanks around it": good | {"token": f" {token} "},
+        "the stored digest": good | {"token": digest(token)},
+        "made up": good | {"token": "A" * 43},
+        "a link that verifies": good | {"token": letters_to(app, user.email, "verify_email")[0].token},
+        "a link that changes the address": good | {"token": letters_to(app, "next@example.com")[0].token},
+        "an access token": good | {"token": user.tokens["access_token"][:200]},
+    }
+
+    answers = {why: comparable(confirm(client, link)) for why, link in bad.items()}
+
+    status, body, _headers = answers["used"]
+    assert (status, body.count(b'"code":"invalid_link"')) == (400, 1)
+    assert {why: answer for why, answer in answers.items() if answer != answers["used"]} == {}
+    assert signs_in(app, user.email, PASSWORD)
+    assert signs_in(app, stranger.email, PASSWORD)
+    assert confirm(client, good).status_code == 200
+
+
+def test_F05_a_link_works_once(app: Flask, client: FlaskClient, user: Person) -> None:
+    link = reset_link(app, user.email)
+    assert confirm(client, link, NEW).status_code == 200
+
+    response = confirm(client, link, OTHER)
+
+    assert response.status_code == 400
+    assert response.get_json()["code"] == "invalid_link"
+    assert signs_in(app, user.email, NEW)
+
+
+def test_F05_a_link_that_only_its_use_stands_against_is_refused(app: Flask, client: FlaskClient, user: Person) -> None:
+    """The password of the link's time is put back, so that the mark of the password fits again."""
+    link = reset_link(app, user.email)
+    with app.app_context():
+        before = db.session.scalar(sa.text("SELECT password_hash FROM users WHERE id = :id"), {"id": user.id})
+    assert confirm(client, link).status_code == 200
+    execute(app, "UPDATE users SET password_hash = :hash WHERE id = :id", hash=before, id=user.id)
+
+    response = confirm(client, link, OTHER)
+
+    assert response.get_json()["code"] == "invalid_link"
+    assert signs_in(app, user.email, PASSWORD)
+
+
+def change_password(app: Flask, user: Person, staff: Person) -> None:
+    change = {"old_password": PASSWORD, "new_password1": OTHER, "new_password2": OTHER}
+    assert user.post("/userapi/auth/password/change/", json=change).status_code == 200
+
+
+def complete_a_newer_reset(app: Flask, user: Person, staff: Person) -> None:
+    assert confirm(user.client, reset_link(app, user.email), OTHER).status_code == 200
+
+
+def move_to_another_address(app: Flask, user: Person, staff: Person) -> None:
+    user.post("/userapi/auth/email/change/", json={"email": "moved@example.com", "password": PASSWORD})
+    token = letters_to(app, "moved@example.com", "confirm_new_email")[0].token
+    assert user.client.post("/userapi/auth/email/verify/", json={"token": token}).status_code == 200
+
+
+def be_moved_by_staff_and_back(app: Flask, user: Person, staff: Person) -> None:
+    for address in ("moved@example.com", user.email):
+        assert staff.patch(user.url, json={"email": address}).status_code == 200
+
+
+def be_deactivated(app: Flask, user: Person, staff: Person) -> None:
+    assert staff.patch(user.url, json={"is_active": False}).status_code == 200
+
+
+def be_deactivated_and_activated(app: Flask, user: Person, staff: Person) -> None:
+    for is_active in (False, True):
+        assert staff.patch(user.url, json={"is_active": is_active}).status_code == 200
+
+
+def be_deleted(app: Flask, user: Person, staff: Person) -> None:
+    assert staff.delete(user.url).status_code == 204
+
+
+def be_deleted_and_register_again(app: Flask, user: Person, staff: Person) -> None:
+    be_deleted(app, user, staff)
+    assert user.client.post("/userapi/users/", json=new_user(email=user.email)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        change_password,
+        complete_a_newer_reset,
+        move_to_another_address,
+        be_moved_by_staff_and_back,
+        be_deactivated,
+        be_deactivated_and_activated,
+        be_deleted,
+        be_deleted_and_register_again,
+    ],
+)
+def test_F07_K03_a_link_dies_with_the_state_it_was_made_for(
+    app: Flask, user: Person, staff: Person, event: Callable[[Flask, Person, Person], None]
+) -> None:
+    link = reset_link(app, user.email)
+    event(app, user, staff)
+
+    response = confirm(app.test_client(), link)
+
+    assert response.status_code == 400
+    assert response.get_json()["code"] == "invalid_link"
+    assert not signs_in(app, user.email, NEW)
+
+
+def test_F08_a_link_is_good_for_an_hour(
+    app: Flask, client: FlaskClient, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, older = reset_link(app, user.email), reset_link(app, user.email)
+    turn_clock(monkeypatch, timedelta(hours=1, seconds=1))
+    expired = confirm(client, older)
+    turn_clock(monkeypatch, timedelta(minutes=59, seconds=30))
+
+    in_time = confirm(client, old)
+
+    assert (expired.status_code, expired.get_json()["code"]) == (400, "invalid_link")
+    assert in_time.status_code == 200
+
+
+def test_F09_two_letters_carry_different_tokens_of_256_random_bits(app: Flask, user: Person) -> None:
+    tokens = {reset_link(app, user.email)["token"] for _ in range(3)}
+
+    assert len(tokens) == 3
+    assert {len(token) for token in tokens} == {43}  # 256 bits in base64 without padding
+
+
+def test_F10_only_the_letter_that_waits_to_be_sent_holds_the_token(app: Flask, user: Person) -> None:
+    token = reset_link(app, user.email)["token"]
+
+    with app.app_context():
+        stored = {table.name: str(db.session.execute(table.select()).all()) for table in Model.metadata.sorted_tables}
+
+    assert [name for name, rows in stored.items() if token in rows] == ["messages"]
+    assert digest(token) in stored["one_time_tokens"]

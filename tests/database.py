@@ -1,0 +1,20 @@
+"""The database, looked at and changed past the front door."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+
+from userapi.core.db import db
+
+
+def rows(app: Flask, statement: str) -> list[Any]:
+    """What a SELECT finds."""
+    with app.app_context():
+        return list(db.session.execute(sa.text(statement)))
+
+
+def execute(app: Flask, statement: str, **values: Any) -> None:
+    """Change rows, and commit."""
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(sa.text(statement), values)
