@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import services
+from flask import Flask
 from processes import status
 from settings import SECRET
 
@@ -46,6 +47,12 @@ def environment(database_url: str, folder: Path, **variables: str) -> dict[str, 
             **variables,
         }
     )
+
+
+def environment_of(app: Flask, **variables: str) -> dict[str, str]:
+    """What gives a command the database, the secret and the keys of an application."""
+    own = {name: app.config[name] for name in ("DATABASE_URL", "SECRET_KEY", "JWT_KEY_DIR")}
+    return bare_environment(**own, **variables)
 
 
 class Done(NamedTuple):

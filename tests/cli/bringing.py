@@ -7,11 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from click.testing import Result
+from database import rows
 from flask import Flask
-
-from userapi.core.db import db
 
 Bring = Callable[..., Result]
 
@@ -46,11 +44,6 @@ def bringing(app: Flask, folder: Path) -> Bring:
         return app.test_cli_runner().invoke(args=["users", "import", str(path), *options])
 
     return bring
-
-
-def rows(app: Flask, statement: str) -> list[Any]:
-    with app.app_context():
-        return list(db.session.execute(sa.text(statement)))
 
 
 def users(app: Flask) -> list[tuple[int, str]]:

@@ -14,6 +14,7 @@ import pytest
 import serving
 import sqlalchemy as sa
 from click.testing import Result
+from database import rows
 from factories import PROFILE, make_user
 from flask import Flask
 
@@ -31,11 +32,6 @@ USERS, FEW = 10_000, 60
 SAMPLE = 100
 
 Bring = Callable[..., Result]
-
-
-def rows(app: Flask, statement: str) -> list[Any]:
-    with app.app_context():
-        return list(db.session.execute(sa.text(statement)))
 
 
 def attempt(app: Flask, email: str, password: str) -> int:
@@ -104,11 +100,7 @@ def test_U09_ten_thousand_users_move_by_the_three_lines_of_the_readme_and_sign_i
     )
     assert section is not None
     dump, look, bring = (line.split("#")[0].split() for line in section[1].splitlines())
-    env = serving.bare_environment(
-        DATABASE_URL=app.config["DATABASE_URL"],
-        SECRET_KEY=app.config["SECRET_KEY"],
-        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
-    )
+    env = serving.environment_of(app)
 
     assert django(project, *dump[1:]).code == 0
     shutil.copy(project / "users.json", tmp_path)

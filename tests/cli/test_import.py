@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bringing import HASH, Bring, as_csv, as_jsonl, bringing, line, rows, users
+from bringing import HASH, Bring, as_csv, as_jsonl, bringing, line, users
 from conftest import Person, sign_in
+from database import rows
 from factories import PROFILE
 from flask import Flask
 

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bringing import HASH, Bring, as_jsonl, bringing, line, rows, users
+from bringing import HASH, Bring, as_jsonl, bringing, line, users
 from conftest import Person, sign_in
+from database import rows
 from factories import PROFILE, make_user
 from flask import Flask
 from flask_migrate import upgrade

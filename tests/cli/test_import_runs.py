@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import serving
 import sqlalchemy as sa
-from bringing import Bring, as_jsonl, bringing, event, line, rows, users
+from bringing import Bring, as_jsonl, bringing, event, line, users
+from database import rows
 from factories import PROFILE, make_user
 from flask import Flask
 
@@ -80,12 +81,7 @@ def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tm
         for number in range(1, 12_001)
     ]
     (tmp_path / "users.jsonl").write_text(as_jsonl(*people))
-    env = serving.bare_environment(
-        DATABASE_URL=app.config["DATABASE_URL"],
-        SECRET_KEY=app.config["SECRET_KEY"],
-        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
-        TERM="xterm",
-    )
+    env = serving.environment_of(app, TERM="xterm")
     command = [*serving.FLASK, "users", "import", str(tmp_path / "users.jsonl")]
     screen, terminal = pty.openpty()
     process = serving.start(*command, env=env, stderr=terminal)
@@ -124,11 +120,7 @@ def test_nobody_waits_while_a_dump_is_read(app: Flask) -> None:
 
 def test_two_imports_at_once_make_everybody_once(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "users.jsonl").write_text(as_jsonl(*(line(email=f"person{n}@example.com") for n in range(3000))))
-    env = serving.bare_environment(
-        DATABASE_URL=app.config["DATABASE_URL"],
-        SECRET_KEY=app.config["SECRET_KEY"],
-        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
-    )
+    env = serving.environment_of(app)
     running = [
         serving.start(*serving.FLASK, "users", "import", str(tmp_path / "users.jsonl"), env=env) for _ in range(2)
     ]

@@ -6,12 +6,13 @@ import pty
 import re
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import serving
 import sqlalchemy as sa
 from click.testing import Result
+from conftest import signs_in
+from database import rows
 from factories import PASSWORD, make_user
 from flask import Flask
 
@@ -30,16 +31,6 @@ PEOPLE = """
 
 def seed(app: Flask, *arguments: str, **variables: str) -> Result:
     return app.test_cli_runner().invoke(args=["users", "seed", *arguments], env={"USER_PASSWORD": None, **variables})
-
-
-def rows(app: Flask, statement: str) -> list[Any]:
-    with app.app_context():
-        return list(db.session.execute(sa.text(statement)))
-
-
-def signs_in(app: Flask, email: str, password: str) -> bool:
-    credentials = {"email": email, "password": password}
-    return app.test_client().post("/api-token-auth/", json=credentials).status_code == 200
 
 
 def test_C02_the_same_seed_makes_the_same_people_again(app: Flask) -> None:
@@ -145,13 +136,7 @@ def test_people_of_every_country_are_ones_that_could_have_signed_up(locale: str)
 
 def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
     screen, terminal = pty.openpty()
-    env = serving.bare_environment(
-        DATABASE_URL=app.config["DATABASE_URL"],
-        SECRET_KEY=app.config["SECRET_KEY"],
-        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
-        TERM="xterm",
-        PYTHONFAULTHANDLER="1",
-    )
+    env = serving.environment_of(app, TERM="xterm", PYTHONFAULTHANDLER="1")
     command = [*serving.FLASK, "users", "seed", "1000000", "--random-seed", "7", "--password", PASSWORD]
     process = serving.start(*command, env=env, stderr=terminal)
     os.close(terminal)
@@ -174,11 +159,7 @@ def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
 
 
 def test_N11_two_who_seed_the_same_people_at_once_make_them_once(app: Flask) -> None:
-    env = serving.bare_environment(
-        DATABASE_URL=app.config["DATABASE_URL"],
-        SECRET_KEY=app.config["SECRET_KEY"],
-        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
-    )
+    env = serving.environment_of(app)
     command = [*serving.FLASK, "users", "seed", "2500", "--random-seed", "7", "--password", PASSWORD]
     running = [serving.start(*command, env=env) for _ in range(2)]
 

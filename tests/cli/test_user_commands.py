@@ -10,7 +10,7 @@ import pytest
 import serving
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import Person, sign_in
+from conftest import Person, sign_in, signs_in
 from factories import PASSWORD, make_user
 from flask import Flask
 
@@ -33,11 +33,6 @@ def shell(app: Flask) -> Shell:
 
 def is_one_line(result: Result) -> bool:
     return result.exit_code == 1 and result.stderr.count("\n") == 1 and not result.stdout
-
-
-def signs_in(app: Flask, email: str, password: str) -> bool:
-    credentials = {"email": email, "password": password}
-    return app.test_client().post("/api-token-auth/", json=credentials).status_code == 200
 
 
 def events(app: Flask) -> list[Any]:
@@ -70,11 +65,7 @@ def test_C01_the_password_may_stand_in_a_variable(app: Flask, shell: Shell) -> N
 
 def test_C01_the_password_is_asked_for_twice_at_a_terminal_and_not_shown(shared_app: Flask, app: Flask) -> None:
     keyboard, terminal = pty.openpty()
-    env = serving.bare_environment(
-        DATABASE_URL=app.config["DATABASE_URL"],
-        SECRET_KEY=app.config["SECRET_KEY"],
-        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
-    )
+    env = serving.environment_of(app)
     command = [*serving.FLASK, "users", "create-superuser", "--email", "ada@example.com"]
     process = serving.start(*command, env=env, stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
@@ -265,11 +256,7 @@ def test_help_is_everywhere(app: Flask, shell: Shell) -> None:
 
 
 def test_C08_the_real_command_exits_with_one_line_and_no_trace(app: Flask) -> None:
-    env = serving.bare_environment(
-        DATABASE_URL=app.config["DATABASE_URL"],
-        SECRET_KEY=app.config["SECRET_KEY"],
-        JWT_KEY_DIR=app.config["JWT_KEY_DIR"],
-    )
+    env = serving.environment_of(app)
     command = (*serving.FLASK, "users", "create", "--email", "ada@example.com", "--password-stdin")
 
     first = serving.run(*command, env=env, stdin=PASSWORD)
