@@ -17,6 +17,9 @@ from userapi.users.models import User
 
 CHOOSE = {"Accept": "text/html"}
 
+#: A password that the policy takes, and another than everybody has.
+NEW_PASSWORD = "harbour lantern 42 quiet"
+
 
 @dataclass
 class Clerk:

@@ -1,0 +1,149 @@
+"""Accounts that staff add, and what they change of them, two of them at once as well."""
+
+import pytest
+import sqlalchemy as sa
+from desk import NEW_PASSWORD, Clerk, clerk, sign_in, value
+from factories import make_user
+from flask import Flask
+
+from userapi.core.db import db
+
+
+@pytest.fixture
+def boss(app: Flask) -> Clerk:
+    return clerk(app, is_staff=True, is_superuser=True)
+
+
+def test_adding_takes_two_steps_and_the_password_policy(boss: Clerk) -> None:
+    weak = boss.post("/admin/users/new/", email="new@example.com", password1="password1", password2="password1")
+    differing = boss.post("/admin/users/new/", email="new@example.com", password1=NEW_PASSWORD, password2="x")
+    taken = boss.post("/admin/users/new/", email=boss.email.upper(), password1=NEW_PASSWORD, password2=NEW_PASSWORD)
+    no_address = boss.post("/admin/users/new/", email="new", password1=NEW_PASSWORD, password2=NEW_PASSWORD)
+
+    assert [answer.status_code for answer in (weak, differing, taken, no_address)] == [400] * 4
+    assert "most common passwords" in weak.text
+    assert "The two passwords differ." in differing.text
+    assert "already in use" in taken.text
+    assert "password1" not in weak.text.replace('name="password1"', "").replace('"password1', "").replace(
+        "#password1", ""
+    )
+
+    added = boss.post("/admin/users/new/", email="new@example.com", password1=NEW_PASSWORD, password2=NEW_PASSWORD)
+
+    assert added.status_code == 303
+    assert boss.get(added.headers["Location"]).status_code == 200
+    user_id = int(added.headers["Location"].rstrip("/").rpartition("/")[2])
+    assert sign_in(boss.app, user_id, NEW_PASSWORD).email == "new@example.com"
+
+
+def test_an_invitation_opens_an_account_without_a_password_and_mails_a_link(boss: Clerk) -> None:
+    added = boss.post("/admin/users/new/", email="guest@example.com", invite="true")
+
+    assert added.status_code == 303
+    with boss.app.app_context():
+        assert db.session.execute(sa.text("SELECT kind, recipient FROM messages")).all() == [
+            ("reset_password", "guest@example.com")
+        ]
+        assert db.session.scalar(sa.text("SELECT password_hash FROM users WHERE email = 'guest@example.com'")) is None
+
+
+def test_A13_a_change_is_saved_and_told_field_by_field(boss: Clerk) -> None:
+    user_id = make_user(boss.app, first_name="Zoe")
+    path = f"/admin/users/{user_id}/"
+
+    answer = boss.post(path, **{**boss.form(path), "first_name": "Zoë", "profile.city": "Bristol"})
+
+    assert answer.status_code == 303
+    history = boss.get(f"{path}history/").text
+    assert "<del>Zoe</del>" in history
+    assert "<ins>Zoë</ins>" in history
+    assert "<dt>profile.city</dt><dd><del>Bath</del>" in history
+    assert boss.email in history
+    assert "profile.zip" not in history
+
+
+def test_a_form_sent_back_untouched_changes_nothing(boss: Clerk) -> None:
+    user_id = make_user(boss.app)
+    path = f"/admin/users/{user_id}/"
+
+    assert boss.post(path, **boss.form(path)).status_code == 303
+
+    assert "user.changed" not in boss.get(f"{path}history/").text
+
+
+def test_a_profile_is_optional_until_something_of_it_is_filled_in(boss: Clerk) -> None:
+    user_id = make_user(boss.app, profile=None)
+    path = f"/admin/users/{user_id}/"
+    form = boss.form(path)
+    whole = {
+        "title": "Dr",
+        "dob": "1980-02-29",
+        "address": "1 Main St",
+        "country": "Peru",
+        "city": "Lima",
+        "zip": "15001",
+    }
+
+    assert boss.post(path, **{**form, "first_name": "Only"}).status_code == 303
+    half = boss.post(path, **{**boss.form(path), "profile.city": "Lima"})
+    assert boss.post(path, **{**boss.form(path), **{f"profile.{k}": v for k, v in whole.items()}}).status_code == 303
+    emptied = boss.post(path, **{**boss.form(path), "profile.city": ""})
+
+    assert half.status_code == 400
+    assert 'id="profile-dob-error"' in half.text
+    assert 'value="Lima"' in half.text
+    assert emptied.status_code == 400
+
+
+def test_two_who_edit_one_user_do_not_overwrite_each_other(boss: Clerk) -> None:
+    second = clerk(boss.app, is_staff=True, is_superuser=True)
+    user_id = make_user(boss.app, first_name="Before")
+    path = f"/admin/users/{user_id}/"
+    mine, theirs = boss.form(path), second.form(path)
+
+    assert second.post(path, **{**theirs, "first_name": "Theirs"}).status_code == 303
+    clash = boss.post(path, **{**mine, "last_name": "Mine"})
+
+    assert clash.status_code == 409
+    assert "Somebody changed this user meanwhile" in clash.text
+    assert "Theirs" in clash.text
+    assert (value(boss.app, user_id, "first_name"), value(boss.app, user_id, "last_name")) == ("Theirs", "Okafor")
+
+
+def test_who_saves_after_a_clash_keeps_what_the_other_has_changed(boss: Clerk) -> None:
+    second = clerk(boss.app, is_staff=True, is_superuser=True)
+    user_id = make_user(boss.app, first_name="Before")
+    path = f"/admin/users/{user_id}/"
+    mine = boss.form(path)
+    second.post(path, **{**second.form(path), "first_name": "Theirs"})
+    clash = boss.post(path, **{**mine, "last_name": "Mine"})
+
+    saved = boss.post(path, **boss.fields(clash.text))
+
+    assert saved.status_code == 303
+    assert (value(boss.app, user_id, "first_name"), value(boss.app, user_id, "last_name")) == ("Theirs", "Mine")
+
+
+def test_a_sign_in_between_is_no_clash(boss: Clerk) -> None:
+    user_id = make_user(boss.app)
+    path = f"/admin/users/{user_id}/"
+    form = boss.form(path)
+    sign_in(boss.app, user_id)
+
+    assert boss.post(path, **{**form, "last_name": "Mine"}).status_code == 303
+
+
+def test_a_name_changes_in_the_list_unless_somebody_was_quicker(boss: Clerk) -> None:
+    user_id = make_user(boss.app, first_name="Old")
+    path = f"/admin/users/{user_id}/field/"
+
+    saved = boss.post(path, name="first_name", value="New", seen="Old", headers={"Accept": "application/json"})
+    late = boss.post(path, name="first_name", value="Late", seen="Old", headers={"Accept": "application/json"})
+    long = boss.post(path, name="first_name", value="x" * 151, seen="New", headers={"Accept": "application/json"})
+    other = boss.post(path, name="is_superuser", value="true", seen="False", headers={"Accept": "application/json"})
+
+    assert saved.get_json() == {"value": "New"}
+    assert (late.status_code, late.get_json()["code"]) == (409, "changed_meanwhile")
+    assert long.status_code == 400
+    assert other.status_code == 404
+    assert value(boss.app, user_id, "first_name") == "New"
