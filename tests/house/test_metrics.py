@@ -1,61 +1,27 @@
 """What is counted, who may know it, and that nothing in it tells of anybody."""
 
-import http.client
 import json
-import os
 import re
-import signal
-import time
-import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import services
-import serving
 import sqlalchemy as sa
 from conftest import sign_in
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
-from flask.testing import FlaskClient
-from prometheus_client.parser import text_string_to_metric_families
+from scraping import TOKEN, scrape, value
 
 from userapi.core import passwords
 from userapi.core.db import db
 from userapi.mail import letters
 from userapi.users import accounts
 
-TOKEN = "Zt7Rw2LpY8sUe5HbN4cJ6aGvK3x9QmAd"
-
-Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def parsed(text: str) -> Values:
-    """Every sample by its name and its labels in order."""
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def value(values: Values, name: str, **labels: str) -> float | None:
-    return values.get((name, tuple(sorted(labels.items()))))
-
 
 @pytest.fixture
 def watched(make_app: Callable[..., Flask]) -> Flask:
     """An application whose metrics may be read with a token."""
     return make_app(METRICS_TOKEN=TOKEN)
-
-
-def scrape(app: Flask) -> Values:
-    response = app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-    assert response.status_code == 200, response.text
-    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    return parsed(response.text)
 
 
 @pytest.mark.parametrize(
@@ -95,45 +61,6 @@ def test_O08_without_a_token_metrics_are_there_on_the_machine_where_it_is_tried_
     client = make_app(SITE_URL=site).test_client()
 
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": address}).status_code == status
-
-
-def test_O08_health_tells_no_version_setting_or_address(app: Flask, client: FlaskClient) -> None:
-    alive, ready = client.get("/healthz"), client.get("/readyz")
-
-    assert alive.get_json() == {"status": "ok"}
-    assert ready.get_json() == {"status": "ok", "checks": dict.fromkeys(("database", "migrations", "keys"), "ok")}
-
-
-def test_O08_readiness_tells_whether_redis_answers_and_serves_on_without_it(
-    make_app: Callable[..., Flask],
-) -> None:
-    with services.redis_server() as url:
-        client = make_app(REDIS_URL=url, METRICS_TOKEN=TOKEN).test_client()
-        assert client.get("/readyz").get_json()["checks"]["redis"] == "ok"
-
-    answer = client.get("/readyz")
-
-    assert (answer.status_code, answer.get_json()["checks"]["redis"]) == (200, "unreachable")
-
-
-def test_O08_liveness_does_not_ask_the_database(app: Flask, client: FlaskClient) -> None:
-    asked: list[str] = []
-
-    def note(*_arguments: object) -> None:
-        asked.append("asked")
-
-    with app.app_context():
-        engines = list(db.engines.values())
-    for engine in engines:
-        sa.event.listen(engine, "checkout", note)
-    assert client.get("/readyz").status_code == 200
-    assert asked
-    asked.clear()
-
-    assert client.get("/healthz").status_code == 200
-    for engine in engines:
-        sa.event.remove(engine, "checkout", note)
-    assert not asked
 
 
 def test_O09_sign_ins_failures_reuse_and_throttled_tries_are_counted(make_app: Callable[..., Flask]) -> None:
@@ -284,93 +211,3 @@ def test_database_connections_are_counted_while_they_are_in_use(watched: Flask) 
     after = scrape(watched)
     assert value(during, "userapi_database_connections_in_use", use="writing") == 1
     assert value(after, "userapi_database_connections_in_use", use="writing") == 0
-
-
-def fetch(url: str, token: str) -> Values:
-    request = urllib.request.Request(f"{url}/metrics", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=10) as response:
-        return parsed(response.read().decode())
-
-
-def children(process_id: int) -> list[int]:
-    """The server's worker processes."""
-    found = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
-    return [int(number) for number in found.split()]
-
-
-def post(url: str, body: dict[str, str]) -> None:
-    """Send a request whose answer may never come."""
-    data = json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with suppress(OSError, http.client.HTTPException):
-        urllib.request.urlopen(request, timeout=20).close()
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the workers")
-def test_all_workers_count_together_and_what_they_counted_outlives_them(tmp_path: Path) -> None:
-    slow = {"PASSWORD_HASH_MEMORY": "65536", "PASSWORD_HASH_TIME": "20"}
-    environment = serving.environment(
-        f"sqlite:///{tmp_path}/test.db", tmp_path, METRICS_TOKEN=TOKEN, WORKERS="2", **slow
-    )
-    index = {"route": "/userapi/", "method": "GET", "status": "2xx"}
-
-    def count(url: str) -> float | None:
-        return value(fetch(url, TOKEN), "userapi_request_duration_seconds_count", **index)
-
-    def ask(url: str, times: int) -> None:
-        with ThreadPoolExecutor(8) as threads:
-            assert set(threads.map(lambda _number: serving.status(f"{url}/userapi/"), range(times))) == {200}
-
-    def hashing(url: str) -> float | None:
-        return value(fetch(url, TOKEN), "userapi_password_hashing_places_in_use")
-
-    with serving.served(tmp_path, environment) as server:
-        ask(server.url, 200)
-        assert [count(server.url) for _ in range(10)] == [200] * 10
-
-        killed = children(server.process.pid)
-        body = {"email": server.email, "password": "not the password"}
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(post, f"{server.url}/api-token-auth/", body)
-            wait_until(lambda: hashing(server.url) == 1)
-            for number in killed:
-                os.kill(number, signal.SIGKILL)
-        wait_until(lambda: not set(killed) & set(children(server.process.pid)))
-        wait_until(lambda: serving.status(f"{server.url}/healthz") == 200)
-        ask(server.url, 100)
-
-        assert [count(server.url) for _ in range(10)] == [300] * 10
-        assert hashing(server.url) == 0
-
-
-def counts_of(process_id: int) -> Path:
-    """Where the workers of a server count."""
-    variables = Path(f"/proc/{children(process_id)[0]}/maps").read_text()
-    return Path(re.findall(r"(/\S*/userapi-counts-[^/\s]+)/", variables)[0])
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the folders")
-def test_a_start_clears_away_what_a_killed_server_left_behind_and_nothing_of_a_living_one(tmp_path: Path) -> None:
-    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
-
-    def age(folder: Path) -> None:
-        os.utime(folder, (time.time() - 120,) * 2)
-
-    with serving.served(tmp_path, environment) as living, serving.served(tmp_path, environment) as killed:
-        kept, left = counts_of(living.process.pid), counts_of(killed.process.pid)
-        os.killpg(killed.process.pid, signal.SIGKILL)
-        killed.process.wait()
-        assert left.exists()
-        age(kept)
-        age(left)
-        with serving.served(tmp_path, environment):
-            wait_until(lambda: not left.exists())
-            assert kept.exists()
-    assert not kept.exists()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

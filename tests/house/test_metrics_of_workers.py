@@ -1,0 +1,94 @@
+"""Metrics of a server with several workers, some of which are killed."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import serving
+from scraping import TOKEN, fetch, value
+from stacking import wait_until
+
+
+def children(process_id: int) -> list[int]:
+    """The server's worker processes."""
+    found = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
+    return [int(number) for number in found.split()]
+
+
+def counts_of(process_id: int) -> Path:
+    """Where the workers of a server count."""
+    variables = Path(f"/proc/{children(process_id)[0]}/maps").read_text()
+    return Path(re.findall(r"(/\S*/userapi-counts-[^/\s]+)/", variables)[0])
+
+
+def post(url: str, body: dict[str, str]) -> None:
+    """Send a request whose answer may never come."""
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with suppress(OSError, http.client.HTTPException):
+        urllib.request.urlopen(request, timeout=20).close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the workers")
+def test_all_workers_count_together_and_what_they_counted_outlives_them(tmp_path: Path) -> None:
+    slow = {"PASSWORD_HASH_MEMORY": "65536", "PASSWORD_HASH_TIME": "20"}
+    environment = serving.environment(
+        f"sqlite:///{tmp_path}/test.db", tmp_path, METRICS_TOKEN=TOKEN, WORKERS="2", **slow
+    )
+    index = {"route": "/userapi/", "method": "GET", "status": "2xx"}
+
+    def count(url: str) -> float | None:
+        return value(fetch(url, TOKEN), "userapi_request_duration_seconds_count", **index)
+
+    def ask(url: str, times: int) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            assert set(threads.map(lambda _number: serving.status(f"{url}/userapi/"), range(times))) == {200}
+
+    def hashing(url: str) -> float | None:
+        return value(fetch(url, TOKEN), "userapi_password_hashing_places_in_use")
+
+    with serving.served(tmp_path, environment) as server:
+        ask(server.url, 200)
+        assert [count(server.url) for _ in range(10)] == [200] * 10
+
+        killed = children(server.process.pid)
+        body = {"email": server.email, "password": "not the password"}
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(post, f"{server.url}/api-token-auth/", body)
+            wait_until(lambda: hashing(server.url) == 1)
+            for number in killed:
+                os.kill(number, signal.SIGKILL)
+        wait_until(lambda: not set(killed) & set(children(server.process.pid)))
+        wait_until(lambda: serving.status(f"{server.url}/healthz") == 200)
+        ask(server.url, 100)
+
+        assert [count(server.url) for _ in range(10)] == [300] * 10
+        assert hashing(server.url) == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the folders")
+def test_a_start_clears_away_what_a_killed_server_left_behind_and_nothing_of_a_living_one(tmp_path: Path) -> None:
+    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
+
+    def age(folder: Path) -> None:
+        os.utime(folder, (time.time() - 120,) * 2)
+
+    with serving.served(tmp_path, environment) as living, serving.served(tmp_path, environment) as killed:
+        kept, left = counts_of(living.process.pid), counts_of(killed.process.pid)
+        os.killpg(killed.process.pid, signal.SIGKILL)
+        killed.process.wait()
+        assert left.exists()
+        age(kept)
+        age(left)
+        with serving.served(tmp_path, environment):
+            wait_until(lambda: not left.exists())
+            assert kept.exists()
+    assert not kept.exists()
