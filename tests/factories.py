@@ -45,3 +45,10 @@ def make_user(app: Flask, **overrides: Any) -> int:
         user = accounts.create(**values, profile=profile)
         db.session.commit()
         return user.id
+
+
+def account(app: Flask, **overrides: Any) -> str:
+    """The email of an account, opened in the same way."""
+    email = str(new_user()["email"])
+    make_user(app, email=email, **overrides)
+    return email

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import bcrypt
 import pytest
-from factories import make_user, new_user
+from factories import account, make_user, new_user
 from flask import Flask
 from hashes import attempt, store, stored
 from timing import take_as_long
@@ -76,9 +76,7 @@ DAMAGED = (
 @pytest.fixture
 def email(app: Flask) -> str:
     """The email of an account."""
-    email = str(new_user()["email"])
-    make_user(app, email=email)
-    return email
+    return account(app)
 
 
 @pytest.mark.parametrize("kind", DJANGO)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import sign_in
 from cryptography.hazmat.primitives.asymmetric import ec
-from factories import PASSWORD, make_user, new_user
+from factories import PASSWORD, account, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from forging import claims_of, forge, header_of, refresh, use, verify
@@ -55,9 +55,7 @@ def rotating(make_app: Callable[..., Flask], folder: Path, monkeypatch: pytest.M
 @pytest.fixture
 def email(make_app: Callable[..., Flask]) -> str:
     """The email of an account."""
-    email = str(new_user()["email"])
-    make_user(make_app(), email=email)
-    return email
+    return account(make_app())
 
 
 def kids(app: Flask) -> list[str]:

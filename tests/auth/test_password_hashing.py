@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from argon2 import PasswordHasher, Type
 from conftest import Person, sign_in
-from factories import PASSWORD, make_user, new_user
+from factories import PASSWORD, account, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from hashes import attempt, store, stored
@@ -25,9 +25,7 @@ def pbkdf2(password: str, rounds: int = 1000, salt: str = "wS4hXv1cQz") -> str:
 @pytest.fixture
 def email(app: Flask) -> str:
     """The email of an account whose password is PASSWORD."""
-    email = str(new_user()["email"])
-    make_user(app, email=email)
-    return email
+    return account(app)
 
 
 def test_P15_the_cost_is_that_of_owasp_unless_set_otherwise() -> None:

@@ -1,0 +1,51 @@
+"""Trying to sign in from here and from there, more often than one may."""
+
+from collections.abc import Callable
+
+import pytest
+from factories import PASSWORD
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from userapi.core import limits
+
+HOME, AWAY = "198.51.100.7", "203.0.113.50"
+TOKENS, LOGIN = "/api-token-auth/", "/userapi/auth/login/"
+
+MakeApp = Callable[..., Flask]
+
+
+def client_at(app: Flask, address: str) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address
+    return client
+
+
+def sign_in_at(app: Flask, address: str, email: str, password: str = PASSWORD, path: str = TOKENS) -> TestResponse:
+    return client_at(app, address).post(path, json={"email": email, "password": password})
+
+
+def guess(app: Flask, address: str, email: str, times: int = 1, path: str = TOKENS) -> list[int]:
+    """The statuses of so many wrong passwords."""
+    return [sign_in_at(app, address, email, f"wrong {number}", path).status_code for number in range(times)]
+
+
+class StoppedClock:
+    """What throttles tell the time by, in whole seconds: it goes on when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
+    """Stop the clock of the throttles: `clock.now += 60`."""
+    clock = StoppedClock()
+    monkeypatch.setattr(limits, "time", clock)
+    return clock
