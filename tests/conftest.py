@@ -76,6 +76,14 @@ def new_database_url(database_kind: str, request: pytest.FixtureRequest, tmp_pat
     yield from _empty_database(database_kind, request, tmp_path)
 
 
+@pytest.fixture
+def bare_app(new_database_url: str, key_folder: str) -> Iterator[Flask]:
+    """An application over a database without a table."""
+    app = create_app(settings(new_database_url, key_folder))
+    yield app
+    _dispose(app)
+
+
 @pytest.fixture(scope="session")
 def shared_app(
     database_kind: str,

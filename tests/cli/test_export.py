@@ -13,14 +13,14 @@ import pytest
 import services
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import Person, sign_in
+from conftest import Person, empty, sign_in
 from factories import PROFILE, make_user
 from flask import Flask
 from flask_migrate import upgrade
 from settings import settings
 
 from userapi.app import create_app
-from userapi.core.db import Model, db
+from userapi.core.db import db
 from userapi.users.transfer import exporting, queries
 
 Shell = Callable[..., Result]
@@ -61,13 +61,6 @@ def _plain(value: Any) -> Any:
         return int(value)
     text = str(value).replace("+00:00", "").removesuffix(".000000")
     return text if hasattr(value, "isoformat") else (text if isinstance(value, str) and value[:4].isdigit() else value)
-
-
-def empty(app: Flask) -> None:
-    with app.app_context(), db.engine.begin() as connection:
-        for table in reversed(Model.metadata.sorted_tables):
-            if table.name != "permissions":
-                connection.execute(table.delete())
 
 
 @pytest.fixture

@@ -10,10 +10,7 @@ from database import rows
 from factories import PROFILE, make_user
 from flask import Flask
 from flask_migrate import upgrade
-from settings import settings
 
-from userapi.app import create_app
-from userapi.core.db import db
 from userapi.users.transfer import importing
 
 
@@ -175,17 +172,13 @@ def test_U10_those_who_come_later_get_higher_ids(app: Flask, bring: Bring) -> No
     assert make_user(app) > 70_000
 
 
-def test_an_id_that_leaves_no_other_is_refused(new_database_url: str, key_folder: str, tmp_path: Path) -> None:
-    app = create_app(settings(new_database_url, key_folder))
+def test_an_id_that_leaves_no_other_is_refused(bare_app: Flask, tmp_path: Path) -> None:
+    app = bare_app
     with app.app_context():
         upgrade()
-    (tmp_path / "users.jsonl").write_text(as_jsonl(line(id=2**63 - 1), line(id=2**53 - 1, email="bob@example.com")))
 
-    result = app.test_cli_runner().invoke(args=["users", "import", str(tmp_path / "users.jsonl")])
+    result = bringing(app, tmp_path)(as_jsonl(line(id=2**63 - 1), line(id=2**53 - 1, email="bob@example.com")))
 
     assert "line 1: id: Not a whole number" in result.stdout
     assert [user_id for user_id, _email in users(app)] == [2**53 - 1]
     assert make_user(app) == 2**53
-    with app.app_context():
-        for engine in db.engines.values():
-            engine.dispose()

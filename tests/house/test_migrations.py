@@ -1,6 +1,5 @@
 """The migrations make exactly the models, up and down, and keep what is stored."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import alembic.command
@@ -12,20 +11,8 @@ from conftest import Person, sign_in
 from factories import make_user
 from flask import Flask, current_app
 from flask_migrate import downgrade, upgrade
-from settings import settings
 
-from userapi.app import create_app
 from userapi.core.db import Model, db
-
-
-@pytest.fixture
-def bare_app(new_database_url: str, key_folder: str) -> Iterator[Flask]:
-    """An application over a database without a table."""
-    app = create_app(settings(new_database_url, key_folder))
-    yield app
-    with app.app_context():
-        for engine in db.engines.values():
-            engine.dispose()
 
 
 def differences() -> list[Any]:

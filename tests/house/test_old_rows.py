@@ -2,21 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
-from conftest import _dispose
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from settings import settings
 
 import config
-from userapi.app import create_app
 from userapi.core.db import db
 
 #: One file a revision: rows that it first had a place for, by table.
@@ -26,14 +21,6 @@ SCRIPTS = ScriptDirectory(str(config.ROOT / "migrations"))
 REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
 
 Rows = dict[str, list[dict[str, Any]]]
-
-
-@pytest.fixture
-def bare_app(new_database_url: str, key_folder: str) -> Iterator[Flask]:
-    """An application over a database without a table."""
-    app = create_app(settings(new_database_url, key_folder))
-    yield app
-    _dispose(app)
 
 
 def sample(revision: str) -> Rows:
