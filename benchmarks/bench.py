@@ -77,8 +77,10 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def compare(chosen: Sequence[Peer], arguments: argparse.Namespace) -> tuple[list[report.Sample], dict[str, float]]:
-    """Drive all services, operation by operation and in turn; the samples, and the megabytes of a worker at the end."""
+def compare(
+    chosen: Sequence[Peer], arguments: argparse.Namespace
+) -> tuple[list[report.Sample], dict[str, tuple[float, float]]]:
+    """Drive all services, operation by operation and in turn; the samples, and the memory of each at the end."""
     samples: list[report.Sample] = []
     path = machine.STATE / "results" / time.strftime("%Y-%m-%d-%H%M%S.jsonl")
     with servers.running(chosen) as running, path.open("w") as file:
@@ -174,7 +176,7 @@ def seeding(count: int) -> str:
 
 def _held(pid: int) -> float:
     try:
-        return machine.resident(pid)
+        return machine.held(pid)
     except OSError:
         return 0.0
 

@@ -78,9 +78,9 @@ def used_by_children() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def resident(pid: int) -> float:
-    """Megabytes of memory that a process holds."""
+def held(pid: int) -> float:
+    """Megabytes of memory that a process holds; of what it shares with others, its share."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Rss:"):
+        if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
     return 0.0

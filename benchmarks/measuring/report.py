@@ -44,7 +44,7 @@ def ratio(samples: Sequence[Sample], operation: str, peer: str) -> float | None:
     return median(both) if both else None
 
 
-def operations(samples: Sequence[Sample], memory: dict[str, float]) -> str:
+def operations(samples: Sequence[Sample], memory: dict[str, tuple[float, float]]) -> str:
     """The table: a line for each operation and service."""
     rows = []
     for operation, peer in dict.fromkeys((s["operation"], s["peer"]) for s in samples):
@@ -61,12 +61,12 @@ def operations(samples: Sequence[Sample], memory: dict[str, float]) -> str:
                 f"{middle['app']:.2f}",
                 f"{middle['db']:.2f}",
                 "" if peer == OURS or times is None else f"{times:.2f}×",
-                f"{memory[peer]:.0f}" if peer in memory else "",
+                *(f"{megabytes:.0f}" for megabytes in memory[peer]),
                 f"±{spread(group):.0%}",
                 str(sum(s["errors"] + s["broken"] for s in group)),
             )
         )
-    return table((*HEADER, "costs, to ours", "MiB a worker", "spread", "errors"), rows)
+    return table((*HEADER, "costs, to ours", "MiB a worker", "MiB in all", "spread", "errors"), rows)
 
 
 def spread(group: Sequence[Sample]) -> float:

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from .machine import STATE, family, resident, used_by
-from .peers import Peer
+from .machine import STATE, family, held, used_by
+from .peers import OURS, Peer
 
 WORKERS = 2
 THREADS = 2
@@ -25,7 +25,9 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         common = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(WORKERS), "--log-level", "warning"]
-        if peer.about["interface"] == "wsgi":
+        if peer.name == OURS:
+            command = ["userapi.cli.run"]
+        elif peer.about["interface"] == "wsgi":
             common += ["--interface", "wsgi", "--blocking-threads", str(THREADS), "--no-ws"]
             command = ["granian", *common, peer.about["app"]]
         else:
@@ -37,7 +39,8 @@ class Server:
             self.process = subprocess.Popen(
                 [peer.python, "-m", *command],
                 cwd=peer.folder,
-                env=peer.environment,
+                env=peer.environment
+                | {"PORT": str(self.port), "WORKERS": str(WORKERS), "WORKER_THREADS": str(THREADS)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -62,9 +65,10 @@ class Server:
                 connection.close()
         raise SystemExit(f"bench: {self.peer.name} does not answer; see {self.log}")
 
-    def memory(self) -> float:
-        """Megabytes that a worker holds: the largest of them."""
-        return max(resident(pid) for pid in family(self.process.pid)[1:])
+    def memory(self) -> tuple[float, float]:
+        """Megabytes that a worker holds, the largest of them, and that all processes hold together."""
+        parent, *workers = [held(pid) for pid in family(self.process.pid)]
+        return max(workers), parent + sum(workers)
 
     def used(self) -> float:
         """Processor seconds so far."""

@@ -1,15 +1,16 @@
 """Writing the trail: an event is part of the transaction of the act it tells of; neither stands without the other."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from userapi.core import clock, logging, metrics
 from userapi.core.context import acting
 from userapi.core.db import db
+from userapi.core.statements import Write
 
 from .models import AuditEvent
 
@@ -29,8 +30,16 @@ ALARMING = (
     "users.exported",
 )
 
-#: Keeps the events of a database session until they are committed and count.
-RECORDED = "userapi-events-recorded"
+#: Keeps the actions of a database session, each with its transaction, until they are committed and count.
+RECORDED = "userapi-actions-recorded"
+
+events: Any = AuditEvent.__table__
+
+INSERT = Write(
+    sa.insert(events)
+    .values({column.name: sa.bindparam(column.name, type_=column.type) for column in events.c if column.name != "id"})
+    .returning(events.c.id)
+)
 
 Changes = Mapping[str, tuple[Any, Any]]
 
@@ -40,12 +49,13 @@ def configure(app: Flask) -> None:
     for action in ALARMING:
         metrics.of(app).events.labels(action)
     sa.event.listen(db.session, "after_commit", _count)
+    sa.event.listen(db.session, "after_soft_rollback", _discount)
 
 
 def record(
     action: str, target_kind: str | None = None, target_id: object = None, changes: Changes | None = None
-) -> AuditEvent:
-    """Write that something happened; the event, for what goes on over several transactions.
+) -> int:
+    """Write that something happened; the event's id, for what goes on over several transactions.
 
     Args:
         action: what, as `user.created`; listed in `docs/events.md`.
@@ -55,7 +65,7 @@ def record(
     """
     origin = acting()
     written = _written(changes) if changes else None
-    event = AuditEvent(
+    event = INSERT.one(
         occurred_at=clock.now(),
         action=action,
         actor_id=origin.actor_id,
@@ -65,8 +75,9 @@ def record(
         request_id=origin.request_id,
         changes=written,
     )
-    db.session.add(event)
-    db.session().info.setdefault(RECORDED, []).append((action, event))
+    session = db.session()
+    within = session.get_nested_transaction() or session.get_transaction()
+    session.info.setdefault(RECORDED, []).append((action, within))
     logging.write(
         "userapi.audit",
         action,
@@ -75,12 +86,12 @@ def record(
         address=origin.address,
         fields=sorted(written) if written else None,
     )
-    return event
+    return int(event.id)
 
 
-def amend(event: AuditEvent, changes: Changes) -> None:
+def amend(event_id: int, changes: Changes) -> None:
     """Write how an act of several transactions stands, in the transaction that takes it further."""
-    event.changes = _written(changes)
+    db.session.execute(sa.update(AuditEvent).where(AuditEvent.id == event_id).values(changes=_written(changes)))
 
 
 def forget(target_kind: str, target_id: object) -> None:
@@ -97,11 +108,21 @@ def forget(target_kind: str, target_id: object) -> None:
 
 
 def _count(session: Session) -> None:
-    """Count what stands now; an event that was rolled back is in the session no more."""
     if not session.in_nested_transaction():
-        for action, event in session.info.pop(RECORDED, ()):
-            if event in session:
-                metrics.counted().events.labels(action).inc()
+        for action, _within in session.info.pop(RECORDED, ()):
+            metrics.counted().events.labels(action).inc()
+
+
+def _discount(session: Session, undone: SessionTransaction) -> None:
+    """Let what was rolled back, with a savepoint or as a whole, not count."""
+    recorded = session.info.get(RECORDED, [])
+    recorded[:] = [(action, within) for action, within in recorded if undone not in _lineage(within)]
+
+
+def _lineage(transaction: SessionTransaction | None) -> Iterator[SessionTransaction]:
+    while transaction is not None:
+        yield transaction
+        transaction = transaction.parent
 
 
 def _written(changes: Changes) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _recall(token: str) -> bool:
     Raises:
         TokenRevoked: the session or the account is over by now.
     """
-    claims = tokens.remembered().find(token)
+    claims = tokens.remembered().find(token, "access", (current_app.config["JWT_AUDIENCE"],))
     if claims is None:
         return False
     caller = tokens.load_caller({}, claims)

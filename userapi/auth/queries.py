@@ -8,7 +8,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all, read_one
-from userapi.core.statements import Read, Write
+from userapi.core.statements import Read, WriteAtOnce
 from userapi.users.models import User
 from userapi.users.queries import profiles, shown, users
 
@@ -115,7 +115,7 @@ def addressee(user_id: int) -> sa.Row[str, str, str | None]:
 def advance(
     session_id: uuid.UUID, user_id: int, spent: uuid.UUID, successor: uuid.UUID, now: datetime, idle_since: datetime
 ) -> Any:
-    """Spend a session's refresh token. One UPDATE, so only one caller can win.
+    """Spend a session's refresh token. One UPDATE, which stands at once, so only one caller can win.
 
     Returns:
         The session as it is now: id, user_id, expires_at, refreshed_at and refresh_jti; None for whoever did not win.
@@ -125,7 +125,7 @@ def advance(
     )
 
 
-ADVANCE = Write(
+ADVANCE = WriteAtOnce(
     sa.update(LoginSession)
     .where(
         sessions.c.id == sa.bindparam("session_id"),

@@ -247,7 +247,6 @@ def refresh_tokens(refresh: dict[str, str]) -> Response:
     with keeping_marks(TokenReused):
         session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
     pair = tokens.pair(session, web=by_cookie)
-    db.session.commit()
     return cookies.put(answer({"detail": _("The cookies are renewed.")}), pair) if by_cookie else answer(pair)
 
 

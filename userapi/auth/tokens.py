@@ -5,9 +5,11 @@ import hmac
 import threading
 import time
 import uuid
+from base64 import urlsafe_b64decode
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from flask import Flask, current_app
 from flask_jwt_extended import create_access_token, create_refresh_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
@@ -80,7 +82,7 @@ def load_caller(_header: dict[str, Any], claims: dict[str, Any]) -> Any:
 
 
 class Remembered:
-    """Access tokens for bearers whose signature was found good, until they expire: the newest few thousand.
+    """Tokens whose signature was checked or made here, until they expire: the newest few thousand.
 
     Only what never changes about a token is remembered. Its session and account are asked on every request, and its key
     must still be in the folder.
@@ -92,18 +94,18 @@ class Remembered:
         self._lock = threading.Lock()
 
     def add(self, token: str, kid: str, claims: dict[str, Any]) -> None:
-        """Remember a verified token; the oldest makes room."""
+        """Remember a good token; the oldest makes room."""
         with self._lock:
             while len(self._claims) >= self.most:
                 del self._claims[next(iter(self._claims))]
             self._claims[token] = (kid, claims)
 
-    def find(self, token: str) -> dict[str, Any] | None:
-        """The claims of a remembered token that would still verify."""
+    def find(self, token: str, kind: str, audiences: tuple[str, ...]) -> dict[str, Any] | None:
+        """The claims of a remembered token, if it would still be good as one of this kind and audience."""
         kid, claims = self._claims.get(token, ("", {}))
         if not claims or claims["exp"] <= clock.now().timestamp() or signing.keys().find(kid) is None:
             return None
-        return claims
+        return claims if claims["type"] == kind and claims["aud"] in audiences else None
 
 
 def remembered() -> Remembered:
@@ -148,12 +150,20 @@ def pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, Any]:
         session.user_id, expires_delta=lifetime, additional_claims={**_extra_claims(session.user_id), **common}
     )
     refresh = create_refresh_token(session.user_id, additional_claims={**common, **_refresh_claims(session)})
+    for token in (access, refresh):
+        remembered().add(token, *_parts(token))
     return {
         "access_token": access,
         "refresh_token": refresh,
         "token_type": "Bearer",
         "expires_in": int(lifetime.total_seconds()),
     }
+
+
+def _parts(token: str) -> tuple[str, dict[str, Any]]:
+    """The key id and the claims in a token that we made."""
+    header, claims, _signature = (urlsafe_b64decode(part + "==") for part in token.split("."))
+    return orjson.loads(header)["kid"], orjson.loads(claims)
 
 
 def csrf_value(session_id: uuid.UUID) -> str:
@@ -187,7 +197,7 @@ def _seconds(moment: datetime) -> int:
 
 
 def read(token: str, kind: str, audiences: tuple[str, ...]) -> dict[str, Any]:
-    """The claims of a token whose signature, times, issuer, audience and type are good.
+    """The claims of a token whose signature, times, issuer, audience and type are good; it is remembered.
 
     Args:
         token: as it came.
@@ -199,6 +209,8 @@ def read(token: str, kind: str, audiences: tuple[str, ...]) -> dict[str, Any]:
     """
     if len(token) > MAXIMUM_LENGTH:
         raise InvalidToken
+    if (known := remembered().find(token, kind, audiences)) is not None:
+        return known
     try:
         claims: dict[str, Any] = decode_token(token)
     except ExpiredSignatureError as error:
@@ -207,6 +219,7 @@ def read(token: str, kind: str, audiences: tuple[str, ...]) -> dict[str, Any]:
         raise InvalidToken from error
     if claims["type"] != kind or claims["aud"] not in audiences:
         raise InvalidToken
+    remembered().add(token, get_unverified_header(token)["kid"], claims)
     return claims
 
 
@@ -218,10 +231,7 @@ def verify(token: str) -> dict[str, Any]:
         TooManyRequests: the client has come with too many bad tokens.
     """
     with limits.failures("TOKEN_VERIFY", limits.client()):
-        claims = remembered().find(token)
-        if claims is None:
-            claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
-            remembered().add(token, get_unverified_header(token)["kid"], claims)
+        claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
         if load_caller({}, claims) is None:
             raise TokenRevoked
         return claims

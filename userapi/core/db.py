@@ -1,4 +1,4 @@
-"""The database: one engine for transactions, one for reads, and the types that both databases share.
+"""The database: one engine for transactions, one for what needs none, and the types that both databases share.
 
 Writes go through `db.session`. Reads that need no transaction go through `read_one` and `read_all`: an
 autocommit connection, so that a request which only looks costs no BEGIN and no ROLLBACK.
@@ -171,14 +171,23 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _refuse_closed(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
-    """Let the pool replace a connection that the server has closed.
+    """Let the pool replace a connection that the server has closed."""
+    if is_closed(connection):
+        raise sa.exc.DisconnectionError("closed by the server")
+
+
+def is_closed(connection: Any) -> bool:
+    """Whether the server has closed an idle connection; that of SQLite never is.
 
     What a server says unasked on an idle connection is goodbye. To look for it costs no round trip, as a ping would.
     """
+    if not isinstance(connection, psycopg.Connection):
+        return False
+    if connection.closed:
+        return True
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
-    if waiting.poll(0):
-        raise sa.exc.DisconnectionError("closed by the server")
+    return bool(waiting.poll(0))
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -1,8 +1,14 @@
 """What every answer carries: the security headers, the request id, and nothing that names the software."""
 
 import secrets
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, current_app, g
+from flask import Flask, Response, g
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: For answers that no browser renders.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -36,19 +42,31 @@ def nonce() -> str:
 
 def configure(app: Flask) -> None:
     """Add the headers to every answer."""
-    app.config["RESPONSE_HEADERS"] = list(COMMON.items())
+    common = list(COMMON.items())
     if app.config["SITE_URL"].startswith("https://"):
-        app.config["RESPONSE_HEADERS"].append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
+        common.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
     app.jinja_env.globals["csp_nonce"] = nonce
-    app.after_request(_add_headers)
+    app.after_request(_fit)
+    app.wsgi_app = partial(_with_headers, common, app.wsgi_app)  # type: ignore[method-assign]
 
 
-def _add_headers(response: Response) -> Response:
+def _fit(response: Response) -> Response:
+    """Say what the body is and what it may do."""
     if response.status_code == 204:
         response.headers.pop("Content-Type", None)
     if response.mimetype == "text/html" and "Content-Security-Policy" not in response.headers:
         response.headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=nonce())
-    set_already = {name for name, _value in response.headers}
-    ours = [("X-Request-ID", g.get("request_id", "")), *current_app.config["RESPONSE_HEADERS"]]
-    response.headers.extend([(name, value) for name, value in ours if name not in set_already])
     return response
+
+
+def _with_headers(
+    common: list[tuple[str, str]], app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
+) -> Iterable[bytes]:
+    """Add what an answer does not say itself, as it leaves: on Werkzeug's own headers each would be checked twice."""
+
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        said = {name for name, _value in headers}
+        ours = [("X-Request-ID", g.get("request_id", "")), *common]
+        return start_response(status, [*headers, *(pair for pair in ours if pair[0] not in said)], *error)
+
+    return app(environ, start)

@@ -79,14 +79,15 @@ def _start() -> None:
 
 
 def _finish(response: Response) -> Response:
+    known, rule = g.get, request.url_rule
     write(
         "userapi.access",
         "request",
         method=request.method[:20],
-        route=request.url_rule.rule if request.url_rule else None,
+        route=rule.rule if rule else None,
         status=response.status_code,
-        milliseconds=round((time.perf_counter() - g.started) * 1000, 2),
-        actor=g.get("actor_id"),
+        milliseconds=round((time.perf_counter() - known("started")) * 1000, 2),
+        actor=known("actor_id"),
         address=request.remote_addr,
     )
     return response

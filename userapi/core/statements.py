@@ -1,8 +1,8 @@
-"""The hot statements: compiled once, their rows plain tuples with names; reads run on an autocommit connection.
+"""The hot statements: compiled once, their rows plain tuples with names.
 
 SQLAlchemy writes the SQL and knows the types; its cache look-up, execution context and result machinery, which cost
-three times what the driver does, are passed by; so is its pool, from which a connection is taken once and kept for
-the next read. `benchmarks/` measures what that is worth.
+three times what the driver does, are passed by. What needs no transaction runs on an autocommit connection, which is
+taken from the pool once and kept for the next. `benchmarks/` measures what that is worth.
 """
 
 from abc import ABC, abstractmethod
@@ -13,11 +13,11 @@ from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
-from .db import READING, db
+from .db import READING, db, is_closed
 
 Processor = Callable[[Any], Any]
 
-#: Each engine's connections that wait for the next read, the last used on top.
+#: Each engine's connections that wait for the next statement, the last used on top.
 _idle: WeakKeyDictionary[sa.Engine, list[sa.PoolProxiedConnection]] = WeakKeyDictionary()
 
 
@@ -97,7 +97,22 @@ class Read(_Statement):
         return db.engines[READING]
 
     def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
-        return _execute(engine, sql, arguments)
+        try:
+            return _execute(engine, sql, arguments)
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return _execute(engine, sql, arguments)
+
+
+class WriteAtOnce(_Statement):
+    """An INSERT, UPDATE or DELETE that returns rows, and stands when it has: a transaction of its own."""
+
+    def _engine(self) -> sa.Engine:
+        return db.engines[READING]
+
+    def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
+        return _execute(engine, sql, arguments, look_first=True)
 
 
 class Write(_Statement):
@@ -117,10 +132,18 @@ def _processed(row: Any, results: Sequence[tuple[int, Processor]]) -> list[Any]:
     return values
 
 
-def _execute(engine: sa.Engine, sql: str, arguments: Any, *, again: bool = True) -> Any:
+def _execute(engine: sa.Engine, sql: str, arguments: Any, *, look_first: bool = False) -> Any:
+    """Execute on a kept connection, or a new one.
+
+    Args:
+        look_first: do not take one that the server has closed: what cannot be asked again must not be asked in vain.
+    """
     base = engine.dialect.loaded_dbapi.Error
     try:
         connection = _idle[engine].pop()
+        while look_first and is_closed(connection.dbapi_connection):
+            connection.invalidate()
+            connection = _idle[engine].pop()
     except (KeyError, IndexError):
         connection = _connect(engine, sql)
     try:
@@ -134,8 +157,6 @@ def _execute(engine: sa.Engine, sql: str, arguments: Any, *, again: bool = True)
             connection.invalidate(error)
             engine.dispose()
         connection.close()
-        if died and again:
-            return _execute(engine, sql, arguments, again=False)
         raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=died) from error
     _idle[engine].append(connection)
     return rows
@@ -153,7 +174,7 @@ def _connect(engine: sa.Engine, sql: str) -> sa.PoolProxiedConnection:
 
 
 def close_idle(engine: sa.Engine) -> None:
-    """Close the connections that wait for the next read, as when their engine is disposed of."""
+    """Close the connections that wait for the next statement, as when their engine is disposed of."""
     idle = _idle.get(engine, [])
     while idle:
         idle.pop().invalidate()

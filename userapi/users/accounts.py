@@ -21,6 +21,7 @@ from .problems import LastSuperuser, ReadOnlyField
 
 PROFILE_FIELDS = queries.PROFILE_FIELDS
 NAME_FIELDS = ("username", "first_name", "last_name")
+SEARCHED_FIELDS = ("first_name", "last_name")
 
 
 class Actor(Protocol):
@@ -155,7 +156,9 @@ def edit(user: User, changes: Mapping[str, Any], by: Actor, *, confirmed_email: 
     for name in NAME_FIELDS:
         if name in changes:
             setattr(user, name, changes[name] or (None if name == "username" else ""))
-    user.first_name_key, user.last_name_key = fold(user.first_name), fold(user.last_name)
+    for name in SEARCHED_FIELDS:
+        if name in changes:
+            setattr(user, f"{name}_key", fold(getattr(user, name)))
     if "language" in changes:
         user.language = changes["language"] or None
     if "profile" in changes:

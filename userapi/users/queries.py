@@ -68,13 +68,17 @@ def held_row(user: User) -> Any:
 
 def for_update(user_id: int) -> User | None:
     """A user and profile, locked until the transaction ends."""
-    return db.session.scalar(
-        sa.select(User)
-        .where(User.id == user_id)
-        .options(joinedload(User.profile))
-        .with_for_update(of=User)
-        .execution_options(populate_existing=True)
-    )
+    return db.session.scalar(FOR_UPDATE, {"user_id": user_id})
+
+
+#: Made once: SQLAlchemy finds what it compiled of it at once.
+FOR_UPDATE = (
+    sa.select(User)
+    .where(User.id == sa.bindparam("user_id"))
+    .options(joinedload(User.profile))
+    .with_for_update(of=User)
+    .execution_options(populate_existing=True)
+)
 
 
 def by_email_key(email_key: str) -> User | None:

@@ -1,0 +1,38 @@
+"""Connections that PostgreSQL has closed while nobody used them, as when it is started anew."""
+
+import psycopg
+from conftest import Person
+from flask import Flask
+from flask.testing import FlaskClient
+
+from userapi.core.db import db
+
+
+def close_every_connection(app: Flask) -> None:
+    """End, at the server, what the application holds open, and wait until it has ended; SQLite has no server."""
+    with app.app_context():
+        url = db.engine.url
+    if url.get_backend_name() == "sqlite":
+        return
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchall()
+    assert ended
+    assert all(one for (one,) in ended)
+
+
+def test_X03_the_next_call_of_each_kind_is_answered(app: Flask, client: FlaskClient, user: Person) -> None:
+    refresh_token = user.tokens["refresh_token"]
+
+    for _again in range(2):
+        close_every_connection(app)
+        assert user.get(user.url).status_code == 200
+        close_every_connection(app)
+        assert user.patch(user.url, json={"first_name": "Wren"}).status_code == 200
+        close_every_connection(app)
+        refreshed = client.post("/api-token-refresh/", json={"refresh_token": refresh_token})
+        assert refreshed.status_code == 200, refreshed.text
+        refresh_token = refreshed.get_json()["refresh_token"]
