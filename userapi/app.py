@@ -32,6 +32,7 @@ from userapi.mail import deliverer, outbox, relay
 from userapi.ops import routes as ops
 from userapi.pages import routes as pages
 from userapi.users import routes as users
+from userapi.users.transfer import importer
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -48,7 +49,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.url_map.merge_slashes = False
     for part in (metrics, logging, context, i18n, rendering, db, signing, passwords, headers, cross_origin, problems):
         part.configure(app)
-    for part in (tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer):
+    for part in (tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer, importer):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 

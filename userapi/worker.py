@@ -23,12 +23,14 @@ from userapi.auth import pruning
 from userapi.core import clock
 from userapi.mail import delivery
 from userapi.mail import pruning as mail_pruning
+from userapi.users.transfer import working
 from wsgi import app as web
 
 log = structlog.get_logger("userapi.worker")
 
-#: Between two looks into the outbox, and between two prunings, in seconds.
+#: Between two looks into the outbox, two looks for imports, and between two prunings, in seconds.
 DELIVERY = 2.0
+IMPORTS = 3.0
 PRUNING = 3600.0
 
 #: A round of letters goes over one connection, and begins none after so many letters or seconds.
@@ -44,6 +46,9 @@ EXPIRY = 60.0
 #: The longest that a task may take, in seconds: a round whose last letter takes as long as its lease.
 LONGEST = ROUND + delivery.LEASE_IN_TIMEOUTS * web.config["MAIL_TIMEOUT"]
 
+#: And an import: no longer than the longest lease. Of most of them, another worker does the rest.
+LONGEST_IMPORT = working.LEASE_OF_WHOLE.total_seconds() - 60
+
 if not web.config["CELERY_BROKER_URL"]:
     sys.exit("userapi: CELERY_BROKER_URL: Not set; it names the broker, as redis://127.0.0.1:6379/1.")
 
@@ -56,7 +61,7 @@ celery.conf.update(
     task_time_limit=LONGEST,
     worker_prefetch_multiplier=1,
     # Redis hands a task that was taken and not done to another worker after this time.
-    broker_transport_options={"visibility_timeout": LONGEST + EXPIRY},
+    broker_transport_options={"visibility_timeout": max(LONGEST, LONGEST_IMPORT) + EXPIRY},
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     # Who gets at the broker is not to stop workers, or to ask them for their settings.
@@ -64,6 +69,7 @@ celery.conf.update(
     timezone="UTC",
     beat_schedule={
         "deliver mail": {"task": "userapi.deliver_mail", "schedule": DELIVERY, "options": {"expires": EXPIRY}},
+        "import users": {"task": "userapi.import_users", "schedule": IMPORTS, "options": {"expires": EXPIRY}},
         "prune": {"task": "userapi.prune", "schedule": PRUNING, "options": {"expires": EXPIRY}},
     },
 )
@@ -89,6 +95,13 @@ def deliver_mail() -> None:
     end = time.monotonic() + ROUND
     with web.app_context():
         delivery.deliver_due(LETTERS, stop=lambda: time.monotonic() > end)
+
+
+@celery.task(name="userapi.import_users", time_limit=LONGEST_IMPORT)
+def import_users() -> None:
+    """Do the import that staff have waited for the longest."""
+    with web.app_context():
+        working.do_due()
 
 
 @celery.task(name="userapi.prune")

@@ -56,6 +56,16 @@ def require(action: str, kind: str) -> None:
         )
 
 
+def require_superuser() -> None:
+    """Refuse all but superusers.
+
+    Raises:
+        PermissionDenied: the caller is none.
+    """
+    if not current_user.is_superuser:
+        raise PermissionDenied(_("Your account lacks the permission to do this; only superusers have it."))
+
+
 def _rights() -> frozenset[str]:
     if "staff_rights" not in g:
         g.staff_rights = groups.held_by(current_user)

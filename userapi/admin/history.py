@@ -14,7 +14,7 @@ from . import queries
 from .listing import midnight
 from .views import PAGE, StaffView, page, query_text
 
-KINDS = ("user", "group", "session", "message")
+KINDS = ("user", "group", "session", "message", "import")
 
 
 class AuditView(StaffView):
@@ -42,6 +42,11 @@ def names(rows: Iterable[Any]) -> Mapping[int, str]:
     ids = {row.actor_id for row in rows if row.actor_id is not None}
     ids |= {int(row.target_id) for row in rows if row.target_kind == "user" and parse_id(row.target_id or "")}
     return user_queries.emails_of(ids)
+
+
+def names_of(user_ids: Iterable[int | None]) -> Mapping[int, str]:
+    """The addresses of users, as far as there still are any."""
+    return user_queries.emails_of({user_id for user_id in user_ids if user_id is not None})
 
 
 def _asked() -> tuple[dict[str, str], dict[str, Any]]:

@@ -24,6 +24,8 @@ FIELDS = {
     "password2": lazy_gettext("Password again"),
     "own_password": lazy_gettext("Your own password"),
     "name": lazy_gettext("Name"),
+    "file": lazy_gettext("File"),
+    "on_conflict": lazy_gettext("Whose address is there already"),
 }
 
 #: The kinds of records, one and many, by the names that permissions give them.
@@ -33,6 +35,7 @@ KIND = {
     "session": lazy_gettext("session"),
     "message": lazy_gettext("letter"),
     "event": lazy_gettext("event"),
+    "import": lazy_gettext("import"),
 }
 KINDS = {
     "user": lazy_gettext("users"),
@@ -59,6 +62,39 @@ STATES = {
     "over": lazy_gettext("over"),
 }
 
+#: How imports stand.
+STATES_OF_IMPORTS = {
+    "waiting": lazy_gettext("waiting"),
+    "running": lazy_gettext("running"),
+    "done": lazy_gettext("done"),
+    "failed": lazy_gettext("failed"),
+    "cancelled": lazy_gettext("cancelled"),
+}
+
+#: What becomes of a user whose address is there already.
+WAYS = {
+    "skip": lazy_gettext("leave them alone"),
+    "update": lazy_gettext("change them"),
+    "fail": lazy_gettext("import nothing at all"),
+}
+
+#: What an import counts, in the order in which it is shown.
+COUNTS = {
+    "made": lazy_gettext("imported"),
+    "updated": lazy_gettext("updated"),
+    "there_already": lazy_gettext("there already"),
+    "refused": lazy_gettext("refused"),
+    "altered": lazy_gettext("altered"),
+    "groups_made": lazy_gettext("groups made"),
+}
+
+#: What an import has to say of a record.
+TOLD = {
+    "refused": lazy_gettext("refused"),
+    "altered": lazy_gettext("altered"),
+    "there already": lazy_gettext("there already"),
+}
+
 #: What is deleted along with a user.
 PARTS_OF_USERS = {
     "profile": lazy_gettext("Profile"),
@@ -74,4 +110,8 @@ FOR_TEMPLATES = {
     "kinds_names": KINDS,
     "verb_names": VERBS,
     "state_names": STATES,
+    "import_state_names": STATES_OF_IMPORTS,
+    "way_names": WAYS,
+    "count_names": COUNTS,
+    "told_names": TOLD,
 }

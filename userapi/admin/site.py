@@ -11,6 +11,7 @@ from . import notices
 from .dashboard import Dashboard
 from .groups import GroupView
 from .history import AuditView
+from .imports import ImportView
 from .outbox import OutboxView
 from .sessions import SessionView
 from .users import UserView
@@ -28,6 +29,7 @@ def configure(app: Flask) -> None:
     )
     site.add_views(
         UserView(name=lazy_gettext("Users"), endpoint="staff_users", url="users"),
+        ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
         GroupView(name=lazy_gettext("Groups"), endpoint="staff_groups", url="groups"),
         SessionView(name=lazy_gettext("Sessions"), endpoint="staff_sessions", url="sessions"),
         OutboxView(name=lazy_gettext("Outbox"), endpoint="staff_outbox", url="outbox"),

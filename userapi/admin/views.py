@@ -28,6 +28,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 #: For a page that every member of staff may see.
 ANY_STAFF = ""
 
+#: For a page that only superusers may see.
+SUPERUSER = "superuser"
+
 #: Rows on a page of a list.
 PAGE = 50
 
@@ -37,7 +40,8 @@ def page(url: str, needs: str, methods: tuple[str, ...] = ("GET",)) -> Callable[
 
     Args:
         url: below the view's own.
-        needs: an action, as `change`, on the view's kind of record, or a whole permission, as `delete_session`.
+        needs: an action, as `change`, on the view's kind of record, or a whole permission, as `delete_session`;
+            or ANY_STAFF, or SUPERUSER.
         methods: of HTTP.
     """
 
@@ -77,7 +81,9 @@ class StaffView(BaseView):
             needed: str | None = getattr(getattr(self, name), "needs", None)
             if needed is None:
                 raise PermissionDenied
-            if needed != ANY_STAFF:
+            if needed == SUPERUSER:
+                entrance.require_superuser()
+            elif needed != ANY_STAFF:
                 entrance.require(*self.needs(needed))
         except PermissionDenied as problem:
             return self.refuse(problem)

@@ -1,12 +1,13 @@
 """Who is acting, from where, and under which request id: what the audit trail and the log write down."""
 
+import random
 import re
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, g, has_request_context, request
+from flask import Flask, g, has_app_context, has_request_context, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 ACCEPTED_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -17,7 +18,8 @@ class Acting:
     """The origin of an act.
 
     Attributes:
-        actor_id: the signed-in user, or None for a stranger and for the command line.
+        actor_id: the signed-in user, or whoever asked for what a worker does; None for a stranger and for the
+            command line.
         address: the client's network address; None outside a request.
         user_agent: at most 255 characters of the client's own description.
         request_id: the id in the answer's `X-Request-ID`; None outside a request.
@@ -32,13 +34,23 @@ class Acting:
 def acting() -> Acting:
     """Who acts now."""
     if not has_request_context():
-        return Acting()
+        return Acting(actor_id=g.get("actor_id") if has_app_context() else None)
     return Acting(
         actor_id=g.get("actor_id"),
         address=request.remote_addr,
         user_agent=request.headers.get("User-Agent", "")[:255] or None,
         request_id=g.get("request_id"),
     )
+
+
+@contextmanager
+def on_behalf_of(user_id: int | None) -> Iterator[None]:
+    """Outside a request, let somebody count as the actor of what is done in the block."""
+    before, g.actor_id = g.get("actor_id"), user_id
+    try:
+        yield
+    finally:
+        g.actor_id = before
 
 
 def configure(app: Flask) -> None:
@@ -57,4 +69,7 @@ def _as_it_is(func: Callable[..., Any]) -> Callable[..., Any]:
 
 def _name_request() -> None:
     offered = request.headers.get("X-Request-ID", "")
-    g.request_id = offered if ACCEPTED_REQUEST_ID.fullmatch(offered) else secrets.token_hex(16)
+    if ACCEPTED_REQUEST_ID.fullmatch(offered):
+        g.request_id = offered
+    else:
+        g.request_id = f"{random.getrandbits(128):032x}"  # a name, no secret: the system need not be asked

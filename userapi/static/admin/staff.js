@@ -17,6 +17,15 @@ for (const form of document.querySelectorAll("form[data-confirm]")) {
   });
 }
 
+for (const part of document.querySelectorAll("[data-again]")) {
+  const look = () => {
+    // Who is in the middle of something is not disturbed.
+    if (document.activeElement?.closest("form")) setTimeout(look, part.dataset.again * 1000);
+    else window.location.reload();
+  };
+  setTimeout(look, part.dataset.again * 1000);
+}
+
 for (const input of document.querySelectorAll("input[data-narrows]")) {
   const items = document.getElementById(input.dataset.narrows).children;
   input.addEventListener("input", () => {

@@ -19,6 +19,11 @@ KINDS = ("django", "csv", "jsonl")
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
+def open_bytes(content: bytes, kind: str, left_out: Counter[str]) -> Iterator[Record]:
+    """`records` of a file that is in memory."""
+    return records(io.BytesIO(content), kind, left_out)
+
+
 def records(file: BinaryIO, kind: str, left_out: Counter[str]) -> Iterator[Record]:
     """What a file holds, read as it is needed.
 

@@ -6,7 +6,7 @@ who is there already is left alone. The address decides who is who.
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -48,6 +48,9 @@ class ImportStopped(Problem):
     """Something was in the way of an import that shall be whole or not at all."""
 
 
+#: Of the counts, what the event does not have.
+NOT_TOLD = ("unknown_permissions", "event_id")
+
 #: Takes what there is to say: about what, where in the file, and why.
 Listener = Callable[[Told, str, str], None]
 
@@ -71,7 +74,11 @@ class Manner:
 
 @dataclass
 class Counts:
-    """How an import stands."""
+    """How an import stands; from it, one that broke off can go on.
+
+    Attributes:
+        event_id: of the event in the audit trail that has these numbers; None in a dry run.
+    """
 
     read: int = 0
     made: int = 0
@@ -81,9 +88,12 @@ class Counts:
     altered: int = 0
     groups_made: int = 0
     unknown_permissions: Counter[str] = field(default_factory=Counter)
+    event_id: int | None = None
 
 
-def bring_in(records: Iterable[Record], manner: Manner, tell: Listener) -> Iterator[Counts]:
+def bring_in(
+    records: Iterable[Record], manner: Manner, tell: Listener, earlier: Counts | None = None
+) -> Generator[Counts, None, None]:
     """Make users and groups of records, or change those there are.
 
     The door commits after each batch, or once at the end where all shall stand or fall together (`OnConflict.FAIL`).
@@ -92,6 +102,7 @@ def bring_in(records: Iterable[Record], manner: Manner, tell: Listener) -> Itera
         records: what a reader gives; read as they are needed.
         manner: how.
         tell: hears of every record that is not taken as it is.
+        earlier: how it stood when it broke off after a batch; what was done is then only remembered, not told again.
 
     Yields:
         How it stands, after each batch.
@@ -103,9 +114,13 @@ def bring_in(records: Iterable[Record], manner: Manner, tell: Listener) -> Itera
     with memory() as seen:
         batches = _batches(records)
         first = next(batches, [])  # a dump is read to its end for it, before a transaction begins
-        under_way = _Import(seen, manner, tell)
+        under_way = _Import(seen, manner, tell, earlier or Counts())
+        passed, done = 0, under_way.counts.read
         for batch in itertools.chain([first], batches):
-            under_way.take(list(under_way.candidates(batch)))
+            known = max(done - passed, 0)
+            passed += len(batch)
+            under_way.recall(batch[:known])
+            under_way.take(list(under_way.candidates(batch[known:])))
             yield under_way.so_far()
         for batch in _batches(seen.kept()):
             under_way.take([under_way.candidate(record) for record in batch], give_ids=True)
@@ -115,24 +130,48 @@ def bring_in(records: Iterable[Record], manner: Manner, tell: Listener) -> Itera
 class _Import:
     """One import under way."""
 
-    def __init__(self, seen: Seen, manner: Manner, tell: Listener) -> None:
-        self.seen, self.manner, self.tell = seen, manner, tell
-        self.counts = Counts()
+    def __init__(self, seen: Seen, manner: Manner, tell: Listener, counts: Counts) -> None:
+        self.seen, self.manner, self.tell, self.counts = seen, manner, tell, counts
         self.group_ids = queries.group_ids()
         self.permission_ids = queries.permission_ids()
-        self.event = None if manner.dry_run else trail.record("users.imported", changes=self._changes())
+        if self.counts.event_id is None and not manner.dry_run:
+            self.counts.event_id = trail.record("users.imported", changes=self._changes())
 
     def so_far(self) -> Counts:
         """Write the counts down, in the transaction of what they count."""
-        if self.event is not None:
-            trail.amend(self.event, self._changes())
+        if self.counts.event_id is not None:
+            trail.amend(self.counts.event_id, self._changes())
             db.session.flush()
         return self.counts
 
     def _changes(self) -> dict[str, tuple[None, Any]]:
         """The numbers and the manner as the event has them: they name nobody."""
-        numbers = {name: value for name, value in asdict(self.counts).items() if isinstance(value, int)}
+        numbers = {name: value for name, value in asdict(self.counts).items() if name not in NOT_TOLD}
         return {name: (None, value) for name, value in {**numbers, "on_conflict": str(self.manner.on_conflict)}.items()}
+
+    # --- What an import that broke off has done -----------------------------------------------------------
+
+    def recall(self, records: Sequence[Record]) -> None:
+        """Remember the addresses and ids of records that were done; who waits for an id goes on waiting."""
+        found = list(self._known(records))
+        holders = queries.holders([each.email_key for each in found]) if found else {}
+        for each in found:
+            holder, user_id = holders.get(each.email_key), each.wanted.user_id
+            if user_id is not None and (holder is None or holder.id == user_id):
+                self.seen.is_new(user_id)
+            if holder is None:
+                self.seen.keep(each.record)
+
+    def _known(self, records: Sequence[Record]) -> Iterator[Candidate]:
+        for record in records:
+            if record.error or ("group" in record.values and "email" not in record.values):
+                continue
+            try:
+                found = self.candidate(record)
+            except Refused:
+                continue
+            if self.seen.first_with(found.email_key, record) is None:
+                yield found
 
     # --- One record after the other -----------------------------------------------------------------------
 

@@ -1,0 +1,116 @@
+"""What staff may not import: files that are none, and who may not at all."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from desk import Clerk, clerk, grant
+from factories import PASSWORD
+from flask import Flask
+from import_desk import NEW, TABLE, files, imported, job, later, rows, upload, work
+
+from userapi.core.db import db
+from userapi.users.groups import EVERYTHING
+from userapi.users.transfer import jobs
+
+
+@pytest.fixture
+def boss(app: Flask) -> Clerk:
+    return clerk(app, is_staff=True, is_superuser=True, email="boss@example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "said"),
+    [
+        ("users.csv", b"", 400, "The file is empty."),
+        ("users.csv", b"\n  \n", 400, "The file is empty."),
+        ("users.csv", b"email\n", 400, "There is no user in the file."),
+        ("users.json", b"[]", 400, "There is no user in the file."),
+        ("users.csv", b"email\nada@example.com,caf\xe9\n", 400, "The file is not UTF-8."),
+        ("users.csv", "email\nada@example.com\n".encode("utf-16"), 400, "The file is UTF-16."),
+        ("users.csv", b"email,shoe\nada@example.com,9\n", 400, "Not known: shoe."),
+        ("users.xlsx", b"PK", 400, "must end in .csv, .jsonl or .json"),
+        ("users", b"email\n", 400, "must end in .csv, .jsonl or .json"),
+        ("users.json", b'[{"model": "auth.user"', 400, "Damaged, or not whole, after entry 0."),
+        ("users.json", b'{"a": 1}', 400, "it does not begin with ["),
+        ("users.jsonl", b"hello\nthere\n", 400, "line 1: Not JSON."),
+        ("users.csv", b"email\n" + b"a" * (10 * 2**20), 413, "larger than 10 MiB"),
+        ("users.csv", b"email\n" + b"a" * (11 * 2**20), 413, "larger than 10 MiB"),
+    ],
+    ids=lambda part: str(part)[:30] if not isinstance(part, bytes) else f"{len(part)} bytes",
+)
+def test_a_wrong_file_is_refused_in_a_sentence(boss: Clerk, name: str, content: bytes, status: int, said: str) -> None:
+    answer = upload(boss, content, name)
+
+    assert answer.status_code == status
+    assert said in answer.text.replace("&#39;", "'")
+    assert rows(boss.app, "SELECT * FROM import_jobs") == []
+    assert files(boss.app) == 0
+
+
+def test_a_file_may_be_larger_than_what_any_other_address_takes(boss: Clerk) -> None:
+    longer = "x" * 2 * 2**20
+
+    assert upload(boss, f'{TABLE}mary@example.com,"{longer[:900_000]}"\n{longer}').status_code == 303
+    assert boss.post("/admin/users/new/", email=longer).status_code == 413
+
+
+def test_a_file_of_more_users_than_a_worker_does_is_refused(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MOST_RECORDS", 2)
+
+    assert upload(boss, TABLE).status_code == 303
+    refused = upload(boss, f"{TABLE}mary@example.com,Mary\n")
+
+    assert refused.status_code == 400
+    assert "more than 2 users" in refused.text
+
+
+@pytest.mark.parametrize("fields", [{"on_conflict": "drop"}, {"on_conflict": ""}])
+def test_a_form_that_is_not_ours_is_refused(boss: Clerk, fields: dict[str, str]) -> None:
+    assert upload(boss, TABLE, **fields).status_code == 400
+    assert boss.post(NEW, dry_run="true", on_conflict="skip").status_code == 400
+    assert boss.post(NEW, dry_run="true", on_conflict="skip", file="users.csv").status_code == 400
+    assert rows(boss.app, "SELECT * FROM import_jobs") == []
+
+
+def test_A01_staff_with_every_permission_but_no_superusers_may_not(app: Flask, boss: Clerk) -> None:
+    helper = clerk(app, is_staff=True)
+    grant(app, helper.id, *EVERYTHING)
+    upload(boss, TABLE)
+
+    for path in ("/admin/imports/", NEW, f"/admin/imports/{job(app).id}/"):
+        assert helper.get(path).status_code == 403
+    for path in (NEW, f"/admin/imports/{job(app).id}/import/", f"/admin/imports/{job(app).id}/cancel/"):
+        assert helper.post(path).status_code == 403
+    assert "/admin/imports/" not in helper.get("/admin/users/").text
+    assert "/admin/imports/" in boss.get("/admin/users/").text
+    assert job(app).state == "waiting"
+
+
+def test_after_a_while_the_own_password_is_asked_for_before_a_file_goes_in_and_before_it_is_imported(
+    boss: Clerk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = upload(boss, TABLE)
+    work(boss.app)
+    later(monkeypatch, timedelta(minutes=16))
+
+    refused = (upload(boss, TABLE), boss.post(f"{sent.headers['Location']}import/"))
+    wrong = boss.post(f"{sent.headers['Location']}import/", own_password="not mine")
+
+    assert [answer.status_code for answer in refused] == [400, 400]
+    assert all("Type your own password" in answer.text for answer in refused)
+    assert wrong.status_code == 400
+    assert len(rows(boss.app, "SELECT * FROM import_jobs")) == 1
+    assert boss.post(f"{sent.headers['Location']}import/", own_password=PASSWORD).status_code == 303
+
+
+def test_what_a_superuser_asked_for_who_is_none_any_more_is_not_done(boss: Clerk) -> None:
+    upload(boss, TABLE, dry_run="")
+    with boss.app.app_context():
+        db.session.execute(sa.text("UPDATE users SET is_superuser = false WHERE id = :id"), {"id": boss.id})
+        db.session.commit()
+
+    work(boss.app)
+
+    assert (job(boss.app).state, job(boss.app).error) == ("failed", "Whoever asked for it is no superuser any more.")
+    assert (imported(boss.app), files(boss.app)) == ([], 0)

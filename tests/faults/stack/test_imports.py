@@ -1,0 +1,93 @@
+"""An import that staff start at one host and Celery does, whichever of its workers is killed meanwhile."""
+
+import http.cookiejar
+import io
+import json
+import re
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from stack import HOSTS, Stack
+from stacking import kill_all, query, wait_until
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+pytestmark = pytest.mark.stack
+
+#: More than a body may have elsewhere, and so many batches that a worker can be killed between two.
+USERS = 20_000
+MOST_ELSEWHERE = 2**20
+
+
+class Desk:
+    """A browser at one host's staff site."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self.opener = urllib.request.build_opener(jar)
+
+    def get(self, path: str) -> str:
+        """Look at a page."""
+        return self._open(urllib.request.Request(self.url + path))
+
+    def send(self, path: str, **fields: Any) -> str:
+        """Send the form of a page; the page that it leads to."""
+        found = re.search(r'name="csrf_token" value="([^"]*)"', self.get(path))
+        boundary, body = encode_multipart({**fields, "csrf_token": found[1] if found else ""})
+        kind = {"Content-Type": f'multipart/form-data; boundary="{boundary}"'}
+        return self._open(urllib.request.Request(self.url + path, body, kind))
+
+    def _open(self, request: urllib.request.Request) -> str:
+        request.add_header("Accept", "text/html")
+        with self.opener.open(request) as response:
+            return str(response.read().decode())
+
+
+def file_of_users() -> bytes:
+    profile = {"title": "Ms", "dob": "1990-12-10", "address": "12, Pulteney Street", "country": "United Kingdom",
+               "city": "Bath", "zip": "BA2 4"}  # fmt: skip
+    made = [{"email": f"import-{n}@example.com", "first_name": "Ada", "profile": profile} for n in range(USERS)]
+    return "".join(f"{json.dumps(each)}\n" for each in made).encode()
+
+
+def job(stack: Stack) -> dict[str, Any]:
+    return query(stack, "SELECT * FROM import_jobs ORDER BY id DESC LIMIT 1")[0]
+
+
+@pytest.mark.parametrize("host", ["past nginx", "through nginx"])
+def test_X10_an_import_started_at_one_host_is_done_by_celery_and_a_killed_worker_loses_and_doubles_nothing(
+    stack: Stack, host: str, report: Callable[[str], None]
+) -> None:
+    query(stack, "WITH gone AS (DELETE FROM users WHERE email LIKE 'import-%' RETURNING id) SELECT count(*) FROM gone")
+    email, password = stack.superuser()
+    desk = Desk(stack.url if host == "through nginx" else stack.host_url(HOSTS[0]))
+    desk.send("/login/", email=email, password=password)
+    content = file_of_users()
+    assert len(content) > MOST_ELSEWHERE
+
+    page = desk.send("/admin/imports/new/", file=FileStorage(io.BytesIO(content), "users.jsonl"), on_conflict="skip")
+    assert "users.jsonl is here" in page
+    wait_until(lambda: job(stack)["counts"].get("made", 0) >= USERS / 5)
+    kill_all(stack["worker"])
+    at_death = job(stack)["counts"]["made"]
+    query(stack, "UPDATE import_jobs SET claimed_until = now() WHERE state = 'running' RETURNING id")  # a minute passes
+    stack["worker"].start()
+    wait_until(lambda: job(stack)["state"] not in ("waiting", "running"), patience=120)
+
+    done = job(stack)
+    (there,) = query(
+        stack,
+        "SELECT count(*) AS users, count(distinct email) AS addresses, count(user_id) AS profiles"
+        " FROM users LEFT JOIN user_profiles ON user_id = id WHERE email LIKE 'import-%'",
+    )
+    events = query(stack, "SELECT changes FROM audit_events WHERE action = 'users.imported' ORDER BY id DESC LIMIT 1")
+    report(f"import of {USERS:,} users, worker killed after {at_death:,}: {there['users']:,} there, {done['counts']}")
+    assert at_death < USERS
+    assert (done["state"], done["counts"]["made"], done["counts"]["there_already"]) == ("done", USERS, 0)
+    assert there == {"users": USERS, "addresses": USERS, "profiles": USERS}
+    assert events[0]["changes"]["made"] == [None, USERS]
+    assert query(stack, "SELECT FROM import_files") == []
+    assert f"{USERS:,} of {USERS:,}" in desk.get(f"/admin/imports/{done['id']}/")

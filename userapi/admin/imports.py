@@ -1,0 +1,138 @@
+"""Imports: a file of users is taken in here, looked through, then brought in by a worker. For superusers alone.
+
+A file may hold password hashes and rights, so who may send one could make anybody a superuser.
+"""
+
+from typing import Any
+
+from flask import request
+from flask_babel import gettext as _
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from userapi.core import i18n, problems
+from userapi.core.db import db
+from userapi.core.problems import NotFound, Problem, ValidationFailed
+from userapi.users.transfer import importing, job_queries, jobs
+from userapi.users.transfer.importing import Manner, OnConflict
+from userapi.users.transfer.jobs import FileTooLarge
+
+from . import entrance, history, proof
+from .views import SUPERUSER, Form, StaffView, page, say
+
+JOB = "/<row_id:job_id>/"
+
+#: How many imports the list shows; older than a month are none.
+NEWEST = 50
+
+#: What a form has around its file, in bytes.
+AROUND = 64 * 1024
+
+#: How often the page of an import that is not over is loaded again, in seconds.
+AGAIN = 3
+
+
+class ImportView(StaffView):
+    """The imports."""
+
+    def is_accessible(self) -> bool:
+        """Whether the menu names it."""
+        return bool(entrance.caller().is_superuser)
+
+    def _handle_view(self, name: str, **arguments: Any) -> Any:
+        """Let a file through that is larger than what anything else sends, and no larger one."""
+        if name == "add":
+            request.max_content_length = jobs.MAXIMUM + AROUND
+        try:
+            return super()._handle_view(name, **arguments)
+        except RequestEntityTooLarge:
+            return problems.answer(FileTooLarge())
+
+    @page("/", needs=SUPERUSER)
+    def show_list(self) -> str:
+        """The newest imports, and how each stands."""
+        found = job_queries.newest(NEWEST)
+        return self.render(
+            "admin/imports/list.html",
+            jobs=found,
+            names=history.names_of(job.actor_id for job in found),
+            again=AGAIN if any(job.state in job_queries.ACTIVE for job in found) else 0,
+        )
+
+    @page("/new/", needs=SUPERUSER)
+    def show_new(self) -> Any:
+        """The form: which file, and how."""
+        return self._show_new(Form({"dry_run": True, "on_conflict": OnConflict.SKIP.value}))
+
+    @page("/new/", needs=SUPERUSER, methods=("POST",))
+    def add(self) -> Any:
+        """Take a file in, for a worker to look through or to import."""
+        sent = {name: request.form.get(name, "") for name in ("dry_run", "on_conflict")}
+        form = Form(sent)
+        try:
+            manner = Manner(_on_conflict(sent["on_conflict"]), dry_run=bool(sent["dry_run"]))
+            file = request.files.get("file")
+            if file is None or not file.filename:
+                raise ValidationFailed(errors={"file": [_("Choose a file.")]})
+            proof.require()
+            jobs.expire()
+            job = jobs.submit(file.filename, file.read(), manner, by=entrance.caller())
+            db.session.commit()
+        except Problem as refusal:
+            db.session.rollback()
+            form.refuse(refusal)
+            return self._show_new(form)
+        say(_("%(name)s is here, and will be done in a moment.", name=job.file_name))
+        return self.to("show", job_id=job.id)
+
+    @page(JOB, needs=SUPERUSER)
+    def show(self, job_id: int) -> Any:
+        """How an import stands, what came of it, and what there was to say."""
+        return self._show(job_id, Form())
+
+    @page(f"{JOB}import/", needs=SUPERUSER, methods=("POST",))
+    def go_ahead(self, job_id: int) -> Any:
+        """Import what a dry run has looked through."""
+        try:
+            proof.require()
+            job = jobs.go_ahead(job_id, by=entrance.caller())
+            db.session.commit()
+        except ValidationFailed as refusal:
+            db.session.rollback()
+            return self._show(job_id, Form.of(refusal))
+        say(_("%(name)s will be imported in a moment.", name=job.file_name))
+        return self.to("show", job_id=job.id)
+
+    @page(f"{JOB}cancel/", needs=SUPERUSER, methods=("POST",))
+    def cancel(self, job_id: int) -> Any:
+        """Give an import up, or the file that a dry run has looked through."""
+        was_active = jobs.cancel(job_id)
+        db.session.commit()
+        say(_("The import is cancelled, and its file deleted.") if was_active else _("The file is deleted."))
+        return self.to("show", job_id=job_id)
+
+    def _show_new(self, form: Form) -> Any:
+        facts = {"ways": list(OnConflict), "is_fresh": proof.is_fresh(), "most": i18n.number(jobs.MOST_RECORDS)}
+        return self.render("admin/imports/new.html", form=form, **facts), form.status
+
+    def _show(self, job_id: int, form: Form) -> Any:
+        job = job_queries.by_id(job_id)
+        if job is None:
+            raise NotFound(_("There is no import with this number."))
+        is_active = job.state in job_queries.ACTIVE
+        return self.render(
+            "admin/imports/show.html",
+            job=job,
+            form=form,
+            names=history.names_of([job.actor_id]),
+            kinds=[str(kind) for kind in importing.Told],
+            is_active=is_active,
+            may_go_ahead=job.dry_run and job.state == job_queries.State.DONE and job.has_file,
+            is_fresh=proof.is_fresh(),
+            again=AGAIN if is_active else 0,
+        ), form.status
+
+
+def _on_conflict(text: str) -> OnConflict:
+    if text not in list(OnConflict):
+        raise ValidationFailed(errors={"on_conflict": [_("Choose one of these.")]})
+    return OnConflict(text)
