@@ -14,6 +14,7 @@ from flask_jwt_extended import current_user, get_current_user, get_jwt, get_jwt_
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
 
+from userapi.core import context
 from userapi.core.bodies import FORM_TYPES
 from userapi.core.db import db
 from userapi.core.openapi import Access
@@ -39,15 +40,16 @@ def check() -> None:
         NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: 401 (403), whatever the path names.
         PermissionDenied: the caller is known and may not.
     """
-    view = current_app.view_functions.get(request.endpoint or "")
+    asked = context.asked()
+    view = current_app.view_functions.get(asked.endpoint or "")
     access: Access | None = getattr(view, "access", None)
-    if access in (None, Access.UNCHECKED) or request.method == "OPTIONS":
+    if access in (None, Access.UNCHECKED) or asked.method == "OPTIONS":
         return
     if access is Access.OPEN:
         _look_at_caller()
         return
     require_caller()
-    if not allows(access, g.caller, request.view_args or {}):
+    if not allows(access, g.caller, asked.view_args or {}):
         raise PermissionDenied
 
 
@@ -123,10 +125,11 @@ def _recall(token: str) -> bool:
     caller = tokens.load_caller({}, claims)
     if caller is None:
         raise TokenRevoked
-    g._jwt_extended_jwt = claims
-    g._jwt_extended_jwt_header = {}
-    g._jwt_extended_jwt_user = {"loaded_user": caller}
-    g._jwt_extended_jwt_location = "headers"
+    known = context.known()
+    known._jwt_extended_jwt = claims
+    known._jwt_extended_jwt_header = {}
+    known._jwt_extended_jwt_user = {"loaded_user": caller}
+    known._jwt_extended_jwt_location = "headers"
     _note(caller)
     return True
 
@@ -137,14 +140,15 @@ def bearer_token() -> str | None:
     Raises:
         InvalidToken: the header names the scheme without one proper token.
     """
-    header = request.environ.get("HTTP_AUTHORIZATION", "")
+    environ = request.environ
+    header = environ.get("HTTP_AUTHORIZATION", "")
     if header[:6].lower() != "bearer":
-        request.environ.pop("HTTP_AUTHORIZATION", None)
+        environ.pop("HTTP_AUTHORIZATION", None)
         return None
     found = BEARER.fullmatch(header)
     if found is None or len(found[1]) > MAXIMUM_LENGTH:
         raise InvalidToken
-    request.environ["HTTP_AUTHORIZATION"] = f"Bearer {found[1]}"
+    environ["HTTP_AUTHORIZATION"] = f"Bearer {found[1]}"
     return found[1]
 
 
@@ -161,8 +165,9 @@ def _accept() -> None:
 
 def _note(caller: Any) -> None:
     """Write down who calls: for the trail and the log, and in the session when that was a while ago."""
-    g.caller = caller
-    g.actor_id = caller.id
+    known = context.known()
+    known.caller = caller
+    known.actor_id = caller.id
     if sessions.touch(caller.session_id, caller.last_used_at):
         db.session.commit()
 

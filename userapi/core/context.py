@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, g, has_app_context, has_request_context, request
+from flask import Flask, Request, g, has_app_context, has_request_context, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 ACCEPTED_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -29,6 +29,17 @@ class Acting:
     address: str | None = None
     user_agent: str | None = None
     request_id: str | None = None
+
+
+def asked() -> Request:
+    """The present request itself: each look through Flask's proxies costs as much as what is looked at."""
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
+def known() -> Any:
+    """What is known of the present request: `g` itself."""
+    return g._get_current_object()
 
 
 def acting() -> Acting:

@@ -9,9 +9,9 @@ from typing import Any, TextIO
 
 import orjson
 import structlog
-from flask import Flask, Response, current_app, g, has_request_context, request
+from flask import Flask, Response, current_app, g, has_request_context
 
-from . import clock
+from . import clock, context
 
 #: Longer texts in a line are cut: a client must not fill the disk. Of a trace both ends stay.
 MAXIMUM_TEXT = 2000
@@ -79,16 +79,16 @@ def _start() -> None:
 
 
 def _finish(response: Response) -> Response:
-    known, rule = g.get, request.url_rule
+    asked, known = context.asked(), context.known()
     write(
         "userapi.access",
         "request",
-        method=request.method[:20],
-        route=rule.rule if rule else None,
+        method=asked.method[:20],
+        route=asked.url_rule.rule if asked.url_rule else None,
         status=response.status_code,
-        milliseconds=round((time.perf_counter() - known("started")) * 1000, 2),
-        actor=known("actor_id"),
-        address=request.remote_addr,
+        milliseconds=round((time.perf_counter() - known.started) * 1000, 2),
+        actor=known.get("actor_id"),
+        address=asked.remote_addr,
     )
     return response
 

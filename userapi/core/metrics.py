@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -23,6 +23,8 @@ from prometheus_client import (
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from . import context
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -150,11 +152,9 @@ def watch(app: Flask, engine: sa.Engine, use: str) -> None:
 
 
 def _count_request(metrics: Metrics, response: Response) -> Response:
-    # Each look through one of Flask's proxies costs about as much as counting does.
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    started = g._get_current_object().started
+    asked = context.asked()
     route = asked.url_rule.rule if asked.url_rule else None
-    metrics.duration(asked.method, route, response.status_code).observe(time.perf_counter() - started)
+    metrics.duration(asked.method, route, response.status_code).observe(time.perf_counter() - context.known().started)
     return response
 
 

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 import flask_smorest
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Flask, current_app, request
+from flask import Flask, current_app
 from marshmallow import Schema, fields
 from werkzeug.routing import BaseConverter, ValidationError
 
+from . import context
 from .bodies import Parser
 from .fields import Birthday, Flag, Language, Line, Password
 from .negotiation import preferred
@@ -264,6 +265,7 @@ def _refuse_unacceptable() -> None:
     Raises:
         NotAcceptable: the caller takes neither (RFC 9110, section 12.5.1).
     """
-    view = current_app.view_functions.get(request.endpoint or "")
-    if hasattr(view, "access") and request.method != "OPTIONS" and preferred() is None:
+    asked = context.asked()
+    view = current_app.view_functions.get(asked.endpoint or "")
+    if hasattr(view, "access") and asked.method != "OPTIONS" and preferred() is None:
         raise NotAcceptable

@@ -5,7 +5,6 @@ Marshmallow's own dump of a page of 50 costs forty times as much; `tests/house` 
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -64,18 +63,11 @@ class Renderer:
     """
 
     def __init__(self, schema: Schema, columns: Sequence[str]) -> None:
-        place = {name: index for index, name in enumerate(columns)}
-        self.names = tuple(schema.dump_fields)
-        self.pick = itemgetter(*(place.get(name, 0) for name in self.names))
-        self.computed: list[tuple[str, Computed]] = []
-        self.nested: list[tuple[str, int, tuple[str, ...], Any]] = []
-        for name, field in schema.dump_fields.items():
-            if isinstance(field, Computed):
-                self.computed.append((name, field))
-            elif isinstance(field, fields.Nested):
-                inner = tuple(field.schema.dump_fields)
-                places = [place[f"{name}_{part}"] for part in inner]
-                self.nested.append((name, places[0], inner, itemgetter(*places)))
+        computed = {name: field for name, field in schema.dump_fields.items() if isinstance(field, Computed)}
+        display = _display(schema, {name: f"row[{index}]" for index, name in enumerate(columns)})
+        # A display is twice as fast as a loop over the fields. It is made of the names of fields and of numbers alone.
+        self._render = eval(f"lambda rows, {', '.join(computed)}: [{display} for row in rows]")  # noqa: S307
+        self._preparations = [field.prepare for field in computed.values()]
 
     def one(self, row: Any) -> Document:
         """The document of a row."""
@@ -83,16 +75,23 @@ class Renderer:
 
     def many(self, rows: Iterable[Any]) -> list[Document]:
         """The documents of rows."""
-        computed = [(name, field.prepare()) for name, field in self.computed]
-        documents = []
-        for row in rows:
-            document = dict(zip(self.names, self.pick(row), strict=True))
-            for name, compute in computed:
-                document[name] = compute(row)
-            for name, first, inner, pick in self.nested:
-                document[name] = None if row[first] is None else dict(zip(inner, pick(row), strict=True))
-            documents.append(document)
+        documents: list[Document] = self._render(rows, *(prepare() for prepare in self._preparations))
         return documents
+
+
+def _display(schema: Schema, values: Mapping[str, str], prefix: str = "") -> str:
+    """The Python expression of a document, as `{"id": row[0], "url": url(row)}`."""
+    parts = []
+    for name, field in schema.dump_fields.items():
+        if isinstance(field, Computed):
+            value = f"{name}(row)"
+        elif isinstance(field, fields.Nested):
+            first = values[f"{name}_{next(iter(field.schema.dump_fields))}"]
+            value = f"None if {first} is None else {_display(field.schema, values, f'{name}_')}"
+        else:
+            value = values[prefix + name]
+        parts.append(f"{name!r}: {value}")
+    return "{" + ", ".join(parts) + "}"
 
 
 def dumps(document: Any) -> bytes:

@@ -8,6 +8,7 @@ taken from the pool once and kept for the next. `benchmarks/` measures what that
 from abc import ABC, abstractmethod
 from collections import namedtuple
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -42,6 +43,7 @@ class _Statement(ABC):
         self.statement = statement
         names = [column.key or f"column_{index}" for index, column in enumerate(statement.exported_columns)]
         self.record: Any = namedtuple("Record", names)  # type: ignore[misc]
+        self._make = partial(tuple.__new__, self.record)
         self._compiled: dict[str, _Compiled] = {}
 
     def all(self, **parameters: Any) -> list[Any]:
@@ -59,7 +61,7 @@ class _Statement(ABC):
         rows = self._run(engine, compiled.sql, arguments)
         if compiled.results:
             rows = [_processed(row, compiled.results) for row in rows]
-        return [self.record._make(row) for row in rows]
+        return list(map(self._make, rows))
 
     def one(self, **parameters: Any) -> Any:
         """The first row, a named tuple, or None."""
