@@ -48,6 +48,8 @@ def typed(column: sa.Column[Any], value: Any) -> Any:
         return moment if db.engine.dialect.name == "postgresql" else moment.replace(tzinfo=None)
     if isinstance(column.type, sa.Date):
         return date.fromisoformat(value)
+    if isinstance(column.type, sa.LargeBinary):
+        return value.encode()
     if isinstance(column.type, sa.Uuid):
         return uuid.UUID(value)
     return uuid.UUID(value).hex if isinstance(column.type, sa.CHAR) else value  # as SQLite keeps one
