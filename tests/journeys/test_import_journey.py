@@ -1,0 +1,66 @@
+"""A file of users on its way in: a superuser sends it in a real browser, and watches what the server makes of it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import serving
+from watching import DESKTOP, PHONE, Watched
+
+USERS = 5000
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+    folder = tmp_path_factory.mktemp("office")
+    settings = {"RATELIMIT_ENABLED": "false", "WORKERS": "2"}
+    with serving.served(folder, serving.environment(f"sqlite:///{folder}/office.db", folder, **settings)) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("viewport", "with_scripts"),
+    [(DESKTOP, True), (PHONE, True), (DESKTOP, False)],
+    ids=["desktop", "phone", "without scripts"],
+)
+def test_a_file_is_looked_through_and_imported_while_the_page_follows_by_itself(
+    watch: Callable[..., Any],
+    office: serving.Server,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    viewport: dict[str, int],
+    with_scripts: bool,
+) -> None:
+    name = str(request.node.callspec.id).replace(" ", "-")
+    file = tmp_path / "users.csv"
+    file.write_text("email\n" + "".join(f"{name}{n}@example.com\n" for n in range(USERS)) + "nobody\n")
+
+    def look(part: str) -> None:
+        assert not me.overflows(), part
+        if with_scripts:
+            assert me.violations() == [], part
+        me.shoot(f"import-{name}-{part}")
+
+    me: Watched
+    with watch(office.url, viewport=viewport, java_script_enabled=with_scripts) as me:
+        me.go("/admin/imports/new/")
+        me.fill(email=office.email, password=office.password)
+        me.press("Sign in")
+        assert me.page.get_by_label("Dry run").is_checked()
+        look("form")
+        me.page.get_by_label("File", exact=True).set_input_files(file)
+        me.press("Go")
+
+        me.page.get_by_role("button", name="Import for real").wait_for()
+        assert f"line {USERS + 2}" in me.page.inner_text("main")
+        look("dry-run")
+        me.press("Import for real")
+        me.page.get_by_text("What has happened").wait_for()
+        me.page.get_by_text("done", exact=True).wait_for()
+
+        assert f"{USERS + 1:,} of {USERS + 1:,}" in me.page.inner_text("main")
+        look("done")
+        assert me.faults == []
+        me.go(f"/admin/users/?search={name}{USERS - 1}")
+        assert me.page.get_by_role("link", name=f"{name}{USERS - 1}@example.com").is_visible()
