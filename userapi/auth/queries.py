@@ -25,6 +25,9 @@ ALIVE = (
     users.c.is_active,
 )
 
+with_users = sessions.join(users, users.c.id == sessions.c.user_id)
+named = (sessions.c.id == sa.bindparam("session_id"), users.c.id == sa.bindparam("user_id"))
+
 CALLER = Read(
     sa.select(
         *shown(),
@@ -32,16 +35,21 @@ CALLER = Read(
         sessions.c.last_used_at,
         sessions.c.created_at.label("session_created_at"),
     )
-    .select_from(
-        sessions.join(users, users.c.id == sessions.c.user_id).outerjoin(profiles, profiles.c.user_id == users.c.id)
-    )
-    .where(sessions.c.id == sa.bindparam("session_id"), users.c.id == sa.bindparam("user_id"), *ALIVE)
+    .select_from(with_users.outerjoin(profiles, profiles.c.user_id == users.c.id))
+    .where(*named, *ALIVE)
 )
+IS_ALIVE = Read(sa.select(sessions.c.id).select_from(with_users).where(*named, *ALIVE))
 
 
 def caller(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> Any:
     """The session, account and profile behind a token, in one statement; None unless all are alive."""
     return CALLER.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
+
+
+def is_alive(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> bool:
+    """Whether the session and account behind a token are."""
+    found = IS_ALIVE.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
+    return found is not None
 
 
 def credentials(email_key: str) -> Any:
@@ -101,7 +109,7 @@ def addresses_of(email_key: str) -> set[str | None]:
 
 ADDRESSES_OF = Read(
     sa.select(sessions.c.address)
-    .select_from(sessions.join(users, users.c.id == sessions.c.user_id))
+    .select_from(with_users)
     .where(users.c.email_key == sa.bindparam("email_key"))
     .distinct()
 )
@@ -219,7 +227,7 @@ OF_USER = (
         sessions.c.address,
         sessions.c.user_agent,
     )
-    .select_from(sessions.join(users, users.c.id == sessions.c.user_id))
+    .select_from(with_users)
     .where(users.c.id == sa.bindparam("user_id"), *ALIVE)
     .order_by(sessions.c.last_used_at.desc(), sessions.c.id)
 )

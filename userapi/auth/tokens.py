@@ -77,8 +77,13 @@ def _is_built_as_ours(header: dict[str, Any], claims: dict[str, Any]) -> bool:
 
 def load_caller(_header: dict[str, Any], claims: dict[str, Any]) -> Any:
     """The session, account and profile behind a token, or None when one of them is over."""
+    return queries.caller(*_asked_of(claims))
+
+
+def _asked_of(claims: dict[str, Any]) -> tuple[uuid.UUID, int, datetime, datetime]:
+    """The session and user that a token names, now, and since when a session idle is over."""
     now = clock.now()
-    return queries.caller(uuid.UUID(claims["sid"]), int(claims["sub"]), now, sessions.idle_since(now))
+    return uuid.UUID(claims["sid"]), int(claims["sub"]), now, sessions.idle_since(now)
 
 
 class Remembered:
@@ -232,7 +237,7 @@ def verify(token: str) -> dict[str, Any]:
     """
     with limits.failures("TOKEN_VERIFY", limits.client()):
         claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
-        if load_caller({}, claims) is None:
+        if not queries.is_alive(*_asked_of(claims)):
             raise TokenRevoked
         return claims
 
