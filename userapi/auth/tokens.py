@@ -87,13 +87,13 @@ def _asked_of(claims: dict[str, Any]) -> tuple[uuid.UUID, int, datetime, datetim
 
 
 class Remembered:
-    """Tokens whose signature was checked or made here, until they expire: the newest few thousand.
+    """Tokens whose signature was checked or made here, until they expire: the newest two thousand.
 
     Only what never changes about a token is remembered. Its session and account are asked on every request, and its key
     must still be in the folder.
     """
 
-    def __init__(self, most: int = 4096) -> None:
+    def __init__(self, most: int = 2048) -> None:
         self.most = most
         self._claims: dict[str, tuple[str, dict[str, Any]]] = {}
         self._lock = threading.Lock()
