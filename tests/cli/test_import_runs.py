@@ -19,6 +19,7 @@ from flask import Flask
 
 from userapi.core.db import db
 from userapi.users.transfer import importing
+from userapi.users.transfer.manner import Manner
 from userapi.users.transfer.records import Record
 
 
@@ -112,7 +113,7 @@ def test_nobody_waits_while_a_dump_is_read(app: Flask) -> None:
         yield Record(1, line())
 
     with app.app_context():
-        for _counts in importing.bring_in(reading(), importing.Manner(), lambda *_told: None):
+        for _counts in importing.bring_in(reading(), Manner(), lambda *_told: None):
             db.session.commit()
 
     assert len(users(app)) == 1

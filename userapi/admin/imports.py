@@ -12,9 +12,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from userapi.core import i18n, problems
 from userapi.core.db import db
 from userapi.core.problems import NotFound, Problem, ValidationFailed
-from userapi.users.transfer import importing, job_queries, jobs
-from userapi.users.transfer.importing import Manner, OnConflict
+from userapi.users.transfer import job_queries, jobs
 from userapi.users.transfer.jobs import FileTooLarge
+from userapi.users.transfer.manner import Manner, OnConflict, Told
 
 from . import entrance, history, proof
 from .views import SUPERUSER, Form, StaffView, page, say
@@ -124,7 +124,7 @@ class ImportView(StaffView):
             job=job,
             form=form,
             names=history.names_of([job.actor_id]),
-            kinds=[str(kind) for kind in importing.Told],
+            kinds=[str(kind) for kind in Told],
             is_active=is_active,
             may_go_ahead=job.dry_run and job.state == job_queries.State.DONE and job.has_file,
             is_fresh=proof.is_fresh(),

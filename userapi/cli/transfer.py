@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from userapi.core.db import db
 from userapi.users import list_queries
 from userapi.users.transfer import exporting, files, importing
-from userapi.users.transfer.importing import Counts, Manner, OnConflict, Told
+from userapi.users.transfer.manner import Counts, Manner, OnConflict, Told
 
 from . import inputs
 

@@ -5,10 +5,8 @@ who is there already is left alone. The address decides who is who.
 """
 
 import itertools
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from flask_babel import gettext as _
@@ -20,6 +18,7 @@ from userapi.users import bulk_queries
 
 from . import queries, writing
 from .checking import Refused, check, check_group
+from .manner import NOT_TOLD, Counts, Listener, Manner, OnConflict, Told
 from .records import PASSWORD_HASH, Record
 from .seen import Seen, memory
 from .writing import Candidate
@@ -28,67 +27,8 @@ from .writing import Candidate
 BATCH = 2000
 
 
-class OnConflict(StrEnum):
-    """What becomes of a user whose address is there already."""
-
-    SKIP = "skip"
-    UPDATE = "update"
-    FAIL = "fail"
-
-
-class Told(StrEnum):
-    """What an import has to say of a record."""
-
-    REFUSED = "refused"
-    ALTERED = "altered"
-    THERE_ALREADY = "there already"
-
-
 class ImportStopped(Problem):
     """Something was in the way of an import that shall be whole or not at all."""
-
-
-#: Of the counts, what the event does not have.
-NOT_TOLD = ("unknown_permissions", "event_id")
-
-#: Takes what there is to say: about what, where in the file, and why.
-Listener = Callable[[Told, str, str], None]
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How to import.
-
-    Attributes:
-        on_conflict: see there.
-        dry_run: whether only to look.
-        with_passwords: whether hashes are taken.
-        confirmed: whether new addresses count as confirmed of which the file says nothing.
-    """
-
-    on_conflict: OnConflict = OnConflict.SKIP
-    dry_run: bool = False
-    with_passwords: bool = True
-    confirmed: bool = False
-
-
-@dataclass
-class Counts:
-    """How an import stands; from it, one that broke off can go on.
-
-    Attributes:
-        event_id: of the event in the audit trail that has these numbers; None in a dry run.
-    """
-
-    read: int = 0
-    made: int = 0
-    updated: int = 0
-    there_already: int = 0
-    refused: int = 0
-    altered: int = 0
-    groups_made: int = 0
-    unknown_permissions: Counter[str] = field(default_factory=Counter)
-    event_id: int | None = None
 
 
 def bring_in(

@@ -15,7 +15,7 @@ from userapi.core.problems import NotFound, Problem
 from userapi.users.accounts import Actor
 
 from . import files, job_queries
-from .importing import Manner
+from .manner import Manner
 from .models import ImportFile, ImportJob
 from .records import Record, UnreadableFile
 

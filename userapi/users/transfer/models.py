@@ -21,7 +21,7 @@ class ImportJob(Model):
         attempts: how often it was taken up since it last got on.
         claimed_until: until when a worker has it to itself.
         started_at, finished_at: of the work.
-        counts: `importing.Counts`, as of the last batch that was committed.
+        counts: `manner.Counts`, as of the last batch that was committed.
         left_out: how much of the file means nothing here, by its name.
         report: the first things there were to say of records: kind, place, reason.
         told: how many there were, by kind.

@@ -24,8 +24,8 @@ from userapi.core.i18n import speaking
 from userapi.core.problems import Problem
 
 from . import files, importing, job_queries, jobs
-from .importing import Counts, Manner, OnConflict, Told
 from .job_queries import State
+from .manner import NOT_TOLD, Counts, Manner, OnConflict, Told
 
 log = structlog.get_logger("userapi.imports")
 
@@ -181,7 +181,7 @@ class _Work:
         self._advance(None, state=state, finished_at=clock.now(), **columns)
         if state is not State.DONE or not self.job.dry_run:
             job_queries.remove_file(self.job.id)
-        numbers = {name: value for name, value in self.job.counts.items() if name not in importing.NOT_TOLD}
+        numbers = {name: value for name, value in self.job.counts.items() if name not in NOT_TOLD}
         facts = {"state": str(state), "dry_run": self.job.dry_run, **numbers}
         trail.record("import.finished", "import", self.job.id, {name: (None, fact) for name, fact in facts.items()})
         db.session.commit()
