@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from userapi.app import create_app
 from userapi.core import signing
+from userapi.core.background import THREADS
 from userapi.core.db import Model, db
 
 pytest_plugins = ["watching", "stacking"]
@@ -272,6 +273,8 @@ def empty(app: Flask) -> None:
 
 
 def _dispose(app: Flask) -> None:
+    for thread in app.extensions.get(THREADS, ()):
+        thread.stop()
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()

@@ -84,7 +84,7 @@ def test_P03_every_character_counts(client: FlaskClient) -> None:
 
 
 def test_P04_absurdly_long_passwords_cost_nothing(client: FlaskClient, user: Person) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     for size in (1025, 50_000, 400_000):
         password = "v" * size
         for answer in (register(client, password), change(user, password)):
@@ -93,7 +93,7 @@ def test_P04_absurdly_long_passwords_cost_nothing(client: FlaskClient, user: Per
         wrong = {"old_password": password, "new_password1": PASSWORD, "new_password2": PASSWORD}
         assert user.post("/userapi/auth/password/change/", json=wrong).status_code == 400
     assert sign_in(client, user.email, "x" * 1_100_000) == 413
-    assert time.monotonic() - started < 3
+    assert time.thread_time() - started < 1
 
     assert "Longer than maximum length 128." in reasons(register(client, "ferret umbrella " * 9))
 
@@ -103,9 +103,9 @@ def test_P04_no_password_takes_long_to_judge(client: FlaskClient) -> None:
     hard = (signs * 6, f"a{signs}zx" * 5, "1234567890" * 12, "p4ssw0rd" * 16, "4@69$51!" * 16, "({[<!1|$%7zq" * 10)
 
     for password in hard:
-        started = time.monotonic()
+        started = time.thread_time()
         assert register(client, password[:128]).status_code in (201, 400)
-        assert time.monotonic() - started < 1, password
+        assert time.thread_time() - started < 1, password
 
 
 def test_P05_no_rules_of_composition(client: FlaskClient) -> None:
@@ -178,13 +178,13 @@ def test_P07_a_change_knows_the_account_as_well(person: Callable[..., Person]) -
 
 def test_P08_comparing_with_the_account_is_bounded(client: FlaskClient) -> None:
     name = "ab.cd-efgh " * 13
-    started = time.monotonic()
+    started = time.thread_time()
 
     assert register(client, "abcd" * 32, first_name=name, last_name=name, username=name[:50]).status_code in (201, 400)
     assert register(client, PASSWORD, first_name="a" * 100_000).status_code == 400
     assert register(client, "a" * 100_000, first_name=name).status_code == 400
 
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_P09_exactly_what_was_typed(client: FlaskClient) -> None:

@@ -244,11 +244,12 @@ def test_an_export_is_one_moment_and_keeps_nobody_from_writing(populated: Flask)
     file = io.StringIO()
     with populated.app_context():
         pages = exporting.take_out(exporting.JsonLines(file), {}, with_passwords=False)
-        assert [next(pages), next(pages)] == [0, 5]
+        for written in (0, 5):
+            assert next(pages) == written
+            db.session.commit()
         with db.engine.begin() as connection:
             for statement in ("DELETE FROM user_groups", "UPDATE users SET first_name = 'Changed'"):
                 connection.execute(sa.text(statement))
-        db.session.rollback()
         list(pages)
 
     told = [json.loads(line) for line in file.getvalue().splitlines()]

@@ -1,7 +1,7 @@
 """Which language somebody is answered in: chosen here, asked for by the browser, the account's, the deployer's."""
 
 from collections.abc import Callable
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from conftest import Person
@@ -50,12 +50,12 @@ def test_a_hostile_header_costs_no_time_and_breaks_nothing(client: FlaskClient) 
         "a-" * 4000,
     ]
     client.get(NOWHERE)
-    began = perf_counter()
+    began = thread_time()
 
     answered = [spoken(client, header) for header in hostile]
 
     assert answered == ["en", "de", "en", "en", "en"]
-    assert perf_counter() - began < 1
+    assert thread_time() - began < 1
 
 
 def test_only_the_beginning_of_a_long_header_is_read(client: FlaskClient) -> None:

@@ -68,12 +68,12 @@ def test_V08_an_address_has_at_most_254_characters(client: FlaskClient) -> None:
     "email", ["a" * 50_000, "a@" + "b." * 25_000, "@" * 50_000, "a." * 25_000 + "@example.com", "ﷺ" * 50_000]
 )
 def test_D14_a_long_text_is_no_work(client: FlaskClient, email: str) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
 
     response = client.post(USERS, json=new_user(email=email))
 
     assert response.status_code == 400
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
 
 
 SAME = {

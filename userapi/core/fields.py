@@ -52,12 +52,13 @@ class Line(fields.String):
     def __init__(self, maximum: int, minimum: int = 0, *, formatting: bool = True, **options: Any) -> None:
         checks = [length(maximum=maximum), *([length(minimum)] if minimum else [])]
         super().__init__(validate=checks, **options)
-        self.minimum = minimum
+        self.minimum, self.maximum = minimum, maximum
         self.refused = REFUSED_CATEGORIES if formatting else REFUSED_CATEGORIES | {"Cf"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        if not text.isprintable() and any(unicodedata.category(character) in self.refused for character in text):
+        judged = text[: self.maximum + 1]  # the rest makes it too long, whatever is in it
+        if not judged.isprintable() and any(unicodedata.category(character) in self.refused for character in judged):
             raise ValidationError(_("Control characters are not allowed."))
         if self.minimum and not text.strip():
             raise ValidationError(_("May not be blank."))
@@ -73,7 +74,8 @@ class Password(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        if "\x00" in text or any(unicodedata.category(character) == "Cs" for character in text):
+        judged = text[: MAXIMUM_PASSWORD + 1]
+        if "\x00" in judged or any(unicodedata.category(character) == "Cs" for character in judged):
             raise ValidationError(_("Contains characters that a password cannot have."))
         return text
 
