@@ -5,6 +5,7 @@ What the environment does not set is made once and found again: a secret, a sign
 
 import errno
 import fcntl
+import gc
 import os
 import secrets
 import shutil
@@ -233,9 +234,12 @@ def announce(app: Flask, superuser_password: str | None) -> None:
 def serve(app: Flask) -> None:
     """Be the production server until told to stop.
 
-    The workers are forked with all code loaded. Until granian lets a worker hear the signal that ends it, that signal
-    has its usual effect; else a stop so soon would have to wait until the worker is killed.
+    The workers are forked with all code loaded, and share the memory that holds it. The garbage collector, which would
+    write there, leaves it alone. Until granian lets a worker hear the signal that ends it, that signal has its usual
+    effect; else a stop so soon would have to wait until the worker is killed.
     """
+    gc.collect()
+    gc.freeze()
     os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     Granian(
         "wsgi:app",
