@@ -7,6 +7,7 @@ run at once. It outlives whatever fails: it logs, waits and goes on.
 import atexit
 import random
 import threading
+from abc import ABC, abstractmethod
 from enum import Enum
 from typing import ClassVar
 
@@ -34,7 +35,7 @@ class Round(Enum):
     TROUBLE = "trouble"
 
 
-class Background:
+class Background(ABC):
     """A thread that does one round after the other until it is told to stop.
 
     Args:
@@ -59,13 +60,13 @@ class Background:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
+    @abstractmethod
     def do_round(self) -> Round:
         """Do what is due; whether there may be more, or whether something was in the way."""
-        raise NotImplementedError
 
+    @abstractmethod
     def poll(self) -> float:
         """After how many seconds it looks for what others have written."""
-        raise NotImplementedError
 
     def is_stopping(self) -> bool:
         """Whether the process ends: asked between two pieces of work."""
