@@ -24,9 +24,11 @@ from userapi.core import (
     passwords,
     problems,
     rendering,
+    requests,
     signing,
     tracing,
 )
+from userapi.core.application import Application
 from userapi.core.extensions import migrate
 from userapi.mail import deliverer, outbox, relay
 from userapi.ops import routes as ops
@@ -43,13 +45,13 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     Args:
         settings: what `config.load` gives.
     """
-    app = Flask(__name__)
+    app = Application(__name__)
     app.config.from_mapping(settings)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for part in (metrics, logging, context, i18n, rendering, db, signing, passwords, headers, cross_origin, problems):
+    for part in (metrics, logging, context, requests, i18n, rendering, db, signing, passwords, headers, cross_origin):
         part.configure(app)
-    for part in (tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer, importer):
+    for part in (problems, tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer, importer):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 

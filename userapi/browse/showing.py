@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, request
 
+from userapi.core import context
 from userapi.core.negotiation import DATA, prefers_page
 
 from . import page
@@ -23,11 +24,12 @@ def configure(app: Flask) -> None:
 
 def _show(catalogue: Catalogue, response: Response) -> Response:
     """Put a page in the place of an answer for callers who prefer one; for all others, this is two look-ups."""
-    endpoint = request.endpoint
+    asked = context.asked()
+    endpoint = asked.endpoint
     if endpoint is not None and endpoint not in catalogue.endpoints:
         return response
     response.headers.add("Vary", "Accept")
-    if "text/" not in request.environ.get("HTTP_ACCEPT", "") or not _wants_page():
+    if "text/" not in asked.environ.get("HTTP_ACCEPT", "") or not _wants_page():
         return response
     if response.status_code == 304:
         response = _whole_answer()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, request, url_for
 
+from . import context
+
 #: Ours, and Flask-Admin's.
 STATIC = ("static", "admin.static")
 
@@ -31,6 +33,6 @@ def _version(path: Path) -> str:
 
 
 def _let_keep(response: Response) -> Response:
-    if request.endpoint in STATIC and response.status_code < 400:
+    if context.asked().endpoint in STATIC and response.status_code < 400:
         response.headers["Cache-Control"] = KEEP if "v" in request.args else ASK_HOURLY
     return response

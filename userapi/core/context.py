@@ -1,16 +1,12 @@
 """Who is acting, from where, and under which request id: what the audit trail and the log write down."""
 
-import random
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Request, g, has_app_context, has_request_context, request
 from werkzeug.middleware.proxy_fix import ProxyFix
-
-ACCEPTED_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +61,7 @@ def on_behalf_of(user_id: int | None) -> Iterator[None]:
 
 
 def configure(app: Flask) -> None:
-    """Name each request, and believe as many proxies as the settings say."""
+    """Believe as many proxies as the settings say."""
     proxies = app.config["TRUSTED_PROXIES"]
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
-    app.before_request(_name_request)
-    # None of our functions is a coroutine; Flask would look whether one is a dozen times a request.
-    app.ensure_sync = _as_it_is  # type: ignore[method-assign]
-
-
-def _as_it_is(func: Callable[..., Any]) -> Callable[..., Any]:
-    return func
-
-
-def _name_request() -> None:
-    offered = request.headers.get("X-Request-ID", "")
-    if ACCEPTED_REQUEST_ID.fullmatch(offered):
-        g.request_id = offered
-    else:
-        g.request_id = f"{random.getrandbits(128):032x}"  # a name, no secret: the system need not be asked

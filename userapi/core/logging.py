@@ -3,15 +3,18 @@
 import logging
 import re
 import sys
-import time
 from contextlib import suppress
+from functools import cache
 from typing import Any, TextIO
 
 import orjson
 import structlog
-from flask import Flask, Response, current_app, g, has_request_context
+from flask import Flask, current_app, has_request_context
 
 from . import clock, context
+
+#: A logger by its name; the library's own look-up takes a lock.
+_logger = cache(logging.getLogger)
 
 #: Longer texts in a line are cut: a client must not fill the disk. Of a trace both ends stay.
 MAXIMUM_TEXT = 2000
@@ -58,8 +61,6 @@ def configure(app: Flask) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    app.before_request(_start)
-    app.after_request(_finish)
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
@@ -74,25 +75,6 @@ class _StandardError(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-def _start() -> None:
-    g.started = time.perf_counter()
-
-
-def _finish(response: Response) -> Response:
-    asked, known = context.asked(), context.known()
-    write(
-        "userapi.access",
-        "request",
-        method=asked.method[:20],
-        route=asked.url_rule.rule if asked.url_rule else None,
-        status=response.status_code,
-        milliseconds=round((time.perf_counter() - known.started) * 1000, 2),
-        actor=known.get("actor_id"),
-        address=asked.remote_addr,
-    )
-    return response
-
-
 def write(logger: str, event: str, **fields: Any) -> None:
     """Log what many requests do, past the machinery that costs more than many a request.
 
@@ -101,7 +83,7 @@ def write(logger: str, event: str, **fields: Any) -> None:
         event: what happened.
         fields: short plain values; nothing here cuts them.
     """
-    if not logging.getLogger(logger).isEnabledFor(logging.INFO):
+    if not _logger(logger).isEnabledFor(logging.INFO):
         return
     if current_app.config["LOG_FORMAT"] != "json":
         structlog.get_logger(logger).info(event, **fields)
@@ -113,8 +95,9 @@ def write(logger: str, event: str, **fields: Any) -> None:
 
 def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
     if has_request_context():
-        event.setdefault("request_id", g.get("request_id"))
-        if trace_id := g.get("trace_id"):
+        known = context.known()
+        event.setdefault("request_id", known.get("request_id"))
+        if trace_id := known.get("trace_id"):
             event["trace_id"] = trace_id
     return event
 

@@ -7,13 +7,11 @@ any worker can tell the sum of all, and what a worker has counted outlives it.
 """
 
 import os
-import time
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app
+from flask import Flask, current_app
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -23,8 +21,6 @@ from prometheus_client import (
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-
-from . import context
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -123,8 +119,7 @@ def configure(app: Flask) -> None:
     if folder:
         os.environ[FOLDER] = folder  # prometheus-client reads it from there alone
     values.ValueClass = values.MultiProcessValue() if folder else values.MutexValue
-    metrics = app.extensions["userapi-metrics"] = Metrics(folder)
-    app.after_request(partial(_count_request, metrics))
+    app.extensions["userapi-metrics"] = Metrics(folder)
 
 
 def of(app: Flask) -> Metrics:
@@ -149,13 +144,6 @@ def watch(app: Flask, engine: sa.Engine, use: str) -> None:
     in_use = of(app).connections.labels(use)
     sa.event.listen(engine, "checkout", lambda *_arguments: in_use.inc())
     sa.event.listen(engine, "checkin", lambda *_arguments: in_use.dec())
-
-
-def _count_request(metrics: Metrics, response: Response) -> Response:
-    asked = context.asked()
-    route = asked.url_rule.rule if asked.url_rule else None
-    metrics.duration(asked.method, route, response.status_code).observe(time.perf_counter() - context.known().started)
-    return response
 
 
 def _forget_the_dead(folder: Path) -> None:

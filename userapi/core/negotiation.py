@@ -2,9 +2,10 @@
 
 from functools import lru_cache
 
-from flask import request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
+
+from . import context
 
 DATA = ("application/json", "application/problem+json")
 PAGE = "text/html"
@@ -15,7 +16,7 @@ LONGEST_REMEMBERED = 500
 
 def preferred() -> str | None:
     """What the caller takes best, data before a page that is as good; None when it takes neither."""
-    header = request.environ.get("HTTP_ACCEPT", "")
+    header = context.asked().environ.get("HTTP_ACCEPT", "")
     return _preferred(header) if len(header) <= LONGEST_REMEMBERED else _preferred.__wrapped__(header)
 
 

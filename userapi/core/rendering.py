@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response
 from flask.json.provider import JSONProvider
 from marshmallow import Schema, fields
+
+from . import context
+from .application import Answer
 
 #: Instants as `2026-11-24T17:45:00Z`, to the microsecond.
 OPTIONS = orjson.OPT_UTC_Z
@@ -101,7 +104,7 @@ def dumps(document: Any) -> bytes:
 
 def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Response(dumps(document), status, headers, mimetype="application/json")
+    return Answer(dumps(document), status, headers, mimetype="application/json")
 
 
 def etag(body: bytes) -> str:
@@ -111,7 +114,8 @@ def etag(body: bytes) -> str:
 
 def conditional(response: Response) -> Response:
     """Tag an answer, and empty it when the caller has it already (304)."""
+    asked = context.asked()
     response.headers["ETag"] = f'"{etag(response.get_data())}"'
-    if request.method in ("GET", "HEAD") and "If-None-Match" in request.headers:
-        response.make_conditional(request)
+    if asked.method in ("GET", "HEAD") and "HTTP_IF_NONE_MATCH" in asked.environ:
+        response.make_conditional(asked)
     return response

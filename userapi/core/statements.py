@@ -18,8 +18,16 @@ from .db import READING, db, is_closed
 
 Processor = Callable[[Any], Any]
 
+
+class _Kept(NamedTuple):
+    """A connection, and a cursor for each statement: psycopg makes half of its preparations once a cursor."""
+
+    connection: sa.PoolProxiedConnection
+    cursors: dict[str, Any]
+
+
 #: Each engine's connections that wait for the next statement, the last used on top.
-_idle: WeakKeyDictionary[sa.Engine, list[sa.PoolProxiedConnection]] = WeakKeyDictionary()
+_idle: WeakKeyDictionary[sa.Engine, list[_Kept]] = WeakKeyDictionary()
 
 
 class _Compiled(NamedTuple):
@@ -140,37 +148,38 @@ def _execute(engine: sa.Engine, sql: str, arguments: Any, *, look_first: bool = 
     Args:
         look_first: do not take one that the server has closed: what cannot be asked again must not be asked in vain.
     """
+    try:
+        kept = _idle[engine].pop()
+        while look_first and is_closed(kept.connection.dbapi_connection):
+            kept.connection.invalidate()
+            kept = _idle[engine].pop()
+    except (KeyError, IndexError):
+        kept = _connect(engine, sql)
     base = engine.dialect.loaded_dbapi.Error
     try:
-        connection = _idle[engine].pop()
-        while look_first and is_closed(connection.dbapi_connection):
-            connection.invalidate()
-            connection = _idle[engine].pop()
-    except (KeyError, IndexError):
-        connection = _connect(engine, sql)
-    try:
-        cursor = connection.cursor()
+        cursor = kept.cursors.get(sql)
+        if cursor is None:
+            cursor = kept.cursors[sql] = kept.connection.cursor()
         cursor.execute(sql, arguments)
         rows = cursor.fetchall()
-        cursor.close()
     except base as error:
-        died = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+        died = engine.dialect.is_disconnect(error, kept.connection.dbapi_connection, None)
         if died:
-            connection.invalidate(error)
+            kept.connection.invalidate(error)
             engine.dispose()
-        connection.close()
+        kept.connection.close()
         raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=died) from error
-    _idle[engine].append(connection)
+    _idle[engine].append(kept)
     return rows
 
 
-def _connect(engine: sa.Engine, sql: str) -> sa.PoolProxiedConnection:
+def _connect(engine: sa.Engine, sql: str) -> _Kept:
     if engine not in _idle:
         _idle[engine] = []
         sa.event.listen(engine, "engine_disposed", close_idle)
     base = engine.dialect.loaded_dbapi.Error
     try:
-        return engine.raw_connection()
+        return _Kept(engine.raw_connection(), {})
     except base as error:
         raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=True) from error
 
@@ -179,4 +188,4 @@ def close_idle(engine: sa.Engine) -> None:
     """Close the connections that wait for the next statement, as when their engine is disposed of."""
     idle = _idle.get(engine, [])
     while idle:
-        idle.pop().invalidate()
+        idle.pop().connection.invalidate()

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from flask import Response, current_app
-from flask_jwt_extended import current_user
+from flask_jwt_extended import get_current_user
 
 from userapi.core.db import db
 
@@ -18,8 +18,9 @@ def holds_user(view: Callable[..., Response]) -> Callable[..., Response]:
 
     @wraps(view)
     def wrapper(*args: Any, user_id: int | None = None) -> Response:
-        user = accounts.hold(current_user.id if user_id is None else user_id, by=current_user)
-        groups.require_authority(user, by=current_user)
+        caller = get_current_user()
+        user = accounts.hold(caller.id if user_id is None else user_id, by=caller)
+        groups.require_authority(user, by=caller)
         documents.check_precondition(user)
         return view(user, *args)
 
@@ -28,10 +29,11 @@ def holds_user(view: Callable[..., Response]) -> Callable[..., Response]:
 
 def save(user: User, changes: dict[str, Any]) -> Response:
     """Apply what the caller may change, commit, and answer with the user."""
-    changes = documents.without_echoes(user, changes, by=current_user)
-    by_staff = current_user.is_staff and user.id != current_user.id
+    caller = get_current_user()
+    changes = documents.without_echoes(user, changes, by=caller)
+    by_staff = caller.is_staff and user.id != caller.id
     confirmed = by_staff or current_app.config["EMAIL_VERIFICATION"] == "none"
-    accounts.edit(user, changes, by=current_user, confirmed_email=confirmed)
+    accounts.edit(user, changes, by=caller, confirmed_email=confirmed)
     changed = documents.of_user(user)
     db.session.commit()
     return documents.answer(changed)

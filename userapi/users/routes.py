@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Response
-from flask_jwt_extended import current_user, get_current_user
+from flask_jwt_extended import get_current_user
 
 from userapi.core import pagination, rendering
 from userapi.core.db import db
@@ -69,8 +69,9 @@ def list_users(query: dict[str, Any]) -> Response:
 @blueprint.refuses(NotFound)
 def read_user(user_id: int) -> Response:
     """Read a user."""
-    if user_id == current_user.id:
-        return documents.answer(documents.of_row(get_current_user()))
+    caller = get_current_user()
+    if user_id == caller.id:
+        return documents.answer(documents.of_row(caller))
     return documents.answer(documents.of_id(user_id))
 
 

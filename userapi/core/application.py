@@ -1,0 +1,50 @@
+"""Flask, with the parts that every request passes brought down to what our requests need.
+
+Each part gives what Flask's own gives; `tests/house/test_application.py` holds them side by side, and
+`docs/decisions/0019-a-lighter-flask.md` says what they are worth.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Request, Response
+from werkzeug.routing import MapAdapter
+from werkzeug.wsgi import get_host
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class Application(Flask):
+    """A Flask application without coroutines, subdomains, WebSockets and names of hosts beyond ASCII."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is: none of ours is a coroutine, and Flask would look a dozen times a request."""
+        return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What matches a request's address, made of what is known of it; Flask works out host and subdomain anew."""
+        if request is None or self.config["TRUSTED_HOSTS"] is not None:
+            return super().create_url_adapter(request)
+        environ = request.environ
+        request.host = host = get_host(environ)
+        return MapAdapter(
+            self.url_map,
+            host.lower(),
+            request.root_path,
+            self.url_map.default_subdomain,
+            environ["wsgi.url_scheme"],
+            environ["PATH_INFO"].encode("latin1").decode(errors="replace"),  # undecoded: `//a` is not `/a`
+            environ["REQUEST_METHOD"],
+            environ.get("QUERY_STRING", "").encode("latin1").decode(errors="replace"),
+        )
+
+
+class Answer(Response):
+    """An answer whose body is whole."""
+
+    def get_wsgi_response(self, environ: "WSGIEnvironment") -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        """Body, status and headers as they are, where Werkzeug would copy them and find nothing to mend."""
+        if self.status_code == 200 and environ["REQUEST_METHOD"] != "HEAD" and not self._on_close:
+            return self.response, self.status, self.headers.to_wsgi_list()  # type: ignore[return-value]
+        return super().get_wsgi_response(environ)
