@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -32,21 +33,21 @@ def crowd(app: Flask) -> int:
 def counted(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The statements that run meanwhile, those past SQLAlchemy's cursor events included."""
     seen: list[str] = []
-    execute = statements._execute
+    ask = statements._ask
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         seen.append(statement)
 
-    def read(engine: sa.Engine, sql: str, arguments: object, **options: bool) -> object:
+    def note_hot(engine: sa.Engine, connection: Any, cursor: object, sql: str, arguments: object) -> object:
         seen.append(sql)
-        return execute(engine, sql, arguments, **options)
+        return ask(engine, connection, cursor, sql, arguments)
 
     with app.app_context():
         engines = list(db.engines.values())
     for engine in engines:
         sa.event.listen(engine, "before_cursor_execute", note)
     with monkeypatch.context() as watching:
-        watching.setattr(statements, "_execute", read)
+        watching.setattr(statements, "_ask", note_hot)
         yield seen
     for engine in engines:
         sa.event.remove(engine, "before_cursor_execute", note)

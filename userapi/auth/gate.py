@@ -140,7 +140,7 @@ def bearer_token() -> str | None:
     Raises:
         InvalidToken: the header names the scheme without one proper token.
     """
-    environ = request.environ
+    environ = context.asked().environ
     header = environ.get("HTTP_AUTHORIZATION", "")
     if header[:6].lower() != "bearer":
         environ.pop("HTTP_AUTHORIZATION", None)

@@ -42,9 +42,9 @@ def nonce() -> str:
 
 def configure(app: Flask) -> None:
     """Add the headers to every answer."""
-    common = list(COMMON.items())
+    common = dict(COMMON)
     if app.config["SITE_URL"].startswith("https://"):
-        common.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
+        common["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     app.jinja_env.globals["csp_nonce"] = nonce
     app.after_request(_fit)
     app.wsgi_app = partial(_with_headers, common, app.wsgi_app)  # type: ignore[method-assign]
@@ -60,13 +60,14 @@ def _fit(response: Response) -> Response:
 
 
 def _with_headers(
-    common: list[tuple[str, str]], app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
+    common: dict[str, str], app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> Iterable[bytes]:
     """Add what an answer does not say itself, as it leaves: on Werkzeug's own headers each would be checked twice."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-        said = {name for name, _value in headers}
-        ours = [("X-Request-ID", g.get("request_id", "")), *common]
-        return start_response(status, [*headers, *(pair for pair in ours if pair[0] not in said)], *error)
+        missing = {"X-Request-ID": g.get("request_id", ""), **common}
+        for name, _value in headers:
+            missing.pop(name, None)
+        return start_response(status, [*headers, *missing.items()], *error)
 
     return app(environ, start)

@@ -29,7 +29,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from . import metrics
-from .context import acting
+from .context import acting, asked
 from .problems import Problem, Unavailable
 from .signing import derived_key
 
@@ -207,7 +207,7 @@ def failures(name: str, *of: str, unless: Callable[[], bool] = lambda: False) ->
 
 def client() -> str:
     """For whom a throttle counts that is about a network address: the client of this request."""
-    return network(acting().address)
+    return network(asked().remote_addr)
 
 
 @functools.lru_cache(maxsize=1000)

@@ -265,7 +265,9 @@ def _refuse_unacceptable() -> None:
     Raises:
         NotAcceptable: the caller takes neither (RFC 9110, section 12.5.1).
     """
+    if preferred() is not None:
+        return
     asked = context.asked()
     view = current_app.view_functions.get(asked.endpoint or "")
-    if hasattr(view, "access") and asked.method != "OPTIONS" and preferred() is None:
+    if hasattr(view, "access") and asked.method != "OPTIONS":
         raise NotAcceptable

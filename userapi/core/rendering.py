@@ -104,7 +104,7 @@ def dumps(document: Any) -> bytes:
 
 def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Answer(dumps(document), status, headers, mimetype="application/json")
+    return Answer(dumps(document), status, headers, content_type="application/json")
 
 
 def etag(body: bytes) -> str:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import orjson
@@ -205,8 +206,12 @@ def thumbprint(jwk: Mapping[str, str]) -> str:
 
 def derived_key(purpose: str) -> bytes:
     """32 bytes of the application's secret for one purpose alone (HKDF-Expand with one block, RFC 5869)."""
-    secret = str(current_app.config["SECRET_KEY"]).encode()
-    return hmac.new(secret, purpose.encode() + b"\x01", hashlib.sha256).digest()
+    return _derived_key(str(current_app.config["SECRET_KEY"]), purpose)
+
+
+@lru_cache(maxsize=64)
+def _derived_key(secret: str, purpose: str) -> bytes:
+    return hmac.new(secret.encode(), purpose.encode() + b"\x01", hashlib.sha256).digest()
 
 
 def configure(app: Flask) -> None:

@@ -47,7 +47,7 @@ def configure(app: Flask) -> None:
             sa.event.listen(engine, "before_cursor_execute", _begin_statement)
             sa.event.listen(engine, "after_cursor_execute", _end_statement)
             sa.event.listen(engine, "handle_error", _end_failed)
-    _trace_hot_reads()
+    _trace_hot_statements()
     logger = logging.getLogger("opentelemetry")
     logger.handlers[:] = logging.getLogger("userapi").handlers
     logger.propagate = False
@@ -116,18 +116,18 @@ def _end_failed(failure: sa.engine.ExceptionContext) -> None:
         span.end()
 
 
-def _trace_hot_reads() -> None:
+def _trace_hot_statements() -> None:
     """Those pass SQLAlchemy's events by."""
-    execute: Callable[..., Any] = statements._execute
-    if getattr(execute, "traced", False):
+    ask: Callable[..., Any] = statements._ask
+    if getattr(ask, "traced", False):
         return
 
-    def traced(engine: sa.Engine, sql: str, arguments: Any, **options: Any) -> Any:
+    def traced(engine: sa.Engine, connection: Any, cursor: Any, sql: str, arguments: Any) -> Any:
         with _around_statement(engine, sql):
-            return execute(engine, sql, arguments, **options)
+            return ask(engine, connection, cursor, sql, arguments)
 
     traced.traced = True  # type: ignore[attr-defined]
-    statements._execute = traced
+    statements._ask = traced
 
 
 @contextmanager

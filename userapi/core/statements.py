@@ -132,7 +132,16 @@ class Write(_Statement):
         return db.engine
 
     def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
-        return db.session.connection().exec_driver_sql(sql, arguments).fetchall()
+        connection = db.session.connection()
+        cursor = connection.connection.cursor()
+        try:
+            return _ask(engine, connection.connection, cursor, sql, arguments)
+        except sa.exc.DBAPIError as error:
+            if error.connection_invalidated:
+                connection.invalidate(error.orig)
+            raise
+        finally:
+            cursor.close()
 
 
 def _processed(row: Any, results: Sequence[tuple[int, Processor]]) -> list[Any]:
@@ -155,22 +164,29 @@ def _execute(engine: sa.Engine, sql: str, arguments: Any, *, look_first: bool = 
             kept = _idle[engine].pop()
     except (KeyError, IndexError):
         kept = _connect(engine, sql)
-    base = engine.dialect.loaded_dbapi.Error
+    cursor = kept.cursors.get(sql) or kept.connection.cursor()
     try:
-        cursor = kept.cursors.get(sql)
-        if cursor is None:
-            cursor = kept.cursors[sql] = kept.connection.cursor()
-        cursor.execute(sql, arguments)
-        rows = cursor.fetchall()
-    except base as error:
-        died = engine.dialect.is_disconnect(error, kept.connection.dbapi_connection, None)
-        if died:
-            kept.connection.invalidate(error)
+        rows = _ask(engine, kept.connection, cursor, sql, arguments)
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            kept.connection.invalidate(error.orig)
             engine.dispose()
         kept.connection.close()
-        raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=died) from error
+        raise
+    kept.cursors[sql] = cursor
     _idle[engine].append(kept)
     return rows
+
+
+def _ask(engine: sa.Engine, connection: sa.PoolProxiedConnection, cursor: Any, sql: str, arguments: Any) -> Any:
+    """What the database answers."""
+    base = engine.dialect.loaded_dbapi.Error
+    try:
+        cursor.execute(sql, arguments)
+        return cursor.fetchall()
+    except base as error:
+        died = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+        raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=died) from error
 
 
 def _connect(engine: sa.Engine, sql: str) -> _Kept:
