@@ -29,7 +29,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 import config
-from userapi.core import metrics, passwords
+from userapi.core import i18n, metrics, passwords
 from userapi.core.db import db
 from userapi.core.signing import KeyRing
 from userapi.users import accounts
@@ -80,6 +80,7 @@ def _run() -> None:
         except EXPECTED as error:
             sys.exit(f"userapi: {in_one_line(error)}")
         announce(app, superuser)
+        i18n.read_in()
         for engine in db.engines.values():
             engine.dispose()  # no worker may inherit a connection
         passwords.rest()  # nor count on a thread that it does not inherit

@@ -20,6 +20,8 @@ from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from . import clock
+
 #: The argument that chooses a language, and the cookie that keeps the choice.
 ARGUMENT = "lang"
 COOKIE = "language"
@@ -169,6 +171,13 @@ def in_words(moment: datetime) -> str:
             time=dates.format_time(moment, "short", UTC, locale),
         )
     )
+
+
+def read_in() -> None:
+    """Read what days and numbers in the default language need: before a fork, rather than in each process after it."""
+    with force_locale(next(iter(offered().values()))):
+        in_words(clock.now())
+        number(0)
 
 
 def short_day(day: date) -> str:
