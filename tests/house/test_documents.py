@@ -72,7 +72,10 @@ def test_every_event_is_documented_once_and_no_other() -> None:
 
 def commands(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command]]:
     """Every command below a group, by all its names."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, *names, name)
         else:

@@ -14,10 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from userapi.core.db import db
 from userapi.users import accounts, list_queries, seeding
 
-from . import inputs, tables
+from . import inputs, tables, transfer
 from .failures import Group
 
 group = Group("users", help="Accounts: make, list and change them.")
+group.add_command(transfer.import_users)
+group.add_command(transfer.export_users)
 
 email_argument = click.argument("email", type=inputs.Text("email", 1))
 
