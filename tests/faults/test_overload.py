@@ -11,6 +11,7 @@ from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from userapi.core.db import db
 from userapi.core.passwords import Hashing
 
 MakeApp = Callable[..., Flask]
@@ -32,6 +33,9 @@ def test_P18_sign_ins_beyond_the_pool_are_told_to_come_back_and_others_are_serve
     app = make_app(
         PASSWORD_HASH_MEMORY="19456", PASSWORD_HASH_TIME="2", PASSWORD_HASH_CONCURRENCY="1", WORKER_THREADS="16"
     )
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.pool._max_overflow = AT_ONCE  # a connection for each, so that it is hashing that they wait for
     email = account(app)
     barrier = Barrier(AT_ONCE + 1)
 
