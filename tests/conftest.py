@@ -23,7 +23,7 @@ from userapi.core import signing
 from userapi.core.background import THREADS
 from userapi.core.db import Model, db
 
-pytest_plugins = ["watching", "stacking"]
+pytest_plugins = ["measuring", "watching", "stacking"]
 
 DATABASES = ("sqlite", "postgresql")
 
