@@ -1,7 +1,7 @@
 """Coverage is taken once: measuring doubles what a test takes, and tells nothing the second time.
 
-A test that runs on both databases is measured on SQLite. One marked `unmeasured` is not at all, as the fuzzer, which calls
-again what other tests call. Nor are the commands and servers that such tests start.
+A test that runs on both databases is measured on SQLite. One marked `unmeasured` is not at all, as the fuzzer, which
+calls again what other tests call. Nor are the commands and servers that such tests start.
 """
 
 import os
