@@ -4,7 +4,7 @@ A throttle is a setting, `RATELIMIT_<NAME>` as "10 per 5 minutes", and it counts
 account, the pair of them. Each process counts in its memory; with `REDIS_URL` set, all processes count together in
 Redis, and while Redis is away each goes on from its own counts.
 
-The storage of Redis is that of limits, the library below Flask-Limiter. Flask-Limiter itself counts for routes, at the
+Limits and Redis are those of limits, the library below Flask-Limiter. Flask-Limiter itself counts for routes, at the
 door; our rules are reached by several doors, count for accounts as well as clients, and give back what a success spent.
 """
 
@@ -17,16 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar, cast
+from importlib import import_module
+from typing import Protocol, cast
 
 from flask import Flask, current_app
 from flask_babel import lazy_gettext, ngettext
 from limits import RateLimitItem, parse
-from limits.storage import RedisStorage, storage_from_string
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from . import metrics
 from .context import acting, asked
@@ -35,13 +31,7 @@ from .signing import derived_key
 
 log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
-
 PREFIX = "RATELIMIT_"
-
-#: How long a request waits for Redis, and how long all leave it alone once it did not answer, in seconds.
-PATIENCE = 0.5
-ABSENCE = 2.0
 
 
 class TooManyRequests(Problem):
@@ -53,14 +43,21 @@ class TooManyRequests(Problem):
     detail = lazy_gettext("Too many attempts. Try again after as many seconds as Retry-After says.")
 
 
-class Counters(Protocol):
-    """What counts: each key for itself, from its first unit on until its time is over."""
+class Counts(Protocol):
+    """What counts: each key for itself, from its first unit on until its time is over. None: it is away just now."""
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int | None:
         """Add to a count that lives for `expiry` seconds, all at once, and give the sum."""
 
-    def get_expiry(self, key: str) -> float:
+    def get_expiry(self, key: str) -> float | None:
         """When a count ends, in seconds since the epoch."""
+
+
+class SharedCounts(Counts, Protocol):
+    """What counts for all processes."""
+
+    def answers(self) -> bool:
+        """Whether it is there."""
 
 
 class Memory:
@@ -103,47 +100,24 @@ class Throttles:
 
     Args:
         limits: how much each allows, by name.
-        redis: where the processes count together; None when each counts alone.
+        shared: where the processes count together; None when each counts alone.
     """
 
-    def __init__(self, limits: Mapping[str, RateLimitItem], redis: RedisStorage | None) -> None:
+    def __init__(self, limits: Mapping[str, RateLimitItem], shared: SharedCounts | None) -> None:
         self.limits = limits
         self.memory = Memory()
-        self.redis = redis
-        self._ask_again_at: float | None = None
+        self.shared = shared
 
-    def add(self, name: str, key: str, amount: int = 1) -> tuple[int, Counters]:
+    def add(self, name: str, key: str, amount: int = 1) -> tuple[int, Counts]:
         """Count, and tell the sum and who says so; memory counts along, lest it begin at nothing once it must."""
         seconds = self.limits[name].get_expiry()
         here = self.memory.incr(key, seconds, amount)
-        together = self.ask(lambda redis: redis.incr(key, seconds, amount))
-        return (here, self.memory) if together is None else (together, cast(Counters, self.redis))
+        together = None if self.shared is None else self.shared.incr(key, seconds, amount)
+        return (here, self.memory) if together is None else (together, cast(Counts, self.shared))
 
-    def seconds_left(self, key: str, counters: Counters) -> int:
+    def seconds_left(self, key: str, counts: Counts) -> int:
         """How long a count goes on, at least a second."""
-        end = self.memory.get_expiry(key) if counters is self.memory else self.ask(lambda redis: redis.get_expiry(key))
-        return max(1, math.ceil((end or 0) - time.time()))
-
-    def ask(self, question: Callable[[RedisStorage], Answer]) -> Answer | None:
-        """What Redis answers; None while it is away. Then one request now and again looks whether it is back."""
-        if self.redis is None:
-            return None
-        was_away = self._ask_again_at is not None
-        if self._ask_again_at is not None:
-            if time.monotonic() < self._ask_again_at:
-                return None
-            self._ask_again_at = time.monotonic() + ABSENCE
-        try:
-            answer = question(self.redis)
-        except RedisError as error:
-            self._ask_again_at = time.monotonic() + ABSENCE
-            if not was_away:
-                log.error("redis is away: each process throttles by its own counts", extra={"error": repr(error)})
-            return None
-        if was_away:
-            self._ask_again_at = None
-            log.warning("redis is back: all processes throttle together")
-        return answer
+        return max(1, math.ceil((counts.get_expiry(key) or 0) - time.time()))
 
 
 def configure(app: Flask) -> None:
@@ -156,7 +130,9 @@ def configure(app: Flask) -> None:
     for name in limits:
         metrics.of(app).throttled.labels(name.lower())  # from nothing on, so that the first one shows
     url = app.config["REDIS_URL"]
-    app.extensions["userapi-throttles"] = Throttles(limits, _redis(url) if url else None)
+    # Its client takes a tenth of the start, and memory in every worker.
+    shared = import_module("userapi.core.shared_counts").SharedCounts(url) if url else None
+    app.extensions["userapi-throttles"] = Throttles(limits, shared)
 
 
 def spend(name: str, *of: str) -> None:
@@ -224,8 +200,8 @@ def network(address: str | None) -> str:
 
 def redis_answers() -> bool | None:
     """Whether Redis does; None where each process counts alone."""
-    throttles = _throttles()
-    return None if throttles.redis is None else bool(throttles.ask(lambda redis: redis.storage.ping()))
+    shared = _throttles().shared
+    return None if shared is None else shared.answers()
 
 
 def _spend(name: str, of: tuple[str, ...], unless: Callable[[], bool]) -> None:
@@ -233,10 +209,10 @@ def _spend(name: str, of: tuple[str, ...], unless: Callable[[], bool]) -> None:
         return
     throttles, key = _throttles(), _key(name, of)
     limit = throttles.limits[name]
-    count, counters = throttles.add(name, key)
+    count, counts = throttles.add(name, key)
     if count <= limit.amount or unless():
         return
-    seconds = throttles.seconds_left(key, counters)
+    seconds = throttles.seconds_left(key, counts)
     throttles.add(name, key, -1)  # else those refused at once would keep out who comes after
     metrics.counted().throttled.labels(name.lower()).inc()
     log.warning("throttled", extra={"throttle": name, "address": acting().address})
@@ -264,17 +240,6 @@ def _key(name: str, of: tuple[str, ...]) -> str:
     """Under which name it is counted: nobody can read from Redis who signs in here."""
     digest = hashlib.blake2b("\0".join(of).encode("utf-8", "replace"), key=derived_key("throttles"), digest_size=16)
     return f"{name}:{digest.hexdigest()}"
-
-
-def _redis(url: str) -> RedisStorage:
-    options: dict[str, Any] = {
-        "key_prefix": "userapi",
-        "socket_connect_timeout": PATIENCE,
-        "socket_timeout": PATIENCE,
-        # Once more, at once: a connection that was idle while Redis was started anew is dead.
-        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-    }
-    return cast(RedisStorage, storage_from_string(url, **options))
 
 
 def _throttles() -> Throttles:

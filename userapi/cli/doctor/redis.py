@@ -6,7 +6,7 @@ from flask import current_app
 from redis import Redis
 from redis.exceptions import RedisError
 
-from userapi.core.limits import PATIENCE
+from userapi.core.shared_counts import PATIENCE
 
 from .findings import Finding, ok, said, trouble, warning
 
