@@ -37,8 +37,13 @@ class Peer:
 
     @property
     def python(self) -> str:
-        """The interpreter with its packages; ours is this one."""
-        return sys.executable if self.name == OURS else str(STATE / "environments" / self.name / "bin" / "python")
+        """The interpreter with its packages, and no others."""
+        return str(STATE / "environments" / self.name / "bin" / "python")
+
+    @property
+    def requirements(self) -> Path:
+        """What it needs; of ours, what `make run` installs."""
+        return PROJECT / "requirements" / "base.txt" if self.name == OURS else self.folder / "requirements.txt"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -84,16 +89,13 @@ def load(name: str) -> Peer:
 
 def install(peer: Peer) -> None:
     """Make its environment when it is missing or its requirements have changed."""
-    if peer.name == OURS:
-        return
-    requirements = peer.folder / "requirements.txt"
     stamp = STATE / "environments" / f"{peer.name}.stamp"
-    wanted = digest(requirements.read_text())
+    wanted = digest(peer.requirements.read_text())
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print(f"{peer.name}: packages", file=sys.stderr)
     subprocess.run([sys.executable, "-m", "venv", "--clear", Path(peer.python).parent.parent], check=True)
-    pip = [peer.python, "-m", "pip", "install", "--disable-pip-version-check", "-qq", "-r", requirements]
+    pip = [peer.python, "-m", "pip", "install", "--disable-pip-version-check", "-qq", "-r", peer.requirements]
     subprocess.run(pip, check=True)
     stamp.write_text(wanted)
 
