@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import services
 import serving
 import sqlalchemy as sa
@@ -81,6 +82,7 @@ def mortal_deliverers(app: Flask, sink: services.SmtpSink, folder: Path) -> Iter
         parent.communicate()
 
 
+@pytest.mark.unmeasured
 def test_X10_of_500_letters_none_is_lost_when_deliverers_are_killed_at_random(
     make_app: Callable[..., Flask], tmp_path: Path
 ) -> None:

@@ -10,6 +10,8 @@ from factories import PASSWORD, new_user, numbers
 from playwright.sync_api import expect
 from watching import DESKTOP, PHONE, Site, Watched
 
+pytestmark = pytest.mark.unmeasured
+
 USERS = "/userapi/users/"
 ME = "/userapi/auth/user/"
 SESSIONS = "/userapi/auth/sessions/"

@@ -9,6 +9,8 @@ from factories import PASSWORD, new_user, numbers
 from playwright.sync_api import expect
 from watching import PHONE, Site, Watched
 
+pytestmark = pytest.mark.unmeasured
+
 NEW_PASSWORD = "copper lantern 41 drift"
 
 IPHONE = (

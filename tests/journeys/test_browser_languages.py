@@ -9,6 +9,8 @@ from factories import PASSWORD
 from test_browser_looks import LOOKS, OPEN_PAGES, OWN_PAGES, look_at, register
 from watching import Site, Watched
 
+pytestmark = pytest.mark.unmeasured
+
 PAGES_OF_THE_API = {"index": "/userapi/", "refusal": "/userapi/auth/user/"}
 
 STAFF_PAGES = {

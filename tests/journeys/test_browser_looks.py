@@ -7,6 +7,8 @@ import pytest
 from factories import PASSWORD, numbers
 from watching import DESKTOP, PHONE, Site, Watched
 
+pytestmark = pytest.mark.unmeasured
+
 #: Name → address of the pages that anyone may see.
 OPEN_PAGES = {
     "front": "/",

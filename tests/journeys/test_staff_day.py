@@ -12,6 +12,8 @@ import serving
 from factories import PASSWORD
 from watching import DESKTOP, PHONE, Watched
 
+pytestmark = pytest.mark.unmeasured
+
 CROWD = 100_000
 NEW = "ottoline.fairweather@example.com"
 
