@@ -11,7 +11,8 @@ BIN := $(ENVIRONMENT)/bin
 ARGS ?=
 COVERAGE := 95
 CLIENTS := tests/clients
-PYTEST := $(BIN)/python -m pytest -n 2
+# Each worker keeps to its half, and so starts fewer servers and browsers that neighbours share, until the other is idle.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 INSTALL := -m pip install --disable-pip-version-check -qq --no-deps --require-hashes -r
 LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header $(ARGS)
