@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from threading import Barrier
 
 import pytest
+from conftest import Person
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
+from together import at_once
 from werkzeug.test import TestResponse
 
 from userapi.core.db import db
@@ -33,9 +35,6 @@ def test_P18_sign_ins_beyond_the_pool_are_told_to_come_back_and_others_are_serve
     app = make_app(
         PASSWORD_HASH_MEMORY="19456", PASSWORD_HASH_TIME="2", PASSWORD_HASH_CONCURRENCY="1", WORKER_THREADS="16"
     )
-    with app.app_context():
-        for engine in db.engines.values():
-            engine.pool._max_overflow = AT_ONCE  # a connection for each, so that it is hashing that they wait for
     email = account(app)
     barrier = Barrier(AT_ONCE + 1)
 
@@ -86,3 +85,14 @@ def test_P18_one_thread_of_a_worker_is_left_for_calls_that_hash_nothing(
         taken += 1
 
     assert taken == places
+
+
+def test_whoever_waits_for_a_connection_gets_the_next_that_is_free(app: Flask, user: Person) -> None:
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.pool._timeout = 1.0  # type: ignore[attr-defined]
+
+    def look_often() -> set[int]:
+        return {user.get(user.url).status_code for _again in range(10)}
+
+    assert at_once([look_often] * 40) == [{200}] * 40

@@ -2,7 +2,7 @@
 
 SQLAlchemy writes the SQL and knows the types; its cache look-up, execution context and result machinery, which cost
 three times what the driver does, are passed by. What needs no transaction runs on an autocommit connection, which is
-taken from the pool once and kept for the next. `benchmarks/` measures what that is worth.
+taken from the pool and kept for the next while the pool has others. `benchmarks/` measures what that is worth.
 """
 
 from abc import ABC, abstractmethod
@@ -174,7 +174,10 @@ def _execute(engine: sa.Engine, sql: str, arguments: Any, *, look_first: bool = 
         kept.connection.close()
         raise
     kept.cursors[sql] = cursor
-    _idle[engine].append(kept)
+    if engine.pool.checkedout() < engine.pool.size():  # type: ignore[attr-defined]
+        _idle[engine].append(kept)
+    else:  # somebody may wait at the pool for one to come back
+        kept.connection.close()
     return rows
 
 
