@@ -9,8 +9,8 @@ import os
 import coverage
 import pytest
 
-#: The measurement of this process, while it rests.
-RESTING = pytest.StashKey[coverage.Coverage]()
+#: The measurements of this process that rest, the last begun first: a worker of pytest-xdist has two.
+RESTING = pytest.StashKey[list[coverage.Coverage]]()
 
 
 def is_measured(item: pytest.Item) -> bool:
@@ -22,12 +22,12 @@ def is_measured(item: pytest.Item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Rest before the first test of a row that is not measured, and go on before the next that is."""
-    stash = item.config.stash
+    resting = item.config.stash.setdefault(RESTING, [])
     if is_measured(item):
-        if RESTING in stash:
-            stash[RESTING].start()  # also tells it to commands again, by the environment
-            del stash[RESTING]
-    elif measuring := coverage.Coverage.current():
-        measuring.stop()
+        while resting:
+            resting.pop().start()  # also tells it to commands again, by the environment
+    else:
+        while measuring := coverage.Coverage.current():
+            measuring.stop()
+            resting.append(measuring)
         os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
-        stash[RESTING] = measuring
