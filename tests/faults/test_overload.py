@@ -13,7 +13,6 @@ from flask import Flask
 from together import at_once
 from werkzeug.test import TestResponse
 
-from userapi.core.db import db
 from userapi.core.passwords import Hashing
 
 MakeApp = Callable[..., Flask]
@@ -87,11 +86,7 @@ def test_P18_one_thread_of_a_worker_is_left_for_calls_that_hash_nothing(
     assert taken == places
 
 
-def test_whoever_waits_for_a_connection_gets_the_next_that_is_free(app: Flask, user: Person) -> None:
-    with app.app_context():
-        for engine in db.engines.values():
-            engine.pool._timeout = 1.0  # type: ignore[attr-defined]
-
+def test_whoever_waits_for_a_connection_gets_the_next_that_is_free(user: Person) -> None:
     def look_often() -> set[int]:
         return {user.get(user.url).status_code for _again in range(10)}
 

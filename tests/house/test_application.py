@@ -6,6 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 from flask import Flask, Response
+from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 from werkzeug.test import EnvironBuilder
@@ -60,6 +61,14 @@ def test_an_address_is_matched_as_by_Flask(app: Flask, address: str, method: str
         assert found_by(ours) == found_by(flasks)
 
 
+def test_a_request_without_a_path_is_one_for_the_root(app: Flask) -> None:
+    environ = environ_of()
+    del environ["PATH_INFO"]
+    request = app.request_class(environ)
+
+    assert vars(app.create_url_adapter(request)) == vars(Flask.create_url_adapter(app, request))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_host_is_read_as_by_Flask(app: Flask, host: str, scheme: str) -> None:
@@ -68,6 +77,14 @@ def test_a_host_is_read_as_by_Flask(app: Flask, host: str, scheme: str) -> None:
 
     assert vars(app.create_url_adapter(ours)) == vars(Flask.create_url_adapter(app, flasks))  # type: ignore[arg-type]
     assert ours.host == flasks.host
+
+
+ODDITIES = ({"Connection": "Upgrade", "Upgrade": "websocket"}, {"Host": f"{'a' * 64}.example"})
+
+
+@pytest.mark.parametrize("oddity", ODDITIES, ids=["websocket", "long-label"])
+def test_where_Flask_refuses_what_is_odd_it_is_answered_plainly(client: FlaskClient, oddity: dict[str, str]) -> None:
+    assert client.get("/userapi/", headers=oddity).get_json() == client.get("/userapi/").get_json()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -34,7 +34,7 @@ class Application(Flask):
             request.root_path,
             self.url_map.default_subdomain,
             environ["wsgi.url_scheme"],
-            environ["PATH_INFO"].encode("latin1").decode(errors="replace"),  # undecoded: `//a` is not `/a`
+            environ.get("PATH_INFO", "/").encode("latin1").decode(errors="replace"),  # of `path`, `//a` is `/a`
             environ["REQUEST_METHOD"],
             environ.get("QUERY_STRING", "").encode("latin1").decode(errors="replace"),
         )

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from flask import Flask, current_app
 from flask_babel import lazy_gettext, ngettext
@@ -28,6 +28,9 @@ from . import metrics
 from .context import acting, asked
 from .problems import Problem, Unavailable
 from .signing import derived_key
+
+if TYPE_CHECKING:
+    from .shared_counts import SharedCounts
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +54,6 @@ class Counts(Protocol):
 
     def get_expiry(self, key: str) -> float | None:
         """When a count ends, in seconds since the epoch."""
-
-
-class SharedCounts(Counts, Protocol):
-    """What counts for all processes."""
-
-    def answers(self) -> bool:
-        """Whether it is there."""
 
 
 class Memory:
@@ -103,7 +99,7 @@ class Throttles:
         shared: where the processes count together; None when each counts alone.
     """
 
-    def __init__(self, limits: Mapping[str, RateLimitItem], shared: SharedCounts | None) -> None:
+    def __init__(self, limits: Mapping[str, RateLimitItem], shared: "SharedCounts | None") -> None:
         self.limits = limits
         self.memory = Memory()
         self.shared = shared
@@ -112,8 +108,9 @@ class Throttles:
         """Count, and tell the sum and who says so; memory counts along, lest it begin at nothing once it must."""
         seconds = self.limits[name].get_expiry()
         here = self.memory.incr(key, seconds, amount)
-        together = None if self.shared is None else self.shared.incr(key, seconds, amount)
-        return (here, self.memory) if together is None else (together, cast(Counts, self.shared))
+        if self.shared is not None and (together := self.shared.incr(key, seconds, amount)) is not None:
+            return together, self.shared
+        return here, self.memory
 
     def seconds_left(self, key: str, counts: Counts) -> int:
         """How long a count goes on, at least a second."""

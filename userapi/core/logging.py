@@ -25,7 +25,7 @@ ROW_QUOTED = re.compile(r"^DETAIL: .*?(?=\n\n|\n\[SQL|\Z)", re.MULTILINE | re.DO
 
 
 def configure(app: Flask) -> None:
-    """Route structlog and the standard library's loggers to one handler, and log each request."""
+    """Route structlog and the standard library's loggers to one handler."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,

@@ -114,7 +114,7 @@ class Metrics:
 
 
 def configure(app: Flask) -> None:
-    """Count from now on, beginning with every request."""
+    """Count from now on."""
     folder = app.config[FOLDER]
     if folder:
         os.environ[FOLDER] = folder  # prometheus-client reads it from there alone
