@@ -12,6 +12,7 @@ from userapi.auth import gate, tokens
 from userapi.auth import routes as auth
 from userapi.core import (
     assets,
+    bodies,
     context,
     cross_origin,
     db,
@@ -51,7 +52,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.url_map.merge_slashes = False
     for part in (metrics, logging, context, requests, i18n, rendering, db, signing, passwords, headers, cross_origin):
         part.configure(app)
-    for part in (problems, tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer, importer):
+    for part in (problems, bodies, tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer, importer):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 

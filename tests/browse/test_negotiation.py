@@ -14,6 +14,9 @@ CHROMIUM = (
     "application/signed-exchange;v=b3;q=0.7"
 )
 
+#: Opens `/metrics`.
+TOKEN = "kV3x9QmZt7Rw2LpY8sUe5HbN4cJ6aG1d"
+
 #: What is accepted → whether a page comes.
 ACCEPTED = {
     BROWSER["Accept"]: True,
@@ -30,6 +33,14 @@ ACCEPTED = {
     "application/json, text/html;q=0.9, */*;q=0.1": False,
     "application/json;q=0.9, text/plain": False,
     "text/html;q=0, */*": False,
+    "application/json; charset=utf-8": False,
+    "application/json;indent=4": False,
+    "application/json;q=0.9;version=1": False,
+    "APPLICATION/JSON; Charset=UTF-8": False,
+    "application/problem+json; charset=utf-8": False,
+    "application/json;v=1;q=0, application/json": False,
+    "text/html;level=1": True,
+    "text/html; charset=utf-8, application/json;indent=2;q=0.5": True,
 }
 
 
@@ -89,9 +100,9 @@ def test_the_pages_own_headers_are_not_those_of_the_data(app: Flask, user: Perso
     browser = Browser(app)
     browser.sign_in(user.email)
 
-    me, keys = browser.get(user.url), browser.get("/.well-known/jwks.json")
+    me, index = browser.get(user.url), browser.get("/userapi/")
 
-    for page in (me, keys):
+    for page in (me, index):
         assert page.headers["Cache-Control"] == "no-store"
         assert page.headers["Content-Type"] == "text/html; charset=utf-8"
         assert int(page.headers["Content-Length"]) == len(page.data)
@@ -176,3 +187,49 @@ def test_every_reason_to_vary_is_named_whoever_adds_it(make_app: Callable[..., F
 
         assert refused.headers["Access-Control-Allow-Origin"] == "https://one.example.com"
         assert named == {"Accept", "Accept-Language", "Cookie", "Origin"}
+
+
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        ("/.well-known/jwks.json", "application/jwk-set+json"),
+        ("/openapi.json", "application/vnd.oai.openapi+json;version=3.1"),
+        ("/healthz", "application/health+json"),
+        ("/readyz", "application/health+json"),
+        ("/metrics", "application/openmetrics-text;version=1.0.0"),
+    ],
+)
+def test_an_address_that_only_programs_read_is_never_a_page(
+    make_app: Callable[..., Flask], path: str, own: str
+) -> None:
+    client = make_app(METRICS_TOKEN=TOKEN).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
+    plain = client.get(path)
+    for accept in (
+        own,
+        CHROMIUM,
+        BROWSER["Accept"],
+        "text/html",
+        "text/plain",
+        "image/png",
+        "application/json;q=0",
+        "",
+    ):
+        answer = client.get(path, headers={"Accept": accept})
+        refused = client.post(path, headers={"Accept": accept})
+        missing = client.get(path + "x/y", headers={"Accept": accept})
+
+        assert answer.status_code == 200, accept
+        assert answer.mimetype in (plain.mimetype, own), accept
+        assert (refused.status_code, refused.mimetype) == (405, "application/problem+json"), accept
+        assert (missing.status_code, missing.mimetype) == (404, "application/problem+json"), accept
+
+
+def test_the_key_set_comes_in_its_own_media_type_for_those_who_name_it(client: FlaskClient) -> None:
+    path = "/.well-known/jwks.json"
+    named = client.get(path, headers={"Accept": "application/jwk-set+json, application/json;q=0.5"})
+
+    assert named.mimetype == "application/jwk-set+json"
+    assert client.get(path).mimetype == "application/json"
+    assert client.get(path, headers={"Accept": "application/json"}).mimetype == "application/json"
+    assert client.get(path, headers={"Accept": "*/*"}).data == named.data

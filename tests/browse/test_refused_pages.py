@@ -196,15 +196,15 @@ def test_a_failure_of_ours_is_a_page_that_asks_nobody_and_tells_nothing(
 ) -> None:
     browser = Browser(app)
     browser.sign_in(user.email)
-    path = "/.well-known/jwks.json"
+    path = "/userapi/"
     assert user.email in browser.get(path).text
     app.config["PROPAGATE_EXCEPTIONS"] = False
 
     def fail() -> None:
         raise RuntimeError("the secret inside")
 
-    fail.access = app.view_functions["keys.read_key_set"].access  # type: ignore[attr-defined]
-    monkeypatch.setitem(app.view_functions, "keys.read_key_set", fail)
+    fail.access = app.view_functions["index.read_index"].access  # type: ignore[attr-defined]
+    monkeypatch.setitem(app.view_functions, "index.read_index", fail)
     monkeypatch.setattr(gate, "has_good_cookie", fail)
     page = browser.get(path)
 

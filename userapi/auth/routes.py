@@ -11,6 +11,7 @@ from userapi.core import limits
 from userapi.core.db import db, keeping_marks
 from userapi.core.index import SHAPE, endpoints_below
 from userapi.core.limits import TooManyRequests
+from userapi.core.negotiation import names_type
 from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ValidationFailed
 from userapi.core.rendering import answer
@@ -260,13 +261,18 @@ def verify_token(body: dict[str, str]) -> Response:
     return answer(tokens.verify(body["token"]))
 
 
+#: RFC 7517, section 8.5.2; `application/json` for callers who do not name it.
+KEY_SET_TYPE = "application/jwk-set+json"
+
 key_blueprint = Blueprint("keys", __name__, description="The keys that other services verify tokens with.")
 
 
 @key_blueprint.get("/.well-known/jwks.json")
 @key_blueprint.checks_credentials_itself
 @key_blueprint.response(200, KeySetSchema)
-@key_blueprint.refuses(NotAcceptable)
 def read_key_set() -> Response:
     """Read the public keys (RFC 7517)."""
-    return answer(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})
+    response = answer(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})
+    if names_type(KEY_SET_TYPE):
+        response.mimetype = KEY_SET_TYPE
+    return response

@@ -7,6 +7,8 @@ from typing import Any
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
+from userapi.core.problems import Problem
+
 from . import inputs
 from .answers import Answer
 from .inputs import Input
@@ -79,7 +81,7 @@ def _typed() -> dict[str, Any]:
     nested: dict[str, dict[str, str]] = {}
     try:
         typed = request.form
-    except HTTPException:  # too large to be read
+    except (HTTPException, Problem):  # too large, or no form
         return {}
     for name, value in typed.items():
         outer, dot, inner = name.partition(".")

@@ -1,9 +1,11 @@
 """Request bodies and query strings, read strictly: JSON, or a form whose nested fields are written `profile.city`."""
 
+import codecs
 from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
 
 import orjson
-from flask import Request
+from flask import Flask, Request
 from flask_babel import gettext as _
 from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
@@ -11,7 +13,9 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from . import context
-from .problems import MalformedBody, ValidationFailed
+from .fields import Flag
+from .form_bodies import StrictRequest
+from .problems import MalformedBody, Problem, ValidationFailed
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -20,6 +24,31 @@ EVERYWHERE = ("format", "lang")
 
 #: More fields than any schema has; a body with more is not worth naming each.
 MAXIMUM_FIELDS = 100
+
+
+#: How Python writes flags into forms and queries.
+PYTHON_FLAGS = {"True": "true", "False": "false"}
+
+
+def configure(app: Flask) -> None:
+    """Read forms and queries strictly, on every address."""
+    app.request_class = StrictRequest
+    app.before_request(_require_utf8_query)
+
+
+def _require_utf8_query() -> None:
+    """Refuse a query string that is not UTF-8, in which Werkzeug would leave `%E9` as it is.
+
+    Raises:
+        Problem: 400.
+    """
+    query: str = context.asked().environ.get("QUERY_STRING", "")
+    if query.isascii() and "%" not in query:
+        return
+    try:
+        unquote_to_bytes(query.encode("latin1")).decode()
+    except UnicodeDecodeError as error:
+        raise Problem(_("The query string is not valid UTF-8. Encode it as UTF-8 and send it again.")) from error
 
 
 class Parser(FlaskParser):
@@ -40,12 +69,16 @@ class Parser(FlaskParser):
         data = body(request)
         if request.mimetype in FORM_TYPES:
             data.pop("csrf_token", None)
-            data |= {name: None for name, value in data.items() if value == "" and _may_be_null(schema, name)}
+            data = {name: _as_typed(schema, name, value) for name, value in data.items()}
         return data
 
     def load_querystring(self, request: Request, schema: Schema) -> Any:
         """The query string as plain data, without what belongs to every address."""
-        return {name: value for name, value in _single_values(request.args).items() if name not in EVERYWHERE}
+        return {
+            name: _as_typed(schema, name, value)
+            for name, value in _single_values(request.args).items()
+            if name not in EVERYWHERE
+        }
 
     def handle_error(self, error: ValidationError, *_args: Any, **_options: Any) -> NoReturn:
         """Raise the messages by field, without the name of the place they came from."""
@@ -53,9 +86,14 @@ class Parser(FlaskParser):
         raise ValidationFailed(errors=messages)
 
 
-def _may_be_null(schema: Schema, name: str) -> bool:
+def _as_typed(schema: Schema, name: str, value: Any) -> Any:
+    """A value of a form or a query, which has only texts, as JSON would have it."""
     field = schema.load_fields.get(name)
-    return isinstance(field, fields.String) and field.allow_none
+    if value == "" and isinstance(field, fields.String) and field.allow_none:
+        return None
+    if isinstance(value, str) and isinstance(field, Flag):
+        return PYTHON_FLAGS.get(value, value)
+    return value
 
 
 def body(request: Request) -> dict[str, Any]:
@@ -64,7 +102,7 @@ def body(request: Request) -> dict[str, Any]:
     Raises:
         RequestEntityTooLarge: over the limit of the settings.
         UnsupportedMediaType: for a media type other than the three, or a compressed body.
-        MalformedBody: when the body is not of its media type, or no object.
+        MalformedBody: when the body is not of its media type, not UTF-8, or no object.
     """
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType
@@ -72,11 +110,15 @@ def body(request: Request) -> dict[str, Any]:
     if mimetype in FORM_TYPES:
         if len(request.form) + len(request.files) > MAXIMUM_FIELDS:
             raise MalformedBody(_("The body has more than %(most)s fields.", most=MAXIMUM_FIELDS))
+        if next(iter(request.form), "").lstrip().startswith(("{", "[")):
+            raise MalformedBody(
+                _("This looks like JSON sent as a form. Send it with the header Content-Type: application/json.")
+            )
         return _nested({**_single_values(request.form), **_single_values(request.files)})
     raw = request.get_data(cache=True)
     if request.content_length is None and len(raw) == request.max_content_length:
         raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off at the limit, and says nothing
-    if not raw and not mimetype:
+    if not raw:
         return {}
     if mimetype != "application/json":
         raise UnsupportedMediaType
@@ -85,7 +127,7 @@ def body(request: Request) -> dict[str, Any]:
 
 def _json_object(raw: bytes) -> dict[str, Any]:
     try:
-        data = orjson.loads(raw)
+        data = orjson.loads(raw.removeprefix(codecs.BOM_UTF8))  # RFC 8259, section 8.1, lets one ignore it
     except orjson.JSONDecodeError as error:
         raise MalformedBody(
             _("The body is not valid JSON: %(why)s (line %(line)s).", why=error.msg, line=error.lineno)
@@ -98,8 +140,6 @@ def _json_object(raw: bytes) -> dict[str, Any]:
 
 
 def _single_values(values: MultiDict[Any, Any]) -> dict[str, Any]:
-    if None in values:
-        raise MalformedBody(_("A part of the form has no name."))
     repeated = [name for name, found in values.lists() if len(found) > 1]
     if repeated:
         raise ValidationFailed(errors={name: [_("Given more than once.")] for name in repeated[:MAXIMUM_FIELDS]})

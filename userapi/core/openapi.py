@@ -16,7 +16,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 from . import context
 from .bodies import Parser
 from .fields import Birthday, Flag, Language, Line, Password
-from .negotiation import preferred
+from .negotiation import is_for_programs, preferred
 from .problems import MEDIA_TYPE, NotAcceptable, NotSignedIn, PermissionDenied, Problem
 from .rendering import Computed
 
@@ -269,5 +269,5 @@ def _refuse_unacceptable() -> None:
         return
     asked = context.asked()
     view = current_app.view_functions.get(asked.endpoint or "")
-    if hasattr(view, "access") and asked.method != "OPTIONS":
+    if hasattr(view, "access") and asked.method != "OPTIONS" and not is_for_programs():
         raise NotAcceptable

@@ -13,14 +13,14 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from . import metrics
 from .i18n import translated
-from .negotiation import prefers_page
+from .negotiation import PROGRAM_PATHS, prefers_page
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
 #: Where programs call: whatever they accept, a refusal is data.
-DATA_PATHS = ("/userapi", "/api-token-", "/.well-known/", "/openapi.json", "/healthz", "/readyz", "/metrics")
+DATA_PATHS = ("/userapi", "/api-token-", *PROGRAM_PATHS)
 
 #: What the database says when it is away or overloaded rather than wrong.
 UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
