@@ -161,6 +161,7 @@ def _passwords(env: Env) -> dict[str, Any]:
         "PASSWORD_MIN_SCORE": env.int("PASSWORD_MIN_SCORE", 2, validate=validate.Range(0, 4)),
         "PASSWORD_HASH_MEMORY": env.int("PASSWORD_HASH_MEMORY", 19456, validate=validate.Range(8)),
         "PASSWORD_HASH_TIME": env.int("PASSWORD_HASH_TIME", 2, validate=validate.Range(1, 20)),
+        "INVITATION_LIFETIME": env.int("INVITATION_LIFETIME", 7 * 86400, validate=validate.Range(3600, 90 * 86400)),
         "PASSWORD_HASH_CONCURRENCY": env.int("PASSWORD_HASH_CONCURRENCY", 1, validate=validate.Range(1, 64)),
     }
 

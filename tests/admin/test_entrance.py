@@ -49,6 +49,7 @@ def test_the_map_is_what_these_tests_believe(app: Flask) -> None:
         "staff_users.add",
         "staff_users.edit",
         "staff_users.edit_in_place",
+        "staff_users.invite",
         "staff_users.set_password",
         "staff_users.delete",
         "staff_users.act",

@@ -24,7 +24,7 @@ OPEN_OPERATIONS = {
     "index.read_index", "auth.read_auth_index", "keys.read_key_set", "users.create_user", "tokens.obtain_tokens",
     "tokens.refresh_tokens", "tokens.verify_token", "userapi_tokens.obtain_tokens", "userapi_tokens.refresh_tokens",
     "userapi_tokens.verify_token", "auth.login", "auth.logout", "auth.ask_to_reset_password", "auth.reset_password",
-    "auth.verify_email", "auth.resend_verification",
+    "auth.verify_email", "auth.resend_verification", "auth.accept_invitation",
 }  # fmt: skip
 
 

@@ -34,6 +34,9 @@ LETTERS: dict[str, Callable[[str], None]] = {
     "reset_password": lambda name: letters.reset_password(
         recipient=RECIPIENT, name=name, link=LINK, secret="t0ken", minutes=60
     ),
+    "invitation": lambda name: letters.invitation(
+        recipient=RECIPIENT, name=name, inviter="Ada Byron", link=LINK, secret="t0ken", expires_at=clock.now()
+    ),
     "password_changed": lambda name: letters.password_changed(
         recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS
     ),
@@ -71,7 +74,7 @@ def test_M04_a_letter_says_to_whom_when_and_what_if_it_was_not_you(app: Flask, k
         assert any(words in part for words in ("If it was not you", "Not you?", "Not expected?"))
 
 
-@pytest.mark.parametrize("kind", ["verify_email", "confirm_new_email", "reset_password"])
+@pytest.mark.parametrize("kind", ["verify_email", "confirm_new_email", "reset_password", "invitation"])
 def test_M04_a_letter_that_asks_for_something_gives_its_link_in_both_parts(app: Flask, kind: str) -> None:
     letter = written(app, kind)
 

@@ -8,6 +8,8 @@ FIELDS = {
     "username": lazy_gettext("Username"),
     "first_name": lazy_gettext("First name"),
     "last_name": lazy_gettext("Last name"),
+    "language": lazy_gettext("Language"),
+    "access": lazy_gettext("How they sign in"),
     "profile": lazy_gettext("Profile"),
     "profile.title": lazy_gettext("Title"),
     "profile.dob": lazy_gettext("Date of birth"),

@@ -15,8 +15,12 @@ from userapi.users.models import User
 
 from .views import Form, chosen_ids
 
-TEXTS = ("email", *NAME_FIELDS)
+TEXTS = ("email", *NAME_FIELDS, "language")
 FLAGS = ("is_active", "is_staff", "is_superuser")
+
+#: How somebody whom staff add gets a password.
+INVITE = "invite"
+SET_PASSWORD = "password"  # noqa: S105 - the name of a choice
 
 
 class ChangedMeanwhile(Problem):
@@ -30,6 +34,22 @@ class ChangedMeanwhile(Problem):
 def texts(*names: str) -> dict[str, Any]:
     """What a form sent under these names."""
     return {name: request.form.get(name, "") for name in names}
+
+
+def password_unless_invited(access: str) -> str | None:
+    """The password in the form of a new account; None when the person is to be invited instead.
+
+    Raises:
+        ValidationFailed: nothing was chosen, a password was typed beside an invitation, or not typed the same twice.
+    """
+    if access not in (INVITE, SET_PASSWORD):
+        raise ValidationFailed(errors={"access": [_("Choose how they get their password.")]})
+    if access == SET_PASSWORD:
+        return typed_twice()
+    if request.form.get("password1") or request.form.get("password2"):
+        message = _("You chose to send an invitation. Choose “Set a password” to use the one you typed.")
+        raise ValidationFailed(errors={"password1": [message]})
+    return None
 
 
 def typed_twice() -> str:
@@ -83,6 +103,8 @@ class UserForm(Form):
     def changes(self) -> dict[str, Any]:
         """The fields that shall change, nested as the API takes them."""
         changes = {name: self.values[name] for name in self.differing if name in TEXTS or name in FLAGS}
+        if "language" in changes:
+            changes["language"] = changes["language"] or None
         profile = {name: self.values[f"profile.{name}"] for name in PROFILE_FIELDS}
         if self.has_profile:
             profile = {name: value for name, value in profile.items() if f"profile.{name}" in self.differing}

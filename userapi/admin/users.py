@@ -6,19 +6,21 @@ from flask import request
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
-from userapi.auth import passwords
+from userapi.auth import invitations
+from userapi.auth.invitations import CannotInvite
+from userapi.core import clock, i18n
 from userapi.core.db import db
 from userapi.core.passwords import describe
 from userapi.core.problems import NotFound, Problem, ValidationFailed
-from userapi.users import accounts, group_queries, groups, list_queries, queries
+from userapi.users import accounts, addresses, group_queries, groups, list_queries, queries
 from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.schemas import UserEditSchema
 
 from . import entrance, history, listing, names, proof, user_forms
 from . import queries as staff_queries
 from .user_actions import UserActions
-from .user_forms import UserForm
-from .views import PAGE, Form, page, say
+from .user_forms import INVITE, UserForm
+from .views import PAGE, Form, explain, page, say
 
 #: What the list lets change in place.
 IN_PLACE = ("first_name", "last_name")
@@ -59,19 +61,22 @@ class UserView(UserActions):
     @page("/new/", needs="add")
     def show_new(self) -> Any:
         """The first of two steps: who, and how the password comes about."""
-        return self._show_new(Form())
+        return self._show_new(Form({"access": INVITE, "language": i18n.default()}))
 
     @page("/new/", needs="add", methods=("POST",))
     def add(self) -> Any:
         """Open an account, and go on to the whole form."""
-        form = Form(user_forms.texts("email", "invite"))
+        form = Form(user_forms.texts("email", "language", "access"))
         try:
-            email = edit_schema.load({"email": form.values["email"]})["email"]
-            if form.values["invite"]:
-                user = accounts.create(email, password=None)
-                passwords.mail_reset_link(user)
+            fields = edit_schema.load(
+                {"email": form.values["email"], "language": form.values["language"] or i18n.default()}
+            )
+            password = user_forms.password_unless_invited(form.values["access"])
+            user = accounts.create(fields["email"], password, language=fields["language"])
+            if password is None:
+                invitations.invite(user, by=entrance.caller())
             else:
-                user = accounts.register(email=email, password=user_forms.typed_twice())
+                addresses.ask_to_verify(user)
             db.session.commit()
         except (ValidationFailed, ValidationError) as refusal:
             db.session.rollback()
@@ -124,6 +129,8 @@ class UserView(UserActions):
             kinds=KINDS,
             verbs=ACTIONS,
             held=groups.held_by(me),
+            invitation=invitations.pending(user),
+            now=clock.now(),
             is_fresh=proof.is_fresh(),
         ), form.status
 
@@ -168,6 +175,19 @@ class UserView(UserActions):
         user = _existing(user_id)
         facts = {"user": user, "form": form, "kept": describe(user.password_hash), "is_fresh": proof.is_fresh()}
         return self.render("admin/users/password.html", **facts), form.status
+
+    @page(f"{USER}invite/", needs="change", methods=("POST",))
+    def invite(self, user_id: int) -> Any:
+        """Send an invitation, again or for the first time."""
+        user = _hold(user_id)
+        try:
+            invitations.invite(user, by=entrance.caller())
+            db.session.commit()
+            say(_("An invitation to %(email)s is on its way. Earlier links no longer work.", email=user.email))
+        except CannotInvite as refusal:
+            db.session.rollback()
+            say(explain(refusal), "danger")
+        return self.to("show", user_id=user_id)
 
     @page(f"{USER}history/", needs="view_event")
     def show_history(self, user_id: int) -> str:

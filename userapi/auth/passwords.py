@@ -51,7 +51,7 @@ def change(user_id: int, session_id: uuid.UUID, old_password: str, new_password1
         TooManyRequests: the old one was wrong too often.
     """
     user = prove(user_id, old_password, field="old_password")
-    _require_same(new_password1, new_password2)
+    require_same(new_password1, new_password2)
     accounts.set_password(user, new_password1, field="new_password1")
     sessions.end_all(user, spare=session_id)
 
@@ -77,7 +77,7 @@ def ask_to_reset(email: str) -> None:
 
 
 def mail_reset_link(user: User) -> None:
-    """Mail a held, active user the link that sets a new password; it is the invitation of one who has none yet."""
+    """Mail a held, active user the link that sets a new password."""
     token = one_time.issue(user, one_time.RESET_PASSWORD, user.email_key)
     letters.reset_password(
         recipient=user.email,
@@ -97,25 +97,40 @@ def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:
         ValidationFailed, WeakPassword: the password is not; the link stays good, for the door does not commit.
         TooManyRequests: the client has come with too many bad links.
     """
-    with limits.failures("LINK", limits.client()):
-        user_id = parse_id(uid)
-        if user_id is None:
-            raise one_time.InvalidLink
-        _found, user = one_time.spend(token, (one_time.RESET_PASSWORD,), user_id)
-    _require_same(new_password1, new_password2)
+    user = spend_link(uid, token, one_time.RESET_PASSWORD)
+    require_same(new_password1, new_password2)
     accounts.set_password(user, new_password1, field="new_password1")
     addresses.note_verified(user)
     sessions.end_all(user)
 
 
-def is_good(uid: str, token: str) -> bool:
-    """Whether a reset link would be accepted now: it is spent, and that is taken back."""
+def spend_link(uid: str, token: str, purpose: str) -> User:
+    """Use up an emailed link that sets a password, and lock its user.
+
+    Args:
+        uid: the half of the link that names the account.
+        token: the secret half.
+        purpose: one of `one_time`.
+
+    Raises:
+        InvalidLink: the link is no good.
+        TooManyRequests: the client has come with too many bad links.
+    """
+    with limits.failures("LINK", limits.client()):
+        user_id = parse_id(uid)
+        if user_id is None:
+            raise one_time.InvalidLink
+        return one_time.spend(token, (purpose,), user_id)[1]
+
+
+def is_good(uid: str, token: str, purpose: str = one_time.RESET_PASSWORD) -> bool:
+    """Whether a link that sets a password would be accepted now: it is spent, and that is taken back."""
     user_id = parse_id(uid)
     if user_id is None:
         return False
     with db.session.begin_nested() as savepoint:
         try:
-            one_time.spend(token, (one_time.RESET_PASSWORD,), user_id)
+            one_time.spend(token, (purpose,), user_id)
         except one_time.InvalidLink:
             return False
         finally:
@@ -128,6 +143,11 @@ def uid(user: User) -> str:
     return str(user.id)
 
 
-def _require_same(first: str, second: str) -> None:
+def require_same(first: str, second: str) -> None:
+    """Check that a new password was typed the same twice.
+
+    Raises:
+        ValidationFailed: it was not; the field is `new_password2`.
+    """
     if first != second:
         raise ValidationFailed(errors={"new_password2": [_("The two passwords differ.")]})

@@ -23,7 +23,7 @@ from userapi.users.password_policy import WeakPassword
 from userapi.users.problems import EmailTaken
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
 
-from . import cookies, gate, passwords, sessions, sign_in, tokens
+from . import cookies, gate, invitations, passwords, sessions, sign_in, tokens
 from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenReused, TokenRevoked, WrongPassword
 from .schemas import (
     ClaimsSchema,
@@ -145,6 +145,18 @@ def ask_to_reset_password(asked: dict[str, str]) -> Response:
 def reset_password(reset: dict[str, str]) -> Response:
     """Set a new password with the link from the letter; every session ends."""
     passwords.reset(**reset)
+    db.session.commit()
+    return answer({"detail": _("Password set. Sign in with it.")})
+
+
+@blueprint.post("/invitation/accept/")
+@blueprint.open_to_all
+@blueprint.arguments(PasswordResetSchema)
+@blueprint.response(200, DetailSchema)
+@blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
+def accept_invitation(acceptance: dict[str, str]) -> Response:
+    """Set the first password of an account with the link from an invitation, which confirms the email."""
+    invitations.accept(**acceptance)
     db.session.commit()
     return answer({"detail": _("Password set. Sign in with it.")})
 

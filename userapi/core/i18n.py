@@ -105,6 +105,11 @@ def asked_for() -> str | None:
     return chosen() or negotiate(header, tuple(offered()))
 
 
+def default() -> str:
+    """The language of the site, as BCP 47 names it."""
+    return next(iter(offered()))
+
+
 def offered() -> dict[str, Locale]:
     """The languages on offer by their tags, the default first."""
     found: dict[str, Locale] = current_app.extensions["userapi-languages"]

@@ -8,8 +8,10 @@ that is known, not of whoever caused it: a warning must be read by the one who i
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import urlsplit
 
-from flask_babel import lazy_gettext
+from flask import current_app
+from flask_babel import gettext, lazy_gettext
 from flask_babel.speaklater import LazyString
 
 from userapi.core.db import db
@@ -90,6 +92,44 @@ def reset_password(
         link=link,
         minutes=minutes,
     )
+
+
+def invitation(
+    *,
+    recipient: str,
+    name: str,
+    language: str | None = None,
+    inviter: str,
+    link: str,
+    secret: str,
+    expires_at: datetime,
+) -> None:
+    """Invite somebody to set the first password of their account.
+
+    Args:
+        recipient: the account's address.
+        name: the first name, or nothing.
+        language: the recipient's, if it is known; else the email is in that of the request.
+        inviter: the name or email of the person who invites; nothing when the command line does.
+        link: the whole URL, the secret in it.
+        secret: the token, blanked once the email is sent.
+        expires_at: when the link stops working.
+    """
+    outbox.write(
+        "invitation",
+        recipient,
+        LazyString(_invited_to, urlsplit(current_app.config["SITE_URL"]).netloc),
+        language=language,
+        secret=secret,
+        name=plain(name),
+        inviter=inviter,
+        link=link,
+        expires_at=expires_at,
+    )
+
+
+def _invited_to(site: str) -> str:
+    return str(gettext("You have been invited to %(site)s", site=site))
 
 
 def password_changed(

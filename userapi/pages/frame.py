@@ -14,7 +14,7 @@ from userapi.users.one_time import InvalidLink
 from . import forms, guard, notices, redirects
 
 #: Pages whose address is or was a secret: no request that they cause may tell where it came from.
-SECRET_PATHS = ("/reset/", "/verify-email/")
+SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/")
 
 
 class Pages(Blueprint):
@@ -62,4 +62,4 @@ def _send_to_sign_in(_refusal: Exception) -> Response:
 
 
 def _explain_invalid_link(refusal: InvalidLink) -> tuple[str, int]:
-    return page("invalid_link.html", is_reset=request.path.startswith("/reset/")), refusal.status
+    return page("invalid_link.html", kind=request.path.split("/")[1]), refusal.status

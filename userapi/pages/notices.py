@@ -15,6 +15,7 @@ TEXTS = {
     "address_confirmed": lazy_gettext("Your email address is confirmed."),
     "address_asked": lazy_gettext("Open the link in the letter to the new address. Until then nothing changes."),
     "letter_sent": lazy_gettext("The letter is on its way once more."),
+    "invitation_accepted": lazy_gettext("Your password is set and you are signed in. Welcome."),
     "saved": lazy_gettext("Your changes are saved."),
     "session_ended": lazy_gettext("The session has ended."),
     "sessions_ended": lazy_gettext("Your other sessions have ended."),

@@ -5,13 +5,13 @@ import uuid
 from flask import Response, current_app, request, url_for
 from flask_jwt_extended import current_user
 
-from userapi.auth import cookies, passwords, sessions, sign_in, tokens
+from userapi.auth import cookies, invitations, passwords, sessions, sign_in, tokens
 from userapi.auth.problems import InvalidCredentials, WrongPassword
 from userapi.core import i18n
 from userapi.core.db import db, keeping_marks
 from userapi.core.devices import describe
 from userapi.users import accounts, addresses
-from userapi.users.one_time import InvalidLink
+from userapi.users.one_time import INVITATION, InvalidLink
 
 from . import forms, guard, notices, redirects, schemas
 from .forms import shown_again_by
@@ -20,9 +20,10 @@ from .guard import open_to_visitors
 
 blueprint = Pages("pages", __name__)
 
-#: Holds the token of a reset link, which so leaves the address bar and the history before the form shows.
-RESET_COOKIE = "reset_token"
-RESET_SECONDS = 3600
+#: Holds the token of a link that sets a password, so that it leaves the address bar and the history before the form
+#: shows.
+LINK_COOKIE = "reset_token"
+LINK_SECONDS = 3600
 
 #: What a browser forgets when someone signs out.
 CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
@@ -148,20 +149,14 @@ def open_reset_link(uid: str, token: str) -> Response:
     """
     if not passwords.is_good(uid, token):
         raise InvalidLink
-    response = redirects.to("pages.show_new_password", uid=uid)
-    path = url_for("pages.show_new_password", uid=uid)
-    secure = current_app.config["JWT_COOKIE_SECURE"]
-    response.set_cookie(
-        RESET_COOKIE, token, max_age=RESET_SECONDS, path=path, httponly=True, secure=secure, samesite="Lax"
-    )
-    return response
+    return _with_token(token, "pages.show_new_password", uid)
 
 
 @blueprint.get("/reset/<uid>/set-password/")
 @open_to_visitors
 def show_new_password(uid: str) -> str:
     """The form to set a forgotten password."""
-    if not passwords.is_good(uid, request.cookies.get(RESET_COOKIE, "")):
+    if not passwords.is_good(uid, request.cookies.get(LINK_COOKIE, "")):
         raise InvalidLink
     return page("new_password.html")
 
@@ -171,10 +166,10 @@ def show_new_password(uid: str) -> str:
 @shown_again_by(show_new_password)
 def set_new_password(uid: str) -> Response:
     """Set a forgotten password; every session ends."""
-    passwords.reset(uid, request.cookies.get(RESET_COOKIE, ""), **forms.read(schemas.new_password))
+    passwords.reset(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
     db.session.commit()
     response = redirects.to("pages.show_reset_done")
-    response.delete_cookie(RESET_COOKIE, path=request.path)
+    response.delete_cookie(LINK_COOKIE, path=request.path)
     return response
 
 
@@ -183,6 +178,54 @@ def set_new_password(uid: str) -> Response:
 def show_reset_done() -> str:
     """That the new password is set."""
     return page("reset_done.html")
+
+
+@blueprint.get("/invitation/<uid>/<token>/")
+@open_to_visitors
+def open_invitation(uid: str, token: str) -> Response:
+    """Take the token out of the address bar, as `open_reset_link` does."""
+    if not passwords.is_good(uid, token, INVITATION):
+        raise InvalidLink
+    return _with_token(token, "pages.show_invitation", uid)
+
+
+@blueprint.get("/invitation/<uid>/set-password/")
+@open_to_visitors
+def show_invitation(uid: str) -> str:
+    """The form to set the first password."""
+    if not passwords.is_good(uid, request.cookies.get(LINK_COOKIE, ""), INVITATION):
+        raise InvalidLink
+    return page("invitation.html")
+
+
+@blueprint.post("/invitation/<uid>/set-password/")
+@open_to_visitors
+@shown_again_by(show_invitation)
+def accept_invitation(uid: str) -> Response:
+    """Set the first password and sign in."""
+    user = invitations.accept(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
+    session = sessions.begin(user.id, user.session_version)
+    pair, language = tokens.pair(session, web=True), user.language
+    db.session.commit()
+    response = guard.forget_visitor(cookies.put(redirects.to("pages.show_account"), pair))
+    response.delete_cookie(LINK_COOKIE, path=request.path)
+    notices.leave(response, "invitation_accepted")
+    return response if i18n.chosen() else i18n.remember(response, language)
+
+
+def _with_token(token: str, endpoint: str, uid: str) -> Response:
+    """A redirect to the form of a link, with the link's token in a cookie for that form alone."""
+    response = redirects.to(endpoint, uid=uid)
+    response.set_cookie(
+        LINK_COOKIE,
+        token,
+        max_age=LINK_SECONDS,
+        path=url_for(endpoint, uid=uid),
+        httponly=True,
+        secure=current_app.config["JWT_COOKIE_SECURE"],
+        samesite="Lax",
+    )
+    return response
 
 
 @blueprint.get("/verify-email/")

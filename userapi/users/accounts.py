@@ -210,8 +210,14 @@ def delete(user: User) -> None:
     db.session.flush()
 
 
-def set_password(user: User, password: str, field: str = "password") -> None:
+def set_password(user: User, password: str, field: str = "password", *, notify: bool = True) -> None:
     """Give a user another password and end every session; an address that waits to be confirmed waits no more.
+
+    Args:
+        user: held.
+        password: the new one.
+        field: which field of the form an error belongs to.
+        notify: whether to email the user that the password was changed.
 
     Raises:
         WeakPassword: naming the field.
@@ -221,13 +227,14 @@ def set_password(user: User, password: str, field: str = "password") -> None:
     user.session_version += 1
     user.pending_email = None
     trail.record("user.password_changed", "user", user.id)
-    letters.password_changed(
-        recipient=user.email,
-        name=user.first_name,
-        language=user.language,
-        when=clock.now(),
-        address=acting().address,
-    )
+    if notify:
+        letters.password_changed(
+            recipient=user.email,
+            name=user.first_name,
+            language=user.language,
+            when=clock.now(),
+            address=acting().address,
+        )
 
 
 def keep_a_superuser(user: User) -> None:

@@ -147,7 +147,8 @@ class OneTimeToken(Model):
     """A link that was mailed: 256 random bits, of which only the digest is kept.
 
     Attributes:
-        purpose: what it is good for, and for nothing else: `reset_password`, `verify_email` or `change_email`.
+        purpose: what it is good for, and for nothing else: `reset_password`, `verify_email`,
+            `change_email` or `invitation`.
         address_key: the normal form of the address it was mailed to.
         password_mark: where the link could take the account over, a mark of the password hash at that time; another
             password voids the link.

@@ -6,8 +6,9 @@ the account over, to the password of that time; spent by one UPDATE in the trans
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from flask import current_app
 from flask_babel import lazy_gettext
 
 from userapi.core import clock
@@ -20,8 +21,9 @@ from .models import OneTimeToken, User
 RESET_PASSWORD = "reset_password"  # noqa: S105 - a purpose, not a password
 VERIFY_EMAIL = "verify_email"
 CHANGE_EMAIL = "change_email"
+INVITATION = "invitation"
 
-#: How long each kind of link is good.
+#: How long each kind of link is good; INVITATION_LIFETIME sets that of an invitation.
 LIFETIMES = {
     RESET_PASSWORD: timedelta(hours=1),
     VERIFY_EMAIL: timedelta(hours=24),
@@ -29,7 +31,7 @@ LIFETIMES = {
 }
 
 #: Links that could take an account over: they die with the password of their time.
-BOUND_TO_PASSWORD = frozenset({RESET_PASSWORD, CHANGE_EMAIL})
+BOUND_TO_PASSWORD = frozenset({RESET_PASSWORD, CHANGE_EMAIL, INVITATION})
 
 
 class InvalidLink(Problem):
@@ -38,6 +40,13 @@ class InvalidLink(Problem):
     code = "invalid_link"
     title = lazy_gettext("Invalid link")
     detail = lazy_gettext("This link is not valid any more. Ask for a new one.")
+
+
+def lifetime(purpose: str) -> timedelta:
+    """How long a link of this purpose can be used."""
+    if purpose == INVITATION:
+        return timedelta(seconds=current_app.config["INVITATION_LIFETIME"])
+    return LIFETIMES[purpose]
 
 
 def issue(user: User, purpose: str, address_key: str) -> str:
@@ -51,8 +60,14 @@ def issue(user: User, purpose: str, address_key: str) -> str:
     Returns:
         The token, 43 URL-safe characters; it is not stored.
     """
+    return issue_until(user, purpose, address_key)[0]
+
+
+def issue_until(user: User, purpose: str, address_key: str) -> tuple[str, datetime]:
+    """Make a token as `issue` does; the token, and when it expires."""
     token = secrets.token_urlsafe(32)
     now = clock.now()
+    expires_at = now + lifetime(purpose)
     db.session.add(
         OneTimeToken(
             digest=digest(token),
@@ -61,11 +76,11 @@ def issue(user: User, purpose: str, address_key: str) -> str:
             address_key=address_key,
             password_mark=password_mark(user) if purpose in BOUND_TO_PASSWORD else None,
             created_at=now,
-            expires_at=now + LIFETIMES[purpose],
+            expires_at=expires_at,
         )
     )
     db.session.flush()
-    return token
+    return token, expires_at
 
 
 def spend(token: str, purposes: tuple[str, ...], user_id: int | None = None) -> tuple[OneTimeToken, User]:

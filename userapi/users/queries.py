@@ -22,6 +22,7 @@ FLAGS = ("is_active", "is_staff", "is_superuser")
 
 users = User.__table__
 profiles = UserProfile.__table__
+tokens = OneTimeToken.__table__
 
 PROFILE_FIELDS = tuple(column.name for column in profiles.c if column.name != "user_id")
 
@@ -152,10 +153,21 @@ def spend(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeToken
     )
 
 
-def void_tokens(user_id: int) -> None:
-    """Delete every one-time token of a user."""
-    db.session.execute(
-        sa.delete(OneTimeToken).where(OneTimeToken.user_id == user_id).execution_options(synchronize_session=False)
+def void_tokens(user_id: int, purpose: str | None = None) -> None:
+    """Delete a user's one-time tokens: all of them, or those of one purpose."""
+    statement = sa.delete(OneTimeToken).where(OneTimeToken.user_id == user_id)
+    if purpose is not None:
+        statement = statement.where(OneTimeToken.purpose == purpose)
+    db.session.execute(statement.execution_options(synchronize_session=False))
+
+
+def newest_token(user_id: int, purpose: str) -> sa.Row[Any] | None:
+    """When the newest unused token of a purpose was issued (`created_at`) and expires (`expires_at`)."""
+    return read_one(
+        sa.select(tokens.c.created_at, tokens.c.expires_at)
+        .where(tokens.c.user_id == user_id, tokens.c.purpose == purpose, tokens.c.used_at.is_(None))
+        .order_by(tokens.c.created_at.desc())
+        .limit(1)
     )
 
 

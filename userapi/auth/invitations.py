@@ -1,0 +1,86 @@
+"""Invitations: an account without a password, and an emailed link with which its owner sets the first one."""
+
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
+from userapi.audit import trail
+from userapi.core.problems import Problem
+from userapi.mail import letters
+from userapi.users import accounts, addresses, one_time, queries
+from userapi.users.links import link
+from userapi.users.models import User
+
+from . import passwords
+
+
+class Inviter(Protocol):
+    """The row of the person who invites."""
+
+    email: str
+    first_name: str
+    last_name: str
+
+
+class CannotInvite(Problem):
+    """The account has a password already, or is not active."""
+
+    status = 409
+    code = "cannot_invite"
+    title = lazy_gettext("Cannot invite")
+
+
+def invite(user: User, by: Inviter | None = None) -> None:
+    """Email a held user a link to set the first password; the link of an earlier invitation stops working.
+
+    Args:
+        user: held, active, without a password.
+        by: who invites; None at the command line.
+
+    Raises:
+        CannotInvite: the account has a password, or is not active.
+    """
+    if user.password_hash is not None:
+        raise CannotInvite(_("%(email)s has a password already. Send a password reset instead.", email=user.email))
+    if not user.is_active:
+        raise CannotInvite(_("%(email)s is not active. Activate the account first.", email=user.email))
+    queries.void_tokens(user.id, one_time.INVITATION)
+    token, expires_at = one_time.issue_until(user, one_time.INVITATION, user.email_key)
+    letters.invitation(
+        recipient=user.email,
+        name=user.first_name,
+        language=user.language,
+        inviter=_name_of(by) if by else "",
+        link=link("invitation", passwords.uid(user), token),
+        secret=token,
+        expires_at=expires_at,
+    )
+    trail.record("user.invited", "user", user.id)
+
+
+def pending(user: User) -> sa.Row[Any] | None:
+    """When the user was last invited (`created_at`) and until when that holds (`expires_at`); None without either."""
+    return queries.newest_token(user.id, one_time.INVITATION) if user.password_hash is None else None
+
+
+def accept(uid: str, token: str, new_password1: str, new_password2: str) -> User:
+    """Set the first password by the emailed link, which confirms the email.
+
+    Raises:
+        InvalidLink: the link was used, has expired, or was replaced by a newer one.
+        ValidationFailed, WeakPassword: the password cannot be used; the link still works, for the door does not commit.
+        TooManyRequests: too many bad links came from this client.
+    """
+    user = passwords.spend_link(uid, token, one_time.INVITATION)
+    passwords.require_same(new_password1, new_password2)
+    accounts.set_password(user, new_password1, field="new_password1", notify=False)
+    addresses.note_verified(user)
+    trail.record("invitation.accepted", "user", user.id)
+    return user
+
+
+def _name_of(person: Inviter) -> str:
+    name = letters.plain(f"{person.first_name} {person.last_name}")
+    return name or person.email
