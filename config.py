@@ -196,6 +196,7 @@ def _throttles(env: Env) -> dict[str, Any]:
         "RATELIMIT_REFRESH_ADDRESS": env.str("RATELIMIT_REFRESH_ADDRESS", "600 per minute", validate=_limit),
         "RATELIMIT_REFRESH_SESSION": env.str("RATELIMIT_REFRESH_SESSION", "30 per minute", validate=_limit),
         "RATELIMIT_REGISTRATION": env.str("RATELIMIT_REGISTRATION", "60 per hour", validate=_limit),
+        "RATELIMIT_PASSWORD_FEEDBACK": env.str("RATELIMIT_PASSWORD_FEEDBACK", "60 per hour", validate=_limit),
         "RATELIMIT_PASSWORD_CHECK": env.str("RATELIMIT_PASSWORD_CHECK", "10 per 20 minutes", validate=_limit),
         "RATELIMIT_PASSWORD_RESET": env.str("RATELIMIT_PASSWORD_RESET", "30 per hour", validate=_limit),
         "RATELIMIT_PASSWORD_RESET_RECIPIENT": env.str(

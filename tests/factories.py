@@ -35,6 +35,12 @@ def new_user(**overrides: Any) -> dict[str, Any]:
     } | overrides
 
 
+def as_form(document: dict[str, Any]) -> dict[str, Any]:
+    """A registration as a form sends it."""
+    flat = {name: value for name, value in document.items() if name != "profile"}
+    return flat | {f"profile.{name}": value for name, value in document["profile"].items()}
+
+
 def make_user(app: Flask, **overrides: Any) -> int:
     """Open an account past the front door, for the kinds that registration cannot make; its id."""
     values = new_user(**overrides)

@@ -36,6 +36,14 @@ def test_adding_takes_two_steps_and_the_password_policy(boss: Clerk) -> None:
     assert sign_in(boss.app, user_id, NEW_PASSWORD).email == "new@example.com"
 
 
+def test_adding_names_every_field_that_is_wrong(boss: Clerk) -> None:
+    page = boss.post(ADD, email="new", access="password", password1="12345678", password2="x")
+
+    assert page.status_code == 400
+    for message in ("An email address must have an @-sign.", "Only digits.", "The two passwords differ."):
+        assert message in page.text
+
+
 def test_A13_a_change_is_saved_and_told_field_by_field(boss: Clerk) -> None:
     user_id = make_user(boss.app, first_name="Zoe")
     path = f"/admin/users/{user_id}/"

@@ -123,7 +123,7 @@ def test_H16_a_browser_gets_a_lost_page_as_a_page(app: Flask, path: str) -> None
     assert data.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/userapi/nothing/", "/api-token-auth/x/", "/.well-known/nothing"])
+@pytest.mark.parametrize("path", ["/userapi/nothing/", "/api-token-auth/x/"])
 def test_H16_under_the_api_a_refusal_is_data_for_programs_and_a_page_for_a_browser(app: Flask, path: str) -> None:
     page = Browser(app).get(path)
     data = app.test_client().get(path)

@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 from conftest import Person
-from factories import PROFILE, new_user
+from factories import PROFILE, as_form, new_user
 from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 
 USERS = "/userapi/users/"
-
-
-def as_form(document: dict[str, Any]) -> dict[str, Any]:
-    """A registration as a form sends it."""
-    flat = {name: value for name, value in document.items() if name != "profile"}
-    return flat | {f"profile.{name}": value for name, value in document["profile"].items()}
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"])

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from browsing import Browser, hidden
 from conftest import Person
-from factories import PASSWORD, new_user
+from factories import PASSWORD, as_form, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from test_bodies import as_form
 from werkzeug.test import TestResponse
 
 USERS = "/userapi/users/"

@@ -1,15 +1,18 @@
 """What the forms about a user send, held against what they had shown."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
+from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import MultiDict
 
+from userapi.core import i18n
 from userapi.core.problems import Problem, ValidationFailed
+from userapi.users import password_policy
 from userapi.users.accounts import NAME_FIELDS, PROFILE_FIELDS
 from userapi.users.models import User
 
@@ -36,6 +39,34 @@ def texts(*names: str) -> dict[str, Any]:
     return {name: request.form.get(name, "") for name in names}
 
 
+def read_new_user(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, Any], str | None]:
+    """The fields of a new account, and its password; None when the person is to be invited instead.
+
+    Args:
+        schema: of the fields.
+        values: of the form.
+
+    Raises:
+        ValidationFailed: with messages for every field that is wrong.
+    """
+    errors: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    password = None
+    try:
+        fields = schema.load({"email": values["email"], "language": values["language"] or i18n.default()})
+    except ValidationError as error:
+        errors |= error.normalized_messages()
+    try:
+        password = password_unless_invited(values["access"])
+    except ValidationFailed as failed:
+        errors |= failed.errors or {}
+    if password is not None and (weak := password_policy.reasons(password, [values["email"]])):
+        errors["password1"] = weak
+    if errors:
+        raise ValidationFailed(errors=errors)
+    return fields, password
+
+
 def password_unless_invited(access: str) -> str | None:
     """The password in the form of a new account; None when the person is to be invited instead.
 
@@ -59,8 +90,7 @@ def typed_twice() -> str:
         ValidationFailed: it was not typed the same twice.
     """
     first, second = request.form.get("password1", ""), request.form.get("password2", "")
-    if first != second:
-        raise ValidationFailed(errors={"password2": [_("The two passwords differ.")]})
+    password_policy.require_same(first, second, fields=("password1", "password2"))
     return first
 
 

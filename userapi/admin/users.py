@@ -68,10 +68,7 @@ class UserView(UserActions):
         """Open an account, and go on to the whole form."""
         form = Form(user_forms.texts("email", "language", "access"))
         try:
-            fields = edit_schema.load(
-                {"email": form.values["email"], "language": form.values["language"] or i18n.default()}
-            )
-            password = user_forms.password_unless_invited(form.values["access"])
+            fields, password = user_forms.read_new_user(edit_schema, form.values)
             user = accounts.create(fields["email"], password, language=fields["language"])
             if password is None:
                 invitations.invite(user, by=entrance.caller())

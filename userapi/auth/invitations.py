@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext
 from userapi.audit import trail
 from userapi.core.problems import Problem
 from userapi.mail import letters
-from userapi.users import accounts, addresses, one_time, queries
+from userapi.users import accounts, addresses, one_time, password_policy, queries
 from userapi.users.links import link
 from userapi.users.models import User
 
@@ -74,7 +74,7 @@ def accept(uid: str, token: str, new_password1: str, new_password2: str) -> User
         TooManyRequests: too many bad links came from this client.
     """
     user = passwords.spend_link(uid, token, one_time.INVITATION)
-    passwords.require_same(new_password1, new_password2)
+    password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1", notify=False)
     addresses.note_verified(user)
     trail.record("invitation.accepted", "user", user.id)

@@ -2,14 +2,11 @@
 
 import uuid
 
-from flask_babel import gettext as _
-
 from userapi.audit import trail
 from userapi.core import limits, passwords
 from userapi.core.db import db
-from userapi.core.problems import ValidationFailed
 from userapi.mail import letters
-from userapi.users import accounts, addresses, emails, one_time
+from userapi.users import accounts, addresses, emails, one_time, password_policy
 from userapi.users import queries as user_queries
 from userapi.users.links import link
 from userapi.users.models import User
@@ -50,8 +47,12 @@ def change(user_id: int, session_id: uuid.UUID, old_password: str, new_password1
         TokenRevoked: the account was closed meanwhile.
         TooManyRequests: the old one was wrong too often.
     """
-    user = prove(user_id, old_password, field="old_password")
-    require_same(new_password1, new_password2)
+    try:
+        user = prove(user_id, old_password, field="old_password")
+    except WrongPassword as error:
+        error.errors = {**(error.errors or {}), **_errors_of_new(user_id, new_password1, new_password2)}
+        raise
+    password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1")
     sessions.end_all(user, spare=session_id)
 
@@ -98,7 +99,7 @@ def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:
         TooManyRequests: the client has come with too many bad links.
     """
     user = spend_link(uid, token, one_time.RESET_PASSWORD)
-    require_same(new_password1, new_password2)
+    password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1")
     addresses.note_verified(user)
     sessions.end_all(user)
@@ -143,11 +144,11 @@ def uid(user: User) -> str:
     return str(user.id)
 
 
-def require_same(first: str, second: str) -> None:
-    """Check that a new password was typed the same twice.
-
-    Raises:
-        ValidationFailed: it was not; the field is `new_password2`.
-    """
-    if first != second:
-        raise ValidationFailed(errors={"new_password2": [_("The two passwords differ.")]})
+def _errors_of_new(user_id: int, first: str, second: str) -> dict[str, list[str]]:
+    """What is wrong with the new password of a user, beside the present one."""
+    user = user_queries.row(user_id)
+    weak = password_policy.reasons(first, () if user is None else accounts.personal_texts(user))
+    return {
+        **({"new_password1": weak} if weak else {}),
+        **password_policy.repetition_errors(first, second),
+    }

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
 
 from userapi.core.fields import Flag, Instant, Line, Password, length
+from userapi.users import password_policy
 from userapi.users.emails import MAXIMUM_LENGTH
 from userapi.users.schemas import EmailAddress, UserSchema
 
@@ -99,7 +100,19 @@ class LogoutSchema(Schema):
     refresh_token = fields.String(validate=length(1, 4096))
 
 
-class PasswordChangeSchema(Schema):
+class _NewPasswordSchema(Schema):
+    """A new password, typed twice."""
+
+    new_password1 = Password(required=True)
+    new_password2 = Password(required=True)
+
+    def handle_error(self, error: ValidationError, data: Any, **_options: Any) -> None:
+        """Judge the new password too, so that one answer names every field that is wrong."""
+        password_policy.add_errors(error, "new_password1")
+        password_policy.add_repetition_errors(error)
+
+
+class PasswordChangeSchema(_NewPasswordSchema):
     """The present password, and the new one twice."""
 
     EXAMPLE: ClassVar = {
@@ -109,8 +122,6 @@ class PasswordChangeSchema(Schema):
     }
 
     old_password = Password(required=True)
-    new_password1 = Password(required=True)
-    new_password2 = Password(required=True)
 
 
 class EmailSchema(Schema):
@@ -121,7 +132,7 @@ class EmailSchema(Schema):
     email = EmailAddress(required=True)
 
 
-class PasswordResetSchema(Schema):
+class PasswordResetSchema(_NewPasswordSchema):
     """Both halves of a reset link, and the new password twice."""
 
     EXAMPLE: ClassVar = {
@@ -133,8 +144,6 @@ class PasswordResetSchema(Schema):
 
     uid = Line(20, 1, required=True)
     token = Line(200, 1, required=True)
-    new_password1 = Password(required=True)
-    new_password2 = Password(required=True)
 
 
 class EmailTokenSchema(Schema):

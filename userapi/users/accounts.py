@@ -63,7 +63,7 @@ def create(
     """
     typed, key = emails.checked(email)
     if password is not None:
-        password_policy.check(password, (typed, username, first_name, last_name))
+        password_policy.check_of_new_account(password, key, (typed, username, first_name, last_name))
     now = clock.now()
     user = User(
         email=typed,
@@ -222,7 +222,7 @@ def set_password(user: User, password: str, field: str = "password", *, notify: 
     Raises:
         WeakPassword: naming the field.
     """
-    password_policy.check(password, (user.email, user.username, user.first_name, user.last_name), field)
+    password_policy.check(password, personal_texts(user), field)
     user.password_hash = hash_password(password)
     user.session_version += 1
     user.pending_email = None
@@ -235,6 +235,11 @@ def set_password(user: User, password: str, field: str = "password", *, notify: 
             when=clock.now(),
             address=acting().address,
         )
+
+
+def personal_texts(user: Any) -> tuple[str | None, ...]:
+    """What the password of a user, given as object or row, must not be close to."""
+    return (user.email, user.username, user.first_name, user.last_name)
 
 
 def keep_a_superuser(user: User) -> None:

@@ -8,14 +8,19 @@ from difflib import SequenceMatcher
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
+from marshmallow import ValidationError
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from zxcvbn.matching import L33T_TABLE, RANKED_DICTIONARIES, build_ranked_dict, omnimatch
 from zxcvbn.scoring import most_guessable_match_sequence
 from zxcvbn.time_estimates import guesses_to_score
 
+from userapi.core import limits
 from userapi.core.fields import MAXIMUM_PASSWORD
 from userapi.core.passwords import normalise
 from userapi.core.problems import ValidationFailed
+
+from . import queries
+from .problems import EmailTaken
 
 MAXIMUM_LENGTH = 128
 
@@ -28,7 +33,10 @@ MOST_READINGS = 16
 #: The same signs, of which each can be one of several letters, made illegible.
 ILLEGIBLE = {ord(sign): "~" for signs in L33T_TABLE.values() for sign in signs if not sign.isalnum()}
 
-#: Words of this service that make no password better.
+#: Where the forms that set a new password have it twice.
+NEW_PASSWORD_FIELDS = ("new_password1", "new_password2")
+
+#: Words that everybody tries first on a service like this one.
 CONTEXT_WORDS = ("userapi", "account", "password")
 
 #: From here on two texts count as alike; Django's own bound.
@@ -62,9 +70,78 @@ def check(password: str, personal: Iterable[str | None] = (), field: str = "pass
     Raises:
         WeakPassword: with every reason.
     """
-    reasons = list(_reasons(normalise(password[:MAXIMUM_PASSWORD]), [text for text in personal if text]))
-    if reasons:
-        raise WeakPassword(errors={field: reasons})
+    found = reasons(password, personal)
+    if found:
+        raise WeakPassword(errors={field: found})
+
+
+def check_of_new_account(password: str, email_key: str, personal: Iterable[str | None]) -> None:
+    """Check the password of a new account; whether a good one's email is taken is for the database to say.
+
+    Raises:
+        WeakPassword: the password breaks the policy.
+        ValidationFailed: it does, and the email is taken as well.
+    """
+    found = reasons(password, personal)
+    if found and queries.key_is_taken(email_key):
+        raise ValidationFailed(errors={**(EmailTaken().errors or {}), "password": found})
+    if found:
+        raise WeakPassword(errors={"password": found})
+
+
+def reasons(password: str, personal: Iterable[str | None] = ()) -> list[str]:
+    """Why a new password is refused; nothing when it is good. Takes what `check` takes."""
+    return list(_reasons(normalise(password[:MAXIMUM_PASSWORD]), [text for text in personal if text]))
+
+
+def require_same(
+    first: str, second: str, personal: Iterable[str | None] = (), fields: tuple[str, str] = NEW_PASSWORD_FIELDS
+) -> None:
+    """Check that a new password was typed the same twice.
+
+    Raises:
+        ValidationFailed: it was not; with the reasons why the first is refused, if it is.
+    """
+    errors = repetition_errors(first, second, fields)
+    if errors:
+        found = reasons(first, personal)
+        raise ValidationFailed(errors={**errors, **({fields[0]: found} if found else {})})
+
+
+def repetition_errors(first: str, second: str, fields: tuple[str, str] = NEW_PASSWORD_FIELDS) -> dict[str, list[str]]:
+    """Messages by field for a new password that was not typed the same twice."""
+    return {} if first == second else {fields[1]: [_("The two passwords differ.")]}
+
+
+def add_errors(error: ValidationError, field: str, personal: Iterable[str | None] = ()) -> None:
+    """Add what is wrong with a new password to the errors of a form that is refused for other fields.
+
+    The policy takes tens of milliseconds for the worst passwords, and no other throttle counts such forms.
+
+    Args:
+        error: of the schema; its messages are added to.
+        field: which holds the password.
+        personal: the email, names and username in the form.
+    """
+    password = _valid_text(error, field)
+    if password is not None and limits.allows("PASSWORD_FEEDBACK", limits.client()):
+        found = reasons(password, personal)
+        if found:
+            error.messages_dict[field] = found
+
+
+def add_repetition_errors(error: ValidationError) -> None:
+    """Add that a new password was not typed the same twice to the errors of a form that is refused for other fields."""
+    first, second = (_valid_text(error, field) for field in NEW_PASSWORD_FIELDS)
+    if first is not None and second is not None:
+        error.messages_dict.update(repetition_errors(first, second))
+
+
+def _valid_text(error: ValidationError, field: str) -> str | None:
+    """The text of a field that the schema took."""
+    valid = error.valid_data
+    text = valid.get(field) if isinstance(valid, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def _reasons(password: str, personal: list[str]) -> Iterable[str]:
@@ -85,7 +162,7 @@ def _reasons(password: str, personal: list[str]) -> Iterable[str]:
     if any(_is_close(folded, text) for text in personal):
         yield _("Too close to your email or your names.")
     if any(word in folded and len(folded) < 2 * len(word) for word in CONTEXT_WORDS):
-        yield _("Built on the name of this service.")
+        yield _("Contains a word that is too easy to guess.")
     if password and _score(password, personal) < current_app.config["PASSWORD_MIN_SCORE"]:
         yield _("Easy to guess; a few unrelated words make a strong one.")
 

@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError, fields
 from userapi.core.fields import ISO_DATE, Birthday, Flag, Instant, Language, Line, Password, between, length, one_of
 from userapi.core.rendering import Computed
 
+from . import password_policy
 from .emails import MAXIMUM_LENGTH, normal_form
 from .list_queries import ORDERS
 
@@ -117,6 +118,10 @@ class ProfileSchema(Schema):
     zip = fields.String(required=True)
 
 
+#: Which a password must not be close to.
+PERSONAL_FIELDS = ("email", "username", "first_name", "last_name")
+
+
 class NewUserSchema(Schema):
     """What opens an account."""
 
@@ -135,6 +140,12 @@ class NewUserSchema(Schema):
     first_name = Line(150)
     last_name = Line(150)
     language = Language(allow_none=True)
+
+    def handle_error(self, error: ValidationError, data: Any, **_options: Any) -> None:
+        """Judge the password too, so that one answer names every field that is wrong."""
+        sent = data if isinstance(data, dict) else {}
+        personal = [text for name in PERSONAL_FIELDS if isinstance(text := sent.get(name), str)]
+        password_policy.add_errors(error, "password", personal)
 
 
 class _EditSchema(Schema):

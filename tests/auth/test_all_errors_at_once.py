@@ -1,0 +1,136 @@
+"""Whoever sends a form with several mistakes is told about all of them in one answer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from browsing import BROWSER, Browser
+from conftest import Person
+from factories import PASSWORD, PROFILE, as_form, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from resetting import confirm, reset_link
+
+USERS = "/userapi/users/"
+CHANGE = "/userapi/auth/password/change/"
+
+WEAK = "12345678"
+NEW = "brittle harbour lantern 42"
+
+
+def three_mistakes() -> dict[str, Any]:
+    return new_user(email="x", password="1", profile=PROFILE | {"zip": "1" * 20})
+
+
+@pytest.mark.parametrize("media", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_registration_is_told_about_email_profile_and_password(client: FlaskClient, media: str) -> None:
+    wanted = three_mistakes()
+    sent: dict[str, Any] = (
+        {"json": wanted} if media == "application/json" else {"data": as_form(wanted), "content_type": media}
+    )
+
+    answer = client.post(USERS, **sent)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "validation_failed")
+    errors = answer.get_json()["errors"]
+    assert set(errors) == {"email", "profile", "password"}
+    assert list(errors["profile"]) == ["zip"]
+    assert {"Shorter than minimum length 8.", "Only digits."} < set(errors["password"])
+
+
+def test_what_is_missing_is_told_beside_a_weak_password(client: FlaskClient) -> None:
+    assert set(client.post(USERS, json={"password": WEAK}).get_json()["errors"]) == {"email", "profile", "password"}
+    assert set(client.post(USERS, json={"password": WEAK, "nickname": 1}).get_json()["errors"]) == {
+        "email", "nickname", "profile", "password",
+    }  # fmt: skip
+    assert set(client.post(USERS, json={"password": NEW}).get_json()["errors"]) == {"email", "profile"}
+    assert "password" not in client.post(USERS, json=["no object"]).get_json().get("errors", {})
+
+
+def test_a_password_close_to_a_name_is_told_beside_a_bad_email(client: FlaskClient) -> None:
+    answer = client.post(USERS, json=new_user(email="x", password="Theodora99", first_name="Theodora"))
+
+    errors = answer.get_json()["errors"]
+    assert set(errors) == {"email", "password"}
+    assert "Too close to your email or your names." in errors["password"]
+
+
+def test_a_taken_email_is_told_beside_a_weak_password(client: FlaskClient, user: Person) -> None:
+    answer = client.post(USERS, json=new_user(email=user.email.upper(), password=WEAK))
+
+    assert answer.get_json()["errors"]["email"] == ["This email address is already in use."]
+    assert "Only digits." in answer.get_json()["errors"]["password"]
+
+
+def test_the_registration_page_marks_every_mistake(app: Flask) -> None:
+    page = Browser(app).send("/register/", as_form(three_mistakes()))
+
+    assert page.status_code == 400
+    for name in ("email", "profile.zip", "password"):
+        assert f'name="{name}"' in page.text
+    assert page.text.count('aria-invalid="true"') == 3
+    assert "Only digits." in page.text
+
+
+def test_the_browse_form_shows_every_mistake(app: Flask) -> None:
+    browser = Browser(app)
+    page = browser.post(USERS, as_form(three_mistakes()))
+
+    assert (page.status_code, page.mimetype) == (400, "text/html")
+    assert page.text.count('aria-invalid="true"') == 3
+
+
+def test_a_password_change_is_told_about_every_field(user: Person) -> None:
+    both = user.post(CHANGE, json={"old_password": PASSWORD, "new_password1": WEAK, "new_password2": NEW})
+    every = user.post(CHANGE, json={"old_password": "wrong", "new_password1": WEAK, "new_password2": NEW})
+    wrong_and_weak = user.post(CHANGE, json={"old_password": "wrong", "new_password1": WEAK, "new_password2": WEAK})
+    missing = user.post(CHANGE, json={"new_password1": WEAK, "new_password2": NEW})
+
+    assert both.get_json()["code"] == "validation_failed"
+    assert set(both.get_json()["errors"]) == {"new_password1", "new_password2"}
+    assert every.get_json()["code"] == wrong_and_weak.get_json()["code"] == "wrong_password"
+    assert set(every.get_json()["errors"]) == {"old_password", "new_password1", "new_password2"}
+    assert set(wrong_and_weak.get_json()["errors"]) == {"old_password", "new_password1"}
+    assert set(missing.get_json()["errors"]) == {"old_password", "new_password1", "new_password2"}
+    assert (
+        user.post(CHANGE, json={"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}).status_code
+        == 200
+    )
+
+
+def test_a_reset_is_told_about_both_fields(app: Flask, client: FlaskClient, user: Person) -> None:
+    link = reset_link(app, user.email)
+
+    both = confirm(client, link, WEAK, new_password2=NEW)
+    missing = client.post("/userapi/auth/password/reset/confirm/", json={**link, "new_password1": WEAK})
+
+    assert set(both.get_json()["errors"]) == {"new_password1", "new_password2"}
+    assert set(missing.get_json()["errors"]) == {"new_password1", "new_password2"}
+    assert confirm(client, link, NEW).status_code == 200
+
+
+def test_the_password_pages_mark_both_fields(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+    page = browser.send("/password_change/", {"old_password": PASSWORD, "new_password1": WEAK, "new_password2": NEW})
+
+    assert page.status_code == 400
+    assert page.text.count('aria-invalid="true"') == 2
+
+
+def test_a_word_that_is_easy_to_guess_is_called_that(client: FlaskClient) -> None:
+    answer = client.post(USERS, json=new_user(password="password!"))
+
+    assert answer.get_json()["code"] == "weak_password"
+    assert "Contains a word that is too easy to guess." in answer.get_json()["errors"]["password"]
+    assert "name of this service" not in answer.text
+
+
+def test_passwords_of_refused_forms_are_judged_only_so_often(make_app: Callable[..., Flask]) -> None:
+    client = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_FEEDBACK="2 per hour").test_client()
+
+    told = [set(client.post(USERS, json={"password": WEAK}).get_json()["errors"]) for _ in range(3)]
+
+    assert ["password" in errors for errors in told] == [True, True, False]
+    assert all({"email", "profile"} <= errors for errors in told)
+    assert client.post(USERS, json=new_user(), headers=BROWSER).status_code == 201
