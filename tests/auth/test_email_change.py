@@ -25,7 +25,7 @@ def ask(user: Person, email: str = NEW, password: str = PASSWORD) -> TestRespons
 
 
 def patch(user: Person, email: str = NEW) -> TestResponse:
-    return user.patch(ME, json={"email": email})
+    return user.patch(ME, json={"email": email, "current_password": PASSWORD})
 
 
 def confirm(app: Flask, token: str) -> TestResponse:
@@ -97,7 +97,7 @@ def test_F16_F17_the_old_address_is_told_when_it_has_been_replaced(
 
     (letter,) = letters_to(app, user.email)
     assert letter.kind == "email_changed"
-    assert letter.secret is None
+    assert "/undo-email-change/" in letter.link
     assert NEW not in letter.text + letter.html
 
 
@@ -107,7 +107,7 @@ def test_an_address_patched_where_none_is_confirmed_counts_at_once(make_app: Cal
     make_user(app, **wanted)
     bearer = {"Authorization": f"Bearer {sign_in(app, wanted['email'])['access_token']}"}
 
-    response = app.test_client().patch(ME, json={"email": NEW}, headers=bearer)
+    response = app.test_client().patch(ME, json={"email": NEW, "current_password": PASSWORD}, headers=bearer)
 
     assert (response.status_code, response.get_json()["email"]) == (200, NEW)
     assert [(letter.kind, letter.recipient) for letter in letters(app)] == [("email_changed", wanted["email"])]
@@ -222,8 +222,10 @@ def test_staff_set_anothers_address_at_once(app: Flask, user: Person, staff: Per
 
 
 def test_F17_staff_prove_their_own_address_like_everybody(app: Flask, superuser: Person) -> None:
-    response = superuser.patch(superuser.url, json={"email": NEW})
+    alone = superuser.patch(superuser.url, json={"email": NEW})
+    response = superuser.patch(superuser.url, json={"email": NEW, "current_password": PASSWORD})
 
+    assert (alone.status_code, list(alone.get_json()["errors"])) == (400, ["current_password"])
     assert (response.get_json()["email"], response.get_json()["pending_email"]) == (superuser.email, NEW)
     assert confirm(app, token_to(app)).status_code == 200
     assert addresses(superuser)["email"] == NEW

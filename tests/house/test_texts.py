@@ -268,7 +268,8 @@ VALUES = (
 #: What each fact in a letter could be.
 FACTS: dict[str, Any] = {
     "recipient": "wren@example.com", "name": "Wren", "link": "http://accounts.example.com/reset/7/t0ken/",
-    "secret": "t0ken", "minutes": 60, "when": clock.now(), "address": "203.0.113.5", "user_agent": "curl/8 Linux",
+    "secret": "t0ken", "minutes": 60, "days": 7,
+    "when": clock.now(), "address": "203.0.113.5", "user_agent": "curl/8 Linux",
     "new_address": "other@elsewhere.example", "rights": ("is_staff", "is_superuser"), "language": None,
     "inviter": "Wren", "expires_at": clock.now(),
 }  # fmt: skip

@@ -26,7 +26,7 @@ def rows_of(app: Flask, user_id: int) -> dict[str, int]:
 
 
 def test_K01_everything_of_the_user_goes(app: Flask, user: Person, staff: Person) -> None:
-    user.patch(user.url, json={"email": "waiting@example.com"})
+    user.patch(user.url, json={"email": "waiting@example.com", "current_password": PASSWORD})
     assert {"users", "user_profiles", "login_sessions", "one_time_tokens"} <= rows_of(app, user.id).keys()
 
     response = staff.delete(user.url)
@@ -42,7 +42,7 @@ def test_K01_everything_of_the_user_goes(app: Flask, user: Person, staff: Person
 def test_K01_no_letter_to_the_user_stays(app: Flask, user: Person, stranger: Person, staff: Person) -> None:
     for someone in (user, stranger):
         someone.client.post("/userapi/auth/password/reset/", json={"email": someone.email})
-    user.patch(user.url, json={"email": "waiting@example.com"})
+    user.patch(user.url, json={"email": "waiting@example.com", "current_password": PASSWORD})
     assert {letter.recipient for letter in letters(app)} == {user.email, "waiting@example.com", stranger.email}
 
     staff.delete(user.url)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from conftest import Person, sign_in
-from factories import PROFILE, new_user
+from factories import PASSWORD, PROFILE, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -98,7 +98,7 @@ def test_a_profile_is_not_removed(user: Person) -> None:
 
 
 def test_the_owners_new_address_waits_to_be_confirmed(user: Person) -> None:
-    response = user.patch(user.url, json={"email": "new@example.com"})
+    response = user.patch(user.url, json={"email": "new@example.com", "current_password": PASSWORD})
 
     assert response.status_code == 200
     assert response.get_json()["email"] == user.email
@@ -111,7 +111,9 @@ def test_the_owners_new_address_counts_at_once_where_none_is_confirmed(
     app = make_app(EMAIL_VERIFICATION="none")
     client = app.test_client()
 
-    response = client.patch(user.url, json={"email": "new@example.com"}, headers=user.headers)
+    response = client.patch(
+        user.url, json={"email": "new@example.com", "current_password": PASSWORD}, headers=user.headers
+    )
 
     assert response.get_json()["email"] == "new@example.com"
     assert response.get_json()["pending_email"] is None
@@ -120,7 +122,7 @@ def test_the_owners_new_address_counts_at_once_where_none_is_confirmed(
 
 def test_an_address_in_use_is_refused(user: Person, stranger: Person, staff: Person) -> None:
     for caller in (user, staff):
-        response = caller.patch(user.url, json={"email": stranger.email.upper()})
+        response = caller.patch(user.url, json={"email": stranger.email.upper(), "current_password": PASSWORD})
 
         assert response.status_code == 400
         assert response.get_json()["code"] == "email_taken"

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from conftest import Person, sign_in
-from factories import new_user
+from factories import PASSWORD, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -133,7 +133,7 @@ def test_G04_a_refused_registration_tells_no_more_than_that_the_address_is_in_us
 def test_a_change_of_case_alone_is_a_change_of_ones_own_address(user: Person, staff: Person) -> None:
     shouted = user.email.upper()
 
-    response = user.patch(user.url, json={"email": shouted})
+    response = user.patch(user.url, json={"email": shouted, "current_password": PASSWORD})
 
     assert response.status_code == 200
     assert response.get_json()["email"] == shouted

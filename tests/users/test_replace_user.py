@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from conftest import Person
-from factories import PROFILE
+from factories import PASSWORD, PROFILE
 
 
 def flat(document: dict[str, Any]) -> dict[str, str]:
@@ -42,7 +42,7 @@ def test_V14_PUT_wants_every_required_field_but_the_password(user: Person) -> No
 @pytest.mark.parametrize("media", ["json", "form"])
 def test_V18_what_GET_gives_can_be_PUT_back_unchanged(user: Person, address: str, media: str) -> None:
     url = user.url if address == "users" else "/userapi/auth/user/"
-    user.patch(url, json={"username": "ada", "email": "waiting@example.com"})
+    user.patch(url, json={"username": "ada", "email": "waiting@example.com", "current_password": PASSWORD})
     before = user.get(url)
     body: dict[str, Any] = {"json": before.get_json()} if media == "json" else {"data": flat(before.get_json())}
 

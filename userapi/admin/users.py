@@ -103,7 +103,7 @@ class UserView(UserActions):
             changes = edit_schema.load(form.changes())
             if any(changes.get(power) for power in POWERS):
                 proof.require()
-            accounts.edit(user, changes, by=me, confirmed_email=True)
+            accounts.edit(user, changes, by=me)
             groups.set_rights(user, form.chosen("groups"), form.chosen("permissions"), by=me)
             db.session.commit()
         except (Problem, ValidationError) as refusal:
@@ -145,7 +145,7 @@ class UserView(UserActions):
             changes = edit_schema.load({name: request.form.get("value", "")})
         except ValidationError as error:
             raise ValidationFailed(errors=error.normalized_messages()) from error
-        accounts.edit(user, changes, by=entrance.caller(), confirmed_email=True)
+        accounts.edit(user, changes, by=entrance.caller())
         db.session.commit()
         return {"value": getattr(user, name)}
 

@@ -3,16 +3,16 @@
 import uuid
 
 from userapi.audit import trail
-from userapi.core import limits, passwords
-from userapi.core.db import db
+from userapi.core import limits
 from userapi.mail import letters
-from userapi.users import accounts, addresses, emails, one_time, password_policy
+from userapi.users import accounts, addresses, current_password, emails, one_time, password_policy
 from userapi.users import queries as user_queries
 from userapi.users.links import link
 from userapi.users.models import User
+from userapi.users.problems import WrongPassword
 
 from . import queries, sessions
-from .problems import TokenRevoked, WrongPassword
+from .problems import TokenRevoked
 from .tokens import parse_id
 
 
@@ -24,11 +24,8 @@ def prove(user_id: int, password: str, field: str) -> User:
         TokenRevoked: the account was closed meanwhile.
         TooManyRequests: it was wrong too often; the password was not looked at.
     """
-    with limits.failures("PASSWORD_CHECK", str(user_id)):
-        seen = queries.password_hash(user_id)
-        if not passwords.verify(password, seen):
-            trail.record("user.password_check_failed", "user", user_id)
-            raise WrongPassword(field)
+    seen = queries.password_hash(user_id)
+    current_password.check(user_id, seen, password, field)
     user = user_queries.for_update(user_id)
     if user is None or not user.is_active:
         raise TokenRevoked
@@ -125,18 +122,9 @@ def spend_link(uid: str, token: str, purpose: str) -> User:
 
 
 def is_good(uid: str, token: str, purpose: str = one_time.RESET_PASSWORD) -> bool:
-    """Whether a link that sets a password would be accepted now: it is spent, and that is taken back."""
-    user_id = parse_id(uid)
-    if user_id is None:
-        return False
-    with db.session.begin_nested() as savepoint:
-        try:
-            one_time.spend(token, (purpose,), user_id)
-        except one_time.InvalidLink:
-            return False
-        finally:
-            savepoint.rollback()
-    return True
+    """Whether a link that sets a password would be accepted now."""
+    found = one_time.peek(token, (purpose,))
+    return found is not None and found[1].id == parse_id(uid)
 
 
 def uid(user: User) -> str:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from userapi.core.i18n import in_english
-from userapi.core.problems import Problem, ValidationFailed
+from userapi.core.problems import Problem
 
 
 class InvalidCredentials(Problem):
@@ -67,13 +66,3 @@ class CsrfFailed(Problem):
     code = "csrf_failed"
     title = lazy_gettext("CSRF check failed")
     detail = lazy_gettext("Send the value of the csrf_token cookie in the X-CSRF-TOKEN header.")
-
-
-class WrongPassword(ValidationFailed):
-    """The present password was not given."""
-
-    code = "wrong_password"
-    title = lazy_gettext("Wrong password")
-
-    def __init__(self, field: str) -> None:
-        super().__init__(errors={field: [_("This is not your present password.")]})

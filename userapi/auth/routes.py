@@ -20,11 +20,11 @@ from userapi.users.editing import holds_user, save
 from userapi.users.models import User
 from userapi.users.one_time import InvalidLink
 from userapi.users.password_policy import WeakPassword
-from userapi.users.problems import EmailTaken
+from userapi.users.problems import EmailTaken, WrongPassword
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
 
-from . import cookies, gate, invitations, passwords, sessions, sign_in, tokens
-from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenReused, TokenRevoked, WrongPassword
+from . import cookies, gate, invitations, passwords, recovery, sessions, sign_in, tokens
+from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenReused, TokenRevoked
 from .schemas import (
     ClaimsSchema,
     CredentialsSchema,
@@ -97,7 +97,7 @@ def read_me() -> Response:
 @holds_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, PreconditionFailed, TooManyRequests)
+@blueprint.refuses(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
 def replace_me(user: User, changes: dict[str, Any]) -> Response:
     """Replace my account: every required field but the password."""
     return save(user, changes)
@@ -107,7 +107,7 @@ def replace_me(user: User, changes: dict[str, Any]) -> Response:
 @holds_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, PreconditionFailed, TooManyRequests)
+@blueprint.refuses(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
 def edit_me(user: User, changes: dict[str, Any]) -> Response:
     """Change some fields of my account; the profile is merged."""
     return save(user, changes)
@@ -196,6 +196,18 @@ def change_email(change: dict[str, str]) -> Response:
     addresses.ask_to_change(user, change["email"])
     db.session.commit()
     return answer({"detail": _("Open the link in the letter to the new address to confirm it.")}, 202)
+
+
+@blueprint.post("/email/undo/")
+@blueprint.open_to_all
+@blueprint.arguments(EmailTokenSchema)
+@blueprint.response(200, DetailSchema)
+@blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
+def undo_email_change(body: dict[str, str]) -> Response:
+    """Undo a change of email with the link sent to the old one; every session ends, and the password is removed."""
+    recovery.undo_email_change(body["token"])
+    db.session.commit()
+    return answer({"detail": _("Email restored. We sent you a link to set a new password.")})
 
 
 @blueprint.get("/sessions/")

@@ -57,15 +57,37 @@ def confirm_new_email(*, recipient: str, name: str, language: str | None = None,
     )
 
 
-def email_changed(*, recipient: str, name: str, language: str | None = None, new_address: str) -> None:
-    """Tell the old address that another one, of which it gets a hint, has taken its place."""
+def email_changed(
+    *,
+    recipient: str,
+    name: str,
+    language: str | None = None,
+    new_address: str,
+    link: str = "",
+    secret: str = "",
+    days: int = 0,
+) -> None:
+    """Tell the old email that another one, of which it gets a hint, has taken its place.
+
+    Args:
+        recipient: the old email.
+        name: the first name, or nothing.
+        language: the recipient's, if it is known; else the letter is in that of the request.
+        new_address: the new email.
+        link: undoes the change; nothing when it cannot be undone.
+        secret: the token in the link, blanked once the letter is sent.
+        days: how long the link is good.
+    """
     outbox.write(
         "email_changed",
         recipient,
         lazy_gettext("Your email address was changed"),
         language=language,
+        secret=secret,
         name=plain(name),
         new_address=masked(new_address),
+        link=link,
+        days=days,
     )
 
 

@@ -14,7 +14,7 @@ from userapi.users.one_time import InvalidLink
 from . import forms, guard, notices, redirects
 
 #: Pages whose address is or was a secret: no request that they cause may tell where it came from.
-SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/")
+SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/", "/undo-email-change/")
 
 
 class Pages(Blueprint):

@@ -5,13 +5,14 @@ import uuid
 from flask import Response, current_app, request, url_for
 from flask_jwt_extended import current_user
 
-from userapi.auth import cookies, invitations, passwords, sessions, sign_in, tokens
-from userapi.auth.problems import InvalidCredentials, WrongPassword
+from userapi.auth import cookies, invitations, passwords, recovery, sessions, sign_in, tokens
+from userapi.auth.problems import InvalidCredentials
 from userapi.core import i18n
 from userapi.core.db import db, keeping_marks
 from userapi.core.devices import describe
-from userapi.users import accounts, addresses
+from userapi.users import accounts, addresses, one_time
 from userapi.users.one_time import INVITATION, InvalidLink
+from userapi.users.problems import WrongPassword
 
 from . import forms, guard, notices, redirects, schemas
 from .forms import shown_again_by
@@ -268,6 +269,33 @@ def verify_email(token: str) -> Response:
     return notices.leave(redirects.to("pages.show_account"), "address_confirmed")
 
 
+@blueprint.get("/undo-email-change/<token>/")
+@open_to_visitors
+def show_email_undo(token: str) -> str:
+    """The button that undoes a change of email: programs that follow the links in emails press none."""
+    found = one_time.peek(token, (one_time.UNDO_EMAIL_CHANGE,))
+    if found is None:
+        raise InvalidLink
+    return page("undo_email_change.html", email=found[0].previous_email)
+
+
+@blueprint.post("/undo-email-change/<token>/")
+@open_to_visitors
+@shown_again_by(show_email_undo)
+def undo_email_change(token: str) -> Response:
+    """Undo a change of email; every session ends, and a link for a new password is sent."""
+    recovery.undo_email_change(token)
+    db.session.commit()
+    return redirects.to("pages.show_email_undone")
+
+
+@blueprint.get("/undo-email-change/done/")
+@open_to_visitors
+def show_email_undone() -> str:
+    """That the old email is restored, and what to do next."""
+    return page("email_change_undone.html")
+
+
 @blueprint.get("/account/")
 def show_account() -> str:
     """My account: profile, address, password, sessions."""
@@ -281,7 +309,7 @@ def edit_account() -> Response:
     schema = schemas.account_without_profile if current_user.profile_title is None else schemas.account
     user = accounts.hold(current_user.id, by=current_user)
     changes = forms.read(schema)
-    accounts.edit(user, changes, by=current_user, confirmed_email=False)
+    accounts.edit(user, changes, by=current_user)
     db.session.commit()
     return i18n.remember(notices.leave(redirects.to("pages.show_account"), "saved"), changes.get("language"))
 

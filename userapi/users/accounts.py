@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from flask import current_app
 from flask_babel import gettext as _
 
 from userapi.audit import trail
@@ -15,7 +16,7 @@ from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
 from userapi.mail import letters
 from userapi.mail import queries as mail_queries
 
-from . import addresses, emails, one_time, password_policy, queries
+from . import addresses, current_password, emails, one_time, password_policy, queries
 from .models import User, UserProfile
 from .problems import LastSuperuser, ReadOnlyField
 
@@ -96,6 +97,7 @@ def register(**new_user: Any) -> User:
     """
     limits.spend("REGISTRATION", limits.client())
     user = create(**{"language": i18n.asked_for(), **new_user})
+    addresses.refuse_reserved(user.id, user.email_key)
     addresses.ask_to_verify(user)
     return user
 
@@ -137,21 +139,37 @@ def editable(user: User, by: Actor) -> frozenset[str]:
     return frozenset(fields)
 
 
-def edit(user: User, changes: Mapping[str, Any], by: Actor, *, confirmed_email: bool) -> None:
+def edit(
+    user: User,
+    changes: Mapping[str, Any],
+    by: Actor,
+    *,
+    password: str | None = None,
+    password_field: str = "current_password",  # noqa: S107 - the name of a field
+) -> None:
     """Change what an actor may change.
+
+    A new email set by another actor replaces the old one immediately. The owner must give the current password, and
+    the new email waits as `pending_email` until it is confirmed, unless the service confirms none.
 
     Args:
         user: held.
         changes: fields and their new values; `profile` holds those of its own.
         by: who asks.
-        confirmed_email: whether a new address counts at once; else it waits as `pending_email`.
+        password: the current password, if the owner typed it.
+        password_field: what an error about it names.
 
     Raises:
         ReadOnlyField, InvalidEmail, EmailTaken, LastSuperuser, ValidationFailed: and nothing is written.
+        WrongPassword: the event must be committed by the door.
+        TooManyRequests: the password was wrong too often, or too many changes of email were asked for.
     """
     refused = sorted(set(changes) - editable(user, by))
     if refused:
         raise ReadOnlyField(errors={name: [_("You may not change this field.")] for name in refused})
+    by_owner = by.id == user.id
+    if by_owner and changes.get("email", user.email) != user.email:
+        current_password.require(user, password, password_field)
     before = _facts(user)
     for name in NAME_FIELDS:
         if name in changes:
@@ -164,7 +182,7 @@ def edit(user: User, changes: Mapping[str, Any], by: Actor, *, confirmed_email: 
     if "profile" in changes:
         _edit_profile(user, changes["profile"])
     if "email" in changes:
-        _edit_email(user, changes["email"], at_once=confirmed_email)
+        _edit_email(user, changes["email"], by_owner=by_owner)
     _edit_flags(user, changes)
     after = _facts(user)
     changed = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
@@ -270,13 +288,13 @@ def _edit_profile(user: User, values: Mapping[str, Any] | None) -> None:
         user.profile = UserProfile(**values)
 
 
-def _edit_email(user: User, email: str, *, at_once: bool) -> None:
-    if not at_once:
-        if email != user.email:
-            addresses.ask_to_change(user, email)
+def _edit_email(user: User, email: str, *, by_owner: bool) -> None:
+    if email == user.email:
         return
-    if email != user.email:
-        addresses.replace(user, email)
+    if by_owner and current_app.config["EMAIL_VERIFICATION"] != "none":
+        addresses.ask_to_change(user, email)
+    else:
+        addresses.replace(user, email, by_owner=by_owner)
         addresses.ask_to_verify(user)
 
 

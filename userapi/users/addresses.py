@@ -64,6 +64,7 @@ def ask_to_change(user: User, email: str) -> None:
     limits.spend("EMAIL_CHANGE", str(user.id))
     if queries.key_is_taken(key):
         raise EmailTaken
+    refuse_reserved(user.id, key)
     limits.spend("EMAIL_RECIPIENT", key)
     user.pending_email = typed
     token = one_time.issue(user, one_time.CHANGE_EMAIL, key)
@@ -99,26 +100,86 @@ def confirm(token: str) -> User:
         found, user = one_time.spend(token, (one_time.VERIFY_EMAIL, one_time.CHANGE_EMAIL))
     if found.purpose == one_time.CHANGE_EMAIL and user.pending_email is not None:
         old, new = user.email, user.pending_email
-        replace(user, new)
+        replace(user, new, by_owner=True)
         trail.record("user.changed", "user", user.id, {"email": (old, new)})
     note_verified(user)
     return user
 
 
-def replace(user: User, email: str) -> None:
-    """Give a held user another address, unconfirmed, and tell the old one; links mailed until now are void.
+def replace(user: User, email: str, *, by_owner: bool) -> None:
+    """Give a held user another email, unconfirmed, and tell the old one; links mailed until now are void.
+
+    Args:
+        user: held.
+        email: as typed.
+        by_owner: whether the owner asked; then the old email gets a link that undoes the change. A change by staff
+            cannot be undone that way: they may have made it because the old mailbox is in other hands.
 
     Raises:
         InvalidEmail, EmailTaken: and nothing is written.
     """
     typed, key = emails.checked(email)
-    old, is_another = user.email, key != user.email_key
+    old, old_key = user.email, user.email_key
     user.email, user.email_key = typed, key
-    if is_another:
-        user.email_verified_at = None
-        queries.flush()
-        one_time.void(user)
+    if key == old_key:
+        return
+    user.email_verified_at = None
+    queries.flush()
+    one_time.void(user)
+    if not by_owner:
+        one_time.void_undo(user)
         letters.email_changed(recipient=old, name=user.first_name, language=user.language, new_address=typed)
+        return
+    refuse_reserved(user.id, key)
+    token = one_time.issue(user, one_time.UNDO_EMAIL_CHANGE, old_key, previous_email=old)
+    letters.email_changed(
+        recipient=old,
+        name=user.first_name,
+        language=user.language,
+        new_address=typed,
+        link=link("undo-email-change", token),
+        secret=token,
+        days=one_time.LIFETIMES[one_time.UNDO_EMAIL_CHANGE].days,
+    )
+
+
+def undo_change(token: str) -> User:
+    """Restore the email that a link to it was mailed for, and remove the password, which the thief may know.
+
+    Links that undo earlier changes stay good, so that a thief who changes the email twice cannot invalidate the
+    link that the owner got.
+
+    Raises:
+        InvalidLink: the link is used, expired or altered.
+        EmailTaken: another account has the email by now.
+        TooManyRequests: the client has sent too many bad links.
+    """
+    with limits.failures("LINK", limits.client()):
+        found, user = one_time.spend(token, (one_time.UNDO_EMAIL_CHANGE,))
+    replaced, restored = user.email, str(found.previous_email)
+    user.email, user.email_key = restored, found.address_key
+    user.email_verified_at = clock.now()
+    user.password_hash = None
+    queries.flush()
+    one_time.void(user)
+    one_time.void_undo(user, since=found.created_at)
+    letters.email_changed(recipient=replaced, name=user.first_name, language=user.language, new_address=restored)
+    trail.record("email.change_undone", "user", user.id, {"email": (replaced, restored)})
+    return user
+
+
+def refuse_reserved(user_id: int, key: str) -> None:
+    """Refuse an email that its former owner can still get back.
+
+    Args:
+        user_id: who wants it.
+        key: its normal form. When it is the user's already, this decides between two who act at the same time.
+
+    Raises:
+        EmailTaken: another account gave it up within the last week.
+    """
+    if queries.is_reserved(key, one_time.UNDO_EMAIL_CHANGE, user_id, clock.now()):
+        raise EmailTaken
 
 
 def note_verified(user: User) -> None:

@@ -147,9 +147,9 @@ class OneTimeToken(Model):
     """A link that was mailed: 256 random bits, of which only the digest is kept.
 
     Attributes:
-        purpose: what it is good for, and for nothing else: `reset_password`, `verify_email`,
-            `change_email` or `invitation`.
+        purpose: what it is good for, and for nothing else: one of `one_time.lifetime`.
         address_key: the normal form of the address it was mailed to.
+        previous_email: what a link that undoes a change of email restores, as it was typed.
         password_mark: where the link could take the account over, a mark of the password hash at that time; another
             password voids the link.
         used_at: when it was spent, by one UPDATE that only one caller can win.
@@ -160,7 +160,8 @@ class OneTimeToken(Model):
     digest: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     purpose: Mapped[str] = mapped_column(sa.String(20))
     user_id: Mapped[int] = mapped_column(RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    address_key: Mapped[str] = mapped_column(sa.String(254))
+    address_key: Mapped[str] = mapped_column(sa.String(254), index=True)
+    previous_email: Mapped[str | None] = mapped_column(sa.String(254))
     password_mark: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)

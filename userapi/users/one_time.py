@@ -22,12 +22,14 @@ RESET_PASSWORD = "reset_password"  # noqa: S105 - a purpose, not a password
 VERIFY_EMAIL = "verify_email"
 CHANGE_EMAIL = "change_email"
 INVITATION = "invitation"
+UNDO_EMAIL_CHANGE = "undo_email_change"
 
 #: How long each kind of link is good; INVITATION_LIFETIME sets that of an invitation.
 LIFETIMES = {
     RESET_PASSWORD: timedelta(hours=1),
     VERIFY_EMAIL: timedelta(hours=24),
     CHANGE_EMAIL: timedelta(hours=24),
+    UNDO_EMAIL_CHANGE: timedelta(days=7),
 }
 
 #: Links that could take an account over: they die with the password of their time.
@@ -49,21 +51,22 @@ def lifetime(purpose: str) -> timedelta:
     return LIFETIMES[purpose]
 
 
-def issue(user: User, purpose: str, address_key: str) -> str:
+def issue(user: User, purpose: str, address_key: str, previous_email: str | None = None) -> str:
     """Make a token and store its digest.
 
     Args:
         user: whose.
         purpose: one of the constants above.
-        address_key: the normal form of the address it is mailed to.
+        address_key: the normal form of the email it is mailed to.
+        previous_email: what UNDO_EMAIL_CHANGE restores, as it was typed.
 
     Returns:
         The token, 43 URL-safe characters; it is not stored.
     """
-    return issue_until(user, purpose, address_key)[0]
+    return issue_until(user, purpose, address_key, previous_email)[0]
 
 
-def issue_until(user: User, purpose: str, address_key: str) -> tuple[str, datetime]:
+def issue_until(user: User, purpose: str, address_key: str, previous_email: str | None = None) -> tuple[str, datetime]:
     """Make a token as `issue` does; the token, and when it expires."""
     token = secrets.token_urlsafe(32)
     now = clock.now()
@@ -74,6 +77,7 @@ def issue_until(user: User, purpose: str, address_key: str) -> tuple[str, dateti
             purpose=purpose,
             user_id=user.id,
             address_key=address_key,
+            previous_email=previous_email,
             password_mark=password_mark(user) if purpose in BOUND_TO_PASSWORD else None,
             created_at=now,
             expires_at=expires_at,
@@ -106,14 +110,32 @@ def spend(token: str, purposes: tuple[str, ...], user_id: int | None = None) -> 
     return found, user
 
 
+def peek(token: str, purposes: tuple[str, ...]) -> tuple[OneTimeToken, User] | None:
+    """A token's row and its user, if `spend` would accept it now; nothing is written or locked."""
+    found = queries.token(digest(token), purposes, clock.now())
+    if found is None or not found[1].is_active or not _still_fits(*found):
+        return None
+    return found
+
+
 def void(user: User) -> None:
-    """Make every link that was mailed to a held user void; a waiting address waits no more."""
+    """Invalidate the links that were mailed to a held user and drop a pending email.
+
+    Links that undo a change of email stay: the thief who changed it must not be able to invalidate them.
+    """
     user.pending_email = None
-    queries.void_tokens(user.id)
+    queries.void_tokens(user.id, spare=UNDO_EMAIL_CHANGE)
+
+
+def void_undo(user: User, since: datetime | None = None) -> None:
+    """Invalidate the links that undo a held user's changes of email: all, or those from a moment on."""
+    queries.void_tokens(user.id, UNDO_EMAIL_CHANGE, since=since)
 
 
 def _still_fits(found: OneTimeToken, user: User) -> bool:
     """Whether the address and the password are those that the token was made for."""
+    if found.purpose == UNDO_EMAIL_CHANGE:
+        return found.address_key != user.email_key
     wanted = emails.key_or_none(user.pending_email or "") if found.purpose == CHANGE_EMAIL else user.email_key
     return found.address_key == wanted and found.password_mark in (None, password_mark(user))
 

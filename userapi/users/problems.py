@@ -28,3 +28,13 @@ class LastSuperuser(Problem):
 
 class ReadOnlyField(ValidationFailed):
     """A field was sent with another value by someone who may not set it."""
+
+
+class WrongPassword(ValidationFailed):
+    """The current password was not given."""
+
+    code = "wrong_password"
+    title = lazy_gettext("Wrong password")
+
+    def __init__(self, field: str) -> None:
+        super().__init__(errors={field: [_("This is not your present password.")]})

@@ -141,24 +141,62 @@ def holder(digest: str) -> User | None:
 def spend(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeToken | None:
     """Spend a one-time token. One UPDATE, so only one caller can win."""
     return db.session.scalar(
-        sa.update(OneTimeToken)
-        .where(
-            OneTimeToken.digest == digest,
-            OneTimeToken.purpose.in_(purposes),
-            OneTimeToken.used_at.is_(None),
-            OneTimeToken.expires_at > now,
-        )
-        .values(used_at=now)
-        .returning(OneTimeToken)
+        sa.update(OneTimeToken).where(*_usable(digest, purposes, now)).values(used_at=now).returning(OneTimeToken)
     )
 
 
-def void_tokens(user_id: int, purpose: str | None = None) -> None:
-    """Delete a user's one-time tokens: all of them, or those of one purpose."""
+def token(digest: str, purposes: tuple[str, ...], now: datetime) -> tuple[OneTimeToken, User] | None:
+    """A one-time token that is neither used nor expired, and its user; nothing is locked."""
+    found = db.session.execute(
+        sa.select(OneTimeToken, User).join(User, OneTimeToken.user_id == User.id).where(*_usable(digest, purposes, now))
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+def _usable(digest: str, purposes: tuple[str, ...], now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        OneTimeToken.digest == digest,
+        OneTimeToken.purpose.in_(purposes),
+        OneTimeToken.used_at.is_(None),
+        OneTimeToken.expires_at > now,
+    )
+
+
+def void_tokens(
+    user_id: int, purpose: str | None = None, *, spare: str | None = None, since: datetime | None = None
+) -> None:
+    """Delete a user's one-time tokens.
+
+    Args:
+        user_id: whose.
+        purpose: only those of it; of every purpose when None.
+        spare: none of this purpose.
+        since: only those made from this moment on.
+    """
     statement = sa.delete(OneTimeToken).where(OneTimeToken.user_id == user_id)
     if purpose is not None:
         statement = statement.where(OneTimeToken.purpose == purpose)
+    if spare is not None:
+        statement = statement.where(OneTimeToken.purpose != spare)
+    if since is not None:
+        statement = statement.where(OneTimeToken.created_at >= since)
     db.session.execute(statement.execution_options(synchronize_session=False))
+
+
+def is_reserved(email_key: str, purpose: str, user_id: int, now: datetime) -> bool:
+    """Whether another user holds a usable link of this purpose to an email, as this transaction sees it."""
+    found = db.session.scalar(
+        sa.select(OneTimeToken.user_id)
+        .where(
+            OneTimeToken.address_key == email_key,
+            OneTimeToken.purpose == purpose,
+            OneTimeToken.user_id != user_id,
+            OneTimeToken.used_at.is_(None),
+            OneTimeToken.expires_at > now,
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 def newest_token(user_id: int, purpose: str) -> sa.Row[Any] | None:

@@ -15,7 +15,7 @@ from . import accounts, documents, list_queries
 from .editing import holds_user, save
 from .models import User
 from .password_policy import WeakPassword
-from .problems import EmailTaken, LastSuperuser
+from .problems import EmailTaken, LastSuperuser, WrongPassword
 from .schemas import (
     NewUserSchema,
     UserEditSchema,
@@ -80,7 +80,9 @@ def read_user(user_id: int) -> Response:
 @holds_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests)
+@blueprint.refuses(
+    ValidationFailed, EmailTaken, WrongPassword, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests
+)
 def replace_user(user: User, changes: dict[str, Any]) -> Response:
     """Replace a user: every required field but the password."""
     return save(user, changes)
@@ -91,7 +93,9 @@ def replace_user(user: User, changes: dict[str, Any]) -> Response:
 @holds_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests)
+@blueprint.refuses(
+    ValidationFailed, EmailTaken, WrongPassword, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests
+)
 def edit_user(user: User, changes: dict[str, Any]) -> Response:
     """Change some fields of a user; the profile is merged."""
     return save(user, changes)

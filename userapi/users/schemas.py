@@ -159,6 +159,9 @@ class _EditSchema(Schema):
     is_staff = Flag(metadata={"description": "Superusers only.", "x-set-by": "superusers"})
     is_superuser = Flag(metadata={"description": "Superusers only.", "x-set-by": "superusers"})
     password = Refused(lazy_gettext("Set with POST /userapi/auth/password/change/."))
+    current_password = Password(
+        metadata={"format": "password", "description": "Your own. Needed when you change your own email."}
+    )
     url = Echo()
     id = Echo()
     email_verified = Echo()

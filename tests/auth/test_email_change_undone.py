@@ -1,0 +1,299 @@
+"""A change of email needs the current password, and the old email can undo it for a week."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from browsing import Browser
+from conftest import Person, sign_in, signs_in
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from inbox import letters, letters_to
+from together import at_once
+from werkzeug.test import TestResponse
+
+from userapi.core.db import db
+
+ME = "/userapi/auth/user/"
+CHANGE = "/userapi/auth/email/change/"
+VERIFY = "/userapi/auth/email/verify/"
+UNDO = "/userapi/auth/email/undo/"
+THIEF = "thief@example.org"
+NEW_PASSWORD = "brittle harbour lantern 42"
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    return {"email": THIEF, **changes}
+
+
+def move(app: Flask, user: Person, email: str = THIEF) -> str:
+    """Change the email of somebody as who has the password and the new mailbox; the token that undoes it."""
+    before = user.get(ME).get_json()["email"]
+    asked = user.post(CHANGE, json={"email": email, "password": user.password})
+    assert asked.status_code == 202, asked.text
+    assert verify(app, email).status_code == 200
+    return letters_to(app, before, "email_changed")[-1].token
+
+
+def verify(app: Flask, email: str) -> TestResponse:
+    token = letters_to(app, email, "confirm_new_email")[-1].token
+    return app.test_client().post(VERIFY, json={"token": token})
+
+
+def undo(app: Flask, token: str) -> TestResponse:
+    return app.test_client().post(UNDO, json={"token": token})
+
+
+def stored(app: Flask, user: Person) -> Any:
+    with app.app_context():
+        found = sa.text("SELECT email, email_verified_at, password_hash, pending_email FROM users WHERE id = :id")
+        return db.session.execute(found, {"id": user.id}).one()
+
+
+def set_new_password(app: Flask, email: str) -> None:
+    letter = letters_to(app, email, "reset_password")[-1]
+    change = {"uid": letter.uid, "token": letter.token, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+    assert app.test_client().post("/userapi/auth/password/reset/confirm/", json=change).status_code == 200
+
+
+@pytest.mark.parametrize("by", ["id", "me"])
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+@pytest.mark.parametrize("password", [None, "", "not my password at all"])
+def test_a_new_email_needs_the_current_password(
+    app: Flask, user: Person, by: str, method: str, password: str | None
+) -> None:
+    """A04."""
+    path = user.url if by == "id" else ME
+    whole = {**user.get(ME).get_json(), **body()} if method == "PUT" else body()
+    proof = {} if password is None else {"current_password": password}
+
+    refused = user.open(path, method=method, json=whole | proof)
+    accepted = user.open(path, method=method, json=whole | {"current_password": PASSWORD})
+
+    assert refused.status_code == 400
+    assert list(refused.get_json()["errors"]) == ["current_password"]
+    assert accepted.status_code == 200
+    assert accepted.get_json()["pending_email"] == THIEF
+    assert accepted.get_json()["email"] == user.email
+
+
+def test_a_wrong_current_password_is_written_in_the_audit_trail(app: Flask, user: Person) -> None:
+    user.patch(ME, json=body(current_password="not my password at all"))
+
+    with app.app_context():
+        actions = db.session.scalars(sa.text("SELECT action FROM audit_events ORDER BY id")).all()
+    assert actions[-1] == "user.password_check_failed"
+    assert stored(app, user).pending_email is None
+
+
+def test_guesses_at_the_current_password_are_throttled(make_app: Callable[..., Flask]) -> None:
+    app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_CHECK="2 per hour")
+    wanted = new_user()
+    make_user(app, **wanted)
+    bearer = {"Authorization": f"Bearer {sign_in(app, wanted['email'])['access_token']}"}
+    guess = body(current_password="not my password at all")
+
+    answers = [app.test_client().patch(ME, json=guess, headers=bearer).status_code for _ in range(3)]
+
+    assert answers == [400, 400, 429]
+
+
+def test_the_current_password_is_needed_where_no_email_is_confirmed(make_app: Callable[..., Flask]) -> None:
+    app = make_app(EMAIL_VERIFICATION="none")
+    wanted = new_user()
+    make_user(app, **wanted)
+    bearer = {"Authorization": f"Bearer {sign_in(app, wanted['email'])['access_token']}"}
+
+    alone = app.test_client().patch(ME, json=body(), headers=bearer)
+    proven = app.test_client().patch(ME, json=body(current_password=PASSWORD), headers=bearer)
+
+    assert (alone.status_code, list(alone.get_json()["errors"])) == (400, ["current_password"])
+    assert (proven.status_code, proven.get_json()["email"]) == (200, THIEF)
+    undone = undo(app, letters_to(app, wanted["email"], "email_changed")[0].token)
+    assert undone.status_code == 200
+    assert not signs_in(app, wanted["email"])
+    set_new_password(app, wanted["email"])
+    assert signs_in(app, wanted["email"], NEW_PASSWORD)
+
+
+def test_other_fields_need_no_password(user: Person) -> None:
+    assert user.patch(ME, json={"first_name": "Robin"}).status_code == 200
+    assert user.put(ME, json=user.get(ME).get_json()).status_code == 200
+
+
+def test_the_old_email_undoes_the_change(app: Flask, user: Person) -> None:
+    token = move(app, user)
+    thief = app.test_client().post("/api-token-auth/", json={"email": THIEF, "password": PASSWORD}).get_json()
+
+    response = undo(app, token)
+
+    assert response.status_code == 200
+    assert stored(app, user).email == user.email
+    assert stored(app, user).email_verified_at is not None
+    assert user.get(ME).status_code == 401
+    stolen = {"Authorization": f"Bearer {thief['access_token']}"}
+    assert app.test_client().get(ME, headers=stolen).status_code == 401
+    assert not signs_in(app, user.email)
+    assert not signs_in(app, THIEF)
+    set_new_password(app, user.email)
+    assert signs_in(app, user.email, NEW_PASSWORD)
+    assert [letter.kind for letter in letters_to(app, THIEF)] == ["confirm_new_email", "email_changed"]
+
+
+def test_an_undone_change_is_written_in_the_audit_trail(app: Flask, user: Person) -> None:
+    undo(app, move(app, user))
+
+    with app.app_context():
+        found = sa.text("SELECT action, target_id, changes FROM audit_events WHERE action = 'email.change_undone'")
+        (event,) = db.session.execute(found).all()
+    assert event.target_id == str(user.id)
+    assert THIEF in str(event.changes)
+    assert user.email in str(event.changes)
+
+
+def test_a_link_that_undoes_a_change_works_once_and_for_a_week(app: Flask, user: Person) -> None:
+    token = move(app, user)
+    assert undo(app, token).status_code == 200
+    assert undo(app, token).get_json()["code"] == "invalid_link"
+
+    set_new_password(app, user.email)
+    user.password, user.tokens = NEW_PASSWORD, sign_in(app, user.email, NEW_PASSWORD)
+    token = move(app, user, "second@example.org")
+    with app.app_context(), db.engine.begin() as connection:
+        (expires, created) = connection.execute(
+            sa.text("SELECT expires_at, created_at FROM one_time_tokens WHERE purpose = 'undo_email_change'").columns(
+                expires_at=sa.DateTime, created_at=sa.DateTime
+            )
+        ).one()
+        connection.execute(sa.text("UPDATE one_time_tokens SET expires_at = created_at"))
+    assert expires - created == timedelta(days=7)
+    assert undo(app, token).get_json()["code"] == "invalid_link"
+
+
+def test_a_thief_who_changes_the_email_twice_cannot_stop_the_first_undo(app: Flask, user: Person) -> None:
+    """Neither another change, nor a new password, nor undoing the second change invalidates the owner's link."""
+    first = move(app, user)
+    second = move(app, user, "accomplice@example.org")
+    change = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+    assert user.post("/userapi/auth/password/change/", json=change).status_code == 200
+    assert undo(app, second).status_code == 200
+    assert stored(app, user).email == THIEF
+
+    assert undo(app, first).status_code == 200
+
+    assert stored(app, user).email == user.email
+
+
+def test_undoing_a_change_invalidates_the_links_of_later_ones(app: Flask, user: Person) -> None:
+    first = move(app, user)
+    second = move(app, user, "accomplice@example.org")
+
+    assert undo(app, first).status_code == 200
+
+    assert undo(app, second).get_json()["code"] == "invalid_link"
+    assert stored(app, user).email == user.email
+
+
+def test_a_change_by_staff_sends_no_link_and_invalidates_earlier_ones(app: Flask, user: Person, staff: Person) -> None:
+    token = move(app, user)
+
+    assert staff.patch(user.url, json={"email": "third@example.org"}).status_code == 200
+
+    assert letters_to(app, THIEF, "email_changed")[-1].secret is None
+    assert undo(app, token).get_json()["code"] == "invalid_link"
+
+
+def test_an_old_email_is_kept_for_its_owner_while_the_change_can_be_undone(
+    app: Flask, user: Person, stranger: Person
+) -> None:
+    token = move(app, user)
+
+    registered = app.test_client().post("/userapi/users/", json=new_user(email=user.email.upper()))
+    wanted = stranger.post(CHANGE, json={"email": user.email, "password": PASSWORD})
+
+    assert [answer.get_json()["code"] for answer in (registered, wanted)] == ["email_taken"] * 2
+    assert undo(app, token).status_code == 200
+
+
+def test_of_many_who_undo_at_the_same_time_one_succeeds(app: Flask, user: Person) -> None:
+    token = move(app, user)
+
+    answers = at_once([lambda: undo(app, token)] * 6)
+
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
+    assert len(letters_to(app, user.email, "reset_password")) == 1
+
+
+def test_undo_beats_a_second_change_confirmed_at_the_same_time(app: Flask, user: Person) -> None:
+    token = move(app, user)
+    user.post(CHANGE, json={"email": "accomplice@example.org", "password": PASSWORD})
+
+    undone, _confirmed = at_once([lambda: undo(app, token), lambda: verify(app, "accomplice@example.org")])
+
+    assert undone.status_code == 200
+    assert stored(app, user)[0] == user.email
+    assert stored(app, user).pending_email is None
+
+
+def test_undo_beats_a_new_password_and_a_patch_at_the_same_time(app: Flask, user: Person) -> None:
+    token = move(app, user)
+    change = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+
+    answers = at_once(
+        [
+            lambda: undo(app, token),
+            lambda: user.post("/userapi/auth/password/change/", json=change),
+            lambda: user.patch(ME, json={"email": "accomplice@example.org", "current_password": PASSWORD}),
+        ]
+    )
+
+    assert answers[0].status_code == 200
+    assert stored(app, user)[0] == user.email
+    assert stored(app, user).password_hash is None
+    assert not signs_in(app, user.email, NEW_PASSWORD)
+
+
+def test_undo_and_a_registration_with_the_old_email_at_the_same_time_leave_one_owner(app: Flask, user: Person) -> None:
+    user.post(CHANGE, json={"email": THIEF, "password": PASSWORD})
+
+    confirmed, registered = at_once(
+        [
+            lambda: verify(app, THIEF),
+            lambda: app.test_client().post("/userapi/users/", json=new_user(email=user.email)),
+        ]
+    )
+
+    assert (confirmed.status_code, registered.status_code) == (200, 400)
+    assert undo(app, letters_to(app, user.email, "email_changed")[0].token).status_code == 200
+
+
+def test_the_page_undoes_the_change_when_the_button_is_pressed(app: Flask, user: Person) -> None:
+    token = move(app, user)
+    browser, link = Browser(app), f"/undo-email-change/{token}/"
+
+    looked = [browser.get(link), browser.get(link)][-1]
+    before = stored(app, user).email
+    done = browser.follow(browser.send(link))
+
+    assert user.email in looked.text
+    assert token not in looked.text
+    assert looked.headers["Referrer-Policy"] == "no-referrer"
+    assert before == THIEF
+    assert "Check your email" in done.text
+    assert stored(app, user).email == user.email
+    again = browser.get(link)
+    assert again.status_code == 400
+    assert "This link is not valid any more" in again.text
+
+
+def test_the_letter_says_how_long_the_link_works(app: Flask, user: Person) -> None:
+    move(app, user)
+
+    (letter,) = letters_to(app, user.email, "email_changed")
+
+    assert "for 7 days" in letter.text
+    assert letter.link == f"http://accounts.example.com/undo-email-change/{letter.secret}/"
+    assert letter.link in letter.html
+    assert [found.kind for found in letters(app)] == ["confirm_new_email", "email_changed"]

@@ -1,0 +1,36 @@
+"""The owner's current password, checked before an act that could take the account over."""
+
+from flask_babel import gettext as _
+
+from userapi.audit import trail
+from userapi.core import limits, passwords
+from userapi.core.problems import ValidationFailed
+
+from .models import User
+from .problems import WrongPassword
+
+
+def require(user: User, password: str | None, field: str) -> None:
+    """Check the password that a user typed for a change of their own account.
+
+    Raises:
+        ValidationFailed: naming the field; no password was sent.
+        WrongPassword: naming the field; the event must be committed by the door.
+        TooManyRequests: it was wrong too often; the password was not looked at.
+    """
+    if not password:
+        raise ValidationFailed(errors={field: [_("Enter your current password to change your email.")]})
+    check(user.id, user.password_hash, password, field)
+
+
+def check(user_id: int, stored: str | None, password: str, field: str) -> None:
+    """Compare a password with a stored hash, and count the failures.
+
+    Raises:
+        WrongPassword: naming the field; the event must be committed by the door.
+        TooManyRequests: it was wrong too often; the password was not looked at.
+    """
+    with limits.failures("PASSWORD_CHECK", str(user_id)):
+        if not passwords.verify(password, stored):
+            trail.record("user.password_check_failed", "user", user_id)
+            raise WrongPassword(field)
