@@ -2,8 +2,13 @@
 
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response, after_this_request, current_app, request
 from flask_jwt_extended import set_access_cookies, set_refresh_cookies, unset_jwt_cookies
+
+from userapi.core.cross_origin import fetch_site
+
+#: The settings that name the cookies of a session.
+NAMES = ("JWT_ACCESS_COOKIE_NAME", "JWT_REFRESH_COOKIE_NAME")
 
 
 def put(response: Response, pair: dict[str, Any]) -> Response:
@@ -14,6 +19,23 @@ def put(response: Response, pair: dict[str, Any]) -> Response:
 
 
 def drop(response: Response) -> Response:
-    """Let an answer take them out again."""
-    unset_jwt_cookies(response)
+    """Let an answer take them out again, if they came with the request and no other site made the browser send it.
+
+    Otherwise a form on another site could sign its reader out here.
+    """
+    if are_present() and fetch_site() != "cross-site":
+        unset_jwt_cookies(response)
     return response
+
+
+def are_present() -> bool:
+    """Whether the request carries cookies of a session."""
+    return any(current_app.config[name] in request.cookies for name in NAMES)
+
+
+def drop_if_refused() -> None:
+    """Let the answer to this request drop the cookies if it is 401: no script can drop them, and they are of no use."""
+
+    @after_this_request
+    def _drop(response: Response) -> Response:
+        return drop(response) if response.status_code == 401 else response

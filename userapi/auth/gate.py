@@ -4,8 +4,8 @@ import hmac
 import re
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import jwt
 from flask import Flask, current_app, g, request
@@ -16,13 +16,20 @@ from jwt.exceptions import PyJWTError
 
 from userapi.core import context
 from userapi.core.bodies import FORM_TYPES
+from userapi.core.cross_origin import fetch_site
 from userapi.core.db import db
 from userapi.core.openapi import Access
 from userapi.core.problems import NotSignedIn, PermissionDenied, Problem
 
-from . import sessions, tokens
+from . import cookies, sessions, tokens
 from .problems import CsrfFailed, InvalidToken, TokenRevoked
 from .tokens import MAXIMUM_LENGTH
+
+#: The id of a session, and of its user.
+Session = tuple[uuid.UUID, int]
+
+#: What is raised for a token that is not good.
+REFUSALS = (JWTExtendedException, PyJWTError, Problem)
 
 #: RFC 6750, section 2.1; the scheme's name in any case (RFC 9110, section 11.1).
 BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
@@ -86,7 +93,7 @@ def has_good_cookie() -> bool:
     """Whether a cookie names a living session; then its caller is loaded."""
     try:
         require_caller("cookies")
-    except (JWTExtendedException, PyJWTError, Problem):
+    except REFUSALS:
         return False
     return True
 
@@ -180,12 +187,7 @@ def refuse_form_of_another_site() -> None:
     Raises:
         CsrfFailed: it stood elsewhere.
     """
-    if request.mimetype not in FORM_TYPES:
-        return
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site is None and origin is not None:
-        site = "same-origin" if urlsplit(origin).netloc == request.host else "cross-site"
-    if site not in (None, "same-origin", "none"):
+    if request.mimetype in FORM_TYPES and fetch_site() not in (None, "same-origin", "none"):
         raise CsrfFailed
 
 
@@ -201,27 +203,71 @@ def refresh_claims(token_in_body: str | None) -> tuple[dict[str, Any], bool]:
     token = token_in_body or bearer_token()
     if token is not None:
         return tokens.read(token, "refresh", (current_app.config["JWT_AUDIENCE"],)), False
-    cookie = request.cookies.get(current_app.config["JWT_REFRESH_COOKIE_NAME"])
-    if cookie is None:
+    if not cookies.are_present():
         raise NotSignedIn(_("Send the refresh token as refresh_token in the body, as bearer token or as cookie."))
+    return _claims_of_refresh_cookie(), True
+
+
+def _claims_of_refresh_cookie() -> dict[str, Any]:
+    cookies.drop_if_refused()
+    cookie = request.cookies.get(current_app.config["JWT_REFRESH_COOKIE_NAME"], "")
     claims = tokens.read(cookie, "refresh", (current_app.config["JWT_WEB_AUDIENCE"],))
     sent = request.headers.get("X-CSRF-TOKEN") or request.form.get("csrf_token", "")
     if not hmac.compare_digest(str(claims.get("csrf", "")).encode(), sent.encode()):
         raise CsrfFailed
-    return claims, True
+    return claims
 
 
-def ending_session(token_in_body: str | None) -> tuple[uuid.UUID, int]:
-    """The session that a logout is about, and its user: the caller's, or that of the refresh token.
+def ending_sessions(token_in_body: str | None) -> list[Session]:
+    """The sessions that a logout ends: of the refresh token in the body, the bearer token and the cookies, each once.
+
+    The first of them that came must be good. Of the others those that are good count.
 
     Raises:
         NotSignedIn, TokenExpired, TokenRevoked, InvalidToken, CsrfFailed: no good token came.
     """
-    access_cookie = current_app.config["JWT_ACCESS_COOKIE_NAME"] in request.cookies
-    if token_in_body is None and (_is_access_token(bearer_token()) or access_cookie):
-        require_caller()
-        return current_user.session_id, current_user.id
-    claims, _by_cookie = refresh_claims(token_in_body)
+    found: list[Session] = []
+    for session_of in (partial(_session_of_refresh_token, token_in_body), _session_of_bearer, _session_of_cookies):
+        try:
+            session = session_of()
+        except REFUSALS:
+            if not found:
+                raise
+        else:
+            found += [session] if session is not None and session not in found else []
+    if not found:
+        raise NotSignedIn
+    return found
+
+
+def _session_of_refresh_token(token: str | None) -> Session | None:
+    if token is None:
+        return None
+    return _session_of_claims(tokens.read(token, "refresh", (current_app.config["JWT_AUDIENCE"],)))
+
+
+def _session_of_bearer() -> Session | None:
+    token = bearer_token()
+    if not _is_access_token(token):
+        return _session_of_refresh_token(token)
+    require_caller("headers")
+    return current_user.session_id, current_user.id
+
+
+def _session_of_cookies() -> Session | None:
+    """The session of the access cookie or, once that has expired, of the refresh cookie."""
+    if not cookies.are_present():
+        return None
+    try:
+        require_caller("cookies")
+    except CsrfFailed:
+        raise
+    except REFUSALS:
+        return _session_of_claims(_claims_of_refresh_cookie())
+    return current_user.session_id, current_user.id
+
+
+def _session_of_claims(claims: dict[str, Any]) -> Session:
     g.actor_id = int(claims["sub"])
     return uuid.UUID(claims["sid"]), int(claims["sub"])
 

@@ -79,9 +79,12 @@ def login(login: dict[str, Any]) -> Response:
 @blueprint.response(200, DetailSchema)
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
 def logout(logout: dict[str, Any]) -> Response:
-    """End this session, or every session of mine."""
-    session_id, user_id = gate.ending_session(logout.get("refresh_token"))
-    sessions.log_out(session_id, user_id, everywhere=logout["all"])
+    """End the session of each token that is sent, or every session of mine."""
+    ending = gate.ending_sessions(logout.get("refresh_token"))
+    if logout["all"]:
+        ending = [(session_id, user_id) for user_id, session_id in {user: session for session, user in ending}.items()]
+    for session_id, user_id in ending:
+        sessions.log_out(session_id, user_id, everywhere=logout["all"])
     db.session.commit()
     return cookies.drop(answer({"detail": _("Signed out.")}))
 

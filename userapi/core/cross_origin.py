@@ -1,8 +1,9 @@
 """Cross-origin requests (CORS): scripts of the origins in `CORS_ORIGINS` may call the API; all others may not."""
 
 import re
+from urllib.parse import urlsplit
 
-from flask import Flask
+from flask import Flask, request
 from flask_cors import CORS
 
 #: What scripts may call: the API, not the pages.
@@ -35,3 +36,14 @@ def configure(app: Flask) -> None:
             always_send=False,
             intercept_exceptions=False,
         )
+
+
+def fetch_site() -> str | None:
+    """Where the page stands that sent this request, as `Sec-Fetch-Site` says, or else `Origin`; None when neither does.
+
+    `same-origin`, `same-site`, `cross-site`, or `none` for an address that was typed.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None or origin is None:
+        return site
+    return "same-origin" if urlsplit(origin).netloc == request.host else "cross-site"
