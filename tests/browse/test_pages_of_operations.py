@@ -233,3 +233,12 @@ def test_an_index_page_asks_the_database_no_more_than_its_data(app: Flask, user:
 
     assert page.status_code == 200
     assert "Set-Cookie" not in page.headers
+
+
+def test_a_text_is_laid_out_by_its_own_direction(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(user.email)
+    forms = Page(browser.get(f"{user.url}?lang=ar")).forms
+
+    assert forms["PATCH"]["profile.address"]["dir"] == "auto"
+    assert "dir" not in forms["PATCH"]["email"]

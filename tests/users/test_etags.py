@@ -67,6 +67,19 @@ def test_N05_ones_own_account_has_the_same_protection(user: Person, method: str)
     assert user.open(ME, method=method, json=seen.get_json(), headers={"If-Match": tag(seen)}).status_code == 200
 
 
+def test_a_tag_that_a_proxy_made_weak_is_refused_with_the_reason(user: Person) -> None:
+    tag = user.get(user.url).headers["ETag"]
+
+    weak = user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": f"W/{tag}"})
+    stale = user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": 'W/"other"'})
+
+    assert (weak.status_code, weak.get_json()["code"]) == (412, "precondition_failed")
+    assert "weak ETag" in weak.get_json()["detail"]
+    assert "changed" not in weak.get_json()["detail"]
+    assert "was changed since you read it" in stale.get_json()["detail"]
+    assert user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": tag}).status_code == 200
+
+
 @pytest.mark.parametrize("value", ["W/{tag}", '""', "garbage", '"', "*garbage", "{bare}x", ","])
 def test_N05_a_tag_that_does_not_match_strongly_is_refused(user: Person, value: str) -> None:
     current = tag(user.get(user.url))

@@ -265,7 +265,7 @@ REFUSED = {
         "email desc", "email; drop table users", "profile.city", "users.id", "EMAIL", "a" * 100_000, "(select 1)",
     ],
     "is_active": ["", "1", "yes", "TRUE", "null", "' or 1=1"],
-    "is_staff": ["0", "False", "[]"],
+    "is_staff": ["0", "FALSE", "[]"],
     "joined_after": [
         "", "yesterday", "2024-13-01", "2024-02-30", "20240101T000000", "2024-01-01T00:00:00", "٢٠٢٤-٠١-٠١",
         "1700000000",

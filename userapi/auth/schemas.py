@@ -19,9 +19,9 @@ class CredentialsSchema(Schema):
 
     EXAMPLE: ClassVar = {"email": "wren@example.com", "password": "velvet tram outside 7"}
 
-    email = Line(MAXIMUM_LENGTH, 1, metadata={"format": "email"})
+    email = Line(MAXIMUM_LENGTH, 1, trim=True, metadata={"format": "email"})
     username = Line(
-        MAXIMUM_LENGTH, 1, metadata={"description": "May hold the email instead, as older clients send it."}
+        MAXIMUM_LENGTH, 1, trim=True, metadata={"description": "May hold the email instead, as older clients send it."}
     )
     password = Password(required=True)
 

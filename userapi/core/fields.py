@@ -20,6 +20,37 @@ EARLIEST_BIRTH = date(1900, 1, 1)
 REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
+#: Letters and symbols that show nothing.
+BLANK_CHARACTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+
+#: The first letters of Unicode categories of marks, which need another character, and of separators.
+NOT_VISIBLE_ALONE = frozenset("MZ")
+
+
+def trimmed(text: str) -> str:
+    """A text without the blanks and invisible format characters around it, which come along when it is pasted."""
+    first, last = 0, len(text)
+    while first < last and _is_around(text[first]):
+        first += 1
+    while last > first and _is_around(text[last - 1]):
+        last -= 1
+    return text[first:last]
+
+
+def _is_around(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cf"
+
+
+def has_visible(text: str) -> bool:
+    """Whether a text has a character that can be seen."""
+    return any(
+        character not in BLANK_CHARACTERS
+        and (category := unicodedata.category(character)) not in ("Cc", "Cf", "Cs")
+        and category[0] not in NOT_VISIBLE_ALONE
+        for character in text
+    )
+
+
 def length(minimum: int | None = None, maximum: int | None = None) -> validate.Length:
     """A check of a length, whose sentence is in the caller's language."""
     if minimum is None:
@@ -45,23 +76,38 @@ class Line(fields.String):
 
     Args:
         maximum: the most characters (code points) it may have.
-        minimum: the fewest; with 1 or more, blanks alone do not count.
+        minimum: the fewest; with 1 or more, one of them must be visible.
         formatting: whether invisible format characters (Unicode category Cf) are allowed.
+        trim: whether blanks and invisible characters around it are removed.
     """
 
-    def __init__(self, maximum: int, minimum: int = 0, *, formatting: bool = True, **options: Any) -> None:
+    def __init__(
+        self, maximum: int, minimum: int = 0, *, formatting: bool = True, trim: bool = False, **options: Any
+    ) -> None:
         checks = [length(maximum=maximum), *([length(minimum)] if minimum else [])]
         super().__init__(validate=checks, **options)
-        self.minimum, self.maximum = minimum, maximum
+        self.minimum, self.maximum, self.trim = minimum, maximum, trim
         self.refused = REFUSED_CATEGORIES if formatting else REFUSED_CATEGORIES | {"Cf"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
+        if self.trim:
+            text = trimmed(text)
         judged = text[: self.maximum + 1]  # the rest makes it too long, whatever is in it
         if not judged.isprintable() and any(unicodedata.category(character) in self.refused for character in judged):
             raise ValidationError(_("Control characters are not allowed."))
-        if self.minimum and not text.strip():
+        if self.minimum and not has_visible(judged):
             raise ValidationError(_("May not be blank."))
+        return text
+
+
+class Name(Line):
+    """One line of text that may be left empty, but holds something that can be seen otherwise."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text and not has_visible(text[: self.maximum + 1]):
+            raise ValidationError(_("Contains no visible character. Type a name, or leave this empty."))
         return text
 
 

@@ -15,7 +15,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 
 from . import context
 from .bodies import Parser
-from .fields import Birthday, Flag, Language, Line, Password
+from .fields import Birthday, Flag, Language, Line, Name, Password
 from .negotiation import is_for_programs, preferred
 from .problems import MEDIA_TYPE, NotAcceptable, NotSignedIn, PermissionDenied, Problem
 from .rendering import Computed
@@ -244,6 +244,7 @@ def configure(app: Flask) -> Api:
     api.register_converter(RowIdConverter, lambda _converter: {"type": "integer", "minimum": 1, "format": "int64"})
     for field, kind in (
         (Line, fields.String),
+        (Name, fields.String),
         (Language, fields.String),
         (Password, fields.String),
         (Birthday, fields.Date),

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 
 from userapi.core import rendering
 from userapi.core.problems import NotFound, PreconditionFailed
@@ -17,6 +18,12 @@ from .problems import ReadOnlyField
 from .schemas import UserSchema
 
 renderer = Renderer(UserSchema(), queries.SHOWN)
+
+#: The object is unchanged, but `If-Match` needs a strong tag (RFC 9110, section 13.1.1).
+WEAK_TAG = lazy_gettext(
+    "If-Match holds a weak ETag (W/…), which never matches. A proxy that compresses answers makes ETags weak: "
+    "turn that off for this service, or send the ETag without W/."
+)
 
 #: Fields that are only ever sent back.
 ECHOES = ("url", "id", "email_verified", "pending_email", "date_joined", "last_login")
@@ -67,7 +74,7 @@ def check_precondition(user: User) -> None:
     if "If-Match" in request.headers:
         body = rendering.dumps(of_user(user))
         if not request.if_match.contains(rendering.etag(body)):
-            raise PreconditionFailed
+            raise PreconditionFailed(WEAK_TAG if request.if_match.is_weak(rendering.etag(body)) else None)
 
 
 def without_echoes(user: User, changes: Mapping[str, Any], by: Actor) -> dict[str, Any]:

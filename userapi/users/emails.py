@@ -7,6 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext, lazy_gettext
 from flask_babel import gettext as _
 
+from userapi.core.fields import trimmed
 from userapi.core.i18n import tag
 from userapi.core.problems import ValidationFailed
 
@@ -68,18 +69,18 @@ def _ascii_domain(domain: str) -> str:
 def key_or_none(address: str) -> str | None:
     """The key of an address, or None when it is none: nobody can have it."""
     try:
-        return normal_form(address.strip(" "))
+        return normal_form(trimmed(address))
     except ValueError:
         return None
 
 
 def checked(address: str, field: str = "email") -> tuple[str, str]:
-    """An address as typed, outer blanks apart, and its key.
+    """An address as typed, without blanks and invisible characters around it, and its key.
 
     Raises:
         InvalidEmail: naming the field.
     """
-    typed = address.strip(" ")
+    typed = trimmed(address)
     try:
         return typed, normal_form(typed)
     except ValueError as error:

@@ -9,7 +9,19 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from marshmallow import Schema, ValidationError, fields
 
-from userapi.core.fields import ISO_DATE, Birthday, Flag, Instant, Language, Line, Password, between, length, one_of
+from userapi.core.fields import (
+    ISO_DATE,
+    Birthday,
+    Flag,
+    Instant,
+    Language,
+    Line,
+    Name,
+    Password,
+    between,
+    length,
+    one_of,
+)
 from userapi.core.rendering import Computed
 
 from . import password_policy
@@ -20,13 +32,13 @@ ORDERINGS = [name for name in ORDERS if name != "id"]
 
 
 class EmailAddress(Line):
-    """An email address as it was typed, outer blanks apart."""
+    """An email address as it was typed, without the blanks and invisible characters around it."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(MAXIMUM_LENGTH + 2, 1, metadata={"format": "email", "maxLength": MAXIMUM_LENGTH}, **options)
+        super().__init__(MAXIMUM_LENGTH, 1, trim=True, metadata={"format": "email"}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs).strip(" ")
+        text = super()._deserialize(value, attr, data, **kwargs)
         try:
             normal_form(text)
         except ValueError as error:
@@ -136,9 +148,9 @@ class NewUserSchema(Schema):
     email = EmailAddress(required=True)
     password = Password(required=True)
     profile = fields.Nested(NewProfileSchema, required=True)
-    username = Line(50, formatting=False, allow_none=True)
-    first_name = Line(150)
-    last_name = Line(150)
+    username = Name(50, formatting=False, allow_none=True)
+    first_name = Name(150)
+    last_name = Name(150)
     language = Language(allow_none=True)
 
     def handle_error(self, error: ValidationError, data: Any, **_options: Any) -> None:
@@ -151,9 +163,9 @@ class NewUserSchema(Schema):
 class _EditSchema(Schema):
     """The fields that PUT and PATCH share."""
 
-    username = Line(50, formatting=False, allow_none=True)
-    first_name = Line(150)
-    last_name = Line(150)
+    username = Name(50, formatting=False, allow_none=True)
+    first_name = Name(150)
+    last_name = Name(150)
     language = Language(allow_none=True)
     is_active = Flag(metadata={"description": "Staff only.", "x-set-by": "staff"})
     is_staff = Flag(metadata={"description": "Superusers only.", "x-set-by": "superusers"})

@@ -102,7 +102,7 @@ GROUP_NAME = Line(Group.__table__.c["name"].type.length, 1)  # type: ignore[attr
 
 FIELDS: dict[str, fields.Field[Any]] = {
     "id": RowNumber(),
-    "email": Line(emails.MAXIMUM_LENGTH + 2, 1),
+    "email": Line(emails.MAXIMUM_LENGTH, 1, trim=True),
     "username": Line(users.c.username.type.length, formatting=False),
     "first_name": Line(users.c.first_name.type.length),
     "last_name": Line(users.c.last_name.type.length),
@@ -135,7 +135,7 @@ def check(values: Mapping[str, Any]) -> Wanted:
     email_key = ""
     if "email" in taken:
         try:
-            taken["email"], email_key = taken["email"].strip(" "), emails.normal_form(taken["email"].strip(" "))
+            email_key = emails.normal_form(taken["email"])
         except ValueError as error:
             wrong["email"] = str(error)
     elif "email" not in wrong:

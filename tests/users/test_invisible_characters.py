@@ -1,0 +1,75 @@
+"""Invisible characters: removed around a pasted email, refused where they are all that a name has."""
+
+import pytest
+from conftest import Person
+from factories import PASSWORD, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from inbox import letters_to
+
+USERS = "/userapi/users/"
+
+AROUND = ("\u00a0", "\u200b", "\ufeff", "\t", "\n", "\r\n", "\u2003", "\u200e", "\u2060", "\u00ad", " \t\u00a0 ")
+
+NOTHING_VISIBLE = (
+    " ",
+    "\u00a0",
+    "\u200b",
+    "\u200b\u200d",
+    "\ufeff",
+    "\u3164",
+    "\u2800",
+    "\u115f",
+    "\u2066\u2069",
+    "\u034f\ufe0f",
+)
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_what_cannot_be_seen_around_an_email_is_removed(
+    app: Flask, client: FlaskClient, user: Person, around: str
+) -> None:
+    for pasted in (f"{around}{user.email}", f"{user.email}{around}", f"{around}{user.email}{around}"):
+        for name in ("email", "username"):
+            signed_in = client.post("/api-token-auth/", json={name: pasted, "password": PASSWORD})
+            assert signed_in.status_code == 200, repr(pasted)
+        taken = client.post(USERS, json=new_user(email=pasted))
+        assert taken.get_json()["code"] == "email_taken"
+    registered = client.post(USERS, json=new_user(email=f"{around}pasted@example.com{around}"))
+    assert registered.get_json()["email"] == "pasted@example.com"
+    form = client.post("/api-token-auth/", data={"email": f"{user.email}{around}", "password": PASSWORD})
+    assert form.status_code == 200
+
+
+def test_the_other_forms_that_take_an_email_remove_it_too(app: Flask, client: FlaskClient, user: Person) -> None:
+    asked = client.post("/userapi/auth/password/reset/", json={"email": f"\u00a0{user.email}\u200b"})
+
+    assert asked.status_code == 200
+    assert len(letters_to(app, user.email, "reset_password")) == 1
+
+
+@pytest.mark.parametrize(
+    "email", ["a\u200bb@example.com", "a@exa\u00a0mple.com", "a\tb@example.com", "\x00a@example.com", "\u200b"]
+)
+def test_inside_an_email_it_is_refused(client: FlaskClient, email: str) -> None:
+    answer = client.post(USERS, json=new_user(email=email))
+
+    assert (answer.status_code, list(answer.get_json()["errors"])) == (400, ["email"])
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name", "username"])
+def test_a_name_has_a_visible_character(client: FlaskClient, user: Person, field: str) -> None:
+    for text in NOTHING_VISIBLE:
+        registered = client.post(USERS, json=new_user(**{field: text}))
+        edited = user.patch(user.url, json={field: text})
+        assert (registered.status_code, list(registered.get_json()["errors"])) == (400, [field]), repr(text)
+        assert edited.status_code == 400, repr(text)
+    assert user.patch(user.url, json={field: ""}).status_code == 200
+    for text in ("ا", "字", "é", "🦉", "\uf8ff", "x\u3000y"):
+        assert user.patch(user.url, json={field: text}).status_code == 200, repr(text)
+
+
+def test_a_field_that_must_not_be_blank_has_a_visible_character(user: Person) -> None:
+    for text in NOTHING_VISIBLE:
+        answer = user.patch(user.url, json={"profile": {"city": text}})
+        assert answer.status_code == 400, repr(text)
