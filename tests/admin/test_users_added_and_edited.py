@@ -128,19 +128,3 @@ def test_a_sign_in_between_is_no_clash(boss: Clerk) -> None:
     sign_in(boss.app, user_id)
 
     assert boss.post(path, **{**form, "last_name": "Mine"}).status_code == 303
-
-
-def test_a_name_changes_in_the_list_unless_somebody_was_quicker(boss: Clerk) -> None:
-    user_id = make_user(boss.app, first_name="Old")
-    path = f"/admin/users/{user_id}/field/"
-
-    saved = boss.post(path, name="first_name", value="New", seen="Old", headers={"Accept": "application/json"})
-    late = boss.post(path, name="first_name", value="Late", seen="Old", headers={"Accept": "application/json"})
-    long = boss.post(path, name="first_name", value="x" * 151, seen="New", headers={"Accept": "application/json"})
-    other = boss.post(path, name="is_superuser", value="true", seen="False", headers={"Accept": "application/json"})
-
-    assert saved.get_json() == {"value": "New"}
-    assert (late.status_code, late.get_json()["code"]) == (409, "changed_meanwhile")
-    assert long.status_code == 400
-    assert other.status_code == 404
-    assert value(boss.app, user_id, "first_name") == "New"

@@ -108,6 +108,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     follow(me, "Users")
     assert "More than 1,000 users" in page.inner_text("main")
     follow(me, "Add a user")
+    page.get_by_label("Set a password").check()
     me.fill(email=NEW, password1=PASSWORD, password2=PASSWORD)
     me.press("Add, then fill in the rest")
     assert heading(me) == NEW
@@ -116,13 +117,14 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     me.press("Save")
     assert f"{NEW} is saved." in notice(me)
 
-    # She is found among a hundred thousand, and her name changed in the list.
+    # She is found among a hundred thousand, and after her name is changed the list is as it was.
     search(me, "ottoline.f")
     assert page.locator("tbody tr").count() == 1
-    page.get_by_role("button", name=f"Change Last name of {NEW}: Fairweather").click()
-    page.keyboard.type("Merriweather")
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="Change Last name").get_by_text("Merriweather").wait_for()
+    follow(me, NEW)
+    me.fill(last_name="Merriweather")
+    me.press("Save")
+    assert "Merriweather" in page.inner_text("tbody")
+    assert page.locator("tbody tr").count() == 1
 
     # A second browser is quicker: nothing is overwritten.
     colleague = at_desk()
@@ -210,7 +212,6 @@ def test_a_working_day_of_limited_staff(at_desk: Callable[..., Watched]) -> None
     assert helper.page.locator("nav .nav-link").all_inner_texts() == ["Overview", "Users"]
     search(helper, "crowd00000")
     assert helper.page.get_by_role("link", name="Add a user").count() == 0
-    assert helper.page.locator("button.in-place").count() == 0
     follow(helper, "crowd000007@example.com")
     assert helper.page.get_by_label("Email", exact=True).is_disabled()
     assert helper.page.get_by_role("button", name="Save", exact=True).count() == 0
@@ -280,15 +281,13 @@ def test_the_keyboard_alone_is_enough(at_desk: Callable[..., Watched]) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Change First name of crowd000005@example.com").focus()
+    page.get_by_role("link", name="crowd000005@example.com").focus()
     page.keyboard.press("Enter")
+    page.get_by_label("First name").focus()
+    page.keyboard.press("Control+A")
     page.keyboard.type("Tabitha")
     page.keyboard.press("Enter")
     page.get_by_text("Tabitha").wait_for()
-    assert "crowd000005" in str(page.evaluate("document.activeElement.getAttribute('aria-label')"))
-    page.keyboard.press("Enter")
-    page.keyboard.type("Wrong")
-    page.keyboard.press("Escape")
 
-    page.reload()
+    assert page.url.endswith("/admin/users/?ordering=email")
     assert page.get_by_text("Tabitha").count() == 1

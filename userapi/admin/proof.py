@@ -27,13 +27,16 @@ def is_fresh() -> bool:
     return bool(session_id == str(me.session_id) and now.timestamp() - proven_at <= FRESH.total_seconds())
 
 
-def require() -> None:
+def require(*, always: bool = False) -> None:
     """Hold a form to the password in it, unless one was typed lately.
+
+    Args:
+        always: for the caller's own account, where a stolen session must not be enough.
 
     Raises:
         WrongPassword, ValidationFailed: naming the field.
     """
-    if is_fresh():
+    if is_fresh() and not always:
         return
     password = request.form.get(FIELD, "")
     if not password:

@@ -105,7 +105,7 @@ class UserActions(StaffView):
         ids = chosen if filters is None else list_queries.ids(filters, MOST + 1)
         if not ids or len(ids) > MOST:
             say(_amount(ids), "warning")
-            return self.to("show_list", **dict(parse_qsl(query)))
+            return self.to_list(query)
         if "confirmed" not in request.form:
             return self._confirm(name, ids, Form())
         try:
@@ -117,7 +117,7 @@ class UserActions(StaffView):
             db.session.rollback()
             return self._confirm(name, ids, Form.of(refusal))
         say(ACTIONS[name].done(done))
-        return self.to("show_list", **dict(parse_qsl(query)))
+        return self.to_list(query)
 
     def _confirm(self, name: str, ids: list[int], form: Form) -> Any:
         return self.render(

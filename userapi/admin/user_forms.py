@@ -6,12 +6,11 @@ from typing import Any
 import orjson
 from flask import request
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
 from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import MultiDict
 
 from userapi.core import i18n
-from userapi.core.problems import Problem, ValidationFailed
+from userapi.core.problems import ValidationFailed
 from userapi.users import password_policy
 from userapi.users.accounts import NAME_FIELDS, PROFILE_FIELDS
 from userapi.users.models import User
@@ -24,14 +23,6 @@ FLAGS = ("is_active", "is_staff", "is_superuser")
 #: How somebody whom staff add gets a password.
 INVITE = "invite"
 SET_PASSWORD = "password"  # noqa: S105 - the name of a choice
-
-
-class ChangedMeanwhile(Problem):
-    """Somebody else saved the same record between the reading and the writing."""
-
-    status = 409
-    code = "changed_meanwhile"
-    title = lazy_gettext("Changed meanwhile")
 
 
 def texts(*names: str) -> dict[str, Any]:

@@ -6,24 +6,22 @@ from flask import request
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
-from userapi.auth import invitations
+from userapi.auth import invitations, sessions
 from userapi.auth.invitations import CannotInvite
 from userapi.core import clock, i18n
-from userapi.core.db import db
+from userapi.core.db import db, keeping_marks
 from userapi.core.passwords import describe
 from userapi.core.problems import NotFound, Problem, ValidationFailed
-from userapi.users import accounts, addresses, group_queries, groups, list_queries, queries
+from userapi.users import accounts, addresses, group_queries, groups, list_queries
 from userapi.users.models import ACTIONS, KINDS, User
+from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
 
 from . import entrance, history, listing, names, proof, user_forms
 from . import queries as staff_queries
 from .user_actions import UserActions
 from .user_forms import INVITE, UserForm
-from .views import PAGE, Form, explain, page, say
-
-#: What the list lets change in place.
-IN_PLACE = ("first_name", "last_name")
+from .views import PAGE, Form, back_query, explain, own_query, page, say
 
 #: The list says how many there are up to this number.
 COUNTED = 1000
@@ -45,7 +43,6 @@ class UserView(UserActions):
     def show_list(self) -> str:
         """The list: search, filters, order, pages that cost the same however deep they lie."""
         asked = listing.read(request.args)
-        may_change = entrance.may("change", "user")
         return self.render(
             "admin/users/list.html",
             asked=asked,
@@ -54,8 +51,7 @@ class UserView(UserActions):
             most_counted=COUNTED,
             groups=group_queries.all_groups(),
             actions=self.allowed_actions(),
-            in_place=IN_PLACE if may_change else (),
-            fields={name: queries.SHOWN.index(name) for name in IN_PLACE},
+            query=own_query(),
         )
 
     @page("/new/", needs="add")
@@ -80,7 +76,7 @@ class UserView(UserActions):
             form.refuse(refusal)
             return self._show_new(form)
         say(_("%(email)s has an account now. Fill in what else you know.", email=user.email))
-        return self.to("show", user_id=user.id) if entrance.may("view", "user") else self.to("show_new")
+        return self._to_user(user.id) if entrance.may("view", "user") else self.to("show_new")
 
     def _show_new(self, form: Form) -> Any:
         return self.render("admin/users/new.html", form=form), form.status
@@ -103,7 +99,8 @@ class UserView(UserActions):
             changes = edit_schema.load(form.changes())
             if any(changes.get(power) for power in POWERS):
                 proof.require()
-            accounts.edit(user, changes, by=me)
+            with keeping_marks(WrongPassword):
+                accounts.edit(user, changes, by=me, password=request.form.get(proof.FIELD), password_field=proof.FIELD)
             groups.set_rights(user, form.chosen("groups"), form.chosen("permissions"), by=me)
             db.session.commit()
         except (Problem, ValidationError) as refusal:
@@ -111,7 +108,7 @@ class UserView(UserActions):
             form.refuse(refusal)
             return self._show(form)
         say(_("%(email)s is saved.", email=user.email))
-        return self.to("show", user_id=user_id) if "go_on" in request.form else self.to("show_list")
+        return self._to_user(user_id) if "go_on" in request.form else self.to_list(back_query())
 
     def _show(self, form: UserForm) -> Any:
         user, me = _existing(form.user_id), entrance.caller()
@@ -129,25 +126,12 @@ class UserView(UserActions):
             invitation=invitations.pending(user),
             now=clock.now(),
             is_fresh=proof.is_fresh(),
+            is_own=user.id == me.id,
         ), form.status
 
-    @page(f"{USER}field/", needs="change", methods=("POST",))
-    def edit_in_place(self, user_id: int) -> Any:
-        """Save one field from the list, if it still says what the list said."""
-        name, seen = request.form.get("name", ""), request.form.get("seen", "")
-        if name not in IN_PLACE:
-            raise NotFound
-        user = _hold(user_id)
-        if getattr(user, name) != seen:
-            value = getattr(user, name)
-            raise user_forms.ChangedMeanwhile(_("Somebody changed it to “%(value)s” meanwhile.", value=value))
-        try:
-            changes = edit_schema.load({name: request.form.get("value", "")})
-        except ValidationError as error:
-            raise ValidationFailed(errors=error.normalized_messages()) from error
-        accounts.edit(user, changes, by=entrance.caller())
-        db.session.commit()
-        return {"value": getattr(user, name)}
+    def _to_user(self, user_id: int) -> Any:
+        """The user's page, which still leads back to the list as it was."""
+        return self.to("show", user_id=user_id, back=back_query() or None)
 
     @page(f"{USER}password/", needs="change")
     def show_password(self, user_id: int) -> Any:
@@ -157,20 +141,26 @@ class UserView(UserActions):
     @page(f"{USER}password/", needs="change", methods=("POST",))
     def set_password(self, user_id: int) -> Any:
         """Set a password; every session of the user ends, and a letter tells of it."""
-        user = _hold(user_id)
+        user, me = _hold(user_id), entrance.caller()
         try:
-            proof.require()
+            proof.require(always=user.id == me.id)
             accounts.set_password(user, user_forms.typed_twice(), field="password1")
+            if user.id == me.id:
+                sessions.end_all(user, spare=me.session_id)
             db.session.commit()
         except ValidationFailed as refusal:
             db.session.rollback()
             return self._show_password(user_id, Form.of(refusal))
-        say(_("The password of %(email)s is set, and every session ended.", email=user.email))
-        return self.to("show", user_id=user_id)
+        if user.id == me.id:
+            say(_("Your password is set. Your other sessions have ended."))
+        else:
+            say(_("The password of %(email)s is set, and every session ended.", email=user.email))
+        return self._to_user(user_id)
 
     def _show_password(self, user_id: int, form: Form) -> Any:
         user = _existing(user_id)
         facts = {"user": user, "form": form, "kept": describe(user.password_hash), "is_fresh": proof.is_fresh()}
+        facts["is_own"] = user.id == entrance.caller().id
         return self.render("admin/users/password.html", **facts), form.status
 
     @page(f"{USER}invite/", needs="change", methods=("POST",))
@@ -184,7 +174,7 @@ class UserView(UserActions):
         except CannotInvite as refusal:
             db.session.rollback()
             say(explain(refusal), "danger")
-        return self.to("show", user_id=user_id)
+        return self._to_user(user_id)
 
     @page(f"{USER}history/", needs="view_event")
     def show_history(self, user_id: int) -> str:
@@ -211,12 +201,13 @@ class UserView(UserActions):
             db.session.rollback()
             return self._show_farewell(user_id, Form.of(refusal))
         say(_("%(email)s is deleted.", email=email))
-        return self.to("show_list")
+        return self.to_list(back_query())
 
     def _show_farewell(self, user_id: int, form: Form) -> Any:
         user = _existing(user_id)
         goes = {names.PARTS_OF_USERS[what]: count for what, count in staff_queries.goes_with(user_id).items()}
         facts = {"user": user, "form": form, "goes": goes, "is_fresh": proof.is_fresh()}
+        facts["why_not"] = LastSuperuser.detail if accounts.is_last_superuser(user) else ""
         return self.render("admin/users/delete.html", **facts), form.status
 
 

@@ -6,7 +6,7 @@ ones. Flask-Admin brings the menu, the blueprints, the theme and its static file
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, flash, redirect, request, url_for
 from flask_admin import BaseView, expose
@@ -33,6 +33,9 @@ SUPERUSER = "superuser"
 
 #: Rows on a page of a list.
 PAGE = 50
+
+#: The most characters of a list's query string that its pages carry along.
+LONGEST_QUERY = 2000
 
 
 def page(url: str, needs: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
@@ -112,10 +115,21 @@ class StaffView(BaseView):
             "may": entrance.may,
             "csrf_token": csrf_token,
             "page_query": page_query,
+            "back": back_query(),
+            "list_url": self.list_url,
             **names.FOR_TEMPLATES,
         }
         text: str = super().render(template, **common, **facts)
         return text
+
+    def list_url(self, query: str) -> str:
+        """The list of this view as a query string asked for it, whatever that holds."""
+        query = urlencode(parse_qsl(query), errors="replace")
+        return f"{self.get_url('.show_list')}{'?' if query else ''}{query}"
+
+    def to_list(self, query: str) -> Response:
+        """A redirect, after a form, to the list as it was."""
+        return see_other(self.list_url(query))
 
     def to(self, endpoint: str, **values: Any) -> Response:
         """A redirect, after a form, to another page of this view."""
@@ -218,4 +232,9 @@ def page_query(**changed: str) -> str:
 
 def own_query() -> str:
     """The query string of this request, to come back to."""
-    return urlsplit(request.full_path).query
+    return request.query_string.decode("ascii", "replace")
+
+
+def back_query() -> str:
+    """The query string of the list that this page was opened from, as its links and forms carry it along."""
+    return request.values.get("back", "")[:LONGEST_QUERY]

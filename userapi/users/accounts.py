@@ -268,8 +268,13 @@ def keep_a_superuser(user: User) -> None:
     """
     if user.is_superuser and user.is_active:
         queries.lock_superusers()
-        if not queries.has_other_superuser(user.id):
+        if is_last_superuser(user):
             raise LastSuperuser
+
+
+def is_last_superuser(user: User) -> bool:
+    """Whether a user is the only active superuser."""
+    return user.is_superuser and user.is_active and not queries.has_other_superuser(user.id)
 
 
 def _edit_profile(user: User, values: Mapping[str, Any] | None) -> None:

@@ -1,7 +1,5 @@
-// The staff site works without this; with it, names are changed in the list and choices are counted.
+// The staff site works without this; with it, choices are counted.
 "use strict";
-
-const csrf = document.querySelector("input[name=csrf_token]")?.value ?? "";
 
 for (const button of document.querySelectorAll("[data-toggles]")) {
   const target = document.getElementById(button.dataset.toggles);
@@ -50,61 +48,6 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
   });
   for (const box of boxes) box.addEventListener("change", tell);
   tell();
-}
-
-/** Turn a name in the list into an input; Enter saves, Escape gives up. */
-function editInPlace(button) {
-  const input = document.createElement("input");
-  input.className = "form-control in-place-input";
-  input.value = button.dataset.seen;
-  input.setAttribute("aria-label", button.getAttribute("aria-label"));
-  const problem = document.createElement("small");
-  problem.className = "error";
-  problem.setAttribute("role", "alert");
-  button.hidden = true;
-  button.after(input, problem);
-  input.focus();
-  input.select();
-
-  let isOver = false;
-  const close = () => {
-    isOver = true;
-    input.remove();
-    problem.remove();
-    button.hidden = false;
-    button.focus();
-  };
-  const save = async () => {
-    if (isOver) return;
-    if (input.value === button.dataset.seen) return close();
-    const body = new URLSearchParams({ name: button.dataset.name, value: input.value, seen: button.dataset.seen });
-    const response = await fetch(button.dataset.url, {
-      method: "POST",
-      body,
-      headers: { "X-CSRF-TOKEN": csrf, Accept: "application/json" },
-    }).catch(() => null);
-    const answer = await response?.json().catch(() => null);
-    if (!response?.ok) {
-      problem.textContent = answer?.detail ?? button.closest("form").dataset.failed;
-      input.setAttribute("aria-invalid", "true");
-      return;
-    }
-    button.dataset.seen = answer.value;
-    button.textContent = answer.value || "–";
-    close();
-  };
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") {
-      event.preventDefault();
-      save();
-    }
-    if (event.key === "Escape") close();
-  });
-  input.addEventListener("blur", () => input.value === button.dataset.seen && !isOver && close());
-}
-
-for (const button of document.querySelectorAll("button.in-place")) {
-  button.addEventListener("click", () => editInPlace(button));
 }
 
 document.querySelector("[autofocus]")?.focus();

@@ -1,0 +1,99 @@
+"""No form cuts what is typed: what is too long is refused next to its field."""
+
+import re
+from pathlib import Path
+
+import pytest
+from browsing import Browser
+from desk import Clerk, clerk
+from factories import PASSWORD, make_user
+from flask import Flask
+
+import userapi
+
+TEMPLATES = Path(userapi.__file__).parent / "templates"
+
+PROFILE = ("title", "address", "country", "city", "zip")
+TEXTS = ("email", "username", "first_name", "last_name", *(f"profile.{name}" for name in PROFILE))
+LONG = "x" * 300
+
+
+@pytest.fixture
+def boss(app: Flask) -> Clerk:
+    return clerk(app, is_staff=True, is_superuser=True)
+
+
+def test_no_template_cuts_what_is_typed() -> None:
+    for path in TEMPLATES.rglob("*.html"):
+        assert "maxlength" not in path.read_text().lower(), path
+
+
+def test_no_page_with_a_form_has_a_maximum_length(boss: Clerk) -> None:
+    user_id = make_user(boss.app)
+    visitor = Browser(boss.app)
+    group = boss.post("/admin/groups/new/", name="Readers")
+    assert group.status_code == 303
+    pages = [visitor.get(path).text for path in ("/login/", "/register/", "/password_reset/", "/verify-email/")]
+    pages += [visitor.get(path).text for path in ("/userapi/users/", "/userapi/auth/login/", "/api-token-auth/")]
+    for path in (
+        "/account/",
+        "/password_change/",
+        "/userapi/auth/user/",
+        f"/userapi/users/{user_id}/",
+        "/admin/users/",
+        "/admin/users/new/",
+        f"/admin/users/{user_id}/",
+        f"/admin/users/{user_id}/password/",
+        "/admin/groups/new/",
+        "/admin/imports/new/",
+        "/admin/sessions/",
+        "/admin/audit/",
+    ):
+        answer = boss.get(path)
+        assert answer.status_code == 200, path
+        pages.append(answer.text)
+
+    for text in pages:
+        assert "<form" in text
+        assert "maxlength" not in text.lower()
+
+
+def errors_beside(text: str) -> set[str]:
+    """The fields that a page says something about."""
+    return {name.replace("-", ".") for name in re.findall(r'<small id="([\w-]+)-error"', text)}
+
+
+def test_what_is_too_long_is_refused_next_to_every_field_of_the_registration(app: Flask) -> None:
+    typed = {**dict.fromkeys(TEXTS, LONG), "password": PASSWORD, "profile.dob": "1990-12-10"}
+
+    page = Browser(app).send("/register/", {**typed, "email": f"{LONG}@example.com"})
+
+    assert page.status_code == 400
+    assert errors_beside(page.text) == set(TEXTS)
+    assert page.text.count(LONG) >= len(TEXTS)
+
+
+def test_what_is_too_long_is_refused_next_to_every_field_of_the_account(app: Flask) -> None:
+    make_user(app, email="ada@example.com")
+    browser = Browser(app)
+    browser.sign_in("ada@example.com")
+    typed = {name: LONG for name in TEXTS if name != "email"}
+
+    profile = browser.send("/account/", typed)
+    email = browser.send("/account/email/", {"email": f"{LONG}@example.com", "password": PASSWORD}, "/account/")
+
+    assert errors_beside(profile.text) == set(typed)
+    assert errors_beside(email.text) == {"email"}
+
+
+def test_what_is_too_long_is_refused_next_to_every_field_of_the_staff_site(boss: Clerk) -> None:
+    path = f"/admin/users/{make_user(boss.app)}/"
+    typed = dict.fromkeys(TEXTS, LONG) | {"email": f"{LONG}@example.com"}
+
+    user = boss.post(path, **{**boss.form(path), **typed})
+    new = boss.post("/admin/users/new/", **{**boss.form("/admin/users/new/"), "email": f"{LONG}@example.com"})
+    group = boss.post("/admin/groups/new/", name=LONG)
+
+    assert errors_beside(user.text) == set(TEXTS)
+    assert errors_beside(new.text) == {"email"}
+    assert errors_beside(group.text) == {"name"}
