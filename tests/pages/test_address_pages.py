@@ -1,9 +1,9 @@
 """Confirming an address by the page that the letter links to, and asking for the letter again."""
 
 import pytest
-from browsing import Browser
+from browsing import Browser, hidden, value
 from conftest import Person
-from factories import new_user
+from factories import PASSWORD, new_user
 from flask import Flask
 from inbox import Letter, letters_to
 
@@ -36,9 +36,9 @@ def test_F11_looking_at_the_link_confirms_nothing_and_the_button_does(app: Flask
     before = is_verified(app, email)
     answer = browser.send(link)
 
-    assert "Yes, confirm the address" in page.text
+    assert f"Confirm that <strong>{email}</strong> is your email." in page.text
     assert not before
-    assert answer.headers["Location"] == "/account/"
+    assert answer.headers["Location"] == "/login/"
     assert is_verified(app, email)
 
 
@@ -52,15 +52,35 @@ def test_F12_the_page_tells_nobody_of_the_link(app: Flask) -> None:
     assert letter.token not in page.text
 
 
-def test_F18_confirming_signs_nobody_in_and_tells_so_at_the_form(app: Flask) -> None:
+def test_F18_confirming_signs_nobody_in_and_fills_the_email_in(app: Flask) -> None:
     email = register(app)
     browser = Browser(app)
 
-    answer = browser.send(path_of(letters_to(app, email)[0]))
-    form = browser.follow(browser.follow(answer))
+    form = browser.follow(browser.send(path_of(letters_to(app, email)[0])))
 
     assert browser.cookie("access_token") is None
     assert "Your email address is confirmed." in form.text
+    assert value(form, "email") == email
+    assert email not in str(browser.cookie("sign_in_email", "/login/"))
+
+
+def test_who_is_signed_in_goes_on_to_the_account(app: Flask) -> None:
+    email = register(app)
+    browser = Browser(app)
+    browser.sign_in(email)
+
+    answer = browser.send(path_of(letters_to(app, email)[0]))
+
+    assert answer.headers["Location"] == "/account/"
+    assert "which is confirmed" in browser.follow(answer).text
+
+
+def test_the_page_names_the_new_email_of_a_change(app: Flask, user: Person) -> None:
+    user.post("/userapi/auth/email/change/", json={"email": "new@example.org", "password": PASSWORD})
+
+    page = Browser(app).get(path_of(letters_to(app, "new@example.org")[0]))
+
+    assert "Confirm that <strong>new@example.org</strong> is your email." in page.text
 
 
 @pytest.mark.parametrize("kind", ["used", "altered", "for another purpose"])
@@ -76,11 +96,13 @@ def test_F05_F06_every_bad_link_gets_the_same_helpful_page(app: Flask, user: Per
         browser.send("/password_reset/", {"email": user.email})
         link = path_of(letters_to(app, user.email, "reset_password")[0])
 
-    refused = browser.send(link)
+    looked = browser.get(link)
+    sent = browser.post(link, {"csrf_token": hidden(browser.get("/login/"))})
 
-    assert refused.status_code == 400
-    assert "This link is not valid any more" in refused.text
-    assert 'href="/verify-email/"' in refused.text
+    for refused in (looked, sent):
+        assert refused.status_code == 400
+        assert "This link is not valid any more" in refused.text
+        assert 'href="/verify-email/"' in refused.text
     assert is_verified(app, email) is (kind == "used")
 
 

@@ -18,16 +18,34 @@ def registration(**changes: str) -> dict[str, str]:
     return {"email": f"newcomer{next(numbers)}@example.com", "password": PASSWORD, **names, **profile, **changes}
 
 
-def test_G05_the_form_opens_an_account_and_signs_nobody_in(app: Flask) -> None:
+@pytest.mark.parametrize("verification", ["none", "optional"])
+def test_the_form_opens_an_account_and_signs_in_to_it(make_app: Callable[..., Flask], verification: str) -> None:
+    app = make_app(EMAIL_VERIFICATION=verification)
+    browser, typed = Browser(app), registration()
+
+    answer = browser.send("/register/", typed)
+
+    assert answer.headers["Location"] == "/account/"
+    page = browser.follow(answer)
+    assert "Your account is open, and you are signed in." in page.text
+    assert typed["email"] in page.text
+    assert page.text.count('id="session-') == 1
+
+
+def test_an_account_that_must_be_confirmed_first_leads_to_the_sign_in_with_its_email(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app(EMAIL_VERIFICATION="mandatory")
     browser, typed = Browser(app), registration()
 
     answer = browser.send("/register/", typed)
 
     assert answer.headers["Location"] == "/login/"
-    assert "Your account is open." in browser.follow(answer).text
+    form = browser.follow(answer)
+    assert "Your account is open." in form.text
+    assert value(form, "email") == typed["email"]
     assert browser.cookie("access_token") is None
     assert [letter.kind for letter in letters_to(app, typed["email"])] == ["verify_email"]
-    assert browser.sign_in(typed["email"]).status_code == 303
 
 
 def test_a_notice_is_shown_once(app: Flask) -> None:
@@ -36,8 +54,8 @@ def test_a_notice_is_shown_once(app: Flask) -> None:
 
     first, second = browser.follow(answer), browser.follow(answer)
 
-    assert "Your account is open." in first.text
-    assert "Your account is open." not in second.text
+    assert "Your account is open, and you are signed in." in first.text
+    assert "Your account is open, and you are signed in." not in second.text
 
 
 def test_nobody_puts_words_of_their_own_into_a_notice(app: Flask) -> None:
@@ -113,5 +131,6 @@ def test_no_letter_is_promised_where_none_is_sent(make_app: Callable[..., Flask]
 
     page = browser.follow(browser.send("/register/", registration()))
 
-    assert "Your account is open. Sign in to it." in page.text
+    assert "Your account is open, and you are signed in." in page.text
+    assert "link" not in page.text.partition('role="status"')[2].partition("</p>")[0]
     assert hidden(page)

@@ -227,8 +227,35 @@ def test_a_form_sent_after_the_session_ended_leads_to_sign_in(app: Flask, user: 
 
     answer = browser.post(path, {"csrf_token": token})
 
-    assert answer.headers["Location"] == "/login/"
+    form = "/password_change/" if path == "/password_change/" else "/account/"
+    assert answer.headers["Location"] == f"/login/?next={form}"
     assert browser.cookie("access_token") is None
+
+
+def test_who_is_signed_in_by_another_tab_goes_on(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+    other_tab = {"email": user.email, "password": PASSWORD, "next": "/password_change/"}
+    token = hidden(browser.get("/login/?next=/password_change/"))
+    browser.sign_in(user.email)
+
+    answer = browser.post("/login/", {**other_tab, "csrf_token": token})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/password_change/")
+    assert browser.get("/password_change/").status_code == 200
+
+
+def test_without_a_session_a_sign_in_form_that_is_not_ours_is_still_refused(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+
+    assert browser.post("/login/", {"email": user.email, "password": PASSWORD, "csrf_token": "x"}).status_code == 403
+
+
+def test_password_managers_find_the_page_that_changes_a_password(app: Flask, user: Person) -> None:
+    browser = Browser(app)
+
+    answer = browser.get("/.well-known/change-password")
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/password_change/")
 
 
 def test_L13_a_field_sent_twice_is_refused(app: Flask, user: Person) -> None:

@@ -61,4 +61,5 @@ def test_signing_out_twice_is_no_error(app: Flask, user: Person) -> None:
 
     again = browser.post("/logout/", {"csrf_token": token})
 
-    assert again.headers["Location"] == "/login/"
+    assert again.headers["Location"] == "/logout/"
+    assert "You are signed out" in browser.follow(again).text

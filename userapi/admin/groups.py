@@ -5,6 +5,7 @@ from typing import Any
 from flask import request
 from flask_babel import gettext as _
 from marshmallow import ValidationError
+from werkzeug.datastructures import MultiDict
 
 from userapi.core.db import db
 from userapi.core.fields import Line
@@ -13,7 +14,7 @@ from userapi.users import group_queries, groups
 from userapi.users.models import ACTIONS, KINDS
 
 from . import entrance
-from .views import Form, StaffView, chosen_ids, page, say
+from .views import Form, StaffView, chosen_ids, kept_form, page, say
 
 GROUP = "/<row_id:group_id>/"
 
@@ -36,12 +37,12 @@ class GroupView(StaffView):
     @page("/new/", needs="add")
     def show_new(self) -> Any:
         """The form of a group to be."""
-        return self._show(None, Form({"name": "", "permissions": []}))
+        return self._show(None, _form(kept_form() or MultiDict()))
 
     @page("/new/", needs="add", methods=("POST",))
     def add(self) -> Any:
         """Make a group."""
-        form = _sent()
+        form = _form(request.form)
         try:
             group = groups.create(_name(form), form.values["permissions"], by=entrance.caller())
             db.session.commit()
@@ -55,12 +56,14 @@ class GroupView(StaffView):
         """A group, to read or to change."""
         group = groups.hold(group_id)
         permissions = [permission.id for permission in group.permissions]
-        return self._show(group_id, Form({"name": group.name, "permissions": permissions, "version": _version(group)}))
+        stored = Form({"name": group.name, "permissions": permissions, "version": _version(group)})
+        kept = kept_form() if entrance.may("change", "group") else None
+        return self._show(group_id, _form(kept) if kept else stored)
 
     @page(GROUP, needs="change", methods=("POST",))
     def edit(self, group_id: int) -> Any:
         """Save a group, unless somebody else has changed it meanwhile."""
-        form, group = _sent(), groups.hold(group_id)
+        form, group = _form(request.form), groups.hold(group_id)
         try:
             if form.values["version"] != _version(group):
                 form.values["version"] = _version(group)
@@ -108,9 +111,9 @@ class GroupView(StaffView):
         ), form.status
 
 
-def _sent() -> Form:
-    texts = {name: request.form.get(name, "") for name in ("name", "version")}
-    return Form({**texts, "permissions": chosen_ids("permissions")})
+def _form(sent: MultiDict[str, str]) -> Form:
+    texts = {name: sent.get(name, "") for name in ("name", "version")}
+    return Form({**texts, "permissions": chosen_ids("permissions", sent)})
 
 
 def _name(form: Form) -> str:

@@ -25,9 +25,9 @@ INVITE = "invite"
 SET_PASSWORD = "password"  # noqa: S105 - the name of a choice
 
 
-def texts(*names: str) -> dict[str, Any]:
-    """What a form sent under these names."""
-    return {name: request.form.get(name, "") for name in names}
+def new_user(sent: MultiDict[str, str]) -> Form:
+    """The form of a new user with what was typed into it."""
+    return Form({name: sent.get(name, "") for name in ("email", "language", "access")})
 
 
 def read_new_user(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, Any], str | None]:
@@ -143,7 +143,7 @@ class UserForm(Form):
         values: dict[str, Any] = {name: sent[name] for name in names if name in sent}
         values |= {name: name in sent for name in FLAGS if name in self.may_set}
         if "rights" in sent:
-            values |= {"groups": chosen_ids("groups"), "permissions": chosen_ids("permissions")}
+            values |= {"groups": chosen_ids("groups", sent), "permissions": chosen_ids("permissions", sent)}
         return values
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from flask import request
 from flask_babel import gettext as _
 from marshmallow import ValidationError
+from werkzeug.datastructures import MultiDict
 
 from userapi.auth import invitations, sessions
 from userapi.auth.invitations import CannotInvite
@@ -21,7 +22,7 @@ from . import entrance, history, listing, names, proof, user_forms
 from . import queries as staff_queries
 from .user_actions import UserActions
 from .user_forms import INVITE, UserForm
-from .views import PAGE, Form, back_query, explain, own_query, page, say
+from .views import PAGE, Form, back_query, explain, kept_form, own_query, page, say
 
 #: The list says how many there are up to this number.
 COUNTED = 1000
@@ -57,12 +58,13 @@ class UserView(UserActions):
     @page("/new/", needs="add")
     def show_new(self) -> Any:
         """The first of two steps: who, and how the password comes about."""
-        return self._show_new(Form({"access": INVITE, "language": i18n.default()}))
+        kept = kept_form()
+        return self._show_new(user_forms.new_user(kept or MultiDict({"access": INVITE, "language": i18n.default()})))
 
     @page("/new/", needs="add", methods=("POST",))
     def add(self) -> Any:
         """Open an account, and go on to the whole form."""
-        form = Form(user_forms.texts("email", "language", "access"))
+        form = user_forms.new_user(request.form)
         try:
             fields, password = user_forms.read_new_user(edit_schema, form.values)
             user = accounts.create(fields["email"], password, language=fields["language"])
@@ -84,7 +86,9 @@ class UserView(UserActions):
     @page(USER, needs="view")
     def show(self, user_id: int) -> Any:
         """Everything about one user, to read or to change."""
-        return self._show(UserForm(_existing(user_id)))
+        user = _existing(user_id)
+        kept = kept_form() if entrance.may("change", "user") else None
+        return self._show(UserForm(user, sent=kept, may_set=accounts.editable(user, entrance.caller())))
 
     @page(USER, needs="change", methods=("POST",))
     def edit(self, user_id: int) -> Any:

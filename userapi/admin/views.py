@@ -8,15 +8,17 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, flash, redirect, request, url_for
+from flask import Response, flash, redirect, request
 from flask_admin import BaseView, expose
+from flask_babel import gettext as _
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 from marshmallow import ValidationError
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
-from userapi.auth import cookies, tokens
-from userapi.auth.problems import InvalidToken
+from userapi.auth import kept_forms, tokens
+from userapi.auth.problems import CsrfFailed, InvalidToken
 from userapi.core.db import db
 from userapi.core.i18n import translated
 from userapi.core.problems import NotSignedIn, PermissionDenied, Problem, ValidationFailed
@@ -79,7 +81,11 @@ class StaffView(BaseView):
         try:
             entrance.admit()
         except (NotSignedIn, InvalidToken, JWTExtendedException, PyJWTError):
-            return send_to_sign_in()
+            return kept_forms.send_to_sign_in(list_in_form())
+        except CsrfFailed:
+            if (again := kept_forms.show_again(list_in_form())) is None:
+                raise
+            return again
         try:
             needed: str | None = getattr(getattr(self, name), "needs", None)
             if needed is None:
@@ -114,6 +120,7 @@ class StaffView(BaseView):
             "me": entrance.caller(),
             "may": entrance.may,
             "csrf_token": csrf_token,
+            "form_id": form_id,
             "page_query": page_query,
             "back": back_query(),
             "list_url": self.list_url,
@@ -201,21 +208,34 @@ def csrf_token() -> str:
     return tokens.csrf_value(entrance.caller().session_id)
 
 
+def form_id() -> str:
+    """What every form carries to be known after the session has ended."""
+    return kept_forms.form_id(entrance.caller().id)
+
+
+def kept_form() -> MultiDict[str, str] | None:
+    """What the caller typed into the form of this page before the session ended; a notice says so."""
+    kept = kept_forms.take(entrance.caller().id)
+    if kept is not None:
+        say(_("This is what you typed before your session ended. Nothing is saved yet: check it and send it again."))
+    return kept
+
+
 def see_other(path: str) -> Response:
     """A redirect that the browser follows by GET."""
     return cast("Response", redirect(path, 303))
 
 
-def send_to_sign_in() -> Response:
-    """Ask for a sign-in that leads back here; where a form was sent from is not asked of the browser."""
-    looked = request.method in ("GET", "HEAD")
-    wanted = request.full_path.rstrip("?") if looked else url_for("admin.index")
-    return cookies.drop(see_other(url_for("pages.show_login", next=wanted)))
+def list_in_form() -> str:
+    """The query string of the page that a form was on: the list that it acts on, or that its page leads back to."""
+    if back_query():
+        return urlencode({"back": back_query()}, errors="replace")
+    return urlencode(parse_qsl(request.form.get("query", "")), errors="replace")
 
 
-def chosen_ids(name: str) -> list[int]:
-    """The row numbers that a form sent under one name; anything else is left out."""
-    found = (tokens.parse_id(text) for text in request.form.getlist(name))
+def chosen_ids(name: str, sent: MultiDict[str, str] | None = None) -> list[int]:
+    """The row numbers in a form, that of this request by default, under one name; anything else is left out."""
+    found = (tokens.parse_id(text) for text in (request.form if sent is None else sent).getlist(name))
     return sorted({row_id for row_id in found if row_id is not None})
 
 

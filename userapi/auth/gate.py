@@ -98,6 +98,18 @@ def has_good_cookie() -> bool:
     return True
 
 
+def cookie_caller() -> Any:
+    """Who the session cookie says is signed in, whether or not the form carries our proof; None when nobody is."""
+    cookie = context.asked().cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"])
+    if cookie is None:
+        return None
+    try:
+        claims = tokens.read(cookie, "access", (current_app.config["JWT_WEB_AUDIENCE"],))
+    except Problem:
+        return None
+    return tokens.load_caller({}, claims)
+
+
 def require_caller(*locations: str) -> None:
     """Load the caller behind the access token of this request.
 

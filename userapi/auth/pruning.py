@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from userapi.core import submissions
 from userapi.core.batches import in_batches
 from userapi.users import queries as user_queries
 
@@ -14,6 +15,7 @@ class Pruned(NamedTuple):
 
     sessions: int
     links: int
+    forms: int
 
 
 def prune(before: datetime) -> Pruned:
@@ -21,4 +23,5 @@ def prune(before: datetime) -> Pruned:
     return Pruned(
         sessions=in_batches(queries.prune, before),
         links=in_batches(user_queries.prune_tokens, before),
+        forms=in_batches(submissions.prune, before),
     )

@@ -1,5 +1,6 @@
 """Who is it: an email and a password against an account, one way for every door."""
 
+import uuid
 from typing import Any
 
 from flask import current_app
@@ -9,8 +10,9 @@ from userapi.core import clock, limits, passwords
 from userapi.core.context import acting
 from userapi.mail import letters
 from userapi.users import emails
+from userapi.users.models import User
 
-from . import queries, sessions
+from . import queries, sessions, tokens
 from .models import LoginSession
 from .problems import InvalidCredentials
 
@@ -36,6 +38,24 @@ def sign_in(email: str, password: str) -> LoginSession:
         limits.failures("SIGN_IN_ACCOUNT", account, unless=lambda: _was_here_before(key, client)),
     ):
         return _check(key, password)
+
+
+def begin(user: User) -> LoginSession:
+    """Begin a session for somebody who has just proved who they are by another way than a password.
+
+    Args:
+        user: held or new.
+    """
+    user.last_login = clock.now()
+    return sessions.begin(user.id, user.session_version)
+
+
+def pair_for_browser(session_id: uuid.UUID) -> dict[str, Any] | None:
+    """The tokens that put a session into a browser's cookies; None when it has ended."""
+    session = queries.session(session_id)
+    if session is None or session.ended_at is not None or not session.user.is_active:
+        return None
+    return tokens.pair(session, web=True) if session.session_version == session.user.session_version else None
 
 
 def _check(key: str | None, password: str) -> LoginSession:

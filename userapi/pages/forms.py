@@ -9,14 +9,17 @@ from flask import Response, g, make_response, request
 from flask_babel import gettext as _
 from marshmallow import Schema, ValidationError
 
+from userapi.auth import kept_forms
 from userapi.auth.problems import InvalidCredentials
 from userapi.core import bodies
 from userapi.core.db import db
 from userapi.core.limits import TooManyRequests
 from userapi.core.problems import Problem, ValidationFailed
 
+from . import notices
+
 #: Inputs that are ours, not the schema's.
-OURS = ("csrf_token", "next")
+OURS = ("csrf_token", "form_id", "next")
 
 #: What the person at the form can mend, by typing something else or by waiting.
 MENDABLE = (ValidationFailed, InvalidCredentials, TooManyRequests)
@@ -37,9 +40,18 @@ class Form:
     refusal: str | None = None
 
 
-def present() -> Form:
-    """The form that this answer shows."""
-    form: Form = g.get("form") or Form()
+def present(me: Any) -> Form:
+    """The form that this answer shows: refused just now, or typed by the same user before the session ended.
+
+    Args:
+        me: who is signed in, or None.
+    """
+    if "form" not in g:
+        kept = kept_forms.take(me.id) if me else None
+        g.form = Form(values=kept or {})
+        if kept:
+            notices.show("form_given_back")
+    form: Form = g.form
     return form
 
 

@@ -6,8 +6,9 @@ from flask import Blueprint, Response, render_template, request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 
-from userapi.auth import cookies
+from userapi.auth import cookies, gate, kept_forms
 from userapi.auth.problems import InvalidToken
+from userapi.core import problems
 from userapi.core.problems import NotSignedIn
 from userapi.users.one_time import InvalidLink
 
@@ -15,6 +16,8 @@ from . import forms, guard, notices, redirects
 
 #: Pages whose address is or was a secret: no request that they cause may tell where it came from.
 SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/", "/undo-email-change/")
+
+SIGN_IN, SIGN_OUT = "pages.log_in", "pages.log_out"
 
 
 class Pages(Blueprint):
@@ -28,6 +31,7 @@ class Pages(Blueprint):
         self.after_request(_keep_links_secret)
         for refusal in (NotSignedIn, InvalidToken, JWTExtendedException, PyJWTError):
             self.register_error_handler(refusal, _send_to_sign_in)
+        self.register_error_handler(guard.StaleForm, _go_on)
         self.register_error_handler(InvalidLink, _explain_invalid_link)
 
 
@@ -39,7 +43,8 @@ def page(template: str, **facts: Any) -> str:
         facts: what it says, besides what every page can.
     """
     common = {
-        "form": forms.present(),
+        "form": forms.present(guard.me()),
+        "form_id": guard.form_id,
         "me": guard.me(),
         "notice": notices.take(),
         "session_proof": guard.session_proof,
@@ -55,10 +60,19 @@ def _keep_links_secret(response: Response) -> Response:
 
 
 def _send_to_sign_in(_refusal: Exception) -> Response:
-    """Ask for a sign-in, which leads back to what was looked at; a form that was sent is lost."""
-    looked = request.method in guard.SAFE_METHODS
-    response = redirects.to("pages.show_login", next=request.full_path.rstrip("?") if looked else None)
-    return cookies.drop(response)
+    if request.endpoint == SIGN_OUT:
+        return cookies.drop(redirects.to("pages.show_logout"))
+    return kept_forms.send_to_sign_in()
+
+
+def _go_on(refusal: guard.StaleForm) -> Response:
+    """Where somebody is signed in: go where the sign-in leads, or back to the form with what was typed into it."""
+    if gate.cookie_caller() is not None:
+        if request.endpoint == SIGN_IN:
+            return redirects.to_next()
+        if not guard.is_open_to_visitors() and (again := kept_forms.show_again()):
+            return again
+    return problems.answer(refusal)
 
 
 def _explain_invalid_link(refusal: InvalidLink) -> tuple[str, int]:

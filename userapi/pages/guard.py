@@ -15,7 +15,7 @@ from flask import Response, current_app, g, request
 from flask_babel import lazy_gettext
 from flask_jwt_extended import current_user
 
-from userapi.auth import gate, tokens
+from userapi.auth import gate, kept_forms, tokens
 from userapi.auth.problems import CsrfFailed
 from userapi.core import signing
 from userapi.core.problems import Problem
@@ -55,13 +55,18 @@ def check() -> None:
     """
     if request.method == "OPTIONS":
         return
-    if hasattr(current_app.view_functions[str(request.endpoint)], "open_to_visitors"):
+    if is_open_to_visitors():
         _check_visitor()
         return
     try:
         gate.require_caller("cookies")
     except CsrfFailed as error:
         raise StaleForm from error
+
+
+def is_open_to_visitors() -> bool:
+    """Whether the page of this request wants no session."""
+    return hasattr(current_app.view_functions[str(request.endpoint)], "open_to_visitors")
 
 
 def _check_visitor() -> None:
@@ -77,6 +82,11 @@ def _check_visitor() -> None:
 def me() -> Any:
     """The account of whoever is signed in, or None."""
     return current_user if "actor_id" in g else None
+
+
+def form_id() -> str:
+    """The `form_id` of the forms of this page."""
+    return kept_forms.form_id(current_user.id if me() else None)
 
 
 def session_proof() -> str:

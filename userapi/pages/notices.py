@@ -1,16 +1,29 @@
 """A sentence that the page after a redirect shows once: what was just done."""
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from flask_babel import lazy_gettext
 
-COOKIE = "notice"
-SECONDS = 60
+from userapi.core.page_notices import COOKIE
 
 #: The cookie holds the key alone, so nobody can put other words into our page.
 TEXTS = {
-    "account_opened": lazy_gettext("Your account is open. Sign in to it."),
-    "letter_of_new_account": lazy_gettext(
-        "Your account is open. Open the link that we have mailed you to confirm your address."
+    "account_opened": lazy_gettext("Your account is open, and you are signed in."),
+    "account_opened_with_email": lazy_gettext(
+        "Your account is open, and you are signed in. Confirm your email with the link that we sent you."
+    ),
+    "account_awaits_email": lazy_gettext(
+        "Your account is open. Confirm your email with the link that we sent you, then sign in."
+    ),
+    "session_over": lazy_gettext("Your session has ended. Sign in to continue."),
+    "form_not_kept": lazy_gettext(
+        "Your session has ended. Sign in to continue. What you typed could not be kept: "
+        "go back in your browser to copy it first."
+    ),
+    "form_given_back": lazy_gettext(
+        "This is what you typed before your session ended. Nothing is saved yet: check it and send it again."
+    ),
+    "form_from_before": lazy_gettext(
+        "You have signed in again since you opened this form, so nothing was saved. Check it and send it once more."
     ),
     "address_confirmed": lazy_gettext("Your email address is confirmed."),
     "address_asked": lazy_gettext("Open the link in the letter to the new address. Until then nothing changes."),
@@ -22,17 +35,15 @@ TEXTS = {
 }
 
 
-def leave(response: Response, key: str) -> Response:
-    """Let the next page show a notice."""
-    secure = current_app.config["JWT_COOKIE_SECURE"]
-    response.set_cookie(COOKIE, key, max_age=SECONDS, httponly=True, secure=secure, samesite="Lax")
-    return response
+def show(key: str) -> None:
+    """Show a notice on this page, unless one was left for it."""
+    g.own_notice = TEXTS[key]
 
 
 def take() -> str | None:
     """The notice to show on this page."""
     g.notice = TEXTS.get(request.cookies.get(COOKIE, ""))
-    text: str | None = g.notice
+    text: str | None = g.notice or g.get("own_notice")
     return text
 
 

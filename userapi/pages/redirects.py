@@ -16,12 +16,12 @@ LONGEST = 1000
 
 def to(endpoint: str, **values: Any) -> Response:
     """A redirect, after a form, to a page of ours (303: the browser gets it and does not send the form again)."""
-    return _see_other(url_for(endpoint, **values))
+    return see_other(url_for(endpoint, **values))
 
 
 def to_next() -> Response:
     """A redirect to where the visitor was going before signing in, or to the account."""
-    return _see_other(next_path() or url_for("pages.show_account"))
+    return see_other(next_path() or url_for("pages.show_account"))
 
 
 def next_path() -> str:
@@ -30,5 +30,6 @@ def next_path() -> str:
     return wanted if len(wanted) <= LONGEST and OWN_PATH.fullmatch(wanted) else ""
 
 
-def _see_other(path: str) -> Response:
+def see_other(path: str) -> Response:
+    """A redirect, after a form, to a path of ours."""
     return Response(status=303, headers={"Location": path})

@@ -5,7 +5,7 @@ import uuid
 from flask import Response, current_app, request, url_for
 from flask_jwt_extended import current_user
 
-from userapi.auth import cookies, invitations, passwords, recovery, sessions, sign_in, tokens
+from userapi.auth import cookies, gate, invitations, passwords, recovery, sessions, sign_in, tokens
 from userapi.auth.problems import InvalidCredentials
 from userapi.core import i18n
 from userapi.core.db import db, keeping_marks
@@ -14,10 +14,11 @@ from userapi.users import accounts, addresses, one_time
 from userapi.users.one_time import INVITATION, InvalidLink
 from userapi.users.problems import WrongPassword
 
-from . import forms, guard, notices, redirects, schemas
+from . import forms, guard, prefilled, redirects, schemas
 from .forms import shown_again_by
 from .frame import Pages, page
 from .guard import open_to_visitors
+from .once import Done, once
 
 blueprint = Pages("pages", __name__)
 
@@ -41,7 +42,7 @@ def show_front() -> str:
 @open_to_visitors
 def show_login() -> str:
     """The form to sign in."""
-    return page("login.html", next=redirects.next_path())
+    return page("login.html", next=redirects.next_path(), email=prefilled.email())
 
 
 @blueprint.post("/login/")
@@ -86,12 +87,23 @@ def show_registration() -> str:
 @blueprint.post("/register/")
 @open_to_visitors
 @shown_again_by(show_registration)
-def register() -> Response:
-    """Open an account."""
-    accounts.register(**forms.read(schemas.new_user))
-    db.session.commit()
-    has_letter = current_app.config["EMAIL_VERIFICATION"] != "none"
-    return notices.leave(redirects.to("pages.show_login"), "letter_of_new_account" if has_letter else "account_opened")
+@once
+def register() -> Done:
+    """Open an account, and sign in to it unless its email must be confirmed first."""
+    user = accounts.register(**forms.read(schemas.new_user))
+    verification = current_app.config["EMAIL_VERIFICATION"]
+    if verification == "mandatory":
+        return Done(url_for("pages.show_login"), "account_awaits_email", email=user.email)
+    session = sign_in.begin(user)
+    notice = "account_opened" if verification == "none" else "account_opened_with_email"
+    return Done(url_for("pages.show_account"), notice, session_id=str(session.id), language=user.language)
+
+
+@blueprint.get("/.well-known/change-password")
+@open_to_visitors
+def show_where_passwords_change() -> Response:
+    """Where password managers find the page that changes a password."""
+    return redirects.to("pages.show_password_change")
 
 
 @blueprint.get("/password_change/")
@@ -102,13 +114,13 @@ def show_password_change() -> str:
 
 @blueprint.post("/password_change/")
 @shown_again_by(show_password_change)
-def change_password() -> Response:
+@once
+def change_password() -> Done:
     """Change one's password; every other session ends."""
     change = forms.read(schemas.password_change)
     with keeping_marks(WrongPassword):
         passwords.change(current_user.id, current_user.session_id, **change)
-    db.session.commit()
-    return redirects.to("pages.show_password_changed")
+    return Done(url_for("pages.show_password_changed"))
 
 
 @blueprint.get("/password_change/done/")
@@ -127,11 +139,11 @@ def show_password_reset() -> str:
 @blueprint.post("/password_reset/")
 @open_to_visitors
 @shown_again_by(show_password_reset)
-def ask_to_reset_password() -> Response:
+@once
+def ask_to_reset_password() -> Done:
     """Ask for a reset link; the answer is the same for every address."""
     passwords.ask_to_reset(forms.read(schemas.email)["email"])
-    db.session.commit()
-    return redirects.to("pages.show_password_reset_asked")
+    return Done(url_for("pages.show_password_reset_asked"))
 
 
 @blueprint.get("/password_reset/done/")
@@ -165,13 +177,11 @@ def show_new_password(uid: str) -> str:
 @blueprint.post("/reset/<uid>/set-password/")
 @open_to_visitors
 @shown_again_by(show_new_password)
-def set_new_password(uid: str) -> Response:
+@once
+def set_new_password(uid: str) -> Done:
     """Set a forgotten password; every session ends."""
     passwords.reset(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
-    db.session.commit()
-    response = redirects.to("pages.show_reset_done")
-    response.delete_cookie(LINK_COOKIE, path=request.path)
-    return response
+    return Done(url_for("pages.show_reset_done"), forgets=(LINK_COOKIE, request.path))
 
 
 @blueprint.get("/reset/done/")
@@ -202,16 +212,18 @@ def show_invitation(uid: str) -> str:
 @blueprint.post("/invitation/<uid>/set-password/")
 @open_to_visitors
 @shown_again_by(show_invitation)
-def accept_invitation(uid: str) -> Response:
+@once
+def accept_invitation(uid: str) -> Done:
     """Set the first password and sign in."""
     user = invitations.accept(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
-    session = sessions.begin(user.id, user.session_version)
-    pair, language = tokens.pair(session, web=True), user.language
-    db.session.commit()
-    response = guard.forget_visitor(cookies.put(redirects.to("pages.show_account"), pair))
-    response.delete_cookie(LINK_COOKIE, path=request.path)
-    notices.leave(response, "invitation_accepted")
-    return response if i18n.chosen() else i18n.remember(response, language)
+    session = sign_in.begin(user)
+    return Done(
+        url_for("pages.show_account"),
+        "invitation_accepted",
+        session_id=str(session.id),
+        language=user.language,
+        forgets=(LINK_COOKIE, request.path),
+    )
 
 
 def _with_token(token: str, endpoint: str, uid: str) -> Response:
@@ -239,11 +251,11 @@ def show_verification_request() -> str:
 @blueprint.post("/verify-email/")
 @open_to_visitors
 @shown_again_by(show_verification_request)
-def ask_for_verification() -> Response:
+@once
+def ask_for_verification() -> Done:
     """Ask for the confirming letter again; the answer is the same for every address."""
     addresses.ask_again(forms.read(schemas.email)["email"])
-    db.session.commit()
-    return redirects.to("pages.show_verification_asked")
+    return Done(url_for("pages.show_verification_asked"))
 
 
 @blueprint.get("/verify-email/sent/")
@@ -256,17 +268,22 @@ def show_verification_asked() -> str:
 @blueprint.get("/verify-email/<token>/")
 @open_to_visitors
 def show_verification(token: str) -> str:
-    """The button that confirms an address: programs that follow the links in letters press none."""
-    return page("verify_email.html")
+    """The button that confirms an email: programs that follow the links in emails press none."""
+    email = addresses.email_of_link(token)
+    if email is None:
+        raise InvalidLink
+    return page("verify_email.html", email=email)
 
 
 @blueprint.post("/verify-email/<token>/")
 @open_to_visitors
-def verify_email(token: str) -> Response:
-    """Confirm an address."""
-    addresses.confirm(token)
-    db.session.commit()
-    return notices.leave(redirects.to("pages.show_account"), "address_confirmed")
+@once
+def verify_email(token: str) -> Done:
+    """Confirm an email, and go on to the account or to the sign-in."""
+    user = addresses.confirm(token)
+    if gate.cookie_caller() is not None:
+        return Done(url_for("pages.show_account"), "address_confirmed")
+    return Done(url_for("pages.show_login"), "address_confirmed", email=user.email)
 
 
 @blueprint.get("/undo-email-change/<token>/")
@@ -282,11 +299,11 @@ def show_email_undo(token: str) -> str:
 @blueprint.post("/undo-email-change/<token>/")
 @open_to_visitors
 @shown_again_by(show_email_undo)
-def undo_email_change(token: str) -> Response:
+@once
+def undo_email_change(token: str) -> Done:
     """Undo a change of email; every session ends, and a link for a new password is sent."""
     recovery.undo_email_change(token)
-    db.session.commit()
-    return redirects.to("pages.show_email_undone")
+    return Done(url_for("pages.show_email_undone"))
 
 
 @blueprint.get("/undo-email-change/done/")
@@ -304,48 +321,48 @@ def show_account() -> str:
 
 @blueprint.post("/account/")
 @shown_again_by(show_account)
-def edit_account() -> Response:
+@once
+def edit_account() -> Done:
     """Change my names and profile."""
     schema = schemas.account_without_profile if current_user.profile_title is None else schemas.account
     user = accounts.hold(current_user.id, by=current_user)
     changes = forms.read(schema)
     accounts.edit(user, changes, by=current_user)
-    db.session.commit()
-    return i18n.remember(notices.leave(redirects.to("pages.show_account"), "saved"), changes.get("language"))
+    return Done(url_for("pages.show_account"), "saved", language=changes.get("language"))
 
 
 @blueprint.post("/account/email/")
 @shown_again_by(show_account)
-def change_email() -> Response:
-    """Ask for another address; it counts once the letter sent there is answered."""
+@once
+def change_email() -> Done:
+    """Ask for another email; it counts once the link sent there is opened."""
     change = forms.read(schemas.email_change)
     with keeping_marks(WrongPassword):
         user = passwords.prove(current_user.id, change["password"], field="password")
     addresses.ask_to_change(user, change["email"])
-    db.session.commit()
-    return notices.leave(redirects.to("pages.show_account"), "address_asked")
+    return Done(url_for("pages.show_account"), "address_asked")
 
 
 @blueprint.post("/account/email/resend/")
 @shown_again_by(show_account)
-def resend_letter() -> Response:
-    """Mail the link that an address waits for again."""
+@once
+def resend_letter() -> Done:
+    """Mail the link that an email waits for again."""
     addresses.send_again(accounts.hold(current_user.id, by=current_user))
-    db.session.commit()
-    return notices.leave(redirects.to("pages.show_account"), "letter_sent")
+    return Done(url_for("pages.show_account"), "letter_sent")
 
 
 @blueprint.post("/account/sessions/<uuid:session_id>/end/")
-def end_session(session_id: uuid.UUID) -> Response:
+@once
+def end_session(session_id: uuid.UUID) -> Done:
     """End one session of mine."""
     sessions.end_own(session_id, current_user.id)
-    db.session.commit()
-    return notices.leave(redirects.to("pages.show_account"), "session_ended")
+    return Done(url_for("pages.show_account"), "session_ended")
 
 
 @blueprint.post("/account/sessions/end-others/")
-def end_other_sessions() -> Response:
+@once
+def end_other_sessions() -> Done:
     """End every session of mine but this one."""
     sessions.end_others(current_user.id, spare=current_user.session_id)
-    db.session.commit()
-    return notices.leave(redirects.to("pages.show_account"), "sessions_ended")
+    return Done(url_for("pages.show_account"), "sessions_ended")

@@ -88,6 +88,15 @@ def send_again(user: User) -> None:
         ask_to_change(user, user.pending_email)
 
 
+def email_of_link(token: str) -> str | None:
+    """The email that a link would confirm; None when the link is no good. Nothing is written."""
+    found = one_time.peek(token, (one_time.VERIFY_EMAIL, one_time.CHANGE_EMAIL))
+    if found is None:
+        return None
+    link_row, user = found
+    return user.pending_email if link_row.purpose == one_time.CHANGE_EMAIL else user.email
+
+
 def confirm(token: str) -> User:
     """Confirm the address that a link was mailed to; a waiting address takes the place of the old one.
 

@@ -1,0 +1,118 @@
+"""A staff session that ended while somebody typed: back to the record, with what was typed (F3)."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from browsing import Browser, hidden
+from desk import Clerk, clerk, value
+from factories import PASSWORD, make_user
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from userapi.core import clock
+
+ENDED = "Your session has ended. Sign in to continue."
+
+
+@pytest.fixture
+def boss(app: Flask) -> Clerk:
+    return clerk(app, is_staff=True, is_superuser=True)
+
+
+def send_late(boss: Clerk, path: str, fields: dict[str, Any]) -> TestResponse:
+    """Send a form after half an hour away."""
+    later = clock.now() + timedelta(minutes=31)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", lambda: later)
+        return boss.client.post(path, data={"csrf_token": boss.csrf, **fields})
+
+
+def sign_in_again(boss: Clerk, answer: TestResponse, email: str = "") -> TestResponse:
+    browser = Browser(boss.app)
+    browser.client = boss.client
+    form = browser.follow(answer)
+    assert ENDED in form.text
+    signed_in = browser.post(
+        "/login/",
+        {"email": email or boss.email, "password": PASSWORD, "csrf_token": hidden(form), "next": hidden(form, "next")},
+    )
+    return browser.follow(signed_in)
+
+
+def wanted(answer: TestResponse) -> str:
+    """Where the sign-in leads."""
+    return parse_qs(urlsplit(answer.headers["Location"]).query)["next"][0]
+
+
+def test_what_was_typed_about_a_user_comes_back_to_the_record(boss: Clerk) -> None:
+    user_id = make_user(boss.app)
+    group = boss.post("/admin/groups/new/", name="Readers")
+    assert group.status_code == 303
+    path = f"/admin/users/{user_id}/"
+    page = boss.get(f"{path}?back=search%3Dwren").text
+    group_id = page.partition('name="groups" value="')[2].partition('"')[0]
+    form = {**boss.fields(page), "first_name": "Robin", "groups": group_id, "own_password": "not kept 7"}
+
+    answer = send_late(boss, path, form)
+    shown = sign_in_again(boss, answer)
+
+    assert wanted(answer) == f"{path}?back=search%3Dwren"
+    assert shown.status_code == 200
+    assert "This is what you typed before your session ended." in shown.text
+    fields = boss.fields(shown.text)
+    assert fields["first_name"] == "Robin"
+    assert fields["groups"] == group_id
+    assert fields["back"] == "search=wren"
+    assert "not kept 7" not in shown.text
+    assert value(boss.app, user_id, "first_name") == "Wren"
+    assert boss.post(path, **fields).status_code == 303
+    assert value(boss.app, user_id, "first_name") == "Robin"
+
+
+def test_new_users_and_groups_come_back_as_well(boss: Clerk) -> None:
+    forms = {"/admin/users/new/": {"email": "typed@example.com"}, "/admin/groups/new/": {"name": "Typed group"}}
+    opened = {path: boss.form(path) for path in forms}
+
+    for path, typed in forms.items():
+        answer = send_late(boss, path, {**opened[path], **typed})
+        shown = sign_in_again(boss, answer)
+        assert wanted(answer) == path
+        assert typed.items() <= boss.fields(shown.text).items()
+
+
+def test_an_action_on_the_list_leads_back_to_the_list(boss: Clerk) -> None:
+
+    answer = send_late(
+        boss, "/admin/users/act/", {"action": "activate", "user": boss.id, "query": "search=zoe&ordering=email"}
+    )
+
+    assert wanted(answer) == "/admin/users/?search=zoe&ordering=email"
+    assert ENDED in boss.get(answer.headers["Location"]).text
+
+
+def test_another_member_of_staff_does_not_get_what_was_typed(boss: Clerk) -> None:
+    other = clerk(boss.app, is_staff=True, is_superuser=True)
+    path = f"/admin/users/{make_user(boss.app)}/"
+    form = {**boss.form(path), "first_name": "Robin"}
+
+    shown = sign_in_again(boss, send_late(boss, path, form), other.email)
+
+    assert boss.fields(shown.text)["first_name"] == "Wren"
+
+
+def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(boss: Clerk) -> None:
+    path = f"/admin/users/{make_user(boss.app)}/"
+    page = boss.get(path).text
+    old = {**boss.fields(page), "first_name": "Robin", "csrf_token": boss.csrf}
+    boss.client.post("/userapi/auth/login/", json={"email": boss.email, "password": PASSWORD, "cookies": True})
+
+    answer = boss.client.post(path, data=old)
+    forged = boss.client.post(path, data={**old, "form_id": "made up"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, path)
+    assert forged.status_code == 403
+    shown = boss.get(path)
+    assert boss.fields(shown.text)["first_name"] == "Robin"
+    assert "first_name" in old

@@ -1,0 +1,79 @@
+"""Forms that work once, as a registration: a second click is answered like the first one, not with its error."""
+
+import hmac
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import wraps
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from flask import Response, request
+
+from userapi.auth import cookies, kept_forms, sign_in
+from userapi.core import i18n, page_notices, signing, submissions
+from userapi.core.db import db
+
+from . import guard, prefilled, redirects
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a form that succeeded leads to.
+
+    Attributes:
+        path: the page to go to.
+        notice: what it says first, one of `notices.TEXTS`.
+        session_id: the session that this browser is signed in to.
+        email: stands in the sign-in form.
+        language: of the account; the browser keeps it.
+        forgets: a cookie to drop, and its path.
+    """
+
+    path: str
+    notice: str | None = None
+    session_id: str | None = None
+    email: str | None = None
+    language: str | None = None
+    forgets: tuple[str, str] | None = None
+
+
+def once(view: Callable[..., Done]) -> Callable[..., Response]:
+    """Commit what a view did, and answer with what it leads to; the same form sent again gets the same answer."""
+
+    @wraps(view)
+    def wrapper(**arguments: Any) -> Response:
+        key = _key()
+        before = submissions.claim(key) if key else None
+        done = Done(**before) if before is not None else view(**arguments)
+        response = _answer(done)
+        if key and before is None:
+            submissions.finish(key, asdict(done))
+        db.session.commit()
+        return response
+
+    return wrapper
+
+
+def _key() -> str | None:
+    """A digest of this form and everything in it; None when no form of ours was sent."""
+    if not request.form.get(kept_forms.FIELD):
+        return None
+    sent = orjson.dumps([request.path, sorted(request.form.items(multi=True))])
+    return hmac.new(signing.derived_key("form-submissions"), sent, sha256).hexdigest()
+
+
+def _answer(done: Done) -> Response:
+    response = redirects.see_other(done.path)
+    if done.session_id and (pair := sign_in.pair_for_browser(uuid.UUID(done.session_id))):
+        guard.forget_visitor(cookies.put(response, pair))
+    if done.notice:
+        page_notices.leave(response, done.notice)
+    if done.email:
+        prefilled.put(response, done.email)
+    if done.language and not (done.session_id and i18n.chosen()):
+        i18n.remember(response, done.language)
+    if done.forgets:
+        response.delete_cookie(done.forgets[0], path=done.forgets[1])
+    return response
