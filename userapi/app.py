@@ -10,7 +10,9 @@ from userapi import admin, browse, cli
 from userapi.audit import trail
 from userapi.auth import gate, tokens
 from userapi.auth import routes as auth
+from userapi.auth.field_descriptions import DESCRIPTIONS
 from userapi.core import (
+    api_document,
     assets,
     bodies,
     context,
@@ -56,10 +58,11 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 
-    api = openapi.configure(app)
+    openapi.configure(app)
+    api = api_document.configure(app, DESCRIPTIONS)
     api.register_blueprint(ops.index_blueprint)
     api.register_blueprint(auth.token_blueprint)
-    api.register_blueprint(auth.token_blueprint, url_prefix="/userapi", name="userapi_tokens")
+    app.register_blueprint(auth.token_blueprint, url_prefix="/userapi", name="userapi_tokens")  # the same again
     api.register_blueprint(auth.key_blueprint)
     api.register_blueprint(auth.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(users.blueprint, url_prefix="/userapi")

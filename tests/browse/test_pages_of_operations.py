@@ -30,6 +30,8 @@ def fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -
     found = set()
     for name, part in schema["properties"].items():
         (inner, *_null) = part.get("anyOf", [part])
+        if part.get("x-set-by") == "programs":
+            continue
         if "$ref" in inner:
             found |= fields(document, inner, f"{prefix}{name}.")
         elif "type" in inner:

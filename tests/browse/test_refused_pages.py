@@ -85,7 +85,7 @@ def test_a_form_without_a_script_is_shown_again_with_what_was_typed_and_what_is_
     assert (form["email"]["value"], form["profile.city"]["value"]) == ("wren@example.com", "Bath")
     assert "value" not in form["password"]
     assert form["profile.zip"]["aria-invalid"] == "true"
-    assert form["profile.zip"]["aria-describedby"] == "post-profile-zip-error"
+    assert form["profile.zip"]["aria-describedby"] == "post-profile-zip-hint post-profile-zip-error"
     assert "aria-invalid" not in form["email"]
 
 

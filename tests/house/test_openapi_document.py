@@ -1,22 +1,28 @@
 """The OpenAPI document: valid, tidy, committed, and true of the answers."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import javascript
 import pytest
+from browsing import Browser
 from conftest import Person
 from factories import new_user
 from flask import Flask
+from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from userapi import VERSION
 from userapi.cli import openapi
+from userapi.users.password_policy import MAXIMUM_NEW_PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = ROOT / "docs" / "openapi.json"
@@ -67,6 +73,128 @@ def test_every_operation_has_a_name_of_its_own_a_summary_and_its_refusals(docume
             response = document["components"]["responses"][shared] if shared else response
             if status == "default" or int(status) >= 400:
                 assert list(response["content"]) == ["application/problem+json"], operation["operationId"]
+
+
+def responses(document: dict[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """The answers that have a body: operation, status, media type, and what the document says of it."""
+    for item in document["paths"].values():
+        for method, operation in item.items():
+            if method != "parameters":
+                for status, response in operation["responses"].items():
+                    for media_type, content in response.get("content", {}).items():
+                        yield operation["operationId"], status, media_type, content
+
+
+def test_every_answer_has_an_example_that_conforms(document: dict[str, Any]) -> None:
+    seen = 0
+    for operation, status, _media_type, content in responses(document):
+        examples = [content["example"]] if "example" in content else [e["value"] for e in content["examples"].values()]
+        assert examples, (operation, status)
+        for example in examples:
+            validate_inline(document, content["schema"], example)
+            seen += 1
+            if status.isdigit() and "code" in example:
+                assert example["status"] == int(status), (operation, status)
+    assert seen > 80
+
+
+def test_the_examples_of_sentences_are_what_the_operations_say(document: dict[str, Any], user: Person) -> None:
+    said = {
+        operation: content["example"] for operation, status, _type, content in responses(document) if status == "200"
+    }
+
+    resent = user.client.post("/userapi/auth/email/resend/", json={"email": user.email})
+    asked = user.client.post("/userapi/auth/password/reset/", json={"email": user.email})
+    left = user.post("/userapi/auth/logout/")
+
+    assert (said["resend_verification"], said["ask_to_reset_password"]) == (resent.get_json(), asked.get_json())
+    assert said["logout"] == left.get_json()
+
+
+def test_every_field_and_every_way_to_sign_in_is_described(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        for field, described in schema["properties"].items():
+            assert described.get("description"), (name, field)
+    schemes = document["components"]["securitySchemes"]
+    assert set(schemes) == {"bearer", "cookie", "oauth2"}
+    assert all(scheme["description"] for scheme in schemes.values())
+
+
+def test_every_id_in_a_path_has_an_example(document: dict[str, Any]) -> None:
+    found = [
+        parameter
+        for item in document["paths"].values()
+        for parameter in item.get("parameters", [])
+        if parameter["in"] == "path"
+    ]
+
+    assert {parameter["name"] for parameter in found} >= {"user_id", "session_id"}
+    for parameter in found:
+        Draft202012Validator(parameter["schema"]).validate(parameter["example"])
+
+
+def test_the_codes_of_the_document_are_those_of_the_page_on_errors(document: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+
+    listed = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+
+    assert sorted(re.findall(r"^\| `(\w+)` \| \d{3} \|", page, re.MULTILINE)) == listed
+
+
+def test_the_document_gives_the_lengths_that_the_settings_enforce(
+    make_app: Callable[..., Flask], document: dict[str, Any]
+) -> None:
+    longer = make_app(PASSWORD_MIN_LENGTH="15").test_client().get("/openapi.json").get_json()
+
+    for found, minimum in ((document, 8), (longer, 15)):
+        schemas = found["components"]["schemas"]
+        for schema, field in (
+            ("NewUser", "password"),
+            ("PasswordChange", "new_password1"),
+            ("PasswordReset", "new_password2"),
+        ):
+            limits = schemas[schema]["properties"][field]
+            assert (limits["minLength"], limits["maxLength"]) == (minimum, MAXIMUM_NEW_PASSWORD)
+
+
+def test_the_document_names_the_languages_on_offer_and_the_version(document: dict[str, Any]) -> None:
+    language = document["components"]["schemas"]["NewUser"]["properties"]["language"]
+
+    assert {"en", "de", None} <= set(language["enum"])
+    assert document["info"]["version"] == VERSION
+    assert "version = attr: userapi.VERSION" in (ROOT / "setup.cfg").read_text()
+
+
+def test_the_second_paths_of_the_tokens_are_served_and_not_listed_twice(
+    app: Flask, document: dict[str, Any], user: Person
+) -> None:
+    login = {"email": user.email, "password": user.password}
+
+    assert user.client.post("/userapi/api-token-auth/", json=login).status_code == 200
+    assert not [path for path in document["paths"] if path.startswith("/userapi/api-token-")]
+    assert [tag["name"] for tag in document["tags"]] == ["index", "tokens", "keys", "auth", "users"]
+    page = Browser(app).get("/userapi/api-token-auth/")
+    assert "Exchange email and password for tokens" in page.text
+
+
+def test_an_OAuth_client_signs_in_with_the_password_flow(
+    client: FlaskClient, document: dict[str, Any], user: Person
+) -> None:
+    flow = document["components"]["securitySchemes"]["oauth2"]["flows"]["password"]
+    form = {"grant_type": "password", "username": user.email, "password": user.password, "scope": ""}
+
+    answer = client.post(flow["tokenUrl"], data=form, headers={"Authorization": "Basic dW5kZWZpbmVkOg=="})
+
+    assert answer.status_code == 200
+    assert answer.get_json()["token_type"] == "Bearer"
+    other = client.post(flow["tokenUrl"], data={**form, "grant_type": "client_credentials"})
+    assert (other.status_code, list(other.get_json()["errors"])) == (400, ["grant_type"])
+
+
+def validate_inline(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    """A value is what a schema inside the document says."""
+    whole = {**schema, "components": document["components"]}
+    Draft202012Validator(whole).validate(value)
 
 
 def conforms(document: dict[str, Any], schema: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from userapi.core.index import SHAPE, endpoints_below
 from userapi.core.limits import TooManyRequests
 from userapi.core.negotiation import names_type
 from userapi.core.openapi import Blueprint
-from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ValidationFailed
+from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, Problem, ValidationFailed
 from userapi.core.rendering import answer
 from userapi.users import addresses, documents
 from userapi.users.editing import holds_user, save
@@ -42,6 +42,7 @@ from .schemas import (
     SessionsSchema,
     TokenPairSchema,
     TokenSchema,
+    said,
 )
 
 blueprint = Blueprint("auth", __name__, description="Sign-in, sessions and passwords.")
@@ -49,7 +50,7 @@ blueprint = Blueprint("auth", __name__, description="Sign-in, sessions and passw
 
 @blueprint.get("/")
 @blueprint.open_to_all
-@blueprint.response(200, SHAPE)
+@blueprint.response(200, SHAPE, example={"login": "https://accounts.example.com/userapi/auth/login/"})
 @blueprint.refuses(InvalidToken, NotAcceptable)
 def read_auth_index() -> Response:
     """List the endpoints of sign-in."""
@@ -76,7 +77,7 @@ def login(login: dict[str, Any]) -> Response:
 @blueprint.post("/logout/")
 @blueprint.checks_credentials_itself
 @blueprint.arguments(LogoutSchema)
-@blueprint.response(200, DetailSchema)
+@blueprint.response(200, DetailSchema, example=said("Signed out."))
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
 def logout(logout: dict[str, Any]) -> Response:
     """End the session of each token that is sent, or every session of mine."""
@@ -118,7 +119,7 @@ def edit_me(user: User, changes: dict[str, Any]) -> Response:
 
 @blueprint.post("/password/change/")
 @blueprint.arguments(PasswordChangeSchema)
-@blueprint.response(200, DetailSchema)
+@blueprint.response(200, DetailSchema, example=said("Password changed. Your other sessions have ended."))
 @blueprint.refuses(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)
 def change_password(change: dict[str, str]) -> Response:
     """Change my password; every other session of mine ends."""
@@ -131,7 +132,9 @@ def change_password(change: dict[str, str]) -> Response:
 @blueprint.post("/password/reset/")
 @blueprint.open_to_all
 @blueprint.arguments(EmailSchema)
-@blueprint.response(200, DetailSchema)
+@blueprint.response(
+    200, DetailSchema, example=said("If an active account has this address, a letter with a link is on its way.")
+)
 @blueprint.refuses(ValidationFailed, TooManyRequests)
 def ask_to_reset_password(asked: dict[str, str]) -> Response:
     """Ask for a letter that resets a forgotten password. The answer is the same for every address."""
@@ -143,7 +146,7 @@ def ask_to_reset_password(asked: dict[str, str]) -> Response:
 @blueprint.post("/password/reset/confirm/")
 @blueprint.open_to_all
 @blueprint.arguments(PasswordResetSchema)
-@blueprint.response(200, DetailSchema)
+@blueprint.response(200, DetailSchema, example=said("Password set. Sign in with it."))
 @blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
 def reset_password(reset: dict[str, str]) -> Response:
     """Set a new password with the link from the letter; every session ends."""
@@ -155,7 +158,7 @@ def reset_password(reset: dict[str, str]) -> Response:
 @blueprint.post("/invitation/accept/")
 @blueprint.open_to_all
 @blueprint.arguments(PasswordResetSchema)
-@blueprint.response(200, DetailSchema)
+@blueprint.response(200, DetailSchema, example=said("Password set. Sign in with it."))
 @blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
 def accept_invitation(acceptance: dict[str, str]) -> Response:
     """Set the first password of an account with the link from an invitation, which confirms the email."""
@@ -167,7 +170,7 @@ def accept_invitation(acceptance: dict[str, str]) -> Response:
 @blueprint.post("/email/verify/")
 @blueprint.open_to_all
 @blueprint.arguments(EmailTokenSchema)
-@blueprint.response(200, DetailSchema)
+@blueprint.response(200, DetailSchema, example=said("Email address confirmed."))
 @blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def verify_email(body: dict[str, str]) -> Response:
     """Confirm an address with the link from the letter."""
@@ -179,7 +182,11 @@ def verify_email(body: dict[str, str]) -> Response:
 @blueprint.post("/email/resend/")
 @blueprint.open_to_all
 @blueprint.arguments(EmailSchema)
-@blueprint.response(200, DetailSchema)
+@blueprint.response(
+    200,
+    DetailSchema,
+    example=said("If an account waits for this address to be confirmed, a letter is on its way."),
+)
 @blueprint.refuses(ValidationFailed, TooManyRequests)
 def resend_verification(asked: dict[str, str]) -> Response:
     """Ask for the confirming letter again. The answer is the same for every address."""
@@ -190,7 +197,7 @@ def resend_verification(asked: dict[str, str]) -> Response:
 
 @blueprint.post("/email/change/")
 @blueprint.arguments(EmailChangeSchema)
-@blueprint.response(202, DetailSchema)
+@blueprint.response(202, DetailSchema, example=said("Open the link in the letter to the new address to confirm it."))
 @blueprint.refuses(ValidationFailed, WrongPassword, EmailTaken, TooManyRequests)
 def change_email(change: dict[str, str]) -> Response:
     """Ask for another address; it counts once the letter sent there is answered."""
@@ -204,7 +211,7 @@ def change_email(change: dict[str, str]) -> Response:
 @blueprint.post("/email/undo/")
 @blueprint.open_to_all
 @blueprint.arguments(EmailTokenSchema)
-@blueprint.response(200, DetailSchema)
+@blueprint.response(200, DetailSchema, example=said("Email restored. We sent you a link to set a new password."))
 @blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def undo_email_change(body: dict[str, str]) -> Response:
     """Undo a change of email with the link sent to the old one; every session ends, and the password is removed."""
@@ -217,7 +224,7 @@ def undo_email_change(body: dict[str, str]) -> Response:
 @blueprint.response(200, SessionsSchema)
 @blueprint.leads_to(200, "end_session", parameters={"session_id": "$response.body#/results/0/id"})
 def list_sessions() -> Response:
-    """List my living sessions, the last used first."""
+    """List my active sessions, the last used first."""
     mine = sessions.list_of(current_user.id)
     return answer({"results": [{**row._mapping, "current": row.id == current_user.session_id} for row in mine]})
 
@@ -264,7 +271,10 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
 @token_blueprint.checks_credentials_itself
 @token_blueprint.arguments(RefreshSchema)
 @token_blueprint.response(
-    200, {"anyOf": [TokenPairSchema, DetailSchema]}, description="The new pair, unless it went into cookies."
+    200,
+    {"anyOf": [TokenPairSchema, DetailSchema]},
+    description="The new pair, unless it went into cookies.",
+    example=TokenPairSchema.EXAMPLE,
 )
 @token_blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
 @token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
@@ -297,6 +307,7 @@ key_blueprint = Blueprint("keys", __name__, description="The keys that other ser
 @key_blueprint.get("/.well-known/jwks.json")
 @key_blueprint.checks_credentials_itself
 @key_blueprint.response(200, KeySetSchema)
+@key_blueprint.refuses(Problem)
 def read_key_set() -> Response:
     """Read the public keys (RFC 7517)."""
     response = answer(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})

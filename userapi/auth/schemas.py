@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from flask_babel import gettext as _
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
 
-from userapi.core.fields import Flag, Instant, Line, Password, length
+from userapi.core.fields import Flag, Instant, Line, NewPassword, Password, length, one_of
 from userapi.users import password_policy
 from userapi.users.emails import MAXIMUM_LENGTH
 from userapi.users.schemas import EmailAddress, UserSchema
@@ -14,7 +14,7 @@ from userapi.users.schemas import EmailAddress, UserSchema
 EXAMPLE_JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiI3In0.MEUCIQDk"
 
 
-class CredentialsSchema(Schema):
+class SignInSchema(Schema):
     """An email, under its own name or as `username`, and a password."""
 
     EXAMPLE: ClassVar = {"email": "wren@example.com", "password": "velvet tram outside 7"}
@@ -33,7 +33,19 @@ class CredentialsSchema(Schema):
             raise ValidationError(_("Differs from email."), "username")
 
 
-class LoginSchema(CredentialsSchema):
+class CredentialsSchema(SignInSchema):
+    """Credentials, as older clients or OAuth 2.0 clients send them (RFC 6749, section 4.3.2)."""
+
+    grant_type = fields.String(
+        validate=one_of(["password"]),
+        metadata={"description": "For OAuth 2.0 clients, which must send it.", "x-set-by": "programs"},
+    )
+    scope = Line(
+        1000, metadata={"description": "Accepted from OAuth 2.0 clients; there are no scopes.", "x-set-by": "programs"}
+    )
+
+
+class LoginSchema(SignInSchema):
     """Credentials, and where the tokens shall go."""
 
     cookies = Flag(load_default=False, metadata={"description": "Put the tokens into HttpOnly cookies."})
@@ -41,6 +53,13 @@ class LoginSchema(CredentialsSchema):
 
 class TokenPairSchema(Schema):
     """What a sign-in or a refresh gives (RFC 6749, section 5.1)."""
+
+    EXAMPLE: ClassVar = {
+        "access_token": EXAMPLE_JWT,
+        "refresh_token": EXAMPLE_JWT,
+        "token_type": "Bearer",
+        "expires_in": 900,
+    }
 
     access_token = fields.String(required=True)
     refresh_token = fields.String(required=True)
@@ -50,6 +69,8 @@ class TokenPairSchema(Schema):
 
 class LoginAnswerSchema(Schema):
     """A sign-in: the user, and the tokens unless they went into cookies."""
+
+    EXAMPLE: ClassVar = {**TokenPairSchema.EXAMPLE, "user": UserSchema.EXAMPLE}
 
     access_token = fields.String()
     refresh_token = fields.String()
@@ -71,11 +92,25 @@ class TokenSchema(Schema):
 
     EXAMPLE: ClassVar = {"token": EXAMPLE_JWT}
 
-    token = fields.String(required=True, validate=length(1, 4096))
+    token = fields.String(
+        required=True, validate=length(1, 4096), metadata={"description": "The access token to check."}
+    )
 
 
 class ClaimsSchema(Schema):
     """The claims of a good token (RFC 7519, section 4.1), and those that a setting adds."""
+
+    EXAMPLE: ClassVar = {
+        "iss": "https://accounts.example.com",
+        "aud": "userapi",
+        "sub": "7",
+        "sid": "5f2b0c1e-9d3a-4e57-8c64-1a7f0e2b9d35",
+        "jti": "0d9f6a52-3b7e-4c1d-a8f0-6e5b4c3d2a19",
+        "iat": 1795939512,
+        "nbf": 1795939512,
+        "exp": 1795940412,
+        "type": "access",
+    }
 
     class Meta:
         unknown = INCLUDE
@@ -103,8 +138,8 @@ class LogoutSchema(Schema):
 class _NewPasswordSchema(Schema):
     """A new password, typed twice."""
 
-    new_password1 = Password(required=True)
-    new_password2 = Password(required=True)
+    new_password1 = NewPassword(required=True)
+    new_password2 = NewPassword(required=True)
 
     def handle_error(self, error: ValidationError, data: Any, **_options: Any) -> None:
         """Judge the new password too, so that one answer names every field that is wrong."""
@@ -166,28 +201,63 @@ class EmailChangeSchema(Schema):
 class DetailSchema(Schema):
     """What was done, in a sentence."""
 
-    detail = fields.String(required=True)
+    detail = fields.String(required=True, metadata={"description": "What was done."})
+
+
+def said(sentence: str) -> dict[str, str]:
+    """An example of what `DetailSchema` describes."""
+    return {"detail": sentence}
 
 
 class SessionSchema(Schema):
     """A sign-in that is still good."""
 
-    id = fields.UUID(required=True)
+    id = fields.UUID(required=True, metadata={"description": "The id of the session, `sid` in its tokens."})
     created_at = Instant(required=True)
     last_used_at = Instant(required=True)
     expires_at = Instant(required=True)
-    address = fields.String(allow_none=True, required=True)
+    address = fields.String(
+        allow_none=True, required=True, metadata={"description": "The IP address that it was last used from."}
+    )
     user_agent = fields.String(allow_none=True, required=True)
     current = fields.Boolean(required=True, metadata={"description": "Whether this request belongs to it."})
 
 
 class SessionsSchema(Schema):
-    """One's living sessions."""
+    """One's active sessions."""
+
+    EXAMPLE: ClassVar = {
+        "results": [
+            {
+                "id": "5f2b0c1e-9d3a-4e57-8c64-1a7f0e2b9d35",
+                "created_at": "2026-11-29T08:05:12.482913Z",
+                "last_used_at": "2026-11-29T08:21:40.190372Z",
+                "expires_at": "2026-12-29T08:05:12.482913Z",
+                "address": "203.0.113.7",
+                "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "current": True,
+            }
+        ]
+    }
 
     results = fields.List(fields.Nested(SessionSchema), required=True)
 
 
 class KeySetSchema(Schema):
     """A JSON Web Key Set (RFC 7517, section 5)."""
+
+    EXAMPLE: ClassVar = {
+        "keys": [
+            {
+                "kty": "EC",
+                "crv": "P-256",
+                "x": "dSp1KAxzEcDAuHgoPlN9IcUWZHq3-K1uLwTYqFfX0D0",
+                "y": "-MIWvzQiHNukJ-41M52l8lgKhGQijod2n3Tg9f8yAX8",
+                "kid": "OQTV7a8Lu5QEBjjBu6YL_DH6DfBhSaWRC2Nb-x-qKOk",
+                "alg": "ES256",
+                "use": "sig",
+            }
+        ]
+    }
 
     keys = fields.List(fields.Dict(), required=True)

@@ -97,7 +97,7 @@ def _input(name: str, schema: Mapping[str, Any], *, required: bool, value: Any, 
         hint=shape.get("description", ""),
         limit=_limit(shape),
         value="" if kind == "group" else _text(shape.get("default") if value is None else value),
-        options=shape.get("enum", ()),
+        options=[option for option in shape.get("enum", ()) if option is not None],
         inputs=inside,
     )
 
@@ -123,6 +123,8 @@ def _kind(shape: Mapping[str, Any]) -> str:
 def _limit(shape: Mapping[str, Any]) -> str:
     if "maximum" in shape:
         return f"{shape.get('minimum', 0)}–{shape['maximum']}"
+    if shape.get("minLength", 0) > 1:
+        return f"{shape['minLength']}–{shape['maxLength']}"
     return f"≤ {shape['maxLength']}" if "maxLength" in shape else ""
 
 

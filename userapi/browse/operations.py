@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, current_app, request
 from flask_babel import lazy_gettext
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
 
 from userapi.core.openapi import Access
 
@@ -86,15 +87,18 @@ class Catalogue:
     def operations(self) -> dict[str, Operation]:
         """The operations by their endpoints, in the order of their addresses."""
         spec = self._app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+        rules = [rule for rule in self._app.url_map.iter_rules() if rule.endpoint in self.endpoints]
+        # The paths that the document leaves out, since the same views are there under others.
+        documented = {
+            self._app.view_functions[rule.endpoint]: path for rule in rules if (path := _path(rule)) in spec["paths"]
+        }
         found = {}
-        for rule in self._app.url_map.iter_rules():
-            if rule.endpoint not in self.endpoints:
-                continue
-            access: Access = getattr(self._app.view_functions[rule.endpoint], "access")  # noqa: B009 set by a decorator
+        for rule in rules:
+            view = self._app.view_functions[rule.endpoint]
+            access: Access = getattr(view, "access")  # noqa: B009 set by a decorator
             for method in (rule.methods or set()) & set(METHODS):
-                path = PLACE.sub(r"{\1}", rule.rule)
-                text = _resolved(spec["paths"][path][method.lower()], spec["components"])
-                found[rule.endpoint] = Operation(method, path, access, text)
+                text = _resolved(spec["paths"][documented[view]][method.lower()], spec["components"])
+                found[rule.endpoint] = Operation(method, _path(rule), access, text)
         return dict(sorted(found.items(), key=lambda pair: (pair[1].path, METHODS.index(pair[1].method))))
 
     def at(self, path: str) -> list[Call]:
@@ -125,6 +129,11 @@ def crumbs(path: str) -> Iterator[tuple[str, str]]:
     parts = path.strip("/").split("/")
     for count in range(1, len(parts) + 1):
         yield parts[count - 1], "/" + "/".join(parts[:count]) + "/"
+
+
+def _path(rule: Rule) -> str:
+    """The path of a rule as the document writes it."""
+    return PLACE.sub(r"{\1}", rule.rule)
 
 
 def _resolved(part: Any, components: Mapping[str, Any]) -> Any:

@@ -126,8 +126,15 @@ class Password(fields.String):
         return text
 
 
+class NewPassword(Password):
+    """A password that is set here: the document gives the lengths that the policy enforces."""
+
+
 #: More than the policy allows, so that the policy can say so; less than would cost time.
 MAXIMUM_PASSWORD = 1024
+
+#: What the policy allows, in characters after NFKC.
+MAXIMUM_NEW_PASSWORD = 128
 
 
 class Birthday(fields.Date):
@@ -166,7 +173,7 @@ class Language(fields.String):
     """A language on offer, as BCP 47 names it."""
 
     def __init__(self, **options: Any) -> None:
-        options.setdefault("metadata", {"description": "In which letters are written, as `de`: one that is on offer."})
+        options.setdefault("metadata", {"description": "The language of emails to the user, as `de`."})
         super().__init__(**options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:

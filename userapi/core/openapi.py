@@ -1,4 +1,4 @@
-"""The API layer: a blueprint whose decorators are the contract of a route, and the OpenAPI document made from them."""
+"""The API layer: a blueprint whose decorators are the contract of a route; the OpenAPI document is made from them."""
 
 import re
 from collections import defaultdict
@@ -8,17 +8,14 @@ from enum import Enum
 from typing import Any, TypeVar
 
 import flask_smorest
-from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask, current_app
 from marshmallow import Schema, fields
 from werkzeug.routing import BaseConverter, ValidationError
 
 from . import context
 from .bodies import Parser
-from .fields import Birthday, Flag, Language, Line, Name, Password
 from .negotiation import is_for_programs, preferred
-from .problems import MEDIA_TYPE, NotAcceptable, NotSignedIn, PermissionDenied, Problem
-from .rendering import Computed
+from .problems import MEDIA_TYPE, NotAcceptable, NotSignedIn, PermissionDenied, Problem, Unavailable, example
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -28,7 +25,13 @@ MAXIMUM_ROW_ID = 2**63 - 1
 OTHERWISE = "Any other refusal, in the same shape."
 
 #: A part of a rule that is an id: `<row_id:user_id>`.
-ID_IN_PATH = re.compile(r"<\w+:((\w+)_id)>")
+ID_IN_PATH = re.compile(r"<(\w+):((\w+)_id)>")
+
+#: Ids to try an operation with, by their converters.
+EXAMPLE_IDS: dict[str, Any] = {"row_id": 7, "uuid": "5f2b0c1e-9d3a-4e57-8c64-1a7f0e2b9d35"}
+
+#: How a caller may prove who they are; any of them will do.
+SECURITY: list[dict[str, list[str]]] = [{"oauth2": []}, {"bearer": []}, {"cookie": []}]
 
 
 class Access(Enum):
@@ -76,9 +79,13 @@ class Blueprint(flask_smorest.Blueprint):
         needed = any(field.required for field in shape.load_fields.values())
         return super().arguments(shape, required=needed, example=getattr(schema, "EXAMPLE", None), **options)
 
-    def response(self, *args: Any, **options: Any) -> Callable[[View], View]:
-        """Document the answer; the view renders it itself and is called as it is."""
-        return _documented_by(super().response(*args, **options))
+    def response(self, status: int, schema: Any = None, **options: Any) -> Callable[[View], View]:
+        """Document the answer; the view renders it itself and is called as it is.
+
+        A schema has an `EXAMPLE` of what it gives, unless the operation has an `example` of its own.
+        """
+        options.setdefault("example", getattr(schema, "EXAMPLE", None))
+        return _documented_by(super().response(status, schema, **options))
 
     def alt_response(self, *args: Any, **options: Any) -> Callable[[View], View]:
         """Document another answer."""
@@ -93,7 +100,13 @@ class Blueprint(flask_smorest.Blueprint):
         def decorate(view: View) -> View:
             for status, kinds in by_status.items():
                 text = "; ".join(f"`{kind.code}`: {kind.detail or kind.title}" for kind in kinds).replace("<", r"\<")
-                alternative = self.alt_response(status, schema=ProblemSchema, content_type=MEDIA_TYPE, description=text)
+                alternative = self.alt_response(
+                    status,
+                    schema=ProblemSchema,
+                    content_type=MEDIA_TYPE,
+                    description=text,
+                    examples={kind.code: {"summary": str(kind.title), "value": example(kind)} for kind in kinds},
+                )
                 view = alternative(view)
             return view
 
@@ -119,17 +132,22 @@ class Blueprint(flask_smorest.Blueprint):
         view_func._apidoc = deepcopy(getattr(view_func, "_apidoc", {}))
         manual = view_func._apidoc.setdefault("manual_doc", {})
         open_operation = access in (Access.OPEN, Access.UNCHECKED)
-        manual["security"] = [] if open_operation else [{"bearer": []}, {"cookie": []}]
+        manual["security"] = [] if open_operation else deepcopy(SECURITY)
         manual["description"] = f"Who may call: {access.value}."
         refusals: tuple[type[Problem], ...] = ()
         if not open_operation:
             refusals = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
-        view_func = self.alt_response("default", schema=ProblemSchema, content_type=MEDIA_TYPE, description=OTHERWISE)(
-            self.refuses(*refusals)(view_func)
+        otherwise = self.alt_response(
+            "default",
+            schema=ProblemSchema,
+            content_type=MEDIA_TYPE,
+            description=OTHERWISE,
+            example=example(Unavailable),
         )
+        view_func = otherwise(self.refuses(*refusals)(view_func))
         options["parameters"] = [
-            {"in": "path", "name": name, "description": f"The id of the {thing}."}
-            for name, thing in ID_IN_PATH.findall(rule)
+            {"in": "path", "name": name, "description": f"The id of the {thing}.", "example": EXAMPLE_IDS[kind]}
+            for kind, name, thing in ID_IN_PATH.findall(rule)
         ]
         super().add_url_rule(rule, endpoint, view_func, *args, **options)
 
@@ -159,15 +177,24 @@ def _mark(view: View, access: Access) -> View:
     return view
 
 
+class ProblemCode(fields.String):
+    """The code of a problem; the document lists them all."""
+
+
 class ProblemSchema(Schema):
     """A problem document (RFC 9457)."""
 
-    type = fields.String(required=True, metadata={"format": "uri-reference", "example": "about:blank"})
-    title = fields.String(required=True)
-    status = fields.Integer(required=True)
-    detail = fields.String(required=True)
-    code = fields.String(required=True, metadata={"description": "A stable word for programs."})
-    errors = fields.Dict(metadata={"description": "Messages by field, nested as the input was."})
+    type = fields.String(
+        required=True,
+        metadata={"description": "Always `about:blank`.", "format": "uri-reference", "example": "about:blank"},
+    )
+    title = fields.String(required=True, metadata={"description": "What is wrong, the same for each `code`."})
+    status = fields.Integer(required=True, metadata={"description": "The HTTP status code."})
+    detail = fields.String(required=True, metadata={"description": "What is wrong this time, and what to do next."})
+    code = ProblemCode(required=True, metadata={"description": "Stable, for programs to test."})
+    errors = fields.Dict(
+        metadata={"description": "Messages by field, nested as the input was; `_schema` is about no single field."}
+    )
 
 
 class RowIdConverter(BaseConverter):
@@ -183,81 +210,10 @@ class RowIdConverter(BaseConverter):
         return number
 
 
-class Api(flask_smorest.Api):
-    """flask-smorest's registry, with our problem documents in place of its errors."""
-
-    ERROR_SCHEMA = ProblemSchema
-    DEFAULT_ERROR_RESPONSE_NAME = None
-
-    def _register_error_handlers(self) -> None:
-        """None: `userapi.core.problems` renders every refusal."""
-
-    def _register_responses(self) -> None:
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = MEDIA_TYPE
-        super()._register_responses()
-        del self.DEFAULT_RESPONSE_CONTENT_TYPE
-
-    def _register_pagination_header(self) -> None:
-        """None: pages are told by `next` and `previous`."""
-
-
-DESCRIPTION = """Accounts with a profile each, JSON Web Tokens that other services verify, sessions that end at once.
-
-Every write also takes `application/x-www-form-urlencoded` and `multipart/form-data`, with nested fields written
-`profile.city`. Every refusal is a problem document (RFC 9457) with a stable `code`.
-
-To try the calls here: sign in with `POST /api-token-auth/`, copy `access_token`, press *Authorize*."""
-
-
-def configure(app: Flask) -> Api:
-    """Make the registry that blueprints are added to, and serve its document and its reading page."""
-    app.config.update(
-        API_TITLE="User accounts",
-        API_VERSION="v1",
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/",
-        OPENAPI_JSON_PATH="openapi.json",
-        OPENAPI_SWAGGER_UI_PATH="docs/",
-        OPENAPI_SWAGGER_UI_URL="/static/vendor/swagger-ui/",
-    )
+def configure(app: Flask) -> None:
+    """Check what callers accept before every operation, and know row ids in paths."""
     app.before_request(_refuse_unacceptable)
     app.url_map.converters["row_id"] = RowIdConverter
-    plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
-    api = Api(
-        app,
-        spec_kwargs={
-            "marshmallow_plugin": plugin,
-            "info": {"description": DESCRIPTION},
-            "servers": [{"url": "/"}],
-            "components": {
-                "securitySchemes": {
-                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                    "cookie": {
-                        "type": "apiKey",
-                        "in": "cookie",
-                        "name": app.config["JWT_ACCESS_COOKIE_NAME"],
-                    },
-                }
-            },
-        },
-    )
-    api.register_converter(RowIdConverter, lambda _converter: {"type": "integer", "minimum": 1, "format": "int64"})
-    for field, kind in (
-        (Line, fields.String),
-        (Name, fields.String),
-        (Language, fields.String),
-        (Password, fields.String),
-        (Birthday, fields.Date),
-        (Flag, fields.Boolean),
-    ):
-        api.register_field(field, kind)
-    api.register_field(Computed, "string", None)
-    return api
-
-
-def _schema_name(schema: Any) -> str:
-    kind = schema if isinstance(schema, type) else type(schema)
-    return kind.__name__.removesuffix("Schema")
 
 
 def _refuse_unacceptable() -> None:

@@ -35,6 +35,7 @@ class Problem(Exception):
         title: what is wrong, the same for every occurrence; in the caller's language when it is read.
         detail: what is wrong this time and what to do next, likewise.
         errors: messages by field, nested as the input was.
+        example_errors: such messages, for the OpenAPI document.
         headers: HTTP headers that go with the answer.
     """
 
@@ -42,6 +43,7 @@ class Problem(Exception):
     code: ClassVar[str] = "bad_request"
     title: ClassVar[str] = lazy_gettext("Bad request")
     detail: str = ""
+    example_errors: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class ValidationFailed(Problem):
     code = "validation_failed"
     title = lazy_gettext("Validation failed")
     detail = lazy_gettext("Some fields need attention; see errors.")
+    example_errors: ClassVar = {"email": ["Missing data for required field."]}
 
 
 class MalformedBody(Problem):
@@ -149,6 +152,18 @@ def document(problem: Problem) -> dict[str, Any]:
     if problem.errors:
         members["errors"] = problem.errors
     return members
+
+
+def example(kind: type[Problem]) -> dict[str, Any]:
+    """A problem document of a class, for the OpenAPI document."""
+    members = {
+        "type": "about:blank",
+        "title": str(kind.title),
+        "status": kind.status,
+        "detail": str(kind.detail or kind.title),
+        "code": kind.code,
+    }
+    return {**members, "errors": kind.example_errors} if kind.example_errors else members
 
 
 def answer(problem: Problem) -> Response:

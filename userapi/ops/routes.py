@@ -17,7 +17,7 @@ index_blueprint = Blueprint("index", __name__, description="What is where.")
 
 @index_blueprint.get("/userapi/")
 @index_blueprint.open_to_all
-@index_blueprint.response(200, SHAPE)
+@index_blueprint.response(200, SHAPE, example={"users": "https://accounts.example.com/userapi/users/"})
 @index_blueprint.refuses(InvalidToken, NotAcceptable)
 def read_index() -> Response:
     """List the endpoints of the API."""

@@ -5,11 +5,11 @@ from typing import Any
 from marshmallow import pre_load
 
 from userapi.auth.schemas import (
-    CredentialsSchema,
     EmailChangeSchema,
     EmailSchema,
     PasswordChangeSchema,
     PasswordResetSchema,
+    SignInSchema,
 )
 from userapi.users.schemas import NewUserSchema, UserEditSchema
 
@@ -27,7 +27,7 @@ class FirstProfileSchema(UserEditSchema):
         return data
 
 
-credentials = CredentialsSchema()
+credentials = SignInSchema()
 new_user = NewUserSchema()
 email = EmailSchema()
 email_change = EmailChangeSchema()

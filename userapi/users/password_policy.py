@@ -4,6 +4,7 @@ import math
 import unicodedata
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+from typing import ClassVar
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -15,14 +16,12 @@ from zxcvbn.scoring import most_guessable_match_sequence
 from zxcvbn.time_estimates import guesses_to_score
 
 from userapi.core import limits
-from userapi.core.fields import MAXIMUM_PASSWORD
+from userapi.core.fields import MAXIMUM_NEW_PASSWORD, MAXIMUM_PASSWORD
 from userapi.core.passwords import normalise
 from userapi.core.problems import ValidationFailed
 
 from . import queries
 from .problems import EmailTaken
-
-MAXIMUM_LENGTH = 128
 
 #: A longer password is judged by its beginning, since the cost grows with the square.
 JUDGED_LENGTH = 48
@@ -55,6 +54,7 @@ class WeakPassword(ValidationFailed):
     """The password breaks the policy."""
 
     title = lazy_gettext("Weak password")
+    example_errors: ClassVar = {"password": ["Only digits."]}
     code = "weak_password"
     detail = lazy_gettext("Choose another password; the reasons are under errors.")
 
@@ -148,8 +148,8 @@ def _reasons(password: str, personal: list[str]) -> Iterable[str]:
     minimum: int = current_app.config["PASSWORD_MIN_LENGTH"]
     if len(password) < minimum:
         yield _("Shorter than minimum length {min}.").format(min=minimum)
-    if len(password) > MAXIMUM_LENGTH:
-        yield _("Longer than maximum length {max}.").format(max=MAXIMUM_LENGTH)
+    if len(password) > MAXIMUM_NEW_PASSWORD:
+        yield _("Longer than maximum length {max}.").format(max=MAXIMUM_NEW_PASSWORD)
         return
     if "\x00" in password or any(unicodedata.category(character) == "Cs" for character in password):
         yield _("Contains characters that a password cannot have.")

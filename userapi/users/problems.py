@@ -1,5 +1,7 @@
 """The refusals of the rules about users."""
 
+from typing import ClassVar
+
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
@@ -11,6 +13,7 @@ class EmailTaken(ValidationFailed):
 
     code = "email_taken"
     title = lazy_gettext("Email taken")
+    example_errors: ClassVar = {"email": ["This email address is already in use."]}
     detail = lazy_gettext("This email address is in use. Sign in, or reset the password if it is yours.")
 
     def __init__(self, field: str = "email") -> None:
@@ -35,6 +38,7 @@ class WrongPassword(ValidationFailed):
 
     code = "wrong_password"
     title = lazy_gettext("Wrong password")
+    example_errors: ClassVar = {"old_password": ["This is not your present password."]}
 
     def __init__(self, field: str) -> None:
         super().__init__(errors={field: [_("This is not your present password.")]})

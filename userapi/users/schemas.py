@@ -17,6 +17,7 @@ from userapi.core.fields import (
     Language,
     Line,
     Name,
+    NewPassword,
     Password,
     between,
     length,
@@ -146,7 +147,7 @@ class NewUserSchema(Schema):
     }
 
     email = EmailAddress(required=True)
-    password = Password(required=True)
+    password = NewPassword(required=True)
     profile = fields.Nested(NewProfileSchema, required=True)
     username = Name(50, formatting=False, allow_none=True)
     first_name = Name(150)
@@ -209,6 +210,24 @@ def user_url() -> Callable[[Any], str]:
 class UserSchema(Schema):
     """A user as it is shown."""
 
+    EXAMPLE: ClassVar = {
+        "url": "https://accounts.example.com/userapi/users/7/",
+        "id": 7,
+        "email": "wren@example.com",
+        "username": None,
+        "first_name": "Wren",
+        "last_name": "Okafor",
+        "profile": EXAMPLE_PROFILE,
+        "is_active": True,
+        "is_staff": False,
+        "is_superuser": False,
+        "email_verified": True,
+        "pending_email": None,
+        "language": "en",
+        "date_joined": "2026-11-24T18:37:50.155589Z",
+        "last_login": "2026-11-29T08:05:12.482913Z",
+    }
+
     url = Computed(user_url, required=True, metadata={"format": "uri"})
     id = fields.Integer(required=True)
     email = fields.String(required=True, metadata={"format": "email"})
@@ -248,6 +267,12 @@ class UserListSchema(Schema):
 
 class UserPageSchema(Schema):
     """A page of users."""
+
+    EXAMPLE: ClassVar = {
+        "next": "https://accounts.example.com/userapi/users/?limit=1&cursor=eyJpZCI6N30",
+        "previous": None,
+        "results": [UserSchema.EXAMPLE],
+    }
 
     next = fields.String(required=True, allow_none=True, metadata={"format": "uri"})
     previous = fields.String(required=True, allow_none=True, metadata={"format": "uri"})
