@@ -10,7 +10,15 @@ from flask_cors import CORS
 RESOURCES = re.compile(r"/(userapi|api-token-|\.well-known|openapi\.json)")
 
 #: What a browser may send beyond the simple headers.
-ALLOWED = ("Authorization", "Content-Type", "If-Match", "If-None-Match", "X-CSRF-TOKEN", "X-Request-ID")
+ALLOWED = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-CSRF-TOKEN",
+    "X-Request-ID",
+)
 
 #: What a script may read beyond the simple headers.
 EXPOSED = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")

@@ -34,10 +34,14 @@ class FormSubmission(Model):
     outcome: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
 
 
-def claim(key: str) -> dict[str, Any] | None:
+def claim(key: str, window: timedelta = WINDOW) -> dict[str, Any] | None:
     """What the same form led to just before; None when this submission is the one to act.
 
     Waits for a submission of the same form that is being handled.
+
+    Args:
+        key: of the form.
+        window: how long ago that may have been.
     """
     now = clock.now()
     try:
@@ -49,7 +53,7 @@ def claim(key: str) -> dict[str, Any] | None:
             .where(FormSubmission.key == key)
             .with_for_update()
         ).one_or_none()
-        if known is not None and known.outcome is not None and now - known.created_at <= WINDOW:
+        if known is not None and known.outcome is not None and now - known.created_at <= window:
             outcome: dict[str, Any] = known.outcome
             return outcome
         _update(key, created_at=now, outcome=None)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from flask_jwt_extended import get_current_user
 
 from userapi.core import pagination, rendering
@@ -11,8 +11,9 @@ from userapi.core.limits import TooManyRequests
 from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
 
-from . import accounts, documents, list_queries
+from . import accounts, documents, idempotency, list_queries
 from .editing import holds_user, save
+from .idempotency import IdempotencyKeyReused
 from .models import User
 from .password_policy import WeakPassword
 from .problems import EmailTaken, LastSuperuser, WrongPassword
@@ -30,16 +31,27 @@ blueprint = Blueprint("users", __name__, description="Accounts and their profile
 #: The operations that take the id of a user.
 OF_A_USER = ("read_user", "replace_user", "edit_user", "delete_user")
 
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "description": "New for each registration, as a UUID. The same request with the same key gets the first answer "
+    "again, for 24 hours.",
+    "schema": {"type": "string", "minLength": 16, "maxLength": 255},
+    "example": "0d9f6a52-3b7e-4c1d-a8f0-6e5b4c3d2a19",
+}
+
 
 @blueprint.post("/users/")
 @blueprint.open_to_all
 @blueprint.arguments(NewUserSchema)
 @blueprint.response(201, UserSchema)
 @blueprint.leads_to(201, *OF_A_USER, parameters={"user_id": "$response.body#/id"})
-@blueprint.refuses(ValidationFailed, EmailTaken, WeakPassword, TooManyRequests)
+@blueprint.refuses(ValidationFailed, EmailTaken, WeakPassword, IdempotencyKeyReused, TooManyRequests)
+@blueprint.doc(parameters=[IDEMPOTENCY_KEY])
 def create_user(new_user: dict[str, Any]) -> Response:
     """Open an account."""
-    user = accounts.register(**new_user)
+    key = request.headers.get("Idempotency-Key")
+    user = accounts.register(**new_user) if key is None else idempotency.register(key, new_user)
     made = documents.of_user(user)
     db.session.commit()
     return documents.answer(made, 201)

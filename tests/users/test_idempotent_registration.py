@@ -1,0 +1,143 @@
+"""A registration whose answer was lost is sent again with the same Idempotency-Key, and gets the first answer."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import Person, signs_in
+from factories import PASSWORD, as_form, new_user
+from flask import Flask
+from flask.testing import FlaskClient
+from inbox import letters_to
+from together import at_once
+from werkzeug.test import TestResponse
+
+from userapi.core import clock
+from userapi.core.db import db
+
+USERS = "/userapi/users/"
+
+
+def a_key() -> str:
+    return str(uuid.uuid4())
+
+
+def register(client: FlaskClient, body: dict[str, Any], key: str) -> TestResponse:
+    return client.post(USERS, json=body, headers={"Idempotency-Key": key})
+
+
+def test_the_repeat_gets_the_first_answer(app: Flask, client: FlaskClient) -> None:
+    key, body = a_key(), new_user()
+
+    first, again = register(client, body, key), register(client, body, key)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.get_json() == first.get_json()
+    assert again.headers["Location"] == first.headers["Location"]
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert len(letters_to(app, body["email"], "verify_email")) == 1
+
+
+def test_the_repeat_may_be_written_otherwise(client: FlaskClient) -> None:
+    key, body = a_key(), new_user()
+    first = register(client, body, key)
+
+    again = register(client, dict(reversed(body.items())), key)
+    form = client.post(USERS, data=as_form(body), headers={"Idempotency-Key": key})
+
+    assert again.get_json() == form.get_json() == first.get_json()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"first_name": "Ada"}, {"email": "other@example.com"}, {"password": f"{PASSWORD}!"}]
+)
+def test_another_body_under_the_same_key_is_refused(app: Flask, client: FlaskClient, changed: dict[str, str]) -> None:
+    key, body = a_key(), new_user()
+    register(client, body, key)
+
+    other = register(client, {**body, **changed}, key)
+
+    assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
+    assert body["email"] not in other.text
+    assert not signs_in(app, "other@example.com")
+    assert register(client, body, key).status_code == 201
+
+
+def test_another_key_or_none_is_another_registration(client: FlaskClient) -> None:
+    body = new_user()
+    register(client, body, a_key())
+
+    for answer in (register(client, body, a_key()), client.post(USERS, json=body)):
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "email_taken")
+
+
+def test_a_refused_registration_uses_no_key_up(client: FlaskClient) -> None:
+    key, body = a_key(), new_user()
+
+    for mistake in ({"password": "12345678"}, {"email": "x"}):
+        assert register(client, {**body, **mistake}, key).status_code == 400
+
+    assert register(client, body, key).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 256, "a key with an ümlaut in it", "tab\tinside-the-long-key"])
+def test_a_key_that_others_could_use_by_chance_is_refused(client: FlaskClient, key: str) -> None:
+    answer = register(client, new_user(), key)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_request")
+    assert "Idempotency-Key" in answer.get_json()["detail"]
+
+
+def test_a_key_is_good_for_a_day(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, body = a_key(), new_user()
+    first = register(client, body, key)
+    now = clock.now()
+
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=23))
+    assert register(client, body, key).get_json()["id"] == first.get_json()["id"]
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=25))
+    assert register(client, body, key).get_json()["code"] == "email_taken"
+    assert register(client, new_user(), key).status_code == 201
+
+
+def test_after_the_account_is_deleted_the_key_opens_another(client: FlaskClient, superuser: Person) -> None:
+    key, body = a_key(), new_user()
+    first = register(client, body, key).get_json()
+    superuser.delete(f"{USERS}{first['id']}/")
+
+    again = register(client, body, key)
+
+    assert again.status_code == 201
+    assert again.get_json()["id"] != first["id"]
+    assert register(client, body, key).get_json()["id"] == again.get_json()["id"]
+
+
+def test_two_at_the_same_time_open_one_account(app: Flask) -> None:
+    key, body = a_key(), new_user()
+
+    answers = at_once([lambda: register(app.test_client(), body, key)] * 4)
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.get_json()["id"] for answer in answers}) == 1
+
+
+def test_nothing_of_the_body_is_kept(app: Flask, client: FlaskClient) -> None:
+    key, body = a_key(), new_user()
+    register(client, body, key)
+
+    with app.app_context():
+        kept = str(db.session.execute(sa.text("SELECT * FROM form_submissions")).all())
+
+    assert key not in kept
+    for text in (body["email"], body["password"], body["profile"]["address"]):
+        assert text not in kept
+
+
+def test_repeats_count_as_registrations(make_app: Callable[..., Flask]) -> None:
+    client = make_app(RATELIMIT_ENABLED="true", RATELIMIT_REGISTRATION="3 per hour").test_client()
+    key, body = a_key(), new_user()
+
+    assert [register(client, body, key).status_code for _ in range(4)] == [201, 201, 201, 429]

@@ -1,0 +1,68 @@
+"""Registrations that are sent again because the answer was lost (`Idempotency-Key`): they open one account."""
+
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
+from userapi.core import limits, passwords, rendering, signing, submissions
+from userapi.core.problems import Problem
+
+from . import accounts, queries
+from .models import User
+
+#: Long enough that two clients do not choose the same key by chance.
+KEY = re.compile(r"[!-~]{16,255}")
+
+#: How long a key stands for the account that it opened.
+LIFETIME = timedelta(hours=24)
+
+
+class IdempotencyKeyReused(Problem):
+    """The key came with another body before."""
+
+    status = 422
+    code = "idempotency_key_reused"
+    title = lazy_gettext("Idempotency key reused")
+    detail = lazy_gettext("This Idempotency-Key was sent with another body. Send a new key with a new request.")
+
+
+def register(key: str, new_user: Mapping[str, Any]) -> User:
+    """Open an account, or find the one that the same registration with the same key opened.
+
+    Args:
+        key: chosen by the client, new for each registration.
+        new_user: what `accounts.register` takes.
+
+    Raises:
+        Problem: the key is too short, too long, or not ASCII.
+        IdempotencyKeyReused: it came with another body before.
+        InvalidEmail, WeakPassword, EmailTaken, TooManyRequests: as `accounts.register`; the key is free again.
+    """
+    if not KEY.fullmatch(key):
+        raise Problem(_("Idempotency-Key must have 16 to 255 ASCII characters without blanks; a UUID will do."))
+    claimed, body = _digest(key.encode()), _digest(_without_password(new_user))
+    before = submissions.claim(claimed, LIFETIME)
+    user = queries.for_update(before["user_id"]) if before else None
+    if before is None or user is None:  # the account may have been deleted since
+        user = accounts.register(**new_user)
+        submissions.finish(claimed, {"user_id": user.id, "body": body})
+        return user
+    limits.spend("REGISTRATION", limits.client())
+    if before["body"] != body or not passwords.verify(new_user["password"], user.password_hash):
+        raise IdempotencyKeyReused
+    return user
+
+
+def _without_password(new_user: Mapping[str, Any]) -> bytes:
+    """The body, of which the password is left out: a digest of it would be quicker to guess than its hash."""
+    return rendering.sorted_dumps({name: value for name, value in new_user.items() if name != "password"})
+
+
+def _digest(data: bytes) -> str:
+    return hmac.new(signing.derived_key("idempotency"), data, sha256).hexdigest()
