@@ -1,5 +1,6 @@
 """Whole stories in a real browser, over real HTTP, with real letters; each keeps its pictures."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -63,16 +64,15 @@ def test_register_then_confirm_by_mail(site: Site, watch: Callable[..., Any], sc
         visitor.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath")
         visitor.fill(profile__country="United Kingdom")
         visitor.press("Register")
-        expect(visitor.page.get_by_role("status")).to_contain_text("Your account is open.")
+        expect(visitor.page.get_by_role("status")).to_contain_text("Your account is open, and you are signed in.")
         visitor.shoot("journey-register-1-opened")
 
         click_in_a_letter(visitor, site.link(email, "Confirm your email address"))
-        expect_heading(visitor, "Confirm your address")
+        expect_heading(visitor, "Confirm your email")
+        expect(visitor.page.locator("main")).to_contain_text(f"Confirm that {email} is your email.")
         visitor.shoot("journey-register-2-link")
-        visitor.press("Yes, confirm the address")
+        visitor.press("Confirm email")
         expect(visitor.page.get_by_role("status")).to_have_text("Your email address is confirmed.")
-        visitor.fill(email=email, password=PASSWORD)
-        visitor.press("Sign in")
 
         expect_heading(visitor, "My account")
         expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {email}, which is confirmed.")
@@ -127,7 +127,7 @@ def test_change_the_address(site: Site, visitor: Watched) -> None:
     expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}")
     visitor.shoot("journey-address-1-asked")
     click_in_a_letter(visitor, site.link(new, "Confirm your new email address"))
-    visitor.press("Yes, confirm the address")
+    visitor.press("Confirm email")
 
     expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {new}, which is confirmed.")
     visitor.shoot("journey-address-2-changed")
@@ -215,3 +215,83 @@ def test_a_mistake_is_reached_from_the_summary(site: Site, visitor: Watched) -> 
     expect(city).to_be_focused()
     expect(city).to_have_attribute("aria-invalid", "true")
     expect(city).to_have_accessible_description("Please fill this in.")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_two_clicks_on_register_open_one_account(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
+    email = f"clicker{next(numbers)}@example.com"
+    with watch(site.url, java_script_enabled=scripts) as visitor:
+        visitor.go("/register/")
+        visitor.fill(email=email, password=PASSWORD, first_name="Wren", profile__title="Ms", profile__dob="1990-12-10")
+        visitor.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath")
+        visitor.fill(profile__country="United Kingdom")
+        visitor.page.get_by_role("button", name="Register").dblclick()
+
+        expect_heading(visitor, "My account")
+        expect(visitor.page.locator("ul.sessions li")).to_have_count(1)
+
+
+def test_leaving_unsaved_changes_warns_and_saving_does_not(site: Site, visitor: Watched) -> None:
+    page, warnings = visitor.page, []
+    page.on("dialog", lambda dialog: (warnings.append(dialog.type), dialog.dismiss()))
+    sign_in(visitor, open_account(site))
+    page.get_by_label("First name").click()
+    page.keyboard.type("Robin")
+
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_label("First name")).to_have_value(re.compile("Robin"))
+    assert warnings == ["beforeunload"]
+    visitor.press("Save profile")
+
+    expect(page.get_by_role("status")).to_have_text("Your changes are saved.")
+    page.get_by_role("button", name="Change password").click()
+    expect_heading(visitor, "Change your password")
+    assert warnings == ["beforeunload"]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_what_was_typed_survives_the_end_of_the_session(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
+    email = open_account(site)
+    with watch(site.url, java_script_enabled=scripts) as visitor:
+        sign_in(visitor, email)
+        visitor.fill(profile__address="A long new address I typed")
+        headers = {"Authorization": f"Bearer {access_token(site, email)}"}
+        requests.delete(f"{site.url}/userapi/auth/sessions/", headers=headers, timeout=10)
+
+        visitor.press("Save profile")
+        expect(visitor.page.get_by_role("status")).to_have_text("Your session has ended. Sign in to continue.")
+        visitor.shoot("journey-ended-1-sign-in")
+        visitor.fill(email=email, password=PASSWORD)
+        visitor.press("Sign in")
+
+        expect(visitor.page.get_by_role("status")).to_contain_text("This is what you typed")
+        expect(visitor.page.get_by_label("Address", exact=True)).to_have_value("A long new address I typed")
+        visitor.shoot("journey-ended-2-given-back")
+        visitor.press("Save profile")
+        expect(visitor.page.get_by_role("status")).to_have_text("Your changes are saved.")
+
+
+def test_a_stolen_email_is_taken_back_by_the_link_to_the_old_one(site: Site, visitor: Watched) -> None:
+    old, new = open_account(site), f"thief{next(numbers)}@example.com"
+    sign_in(visitor, old)
+    visitor.page.get_by_text("Change the address").click()
+    visitor.fill(email=new, password=PASSWORD)
+    visitor.press("Change address")
+    click_in_a_letter(visitor, site.link(new, "Confirm your new email address"))
+    visitor.press("Confirm email")
+    expect_heading(visitor, "My account")
+
+    click_in_a_letter(visitor, site.link(old, "Your email address was changed"))
+    expect_heading(visitor, "Undo the change of email")
+    visitor.shoot("journey-undo-1-link")
+    assert visitor.violations() == []
+    visitor.press("Undo the change")
+
+    expect_heading(visitor, "Your email is restored")
+    visitor.shoot("journey-undo-2-done")
+    assert visitor.violations() == []
+    click_in_a_letter(visitor, site.link(old, "Reset your password"))
+    visitor.fill(new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
+    visitor.press("Set password")
+    sign_in(visitor, old, NEW_PASSWORD)
+    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}, which is confirmed.")

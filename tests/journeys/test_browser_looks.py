@@ -22,6 +22,8 @@ OPEN_PAGES = {
     "verify-email": "/verify-email/nothing/",
     "verification-request": "/verify-email/",
     "verification-sent": "/verify-email/sent/",
+    "invalid-undo-link": "/undo-email-change/nothing/",
+    "undo-email-change-done": "/undo-email-change/done/",
     "not-found": "/nothing/",
 }
 

@@ -45,7 +45,8 @@ def test_H01_to_H05_every_page_carries_the_policy_and_stays_with_its_reader(
     for directive in ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
         assert directive in policy
     assert "unsafe" not in policy
-    assert not re.search(r"<script|<style|\son\w+=|\sstyle=", page.text)
+    ours = r'<script nonce="[\w-]+" src="/static/forms\.js[^"]*" defer></script>'
+    assert not re.search(r"<script|<style|\son\w+=|\sstyle=", re.sub(ours, "", page.text))
     assert not re.findall(r"""(?:href|src|action)=["']?(?:\w+:|//)""", page.text)
 
 

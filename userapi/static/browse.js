@@ -123,6 +123,7 @@ async function refresh() {
 }
 
 async function send(form, button) {
+  if (button.hasAttribute("aria-busy")) return; // a second click
   const { method, etag, leadsTo, done } = form.dataset;
   const text = form.querySelector("textarea");
   let body;
