@@ -215,7 +215,7 @@ def test_a_failure_of_ours_is_a_page_that_asks_nobody_and_tells_nothing(
     assert Page(page).forms == {}
 
 
-def test_every_page_has_the_policy_and_one_script_of_ours(client: FlaskClient, user: Person) -> None:
+def test_every_page_has_the_policy_and_scripts_of_ours_alone(client: FlaskClient, user: Person) -> None:
     for path in ("/userapi/", "/userapi/users/", "/api-token-auth/", "/userapi/nothing/"):
         first, second = (client.get(path, headers=BROWSER) for _ in range(2))
 
@@ -223,7 +223,8 @@ def test_every_page_has_the_policy_and_one_script_of_ours(client: FlaskClient, u
         (nonce,) = re.findall(r"script-src 'nonce-([\w-]{20,})'", policy)
         assert "unsafe" not in policy
         assert nonce not in second.text
-        assert [script["nonce"] for script in Page(first).scripts] == [nonce]
+        assert [script["nonce"] for script in Page(first).scripts] == [nonce, nonce]
+        assert all(script["src"].startswith("/static/") for script in Page(first).scripts)
         assert first.headers["X-Frame-Options"] == "DENY"
         assert first.headers["Referrer-Policy"] == "same-origin"
         assert "Set-Cookie" not in first.headers
