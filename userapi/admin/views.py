@@ -5,10 +5,12 @@ ones. Flask-Admin brings the menu, the blueprints, the theme and its static file
 """
 
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, flash, redirect, request
+from flask import Response, flash, redirect, request, session
 from flask_admin import BaseView, expose
 from flask_babel import gettext as _
 from flask_jwt_extended.exceptions import JWTExtendedException
@@ -19,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 
 from userapi.auth import kept_forms, tokens
 from userapi.auth.problems import CsrfFailed, InvalidToken
+from userapi.core import sealing, submissions
 from userapi.core.db import db
 from userapi.core.i18n import translated
 from userapi.core.problems import NotSignedIn, PermissionDenied, Problem, ValidationFailed
@@ -32,6 +35,10 @@ ANY_STAFF = ""
 
 #: For a page that only superusers may see.
 SUPERUSER = "superuser"
+
+#: How long a second click waits for the answer to the first, and how long that answer can be read.
+SECOND_CLICK = timedelta(seconds=2)
+SEALED_SECONDS = 120
 
 #: Rows on a page of a list.
 PAGE = 50
@@ -101,7 +108,7 @@ class StaffView(BaseView):
     def _run_view(self, view: Callable[..., Any], *args: Any, **arguments: Any) -> Any:
         """Run a view once (Flask-Admin's own would run it again after a TypeError), and show its refusal as a page."""
         try:
-            return view(self, *args, **arguments)
+            return once(partial(view, self, *args, **arguments))
         except HTTPException:
             raise
         except Problem as problem:
@@ -141,6 +148,28 @@ class StaffView(BaseView):
     def to(self, endpoint: str, **values: Any) -> Response:
         """A redirect, after a form, to another page of this view."""
         return see_other(self.get_url(f".{endpoint}", **values))
+
+
+def once(view: Callable[[], Any]) -> Any:
+    """Run a view; the second click on its form is answered like the first.
+
+    The views commit themselves, so what the first click led to is written right after that.
+    """
+    key = kept_forms.submission_key()
+    if key is None:
+        return view()
+    before = submissions.claim(key, patience=SECOND_CLICK)
+    known = sealing.unseal("staff-answer", before["sealed"], SEALED_SECONDS) if before else None
+    if known is not None:
+        for category, text in known["notices"]:
+            say(text, category)
+        return see_other(known["path"])
+    answer = view()
+    if isinstance(answer, Response) and answer.status_code == 303:
+        led_to = {"path": answer.headers["Location"], "notices": session.get("_flashes", [])}
+        submissions.finish(key, {"sealed": sealing.seal("staff-answer", led_to)})
+        db.session.commit()
+    return answer
 
 
 class Form:

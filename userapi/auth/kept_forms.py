@@ -4,14 +4,17 @@ The form is shown filled in, never submitted. Each form carries a sealed note of
 is given back to that user alone, and no other site can put words into a form here. Secrets are not kept.
 """
 
+import hmac
 import re
+from hashlib import sha256
 from typing import Any
 
+import orjson
 from flask import Response, after_this_request, current_app, g, request, url_for
 from flask.globals import request_ctx
 from werkzeug.datastructures import MultiDict
 
-from userapi.core import page_notices, sealing
+from userapi.core import page_notices, sealing, signing
 
 from . import cookies
 
@@ -39,6 +42,17 @@ def form_id(user_id: int | None) -> str:
         g.form_id = sealing.seal("form", {"user": user_id})
     sealed: str = g.form_id
     return sealed
+
+
+def submission_key() -> str | None:
+    """A digest of the form of this request and everything in it; None when no form of ours was sent, or a file.
+
+    It tells nothing of a password in the form: the form's own name is random.
+    """
+    if not request.form.get(FIELD) or request.files:
+        return None
+    sent = orjson.dumps([request.path, sorted(request.form.items(multi=True))])
+    return hmac.new(signing.derived_key("form-submissions"), sent, sha256).hexdigest()
 
 
 def send_to_sign_in(query: str = "") -> Response:

@@ -4,6 +4,7 @@ A person who clicks twice sends the same form twice, and sees only the second an
 in the transaction that acts, and what it led to beside it; the second waits for that transaction at the row's key.
 """
 
+import time
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -16,6 +17,9 @@ from .db import Model, UTCDateTime, db
 
 #: How long a form that is submitted again is taken for the same click.
 WINDOW = timedelta(seconds=60)
+
+#: In seconds.
+BETWEEN_LOOKS = 0.05
 
 
 class FormSubmission(Model):
@@ -34,7 +38,7 @@ class FormSubmission(Model):
     outcome: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
 
 
-def claim(key: str, window: timedelta = WINDOW) -> dict[str, Any] | None:
+def claim(key: str, window: timedelta = WINDOW, patience: timedelta = timedelta(0)) -> dict[str, Any] | None:
     """What the same form led to just before; None when this submission is the one to act.
 
     Waits for a submission of the same form that is being handled.
@@ -42,26 +46,35 @@ def claim(key: str, window: timedelta = WINDOW) -> dict[str, Any] | None:
     Args:
         key: of the form.
         window: how long ago that may have been.
+        patience: how long to wait for an outcome that is written only after the act was committed; this transaction
+            must have done nothing yet.
     """
-    now = clock.now()
-    try:
-        with db.session.begin_nested():
-            db.session.execute(sa.insert(FormSubmission).values(key=key, created_at=now, outcome=None))
-    except IntegrityError:
-        known = db.session.execute(
-            sa.select(FormSubmission.created_at, FormSubmission.outcome)
-            .where(FormSubmission.key == key)
-            .with_for_update()
-        ).one_or_none()
-        if known is not None and known.outcome is not None and now - known.created_at <= window:
+    deadline = time.monotonic() + patience.total_seconds()
+    while True:
+        now = clock.now()
+        try:
+            with db.session.begin_nested():
+                db.session.execute(sa.insert(FormSubmission).values(key=key, created_at=now, outcome=None))
+                return None
+        except IntegrityError:
+            known = db.session.execute(
+                sa.select(FormSubmission.created_at, FormSubmission.outcome)
+                .where(FormSubmission.key == key)
+                .with_for_update()
+            ).one_or_none()
+        is_recent = known is not None and now - known.created_at <= window
+        if known is not None and is_recent and known.outcome is not None:
             outcome: dict[str, Any] = known.outcome
             return outcome
-        _update(key, created_at=now, outcome=None)
-    return None
+        if not is_recent or time.monotonic() >= deadline:
+            _update(key, created_at=now, outcome=None)
+            return None
+        db.session.rollback()
+        time.sleep(BETWEEN_LOOKS)
 
 
 def finish(key: str, outcome: dict[str, Any]) -> None:
-    """Write down what a claimed submission led to, in the transaction that acts."""
+    """Write down what a claimed submission led to, in the transaction that acts or in the next one."""
     _update(key, outcome=outcome)
 
 

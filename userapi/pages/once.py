@@ -1,18 +1,15 @@
 """Forms that work once, as a registration: a second click is answered like the first one, not with its error."""
 
-import hmac
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import wraps
-from hashlib import sha256
 from typing import Any
 
-import orjson
-from flask import Response, request
+from flask import Response
 
 from userapi.auth import cookies, kept_forms, sign_in
-from userapi.core import i18n, page_notices, signing, submissions
+from userapi.core import i18n, page_notices, submissions
 from userapi.core.db import db
 
 from . import guard, prefilled, redirects
@@ -44,7 +41,7 @@ def once(view: Callable[..., Done]) -> Callable[..., Response]:
 
     @wraps(view)
     def wrapper(**arguments: Any) -> Response:
-        key = _key()
+        key = kept_forms.submission_key()
         before = submissions.claim(key) if key else None
         done = Done(**before) if before is not None else view(**arguments)
         response = _answer(done)
@@ -54,14 +51,6 @@ def once(view: Callable[..., Done]) -> Callable[..., Response]:
         return response
 
     return wrapper
-
-
-def _key() -> str | None:
-    """A digest of this form and everything in it; None when no form of ours was sent."""
-    if not request.form.get(kept_forms.FIELD):
-        return None
-    sent = orjson.dumps([request.path, sorted(request.form.items(multi=True))])
-    return hmac.new(signing.derived_key("form-submissions"), sent, sha256).hexdigest()
 
 
 def _answer(done: Done) -> Response:
