@@ -48,7 +48,9 @@ def test_ones_own_email_needs_the_current_password_and_a_confirmation(boss: Cler
     assert 'href="#own_password"' in refused.text
     assert (value(boss.app, boss.id, "email"), value(boss.app, boss.id, "pending_email")) == (boss.email, None)
 
-    assert boss.post(path, **{**form, "own_password": PASSWORD}).status_code == 303
+    saved = boss.post(path, **{**form, "own_password": PASSWORD})
+    assert saved.status_code == 303
+    assert f"Confirm your new email with the link that we sent to {NEW}." in boss.get(saved.headers["Location"]).text
     assert (value(boss.app, boss.id, "email"), value(boss.app, boss.id, "pending_email")) == (boss.email, NEW)
     assert [letter.kind for letter in letters_to(boss.app, NEW)] == ["confirm_new_email"]
 

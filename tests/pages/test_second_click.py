@@ -13,7 +13,9 @@ from inbox import letters_to
 from together import at_once
 from werkzeug.test import TestResponse
 
+from userapi.auth import invitations
 from userapi.core.db import db
+from userapi.users.models import User
 
 NEW_PASSWORD = "brittle harbour lantern 42"
 
@@ -102,6 +104,22 @@ def test_a_reset(app: Flask, user: Person) -> None:
     same(answers, "/reset/done/")
     assert signs_in(app, user.email, NEW_PASSWORD)
     assert len(letters_to(app, user.email, "password_changed")) == 1
+
+
+def test_an_invitation(app: Flask) -> None:
+    user_id = make_user(app, email="new@example.com", password=None)
+    with app.app_context():
+        invitations.invite(db.session.get_one(User, user_id), by=None)
+        db.session.commit()
+    letter = letters_to(app, "new@example.com")[0]
+    browser = Browser(app)
+    path = browser.get(f"/invitation/{letter.uid}/{letter.token}/").headers["Location"]
+    typed = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+
+    answers = click_twice(browser, path, fill(browser, path, typed))
+
+    same(answers, "/account/")
+    assert all("access_token" in cookies_of(answer) for answer in answers)
 
 
 def test_a_change_of_password_which_counts_no_failure(make_app: Callable[..., Flask]) -> None:

@@ -112,6 +112,8 @@ class UserView(UserActions):
             form.refuse(refusal)
             return self._show(form)
         say(_("%(email)s is saved.", email=user.email))
+        if user.pending_email and "email" in changes:
+            say(_("Confirm your new email with the link that we sent to %(email)s.", email=user.pending_email))
         return self._to_user(user_id) if "go_on" in request.form else self.to_list(back_query())
 
     def _show(self, form: UserForm) -> Any:

@@ -29,7 +29,7 @@ KEPT_SECONDS = 3600
 LONGEST = 3800
 
 #: Fields that are not kept: secrets, and what belongs to the old page.
-NOT_KEPT = re.compile(r"password|token|secret|code|^form_id$|^next$", re.IGNORECASE)
+NOT_KEPT = re.compile(r"password|token|secret|^(code|form_id|next)$", re.IGNORECASE)
 
 
 def form_id(user_id: int | None) -> str:
@@ -68,7 +68,8 @@ def send_to_sign_in(query: str = "") -> Response:
         return cookies.drop(response)
     path = page_of_form()
     response = _see_other(url_for("pages.show_login", next=_with_query(path, query)))
-    page_notices.leave(response, "session_over" if keep(response, path) else "form_not_kept")
+    if cookies.are_present() or _shown_to() is not None:  # else a form of another site may have been sent
+        page_notices.leave(response, "session_over" if keep(response, path) else "form_not_kept")
     return cookies.drop(response)
 
 
@@ -106,18 +107,24 @@ def keep(response: Response, path: str) -> bool:
     Returns:
         Whether nothing is lost: it is kept, or nothing was typed.
     """
-    shown = sealing.unseal("form", request.form.get(FIELD, ""), FORM_SECONDS)
+    user_id = _shown_to()
     values = [pair for pair in request.form.items(multi=True) if not NOT_KEPT.search(pair[0])]
     if not values:
         return True
-    if not isinstance(shown, dict) or shown.get("user") is None:
+    if user_id is None:
         return False
-    sealed = sealing.seal("kept", {"user": shown["user"], "path": path, "values": values})
+    sealed = sealing.seal("kept", {"user": user_id, "path": path, "values": values})
     if len(sealed) > LONGEST:
         return False
     secure = current_app.config["JWT_COOKIE_SECURE"]
     response.set_cookie(COOKIE, sealed, max_age=KEPT_SECONDS, path=path, httponly=True, secure=secure, samesite="Lax")
     return True
+
+
+def _shown_to() -> int | None:
+    """The user to whom the form of this request was shown; None for a visitor, and when the form is none of ours."""
+    note = sealing.unseal("form", request.form.get(FIELD, ""), FORM_SECONDS)
+    return note.get("user") if isinstance(note, dict) else None
 
 
 def take(user_id: int) -> MultiDict[str, str] | None:

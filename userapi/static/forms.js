@@ -5,7 +5,8 @@
 const BUSY = 5000;
 
 function isChanged(field) {
-  if (field.type === "hidden" || field.disabled || !field.name) return false;
+  // What a password manager fills in was not typed.
+  if (["hidden", "password"].includes(field.type) || field.disabled || !field.name || field.matches(":autofill")) return false;
   if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
   if (field.options) {
     const chosen = [...field.options].filter((option) => option.defaultSelected);
