@@ -103,7 +103,7 @@ def test_F04_the_letter_goes_to_the_stored_spelling(app: Flask, client: FlaskCli
         "<mike@example.com>",
         '"mike@example.com" <eve@example.net>',
         "mıke@example.com",
-        "mike@example.com\u200b",
+        "mike\u200b@example.com",
     ],
 )
 def test_F04_no_payload_adds_a_recipient(app: Flask, client: FlaskClient, payload: Any) -> None:

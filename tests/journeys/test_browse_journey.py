@@ -87,7 +87,7 @@ def test_register_sign_in_and_patch_ones_own_profile_with_a_mistake_first(site: 
     send(visitor, "patch")
     expect_answer(visitor, "400 Bad Request")
     expect(zip_code).to_have_attribute("aria-invalid", "true")
-    expect(zip_code).to_have_accessible_description("Longer than maximum length 5.")
+    expect(zip_code).to_have_accessible_description("Postal code. Longer than maximum length 5.")
     expect(visitor.page.locator("#answer")).to_be_focused()
     expect(visitor.page.locator('#patch input[name="profile.city"]')).to_have_value("York")
     visitor.shoot("browse-2-mistake")
