@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from browsing import BROWSER, Browser, hidden
+from browsing import BROWSER, Browser, hidden, value
 from conftest import Person
 from factories import PASSWORD
 from flask import Flask
@@ -138,10 +138,13 @@ def test_H16_under_the_api_a_refusal_is_data_for_programs_and_a_page_for_a_brows
 def test_H16_a_form_that_is_not_ours_and_a_wrong_method_are_explained_on_pages(app: Flask) -> None:
     browser = Browser(app)
 
-    stale = browser.post("/login/", {})
+    stale = browser.post("/verify-email/made-up/", {})
+    shown_again = browser.post("/login/", {"email": "ada@example.com"})
     method = browser.client.put("/login/", headers=BROWSER)
 
-    assert stale.status_code == 403
+    assert stale.status_code == shown_again.status_code == 403
+    assert "Check what you typed and send it once more." in shown_again.text
+    assert value(shown_again, "email") == "ada@example.com"
     assert "Go back, load the page again, and send the form once more." in stale.text.replace("\n", " ")
     assert method.status_code == 405
     assert "<h1>Method not allowed</h1>" in method.text

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from browsing import Browser, hidden, value
+from browsing import BROWSER, Browser, hidden, value
 from conftest import Person
 from factories import PASSWORD, PROFILE, numbers
 from flask import Flask
@@ -134,3 +134,26 @@ def test_no_letter_is_promised_where_none_is_sent(make_app: Callable[..., Flask]
     assert "Your account is open, and you are signed in." in page.text
     assert "link" not in page.text.partition('role="status"')[2].partition("</p>")[0]
     assert hidden(page)
+
+
+def test_a_form_that_was_open_for_too_long_is_shown_again_with_what_was_typed(app: Flask) -> None:
+    browser, typed = Browser(app), registration()
+    form = {**typed, "csrf_token": hidden(browser.get("/register/"))}
+    browser.client.delete_cookie("visitor")
+
+    page = browser.post("/register/", form)
+
+    assert page.status_code == 403
+    assert "This form was open for too long" in page.text
+    assert value(page, "profile.address") == typed["profile.address"]
+    assert PASSWORD not in page.text
+    assert browser.post("/register/", {**typed, "csrf_token": hidden(page)}).status_code == 303
+
+
+def test_a_form_of_another_site_puts_no_words_into_ours(app: Flask) -> None:
+    page = Browser(app).client.post(
+        "/register/", data=registration(first_name="Planted"), headers={**BROWSER, "Sec-Fetch-Site": "cross-site"}
+    )
+
+    assert page.status_code == 403
+    assert "Planted" not in page.text

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from flask import Response, g, make_response, request
@@ -81,12 +81,18 @@ def shown_again_by(show: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
                 return view(**arguments)
             except MENDABLE as problem:
                 db.session.rollback()
-                g.form = _refused(problem)
-                return _with_status_of(problem, show(**arguments))
+                return show_again(problem, partial(show, **arguments))
 
+        wrapper.shown_by = show  # type: ignore[attr-defined]
         return wrapper
 
     return decorate
+
+
+def show_again(problem: Problem, show: Callable[[], Any]) -> Response:
+    """The page that has the form, with everything typed still in it, and what is wrong."""
+    g.form = _refused(problem)
+    return _with_status_of(problem, show())
 
 
 def _refused(problem: Problem) -> Form:

@@ -1,14 +1,16 @@
 """What all pages share: the guard before them, the frame around them, and where a refusal leads."""
 
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 
 from userapi.auth import cookies, gate, kept_forms
 from userapi.auth.problems import InvalidToken
 from userapi.core import problems
+from userapi.core.cross_origin import fetch_site
 from userapi.core.problems import NotSignedIn
 from userapi.users.one_time import InvalidLink
 
@@ -66,13 +68,19 @@ def _send_to_sign_in(_refusal: Exception) -> Response:
 
 
 def _go_on(refusal: guard.StaleForm) -> Response:
-    """Where somebody is signed in: go where the sign-in leads, or back to the form with what was typed into it."""
+    """Go where the sign-in leads if somebody is signed in; else show the form again with what was typed into it."""
     if gate.cookie_caller() is not None:
         if request.endpoint == SIGN_IN:
             return redirects.to_next()
         if not guard.is_open_to_visitors() and (again := kept_forms.show_again()):
             return again
-    return problems.answer(refusal)
+    show = getattr(current_app.view_functions[str(request.endpoint)], "shown_by", None)
+    if show is None or not guard.is_open_to_visitors() or fetch_site() == "cross-site":
+        return problems.answer(refusal)
+    try:
+        return forms.show_again(guard.FormShownAgain(), partial(show, **(request.view_args or {})))
+    except InvalidLink as invalid:
+        return make_response(_explain_invalid_link(invalid))
 
 
 def _explain_invalid_link(refusal: InvalidLink) -> tuple[str, int]:

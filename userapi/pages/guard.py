@@ -40,6 +40,14 @@ class StaleForm(Problem):
     )
 
 
+class FormShownAgain(StaleForm):
+    """The same, on the page that has the form, where what was typed is still in it."""
+
+    detail = lazy_gettext(
+        "This form was open for too long, or your browser keeps no cookies. Check what you typed and send it once more."
+    )
+
+
 def open_to_visitors(view: View) -> View:
     """Anyone may see this page and send its form; every other page wants a session."""
     view.open_to_visitors = True  # type: ignore[attr-defined]
