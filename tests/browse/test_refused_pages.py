@@ -241,3 +241,13 @@ def test_a_blank_in_a_form_is_null_where_the_field_may_be(app: Flask) -> None:
     assert '"username": null' in Page(made).answer
     assert '"last_name": ""' in Page(made).answer
     assert (refused.status_code, list(Page(refused).errors)) == (400, ["email"])
+
+
+def test_a_page_about_nothing_is_titled_so_and_offers_no_changes(app: Flask, superuser: Person) -> None:
+    browser = Browser(app)
+    browser.sign_in(superuser.email)
+
+    response = browser.get("/userapi/users/999999/")
+
+    assert "<h1>Not found</h1>" in response.text
+    assert {"PATCH", "PUT", "DELETE"}.isdisjoint(Page(response).forms)

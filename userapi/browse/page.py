@@ -35,7 +35,8 @@ def about(response: Response, catalogue: Catalogue) -> str:
     caller = _caller(response)
     mine = [call for call in here if gate.allows(call.operation.access, caller, call.arguments)]
     reading = next((call for call in mine if call.operation.method == "GET"), None)
-    writes = [] if response.status_code >= 500 else forms.of(mine, response, answer, caller)
+    is_there = response.status_code < 500 and response.status_code != 404
+    writes = forms.of(mine, response, answer, caller) if is_there else []
     return render_template(
         "browse/page.html",
         answer=answer,
