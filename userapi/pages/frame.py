@@ -85,3 +85,6 @@ def _go_on(refusal: guard.StaleForm) -> Response:
 
 def _explain_invalid_link(refusal: InvalidLink) -> tuple[str, int]:
     return page("invalid_link.html", kind=request.path.split("/")[1]), refusal.status
+
+
+blueprint = Pages("pages", __name__)

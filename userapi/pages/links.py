@@ -1,0 +1,178 @@
+"""The pages that links in emails lead to: a new password, an invitation, a confirmed email, an undone change."""
+
+from flask import Response, current_app, request, url_for
+
+from userapi.auth import gate, invitations, passwords, recovery, sign_in
+from userapi.users import addresses, one_time
+from userapi.users.one_time import INVITATION, InvalidLink
+
+from . import forms, redirects, schemas
+from .forms import shown_again_by
+from .frame import blueprint, page
+from .guard import open_to_visitors
+from .once import Done, once
+
+#: Holds the token of a link that sets a password, so that it leaves the address bar and the history before the form
+#: shows.
+LINK_COOKIE = "reset_token"
+LINK_SECONDS = 3600
+
+
+@blueprint.get("/reset/<uid>/<token>/")
+@open_to_visitors
+def open_reset_link(uid: str, token: str) -> Response:
+    """Take the token out of the address bar; nothing is spent.
+
+    The cookie is Lax, not Strict: whoever comes from a page of webmail could not bring a strict one to the form.
+    """
+    if not passwords.is_good(uid, token):
+        raise InvalidLink
+    return _with_token(token, "pages.show_new_password", uid)
+
+
+@blueprint.get("/reset/<uid>/set-password/")
+@open_to_visitors
+def show_new_password(uid: str) -> str:
+    """The form to set a forgotten password."""
+    if not passwords.is_good(uid, request.cookies.get(LINK_COOKIE, "")):
+        raise InvalidLink
+    return page("new_password.html")
+
+
+@blueprint.post("/reset/<uid>/set-password/")
+@open_to_visitors
+@shown_again_by(show_new_password)
+@once
+def set_new_password(uid: str) -> Done:
+    """Set a forgotten password; every session ends."""
+    passwords.reset(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
+    return Done(url_for("pages.show_reset_done"), forgets=(LINK_COOKIE, request.path))
+
+
+@blueprint.get("/reset/done/")
+@open_to_visitors
+def show_reset_done() -> str:
+    """That the new password is set."""
+    return page("reset_done.html")
+
+
+@blueprint.get("/invitation/<uid>/<token>/")
+@open_to_visitors
+def open_invitation(uid: str, token: str) -> Response:
+    """Take the token out of the address bar, as `open_reset_link` does."""
+    if not passwords.is_good(uid, token, INVITATION):
+        raise InvalidLink
+    return _with_token(token, "pages.show_invitation", uid)
+
+
+@blueprint.get("/invitation/<uid>/set-password/")
+@open_to_visitors
+def show_invitation(uid: str) -> str:
+    """The form to set the first password."""
+    if not passwords.is_good(uid, request.cookies.get(LINK_COOKIE, ""), INVITATION):
+        raise InvalidLink
+    return page("invitation.html")
+
+
+@blueprint.post("/invitation/<uid>/set-password/")
+@open_to_visitors
+@shown_again_by(show_invitation)
+@once
+def accept_invitation(uid: str) -> Done:
+    """Set the first password and sign in."""
+    user = invitations.accept(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
+    session = sign_in.begin(user)
+    return Done(
+        url_for("pages.show_account"),
+        "invitation_accepted",
+        session_id=str(session.id),
+        language=user.language,
+        forgets=(LINK_COOKIE, request.path),
+    )
+
+
+def _with_token(token: str, endpoint: str, uid: str) -> Response:
+    """A redirect to the form of a link, with the link's token in a cookie for that form alone."""
+    response = redirects.to(endpoint, uid=uid)
+    response.set_cookie(
+        LINK_COOKIE,
+        token,
+        max_age=LINK_SECONDS,
+        path=url_for(endpoint, uid=uid),
+        httponly=True,
+        secure=current_app.config["JWT_COOKIE_SECURE"],
+        samesite="Lax",
+    )
+    return response
+
+
+@blueprint.get("/verify-email/")
+@open_to_visitors
+def show_verification_request() -> str:
+    """The form to ask for the confirming letter again."""
+    return page("verification_request.html")
+
+
+@blueprint.post("/verify-email/")
+@open_to_visitors
+@shown_again_by(show_verification_request)
+@once
+def ask_for_verification() -> Done:
+    """Ask for the confirming letter again; the answer is the same for every address."""
+    addresses.ask_again(forms.read(schemas.email)["email"])
+    return Done(url_for("pages.show_verification_asked"))
+
+
+@blueprint.get("/verify-email/sent/")
+@open_to_visitors
+def show_verification_asked() -> str:
+    """That a letter is on its way, if an account waits for it."""
+    return page("verification_asked.html")
+
+
+@blueprint.get("/verify-email/<token>/")
+@open_to_visitors
+def show_verification(token: str) -> str:
+    """The button that confirms an email: programs that follow the links in emails press none."""
+    email = addresses.email_of_link(token)
+    if email is None:
+        raise InvalidLink
+    return page("verify_email.html", email=email)
+
+
+@blueprint.post("/verify-email/<token>/")
+@open_to_visitors
+@once
+def verify_email(token: str) -> Done:
+    """Confirm an email, and go on to the account or to the sign-in."""
+    user = addresses.confirm(token)
+    if gate.cookie_caller() is not None:
+        return Done(url_for("pages.show_account"), "address_confirmed")
+    return Done(url_for("pages.show_login"), "address_confirmed", email=user.email)
+
+
+@blueprint.get("/undo-email-change/<token>/")
+@open_to_visitors
+def show_email_undo(token: str) -> str:
+    """The button that undoes a change of email: programs that follow the links in emails press none."""
+    found = one_time.peek(token, (one_time.UNDO_EMAIL_CHANGE,))
+    if found is None:
+        raise InvalidLink
+    return page("undo_email_change.html", email=found[0].previous_email)
+
+
+@blueprint.post("/undo-email-change/<token>/")
+@open_to_visitors
+@shown_again_by(show_email_undo)
+@once
+def undo_email_change(token: str) -> Done:
+    """Undo a change of email; every session ends, and a link for a new password is sent."""
+    recovery.undo_email_change(token)
+    return Done(url_for("pages.show_email_undone"))
+
+
+@blueprint.get("/undo-email-change/done/")
+@open_to_visitors
+def show_email_undone() -> str:
+    """That the old email is restored, and what to do next."""
+    return page("email_change_undone.html")
