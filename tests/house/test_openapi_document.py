@@ -104,10 +104,10 @@ def test_the_examples_of_sentences_are_what_the_operations_say(document: dict[st
     }
 
     resent = user.client.post("/userapi/auth/email/resend/", json={"email": user.email})
-    asked = user.client.post("/userapi/auth/password/reset/", json={"email": user.email})
+    reset = user.client.post("/userapi/auth/password/reset/", json={"email": user.email})
     left = user.post("/userapi/auth/logout/")
 
-    assert (said["resend_verification"], said["ask_to_reset_password"]) == (resent.get_json(), asked.get_json())
+    assert (said["resend_verification"], said["ask_to_reset_password"]) == (resent.get_json(), reset.get_json())
     assert said["logout"] == left.get_json()
 
 

@@ -118,6 +118,7 @@ def test_a_reader_authorizes_with_email_and_password_and_stays_authorized(
     kept = page.evaluate("JSON.stringify(localStorage)")
     assert "access_token" in kept
     assert user.password not in kept
+    assert "refresh_token" not in kept
     page.reload()
 
     reading = opened(page, "auth-read_me")

@@ -110,7 +110,7 @@ def test_a_JSON_body_may_begin_with_a_byte_order_mark(user: Person) -> None:
 
 
 @pytest.mark.parametrize("body", ['{"email": "a@example.com", "password": "x"}', ' [{"email": "a"}]', "\n{}"])
-def test_JSON_sent_as_a_form_is_told_which_header_it_needs(client: FlaskClient, body: str) -> None:
+def test_JSON_sent_as_a_form_names_the_header_it_needs(client: FlaskClient, body: str) -> None:
     answer = client.post("/api-token-auth/", data=body, content_type=URLENCODED)
 
     assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_body")

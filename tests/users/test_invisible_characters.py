@@ -42,9 +42,9 @@ def test_what_cannot_be_seen_around_an_email_is_removed(
 
 
 def test_the_other_forms_that_take_an_email_remove_it_too(app: Flask, client: FlaskClient, user: Person) -> None:
-    asked = client.post("/userapi/auth/password/reset/", json={"email": f"\u00a0{user.email}\u200b"})
+    answer = client.post("/userapi/auth/password/reset/", json={"email": f"\u00a0{user.email}\u200b"})
 
-    assert asked.status_code == 200
+    assert answer.status_code == 200
     assert len(letters_to(app, user.email, "reset_password")) == 1
 
 

@@ -18,7 +18,7 @@ DESCRIPTIONS = {
     "date_joined": "When the account was opened.",
     "last_login": "When the user last signed in.",
     # Profiles
-    "title": "Form of address, as `Ms`.",
+    "title": "Title before the name, as `Ms`.",
     "dob": "Date of birth.",
     "address": "Street and number.",
     "country": "Country, as people write it.",

@@ -29,7 +29,7 @@ from .tokens import MAXIMUM_LENGTH
 Session = tuple[uuid.UUID, int]
 
 #: What is raised for a token that is not good.
-REFUSALS = (JWTExtendedException, PyJWTError, Problem)
+TOKEN_ERRORS = (JWTExtendedException, PyJWTError, Problem)
 
 #: RFC 6750, section 2.1; the scheme's name in any case (RFC 9110, section 11.1).
 BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
@@ -93,7 +93,7 @@ def has_good_cookie() -> bool:
     """Whether a cookie names a living session; then its caller is loaded."""
     try:
         require_caller("cookies")
-    except REFUSALS:
+    except TOKEN_ERRORS:
         return False
     return True
 
@@ -242,7 +242,7 @@ def ending_sessions(token_in_body: str | None) -> list[Session]:
     for session_of in (partial(_session_of_refresh_token, token_in_body), _session_of_bearer, _session_of_cookies):
         try:
             session = session_of()
-        except REFUSALS:
+        except TOKEN_ERRORS:
             if not found:
                 raise
         else:
@@ -274,7 +274,7 @@ def _session_of_cookies() -> Session | None:
         require_caller("cookies")
     except CsrfFailed:
         raise
-    except REFUSALS:
+    except TOKEN_ERRORS:
         return _session_of_claims(_claims_of_refresh_cookie())
     return current_user.session_id, current_user.id
 

@@ -36,7 +36,7 @@ class Api(flask_smorest.Api):
         """None: pages are told by `next` and `previous`."""
 
 
-DESCRIPTION = """Accounts with a profile each, JSON Web Tokens that other services verify, sessions that end at once.
+DESCRIPTION = """Accounts with a profile each, JSON Web Tokens that other services verify, sessions that can be ended.
 
 Every write also takes `application/x-www-form-urlencoded` and `multipart/form-data`, with nested fields written
 `profile.city`. Every error is a problem document (RFC 9457) with a stable `code`. The three `/api-token-…/` paths are

@@ -31,7 +31,7 @@ PYTHON_FLAGS = {"True": "true", "False": "false"}
 
 
 def configure(app: Flask) -> None:
-    """Read forms and queries strictly, on every address."""
+    """Read forms and queries strictly, on every endpoint and page."""
     app.request_class = StrictRequest
     app.before_request(_require_utf8_query)
 

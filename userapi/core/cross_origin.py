@@ -49,7 +49,7 @@ def configure(app: Flask) -> None:
 def fetch_site() -> str | None:
     """Where the page stands that sent this request, as `Sec-Fetch-Site` says, or else `Origin`; None when neither does.
 
-    `same-origin`, `same-site`, `cross-site`, or `none` for an address that was typed.
+    `same-origin`, `same-site`, `cross-site`, or `none` when the person typed the URL.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None or origin is None:

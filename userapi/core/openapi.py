@@ -22,7 +22,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 MAXIMUM_ROW_ID = 2**63 - 1
 
 #: What every operation may answer besides: a body too large or of another type, too many requests, a part away.
-OTHERWISE = "Any other refusal, in the same shape."
+OTHERWISE = "Any other error, in the same shape."
 
 #: A part of a rule that is an id: `<row_id:user_id>`.
 ID_IN_PATH = re.compile(r"<(\w+):((\w+)_id)>")

@@ -46,12 +46,13 @@ function nameParts() {
   }
 }
 
-// The browser keeps the authorization; the password in it is needed no longer once there is a token.
-const forgetPassword = {
+// The browser keeps the authorization. All that a call needs of it is the access token, which soon expires.
+const keepOnlyAccessToken = {
   statePlugins: {
     auth: {
       wrapActions: {
-        authorizeOauth2: (authorize) => ({ auth, token }) => authorize({ auth: { ...auth, password: "" }, token }),
+        authorizeOauth2: (authorize) => ({ auth, token: { access_token, token_type } }) =>
+          authorize({ auth: { ...auth, password: "" }, token: { access_token, token_type } }),
       },
     },
   },
@@ -68,7 +69,7 @@ SwaggerUIBundle({
   filter: true,
   tryItOutEnabled: true,
   persistAuthorization: true,
-  plugins: [() => forgetPassword],
+  plugins: [() => keepOnlyAccessToken],
   requestInterceptor: addCsrfToken,
   validatorUrl: null,
 });

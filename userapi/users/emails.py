@@ -75,7 +75,7 @@ def key_or_none(address: str) -> str | None:
 
 
 def checked(address: str, field: str = "email") -> tuple[str, str]:
-    """An address as typed, without blanks and invisible characters around it, and its key.
+    """An email as typed, without blanks and invisible characters around it, and its key.
 
     Raises:
         InvalidEmail: naming the field.

@@ -33,7 +33,7 @@ ORDERINGS = [name for name in ORDERS if name != "id"]
 
 
 class EmailAddress(Line):
-    """An email address as it was typed, without the blanks and invisible characters around it."""
+    """An email as it was typed, without the blanks and invisible characters around it."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(MAXIMUM_LENGTH, 1, trim=True, metadata={"format": "email"}, **options)

@@ -1,4 +1,4 @@
-"""Whoever sends a form with several mistakes is told about all of them in one answer."""
+"""A form with several mistakes is answered with all of them in one response."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def three_mistakes() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_a_registration_is_told_about_email_profile_and_password(client: FlaskClient, media: str) -> None:
+def test_a_registration_names_email_profile_and_password_errors(client: FlaskClient, media: str) -> None:
     wanted = three_mistakes()
     sent: dict[str, Any] = (
         {"json": wanted} if media == "application/json" else {"data": as_form(wanted), "content_type": media}
@@ -38,7 +38,7 @@ def test_a_registration_is_told_about_email_profile_and_password(client: FlaskCl
     assert {"Shorter than minimum length 8.", "Only digits."} < set(errors["password"])
 
 
-def test_what_is_missing_is_told_beside_a_weak_password(client: FlaskClient) -> None:
+def test_missing_fields_are_named_beside_a_weak_password(client: FlaskClient) -> None:
     assert set(client.post(USERS, json={"password": WEAK}).get_json()["errors"]) == {"email", "profile", "password"}
     assert set(client.post(USERS, json={"password": WEAK, "nickname": 1}).get_json()["errors"]) == {
         "email", "nickname", "profile", "password",
@@ -47,7 +47,7 @@ def test_what_is_missing_is_told_beside_a_weak_password(client: FlaskClient) -> 
     assert "password" not in client.post(USERS, json=["no object"]).get_json().get("errors", {})
 
 
-def test_a_password_close_to_a_name_is_told_beside_a_bad_email(client: FlaskClient) -> None:
+def test_a_password_close_to_a_name_is_reported_beside_a_bad_email(client: FlaskClient) -> None:
     answer = client.post(USERS, json=new_user(email="x", password="Theodora99", first_name="Theodora"))
 
     errors = answer.get_json()["errors"]
@@ -55,7 +55,7 @@ def test_a_password_close_to_a_name_is_told_beside_a_bad_email(client: FlaskClie
     assert "Too close to your email or your names." in errors["password"]
 
 
-def test_a_taken_email_is_told_beside_a_weak_password(client: FlaskClient, user: Person) -> None:
+def test_a_taken_email_is_reported_beside_a_weak_password(client: FlaskClient, user: Person) -> None:
     answer = client.post(USERS, json=new_user(email=user.email.upper(), password=WEAK))
 
     assert answer.get_json()["errors"]["email"] == ["This email address is already in use."]
@@ -80,7 +80,7 @@ def test_the_browse_form_shows_every_mistake(app: Flask) -> None:
     assert page.text.count('aria-invalid="true"') == 3
 
 
-def test_a_password_change_is_told_about_every_field(user: Person) -> None:
+def test_a_password_change_reports_every_field(user: Person) -> None:
     both = user.post(CHANGE, json={"old_password": PASSWORD, "new_password1": WEAK, "new_password2": NEW})
     every = user.post(CHANGE, json={"old_password": "wrong", "new_password1": WEAK, "new_password2": NEW})
     wrong_and_weak = user.post(CHANGE, json={"old_password": "wrong", "new_password1": WEAK, "new_password2": WEAK})
@@ -98,7 +98,7 @@ def test_a_password_change_is_told_about_every_field(user: Person) -> None:
     )
 
 
-def test_a_reset_is_told_about_both_fields(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_a_reset_reports_both_fields(app: Flask, client: FlaskClient, user: Person) -> None:
     link = reset_link(app, user.email)
 
     both = confirm(client, link, WEAK, new_password2=NEW)
@@ -129,8 +129,8 @@ def test_a_word_that_is_easy_to_guess_is_called_that(client: FlaskClient) -> Non
 def test_passwords_of_refused_forms_are_judged_only_so_often(make_app: Callable[..., Flask]) -> None:
     client = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_FEEDBACK="2 per hour").test_client()
 
-    told = [set(client.post(USERS, json={"password": WEAK}).get_json()["errors"]) for _ in range(3)]
+    named = [set(client.post(USERS, json={"password": WEAK}).get_json()["errors"]) for _ in range(3)]
 
-    assert ["password" in errors for errors in told] == [True, True, False]
-    assert all({"email", "profile"} <= errors for errors in told)
+    assert ["password" in errors for errors in named] == [True, True, False]
+    assert all({"email", "profile"} <= errors for errors in named)
     assert client.post(USERS, json=new_user(), headers=BROWSER).status_code == 201
