@@ -258,3 +258,14 @@ def test_a_body_may_be_left_out_where_the_document_says_so(document: dict[str, A
     assert user.patch("/userapi/auth/user/").status_code == 200
     assert user.post("/userapi/auth/logout/").status_code == 200
     assert user.client.post("/userapi/users/").status_code == 400
+
+
+def test_a_status_that_only_HTTP_knows_has_a_code_of_the_document(
+    client: FlaskClient, document: dict[str, Any]
+) -> None:
+    listed = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+
+    answer = client.get("/static/docs.css", headers={"Range": "bytes=999999-"})
+
+    assert answer.status_code == 416
+    assert answer.get_json()["code"] in listed

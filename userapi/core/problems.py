@@ -218,7 +218,7 @@ def from_http(error: HTTPException) -> Problem:
     problem.status = status  # type: ignore[misc]
     name = HTTP_STATUS_CODES.get(status, "Error").capitalize()
     problem.title = HTTP_TITLES.get(status, name)  # type: ignore[misc]
-    problem.code = HTTP_CODES.get(status, name.lower().replace(" ", "_"))  # type: ignore[misc]
+    problem.code = HTTP_CODES.get(status, HTTP_CODES[400 if status < 500 else 500])  # type: ignore[misc]
     kept = ("allow", "retry-after", "www-authenticate")
     problem.headers = {name: value for name, value in error.get_headers() if name.lower() in kept}
     return problem
