@@ -83,7 +83,8 @@ def logout(logout: dict[str, Any]) -> Response:
     """End the session of each token that is sent, or every session of mine."""
     ending = gate.ending_sessions(logout.get("refresh_token"))
     if logout["all"]:
-        ending = [(session_id, user_id) for user_id, session_id in {user: session for session, user in ending}.items()]
+        one_of_each_user = {user_id: session_id for session_id, user_id in ending}
+        ending = [(session_id, user_id) for user_id, session_id in one_of_each_user.items()]
     for session_id, user_id in ending:
         sessions.log_out(session_id, user_id, everywhere=logout["all"])
     db.session.commit()
