@@ -83,6 +83,8 @@ def test_a_form_says_what_its_schema_says(app: Flask, user: Person) -> None:
         "email", "password", "profile.title", "profile.dob", "profile.address", "profile.country", "profile.city",
         "profile.zip",
     ]  # fmt: skip
+    assert patch["current_password"]["type"] == "password"
+    assert patch["current_password"]["autocomplete"] == "current-password"
     assert "required" not in patch["email"]
 
 
