@@ -1,6 +1,7 @@
 """A staff session that ended while somebody typed: back to the record, with what was typed (F3)."""
 
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -116,3 +117,12 @@ def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(boss: C
     shown = boss.get(path)
     assert boss.fields(shown.text)["first_name"] == "Robin"
     assert "first_name" in old
+
+
+def test_a_file_is_said_to_be_lost(boss: Clerk) -> None:
+    form = boss.form("/admin/imports/new/")
+    boss.client.delete_cookie("access_token")
+
+    answer = boss.client.post("/admin/imports/new/", data={**form, "file": (BytesIO(b"email\n"), "users.csv")})
+
+    assert "What you typed could not be kept" in boss.get(answer.headers["Location"]).text

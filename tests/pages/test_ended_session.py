@@ -191,3 +191,26 @@ def test_an_idle_session_counts_as_ended(make_app: Callable[..., Flask]) -> None
     )
 
     assert value(sign_in_again(browser, answer, "ada@example.com"), "first_name") == "Robin"
+
+
+@pytest.mark.parametrize("path", ["/account/", "/admin/users/new/", "/register/"])
+@pytest.mark.parametrize("kind", ["too large", "not UTF-8", "too many fields"])
+@pytest.mark.parametrize("cookies", [True, False])
+def test_a_form_that_cannot_be_read_is_no_fault_of_ours(
+    app: Flask, user: Person, path: str, kind: str, cookies: bool
+) -> None:
+    browser, form = open_form(app, user)
+    end_sessions(user)
+    if not cookies:
+        browser.client.delete_cookie("access_token")
+    content = {
+        "too large": b"first_name=" + b"x" * 20_000_000,
+        "not UTF-8": b"form_id=" + form["form_id"].encode() + b"&first_name=Ren%E9",
+        "too many fields": b"&".join(b"f%d=x" % number for number in range(5000)),
+    }[kind]
+
+    answer = browser.client.post(
+        path, data=content, content_type="application/x-www-form-urlencoded", headers={"Accept": "text/html"}
+    )
+
+    assert answer.status_code < 500, answer.text

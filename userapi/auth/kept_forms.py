@@ -13,8 +13,10 @@ import orjson
 from flask import Response, after_this_request, current_app, g, request, url_for
 from flask.globals import request_ctx
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException
 
 from userapi.core import page_notices, sealing, signing
+from userapi.core.problems import Problem
 
 from . import cookies
 
@@ -107,8 +109,10 @@ def keep(response: Response, path: str) -> bool:
     Returns:
         Whether nothing is lost: it is kept, or nothing was typed.
     """
-    user_id = _shown_to()
-    values = [pair for pair in request.form.items(multi=True) if not NOT_KEPT.search(pair[0])]
+    user_id, form = _shown_to(), _form()
+    if form is None or any(file.filename for file in request.files.values()):
+        return False
+    values = [pair for pair in form.items(multi=True) if not NOT_KEPT.search(pair[0])]
     if not values:
         return True
     if user_id is None:
@@ -123,8 +127,17 @@ def keep(response: Response, path: str) -> bool:
 
 def _shown_to() -> int | None:
     """The user to whom the form of this request was shown; None for a visitor, and when the form is none of ours."""
-    note = sealing.unseal("form", request.form.get(FIELD, ""), FORM_SECONDS)
+    form = _form()
+    note = sealing.unseal("form", form.get(FIELD, "") if form else "", FORM_SECONDS)
     return note.get("user") if isinstance(note, dict) else None
+
+
+def _form() -> MultiDict[str, str] | None:
+    """The form of this request; None when it is too large or malformed, which is not what this answer is about."""
+    try:
+        return request.form
+    except (HTTPException, Problem):
+        return None
 
 
 def take(user_id: int) -> MultiDict[str, str] | None:
