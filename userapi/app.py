@@ -10,6 +10,7 @@ from userapi import admin, browse, cli
 from userapi.audit import trail
 from userapi.auth import gate, tokens
 from userapi.auth import routes as auth
+from userapi.auth import token_routes as auth_tokens
 from userapi.auth.field_descriptions import DESCRIPTIONS
 from userapi.core import (
     api_document,
@@ -61,9 +62,9 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     openapi.configure(app)
     api = api_document.configure(app, DESCRIPTIONS)
     api.register_blueprint(ops.index_blueprint)
-    api.register_blueprint(auth.token_blueprint)
-    app.register_blueprint(auth.token_blueprint, url_prefix="/userapi", name="userapi_tokens")  # the same again
-    api.register_blueprint(auth.key_blueprint)
+    api.register_blueprint(auth_tokens.blueprint)
+    app.register_blueprint(auth_tokens.blueprint, url_prefix="/userapi", name="userapi_tokens")  # the same again
+    api.register_blueprint(auth_tokens.key_blueprint)
     api.register_blueprint(auth.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(users.blueprint, url_prefix="/userapi")
     app.register_blueprint(ops.blueprint)

@@ -7,13 +7,11 @@ from flask import Response
 from flask_babel import gettext as _
 from flask_jwt_extended import current_user, get_current_user
 
-from userapi.core import limits
 from userapi.core.db import db, keeping_marks
 from userapi.core.index import SHAPE, endpoints_below
 from userapi.core.limits import TooManyRequests
-from userapi.core.negotiation import names_type
 from userapi.core.openapi import Blueprint
-from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, Problem, ValidationFailed
+from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ValidationFailed
 from userapi.core.rendering import answer
 from userapi.users import addresses, documents
 from userapi.users.editing import holds_user, save
@@ -24,24 +22,18 @@ from userapi.users.problems import EmailTaken, WrongPassword
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
 
 from . import cookies, gate, invitations, passwords, recovery, sessions, sign_in, tokens
-from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenReused, TokenRevoked
+from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenRevoked
 from .schemas import (
-    ClaimsSchema,
-    CredentialsSchema,
     DetailSchema,
     EmailChangeSchema,
     EmailSchema,
     EmailTokenSchema,
-    KeySetSchema,
     LoginAnswerSchema,
     LoginSchema,
     LogoutSchema,
     PasswordChangeSchema,
     PasswordResetSchema,
-    RefreshSchema,
     SessionsSchema,
-    TokenPairSchema,
-    TokenSchema,
     said,
 )
 
@@ -247,71 +239,3 @@ def end_session(session_id: uuid.UUID) -> Response:
     sessions.end_own(session_id, current_user.id)
     db.session.commit()
     return Response(status=204)
-
-
-token_blueprint = Blueprint("tokens", __name__, description="Tokens: obtain, refresh, verify.")
-
-
-@token_blueprint.post("/api-token-auth/")
-@token_blueprint.checks_credentials_itself
-@token_blueprint.arguments(CredentialsSchema)
-@token_blueprint.response(200, TokenPairSchema)
-@token_blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
-@token_blueprint.leads_to(200, "verify_token", requestBody={"token": "$response.body#/access_token"})
-@token_blueprint.refuses(ValidationFailed, InvalidCredentials, TooManyRequests)
-def obtain_tokens(credentials: dict[str, str]) -> Response:
-    """Exchange email and password for tokens."""
-    with keeping_marks(InvalidCredentials):
-        session = sign_in.sign_in(credentials.get("email") or credentials["username"], credentials["password"])
-    pair = tokens.pair(session)
-    db.session.commit()
-    return answer(pair)
-
-
-@token_blueprint.post("/api-token-refresh/")
-@token_blueprint.checks_credentials_itself
-@token_blueprint.arguments(RefreshSchema)
-@token_blueprint.response(
-    200,
-    {"anyOf": [TokenPairSchema, DetailSchema]},
-    description="The new pair, unless it went into cookies.",
-    example=TokenPairSchema.EXAMPLE,
-)
-@token_blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
-@token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
-def refresh_tokens(refresh: dict[str, str]) -> Response:
-    """Exchange a refresh token for a new pair. It is good once."""
-    limits.spend("REFRESH_ADDRESS", limits.client())
-    claims, by_cookie = gate.refresh_claims(refresh.get("refresh_token"))
-    with keeping_marks(TokenReused):
-        session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
-    pair = tokens.pair(session, web=by_cookie)
-    return cookies.put(answer({"detail": _("The cookies are renewed.")}), pair) if by_cookie else answer(pair)
-
-
-@token_blueprint.post("/api-token-verify/")
-@token_blueprint.checks_credentials_itself
-@token_blueprint.arguments(TokenSchema)
-@token_blueprint.response(200, ClaimsSchema)
-@token_blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TooManyRequests)
-def verify_token(body: dict[str, str]) -> Response:
-    """Check an access token: signature, times, issuer, audience, session and account."""
-    return answer(tokens.verify(body["token"]))
-
-
-#: RFC 7517, section 8.5.2; `application/json` for callers who do not name it.
-KEY_SET_TYPE = "application/jwk-set+json"
-
-key_blueprint = Blueprint("keys", __name__, description="The keys that other services verify tokens with.")
-
-
-@key_blueprint.get("/.well-known/jwks.json")
-@key_blueprint.checks_credentials_itself
-@key_blueprint.response(200, KeySetSchema)
-@key_blueprint.refuses(Problem)
-def read_key_set() -> Response:
-    """Read the public keys (RFC 7517)."""
-    response = answer(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})
-    if names_type(KEY_SET_TYPE):
-        response.mimetype = KEY_SET_TYPE
-    return response
