@@ -213,6 +213,14 @@ def session(session_id: uuid.UUID) -> LoginSession | None:
     )
 
 
+def alive_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> LoginSession | None:
+    """A session that is active, as the present transaction sees it."""
+    return db.session.scalar(
+        sa.select(LoginSession).join(LoginSession.user).where(LoginSession.id == session_id, *ALIVE),
+        {"now": now, "idle_since": idle_since},
+    )
+
+
 def of_user(user_id: int, now: datetime, idle_since: datetime) -> Sequence[sa.Row[Any]]:
     """A user's living sessions, the last used first."""
     return read_all(OF_USER, {"user_id": user_id, "now": now, "idle_since": idle_since})

@@ -52,10 +52,9 @@ def begin(user: User) -> LoginSession:
 
 def pair_for_browser(session_id: uuid.UUID) -> dict[str, Any] | None:
     """The tokens that put a session into a browser's cookies; None when it has ended."""
-    session = queries.session(session_id)
-    if session is None or session.ended_at is not None or not session.user.is_active:
-        return None
-    return tokens.pair(session, web=True) if session.session_version == session.user.session_version else None
+    now = clock.now()
+    session = queries.alive_session(session_id, now, sessions.idle_since(now))
+    return None if session is None else tokens.pair(session, web=True)
 
 
 def _check(key: str | None, password: str) -> LoginSession:
