@@ -29,7 +29,7 @@ function rest(form) {
 // On the window, so that a handler of the page itself has its say first.
 window.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.method !== "post") return;
+  if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
   if ("busy" in form.dataset) {
     event.preventDefault();
     return;
