@@ -8,7 +8,7 @@ from . import passwords, sessions
 def undo_email_change(token: str) -> None:
     """Restore the old email by the link that was sent to it, end every session, and mail a link for a new password.
 
-    The old password no longer signs in: whoever changed the email knew it.
+    The old password no longer signs in: the person who changed the email knew it.
 
     Raises:
         InvalidLink: the link is used, expired or altered.

@@ -1,4 +1,4 @@
-"""Texts that a browser carries for us: encrypted and authenticated, so that nobody else can read or change them."""
+"""Texts that a browser carries for us: encrypted and authenticated, so that no one else can read or change them."""
 
 import base64
 import zlib

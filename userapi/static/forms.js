@@ -46,7 +46,7 @@ window.addEventListener("beforeunload", (event) => {
   }
 });
 
-// The page may come back from the browser's memory as it was left.
+// The browser can restore the page from its memory, busy buttons included.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of document.forms) rest(form);
 });
