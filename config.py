@@ -4,31 +4,29 @@ A name in the environment is the name in `app.config`; `docs/settings.md` explai
 A variable `NAME_FILE` may hold the path of a file with the value, as container secrets do.
 """
 
-import os
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
-import sqlalchemy as sa
-from dotenv import dotenv_values
 from environs import Env, EnvValidationError, validate
-from limits import parse_many as parse_limits
-from marshmallow import ValidationError
+
+from userapi.core import environment as sources
+from userapi.core import setting_checks as checks
+from userapi.core.environment import ConfigurationError as ConfigurationError
+from userapi.core.environment import Settings
 
 ROOT = Path(__file__).resolve().parent
 
 #: What `make run` makes on its first day, and every later start and command finds again.
 INSTANCE = ROOT / "instance"
 
+#: The database where none is set.
+DATABASE_URL = f"sqlite:///{quote(str(INSTANCE))}/userapi.db"
+
 #: Claims that a deployer may add to access tokens for other services to read.
 OPTIONAL_CLAIMS = ("email", "username", "is_staff", "is_superuser", "groups")
-
-#: Words that show a secret was copied from an example.
-EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|password|django", re.IGNORECASE)
 
 #: The languages that there are catalogues for, as BCP 47 names them; English is in the code.
 LANGUAGES = ("en", *sorted(path.name.replace("_", "-") for path in ROOT.glob("userapi/translations/??*")))
@@ -36,41 +34,40 @@ LANGUAGES = ("en", *sorted(path.name.replace("_", "-") for path in ROOT.glob("us
 #: How far the clocks of two machines may be apart, in seconds: a token that begins so much later is good already.
 CLOCKS_APART = 60
 
+#: Settings that have several spellings of one value, and what gives the one that the service works with.
+NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
+    "DATABASE_URL": checks.database_url,
+    "SITE_URL": checks.origin_or_none,
+    "FRONTEND_URL": checks.base_url_or_none,
+    "CORS_ORIGINS": checks.origins,
+    "OTEL_EXPORTER_OTLP_ENDPOINT": checks.base_url_or_none,
+    "HOST": checks.host,
+    "MAIL_SERVER": checks.host_or_none,
+    "MAIL_DEFAULT_SENDER": checks.sender_or_none,
+}
+
 #: Mail servers that a password reaches without a network.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-class ConfigurationError(Exception):
-    """The environment holds a value the service must not start with; the text names it."""
-
-
-class _MappingEnv(Env):
-    """environs over any mapping, so that tests and tools need not touch `os.environ`."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        super().__init__(eager=False)
-        self._source = values
-
-    def _get_value(self, env_key: str, default: Any) -> Any:
-        path = self._source.get(f"{env_key}_FILE")
-        if path is not None:
-            try:
-                return Path(path).read_text().strip()
-            except OSError as error:
-                raise ConfigurationError(f"{env_key}_FILE: cannot read {path}: {error.strerror}") from error
-        return self._source.get(env_key, default)
 
 
 def environment() -> dict[str, str]:
     """The process environment over the `.env` file in the working directory.
 
-    Where neither tells the secret, it is the one that `make run` has made.
+    A secret that neither sets is the one that `make run` has made.
+
+    Raises:
+        ConfigurationError: `.env` or `instance/` cannot be read.
     """
-    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    values = {**from_file, **os.environ}
-    if "SECRET_KEY" not in values and (INSTANCE / "secret_key").exists():
-        values.setdefault("SECRET_KEY_FILE", str(INSTANCE / "secret_key"))
+    values = sources.read()
+    secret = INSTANCE / "secret_key"
+    if not is_set(values, "SECRET_KEY") and sources.exists(secret, "SECRET_KEY, DATABASE_URL and JWT_KEY_DIR"):
+        values["SECRET_KEY_FILE"] = str(secret)
     return values
+
+
+def is_set(values: Mapping[str, str], name: str) -> bool:
+    """Whether an environment sets a setting, by itself or in a file; one that is empty does not count."""
+    return any(values.get(key, "").strip() for key in (name, f"{name}_FILE"))
 
 
 def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -82,42 +79,48 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     Raises:
         ConfigurationError: naming every variable that is missing, weak or of the wrong type.
     """
-    # An absent secret is judged as an empty one: its refusal says what to do.
-    env = _MappingEnv({"SECRET_KEY": ""} | dict(environment() if values is None else values))
-    settings = {
-        **_service(env),
-        **_server(env),
-        **_tokens(env),
-        **_passwords(env),
-        **_mail(env),
-        **_throttles(env),
-        **_logging(env),
-        **_watching(env),
-    }
+    env = Settings(environment() if values is None else values)
+    settings = _read(env)
     try:
         env.seal()
     except EnvValidationError as error:
         messages: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
         raise ConfigurationError("; ".join(f"{name}: {' '.join(texts)}" for name, texts in messages.items())) from error
-    settings["SITE_URL"] = settings["SITE_URL"].rstrip("/") or _address(settings["HOST"], settings["PORT"])
+    for name, normal_form in NORMAL_FORMS.items():
+        settings[name] = normal_form(settings[name])
+    settings["SITE_URL"] = settings["SITE_URL"] or _url(settings["HOST"], settings["PORT"])
     if settings.pop("FLASK_DEBUG") and settings["SITE_URL"].startswith("https://"):
         raise ConfigurationError("FLASK_DEBUG: A debugger must not be open to the public; unset it.")
     _refuse_unsafe_mail(settings)
     return {**settings, **_derived(settings)}
 
 
+def names() -> frozenset[str]:
+    """The names of all settings."""
+    env = Settings({})
+    _read(env)
+    return frozenset(env.names)
+
+
+def _read(env: Settings) -> dict[str, Any]:
+    parts = (_service, _server, _tokens, _passwords, _mail, _throttles, _logging, _watching)
+    return {name: value for part in parts for name, value in part(env).items()}
+
+
 def _service(env: Env) -> dict[str, Any]:
     return {
-        "SECRET_KEY": env.str("SECRET_KEY", validate=_strong_secret),
-        "DATABASE_URL": env.str("DATABASE_URL", f"sqlite:///{INSTANCE}/userapi.db", validate=_database_url),
-        "SITE_URL": env.str("SITE_URL", "", validate=_origin),
-        "FRONTEND_URL": env.str("FRONTEND_URL", "", validate=_origin_or_none).rstrip("/"),
+        "SECRET_KEY": env.str("SECRET_KEY", validate=checks.strong_secret),
+        "DATABASE_URL": env.str(
+            "DATABASE_URL", f"sqlite:///{quote(str(INSTANCE))}/userapi.db", validate=checks.database_url
+        ),
+        "SITE_URL": env.str("SITE_URL", "", validate=checks.origin_or_none),
+        "FRONTEND_URL": env.str("FRONTEND_URL", "", validate=checks.base_url_or_none),
         "BROWSABLE_API": env.bool("BROWSABLE_API", True),
-        "CORS_ORIGINS": env.list("CORS_ORIGINS", [], subcast=str, validate=_origins),
+        "CORS_ORIGINS": env.list("CORS_ORIGINS", [], subcast=str, validate=checks.origins),
         "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
         "DATABASE_POOL_SIZE": env.int("DATABASE_POOL_SIZE", 5, validate=validate.Range(1, 200)),
         "DATABASE_POOLER": env.str("DATABASE_POOLER", "none", validate=validate.OneOf(("none", "transaction"))),
-        "CELERY_BROKER_URL": env.str("CELERY_BROKER_URL", "", validate=_broker_url_or_none),
+        "CELERY_BROKER_URL": env.str("CELERY_BROKER_URL", "", validate=checks.broker_url_or_none),
         "EMAIL_VERIFICATION": env.str(
             "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(("optional", "mandatory", "none"))
         ),
@@ -129,7 +132,7 @@ def _service(env: Env) -> dict[str, Any]:
 def _server(env: Env) -> dict[str, Any]:
     """What `make run` starts; behind another server only SITE_URL depends on these."""
     return {
-        "HOST": env.str("HOST", "127.0.0.1", validate=validate.Length(1, 255)),
+        "HOST": env.str("HOST", "127.0.0.1", validate=checks.host),
         "PORT": env.int("PORT", 8000, validate=validate.Range(1, 65535)),
         "WORKERS": env.int("WORKERS", 2, validate=validate.Range(1, 256)),
         "WORKER_THREADS": env.int("WORKER_THREADS", 4, validate=validate.Range(1, 64)),
@@ -169,43 +172,43 @@ def _passwords(env: Env) -> dict[str, Any]:
 def _mail(env: Env) -> dict[str, Any]:
     """How letters leave; without a MAIL_SERVER they are kept, and `flask mail list` shows them."""
     return {
-        "MAIL_SERVER": env.str("MAIL_SERVER", "", validate=validate.Length(max=255)),
+        "MAIL_SERVER": env.str("MAIL_SERVER", "", validate=checks.host_or_none),
         "MAIL_PORT": env.int("MAIL_PORT", 0, validate=validate.Range(0, 65535)),
         "MAIL_USE_TLS": env.bool("MAIL_USE_TLS", False),
         "MAIL_USE_SSL": env.bool("MAIL_USE_SSL", False),
         "MAIL_USERNAME": env.str("MAIL_USERNAME", ""),
         "MAIL_PASSWORD": env.str("MAIL_PASSWORD", ""),
-        "MAIL_DEFAULT_SENDER": env.str("MAIL_DEFAULT_SENDER", "", validate=_sender_or_none),
+        "MAIL_DEFAULT_SENDER": env.str("MAIL_DEFAULT_SENDER", "", validate=checks.sender_or_none),
         "MAIL_TIMEOUT": env.int("MAIL_TIMEOUT", 10, validate=validate.Range(1, 300)),
         "MAIL_MAX_ATTEMPTS": env.int("MAIL_MAX_ATTEMPTS", 20, validate=validate.Range(1, 100)),
         "MAIL_KEEP_DAYS": env.int("MAIL_KEEP_DAYS", 90, validate=validate.Range(0, 3650)),
         "MAIL_DELIVERY": env.str("MAIL_DELIVERY", "thread", validate=validate.OneOf(("thread", "none"))),
-        "MAIL_TEMPLATES": env.str("MAIL_TEMPLATES", "", validate=_folder_or_none),
+        "MAIL_TEMPLATES": env.str("MAIL_TEMPLATES", "", validate=checks.folder_or_none),
     }
 
 
 def _throttles(env: Env) -> dict[str, Any]:
     """How often something may be tried; `userapi.core.limits` counts."""
     return {
-        "REDIS_URL": env.str("REDIS_URL", "", validate=_redis_url_or_none),
+        "REDIS_URL": env.str("REDIS_URL", "", validate=checks.redis_url_or_none),
         "RATELIMIT_ENABLED": env.bool("RATELIMIT_ENABLED", True),
-        "RATELIMIT_SIGN_IN_ADDRESS": env.str("RATELIMIT_SIGN_IN_ADDRESS", "100 per 10 minutes", validate=_limit),
-        "RATELIMIT_SIGN_IN_PAIR": env.str("RATELIMIT_SIGN_IN_PAIR", "10 per 20 minutes", validate=_limit),
-        "RATELIMIT_SIGN_IN_ACCOUNT": env.str("RATELIMIT_SIGN_IN_ACCOUNT", "50 per hour", validate=_limit),
-        "RATELIMIT_TOKEN_VERIFY": env.str("RATELIMIT_TOKEN_VERIFY", "600 per minute", validate=_limit),
-        "RATELIMIT_REFRESH_ADDRESS": env.str("RATELIMIT_REFRESH_ADDRESS", "600 per minute", validate=_limit),
-        "RATELIMIT_REFRESH_SESSION": env.str("RATELIMIT_REFRESH_SESSION", "30 per minute", validate=_limit),
-        "RATELIMIT_REGISTRATION": env.str("RATELIMIT_REGISTRATION", "60 per hour", validate=_limit),
-        "RATELIMIT_PASSWORD_FEEDBACK": env.str("RATELIMIT_PASSWORD_FEEDBACK", "60 per hour", validate=_limit),
-        "RATELIMIT_PASSWORD_CHECK": env.str("RATELIMIT_PASSWORD_CHECK", "10 per 20 minutes", validate=_limit),
-        "RATELIMIT_PASSWORD_RESET": env.str("RATELIMIT_PASSWORD_RESET", "30 per hour", validate=_limit),
+        "RATELIMIT_SIGN_IN_ADDRESS": env.str("RATELIMIT_SIGN_IN_ADDRESS", "100 per 10 minutes", validate=checks.limit),
+        "RATELIMIT_SIGN_IN_PAIR": env.str("RATELIMIT_SIGN_IN_PAIR", "10 per 20 minutes", validate=checks.limit),
+        "RATELIMIT_SIGN_IN_ACCOUNT": env.str("RATELIMIT_SIGN_IN_ACCOUNT", "50 per hour", validate=checks.limit),
+        "RATELIMIT_TOKEN_VERIFY": env.str("RATELIMIT_TOKEN_VERIFY", "600 per minute", validate=checks.limit),
+        "RATELIMIT_REFRESH_ADDRESS": env.str("RATELIMIT_REFRESH_ADDRESS", "600 per minute", validate=checks.limit),
+        "RATELIMIT_REFRESH_SESSION": env.str("RATELIMIT_REFRESH_SESSION", "30 per minute", validate=checks.limit),
+        "RATELIMIT_REGISTRATION": env.str("RATELIMIT_REGISTRATION", "60 per hour", validate=checks.limit),
+        "RATELIMIT_PASSWORD_FEEDBACK": env.str("RATELIMIT_PASSWORD_FEEDBACK", "60 per hour", validate=checks.limit),
+        "RATELIMIT_PASSWORD_CHECK": env.str("RATELIMIT_PASSWORD_CHECK", "10 per 20 minutes", validate=checks.limit),
+        "RATELIMIT_PASSWORD_RESET": env.str("RATELIMIT_PASSWORD_RESET", "30 per hour", validate=checks.limit),
         "RATELIMIT_PASSWORD_RESET_RECIPIENT": env.str(
-            "RATELIMIT_PASSWORD_RESET_RECIPIENT", "5 per hour", validate=_limit
+            "RATELIMIT_PASSWORD_RESET_RECIPIENT", "5 per hour", validate=checks.limit
         ),
-        "RATELIMIT_EMAIL_CHANGE": env.str("RATELIMIT_EMAIL_CHANGE", "10 per hour", validate=_limit),
-        "RATELIMIT_EMAIL_RESEND": env.str("RATELIMIT_EMAIL_RESEND", "30 per hour", validate=_limit),
-        "RATELIMIT_EMAIL_RECIPIENT": env.str("RATELIMIT_EMAIL_RECIPIENT", "5 per hour", validate=_limit),
-        "RATELIMIT_LINK": env.str("RATELIMIT_LINK", "20 per 10 minutes", validate=_limit),
+        "RATELIMIT_EMAIL_CHANGE": env.str("RATELIMIT_EMAIL_CHANGE", "10 per hour", validate=checks.limit),
+        "RATELIMIT_EMAIL_RESEND": env.str("RATELIMIT_EMAIL_RESEND", "30 per hour", validate=checks.limit),
+        "RATELIMIT_EMAIL_RECIPIENT": env.str("RATELIMIT_EMAIL_RECIPIENT", "5 per hour", validate=checks.limit),
+        "RATELIMIT_LINK": env.str("RATELIMIT_LINK", "20 per 10 minutes", validate=checks.limit),
     }
 
 
@@ -221,9 +224,9 @@ def _logging(env: Env) -> dict[str, Any]:
 def _watching(env: Env) -> dict[str, Any]:
     """What others may know of the running service."""
     return {
-        "METRICS_TOKEN": env.str("METRICS_TOKEN", "", validate=_strong_secret_or_none),
-        "OTEL_EXPORTER_OTLP_ENDPOINT": env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=_origin_or_none),
-        "PROMETHEUS_MULTIPROC_DIR": env.str("PROMETHEUS_MULTIPROC_DIR", "", validate=_folder_or_none),
+        "METRICS_TOKEN": env.str("METRICS_TOKEN", "", validate=checks.strong_secret_or_none),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=checks.base_url_or_none),
+        "PROMETHEUS_MULTIPROC_DIR": env.str("PROMETHEUS_MULTIPROC_DIR", "", validate=checks.folder_or_none),
     }
 
 
@@ -258,7 +261,7 @@ def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
         "JWT_REFRESH_CSRF_COOKIE_NAME": "csrf_refresh_token",
         "JWT_CSRF_CHECK_FORM": True,
         "MAIL_PORT": settings["MAIL_PORT"] or mail_port,
-        "MAIL_DEFAULT_SENDER": settings["MAIL_DEFAULT_SENDER"] or f"no-reply@{urlsplit(settings['SITE_URL']).hostname}",
+        "MAIL_DEFAULT_SENDER": settings["MAIL_DEFAULT_SENDER"] or checks.default_sender(settings["SITE_URL"]),
     }
 
 
@@ -274,76 +277,7 @@ def _refuse_unsafe_mail(settings: Mapping[str, Any]) -> None:
         )
 
 
-def _address(host: str, port: int) -> str:
+def _url(host: str, port: int) -> str:
     """Where a browser on this machine finds the server."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{host}:{port}"
-
-
-def _strong_secret(value: str) -> None:
-    if len(value) < 32:
-        raise ValidationError("Needs at least 32 characters; `make run` makes one in instance/.")
-    if EXAMPLE_SECRETS.search(value) or len(set(value)) < 10:
-        raise ValidationError("Looks like an example, not a random secret.")
-
-
-def _strong_secret_or_none(value: str) -> None:
-    if value:
-        _strong_secret(value)
-
-
-def _database_url(value: str) -> None:
-    try:
-        url = sa.make_url(value)
-    except sa.exc.ArgumentError as error:
-        raise ValidationError("Not a database URL, as sqlite:///userapi.db or postgresql://user@host/name.") from error
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise ValidationError("Only sqlite and postgresql are supported.")
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValidationError("SQLite needs a file: an in-memory database is not shared between workers.")
-
-
-def _origin(value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValidationError("Not an origin, as https://accounts.example.com.")
-
-
-def _origin_or_none(value: str) -> None:
-    if value:
-        _origin(value)
-
-
-def _origins(values: list[str]) -> None:
-    for value in values:
-        _origin(value)
-
-
-def _sender_or_none(value: str) -> None:
-    name, address = parseaddr(value)
-    if value and (value.count("@") != 1 or not address.partition("@")[2] or not (name + address).isprintable()):
-        raise ValidationError("Not one address, as no-reply@example.com or Example <no-reply@example.com>.")
-
-
-def _folder_or_none(value: str) -> None:
-    if value and not Path(value).is_dir():
-        raise ValidationError("Not a folder.")
-
-
-def _limit(value: str) -> None:
-    try:
-        only, *others = parse_limits(value)
-    except ValueError:
-        raise ValidationError("Not a limit, as 10 per 5 minutes.") from None
-    if others or only.amount < 1:
-        raise ValidationError("Not one limit of at least one, as 10 per 5 minutes.")
-
-
-def _redis_url_or_none(value: str) -> None:
-    if value and not value.startswith(("redis://", "rediss://", "redis+unix://")):
-        raise ValidationError("Not a Redis URL, as redis://127.0.0.1:6379/0.")
-
-
-def _broker_url_or_none(value: str) -> None:
-    if value and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
-        raise ValidationError("Not a broker's URL, as redis://127.0.0.1:6379/1 or amqp://user@host/userapi.")

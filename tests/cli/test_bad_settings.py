@@ -67,7 +67,9 @@ def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tup
         ("DATABASE_URL", "users.db"),
         ("EMAIL_VERIFICATION", "maybe"),
         ("FLASK_DEBUG", "perhaps"),
-        ("HOST", ""),
+        ("HOST", "[::1]"),
+        ("HOST", "http://localhost"),
+        ("HOST", "localhost:8000"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
         ("PASSWORD_HASH_CONCURRENCY", "0"),
@@ -79,6 +81,22 @@ def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tup
         ("SESSIONS_PER_USER", "-1"),
         ("SITE_URL", "accounts.example.com"),
         ("SITE_URL", "ftp://accounts.example.com"),
+        ("SITE_URL", "https://example.com/accounts"),
+        ("SITE_URL", "https://example.com:http"),
+        ("SITE_URL", "https://a..example.com"),
+        ("SITE_URL", "https://me@example.com"),
+        ("CORS_ORIGINS", "https://app.example.com/login"),
+        ("CORS_ORIGINS", "https://*.example.com"),
+        ("CORS_ORIGINS", "*"),
+        ("FRONTEND_URL", "https://app.example.com/?next="),
+        ("DATABASE_URL", "postgresql+psycopg2://localhost/users"),
+        ("DATABASE_URL", "sqlite+aiosqlite:///users.db"),
+        ("DATABASE_URL", "sqlite:///users.db?mode=ro"),
+        ("DATABASE_URL", "sqlite://users.db"),
+        ("DATABASE_URL", "postgresql://localhost"),
+        ("DATABASE_URL", "postgresql://localhost:x/users"),
+        ("DATABASE_URL", "postgresql://localhost/users?sslmod=require"),
+        ("MAIL_PASSWORD", "caf\udce9"),
         ("SUPERUSER_EMAIL", "admin"),
         ("TRUSTED_PROXIES", "all"),
         ("WORKERS", "0"),
@@ -102,6 +120,49 @@ def test_C07_all_that_is_wrong_is_said_at_once() -> None:
 
 def test_C07_a_value_in_a_file_that_is_not_there_is_named() -> None:
     assert refusal(DATABASE_URL_FILE="/nowhere/url").startswith("DATABASE_URL_FILE: cannot read /nowhere/url")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "taken"),
+    [
+        ("DATABASE_URL", "postgres://me@localhost/users", "postgresql://me@localhost/users"),
+        ("DATABASE_URL", "postgresql+psycopg://localhost/users", "postgresql://localhost/users"),
+        ("SITE_URL", "HTTPS://Accounts.Example.com:443/", "https://accounts.example.com"),
+        ("SITE_URL", "https://bücher.example", "https://xn--bcher-kva.example"),
+        ("SITE_URL", "http://[::1]:8000", "http://[::1]:8000"),
+        ("CORS_ORIGINS", "https://App.example.com/,http://bücher.example:80", None),
+        ("FRONTEND_URL", "https://app.example.com/accounts/", "https://app.example.com/accounts"),
+    ],
+)
+def test_one_value_in_another_spelling_is_taken(name: str, value: str, taken: str | None) -> None:
+    expected = taken or ["https://app.example.com", "http://xn--bcher-kva.example"]
+
+    assert config.load({"SECRET_KEY": SECRET, name: value})[name] == expected
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    empty = dict.fromkeys(config.names() - {"SECRET_KEY"}, "") | {"MAIL_PASSWORD_FILE": "", "WORKERS": " "}
+
+    assert config.load({"SECRET_KEY": SECRET, **empty}) == config.load({"SECRET_KEY": SECRET})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"\xff\xfe" + SECRET.encode("utf-16-le"), "UTF-16"), (bytes(range(0x80, 0xB0)), "not UTF-8")],
+)
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "secret").write_bytes(content)
+
+    told = refusal(SECRET_KEY_FILE=str(tmp_path / "secret"))
+
+    assert told.startswith(f"SECRET_KEY_FILE: {tmp_path}/secret is ")
+    assert words in told
+
+
+def test_a_byte_order_mark_is_no_part_of_a_value(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET, encoding="utf-8-sig")
+
+    assert config.load({"SECRET_KEY_FILE": str(tmp_path / "secret")})["SECRET_KEY"] == SECRET
 
 
 def test_C06_debugging_in_production_is_refused_and_nowhere_opens_a_debugger(tmp_path: Path) -> None:
@@ -164,3 +225,14 @@ def test_a_database_without_tables_is_told_from_one_that_is_away(tmp_path: Path)
 
     assert done.is_one_line, done
     assert "flask db upgrade" in done.errors
+
+
+def test_an_env_file_that_is_not_utf_8_is_one_line_for_the_server(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("LOG_LEVEL=INFO\n".encode("utf-16"))
+    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
+
+    done = serving.run(*serving.RUN, env=env, cwd=tmp_path)
+
+    assert done.is_one_line, done
+    assert done.errors.startswith("userapi: .env: .env is UTF-16")
+    assert not (tmp_path / "keys").exists()

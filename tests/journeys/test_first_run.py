@@ -215,3 +215,12 @@ def test_N11_two_first_starts_at_once_make_one_of_everything(
     assert len(list((tmp_path / "keys").glob("*.pem"))) == 1
     listed = serving.run(*serving.FLASK, "users", "list", env=env).output
     assert len(listed.splitlines()) == 1
+
+
+def test_empty_variables_do_not_keep_the_first_start_from_making_its_own(tree: Path, bare: dict[str, str]) -> None:
+    empty = dict.fromkeys(("SECRET_KEY", "DATABASE_URL", "JWT_KEY_DIR", "MAIL_SERVER"), "")
+
+    with serving.served(tree.parent, bare | empty, cwd=tree) as server:
+        assert serving.status(f"{server.url}/readyz") == 200
+
+    assert {"secret_key", "userapi.db", "keys"} <= {path.name for path in (tree / "instance").iterdir()}

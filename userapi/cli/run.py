@@ -60,8 +60,11 @@ class CannotStart(Exception):
 
 def main() -> None:
     """Prepare what is missing, say where the service is, and serve."""
-    with metrics_folder():
-        _run()
+    try:
+        with metrics_folder():
+            _run()
+    except config.ConfigurationError as error:
+        sys.exit(f"userapi: {error}")
 
 
 def _run() -> None:
@@ -134,12 +137,13 @@ def load() -> Flask:
 
 def make_instance() -> None:
     """Make `instance/` and the one secret in it, as far as the environment tells no others."""
-    told = {name.removesuffix("_FILE") for name in config.environment()}
-    if {"SECRET_KEY", "DATABASE_URL"} <= told:
+    values = config.environment()
+    has_secret = config.is_set(values, "SECRET_KEY")
+    if has_secret and config.is_set(values, "DATABASE_URL"):
         return
     with alone_in(config.INSTANCE):
         path = config.INSTANCE / "secret_key"
-        if "SECRET_KEY" not in told and not path.exists():
+        if not has_secret and not path.exists():
             partial = path.with_suffix(".new")
             partial.unlink(missing_ok=True)
             with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:

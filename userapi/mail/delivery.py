@@ -19,7 +19,7 @@ from userapi.core.db import db
 
 from . import queries
 from .outbox import BLANK
-from .relay import Delayed, Refused, Relay, Unreachable
+from .relay import Delayed, NotAdmitted, Refused, Relay, Unreachable
 
 log = structlog.get_logger("userapi.mail")
 
@@ -136,17 +136,17 @@ def _mark_sent(letter: sa.Row[Any], counts: Counts) -> None:
 
 
 def _delay(letter: sa.Row[Any], error: Exception, counts: Counts) -> None:
-    if letter.attempts >= current_app.config["MAIL_MAX_ATTEMPTS"]:
+    # What only the settings or the mail server can put right is no attempt: the email waits until it is.
+    attempts = letter.attempts - isinstance(error, NotAdmitted)
+    if attempts >= current_app.config["MAIL_MAX_ATTEMPTS"]:
         _give_up(letter, error, counts)
         return
     counts.delayed += 1
     metrics.counted().letters.labels("delayed").inc()
     due_at: datetime = clock.now() + delay(letter.attempts)
     said = _error(letter, error)
-    queries.settle(letter, due_at=due_at, last_error=said)
-    log.warning(
-        "letter delayed", letter=letter.id, kind=letter.kind, attempts=letter.attempts, until=due_at, error=said
-    )
+    queries.settle(letter, due_at=due_at, attempts=attempts, last_error=said)
+    log.warning("letter delayed", letter=letter.id, kind=letter.kind, attempts=attempts, until=due_at, error=said)
 
 
 def _give_up(letter: sa.Row[Any], error: Exception, counts: Counts) -> None:

@@ -1,5 +1,6 @@
 """The mail server that takes our letters on: Flask-Mail's connection, its waits bounded, its certificate checked."""
 
+import base64
 import smtplib
 import ssl
 import uuid
@@ -25,6 +26,13 @@ class Delayed(Exception):
 
 class Unreachable(Delayed):
     """There is no talking to the mail server: no other letter would fare better."""
+
+
+class NotAdmitted(Unreachable):
+    """The mail server was not reached, or did not accept our user name, password or sender.
+
+    No email was offered to it, so that this is no attempt to send one.
+    """
 
 
 class Refused(Exception):
@@ -57,7 +65,8 @@ class Relay(flask_mail.Connection):
         """Connect as the settings say.
 
         Raises:
-            OSError, smtplib.SMTPException: nobody answers, the certificate is not trusted, or we are refused.
+            OSError, smtplib.SMTPException: no answer, a certificate that is not trusted, or a refused sign-in.
+            ValueError: a setting that cannot be encoded for the mail server.
         """
         # Names us by our domain, since asking the resolver for the machine's name may take for ever.
         options = {"timeout": current_app.config["MAIL_TIMEOUT"], "local_hostname": _domain()}
@@ -69,7 +78,7 @@ class Relay(flask_mail.Connection):
             if self.mail.use_tls:
                 host.starttls(context=_trust())
             if self.mail.username:
-                host.login(self.mail.username, self.mail.password)
+                _log_in(host, self.mail.username, self.mail.password)
         except BaseException:
             host.close()
             raise
@@ -82,24 +91,41 @@ class Relay(flask_mail.Connection):
             Refused: for good: a recipient or a content that the mail server answers with 5xx (RFC 5321, section 4.2.1).
             Delayed: this letter, for now.
             Unreachable: this letter, and any other, for now.
+            NotAdmitted: the same, and the mail server was not offered the letter.
         """
         try:
-            if self.host is None or self.host.sock is None:
-                self.host = self.configure_host()
-            self.send(_Mail(letter))
+            mail = _Mail(letter)
+        except (EmailNotValidError, UnicodeError) as error:
+            raise Refused(f"{type(error).__name__}: {error}") from error
+        self._connect()
+        try:
+            self.send(mail)
         except smtplib.SMTPRecipientsRefused as error:
             ((code, said),) = error.recipients.values()
             raise _refusal(code, said) from error
         except smtplib.SMTPDataError as error:
             raise _refusal(error.smtp_code, error.smtp_error) from error
-        except smtplib.SMTPResponseException as error:  # our name, our password or our sender: no letter's fault
+        except smtplib.SMTPSenderRefused as error:
+            self._hang_up()
+            raise NotAdmitted(_said(error.smtp_code, error.smtp_error)) from error
+        except smtplib.SMTPResponseException as error:
             self._hang_up()
             raise Unreachable(_said(error.smtp_code, error.smtp_error)) from error
         except (smtplib.SMTPException, OSError) as error:
             self._hang_up()
             raise Unreachable(f"{type(error).__name__}: {error}") from error
-        except (flask_mail.BadHeaderError, EmailNotValidError, UnicodeError) as error:
+        except flask_mail.BadHeaderError as error:
             raise Refused(f"{type(error).__name__}: {error}") from error
+
+    def _connect(self) -> None:
+        if self.host is not None and self.host.sock is not None:
+            return
+        try:
+            self.host = self.configure_host()
+        except smtplib.SMTPResponseException as error:
+            raise NotAdmitted(_said(error.smtp_code, error.smtp_error)) from error
+        except (smtplib.SMTPException, OSError, ValueError) as error:  # ValueError: a setting that cannot be encoded
+            raise NotAdmitted(f"{type(error).__name__}: {error}") from error
 
     def _hang_up(self) -> None:
         """Part from the mail server, politely when it still answers."""
@@ -140,6 +166,29 @@ def message_id(number: uuid.UUID) -> str:
 def _trust() -> ssl.SSLContext:
     """The authorities of this machine, or of the file that SSL_CERT_FILE names; names are checked."""
     return ssl.create_default_context()
+
+
+def _log_in(host: smtplib.SMTP, username: str, password: str) -> None:
+    """Sign in. smtplib only encodes ASCII; PLAIN takes UTF-8 (RFC 4616, section 2), and so does LOGIN in practice."""
+    if username.isascii() and password.isascii():
+        host.login(username, password)
+        return
+    host.ehlo_or_helo_if_needed()
+    offered = host.esmtp_features.get("auth", "").upper().split()
+    if "PLAIN" in offered:
+        code, said = host.docmd("AUTH", "PLAIN " + _base64(f"\0{username}\0{password}"))
+    elif "LOGIN" in offered:
+        code, said = host.docmd("AUTH", "LOGIN " + _base64(username))
+        if code == 334:
+            code, said = host.docmd(_base64(password))
+    else:
+        raise smtplib.SMTPNotSupportedError("No way to sign in with a user name or password beyond ASCII.")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, said)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _domain() -> str:

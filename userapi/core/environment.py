@@ -1,0 +1,112 @@
+"""Where settings come from: the environment, the file `.env` and files with one value each."""
+
+import codecs
+import io
+import os
+import pwd
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from environs import Env
+
+#: How text files begin that Windows tools write in UTF-16.
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class ConfigurationError(Exception):
+    """The environment holds a value the service must not start with; the text names it."""
+
+
+class Settings(Env):
+    """environs over a mapping, so that tests and tools need not change `os.environ`.
+
+    A variable without a value counts as not set, as Compose files hand over what is not set where they run.
+
+    Attributes:
+        names: the settings that were read.
+    """
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(eager=False)
+        # Without a secret an empty one is checked: that error says what to do.
+        self._source = {"SECRET_KEY": ""} | {name: value for name, value in values.items() if value.strip()}
+        self.names: set[str] = set()
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        self.names.add(env_key)
+        path = self._source.get(f"{env_key}_FILE")
+        if path is not None:
+            return read_text(Path(path), f"{env_key}_FILE").strip()
+        value = self._source.get(env_key, default)
+        if isinstance(value, str) and not _is_text(value):
+            raise ConfigurationError(f"{env_key}: Not UTF-8 text.")
+        return value
+
+
+def read(path: Path = Path(".env")) -> dict[str, str]:
+    """The process environment over the lines of a `.env` file.
+
+    Raises:
+        ConfigurationError: the file is not UTF-8 text or cannot be read.
+    """
+    lines = read_text(path, str(path)) if path.is_file() else ""
+    from_file = {name: value for name, value in dotenv_values(stream=io.StringIO(lines)).items() if value is not None}
+    return {**from_file, **os.environ}
+
+
+def read_text(path: Path, setting: str) -> str:
+    """A UTF-8 file's text, without a byte order mark.
+
+    Raises:
+        ConfigurationError: naming the setting.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{setting}: cannot read {path}: {error.strerror}") from error
+    if content.startswith(UTF_16):
+        raise ConfigurationError(f"{setting}: {path} is UTF-16. Save it as UTF-8.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{setting}: {path} is not UTF-8 text. Save it as UTF-8.") from error
+
+
+def exists(path: Path, alternatives: str) -> bool:
+    """Whether a file is there.
+
+    Args:
+        path: the file.
+        alternatives: settings that make it unnecessary.
+
+    Raises:
+        ConfigurationError: its folder is closed to this user.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ConfigurationError(unusable_folder(path.parent, error, alternatives)) from error
+    return True
+
+
+def unusable_folder(folder: Path, error: OSError, alternatives: str) -> str:
+    """One line about a folder that this process cannot use, with its owner where it is somebody else's."""
+    owner = ""
+    with suppress(OSError, KeyError):
+        number = folder.stat().st_uid
+        owner = pwd.getpwuid(number).pw_name if number != os.geteuid() else ""
+    reason = f"{error.strerror}, it belongs to {owner}" if owner else error.strerror
+    return f"{folder}: {reason}. Make it a folder that this user can read and write, or set {alternatives}."
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # the environment held other bytes than UTF-8
+        return False
+    return True

@@ -1,0 +1,217 @@
+"""What each kind of setting may hold.
+
+A check raises `marshmallow.ValidationError`, whose text says what to write instead. Some checks also return the value
+in the form that the service works with.
+"""
+
+import ipaddress
+import re
+from email.utils import formataddr, parseaddr
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import sqlalchemy as sa
+from email_validator import EmailNotValidError, validate_email
+from limits import parse_many as parse_limits
+from marshmallow import ValidationError
+from psycopg import conninfo
+
+#: Words that show a secret was copied from an example.
+EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|password|django", re.IGNORECASE)
+
+#: A host name (RFC 1123), or one of a container network, which may have underscores.
+HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+#: How a database URL may begin, and how SQLAlchemy names it.
+DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql",
+    "postgresql": "postgresql",
+    "postgresql+psycopg": "postgresql",
+}
+
+
+def strong_secret(value: str) -> None:
+    """A random text of 32 characters or more."""
+    if len(value) < 32:
+        raise ValidationError("Needs at least 32 characters; `make run` makes one in instance/.")
+    if EXAMPLE_SECRETS.search(value) or len(set(value)) < 10:
+        raise ValidationError("Looks like an example, not a random secret.")
+
+
+def strong_secret_or_none(value: str) -> None:
+    """A random text, or nothing."""
+    if value:
+        strong_secret(value)
+
+
+def database_url(value: str) -> str:
+    """The URL of a SQLite file or a PostgreSQL database, as SQLAlchemy reads it; `postgres://` is taken as well."""
+    try:
+        url = sa.make_url(value)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise ValidationError("Not a database URL, as sqlite:///userapi.db or postgresql://user@host/name.") from error
+    if url.drivername not in DRIVERS:
+        backend, _plus, driver = url.drivername.partition("+")
+        if driver and DRIVERS.get(backend):
+            raise ValidationError(f"The driver {driver} is not supported. Write {DRIVERS[backend]}:// instead.")
+        raise ValidationError("Only sqlite and postgresql are supported.")
+    backend = DRIVERS[url.drivername]
+    if backend == "sqlite":
+        _check_sqlite(url)
+    else:
+        _check_postgresql(url)
+    return value if url.drivername == backend else url.set(drivername=backend).render_as_string(hide_password=False)
+
+
+def _check_sqlite(url: sa.URL) -> None:
+    if url.host or url.username:
+        raise ValidationError(
+            "A SQLite path needs three slashes, or four when it is absolute: sqlite:////srv/users.db."
+        )
+    if url.database in (None, "", ":memory:"):
+        raise ValidationError("SQLite needs a file: an in-memory database is not shared between workers.")
+    if url.query:
+        raise ValidationError("SQLite takes no options after a ?. Write a ? in a path as %3F.")
+
+
+def _check_postgresql(url: sa.URL) -> None:
+    if not url.database:
+        raise ValidationError("Name the database, as postgresql://user@host/name.")
+    try:
+        conninfo.make_conninfo(**dict.fromkeys(url.query, ""))
+    except psycopg.ProgrammingError as error:
+        raise ValidationError(f"PostgreSQL does not know a connection option: {str(error).strip()}.") from error
+
+
+def host(value: str) -> str:
+    """A host name or an IP address; a name beyond ASCII is returned as its A-label (RFC 5891)."""
+    if value.startswith("["):
+        raise ValidationError("Write an IPv6 address without brackets, as ::1.")
+    if is_ip_address(value):
+        return value
+    if not value.isascii():
+        value = _ascii_domain(value)
+    if not HOST_NAME.fullmatch(value):
+        raise ValidationError("Not a host name or an IP address. Leave out http:// and the port.")
+    return value
+
+
+def host_or_none(value: str) -> str:
+    """A host, or nothing."""
+    return host(value) if value else ""
+
+
+def is_ip_address(value: str) -> bool:
+    """Whether a host is an IP address rather than a name."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _ascii_domain(domain: str) -> str:
+    try:
+        return validate_email(f"a@{domain}", check_deliverability=False, globally_deliverable=False).ascii_domain
+    except EmailNotValidError as error:
+        raise ValidationError("Not a host name or an IP address.") from error
+
+
+def origin(value: str) -> str:
+    """An origin as a browser sends it (RFC 6454, section 6.2): lower case, ASCII, without the scheme's own port."""
+    url = base_url(value)
+    path = urlsplit(url).path
+    if path:
+        raise ValidationError(f"Not an origin: leave out the path {path}. The service needs a host name of its own.")
+    return url
+
+
+def origin_or_none(value: str) -> str:
+    """An origin, or nothing."""
+    return origin(value) if value else ""
+
+
+def origins(values: list[str]) -> list[str]:
+    """Several origins."""
+    return [origin(value) for value in values]
+
+
+def base_url(value: str) -> str:
+    """An HTTP URL that paths can be added to, without a slash at its end."""
+    refused = ValidationError("Not an origin, as https://accounts.example.com.")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise refused from error
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or "?" in value or "#" in value:
+        raise refused
+    name = host(parts.hostname).lower()
+    name = f"[{name}]" if ":" in name else name
+    suffix = "" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{name}{suffix}{parts.path.rstrip('/')}"
+
+
+def base_url_or_none(value: str) -> str:
+    """An HTTP URL, or nothing."""
+    return base_url(value) if value else ""
+
+
+def sender_or_none(value: str) -> str:
+    """One email with or without a name in front, its domain in ASCII; or nothing."""
+    if not value:
+        return ""
+    name, email = parseaddr(value)
+    is_whole = "<" in value or email == value.strip()  # parseaddr drops what follows a blank
+    if value.count("@") != 1 or not email.partition("@")[2] or not (name + email).isprintable() or not is_whole:
+        raise ValidationError("Not one address, as no-reply@example.com or Example <no-reply@example.com>.")
+    try:
+        checked = validate_email(
+            email, check_deliverability=False, globally_deliverable=False, allow_domain_literal=True
+        )
+    except EmailNotValidError as error:
+        raise ValidationError(f"Not an email that a mail server takes. {error}") from error
+    if checked.ascii_email is None:
+        raise ValidationError("Only ASCII letters are possible before the @.")
+    return value if email.isascii() else formataddr((name, checked.ascii_email))
+
+
+def default_sender(site: str) -> str:
+    """The sender of emails where none is set: of the site's domain, or of its address literal (RFC 5321, 4.1.3)."""
+    name = urlsplit(site).hostname or ""
+    if is_ip_address(name):
+        name = f"[IPv6:{name}]" if ":" in name else f"[{name}]"
+    return f"no-reply@{name}"
+
+
+def folder_or_none(value: str) -> None:
+    """A folder that exists, or nothing."""
+    if value and not Path(value).is_dir():
+        raise ValidationError("Not a folder.")
+
+
+def limit(value: str) -> None:
+    """One throttle."""
+    try:
+        only, *others = parse_limits(value)
+    except ValueError:
+        raise ValidationError("Not a limit, as 10 per 5 minutes.") from None
+    if others or only.amount < 1:
+        raise ValidationError("Not one limit of at least one, as 10 per 5 minutes.")
+
+
+def redis_url_or_none(value: str) -> None:
+    """Where Redis is, or nothing."""
+    if value and not value.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValidationError("Not a Redis URL, as redis://127.0.0.1:6379/0.")
+
+
+def broker_url_or_none(value: str) -> None:
+    """Where Celery's broker is, or nothing."""
+    if value and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+        raise ValidationError("Not a broker's URL, as redis://127.0.0.1:6379/1 or amqp://user@host/userapi.")
