@@ -96,7 +96,7 @@ def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tup
         ("DATABASE_URL", "postgresql://localhost"),
         ("DATABASE_URL", "postgresql://localhost:x/users"),
         ("DATABASE_URL", "postgresql://localhost/users?sslmod=require"),
-        ("MAIL_PASSWORD", "caf\udce9"),
+        ("MAIL_USERNAME", "caf\udce9"),
         ("SUPERUSER_EMAIL", "admin"),
         ("TRUSTED_PROXIES", "all"),
         ("WORKERS", "0"),
