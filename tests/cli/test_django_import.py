@@ -20,7 +20,7 @@ from flask import Flask
 
 import config
 from userapi.core.db import db
-from userapi.users.transfer import django_dump
+from userapi.users.transfer import django_entries
 
 PROJECT = config.ROOT / "tests" / "django_project"
 populate = runpy.run_path(str(PROJECT / "populate.py"))
@@ -277,14 +277,15 @@ WHOLE = json.dumps([user(1), profile(1), user(2)])
 @pytest.mark.parametrize(
     ("dump", "told"),
     [
-        ("", "does not begin with ["),
-        ("{}", "does not begin with ["),
-        (WHOLE[:-1], "after entry 3"),
+        ("", "begins neither with [ nor with {"),
+        ("users", "begins neither with [ nor with {"),
+        ("{}", "Entry 1 is not one"),
+        (WHOLE[:-1], "cut off after entry 3"),
         (WHOLE[:-40], "after entry 2"),
         ("[" + "[" * 100_000, "after entry 0"),
-        ("[1]", "Entry 1 is none"),
-        ('[{"model": "api.user"}]', "Entry 1 is none"),
-        ('[{"model": 1, "fields": {}}]', "Entry 1 is none"),
+        ("[1]", "Entry 1 is not one"),
+        ('[{"model": "api.user"}]', "Entry 1 is not one"),
+        ('[{"model": 1, "fields": {}}]', "Entry 1 is not one"),
         (WHOLE.replace("Bath", "x" * 50_000), "after entry 1"),
         (WHOLE.replace("Bath", "B\xe4th").encode("latin-1"), "Not UTF-8"),
         (WHOLE.encode("utf-16"), "UTF-16"),
@@ -293,8 +294,8 @@ WHOLE = json.dumps([user(1), profile(1), user(2)])
 def test_a_dump_that_is_none_or_not_whole_is_one_line_and_nothing_is_imported(
     app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, dump: str | bytes, told: str
 ) -> None:
-    monkeypatch.setattr(django_dump, "CHUNK", 500)
-    monkeypatch.setattr(django_dump, "LONGEST_ENTRY", 4_000)
+    monkeypatch.setattr(django_entries, "CHUNK", 500)
+    monkeypatch.setattr(django_entries, "LONGEST_ENTRY", 4_000)
     assert bring("\ufeff" + WHOLE, "--dry-run").exit_code == 0
 
     result = bring(dump)
@@ -308,7 +309,7 @@ def test_a_dump_that_is_none_or_not_whole_is_one_line_and_nothing_is_imported(
 def test_a_dump_is_read_alike_wherever_a_piece_of_it_ends(
     app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(django_dump, "CHUNK", size)
+    monkeypatch.setattr(django_entries, "CHUNK", size)
 
     assert bring(f"\n{WHOLE}\n").exit_code == 0
 
