@@ -1,17 +1,23 @@
 """Hashes that Django and others made: each kind signs its owner in once, and none may stall the service."""
 
+import base64
+import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
 
 import bcrypt
+import hypothesis
 import pytest
+from argon2.low_level import Type, hash_secret
 from factories import account, make_user, new_user
 from flask import Flask
 from hashes import attempt, store, stored
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 from timing import take_as_long
 
 from userapi.core import foreign_hashes
-from userapi.core.passwords import Hashing, describe
+from userapi.core.passwords import Hashing, describe, is_outdated, normalise, verify
 
 PASSWORD = "½ a heron… over wet fields"
 
@@ -34,8 +40,8 @@ DJANGO = {
 DEAR = {
     "pbkdf2_sha256$3000001$salt$" + "A" * 43 + "=": "pbkdf2_sha256$3000000$salt$" + "A" * 43 + "=",
     "pbkdf2_sha1$3000001$salt$" + "A" * 27 + "=": "pbkdf2_sha1$3000000$salt$" + "A" * 27 + "=",
-    "bcrypt$$2b$15$" + "a" * 53: "bcrypt$$2b$14$" + "a" * 53,
-    "$2y$31$" + "a" * 53: "$2y$04$" + "a" * 53,
+    "bcrypt$$2b$15$" + "." * 53: "bcrypt$$2b$14$" + "." * 53,
+    "$2y$31$" + "." * 53: "$2y$04$" + "." * 53,
     "argon2$argon2id$v=19$m=262145,t=1,p=1$" + "A" * 22 + "$" + "A" * 43: (
         "argon2$argon2id$v=19$m=262144,t=2,p=1$" + "A" * 22 + "$" + "A" * 43
     ),
@@ -58,15 +64,34 @@ DAMAGED = (
     "pbkdf2_sha512$10$salt$" + "A" * 86 + "==",
     "pbkdf2_sha256$10$salt$!" + "A" * 42 + "=",
     "pbkdf2_sha256$١٠$salt$" + "A" * 43 + "=",
-    "bcrypt$$2b$00$" + "a" * 53,
-    "bcrypt$$2b$04$" + "a" * 52,
-    "bcrypt_sha1$$2b$04$" + "a" * 53,
+    "bcrypt$$2b$00$" + "." * 53,
+    "bcrypt$$2b$01$" + "." * 53,
+    "bcrypt$$2b$03$" + "." * 53,
+    "bcrypt_sha256$$2a$99$" + "." * 53,
+    "bcrypt$$2b$04$" + "." * 52,
+    "bcrypt$$2b$04$" + "a" * 53,
+    "bcrypt$$2b$04$" + "." * 52 + "z",
+    "bcrypt$$2x$04$" + "." * 53,
+    "bcrypt_sha1$$2b$04$" + "." * 53,
     "scrypt$3$salt$8$1$" + "A" * 86 + "==",
     "scrypt$0$salt$8$1$" + "A" * 86 + "==",
     "scrypt$16384$salt$0$1$" + "A" * 86 + "==",
+    "scrypt$16384$salt$8$0$" + "A" * 86 + "==",
+    "scrypt$65536$salt$1$1$" + "A" * 86 + "==",
     "scrypt$16384$salt$8$1$AA==",
     "argon2$argon2id$v=19$m=0,t=1,p=1$" + "A" * 22 + "$" + "A" * 43,
     "argon2$argon2id$m$" + "A" * 22 + "$" + "A" * 43,
+    "argon2$argon2id$v=18$m=16,t=1,p=1$" + "A" * 22 + "$" + "A" * 43,
+    "$argon2id$v=18$m=16,t=1,p=1$" + "A" * 22 + "$" + "A" * 43,
+    "$argon2id$v=x$m=16,t=1,p=1$" + "A" * 22 + "$" + "A" * 43,
+    "$argon2id$é$m=16,t=1,p=1$" + "A" * 22 + "$" + "A" * 43,
+    "argon2$argon2id$v=19$m=8,t=1,p=2$" + "A" * 22 + "$" + "A" * 43,
+    "argon2$argon2id$v=19$m=16,t=0,p=1$" + "A" * 22 + "$" + "A" * 43,
+    "argon2$argon2id$v=19$m=١٦,t=1,p=1$" + "A" * 22 + "$" + "A" * 43,
+    "argon2$argon2id$v=19$t=1,m=16,p=1$" + "A" * 22 + "$" + "A" * 43,
+    "argon2$argon2id$v=19$m=16,t=1,p=1,data=AAAA$" + "A" * 22 + "$" + "A" * 43,
+    "argon2$argon2id$v=19$m=16,t=1,p=1$" + "A" * 21 + "B$" + "A" * 43,
+    "argon2$argon2ds$v=19$m=16,t=1,p=1$" + "A" * 22 + "$" + "A" * 43,
     "argon2$argon2id$v=19$m=8,t=1,p=1$" + "A" * 22 + "$AAAA",
     "md5$salt$0123456789abcdef0123456789abcdef",
     "sha1$salt$0123456789abcdef0123456789abcdef01234567",
@@ -99,6 +124,63 @@ def test_U09_bcrypt_looks_at_72_bytes_as_it_always_did(app: Flask, email: str) -
 
         assert attempt(app, email, "x" * 70) == 401
         assert attempt(app, email, long) == 200
+
+
+@pytest.mark.parametrize("version", [16, 19])
+@pytest.mark.parametrize("prefix", ["", "argon2"])
+def test_argon2_of_both_versions_signs_in(app: Flask, email: str, version: int, prefix: str) -> None:
+    hashed = hash_secret(normalise(PASSWORD).encode(), b"saltsalt", 1, 16, 2, 32, Type.ID, version=version).decode()
+    store(app, email, prefix + hashed)
+
+    assert attempt(app, email, PASSWORD[:-1]) == 401
+    assert attempt(app, email, PASSWORD) == 200
+    assert stored(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+
+
+@pytest.mark.parametrize("cost", ["2$salt$1$500000", "16$salt$8$8192", "32768$salt$1$32"])
+def test_scrypt_of_many_lanes_is_checked(app: Flask, email: str, cost: str) -> None:
+    n, salt, r, p = cost.split("$")  # lanes need memory besides N times r
+    digest = hashlib.scrypt(PASSWORD.encode(), salt=salt.encode(), n=int(n), r=int(r), p=int(p), maxmem=2**28)
+    store(app, email, f"scrypt${cost}${base64.b64encode(digest).decode()}")
+
+    assert attempt(app, email, PASSWORD) == 200
+
+
+#: Pieces of hashes, right and wrong ones, cheap to compute in every combination.
+NUMBERS = st.sampled_from(("", "0", "1", "2", "3", "4", "04", "8", "16", "18", "19", "99", "-1", "x", "١", "9" * 10))
+BASE64 = st.sampled_from(("", "A" * 11, "A" * 22, "A" * 43 + "=", "A" * 27 + "=", "B" * 43, "A" * 86 + "==", "é", "a$"))
+PIECES = st.one_of(
+    st.builds("pbkdf2_{}${}${}${}".format, st.sampled_from(("sha256", "sha1", "md5")), NUMBERS, BASE64, BASE64),
+    st.builds("scrypt${}${}${}${}${}".format, NUMBERS, BASE64, NUMBERS, NUMBERS, BASE64),
+    st.builds(
+        "{}$2{}${}${}".format,
+        st.sampled_from(("", "bcrypt$", "bcrypt_sha256$", "bcrypt")),
+        st.sampled_from("abxy"),
+        st.sampled_from(("00", "01", "03", "04", "05", "31", "99", "4")),
+        st.text("./Aaz0eu", min_size=51, max_size=54),
+    ),
+    st.builds(
+        "{}$argon2{}${}m={},t={},p={}${}${}".format,
+        st.sampled_from(("", "argon2")),
+        st.sampled_from(("id", "i", "d", "ds", "")),
+        st.one_of(st.just(""), st.builds("v={}$".format, NUMBERS)),
+        st.sampled_from(("0", "7", "8", "16", "64", "262145", "x", "+8")),
+        st.sampled_from(("0", "1", "2", "99999999", "x")),
+        NUMBERS,
+        BASE64,
+        BASE64,
+    ),
+    st.text(max_size=60),
+)
+
+
+@hypothesis.settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hashed=PIECES.filter(lambda text: "\x00" not in text and text.isprintable()))
+def test_no_hash_of_any_shape_breaks_a_sign_in(app: Flask, hashed: str) -> None:
+    with app.app_context():
+        assert verify("not this password", hashed) is False
+        assert isinstance(is_outdated(hashed), bool)
+        assert describe(hashed)
 
 
 @pytest.mark.parametrize("dear", DEAR)

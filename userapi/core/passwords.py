@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from argon2 import PasswordHasher, Type
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import VerificationError
 from flask import Flask, current_app
 from flask_babel import gettext as _
 
@@ -167,7 +167,7 @@ def is_outdated(stored: str) -> bool:
     """Whether a hash is of another kind or cost than new ones."""
     try:
         return not stored.startswith(OWN) or _hashing().hasher.check_needs_rehash(stored)
-    except InvalidHashError:
+    except ValueError:
         return True
 
 
@@ -185,5 +185,5 @@ def describe(stored: str | None) -> str:
 def _is_own(hashing: Hashing, password: str, stored: str) -> bool:
     try:
         return hashing.hasher.verify(stored, password)
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, ValueError):  # of a damaged hash, several kinds
         return False
