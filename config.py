@@ -124,6 +124,7 @@ def _service(env: Env) -> dict[str, Any]:
         "EMAIL_VERIFICATION": env.str(
             "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(("optional", "mandatory", "none"))
         ),
+        "PROFILE_ZIP_MAX_LENGTH": env.int("PROFILE_ZIP_MAX_LENGTH", 5, validate=validate.Range(5, 16)),
         "LANGUAGES": env.list("LANGUAGES", LANGUAGES, subcast=str, validate=validate.ContainsOnly(LANGUAGES)),
         "DEFAULT_LANGUAGE": env.str("DEFAULT_LANGUAGE", "en", validate=validate.OneOf(LANGUAGES)),
     }

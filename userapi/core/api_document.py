@@ -12,7 +12,7 @@ from marshmallow import fields
 
 from userapi import VERSION
 
-from .fields import MAXIMUM_NEW_PASSWORD, Birthday, Flag, Language, Line, Name, NewPassword, Password
+from .fields import MAXIMUM_NEW_PASSWORD, Birthday, Flag, Language, Line, LineOfSetting, Name, NewPassword, Password
 from .openapi import ProblemCode, ProblemSchema, RowIdConverter
 from .problems import HTTP_CODES, MEDIA_TYPE, Problem
 from .rendering import Computed
@@ -101,6 +101,7 @@ def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
     api.register_converter(RowIdConverter, lambda _converter: {"type": "integer", "minimum": 1, "format": "int64"})
     for field, kind in (
         (Line, fields.String),
+        (LineOfSetting, fields.String),
         (Name, fields.String),
         (Language, fields.String),
         (Password, fields.String),
@@ -140,6 +141,8 @@ def _attributes(app: Flask, descriptions: Mapping[str, str], field: fields.Field
         found["description"] = descriptions[str(field.name)]
     if isinstance(field, Language):
         found["enum"] = [*app.extensions["userapi-languages"], *([None] if field.allow_none else [])]
+    elif isinstance(field, LineOfSetting):
+        found["maxLength"] = app.config[field.setting]
     elif isinstance(field, NewPassword):
         found |= {"minLength": app.config["PASSWORD_MIN_LENGTH"], "maxLength": MAXIMUM_NEW_PASSWORD}
     elif isinstance(field, ProblemCode):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from marshmallow import ValidationError, fields, validate
@@ -98,6 +99,25 @@ class Line(fields.String):
             raise ValidationError(_("Control characters are not allowed."))
         if self.minimum and not has_visible(judged):
             raise ValidationError(_("May not be blank."))
+        return text
+
+
+class LineOfSetting(Line):
+    """One line of text whose greatest length is a setting.
+
+    Args:
+        setting: its name.
+        most: characters that the database has room for.
+        minimum: as `Line` has it.
+    """
+
+    def __init__(self, setting: str, most: int, minimum: int = 0, **options: Any) -> None:
+        super().__init__(most, minimum, **options)
+        self.setting = setting
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        length(maximum=current_app.config[self.setting])(text)
         return text
 
 

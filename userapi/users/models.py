@@ -127,6 +127,10 @@ for flag in (User.is_staff, User.is_superuser):
 sa.Index("ix_users_last_login_down", User.last_login.desc().nulls_last(), User.id.desc())
 
 
+#: Characters that a postal code has room for, and the setting that says how many of them it may have.
+ZIP_ROOM, ZIP_SETTING = 16, "PROFILE_ZIP_MAX_LENGTH"
+
+
 class UserProfile(Model):
     """The one profile of a user."""
 
@@ -138,7 +142,7 @@ class UserProfile(Model):
     address: Mapped[str] = mapped_column(sa.String(255))
     country: Mapped[str] = mapped_column(sa.String(50), index=True)
     city: Mapped[str] = mapped_column(sa.String(50))
-    zip: Mapped[str] = mapped_column(sa.String(5))
+    zip: Mapped[str] = mapped_column(sa.String(ZIP_ROOM))
 
     user: Mapped[User] = relationship(back_populates="profile")
 

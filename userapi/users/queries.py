@@ -110,6 +110,13 @@ def chosen(user_ids: Collection[int]) -> Sequence[sa.Row[Any]]:
     return read_all(sa.select(*shown()).select_from(joined).where(users.c.id.in_(user_ids)).order_by(users.c.id))
 
 
+def count_longer_zips(maximum: int) -> int:
+    """How many profiles have a postal code of more characters."""
+    longer = sa.select(sa.func.count()).select_from(profiles).where(sa.func.length(profiles.c.zip) > maximum)
+    found = read_one(longer)
+    return int(found[0]) if found else 0
+
+
 def flush() -> None:
     """Write what is pending; the database alone decides who gets an address that two ask for.
 

@@ -16,6 +16,7 @@ from userapi.core.fields import (
     Instant,
     Language,
     Line,
+    LineOfSetting,
     Name,
     NewPassword,
     Password,
@@ -28,6 +29,7 @@ from userapi.core.rendering import Computed
 from . import password_policy
 from .emails import MAXIMUM_LENGTH, normal_form
 from .list_queries import ORDERS
+from .models import ZIP_ROOM, ZIP_SETTING
 
 ORDERINGS = [name for name in ORDERS if name != "id"]
 
@@ -91,10 +93,10 @@ class Moment(fields.Field[datetime]):
 EXAMPLE_PROFILE = {
     "title": "Ms",
     "dob": "1990-12-10",
-    "address": "12 Pulteney Street",
-    "country": "United Kingdom",
-    "city": "Bath",
-    "zip": "BA2 4",
+    "address": "31 Spring Street",
+    "country": "United States",
+    "city": "Boston",
+    "zip": "02110",
 }
 
 
@@ -106,7 +108,7 @@ class NewProfileSchema(Schema):
     address = Line(255, 1, required=True)
     country = Line(50, 1, required=True)
     city = Line(50, 1, required=True)
-    zip = Line(5, 1, required=True)
+    zip = LineOfSetting(ZIP_SETTING, ZIP_ROOM, 1, required=True)
 
 
 class ProfileEditSchema(Schema):
@@ -117,7 +119,7 @@ class ProfileEditSchema(Schema):
     address = Line(255, 1)
     country = Line(50, 1)
     city = Line(50, 1)
-    zip = Line(5, 1)
+    zip = LineOfSetting(ZIP_SETTING, ZIP_ROOM, 1)
 
 
 class ProfileSchema(Schema):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from flask import current_app
 from mimesis import Address, Locale, Person
 from mimesis.enums import Gender, TitleType
 
@@ -17,7 +18,7 @@ from userapi.core.passwords import hash_password
 
 from . import accounts, bulk_queries, password_policy
 from .bulk_queries import NewUser
-from .models import UserProfile
+from .models import ZIP_SETTING, UserProfile
 
 LOCALES = tuple(locale.value for locale in Locale)
 
@@ -165,7 +166,7 @@ def _fitting(draw: Callable[[], str], column: str) -> str:
 
 def _zip(code: str) -> str:
     """A postal code, or its largest part that fits."""
-    room = _room("zip")
+    room: int = current_app.config[ZIP_SETTING]
     for candidate in (code, re.sub("[ -]", "", code)):
         if len(candidate) <= room:
             return candidate

@@ -10,6 +10,8 @@ from flask import current_app
 
 from userapi.core import migrations
 from userapi.core.db import READING, db
+from userapi.users import queries
+from userapi.users.models import ZIP_SETTING
 
 from .findings import Finding, ok, said, trouble, warning
 
@@ -32,6 +34,7 @@ def check() -> Iterator[Finding]:
             version = ".".join(str(part) for part in engine.dialect.server_version_info or ())
             yield ok("database", f"{engine.dialect.name} {version} answers in {milliseconds:.1f} ms")
             yield from _migrations()
+            yield from _postal_codes()
             yield from _sqlite(connection) if engine.dialect.name == "sqlite" else _postgresql(connection)
     except sa.exc.SQLAlchemyError as error:
         url = sa.make_url(current_app.config["DATABASE_URL"]).render_as_string()
@@ -48,6 +51,16 @@ def _migrations() -> Iterator[Finding]:
     else:
         yield trouble(
             "migrations", f"at {present}, which this code does not know: run the code that made it, or a newer."
+        )
+
+
+def _postal_codes() -> Iterator[Finding]:
+    maximum = current_app.config[ZIP_SETTING]
+    if migrations.present() == migrations.wanted() and (longer := queries.count_longer_zips(maximum)):
+        yield warning(
+            "database",
+            f"{longer} profiles have a longer postal code than {ZIP_SETTING} ({maximum}), so their owners cannot save "
+            "it again. Raise the setting.",
         )
 
 

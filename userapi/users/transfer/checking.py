@@ -8,10 +8,10 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError, fields
 
 from userapi.core import clock, foreign_hashes
-from userapi.core.fields import Birthday, Flag, Language, Line
+from userapi.core.fields import Birthday, Flag, Language, Line, LineOfSetting
 from userapi.users import emails
 from userapi.users.bulk_queries import PROFILE_COLUMNS, profiles, users
-from userapi.users.models import Group
+from userapi.users.models import ZIP_ROOM, ZIP_SETTING, Group
 
 from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, printable
 
@@ -119,8 +119,8 @@ FIELDS: dict[str, fields.Field[Any]] = {
     PASSWORD_HASH: PasswordHash(users.c.password_hash.type.length, 1),
 }
 PROFILE_FIELDS: dict[str, fields.Field[Any]] = {
-    name: Birthday() if name == "dob" else Line(profiles.c[name].type.length, 1) for name in PROFILE_COLUMNS
-}
+    name: Line(profiles.c[name].type.length, 1) for name in PROFILE_COLUMNS if name != "dob"
+} | {"dob": Birthday(), "zip": LineOfSetting(ZIP_SETTING, ZIP_ROOM, 1)}
 NOT_COLUMNS = {"id", EMAIL_VERIFIED, *RIGHTS}
 
 
