@@ -4,19 +4,21 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from flask import request
+from flask import Response, request, stream_with_context
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 
 from userapi.audit import trail
 from userapi.auth import passwords, sessions
+from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.i18n import number
 from userapi.core.problems import NotFound, Problem
 from userapi.users import accounts, groups, list_queries, queries
 from userapi.users.models import User
+from userapi.users.transfer import exporting
 
-from . import entrance, exports, listing, proof
+from . import entrance, listing, proof
 from .views import Form, StaffView, chosen_ids, page, say
 
 #: Each user's rows are locked and written one after the other in one transaction; for more there is the shell.
@@ -142,12 +144,18 @@ class UserActions(StaffView):
         facts = {"format": EXPORTS[name], **what}
         trail.record("users.exported", "user", None, {key: (None, value) for key, value in facts.items()})
         db.session.commit()
-        rows = queries.chosen(chosen) if filters is None else list_queries.every(filters)
-        return exports.answer(EXPORTS[name], rows)
+        return _download(EXPORTS[name], {"ids": chosen} if filters is None else filters)
 
     def _ask_before_export(self, name: str, form: Form) -> Any:
         sent = [(key, value) for key, value in request.form.items(multi=True) if key in ("user", "all", "query")]
         return self.render("admin/users/export.html", name=name, sent=sent, form=form), form.status
+
+
+def _download(kind: str, filters: Mapping[str, Any]) -> Response:
+    pieces = exporting.download(kind, filters, with_groups=entrance.may("view", "group"))
+    response = Response(stream_with_context(pieces), mimetype=exporting.FORMATS[kind].media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="users-{clock.now():%Y%m%d-%H%M%S}.{kind}"'
+    return response
 
 
 def _matching(query: str) -> Mapping[str, Any]:

@@ -35,6 +35,7 @@ class NewUser(NamedTuple):
     is_staff: bool
     is_superuser: bool
     email_verified_at: datetime | None
+    pending_email: str | None
     date_joined: datetime
     last_login: datetime | None
     profile: tuple[str, date, str, str, str, str] | None

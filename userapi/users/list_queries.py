@@ -20,7 +20,7 @@ from .queries import profiles, shown, users
 LAST_CHARACTER = "\U0010ffff"
 
 #: Filters whose value is a parameter, and those whose value is part of the statement.
-VALUED = ("country", "group", "joined_after", "joined_before")
+VALUED = ("country", "group", "joined_after", "joined_before", "ids")
 FLAGS = ("is_active", "is_staff", "is_superuser", "email_verified")
 
 #: Words looked at in a search; more would only cost.
@@ -122,7 +122,7 @@ def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
     Args:
         outline: pairs of a filter's name and what its condition depends on. The filters are `search` (words, each the
             beginning of the email, first or last name), `is_active`, `is_staff`, `is_superuser`, `email_verified`,
-            `country`, `group` (its id), `joined_after` (inclusive) and `joined_before` (exclusive).
+            `country`, `group` (its id), `joined_after` (inclusive), `joined_before` (exclusive) and `ids` (a list).
     """
     asked: list[Any] = []
     for name, detail in outline:
@@ -137,6 +137,8 @@ def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
         elif name == "email_verified":
             verified_at = users.c.email_verified_at
             asked.append(verified_at.is_not(None) if detail else verified_at.is_(None))
+        elif name == "ids":
+            asked.append(users.c.id.in_(sa.bindparam("ids", expanding=True)))
         elif name == "joined_after":
             asked.append(users.c.date_joined >= sa.bindparam("joined_after"))
         elif name == "joined_before":

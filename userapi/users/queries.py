@@ -1,6 +1,6 @@
 """Every question asked about users, by name."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
@@ -102,12 +102,6 @@ def emails_of(user_ids: Collection[int]) -> dict[int, str]:
     """The addresses of those users that there are, by id."""
     found = read_all(sa.select(users.c.id, users.c.email).where(users.c.id.in_(user_ids)).order_by(users.c.id))
     return {row.id: row.email for row in found}
-
-
-def chosen(user_ids: Collection[int]) -> Sequence[sa.Row[Any]]:
-    """The documents of those users that there are, by id."""
-    joined = users.outerjoin(profiles, profiles.c.user_id == users.c.id)
-    return read_all(sa.select(*shown()).select_from(joined).where(users.c.id.in_(user_ids)).order_by(users.c.id))
 
 
 def count_longer_zips(maximum: int) -> int:

@@ -141,6 +141,7 @@ def _row(user_id: int, fields: dict[str, Any], password_hash: str, now: datetime
         is_staff=False,
         is_superuser=False,
         email_verified_at=joined,
+        pending_email=None,
         date_joined=joined,
         last_login=None,
         profile=tuple(fields["profile"].values()),

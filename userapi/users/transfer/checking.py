@@ -89,6 +89,21 @@ class PasswordHash(Line):
         return text
 
 
+class Email(Line):
+    """An email as it was typed."""
+
+    def __init__(self) -> None:
+        super().__init__(emails.MAXIMUM_LENGTH, 1, trim=True)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            emails.normal_form(text)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        return text
+
+
 class Names(fields.List[str]):
     """Names of groups or permissions."""
 
@@ -102,7 +117,7 @@ GROUP_NAME = Line(Group.__table__.c["name"].type.length, 1)  # type: ignore[attr
 
 FIELDS: dict[str, fields.Field[Any]] = {
     "id": RowNumber(),
-    "email": Line(emails.MAXIMUM_LENGTH, 1, trim=True),
+    "email": Email(),
     "username": Line(users.c.username.type.length, formatting=False),
     "first_name": Line(users.c.first_name.type.length),
     "last_name": Line(users.c.last_name.type.length),
@@ -111,6 +126,7 @@ FIELDS: dict[str, fields.Field[Any]] = {
     "is_staff": Flag(),
     "is_superuser": Flag(),
     "email_verified_at": PastMoment(),
+    "pending_email": Email(),
     EMAIL_VERIFIED: Flag(),
     "date_joined": PastMoment(),
     "last_login": PastMoment(),
@@ -132,13 +148,7 @@ def check(values: Mapping[str, Any]) -> Wanted:
     """
     told = {name: value for name, value in values.items() if value is not None and value != "" and name != "profile"}
     taken, wrong = _load(FIELDS, told)
-    email_key = ""
-    if "email" in taken:
-        try:
-            email_key = emails.normal_form(taken["email"])
-        except ValueError as error:
-            wrong["email"] = str(error)
-    elif "email" not in wrong:
+    if "email" not in taken and "email" not in wrong:
         wrong["email"] = str(_("Missing."))
     if wrong:
         raise Refused(_in_words(wrong))
@@ -146,7 +156,7 @@ def check(values: Mapping[str, Any]) -> Wanted:
         taken.setdefault("email_verified_at", taken.get("date_joined") or clock.now())
     profile, without_profile = _profile(values.get("profile"))
     columns = {name: value for name, value in taken.items() if name not in NOT_COLUMNS}
-    columns["email_key"] = email_key
+    columns["email_key"] = emails.normal_form(taken["email"])
     if taken.get(EMAIL_VERIFIED) is False:
         columns.setdefault("email_verified_at", None)
     return Wanted(taken.get("id"), columns, profile, taken.get("groups"), taken.get("permissions"), without_profile)

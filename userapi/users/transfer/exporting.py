@@ -1,10 +1,12 @@
-"""The export: users as CSV or JSON Lines, read and written a page at a time, so that the import takes them again."""
+"""The export of every door: users as CSV or JSON Lines, read and written a page at a time, as the import takes them."""
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+import io
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 import orjson
+import sqlalchemy as sa
 
 from userapi.audit import trail
 from userapi.users.bulk_queries import PROFILE_COLUMNS
@@ -15,6 +17,12 @@ from .records import PASSWORD_HASH, RIGHTS, USER_FIELDS
 
 #: A page of the documents of users.
 Page = list[dict[str, Any]]
+
+#: Users between two pieces of a download.
+PIECE = 200
+
+#: By this mark a spreadsheet knows the encoding.
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def take_out(write: "Writer", filters: Mapping[str, Any], *, with_passwords: bool) -> Iterator[int]:
@@ -34,15 +42,53 @@ def take_out(write: "Writer", filters: Mapping[str, Any], *, with_passwords: boo
     yield written
     with queries.snapshot() as connection:
         write.begin(queries.groups(connection), with_passwords=with_passwords)
-        for rows in queries.pages(connection, filters):
-            held = {
-                "groups": queries.names_held(connection, user_groups, rows[0].id, rows[-1].id),
-                "permissions": queries.names_held(connection, user_permissions, rows[0].id, rows[-1].id),
-            }
-            write.page([_document(row, held, with_passwords) for row in rows])
-            written += len(rows)
+        last_id = 0
+        while page := _documents(connection, filters, last_id, queries.PAGE, with_passwords=with_passwords):
+            last_id = page[-1]["id"]
+            write.page(page)
+            written += len(page)
             trail.amend(event, {"count": (None, written), **asked})
             yield written
+
+
+def download(kind: str, filters: Mapping[str, Any], *, with_groups: bool) -> Iterator[str]:
+    """The same file without hashes, in pieces; it keeps no connection while a slow client takes them.
+
+    Args:
+        kind: a key of `FORMATS`.
+        filters: as `list_queries.conditions` has them.
+        with_groups: whether JSON Lines tell the permissions of groups.
+    """
+    file = io.StringIO()
+    write = FORMATS[kind](file)
+    with queries.snapshot() as connection:
+        write.begin(queries.groups(connection) if with_groups else {}, with_passwords=False)
+    last_id = 0
+    while True:
+        with queries.snapshot() as connection:
+            page = _documents(connection, filters, last_id, PIECE, with_passwords=False)
+        if page:
+            last_id = page[-1]["id"]
+            write.page(page)
+        yield file.getvalue()
+        if not page:
+            return
+        file.seek(0)
+        file.truncate()
+
+
+def _documents(
+    connection: sa.Connection, filters: Mapping[str, Any], last_id: int, most: int, *, with_passwords: bool
+) -> Page:
+    """The next users behind an id."""
+    rows = queries.page(connection, filters, last_id, most)
+    if not rows:
+        return []
+    held = {
+        kind: queries.names_held(connection, table, rows[0].id, rows[-1].id)
+        for kind, table in zip(RIGHTS, (user_groups, user_permissions), strict=True)
+    }
+    return [_document(row, held, with_passwords) for row in rows]
 
 
 def _document(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwords: bool) -> dict[str, Any]:
@@ -55,6 +101,8 @@ def _document(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwo
 
 class JsonLines:
     """Groups first, then users, one JSON object a line."""
+
+    media_type = "application/jsonl"
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
@@ -72,12 +120,16 @@ class JsonLines:
 class Table:
     """CSV for spreadsheets and for the import: a column for each field, and of groups the names alone."""
 
+    media_type = "text/csv"
+
     def __init__(self, file: TextIO) -> None:
+        self.file = file
         self.writer = csv.writer(file, lineterminator="\n")
 
     def begin(self, groups: Mapping[str, list[str]], *, with_passwords: bool) -> None:
         """Write the names of the columns."""
         self.columns = lines.COLUMNS if with_passwords else lines.COLUMNS[:-1]
+        self.file.write(BYTE_ORDER_MARK)
         self.writer.writerow(self.columns)
 
     def page(self, documents: Page) -> None:
@@ -89,7 +141,7 @@ class Table:
 
 
 Writer = JsonLines | Table
-FORMATS: dict[str, Callable[[TextIO], Writer]] = {"jsonl": JsonLines, "csv": Table}
+FORMATS: dict[str, type[JsonLines] | type[Table]] = {"jsonl": JsonLines, "csv": Table}
 
 
 def _cell(value: Any) -> str:

@@ -17,6 +17,10 @@ LONGEST_LINE = 1_000_000
 
 PROFILE = "profile."
 COLUMNS = (*USER_FIELDS, *(PROFILE + name for name in PROFILE_COLUMNS), *RIGHTS, PASSWORD_HASH)
+
+#: Names of columns in older exports of the staff site.
+OLD_NAMES = {f"profile_{name}": PROFILE + name for name in PROFILE_COLUMNS}
+
 FLAGS = ("is_active", "is_staff", "is_superuser", EMAIL_VERIFIED)
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 
@@ -103,7 +107,7 @@ def from_jsonl(file: TextIO) -> Iterator[Record]:
             yield Record(lines.number, {}, error=str(reason))
             continue
         if isinstance(values, dict):
-            yield Record(lines.number, values)
+            yield Record(lines.number, _with_profile(values))
         elif line.strip():
             yield Record(lines.number, {}, error=str(_("Not a JSON object.")))
 
@@ -115,7 +119,7 @@ def cell(text: str) -> str:
 
 def _header(rows: Iterator[list[str]]) -> list[str]:
     try:
-        columns = [name.strip().lower() for name in next(rows, [])]
+        columns = [OLD_NAMES.get(name, name) for name in (name.strip().lower() for name in next(rows, []))]
     except (csv.Error, UnreadableLine) as error:
         raise UnreadableFile(_("Line 1 cannot be read: %(reason)s", reason=_sentence(error))) from error
     unknown = [name for name in columns if name not in COLUMNS and name != EMAIL_VERIFIED]
@@ -149,6 +153,14 @@ def _user(cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
         else:
             values[column] = text
     return {**values, "profile": profile} if profile else values
+
+
+def _with_profile(values: dict[str, Any]) -> dict[str, Any]:
+    """A user of an older export of the staff site, in the shape of the present one."""
+    if OLD_NAMES.keys().isdisjoint(values):
+        return values
+    old = {name.removeprefix("profile_"): values[name] for name in OLD_NAMES if name in values}
+    return {name: value for name, value in values.items() if name not in OLD_NAMES} | {"profile": old}
 
 
 def _names(text: str) -> Any:

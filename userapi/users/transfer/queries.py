@@ -22,7 +22,7 @@ from userapi.users.models import (
 )
 from userapi.users.queries import has_other_superuser
 
-#: Users read at once.
+#: Users that an export reads in one go.
 PAGE = 2000
 
 RIGHTS_TABLES: dict[str, sa.Table] = {"groups": user_groups, "permissions": user_permissions}
@@ -139,20 +139,23 @@ def snapshot() -> Iterator[sa.Connection]:
             connection.exec_driver_sql("ROLLBACK")
 
 
-def pages(connection: sa.Connection, filters: Mapping[str, Any]) -> Iterator[Sequence[sa.Row[Any]]]:
-    """All columns of users who match and of their profiles, by id, so many at once."""
+def page(connection: sa.Connection, filters: Mapping[str, Any], last_id: int, most: int) -> Sequence[sa.Row[Any]]:
+    """All columns of the next users who match and of their profiles, by id.
+
+    Args:
+        filters: as `list_queries.conditions` has them.
+        last_id: the users before have no higher one.
+        most: how many at most.
+    """
     conditions, parameters = list_queries.matching(filters)
     statement = (
         sa.select(*users.c, *(column.label(f"profile_{column.name}") for column in profiles.c))
         .select_from(users.outerjoin(profiles, profiles.c.user_id == users.c.id))
         .where(users.c.id > sa.bindparam("last_id"), *conditions)
         .order_by(users.c.id)
-        .limit(PAGE)
+        .limit(most)
     )
-    last_id = 0
-    while rows := connection.execute(statement, {**parameters, "last_id": last_id}).all():
-        yield rows
-        last_id = rows[-1].id
+    return connection.execute(statement, {**parameters, "last_id": last_id}).all()
 
 
 def names_held(connection: sa.Connection, table: sa.Table, first: int, last: int) -> dict[int, list[str]]:

@@ -9,7 +9,7 @@ from userapi.core.problems import Problem
 #: What a file may tell of a user besides the profile, in the order of an export.
 USER_FIELDS = (
     "id", "email", "username", "first_name", "last_name", "language", "is_active", "is_staff", "is_superuser",
-    "email_verified_at", "date_joined", "last_login",
+    "email_verified_at", "pending_email", "date_joined", "last_login",
 )  # fmt: skip
 
 #: Lists of names, and what stands at the end of a line because it is long.

@@ -125,6 +125,7 @@ def _row(each: Candidate, confirmed: bool) -> NewUser:
         is_staff=columns.get("is_staff", False),
         is_superuser=columns.get("is_superuser", False),
         email_verified_at=columns.get("email_verified_at", joined if confirmed else None),
+        pending_email=columns.get("pending_email"),
         date_joined=joined,
         last_login=columns.get("last_login"),
         profile=each.wanted.profile,
