@@ -23,7 +23,6 @@ import alembic.command
 from flask import Flask, current_app
 from flask.cli import ScriptInfo
 from flask_babel import gettext as _
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -36,6 +35,7 @@ from userapi.users import accounts
 from userapi.users.problems import EmailTaken
 
 from .failures import EXPECTED, in_one_line, quietly
+from .supervision import Supervisor
 
 #: How long a client may take to send its headers, in milliseconds.
 HEADER_TIMEOUT = 10_000
@@ -246,7 +246,7 @@ def serve(app: Flask) -> None:
     gc.collect()
     gc.freeze()
     os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
-    Granian(
+    Supervisor(
         "wsgi:app",
         address=app.config["HOST"],
         port=app.config["PORT"],
@@ -258,7 +258,6 @@ def serve(app: Flask) -> None:
         websockets=False,
         backpressure=CONNECTIONS,
         log_level=LogLevels.warning,
-        respawn_failed_workers=True,
         respawn_interval=0.5,
         workers_kill_timeout=LAST_REQUESTS,
     ).serve(target_loader=load, wrap_loader=False)
