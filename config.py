@@ -4,6 +4,7 @@ A name in the environment is the name in `app.config`; `docs/settings.md` explai
 A variable `NAME_FILE` may hold the path of a file with the value, as container secrets do.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -218,7 +219,9 @@ def _logging(env: Env) -> dict[str, Any]:
         "LOG_LEVEL": env.str(
             "LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
         ),
-        "LOG_FORMAT": env.str("LOG_FORMAT", "json", validate=validate.OneOf(("json", "console"))),
+        "LOG_FORMAT": env.str(
+            "LOG_FORMAT", "console" if sys.stderr.isatty() else "json", validate=validate.OneOf(("json", "console"))
+        ),
     }
 
 

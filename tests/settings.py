@@ -25,6 +25,7 @@ def settings(database_url: str, key_folder: str, **overrides: str) -> Mapping[st
             "WORKER_THREADS": "64",
             "PASSWORD_HASH_CONCURRENCY": "2",
             "LOG_LEVEL": "INFO",
+            "LOG_FORMAT": "json",
             "RATELIMIT_ENABLED": "false",
             **({} if overrides.get("MAIL_SERVER") else {"MAIL_DELIVERY": "none"}),
             **overrides,

@@ -211,7 +211,7 @@ def test_N11_two_first_starts_at_once_make_one_of_everything(
     done = [serving.finish(process) for process in started]
 
     assert [result.code for result in done] == [0, 0], done
-    assert sum("A superuser was made" in result.output for result in done) == 1
+    assert sum("An admin account was created" in result.output for result in done) == 1
     assert len(list((tmp_path / "keys").glob("*.pem"))) == 1
     listed = serving.run(*serving.FLASK, "users", "list", env=env).output
     assert len(listed.splitlines()) == 1

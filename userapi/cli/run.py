@@ -222,18 +222,37 @@ def check_address(host: str, port: int) -> None:
 
 
 def announce(app: Flask, superuser_password: str | None) -> None:
-    """Say where to look, and tell a new superuser's password this once."""
-    site = app.config["SITE_URL"]
-    print("", _("The user service starts; Ctrl-C stops it."), "", sep="\n")
-    for name, path in ((_("API"), "/userapi/"), (_("Docs"), "/docs/"), (_("Staff"), "/admin/")):
-        print(f"  {name:<10} {site}{path}")
-    if superuser_password is not None:
-        print(
-            "", "  " + _("A superuser was made. The password is shown only now; keep it, or change it."), "", sep="\n"
-        )
+    """Print where the service is, how to sign in as admin, and where emails go when no mail server is set.
+
+    Args:
+        app: the application.
+        superuser_password: the new superuser's; None when there was a superuser before.
+    """
+    site, flask = app.config["SITE_URL"], _flask()
+    pages = {_("Front page"): "/", _("API"): "/userapi/", _("API docs"): "/docs/", _("Staff site"): "/admin/"}
+    print("", _("The user service is starting. Press Ctrl-C to stop it."), "", sep="\n")
+    width = max(map(len, pages))
+    print(*(f"  {name:<{width}}  {site}{path}" for name, path in pages.items()), "", sep="\n")
+    if superuser_password is None:
+        print("  " + _("Admin password lost? Set a new one: %(command)s", command=f"{flask} users set-password EMAIL"))
+    else:
+        print("  " + _("An admin account was created. The password is shown only this once; keep it."), "", sep="\n")
         for name, value in ((_("Email"), app.config["SUPERUSER_EMAIL"]), (_("Password"), superuser_password)):
-            print(f"  {name:<10} {value}")
+            print(f"  {name:<{width}}  {value}")
+    if not app.config["MAIL_SERVER"]:
+        command = f"{flask} mail list"
+        print(
+            "",
+            "  " + _("No mail server is set. Emails are kept; read them with: %(command)s", command=command),
+            sep="\n",
+        )
     print()
+
+
+def _flask() -> str:
+    """The `flask` command of this environment, as it is typed in this folder."""
+    command = Path(sys.executable).with_name("flask")
+    return str(command.relative_to(Path.cwd())) if command.is_relative_to(Path.cwd()) else "flask"
 
 
 def serve(app: Flask) -> None:

@@ -1,9 +1,10 @@
-"""Structured log lines on standard error: one object a line, no secrets, the request id on each."""
+"""Log lines on standard error, without secrets: JSON objects for programs, or lines that people can read."""
 
 import logging
 import re
 import sys
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from typing import Any, TextIO
 
@@ -37,10 +38,8 @@ def configure(app: Flask) -> None:
         _cut,
         _cut_trace,
     ]
-    if app.config["LOG_FORMAT"] == "json":
-        renderer: Any = structlog.processors.JSONRenderer(serializer=_dump)
-    else:
-        renderer = structlog.dev.ConsoleRenderer()
+    is_json = app.config["LOG_FORMAT"] == "json"
+    renderer: Any = structlog.processors.JSONRenderer(serializer=_dump) if is_json else _line_for_people
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
@@ -115,6 +114,32 @@ def _cut_trace(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any
         half = MAXIMUM_TRACE // 2
         event["exception"] = trace if len(trace) <= MAXIMUM_TRACE else f"{trace[:half]}…{trace[-half:]}"
     return event
+
+
+def _line_for_people(_logger: Any, _name: str, event: dict[str, Any]) -> str:
+    """A line for a terminal: the local time, what happened, and the fields that have a value; then the trace, if any.
+
+    The request id is shown where it helps to find out what went wrong.
+    """
+    trace, level = event.pop("exception", ""), event.pop("level")
+    event.pop("logger", None)
+    written = datetime.fromisoformat(event.pop("timestamp")).astimezone()
+    if level in ("debug", "info"):
+        event.pop("request_id", None)
+    what = event.pop("event")
+    if what == "request":
+        method, route, status, milliseconds = map(event.pop, ("method", "route", "status", "milliseconds"))
+        what = f"{method} {route or '-'} {status} {milliseconds:.0f} ms"
+    fields = [f"{name}={_shown(value)}" for name, value in event.items() if value is not None]
+    mark = "" if level in ("debug", "info") else f"{level.upper()}: "
+    line = "  ".join((f"{written:%H:%M:%S}", mark + _shown(what), *fields))
+    return "\n".join((line, *map(_shown, trace.split("\n")))) if trace else line
+
+
+def _shown(value: Any) -> str:
+    """A value as text that cannot move the cursor or begin a line."""
+    text = str(value)
+    return text if text.isprintable() else ascii(text)
 
 
 def _dump(event: dict[str, Any], **_options: Any) -> str:

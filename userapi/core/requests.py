@@ -10,6 +10,9 @@ from flask import Flask, Response
 from . import context, logging, metrics
 from .metrics import Metrics
 
+#: How the routes of static files end; only those that are not found are worth a line.
+STATIC_FILE = "/<path:filename>"
+
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
@@ -33,15 +36,16 @@ def _end(metrics: Metrics, response: Response) -> Response:
     asked, known = context.asked(), context.known()
     seconds = time.perf_counter() - known.started
     route = asked.url_rule.rule if asked.url_rule else None
-    logging.write(
-        "userapi.access",
-        "request",
-        method=asked.method[:20],
-        route=route,
-        status=response.status_code,
-        milliseconds=round(seconds * 1000, 2),
-        actor=known.get("actor_id"),
-        address=asked.remote_addr,
-    )
+    if response.status_code >= 400 or not (route and route.endswith(STATIC_FILE)):
+        logging.write(
+            "userapi.access",
+            "request",
+            method=asked.method[:20],
+            route=route,
+            status=response.status_code,
+            milliseconds=round(seconds * 1000, 2),
+            actor=known.get("actor_id"),
+            address=asked.remote_addr,
+        )
     metrics.duration(asked.method, route, response.status_code).observe(seconds)
     return response
