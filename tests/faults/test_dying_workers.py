@@ -1,0 +1,58 @@
+"""Workers of a running server that end again and again."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import serving
+from stacking import children, wait_until
+
+
+def delays(log: Path) -> list[float]:
+    """How long each worker that ended had to wait for its next start."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return [line["starts_in"] for line in lines if line["event"] == "worker_ended"]
+
+
+def test_a_worker_that_keeps_dying_is_started_again_later_each_time_and_the_others_serve(tmp_path: Path) -> None:
+    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="2")
+
+    with serving.served(tmp_path, env) as server:
+        healthy, doomed = children(server.process.pid)
+        for number in range(1, 5):
+            os.kill(doomed, signal.SIGKILL)
+            wait_until(lambda number=number: len(delays(server.log)) == number)
+            assert [serving.status(f"{server.url}/userapi/") for _ in range(5)] == [200] * 5
+            wait_until(lambda: len(children(server.process.pid)) == 2)
+            assert healthy in children(server.process.pid)
+            (doomed,) = set(children(server.process.pid)) - {healthy}
+
+        assert delays(server.log) == [0, 1, 2, 4]
+        assert server.stop() == 0
+
+
+def test_the_service_outlives_the_death_of_all_its_workers(tmp_path: Path) -> None:
+    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="2")
+
+    with serving.served(tmp_path, env) as server:
+        for _ in range(2):
+            before = children(server.process.pid)
+            for worker in before:
+                os.kill(worker, signal.SIGKILL)
+            wait_until(lambda before=before: len(set(children(server.process.pid)) - set(before)) == 2)
+        wait_until(lambda: serving.status(f"{server.url}/readyz") == 200)
+
+        assert server.stop() == 0
+
+
+def test_a_stop_does_not_wait_for_a_worker_that_is_to_be_started_later(tmp_path: Path) -> None:
+    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
+
+    with serving.served(tmp_path, env) as server:
+        for number in range(1, 4):
+            wait_until(lambda: children(server.process.pid))
+            os.kill(children(server.process.pid)[0], signal.SIGKILL)
+            wait_until(lambda number=number: len(delays(server.log)) == number)
+
+        assert server.stop() == 0
