@@ -98,14 +98,14 @@ def test_R19_staff_end_a_session_and_its_next_request_fails(boss: Clerk) -> None
     victim, other = clerk(boss.app), clerk(boss.app)
     with boss.app.app_context():
         found = db.session.scalar(sa.text("SELECT id FROM login_sessions WHERE user_id = :id"), {"id": victim.id})
-    assert victim.email in boss.get("/admin/sessions/", query_string={"user": victim.email, "state": "alive"}).text
+    assert victim.email in boss.get("/admin/sessions/", query_string={"user": victim.email, "state": "active"}).text
 
     answer = boss.post(f"/admin/sessions/{uuid.UUID(str(found))}/end/", query=f"user={victim.email}")
 
     assert answer.headers["Location"] == f"/admin/sessions/?user={victim.email}"
     assert victim.get("/account/").status_code == 303
     assert other.get("/account/").status_code == 200
-    assert victim.email not in boss.get(answer.headers["Location"] + "&state=alive").text.partition("<tbody>")[2]
+    assert victim.email not in boss.get(answer.headers["Location"] + "&state=active").text.partition("<tbody>")[2]
 
 
 def test_sessions_of_superusers_are_ended_by_superusers(boss: Clerk) -> None:

@@ -167,7 +167,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     # The colleague's session is ended.
     follow(me, "Sessions")
     page.get_by_label("User").fill("")
-    page.get_by_label("State").select_option("alive")
+    page.get_by_label("State").select_option("active")
     me.press("Apply")
     rows = page.locator("tbody tr").filter(has_not_text="this one")
     page.once("dialog", lambda dialog: dialog.accept())

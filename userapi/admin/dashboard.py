@@ -7,6 +7,7 @@ from flask_admin import AdminIndexView
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 
+from userapi.auth import sessions
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.mail import queries as mail_queries
@@ -44,9 +45,10 @@ class Dashboard(StaffView, AdminIndexView):
     def index(self) -> str:
         """Totals, charts, health and what happened last, as far as the caller may see each."""
         recent = queries.events({}, None, RECENT).rows if entrance.may("view", "event") else []
+        now = clock.now()
         return self.render(
             "admin/dashboard.html",
-            totals=queries.totals(clock.now()),
+            totals=queries.totals(now, sessions.idle_since(now)),
             most_counted=queries.MOST_COUNTED,
             charts=_charts(),
             recent=recent,

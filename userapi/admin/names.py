@@ -60,8 +60,8 @@ STATES = {
     "due": lazy_gettext("due"),
     "sent": lazy_gettext("sent"),
     "given-up": lazy_gettext("given up"),
-    "alive": lazy_gettext("alive"),
-    "over": lazy_gettext("over"),
+    "active": lazy_gettext("active"),
+    "ended": lazy_gettext("ended"),
 }
 
 #: How imports stand.
@@ -100,7 +100,7 @@ TOLD = {
 #: What is deleted along with a user.
 PARTS_OF_USERS = {
     "profile": lazy_gettext("Profile"),
-    "sessions": lazy_gettext("Sessions"),
+    "sessions": lazy_gettext("Active sessions"),
     "memberships of groups": lazy_gettext("Memberships of groups"),
     "links in letters": lazy_gettext("Links in letters"),
 }

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from userapi.audit.models import AuditEvent
+from userapi.auth import queries as auth_queries
 from userapi.auth.models import LoginSession
 from userapi.core.db import db, read_all, read_one
 from userapi.mail import queries as mail_queries
@@ -46,43 +47,40 @@ def user(user_id: int) -> User | None:
     )
 
 
-def goes_with(user_id: int) -> dict[str, int]:
+def goes_with(user_id: int, now: datetime, idle_since: datetime) -> dict[str, int]:
     """How much is deleted along with a user, by what it is."""
-    counted: dict[str, tuple[Any, Any]] = {
-        "profile": (UserProfile, UserProfile.user_id),
-        "sessions": (LoginSession, LoginSession.user_id),
-        "memberships of groups": (user_groups, user_groups.c.user_id),
-        "links in letters": (OneTimeToken, OneTimeToken.user_id),
+    counted: dict[str, sa.Select[Any]] = {
+        "profile": sa.select(UserProfile.user_id).where(UserProfile.user_id == user_id),
+        "sessions": _active_sessions().where(users.c.id == user_id),
+        "memberships of groups": sa.select(user_groups.c.user_id).where(user_groups.c.user_id == user_id),
+        "links in letters": sa.select(OneTimeToken.user_id).where(OneTimeToken.user_id == user_id),
     }
-    parts = [
-        sa.select(sa.func.count()).select_from(table).where(column == user_id).scalar_subquery().label(name)
-        for name, (table, column) in counted.items()
-    ]
-    row = read_one(sa.select(*parts))
-    return dict(row._mapping) if row else {}
+    return _counts(counted, now, idle_since)
 
 
-def sessions(filters: Mapping[str, Any], start: tuple[datetime, uuid.UUID] | None, limit: int, now: datetime) -> Part:
+def sessions(
+    filters: Mapping[str, Any],
+    start: tuple[datetime, uuid.UUID] | None,
+    limit: int,
+    now: datetime,
+    idle_since: datetime,
+) -> Part:
     """Sessions and whose they are, those that last longest first.
 
     Args:
-        filters: any of `user` (an id), `address` (its beginning) and `alive` (whether it could be used now).
+        filters: any of `user` (an id), `address` (its beginning) and `active` (whether it could be used now).
         start: where the page begins: the last row's end and id.
         limit: rows on a page.
         now: the present moment.
+        idle_since: sessions not used after this moment are idle.
     """
-    alive = sa.and_(
-        logins.c.ended_at.is_(None),
-        logins.c.expires_at > now,
-        logins.c.session_version == users.c.session_version,
-        users.c.is_active,
-    )
+    active = sa.and_(*auth_queries.ACTIVE)
     statement = (
         sa.select(
             logins.c.id, logins.c.user_id, users.c.email, logins.c.created_at, logins.c.last_used_at,
-            logins.c.expires_at, logins.c.ended_at, logins.c.address, logins.c.user_agent, alive.label("is_alive"),
+            logins.c.expires_at, logins.c.ended_at, logins.c.address, logins.c.user_agent, active.label("is_active"),
         )
-        .select_from(logins.join(users, users.c.id == logins.c.user_id))
+        .select_from(auth_queries.with_users)
         .order_by(logins.c.expires_at.desc(), logins.c.id.desc())
         .limit(limit + 1)
     )  # fmt: skip
@@ -90,13 +88,13 @@ def sessions(filters: Mapping[str, Any], start: tuple[datetime, uuid.UUID] | Non
         statement = statement.where(logins.c.user_id == filters["user"])
     if "address" in filters:
         statement = statement.where(logins.c.address.startswith(filters["address"], autoescape=True))
-    if "alive" in filters:
-        statement = statement.where(alive if filters["alive"] else sa.not_(alive))
+    if "active" in filters:
+        statement = statement.where(active if filters["active"] else sa.not_(active))
     if start is not None:
         end, row_id = start
         later = sa.and_(logins.c.expires_at == end, logins.c.id < row_id)
         statement = statement.where(sa.or_(logins.c.expires_at < end, later))
-    rows = read_all(statement)
+    rows = read_all(statement, {"now": now, "idle_since": idle_since})
     last = rows[limit - 1] if len(rows) > limit else None
     return Part(rows[:limit], f"{last.expires_at.isoformat()}~{last.id}" if last else None)
 
@@ -150,21 +148,29 @@ def _newest_first(statement: sa.Select[Any], row_id: Any, before: int | None, li
     return Part(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
 
 
-def totals(now: datetime) -> dict[str, int]:
+def totals(now: datetime, idle_since: datetime) -> dict[str, int]:
     """How much there is: the users estimated where they are many, the rest counted up to `MOST_COUNTED`."""
     parts = {
-        "sessions": sa.select(logins.c.id).where(logins.c.ended_at.is_(None), logins.c.expires_at > now),
+        "sessions": _active_sessions(),
         "groups": sa.select(Group.id),
         "letters_waiting": sa.select(letters.c.id).where(letters.c.due_at.is_not(None)),
         "letters_given_up": sa.select(letters.c.id).where(letters.c.given_up_at.is_not(None)),
     }
-    counts = [_count(part).scalar_subquery().label(name) for name, part in parts.items()]
-    row = read_one(sa.select(*counts))
-    return {"users": estimated_users(), **(dict(row._mapping) if row else {})}
+    return {"users": estimated_users(), **_counts(parts, now, idle_since)}
 
 
-def _count(statement: sa.Select[Any]) -> sa.Select[Any]:
-    return sa.select(sa.func.count()).select_from(statement.limit(MOST_COUNTED).subquery())
+def _active_sessions() -> sa.Select[Any]:
+    return sa.select(logins.c.id).select_from(auth_queries.with_users).where(*auth_queries.ACTIVE)
+
+
+def _counts(parts: Mapping[str, sa.Select[Any]], now: datetime, idle_since: datetime) -> dict[str, int]:
+    """How many rows each of these finds, up to `MOST_COUNTED`."""
+    counts = [
+        sa.select(sa.func.count()).select_from(part.limit(MOST_COUNTED).subquery()).scalar_subquery().label(name)
+        for name, part in parts.items()
+    ]
+    row = read_one(sa.select(*counts), {"now": now, "idle_since": idle_since})
+    return dict(row._mapping) if row else {}
 
 
 def estimated_users() -> int:

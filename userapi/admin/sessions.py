@@ -20,7 +20,7 @@ from userapi.users import queries as user_queries
 from . import entrance, queries
 from .views import PAGE, StaffView, own_query, page, query_text, say, see_other
 
-STATES = {"alive": True, "over": False}
+STATES = {"active": True, "ended": False}
 
 
 class SessionView(StaffView):
@@ -33,14 +33,16 @@ class SessionView(StaffView):
         """Every session, by user, network address and state."""
         asked = {name: query_text(name) for name in ("user", "address", "state")}
         asked = {name: text for name, text in asked.items() if text}
-        filters: dict[str, Any] = {"alive": STATES[asked["state"]]} if asked.get("state") in STATES else {}
+        filters: dict[str, Any] = {"active": STATES[asked["state"]]} if asked.get("state") in STATES else {}
         if "address" in asked:
             filters["address"] = asked["address"]
         if "user" in asked:
             key = emails.key_or_none(asked["user"])
             filters["user"] = (user_queries.id_of(key) if key else None) or 0
-        found = queries.sessions(filters, _start(), PAGE, clock.now())
-        return self.render("admin/sessions/list.html", page=found, asked=asked, describe=describe, query=own_query())
+        now = clock.now()
+        found = queries.sessions(filters, _start(), PAGE, now, sessions.idle_since(now))
+        facts = {"page": found, "asked": asked, "now": now, "query": own_query()}
+        return self.render("admin/sessions/list.html", **facts, describe=describe)
 
     @page("/<uuid:session_id>/end/", needs="delete", methods=("POST",))
     def end(self, session_id: uuid.UUID) -> Any:

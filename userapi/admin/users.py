@@ -211,7 +211,9 @@ class UserView(UserActions):
 
     def _show_farewell(self, user_id: int, form: Form) -> Any:
         user = _existing(user_id)
-        goes = {names.PARTS_OF_USERS[what]: count for what, count in staff_queries.goes_with(user_id).items()}
+        now = clock.now()
+        parts = staff_queries.goes_with(user_id, now, sessions.idle_since(now))
+        goes = {names.PARTS_OF_USERS[what]: count for what, count in parts.items()}
         facts = {"user": user, "form": form, "goes": goes, "is_fresh": proof.is_fresh()}
         facts["why_not"] = LastSuperuser.detail if accounts.is_last_superuser(user) else ""
         return self.render("admin/users/delete.html", **facts), form.status

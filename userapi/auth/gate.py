@@ -90,7 +90,7 @@ def _look_at_caller() -> None:
 
 
 def has_good_cookie() -> bool:
-    """Whether a cookie names a living session; then its caller is loaded."""
+    """Whether a cookie names an active session; then its caller is loaded."""
     try:
         require_caller("cookies")
     except TOKEN_ERRORS:

@@ -11,7 +11,7 @@ from userapi.users.models import User
 
 
 class LoginSession(Model):
-    """A sign-in and what keeps it alive. Tokens only name it; it decides.
+    """A sign-in and what keeps it active. Tokens only name it; it decides.
 
     Attributes:
         session_version: the user's when it began; it is over once the user's is another.

@@ -16,14 +16,18 @@ from .models import LoginSession
 
 sessions = LoginSession.__table__
 
-#: A session counts while it has not ended, and begun under the user's present version, and the account is active.
-ALIVE = (
+#: When a session is active. Whatever shows, counts or accepts sessions takes this definition, joined with the user;
+#: its parameters are the present moment (`now`) and the end of the time that sessions may be idle (`idle_since`).
+NOT_REVOKED = (
     sessions.c.ended_at.is_(None),
-    sessions.c.expires_at > sa.bindparam("now"),
-    sessions.c.last_used_at > sa.bindparam("idle_since"),
     sessions.c.session_version == users.c.session_version,
     users.c.is_active,
 )
+NOT_EXPIRED = (
+    sessions.c.expires_at > sa.bindparam("now"),
+    sessions.c.last_used_at > sa.bindparam("idle_since"),
+)
+ACTIVE = (*NOT_REVOKED, *NOT_EXPIRED)
 
 with_users = sessions.join(users, users.c.id == sessions.c.user_id)
 named = (sessions.c.id == sa.bindparam("session_id"), users.c.id == sa.bindparam("user_id"))
@@ -36,19 +40,19 @@ CALLER = Read(
         sessions.c.created_at.label("session_created_at"),
     )
     .select_from(with_users.outerjoin(profiles, profiles.c.user_id == users.c.id))
-    .where(*named, *ALIVE)
+    .where(*named, *ACTIVE)
 )
-IS_ALIVE = Read(sa.select(sessions.c.id).select_from(with_users).where(*named, *ALIVE))
+IS_ACTIVE = Read(sa.select(sessions.c.id).select_from(with_users).where(*named, *ACTIVE))
 
 
 def caller(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> Any:
-    """The session, account and profile behind a token, in one statement; None unless all are alive."""
+    """The session, account and profile behind a token, in one statement; None unless the session is active."""
     return CALLER.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
 
 
-def is_alive(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> bool:
-    """Whether the session and account behind a token are."""
-    found = IS_ALIVE.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
+def is_active(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> bool:
+    """Whether the session behind a token is active."""
+    found = IS_ACTIVE.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
     return found is not None
 
 
@@ -139,7 +143,7 @@ ADVANCE = WriteAtOnce(
         sessions.c.id == sa.bindparam("session_id"),
         sessions.c.user_id == sa.bindparam("user_id"),
         sessions.c.refresh_jti == sa.bindparam("spent"),
-        sa.exists().where(users.c.id == sessions.c.user_id, *ALIVE),
+        sa.exists().where(users.c.id == sessions.c.user_id, *ACTIVE),
     )
     .values(
         refresh_jti=sa.bindparam("successor"),
@@ -187,15 +191,19 @@ def end_of_everybody(now: datetime) -> int:
     return users
 
 
-def end_surplus(user_id: int, allowed: int, now: datetime) -> int:
-    """End a user's longest unused sessions beyond a number."""
-    kept = (
-        sa.select(LoginSession.id)
-        .where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None), LoginSession.expires_at > now)
-        .order_by(LoginSession.last_used_at.desc(), LoginSession.id)
+def end_surplus(user_id: int, allowed: int, now: datetime, idle_since: datetime) -> int:
+    """End a user's longest unused active sessions beyond a number."""
+    surplus = (
+        sa.select(sessions.c.id)
+        .select_from(with_users)
+        .where(users.c.id == user_id, *ACTIVE)
+        .order_by(sessions.c.last_used_at.desc(), sessions.c.id)
         .offset(allowed)
     )
-    return _count(sa.update(LoginSession).where(LoginSession.id.in_(kept)).values(ended_at=now))
+    return _count(
+        sa.update(LoginSession).where(LoginSession.id.in_(surplus)).values(ended_at=now),
+        {"now": now, "idle_since": idle_since},
+    )
 
 
 def adopt(session_id: uuid.UUID, version: int) -> None:
@@ -213,16 +221,35 @@ def session(session_id: uuid.UUID) -> LoginSession | None:
     )
 
 
-def alive_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> LoginSession | None:
+def session_to_refresh(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> Any:
+    """A session with its user, `is_revoked` and `is_expired`, as the present transaction sees them; None without one.
+
+    It is active when it is neither.
+    """
+    return db.session.execute(
+        sa.select(
+            LoginSession,
+            sa.not_(sa.and_(*NOT_REVOKED)).label("is_revoked"),
+            sa.not_(sa.and_(*NOT_EXPIRED)).label("is_expired"),
+        )
+        .join(LoginSession.user)
+        .where(LoginSession.id == session_id)
+        .options(sa.orm.contains_eager(LoginSession.user))
+        .execution_options(populate_existing=True),
+        {"now": now, "idle_since": idle_since},
+    ).one_or_none()
+
+
+def active_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> LoginSession | None:
     """A session that is active, as the present transaction sees it."""
     return db.session.scalar(
-        sa.select(LoginSession).join(LoginSession.user).where(LoginSession.id == session_id, *ALIVE),
+        sa.select(LoginSession).join(LoginSession.user).where(LoginSession.id == session_id, *ACTIVE),
         {"now": now, "idle_since": idle_since},
     )
 
 
 def of_user(user_id: int, now: datetime, idle_since: datetime) -> Sequence[sa.Row[Any]]:
-    """A user's living sessions, the last used first."""
+    """A user's active sessions, the last used first."""
     return read_all(OF_USER, {"user_id": user_id, "now": now, "idle_since": idle_since})
 
 
@@ -236,7 +263,7 @@ OF_USER = (
         sessions.c.user_agent,
     )
     .select_from(with_users)
-    .where(users.c.id == sa.bindparam("user_id"), *ALIVE)
+    .where(users.c.id == sa.bindparam("user_id"), *ACTIVE)
     .order_by(sessions.c.last_used_at.desc(), sessions.c.id)
 )
 
@@ -260,6 +287,6 @@ def _hits(statement: Any) -> bool:
     return _count(statement) == 1
 
 
-def _count(statement: Any) -> int:
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
+def _count(statement: Any, parameters: dict[str, Any] | None = None) -> int:
+    result = db.session.execute(statement.execution_options(synchronize_session=False), parameters)
     return cast("sa.CursorResult[Any]", result).rowcount

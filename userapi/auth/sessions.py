@@ -1,4 +1,4 @@
-"""Sessions: begun by a sign-in, kept alive by refresh, ended by logout and by whatever changes the account."""
+"""Sessions: begun by a sign-in, kept active by refresh, ended by logout and by whatever changes the account."""
 
 import uuid
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def begin(user_id: int, version: int) -> LoginSession:
     )
     db.session.add(session)
     db.session.flush()
-    queries.end_surplus(user_id, current_app.config["SESSIONS_PER_USER"], now)
+    queries.end_surplus(user_id, current_app.config["SESSIONS_PER_USER"], now, idle_since(now))
     trail.record("session.started", "user", user_id)
     return session
 
@@ -84,13 +84,12 @@ def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> Refreshed:
 
 def _refreshed_before(session_id: uuid.UUID, user_id: int, jti: uuid.UUID, now: datetime) -> LoginSession:
     """A session whose refresh token is not, or no longer, this one; refused unless the token was spent just now."""
-    session = queries.session(session_id)
-    if session is None or session.user_id != user_id or session.ended_at is not None:
+    found = queries.session_to_refresh(session_id, now, idle_since(now))
+    if found is None or found.is_revoked or found.LoginSession.user_id != user_id:
         raise TokenRevoked
-    if not session.user.is_active or session.session_version != session.user.session_version:
-        raise TokenRevoked
-    if session.expires_at <= now or session.last_used_at <= idle_since(now):
+    if found.is_expired:
         raise TokenExpired
+    session: LoginSession = found.LoginSession
     if not _is_repeat(session, jti, now):
         queries.end(session_id, now)
         trail.record("session.token_reused", "user", user_id)
@@ -135,7 +134,7 @@ def end_all(user: User, spare: uuid.UUID | None = None) -> None:
 def end_of_everybody() -> int:
     """End every session of every user; how many users there are.
 
-    A database that comes from a backup knows sessions as living that have ended since: this ends them again.
+    A database that comes from a backup has sessions as active that have ended since: this ends them again.
     """
     users = queries.end_of_everybody(clock.now())
     trail.record("sessions.ended_all", None, None, {"users": (None, users)})
@@ -143,17 +142,17 @@ def end_of_everybody() -> int:
 
 
 def log_out(session_id: uuid.UUID, user_id: int, *, everywhere: bool) -> None:
-    """End the session of a token, or every session of its user; a session that is over already ends nothing more.
+    """End the session of a token, or every session of its user.
 
     Raises:
-        TokenRevoked: every session shall end, but the token's own is over.
+        TokenRevoked: every session shall end, but the token's own is not active.
     """
     if not everywhere:
         end(session_id, user_id)
         return
     user = user_queries.for_update(user_id)
-    session = queries.session(session_id)
-    if user is None or session is None or session.ended_at or session.session_version != user.session_version:
+    now = clock.now()
+    if user is None or queries.active_session(session_id, now, idle_since(now)) is None:
         raise TokenRevoked
     end_all(user)
 
@@ -171,7 +170,7 @@ def end_others(user_id: int, spare: uuid.UUID) -> None:
 
 
 def list_of(user_id: int) -> Sequence[sa.Row[Any]]:
-    """A user's living sessions, the last used first."""
+    """A user's active sessions, the last used first."""
     now = clock.now()
     return queries.of_user(user_id, now, idle_since(now))
 

@@ -53,7 +53,7 @@ def begin(user: User) -> LoginSession:
 def pair_for_browser(session_id: uuid.UUID) -> dict[str, Any] | None:
     """The tokens that put a session into a browser's cookies; None when it has ended."""
     now = clock.now()
-    session = queries.alive_session(session_id, now, sessions.idle_since(now))
+    session = queries.active_session(session_id, now, sessions.idle_since(now))
     return None if session is None else tokens.pair(session, web=True)
 
 

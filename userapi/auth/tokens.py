@@ -237,7 +237,7 @@ def verify(token: str) -> dict[str, Any]:
     """
     with limits.failures("TOKEN_VERIFY", limits.client()):
         claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
-        if not queries.is_alive(*_asked_of(claims)):
+        if not queries.is_active(*_asked_of(claims)):
             raise TokenRevoked
         return claims
 
