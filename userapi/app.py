@@ -38,7 +38,7 @@ from userapi.mail import deliverer, outbox, relay
 from userapi.ops import routes as ops
 from userapi.pages import routes as pages
 from userapi.users import routes as users
-from userapi.users.transfer import importer
+from userapi.users.transfer import working as imports
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -55,7 +55,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.url_map.merge_slashes = False
     for part in (metrics, logging, context, requests, i18n, rendering, db, signing, passwords, headers, cross_origin):
         part.configure(app)
-    for part in (problems, bodies, tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer, importer):
+    for part in (problems, bodies, tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer, imports):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 

@@ -12,7 +12,8 @@ from factories import make_user
 from flask import Flask
 from import_desk import TABLE, counts, files, imported, job, later, plain, rows, upload, work
 
-from userapi.users.transfer import importer, importing, working
+from userapi.core import job_runner, leases
+from userapi.users.transfer import importing, working
 
 #: An import is woken for at once; what is left to a look waits longer than a test does.
 NEVER = 3600.0
@@ -116,7 +117,7 @@ def test_an_import_that_ends_every_worker_is_given_up(boss: Clerk, monkeypatch: 
         raise MemoryError
 
     monkeypatch.setattr(working.importing, "bring_in", crash)
-    for _ in range(working.MOST_ATTEMPTS):
+    for _ in range(leases.MOST_ATTEMPTS):
         with pytest.raises(MemoryError):
             work(boss.app)
     work(boss.app)
@@ -147,7 +148,7 @@ def test_one_import_is_done_at_a_time_the_oldest_first(boss: Clerk, monkeypatch:
 
 def test_a_server_imports_by_itself_unless_the_settings_leave_it_to_others(make_app: Callable[..., Flask]) -> None:
     threads = {
-        label: "userapi-importer" in make_app(**overrides).extensions
+        label: "userapi-jobs" in make_app(**overrides).extensions
         for label, overrides in {
             "by itself": {"MAIL_DELIVERY": "thread"},
             "left to commands": {"MAIL_DELIVERY": "none"},
@@ -161,7 +162,7 @@ def test_a_server_imports_by_itself_unless_the_settings_leave_it_to_others(make_
 def test_a_server_begins_as_soon_as_it_is_asked(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "POLL", NEVER)
+    monkeypatch.setattr(job_runner, "POLL", NEVER)
     app = make_app(MAIL_DELIVERY="thread")
     boss = clerk(app, is_staff=True, is_superuser=True, email="boss@example.com")
     try:
@@ -171,6 +172,6 @@ def test_a_server_begins_as_soon_as_it_is_asked(
             while job(app).state != "done" and time.monotonic() < deadline:
                 time.sleep(0.02)
     finally:
-        app.extensions["userapi-importer"].stop()
+        app.extensions["userapi-jobs"].stop()
 
     assert imported(app) == ["ada@example.com", "grace@example.com", "mary@example.com"]

@@ -11,6 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from userapi.core import i18n, problems
 from userapi.core.db import db
+from userapi.core.leases import ACTIVE, State
 from userapi.core.problems import NotFound, Problem, ValidationFailed
 from userapi.users.transfer import job_queries, jobs
 from userapi.users.transfer.jobs import FileTooLarge
@@ -55,7 +56,7 @@ class ImportView(StaffView):
             "admin/imports/list.html",
             jobs=found,
             names=history.names_of(job.actor_id for job in found),
-            again=AGAIN if any(job.state in job_queries.ACTIVE for job in found) else 0,
+            again=AGAIN if any(job.state in ACTIVE for job in found) else 0,
         )
 
     @page("/new/", needs=SUPERUSER)
@@ -118,7 +119,7 @@ class ImportView(StaffView):
         job = job_queries.by_id(job_id)
         if job is None:
             raise NotFound(_("There is no import with this number."))
-        is_active = job.state in job_queries.ACTIVE
+        is_active = job.state in ACTIVE
         return self.render(
             "admin/imports/show.html",
             job=job,
@@ -126,7 +127,7 @@ class ImportView(StaffView):
             names=history.names_of([job.actor_id]),
             kinds=[str(kind) for kind in Told],
             is_active=is_active,
-            may_go_ahead=job.dry_run and job.state == job_queries.State.DONE and job.has_file,
+            may_go_ahead=job.dry_run and job.state == State.DONE and job.has_file,
             is_fresh=proof.is_fresh(),
             again=AGAIN if is_active else 0,
         ), form.status

@@ -1,30 +1,16 @@
-"""Every statement about imports that staff start, and the writes that only one worker can win."""
+"""Every statement about imports that staff start that is not one of `leases`."""
 
-import enum
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all, read_one
+from userapi.core.leases import ACTIVE, State, is_due
 from userapi.users.models import User
 
 from .models import ImportFile, ImportJob
-
-
-class State(enum.StrEnum):
-    """Where an import stands."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-#: Not over yet.
-ACTIVE = (State.WAITING, State.RUNNING)
 
 jobs: Any = ImportJob.__table__
 files: Any = ImportFile.__table__
@@ -32,15 +18,6 @@ files: Any = ImportFile.__table__
 #: What a list of imports shows.
 LISTED = [jobs.c[name] for name in ("id", "created_at", "actor_id", "file_name", "total", "dry_run", "on_conflict",
                                     "state", "started_at", "finished_at", "counts")]  # fmt: skip
-
-
-def _due(now: datetime) -> sa.ColumnElement[bool]:
-    """Those that nobody works at; one at a time, so that other work finds a worker too."""
-    other = jobs.alias("other")
-    is_busy = sa.exists().where(other.c.state == State.RUNNING, other.c.claimed_until > now)
-    return sa.and_(
-        jobs.c.state.in_(ACTIVE), sa.or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until <= now), ~is_busy
-    )
 
 
 def _stale(uploaded_before: datetime) -> sa.ColumnElement[bool]:
@@ -51,52 +28,12 @@ def _stale(uploaded_before: datetime) -> sa.ColumnElement[bool]:
 def is_anything_due(now: datetime, uploaded_before: datetime, finished_before: datetime) -> bool:
     """Whether an import could begin or go on, or a row is to be cleared away; asked outside any transaction."""
     parts = (
-        sa.exists().where(_due(now)),
+        sa.exists().where(is_due(jobs, now)),
         sa.exists().where(_stale(uploaded_before)),
         sa.exists().where(jobs.c.finished_at < finished_before),
     )
     found = read_one(sa.select(sa.or_(*parts)))
     return bool(found and found[0])
-
-
-def claim(now: datetime, lease: timedelta) -> sa.Row[Any] | None:
-    """Take the import that waits longest, for the time of the lease, and count the attempt.
-
-    One UPDATE: PostgreSQL's workers skip what another is taking, SQLite's take turns.
-    """
-    first = sa.select(jobs.c.id).where(_due(now)).order_by(jobs.c.id).limit(1).with_for_update(skip_locked=True)
-    return db.session.execute(
-        sa.update(jobs)
-        .where(jobs.c.id == first.scalar_subquery())
-        .values(
-            state=State.RUNNING,
-            claimed_until=now + lease,
-            started_at=sa.func.coalesce(jobs.c.started_at, sa.bindparam("now", now, jobs.c.started_at.type)),
-            attempts=jobs.c.attempts + 1,
-        )
-        .returning(*jobs.c)
-    ).one_or_none()
-
-
-def advance(job: sa.Row[Any], claimed_until: datetime | None, **progress: Any) -> sa.Row[Any] | None:
-    """Write down how an import stands; None when it was cancelled, or the lease ran out and another worker has it."""
-    return db.session.execute(
-        sa.update(jobs)
-        .where(jobs.c.id == job.id, jobs.c.claimed_until == job.claimed_until, jobs.c.state == State.RUNNING)
-        .values(claimed_until=claimed_until, **progress)
-        .returning(*jobs.c)
-    ).one_or_none()
-
-
-def cancel(job_id: int, now: datetime) -> bool:
-    """End an import that is not over; whoever works at it finds out with the next batch."""
-    ended = (
-        sa.update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE))
-        .values(state=State.CANCELLED, claimed_until=None, finished_at=now)
-        .returning(jobs.c.id)
-    )
-    return db.session.execute(ended).one_or_none() is not None
 
 
 def content(job_id: int) -> bytes | None:

@@ -9,8 +9,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from userapi.audit import trail
-from userapi.core import clock, i18n
+from userapi.core import clock, i18n, job_runner, leases
 from userapi.core.db import db
+from userapi.core.leases import State
 from userapi.core.problems import NotFound, Problem
 from userapi.users.accounts import Actor
 
@@ -26,9 +27,6 @@ MOST_RECORDS = 100_000
 #: So long a file is kept for an import to follow its dry run, and a row once it is over.
 FILE_KEPT = timedelta(days=1)
 JOB_KEPT = timedelta(days=30)
-
-#: Marks a database session that has asked for an import; the thread wakes once it commits.
-ASKED = "userapi-import-asked"
 
 NAME_KEPT = 100
 
@@ -69,7 +67,7 @@ def go_ahead(job_id: int, by: Actor) -> ImportJob:
         NotFound: there is no such dry run, it is not done, or its file is not there any more.
     """
     looked = job_queries.by_id(job_id)
-    if looked is None or not looked.dry_run or looked.state != job_queries.State.DONE:
+    if looked is None or not looked.dry_run or looked.state != State.DONE:
         raise NotFound(_("There is no dry run with this number that is done."))
     facts = {name: looked._mapping[name] for name in ("file_name", "kind", "size", "total")}
     job = _ask(by, Manner(on_conflict=looked.on_conflict), **facts)
@@ -84,7 +82,7 @@ def cancel(job_id: int) -> bool:
     Raises:
         NotFound: there is nothing to give up.
     """
-    was_active = job_queries.cancel(job_id, clock.now())
+    was_active = leases.cancel(job_queries.jobs, job_id)
     if not job_queries.remove_file(job_id) and not was_active:
         raise NotFound(_("There is no import with this number that could be given up."))
     trail.record("import.cancelled", "import", job_id)
@@ -139,14 +137,14 @@ def _ask(by: Actor, manner: Manner, **facts: Any) -> ImportJob:
         language=i18n.tag(),
         dry_run=manner.dry_run,
         on_conflict=str(manner.on_conflict),
-        state=job_queries.State.WAITING,
+        state=State.WAITING,
         **facts,
     )
     db.session.add(job)
     db.session.flush()
     told = {"file": job.file_name, "dry_run": manner.dry_run, "on_conflict": str(manner.on_conflict)}
     trail.record("import.started", "import", job.id, {name: (None, value) for name, value in told.items()})
-    db.session().info[ASKED] = True
+    job_runner.wake_on_commit()
     return job
 
 

@@ -7,50 +7,32 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from userapi.core.db import Model, RowId, UTCDateTime
+from userapi.core.leases import LeasedJob
 
 
-class ImportJob(Model):
-    """An import, from the upload on.
+class ImportJob(LeasedJob, Model):
+    """An import, from the upload on; `total` counts the records in its file.
 
     Attributes:
-        actor_id: who asked for it; no foreign key, for the row outlives the account.
-        language: that its report is written in.
         kind: of the file, as `csv`.
-        total: records in the file.
-        state: a `job_queries.State`.
-        attempts: how often it was taken up since it last got on.
-        claimed_until: until when a worker has it to itself.
-        started_at, finished_at: of the work.
         counts: `manner.Counts`, as of the last batch that was committed.
         left_out: how much of the file means nothing here, by its name.
         report: the first things there were to say of records: kind, place, reason.
         told: how many there were, by kind.
-        error: why it failed.
     """
 
     __tablename__ = "import_jobs"
     __table_args__ = ({"sqlite_autoincrement": True},)
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    actor_id: Mapped[int | None] = mapped_column(RowId)
-    language: Mapped[str | None] = mapped_column(sa.String(35))
     file_name: Mapped[str] = mapped_column(sa.String(100))
     kind: Mapped[str] = mapped_column(sa.String(10))
     size: Mapped[int] = mapped_column(sa.Integer)
-    total: Mapped[int] = mapped_column(sa.Integer)
     dry_run: Mapped[bool] = mapped_column(sa.Boolean)
     on_conflict: Mapped[str] = mapped_column(sa.String(10))
-    state: Mapped[str] = mapped_column(sa.String(10), index=True)
-    attempts: Mapped[int] = mapped_column(sa.Integer, default=0)
-    claimed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
     counts: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     left_out: Mapped[dict[str, int]] = mapped_column(sa.JSON, default=dict)
     report: Mapped[list[list[str]]] = mapped_column(sa.JSON, default=list)
     told: Mapped[dict[str, int]] = mapped_column(sa.JSON, default=dict)
-    error: Mapped[str | None] = mapped_column(sa.String(500))
 
 
 class ImportFile(Model):
