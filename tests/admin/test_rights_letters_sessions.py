@@ -1,7 +1,9 @@
 """Groups, sessions, letters, the trail and the overview."""
 
+import re
 import uuid
 from datetime import timedelta
+from html import unescape
 
 import pytest
 import sqlalchemy as sa
@@ -238,6 +240,25 @@ def test_the_overview_draws_each_chart_with_its_numbers_beside_it(boss: Clerk) -
         assert f'aria-label="{title}: ' in text
         assert f'<th scope="col" class="number">{title}</th>' in text
     assert f'<th scope="row">{clock.today()}</th><td class="number">1</td>' in text
+
+
+def test_registrations_count_every_account_that_the_list_shows_for_the_same_days(app: Flask, boss: Clerk) -> None:
+    seeded = app.test_cli_runner().invoke(args=["users", "seed", "300", "--locale", "en", "--random-seed", "1"])
+    assert seeded.exit_code == 0, seeded.output
+    page = boss.get("/admin/").text
+
+    drawn = int(re.search(r'aria-label="Registrations: ([\d,]+) in 14 days', page)[1].replace(",", ""))  # type: ignore[index]
+    (link,) = re.findall(r'<a href="(/admin/users/[^"]*joined_from=[^"]*)"', page)
+
+    listed, path = 0, unescape(link)
+    while path:
+        text = boss.get(path).text
+        listed += text.partition("<tbody>")[2].count("<tr")
+        following = re.search(r'rel="next" href="([^"]*)"', text)
+        path = f"/admin/users/{unescape(following[1])}" if following else ""
+    assert drawn == listed
+    assert drawn > 1  # the seeded accounts, not only the one that signed in
+    assert "imported or seeded included" in page
 
 
 def test_the_overview_shows_each_only_what_they_may_see(app: Flask) -> None:

@@ -1,21 +1,42 @@
-"""Whether the service is alive and ready: what it tells, and what it asks to know it."""
+"""Whether the process answers and the service is ready: what each door says, and what it costs to know it."""
 
-from collections.abc import Callable
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import pytest
 import services
 import sqlalchemy as sa
+from browsing import Browser
+from conftest import Client, _dispose
+from factories import make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from scraping import TOKEN
+from flask_migrate import upgrade
+from scraping import TOKEN, scrape, value
+from settings import settings
 
+from userapi.app import create_app
+from userapi.core import clock, disk, signing
 from userapi.core.db import db
+from userapi.mail import letters
+from userapi.mail.models import Message
+from userapi.users.transfer.models import ImportJob
+
+PARTS = ("database", "migrations", "keys", "disk", "email", "worker")
+LONG_AGO = timedelta(minutes=20)
 
 
-def test_O08_health_tells_no_version_setting_or_address(app: Flask, client: FlaskClient) -> None:
+def test_O08_health_tells_no_version_setting_or_address(mail_app: Flask) -> None:
+    client = mail_app.test_client()
     alive, ready = client.get("/healthz"), client.get("/readyz")
 
     assert alive.get_json() == {"status": "ok"}
-    assert ready.get_json() == {"status": "ok", "checks": dict.fromkeys(("database", "migrations", "keys"), "ok")}
+    assert ready.get_json() == {"status": "ok", "checks": dict.fromkeys(PARTS, "ok")}
 
 
 def test_O08_readiness_tells_whether_redis_answers_and_serves_on_without_it(
@@ -48,3 +69,221 @@ def test_O08_liveness_does_not_ask_the_database(app: Flask, client: FlaskClient)
     for engine in engines:
         sa.event.remove(engine, "checkout", note)
     assert not asked
+
+
+# --- Each part broken, and all four doors -----------------------------------------------------------------
+
+
+@contextmanager
+def not_broken(_app: Flask) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def at_an_older_migration(app: Flask) -> Iterator[None]:
+    _execute(app, "UPDATE alembic_version SET version_num = '0001'")
+    yield
+
+
+@contextmanager
+def without_keys(app: Flask) -> Iterator[None]:
+    shutil.rmtree(app.config["JWT_KEY_DIR"])
+    yield
+
+
+@contextmanager
+def on_a_full_disk(app: Flask) -> Iterator[None]:
+    """The database refuses writes as it does on a full disk: SQLite may have no more pages, PostgreSQL raises 53100."""
+    with app.app_context():
+        engine = db.engine
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "checkout", lambda connection, *_rest: connection.execute("PRAGMA max_page_count = 1"))
+    else:
+        raising = "BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END"
+        _execute(
+            app,
+            f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $${raising}$$",
+            "CREATE TRIGGER full_disk BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        )
+    while app.test_client().post("/userapi/users/", json=new_user()).status_code != 503:
+        pass  # SQLite still has free places in its last pages
+    yield
+
+
+@contextmanager
+def with_an_email_that_was_tried(app: Flask) -> Iterator[None]:
+    _write_email(app, due_at=clock.now() + timedelta(minutes=1), last_error="451 4.3.0 Try again later")
+    yield
+
+
+@contextmanager
+def with_an_email_that_no_worker_takes(app: Flask) -> Iterator[None]:
+    _write_email(app, due_at=clock.now() - LONG_AGO)
+    yield
+
+
+@contextmanager
+def with_an_import_that_no_worker_takes(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        started = clock.now() - LONG_AGO
+        facts: dict[str, Any] = {"kind": "csv", "size": 1, "total": 1, "dry_run": True, "on_conflict": "skip"}
+        db.session.add(ImportJob(created_at=started, file_name="people.csv", state="waiting", **facts))
+        db.session.commit()
+    yield
+
+
+def _execute(app: Flask, *statements: str) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def _write_email(app: Flask, **state: Any) -> None:
+    with app.app_context():
+        letters.reset_password(recipient="a@example.com", name="", link="http://x/", secret="t0ken", minutes=60)
+        db.session.flush()
+        db.session.execute(sa.update(Message).values(created_at=clock.now() - LONG_AGO, **state))
+        db.session.commit()
+
+
+def signed_in(app: Flask, **overrides: Any) -> Browser:
+    """A member of staff."""
+    email = f"staff-{len(overrides)}@example.com"
+    make_user(app, email=email, is_staff=True, **overrides)
+    browser = Browser(app)
+    assert browser.sign_in(email).status_code == 303
+    return browser
+
+
+class Broken(NamedTuple):
+    """A part that does not work.
+
+    Attributes:
+        part: its name.
+        state: what programs read.
+        label: what the overview shows.
+        words: in the line of `flask doctor`.
+        how: breaks it.
+        settings: that break it.
+        is_ready: whether requests go on.
+    """
+
+    part: str
+    state: str
+    label: str
+    words: str
+    how: Callable[[Flask], AbstractContextManager[None]] = not_broken
+    settings: dict[str, str] = {}
+    is_ready: bool = True
+
+
+SINK = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": "1", "MAIL_DELIVERY": "none"}
+
+BROKEN = {
+    "migrations": Broken(
+        "migrations", "pending", "Migration pending", "flask db upgrade", at_an_older_migration, SINK, is_ready=False
+    ),
+    "keys": Broken("keys", "missing", "Missing", "flask keys rotate", without_keys, SINK, is_ready=False),
+    "disk": Broken("disk", "disk full", "Disk full", "disk full", on_a_full_disk, SINK),
+    "no mail server": Broken("email", "not configured", "Not configured", "MAIL_SERVER is not set"),
+    "mail server": Broken(
+        "email", "delayed", "Delayed", "451 4.3.0 Try again later", with_an_email_that_was_tried, SINK
+    ),
+    "mail worker": Broken("worker", "stopped", "Stopped", "MAIL_DELIVERY", with_an_email_that_no_worker_takes, SINK),
+    "import worker": Broken("worker", "stopped", "Stopped", "has taken it", with_an_import_that_no_worker_takes, SINK),
+    "redis": Broken(
+        "redis", "unreachable", "Unreachable", "REDIS_URL", settings={"REDIS_URL": "redis://127.0.0.1:1/0"}
+    ),
+}
+
+
+@pytest.fixture
+def make_whole(new_database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """A maker of applications with a database and keys of their own, which a test may break."""
+    made: list[Flask] = []
+
+    def make(**overrides: str) -> Flask:
+        signing.KeyRing(tmp_path / "keys").add()
+        app = create_app(settings(new_database_url, str(tmp_path / "keys"), METRICS_TOKEN=TOKEN, **overrides))
+        app.test_client_class = Client
+        with app.app_context():
+            upgrade()
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        _dispose(app)
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+def test_all_four_doors_tell_what_is_broken(broken: Broken, make_whole: Callable[..., Flask]) -> None:
+    app = make_whole(**broken.settings)
+    boss = signed_in(app, is_superuser=True)
+    if broken.how is not not_broken:
+        assert app.test_client().get("/readyz").get_json()["checks"][broken.part] == "ok"
+
+    with broken.how(app):
+        ready = app.test_client().get("/readyz")
+        metrics = scrape(app)
+        report = app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout
+        overview = boss.get("/admin/").text
+
+    assert ready.get_json()["checks"][broken.part] == broken.state
+    assert ready.status_code == (200 if broken.is_ready else 503)
+    assert value(metrics, "userapi_ready", check=broken.part) == 0
+    lines = [json.loads(line) for line in report.splitlines()]
+    found = [line for line in lines if line["subject"] == broken.part and line["level"] != "ok"]
+    assert [line for line in found if broken.words in line["text"]], report
+    assert f"✗ {broken.label}." in overview
+
+
+def test_a_database_that_is_away_is_told_by_the_doors_that_do_not_need_it(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/nowhere/test.db", METRICS_TOKEN=TOKEN, **SINK)
+
+    ready = app.test_client().get("/readyz")
+    report = app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout
+
+    states = ready.get_json()["checks"]
+    assert ready.status_code == 503
+    assert states["database"] == "unreachable"
+    assert {states[part] for part in ("migrations", "email", "worker")} == {"unknown"}
+    assert value(scrape(app), "userapi_ready", check="database") == 0
+    (trouble,) = [line for line in map(json.loads, report.splitlines()) if line["subject"] == "database"]
+    assert trouble["text"].startswith("DATABASE_URL: unable to open database file (sqlite:///")
+
+
+def test_the_log_names_a_full_disk(make_whole: Callable[..., Flask], capfd: pytest.CaptureFixture[str]) -> None:
+    app = make_whole()
+
+    with on_a_full_disk(app):
+        logged = capfd.readouterr().err
+
+    assert '"event":"disk full"' in logged
+
+
+def test_readiness_names_the_full_disk_of_a_sqlite_file_before_anything_is_written(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _path: usage._replace(free=0))
+
+    state = app.test_client().get("/readyz").get_json()["checks"]["disk"]
+
+    with app.app_context():
+        assert state == ("disk full" if db.engine.dialect.name == "sqlite" else "ok")
+
+
+def test_without_a_mail_server_the_overview_names_the_setting_and_links_the_emails(app: Flask) -> None:
+    overview = signed_in(app, is_superuser=True).get("/admin/").text
+    line = overview.partition("Email delivery:")[2].partition("</li>")[0]
+
+    assert "Not configured" in line
+    assert "Set MAIL_SERVER" in line
+    assert 'href="/admin/outbox/?state=due"' in line
+    limited = signed_in(app).get("/admin/").text.partition("Email delivery:")[2].partition("</li>")[0]
+    assert "Not configured" in limited
+    assert "/admin/outbox/" not in limited

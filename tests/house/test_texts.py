@@ -259,8 +259,8 @@ def test_no_page_has_an_unmarked_text(app: Flask) -> None:
 #: What is stored, or for programs, or comes with the language itself, as the names of months.
 VALUES = (
     "Ms",
-    "sqlite",
-    "postgresql",
+    "SQLite",
+    "PostgreSQL",
     "argon2id",
     "user.changed",
     "reset_password",

@@ -1,16 +1,15 @@
 """The first page: how the service is, and how the last days were."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from flask_admin import AdminIndexView
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext, ngettext
+from flask_babel import lazy_gettext
 
 from userapi.auth import sessions
 from userapi.core import clock
-from userapi.core.db import db
-from userapi.mail import queries as mail_queries
+from userapi.health import checks
 
 from . import charts, entrance, history, queries
 from .charts import Bar
@@ -19,23 +18,51 @@ from .views import ANY_STAFF, StaffView, page
 DAYS = 14
 RECENT = 8
 
-#: What is drawn from the trail, by the permission to see it.
+#: What is counted from the audit log; the permission to see sessions shows it.
 COUNTED = {
-    "user.created": (lazy_gettext("Registrations"), "user"),
-    "session.started": (lazy_gettext("Sign-ins"), "session"),
-    "sign_in.failed": (lazy_gettext("Failed sign-ins"), "session"),
+    "session.started": lazy_gettext("Sign-ins"),
+    "sign_in.failed": lazy_gettext("Failed sign-ins"),
 }
 
-#: A letter that waits longer than this shows that nothing delivers.
-PATIENCE = timedelta(minutes=15)
+#: The parts that the health checks look at, and the states that they find.
+PARTS = {
+    "database": lazy_gettext("Database"),
+    "migrations": lazy_gettext("Database tables"),
+    "keys": lazy_gettext("Signing keys"),
+    "disk": lazy_gettext("Disk"),
+    "email": lazy_gettext("Email delivery"),
+    "worker": lazy_gettext("Background work"),
+    "redis": lazy_gettext("Shared counts (Redis)"),
+}
+STATES = {
+    "ok": lazy_gettext("OK"),
+    "almost full": lazy_gettext("Almost full"),
+    "delayed": lazy_gettext("Delayed"),
+    "disk full": lazy_gettext("Disk full"),
+    "low": lazy_gettext("Low"),
+    "missing": lazy_gettext("Missing"),
+    "not configured": lazy_gettext("Not configured"),
+    "pending": lazy_gettext("Migration pending"),
+    "stopped": lazy_gettext("Stopped"),
+    "unknown": lazy_gettext("Unknown"),
+    "unreachable": lazy_gettext("Unreachable"),
+}
 
 
 class Chart(NamedTuple):
-    """A drawing and its numbers."""
+    """A drawing and its numbers.
+
+    Attributes:
+        title: what is counted.
+        note: what the numbers include, where the title does not say it.
+        filters: of the list of users that has the same rows; None where there is none.
+    """
 
     title: str
     drawing: Any
     series: list[Bar]
+    note: str = ""
+    filters: dict[str, Any] | None = None
 
 
 class Dashboard(StaffView, AdminIndexView):
@@ -53,7 +80,9 @@ class Dashboard(StaffView, AdminIndexView):
             charts=_charts(),
             recent=recent,
             names=history.names(recent),
-            health=_health(),
+            health=checks.run(),
+            parts_of_health=PARTS,
+            states=STATES,
             days=DAYS,
         )
 
@@ -61,24 +90,19 @@ class Dashboard(StaffView, AdminIndexView):
 def _charts() -> list[Chart]:
     first = clock.today() - timedelta(days=DAYS - 1)
     days = [first + timedelta(days=number) for number in range(DAYS)]
-    wanted = {action: title for action, (title, kind) in COUNTED.items() if entrance.may("view", kind)}
-    numbers = queries.events_by_day(list(wanted), first) if wanted else {}
-    drawn = [(title, numbers[action]) for action, title in wanted.items()]
+
+    def chart(title: Any, found: dict[date, int], **more: Any) -> Chart:
+        series = [Bar(day, found.get(day, 0)) for day in days]
+        return Chart(title, charts.bars(title, series), series, **more)
+
+    drawn = []
+    if entrance.may("view", "user"):
+        note = _("Accounts by the day they were created, those that were imported or seeded included.")
+        filters = {"joined_from": days[0].isoformat(), "joined_to": days[-1].isoformat()}
+        drawn.append(chart(_("Registrations"), queries.users_by_day(first), note=note, filters=filters))
+    if entrance.may("view", "session"):
+        numbers = queries.events_by_day(list(COUNTED), first)
+        drawn += [chart(title, numbers[action]) for action, title in COUNTED.items()]
     if entrance.may("view", "message"):
-        drawn.append((_("Letters sent"), queries.letters_by_day(first)))
-    series = [(title, [Bar(day, found.get(day, 0)) for day in days]) for title, found in drawn]
-    return [Chart(title, charts.bars(title, shown), shown) for title, shown in series]
-
-
-def _health() -> list[tuple[str, bool, str]]:
-    """Each part, whether it is well, and in words. That the page is there shows that the database answers."""
-    late = mail_queries.count_waiting(clock.now() - PATIENCE)
-    mail = _("Letters leave as they come.")
-    if late:
-        mail = ngettext(
-            "%(num)s letter has waited for more than 15 minutes.",
-            "%(num)s letters have waited for more than 15 minutes.",
-            late,
-        )
-    answers = _("%(database)s answers.", database=db.engine.dialect.name)
-    return [(_("Database"), True, answers), (_("Mail"), not late, mail)]
+        drawn.append(chart(_("Letters sent"), queries.letters_by_day(first)))
+    return drawn

@@ -197,6 +197,15 @@ def events_by_day(actions: Sequence[str], since: date) -> dict[str, dict[date, i
     return by_action
 
 
+def users_by_day(since: date) -> dict[date, int]:
+    """How many of the present accounts were created on each day (UTC) since a day, however they came to be."""
+    day = _day(users.c.date_joined)
+    counted = sa.select(day.label("day"), sa.func.count().label("number")).where(
+        users.c.date_joined >= _midnight(since)
+    )
+    return {_as_date(row.day): row.number for row in read_all(counted.group_by(day))}
+
+
 def letters_by_day(since: date) -> dict[date, int]:
     """How many letters were sent on each day (UTC) since a day, that day included."""
     day = _day(letters.c.sent_at)

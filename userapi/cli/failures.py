@@ -8,10 +8,10 @@ from typing import Any
 import click
 import sqlalchemy as sa
 from alembic.util import CommandError
-from flask import current_app
 from flask.cli import AppGroup
 from flask_babel import gettext as _
 
+from userapi.core import database_errors
 from userapi.core.problems import Problem
 from userapi.core.signing import KeyProblem
 
@@ -48,8 +48,7 @@ def in_one_line(error: Exception) -> str:
         advice = _("Is the database newer than this code?") if "locate revision" in str(error) else ""
         return f"DATABASE_URL: {error} {advice}".rstrip()
     if isinstance(error, sa.exc.DBAPIError):
-        url = sa.make_url(current_app.config["DATABASE_URL"]).render_as_string()
-        return f"DATABASE_URL: {str(error.orig).strip().splitlines()[0]} ({url}). {_advice(error)}"
+        return database_errors.in_one_line(error)
     return str(error)
 
 
@@ -59,12 +58,3 @@ def _field_errors(errors: dict[str, Any], prefix: str = "") -> str:
         path = prefix + name
         lines.append(_field_errors(found, f"{path}.") if isinstance(found, dict) else f"{path}: {' '.join(found)}")
     return "; ".join(lines)
-
-
-def _advice(error: sa.exc.DBAPIError) -> str:
-    told = str(error.orig)
-    if "no such table" in told or isinstance(error.orig, sa.exc.ProgrammingError) or "does not exist" in told:
-        return str(_("Run `flask db upgrade` first."))
-    if current_app.config["DATABASE_URL"].startswith("sqlite"):
-        return str(_("Its folder must exist, and both must be writable; a database in use is free again in a moment."))
-    return str(_("Is the server up, and may this user connect?"))

@@ -16,6 +16,7 @@ import structlog
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
+from . import disk
 from .db import db
 
 #: The longest wait after failures in a row, in seconds.
@@ -104,7 +105,8 @@ class Background(ABC):
                     found = self.do_round()
             except Exception as error:
                 failures += 1
-                structlog.get_logger(self.logger).exception(self.failed, error=type(error).__name__, failures=failures)
+                reason = disk.DISK_FULL if disk.is_full_error(error) else type(error).__name__
+                structlog.get_logger(self.logger).exception(self.failed, error=reason, failures=failures)
             else:
                 failures = failures + 1 if found is Round.TROUBLE else 0
                 if found is Round.MORE:

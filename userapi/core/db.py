@@ -19,7 +19,7 @@ from flask import Flask, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
-from . import metrics
+from . import disk, metrics
 
 READING = "reading"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -108,6 +108,7 @@ def configure(app: Flask) -> None:
                 sa.event.listen(engine, "connect", _prepare_sqlite)
             else:
                 sa.event.listen(engine, "checkout", _refuse_closed)
+            disk.watch(app, engine)
             metrics.watch(app, engine, use or "writing")  # last: who refuses a connection has it tried again
         if db.engine.dialect.name == "sqlite":
             sa.event.listen(db.engine, "begin", _begin_sqlite)

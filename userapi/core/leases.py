@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from . import clock
 from .context import on_behalf_of
-from .db import RowId, UTCDateTime, db
+from .db import RowId, UTCDateTime, db, read_one
 from .i18n import speaking
 from .problems import Problem
 
@@ -90,6 +90,15 @@ def is_due(jobs: Any, now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(
         jobs.c.state.in_(ACTIVE), sa.or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until <= now), ~is_busy
     )
+
+
+def due_since(jobs: Any, now: datetime) -> datetime | None:
+    """Since when a job of a table could begin or continue that no worker has taken; outside any transaction."""
+    since = sa.func.min(sa.func.coalesce(jobs.c.claimed_until, jobs.c.created_at), type_=jobs.c.created_at.type)
+    ended = jobs.alias("ended")  # one after the other: the next is due when the one before has ended
+    last_end = sa.select(sa.func.max(ended.c.finished_at, type_=ended.c.finished_at.type)).scalar_subquery()
+    found: Any = read_one(sa.select(since, last_end).where(is_due(jobs, now)))
+    return max(found[0], found[1] or found[0]) if found[0] else None
 
 
 def claim(jobs: Any, lease: timedelta) -> sa.Row[Any] | None:

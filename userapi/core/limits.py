@@ -201,6 +201,12 @@ def redis_answers() -> bool | None:
     return None if shared is None else shared.answers()
 
 
+def redis_error() -> str:
+    """What the last try to reach Redis met; empty where it was reached."""
+    shared = _throttles().shared
+    return "" if shared is None else shared.error
+
+
 def _spend(name: str, of: tuple[str, ...], unless: Callable[[], bool]) -> None:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return

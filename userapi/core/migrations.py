@@ -20,6 +20,12 @@ def knows(revision: str) -> bool:
     return revision in {script.revision for script in _scripts().walk_revisions()}
 
 
+def after(revision: str | None) -> list[str]:
+    """The migrations that this code knows behind one, in order; all of them behind None."""
+    scripts = _scripts()
+    return [script.revision for script in scripts.iterate_revisions(scripts.get_current_head(), revision)][::-1]
+
+
 def present() -> str | None:
     """The migration that the database is at; None before the first.
 

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from . import metrics
+from . import disk, metrics
 from .i18n import translated
 from .negotiation import PROGRAM_PATHS, prefers_page
 
@@ -242,7 +242,8 @@ def _refuse_http(error: HTTPException) -> Any:
 
 def _refuse_unavailable(error: Exception) -> Response:
     metrics.counted().database_unavailable.labels(type(error).__name__).inc()
-    log.error("database unavailable", extra={"error": type(error).__name__})
+    event = disk.DISK_FULL if disk.is_full_error(error) else "database unavailable"
+    log.error(event, extra={"error": type(error).__name__})
     return answer(Unavailable())
 
 

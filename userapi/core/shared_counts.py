@@ -25,6 +25,9 @@ class SharedCounts:
 
     Args:
         url: of the Redis.
+
+    Attributes:
+        error: what the last failure said, while Redis is away.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,6 +40,7 @@ class SharedCounts:
         }
         self._storage = cast(RedisStorage, storage_from_string(url, **options))
         self._ask_again_at: float | None = None
+        self.error = ""
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int | None:
         """Add to a count that lives for `expiry` seconds, all at once, and give the sum; None while Redis is away."""
@@ -60,10 +64,12 @@ class SharedCounts:
             answer = question()
         except RedisError as error:
             self._ask_again_at = time.monotonic() + ABSENCE
+            self.error = str(error)[:200]
             if not was_away:
                 log.error("redis is away: each process throttles by its own counts", extra={"error": repr(error)})
             return None
         if was_away:
             self._ask_again_at = None
+            self.error = ""
             log.warning("redis is back: all processes throttle together")
         return answer

@@ -3,13 +3,16 @@
 import enum
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all, read_one
 
 from .models import Message
+
+#: A health check looks at no more emails.
+MAX_COUNTED = 1000
 
 
 class State(enum.StrEnum):
@@ -38,6 +41,37 @@ def backlog() -> tuple[int, datetime | None]:
     columns: tuple[Any, ...] = (sa.func.count(), sa.func.min(Message.created_at))
     found: Any = read_one(sa.select(*columns).where(Message.due_at.is_not(None)))
     return found[0], found[1]
+
+
+class Waiting(NamedTuple):
+    """The emails that are neither sent nor given up.
+
+    Attributes:
+        number: how many there are, `MAX_COUNTED` at most.
+        since: when the oldest of them was written.
+        error: what the mail server said to the oldest; None before the first attempt.
+        due_since: since when one could be taken that no deliverer has taken; None when there is no such one.
+    """
+
+    number: int
+    since: datetime
+    error: str | None
+    due_since: datetime | None
+
+
+def waiting(now: datetime) -> Waiting | None:
+    """The emails that wait, None when there are none; outside any transaction.
+
+    Only those that were due first are looked at, so that a long queue does not make a health check slow.
+    """
+    columns: tuple[Any, ...] = (Message.created_at, Message.last_error, Message.due_at, Message.claimed_until)
+    first = sa.select(*columns).where(Message.due_at.is_not(None)).order_by(Message.due_at).limit(MAX_COUNTED)
+    rows = read_all(first)
+    if not rows:
+        return None
+    oldest = min(rows, key=lambda row: row.created_at)
+    due = [row.due_at for row in rows if row.due_at <= now and not (row.claimed_until and row.claimed_until > now)]
+    return Waiting(len(rows), oldest.created_at, oldest.last_error, min(due, default=None))
 
 
 def claim(now: datetime, lease: timedelta) -> sa.Row[Any] | None:

@@ -14,9 +14,8 @@ from prometheus_client.core import GaugeMetricFamily
 
 from userapi.core import clock, metrics, signing
 from userapi.core.problems import NotFound, NotSignedIn
+from userapi.health import checks
 from userapi.mail import queries as mail_queries
-
-from . import health
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -57,8 +56,8 @@ class _Everything:
 
 def _readiness() -> Iterator[Any]:
     ready = GaugeMetricFamily("userapi_ready", "Whether a part does its work, as /readyz says.", labels=["check"])
-    for name, state in health.checks().items():
-        ready.add_metric([name], float(state == "ok"))
+    for finding in checks.run():
+        ready.add_metric([finding.part], float(finding.state == "ok"))
     yield ready
 
 

@@ -8,8 +8,9 @@ from userapi.core.index import SHAPE, endpoints_below
 from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotAcceptable
 from userapi.core.rendering import answer
+from userapi.health import checks
 
-from . import health, measures
+from . import measures
 
 blueprint = PlainBlueprint("ops", __name__)
 index_blueprint = Blueprint("index", __name__, description="What is where.")
@@ -32,11 +33,12 @@ def read_liveness() -> Response:
 
 @blueprint.get("/readyz")
 def read_readiness() -> Response:
-    """Whether the service can do its work; 503 with what is wrong otherwise."""
-    checks = health.checks()
-    ready = health.is_ready(checks)
+    """Whether the service can do its work, and the state of each part; 503 when it cannot."""
+    found = checks.run()
+    ready = checks.is_ready(found)
     headers = None if ready else {"Retry-After": "5"}
-    return answer({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503, headers)
+    states = {finding.part: finding.state for finding in found}
+    return answer({"status": "ok" if ready else "unavailable", "checks": states}, 200 if ready else 503, headers)
 
 
 @blueprint.get("/metrics")

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from flask import current_app
+from redis import Redis
 from redis.exceptions import RedisError
 
 import config
 from userapi.core import clock
 from userapi.core.db import READING, db
-
-from .findings import Finding, ok, trouble, warning
-from .redis import connected
+from userapi.core.shared_counts import PATIENCE
+from userapi.health.findings import Finding, ok, trouble, warning
 
 #: Seconds that clocks in good order stay within.
 NEAR = 2
@@ -28,7 +28,7 @@ def check() -> Iterator[Finding]:
                 moments["the database server"] = connection.scalar(sa.text("SELECT clock_timestamp()"))
     with suppress(RedisError):
         if current_app.config["REDIS_URL"]:
-            with connected(current_app.config["REDIS_URL"]) as redis:
+            with _connected(current_app.config["REDIS_URL"]) as redis:
                 seconds, microseconds = redis.time()
                 moments["Redis"] = datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
     if not moments:
@@ -42,3 +42,8 @@ def check() -> Iterator[Finding]:
             yield warning("clock", f"{apart:.0f} s from that of {whose}. {advice}")
         else:
             yield ok("clock", f"as that of {whose}")
+
+
+def _connected(url: str) -> Redis:
+    """A client that does not wait long."""
+    return Redis.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 import config
-
-from .findings import Finding, ok, trouble, warning
+from userapi.health.findings import Finding, ok, trouble, warning
 
 
 def check() -> Iterator[Finding]:
@@ -18,6 +17,7 @@ def check() -> Iterator[Finding]:
     yield from _proxies()
     yield from _secrets()
     yield from _workers()
+    yield from _shared_counts()
     if not current_app.config["RATELIMIT_ENABLED"]:
         yield warning("settings", "RATELIMIT_ENABLED is false: nothing slows guesses down. Set it to true.")
 
@@ -62,3 +62,13 @@ def _workers() -> Iterator[Finding]:
         )
     else:
         yield ok("settings", f"WORKERS is {workers}, for {cores} cores")
+
+
+def _shared_counts() -> Iterator[Finding]:
+    workers = current_app.config["WORKERS"]
+    if current_app.config["REDIS_URL"]:
+        return  # the health checks look whether Redis answers
+    if workers > 2:
+        yield warning("redis", f"REDIS_URL is not set: each of {workers} workers counts guesses for itself. Set it.")
+    else:
+        yield ok("redis", "REDIS_URL is not set: each worker counts guesses for itself")

@@ -1,0 +1,105 @@
+"""Emails and other work in the background: whether it is done, and since when it is not."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from flask import current_app
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from userapi.core import clock, leases
+from userapi.core.i18n import in_words
+from userapi.mail import queries as mail_queries
+
+from .findings import Finding, ok, trouble, warning
+
+#: An email that waits longer is delayed, and work that waits longer has no worker.
+PATIENCE = timedelta(minutes=15)
+
+
+def checks(is_database_usable: bool) -> Iterator[Finding]:
+    """Email delivery, and the worker.
+
+    Args:
+        is_database_usable: else what waits there is not known.
+    """
+    waiting: mail_queries.Waiting | None = None
+    since: list[datetime | None] = []
+    try:
+        if is_database_usable:
+            now = clock.now()
+            waiting = mail_queries.waiting(now) if current_app.config["MAIL_SERVER"] else None
+            since = [leases.due_since(kind.__table__, now) for kind in leases.LeasedJob.__subclasses__()]  # type: ignore[attr-defined]
+            since.append(waiting.due_since if waiting else None)
+    except sa.exc.SQLAlchemyError:
+        is_database_usable = False
+    if not current_app.config["MAIL_SERVER"]:
+        yield _no_mail_server()
+    elif not is_database_usable:
+        yield _unknown("email")
+    else:
+        yield _email(waiting)
+    if not is_database_usable:
+        yield _unknown("worker")
+    else:
+        yield _worker(min(filter(None, since), default=None))
+
+
+def _unknown(part: str) -> Finding:
+    return warning(part, "not known: the database does not answer, or needs a migration.", "unknown", _("Not known."))
+
+
+def _no_mail_server() -> Finding:
+    explanation = _("No email is sent. Set MAIL_SERVER; docs/settings.md lists the settings for email.")
+    if current_app.config["EMAIL_VERIFICATION"] == "mandatory":
+        text = "MAIL_SERVER is not set, and EMAIL_VERIFICATION is mandatory: nobody new can sign in. Set it."
+        return trouble("email", text, "not configured", explanation)
+    text = "MAIL_SERVER is not set: emails are stored, and `flask mail list` shows them. Set it to send them."
+    return warning("email", text, "not configured", explanation)
+
+
+def _email(waiting: mail_queries.Waiting | None) -> Finding:
+    if waiting is None or clock.now() - waiting.since <= PATIENCE:
+        text = f"{_count(waiting)} waiting, none for long" if waiting else "no email is waiting"
+        return ok("email", text, _("Emails are sent as they are written."))
+    cause = waiting.error or "no attempt was made"
+    hint = "Correct MAIL_* or the mail server" if waiting.error else "See `worker` below"
+    since = _at(waiting.since)
+    return trouble(
+        "email",
+        f"{_count(waiting)} waiting, the oldest since {since}: {cause}. {hint}; `flask mail list` shows all.",
+        "delayed",
+        _(
+            "Emails have been waiting since %(moment)s. Cause: %(cause)s.",
+            moment=LazyString(in_words, waiting.since),
+            cause=waiting.error or _("no attempt was made"),
+        ),
+    )
+
+
+def _count(waiting: mail_queries.Waiting) -> str:
+    """How many emails wait, as far as they were counted."""
+    return f"{waiting.number}{' or more' if waiting.number == mail_queries.MAX_COUNTED else ''}"
+
+
+def _worker(since: datetime | None) -> Finding:
+    if since is None or clock.now() - since <= PATIENCE:
+        return ok("worker", "no work is overdue", _("No work is overdue."))
+    settings = current_app.config
+    if settings["CELERY_BROKER_URL"]:
+        hint = "CELERY_BROKER_URL is set: start the Celery worker and beat"
+    elif settings["MAIL_DELIVERY"] == "none":
+        hint = "MAIL_DELIVERY is none: run `flask mail deliver` regularly, or set it to thread"
+    else:
+        hint = "The threads of the server do it: is it running? Its log says what failed"
+    return trouble(
+        "worker",
+        f"work has been due since {_at(since)} and nothing has taken it. {hint}.",
+        "stopped",
+        _("Work has been due since %(moment)s, and no worker has taken it.", moment=LazyString(in_words, since)),
+    )
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
