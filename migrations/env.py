@@ -8,6 +8,7 @@ from alembic.util import CommandError
 from flask import current_app
 from psycopg.errors import LockNotAvailable
 
+from userapi.core import database_errors
 from userapi.core.db import Model
 
 migrate = current_app.extensions["migrate"]
@@ -28,11 +29,11 @@ def run() -> None:
     """Run the migrations in one transaction; SQLite's foreign keys rest while its tables are rebuilt.
 
     Raises:
-        CommandError: a table was in use for too long. Nothing has changed.
+        CommandError: the database cannot be reached, or a table was in use for too long. Nothing has changed.
     """
     engine = migrate.db.engine
     sqlite = engine.dialect.name == "sqlite"
-    with engine.connect() as connection:
+    with _connect(engine) as connection:
         if sqlite:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
         try:
@@ -56,6 +57,13 @@ def run() -> None:
         finally:
             if sqlite:
                 connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _connect(engine: sa.Engine) -> sa.Connection:
+    try:
+        return engine.connect()
+    except sa.exc.OperationalError as error:
+        raise CommandError(database_errors.in_one_line(error)) from error
 
 
 if context.config.config_file_name is not None:

@@ -161,7 +161,7 @@ def test_a_taken_port_is_one_line_that_offers_another(tree: Path, bare: dict[str
     assert done.is_one_line, done
     assert f"PORT: {port} is taken" in done.errors
     assert f"make run PORT={port + 1}" in done.errors
-    assert not (tree / "instance" / "keys").exists()
+    assert not (tree / "instance").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tree: Path, bare: dict[str, str]) -> None:
@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tree: Path, bare: dict[str,
 
     assert done.is_one_line, done
     assert f"{tree}/instance: " in done.errors
-    assert "writable folder" in done.errors
+    assert "a folder that this user can read and write" in done.errors
 
 
 def test_a_database_in_no_folder_is_one_line(tree: Path, bare: dict[str, str]) -> None:

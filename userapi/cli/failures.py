@@ -19,6 +19,10 @@ from userapi.core.signing import KeyProblem
 EXPECTED = (Problem, KeyProblem, CommandError, sa.exc.DBAPIError)
 
 
+class CannotStart(Exception):
+    """Something on this machine keeps the server from starting; the text names it and says what to do."""
+
+
 class Group(AppGroup):
     """Commands that say nothing but their own words; expected failures are one line and exit code 1."""
 
@@ -46,7 +50,7 @@ def in_one_line(error: Exception) -> str:
         return _field_errors(error.errors) if error.errors else str(error)
     if isinstance(error, CommandError):
         advice = _("Is the database newer than this code?") if "locate revision" in str(error) else ""
-        return f"DATABASE_URL: {error} {advice}".rstrip()
+        return f"DATABASE_URL: {str(error).removeprefix('DATABASE_URL: ')} {advice}".rstrip()
     if isinstance(error, sa.exc.DBAPIError):
         return database_errors.in_one_line(error)
     return str(error)

@@ -3,14 +3,12 @@
 What the environment does not set is made once and found again: a secret, a signing key, a database, a superuser.
 """
 
-import errno
 import fcntl
 import gc
 import os
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -30,11 +28,13 @@ from granian.log import LogLevels
 import config
 from userapi.core import i18n, metrics, passwords
 from userapi.core.db import db
+from userapi.core.environment import unusable_folder
 from userapi.core.signing import KeyRing
 from userapi.users import accounts
 from userapi.users.problems import EmailTaken
 
-from .failures import EXPECTED, in_one_line, quietly
+from .failures import EXPECTED, CannotStart, in_one_line, quietly
+from .listening import reserved
 from .supervision import Supervisor
 
 #: How long a client may take to send its headers, in milliseconds.
@@ -54,41 +54,40 @@ YOUNG = 60
 MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is readable by its owner alone
 
 
-class CannotStart(Exception):
-    """Something on this machine is in the way; the text names it and says what to do."""
-
-
 def main() -> None:
-    """Prepare what is missing, say where the service is, and serve."""
+    """Check the settings, take the port, prepare what is missing, say where the service is, and serve."""
     try:
-        with metrics_folder():
-            _run()
-    except config.ConfigurationError as error:
+        settings = config.load(_environment_after_first_start())
+        with reserved(settings["HOST"], settings["PORT"]) as ip, metrics_folder():
+            _run(ip)
+    except (config.ConfigurationError, CannotStart) as error:
         sys.exit(f"userapi: {error}")
 
 
-def _run() -> None:
-    try:
-        make_instance()
-        app = load()
-    except CannotStart as error:
-        sys.exit(f"userapi: {error}")
+def _environment_after_first_start() -> dict[str, str]:
+    """The environment, with a secret even if none was made yet."""
+    values = config.environment()
+    if not config.is_set(values, "SECRET_KEY"):
+        values["SECRET_KEY"] = secrets.token_urlsafe(48)
+    return values
+
+
+def _run(ip: str) -> None:
+    make_instance()
+    app = load()
     with app.app_context():
         try:
-            check_address(app.config["HOST"], app.config["PORT"])
             with quietly():
                 superuser = prepare()
-        except CannotStart as error:
-            sys.exit(f"userapi: {error}")
         except EXPECTED as error:
-            sys.exit(f"userapi: {in_one_line(error)}")
+            raise CannotStart(in_one_line(error)) from error
         announce(app, superuser)
         i18n.read_in()
         for engine in db.engines.values():
             engine.dispose()  # no worker may inherit a connection
         passwords.rest()  # nor count on a thread that it does not inherit
     sys.stdout.flush()
-    serve(app)
+    serve(app, ip)
 
 
 @contextmanager
@@ -137,12 +136,13 @@ def load() -> Flask:
 
 def make_instance() -> None:
     """Make `instance/` and the one secret in it, as far as the environment tells no others."""
-    values = config.environment()
+    values, path = config.environment(), config.INSTANCE / "secret_key"
     has_secret = config.is_set(values, "SECRET_KEY")
+    if values.get("SECRET_KEY_FILE") == str(path):
+        refuse_exposed(path)
     if has_secret and config.is_set(values, "DATABASE_URL"):
         return
     with alone_in(config.INSTANCE):
-        path = config.INSTANCE / "secret_key"
         if not has_secret and not path.exists():
             partial = path.with_suffix(".new")
             partial.unlink(missing_ok=True)
@@ -157,7 +157,6 @@ def prepare() -> str | None:
     Returns:
         The new superuser's password.
     """
-    refuse_exposed(config.INSTANCE / "secret_key")
     make_first_key(Path(current_app.config["JWT_KEY_DIR"]))
     alembic.command.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
     password = secrets.token_urlsafe(15)
@@ -200,25 +199,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise CannotStart(
-            f"{folder}: {error.strerror}. Make it a writable folder, or set SECRET_KEY, JWT_KEY_DIR and DATABASE_URL."
-        ) from error
-
-
-def check_address(host: str, port: int) -> None:
-    """See that nobody else listens there and that we may."""
-    try:
-        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            another = port + 1 if port < 65535 else 8000
-            raise CannotStart(
-                f"PORT: {port} is taken on {host}. Stop what listens there, or choose another: make run PORT={another}"
-            ) from error
-        raise CannotStart(f"HOST, PORT: cannot listen on {host}, port {port}: {error.strerror}.") from error
+        raise CannotStart(unusable_folder(folder, error, "SECRET_KEY, DATABASE_URL and JWT_KEY_DIR")) from error
 
 
 def announce(app: Flask, superuser_password: str | None) -> None:
@@ -255,8 +236,8 @@ def _flask() -> str:
     return str(command.relative_to(Path.cwd())) if command.is_relative_to(Path.cwd()) else "flask"
 
 
-def serve(app: Flask) -> None:
-    """Be the production server until told to stop.
+def serve(app: Flask, ip: str) -> None:
+    """Be the production server until it is stopped.
 
     The workers are forked with all code loaded, and share the memory that holds it. The garbage collector, which would
     write there, leaves it alone. Until granian lets a worker hear the signal that ends it, that signal has its usual
@@ -267,7 +248,7 @@ def serve(app: Flask) -> None:
     os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     Supervisor(
         "wsgi:app",
-        address=app.config["HOST"],
+        address=ip,
         port=app.config["PORT"],
         interface=Interfaces.WSGI,
         workers=app.config["WORKERS"],

@@ -8,7 +8,7 @@ import os
 import select
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,9 +157,8 @@ def _kept_by_connections(pooler: str) -> dict[str, Any]:
 
 def _make_private(url: sa.URL) -> None:
     """Create a SQLite file readable by its owner alone; SQLite gives its side files the same mode."""
-    path = Path(str(url.database))
-    if not path.exists() and path.parent.is_dir() and os.access(path.parent, os.W_OK):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with suppress(OSError):  # a folder that is missing or closed: SQLite says so when it opens the file
+        os.close(os.open(str(url.database), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -1,0 +1,84 @@
+"""HOST and PORT of `make run`: what cannot be listened on is refused before anything is made."""
+
+import signal
+from pathlib import Path
+
+import pytest
+import services
+import serving
+from stacking import wait_until
+
+
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """An environment whose database and keys are in a folder of their own."""
+    folder.mkdir()
+    return serving.environment(f"sqlite:///{folder}/test.db", folder, **variables)
+
+
+def test_a_host_name_is_resolved_and_announced_as_it_was_set(tmp_path: Path) -> None:
+    env = environment(tmp_path / "own", HOST="localhost")
+
+    with serving.served(tmp_path, env) as server:
+        name = server.url.replace("127.0.0.1", "localhost")
+        assert serving.status(f"{name}/userapi/") == 200
+        assert f"  {name}/userapi/\n" in server.log.read_text()
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("no-such-host.invalid", "HOST: cannot find the IP address of no-such-host.invalid: "),
+        ("192.0.2.1", "HOST: This machine does not have the IP address 192.0.2.1."),
+        ("fe80::1", "fe80::1"),
+    ],
+)
+def test_a_host_that_cannot_be_listened_on_is_one_line_and_nothing_is_made(
+    tmp_path: Path, host: str, words: str
+) -> None:
+    env = environment(tmp_path / "own", HOST=host, PORT=str(services.free_port()))
+
+    done = serving.run(*serving.RUN, env=env)
+
+    assert done.is_one_line, done
+    assert words in done.errors
+    assert list((tmp_path / "own").iterdir()) == []
+
+
+def test_a_second_start_on_a_port_is_one_line_and_leaves_the_first_its_counts(tmp_path: Path) -> None:
+    counts = tmp_path / "counts"
+    counts.mkdir()
+    shared = {"PROMETHEUS_MULTIPROC_DIR": str(counts)}
+
+    with serving.served(tmp_path, environment(tmp_path / "first", **shared)) as first:
+        before = set(counts.iterdir())
+        port = first.environment["PORT"]
+        done = serving.run(*serving.RUN, env=environment(tmp_path / "second", PORT=port, **shared))
+
+        assert before
+        assert before <= set(counts.iterdir())
+        assert serving.status(f"{first.url}/readyz") == 200
+
+    assert done.is_one_line, done
+    assert f"PORT: {port} is taken on 127.0.0.1." in done.errors
+    assert list((tmp_path / "second").iterdir()) == []
+
+
+def test_of_several_starts_on_one_port_at_the_same_moment_one_serves(tmp_path: Path) -> None:
+    port = str(services.free_port())
+    folders = [tmp_path / name for name in ("first", "second", "third")]
+    started = [serving.start(*serving.RUN, env=environment(folder, PORT=port)) for folder in folders]
+    try:
+        wait_until(lambda: sum(process.poll() is not None for process in started) == 2, patience=60)
+        (running,) = (process for process in started if process.poll() is None)
+        serving.wait_until_ready(f"http://127.0.0.1:{port}", running)
+    finally:
+        for process in started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+    done = [serving.finish(process) for process in started]
+
+    assert sorted(result.code for result in done) == [0, 1, 1]
+    for result, folder in zip(done, folders, strict=True):
+        assert result.code == 0 or result.is_one_line
+        assert result.code == 0 or list(folder.iterdir()) == []

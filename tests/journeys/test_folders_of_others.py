@@ -1,0 +1,86 @@
+"""A folder `instance/` that this user may not read, as after `sudo make run`."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import services
+import serving
+from test_first_run import bare_tree
+
+#: Root as well must be kept out of a folder of somebody else.
+ORDINARY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
+AS_ANYBODY = ORDINARY if os.geteuid() == 0 else ()
+
+COMMANDS = {
+    "make run": serving.RUN,
+    "users list": (*serving.FLASK[:3], "users", "list"),
+    "keys list": (*serving.FLASK[:3], "keys", "list"),
+    "doctor": (*serving.FLASK[:3], "doctor"),
+    "db upgrade": (*serving.FLASK[:3], "db", "upgrade"),
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Path]:
+    """A tree whose `instance/` is closed to this user."""
+    if AS_ANYBODY and shutil.which("setpriv") is None:
+        pytest.skip("root may read everything, and setpriv is not installed")
+    tree = bare_tree(tmp_path / "userapi")
+    instance = tree / "instance"
+    instance.mkdir(mode=0o700)
+    (instance / "secret_key").write_text("7Jm0bq3yAkz2LDvPYpM4X9sGcWnRtE5u")
+    if AS_ANYBODY:
+        os.chown(instance, 65534, 65534)
+    else:
+        instance.chmod(0)
+    yield tree
+    instance.chmod(0o700)
+
+
+def run(tree: Path, command: str, **variables: str) -> serving.Done:
+    env = serving.bare_environment(PORT=str(services.free_port()), **variables)
+    del env["PYTHONPATH"]
+    return serving.run(*AS_ANYBODY, *COMMANDS[command], env=env, cwd=tree)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_closed_instance_folder_is_one_line_that_says_what_to_do(tree: Path, command: str) -> None:
+    done = run(tree, command)
+
+    assert done.is_one_line, done
+    assert f"userapi: {tree}/instance: Permission denied" in done.errors
+    assert "set SECRET_KEY, DATABASE_URL and JWT_KEY_DIR." in done.errors
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("missing", ["DATABASE_URL", "JWT_KEY_DIR"])
+def test_a_setting_that_lies_in_a_closed_folder_is_one_line(tree: Path, command: str, missing: str) -> None:
+    own = serving.environment(f"sqlite:///{tree}/own.db", tree)
+    del own[missing], own["PYTHONPATH"]
+
+    done = serving.run(*AS_ANYBODY, *COMMANDS[command], env=own | {"PORT": str(services.free_port())}, cwd=tree)
+
+    assert "Traceback" not in done.errors, done.errors
+    assert done.code in (0, 1)
+    assert done.code == 0 or missing == "JWT_KEY_DIR" or f"{tree}/instance" in done.output + done.errors
+
+
+def test_a_closed_instance_folder_does_not_matter_when_all_is_set(tree: Path) -> None:
+    port = str(services.free_port())
+    env = serving.environment(f"sqlite:///{tree}/own.db", tree, PORT=port)
+    del env["PYTHONPATH"]
+
+    for command in ("db upgrade", "users list"):
+        assert serving.run(*AS_ANYBODY, *COMMANDS[command], env=env, cwd=tree).code == 0
+    started = serving.start(*AS_ANYBODY, *serving.RUN, env=env, cwd=tree)
+    try:
+        serving.wait_until_ready(f"http://127.0.0.1:{port}", started)
+    finally:
+        started.send_signal(signal.SIGINT)
+    done = serving.finish(started)
+
+    assert (done.code, "Traceback" in done.errors) == (0, False), done

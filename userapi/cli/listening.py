@@ -1,0 +1,74 @@
+"""Where `make run` listens: a host name is resolved and the port is taken before anything is made."""
+
+import errno
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .failures import CannotStart
+
+
+@contextmanager
+def reserved(host: str, port: int) -> Iterator[str]:
+    """Keep a port from every other program, except from the workers of this one.
+
+    Args:
+        host: an IP address or a name.
+        port: the port.
+
+    Yields:
+        The IP address: of a name's IPv4 addresses the first, else of its IPv6 addresses.
+
+    Raises:
+        CannotStart: the name has no IP address, the port is taken, or this process may not listen there.
+    """
+    ip = _resolve(host, port)
+    try:
+        taken = _take(ip, port)
+    except OSError as error:
+        raise CannotStart(_reason(error, host, ip, port)) from error
+    with taken:
+        yield ip
+
+
+def _resolve(host: str, port: int) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise CannotStart(f"HOST: cannot find the IP address of {host}: {error.strerror}.") from error
+    address = min(found, key=lambda each: each[0] != socket.AF_INET)[4]
+    return str(address[0])
+
+
+def _take(ip: str, port: int) -> socket.socket:
+    """A socket that only had to listen for a moment: of several that are bound to a port, one alone can do that.
+
+    On Linux each worker listens with a socket of its own, all bound with SO_REUSEPORT. With this option the socket can
+    stay bound beside theirs and gets no connection. Elsewhere it is closed.
+    """
+    taken = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((ip, port))
+        taken.listen(1)
+        if sys.platform != "linux":
+            taken.close()
+            return taken
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.shutdown(socket.SHUT_RD)
+    except OSError:
+        taken.close()
+        raise
+    return taken
+
+
+def _reason(error: OSError, host: str, ip: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        another = port + 1 if port < 65535 else 8000
+        return f"PORT: {port} is taken on {host}. Stop what listens there, or choose another: make run PORT={another}"
+    if error.errno == errno.EADDRNOTAVAIL:
+        which = ip if host == ip else f"{ip}, as {host} resolves to"
+        return f"HOST: This machine does not have the IP address {which}. 0.0.0.0 stands for all that it has."
+    return f"HOST, PORT: cannot listen on {host}, port {port}: {error.strerror}."
