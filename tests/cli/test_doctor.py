@@ -14,6 +14,7 @@ from flask import Flask
 from flask_migrate import upgrade
 from settings import SECRET
 
+from userapi import VERSION
 from userapi.core import clock, signing
 from userapi.core.db import db
 from userapi.mail import letters
@@ -227,6 +228,95 @@ def test_settings_that_are_unwise(
     assert not [text for text in of(examine(healthy())[1], level) if word in text]
 
     assert [text for text in of(examine(healthy(**settings))[1], level) if word in text]
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting"),
+    [
+        ("DATABSE_URL", "DATABASE_URL"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("SECRETKEY_FILE", "SECRET_KEY_FILE"),
+        ("CORS_ORIGIN", "CORS_ORIGINS"),
+        ("TRUSTED_PROXY", "TRUSTED_PROXIES"),
+        ("mail_server", "MAIL_SERVER"),
+        ("USERAPI_PORT", "PORT"),
+        ("RATELIMIT_SIGNIN_PAIR", "RATELIMIT_SIGN_IN_PAIR"),
+        ("MAIL_HOST", "docs/settings.md"),
+    ],
+)
+def test_a_variable_that_looks_like_a_misspelt_setting_is_named(
+    healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, variable: str, setting: str
+) -> None:
+    app = healthy()
+    assert not [text for text in of(examine(app)[1], "warning") if "no such setting" in text]
+
+    monkeypatch.setenv(variable, "a secret value")
+
+    (told,) = [text for text in of(examine(app)[1], "warning") if "no such setting" in text]
+    assert told.startswith(f"{variable} is set")
+    assert setting in told
+    assert "a secret value" not in told
+
+
+def test_variables_of_other_programs_are_not_named(
+    healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = (
+        "PATH HOME HOSTNAME LANGUAGE LANG LC_ALL MAIL MAILCHECK LOGNAME SHELL SESSION_MANAGER POSTGRES_PASSWORD "
+        "PGHOST PGDATABASE REDIS_HOST VIRTUAL_ENV DEBUG FLASK_APP FLASK_ENV OTEL_SERVICE_NAME SSL_CERT_FILE "
+        "GUNICORN_CMD_ARGS WEB_CONCURRENCY USER_PASSWORD DISPLAY EDITOR PYTHONPATH NODE_ENV HTTP_PROXY"
+    )
+    for name in foreign.split():
+        monkeypatch.setenv(name, "en" if name.startswith("L") else "/x")
+
+    assert not [text for text in of(examine(healthy())[1], "warning") if "no such setting" in text]
+
+
+def test_pending_migrations_are_named_and_so_are_the_hosts_they_concern(
+    healthy: Callable[..., Flask], tmp_path: Path
+) -> None:
+    app = healthy(DATABASE_URL=f"sqlite:///{tmp_path}/behind.db")
+    with app.app_context():
+        upgrade(revision="0006")
+
+    (told,) = of(examine(app)[1], "trouble")
+
+    assert told.startswith("pending: 0007, 0008")
+    assert "every host that uses this database" in told
+
+
+def test_the_version_is_named(healthy: Callable[..., Flask]) -> None:
+    assert [text for text in of(examine(healthy())[1], "ok") if text.startswith(f"userapi {VERSION} on Python 3.")]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"MAIL_USERNAME": "jörg", "MAIL_PASSWORD": "pässwörd"},
+        {"MAIL_DEFAULT_SENDER": "no-reply@bücher.example"},
+        {"SITE_URL": "http://bücher.example"},
+    ],
+)
+def test_mail_settings_beyond_ascii_are_checked_like_any_other(
+    healthy: Callable[..., Flask], sink: services.SmtpSink, settings: dict[str, str]
+) -> None:
+    app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), **settings)
+
+    lines = [line for line in examine(app)[1] if line["subject"] in ("email", "mail")]
+
+    assert not [line for line in lines if "This check failed" in line["text"]]
+    assert [line for line in lines if f"{sink.host}:{sink.port}" in line["text"]]
+
+
+def test_a_mail_setting_that_cannot_be_encoded_is_one_plain_line(
+    healthy: Callable[..., Flask], sink: services.SmtpSink
+) -> None:
+    app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port))
+    app.config["MAIL_DEFAULT_SENDER"] = f"no-reply@{chr(0xE9)}.example"  # past the checks of the settings
+
+    (told,) = of(examine(app)[1], "trouble")
+
+    assert told.startswith("MAIL_SERVER, MAIL_USERNAME, MAIL_PASSWORD, MAIL_DEFAULT_SENDER: ")
 
 
 def test_C07_the_real_command_examines_what_is_really_there(tmp_path: Path) -> None:

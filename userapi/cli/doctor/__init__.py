@@ -5,19 +5,28 @@ The lines are English, as the settings and the documents that they name.
 
 import json
 import logging
+import platform
 from collections.abc import Callable, Iterable, Iterator
 
 import click
 from flask.cli import with_appcontext
 from flask_babel import ngettext
 
+from userapi import VERSION
 from userapi.health import checks
-from userapi.health.findings import Finding, Level, trouble
+from userapi.health.findings import Finding, Level, ok, trouble
 
-from . import clocks, database, keys, mail, settings
+from . import clocks, database, keys, mail, misspelt, settings
+
+
+def _version() -> Iterator[Finding]:
+    yield ok("version", f"userapi {VERSION} on Python {platform.python_version()}")
+
 
 CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
+    _version,
     settings.check,
+    misspelt.check,
     database.try_to_write,
     checks.run,
     keys.check,

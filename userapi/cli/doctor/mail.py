@@ -27,6 +27,7 @@ def _server() -> Iterator[Finding]:
     try:
         with Relay() as relay:
             relay.host = relay.configure_host()
+            relay.host.ehlo_or_helo_if_needed()
             code, words = relay.host.noop()
     except (OSError, smtplib.SMTPException) as error:
         yield trouble("email", f"MAIL_SERVER: {server}: {first_line(error)}. Is it up, and are MAIL_* right?")

@@ -1,0 +1,38 @@
+"""Variables that look like a misspelt setting, which the service does not read."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+import config
+from userapi.health.findings import Finding, warning
+
+#: What no other program begins its variables with.
+OWN_PREFIXES = ("MAIL_", "RATELIMIT_", "JWT_", "USERAPI_")
+
+#: What other programs read although it resembles a setting.
+FOREIGN = frozenset({"LANGUAGE"})
+
+#: How alike two names must be, from 0 to 1, and how long a name must be for that to mean anything.
+ALIKE = 0.82
+SHORTEST = 6
+
+
+def check() -> Iterator[Finding]:
+    """Compare the names of all variables with those of the settings."""
+    for name, setting in misspelt(config.environment(), config.names()):
+        advice = f"Did you mean {setting}?" if setting else "See docs/settings.md."
+        yield warning("settings", f"{name} is set, and there is no such setting. {advice}")
+
+
+def misspelt(variables: Iterable[str], settings: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """Each variable that is meant to be a setting and is none, and the setting that it resembles most."""
+    known = {variable for setting in settings for variable in (setting, f"{setting}_FILE")}
+    for name in sorted(set(variables) - known - FOREIGN):
+        upper = name.upper()
+        bare = upper.removeprefix("USERAPI_")
+        if bare in known:
+            yield name, bare
+        elif len(name) >= SHORTEST and (close := difflib.get_close_matches(upper, known, 1, ALIKE)):
+            yield name, close[0]
+        elif upper.startswith(OWN_PREFIXES):
+            yield name, None
