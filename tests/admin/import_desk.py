@@ -23,7 +23,13 @@ TABLE = "email,first_name\nada@example.com,Ada\ngrace@example.com,Grace\n"
 def upload(boss: Clerk, content: str | bytes, name: str = "users.csv", **fields: str) -> TestResponse:
     """Send the form as it stands when nobody touches it, but for these fields."""
     stream = io.BytesIO(content if isinstance(content, bytes) else content.encode())
-    form = {"dry_run": "true", "on_conflict": "skip", **fields, "csrf_token": boss.csrf}
+    form = {
+        "dry_run": "true",
+        "on_conflict": "skip",
+        "on_bad_profile": "leave-out-field",
+        **fields,
+        "csrf_token": boss.csrf,
+    }
     boundary, body = encode_multipart({**form, "file": FileStorage(stream, name)})
     kind = f'multipart/form-data; boundary="{boundary}"'
     return boss.client.post(NEW, data=body, content_type=kind, headers=CHOOSE)

@@ -7,7 +7,7 @@ import pytest
 from conftest import Person
 from conftest import sign_in as tokens_of
 from desk import Clerk, clerk, value
-from factories import make_user
+from factories import PROFILE, make_user
 from flask import Flask
 from import_desk import NEW, TABLE, counts, files, follow, imported, job, later, plain, rows, upload, work
 
@@ -102,6 +102,36 @@ def test_a_user_who_is_there_is_changed_when_asked_for_and_an_obstacle_stops_the
         "Grace"
     ]
     assert files(boss.app) == 0
+
+
+@pytest.mark.parametrize(
+    ("way", "made", "refused", "zips"),
+    [("leave-out-field", 1, 0, [""]), ("refuse-user", 0, 1, []), ("leave-out-profile", 1, 0, [])],
+)
+def test_a_profile_with_a_wrong_field_is_met_as_chosen_from_the_dry_run_on(
+    boss: Clerk, way: str, made: int, refused: int, zips: list[str]
+) -> None:
+    content = json.dumps({"email": "ada@example.com", "profile": PROFILE | {"zip": "SW1A 1AA"}})
+
+    sent = upload(boss, content, "users.jsonl", on_bad_profile=way)
+    work(boss.app)
+    looked = counts(boss.app)
+    boss.post(f"{sent.headers['Location']}import/")
+    work(boss.app)
+
+    assert (looked.get("made", 0), looked.get("refused", 0)) == (made, refused)
+    assert counts(boss.app) == looked
+    assert "profile.zip: Longer than maximum length 5." in boss.get(f"/admin/imports/{job(boss.app).id}/").text
+    assert [row.zip for row in rows(boss.app, "SELECT zip FROM user_profiles WHERE city = 'Bath' AND zip = ''")] == zips
+
+
+def test_a_dump_with_one_object_a_line_is_taken(boss: Clerk) -> None:
+    fields = {"email": "ada@example.com", "password": "!", "last_login": None}
+    upload(boss, json.dumps({"model": "auth.user", "pk": 70, "fields": fields}) + "\n", "users.jsonl", dry_run="")
+
+    work(boss.app)
+
+    assert imported(boss.app) == ["ada@example.com"]
 
 
 def test_an_import_that_is_all_or_nothing_takes_all(boss: Clerk) -> None:

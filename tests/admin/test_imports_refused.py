@@ -1,5 +1,6 @@
 """What staff may not import: files that are none, and who may not at all."""
 
+import gzip
 from datetime import timedelta
 
 import pytest
@@ -30,9 +31,11 @@ def boss(app: Flask) -> Clerk:
         ("users.csv", "email\nada@example.com\n".encode("utf-16"), 400, "The file is UTF-16."),
         ("users.csv", b"email,shoe\nada@example.com,9\n", 400, "Not known: shoe."),
         ("users.xlsx", b"PK", 400, "must end in .csv, .jsonl or .json"),
+        ("users.csv.gz", gzip.compress(TABLE.encode()), 400, "The file is compressed. Unpack it first"),
+        ("users.json", gzip.compress(b"[]"), 400, "The file is compressed. Unpack it first"),
         ("users", b"email\n", 400, "must end in .csv, .jsonl or .json"),
-        ("users.json", b'[{"model": "auth.user"', 400, "Damaged, or not whole, after entry 0."),
-        ("users.json", b'{"a": 1}', 400, "it does not begin with ["),
+        ("users.json", b'[{"model": "auth.user"', 400, "Damaged or cut off after entry 0."),
+        ("users.json", b'{"a": 1}', 400, "Entry 1 is not one of"),
         ("users.jsonl", b"hello\nthere\n", 400, "line 1: Not JSON."),
         ("users.csv", b"email\n" + b"a" * (10 * 2**20), 413, "larger than 10 MiB"),
         ("users.csv", b"email\n" + b"a" * (11 * 2**20), 413, "larger than 10 MiB"),
@@ -65,7 +68,7 @@ def test_a_file_of_more_users_than_a_worker_does_is_refused(boss: Clerk, monkeyp
     assert "more than 2 users" in refused.text
 
 
-@pytest.mark.parametrize("fields", [{"on_conflict": "drop"}, {"on_conflict": ""}])
+@pytest.mark.parametrize("fields", [{"on_conflict": "drop"}, {"on_conflict": ""}, {"on_bad_profile": "x"}])
 def test_a_form_that_is_not_ours_is_refused(boss: Clerk, fields: dict[str, str]) -> None:
     assert upload(boss, TABLE, **fields).status_code == 400
     assert boss.post(NEW, dry_run="true", on_conflict="skip").status_code == 400

@@ -1,6 +1,5 @@
 """Users from a file of lines or a table: what is told of them is kept."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,28 +114,6 @@ def test_hashes_can_be_left_behind(app: Flask, bring: Bring) -> None:
     assert bring(as_jsonl(line(password_hash=HASH)), "--without-passwords").exit_code == 0
 
     assert rows(app, "SELECT password_hash FROM users")[0].password_hash is None
-
-
-def test_a_profile_that_breaks_a_rule_is_left_behind_and_told(app: Flask, bring: Bring) -> None:
-    content = as_jsonl(
-        line(profile=PROFILE | {"zip": "123456", "dob": "2999-01-01"}),
-        line(email="bob@example.com", profile={"city": "Bath"}),
-        line(email="eve@example.com", profile=dict.fromkeys(PROFILE)),
-        line(email="kim@example.com", profile="none"),
-    )
-
-    result = bring(content)
-
-    assert result.exit_code == 0
-    assert "4 imported" in result.stdout
-    assert "3 altered" in result.stdout
-    assert re.search(r"line 1: Taken without the profile\. .*profile\.zip: Longer", result.stdout)
-    assert "profile.title: Missing." in result.stdout
-    assert rows(app, "SELECT * FROM user_profiles") == []
-
-    mended = as_jsonl(line(profile=PROFILE), line(email="bob@example.com", profile=PROFILE))
-    assert bring(mended, "--on-conflict", "update").exit_code == 0
-    assert len(rows(app, "SELECT * FROM user_profiles")) == 2
 
 
 def test_permissions_that_there_are_not_here_are_named(app: Flask, bring: Bring) -> None:

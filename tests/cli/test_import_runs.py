@@ -32,7 +32,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: Bring) -
     taken = make_user(app, email="taken@example.com")
     content = as_jsonl(
         {"group": "Editors"},
-        line(id=taken, groups=["Editors", "Writers"], profile={"city": "Bath"}),
+        line(id=taken, groups=["Editors", "Writers"], username="x" * 51),
         line(email="TAKEN@example.com"),
         line(email="no address"),
     )

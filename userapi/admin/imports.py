@@ -3,7 +3,8 @@
 A file may hold password hashes and rights, so who may send one could make anybody a superuser.
 """
 
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from flask import request
 from flask_babel import gettext as _
@@ -15,10 +16,12 @@ from userapi.core.leases import ACTIVE, State
 from userapi.core.problems import NotFound, Problem, ValidationFailed
 from userapi.users.transfer import job_queries, jobs
 from userapi.users.transfer.jobs import FileTooLarge
-from userapi.users.transfer.manner import Manner, OnConflict, Told
+from userapi.users.transfer.manner import Manner, OnBadProfile, OnConflict, Told
 
 from . import entrance, history, proof
 from .views import SUPERUSER, Form, StaffView, page, say
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 JOB = "/<row_id:job_id>/"
 
@@ -62,15 +65,22 @@ class ImportView(StaffView):
     @page("/new/", needs=SUPERUSER)
     def show_new(self) -> Any:
         """The form: which file, and how."""
-        return self._show_new(Form({"dry_run": True, "on_conflict": OnConflict.SKIP.value}))
+        usual = Manner()
+        return self._show_new(
+            Form({"dry_run": True, "on_conflict": usual.on_conflict, "on_bad_profile": usual.on_bad_profile})
+        )
 
     @page("/new/", needs=SUPERUSER, methods=("POST",))
     def add(self) -> Any:
         """Take a file in, for a worker to look through or to import."""
-        sent = {name: request.form.get(name, "") for name in ("dry_run", "on_conflict")}
+        sent = {name: request.form.get(name, "") for name in ("dry_run", "on_conflict", "on_bad_profile")}
         form = Form(sent)
         try:
-            manner = Manner(_on_conflict(sent["on_conflict"]), dry_run=bool(sent["dry_run"]))
+            manner = Manner(
+                _choice(OnConflict, sent, "on_conflict"),
+                bool(sent["dry_run"]),
+                _choice(OnBadProfile, sent, "on_bad_profile"),
+            )
             file = request.files.get("file")
             if file is None or not file.filename:
                 raise ValidationFailed(errors={"file": [_("Choose a file.")]})
@@ -112,7 +122,12 @@ class ImportView(StaffView):
         return self.to("show", job_id=job_id)
 
     def _show_new(self, form: Form) -> Any:
-        facts = {"ways": list(OnConflict), "is_fresh": proof.is_fresh(), "most": i18n.number(jobs.MOST_RECORDS)}
+        facts = {
+            "ways": OnConflict,
+            "bad_profile_ways": OnBadProfile,
+            "is_fresh": proof.is_fresh(),
+            "most": i18n.number(jobs.MOST_RECORDS),
+        }
         return self.render("admin/imports/new.html", form=form, **facts), form.status
 
     def _show(self, job_id: int, form: Form) -> Any:
@@ -133,7 +148,7 @@ class ImportView(StaffView):
         ), form.status
 
 
-def _on_conflict(text: str) -> OnConflict:
-    if text not in list(OnConflict):
-        raise ValidationFailed(errors={"on_conflict": [_("Choose one of these.")]})
-    return OnConflict(text)
+def _choice(choices: type[Choice], sent: dict[str, str], name: str) -> Choice:
+    if sent[name] not in list(choices):
+        raise ValidationFailed(errors={name: [_("Choose one of these.")]})
+    return choices(sent[name])

@@ -28,6 +28,7 @@ FIELDS = {
     "name": lazy_gettext("Name"),
     "file": lazy_gettext("File"),
     "on_conflict": lazy_gettext("Whose address is there already"),
+    "on_bad_profile": lazy_gettext("A profile with a wrong field"),
 }
 
 #: The kinds of records, one and many, by the names that permissions give them.
@@ -80,6 +81,13 @@ WAYS = {
     "fail": lazy_gettext("import nothing at all"),
 }
 
+#: What becomes of a user whose profile has a field that is wrong or missing.
+BAD_PROFILE_WAYS = {
+    "leave-out-field": lazy_gettext("leave out that field"),
+    "refuse-user": lazy_gettext("refuse the user"),
+    "leave-out-profile": lazy_gettext("leave out the profile"),
+}
+
 #: What an import counts, in the order in which it is shown.
 COUNTS = {
     "made": lazy_gettext("imported"),
@@ -114,6 +122,7 @@ FOR_TEMPLATES = {
     "state_names": STATES,
     "import_state_names": STATES_OF_IMPORTS,
     "way_names": WAYS,
+    "bad_profile_way_names": BAD_PROFILE_WAYS,
     "count_names": COUNTS,
     "told_names": TOLD,
 }

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from userapi.core.db import db
 from userapi.users import list_queries
 from userapi.users.transfer import exporting, files, importing
-from userapi.users.transfer.manner import Counts, Manner, OnConflict, Told
+from userapi.users.transfer.manner import Counts, Manner, OnBadProfile, OnConflict, Told
 
 from . import inputs
 
@@ -79,22 +79,44 @@ class Report:
     show_default=True,
     help="A user whose address is there: leave alone, change, or import nothing at all.",
 )
+@click.option(
+    "--bad-profile",
+    type=click.Choice([each.value for each in OnBadProfile]),
+    default=OnBadProfile.LEAVE_OUT_FIELD.value,
+    show_default=True,
+    help="A profile with a wrong field: what to leave out, or whether to refuse the user.",
+)
 @click.option("--without-passwords", is_flag=True, help="Take no hashes; everybody sets a new password by mail.")
 @click.option("--confirmed", is_flag=True, help="Addresses count as confirmed where the file does not say.")
 @click.option("--report", type=click.Path(dir_okay=False), help="Write down everything there is to say, as CSV.")
 @with_appcontext
 def import_users(
-    file: str, kind: str | None, dry_run: bool, on_conflict: str, without_passwords: bool, confirmed: bool, report: str
+    file: str,
+    kind: str | None,
+    dry_run: bool,
+    on_conflict: str,
+    bad_profile: str,
+    without_passwords: bool,
+    confirmed: bool,
+    report: str,
 ) -> None:
-    """Make users of a FILE: Django's `dumpdata` (.json), .csv or .jsonl; - is standard input.
+    """Make users of a FILE: Django's `dumpdata` (.json, .jsonl), .csv or .jsonl; - is standard input.
+
+    The file may be compressed (.gz, .bz2, .xz).
 
     Users keep their ids where these are free, their password hashes, groups and dates. Batches are committed as they
     are done: an import that broke off goes on when it is run again. With --on-conflict fail it is all or nothing.
     """
-    kind = kind or files.ENDINGS.get(Path(file).suffix.lower())
+    kind = kind or files.kind_of(file)
     if kind is None:
         raise click.UsageError(_("Say what kind of file it is: --format django, csv or jsonl."))
-    manner = Manner(OnConflict(on_conflict), dry_run, not without_passwords, confirmed)
+    manner = Manner(
+        OnConflict(on_conflict),
+        dry_run,
+        OnBadProfile(bad_profile),
+        with_passwords=not without_passwords,
+        confirmed=confirmed,
+    )
     left_out: Counter[str] = Counter()
     counts = Counts()
     with ExitStack() as stack:

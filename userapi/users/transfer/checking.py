@@ -13,6 +13,7 @@ from userapi.users import emails
 from userapi.users.bulk_queries import PROFILE_COLUMNS, profiles, users
 from userapi.users.models import ZIP_ROOM, ZIP_SETTING, Group
 
+from .manner import OnBadProfile
 from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, printable
 
 #: Above it, JavaScript would read another number; the database would have none left to give.
@@ -37,18 +38,18 @@ class Wanted(NamedTuple):
     Attributes:
         user_id: the id it had, or None.
         columns: of `users`, those that the file tells; `email` and `email_key` among them.
-        profile: its columns in order, or None.
+        profile: its columns by name, without those that are left out; or None.
         groups: names, or None when the file tells nothing of groups.
         permissions: codenames, likewise.
-        without_profile: why the profile that it has cannot be taken, or nothing.
+        altered: what is left out, and why; or nothing.
     """
 
     user_id: int | None
     columns: dict[str, Any]
-    profile: tuple[Any, ...] | None
+    profile: dict[str, Any] | None
     groups: list[str] | None
     permissions: list[str] | None
-    without_profile: str
+    altered: str
 
 
 class RowNumber(fields.Field[int]):
@@ -139,27 +140,44 @@ PROFILE_FIELDS: dict[str, fields.Field[Any]] = {
 } | {"dob": Birthday(), "zip": LineOfSetting(ZIP_SETTING, ZIP_ROOM, 1)}
 NOT_COLUMNS = {"id", EMAIL_VERIFIED, *RIGHTS}
 
+#: Left out where it cannot be taken: people sign in by email, and many have no username.
+DISPENSABLE = "username"
 
-def check(values: Mapping[str, Any]) -> Wanted:
+#: No profile is stored without it; a text can be empty.
+INDISPENSABLE = "dob"
+
+
+def check(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> Wanted:
     """Hold a record against the rules; what is null or empty counts as not told.
 
     Raises:
-        Refused: naming every field that is wrong, the profile's apart.
+        Refused: naming every field that is wrong.
     """
     told = {name: value for name, value in values.items() if value is not None and value != "" and name != "profile"}
     taken, wrong = _load(FIELDS, told)
+    left_out = {DISPENSABLE: wrong.pop(DISPENSABLE)} if DISPENSABLE in wrong else {}
     if "email" not in taken and "email" not in wrong:
         wrong["email"] = str(_("Missing."))
+    profile, wrong_in_profile, missing = _profile(values.get("profile"))
+    altered = ""
+    if on_bad_profile is OnBadProfile.LEAVE_OUT_FIELD and profile is not None and INDISPENSABLE in profile:
+        left_out |= wrong_in_profile
+    elif on_bad_profile is OnBadProfile.LEAVE_OUT_PROFILE and (wrong_in_profile or missing):
+        reason = _in_words(wrong_in_profile | missing)
+        profile, altered = None, str(_("Taken without the profile. %(reason)s", reason=reason))
+    else:
+        wrong |= wrong_in_profile | missing
     if wrong:
         raise Refused(_in_words(wrong))
+    if left_out:
+        altered = f"{_('Left out: %(reason)s', reason=_in_words(left_out))} {altered}".rstrip()
     if taken.get(EMAIL_VERIFIED):
         taken.setdefault("email_verified_at", taken.get("date_joined") or clock.now())
-    profile, without_profile = _profile(values.get("profile"))
     columns = {name: value for name, value in taken.items() if name not in NOT_COLUMNS}
     columns["email_key"] = emails.normal_form(taken["email"])
     if taken.get(EMAIL_VERIFIED) is False:
         columns.setdefault("email_verified_at", None)
-    return Wanted(taken.get("id"), columns, profile, taken.get("groups"), taken.get("permissions"), without_profile)
+    return Wanted(taken.get("id"), columns, profile, taken.get("groups"), taken.get("permissions"), altered)
 
 
 def check_group(values: Mapping[str, Any]) -> tuple[str, list[str]]:
@@ -177,20 +195,18 @@ def check_group(values: Mapping[str, Any]) -> tuple[str, list[str]]:
     return taken["group"], taken.get("permissions", [])
 
 
-def _profile(values: Any) -> tuple[tuple[Any, ...] | None, str]:
-    """The profile's columns in order, or why there are none."""
+def _profile(values: Any) -> tuple[dict[str, Any] | None, dict[str, str], dict[str, str]]:
+    """The columns of the profile that can be taken, or None where there is none; what is wrong, and what is missing."""
     if values is None:
-        return None, ""
+        return None, {}, {}
     if not isinstance(values, Mapping):
-        return None, str(_("profile: Not an object."))
+        return None, {"profile": str(_("Not an object."))}, {}
     told = {name: value for name, value in values.items() if value is not None and value != ""}
     if not told:
-        return None, ""
+        return None, {}, {}
     taken, wrong = _load(PROFILE_FIELDS, told)
-    wrong |= {name: str(_("Missing.")) for name in PROFILE_COLUMNS if name not in told}
-    if wrong:
-        return None, _in_words({f"profile.{name}": reason for name, reason in wrong.items()})
-    return tuple(taken[name] for name in PROFILE_COLUMNS), ""
+    missing = {f"profile.{name}": str(_("Missing.")) for name in PROFILE_COLUMNS if name not in told}
+    return taken, {f"profile.{name}": reason for name, reason in wrong.items()}, missing
 
 
 def _load(known: Mapping[str, fields.Field[Any]], told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

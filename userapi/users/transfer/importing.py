@@ -141,7 +141,8 @@ class _Import:
             Refused: it breaks one.
         """
         values: Mapping[str, Any] = record.values
-        return Candidate(record, check(values if self.manner.with_passwords else {**values, PASSWORD_HASH: None}))
+        values = values if self.manner.with_passwords else {**values, PASSWORD_HASH: None}
+        return Candidate(record, check(values, self.manner.on_bad_profile))
 
     def _refuse(self, record: Record, reason: str) -> None:
         self._stop(record, reason)
@@ -186,7 +187,7 @@ class _Import:
                         each.record, _("Somebody took the address or the id meanwhile. Import the file again.")
                     )
         self.counts.made += len(made)
-        self._tell_of_profiles(made)
+        self._tell_of_alterations(made)
         self._give_rights(made)
 
     def _with_own_ids(self, found: Sequence[Candidate]) -> Iterator[Candidate]:
@@ -216,16 +217,15 @@ class _Import:
 
     def _update(self, there: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
         self.counts.updated += len(there)
-        self._tell_of_profiles(there)
+        self._tell_of_alterations(there)
         if there and not self.manner.dry_run:
             writing.update(there, holders)
         self._give_rights(there, instead=True)
 
-    def _tell_of_profiles(self, found: Sequence[Candidate]) -> None:
+    def _tell_of_alterations(self, found: Sequence[Candidate]) -> None:
         for each in found:
-            if each.wanted.without_profile:
-                told = _("Taken without the profile. %(reason)s", reason=each.wanted.without_profile)
-                self._alter(each.record, told)
+            if each.wanted.altered:
+                self._alter(each.record, each.wanted.altered)
 
     # --- Groups and permissions ---------------------------------------------------------------------------
 

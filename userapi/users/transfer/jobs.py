@@ -50,7 +50,9 @@ def submit(file_name: str, content: bytes, manner: Manner, by: Actor) -> ImportJ
     name = _printable(PurePath(file_name.replace("\\", "/")).name)
     if len(content) > MAXIMUM:
         raise FileTooLarge
-    kind = files.ENDINGS.get(PurePath(name).suffix.lower())
+    if files.is_compressed(content):
+        raise UnreadableFile(_("The file is compressed. Unpack it first; flask users import takes it as it is."))
+    kind = files.kind_of(name)
     if kind is None:
         raise UnreadableFile(_("The name of the file must end in .csv, .jsonl or .json."))
     total = count_records(content, kind)
@@ -70,7 +72,8 @@ def go_ahead(job_id: int, by: Actor) -> ImportJob:
     if looked is None or not looked.dry_run or looked.state != State.DONE:
         raise NotFound(_("There is no dry run with this number that is done."))
     facts = {name: looked._mapping[name] for name in ("file_name", "kind", "size", "total")}
-    job = _ask(by, Manner(on_conflict=looked.on_conflict), **facts)
+    manner = Manner(on_conflict=looked.on_conflict, on_bad_profile=looked.on_bad_profile)
+    job = _ask(by, manner, **facts)
     if not job_queries.hand_over(job_id, job.id):
         raise NotFound(_("The file of this dry run is not kept any more. Upload it again."))
     return job
@@ -137,6 +140,7 @@ def _ask(by: Actor, manner: Manner, **facts: Any) -> ImportJob:
         language=i18n.tag(),
         dry_run=manner.dry_run,
         on_conflict=str(manner.on_conflict),
+        on_bad_profile=str(manner.on_bad_profile),
         state=State.WAITING,
         **facts,
     )

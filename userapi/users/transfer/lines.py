@@ -1,6 +1,7 @@
 """Files with a line for each user: CSV, and JSON Lines."""
 
 import csv
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any, TextIO
@@ -37,10 +38,11 @@ class Lines:
 
     Attributes:
         number: of the last line read, from 1.
+        is_whole: whether that line has its line end.
     """
 
     def __init__(self, file: TextIO) -> None:
-        self.file, self.number = file, 0
+        self.file, self.number, self.is_whole = file, 0, True
 
     def __iter__(self) -> "Lines":
         return self
@@ -57,6 +59,7 @@ class Lines:
         self.number += 1
         while len(rest) == LONGEST_LINE and not rest.endswith("\n"):
             rest = self.file.readline(LONGEST_LINE)
+        self.is_whole = rest.endswith(("\n", "\r"))
         if rest is not line:
             raise UnreadableLine(_("Longer than %(most)s characters.", most=LONGEST_LINE))
         try:
@@ -69,6 +72,9 @@ class Lines:
 def from_csv(file: TextIO) -> Iterator[Record]:
     """Users of a table whose first line names the columns; an empty cell tells nothing.
 
+    What spreadsheets leave behind does no harm: columns without a name and without a text, rows of empty cells, and
+    rows without their last empty cells.
+
     Raises:
         UnreadableFile: the first line does not name the columns.
     """
@@ -76,21 +82,44 @@ def from_csv(file: TextIO) -> Iterator[Record]:
     rows = csv.reader(lines, strict=True)
     columns = _header(rows)
     while True:
-        number = lines.number + 1
+        first = lines.number + 1
         try:
             cells = next(rows)
         except StopIteration:
             return
         except (csv.Error, UnreadableLine) as error:
-            yield Record(number, {}, error=_sentence(error))
+            yield from _unread(first, lines.number, _reason(error))
             continue
-        if not cells:
+        if not any(cell.strip() for cell in cells):
             continue
-        if len(cells) != len(columns):
-            told = _("Has %(found)s cells, the first line %(named)s.", found=len(cells), named=len(columns))
-            yield Record(number, {}, error=str(told))
+        reason = _misfit(cells, columns, is_whole=lines.is_whole)
+        if reason:
+            yield from _unread(first, lines.number, reason)
             continue
-        yield Record(number, _user(zip(columns, cells, strict=True)))
+        yield Record(first, _user(zip(columns, cells, strict=False)), last=lines.number)
+
+
+def _misfit(cells: list[str], columns: list[str], *, is_whole: bool) -> str:
+    """Why a row does not fit the columns, or nothing."""
+    if len(cells) < len(columns) and not is_whole:
+        return str(_("The file is cut off here: the line has no line end."))
+    for number, (cell, column) in enumerate(itertools.zip_longest(cells, columns), 1):
+        if cell and cell.strip() and not column:
+            return str(_("Cell %(number)s has a text, and its column no name in line 1.", number=number))
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    if str(error) == "unexpected end of data":
+        return str(_("A quote is opened here and never closed."))
+    return _sentence(error)
+
+
+def _unread(first: int, last: int, reason: str) -> Iterator[Record]:
+    """Lines that cannot be read: a quote that is not closed makes one row of many, and each is named."""
+    yield Record(first, {}, error=reason)
+    for number in range(first + 1, last + 1):
+        yield Record(number, {}, error=str(_("Not read: it is inside a quote that line %(first)s opens.", first=first)))
 
 
 def from_jsonl(file: TextIO) -> Iterator[Record]:
@@ -122,10 +151,13 @@ def _header(rows: Iterator[list[str]]) -> list[str]:
         columns = [OLD_NAMES.get(name, name) for name in (name.strip().lower() for name in next(rows, []))]
     except (csv.Error, UnreadableLine) as error:
         raise UnreadableFile(_("Line 1 cannot be read: %(reason)s", reason=_sentence(error))) from error
-    unknown = [name for name in columns if name not in COLUMNS and name != EMAIL_VERIFIED]
+    while columns and not columns[-1]:
+        columns.pop()
+    named = [name for name in columns if name]
+    unknown = [name for name in named if name not in COLUMNS and name != EMAIL_VERIFIED]
     if "password" in unknown:
         raise UnreadableFile(_("Line 1 names a column password. Only hashes are taken, in a column password_hash."))
-    if unknown or "email" not in columns or len(set(columns)) < len(columns):
+    if unknown or "email" not in named or len(set(named)) < len(named):
         raise UnreadableFile(
             _(
                 "Line 1 must name the columns, each once, separated by commas, email among them. Known are: %(known)s.",
@@ -140,7 +172,7 @@ def _user(cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     profile: dict[str, str] = {}
     for column, text in cells:
-        if not text:
+        if not text or not column:
             continue
         if text[0] == "'" and FORMULA.match(text):
             text = text[1:]

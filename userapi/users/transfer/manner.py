@@ -14,6 +14,14 @@ class OnConflict(StrEnum):
     FAIL = "fail"
 
 
+class OnBadProfile(StrEnum):
+    """What becomes of a user whose profile has a field that is wrong or missing."""
+
+    LEAVE_OUT_FIELD = "leave-out-field"
+    REFUSE_USER = "refuse-user"
+    LEAVE_OUT_PROFILE = "leave-out-profile"
+
+
 class Told(StrEnum):
     """What an import has to say of a record."""
 
@@ -36,12 +44,14 @@ class Manner:
     Attributes:
         on_conflict: see there.
         dry_run: whether only to look.
+        on_bad_profile: see there.
         with_passwords: whether hashes are taken.
         confirmed: whether new addresses count as confirmed of which the file says nothing.
     """
 
     on_conflict: OnConflict = OnConflict.SKIP
     dry_run: bool = False
+    on_bad_profile: OnBadProfile = OnBadProfile.LEAVE_OUT_FIELD
     with_passwords: bool = True
     confirmed: bool = False
 

@@ -15,6 +15,7 @@ class ImportJob(LeasedJob, Model):
 
     Attributes:
         kind: of the file, as `csv`.
+        on_conflict, on_bad_profile: see `manner.Manner`.
         counts: `manner.Counts`, as of the last batch that was committed.
         left_out: how much of the file means nothing here, by its name.
         report: the first things there were to say of records: kind, place, reason.
@@ -29,6 +30,7 @@ class ImportJob(LeasedJob, Model):
     size: Mapped[int] = mapped_column(sa.Integer)
     dry_run: Mapped[bool] = mapped_column(sa.Boolean)
     on_conflict: Mapped[str] = mapped_column(sa.String(10))
+    on_bad_profile: Mapped[str] = mapped_column(sa.String(20), server_default="leave-out-field")
     counts: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     left_out: Mapped[dict[str, int]] = mapped_column(sa.JSON, default=dict)
     report: Mapped[list[list[str]]] = mapped_column(sa.JSON, default=list)

@@ -96,14 +96,18 @@ def end_sessions(user_ids: Collection[int]) -> None:
         db.session.execute(statement.execution_options(synchronize_session=False))
 
 
-def put_profiles(rows: Sequence[tuple[int, tuple[Any, ...]]]) -> None:
-    """Write profiles in place of those there are."""
+def put_profiles(rows: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write columns of profiles, by the user's id; other columns keep their values, or are empty in new profiles."""
     insert = (postgresql.insert if is_postgresql() else sqlite.insert)(profiles)
-    statement = insert.on_conflict_do_update(
-        index_elements=["user_id"], set_={name: insert.excluded[name] for name in PROFILE_COLUMNS}
-    )
-    written = [{"user_id": user_id, **dict(zip(PROFILE_COLUMNS, values, strict=True))} for user_id, values in rows]
-    db.session.connection().execute(statement, written)
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for user_id, told in rows.items():
+        written = {"user_id": user_id, **dict.fromkeys(PROFILE_COLUMNS, ""), **told}
+        alike.setdefault(tuple(sorted(told)), []).append(written)
+    for names, profiles_alike in alike.items():
+        statement = insert.on_conflict_do_update(
+            index_elements=["user_id"], set_={name: insert.excluded[name] for name in names}
+        )
+        db.session.connection().execute(statement, profiles_alike)
 
 
 def take_rights(table: sa.Table, user_ids: Collection[int]) -> None:

@@ -32,16 +32,20 @@ class Record(NamedTuple):
         values: fields as the file has them; a group has `group` (its name) and `permissions`.
         entry: what Django calls it, as `auth.user 17`; empty where the place is a line.
         error: why it could not be read; then there are no values.
+        last: the number of its last line, where it has several.
     """
 
     number: int
     values: dict[str, Any]
     entry: str = ""
     error: str = ""
+    last: int = 0
 
     @property
     def place(self) -> str:
         """Where it stands, for people."""
+        if self.last > self.number:
+            return str(_("lines %(first)s to %(last)s", first=self.number, last=self.last))
         return place(self.number, self.entry)
 
 

@@ -16,7 +16,7 @@ from userapi.core.db import db
 from userapi.core.leases import JobFailed, State, line
 
 from . import files, importing, job_queries, jobs
-from .manner import NOT_TOLD, Counts, Manner, OnConflict, Told
+from .manner import NOT_TOLD, Counts, Manner, OnBadProfile, OnConflict, Told
 
 #: Longer than a batch takes, even on a slow day; and longer than all take, where they stand or fall together.
 LEASE = timedelta(minutes=1)
@@ -67,7 +67,7 @@ class _Work(leases.Work):
 
     def __init__(self, job: sa.Row[Any]) -> None:
         super().__init__(job)
-        self.manner = Manner(OnConflict(job.on_conflict), job.dry_run)
+        self.manner = Manner(OnConflict(job.on_conflict), job.dry_run, OnBadProfile(job.on_bad_profile))
         #: Whether nothing of it stands before all of it does.
         self.is_whole = self.manner.on_conflict is OnConflict.FAIL and not job.dry_run
         #: Whether it begins anew where another would go on.

@@ -74,7 +74,7 @@ def update(found: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
         queries.change(rows)
     if ended:
         queries.end_sessions(ended)
-    described = [(each.id, each.wanted.profile) for each in found if each.wanted.profile is not None]
+    described = {each.id: each.wanted.profile for each in found if each.wanted.profile is not None}
     if described:
         queries.put_profiles(described)
     if had_superuser and not queries.has_superuser():
@@ -128,8 +128,13 @@ def _row(each: Candidate, confirmed: bool) -> NewUser:
         pending_email=columns.get("pending_email"),
         date_joined=joined,
         last_login=columns.get("last_login"),
-        profile=each.wanted.profile,
+        profile=_profile(each.wanted.profile),
     )
+
+
+def _profile(told: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
+    """The columns of a new profile in order; what is left out is empty."""
+    return None if told is None else tuple(told.get(name, "") for name in bulk_queries.PROFILE_COLUMNS)
 
 
 def _with_keys(columns: Mapping[str, Any]) -> dict[str, Any]:

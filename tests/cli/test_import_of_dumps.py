@@ -1,0 +1,80 @@
+"""Dumps of Django with one object a line, and compressed files."""
+
+import bz2
+import gzip
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bringing import Bring, as_csv, as_jsonl, bringing, line, users
+from database import rows
+from factories import PROFILE
+from flask import Flask
+
+USER = {"email": "ada@example.com", "username": "ada", "password": "!", "last_login": None}
+DUMP = [
+    {"model": "auth.user", "pk": 9, "fields": USER},
+    {"model": "api.userprofile", "pk": 9, "fields": {"user": 9, **PROFILE}},
+]
+
+Compress = Callable[[bytes], bytes]
+WAYS: dict[str, Compress] = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+FILES = {
+    "users.json": json.dumps(DUMP, indent=2),
+    "users.jsonl": as_jsonl(*DUMP),
+    "lines.jsonl": as_jsonl(line(profile=PROFILE)),
+    "users.csv": as_csv({"email": "ada@example.com", **{f"profile.{name}": text for name, text in PROFILE.items()}}),
+}
+
+
+@pytest.fixture
+def bring(app: Flask, tmp_path: Path) -> Bring:
+    return bringing(app, tmp_path)
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff", "\n"])
+def test_a_dump_with_one_object_a_line_comes_in(app: Flask, bring: Bring, start: str) -> None:
+    result = bring(start + FILES["users.jsonl"])
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert users(app) == [(9, "ada@example.com")]
+    assert [row.city for row in rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
+
+
+@pytest.mark.parametrize("ending", WAYS)
+@pytest.mark.parametrize("name", FILES)
+def test_a_compressed_file_comes_in(app: Flask, bring: Bring, name: str, ending: str) -> None:
+    result = bring(WAYS[ending](FILES[name].encode()), name=name + ending)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [email for _id, email in users(app)] == ["ada@example.com"]
+    assert [row.city for row in rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
+
+
+def test_a_compressed_dump_comes_in_by_standard_input(app: Flask) -> None:
+    content = gzip.compress(FILES["users.json"].encode())
+
+    result = app.test_cli_runner().invoke(args=["users", "import", "-", "--format", "django"], input=content)
+
+    assert (result.exit_code, users(app)) == (0, [(9, "ada@example.com")])
+
+
+@pytest.mark.parametrize("ending", WAYS)
+@pytest.mark.parametrize("name", ["users.json", "lines.jsonl"])
+def test_a_compressed_file_that_is_cut_off_is_one_line(app: Flask, bring: Bring, name: str, ending: str) -> None:
+    whole = WAYS[ending](FILES[name].encode())
+
+    result = bring(whole[: len(whole) // 2], name=name + ending)
+
+    assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (1, 1, "")
+    assert "damaged or cut off" in result.stderr
+    assert users(app) == []
+
+
+def test_an_archive_is_named_as_one(app: Flask, bring: Bring) -> None:
+    result = bring(b"PK\x03\x04" + bytes(100), name="users.json")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "ZIP archive. Unpack it first." in result.stderr

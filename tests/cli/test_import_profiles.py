@@ -1,0 +1,119 @@
+"""Profiles and usernames of a file that break a rule: one wrong field never costs the rest unseen."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bringing import Bring, as_csv, as_jsonl, bringing, line, users
+from database import rows
+from factories import PROFILE, make_user
+from flask import Flask
+
+
+@pytest.fixture
+def bring(app: Flask, tmp_path: Path) -> Bring:
+    return bringing(app, tmp_path)
+
+
+def profiles(app: Flask) -> list[tuple[Any, ...]]:
+    found = rows(app, "SELECT email, title, city, zip FROM users JOIN user_profiles ON user_id = id ORDER BY id")
+    return [tuple(row) for row in found]
+
+
+LONG = line(profile=PROFILE | {"zip": "SW1A 1AA", "shoe": 38})
+
+
+def test_a_profile_field_that_breaks_a_rule_is_left_out_and_named(app: Flask, bring: Bring) -> None:
+    result = bring(as_jsonl(LONG))
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "line 1: Left out: profile.zip: Longer than maximum length 5.; profile.shoe: Unknown field." in result.stdout
+    assert "1 imported, 0 updated, 0 there already, 0 refused, 1 altered" in result.stdout
+    assert profiles(app) == [("ada@example.com", "Ms", "Bath", "")]
+
+
+def test_a_user_whose_profile_breaks_a_rule_is_refused_when_that_is_chosen(app: Flask, bring: Bring) -> None:
+    result = bring(as_jsonl(LONG, line(email="bob@example.com", profile=PROFILE)), "--bad-profile", "refuse-user")
+
+    assert result.exit_code == 1
+    assert "Refused:\n  line 1: profile.zip: Longer than maximum length 5." in result.stdout
+    assert profiles(app) == [("bob@example.com", "Ms", "Bath", "BA2 4")]
+    assert [email for _id, email in users(app)] == ["bob@example.com"]
+
+
+def test_the_whole_profile_is_left_out_when_that_is_chosen(app: Flask, bring: Bring) -> None:
+    result = bring(as_jsonl(LONG, line(email="bob@example.com", profile=PROFILE)), "--bad-profile", "leave-out-profile")
+
+    assert result.exit_code == 0
+    assert "line 1: Taken without the profile. profile.zip: Longer than maximum length 5." in result.stdout
+    assert profiles(app) == [("bob@example.com", "Ms", "Bath", "BA2 4")]
+    assert len(users(app)) == 2
+
+
+@pytest.mark.parametrize(
+    ("profile", "reason"),
+    [
+        (PROFILE | {"dob": "2999-01-01"}, "profile.dob: Lies in the future."),
+        (PROFILE | {"dob": None}, "profile.dob: Missing."),
+        ({"city": "Bath"}, "profile.title: Missing.; profile.dob: Missing."),
+        ("none", "profile: Not an object."),
+    ],
+)
+def test_without_a_date_of_birth_the_user_is_refused_unless_profiles_may_be_left_out(
+    app: Flask, bring: Bring, profile: Any, reason: str
+) -> None:
+    content = as_jsonl(line(profile=profile))
+
+    refused = bring(content)
+    taken = bring(content, "--bad-profile", "leave-out-profile")
+
+    assert f"line 1: {reason}" in refused.stdout
+    assert (refused.exit_code, taken.exit_code) == (1, 0)
+    assert reason in taken.stdout
+    assert (len(users(app)), profiles(app)) == (1, [])
+
+
+def test_a_profile_without_some_texts_is_taken_and_comes_in_again_from_its_export(
+    app: Flask, bring: Bring, tmp_path: Path
+) -> None:
+    result = bring(as_jsonl(line(profile={"dob": "1990-12-10", "city": "Bath"})))
+    for kind in ("csv", "jsonl"):
+        file = tmp_path / f"out.{kind}"
+        app.test_cli_runner().invoke(args=["users", "export", str(file)])
+        again = bring(file.read_bytes(), "--on-conflict", "update", name=file.name)
+        assert "1 updated, 0 there already, 0 refused, 0 altered" in again.stdout
+
+    assert "0 altered" in result.stdout
+    assert profiles(app) == [("ada@example.com", "", "Bath", "")]
+
+
+def test_an_update_keeps_the_stored_value_of_a_field_that_is_left_out(app: Flask, bring: Bring) -> None:
+    make_user(app, email="ada@example.com", profile=PROFILE)
+
+    bring(as_jsonl(LONG | {"profile": LONG["profile"] | {"city": "York"}}), "--on-conflict", "update")
+
+    assert profiles(app) == [("ada@example.com", "Ms", "York", "BA2 4")]
+
+
+def test_a_user_whose_profile_holds_nothing_has_none(app: Flask, bring: Bring) -> None:
+    assert "0 altered" in bring(as_jsonl(line(profile=dict.fromkeys(PROFILE)))).stdout
+    table = as_csv({"email": "bob@example.com", **{f"profile.{name}": "" for name in PROFILE}})
+    assert "0 altered" in bring(table, name="users.csv").stdout
+
+    assert (len(users(app)), profiles(app)) == (2, [])
+
+
+@pytest.mark.parametrize("username", ["x" * 51, "very.long.name." * 4 + "@department.example.com", "\x1b[31mred"])
+def test_a_username_that_does_not_fit_is_left_out_and_named(app: Flask, bring: Bring, username: str) -> None:
+    fields = {"email": "ada@example.com", "username": username, "password": "!", "last_login": None}
+    dump = json.dumps([{"model": "auth.user", "pk": 7, "fields": fields}])
+
+    result = bring(dump, name="users.json")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "entry 1 (auth.user 7): Left out: username: " in result.stdout
+    assert "\x1b" not in result.stdout
+    assert "1 imported, 0 updated, 0 there already, 0 refused, 1 altered" in result.stdout
+    found = rows(app, "SELECT id, username FROM users")
+    assert [tuple(row) for row in found] == [(7, None)]

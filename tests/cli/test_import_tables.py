@@ -1,0 +1,77 @@
+"""Tables as spreadsheets leave them, and tables with a quote that is not closed."""
+
+from pathlib import Path
+
+import pytest
+from bringing import Bring, bringing, users
+from database import rows
+from flask import Flask
+
+NAMES = "email,first_name,profile.title,profile.dob,profile.address,profile.country,profile.city,profile.zip,groups"
+ADA = "ada@example.com,Ada,Ms,1990-12-10,1 Main St,US,Boston,02110"
+
+
+@pytest.fixture
+def bring(app: Flask, tmp_path: Path) -> Bring:
+    def invoke(content: str, *options: str) -> object:
+        return bringing(app, tmp_path)(content, *options, name="users.csv")
+
+    return invoke  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        f"{NAMES},,\n{ADA},,,\n",
+        f"{NAMES},,\n{ADA}, ,\u00a0,,\n",
+        f"{NAMES}\n{ADA},\n,,,,,,,,\n , ,,,,,,,\n\n,\n",
+        f"{NAMES}\n{ADA}\n",
+        f"email,,{NAMES.removeprefix('email,')}\n{ADA.replace(',', ',,', 1)}\n",
+        f"{NAMES}\r\n{ADA}\r\n",
+    ],
+    ids=["columns at the end", "blanks in them", "rows of commas", "a short row", "a column between", "Windows"],
+)
+def test_what_a_spreadsheet_leaves_behind_does_no_harm(app: Flask, bring: Bring, table: str) -> None:
+    result = bring(table)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "1 read, 1 imported, 0 updated, 0 there already, 0 refused, 0 altered" in result.stdout
+    assert [tuple(row) for row in rows(app, "SELECT first_name, zip FROM users, user_profiles")] == [("Ada", "02110")]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (f"{ADA},Editors,more\n", "line 2: Cell 10 has a text, and its column no name in line 1."),
+        (f"{ADA},,,,more\n", "line 2: Cell 12 has a text, and its column no name in line 1."),
+        ("ada@example.com,Ad", "line 2: The file is cut off here: the line has no line end."),
+    ],
+)
+def test_a_row_that_does_not_fit_the_columns_is_refused(app: Flask, bring: Bring, row: str, reason: str) -> None:
+    result = bring(f"{NAMES}\n{row}")
+
+    assert result.exit_code == 1
+    assert reason in result.stdout
+    assert users(app) == []
+
+
+def test_a_quote_that_is_never_closed_names_every_line_behind_it(app: Flask, bring: Bring) -> None:
+    result = bring('email,first_name\nfirst@example.com,F\na@example.com,"Ann\nb@example.com,Bob\nc@example.com,Cid\n')
+
+    assert result.exit_code == 1
+    assert "line 3: A quote is opened here and never closed." in result.stdout
+    for number in (4, 5):
+        assert f"line {number}: Not read: it is inside a quote that line 3 opens." in result.stdout
+    assert "4 read, 1 imported, 0 updated, 0 there already, 3 refused" in result.stdout
+    assert [email for _id, email in users(app)] == ["first@example.com"]
+
+
+def test_a_quote_that_a_later_line_closes_names_the_lines_between(app: Flask, bring: Bring) -> None:
+    closed_badly = bring(
+        'email,first_name\na@example.com,"Ann\nb@example.com,Bob\nc@example.com,"Cid"\nd@example.com,D\n'
+    )
+    closed = bring('email,first_name\na@example.com,"Ann\nb@example.com,Bob"\ne@example.com,E\n')
+
+    assert "4 read, 1 imported, 0 updated, 0 there already, 3 refused" in closed_badly.stdout
+    assert "lines 2 to 3: first_name: Control characters are not allowed." in closed.stdout
+    assert [email for _id, email in users(app)] == ["d@example.com", "e@example.com"]
