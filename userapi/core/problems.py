@@ -248,7 +248,8 @@ def _refuse_unavailable(error: Exception) -> Response:
 
 
 def _refuse_unexpected(error: Exception) -> Response:
-    log.exception("unexpected error", extra={"method": request.method, "path": request.path})
+    route = request.url_rule.rule if request.url_rule else None  # the path itself may hold the secret of a link
+    log.exception("unexpected error", extra={"method": request.method, "route": route})
     problem = Problem(HTTP_DETAILS[500])
     problem.status, problem.code, problem.title = 500, HTTP_CODES[500], HTTP_TITLES[500]  # type: ignore[misc]
     return answer(problem)
