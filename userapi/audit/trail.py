@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from userapi.core import clock, logging, metrics
 from userapi.core.context import acting
 from userapi.core.db import db
-from userapi.core.statements import Write
+from userapi.core.prepared import Write
 
 from .models import AuditEvent
 

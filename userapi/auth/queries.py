@@ -8,7 +8,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all, read_one
-from userapi.core.statements import Read, WriteAtOnce
+from userapi.core.prepared import CommittingWrite, Read
 from userapi.users.models import User
 from userapi.users.queries import profiles, shown, users
 
@@ -137,7 +137,7 @@ def advance(
     )
 
 
-ADVANCE = WriteAtOnce(
+ADVANCE = CommittingWrite(
     sa.update(LoginSession)
     .where(
         sessions.c.id == sa.bindparam("session_id"),

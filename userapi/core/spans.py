@@ -5,7 +5,7 @@ for, a query string, a header or who called. Nothing here may be imported unless
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_trace_id, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from . import statements
+from . import prepared
 from .db import db
 
 #: Longer statements are cut.
@@ -47,7 +47,7 @@ def configure(app: Flask) -> None:
             sa.event.listen(engine, "before_cursor_execute", _begin_statement)
             sa.event.listen(engine, "after_cursor_execute", _end_statement)
             sa.event.listen(engine, "handle_error", _end_failed)
-    _trace_hot_statements()
+    prepared.observer = _around_statement
     logger = logging.getLogger("opentelemetry")
     logger.handlers[:] = logging.getLogger("userapi").handlers
     logger.propagate = False
@@ -114,20 +114,6 @@ def _end_failed(failure: sa.engine.ExceptionContext) -> None:
     if span is not None:
         span.set_status(StatusCode.ERROR)
         span.end()
-
-
-def _trace_hot_statements() -> None:
-    """Those pass SQLAlchemy's events by."""
-    ask: Callable[..., Any] = statements._ask
-    if getattr(ask, "traced", False):
-        return
-
-    def traced(engine: sa.Engine, connection: Any, cursor: Any, sql: str, arguments: Any) -> Any:
-        with _around_statement(engine, sql):
-            return ask(engine, connection, cursor, sql, arguments)
-
-    traced.traced = True  # type: ignore[attr-defined]
-    statements._ask = traced
 
 
 @contextmanager

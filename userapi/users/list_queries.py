@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from userapi.core import pagination
 from userapi.core.db import read_all, read_one
 from userapi.core.pagination import Cursor, Page
-from userapi.core.statements import Read
+from userapi.core.prepared import Read
 
 from .models import user_groups
 from .queries import profiles, shown, users

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from userapi.core.db import db, read_all, read_one
-from userapi.core.statements import Read
+from userapi.core.prepared import Read
 
 from .models import OneTimeToken, User, UserProfile
 from .problems import EmailTaken

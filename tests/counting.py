@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from userapi.core.db import db
-from userapi.core.statements import close_idle
+from userapi.core.prepared import close_idle
 
 BRACKETS = ("BEGIN", "COMMIT", "ROLLBACK")
 

@@ -1,13 +1,14 @@
-"""The hot statements: compiled once, their rows plain tuples with names.
+"""Prepared statements for the hot paths: compiled once, each row a named tuple.
 
-SQLAlchemy writes the SQL and knows the types; its cache look-up, execution context and result machinery, which cost
-three times what the driver does, are passed by. What needs no transaction runs on an autocommit connection, which is
-taken from the pool and kept for the next while the pool has others. `benchmarks/` measures what that is worth.
+SQLAlchemy writes the SQL and knows the types. Its cache look-up, execution context and result objects cost three times
+what the driver does, so these statements skip them. Those that need no transaction also skip the pool: its checkout and
+checkin cost more than the statement (decision 0036), so idle connections wait here while the pool has others to give.
 """
 
 from abc import ABC, abstractmethod
 from collections import namedtuple
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -18,16 +19,20 @@ from .db import READING, db, is_closed
 
 Processor = Callable[[Any], Any]
 
+#: Entered around each prepared statement, which SQLAlchemy's cursor events do not see; tracing sets it.
+observer: Callable[[sa.Engine, str], AbstractContextManager[None]] | None = None
+_UNOBSERVED = nullcontext()
 
-class _Kept(NamedTuple):
-    """A connection, and a cursor for each statement: psycopg makes half of its preparations once a cursor."""
+
+class _Idle(NamedTuple):
+    """A checked-out connection, with a cursor for each statement: psycopg does half of its preparations per cursor."""
 
     connection: sa.PoolProxiedConnection
     cursors: dict[str, Any]
 
 
-#: Each engine's connections that wait for the next statement, the last used on top.
-_idle: WeakKeyDictionary[sa.Engine, list[_Kept]] = WeakKeyDictionary()
+#: Each engine's connections that wait for their next statement, the one used last at the end.
+_idle: WeakKeyDictionary[sa.Engine, list[_Idle]] = WeakKeyDictionary()
 
 
 class _Compiled(NamedTuple):
@@ -66,7 +71,7 @@ class _Statement(ABC):
         for name, binder in compiled.binders:
             values[name] = binder(values[name])
         arguments = values if compiled.order is None else tuple(values[name] for name in compiled.order)
-        rows = self._run(engine, compiled.sql, arguments)
+        rows = self._rows(engine, compiled.sql, arguments)
         if compiled.results:
             rows = [_processed(row, compiled.results) for row in rows]
         return list(map(self._make, rows))
@@ -80,7 +85,7 @@ class _Statement(ABC):
     def _engine(self) -> sa.Engine: ...
 
     @abstractmethod
-    def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any: ...
+    def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any: ...
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:
         compiled: Any = self.statement.compile(dialect=dialect)
@@ -101,41 +106,41 @@ class _Statement(ABC):
 
 
 class Read(_Statement):
-    """A SELECT, outside any transaction; asked again once if the connection had died."""
+    """A SELECT outside any transaction, repeated once if the connection was lost."""
 
     def _engine(self) -> sa.Engine:
         return db.engines[READING]
 
-    def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
+    def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
         try:
-            return _execute(engine, sql, arguments)
+            return _execute_autocommit(engine, sql, arguments)
         except sa.exc.DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            return _execute(engine, sql, arguments)
+            return _execute_autocommit(engine, sql, arguments)
 
 
-class WriteAtOnce(_Statement):
-    """An INSERT, UPDATE or DELETE that returns rows, and stands when it has: a transaction of its own."""
+class CommittingWrite(_Statement):
+    """An INSERT, UPDATE or DELETE that returns rows and commits by itself."""
 
     def _engine(self) -> sa.Engine:
         return db.engines[READING]
 
-    def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
-        return _execute(engine, sql, arguments, look_first=True)
+    def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
+        return _execute_autocommit(engine, sql, arguments, skip_closed=True)
 
 
 class Write(_Statement):
-    """An INSERT, UPDATE or DELETE that returns rows, inside the present transaction."""
+    """An INSERT, UPDATE or DELETE that returns rows, inside the session's transaction."""
 
     def _engine(self) -> sa.Engine:
         return db.engine
 
-    def _run(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
+    def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
         connection = db.session.connection()
         cursor = connection.connection.cursor()
         try:
-            return _ask(engine, connection.connection, cursor, sql, arguments)
+            return _fetch(engine, connection.connection, cursor, sql, arguments)
         except sa.exc.DBAPIError as error:
             if error.connection_invalidated:
                 connection.invalidate(error.orig)
@@ -151,60 +156,68 @@ def _processed(row: Any, results: Sequence[tuple[int, Processor]]) -> list[Any]:
     return values
 
 
-def _execute(engine: sa.Engine, sql: str, arguments: Any, *, look_first: bool = False) -> Any:
-    """Execute on a kept connection, or a new one.
+def _execute_autocommit(engine: sa.Engine, sql: str, arguments: Any, *, skip_closed: bool = False) -> Any:
+    """Execute on an idle connection, or a new one.
 
     Args:
-        look_first: do not take one that the server has closed: what cannot be asked again must not be asked in vain.
+        skip_closed: check first that the server has not closed the connection. A write cannot be repeated after an
+            error, since nobody knows whether it took place.
     """
+    idle = _take_idle(engine, skip_closed=skip_closed) or _connect(engine, sql)
+    cursor = idle.cursors.get(sql) or idle.connection.cursor()
     try:
-        kept = _idle[engine].pop()
-        while look_first and is_closed(kept.connection.dbapi_connection):
-            kept.connection.invalidate()
-            kept = _idle[engine].pop()
-    except (KeyError, IndexError):
-        kept = _connect(engine, sql)
-    cursor = kept.cursors.get(sql) or kept.connection.cursor()
-    try:
-        rows = _ask(engine, kept.connection, cursor, sql, arguments)
+        rows = _fetch(engine, idle.connection, cursor, sql, arguments)
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated:
-            kept.connection.invalidate(error.orig)
+            idle.connection.invalidate(error.orig)
             engine.dispose()
-        kept.connection.close()
+        idle.connection.close()
         raise
-    kept.cursors[sql] = cursor
+    idle.cursors[sql] = cursor
     if engine.pool.checkedout() < engine.pool.size():  # type: ignore[attr-defined]
-        _idle[engine].append(kept)
-    else:  # somebody may wait at the pool for one to come back
-        kept.connection.close()
+        _idle[engine].append(idle)
+    else:  # another thread may be waiting at the pool for this connection
+        idle.connection.close()
     return rows
 
 
-def _ask(engine: sa.Engine, connection: sa.PoolProxiedConnection, cursor: Any, sql: str, arguments: Any) -> Any:
-    """What the database answers."""
+def _take_idle(engine: sa.Engine, *, skip_closed: bool) -> _Idle | None:
+    waiting = _idle.get(engine)
+    while waiting:
+        try:
+            idle = waiting.pop()
+        except IndexError:  # another thread took the last one
+            return None
+        if not skip_closed or not is_closed(idle.connection.dbapi_connection):
+            return idle
+        idle.connection.invalidate()
+    return None
+
+
+def _fetch(engine: sa.Engine, connection: sa.PoolProxiedConnection, cursor: Any, sql: str, arguments: Any) -> Any:
     base = engine.dialect.loaded_dbapi.Error
     try:
-        cursor.execute(sql, arguments)
-        return cursor.fetchall()
+        with observer(engine, sql) if observer else _UNOBSERVED:
+            cursor.execute(sql, arguments)
+            return cursor.fetchall()
     except base as error:
-        died = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
-        raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=died) from error
+        lost = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+        raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=lost) from error
 
 
-def _connect(engine: sa.Engine, sql: str) -> _Kept:
+def _connect(engine: sa.Engine, sql: str) -> _Idle:
     if engine not in _idle:
         _idle[engine] = []
         sa.event.listen(engine, "engine_disposed", close_idle)
     base = engine.dialect.loaded_dbapi.Error
     try:
-        return _Kept(engine.raw_connection(), {})
+        return _Idle(engine.raw_connection(), {})
     except base as error:
         raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=True) from error
 
 
 def close_idle(engine: sa.Engine) -> None:
-    """Close the connections that wait for the next statement, as when their engine is disposed of."""
-    idle = _idle.get(engine, [])
-    while idle:
-        idle.pop().connection.invalidate()
+    """Close the connections that wait for their next statement, as when their engine is disposed of."""
+    waiting = _idle.get(engine, [])
+    while waiting:
+        waiting.pop().connection.invalidate()
