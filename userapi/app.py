@@ -12,6 +12,7 @@ from userapi.auth import gate, tokens
 from userapi.auth import routes as auth
 from userapi.auth import token_routes as auth_tokens
 from userapi.auth.field_descriptions import DESCRIPTIONS
+from userapi.bulk import working as bulk
 from userapi.core import (
     api_document,
     assets,
@@ -55,7 +56,9 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.url_map.merge_slashes = False
     for part in (metrics, logging, context, requests, i18n, rendering, db, signing, passwords, headers, cross_origin):
         part.configure(app)
-    for part in (problems, bodies, tracing, trail, tokens, gate, assets, limits, outbox, relay, deliverer, imports):
+    for part in (problems, bodies, tracing, trail, tokens, gate, assets, limits, outbox, relay):
+        part.configure(app)
+    for part in (deliverer, imports, bulk):
         part.configure(app)
     migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
 

@@ -20,6 +20,7 @@ from celery import Celery, signals
 from kombu.transport import redis as redis_transport
 
 from userapi.auth import pruning
+from userapi.bulk import working as bulk
 from userapi.core import clock
 from userapi.mail import delivery
 from userapi.mail import pruning as mail_pruning
@@ -28,12 +29,13 @@ from wsgi import app as web
 
 log = structlog.get_logger("userapi.worker")
 
-#: Between two looks into the outbox, two looks for imports, and between two prunings, in seconds.
+#: Between two looks into the outbox, for imports, for bulk actions, and between two prunings, in seconds.
 DELIVERY = 2.0
 IMPORTS = 3.0
+BULK = 3.0
 PRUNING = 3600.0
 
-#: A round of letters goes over one connection, and begins none after so many letters or seconds.
+#: A round of emails goes over one connection, and begins none after so many emails or seconds; a bulk action no batch.
 LETTERS = 100
 ROUND = 30.0
 
@@ -70,6 +72,7 @@ celery.conf.update(
     beat_schedule={
         "deliver mail": {"task": "userapi.deliver_mail", "schedule": DELIVERY, "options": {"expires": EXPIRY}},
         "import users": {"task": "userapi.import_users", "schedule": IMPORTS, "options": {"expires": EXPIRY}},
+        "act on users": {"task": "userapi.act_on_users", "schedule": BULK, "options": {"expires": EXPIRY}},
         "prune": {"task": "userapi.prune", "schedule": PRUNING, "options": {"expires": EXPIRY}},
     },
 )
@@ -102,6 +105,14 @@ def import_users() -> None:
     """Do the import that staff have waited for the longest."""
     with web.app_context():
         working.do_due()
+
+
+@celery.task(name="userapi.act_on_users")
+def act_on_users() -> None:
+    """Do the bulk action that staff have waited for the longest, or a part of it: the next task continues."""
+    end = time.monotonic() + ROUND
+    with web.app_context():
+        bulk.do_due(stop=lambda: time.monotonic() > end)
 
 
 @celery.task(name="userapi.prune")

@@ -14,7 +14,7 @@ from . import queries
 from .listing import midnight
 from .views import PAGE, StaffView, page, query_text
 
-KINDS = ("user", "group", "session", "message", "import")
+KINDS = ("user", "group", "session", "message", "import", "bulk")
 
 
 class AuditView(StaffView):

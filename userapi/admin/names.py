@@ -39,6 +39,7 @@ KIND = {
     "message": lazy_gettext("letter"),
     "event": lazy_gettext("event"),
     "import": lazy_gettext("import"),
+    "bulk": lazy_gettext("bulk action"),
 }
 KINDS = {
     "user": lazy_gettext("users"),
@@ -65,8 +66,8 @@ STATES = {
     "ended": lazy_gettext("ended"),
 }
 
-#: How imports stand.
-STATES_OF_IMPORTS = {
+#: How imports and bulk actions stand.
+STATES_OF_JOBS = {
     "waiting": lazy_gettext("waiting"),
     "running": lazy_gettext("running"),
     "done": lazy_gettext("done"),
@@ -105,6 +106,14 @@ TOLD = {
     "there already": lazy_gettext("there already"),
 }
 
+#: Why a bulk action left accounts out; what it says of accounts that it does not concern depends on the action.
+REASONS = {
+    "own_account": lazy_gettext("Your own account"),
+    "permission_denied": lazy_gettext("Has rights that you lack"),
+    "last_superuser": lazy_gettext("The last active superuser"),
+    "not_found": lazy_gettext("No longer exists"),
+}
+
 #: What is deleted along with a user.
 PARTS_OF_USERS = {
     "profile": lazy_gettext("Profile"),
@@ -120,9 +129,10 @@ FOR_TEMPLATES = {
     "kinds_names": KINDS,
     "verb_names": VERBS,
     "state_names": STATES,
-    "import_state_names": STATES_OF_IMPORTS,
+    "job_state_names": STATES_OF_JOBS,
     "way_names": WAYS,
     "bad_profile_way_names": BAD_PROFILE_WAYS,
     "count_names": COUNTS,
     "told_names": TOLD,
+    "reason_names": REASONS,
 }

@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext
 from userapi.core import headers
 
 from . import notices
+from .bulk import BulkView
 from .dashboard import Dashboard
 from .groups import GroupView
 from .history import AuditView
@@ -29,6 +30,7 @@ def configure(app: Flask) -> None:
     )
     site.add_views(
         UserView(name=lazy_gettext("Users"), endpoint="staff_users", url="users"),
+        BulkView(name=lazy_gettext("Bulk actions"), endpoint="staff_bulk", url="bulk"),
         ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
         GroupView(name=lazy_gettext("Groups"), endpoint="staff_groups", url="groups"),
         SessionView(name=lazy_gettext("Sessions"), endpoint="staff_sessions", url="sessions"),

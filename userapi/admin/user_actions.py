@@ -9,19 +9,21 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 
 from userapi.audit import trail
-from userapi.auth import passwords, sessions
+from userapi.auth.tokens import parse_id
+from userapi.bulk import jobs, rules
+from userapi.bulk import queries as bulk_queries
+from userapi.bulk.rules import RULES
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.i18n import number
 from userapi.core.problems import NotFound, Problem
-from userapi.users import accounts, groups, list_queries, queries
-from userapi.users.models import User
+from userapi.users import list_queries, queries
 from userapi.users.transfer import exporting
 
 from . import entrance, listing, proof
-from .views import Form, StaffView, chosen_ids, page, say
+from .views import Form, StaffView, chosen_ids, page, say, see_other
 
-#: Each user's rows are locked and written one after the other in one transaction; for more there is the shell.
+#: So many accounts are locked and written in one transaction of one request; more are left to a worker.
 MOST = 1000
 
 #: The confirmation names so many of them.
@@ -29,55 +31,44 @@ NAMED = 20
 
 
 class Action(NamedTuple):
-    """One thing that can be done to users.
+    """What the staff site says of one thing that can be done to users.
 
     Attributes:
         label: on the button.
         done: what is said afterwards of so many.
-        needs: the permission.
-        rule: does it to one held user.
         warning: what to consider first.
-        is_grave: cannot be taken back: asks for the password.
+        unconcerned: why some accounts that match are left as they are.
+        is_grave: cannot be undone: asks for the password.
     """
 
     label: str
     done: Callable[[int], str]
-    needs: tuple[str, str]
-    rule: Callable[[User], None]
     warning: str
+    unconcerned: str = ""
     is_grave: bool = False
 
 
-def _mail_reset_link(user: User) -> None:
-    if user.is_active:
-        passwords.mail_reset_link(user)
-        trail.record("user.password_reset_requested", "user", user.id)
-
-
-CHANGE, DELETE, END = ("change", "user"), ("delete", "user"), ("delete", "session")
-
+#: By the names of `rules.RULES`.
 ACTIONS = {
     "activate": Action(
         lazy_gettext("Activate"), lambda n: ngettext("%(num)s user activated.", "%(num)s users activated.", n),
-        CHANGE, accounts.activate, lazy_gettext("They can sign in again."),
+        lazy_gettext("They can sign in again."), lazy_gettext("Already active"),
     ),
     "deactivate": Action(
         lazy_gettext("Deactivate"), lambda n: ngettext("%(num)s user deactivated.", "%(num)s users deactivated.", n),
-        CHANGE, accounts.deactivate, lazy_gettext("They are signed out everywhere, and cannot sign in."),
+        lazy_gettext("They are signed out everywhere, and cannot sign in."), lazy_gettext("Already inactive"),
     ),
     "end_sessions": Action(
         lazy_gettext("End sessions"), lambda n: ngettext("%(num)s user signed out.", "%(num)s users signed out.", n),
-        END, sessions.end_all, lazy_gettext("They have to sign in again."),
+        lazy_gettext("They have to sign in again."),
     ),
     "send_reset": Action(
         lazy_gettext("Send password reset"),
         lambda n: ngettext("%(num)s user sent a link.", "%(num)s users sent a link.", n),
-        CHANGE, _mail_reset_link,
-        lazy_gettext("Each active one gets a letter with a link that is good for an hour."),
+        lazy_gettext("Each active one gets an email with a link that works for an hour."), lazy_gettext("Not active"),
     ),
     "delete": Action(
         lazy_gettext("Delete"), lambda n: ngettext("%(num)s user deleted.", "%(num)s users deleted.", n),
-        DELETE, accounts.delete,
         lazy_gettext("Their profiles, sessions and links go with them. This cannot be undone."), is_grave=True,
     ),
 }  # fmt: skip
@@ -90,12 +81,12 @@ class UserActions(StaffView):
 
     def allowed_actions(self) -> list[tuple[str, str]]:
         """What the caller may do, as name and label."""
-        allowed = [(name, action.label) for name, action in ACTIONS.items() if entrance.may(*action.needs)]
+        allowed = [(name, action.label) for name, action in ACTIONS.items() if entrance.may(*RULES[name].needs)]
         return [*allowed, ("export_csv", _("Export as CSV")), ("export_jsonl", _("Export as JSON Lines"))]
 
     @page("/act/", needs="view", methods=("POST",))
     def act(self) -> Any:
-        """Ask whether it is meant, then do it to all of them or to none."""
+        """Ask for a confirmation, then act on all of them or on none, or leave it to a worker where they are many."""
         name = request.form.get("action", "")
         chosen, query = chosen_ids("user"), request.form.get("query", "")
         filters = _matching(query) if "all" in request.form else None
@@ -103,30 +94,56 @@ class UserActions(StaffView):
             return self._export(name, filters, chosen)
         if name not in ACTIONS:
             raise NotFound(_("There is no such action."))
-        entrance.require(*ACTIONS[name].needs)
+        entrance.require(*RULES[name].needs)
         ids = chosen if filters is None else list_queries.ids(filters, MOST + 1)
-        if not ids or len(ids) > MOST:
+        if not ids or (len(ids) > MOST and filters is None):
             say(_amount(ids), "warning")
             return self.to_list(query)
-        if "confirmed" not in request.form:
-            return self._confirm(name, ids, Form())
+        newest = parse_id(request.form.get("newest", ""))
+        is_confirmed = "confirmed" in request.form and (len(ids) <= MOST or newest is not None)
+        if not is_confirmed:
+            return self._confirm(name, filters, ids, Form())
         try:
             if ACTIONS[name].is_grave:
                 proof.require()
-            done = _do(ACTIONS[name], ids)
+            if filters is not None and newest is not None:
+                return self._start(name, filters, newest)
+            done = sum([rules.act(name, user_id, by=entrance.caller()) for user_id in ids])
             db.session.commit()
         except Problem as refusal:
             db.session.rollback()
-            return self._confirm(name, ids, Form.of(refusal))
+            return self._confirm(name, filters, ids, Form.of(refusal))
         say(ACTIONS[name].done(done))
         return self.to_list(query)
 
-    def _confirm(self, name: str, ids: list[int], form: Form) -> Any:
+    def _start(self, name: str, filters: Mapping[str, Any], newest: int) -> Any:
+        query = listing.read(dict(parse_qsl(request.form.get("query", "")))).query
+        job = jobs.start(name, filters, query, newest, by=entrance.caller())
+        db.session.commit()
+        return see_other(self.get_url("staff_bulk.show", job_id=job.id))
+
+    def _confirm(self, name: str, filters: Mapping[str, Any] | None, ids: list[int], form: Form) -> Any:
+        """Say what would happen, and to how many.
+
+        Args:
+            name: of the action.
+            filters: of the list, where all that match were chosen.
+            ids: the accounts; where there are more than `MOST`, the first of them.
+            form: that was sent.
+        """
+        in_background = len(ids) > MOST and filters is not None
+        me = entrance.caller()
+        tally = bulk_queries.tally(
+            filters if in_background and filters is not None else {"ids": ids}, RULES[name].is_active, me.id
+        )
         return self.render(
             "admin/users/confirm.html",
             name=name,
             action=ACTIONS[name],
-            ids=ids,
+            ids=[] if in_background else ids,
+            tally=tally,
+            spares_own=RULES[name].spares_own,
+            in_background=in_background,
             named=list(queries.emails_of(ids[:NAMED]).values()),
             form=form,
             is_fresh=not ACTIONS[name].is_grave or proof.is_fresh(),
@@ -165,19 +182,4 @@ def _matching(query: str) -> Mapping[str, Any]:
 def _amount(ids: list[int]) -> str:
     if not ids:
         return str(_("Choose users first."))
-    return str(
-        _(
-            "That would be more than %(most)s at once. Narrow the list, or use the shell: flask users --help.",
-            most=number(MOST),
-        )
-    )
-
-
-def _do(action: Action, ids: list[int]) -> int:
-    """Act on each, in the order of their ids, so that two who act at once wait instead of blocking each other."""
-    me = entrance.caller()
-    for user_id in ids:
-        user = accounts.hold(user_id, by=me)
-        groups.require_authority(user, by=me)
-        action.rule(user)
-    return len(ids)
+    return str(_("Choose at most %(most)s users one by one, or all that match.", most=number(MOST)))

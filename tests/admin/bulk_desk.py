@@ -1,0 +1,65 @@
+"""Bulk actions at the staff site: confirming one, doing what a worker does, looking at what came of it."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from desk import Clerk
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from userapi.bulk import working
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.users.models import User
+
+ACT = "/admin/users/act/"
+
+
+def make_crowd(app: Flask, number: int, **overrides: Any) -> list[int]:
+    """Make this many accounts in one statement; `?search=crowd` finds them."""
+    with app.app_context():
+        rows = [
+            {
+                "email": f"crowd{n}@example.com", "email_key": f"crowd{n}@example.com", "first_name": "",
+                "last_name": "", "first_name_key": "", "last_name_key": "", "session_version": 0, "is_active": True,
+                "is_staff": False, "is_superuser": False, "date_joined": clock.now(), **overrides,
+            }
+            for n in range(number)
+        ]  # fmt: skip
+        ids = list(db.session.scalars(sa.insert(User).returning(User.id), rows))
+        db.session.commit()
+        return ids
+
+
+def confirm(clerk: Clerk, action: str, query: str = "search=crowd", **fields: str) -> TestResponse:
+    """Choose all that match, and confirm what the page asks."""
+    asked = clerk.post(ACT, action=action, all="true", query=query)
+    assert asked.status_code == 200, asked.text
+    return clerk.post(ACT, **{**clerk.fields(asked.text), **fields})
+
+
+def work(app: Flask, times: int = 1, **options: Any) -> None:
+    """What a worker does when its time has come."""
+    for _time in range(times):
+        with app.app_context():
+            working.do_due(**options)
+
+
+def rows(app: Flask, statement: str) -> list[Any]:
+    with app.app_context():
+        return list(db.session.execute(sa.text(statement)))
+
+
+def number(app: Flask, statement: str) -> int:
+    return int(rows(app, statement)[0][0])
+
+
+def job(app: Flask) -> Any:
+    """The newest bulk action, as it is stored."""
+    return rows(app, "SELECT * FROM bulk_jobs ORDER BY id DESC LIMIT 1")[0]
+
+
+def left_out(app: Flask) -> dict[int, str]:
+    """Whom it left out, and why."""
+    found = rows(app, f"SELECT user_id, reason FROM bulk_targets WHERE job_id = {job(app).id}")
+    return {row.user_id: row.reason for row in found}

@@ -1,0 +1,339 @@
+"""Bulk actions over all that match, at any size: in the background, with a page to follow (F13, point 9)."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from bulk_desk import ACT, confirm, job, left_out, make_crowd, number, rows, work
+from desk import Clerk, clerk, grant, value
+from factories import PASSWORD, make_user
+from flask import Flask
+from import_desk import later, plain
+
+from userapi.admin import user_actions
+from userapi.bulk import working
+from userapi.core import leases
+from userapi.core.db import db
+
+INACTIVE = "SELECT count(*) FROM users WHERE NOT is_active"
+
+
+@pytest.fixture
+def boss(app: Flask) -> Clerk:
+    return clerk(app, is_staff=True, is_superuser=True)
+
+
+@pytest.fixture(autouse=True)
+def few_in_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_actions, "MOST", 3)
+    monkeypatch.setattr(working, "BATCH", 2)
+
+
+def page(boss: Clerk) -> str:
+    return " ".join(boss.get(f"/admin/bulk/{job(boss.app).id}/").text.split())
+
+
+def fact(text: str, name: str) -> str:
+    """What a page says of one thing."""
+    return text.partition(f"<dt>{name}</dt><dd>")[2].partition("</dd>")[0]
+
+
+def killed_after(batches: int) -> Callable[[], bool]:
+    """Asked after each batch; the worker is killed in the middle of the one that follows so many."""
+    left = [batches]
+
+    def stop() -> bool:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return False
+
+    return stop
+
+
+def test_five_thousand_users_are_deactivated_in_the_background(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    make_crowd(boss.app, 5000)
+    other = make_user(boss.app)
+
+    asked = boss.post(ACT, action="deactivate", all="true", query="search=crowd")
+    started = boss.post(ACT, **boss.fields(asked.text))
+    before = boss.get(started.headers["Location"]).text
+    nothing_yet = number(boss.app, INACTIVE)
+    work(boss.app)
+
+    assert "Deactivate: 5,000 users?" in asked.text
+    assert started.status_code == 303
+    assert "0 of 5,000" in before
+    assert nothing_yet == 0
+    assert number(boss.app, INACTIVE) == 5000
+    assert value(boss.app, other, "is_active")
+    assert "5,000 of 5,000" in page(boss)
+    assert (job(boss.app).state, job(boss.app).done, job(boss.app).left_out) == ("done", 5000, 0)
+    assert number(boss.app, "SELECT count(*) FROM bulk_targets") == 0
+
+
+@pytest.mark.parametrize("action", ["activate", "deactivate", "end_sessions", "send_reset", "delete"])
+def test_every_action_of_the_list_works_on_any_number(boss: Clerk, action: str) -> None:
+    ids = make_crowd(boss.app, 5, is_active=action != "activate")
+
+    assert confirm(boss, action).status_code == 303
+    work(boss.app)
+
+    done = {
+        "activate": "SELECT count(*) FROM users WHERE is_active AND email LIKE 'crowd%'",
+        "deactivate": INACTIVE,
+        "end_sessions": "SELECT count(*) FROM users WHERE session_version = 1 AND email LIKE 'crowd%'",
+        "send_reset": "SELECT count(DISTINCT recipient) FROM messages WHERE kind = 'reset_password'",
+        "delete": "SELECT 5 - count(*) FROM users WHERE email LIKE 'crowd%'",
+    }
+    assert (job(boss.app).state, job(boss.app).done) == ("done", 5)
+    assert number(boss.app, done[action]) == 5
+    events = rows(boss.app, "SELECT actor_id, target_id FROM audit_events WHERE target_kind = 'user'")
+    assert {(boss.id, str(user_id)) for user_id in ids} <= {(row.actor_id, row.target_id) for row in events}
+
+
+def test_the_confirmation_counts_what_will_happen(boss: Clerk) -> None:
+    helper = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"), last_name="Tidewater")
+    ids = [make_user(boss.app, password=None, last_name="Tidewater") for _ in range(6)]
+    make_user(boss.app, last_name="Tidewater", is_staff=True, is_superuser=True)
+    boss.post(ACT, action="deactivate", user=ids[:2], confirmed="1")
+
+    asked = helper.post(ACT, action="deactivate", all="true", query="search=tidewater").text
+
+    assert "Deactivate: 6 users?" in asked
+    assert fact(asked, "Users that match") == "8"
+    assert fact(asked, "Already inactive") == "2"
+    assert fact(asked, "Your own account") == "1"
+    assert fact(asked, "Superusers, whom only a superuser may act on") == "1"
+    assert fact(asked, "Deactivate") == "<strong>4</strong>"
+
+
+def test_each_account_keeps_its_rules_and_the_report_names_who_was_left_out_and_why(boss: Clerk) -> None:
+    rights = ("view_user", "change_user")
+    helper = clerk(boss.app, is_staff=True, rights=rights, last_name="Tidewater")
+    plain_ids = [make_user(boss.app, password=None, last_name="Tidewater") for _ in range(3)]
+    superuser = make_user(boss.app, is_staff=True, is_superuser=True, last_name="Tidewater")
+    richer = make_user(boss.app, is_staff=True, last_name="Tidewater")
+    grant(boss.app, richer, *rights, "delete_user")
+
+    confirm(helper, "deactivate", "search=tidewater")
+    deactivated, deleted = plain_ids[:2]
+    boss.post(ACT, action="deactivate", user=deactivated, confirmed="1")
+    boss.post(ACT, action="delete", user=deleted, confirmed="1", own_password=PASSWORD)
+    work(boss.app)
+
+    assert left_out(boss.app) == {
+        helper.id: "own_account",
+        superuser: "permission_denied",
+        richer: "permission_denied",
+        deactivated: "unconcerned",
+        deleted: "not_found",
+    }
+    assert (job(boss.app).done, job(boss.app).left_out) == (1, 5)
+    assert not value(boss.app, plain_ids[2], "is_active")
+    report = page(helper)
+    assert fact(report, "Left out: Has rights that you lack") == "2"
+    assert fact(report, "Left out: Already inactive") == "1"
+    assert f"user {deleted}" in report
+
+
+@pytest.mark.parametrize("action", ["deactivate", "delete"])
+def test_the_last_superuser_stays(boss: Clerk, action: str) -> None:
+    second = clerk(boss.app, is_staff=True, is_superuser=True, last_name="Tidewater")
+    third = make_user(boss.app, is_staff=True, is_superuser=True, last_name="Tidewater")
+    for _ in range(2):
+        make_user(boss.app, last_name="Tidewater")
+
+    confirm(second, action, "search=tidewater")
+    boss.post("/admin/users/act/", action="deactivate", user=boss.id, confirmed="1")
+    work(boss.app)
+
+    assert value(boss.app, second.id, "is_active")
+    assert not value(boss.app, third, "is_active")
+    assert left_out(boss.app) == {second.id: "own_account"}
+
+
+def test_users_who_join_after_the_confirmation_page_are_left_as_they_are(boss: Clerk) -> None:
+    make_crowd(boss.app, 4)
+    asked = boss.post(ACT, action="delete", all="true", query="search=crowd").text
+    newcomer = make_user(boss.app, email="crowd.newcomer@example.com")
+
+    boss.post(ACT, **boss.fields(asked))
+    another = make_user(boss.app, email="crowd.another@example.com")
+    work(boss.app)
+
+    assert job(boss.app).total == 4
+    assert value(boss.app, newcomer, "is_active")
+    assert value(boss.app, another, "is_active")
+
+
+def test_the_next_worker_continues_where_a_killed_one_stopped_and_acts_on_nobody_twice(
+    boss: Clerk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_crowd(boss.app, 7)
+    confirm(boss, "send_reset")
+
+    with pytest.raises(KeyboardInterrupt):
+        work(boss.app, stop=killed_after(2))
+    at_death = (job(boss.app).state, job(boss.app).done)
+    work(boss.app)
+    too_early = (job(boss.app).state, job(boss.app).done)
+    later(monkeypatch, timedelta(minutes=2))
+    work(boss.app)
+
+    assert at_death == too_early == ("running", 4) or at_death == too_early == ("running", 6)
+    assert (job(boss.app).state, job(boss.app).done) == ("done", 7)
+    sent = rows(boss.app, "SELECT recipient FROM messages WHERE kind = 'reset_password'")
+    assert len(sent) == len({row.recipient for row in sent}) == 7
+
+
+def test_a_worker_that_overslept_its_lease_undoes_its_batch(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_crowd(boss.app, 6)
+    confirm(boss, "send_reset")
+    turns: list[int] = []
+
+    def oversleep() -> bool:
+        """After the first batch another worker takes over, and does the next."""
+        if not turns:
+            turns.append(1)
+            later(monkeypatch, timedelta(minutes=2))
+            work(boss.app, stop=lambda: True)
+        return False
+
+    work(boss.app, stop=oversleep)
+    work(boss.app)
+
+    assert (job(boss.app).state, job(boss.app).done) == ("done", 6)
+    assert number(boss.app, "SELECT count(*) FROM messages WHERE kind = 'reset_password'") == 6
+
+
+def test_a_job_can_be_cancelled_and_what_was_done_stays(boss: Clerk) -> None:
+    make_crowd(boss.app, 6)
+    confirm(boss, "deactivate")
+    work(boss.app, stop=lambda: True)
+
+    cancelled = boss.post(f"/admin/bulk/{job(boss.app).id}/cancel/")
+    work(boss.app)
+
+    assert cancelled.status_code == 303
+    assert number(boss.app, INACTIVE) == 2
+    assert job(boss.app).state == "cancelled"
+    assert fact(page(boss), "Not looked at") == "4"
+    assert boss.post(f"/admin/bulk/{job(boss.app).id}/cancel/").status_code == 404
+    assert number(boss.app, "SELECT count(*) FROM bulk_targets") == 0
+
+
+def test_a_worker_finds_out_that_its_job_was_cancelled(boss: Clerk) -> None:
+    make_crowd(boss.app, 6)
+    confirm(boss, "deactivate")
+
+    def cancel() -> bool:
+        boss.post(f"/admin/bulk/{job(boss.app).id}/cancel/")
+        return False
+
+    work(boss.app, stop=cancel)
+
+    assert number(boss.app, INACTIVE) == 2
+    assert job(boss.app).state == "cancelled"
+
+
+@pytest.mark.parametrize("lost", ["is_active", "is_staff", "permission"])
+def test_a_job_ends_when_whoever_started_it_may_not_do_it_any_more(boss: Clerk, lost: str) -> None:
+    helper = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))
+    make_crowd(boss.app, 6)
+    confirm(helper, "deactivate")
+    work(boss.app, stop=lambda: True)
+
+    if lost == "permission":
+        with boss.app.app_context():
+            db.session.execute(sa.text("DELETE FROM user_permissions WHERE user_id = :id"), {"id": helper.id})
+            db.session.commit()
+    else:
+        form = boss.form(f"/admin/users/{helper.id}/")
+        del form[lost]
+        assert boss.post(f"/admin/users/{helper.id}/", **form).status_code == 303
+    work(boss.app)
+
+    assert job(boss.app).state == "failed"
+    assert "may not do this any more" in page(boss)
+    assert number(boss.app, f"{INACTIVE} AND email LIKE 'crowd%'") == 2
+
+
+def test_a_job_that_ends_every_worker_fails(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_crowd(boss.app, 4)
+    confirm(boss, "deactivate")
+
+    def crash(*_arguments: Any, **_options: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(working.rules, "act", crash)
+    for _ in range(leases.MOST_ATTEMPTS):
+        with pytest.raises(MemoryError):
+            work(boss.app)
+    work(boss.app)
+
+    assert job(boss.app).state == "failed"
+    assert "broke off several times" in page(boss)
+
+
+def test_the_trail_names_who_started_it_what_and_how_it_ended(boss: Clerk) -> None:
+    make_crowd(boss.app, 4)
+    confirm(boss, "deactivate", "search=crowd&is_active=true")
+    work(boss.app)
+
+    found = rows(boss.app, "SELECT action, actor_id, changes FROM audit_events WHERE target_kind = 'bulk' ORDER BY id")
+    assert [(row.action, row.actor_id) for row in found] == [("bulk.started", boss.id), ("bulk.finished", boss.id)]
+    assert plain(found[0].changes)["search"] == [None, "crowd"]
+    assert plain(found[1].changes)["done"] == [None, 4]
+
+
+def test_a_grave_action_needs_a_fresh_password_before_it_is_started(
+    boss: Clerk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_crowd(boss.app, 4)
+    later(monkeypatch, timedelta(minutes=16))
+
+    refused = confirm(boss, "delete")
+    started = confirm(boss, "delete", own_password=PASSWORD)
+
+    assert refused.status_code == 400
+    assert 'href="#own_password"' in refused.text
+    assert started.status_code == 303
+
+
+def test_jobs_are_for_those_who_may_look_at_users_and_cancelled_by_those_who_may_act(boss: Clerk) -> None:
+    make_crowd(boss.app, 4)
+    confirm(boss, "delete")
+    reader = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))
+    stranger = clerk(boss.app, is_staff=True, rights=("view_group",))
+    path = f"/admin/bulk/{job(boss.app).id}/"
+
+    assert "Delete" in reader.get("/admin/bulk/").text
+    assert "Cancel the action" not in reader.get(path).text
+    assert reader.post(f"{path}cancel/").status_code == 403
+    assert stranger.get(path).status_code == 403
+    assert "/admin/bulk/" not in stranger.get("/admin/").text
+    assert boss.get("/admin/bulk/999999/").status_code == 404
+
+
+def test_a_second_click_starts_no_second_job(boss: Clerk) -> None:
+    make_crowd(boss.app, 4)
+    sent = boss.fields(boss.post(ACT, action="deactivate", all="true", query="search=crowd").text)
+
+    first, second = boss.post(ACT, **sent), boss.post(ACT, **sent)
+
+    assert first.headers["Location"] == second.headers["Location"]
+    assert number(boss.app, "SELECT count(*) FROM bulk_jobs") == 1
+
+
+def test_jobs_are_deleted_a_month_after_their_end(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_crowd(boss.app, 4)
+    confirm(boss, "deactivate")
+    work(boss.app)
+    later(monkeypatch, timedelta(days=31))
+    work(boss.app)
+
+    assert number(boss.app, "SELECT count(*) FROM bulk_jobs") == 0

@@ -1,0 +1,1 @@
+"""Actions on many accounts: those that do not fit into one request are jobs for a worker."""
