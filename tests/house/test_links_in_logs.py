@@ -88,7 +88,6 @@ def test_nginx_logs_no_secret_of_a_link(nginx: int, place: str, tmp_path: Path) 
 
     assert [send(nginx, path) for path in paths] == [502] * 4
     assert send(nginx, paths[0], body=2_000_000) == 413
-    assert send(nginx, f"{place}{SECRET * 2000}/") >= 400
     assert send(nginx, "/userapi/") == 502
 
     requests = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
