@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parent
 #: What `make run` makes on its first day, and every later start and command finds again.
 INSTANCE = ROOT / "instance"
 
+#: SITE_URL of the last `make run`, so that commands of a shell that does not set it use the same.
+LAST_SITE_URL = INSTANCE / "last_site_url.txt"
+
 #: The database where none is set.
 DATABASE_URL = f"sqlite:///{quote(str(INSTANCE))}/userapi.db"
 
@@ -54,7 +57,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 def environment() -> dict[str, str]:
     """The process environment over the `.env` file in the working directory.
 
-    A secret that neither sets is the one that `make run` has made.
+    A secret that neither sets is the one that `make run` has made, and its SITE_URL that of the last `make run`.
 
     Raises:
         ConfigurationError: `.env` or `instance/` cannot be read.
@@ -63,6 +66,8 @@ def environment() -> dict[str, str]:
     secret = INSTANCE / "secret_key"
     if not is_set(values, "SECRET_KEY") and sources.exists(secret, "SECRET_KEY, DATABASE_URL and JWT_KEY_DIR"):
         values["SECRET_KEY_FILE"] = str(secret)
+        if LAST_SITE_URL.is_file() and not any(is_set(values, name) for name in ("SITE_URL", "HOST", "PORT")):
+            values["SITE_URL_FILE"] = str(LAST_SITE_URL)
     return values
 
 

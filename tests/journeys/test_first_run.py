@@ -1,13 +1,16 @@
 """A newcomer starts the service from a bare copy of the tree, and starts it again."""
 
 import json
+import re
 import shutil
 import signal
 import socket
 import sqlite3
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +109,30 @@ def test_C01_one_command_runs_the_service_and_the_next_start_changes_nothing(tre
         assert second.stop() == 0
 
     assert kept(tree) == before
+
+
+def test_commands_use_the_port_of_the_last_start(tree: Path, bare: dict[str, str]) -> None:
+    def site_url(**variables: str) -> str:
+        env = {**bare, "PYTHONPATH": str(tree), **variables}
+        command = (sys.executable, "-m", "flask", "--app", str(tree / "wsgi.py"), "doctor")
+        (line,) = re.findall(r"SITE_URL is (\S+?):? ", serving.run(*command, env=env, cwd=tree).output)
+        return str(line)
+
+    for _start in ("first", "second"):
+        with serving.served(tree.parent, bare, cwd=tree) as server:
+            assert site_url() == server.url
+    assert site_url(PORT="8123") == "http://127.0.0.1:8123"
+
+    with taken_port() as port:
+        refused = serving.run(*serving.RUN, env={**bare, "PYTHONPATH": str(tree), "PORT": port}, cwd=tree)
+    assert refused.is_one_line
+    assert site_url() == server.url
+
+
+@contextmanager
+def taken_port() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield str(listener.getsockname()[1])
 
 
 def test_C05_what_the_first_start_makes_is_its_owners_alone(first_start: FirstStart, bare: dict[str, str]) -> None:

@@ -58,6 +58,7 @@ def main() -> None:
     """Check the settings, take the port, prepare what is missing, say where the service is, and serve."""
     try:
         settings = config.load(_environment_after_first_start())
+        os.environ["SITE_URL"] = settings["SITE_URL"]
         with reserved(settings["HOST"], settings["PORT"]) as ip, metrics_folder():
             _run(ip)
     except (config.ConfigurationError, CannotStart) as error:
@@ -65,8 +66,10 @@ def main() -> None:
 
 
 def _environment_after_first_start() -> dict[str, str]:
-    """The environment, with a secret even if none was made yet."""
+    """The environment, with a secret even if none was made yet, and without what the last start has recorded."""
     values = config.environment()
+    if values.get("SITE_URL_FILE") == str(config.LAST_SITE_URL):
+        del values["SITE_URL_FILE"]
     if not config.is_set(values, "SECRET_KEY"):
         values["SECRET_KEY"] = secrets.token_urlsafe(48)
     return values
@@ -75,6 +78,7 @@ def _environment_after_first_start() -> dict[str, str]:
 def _run(ip: str) -> None:
     make_instance()
     app = load()
+    record_site_url(app.config["SITE_URL"])
     with app.app_context():
         try:
             with quietly():
@@ -144,11 +148,22 @@ def make_instance() -> None:
         return
     with alone_in(config.INSTANCE):
         if not has_secret and not path.exists():
-            partial = path.with_suffix(".new")
-            partial.unlink(missing_ok=True)
-            with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(48))
-            partial.rename(path)
+            _write(path, secrets.token_urlsafe(48))
+
+
+def record_site_url(url: str) -> None:
+    """Write down SITE_URL for commands that use the same `instance/`, whatever port this start has."""
+    if config.environment().get("SECRET_KEY_FILE") == str(config.INSTANCE / "secret_key"):
+        _write(config.LAST_SITE_URL, url)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a whole file that only its owner can read, or nothing."""
+    partial = path.with_suffix(".new")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(text)
+    partial.rename(path)
 
 
 def prepare() -> str | None:
