@@ -70,7 +70,8 @@ def test_the_report_has_every_line_and_is_for_its_owner_alone(app: Flask, bring:
 
     assert result.stdout.count("line ") == 20
     assert "… and 30 more; --report FILE writes down all of them." in result.stdout
-    told = list(csv.reader(report.read_text().splitlines()))
+    header, *told = csv.reader(report.read_text().splitlines())
+    assert header == ["kind", "place", "reason"]
     assert len(told) == 50
     assert told[49][:2] == ["refused", "line 50"]
     assert stat.S_IMODE(report.stat().st_mode) == 0o600

@@ -59,7 +59,7 @@ def test_C12_a_retired_key_verifies_nothing_any_more(keyed_app: Flask) -> None:
     keys(keyed_app, "rotate")
     after = sign_in(keyed_app, "ada@example.com")
 
-    assert keys(keyed_app, "retire", signer(before)).exit_code == 0
+    assert keys(keyed_app, "retire", signer(before), "--yes").exit_code == 0
 
     assert published(keyed_app) == [signer(after)]
     assert (status_with(keyed_app, before), status_with(keyed_app, after)) == (401, 200)
@@ -69,7 +69,7 @@ def test_C12_in_an_emergency_one_command_logs_everyone_out(keyed_app: Flask) -> 
     keys(keyed_app, "rotate")
     before = sign_in(keyed_app, "ada@example.com")
 
-    assert keys(keyed_app, "rotate", "--retire-others").exit_code == 0
+    assert keys(keyed_app, "rotate", "--retire-others", "--yes").exit_code == 0
 
     assert status_with(keyed_app, before) == 401
     refresh = {"refresh_token": before["refresh_token"]}
@@ -77,10 +77,23 @@ def test_C12_in_an_emergency_one_command_logs_everyone_out(keyed_app: Flask) -> 
     assert published(keyed_app) == [signer(sign_in(keyed_app, "ada@example.com"))]
 
 
+@pytest.mark.parametrize("command", ["rotate --retire-others", "retire"])
+def test_what_signs_users_out_asks_first(keyed_app: Flask, command: str) -> None:
+    keys(keyed_app, "rotate")
+    before = published(keyed_app)
+    arguments = [*command.split(), *([before[1]] if command == "retire" else [])]
+
+    unanswered = keys(keyed_app, *arguments)
+
+    assert unanswered.exit_code == 1
+    assert unanswered.stderr.endswith("Error: Nothing was changed. Answer y, or give --yes.\n")
+    assert published(keyed_app) == before
+
+
 def test_the_key_that_signs_cannot_be_retired(keyed_app: Flask) -> None:
     tokens = sign_in(keyed_app, "ada@example.com")
 
-    refused = keys(keyed_app, "retire", signer(tokens))
+    refused = keys(keyed_app, "retire", signer(tokens), "--yes")
 
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     assert "flask keys rotate" in refused.stderr
@@ -112,7 +125,7 @@ def test_C05_a_key_file_is_its_owners_alone(keyed_app: Flask) -> None:
 
 
 def test_C09_rotation_is_in_the_trail(keyed_app: Flask) -> None:
-    keys(keyed_app, "rotate", "--retire-others")
+    keys(keyed_app, "rotate", "--retire-others", "--yes")
 
     with keyed_app.app_context():
         found = db.session.execute(sa.text("SELECT action FROM audit_events WHERE target_kind = 'key' ORDER BY id"))
@@ -127,7 +140,7 @@ def test_C09_no_key_signs_or_goes_that_the_trail_does_not_know_of(keyed_app: Fla
         db.session.commit()
 
     try:
-        results = [keys(keyed_app, *command) for command in (("rotate",), ("retire", verifies))]
+        results = [keys(keyed_app, *command) for command in (("rotate",), ("retire", "--yes", verifies))]
     finally:
         with keyed_app.app_context():
             db.session.execute(sa.text("ALTER TABLE no_events RENAME TO audit_events"))
@@ -135,5 +148,5 @@ def test_C09_no_key_signs_or_goes_that_the_trail_does_not_know_of(keyed_app: Fla
 
     assert [result.exit_code for result in results] == [1, 1]
     assert published(keyed_app) == [signs, verifies]
-    assert keys(keyed_app, "retire", verifies).exit_code == 0
+    assert keys(keyed_app, "retire", "--yes", verifies).exit_code == 0
     assert published(keyed_app) == [signs]

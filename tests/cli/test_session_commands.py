@@ -108,3 +108,27 @@ def test_K04_links_that_have_long_been_over_are_pruned_too(
 
     assert sessions(app, "prune").stdout.endswith("1 mailed link deleted.\n")
     assert sessions(app, "prune").stdout.endswith("0 mailed links deleted.\n")
+
+
+def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: Person, stranger: Person) -> None:
+    sign_in(app, user.email)
+
+    def emails(*arguments: str) -> list[str]:
+        result = sessions(app, "list", *arguments)
+        assert (result.exit_code, result.stderr) == (0, "")
+        header, *lines = (line.split("\t") for line in result.stdout.splitlines())
+        assert header == ["email", "started", "last used", "ends at the latest", "IP address", "device"]
+        return sorted(line[0] for line in lines)
+
+    assert emails() == sorted([user.email, user.email, stranger.email])
+    assert emails(stranger.email.upper()) == [stranger.email]
+    assert len(emails("--limit", "2")) == 2
+    stranger.post("/userapi/auth/logout/", json={})
+    assert emails() == [user.email, user.email]
+    assert emails(stranger.email) == []
+
+
+def test_sessions_of_an_unknown_email_are_one_sentence(app: Flask) -> None:
+    result = sessions(app, "list", "nobody@example.com")
+
+    assert (result.exit_code, result.stderr) == (1, "Error: No user has the email nobody@example.com.\n")

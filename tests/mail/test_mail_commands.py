@@ -1,5 +1,6 @@
 """The outbox by hand: what an operator does when the mail server was set wrong for a day."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 from click.testing import Result
 from factories import make_user
 from flask import Flask
-from services import SmtpSink
+from services import SmtpSink, free_port
 
 from userapi.core import batches, clock
 from userapi.core.db import db
@@ -30,7 +31,9 @@ def write(app: Flask, *recipients: str) -> None:
 def listed(app: Flask, *arguments: str) -> list[list[str]]:
     result = mail(app, "list", *arguments)
     assert result.exit_code == 0, result.output
-    return [line.split("\t") for line in result.stdout.splitlines()]
+    header, *lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert header == ["id", "state", "kind", "recipient", "age", "attempts", "last error"]
+    return lines
 
 
 def id_of(app: Flask, recipient: str) -> str:
@@ -92,11 +95,11 @@ def test_list_shows_where_each_letter_stands_the_newest_first(mail_app: Flask, s
     rows = listed(mail_app)
 
     due, delayed, gone, sent = (cells[1:] for cells in rows)
-    assert due == ["due", "reset_password", "due@example.com", "0h 0m", "0", ""]
+    assert due == ["due", "reset_password", "due@example.com", "0 minutes", "0", ""]
     assert delayed[0].startswith("due ")
     assert delayed[4:] == ["1", "451 4.3.0 Try again later"]
-    assert gone == ["given-up", "reset_password", "gone@example.com", "0h 0m", "1", "550 5.1.1 No such mailbox"]
-    assert sent == ["sent", "reset_password", "sent@example.com", "0h 0m", "1", ""]
+    assert gone == ["given-up", "reset_password", "gone@example.com", "0 minutes", "1", "550 5.1.1 No such mailbox"]
+    assert sent == ["sent", "reset_password", "sent@example.com", "0 minutes", "1", ""]
     assert [cells[3] for cells in listed(mail_app, "--state", "given-up")] == ["gone@example.com"]
     assert [cells[3] for cells in listed(mail_app, "--limit", "1")] == ["due@example.com"]
 
@@ -188,3 +191,60 @@ def test_a_letter_that_is_sent_is_not_sent_again(mail_app: Flask, sink: SmtpSink
 @pytest.mark.parametrize("arguments", [(), ("1", "--all"), ("0",), ("one",)])
 def test_retry_wants_one_letter_or_all(app: Flask, arguments: tuple[str, ...]) -> None:
     assert mail(app, "retry", *arguments).exit_code == 2
+
+
+def test_a_test_email_is_sent_now_and_the_answer_is_shown(mail_app: Flask, sink: SmtpSink) -> None:
+    result = mail(mail_app, "test", "ada@example.com")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert re.fullmatch(rf"{sink.host}:{sink.port} accepted the email: 250 .+\n", result.stdout)
+    assert len(sink.messages) == 1
+    assert listed(mail_app) == []
+
+
+def test_a_refused_test_email_shows_what_the_server_answered(mail_app: Flask, sink: SmtpSink) -> None:
+    sink.refused_recipients.add("gone@example.com")
+
+    result = mail(mail_app, "test", "gone@example.com")
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert re.match(rf"Error: {sink.host}:{sink.port} did not accept the email: 550 ", result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "server", "said"),
+    [
+        ("ada@example.com", None, "MAIL_SERVER: Not set"),
+        ("ada@example.com", "127.0.0.1", "did not accept the email: ConnectionRefusedError"),
+        ("ada", "127.0.0.1", "Not a valid email address"),
+    ],
+)
+def test_a_test_email_that_cannot_be_sent_is_one_line(
+    app: Flask, recipient: str, server: str | None, said: str
+) -> None:
+    app.config |= {"MAIL_SERVER": server or "", "MAIL_PORT": free_port()}
+    app.extensions["mail"].server, app.extensions["mail"].port = server, app.config["MAIL_PORT"]
+
+    result = mail(app, "test", recipient)
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("age", "shown"),
+    [
+        (timedelta(seconds=5), "1 minute"),
+        (timedelta(minutes=61), "1 hour"),
+        (timedelta(hours=30), "1 day"),
+        (timedelta(days=9), "1 week"),
+    ],
+)
+def test_the_age_of_an_email_is_in_words(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, age: timedelta, shown: str
+) -> None:
+    write(app, "one@example.com")
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + age)
+
+    assert [cells[4] for cells in listed(app)] == [shown]

@@ -250,10 +250,17 @@ def active_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -
 
 def of_user(user_id: int, now: datetime, idle_since: datetime) -> Sequence[sa.Row[Any]]:
     """A user's active sessions, the last used first."""
-    return read_all(OF_USER, {"user_id": user_id, "now": now, "idle_since": idle_since})
+    return read_all(ALL_ACTIVE.where(users.c.id == user_id), {"now": now, "idle_since": idle_since})
 
 
-OF_USER = (
+def all_active(now: datetime, idle_since: datetime, user_id: int | None, most: int) -> Sequence[sa.Row[Any]]:
+    """Active sessions with the email of their user, of one user or of all, the last used first."""
+    statement = ALL_ACTIVE.add_columns(users.c.email).limit(most)
+    statement = statement if user_id is None else statement.where(users.c.id == user_id)
+    return read_all(statement, {"now": now, "idle_since": idle_since})
+
+
+ALL_ACTIVE = (
     sa.select(
         sessions.c.id,
         sessions.c.created_at,
@@ -263,7 +270,7 @@ OF_USER = (
         sessions.c.user_agent,
     )
     .select_from(with_users)
-    .where(users.c.id == sa.bindparam("user_id"), *ACTIVE)
+    .where(*ACTIVE)
     .order_by(sessions.c.last_used_at.desc(), sessions.c.id)
 )
 

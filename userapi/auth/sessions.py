@@ -175,6 +175,12 @@ def list_of(user_id: int) -> Sequence[sa.Row[Any]]:
     return queries.of_user(user_id, now, idle_since(now))
 
 
+def list_active(user_id: int | None, most: int) -> Sequence[sa.Row[Any]]:
+    """Active sessions with the email of their user, of one user or of all, the last used first."""
+    now = clock.now()
+    return queries.all_active(now, idle_since(now), user_id, most)
+
+
 def end_own(session_id: uuid.UUID, user_id: int) -> None:
     """End one of a user's own sessions.
 

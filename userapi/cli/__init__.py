@@ -1,13 +1,17 @@
-"""The shell door: `flask users …`, `keys …`, `sessions …`, `mail …` and `doctor`, and what `make run` does."""
+"""The shell door: `flask users …`, `groups …`, `sessions …`, `mail …`, `keys …`, `doctor`, and what `make run` does."""
+
+import sys
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
+from flask.cli import cli as flask_command
 from werkzeug.utils import import_string
 
 #: Our commands, and where each is.
 COMMANDS = {
     "doctor": "userapi.cli.doctor:doctor",
+    "groups": "userapi.cli.groups:group",
     "keys": "userapi.cli.keys:group",
     "mail": "userapi.cli.mail:group",
     "sessions": "userapi.cli.sessions:group",
@@ -15,11 +19,27 @@ COMMANDS = {
 }
 
 
+#: How `flask --help` begins.
+INTRODUCTION = """\
+Manage the user service: accounts, groups, sessions, emails and signing keys.
+
+`flask COMMAND --help` explains a command, and docs/cli.md all of them. Run it in the folder of the service; elsewhere
+set FLASK_APP to the path of its wsgi.py. `make run` starts the service.
+"""
+
+
 class Commands(AppGroup):
     """Imports a command when the shell asks for it: servers, which never do, are spared what it needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all, those of libraries included."""
+        """The names of all, those of libraries included.
+
+        Flask knows the application only when the help of `flask` has begun with Flask's own text: so it begins again.
+        """
+        if ctx.command is flask_command and flask_command.help != INTRODUCTION and not ctx.resilient_parsing:
+            flask_command.help = INTRODUCTION
+            click.echo(ctx.get_help())
+            sys.exit(0 if sys.argv[1:] else 2)
         return sorted({*super().list_commands(ctx), *COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -26,6 +26,12 @@ class CannotStart(Exception):
 class Group(AppGroup):
     """Commands that say nothing but their own words; expected failures are one line and exit code 1."""
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does, without cutting its sentence."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(1000)) for name, command in commands if command])
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with quietly():

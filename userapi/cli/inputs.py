@@ -1,17 +1,19 @@
-"""What people give a command: lines of text, a password that is never an argument, the email of an account."""
+"""What people give a command: texts, numbers, days, a password that is never an argument, a yes, an account."""
 
 import os
 import sys
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
 import click
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
+from userapi.core.db import db
 from userapi.core.fields import Line
 from userapi.core.i18n import translated
-from userapi.users import emails, queries
-from userapi.users.models import User
+from userapi.users import emails, group_queries, queries
+from userapi.users.models import Group, User
 
 #: Longer input is no password.
 LONGEST_INPUT = 4096
@@ -32,6 +34,45 @@ class Text(click.ParamType[str]):
             self.fail(" ".join(translated(error.messages)), param, ctx)
         return text
 
+
+class Number(click.IntRange):
+    """A whole number of a range."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            number: int = super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(_("'%(value)s' is not a whole number %(range)s.", value=value, range=self._range()), param, ctx)
+        return number
+
+    def _range(self) -> str:
+        if self.max is None:
+            return str(_("of at least %(least)s", least=self.min))
+        return str(_("from %(least)s to %(most)s", least=self.min, most=self.max))
+
+
+class Day(click.DateTime):
+    """A day, which begins at midnight UTC, or a moment with its zone."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment: datetime = super().convert(value, param, ctx)
+        except click.BadParameter:
+            examples = {"day": "2026-11-29", "moment": "2026-11-29T08:30:00+00:00"}
+            self.fail(
+                _("'%(value)s' is not a day such as %(day)s or a moment such as %(moment)s.", value=value, **examples),
+                param,
+                ctx,
+            )
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 password_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from the first line of standard input."
@@ -59,10 +100,43 @@ def password(*, from_stdin: bool, required: bool = True) -> str | None:
     return asked
 
 
-def held_user(email: str) -> User:
-    """The user with an email in whatever spelling, locked until the transaction ends."""
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone, unless `--yes` has answered.
+
+    Raises:
+        click.ClickException: the answer was no, or there was none.
+    """
+    try:
+        agreed = yes or click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        agreed = False
+    if not agreed:
+        raise click.ClickException(_("Nothing was changed. Answer y, or give --yes."))
+
+
+def user(email: str) -> User:
+    """The user with an email in any spelling."""
     key = emails.key_or_none(email)
-    user = queries.by_email_key(key) if key else None
-    if user is None:
-        raise click.ClickException(_("No user has the email %(email)s.", email=email))
-    return user
+    user_id = queries.id_of(key) if key else None
+    found = db.session.get(User, user_id) if user_id else None
+    return found or _no_user(email)
+
+
+def held_user(email: str) -> User:
+    """The user with an email in any spelling, locked until the transaction ends."""
+    key = emails.key_or_none(email)
+    found = queries.by_email_key(key) if key else None
+    return found or _no_user(email)
+
+
+def group(name: str) -> Group:
+    """The group with a name."""
+    found = {group.name: group for group in group_queries.all_groups()}.get(name)
+    if found is None:
+        raise click.ClickException(_("There is no group %(name)s; `flask groups list` shows all.", name=name))
+    return found
+
+
+def _no_user(email: str) -> NoReturn:
+    raise click.ClickException(_("No user has the email %(email)s.", email=email))

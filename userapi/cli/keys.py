@@ -7,6 +7,7 @@ from userapi.auth import keys
 from userapi.core.db import db
 from userapi.core.signing import SigningKey
 
+from . import inputs
 from .failures import Group
 
 group = Group("keys", help="Signing keys: list, rotate and retire them.")
@@ -29,8 +30,11 @@ def list_keys() -> None:
 @click.option(
     "--retire-others", is_flag=True, help="In an emergency: refuse all that older keys have signed. Logs everyone out."
 )
-def rotate(retire_others: bool) -> None:
-    """Make a new key, which signs at once; the old ones go on verifying."""
+@inputs.yes_option
+def rotate(retire_others: bool, yes: bool) -> None:
+    """Make a new key, which signs from now on; the old ones still verify."""
+    if retire_others:
+        inputs.confirm(_("Every user has to sign in again. Continue?"), yes=yes)
     key = keys.prepare()
     db.session.commit()
     keys.publish(key)
@@ -41,9 +45,12 @@ def rotate(retire_others: bool) -> None:
 
 @group.command(context_settings={"ignore_unknown_options": True})  # one key in 64 has a name that begins with a dash
 @click.argument("kid")
-def retire(kid: str) -> None:
+@inputs.yes_option
+def retire(kid: str, yes: bool) -> None:
     """Delete a key: what it has signed is refused within half a minute."""
-    _delete(keys.find(kid))
+    key = keys.find(kid)
+    inputs.confirm(_("Tokens that %(kid)s has signed will be refused. Continue?", kid=kid), yes=yes)
+    _delete(key)
     click.echo(_("%(kid)s is gone.", kid=kid))
 
 

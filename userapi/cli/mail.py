@@ -1,23 +1,26 @@
 """`flask mail …`: the outbox by hand."""
 
 import logging
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import click
 from flask import current_app
+from flask_babel import format_timedelta, lazy_gettext, ngettext
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext, ngettext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import pruning, queries
+from userapi.mail import letters, pruning, queries
 from userapi.mail.delivery import Counts, deliver_due
 from userapi.mail.queries import State
+from userapi.mail.relay import Delayed, Refused, Relay
+from userapi.users import emails
 
-from . import tables
+from . import inputs, tables
 from .failures import Group
 
 #: Letters over one connection to the mail server.
@@ -33,7 +36,28 @@ COLUMNS = (
     lazy_gettext("last error"),
 )
 
-group = Group("mail", help="Letters: deliver, list and read them.")
+group = Group("mail", help="Emails: deliver, list and read them, and send a test email.")
+
+
+@group.command()
+@click.argument("recipient", type=inputs.Text("email", 1), metavar="EMAIL")
+def test(recipient: str) -> None:
+    """Send a test email to EMAIL now, and show the mail server's answer. It is not kept in the outbox."""
+    if not current_app.config["MAIL_SERVER"]:
+        raise click.ClickException("MAIL_SERVER: Not set, so there is no mail server to test.")
+    typed, _key = emails.checked(recipient)
+    server = f"{current_app.config['MAIL_SERVER']}:{current_app.config['MAIL_PORT']}"
+    message = letters.test_email(recipient=typed)
+    db.session.expunge(message)  # it is not kept
+    message.message_id = uuid.uuid4()
+    try:
+        with Relay() as relay:
+            answer = relay.deliver(message)
+    except (Delayed, Refused) as error:
+        raise click.ClickException(
+            _("%(server)s did not accept the email: %(answer)s", server=server, answer=_in_one_line(str(error)))
+        ) from error
+    click.echo(_("%(server)s accepted the email: %(answer)s", server=server, answer=_in_one_line(answer)))
 
 
 @group.command()
@@ -64,7 +88,7 @@ def deliver() -> None:
 
 @group.command("list")
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only these.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most as many.")
+@click.option("--limit", type=inputs.Number(1, 10_000), default=50, show_default=True, help="At most as many.")
 def list_letters(state: str | None, limit: int) -> None:
     """List letters, the newest first: a table on a terminal, lines with tabs in a pipe."""
     tables.show(
@@ -74,7 +98,7 @@ def list_letters(state: str | None, limit: int) -> None:
 
 
 @group.command()
-@click.argument("message_id", type=click.IntRange(1), metavar="ID")
+@click.argument("message_id", type=inputs.Number(1), metavar="ID")
 @click.option("--html", is_flag=True, help="The HTML part instead of the text.")
 def show(message_id: int, html: bool) -> None:
     """Read a letter. The link in one that is not sent yet works: show it to nobody but its recipient."""
@@ -88,7 +112,7 @@ def show(message_id: int, html: bool) -> None:
 
 
 @group.command()
-@click.argument("message_id", type=click.IntRange(1), metavar="ID", required=False)
+@click.argument("message_id", type=inputs.Number(1), metavar="ID", required=False)
 @click.option("--all", "all_given_up", is_flag=True, help="Every letter that was given up.")
 def retry(message_id: int | None, all_given_up: bool) -> None:
     """Make a letter due again that was delayed or given up."""
@@ -102,7 +126,7 @@ def retry(message_id: int | None, all_given_up: bool) -> None:
 
 
 @group.command()
-@click.option("--days", type=click.IntRange(0, 3650), help="How long they stay; MAIL_KEEP_DAYS when absent.")
+@click.option("--days", type=inputs.Number(0, 3650), help="How long they stay; MAIL_KEEP_DAYS when absent.")
 def prune(days: int | None) -> None:
     """Delete letters that were sent or given up some days ago. May run at any time, as often as you like."""
     kept = timedelta(days=current_app.config["MAIL_KEEP_DAYS"] if days is None else days)
@@ -110,14 +134,18 @@ def prune(days: int | None) -> None:
     click.echo(ngettext("%(num)s letter deleted.", "%(num)s letters deleted.", pruned))
 
 
+def _in_one_line(answer: str) -> str:
+    """What a mail server answered, without what could move the cursor."""
+    return "".join(character for character in " ".join(answer.split()) if character.isprintable())
+
+
 def _cells(row: Any) -> tuple[str, ...]:
-    age = clock.now() - row.created_at
     return (
         str(row.id),
         _state(row),
         row.kind,
         row.recipient,
-        f"{age.days}d {age.seconds // 3600}h" if age.days else f"{age.seconds // 3600}h {age.seconds // 60 % 60}m",
+        format_timedelta(clock.now() - row.created_at, granularity="minute", threshold=1),
         str(row.attempts),
         row.last_error or "",
     )

@@ -1,4 +1,4 @@
-"""`flask sessions …`: end sessions, and clear away those that are over."""
+"""`flask sessions …`: list and end sessions, and delete those that are over."""
 
 from datetime import timedelta
 
@@ -9,11 +9,35 @@ from flask_babel import ngettext
 from userapi.auth import pruning, sessions
 from userapi.core import clock
 from userapi.core.db import db
+from userapi.core.devices import describe
 
-from . import inputs
+from . import inputs, tables
 from .failures import Group
 
-group = Group("sessions", help="Sessions: end or clear them away.")
+group = Group("sessions", help="Sessions: list, end and delete them.")
+
+
+@group.command("list")
+@click.argument("email", type=inputs.Text("email", 1), required=False)
+@click.option("--limit", type=inputs.Number(1, 10_000), default=50, show_default=True, help="At most as many.")
+def list_sessions(email: str | None, limit: int) -> None:
+    """List active sessions, the last used first: of the user EMAIL, or of all users."""
+    found = sessions.list_active(inputs.user(email).id if email else None, limit)
+    columns = (_("email"), _("started"), _("last used"), _("ends at the latest"), _("IP address"), _("device"))
+    tables.show(
+        columns,
+        (
+            (
+                row.email,
+                tables.moment(row.created_at),
+                tables.moment(row.last_used_at),
+                tables.moment(row.expires_at),
+                row.address or "",
+                describe(row.user_agent),
+            )
+            for row in found
+        ),
+    )
 
 
 @group.command()
@@ -27,18 +51,17 @@ def end(email: str) -> None:
 
 
 @group.command("end-all")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@inputs.yes_option
 def end_all(yes: bool) -> None:
     """End every session of every user: after a backup was restored, or to be sure."""
-    if not yes:
-        click.confirm(_("Everybody will have to sign in again. Go on?"), abort=True)
+    inputs.confirm(_("Every user has to sign in again. Continue?"), yes=yes)
     users = sessions.end_of_everybody()
     db.session.commit()
     click.echo(ngettext("Every session of %(num)s user has ended.", "Every session of %(num)s users has ended.", users))
 
 
 @group.command()
-@click.option("--days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long they stay.")
+@click.option("--days", type=inputs.Number(0, 3650), default=7, show_default=True, help="How long they stay.")
 def prune(days: int) -> None:
     """Delete sessions and mailed links that have been over for some days. May run at any time, as often as you like."""
     pruned = pruning.prune(clock.now() - timedelta(days=days))

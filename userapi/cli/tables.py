@@ -1,7 +1,8 @@
-"""Lists on the shell: a table on a terminal, lines with tabs in a pipe."""
+"""Lists on the shell: a table on a terminal, lines with tabs below a header in a pipe."""
 
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import click
 from rich.console import Console
@@ -17,5 +18,10 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             table.add_row(*(Text(cell) for cell in cells))
         Console().print(table)
     else:
-        for cells in rows:
+        for cells in (columns, *rows):
             click.echo("\t".join(cells))
+
+
+def moment(when: datetime | None) -> str:
+    """A moment to the minute; nothing when there is none."""
+    return f"{when:%Y-%m-%d %H:%M} UTC" if when else ""

@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -30,22 +29,13 @@ SHOWN = 20
 STANDARD = "-"
 
 
-class Day(click.DateTime):
-    """A day, which begins at midnight UTC, or a moment with its zone."""
-
-    def __init__(self) -> None:
-        super().__init__(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        moment: datetime = super().convert(value, param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 class Report:
     """What an import has to say of single records: the first of each kind for the screen, all of them for a file."""
 
     def __init__(self, file: TextIO | None) -> None:
         self.writer = csv.writer(file, lineterminator="\n") if file else None
+        if self.writer is not None:
+            self.writer.writerow(("kind", "place", "reason"))
         self.first: dict[Told, list[str]] = {kind: [] for kind in Told}
         self.numbers: Counter[Told] = Counter()
 
@@ -120,7 +110,7 @@ def import_users(
     left_out: Counter[str] = Counter()
     counts = Counts()
     with ExitStack() as stack:
-        heard = Report(stack.enter_context(_private(report)) if report else None)
+        heard = Report(stack.enter_context(_private(report, report)) if report else None)
         bar = stack.enter_context(_bar())
         stream = stack.enter_context(_read(file, bar))
         task = bar.add_task(_("Users"), total=None)
@@ -149,8 +139,8 @@ def import_users(
 @click.option("--staff", "is_staff", flag_value=True, type=bool, default=None, help="Only members of staff.")
 @click.option("--inactive", "is_active", flag_value=False, type=bool, default=None, help="Only who may not sign in.")
 @click.option("--country", help="Only of this country.")
-@click.option("--joined-after", type=Day(), help="A day or a moment; inclusive.")
-@click.option("--joined-before", type=Day(), help="A day or a moment; exclusive.")
+@click.option("--joined-after", type=inputs.Day(), help="A day or a moment; inclusive.")
+@click.option("--joined-before", type=inputs.Day(), help="A day or a moment; exclusive.")
 @with_appcontext
 def export_users(file: str, kind: str | None, with_passwords: bool, **filters: Any) -> None:
     """Write users to FILE (.csv or .jsonl), or to standard output; `flask users import` takes them again.
@@ -233,7 +223,7 @@ def _written(file: str) -> Iterator[TextIO]:
         return
     partial = f"{file}.part"
     try:
-        with _private(partial) as stream:
+        with _private(file, partial) as stream:
             yield stream
         Path(partial).replace(file)
     finally:
@@ -241,12 +231,18 @@ def _written(file: str) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _private(path: str) -> Iterator[TextIO]:
-    """A new file that its owner alone can read."""
-    Path(path).unlink(missing_ok=True)
+def _private(wanted: str, path: str) -> Iterator[TextIO]:
+    """A new file at a path that its owner alone can read; an error names the file that was wanted."""
+    folder = Path(wanted).parent
+    if not folder.is_dir():
+        reason = _("there is no folder %(folder)s", folder=folder)
+        raise click.ClickException(_("Cannot write %(file)s: %(reason)s.", file=wanted, reason=reason))
     try:
+        Path(path).unlink(missing_ok=True)
         number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except OSError as error:
-        raise click.ClickException(f"{path}: {error.strerror}.") from error
+        raise click.ClickException(
+            _("Cannot write %(file)s: %(reason)s.", file=wanted, reason=error.strerror)
+        ) from error
     with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
         yield file

@@ -14,12 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from userapi.core.db import db
 from userapi.users import accounts, list_queries, seeding
 
+from . import accounts as account_commands
 from . import inputs, tables, transfer
 from .failures import Group
 
 group = Group("users", help="Accounts: make, list and change them.")
 group.add_command(transfer.import_users)
 group.add_command(transfer.export_users)
+for command in account_commands.COMMANDS:
+    group.add_command(command)
 
 email_argument = click.argument("email", type=inputs.Text("email", 1))
 
@@ -104,9 +107,13 @@ def deactivate(email: str) -> None:
 )
 @click.option("--staff", is_flag=True, help="Only members of staff.")
 @click.option("--inactive", is_flag=True, help="Only those who may not sign in.")
-def list_users(search: str, staff: bool, inactive: bool) -> None:
+@click.option("--group", "group_name", metavar="GROUP", help="Only members of this group.")
+def list_users(search: str, staff: bool, inactive: bool, group_name: str | None) -> None:
     """List users: a table on a terminal, lines with tabs in a pipe."""
-    filters = {"search": search} | ({"is_staff": True} if staff else {}) | ({"is_active": False} if inactive else {})
+    filters: dict[str, Any] = {"search": search}
+    filters |= ({"is_staff": True} if staff else {}) | ({"is_active": False} if inactive else {})
+    if group_name is not None:
+        filters["group"] = inputs.group(group_name).id
     columns = (_("id"), _("email"), _("name"), _("active"), _("rights"), _("joined"))
     tables.show(columns, (_cells(row) for row in list_queries.every(filters)))
 
@@ -121,20 +128,25 @@ class LocaleName(click.Choice[str]):
     """A language and country, spelled en_GB or en-gb."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return super().convert(str(value).replace("_", "-").lower(), param, ctx)
+        name = str(value).replace("_", "-").lower()
+        if name not in self.choices:
+            self.fail(
+                _("There is no locale '%(value)s'; `flask users seed --help` lists all.", value=value), param, ctx
+            )
+        return super().convert(name, param, ctx)
 
 
 @group.command()
-@click.argument("count", type=click.IntRange(1, 1_000_000))
+@click.argument("count", type=inputs.Number(1, 1_000_000))
 @click.option(
     "--locale",
     type=LocaleName(seeding.LOCALES),
     default="en",
     metavar="LOCALE",
-    help="Where they live: en_GB, de, ja …",
+    help=f"Where they live: {', '.join(seeding.LOCALES)}.",
     show_default=True,
 )
-@click.option("--random-seed", type=click.IntRange(0, 999_999_999), help="The same number makes the same users again.")
+@click.option("--random-seed", type=inputs.Number(0, 999_999_999), help="The same number makes the same users again.")
 @click.option("--password", "shared", help="The one password of them all, for trials only; random when absent.")
 @inputs.password_stdin
 @click.option("--hash-each", is_flag=True, help="Hash it anew for every user: slow, as real hashes are.")

@@ -19,6 +19,7 @@ from userapi.core.devices import describe
 from userapi.core.i18n import listed
 
 from . import outbox
+from .models import Message
 
 #: What a mail program could make a link of, what lays text out, and what turns it round.
 SUSPICIOUS = re.compile(
@@ -223,6 +224,11 @@ def rights_granted(*, recipient: str, name: str, language: str | None = None, ri
         name=plain(name),
         rights=LazyString(listed, [RIGHTS.get(right, right) for right in rights]),
     )
+
+
+def test_email(*, recipient: str) -> Message:
+    """Show that emails arrive."""
+    return outbox.write("test_email", recipient, lazy_gettext("Test email"), name="")
 
 
 def decoy() -> None:

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import flask_mail
-import sqlalchemy as sa
 from email_validator import EmailNotValidError, validate_email
 from flask import Flask, current_app
 
@@ -44,6 +43,24 @@ def configure(app: Flask) -> None:
     flask_mail.Mail(app)
 
 
+class _KeepsAnswer(smtplib.SMTP):
+    """Keeps the mail server's last answer, which smtplib drops when an email was accepted.
+
+    Attributes:
+        answer: its code and text.
+    """
+
+    answer: tuple[int, bytes] = (0, b"")
+
+    def getreply(self) -> tuple[int, bytes]:
+        self.answer = super().getreply()
+        return self.answer
+
+
+class _KeepsAnswerOverTls(_KeepsAnswer, smtplib.SMTP_SSL):
+    """The same, encrypted from the start."""
+
+
 class Relay(flask_mail.Connection):
     """A connection, opened by the first letter and closed at the end of the `with`.
 
@@ -61,7 +78,7 @@ class Relay(flask_mail.Connection):
     ) -> None:
         self._hang_up()
 
-    def configure_host(self) -> smtplib.SMTP:
+    def configure_host(self) -> _KeepsAnswer:
         """Connect as the settings say.
 
         Raises:
@@ -71,9 +88,9 @@ class Relay(flask_mail.Connection):
         # Names us by our domain, since asking the resolver for the machine's name may take for ever.
         options = {"timeout": current_app.config["MAIL_TIMEOUT"], "local_hostname": _domain()}
         if self.mail.use_ssl:
-            host: smtplib.SMTP = smtplib.SMTP_SSL(self.mail.server, self.mail.port, context=_trust(), **options)
+            host: _KeepsAnswer = _KeepsAnswerOverTls(self.mail.server, self.mail.port, context=_trust(), **options)
         else:
-            host = smtplib.SMTP(self.mail.server, self.mail.port, **options)
+            host = _KeepsAnswer(self.mail.server, self.mail.port, **options)
         try:
             if self.mail.use_tls:
                 host.starttls(context=_trust())
@@ -84,8 +101,14 @@ class Relay(flask_mail.Connection):
             raise
         return host
 
-    def deliver(self, letter: sa.Row[Any]) -> None:
-        """Hand a letter over.
+    def deliver(self, letter: Any) -> str:
+        """Hand an email over.
+
+        Args:
+            letter: the row.
+
+        Returns:
+            How the mail server accepted it.
 
         Raises:
             Refused: for good: a recipient or a content that the mail server answers with 5xx (RFC 5321, section 4.2.1).
@@ -116,6 +139,7 @@ class Relay(flask_mail.Connection):
             raise Unreachable(f"{type(error).__name__}: {error}") from error
         except flask_mail.BadHeaderError as error:
             raise Refused(f"{type(error).__name__}: {error}") from error
+        return _said(*self.host.answer) if isinstance(self.host, _KeepsAnswer) else ""
 
     def _connect(self) -> None:
         if self.host is not None and self.host.sock is not None:
@@ -143,7 +167,7 @@ class Relay(flask_mail.Connection):
 class _Mail(flask_mail.Message):
     """A letter as Flask-Mail wants it: one recipient, and the same Message-ID and date in every attempt."""
 
-    def __init__(self, letter: sa.Row[Any]) -> None:
+    def __init__(self, letter: Any) -> None:
         super().__init__(
             subject=letter.subject,
             recipients=[("", _in_ascii(letter.recipient))],

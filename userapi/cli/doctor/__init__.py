@@ -38,7 +38,7 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.TROUBLE: "red"}
 
 
-@click.command()
+@click.command(short_help="Check the installation, and say what to do.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 @with_appcontext
 def doctor(as_json: bool) -> None:

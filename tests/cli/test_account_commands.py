@@ -1,0 +1,178 @@
+"""One account at the shell: shown, promoted, demoted, deleted; wrong input is one sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import serving
+import sqlalchemy as sa
+from click.testing import Result
+from conftest import Person, signs_in
+from factories import make_user
+from flask import Flask
+from inbox import letters
+
+from userapi.core.db import db
+
+Shell = Callable[..., Result]
+
+NOTHING_CHANGED = "Error: Nothing was changed. Answer y, or give --yes.\n"
+
+
+@pytest.fixture
+def shell(app: Flask) -> Shell:
+    """The `flask` command: `shell("users", "list")`."""
+
+    def invoke(*arguments: str, stdin: str = "") -> Result:
+        return app.test_cli_runner().invoke(args=arguments, input=stdin, env={"USER_PASSWORD": None})
+
+    return invoke
+
+
+def facts(shell: Shell, email: str) -> dict[str, str]:
+    """What `users show` tells a program."""
+    shown = shell("users", "show", email)
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    header, *lines = (line.split("\t") for line in shown.stdout.splitlines())
+    assert header == ["field", "value"]
+    return dict(lines)
+
+
+def last_events(app: Flask, number: int) -> list[str]:
+    with app.app_context():
+        found = db.session.execute(sa.text("SELECT action FROM audit_events ORDER BY id DESC LIMIT :n"), {"n": number})
+        return [row.action for row in found][::-1]
+
+
+def test_an_account_is_shown_with_its_profile_rights_and_sessions(shell: Shell, user: Person) -> None:
+    shell("groups", "create", "Helpers")
+    shell("groups", "add", user.email, "Helpers")
+
+    shown = facts(shell, user.email.upper())
+
+    assert (shown["id"], shown["email"]) == (str(user.id), user.email)
+    assert (shown["active"], shown["rights"], shown["groups"], shown["active sessions"]) == ("yes", "", "Helpers", "1")
+    assert shown["password"].startswith("argon2id")
+    user.post("/userapi/auth/logout/", json={})
+    assert facts(shell, user.email)["active sessions"] == "0"
+
+
+def test_a_promoted_user_may_open_the_staff_site_and_gets_an_email(shell: Shell, app: Flask, user: Person) -> None:
+    promoted = shell("users", "promote", user.email)
+
+    assert (promoted.exit_code, promoted.stdout) == (0, f"{user.email} is now: staff.\n")
+    assert user.get("/userapi/auth/user/").get_json()["is_staff"]
+    assert [letter.recipient for letter in letters(app, "rights_granted")] == [user.email]
+    assert "user.changed" in last_events(app, 3)
+
+    assert shell("users", "promote", user.email, "--superuser").stdout == f"{user.email} is now: superuser.\n"
+    assert shell("users", "demote", user.email, "--keep-staff").exit_code == 1  # the only superuser
+
+
+def test_a_demoted_user_has_no_rights_left(shell: Shell, superuser: Person, staff: Person) -> None:
+    shell("users", "promote", staff.email, "--superuser")
+
+    kept = shell("users", "demote", superuser.email, "--keep-staff")
+    demoted = shell("users", "demote", superuser.email)
+
+    assert kept.stdout == f"{superuser.email} is now: staff.\n"
+    assert demoted.stdout == f"{superuser.email} is now: ordinary user.\n"
+    me = superuser.get("/userapi/auth/user/").get_json()
+    assert (me["is_staff"], me["is_superuser"]) == (False, False)
+
+
+def test_a_deleted_account_is_gone_and_its_event_stays(shell: Shell, app: Flask, user: Person) -> None:
+    deleted = shell("users", "delete", user.email.upper(), stdin="y\n")
+
+    assert (deleted.exit_code, deleted.stdout) == (0, f"{user.email} is deleted.\n")
+    assert user.get("/userapi/auth/user/").status_code == 401
+    assert last_events(app, 1) == ["user.deleted"]
+    assert not signs_in(app, user.email, user.password)
+    assert shell("users", "show", user.email).exit_code == 1
+
+
+@pytest.mark.parametrize("answer", ["", "n\n", "\n"])
+def test_without_a_yes_no_account_is_deleted(shell: Shell, user: Person, answer: str) -> None:
+    asked = shell("users", "delete", user.email, stdin=answer)
+
+    assert asked.exit_code == 1
+    assert f"Delete {user.email} with profile, sessions and emails?" in asked.stderr
+    assert asked.stderr.endswith(NOTHING_CHANGED)
+    assert user.get("/userapi/auth/user/").status_code == 200
+    assert shell("users", "delete", user.email, "--yes").exit_code == 0
+
+
+@pytest.mark.parametrize("command", [("delete", "--yes"), ("demote",), ("demote", "--keep-staff")])
+def test_the_last_superuser_is_neither_deleted_nor_demoted(
+    shell: Shell, superuser: Person, command: tuple[str, ...]
+) -> None:
+    result = shell("users", *command, superuser.email)
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "last active superuser" in result.stderr
+    assert superuser.get("/userapi/auth/user/").get_json()["is_superuser"]
+
+
+@pytest.mark.parametrize("command", ["show", "promote", "demote", "delete"])
+def test_an_unknown_email_is_one_sentence(shell: Shell, command: str) -> None:
+    result = shell("users", command, "nobody@example.com")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: No user has the email nobody@example.com.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("users seed abc", "'abc' is not a whole number from 1 to 1000000."),
+        ("users seed 0", "'0' is not a whole number from 1 to 1000000."),
+        ("users seed 1 --random-seed x", "'x' is not a whole number from 0 to 999999999."),
+        ("users seed 1 --locale xx", "There is no locale 'xx'; `flask users seed --help` lists all."),
+        ("mail list --limit abc", "'abc' is not a whole number from 1 to 10000."),
+        ("mail show one", "'one' is not a whole number of at least 1."),
+        ("mail prune --days -1", "'-1' is not a whole number from 0 to 3650."),
+        ("sessions prune --days long", "'long' is not a whole number from 0 to 3650."),
+        ("sessions list --limit 0", "'0' is not a whole number from 1 to 10000."),
+        (
+            "users export --joined-after monday",
+            "'monday' is not a day such as 2026-11-29 or a moment such as 2026-11-29T08:30:00+00:00.",
+        ),
+    ],
+)
+def test_a_wrong_number_day_or_locale_is_one_plain_sentence(shell: Shell, arguments: str, sentence: str) -> None:
+    result = shell(*arguments.split())
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    said = result.stderr.splitlines()[-1]
+    assert said.startswith("Error: Invalid value for ")
+    assert said.endswith(f": {sentence}")
+
+
+@pytest.mark.parametrize("command", ["export {}/x.csv", "import users.csv --report {}/x.csv"])
+def test_a_folder_that_does_not_exist_is_named_in_one_sentence(
+    shell: Shell, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    make_user(app, email="ada@example.com")
+    monkeypatch.chdir(tmp_path)
+    Path("users.csv").write_text("email\nbob@example.com\n")
+    folder = tmp_path / "missing"
+
+    result = shell("users", *command.format(folder).split())
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: Cannot write {folder}/x.csv: there is no folder {folder}.\n"
+
+
+def test_the_help_begins_with_our_own_text_and_cuts_no_sentence(app: Flask) -> None:
+    env = serving.environment_of(app, COLUMNS="80")
+
+    everything, users = (serving.run(*serving.FLASK, *words, env=env) for words in (["--help"], ["users", "--help"]))
+
+    assert (everything.code, everything.errors) == (0, "")
+    assert everything.output.splitlines()[2].startswith("  Manage the user service")
+    assert "A general utility script" not in everything.output
+    ours = [line for line in everything.output.splitlines() if line.startswith(("  doctor", "  users", "  groups"))]
+    assert len(ours) == 3
+    assert [
+        line for line in [*ours, *users.output.splitlines()] if line.startswith("  ") and line.endswith("...")
+    ] == []

@@ -1,0 +1,109 @@
+"""Groups at the shell: listed, made, deleted, joined and left."""
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from conftest import Person
+from flask import Flask
+
+from userapi.core.db import db
+
+Groups = Callable[..., Result]
+
+
+@pytest.fixture
+def groups(app: Flask) -> Groups:
+    """The `flask groups` command."""
+
+    def invoke(*arguments: str, stdin: str = "") -> Result:
+        return app.test_cli_runner().invoke(args=["groups", *arguments], input=stdin)
+
+    return invoke
+
+
+def listed(groups: Groups) -> dict[str, tuple[str, str]]:
+    """Members and permissions by the name of the group."""
+    header, *lines = (line.split("\t") for line in groups("list").stdout.splitlines())
+    assert header == ["name", "members", "permissions"]
+    return {name: (members, permissions) for name, members, permissions in lines}
+
+
+def is_one_line(result: Result) -> bool:
+    return result.exit_code == 1 and result.stderr.count("\n") == 1 and not result.stdout
+
+
+def test_members_of_a_group_have_its_permissions_until_they_leave(groups: Groups, app: Flask, staff: Person) -> None:
+    groups("create", "Helpers", "--permission", "view_event", "--permission", "view_group")
+
+    added = groups("add", staff.email.upper(), "Helpers")
+
+    assert (added.exit_code, added.stdout) == (0, f"{staff.email} is in the group Helpers.\n")
+    assert listed(groups)["Helpers"] == ("1", "view_event, view_group")
+    of_group = app.test_cli_runner().invoke(args=["users", "list", "--group", "Helpers"]).stdout
+    assert staff.email in of_group
+
+    removed = groups("remove", staff.email, "Helpers")
+
+    assert (removed.exit_code, removed.stdout) == (0, f"{staff.email} is not in the group Helpers any more.\n")
+    assert listed(groups)["Helpers"] == ("0", "view_event, view_group")
+
+
+def test_a_change_of_groups_keeps_the_other_groups_and_is_recorded(groups: Groups, app: Flask, user: Person) -> None:
+    for name in ("One", "Two"):
+        groups("create", name)
+        groups("add", user.email, name)
+    groups("add", user.email, "Two")  # changes nothing
+    groups("remove", user.email, "One")
+
+    assert (listed(groups)["One"], listed(groups)["Two"]) == (("0", ""), ("1", ""))
+    with app.app_context():
+        asked = sa.text("SELECT action FROM audit_events WHERE action LIKE 'user.rights%' OR action LIKE 'group.%'")
+        actions = sorted(row.action for row in db.session.execute(asked))
+    assert actions == ["group.created"] * 2 + ["user.rights_changed"] * 3
+
+
+def test_deleting_a_group_asks_first(groups: Groups, user: Person) -> None:
+    groups("create", "Helpers")
+    groups("add", user.email, "Helpers")
+
+    asked = groups("delete", "Helpers")
+
+    assert asked.exit_code == 1
+    assert asked.stderr.startswith("Delete the group Helpers, which has 1 member?")
+    assert "Helpers" in listed(groups)
+    assert groups("delete", "Helpers", stdin="y\n").exit_code == 0
+    assert "Helpers" not in listed(groups)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("add", "nobody@example.com", "Helpers"), "No user has the email nobody@example.com."),
+        (("remove", "nobody@example.com", "Helpers"), "No user has the email nobody@example.com."),
+        (("add", "{email}", "Nothing"), "There is no group Nothing; `flask groups list` shows all."),
+        (("delete", "Nothing"), "There is no group Nothing; `flask groups list` shows all."),
+        (("remove", "{email}", "Helpers"), "{email} is not in the group Helpers."),
+        (("create", "Helpers"), "name: Another group has this name."),
+        (("create", ""), "GROUP: May not be blank."),
+        (("create", "x" * 151), "GROUP: Longer than maximum length 150."),
+        (("create", "Others", "--permission", "fly"), "There is no permission fly. There are: "),
+    ],
+)
+def test_wrong_input_is_one_line_and_changes_nothing(
+    groups: Groups, user: Person, arguments: tuple[str, ...], said: str
+) -> None:
+    groups("create", "Helpers")
+    before = listed(groups)
+
+    result = groups(*(argument.format(email=user.email) for argument in arguments))
+
+    assert is_one_line(result), result.output
+    assert result.stderr.startswith(f"Error: {said.format(email=user.email)}")
+    assert listed(groups) == before
+
+
+def test_a_missing_argument_is_a_mistake_in_the_command(groups: Groups) -> None:
+    assert groups("add", "ada@example.com").exit_code == 2
+    assert groups("nothing").exit_code == 2

@@ -1,0 +1,107 @@
+"""`flask users show | promote | demote | delete`: one account, its rights and its end."""
+
+from dataclasses import dataclass
+
+import click
+from flask.cli import with_appcontext
+from flask_babel import gettext as _
+
+from userapi.auth import sessions
+from userapi.core.db import db
+from userapi.core.passwords import describe
+from userapi.users import accounts
+from userapi.users.models import User
+from userapi.users.queries import PROFILE_FIELDS
+
+from . import inputs, tables
+
+email_argument = click.argument("email", type=inputs.Text("email", 1))
+
+
+@dataclass
+class Operator:
+    """Who acts at the command line: no user, but one who may do everything."""
+
+    id: int = 0
+    is_staff: bool = True
+    is_superuser: bool = True
+
+
+OPERATOR = Operator()
+
+
+@click.command()
+@email_argument
+@with_appcontext
+def show(email: str) -> None:
+    """Show the account EMAIL: state, rights, groups, profile, and how many sessions are active."""
+    user = inputs.user(email)
+    facts = {
+        _("id"): str(user.id),
+        _("email"): user.email,
+        _("email confirmed"): tables.moment(user.email_verified_at) or _("no"),
+        _("new email, not confirmed"): user.pending_email,
+        _("username"): user.username,
+        _("name"): f"{user.first_name} {user.last_name}".strip(),
+        _("language"): user.language,
+        _("active"): _("yes") if user.is_active else _("no"),
+        _("rights"): rights(user),
+        _("groups"): ", ".join(group.name for group in user.groups),
+        _("permissions of their own"): ", ".join(permission.codename for permission in user.permissions),
+        _("password"): describe(user.password_hash),
+        _("joined"): tables.moment(user.date_joined),
+        _("last sign-in"): tables.moment(user.last_login) or _("never"),
+        _("active sessions"): str(len(sessions.list_of(user.id))),
+    }
+    if user.profile is not None:
+        facts |= {f"profile.{name}": str(getattr(user.profile, name)) for name in PROFILE_FIELDS}
+    tables.show((_("field"), _("value")), ((name, value or "") for name, value in facts.items()))
+
+
+@click.command()
+@email_argument
+@click.option("--superuser", is_flag=True, help="Superuser too, who may do everything.")
+@with_appcontext
+def promote(email: str, superuser: bool) -> None:
+    """Make the user EMAIL a member of staff, who may open the staff site."""
+    changes = {"is_staff": True, **({"is_superuser": True} if superuser else {})}
+    user = inputs.held_user(email)
+    accounts.edit(user, changes, by=OPERATOR)
+    db.session.commit()
+    click.echo(_("%(email)s is now: %(rights)s.", email=user.email, rights=rights(user)))
+
+
+@click.command()
+@email_argument
+@click.option("--keep-staff", is_flag=True, help="Only no superuser any more.")
+@with_appcontext
+def demote(email: str, keep_staff: bool) -> None:
+    """Take the rights of staff and superusers from the user EMAIL."""
+    changes = {"is_superuser": False, **({} if keep_staff else {"is_staff": False})}
+    user = inputs.held_user(email)
+    accounts.edit(user, changes, by=OPERATOR)
+    db.session.commit()
+    click.echo(_("%(email)s is now: %(rights)s.", email=user.email, rights=rights(user) or _("ordinary user")))
+
+
+@click.command()
+@email_argument
+@inputs.yes_option
+@with_appcontext
+def delete(email: str, yes: bool) -> None:
+    """Delete the account EMAIL with its profile, sessions and emails."""
+    known = inputs.user(email).email
+    inputs.confirm(_("Delete %(email)s with profile, sessions and emails?", email=known), yes=yes)
+    db.session.rollback()
+    accounts.delete(inputs.held_user(email))
+    db.session.commit()
+    click.echo(_("%(email)s is deleted.", email=known))
+
+
+def rights(user: User) -> str:
+    """What lets a user do more than others, in words for a list; nothing for an ordinary user."""
+    return _("superuser") if user.is_superuser else _("staff") if user.is_staff else ""
+
+
+#: All that is here; `flask users` has more.
+COMMANDS = (show, promote, demote, delete)
