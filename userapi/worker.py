@@ -11,6 +11,8 @@ or by two workers at once; the work of one that got lost is done by the next.
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from queue import Empty
 from typing import Any
@@ -22,6 +24,7 @@ from kombu.transport import redis as redis_transport
 from userapi.auth import pruning
 from userapi.bulk import working as bulk
 from userapi.core import clock
+from userapi.core.context import Acting, Origin, acting_as
 from userapi.mail import delivery
 from userapi.mail import pruning as mail_pruning
 from userapi.users.transfer import working
@@ -92,18 +95,25 @@ class Channel(redis_transport.Channel):
 redis_transport.Transport.Channel = Channel
 
 
+@contextmanager
+def _at_work() -> Iterator[None]:
+    """The application, at work by itself."""
+    with web.app_context(), acting_as(Acting(Origin.SYSTEM)):
+        yield
+
+
 @celery.task(name="userapi.deliver_mail")
 def deliver_mail() -> None:
     """Deliver the letters that are due."""
     end = time.monotonic() + ROUND
-    with web.app_context():
+    with _at_work():
         delivery.deliver_due(LETTERS, stop=lambda: time.monotonic() > end)
 
 
 @celery.task(name="userapi.import_users", time_limit=LONGEST_IMPORT)
 def import_users() -> None:
     """Do the import that staff have waited for the longest."""
-    with web.app_context():
+    with _at_work():
         working.do_due()
 
 
@@ -111,14 +121,14 @@ def import_users() -> None:
 def act_on_users() -> None:
     """Do the bulk action that staff have waited for the longest, or a part of it: the next task continues."""
     end = time.monotonic() + ROUND
-    with web.app_context():
+    with _at_work():
         bulk.do_due(stop=lambda: time.monotonic() > end)
 
 
 @celery.task(name="userapi.prune")
 def prune() -> None:
     """Clear away sessions and links that have long been over, and letters that are long done with."""
-    with web.app_context():
+    with _at_work():
         pruning.prune(clock.now() - KEPT)
         mail_pruning.prune(clock.now() - timedelta(days=web.config["MAIL_KEEP_DAYS"]))
 

@@ -11,6 +11,7 @@ from desk import Clerk, clerk, permission_id
 from factories import make_user
 from flask import Flask
 
+from userapi.audit.names import ACTIONS, TARGETS
 from userapi.core import clock
 from userapi.core.db import db
 
@@ -218,12 +219,18 @@ def test_the_trail_is_found_by_who_whom_what_and_when(boss: Clerk) -> None:
     def found(query: str) -> bool:
         return "user.deactivated" in boss.get(f"/admin/audit/?{query}").text.partition("<tbody>")[2]
 
-    assert found(f"actor={boss.email}&target=target@example.com&action=user.&since={day}&until={day}")
+    assert found(f"actor={boss.email}&target=target@example.com&action=user.deactivated&since={day}&until={day}")
     assert found(f"actor={boss.id}&target={user_id}")
     assert not found("actor=target@example.com")
     assert not found("actor=nobody@example.com")
     assert not found(f"target={boss.id}")
-    assert not found("action=group.")
+    assert found("kind=user")
+    assert not found("kind=group")
+    assert not found(f"kind=group&target={user_id}")
+    assert found("origin=web&action=user.deactivated")
+    assert not found("origin=cli")
+    assert not found("action=group.created")
+    assert not found("action=user.")
     assert not found(f"since={day + timedelta(days=1)}")
     assert not found(f"until={day - timedelta(days=1)}")
 
@@ -269,3 +276,14 @@ def test_the_overview_shows_each_only_what_they_may_see(app: Flask) -> None:
     for hidden in ("Sign-ins", "Letters sent", "Just now"):
         assert hidden not in reader.get("/admin/").text
     assert "Registrations" not in nobody.get("/admin/").text
+
+
+def test_the_trail_offers_every_action_and_kind_of_target_to_choose(boss: Clerk) -> None:
+    page = boss.get("/admin/audit/?kind=import&action=import.started").text
+
+    actions = page.partition('id="action"')[2].partition("</select>")[0]
+    kinds = page.partition('id="kind"')[2].partition("</select>")[0]
+    assert set(re.findall(r"<option(?: selected)?>([^<]+)", actions)) == set(ACTIONS)
+    assert re.findall(r"selected>([^<]+)", actions) == ["import.started"]
+    assert set(re.findall(r'value="([a-z]+)"', kinds)) == set(TARGETS)
+    assert re.findall(r"selected>([^<]+)", kinds) == ["import"]

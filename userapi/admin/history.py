@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import request
 
+from userapi.audit.names import ACTIONS, ORIGINS, TARGETS
 from userapi.auth.tokens import parse_id
 from userapi.users import emails
 from userapi.users import queries as user_queries
@@ -14,7 +15,8 @@ from . import queries
 from .listing import midnight
 from .views import PAGE, StaffView, page, query_text
 
-KINDS = ("user", "group", "session", "message", "import", "bulk")
+#: What the form can say.
+FIELDS = ("actor", "origin", "kind", "target", "action", "since", "until")
 
 
 class AuditView(StaffView):
@@ -24,11 +26,11 @@ class AuditView(StaffView):
 
     @page("/", needs="view")
     def show_list(self) -> str:
-        """Every event, by actor, target, action and time."""
+        """Every event, by actor, origin, target, action and time."""
         asked, filters = _asked()
         found = queries.events(filters, start(), PAGE)
-        facts = {"page": found, "names": names(found.rows), "asked": asked, "kinds": KINDS}
-        return self.render("admin/audit/list.html", **facts)
+        choices = {"origins": ORIGINS, "kinds": TARGETS, "actions": sorted(ACTIONS)}
+        return self.render("admin/audit/list.html", page=found, names=names(found.rows), asked=asked, **choices)
 
 
 def start() -> int | None:
@@ -51,15 +53,20 @@ def names_of(user_ids: Iterable[int | None]) -> Mapping[int, str]:
 
 def _asked() -> tuple[dict[str, str], dict[str, Any]]:
     """What the form says, and the same as the query takes it."""
-    asked = {name: query_text(name) for name in ("actor", "kind", "target", "action", "since", "until")}
+    asked = {name: query_text(name) for name in FIELDS}
     filters: dict[str, Any] = {}
+    for name, known in (("origin", ORIGINS), ("kind", TARGETS)):
+        if asked[name] in known:
+            filters[name] = asked[name]
+        else:
+            asked[name] = ""
+    if asked["action"]:
+        filters["action"] = asked["action"]
     if asked["actor"]:
         filters["actor"] = _user_id(asked["actor"])
     if asked["target"]:
-        kind = asked["kind"] if asked["kind"] in KINDS else "user"
-        filters["target"] = (kind, str(_user_id(asked["target"])) if kind == "user" else asked["target"])
-    if asked["action"]:
-        filters["action"] = asked["action"]
+        kind = filters.setdefault("kind", "user")
+        filters["target"] = str(_user_id(asked["target"])) if kind == "user" else asked["target"]
     if since := midnight(asked["since"]):
         filters["since"] = since
     if until := midnight(asked["until"]):

@@ -2,6 +2,8 @@
 
 from flask_babel import lazy_gettext
 
+from userapi.audit.names import ORIGINS, actor
+
 #: The fields of forms, by the names of their inputs.
 FIELDS = {
     "email": lazy_gettext("Email"),
@@ -40,6 +42,7 @@ KIND = {
     "event": lazy_gettext("event"),
     "import": lazy_gettext("import"),
     "bulk": lazy_gettext("bulk action"),
+    "key": lazy_gettext("key"),
 }
 KINDS = {
     "user": lazy_gettext("users"),
@@ -124,6 +127,8 @@ PARTS_OF_USERS = {
 
 #: What every template of the staff site can call by name.
 FOR_TEMPLATES = {
+    "origin_names": ORIGINS,
+    "actor_name": actor,
     "field_names": FIELDS,
     "kind_names": KIND,
     "kinds_names": KINDS,

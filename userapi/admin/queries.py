@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
+from userapi.audit import queries as audit_queries
 from userapi.audit.models import AuditEvent
 from userapi.auth import queries as auth_queries
 from userapi.auth.models import LoginSession
@@ -121,30 +122,20 @@ def events(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
     """What happened, the newest first.
 
     Args:
-        filters: any of `actor` (a user's id), `target` (kind and id), `action` (its beginning), `since` (inclusive) and
-            `until` (exclusive).
+        filters: as `audit.queries.matching` has them.
         before: the id that the page begins below.
         limit: rows on a page.
     """
-    statement = sa.select(trail)
-    if "actor" in filters:
-        statement = statement.where(trail.c.actor_id == filters["actor"])
-    if "target" in filters:
-        kind, row_id = filters["target"]
-        statement = statement.where(trail.c.target_kind == kind, trail.c.target_id == row_id)
-    if "action" in filters:
-        statement = statement.where(trail.c.action.startswith(filters["action"], autoescape=True))
-    if "since" in filters:
-        statement = statement.where(trail.c.occurred_at >= filters["since"])
-    if "until" in filters:
-        statement = statement.where(trail.c.occurred_at < filters["until"])
-    return _newest_first(statement, trail.c.id, before, limit)
+    return _part(audit_queries.newest(filters, limit + 1, before), limit)
 
 
 def _newest_first(statement: sa.Select[Any], row_id: Any, before: int | None, limit: int) -> Part:
     if before is not None:
         statement = statement.where(row_id < before)
-    rows = read_all(statement.order_by(row_id.desc()).limit(limit + 1))
+    return _part(read_all(statement.order_by(row_id.desc()).limit(limit + 1)), limit)
+
+
+def _part(rows: Sequence[sa.Row[Any]], limit: int) -> Part:
     return Part(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
 
 

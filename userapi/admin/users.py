@@ -186,7 +186,7 @@ class UserView(UserActions):
     def show_history(self, user_id: int) -> str:
         """What happened to this user: by whom, when, and what each field was before."""
         user = _existing(user_id)
-        found = staff_queries.events({"target": ("user", str(user_id))}, history.start(), PAGE)
+        found = staff_queries.events({"kind": "user", "target": str(user_id)}, history.start(), PAGE)
         return self.render("admin/users/history.html", user=user, page=found, names=history.names(found.rows))
 
     @page(f"{USER}delete/", needs="delete")

@@ -13,6 +13,10 @@ class AuditEvent(Model):
     """Who did what to whom, when and from where.
 
     The ids are no foreign keys: an event outlives its actor and its target.
+
+    Attributes:
+        origin: a `core.context.Origin`. A version of the service that does not know the column leaves it unknown.
+        os_user: the operating-system user at the command line.
     """
 
     __tablename__ = "audit_events"
@@ -25,6 +29,8 @@ class AuditEvent(Model):
     occurred_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
     action: Mapped[str] = mapped_column(sa.String(50), index=True)
     actor_id: Mapped[int | None] = mapped_column(RowId, index=True)
+    origin: Mapped[str] = mapped_column(sa.String(10), server_default="unknown")
+    os_user: Mapped[str | None] = mapped_column(sa.String(64))
     target_kind: Mapped[str | None] = mapped_column(sa.String(30))
     target_id: Mapped[str | None] = mapped_column(sa.String(36))
     address: Mapped[str | None] = mapped_column(sa.String(45))

@@ -1,7 +1,8 @@
 """Writing the trail: an event is part of the transaction of the act it tells of; neither stands without the other."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 import sqlalchemy as sa
 from flask import Flask
@@ -44,6 +45,14 @@ INSERT = Write(
 Changes = Mapping[str, tuple[Any, Any]]
 
 
+class _Default(Enum):
+    CALLER = "whoever acts"
+
+
+#: The actor of an event that names no other.
+CALLER: Final = _Default.CALLER
+
+
 def configure(app: Flask) -> None:
     """Count each event once it is committed."""
     for action in ALARMING:
@@ -53,7 +62,12 @@ def configure(app: Flask) -> None:
 
 
 def record(
-    action: str, target_kind: str | None = None, target_id: object = None, changes: Changes | None = None
+    action: str,
+    target_kind: str | None = None,
+    target_id: object = None,
+    changes: Changes | None = None,
+    *,
+    actor_id: int | _Default | None = CALLER,
 ) -> int:
     """Write that something happened; the event's id, for what goes on over several transactions.
 
@@ -62,17 +76,21 @@ def record(
         target_kind: what kind of record it happened to.
         target_id: which one.
         changes: `{field: (before, after)}`.
+        actor_id: another actor than the caller, as in a sign-in, when nobody is signed in yet.
     """
-    origin = acting()
+    by = acting()
+    actor = by.actor_id if actor_id is CALLER else actor_id
     written = _written(changes) if changes else None
     event = INSERT.one(
         occurred_at=clock.now(),
         action=action,
-        actor_id=origin.actor_id,
+        actor_id=actor,
+        origin=by.origin.value,
+        os_user=by.os_user,
         target_kind=target_kind,
         target_id=None if target_id is None else str(target_id),
-        address=origin.address,
-        request_id=origin.request_id,
+        address=by.address,
+        request_id=by.request_id,
         changes=written,
     )
     session = db.session()
@@ -81,9 +99,10 @@ def record(
     logging.write(
         "userapi.audit",
         action,
-        actor=origin.actor_id,
+        actor=actor,
+        origin=by.origin.value,
         target=None if target_id is None else f"{target_kind}:{target_id}",
-        address=origin.address,
+        address=by.address,
         fields=sorted(written) if written else None,
     )
     return int(event.id)

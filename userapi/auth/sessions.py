@@ -60,7 +60,7 @@ def begin(user_id: int, version: int) -> LoginSession:
     db.session.add(session)
     db.session.flush()
     queries.end_surplus(user_id, current_app.config["SESSIONS_PER_USER"], now, idle_since(now))
-    trail.record("session.started", "user", user_id)
+    trail.record("session.started", "user", user_id, actor_id=user_id)
     return session
 
 

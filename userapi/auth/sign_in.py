@@ -68,7 +68,7 @@ def _check(key: str | None, password: str) -> LoginSession:
     if version is None:
         return _check(key, password)  # the account changed meanwhile, or the hash was renewed by another sign-in
     if outdated:
-        trail.record("user.password_rehashed", "user", found.id)
+        trail.record("user.password_rehashed", "user", found.id, actor_id=found.id)
     _tell_of_new_device(found.id)
     return sessions.begin(found.id, version)
 
@@ -99,5 +99,5 @@ def _may_sign_in(found: Any) -> bool:
 
 
 def _refusal(user_id: int | None) -> InvalidCredentials:
-    trail.record("sign_in.failed", "user" if user_id else None, user_id)
+    trail.record("sign_in.failed", "user" if user_id else None, user_id, actor_id=None)
     return InvalidCredentials()

@@ -27,6 +27,7 @@ from granian.log import LogLevels
 
 import config
 from userapi.core import i18n, metrics, passwords
+from userapi.core.context import acting_as, command_line
 from userapi.core.db import db
 from userapi.core.environment import unusable_folder
 from userapi.core.signing import KeyRing
@@ -81,7 +82,7 @@ def _run(ip: str) -> None:
     record_site_url(app.config["SITE_URL"])
     with app.app_context():
         try:
-            with quietly():
+            with quietly(), acting_as(command_line()):
                 superuser = prepare()
         except EXPECTED as error:
             raise CannotStart(in_one_line(error)) from error

@@ -17,6 +17,7 @@ from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
 from . import disk
+from .context import Acting, Origin, acting_as
 from .db import db
 
 #: The longest wait after failures in a row, in seconds.
@@ -101,7 +102,7 @@ class Background(ABC):
         while not self._stopping.is_set():
             self._work.clear()
             try:
-                with self.app.app_context():
+                with self.app.app_context(), acting_as(Acting(Origin.SYSTEM)):
                     found = self.do_round()
             except Exception as error:
                 failures += 1

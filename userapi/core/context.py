@@ -1,27 +1,48 @@
 """Who is acting, from where, and under which request id: what the audit trail and the log write down."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from flask import Flask, Request, g, has_app_context, has_request_context, request
+import click
+from flask import Flask, Request, current_app, g, has_request_context, request
 from werkzeug.middleware.proxy_fix import ProxyFix
+
+
+class Origin(StrEnum):
+    """Which way an act came in."""
+
+    WEB = "web"
+    API = "api"
+    COMMAND_LINE = "cli"
+    IMPORT = "import"
+    SYSTEM = "system"
+    #: Of events from before origins were stored, and of a script that does not say.
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """The origin of an act.
+    """Who acts, and which way.
 
     Attributes:
-        actor_id: the signed-in user, or whoever asked for what a worker does; None for a stranger and for the
-            command line.
+        origin: which way the act came in.
+        actor_id: the signed-in user, or the user who started what a worker does; None for anonymous requests, for the
+            command line and for what the service does by itself.
+        os_user: the operating-system user at the command line.
         address: the client's network address; None outside a request.
         user_agent: at most 255 characters of the client's own description.
         request_id: the id in the answer's `X-Request-ID`; None outside a request.
     """
 
+    origin: Origin = Origin.UNKNOWN
     actor_id: int | None = None
+    os_user: str | None = None
     address: str | None = None
     user_agent: str | None = None
     request_id: str | None = None
@@ -38,11 +59,16 @@ def known() -> Any:
     return g._get_current_object()
 
 
+#: Who acts outside requests.
+_outside_requests: ContextVar[Acting | None] = ContextVar("userapi-acting", default=None)
+
+
 def acting() -> Acting:
     """Who acts now."""
     if not has_request_context():
-        return Acting(actor_id=g.get("actor_id") if has_app_context() else None)
+        return _outside_requests.get() or _commanding()
     return Acting(
+        origin=_origin_of_request(),
         actor_id=g.get("actor_id"),
         address=request.remote_addr,
         user_agent=request.headers.get("User-Agent", "")[:255] or None,
@@ -51,13 +77,33 @@ def acting() -> Acting:
 
 
 @contextmanager
-def on_behalf_of(user_id: int | None) -> Iterator[None]:
-    """Outside a request, let somebody count as the actor of what is done in the block."""
-    before, g.actor_id = g.get("actor_id"), user_id
+def acting_as(acting: Acting) -> Iterator[None]:
+    """Outside a request, say who acts in the block."""
+    before = _outside_requests.set(acting)
     try:
         yield
     finally:
-        g.actor_id = before
+        _outside_requests.reset(before)
+
+
+def command_line() -> Acting:
+    """The command line, with the operating-system user of this process."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number without a name
+        name = f"uid {os.getuid()}"
+    return Acting(origin=Origin.COMMAND_LINE, os_user=name[:64])
+
+
+def _commanding() -> Acting:
+    """The command line, if a command of Flask's is running."""
+    return command_line() if click.get_current_context(silent=True) else Acting()
+
+
+def _origin_of_request() -> Origin:
+    """An operation of the API, whatever it answers with, or a page."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return Origin.API if hasattr(view, "access") else Origin.WEB
 
 
 def configure(app: Flask) -> None:

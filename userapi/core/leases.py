@@ -18,7 +18,7 @@ from flask_babel import lazy_gettext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from . import clock
-from .context import on_behalf_of
+from .context import Acting, Origin, acting_as
 from .db import RowId, UTCDateTime, db, read_one
 from .i18n import speaking
 from .problems import Problem
@@ -140,9 +140,11 @@ class Work(ABC):
 
     Attributes:
         jobs: the table of the job.
+        origin: of the events of the job; jobs are started at the staff site.
     """
 
     jobs: ClassVar[Any]
+    origin: ClassVar[Origin] = Origin.WEB
 
     def __init__(self, job: sa.Row[Any]) -> None:
         self.job = job
@@ -157,7 +159,7 @@ class Work(ABC):
 
     def do(self, stop: Callable[[], bool]) -> None:
         """Do the job to its end, or until it is to stop, on behalf of the user who started it."""
-        with on_behalf_of(self.job.actor_id), speaking(self.job.language):
+        with acting_as(Acting(self.origin, self.job.actor_id)), speaking(self.job.language):
             self._do(stop)
 
     def _do(self, stop: Callable[[], bool]) -> None:

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from userapi.audit import trail
 from userapi.core import clock, job_runner, leases
+from userapi.core.context import Origin
 from userapi.core.db import db
 from userapi.core.leases import JobFailed, State, line
 
@@ -64,6 +65,7 @@ class _Work(leases.Work):
     """One import, as long as one worker has it."""
 
     jobs = job_queries.jobs
+    origin = Origin.IMPORT
 
     def __init__(self, job: sa.Row[Any]) -> None:
         super().__init__(job)

@@ -1,0 +1,251 @@
+"""Every event of a day tells who did it and which way it came in: at no door is that unknown."""
+
+import os
+import pwd
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import serving
+import sqlalchemy as sa
+from browsing import BROWSER, Browser, hidden
+from conftest import Person, sign_in
+from factories import PASSWORD, PROFILE, make_user, new_user
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+
+from userapi.audit import trail
+from userapi.audit.models import AuditEvent
+from userapi.core import signing
+from userapi.core.background import Background, Round
+from userapi.core.db import db
+
+OTHER = "brittle harbour lantern 42"
+ME = pwd.getpwuid(os.getuid()).pw_name
+
+#: The revision before origins were stored.
+BEFORE = "0010"
+
+#: What people do before they are signed in, or with a link from an email.
+ANONYMOUS = {
+    "user.created", "sign_in.failed", "user.password_reset_requested", "email.verification_requested",
+    "session.token_reused",
+}  # fmt: skip
+
+
+def events(app: Flask) -> list[dict[str, Any]]:
+    with app.app_context():
+        return [dict(row) for row in db.session.execute(sa.select(AuditEvent.__table__)).mappings()]
+
+
+def day_at_the_pages(app: Flask) -> str:
+    """Somebody registers, fails to sign in, signs in, edits, and signs out; the email."""
+    browser, email = Browser(app), str(new_user()["email"])
+    profile = {f"profile.{name}": text for name, text in PROFILE.items()}
+    assert browser.send("/register/", {"email": email, "password": PASSWORD, **profile}).status_code == 303
+    again = Browser(app)
+    assert again.sign_in(email, "wrong").status_code == 401
+    assert again.sign_in(email).status_code == 303
+    assert again.send("/account/", {"first_name": "Robin", "last_name": "", **profile}).status_code == 303
+    assert again.send("/logout/", form_on="/account/").status_code == 303
+    return email
+
+
+def day_over_the_api(app: Flask, email: str) -> None:
+    """The same person's program: tokens, an edit, a token that is used again, a new account."""
+    client, tokens = app.test_client(), sign_in(app, email)
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert client.patch("/userapi/auth/user/", json={"last_name": "Quill"}, headers=headers).status_code == 200
+    assert client.post("/userapi/auth/logout/", headers=headers).status_code == 200
+    app.config["REFRESH_REUSE_WINDOW"] = 0
+    body = {"refresh_token": sign_in(app, email)["refresh_token"]}
+    assert [client.post("/api-token-refresh/", json=body).status_code for _time in range(2)] == [200, 401]
+    assert client.post("/userapi/users/", json=new_user()).status_code == 201
+    assert client.post("/api-token-auth/", json={"email": email, "password": "wrong"}).status_code == 401
+    assert client.post("/api-token-auth/", json={"email": "x@example.com", "password": "wrong"}).status_code == 401
+    assert client.post("/userapi/auth/password/reset/", json={"email": email}).status_code == 200
+
+
+def day_of_staff(app: Flask, boss: str, email: str) -> Browser:
+    """A superuser at the staff site, and an import that waits for its worker."""
+    browser = Browser(app)
+    assert browser.sign_in(boss).status_code == 303
+    with app.app_context():
+        user_id = db.session.scalar(sa.text("SELECT id FROM users WHERE email = :email"), {"email": email})
+    form = "/admin/groups/new/"
+    assert browser.send(form, {"name": "Readers"}).status_code == 303
+    passwords = {"password1": OTHER, "password2": OTHER, "own_password": PASSWORD}
+    assert browser.send(f"/admin/users/{user_id}/password/", passwords).status_code == 303
+    export = {"action": "export_csv", "user": str(user_id)}
+    assert browser.send("/admin/users/act/", export, form_on="/admin/users/").status_code == 200
+    content = b"email,first_name\nada@example.com,Ada\n"
+    fields = {
+        "on_conflict": "skip",
+        "on_bad_profile": "refuse-user",
+        "csrf_token": hidden(browser.get(form)),
+        "file": (BytesIO(content), "users.csv"),
+    }
+    assert browser.client.post("/admin/imports/new/", data=fields, headers=BROWSER).status_code == 303
+    assert browser.send(f"/admin/users/{user_id}/delete/", {"own_password": PASSWORD}).status_code == 303
+    return browser
+
+
+def day_at_the_command_line(app: Flask, folder: Path) -> None:
+    """Every command that writes an event."""
+    file = folder / "users.jsonl"
+    file.write_text('{"email": "grace@example.com"}\n')
+    for arguments in (
+        ("users", "create", "--email", "crew@example.com", "--password-stdin"),
+        ("users", "set-password", "crew@example.com", "--password-stdin"),
+        ("users", "seed", "2", "--force"),
+        ("users", "import", str(file)),
+        ("users", "export", str(folder / "out.csv")),
+        ("sessions", "end", "crew@example.com"),
+        ("sessions", "end-all", "--yes"),
+        ("sessions", "prune"),
+        ("keys", "rotate"),
+    ):
+        result = app.test_cli_runner().invoke(args=list(arguments), input=f"{OTHER}\n")
+        assert result.exit_code == 0, (arguments, result.output)
+
+
+@pytest.fixture
+def day(make_app: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, Browser, int]:
+    """An application after such a day, its superuser's browser, and the superuser's id."""
+    signing.KeyRing(tmp_path / "keys").add()
+    app = make_app(JWT_KEY_DIR=str(tmp_path / "keys"))
+    boss = str(new_user()["email"])
+    boss_id = make_user(app, email=boss, is_staff=True, is_superuser=True)
+    with app.app_context():
+        db.session.execute(sa.delete(AuditEvent))
+        db.session.commit()
+    email = day_at_the_pages(app)
+    day_over_the_api(app, email)
+    day_of_staff(app, boss, email)
+    work = "from userapi import worker; worker.import_users(); worker.deliver_mail(); worker.prune()"
+    broker = {"CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "MAIL_DELIVERY": "none"}
+    done = serving.run(sys.executable, "-c", work, env=serving.environment_of(app, **broker))
+    assert done.code == 0, done.errors
+    day_at_the_command_line(app, tmp_path)
+    browser = Browser(app)
+    assert browser.sign_in(boss).status_code == 303
+    return app, browser, boss_id
+
+
+def test_no_event_of_a_day_has_an_unknown_actor_or_origin(day: tuple[Flask, Browser, int]) -> None:
+    app, _browser, boss_id = day
+    found = events(app)
+
+    by_origin: dict[str, list[dict[str, Any]]] = {}
+    for event in found:
+        by_origin.setdefault(event["origin"], []).append(event)
+    assert set(by_origin) == {"web", "api", "cli", "import"}
+    assert {event["os_user"] for event in by_origin["cli"]} == {ME}
+    assert {event["os_user"] for event in found if event["origin"] != "cli"} == {None}
+    assert {event["actor_id"] for event in by_origin["cli"]} == {None}
+    assert {event["action"] for event in by_origin["cli"]} == {
+        "user.created", "user.password_changed", "users.seeded", "users.imported", "users.exported",
+        "session.ended_all", "sessions.ended_all", "key.added",
+    }  # fmt: skip
+    assert {event["actor_id"] for event in by_origin["import"]} == {boss_id}
+    assert {event["action"] for event in by_origin["import"]} == {"users.imported", "import.finished"}
+    requested = by_origin["web"] + by_origin["api"]
+    assert {event["action"] for event in requested if event["actor_id"] is None} <= ANONYMOUS
+    for event in requested:
+        if event["action"] == "session.started":
+            assert str(event["actor_id"]) == event["target_id"]
+        if event["action"] == "sign_in.failed":
+            assert event["actor_id"] is None
+    by_staff = {event["action"] for event in by_origin["web"] if event["actor_id"] == boss_id}
+    assert by_staff >= {"group.created", "user.password_changed", "users.exported", "import.started", "user.deleted"}
+
+
+def test_the_staff_site_shows_who_did_it_and_which_way(day: tuple[Flask, Browser, int]) -> None:
+    _app, browser, boss_id = day
+
+    page = browser.get("/admin/audit/").text.partition("<tbody>")[2]
+    by_cli = browser.get("/admin/audit/?origin=cli").text.partition("<tbody>")[2]
+    by_import = browser.get("/admin/audit/?origin=import").text.partition("<tbody>")[2]
+    history = browser.get(f"/admin/users/{boss_id}/history/").text
+    overview = browser.get("/admin/").text
+
+    for text in (page, by_cli, by_import, history, overview):
+        assert "visitor" not in text
+        assert "Unknown" not in text
+    assert by_cli.count("<code>") == by_cli.count(f"Command line ({ME})") == 8
+    assert "Anonymous" in browser.get("/admin/audit/?action=sign_in.failed").text
+    assert "Import</small>" in by_import
+    assert "Anonymous" not in history
+    assert f"Command line ({ME})" in overview
+
+
+def test_a_failed_sign_in_of_somebody_who_is_signed_in_keeps_no_actor(app: Flask, user: Person) -> None:
+    wrong = {"email": user.email, "password": "wrong"}
+    assert user.post("/userapi/auth/login/", json=wrong).status_code == 401
+
+    (event,) = [event for event in events(app) if event["action"] == "sign_in.failed"]
+    assert (event["actor_id"], event["target_id"], event["origin"]) == (None, str(user.id), "api")
+
+
+def test_what_the_server_does_by_itself_is_done_by_the_system(app: Flask, staff: Person) -> None:
+    class Pruner(Background):
+        name: ClassVar[str] = "pruner"
+        logger: ClassVar[str] = "userapi.test"
+        failed: ClassVar[str] = "failed"
+        mark: ClassVar[str] = "test"
+
+        def do_round(self) -> Round:
+            trail.record("key.retired", "key", "old")
+            db.session.commit()
+            self._stopping.set()
+            return Round.DONE
+
+        def poll(self) -> float:
+            return 60.0
+
+    thread = Pruner(app)
+    thread.start()
+    assert thread._thread is not None
+    thread._thread.join(10)
+    thread.stop()
+
+    (event,) = [event for event in events(app) if event["action"] == "key.retired"]
+    assert (event["origin"], event["actor_id"], event["os_user"]) == ("system", None, None)
+
+
+def test_the_first_superuser_is_made_at_the_command_line(tmp_path: Path) -> None:
+    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
+    with serving.served(tmp_path, environment):
+        engine = sa.create_engine(environment["DATABASE_URL"])
+        with engine.connect() as connection:
+            found = connection.execute(sa.text("SELECT action, origin, os_user FROM audit_events ORDER BY id")).all()
+        engine.dispose()
+
+    assert [tuple(event) for event in found] == [("user.created", "cli", ME)]
+
+
+def test_events_from_before_origins_were_stored_are_of_unknown_origin(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        upgrade()
+        downgrade(revision=BEFORE)
+        db.session.execute(
+            sa.text("INSERT INTO audit_events (occurred_at, action) VALUES ('2026-01-01 00:00:00', 'user.created')")
+        )
+        db.session.commit()
+        db.session.remove()
+
+        upgrade()
+
+    (event,) = events(bare_app)
+    assert (event["origin"], event["os_user"]) == ("unknown", None)
+    boss = str(new_user()["email"])
+    make_user(bare_app, email=boss, is_staff=True, is_superuser=True)
+    browser = Browser(bare_app)
+    assert browser.sign_in(boss).status_code == 303
+    page = browser.get("/admin/audit/?origin=unknown&until=2026-01-02").text
+    assert page.count("<code>") == 1
+    assert "Unknown</span>" in page
+    assert "Anonymous" not in page
