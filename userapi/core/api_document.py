@@ -15,7 +15,6 @@ from userapi import VERSION
 from .fields import MAXIMUM_NEW_PASSWORD, Birthday, Flag, Language, Line, LineOfSetting, Name, NewPassword, Password
 from .openapi import ProblemCode, ProblemSchema, RowIdConverter
 from .problems import HTTP_CODES, MEDIA_TYPE, Problem
-from .rendering import Computed
 
 
 class Api(flask_smorest.Api):
@@ -111,7 +110,7 @@ def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
         (Flag, fields.Boolean),
     ):
         api.register_field(field, kind)
-    api.register_field(Computed, "string", None)
+    api.register_field(fields.Function, "string", None)
     return api
 
 

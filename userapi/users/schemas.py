@@ -1,6 +1,5 @@
 """The shapes of users and profiles, one for each direction."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NoReturn
 
@@ -24,7 +23,6 @@ from userapi.core.fields import (
     length,
     one_of,
 )
-from userapi.core.rendering import Computed
 
 from . import password_policy
 from .emails import MAXIMUM_LENGTH, normal_form
@@ -203,10 +201,9 @@ class UserEditSchema(_EditSchema):
     profile = fields.Nested(ProfileEditSchema, allow_none=True)
 
 
-def user_url() -> Callable[[Any], str]:
-    """What makes a user's canonical address of the row."""
-    base = f"{current_app.config['SITE_URL']}/userapi/users/"
-    return lambda row: f"{base}{row.id}/"
+def users_url() -> str:
+    """The absolute URL below which each user's own URL lies."""
+    return f"{current_app.config['SITE_URL']}/userapi/users/"
 
 
 class UserSchema(Schema):
@@ -230,7 +227,7 @@ class UserSchema(Schema):
         "last_login": "2026-11-29T08:05:12.482913Z",
     }
 
-    url = Computed(user_url, required=True, metadata={"format": "uri"})
+    url = fields.Function(lambda row: f"{users_url()}{row.id}/", required=True, metadata={"format": "uri"})
     id = fields.Integer(required=True)
     email = fields.String(required=True, metadata={"format": "email"})
     username = fields.String(required=True, allow_none=True)
