@@ -66,9 +66,9 @@ def _attribute(tag: str, name: str) -> str:
 
 
 def clerk(app: Flask, **overrides: Any) -> Clerk:
-    """Somebody who has just signed in at a page: `clerk(app, is_staff=True)`."""
+    """Somebody who has just signed in at a page: `clerk(app, is_staff=True)`; staff hold their `rights` alone."""
     rights = overrides.pop("rights", ())
-    user_id = make_user(app, **overrides)
+    user_id = make_user(app, joins_staff_group=False, **overrides)
     if rights:
         grant(app, user_id, *rights)
     return sign_in(app, user_id)

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from userapi.admin.users import UserView
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.users.groups import EVERYTHING
+from userapi.users.permissions import EVERYTHING
 
 #: Flask-Admin's own files, which hold nothing of ours.
 OPEN = {"admin.static"}

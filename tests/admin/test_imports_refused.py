@@ -11,7 +11,7 @@ from flask import Flask
 from import_desk import NEW, TABLE, files, imported, job, later, rows, upload, work
 
 from userapi.core.db import db
-from userapi.users.groups import EVERYTHING
+from userapi.users.permissions import EVERYTHING
 from userapi.users.transfer import jobs
 
 

@@ -43,7 +43,7 @@ def test_the_list_is_narrowed_by_every_filter(boss: Clerk) -> None:
     make_user(app, email="staff@example.com", is_staff=True, email_verified=True)
     boss.post("/admin/groups/new/", name="Readers")
     with app.app_context():
-        group = db.session.scalar(sa.text("SELECT id FROM groups"))
+        group = db.session.scalar(sa.text("SELECT id FROM groups WHERE name = 'Readers'"))
         db.session.execute(
             sa.text("INSERT INTO user_groups VALUES (:user, :group)"), {"user": with_group, "group": group}
         )

@@ -36,7 +36,7 @@ def test_T13_tokens_carry_no_personal_data(person: Callable[..., Person]) -> Non
 def test_access_token_claims_are_added_for_other_services(make_app: Callable[..., Flask]) -> None:
     app = make_app(ACCESS_TOKEN_CLAIMS="email,username,is_staff,is_superuser,groups")
     email = str(new_user()["email"])
-    user_id = make_user(app, email=email, username="wren", is_staff=True)
+    user_id = make_user(app, email=email, username="wren", is_staff=True, joins_staff_group=False)
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.text("INSERT INTO groups (id, name) VALUES (1, 'editors'), (2, 'auditors')"))
         connection.execute(sa.text("INSERT INTO user_groups VALUES (:id, 1), (:id, 2)"), {"id": user_id})

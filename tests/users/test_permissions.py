@@ -161,10 +161,10 @@ def test_Z12_rights_are_read_with_every_request(app: Flask, staff: Person) -> No
     assert staff.get(LIST).status_code == 403
 
 
-def test_Z12_a_promotion_needs_no_new_token(app: Flask, user: Person) -> None:
+def test_Z12_a_promotion_needs_no_new_token(superuser: Person, user: Person) -> None:
     assert user.get(LIST).status_code == 403
 
-    set_flags(app, user.id, is_staff=True)
+    superuser.patch(user.url, json={"is_staff": True})
 
     assert user.get(LIST).status_code == 200
 
@@ -210,7 +210,7 @@ def test_Z13_staff_do_not_touch_staff_who_may_do_more(
     assert staff.patch(clerk.url, json={"first_name": "Ada"}).status_code == 200
     with app.app_context():
         db.session.execute(
-            sa.text("INSERT INTO user_permissions SELECT :id, id FROM permissions WHERE codename = 'delete_user'"),
+            sa.text("INSERT INTO user_permissions SELECT :id, id FROM permissions WHERE codename = 'delete_group'"),
             {"id": clerk.id},
         )
         db.session.commit()

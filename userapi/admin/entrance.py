@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import g
 from flask_babel import gettext as _
 from flask_jwt_extended import current_user
 
@@ -12,7 +11,7 @@ from userapi.auth.problems import TokenExpired
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import PermissionDenied
-from userapi.users import groups
+from userapi.users import permissions
 
 #: How long a member of staff may stay away, and may work at all, before signing in again.
 IDLE = timedelta(minutes=30)
@@ -39,8 +38,7 @@ def admit() -> None:
 
 def may(action: str, kind: str) -> bool:
     """Whether the caller may do this to records of a kind; who may change them may look at them."""
-    rights = _rights()
-    return f"{action}_{kind}" in rights or (action == "view" and f"change_{kind}" in rights)
+    return permissions.may(current_user, f"{action}_{kind}")
 
 
 def require(action: str, kind: str) -> None:
@@ -49,11 +47,7 @@ def require(action: str, kind: str) -> None:
     Raises:
         PermissionDenied: naming the permission that is missing.
     """
-    if not may(action, kind):
-        permission = f"{action}_{kind}"
-        raise PermissionDenied(
-            _("Your account lacks the permission %(name)s. A superuser can give it to you.", name=permission)
-        )
+    permissions.require(current_user, f"{action}_{kind}")
 
 
 def require_superuser() -> None:
@@ -64,13 +58,6 @@ def require_superuser() -> None:
     """
     if not current_user.is_superuser:
         raise PermissionDenied(_("Your account lacks the permission to do this; only superusers have it."))
-
-
-def _rights() -> frozenset[str]:
-    if "staff_rights" not in g:
-        g.staff_rights = groups.held_by(current_user)
-    rights: frozenset[str] = g.staff_rights
-    return rights
 
 
 def caller() -> Any:

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from userapi.core.db import db
 from userapi.core.fields import Line
 from userapi.core.problems import Problem
-from userapi.users import group_queries, groups
+from userapi.users import group_queries, groups, permissions
 from userapi.users.models import ACTIONS, KINDS
 
 from . import entrance
@@ -105,9 +105,10 @@ class GroupView(StaffView):
             form=form,
             may_save=entrance.may("add" if group_id is None else "change", "group"),
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
+            built_in=group_queries.STAFF,
             kinds=KINDS,
             verbs=ACTIONS,
-            held=groups.held_by(entrance.caller()),
+            held=permissions.held_by(entrance.caller()),
         ), form.status
 
 

@@ -14,7 +14,7 @@ from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.devices import describe
 from userapi.core.problems import NotFound
-from userapi.users import accounts, emails, groups
+from userapi.users import accounts, emails
 from userapi.users import queries as user_queries
 
 from . import entrance, queries
@@ -50,8 +50,7 @@ class SessionView(StaffView):
         session = auth_queries.session(session_id)
         if session is None:
             raise NotFound(_("There is no such session."))
-        user = accounts.hold(session.user_id, by=entrance.caller())
-        groups.require_authority(user, by=entrance.caller())
+        user = accounts.hold(session.user_id, by=entrance.caller(), needs="delete_session")
         sessions.end(session_id, user.id)
         db.session.commit()
         say(_("A session of %(email)s has ended.", email=user.email))

@@ -133,10 +133,17 @@ class UserForm(Form):
             changes["profile"] = profile
         return changes
 
-    def chosen(self, name: str) -> list[int]:
-        """The ids of the groups or permissions that shall be the user's."""
-        ids: list[int] = self.values[name]
-        return ids
+    def chosen_rights(self, user: User) -> tuple[set[int], set[int]]:
+        """The ids of the groups, and of the permissions, that shall be the user's.
+
+        Args:
+            user: after the other changes, which may have led into a group or out of one.
+        """
+        return self._chosen("groups", user.groups), self._chosen("permissions", user.permissions)
+
+    def _chosen(self, name: str, held: Collection[Any]) -> set[int]:
+        before, after = set(self.stored[name]), set(self.values[name])
+        return ({each.id for each in held} | (after - before)) - (before - after)
 
     def _sent(self, sent: MultiDict[str, str]) -> dict[str, Any]:
         names = (*TEXTS, *(f"profile.{name}" for name in PROFILE_FIELDS))

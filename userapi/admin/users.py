@@ -13,7 +13,7 @@ from userapi.core import clock, i18n
 from userapi.core.db import db, keeping_marks
 from userapi.core.passwords import describe
 from userapi.core.problems import NotFound, Problem, ValidationFailed
-from userapi.users import accounts, addresses, group_queries, groups, list_queries
+from userapi.users import accounts, addresses, group_queries, groups, list_queries, permissions
 from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
@@ -105,7 +105,7 @@ class UserView(UserActions):
                 proof.require()
             with keeping_marks(WrongPassword):
                 accounts.edit(user, changes, by=me, password=request.form.get(proof.FIELD), password_field=proof.FIELD)
-            groups.set_rights(user, form.chosen("groups"), form.chosen("permissions"), by=me)
+            groups.set_rights(user, *form.chosen_rights(user), by=me)
             db.session.commit()
         except (Problem, ValidationError) as refusal:
             db.session.rollback()
@@ -128,7 +128,7 @@ class UserView(UserActions):
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
             kinds=KINDS,
             verbs=ACTIONS,
-            held=groups.held_by(me),
+            held=permissions.held_by(me),
             invitation=invitations.pending(user),
             now=clock.now(),
             is_fresh=proof.is_fresh(),
@@ -197,7 +197,7 @@ class UserView(UserActions):
     @page(f"{USER}delete/", needs="delete", methods=("POST",))
     def delete(self, user_id: int) -> Any:
         """Close an account for good."""
-        user = _hold(user_id)
+        user = _hold(user_id, permissions.DELETE_USER)
         email = user.email
         try:
             proof.require()
@@ -226,7 +226,5 @@ def _existing(user_id: int) -> User:
     return user
 
 
-def _hold(user_id: int) -> User:
-    user = accounts.hold(user_id, by=entrance.caller())
-    groups.require_authority(user, by=entrance.caller())
-    return user
+def _hold(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
+    return accounts.hold(user_id, by=entrance.caller(), needs=needs)

@@ -20,6 +20,7 @@ from userapi.core.cross_origin import fetch_site
 from userapi.core.db import db
 from userapi.core.openapi import Access
 from userapi.core.problems import NotSignedIn, PermissionDenied, Problem
+from userapi.users import permissions
 
 from . import cookies, sessions, tokens
 from .problems import CsrfFailed, InvalidToken, TokenRevoked
@@ -56,15 +57,19 @@ def check() -> None:
         _look_at_caller()
         return
     require_caller()
-    if not allows(access, g.caller, asked.view_args or {}):
+    permission: str = getattr(view, "permission", "")
+    if not allows(access, permission, g.caller, asked.view_args or {}):
+        if g.caller.is_staff:
+            permissions.require(g.caller, permission)
         raise PermissionDenied
 
 
-def allows(access: Access | None, caller: Any, arguments: Mapping[str, Any]) -> bool:
+def allows(access: Access | None, permission: str, caller: Any, arguments: Mapping[str, Any]) -> bool:
     """Whether an operation is open to a caller, or to a stranger (None).
 
     Args:
         access: what its decorators say; nothing is open that says nothing.
+        permission: what they say that staff need.
         caller: who asks.
         arguments: what its address fills in.
     """
@@ -73,7 +78,7 @@ def allows(access: Access | None, caller: Any, arguments: Mapping[str, Any]) -> 
     if access is None or caller is None:
         return False
     owns = access is Access.OWNER_OR_STAFF and arguments.get("user_id") == caller.id
-    return bool(access is Access.SIGNED_IN or owns or caller.is_staff)
+    return bool(access is Access.SIGNED_IN or owns or (caller.is_staff and permissions.may(caller, permission)))
 
 
 def caller() -> Any:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from userapi.core.db import db, read_all, read_one
 from userapi.core.prepared import CommittingWrite, Read
+from userapi.users.group_queries import HELD_IN_ONE
 from userapi.users.models import User
 from userapi.users.queries import profiles, shown, users
 
@@ -38,6 +39,7 @@ CALLER = Read(
         sessions.c.id.label("session_id"),
         sessions.c.last_used_at,
         sessions.c.created_at.label("session_created_at"),
+        HELD_IN_ONE.label("held_permissions"),
     )
     .select_from(with_users.outerjoin(profiles, profiles.c.user_id == users.c.id))
     .where(*named, *ACTIVE)
@@ -46,7 +48,7 @@ IS_ACTIVE = Read(sa.select(sessions.c.id).select_from(with_users).where(*named, 
 
 
 def caller(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> Any:
-    """The session, account and profile behind a token, in one statement; None unless the session is active."""
+    """The session, account, profile and permissions behind a token, in one statement; None unless it is active."""
     return CALLER.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
 
 

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
+from userapi.auth import gate
 from userapi.core.openapi import Access
 
 #: In the order they are shown.
@@ -36,12 +37,14 @@ class Operation:
         method: as `GET`.
         path: as in the document: `/userapi/users/{user_id}/`.
         access: who may call it.
+        permission: what staff need for that.
         text: the operation object (OpenAPI 3.1, section 4.8.10), its references resolved.
     """
 
     method: str
     path: str
     access: Access
+    permission: str
     text: Mapping[str, Any]
 
     @property
@@ -75,6 +78,10 @@ class Call:
     operation: Operation
     arguments: Mapping[str, Any]
 
+    def is_open_to(self, caller: Any) -> bool:
+        """Whether somebody, or a stranger (None), may call it."""
+        return gate.allows(self.operation.access, self.operation.permission, caller, self.arguments)
+
 
 class Catalogue:
     """Every operation of an application."""
@@ -96,9 +103,10 @@ class Catalogue:
         for rule in rules:
             view = self._app.view_functions[rule.endpoint]
             access: Access = getattr(view, "access")  # noqa: B009 set by a decorator
+            permission: str = getattr(view, "permission", "")
             for method in (rule.methods or set()) & set(METHODS):
                 text = _resolved(spec["paths"][documented[view]][method.lower()], spec["components"])
-                found[rule.endpoint] = Operation(method, _path(rule), access, text)
+                found[rule.endpoint] = Operation(method, _path(rule), access, permission, text)
         return dict(sorted(found.items(), key=lambda pair: (pair[1].path, METHODS.index(pair[1].method))))
 
     def at(self, path: str) -> list[Call]:

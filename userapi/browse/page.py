@@ -33,7 +33,7 @@ def about(response: Response, catalogue: Catalogue) -> str:
     called = next((call for call in here if call.operation.method == method), None)
     answer = answers.read(response, request.path if catalogue.has_items(request.path) else None)
     caller = _caller(response)
-    mine = [call for call in here if gate.allows(call.operation.access, caller, call.arguments)]
+    mine = [call for call in here if call.is_open_to(caller)]
     reading = next((call for call in mine if call.operation.method == "GET"), None)
     is_there = response.status_code < 500 and response.status_code != 404
     writes = forms.of(mine, response, answer, caller) if is_there else []

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from userapi.core.db import db, read_all, read_one
 from userapi.core.leases import is_due
 from userapi.users import list_queries
+from userapi.users.group_queries import HELD_IN_ONE
 from userapi.users.queries import users
 
 from .models import BulkJob, BulkTarget
@@ -95,9 +96,9 @@ def remove_waiting(job_id: int) -> None:
 
 def actor(user_id: int | None) -> Any:
     """The row of an active member of staff, as far as the rules ask; None when there is none."""
-    found = sa.select(users.c.id, users.c.is_staff, users.c.is_superuser)
-    found = found.where(users.c.id == user_id, users.c.is_active, users.c.is_staff)
-    return db.session.execute(found).one_or_none()
+    found = sa.select(users.c.id, users.c.is_staff, users.c.is_superuser, HELD_IN_ONE.label("held_permissions"))
+    found = found.where(users.c.id == sa.bindparam("user_id"), users.c.is_active, users.c.is_staff)
+    return db.session.execute(found, {"user_id": user_id}).one_or_none()
 
 
 def by_id(job_id: int) -> sa.Row[Any] | None:

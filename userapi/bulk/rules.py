@@ -8,9 +8,9 @@ from flask_babel import lazy_gettext
 from userapi.audit import trail
 from userapi.auth import passwords, sessions
 from userapi.core.problems import Problem
-from userapi.users import accounts, groups
-from userapi.users.accounts import Actor
+from userapi.users import accounts
 from userapi.users.models import User
+from userapi.users.permissions import Actor
 
 
 class OwnAccount(Problem):
@@ -59,8 +59,7 @@ def act(action: str, user_id: int, by: Actor) -> bool:
         NotFound, PermissionDenied, OwnAccount, LastSuperuser: and nothing is written.
     """
     rule = RULES[action]
-    user = accounts.hold(user_id, by=by)
-    groups.require_authority(user, by=by)
+    user = accounts.hold(user_id, by=by, needs="_".join(rule.needs))
     if rule.is_active not in (None, user.is_active):
         return False
     if rule.spares_own and user.id == by.id:

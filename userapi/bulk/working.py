@@ -13,8 +13,8 @@ from userapi.core import clock, job_runner, leases
 from userapi.core.db import db
 from userapi.core.leases import JobFailed, State
 from userapi.core.problems import Problem
-from userapi.users import groups
-from userapi.users.accounts import Actor
+from userapi.users import permissions
+from userapi.users.permissions import Actor
 
 from . import jobs, queries, rules
 
@@ -110,6 +110,6 @@ class _Work(leases.Work):
             JobFailed: they may not do this any more.
         """
         actor: Actor | None = queries.actor(self.job.actor_id)
-        if actor is None or "_".join(rules.RULES[self.job.action].needs) not in groups.held_by(actor):
+        if actor is None or "_".join(rules.RULES[self.job.action].needs) not in permissions.held_by(actor):
             raise JobFailed(_("The person who started it may not do this any more."))
         return actor

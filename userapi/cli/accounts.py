@@ -25,6 +25,7 @@ class Operator:
     id: int = 0
     is_staff: bool = True
     is_superuser: bool = True
+    held_permissions: str | None = None
 
 
 OPERATOR = Operator()

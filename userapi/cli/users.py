@@ -50,14 +50,17 @@ def create_superuser(password_stdin: bool, **given: Any) -> None:
 
 
 @group.command()
-@click.option("--staff", is_flag=True, help="Let the user into the staff site.")
+@click.option("--staff", is_flag=True, help="Make the user staff, who may view, change and delete users.")
+@click.option("--no-group", is_flag=True, help="Staff without permissions, to be given at the staff site.")
 @names
-def create(password_stdin: bool, staff: bool, **given: Any) -> None:
+def create(password_stdin: bool, staff: bool, no_group: bool, **given: Any) -> None:
     """Open an account; the address counts as confirmed.
 
     The password comes from a prompt, from --password-stdin or from the variable USER_PASSWORD.
     """
-    _create(password_stdin, is_staff=staff, **given)
+    if no_group and not staff:
+        raise click.UsageError(_("--no-group is for --staff alone."))
+    _create(password_stdin, is_staff=staff, joins_staff_group=not no_group, **given)
 
 
 def _create(from_stdin: bool, **given: Any) -> None:

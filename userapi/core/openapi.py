@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from copy import deepcopy
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
 import flask_smorest
@@ -40,8 +41,8 @@ class Access(Enum):
     OPEN = "anyone; a token that comes along must be good"
     UNCHECKED = "anyone; the route looks at the credentials itself"
     SIGNED_IN = "whoever is signed in"
-    OWNER_OR_STAFF = "the user whose id is in the path, and staff"
-    STAFF = "staff"
+    OWNER_OR_STAFF = "the user whose id is in the path, and staff with the permission"
+    STAFF = "staff with the permission"
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -60,14 +61,14 @@ class Blueprint(flask_smorest.Blueprint):
         return _mark(view, Access.UNCHECKED)
 
     @staticmethod
-    def owner_or_staff(view: View) -> View:
-        """Only the user whose `user_id` is in the path, and staff."""
-        return _mark(view, Access.OWNER_OR_STAFF)
+    def owner_or_staff(permission: str) -> Callable[[View], View]:
+        """Only the user whose `user_id` is in the path, and staff with a permission."""
+        return partial(_mark, access=Access.OWNER_OR_STAFF, permission=permission)
 
     @staticmethod
-    def staff_only(view: View) -> View:
-        """Only staff."""
-        return _mark(view, Access.STAFF)
+    def staff_only(permission: str) -> Callable[[View], View]:
+        """Only staff with a permission."""
+        return partial(_mark, access=Access.STAFF, permission=permission)
 
     def arguments(self, schema: type[Schema], **options: Any) -> Any:
         """Check the body (or `location="query"`) against a schema and pass the result on.
@@ -133,7 +134,8 @@ class Blueprint(flask_smorest.Blueprint):
         manual = view_func._apidoc.setdefault("manual_doc", {})
         open_operation = access in (Access.OPEN, Access.UNCHECKED)
         manual["security"] = [] if open_operation else deepcopy(SECURITY)
-        manual["description"] = f"Who may call: {access.value}."
+        permission = getattr(view_func, "permission", "")
+        manual["description"] = f"Who may call: {access.value}{f' `{permission}`' if permission else ''}."
         refusals: tuple[type[Problem], ...] = ()
         if not open_operation:
             refusals = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
@@ -172,8 +174,8 @@ def _documented_by(decorator: Callable[[Any], Any]) -> Callable[[View], View]:
     return decorate
 
 
-def _mark(view: View, access: Access) -> View:
-    view.access = access  # type: ignore[attr-defined]
+def _mark(view: View, access: Access, permission: str = "") -> View:
+    view.access, view.permission = access, permission  # type: ignore[attr-defined]
     return view
 
 

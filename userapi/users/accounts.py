@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -12,25 +12,28 @@ from userapi.core import clock, i18n, limits
 from userapi.core.context import acting
 from userapi.core.db import db
 from userapi.core.passwords import hash_password
-from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
+from userapi.core.problems import NotFound, ValidationFailed
 from userapi.mail import letters
 from userapi.mail import queries as mail_queries
 
-from . import addresses, current_password, emails, one_time, password_policy, queries
+from . import (
+    addresses,
+    current_password,
+    emails,
+    group_queries,
+    groups,
+    one_time,
+    password_policy,
+    permissions,
+    queries,
+)
 from .models import User, UserProfile
+from .permissions import Actor as Actor
 from .problems import LastSuperuser, ReadOnlyField
 
 PROFILE_FIELDS = queries.PROFILE_FIELDS
 NAME_FIELDS = ("username", "first_name", "last_name")
 SEARCHED_FIELDS = ("first_name", "last_name")
-
-
-class Actor(Protocol):
-    """Whoever asks: the row of the caller."""
-
-    id: int
-    is_staff: bool
-    is_superuser: bool
 
 
 def fold(name: str) -> str:
@@ -48,6 +51,7 @@ def create(
     *,
     is_staff: bool = False,
     is_superuser: bool = False,
+    joins_staff_group: bool = True,
     email_verified: bool = False,
     language: str | None = None,
 ) -> User:
@@ -57,6 +61,7 @@ def create(
         email: as typed.
         password: held against the policy and hashed; None for an account that no password signs in.
         profile: all six fields, or None for an account without one.
+        joins_staff_group: whether a member of staff gets the permissions of the group `groups.STAFF`.
         language: of the letters to the user, one on offer; None when it is not known.
 
     Raises:
@@ -84,6 +89,8 @@ def create(
     )
     db.session.add(user)
     queries.flush()
+    if is_staff and joins_staff_group:
+        group_queries.put_into_staff([user.id])
     trail.record("user.created", "user", user.id)
     return user
 
@@ -114,18 +121,24 @@ def open_first_superuser(email: str, password: str) -> User | None:
     return create(email, password, is_staff=True, is_superuser=True, email_verified=True)
 
 
-def hold(user_id: int, by: Actor) -> User:
-    """Lock a user for a change.
+def hold(user_id: int, by: Actor, needs: str = permissions.CHANGE_USER) -> User:
+    """Lock a user for an act, if the actor may do it.
+
+    Args:
+        user_id: whom.
+        by: who acts.
+        needs: the permission; owners need none to change themselves.
 
     Raises:
-        NotFound: when there is none.
-        PermissionDenied: when it is a superuser and the actor is another who is none.
+        PermissionDenied: the actor lacks it, or the user may do more than the actor.
+        NotFound: there is no such user.
     """
+    if user_id != by.id or needs != permissions.CHANGE_USER:
+        permissions.require(by, needs)
     user = queries.for_update(user_id)
     if user is None:
         raise NotFound(_("There is no user with this id."))
-    if user.is_superuser and not by.is_superuser and by.id != user.id:
-        raise PermissionDenied(_("Only a superuser may change or delete a superuser."))
+    permissions.require_authority(user, by)
     return user
 
 
@@ -308,6 +321,8 @@ def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
     if loses:
         keep_a_superuser(user)
     granted = [name for name in ("is_staff", "is_superuser") if changes.get(name) and not getattr(user, name)]
+    if changes.get("is_staff", user.is_staff) != user.is_staff:
+        groups.follow_staff(user, joins="is_staff" in granted)
     for name in ("is_staff", "is_superuser"):
         if name in changes:
             setattr(user, name, changes[name])

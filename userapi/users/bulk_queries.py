@@ -1,6 +1,6 @@
 """Many users written at once: COPY on PostgreSQL, one prepared statement on SQLite."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
@@ -9,6 +9,7 @@ from sqlalchemy.dialects import sqlite
 
 from userapi.core.db import db
 
+from . import group_queries
 from .models import User, UserProfile
 
 users: Any = User.__table__
@@ -106,12 +107,20 @@ def pass_over(highest: int) -> None:
             db.session.execute(sa.text("INSERT INTO sqlite_sequence VALUES ('users', :seq)"), {"seq": highest})
 
 
-def insert(rows: Sequence[NewUser]) -> set[int]:
-    """Insert users with their profiles whose ids and addresses are free; the ids of those who were.
+def insert(rows: Sequence[NewUser], without_staff_group: Collection[int] = ()) -> set[int]:
+    """Insert users with their profiles whose ids and emails are free; the ids of those who were.
 
-    Somebody who takes an address at the same moment is waited for, and then has it.
+    Somebody who takes an email at the same moment is waited for, and then has it.
+
+    Args:
+        rows: the users.
+        without_staff_group: ids of staff who do not join the built-in group.
     """
-    return _copy(rows) if is_postgresql() else _insert(rows)
+    made = _copy(rows) if is_postgresql() else _insert(rows)
+    staff = [row.id for row in rows if row.is_staff and row.id in made and row.id not in without_staff_group]
+    if staff:
+        group_queries.put_into_staff(staff)
+    return made
 
 
 def _copy(rows: Iterable[NewUser]) -> set[int]:

@@ -16,8 +16,9 @@ from userapi.core.problems import NotFound, PreconditionFailed
 from userapi.core.rendering import Document
 
 from . import queries
-from .accounts import Actor, editable
+from .accounts import editable
 from .models import User
+from .permissions import Actor
 from .problems import ReadOnlyField
 from .schemas import users_url
 

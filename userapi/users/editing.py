@@ -9,23 +9,35 @@ from flask_jwt_extended import get_current_user
 
 from userapi.core.db import db, keeping_marks
 
-from . import accounts, documents, groups
+from . import accounts, documents, permissions
 from .models import User
 from .problems import WrongPassword
 
+View = Callable[..., Response]
 
-def holds_user(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Lock the user in the path, or the caller, before the body is looked at: 403, 404 and 412 come before 400."""
 
-    @wraps(view)
-    def wrapper(*args: Any, user_id: int | None = None) -> Response:
-        caller = get_current_user()
-        user = accounts.hold(caller.id if user_id is None else user_id, by=caller)
-        groups.require_authority(user, by=caller)
-        documents.check_precondition(user)
-        return view(user, *args)
+def holds_user_for(permission: str) -> Callable[[View], View]:
+    """Lock the user in the path, or the caller, before the body is looked at: 403, 404 and 412 come before 400.
 
-    return wrapper
+    Args:
+        permission: what the caller needs for others.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapper(*args: Any, user_id: int | None = None) -> Response:
+            caller = get_current_user()
+            user = accounts.hold(caller.id if user_id is None else user_id, by=caller, needs=permission)
+            documents.check_precondition(user)
+            return view(user, *args)
+
+        return wrapper
+
+    return decorate
+
+
+#: For a view that changes the user.
+holds_user = holds_user_for(permissions.CHANGE_USER)
 
 
 def save(user: User, changes: dict[str, Any]) -> Response:

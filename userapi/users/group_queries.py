@@ -4,11 +4,16 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import selectinload
 
 from userapi.core.db import db, read_all
 
 from .models import Group, Permission, User, group_permissions, user_groups, user_permissions
+
+#: The built-in group, which new staff join, and the permissions that it has at first.
+STAFF = "Staff"
+GIVEN_TO_STAFF = ("view_user", "add_user", "change_user", "delete_user")
 
 OWN = sa.select(user_permissions.c.permission_id).where(user_permissions.c.user_id == sa.bindparam("user_id"))
 OF_GROUPS = (
@@ -17,6 +22,17 @@ OF_GROUPS = (
     .where(user_groups.c.user_id == sa.bindparam("user_id"))
 )
 HELD = sa.select(Permission.codename).where(Permission.id.in_(OWN.union(OF_GROUPS)))
+
+#: Part of the text of a statement, where it cannot be a parameter.
+BLANK: Any = sa.literal_column("' '", sa.String)
+
+#: The same as one text, for a statement that reads the user `user_id`: nothing is looked up where it gives nothing.
+HELD_IN_ONE = sa.case(
+    (
+        sa.and_(User.is_staff, sa.not_(User.is_superuser)),
+        HELD.with_only_columns(sa.func.aggregate_strings(Permission.codename, BLANK)).scalar_subquery(),
+    )
+)
 
 
 def codenames_of(user_id: int) -> frozenset[str]:
@@ -73,3 +89,41 @@ def members(group_id: int, most: int) -> Sequence[sa.Row[Any]]:
         .order_by(users.c.email_key)
         .limit(most)
     )
+
+
+def put_into_staff(user_ids: Collection[int]) -> None:
+    """Put users into the group of staff."""
+    group_id = staff_group_id()
+    _insert(user_groups, [{"user_id": user_id, "group_id": group_id} for user_id in user_ids])
+
+
+def staff_group_id() -> int:
+    """The id of the group of staff, which is made where there is none yet."""
+    found = db.session.scalar(ID_OF_STAFF_GROUP)
+    return _make_staff_group() if found is None else found
+
+
+def take_out_of_staff(user_ids: Collection[int]) -> None:
+    """Take users out of the group of staff."""
+    group_id = ID_OF_STAFF_GROUP.scalar_subquery()
+    db.session.execute(
+        sa.delete(user_groups).where(user_groups.c.group_id == group_id, user_groups.c.user_id.in_(user_ids))
+    )
+
+
+ID_OF_STAFF_GROUP = sa.select(Group.id).where(Group.name == STAFF)
+
+
+def _make_staff_group() -> int:
+    _insert(Group.__table__, [{"name": STAFF}])
+    group_id: int = db.session.execute(ID_OF_STAFF_GROUP).scalar_one()
+    given = db.session.scalars(sa.select(Permission.id).where(Permission.codename.in_(GIVEN_TO_STAFF)))
+    _insert(group_permissions, [{"group_id": group_id, "permission_id": permission_id} for permission_id in given])
+    return group_id
+
+
+def _insert(table: Any, rows: list[dict[str, Any]]) -> None:
+    """Insert those rows that are not there yet."""
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    if rows:
+        db.session.execute(insert(table).on_conflict_do_nothing(), rows)

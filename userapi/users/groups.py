@@ -1,4 +1,4 @@
-"""Groups, permissions, and who may give or take which: nobody what they do not hold themselves."""
+"""Groups, permissions, and who may give or take which: only what they hold themselves."""
 
 from collections.abc import Collection, Iterable
 
@@ -11,11 +11,9 @@ from userapi.core.db import db
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
 
 from . import group_queries
-from .accounts import Actor
-from .models import ACTIONS, KINDS, Group, Permission, User
-
-#: What a superuser holds.
-EVERYTHING = frozenset(f"{action}_{kind}" for kind in KINDS for action in ACTIONS)
+from .group_queries import STAFF
+from .models import Group, Permission, User
+from .permissions import Actor, held_by
 
 
 class GroupNameTaken(ValidationFailed):
@@ -39,21 +37,15 @@ class GroupChangedMeanwhile(Problem):
     )
 
 
-def held_by(person: Actor) -> frozenset[str]:
-    """The codenames of what somebody may do, as `change_user`."""
-    return EVERYTHING if person.is_superuser else group_queries.codenames_of(person.id)
+class GroupIsBuiltIn(Problem):
+    """The group that staff join cannot be deleted or renamed."""
 
-
-def require_authority(user: User, by: Actor) -> None:
-    """Refuse to let somebody act upon staff who may do more: whoever sets your password or address can be you.
-
-    Raises:
-        PermissionDenied: the user holds what the actor does not.
-    """
-    if by.is_superuser or by.id == user.id or not user.is_staff:
-        return
-    if user.is_superuser or not held_by(user) <= held_by(by):
-        raise PermissionDenied(_("%(email)s has rights that you do not have yourself.", email=user.email))
+    status = 409
+    code = "group_is_built_in"
+    title = lazy_gettext("Built-in group")
+    detail = lazy_gettext(
+        "New staff join this group, so it cannot be deleted or renamed. Take permissions from it instead."
+    )
 
 
 def create(name: str, permission_ids: Collection[int], by: Actor) -> Group:
@@ -88,9 +80,12 @@ def edit(group: Group, name: str, permission_ids: Collection[int], by: Actor) ->
     """Change a held group's name and permissions.
 
     Raises:
+        GroupIsBuiltIn: it would get another name.
         GroupNameTaken: and nothing is written.
         PermissionDenied: a permission would come or go that the actor does not hold.
     """
+    if group.name == STAFF != name:
+        raise GroupIsBuiltIn
     before, after = list(group.permissions), _found(permission_ids)
     _require_held(set(before) ^ set(after), by)
     changes = {"name": (group.name, name), "permissions": (_names(before), _names(after))}
@@ -105,8 +100,11 @@ def delete(group: Group, by: Actor) -> None:
     """Do away with a held group; its members lose what it gave them.
 
     Raises:
+        GroupIsBuiltIn: it is the one that staff join.
         PermissionDenied: it gives what the actor does not hold.
     """
+    if group.name == STAFF:
+        raise GroupIsBuiltIn
     _require_held(group.permissions, by)
     trail.record("group.deleted", "group", group.id, {"name": (group.name, None)})
     db.session.delete(group)
@@ -129,6 +127,19 @@ def set_rights(user: User, group_ids: Collection[int], permission_ids: Collectio
     if changes:
         db.session.flush()
         trail.record("user.rights_changed", "user", user.id, changes)
+
+
+def follow_staff(user: User, *, joins: bool) -> None:
+    """Put a held user who becomes staff into the group of staff, or take one who no longer is staff out of it."""
+    before = [group.name for group in user.groups]
+    if joins:
+        group_queries.put_into_staff([user.id])
+    else:
+        group_queries.take_out_of_staff([user.id])
+    db.session.expire(user, ["groups"])
+    after = [group.name for group in user.groups]
+    if before != after:
+        trail.record("user.rights_changed", "user", user.id, {"groups": (before, after)})
 
 
 def _found(permission_ids: Collection[int]) -> list[Permission]:

@@ -12,10 +12,11 @@ from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
 
 from . import accounts, documents, idempotency, list_queries
-from .editing import holds_user, save
+from .editing import holds_user, holds_user_for, save
 from .idempotency import IdempotencyKeyReused
 from .models import User
 from .password_policy import WeakPassword
+from .permissions import CHANGE_USER, DELETE_USER, VIEW_USER
 from .problems import EmailTaken, LastSuperuser, WrongPassword
 from .schemas import (
     NewUserSchema,
@@ -58,7 +59,7 @@ def create_user(new_user: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/users/")
-@blueprint.staff_only
+@blueprint.staff_only(VIEW_USER)
 @blueprint.arguments(UserListSchema, location="query")
 @blueprint.response(200, UserPageSchema)
 @blueprint.leads_to(200, *OF_A_USER, parameters={"user_id": "$response.body#/results/0/id"})
@@ -76,7 +77,7 @@ def list_users(query: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/users/<row_id:user_id>/")
-@blueprint.owner_or_staff
+@blueprint.owner_or_staff(VIEW_USER)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(NotFound)
 def read_user(user_id: int) -> Response:
@@ -88,7 +89,7 @@ def read_user(user_id: int) -> Response:
 
 
 @blueprint.put("/users/<row_id:user_id>/")
-@blueprint.owner_or_staff
+@blueprint.owner_or_staff(CHANGE_USER)
 @holds_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
@@ -101,7 +102,7 @@ def replace_user(user: User, changes: dict[str, Any]) -> Response:
 
 
 @blueprint.patch("/users/<row_id:user_id>/")
-@blueprint.owner_or_staff
+@blueprint.owner_or_staff(CHANGE_USER)
 @holds_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
@@ -114,8 +115,8 @@ def edit_user(user: User, changes: dict[str, Any]) -> Response:
 
 
 @blueprint.delete("/users/<row_id:user_id>/")
-@blueprint.staff_only
-@holds_user
+@blueprint.staff_only(DELETE_USER)
+@holds_user_for(DELETE_USER)
 @blueprint.response(204)
 @blueprint.refuses(NotFound, LastSuperuser, PreconditionFailed)
 def delete_user(user: User) -> Response:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TextIO
 from flask_babel import gettext as _
 
 from userapi.users.bulk_queries import PROFILE_COLUMNS
+from userapi.users.group_queries import STAFF
 
 from . import django_owners
 from .django_entries import entries
@@ -174,6 +175,8 @@ class _Dump:
             values["email"] = _email(found)
             values["password_hash"] = found.get("password")
             values["groups"] = self._group_names(found.get("groups"))
+            if isinstance(values["groups"], list) and found.get("is_staff") is True:
+                values["groups"].append(STAFF)  # Django has no such group, but lets its staff in
             values["permissions"] = self._codenames(found.get("user_permissions"))
             if profile is not None:
                 values["profile"] = json.loads(profile)

@@ -21,6 +21,9 @@ Page = list[dict[str, Any]]
 #: Users between two pieces of a download.
 PIECE = 200
 
+#: Says in a cell of a table that there is none.
+NONE = "[]"
+
 #: By this mark a spreadsheet knows the encoding.
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -136,6 +139,8 @@ class Table:
         """Write rows."""
         for document in documents:
             profile = {lines.PROFILE + name: value for name, value in (document.pop("profile") or {}).items()}
+            if document["is_staff"] and not document["groups"]:
+                document["groups"] = NONE  # an empty cell would tell nothing, and the import put them into one
             values = document | profile
             self.writer.writerow([_cell(values.get(column)) for column in self.columns])
 

@@ -232,6 +232,8 @@ class _Import:
     def _make_group(self, name: str, codenames: Sequence[str]) -> int:
         """The id of a group, which is made with these permissions if there is none; else it stays as it is."""
         if name not in self.group_ids:
+            self.group_ids |= queries.group_ids()  # one may have been made since
+        if name not in self.group_ids:
             self.counts.groups_made += 1
             self.group_ids[name] = 0 if self.manner.dry_run else writing.make_group(name, self._permissions(codenames))
         return self.group_ids[name]

@@ -13,7 +13,7 @@ from userapi.core import clock, i18n, job_runner, leases
 from userapi.core.db import db
 from userapi.core.leases import State
 from userapi.core.problems import NotFound, Problem
-from userapi.users.accounts import Actor
+from userapi.users.permissions import Actor
 
 from . import files, job_queries
 from .manner import Manner

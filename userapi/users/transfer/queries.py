@@ -31,8 +31,8 @@ RIGHTS_TABLES: dict[str, sa.Table] = {"groups": user_groups, "permissions": user
 
 
 def holders(email_keys: Collection[str]) -> dict[str, sa.Row[Any]]:
-    """Who has these addresses: id, password_hash and is_active, by address."""
-    columns = (users.c.email_key, users.c.id, users.c.password_hash, users.c.is_active)
+    """Who has these addresses: id, password_hash, is_active and is_staff, by address."""
+    columns = [users.c[name] for name in ("email_key", "id", "password_hash", "is_active", "is_staff")]
     found = db.session.execute(sa.select(*columns).where(_among(users.c.email_key, email_keys)))
     return {row.email_key: row for row in found}
 

@@ -42,11 +42,14 @@ class Candidate(NamedTuple):
 def make(found: Sequence[Candidate], *, confirmed: bool) -> set[int]:
     """Make users whose ids and addresses are free; the ids of those who were.
 
+    Staff join the group of staff, unless the file says which groups they are in.
+
     Args:
         found: with ids.
         confirmed: whether an address counts as confirmed of which the file says nothing.
     """
-    return bulk_queries.insert([_row(each, confirmed) for each in found]) if found else set()
+    named = {each.id for each in found if each.wanted.groups is not None}
+    return bulk_queries.insert([_row(each, confirmed) for each in found], without_staff_group=named) if found else set()
 
 
 def update(found: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
@@ -54,7 +57,7 @@ def update(found: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
 
     Args:
         found: with the ids of those there are.
-        holders: rows of id, password_hash and is_active, by address.
+        holders: rows of id, password_hash, is_active and is_staff, by address.
 
     Raises:
         LastSuperuser: nobody could administer the service any more.
@@ -77,12 +80,29 @@ def update(found: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
     described = {each.id: each.wanted.profile for each in found if each.wanted.profile is not None}
     if described:
         queries.put_profiles(described)
+    _follow_staff(found, holders)
     if had_superuser and not queries.has_superuser():
         raise LastSuperuser
 
 
+def _follow_staff(found: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
+    """Let who becomes staff join the group of staff, and who no longer is leave it, where the file tells no groups."""
+    moved: dict[bool, list[int]] = {True: [], False: []}
+    for each in found:
+        was_staff = holders[each.email_key].is_staff
+        is_staff = each.wanted.columns.get("is_staff", was_staff)
+        if each.wanted.groups is None and is_staff != was_staff:
+            moved[is_staff].append(each.id)
+    if moved[True]:
+        group_queries.put_into_staff(moved[True])
+    if moved[False]:
+        group_queries.take_out_of_staff(moved[False])
+
+
 def make_group(name: str, permission_ids: Collection[int]) -> int:
-    """Make a group; its id."""
+    """Make a group; its id. The group of staff that only users name gets its usual permissions."""
+    if name == group_queries.STAFF and not permission_ids:
+        return group_queries.staff_group_id()
     group = Group(name=name, permissions=group_queries.permissions(permission_ids))
     db.session.add(group)
     db.session.flush()

@@ -1,0 +1,360 @@
+"""The API and the staff site ask the same permissions, and new staff get them by whatever way they became staff."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import sqlalchemy as sa
+from conftest import sign_in as bearer
+from database import rows
+from desk import Clerk, clerk, grant, sign_in
+from factories import PASSWORD, make_user
+from flask import Flask
+from flask_migrate import upgrade
+from import_desk import upload, work
+from werkzeug.test import TestResponse
+
+from userapi.core.db import db
+from userapi.core.passwords import hash_password
+
+OF_USERS = ("view_user", "add_user", "change_user", "delete_user")
+
+
+class Doors(NamedTuple):
+    """Somebody at the staff site and at the API."""
+
+    app: Flask
+    site: Clerk
+
+    def api(self, method: str, path: str, **options: Any) -> TestResponse:
+        tokens = bearer(self.app, self.site.email)
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        return self.app.test_client().open(path, method=method, headers=headers, **options)
+
+
+def edit_at_site(doors: Doors, user_id: int) -> TestResponse:
+    path = f"/admin/users/{user_id}/"
+    return doors.site.post(path, **{**clerk_form(doors, path), "first_name": "Seen"})
+
+
+def clerk_form(doors: Doors, path: str) -> dict[str, Any]:
+    return clerk(doors.app, is_staff=True, is_superuser=True).form(path)
+
+
+class Operation(NamedTuple):
+    """What staff do to another user at one door: what it needs, the act, and the status of a success."""
+
+    needs: str
+    act: Callable[[Doors, int], TestResponse]
+    done: int
+
+
+OPERATIONS = {
+    "list over the API": Operation("view_user", lambda doors, _id: doors.api("GET", "/userapi/users/"), 200),
+    "list at the site": Operation("view_user", lambda doors, _id: doors.site.get("/admin/users/"), 200),
+    "read over the API": Operation("view_user", lambda doors, id: doors.api("GET", f"/userapi/users/{id}/"), 200),
+    "read at the site": Operation("view_user", lambda doors, id: doors.site.get(f"/admin/users/{id}/"), 200),
+    "change over the API": Operation(
+        "change_user", lambda doors, id: doors.api("PATCH", f"/userapi/users/{id}/", json={"first_name": "Seen"}), 200
+    ),
+    "deactivate over the API": Operation(
+        "change_user", lambda doors, id: doors.api("PATCH", f"/userapi/users/{id}/", json={"is_active": False}), 200
+    ),
+    "change the email over the API": Operation(
+        "change_user",
+        lambda doors, id: doors.api("PATCH", f"/userapi/users/{id}/", json={"email": "moved@example.com"}),
+        200,
+    ),
+    "change at the site": Operation("change_user", edit_at_site, 303),
+    "deactivate at the site": Operation(
+        "change_user",
+        lambda doors, id: doors.site.post("/admin/users/act/", action="deactivate", user=id, confirmed="1"),
+        303,
+    ),
+    "delete over the API": Operation(
+        "delete_user", lambda doors, id: doors.api("DELETE", f"/userapi/users/{id}/"), 204
+    ),
+    "delete at the site": Operation(
+        "delete_user", lambda doors, id: doors.site.post(f"/admin/users/{id}/delete/"), 303
+    ),
+    "add at the site": Operation("add_user", lambda doors, _id: doors.site.get("/admin/users/new/"), 200),
+}
+
+
+def stored(app: Flask) -> list[Any]:
+    return rows(app, "SELECT id, email, first_name, is_active FROM users ORDER BY id")
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_A02_each_operation_needs_its_permission_at_both_doors(app: Flask, name: str) -> None:
+    operation, user_id = OPERATIONS[name], make_user(app)
+    # Who may change may look as well, so that it takes both away.
+    enough = ("view_user", operation.needs) if "site" in name else (operation.needs,)
+    implied = ("change_user",) if operation.needs == "view_user" else ()
+    others = tuple(right for right in OF_USERS if right not in (operation.needs, *implied))
+    without, with_it = (Doors(app, clerk(app, is_staff=True, rights=rights)) for rights in (others, set(enough)))
+    clerk_form(without, "/admin/")  # the superuser is made before what is stored is compared
+    before = [row for row in stored(app) if row.id == user_id]
+
+    refused = operation.act(without, user_id)
+
+    assert refused.status_code == 403
+    assert operation.needs in refused.text
+    assert [row for row in stored(app) if row.id == user_id] == before
+    assert operation.act(with_it, user_id).status_code == operation.done
+
+
+def test_who_may_change_users_may_read_them_over_the_api_too(app: Flask) -> None:
+    helper = Doors(app, clerk(app, is_staff=True, rights=("change_user",)))
+
+    assert helper.api("GET", "/userapi/users/").status_code == 200
+
+
+def test_permissions_come_before_what_is_there_and_what_is_sent(app: Flask) -> None:
+    nothing = Doors(app, clerk(app, is_staff=True))
+
+    for method, path in (
+        ("GET", "/userapi/users/?limit=many"), ("GET", "/userapi/users/987654321/"),
+        ("PATCH", "/userapi/users/987654321/"), ("DELETE", "/userapi/users/987654321/"),
+    ):  # fmt: skip
+        assert nothing.api(method, path, json={"surprise": 1}).status_code == 403, (method, path)
+
+
+def test_staff_without_permissions_still_look_after_themselves(app: Flask) -> None:
+    nothing = Doors(app, clerk(app, is_staff=True))
+    own = f"/userapi/users/{nothing.site.id}/"
+
+    assert nothing.api("GET", own).status_code == 200
+    assert nothing.api("PATCH", own, json={"first_name": "Own"}).get_json()["first_name"] == "Own"
+    assert nothing.api("PATCH", "/userapi/auth/user/", json={"first_name": "Mine"}).status_code == 200
+    assert nothing.api("DELETE", own).status_code == 403
+
+
+def test_permissions_give_nothing_to_those_who_are_no_staff(app: Flask) -> None:
+    member = clerk(app)
+    grant(app, member.id, *OF_USERS)
+
+    assert Doors(app, member).api("GET", "/userapi/users/").status_code == 403
+    assert member.get("/admin/users/").status_code == 403
+
+
+def test_a_page_of_the_api_offers_only_what_the_caller_may_do(app: Flask) -> None:
+    reader, editor = (clerk(app, is_staff=True, rights=("view_user", *more)) for more in ((), ("change_user",)))
+    path = f"/userapi/users/{make_user(app)}/"
+
+    assert 'name="first_name"' in editor.get(path).text
+    assert 'name="first_name"' not in reader.get(path).text
+    assert "Wren" in reader.get(path).text
+
+
+# --- How people become staff ------------------------------------------------------------------------------
+
+EMAIL = "helper@example.com"
+
+
+def through_api(app: Flask, boss: Clerk, folder: Path) -> None:
+    user_id = make_user(app, email=EMAIL)
+    assert Doors(app, boss).api("PATCH", f"/userapi/users/{user_id}/", json={"is_staff": True}).status_code == 200
+
+
+def at_the_site(app: Flask, boss: Clerk, folder: Path) -> None:
+    path = f"/admin/users/{make_user(app, email=EMAIL)}/"
+    assert boss.post(path, **{**boss.form(path), "is_staff": "true"}).status_code == 303
+
+
+def shell(app: Flask, *arguments: str) -> None:
+    result = app.test_cli_runner().invoke(args=arguments, env={"USER_PASSWORD": PASSWORD})
+    assert result.exit_code == 0, result.stderr
+
+
+def at_the_shell(app: Flask, boss: Clerk, folder: Path) -> None:
+    shell(app, "users", "create", "--email", EMAIL, "--staff")
+
+
+def hashed(app: Flask) -> str:
+    with app.app_context():
+        return hash_password(PASSWORD)
+
+
+def promoted_at_the_shell(app: Flask, boss: Clerk, folder: Path) -> None:
+    make_user(app, email=EMAIL)
+    shell(app, "users", "promote", EMAIL)
+
+
+def from_file(name: str, *options: str, **fields: Any) -> Callable[[Flask, Clerk, Path], None]:
+    def bring(app: Flask, boss: Clerk, folder: Path) -> None:
+        if options:
+            make_user(app, email=EMAIL)
+        record = {"email": EMAIL, "is_staff": True, "password_hash": hashed(app), **fields}
+        path = folder / name
+        text = "\n".join([",".join(record), f'{EMAIL},true,"{record["password_hash"]}"'])
+        path.write_text(text if name.endswith("csv") else json.dumps(record))
+        shell(app, "users", "import", str(path), *options)
+
+    return bring
+
+
+def from_django(app: Flask, boss: Clerk, folder: Path) -> None:
+    fields = {
+        "email": EMAIL, "username": "helper", "password": hashed(app), "last_login": None,
+        "is_staff": True, "is_active": True, "groups": [], "user_permissions": [],
+    }  # fmt: skip
+    (folder / "dump.json").write_text(json.dumps([{"model": "auth.user", "pk": 70, "fields": fields}]))
+    shell(app, "users", "import", str(folder / "dump.json"))
+
+
+def imported_at_the_site(app: Flask, boss: Clerk, folder: Path) -> None:
+    record = {"email": EMAIL, "is_staff": True, "password_hash": hashed(app)}
+    upload(boss, json.dumps(record), "users.jsonl", dry_run="")
+    work(app, 2)
+
+
+WAYS: dict[str, Callable[[Flask, Clerk, Path], None]] = {
+    "API": through_api,
+    "staff site": at_the_site,
+    "command line": at_the_shell,
+    "promotion at the command line": promoted_at_the_shell,
+    "CSV": from_file("users.csv"),
+    "JSON Lines": from_file("users.jsonl"),
+    "a file that changes users": from_file("users.jsonl", "--on-conflict", "update"),
+    "Django dump": from_django,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_new_staff_can_do_at_both_doors_what_staff_always_could(app: Flask, tmp_path: Path, way: str) -> None:
+    boss = clerk(app, is_staff=True, is_superuser=True)
+    WAYS[way](app, boss, tmp_path)
+    found = rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}' AND is_staff")
+    doors = Doors(app, sign_in(app, found[0].id))
+
+    for name, operation in OPERATIONS.items():
+        assert operation.act(doors, make_user(app)).status_code == operation.done, name
+        if "email" in name:
+            user_id = rows(app, "SELECT id FROM users WHERE email = 'moved@example.com'")[0].id
+            assert boss.post(f"/admin/users/{user_id}/delete/").status_code == 303
+
+
+def test_an_import_that_staff_start_makes_full_staff_too(app: Flask, tmp_path: Path) -> None:
+    boss = clerk(app, is_staff=True, is_superuser=True)
+
+    imported_at_the_site(app, boss, tmp_path)
+
+    assert members(app) >= {EMAIL}
+
+
+def members(app: Flask) -> set[str]:
+    """Who is in the built-in group."""
+    found = rows(
+        app,
+        "SELECT email FROM users JOIN user_groups ON user_id = users.id JOIN groups ON groups.id = group_id"
+        " WHERE groups.name = 'Staff'",
+    )
+    return {row.email for row in found}
+
+
+def test_staff_made_without_the_group_may_do_nothing_to_others(app: Flask) -> None:
+    shell(app, "users", "create", "--email", EMAIL, "--staff", "--no-group")
+
+    limited = Doors(app, sign_in(app, rows(app, "SELECT id FROM users")[0].id))
+
+    assert limited.api("GET", "/userapi/users/").status_code == 403
+    assert limited.site.get("/admin/").status_code == 200
+    assert limited.site.get("/admin/users/").status_code == 403
+
+
+def test_no_group_is_refused_for_users_who_are_no_staff(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=["users", "create", "--email", EMAIL, "--no-group"])
+
+    assert result.exit_code == 2
+    assert rows(app, "SELECT id FROM users") == []
+
+
+def test_staff_are_narrowed_at_the_site_and_stay_so(app: Flask) -> None:
+    boss = clerk(app, is_staff=True, is_superuser=True)
+    through_api(app, boss, Path())
+    user_id = rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id
+    path = f"/admin/users/{user_id}/"
+
+    boss.post(path, **{**boss.form(path), "groups": []})
+    boss.post(path, **{**boss.form(path), "first_name": "Narrow"})
+
+    assert EMAIL not in members(app)
+    assert Doors(app, sign_in(app, user_id)).api("GET", "/userapi/users/").status_code == 403
+
+
+def test_who_is_no_longer_staff_leaves_the_group(app: Flask) -> None:
+    boss = clerk(app, is_staff=True, is_superuser=True)
+    through_api(app, boss, Path())
+    user_id = rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id
+    assert EMAIL in members(app)
+
+    Doors(app, boss).api("PATCH", f"/userapi/users/{user_id}/", json={"is_staff": False})
+
+    assert EMAIL not in members(app)
+    actions = [row.action for row in rows(app, "SELECT action FROM audit_events ORDER BY id")]
+    assert actions.count("user.rights_changed") == 2
+
+
+def test_a_file_that_names_the_groups_of_staff_is_followed(app: Flask, tmp_path: Path) -> None:
+    from_file("users.jsonl", groups=["Editors"])(app, clerk(app), tmp_path)
+
+    assert members(app) == set()
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_narrowed_staff_come_back_from_an_export_as_narrow_as_they_went(app: Flask, tmp_path: Path, kind: str) -> None:
+    shell(app, "users", "create", "--email", EMAIL, "--staff", "--no-group")
+    path = str(tmp_path / f"users.{kind}")
+    shell(app, "users", "export", path)
+    with app.app_context():
+        db.session.execute(sa.text("DELETE FROM users"))
+        db.session.commit()
+
+    shell(app, "users", "import", path)
+
+    assert [row.is_staff for row in rows(app, "SELECT is_staff FROM users")] == [1]
+    assert members(app) == set()
+
+
+def test_the_built_in_group_is_narrowed_but_neither_deleted_nor_renamed(app: Flask) -> None:
+    boss = clerk(app, is_staff=True, is_superuser=True)
+    through_api(app, boss, Path())
+    group_id = rows(app, "SELECT id FROM groups WHERE name = 'Staff'")[0].id
+    path = f"/admin/groups/{group_id}/"
+
+    renamed = boss.post(path, **{**boss.form(path), "name": "Others"})
+    deleted = boss.post(f"{path}delete/")
+    narrowed = boss.post(path, **{**boss.form(path), "permissions": []})
+
+    assert (renamed.status_code, deleted.status_code, narrowed.status_code) == (409, 409, 303)
+    assert "cannot be deleted or renamed" in renamed.text
+    assert "Delete…" not in boss.get(path).text
+    helper = Doors(app, sign_in(app, rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id))
+    assert helper.api("GET", "/userapi/users/").status_code == 403
+
+
+def test_the_migration_puts_present_staff_into_the_group_and_says_so(
+    bare_app: Flask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    insert = (
+        "INSERT INTO users (email, email_key, first_name, last_name, first_name_key, last_name_key, session_version,"
+        " is_active, is_staff, is_superuser, date_joined) VALUES"
+        " ('{0}', '{0}', '', '', '', '', 0, true, {1}, false, '2026-01-01 00:00:00')"
+    )
+    with bare_app.app_context():
+        upgrade(revision="0011")
+        for email, is_staff in (("helper@example.com", "true"), ("reader@example.com", "false")):
+            db.session.execute(sa.text(insert.format(email, is_staff)))
+        db.session.commit()
+
+        upgrade()
+
+        assert "add, change and delete users: 1" in capfd.readouterr().err
+        assert members(bare_app) == {"helper@example.com"}
+        held = rows(
+            bare_app, "SELECT codename FROM permissions JOIN group_permissions ON permission_id = id ORDER BY 1"
+        )
+    assert sorted(row.codename for row in held) == sorted(OF_USERS)

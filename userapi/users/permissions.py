@@ -1,0 +1,67 @@
+"""What staff may do to the accounts of others: one answer for the API, the staff site and every rule."""
+
+from typing import Protocol
+
+from flask_babel import gettext as _
+
+from userapi.core.problems import PermissionDenied
+
+from . import group_queries
+from .models import ACTIONS, KINDS, User
+
+VIEW_USER, CHANGE_USER, DELETE_USER = "view_user", "change_user", "delete_user"
+
+#: What a superuser holds.
+EVERYTHING = frozenset(f"{action}_{kind}" for kind in KINDS for action in ACTIONS)
+
+
+class Actor(Protocol):
+    """The row of the caller.
+
+    Attributes:
+        held_permissions: codenames separated by blanks; None for superusers, who hold everything, and for others than
+            staff, to whom permissions give nothing.
+    """
+
+    id: int
+    is_staff: bool
+    is_superuser: bool
+    held_permissions: str | None
+
+
+def held_by(person: Actor) -> frozenset[str]:
+    """The codenames of what somebody may do, as `change_user`."""
+    return EVERYTHING if person.is_superuser else frozenset((person.held_permissions or "").split())
+
+
+def may(by: Actor, permission: str) -> bool:
+    """Whether somebody has a permission; to change includes to view."""
+    held = held_by(by)
+    action, _score, kind = permission.partition("_")
+    return permission in held or (action == "view" and f"change_{kind}" in held)
+
+
+def require(by: Actor, permission: str) -> None:
+    """Refuse an act to those who lack a permission.
+
+    Raises:
+        PermissionDenied: naming it.
+    """
+    if not may(by, permission):
+        raise PermissionDenied(
+            _("Your account lacks the permission %(name)s. A superuser can give it to you.", name=permission)
+        )
+
+
+def require_authority(user: User, by: Actor) -> None:
+    """Keep staff from acting on staff who may do more: those who set your password or email can sign in as you.
+
+    Raises:
+        PermissionDenied: the user is a superuser, or holds what the actor does not.
+    """
+    if by.is_superuser or by.id == user.id:
+        return
+    if user.is_superuser:
+        raise PermissionDenied(_("Only a superuser may change or delete a superuser."))
+    if user.is_staff and not group_queries.codenames_of(user.id) <= held_by(by):
+        raise PermissionDenied(_("%(email)s has rights that you do not have yourself.", email=user.email))
