@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import serving
@@ -16,8 +17,12 @@ from database import rows
 from factories import PASSWORD, make_user
 from flask import Flask
 
+from userapi.audit.models import AuditEvent
+from userapi.auth.models import LoginSession
+from userapi.core import clock
 from userapi.core.db import db
 from userapi.users import emails
+from userapi.users.models import User
 from userapi.users.schemas import NewUserSchema
 from userapi.users.seeding import LOCALES, Crowd
 
@@ -115,6 +120,64 @@ def test_one_hash_is_shared_unless_each_shall_have_its_own(app: Flask) -> None:
 
     assert (len(set(hashes[:5])), len(set(hashes[5:]))) == (1, 5)
     assert all(signs_in(app, row.email, PASSWORD) for row in rows(app, PEOPLE))
+
+
+def test_emails_are_a_name_and_a_number(app: Flask) -> None:
+    seed(app, "50", "--random-seed", "7")
+    seed(app, "50", "--random-seed", "7", "--locale", "ja")
+
+    found = [row.email for row in rows(app, PEOPLE)]
+    assert len(found) == 100
+    assert [email for email in found[:50] if not re.fullmatch(r"[a-z]+(\.[a-z]+)?\d+@example\.com", email)] == []
+    assert [email for email in found[50:] if not re.fullmatch(r"user\.ja\.7\.\d+@example\.com", email)] == []
+
+
+def test_with_activity_accounts_are_in_every_state_and_people_have_signed_in(app: Flask) -> None:
+    result = seed(app, "150", "--random-seed", "7", "--password", PASSWORD, "--with-activity")
+
+    assert result.exit_code == 0, result.output
+    shares = "sum(CASE WHEN {} THEN 1 ELSE 0 END)"
+    states = ("NOT is_active", "is_staff", "email_verified_at IS NULL", "last_login IS NULL", "is_superuser")
+    counts = rows(app, f"SELECT {', '.join(shares.format(state) for state in states)} FROM users")[0]
+    assert all(0 < number < 100 for number in counts[:4])
+    assert counts[4] == 0
+    month = clock.now() - timedelta(days=30)
+    with app.app_context():
+        events = db.session.scalars(sa.select(AuditEvent).order_by(AuditEvent.id)).all()
+        sessions = db.session.scalars(sa.select(LoginSession)).all()
+        logins = {row.id: row.last_login for row in db.session.execute(sa.select(User.id, User.last_login))}
+    past = [event for event in events if event.action in ("session.started", "sign_in.failed")]
+    started = [event for event in past if event.action == "session.started"]
+    assert 0 < len(past) - len(started) < len(started) == len(sessions)
+    assert [event.occurred_at for event in past] == sorted(event.occurred_at for event in past)
+    assert {(event.origin, event.actor_id is None) for event in past} == {("web", True), ("web", False)}
+    assert month <= past[0].occurred_at
+    assert past[-1].occurred_at <= clock.now()
+    assert {event.occurred_at.date() for event in started} > {(clock.now() - timedelta(days=n)).date() for n in (3, 9)}
+    for user_id, last in logins.items():
+        moments = [event.occurred_at for event in started if event.target_id == str(user_id)]
+        assert last == (max(moments) if moments else None)
+    assert {session.ended_at is None for session in sessions} == {True, False}
+    (active,) = rows(app, "SELECT email FROM users WHERE is_active AND last_login IS NOT NULL LIMIT 1")
+    assert signs_in(app, active.email, PASSWORD)
+
+
+def test_activity_is_only_of_those_who_were_made(app: Flask) -> None:
+    seed(app, "60", "--random-seed", "7", "--password", PASSWORD, "--with-activity")
+    before = [rows(app, f"SELECT count(*) FROM {table}")[0][0] for table in ("users", "login_sessions")]
+
+    again = seed(app, "60", "--random-seed", "7", "--password", PASSWORD, "--with-activity")
+
+    assert again.exit_code == 0, again.output
+    assert [rows(app, f"SELECT count(*) FROM {table}")[0][0] for table in ("users", "login_sessions")] == before
+
+
+def test_without_activity_nothing_but_users_is_written(app: Flask) -> None:
+    seed(app, "60", "--random-seed", "7", "--password", PASSWORD)
+
+    assert rows(app, "SELECT * FROM login_sessions") == []
+    assert [row.action for row in rows(app, "SELECT action FROM audit_events")] == ["users.seeded"]
+    assert rows(app, "SELECT * FROM users WHERE is_staff OR NOT is_active OR last_login IS NOT NULL") == []
 
 
 @pytest.mark.parametrize(("arguments", "named"), [(("0",), "COUNT"), (("5", "--locale", "xx"), "--locale")])

@@ -11,6 +11,7 @@ from flask_babel import ngettext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from userapi.auth.seeded_activity import Activity
 from userapi.core.db import db
 from userapi.users import accounts, list_queries, seeding
 
@@ -153,6 +154,9 @@ class LocaleName(click.Choice[str]):
 @click.option("--password", "shared", help="The one password of them all, for trials only; random when absent.")
 @inputs.password_stdin
 @click.option("--hash-each", is_flag=True, help="Hash it anew for every user: slow, as real hashes are.")
+@click.option(
+    "--with-activity", is_flag=True, help="With sign-ins and failures of 30 days, and accounts of every state."
+)
 @click.option("--force", is_flag=True, help="Even where SITE_URL is https, that is, in production.")
 def seed(
     count: int,
@@ -161,22 +165,27 @@ def seed(
     shared: str | None,
     password_stdin: bool,
     hash_each: bool,
+    with_activity: bool,
     force: bool,
 ) -> None:
-    """Make COUNT realistic users with profiles, all or none; those who are there already stay as they are."""
+    """Make COUNT realistic users with profiles, all or none; those who are there already stay as they are.
+
+    With --with-activity some are staff, inactive or not verified, and the staff site has something to show.
+    """
     if current_app.config["SITE_URL"].startswith("https://") and not force:
         raise click.ClickException(_("SITE_URL is https, so this looks like production. Made-up users there: --force"))
     given = shared if shared is not None else inputs.password(from_stdin=password_stdin, required=False)
     password = secrets.token_urlsafe(12) if given is None else given
     number = secrets.randbelow(10**6) if random_seed is None else random_seed
     people = seeding.Crowd(locale, number)
+    past = Activity(people.name) if with_activity else None
     made = 0
     console = Console(stderr=True)
     bar = Progress(_("Making users"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
     bar.disable = not console.is_terminal
     with bar:
         task = bar.add_task("", total=count)
-        for done, added in seeding.seed(people, count, password, hash_each=hash_each):
+        for done, added in seeding.seed(people, count, password, hash_each=hash_each, past=past):
             made += added
             bar.update(task, completed=done)
     db.session.commit()

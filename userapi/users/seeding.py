@@ -4,9 +4,9 @@ import itertools
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from flask import current_app
 from mimesis import Address, Locale, Person
@@ -59,15 +59,16 @@ class Crowd:
         cities = [_fitting(address.city, "city") for _ in range(PLACES)]
         codes = [_zip(address.postal_code()) for _ in range(PLACES)]
         country = address.default_country()
+        unnamed = f"user.{self.locale}.{self.seed}."  # for names that have no letter from a to z
         chance = random.Random(self.name)  # noqa: S311 - nothing secret comes from it
         for number in itertools.count(1):
             choose = chance.random
             names = genders[int(choose() * 2)]
             first, first_letters = names.first[int(choose() * NAMES)]
             last, last_letters = names.last[int(choose() * NAMES)]
-            words = ".".join(filter(None, (first_letters, last_letters))) or "user"
+            words = ".".join(filter(None, (first_letters, last_letters))) or unnamed
             yield {
-                "email": f"{words}.{self.seed}.{number}@{self.locale}.example.com",
+                "email": f"{words}{number}@example.com",
                 "username": f"{words}{number}",
                 "first_name": first,
                 "last_name": last,
@@ -83,6 +84,16 @@ class Crowd:
             }
 
 
+class Past(Protocol):
+    """What people have done before: it changes accounts before they are written, and then writes itself."""
+
+    def prepare(self, rows: Sequence[NewUser]) -> list[NewUser]:
+        """The accounts as that past has left them."""
+
+    def write(self, made: Collection[int]) -> None:
+        """Write the past of those that were made."""
+
+
 class _Names:
     """What women, or men, of a country are called; each name with its letters that can stand in an address."""
 
@@ -92,7 +103,9 @@ class _Names:
         self.last = [(name, _letters(name)) for name in (person.last_name(gender=gender) for _ in range(NAMES))]
 
 
-def seed(crowd: Crowd, count: int, password: str, *, hash_each: bool = False) -> Iterator[tuple[int, int]]:
+def seed(
+    crowd: Crowd, count: int, password: str, *, hash_each: bool = False, past: Past | None = None
+) -> Iterator[tuple[int, int]]:
     """Open the accounts of the first people of a crowd; an address in use is left alone.
 
     Args:
@@ -100,6 +113,7 @@ def seed(crowd: Crowd, count: int, password: str, *, hash_each: bool = False) ->
         count: how many of them.
         password: of them all, held against the policy.
         hash_each: whether each gets a hash of its own.
+        past: what they have done before; nothing if None.
 
     Yields:
         After each batch how many people are done, and how many of the batch were new.
@@ -117,7 +131,11 @@ def seed(crowd: Crowd, count: int, password: str, *, hash_each: bool = False) ->
             _row(user_id, fields, hash_password(password) if hash_each else shared, now)
             for user_id, fields in zip(ids, batch, strict=True)
         ]
+        if past is not None:
+            rows = past.prepare(rows)
         added = bulk_queries.insert(rows)
+        if past is not None:
+            past.write(added)
         done, made = done + len(rows), made + len(added)
         yield done, len(added)
     trail.record("users.seeded", changes={"count": (None, made), "crowd": (None, crowd.name)})
