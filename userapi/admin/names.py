@@ -125,6 +125,18 @@ PARTS_OF_USERS = {
     "links in letters": lazy_gettext("Links in letters"),
 }
 
+#: The orders of the list of users, by the values of its select.
+ORDERINGS = {
+    "-date_joined": lazy_gettext("Newest first"),
+    "date_joined": lazy_gettext("Oldest first"),
+    "email": lazy_gettext("Email, A to Z"),
+    "-email": lazy_gettext("Email, Z to A"),
+    "last_name": lazy_gettext("Last name, A to Z"),
+    "-last_name": lazy_gettext("Last name, Z to A"),
+    "-last_login": lazy_gettext("Last sign-in, newest first"),
+    "last_login": lazy_gettext("Last sign-in, oldest first"),
+}
+
 #: What every template of the staff site can call by name.
 FOR_TEMPLATES = {
     "origin_names": ORIGINS,
@@ -140,4 +152,5 @@ FOR_TEMPLATES = {
     "count_names": COUNTS,
     "told_names": TOLD,
     "reason_names": REASONS,
+    "orderings": ORDERINGS,
 }

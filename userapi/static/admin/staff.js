@@ -32,6 +32,10 @@ for (const input of document.querySelectorAll("input[data-narrows]")) {
   });
 }
 
+for (const select of document.querySelectorAll("select[data-submits]")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
+}
+
 for (const form of document.querySelectorAll("form[data-selection]")) {
   const boxes = [...form.querySelectorAll("input[name=user]")];
   const head = form.querySelector("[data-choose-all]");

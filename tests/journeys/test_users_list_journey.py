@@ -1,0 +1,92 @@
+"""The list of users from a phone to a desk, and a bulk action from it, in a real browser (F10, F11, F13)."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import serving
+from watching import Watched
+
+pytestmark = pytest.mark.unmeasured
+
+#: More than one request acts on.
+USERS = 1100
+
+WIDTHS = {"phone": 375, "tablet": 820, "half a laptop": 1024, "desk": 1440}
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+    folder = tmp_path_factory.mktemp("office")
+    settings = {"RATELIMIT_ENABLED": "false", "WORKERS": "1"}
+    with serving.served(folder, serving.environment(f"sqlite:///{folder}/office.db", folder, **settings)) as server:
+        seeded = serving.run(*serving.FLASK, "users", "seed", str(USERS), env=server.environment)
+        assert seeded.code == 0, seeded.errors
+        yield server
+
+
+def sign_in(me: Watched, office: serving.Server, path: str) -> None:
+    me.go(path)
+    me.fill(email=office.email, password=office.password)
+    me.press("Sign in")
+
+
+def lines(me: Watched) -> float:
+    """Over how many lines the longest broken email goes."""
+    return float(
+        me.page.evaluate(
+            "Math.max(...[...document.querySelectorAll('.users tbody th a')].map(a => "
+            "a.getBoundingClientRect().height / parseFloat(getComputedStyle(a).lineHeight)))"
+        )
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_list_can_be_read_sorted_and_chosen_from_at_every_width(
+    watch: Callable[..., Any], office: serving.Server, width: str, scheme: str
+) -> None:
+    me: Watched
+    with watch(office.url, viewport={"width": WIDTHS[width], "height": 900}, color_scheme=scheme) as me:
+        sign_in(me, office, "/admin/users/")
+        me.shoot(f"users-{WIDTHS[width]}-{scheme}")
+
+        assert me.violations() == []
+        assert not me.overflows()
+        assert lines(me) <= 2.1
+        assert me.page.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)")
+        if me.page.get_by_label("Sort by").is_visible():
+            me.page.get_by_label("Sort by").select_option("Email, A to Z")
+        else:
+            me.page.get_by_role("columnheader", name="Email").get_by_role("link").click()
+        me.page.wait_for_url("**ordering=email**")
+        emails = me.page.locator(".users tbody th a").all_inner_texts()
+        assert emails == sorted(emails)
+        me.page.get_by_label("Choose all on this page").check()
+        assert "50" in me.page.locator("[data-count]").inner_text()
+        assert me.faults == []
+
+
+def test_a_bulk_action_is_followed_on_its_page(watch: Callable[..., Any], office: serving.Server) -> None:
+    me: Watched
+    with watch(office.url, viewport={"width": 820, "height": 1180}) as me:
+        sign_in(me, office, "/admin/users/?is_staff=false")
+        me.page.get_by_label("All that match, on every page").check()
+        me.page.get_by_label("What to do with the chosen users").select_option("Deactivate")
+        me.press("Go")
+        me.shoot("bulk-confirm")
+        assert me.violations() == []
+        me.press("Yes: Deactivate")
+        me.page.get_by_role("heading", name="Report").wait_for()
+        me.shoot("bulk-running")
+        assert me.violations() == []
+        me.page.get_by_text("done", exact=True).wait_for(timeout=60_000)
+        me.shoot("bulk-done")
+
+        assert f"{USERS:,} of {USERS:,}" in me.page.inner_text("main")
+        assert me.violations() == []
+        assert not me.overflows()
+        me.go("/admin/bulk/")
+        assert me.violations() == []
+        me.shoot("bulk-list")
+        assert me.faults == []
