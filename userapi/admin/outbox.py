@@ -1,21 +1,24 @@
 """The outbox: which letters wait, went or were given up; what they say; another attempt."""
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Response, request
+from flask import Response, current_app, request
 from flask_babel import gettext as _
 
 from userapi.audit import trail
 from userapi.auth.tokens import parse_id
 from userapi.core import clock, headers
 from userapi.core.db import db
+from userapi.core.loopback import serves_this_machine_only
 from userapi.core.problems import NotFound
 from userapi.mail import queries as mail_queries
 from userapi.mail.models import Message
 from userapi.mail.outbox import BLANK
 
-from . import queries
-from .views import PAGE, StaffView, page, query_text, say
+from . import entrance, queries
+from .views import PAGE, SUPERUSER, StaffView, page, query_text, say, see_other
 
 MESSAGE = "/<row_id:message_id>/"
 
@@ -43,9 +46,13 @@ class OutboxView(StaffView):
     def show(self, message_id: int) -> Response:
         """A letter: where it stands, and what it says, without the secret in it."""
         message = _existing(message_id)
-        page = self.render("admin/outbox/show.html", message=message, text=_without_secret(message, message.text))
+        link = _link(message) if entrance.caller().is_superuser else None
+        text = _without_secret(message, message.text)
+        page = self.render("admin/outbox/show.html", message=message, text=text, has_link=link is not None)
         response = Response(page, mimetype="text/html")
         policy = headers.PAGE_POLICY.format(nonce=headers.nonce())
+        if link is not None:  # browsers check where the answer to a form leads, too
+            policy = policy.replace("form-action 'self'", f"form-action 'self' {_origin(link)}")
         response.headers["Content-Security-Policy"] = f"{policy}; frame-src 'self'"
         return response
 
@@ -57,6 +64,16 @@ class OutboxView(StaffView):
         response.headers["Content-Security-Policy"] = LETTER_POLICY
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
         return response
+
+    @page(f"{MESSAGE}link/", needs=SUPERUSER, methods=("POST",))
+    def open_link(self, message_id: int) -> Response:
+        """Follow the link of an email that no mail server sends, in development."""
+        link = _link(_existing(message_id))
+        if link is None:
+            raise NotFound(_("There is no link to open in this email."))
+        trail.record("message.link_opened", "message", message_id)
+        db.session.commit()
+        return see_other(link)
 
     @page(f"{MESSAGE}retry/", needs="change", methods=("POST",))
     def retry(self, message_id: int) -> Any:
@@ -76,6 +93,19 @@ def _existing(message_id: int) -> Message:
     if message is None:
         raise NotFound(_("There is no letter with this id."))
     return message
+
+
+def _link(message: Message) -> str | None:
+    """The link with the secret of an email; None unless the service is being developed and has no mail server."""
+    if current_app.config["MAIL_SERVER"] or not serves_this_machine_only() or not message.secret:
+        return None
+    links = re.findall(r"https?://\S+", message.text)
+    return next((link for link in links if message.secret in link), None)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _without_secret(message: Message, text: str) -> str:

@@ -16,8 +16,8 @@ ACTIONS = (
     "email.verification_requested", "email.change_requested", "email.change_undone", "email.verified",
     "sign_in.failed", "session.started", "session.ended", "session.ended_all", "sessions.ended_all",
     "session.token_reused", "group.created", "group.changed", "group.deleted",
-    "import.started", "import.finished", "import.cancelled",
-    "bulk.started", "bulk.finished", "bulk.cancelled", "message.retried", "key.added", "key.retired",
+    "import.started", "import.finished", "import.cancelled", "bulk.started", "bulk.finished", "bulk.cancelled",
+    "message.retried", "message.link_opened", "key.added", "key.retired",
 )  # fmt: skip
 
 #: Every kind of target.

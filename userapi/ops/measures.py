@@ -1,10 +1,8 @@
 """What `/metrics` tells, and whom: what was counted, and what stands in the database and the key folder just now."""
 
 import hmac
-import ipaddress
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from flask import current_app, request
@@ -13,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from userapi.core import clock, metrics, signing
+from userapi.core.loopback import is_loopback, serves_this_machine_only
 from userapi.core.problems import NotFound, NotSignedIn
 from userapi.health import checks
 from userapi.mail import queries as mail_queries
@@ -35,7 +34,7 @@ def admit() -> None:
         sent = request.headers.get("Authorization", "")
         if not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
             raise NotSignedIn(_("Send what METRICS_TOKEN says: Authorization: Bearer <token>."))
-    elif not (_is_loopback(urlsplit(current_app.config["SITE_URL"]).hostname) and _is_loopback(request.remote_addr)):
+    elif not (serves_this_machine_only() and is_loopback(request.remote_addr)):
         raise NotFound
 
 
@@ -80,12 +79,3 @@ def _keys() -> Iterator[Any]:
         return
     yield GaugeMetricFamily("userapi_signing_keys", "Keys that verify tokens.", len(keys))
     yield GaugeMetricFamily("userapi_signing_key_age_seconds", "The age of the key that signs.", age)
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False

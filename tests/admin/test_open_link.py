@@ -1,0 +1,92 @@
+"""In development superusers open the link of an email that no mail server sends; elsewhere that link stays hidden."""
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from desk import Clerk, clerk
+from factories import make_user
+from flask import Flask
+from inbox import letters
+
+from userapi.core.db import db
+
+LOCAL = {"SITE_URL": "http://127.0.0.1:8000"}
+
+
+def ask_for_reset(app: Flask) -> tuple[str, str]:
+    """The page of an email with a link, and that link."""
+    make_user(app, email="ada@example.com")
+    app.test_client().post("/userapi/auth/password/reset/", json={"email": "ada@example.com"})
+    (letter,) = letters(app, "reset_password")
+    with app.app_context():
+        message_id = db.session.scalar(sa.text("SELECT max(id) FROM messages WHERE kind = 'reset_password'"))
+    site = app.config["FRONTEND_URL"] or app.config["SITE_URL"]
+    return f"/admin/outbox/{message_id}/", f"{site}/reset/{letter.uid}/{letter.token}/"
+
+
+def superuser(app: Flask) -> Clerk:
+    return clerk(app, email="root@example.com", is_staff=True, is_superuser=True)
+
+
+def opened(app: Flask) -> list[int]:
+    """Who has opened a link, by the audit log."""
+    with app.app_context():
+        asked = sa.text("SELECT actor_id FROM audit_events WHERE action = 'message.link_opened'")
+        return list(db.session.scalars(asked))
+
+
+@pytest.mark.parametrize("front_end", ["", "http://localhost:5173"])
+def test_a_superuser_follows_the_link_and_the_audit_log_says_so(make_app: Callable[..., Flask], front_end: str) -> None:
+    app = make_app(**LOCAL, FRONTEND_URL=front_end)
+    page, link = ask_for_reset(app)
+    root = superuser(app)
+
+    shown = root.get(page)
+    answer = root.post(f"{page}link/")
+
+    assert "Open link" in shown.text
+    assert link not in shown.text
+    origin = "/".join(link.split("/")[:3])
+    assert f"form-action 'self' {origin};" in shown.headers["Content-Security-Policy"]
+    assert (answer.status_code, answer.headers["Location"]) == (303, link)
+    assert opened(app) == [root.id]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"SITE_URL": "https://accounts.example.com"},
+        {"SITE_URL": "http://192.0.2.7:8000"},
+        {"MAIL_SERVER": "127.0.0.1"},
+    ],
+)
+def test_elsewhere_no_one_can_open_it(make_app: Callable[..., Flask], settings: dict[str, str]) -> None:
+    app = make_app(**LOCAL)
+    page, _link = ask_for_reset(app)
+    root = superuser(app)
+    app.config |= settings
+
+    assert "Open link" not in root.get(page).text
+    assert root.post(f"{page}link/").status_code == 404
+    assert opened(app) == []
+
+
+def test_other_staff_can_neither_see_nor_open_it(make_app: Callable[..., Flask]) -> None:
+    app = make_app(**LOCAL)
+    page, _link = ask_for_reset(app)
+    helper = clerk(app, is_staff=True, rights=("view_message", "change_message"))
+
+    assert "Open link" not in helper.get(page).text
+    assert helper.post(f"{page}link/").status_code == 403
+    assert opened(app) == []
+
+
+def test_the_link_opens_only_by_a_form_of_ours(make_app: Callable[..., Flask]) -> None:
+    app = make_app(**LOCAL)
+    page, _link = ask_for_reset(app)
+    root = superuser(app)
+
+    assert root.post(f"{page}link/", csrf=False).status_code == 403
+    assert root.get(f"{page}link/").status_code == 405
+    assert opened(app) == []
