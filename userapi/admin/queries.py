@@ -104,7 +104,7 @@ def messages(filters: Mapping[str, Any], before: int | None, limit: int) -> Part
     """Letters without what they say, the newest first.
 
     Args:
-        filters: any of `state` (a `mail.queries.State`), `recipient` (its beginning) and `kind`.
+        filters: any of `state` (a `mail.queries.State`), `recipient` (its beginning), `recipients` (whole) and `kind`.
         before: the id that the page begins below.
         limit: rows on a page.
     """
@@ -113,6 +113,8 @@ def messages(filters: Mapping[str, Any], before: int | None, limit: int) -> Part
         statement = statement.where(mail_queries.in_state(filters["state"]))
     if "recipient" in filters:
         statement = statement.where(letters.c.recipient.startswith(filters["recipient"], autoescape=True))
+    if "recipients" in filters:
+        statement = statement.where(letters.c.recipient.in_(filters["recipients"]))
     if "kind" in filters:
         statement = statement.where(letters.c.kind == filters["kind"])
     return _newest_first(statement, letters.c.id, before, limit)

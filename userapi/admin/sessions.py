@@ -18,7 +18,7 @@ from userapi.users import accounts, emails
 from userapi.users import queries as user_queries
 
 from . import entrance, queries
-from .views import PAGE, StaffView, own_query, page, query_text, say, see_other
+from .views import PAGE, StaffView, back_query, own_query, page, query_text, say, see_other
 
 STATES = {"active": True, "ended": False}
 
@@ -40,7 +40,7 @@ class SessionView(StaffView):
             key = emails.key_or_none(asked["user"])
             filters["user"] = (user_queries.id_of(key) if key else None) or 0
         now = clock.now()
-        found = queries.sessions(filters, _start(), PAGE, now, sessions.idle_since(now))
+        found = queries.sessions(filters, start(), PAGE, now, sessions.idle_since(now))
         facts = {"page": found, "asked": asked, "now": now, "query": own_query()}
         return self.render("admin/sessions/list.html", **facts, describe=describe)
 
@@ -54,12 +54,16 @@ class SessionView(StaffView):
         sessions.end(session_id, user.id)
         db.session.commit()
         say(_("A session of %(email)s has ended.", email=user.email))
+        if "of_user" in request.form:
+            tab = self.get_url("staff_users.show_sessions", user_id=user.id, back=back_query() or None)
+            return see_other(tab)
         query = request.form.get("query", "")
         back = self.get_url(".show_list")
         return see_other(f"{back}?{query}" if query.isascii() and query.isprintable() and query else back)
 
 
-def _start() -> tuple[datetime, uuid.UUID] | None:
+def start() -> tuple[datetime, uuid.UUID] | None:
+    """The end and the id of the session that the page begins after."""
     end, _, row_id = request.args.get("before", "").partition("~")
     session_id = parse_uuid(row_id)
     try:

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from userapi.auth import invitations, sessions
 from userapi.auth.invitations import CannotInvite
-from userapi.core import clock, i18n
+from userapi.core import clock, devices, i18n
 from userapi.core.db import db, keeping_marks
 from userapi.core.passwords import describe
 from userapi.core.problems import NotFound, Problem, ValidationFailed
@@ -20,6 +20,7 @@ from userapi.users.schemas import UserEditSchema
 
 from . import entrance, history, listing, names, proof, user_forms
 from . import queries as staff_queries
+from .sessions import start as session_start
 from .user_actions import UserActions
 from .user_forms import INVITE, UserForm
 from .views import PAGE, Form, back_query, explain, kept_form, own_query, page, say
@@ -188,6 +189,21 @@ class UserView(UserActions):
         user = _existing(user_id)
         found = staff_queries.events({"kind": "user", "target": str(user_id)}, history.start(), PAGE)
         return self.render("admin/users/history.html", user=user, page=found, names=history.names(found.rows))
+
+    @page(f"{USER}sessions/", needs="view_session")
+    def show_sessions(self, user_id: int) -> str:
+        """Where this user is or was signed in."""
+        user, now = _existing(user_id), clock.now()
+        found = staff_queries.sessions({"user": user_id}, session_start(), PAGE, now, sessions.idle_since(now))
+        return self.render("admin/users/sessions.html", user=user, page=found, now=now, describe=devices.describe)
+
+    @page(f"{USER}emails/", needs="view_message")
+    def show_emails(self, user_id: int) -> str:
+        """The emails to this user, at the email of now and the one that waits to be confirmed."""
+        user = _existing(user_id)
+        recipients = [email for email in (user.email, user.pending_email) if email]
+        found = staff_queries.messages({"recipients": recipients}, history.start(), PAGE)
+        return self.render("admin/users/emails.html", user=user, page=found)
 
     @page(f"{USER}delete/", needs="delete")
     def show_farewell(self, user_id: int) -> Any:
