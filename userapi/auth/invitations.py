@@ -49,6 +49,7 @@ def invite(user: User, by: Inviter | None = None) -> None:
     queries.void_tokens(user.id, one_time.INVITATION)
     token, expires_at = one_time.issue_until(user, one_time.INVITATION, user.email_key)
     letters.invitation(
+        user_id=user.id,
         recipient=user.email,
         name=user.first_name,
         language=user.language,

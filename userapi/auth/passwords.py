@@ -78,6 +78,7 @@ def mail_reset_link(user: User) -> None:
     """Mail a held, active user the link that sets a new password."""
     token = one_time.issue(user, one_time.RESET_PASSWORD, user.email_key)
     letters.reset_password(
+        user_id=user.id,
         recipient=user.email,
         name=user.first_name,
         language=user.language,

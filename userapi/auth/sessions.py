@@ -95,7 +95,12 @@ def _refreshed_before(session_id: uuid.UUID, user_id: int, jti: uuid.UUID, now: 
         trail.record("session.token_reused", "user", user_id)
         user, address = session.user, acting().address
         letters.token_reused(
-            recipient=user.email, name=user.first_name, language=user.language, when=now, address=address
+            user_id=user.id,
+            recipient=user.email,
+            name=user.first_name,
+            language=user.language,
+            when=now,
+            address=address,
         )
         raise TokenReused
     return session

@@ -84,6 +84,7 @@ def _tell_of_new_device(user_id: int) -> None:
     if queries.is_known_device(user_id, origin.address, origin.user_agent) is False:
         user = queries.addressee(user_id)
         letters.new_sign_in(
+            user_id=user_id,
             recipient=user.email,
             name=user.first_name,
             language=user.language,

@@ -2,7 +2,8 @@
 
 Names, addresses and browsers come from people we do not know, and the letter comes from us: what they typed is said
 only where it cannot carry a message, a link or markup of their own. A letter is in the language of its recipient, where
-that is known, not of whoever caused it: a warning must be read by the one who is warned.
+that is known, not of whoever caused it: a warning must be read by the one who is warned. The `user_id` is that of the
+account which it is about: it is deleted with that account.
 """
 
 import re
@@ -32,26 +33,32 @@ LONGEST_NAME = 50
 RIGHTS = {"is_staff": lazy_gettext("member of staff"), "is_superuser": lazy_gettext("superuser")}
 
 
-def verify_email(*, recipient: str, name: str, language: str | None = None, link: str, secret: str) -> None:
+def verify_email(
+    *, user_id: int | None = None, recipient: str, name: str, language: str | None = None, link: str, secret: str
+) -> None:
     """Ask for a new account's address to be confirmed."""
     outbox.write(
         "verify_email",
         recipient,
         lazy_gettext("Confirm your email address"),
         language=language,
+        user_id=user_id,
         secret=secret,
         name=plain(name),
         link=link,
     )
 
 
-def confirm_new_email(*, recipient: str, name: str, language: str | None = None, link: str, secret: str) -> None:
+def confirm_new_email(
+    *, user_id: int | None = None, recipient: str, name: str, language: str | None = None, link: str, secret: str
+) -> None:
     """Ask, at the new address, for a change of address to be confirmed."""
     outbox.write(
         "confirm_new_email",
         recipient,
         lazy_gettext("Confirm your new email address"),
         language=language,
+        user_id=user_id,
         secret=secret,
         name=plain(name),
         link=link,
@@ -60,6 +67,7 @@ def confirm_new_email(*, recipient: str, name: str, language: str | None = None,
 
 def email_changed(
     *,
+    user_id: int | None = None,
     recipient: str,
     name: str,
     language: str | None = None,
@@ -84,6 +92,7 @@ def email_changed(
         recipient,
         lazy_gettext("Your email address was changed"),
         language=language,
+        user_id=user_id,
         secret=secret,
         name=plain(name),
         new_address=masked(new_address),
@@ -93,7 +102,14 @@ def email_changed(
 
 
 def reset_password(
-    *, recipient: str, name: str, language: str | None = None, link: str, secret: str, minutes: int
+    *,
+    user_id: int | None = None,
+    recipient: str,
+    name: str,
+    language: str | None = None,
+    link: str,
+    secret: str,
+    minutes: int,
 ) -> None:
     """Give the link that sets a new password.
 
@@ -110,6 +126,7 @@ def reset_password(
         recipient,
         lazy_gettext("Reset your password"),
         language=language,
+        user_id=user_id,
         secret=secret,
         name=plain(name),
         link=link,
@@ -119,6 +136,7 @@ def reset_password(
 
 def invitation(
     *,
+    user_id: int | None = None,
     recipient: str,
     name: str,
     language: str | None = None,
@@ -143,6 +161,7 @@ def invitation(
         recipient,
         LazyString(_invited_to, urlsplit(current_app.config["SITE_URL"]).netloc),
         language=language,
+        user_id=user_id,
         secret=secret,
         name=plain(name),
         inviter=inviter,
@@ -156,7 +175,13 @@ def _invited_to(site: str) -> str:
 
 
 def password_changed(
-    *, recipient: str, name: str, language: str | None = None, when: datetime, address: str | None
+    *,
+    user_id: int | None = None,
+    recipient: str,
+    name: str,
+    language: str | None = None,
+    when: datetime,
+    address: str | None,
 ) -> None:
     """Tell that the password is another one now."""
     outbox.write(
@@ -164,6 +189,7 @@ def password_changed(
         recipient,
         lazy_gettext("Your password was changed"),
         language=language,
+        user_id=user_id,
         name=plain(name),
         when=when,
         address=address,
@@ -172,6 +198,7 @@ def password_changed(
 
 def new_sign_in(
     *,
+    user_id: int | None = None,
     recipient: str,
     name: str,
     language: str | None = None,
@@ -185,6 +212,7 @@ def new_sign_in(
         recipient,
         lazy_gettext("New sign-in to your account"),
         language=language,
+        user_id=user_id,
         name=plain(name),
         when=when,
         address=address,
@@ -193,7 +221,13 @@ def new_sign_in(
 
 
 def token_reused(
-    *, recipient: str, name: str, language: str | None = None, when: datetime, address: str | None
+    *,
+    user_id: int | None = None,
+    recipient: str,
+    name: str,
+    language: str | None = None,
+    when: datetime,
+    address: str | None,
 ) -> None:
     """Tell that a spent refresh token came back, and that its session was ended."""
     outbox.write(
@@ -201,13 +235,16 @@ def token_reused(
         recipient,
         lazy_gettext("A session of yours was ended"),
         language=language,
+        user_id=user_id,
         name=plain(name),
         when=when,
         address=address,
     )
 
 
-def rights_granted(*, recipient: str, name: str, language: str | None = None, rights: Sequence[str]) -> None:
+def rights_granted(
+    *, user_id: int | None = None, recipient: str, name: str, language: str | None = None, rights: Sequence[str]
+) -> None:
     """Tell of new staff rights.
 
     Args:
@@ -221,6 +258,7 @@ def rights_granted(*, recipient: str, name: str, language: str | None = None, ri
         recipient,
         lazy_gettext("You were given more rights"),
         language=language,
+        user_id=user_id,
         name=plain(name),
         rights=LazyString(listed, [RIGHTS.get(right, right) for right in rights]),
     )

@@ -14,6 +14,7 @@ class Message(Model):
 
     Attributes:
         kind: why it was written, as `reset_password`.
+        user_id: of the account that it is about, with which it is deleted; no foreign key, for users are above.
         secret: the one-time token inside `text` and `html`; blanked there and here once the letter is sent.
         message_id: the same in every attempt, so that a second delivery of one letter can be told.
         due_at: when the next attempt may begin; None once the letter is sent or given up.
@@ -28,6 +29,7 @@ class Message(Model):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
     kind: Mapped[str] = mapped_column(sa.String(30))
+    user_id: Mapped[int | None] = mapped_column(RowId, index=True)
     recipient: Mapped[str] = mapped_column(sa.String(254), index=True)
     subject: Mapped[str] = mapped_column(sa.String(200))
     text: Mapped[str] = mapped_column(sa.Text)

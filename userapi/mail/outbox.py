@@ -31,7 +31,14 @@ def configure(app: Flask) -> None:
 
 
 def write(
-    kind: str, recipient: str, subject: Any, *, language: str | None = None, secret: str | None = None, **facts: Any
+    kind: str,
+    recipient: str,
+    subject: Any,
+    *,
+    user_id: int | None = None,
+    language: str | None = None,
+    secret: str | None = None,
+    **facts: Any,
 ) -> Message:
     """Add a letter to the present transaction.
 
@@ -39,6 +46,7 @@ def write(
         kind: names the templates `mail/<kind>.txt` and `mail/<kind>.html`.
         recipient: the one address it goes to.
         subject: one line; a lazy text is put into the letter's language.
+        user_id: of the account that it is about; it is deleted with that account.
         language: that the letter is in, one on offer; that of the request when it is None.
         secret: the one-time token in it, blanked once it is sent.
         facts: what the templates say; moments are put into words. They also know the `subject`, our `site`, and when
@@ -52,6 +60,7 @@ def write(
         message = Message(
             created_at=now,
             kind=kind,
+            user_id=user_id,
             recipient=recipient,
             subject=facts["subject"],
             text=_render(f"mail/{kind}.txt", facts),

@@ -1,7 +1,7 @@
 """Every look at the outbox, and the writes that only one deliverer can win."""
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -148,9 +148,9 @@ def in_state(state: State) -> sa.ColumnElement[bool]:
     }[state]
 
 
-def delete_to(addresses: Collection[str]) -> None:
-    """Delete every letter to some addresses, sent or not."""
-    db.session.execute(sa.delete(Message).where(Message.recipient.in_(addresses)))
+def delete_of_user(user_id: int) -> None:
+    """Delete every email about an account, sent or not."""
+    db.session.execute(sa.delete(Message).where(Message.user_id == user_id))
 
 
 def prune(before: datetime, most: int) -> int:

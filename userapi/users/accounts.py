@@ -236,7 +236,7 @@ def delete(user: User) -> None:
     trail.record("user.deleted", "user", user.id)
     db.session.flush()
     trail.forget("user", user.id)
-    mail_queries.delete_to({user.email, user.pending_email or user.email})
+    mail_queries.delete_of_user(user.id)
     db.session.delete(user)
     db.session.flush()
 
@@ -260,6 +260,7 @@ def set_password(user: User, password: str, field: str = "password", *, notify: 
     trail.record("user.password_changed", "user", user.id)
     if notify:
         letters.password_changed(
+            user_id=user.id,
             recipient=user.email,
             name=user.first_name,
             language=user.language,
@@ -327,7 +328,9 @@ def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
         if name in changes:
             setattr(user, name, changes[name])
     if granted:
-        letters.rights_granted(recipient=user.email, name=user.first_name, language=user.language, rights=granted)
+        letters.rights_granted(
+            user_id=user.id, recipient=user.email, name=user.first_name, language=user.language, rights=granted
+        )
     if "is_active" in changes:
         if changes["is_active"]:
             activate(user)

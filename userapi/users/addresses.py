@@ -18,6 +18,7 @@ def ask_to_verify(user: User) -> None:
         return
     token = one_time.issue(user, one_time.VERIFY_EMAIL, user.email_key)
     letters.verify_email(
+        user_id=user.id,
         recipient=user.email,
         name=user.first_name,
         language=user.language,
@@ -69,7 +70,12 @@ def ask_to_change(user: User, email: str) -> None:
     user.pending_email = typed
     token = one_time.issue(user, one_time.CHANGE_EMAIL, key)
     letters.confirm_new_email(
-        recipient=typed, name=user.first_name, language=user.language, link=link("verify-email", token), secret=token
+        user_id=user.id,
+        recipient=typed,
+        name=user.first_name,
+        language=user.language,
+        link=link("verify-email", token),
+        secret=token,
     )
     trail.record("email.change_requested", "user", user.id)
 
@@ -137,11 +143,14 @@ def replace(user: User, email: str, *, by_owner: bool) -> None:
     one_time.void(user)
     if not by_owner:
         one_time.void_undo(user)
-        letters.email_changed(recipient=old, name=user.first_name, language=user.language, new_address=typed)
+        letters.email_changed(
+            user_id=user.id, recipient=old, name=user.first_name, language=user.language, new_address=typed
+        )
         return
     refuse_reserved(user.id, key)
     token = one_time.issue(user, one_time.UNDO_EMAIL_CHANGE, old_key, previous_email=old)
     letters.email_changed(
+        user_id=user.id,
         recipient=old,
         name=user.first_name,
         language=user.language,
@@ -172,7 +181,9 @@ def undo_change(token: str) -> User:
     queries.flush()
     one_time.void(user)
     one_time.void_undo(user, since=found.created_at)
-    letters.email_changed(recipient=replaced, name=user.first_name, language=user.language, new_address=restored)
+    letters.email_changed(
+        user_id=user.id, recipient=replaced, name=user.first_name, language=user.language, new_address=restored
+    )
     trail.record("email.change_undone", "user", user.id, {"email": (replaced, restored)})
     return user
 

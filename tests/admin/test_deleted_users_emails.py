@@ -1,0 +1,129 @@
+"""Emails are stored for an account, and are deleted with that account alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import Person, sign_in
+from database import execute, rows
+from desk import Clerk, clerk
+from factories import PASSWORD, make_user, new_user
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from inbox import letters
+
+from userapi.core.db import db
+from userapi.mail import letters as written
+
+X = "wanted@example.com"
+
+
+def over_api(app: Flask, boss: Clerk, user_id: int) -> None:
+    tokens = sign_in(app, boss.email)
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert app.test_client().delete(f"/userapi/users/{user_id}/", headers=headers).status_code == 204
+
+
+def at_the_site(app: Flask, boss: Clerk, user_id: int) -> None:
+    assert boss.post(f"/admin/users/{user_id}/delete/").status_code == 303
+
+
+def at_the_shell(app: Flask, boss: Clerk, user_id: int) -> None:
+    email = rows(app, f"SELECT email FROM users WHERE id = {user_id}")[0].email
+    assert app.test_cli_runner().invoke(args=["users", "delete", email, "--yes"]).exit_code == 0
+
+
+DELETIONS: dict[str, Callable[[Flask, Clerk, int], None]] = {
+    "API": over_api,
+    "staff site": at_the_site,
+    "command line": at_the_shell,
+}
+
+
+@pytest.mark.parametrize("way", DELETIONS)
+def test_deleting_a_user_leaves_the_emails_of_another_who_has_the_email(app: Flask, user: Person, way: str) -> None:
+    boss = clerk(app, is_staff=True, is_superuser=True)
+    asked = user.post("/userapi/auth/email/change/", json={"email": X, "password": PASSWORD})
+    assert asked.status_code == 202
+    other = app.test_client()
+    assert other.post("/userapi/users/", json=new_user(email=X)).status_code == 201
+    assert other.post("/userapi/auth/password/reset/", json={"email": X}).status_code == 200
+    kinds = [letter.kind for letter in letters(app) if letter.recipient == X]
+    assert kinds == ["confirm_new_email", "verify_email", "reset_password"]
+
+    DELETIONS[way](app, boss, user.id)
+
+    kept = [letter.kind for letter in letters(app) if letter.recipient == X]
+    assert kept == ["verify_email", "reset_password"]
+
+
+def test_every_email_of_a_user_goes_to_whatever_email_it_was_sent(app: Flask, user: Person, staff: Person) -> None:
+    for email in ("second@example.com", "third@example.com"):
+        assert staff.patch(user.url, json={"email": email}).status_code == 200
+    assert {letter.recipient for letter in letters(app)} >= {user.email, "second@example.com", "third@example.com"}
+
+    assert staff.delete(user.url).status_code == 204
+
+    assert [letter.recipient for letter in letters(app)] == []
+
+
+KINDS = {
+    "verify_email", "confirm_new_email", "email_changed", "reset_password", "invitation", "password_changed",
+    "new_sign_in", "token_reused", "rights_granted",
+}  # fmt: skip
+
+
+def test_every_kind_of_email_is_stored_for_its_account(app: Flask, superuser: Person) -> None:
+    boss, client = clerk(app, is_staff=True, is_superuser=True), app.test_client()
+    client.post("/userapi/users/", json=new_user(email="eve@example.com"))
+    tokens = sign_in(app, "eve@example.com")
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    change: dict[str, Any] = {"email": X, "password": PASSWORD}
+    client.post("/userapi/auth/email/change/", json=change, headers=bearer)
+    (link,) = [letter for letter in letters(app) if letter.kind == "confirm_new_email"]
+    client.post("/userapi/auth/email/verify/", json={"token": link.token})
+    client.post("/userapi/auth/password/reset/", json={"email": X})
+    new = "harbour lantern 42 quiet"
+    body = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    client.post("/userapi/auth/password/change/", json=body, headers=bearer)
+    client.post(
+        "/api-token-auth/", json={"email": X, "password": new}, headers={"User-Agent": "Other/1"},
+        environ_overrides={"REMOTE_ADDR": "203.0.113.9"},
+    )  # fmt: skip
+    app.config["REFRESH_REUSE_WINDOW"] = 0
+    for _time in range(3):
+        client.post("/api-token-refresh/", json={"refresh_token": tokens["refresh_token"]})
+    boss.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
+    guest = rows(app, "SELECT id FROM users WHERE email = 'guest@example.com'")[0].id
+    superuser.patch(f"/userapi/users/{guest}/", json={"is_staff": True})
+
+    stored = rows(app, "SELECT kind, user_id FROM messages")
+
+    assert {row.kind for row in stored} == KINDS
+    assert [row.kind for row in stored if row.user_id is None] == []
+
+
+def test_the_migration_assigns_stored_emails_where_that_is_certain(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        upgrade()
+    holder = make_user(bare_app, email=X)
+    waiting = [make_user(bare_app, email=f"waiting{number}@example.com") for number in range(3)]
+    execute(bare_app, "UPDATE users SET pending_email = :email WHERE id IN (:one)", email=X, one=waiting[0])
+    for number in (1, 2):
+        execute(bare_app, "UPDATE users SET pending_email = 'two@example.com' WHERE id = :id", id=waiting[number])
+    with bare_app.app_context():
+        for recipient in (X, "two@example.com"):
+            written.confirm_new_email(recipient=recipient, name="", link="", secret="")
+            written.reset_password(recipient=recipient, name="", link="", secret="", minutes=60)
+        db.session.commit()
+        downgrade(revision="0012")
+
+        upgrade()
+
+    found = {(row.kind, row.recipient): row.user_id for row in rows(bare_app, "SELECT * FROM messages")}
+    assert found == {
+        ("confirm_new_email", X): waiting[0],
+        ("reset_password", X): holder,
+        ("confirm_new_email", "two@example.com"): None,
+        ("reset_password", "two@example.com"): None,
+    }
