@@ -1,5 +1,6 @@
 """What the documents list is what the code has."""
 
+import configparser
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -142,3 +143,11 @@ def test_every_link_of_the_first_pages_leads_somewhere(document: str) -> None:
 
     assert links
     assert [link for link in links if not (config.ROOT / link).exists()] == []
+
+
+def test_the_license_is_named_by_the_readme_and_the_package() -> None:
+    assert (config.ROOT / "LICENSE").read_text().startswith("MIT License\n\nCopyright (c) 2026 the userapi authors\n")
+    assert "[MIT](LICENSE)" in (config.ROOT / "README.md").read_text()
+    package = configparser.ConfigParser()
+    package.read(config.ROOT / "setup.cfg")
+    assert (package["metadata"]["license"], package["metadata"]["license_files"]) == ("MIT", "LICENSE")

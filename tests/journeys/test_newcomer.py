@@ -96,7 +96,7 @@ def lend_packages(checkout: Path) -> None:
 def wait_for_packages(process: subprocess.Popen[Any], log: Path) -> None:
     """Return when the service is about to start, however long the network takes."""
     deadline = time.monotonic() + SECONDS_TO_INSTALL
-    while "Ctrl-C stops it" not in log.read_text() and process.poll() is None and time.monotonic() < deadline:
+    while "Press Ctrl-C to stop it" not in log.read_text() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
 
 
