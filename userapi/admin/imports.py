@@ -28,8 +28,8 @@ JOB = "/<row_id:job_id>/"
 #: How many imports the list shows; older than a month are none.
 NEWEST = 50
 
-#: What a form has around its file, in bytes.
-AROUND = 64 * 1024
+#: How large the form may be, in bytes: the file, and what is around it.
+LARGEST_FORM = jobs.MAXIMUM + 64 * 1024
 
 #: How often the page of an import that is not over is loaded again, in seconds.
 AGAIN = 3
@@ -45,7 +45,7 @@ class ImportView(StaffView):
     def _handle_view(self, name: str, **arguments: Any) -> Any:
         """Let a file through that is larger than what anything else sends, and no larger one."""
         if name == "add":
-            request.max_content_length = jobs.MAXIMUM + AROUND
+            request.max_content_length = LARGEST_FORM
         try:
             return super()._handle_view(name, **arguments)
         except RequestEntityTooLarge:

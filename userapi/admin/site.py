@@ -5,14 +5,13 @@ from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext
 
-from userapi.core import headers
+from userapi.core import bodies, headers
 
-from . import notices
+from . import imports, notices
 from .bulk import BulkView
 from .dashboard import Dashboard
 from .groups import GroupView
 from .history import AuditView
-from .imports import ImportView
 from .outbox import OutboxView
 from .sessions import SessionView
 from .users import UserView
@@ -21,6 +20,7 @@ from .users import UserView
 def configure(app: Flask) -> None:
     """Put the staff site under `/admin/`."""
     notices.configure(app)
+    bodies.allow_upload(app, "/admin/imports/new/", imports.LARGEST_FORM)
     site = Admin(
         app,
         name=lazy_gettext("Staff site"),
@@ -31,7 +31,7 @@ def configure(app: Flask) -> None:
     site.add_views(
         UserView(name=lazy_gettext("Users"), endpoint="staff_users", url="users"),
         BulkView(name=lazy_gettext("Bulk actions"), endpoint="staff_bulk", url="bulk"),
-        ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
+        imports.ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
         GroupView(name=lazy_gettext("Groups"), endpoint="staff_groups", url="groups"),
         SessionView(name=lazy_gettext("Sessions"), endpoint="staff_sessions", url="sessions"),
         OutboxView(name=lazy_gettext("Outbox"), endpoint="staff_outbox", url="outbox"),

@@ -35,6 +35,7 @@ from userapi.users import accounts
 from userapi.users.problems import EmailTaken
 
 from .failures import EXPECTED, CannotStart, in_one_line, quietly
+from .http_worker import work
 from .listening import reserved
 from .supervision import Supervisor
 
@@ -276,7 +277,7 @@ def serve(app: Flask, ip: str) -> None:
         log_level=LogLevels.warning,
         respawn_interval=0.5,
         workers_kill_timeout=LAST_REQUESTS,
-    ).serve(target_loader=load, wrap_loader=False)
+    ).serve(spawn_target=work, target_loader=load, wrap_loader=False)
 
 
 if __name__ == "__main__":

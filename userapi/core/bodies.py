@@ -25,6 +25,8 @@ EVERYWHERE = ("format", "lang")
 #: More fields than any schema has; a body with more is not worth naming each.
 MAXIMUM_FIELDS = 100
 
+#: Where in the environment of a request the server says why it could not read the body: an exception.
+ERROR = "userapi.body_error"
 
 #: How Python writes flags into forms and queries.
 PYTHON_FLAGS = {"True": "true", "False": "false"}
@@ -33,16 +35,34 @@ PYTHON_FLAGS = {"True": "true", "False": "false"}
 def configure(app: Flask) -> None:
     """Read forms and queries strictly, on every endpoint and page."""
     app.request_class = StrictRequest
-    app.before_request(_require_utf8_query)
+    app.before_request(_require_whole_request)
 
 
-def _require_utf8_query() -> None:
-    """Refuse a query string that is not UTF-8, in which Werkzeug would leave `%E9` as it is.
+def allow_upload(app: Flask, path: str, size: int) -> None:
+    """Let the server take in larger bodies at one path; the route itself sets `request.max_content_length`."""
+    app.extensions.setdefault("userapi-uploads", {})[path.rstrip("/")] = size
+
+
+def limit(app: Flask, path: str) -> int:
+    """How many bytes a body may have at a path; what is larger is not read."""
+    uploads: dict[str, int] = app.extensions.get("userapi-uploads", {})
+    usual: int = app.config["MAX_CONTENT_LENGTH"]
+    return uploads.get(path.rstrip("/"), usual)
+
+
+def _require_whole_request() -> None:
+    """Refuse a request whose body could not be read, and a query string that is not UTF-8.
+
+    In such a query Werkzeug would leave `%E9` as it is.
 
     Raises:
         Problem: 400.
+        Exception: what the server met with while it read the body.
     """
-    query: str = context.asked().environ.get("QUERY_STRING", "")
+    environ = context.asked().environ
+    if ERROR in environ:
+        raise environ[ERROR]
+    query: str = environ.get("QUERY_STRING", "")
     if query.isascii() and "%" not in query:
         return
     try:

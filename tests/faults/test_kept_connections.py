@@ -1,0 +1,89 @@
+"""Connections that are kept for the next request: an error before the body was read must not spoil them."""
+
+import http.client
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+import serving
+
+JSON = "Content-Type: application/json\r\n"
+
+#: Requests that are answered without a look at their body, with the status of the answer.
+UNREAD = {
+    "not signed in": (401, "PATCH", "/userapi/auth/user/", JSON),
+    "no such page": (404, "POST", "/nothing/", JSON),
+    "wrong method": (405, "POST", "/healthz", JSON),
+    "nothing acceptable": (406, "POST", "/userapi/users/", JSON + "Accept: application/xml\r\n"),
+    "media type": (415, "POST", "/userapi/users/", "Content-Type: text/plain\r\n"),
+    "from another site": (403, "POST", "/login/", JSON + "Origin: https://evil.example\r\n"),
+    "redirect": (303, "POST", "/admin/imports/new/", "Content-Type: application/x-www-form-urlencoded\r\n"),
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+    """A server with its usual workers and threads."""
+    folder = tmp_path_factory.mktemp("kept")
+    with serving.served(folder, serving.environment(f"sqlite:///{folder}/kept.db", folder)) as server:
+        yield server
+
+
+def exchange(connection: socket.socket, request: str, body: bytes) -> http.client.HTTPResponse:
+    """Send the headers, and the body in a second packet; the answer, read whole."""
+    connection.sendall(request.encode())
+    time.sleep(0.05)
+    connection.sendall(body)
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    response.read()
+    return response
+
+
+def connected(server: serving.Server) -> socket.socket:
+    host, port = server.url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+@pytest.mark.parametrize("kind", UNREAD)
+def test_A07_a_connection_goes_on_after_an_error_before_the_body_was_read(
+    server: serving.Server, kind: str, framing: str
+) -> None:
+    status, method, path, headers = UNREAD[kind]
+    body = b"x" * 3000
+    if framing == "chunks":
+        headers, body = headers + "Transfer-Encoding: chunked\r\n", b"bb8\r\n" + body + b"\r\n0\r\n\r\n"
+    else:
+        headers += f"Content-Length: {len(body)}\r\n"
+    with connected(server) as connection:
+        for _again in range(3):
+            first = exchange(connection, f"{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n", body)
+            assert first.status == status
+            assert first.headers["Connection"] is None
+            second = exchange(connection, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"")
+            assert second.status == 200
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+@pytest.mark.parametrize("path", ["/userapi/users/", "/nothing/", "/admin/imports/new/"])
+def test_A07_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_end(
+    server: serving.Server, path: str, framing: str
+) -> None:
+    size = 12 * 2**20
+    headers = JSON + (f"Content-Length: {size}\r\n" if framing == "length" else "Transfer-Encoding: chunked\r\n")
+    with connected(server) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+        try:
+            for _piece in range(size // 65536 if framing == "chunks" else 0):
+                connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+        except ConnectionError:
+            return  # closed while the body was still on its way
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+
+        assert response.status in (303, 404, 413)
+        assert response.headers["Connection"] == "close"

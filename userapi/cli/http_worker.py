@@ -1,0 +1,289 @@
+"""A worker process of the server: a request gets a thread when its body has come whole, and not before.
+
+Granian's own WSGI worker gives a thread to each request as soon as its headers are there, and the thread waits for the
+body: some slow clients then hold all threads. Here granian's RSGI worker, whose requests are read without threads, is
+driven without an event loop: what it schedules runs in its pool of threads, where the application runs as well.
+`docs/decisions/0020-a-body-comes-before-a-thread.md` says why, and what else there was.
+"""
+
+import io
+import tempfile
+import threading
+import time
+from asyncio import CancelledError
+from collections.abc import Callable
+from typing import IO, Any, Protocol
+
+from flask import Flask
+from granian._granian import CallbackScheduler, RSGIWorker
+from granian._signals import set_sync_signals
+from granian.server.mp import WorkerProcess
+from werkzeug.exceptions import RequestTimeout
+
+from userapi.core import bodies
+from userapi.core.problems import Unavailable
+
+from .wsgi_gateway import answer, environment
+
+#: How long a body may take, in seconds, and how many bytes of it that came give one second more.
+PATIENCE = 20.0
+BYTES_PER_SECOND = 50_000
+
+#: A larger body, in bytes, is kept in a temporary file, and so many at a time are taken in by one worker.
+BODY_IN_MEMORY = 64 * 1024
+LARGE_BODIES = 16
+
+#: How often it is looked for what has taken too long, and how long an answer's temporary file is kept, in seconds.
+LOOK = 1.0
+ANSWER_KEPT = 60.0
+
+
+class AtOnce:
+    """Stands where granian has an event loop: what is scheduled runs immediately, in the thread that schedules it."""
+
+    def call_soon(self, callback: Callable[..., Any], *arguments: Any, context: Any = None) -> None:
+        """Run it."""
+        callback(*arguments)
+
+    call_soon_threadsafe = call_soon
+
+
+class Timed(Protocol):
+    """What ends when its time has come; `deadline` is a moment of the monotonic clock."""
+
+    deadline: float
+
+    def expire(self) -> None:
+        """End it."""
+
+
+class Deadlines:
+    """Ends what has taken too long."""
+
+    def __init__(self) -> None:
+        self._all: set[Timed] = set()
+        self._some = threading.Event()
+        threading.Thread(target=self._run, name="userapi-deadlines", daemon=True).start()
+
+    def add(self, timed: Timed) -> None:
+        """Watch something."""
+        self._all.add(timed)
+        self._some.set()
+
+    def remove(self, timed: Timed) -> None:
+        """Leave it alone from now on."""
+        self._all.discard(timed)
+
+    def _run(self) -> None:
+        while self._some.wait():
+            self._some.clear()
+            while self._all:
+                time.sleep(LOOK)
+                for timed in self._all.copy():
+                    if timed.deadline < time.monotonic():
+                        timed.expire()
+
+
+class SentFile:
+    """A temporary file that an answer is sent from; granian opens it again, and then it can be closed here."""
+
+    def __init__(self, deadlines: Deadlines, file: IO[bytes]) -> None:
+        self.deadline = time.monotonic() + ANSWER_KEPT
+        self._deadlines, self._file = deadlines, file
+        deadlines.add(self)
+
+    def expire(self) -> None:
+        """Close it, and so remove it."""
+        self._deadlines.remove(self)
+        self._file.close()
+
+
+class Requests(CallbackScheduler):
+    """Receives each request of this process, in one of granian's threads, once its headers are there."""
+
+    def __new__(cls, loop: AtOnce, app: Flask) -> "Requests":
+        return super().__new__(cls, loop, app, None, None, None)  # type: ignore[call-arg]
+
+    def __init__(self, _loop: AtOnce, app: Flask) -> None:
+        self.app = app
+        self.deadlines = Deadlines()
+        self.large_bodies = threading.BoundedSemaphore(LARGE_BODIES)
+        self._schedule_fn = self._begin
+
+    def _begin(self, request: Any) -> None:
+        try:
+            headers = request.scope.headers
+            length = headers.get("content-length", "0")
+            if length == "0" and "transfer-encoding" not in headers:
+                self.run(request, io.BytesIO())
+            else:
+                Body(self, request, None if "transfer-encoding" in headers else int(length)).begin()
+        except BaseException as error:
+            request.err(error)  # logged, and 500
+
+    def run(self, request: Any, body: IO[bytes], *, closes: bool = False, **variables: Any) -> None:
+        """Let the application answer.
+
+        Args:
+            request: as granian gives it.
+            body: what has come of its body.
+            closes: whether the rest of the body is left unread, and the connection must end.
+            variables: for the environment.
+        """
+        environ = environment(request.scope, body)
+        environ.update(variables)
+        file = answer(self.app, environ, request.proto, closes=closes)
+        if file is not None:
+            SentFile(self.deadlines, file)
+
+
+class Body:
+    """A body on its way in. Between two pieces of it there is no thread.
+
+    Args:
+        requests: what it belongs to.
+        request: as granian gives it.
+        length: as announced; None for a body that comes in chunks.
+    """
+
+    def __init__(self, requests: Requests, request: Any, length: int | None) -> None:
+        self._requests, self._request, self._length = requests, request, length
+        self._limit = bodies.limit(requests.app, request.scope.path)
+        self._received = 0
+        self._content: IO[bytes] = io.BytesIO()
+        self._is_large = False
+        self._pending: Any = None
+        self._began = self.deadline = time.monotonic()
+
+    def begin(self) -> None:
+        """Wait for the first piece, unless the body is larger than the application would take."""
+        if self._length is not None and self._length > self._limit:
+            self._end(closes=True)
+        elif self._length is None or self._length <= BODY_IN_MEMORY or self._grow():
+            self._request.proto.__aiter__()
+            self._extend()
+            self._requests.deadlines.add(self)
+            self._wait()
+
+    def expire(self) -> None:
+        """Wait no longer: `_take` is called with what says so, unless a piece has come in this moment."""
+        pending = self._pending
+        if pending is not None:
+            pending.cancel()
+
+    def _extend(self) -> None:
+        self.deadline = self._began + PATIENCE + self._received / BYTES_PER_SECOND
+
+    def _wait(self) -> None:
+        self._pending = pending = self._request.proto.__anext__()
+        pending.add_done_callback(self._take)
+
+    def _take(self, coming: Any) -> None:
+        self._pending = None  # it has a reference to this object, which Python could not collect
+        try:
+            self._receive(coming)
+        except BaseException as error:
+            self._leave()
+            self._request.err(error)
+
+    def _receive(self, coming: Any) -> None:
+        try:
+            piece: bytes = coming.result()
+        except CancelledError:
+            self._end(closes=True, error=RequestTimeout())
+            return
+        self._received += len(piece)
+        if not piece:
+            self._end_of_stream()
+        elif self._received > self._limit:
+            self._end(closes=True)
+        elif self._received <= BODY_IN_MEMORY or self._is_large or self._grow():
+            self._content.write(piece)
+            if self._received == self._length:
+                self._end()
+            else:
+                self._extend()
+                self._wait()
+
+    def _grow(self) -> bool:
+        """Go on in a temporary file; when there are too many of them, answer that instead."""
+        self._is_large = self._requests.large_bodies.acquire(blocking=False)
+        if not self._is_large:
+            self._end(closes=True, error=Unavailable())
+            return False
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the request was answered
+        self._content.seek(0)
+        file.write(self._content.read())
+        self._content = file
+        return True
+
+    def _end_of_stream(self) -> None:
+        """A body in chunks has come whole, or the connection was lost: then nothing is done."""
+        if self._length is None and self._is_exhausted():
+            self._end()
+        else:
+            self._leave()
+            self._request.proto.response_empty(400, [("Connection", "close")])
+
+    def _is_exhausted(self) -> bool:
+        """Whether the stream says that there is no more; after an error it gives another piece."""
+        try:
+            self._request.proto.__anext__()
+        except StopAsyncIteration:
+            return True
+        return False
+
+    def _end(self, *, closes: bool = False, error: Exception | None = None) -> None:
+        self._requests.deadlines.remove(self)
+        self._content.seek(0)
+        variables: dict[str, Any] = {} if error is None else {bodies.ERROR: error}
+        if self._length is None:
+            variables["CONTENT_LENGTH"] = str(self._received)
+        try:
+            self._requests.run(self._request, self._content, closes=closes, **variables)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._requests.deadlines.remove(self)
+        self._content.close()
+        if self._is_large:
+            self._is_large = False
+            self._requests.large_bodies.release()
+
+
+@WorkerProcess.wrap_target
+def work(
+    worker_id: int,
+    app: Flask,
+    listener: Any,
+    pipe: Any,
+    _loop: Any,
+    _runtime_mode: Any,
+    runtime_threads: int,
+    runtime_blocking_threads: int,
+    threads: int,
+    threads_idle: int,
+    connections: int,
+    _tasks: Any,
+    http_mode: Any,
+    http1: Any,
+    http2: Any,
+    websockets: bool,
+    static_files: Any,
+    _access_log: Any,
+    tls: tuple[Any, ...],
+    _scope: Any,
+    counts: Any,
+) -> None:
+    """Be a worker of granian until it is stopped. The arguments are those that granian starts its own workers with."""
+    stop, stopped = set_sync_signals(), threading.Event()
+    stop.add_cb(stopped.set)
+    loop = AtOnce()
+    worker_class: Any = RSGIWorker  # its types are out of date
+    worker = worker_class(
+        worker_id, listener, pipe, runtime_threads, runtime_blocking_threads, threads, threads_idle, connections,
+        http_mode, http1, http2, websockets, static_files, *tls, counts,
+    )  # fmt: skip
+    worker.serve_mtr(Requests(loop, app), loop, stop)
+    stopped.wait()
