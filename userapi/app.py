@@ -20,13 +20,13 @@ from userapi.core import (
     context,
     cross_origin,
     db,
+    hashing,
     headers,
     i18n,
     limits,
     logging,
     metrics,
     openapi,
-    passwords,
     problems,
     rendering,
     requests,
@@ -54,7 +54,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.config.from_mapping(settings)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for part in (metrics, logging, context, requests, i18n, rendering, db, signing, passwords, headers, cross_origin):
+    for part in (metrics, logging, context, requests, i18n, rendering, db, signing, hashing, headers, cross_origin):
         part.configure(app)
     for part in (problems, bodies, tracing, trail, tokens, gate, assets, limits, outbox, relay):
         part.configure(app)

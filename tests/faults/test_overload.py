@@ -1,23 +1,25 @@
-"""More sign-ins at once than can be hashed: a few wait, the rest are told to come back, and nobody else notices."""
+"""More sign-ins than can be hashed: clients take turns, the rest is asked to come back, and other calls are served."""
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from threading import Barrier
 
-import pytest
 from conftest import Person
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
+from overload import all_turns_taken
 from together import at_once
 from werkzeug.test import TestResponse
 
-from userapi.core.passwords import Hashing
+from userapi.core import hashing
 
 MakeApp = Callable[..., Flask]
 
 AT_ONCE = 50
+
+#: As new hashes cost where nothing is set.
+USUAL = {"PASSWORD_HASH_MEMORY": "19456", "PASSWORD_HASH_TIME": "2", "PASSWORD_HASH_CONCURRENCY": "1"}
 
 
 def account(app: Flask) -> str:
@@ -30,10 +32,8 @@ def sign_in(app: Flask, email: str, password: str = PASSWORD) -> TestResponse:
     return app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
 
 
-def test_P18_sign_ins_beyond_the_pool_are_told_to_come_back_and_others_are_served(make_app: MakeApp) -> None:
-    app = make_app(
-        PASSWORD_HASH_MEMORY="19456", PASSWORD_HASH_TIME="2", PASSWORD_HASH_CONCURRENCY="1", WORKER_THREADS="16"
-    )
+def test_P18_sign_ins_beyond_the_places_are_asked_to_come_back_and_others_are_served(make_app: MakeApp) -> None:
+    app = make_app(**USUAL)
     email = account(app)
     barrier = Barrier(AT_ONCE + 1)
 
@@ -60,30 +60,12 @@ def test_P18_sign_ins_beyond_the_pool_are_told_to_come_back_and_others_are_serve
 def test_P18_a_sign_in_that_was_not_looked_at_is_no_failure(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="1 per hour", PASSWORD_HASH_CONCURRENCY="1")
     email = account(app)
-    hashing: Hashing = app.extensions["userapi-hashing"]
 
-    with ExitStack() as others:
-        while hashing.places.acquire(blocking=False):
-            others.callback(hashing.places.release)
-        started = time.monotonic()
+    with all_turns_taken(hashing.of(app).usual.turns):
         assert [sign_in(app, email, "wrong").status_code for _ in range(3)] == [503] * 3
-        assert time.monotonic() - started < 1
 
     assert sign_in(app, email).status_code == 200
     assert [sign_in(app, email, "wrong").status_code for _ in range(2)] == [401, 429]
-
-
-@pytest.mark.parametrize(("threads", "places"), [(4, 3), (2, 1), (1, 1)])
-def test_P18_one_thread_of_a_worker_is_left_for_calls_that_hash_nothing(
-    make_app: MakeApp, threads: int, places: int
-) -> None:
-    hashing: Hashing = make_app(WORKER_THREADS=str(threads)).extensions["userapi-hashing"]
-
-    taken = 0
-    while hashing.places.acquire(blocking=False):
-        taken += 1
-
-    assert taken == places
 
 
 def test_whoever_waits_for_a_connection_gets_the_next_that_is_free(user: Person) -> None:

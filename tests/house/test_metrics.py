@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from conftest import sign_in
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
+from overload import all_turns_taken
 from scraping import TOKEN, scrape, value
 
-from userapi.core import passwords
+from userapi.core import hashing
 from userapi.core.db import db
 from userapi.mail import letters
 from userapi.users import accounts
@@ -184,22 +185,19 @@ def test_metrics_are_told_while_the_database_is_away(make_app: Callable[..., Fla
 def test_places_for_hashing_are_counted_while_they_are_taken_and_when_they_run_out(
     make_app: Callable[..., Flask],
 ) -> None:
-    app = make_app(METRICS_TOKEN=TOKEN, WORKER_THREADS="2")
+    app = make_app(METRICS_TOKEN=TOKEN)
     make_user(app, email="ada@example.com")
     with app.app_context():
-        hashing = app.extensions["userapi-hashing"]
+        during = hashing.of(app).run(lambda: scrape(app))
+    with all_turns_taken(hashing.of(app).usual.turns):
         credentials = {"email": "ada@example.com", "password": PASSWORD}
-        during, refused = hashing.run(
-            lambda: (scrape(app), app.test_client().post("/api-token-auth/", json=credentials))
-        )
-        assert refused.status_code == 503
+        assert app.test_client().post("/api-token-auth/", json=credentials).status_code == 503
 
     after = scrape(app)
     assert value(during, "userapi_password_hashing_places_in_use") == 1
     assert value(after, "userapi_password_hashing_places_in_use") == 0
     assert value(during, "userapi_password_hashing_refused_total") == 0
     assert value(after, "userapi_password_hashing_refused_total") == 1
-    assert passwords.PATIENCE > 0
 
 
 def test_database_connections_are_counted_while_they_are_in_use(watched: Flask) -> None:

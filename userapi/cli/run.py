@@ -26,7 +26,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 import config
-from userapi.core import i18n, metrics, passwords
+from userapi.core import hashing, i18n, metrics
 from userapi.core.context import acting_as, command_line
 from userapi.core.db import db
 from userapi.core.environment import unusable_folder
@@ -91,7 +91,7 @@ def _run(ip: str) -> None:
         i18n.read_in()
         for engine in db.engines.values():
             engine.dispose()  # no worker may inherit a connection
-        passwords.rest()  # nor count on a thread that it does not inherit
+        hashing.of(app).rest()  # nor count on a thread that it does not inherit
     sys.stdout.flush()
     serve(app, ip)
 
@@ -260,6 +260,7 @@ def serve(app: Flask, ip: str) -> None:
     write there, leaves it alone. Until granian lets a worker hear the signal that ends it, that signal has its usual
     effect; else a stop so soon would have to wait until the worker is killed.
     """
+    threads = hashing.of(app).keep_places_for_others(app, app.config["WORKER_THREADS"])
     gc.collect()
     gc.freeze()
     os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
@@ -269,7 +270,7 @@ def serve(app: Flask, ip: str) -> None:
         port=app.config["PORT"],
         interface=Interfaces.WSGI,
         workers=app.config["WORKERS"],
-        blocking_threads=app.config["WORKER_THREADS"],
+        blocking_threads=threads,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
         websockets=False,

@@ -1,0 +1,24 @@
+"""The real server's threads while many sign-ins wait for their hash."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import serving
+from scraping import TOKEN, fetch, value
+from stacking import post, wait_until
+
+
+def test_P18_a_server_with_one_thread_serves_others_while_sign_ins_wait(tmp_path: Path) -> None:
+    slow = {"PASSWORD_HASH_MEMORY": "65536", "PASSWORD_HASH_TIME": "4", "WORKERS": "1", "WORKER_THREADS": "1"}
+    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, METRICS_TOKEN=TOKEN, **slow)
+
+    with serving.served(tmp_path, env) as server, ThreadPoolExecutor(6) as clients:
+        signing_in = [
+            clients.submit(post, server.url, "/api-token-auth/", {"email": server.email, "password": server.password})
+            for _ in range(6)
+        ]
+        # Whoever reads the metrics needs a thread, too.
+        wait_until(lambda: value(fetch(server.url, TOKEN), "userapi_password_hashing_places_in_use") >= 4)
+        statuses = [future.result().status for future in signing_in]
+
+    assert statuses.count(200) >= 4
