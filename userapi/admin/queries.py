@@ -128,7 +128,7 @@ def events(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
         before: the id that the page begins below.
         limit: rows on a page.
     """
-    return _part(audit_queries.newest(filters, limit + 1, before), limit)
+    return _part(audit_queries.newest(dict(filters) | ({"before": before} if before else {}), limit + 1), limit)
 
 
 def _newest_first(statement: sa.Select[Any], row_id: Any, before: int | None, limit: int) -> Part:

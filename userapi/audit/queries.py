@@ -12,32 +12,36 @@ from .models import AuditEvent
 events = AuditEvent.__table__
 
 
-def newest(filters: Mapping[str, Any], limit: int, before: int | None = None) -> Sequence[sa.Row[Any]]:
-    """The newest events that match, the newest first.
+def newest(filters: Mapping[str, Any], limit: int) -> Sequence[sa.Row[Any]]:
+    """The newest events that match, the newest first."""
+    return read_all(matching(filters).order_by(events.c.id.desc()).limit(limit))
 
-    Args:
-        filters: as `matching` has them.
-        limit: how many.
-        before: only those with a smaller id.
-    """
-    statement = matching(filters).order_by(events.c.id.desc()).limit(limit)
-    return read_all(statement if before is None else statement.where(events.c.id < before))
+
+def after(filters: Mapping[str, Any], last_id: int, limit: int) -> Sequence[sa.Row[Any]]:
+    """The next events that match behind an id, the oldest first."""
+    return read_all(matching(filters).where(events.c.id > last_id).order_by(events.c.id).limit(limit))
 
 
 def matching(filters: Mapping[str, Any]) -> sa.Select[Any]:
     """The events that match.
 
     Args:
-        filters: any of `actor` (a user's id), `kind` (of the target), `target` (its id), `action`, `origin`, `since`
-            (inclusive) and `until` (exclusive).
+        filters: any of `actor` (a user's id), `user` (the id of a user who acted or was the target), `kind` (of the
+            target), `target` (its id), `action`, `origin`, `since` (inclusive), `until` (exclusive) and `before`
+            (an id that theirs are smaller than).
     """
     conditions = {
         "actor": lambda value: events.c.actor_id == value,
+        "user": lambda value: sa.or_(
+            events.c.actor_id == value,
+            sa.and_(events.c.target_kind == "user", events.c.target_id == str(value)),
+        ),
         "kind": lambda value: events.c.target_kind == value,
         "target": lambda value: events.c.target_id == value,
         "action": lambda value: events.c.action == value,
         "origin": lambda value: events.c.origin == value,
         "since": lambda value: events.c.occurred_at >= value,
         "until": lambda value: events.c.occurred_at < value,
+        "before": lambda value: events.c.id < value,
     }
     return sa.select(events).where(*(conditions[name](value) for name, value in filters.items()))

@@ -1,4 +1,4 @@
-"""The shell door: `flask users …`, `groups …`, `sessions …`, `mail …`, `keys …`, `doctor`, and what `make run` does."""
+"""The shell door: `flask users …`, `groups …`, `sessions …`, `audit …` and more, and what `make run` does."""
 
 import sys
 
@@ -10,6 +10,7 @@ from werkzeug.utils import import_string
 
 #: Our commands, and where each is.
 COMMANDS = {
+    "audit": "userapi.cli.audit:group",
     "doctor": "userapi.cli.doctor:doctor",
     "groups": "userapi.cli.groups:group",
     "keys": "userapi.cli.keys:group",
@@ -21,7 +22,7 @@ COMMANDS = {
 
 #: How `flask --help` begins.
 INTRODUCTION = """\
-Manage the user service: accounts, groups, sessions, emails and signing keys.
+Manage the user service: accounts, groups, sessions, emails, signing keys and the audit trail.
 
 `flask COMMAND --help` explains a command, and docs/cli.md all of them. Run it in the folder of the service; elsewhere
 set FLASK_APP to the path of its wsgi.py. `make run` starts the service.

@@ -1,8 +1,6 @@
 """`flask users import` and `flask users export`: many users from a file, and many to one."""
 
 import csv
-import io
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -21,12 +19,11 @@ from userapi.users import list_queries
 from userapi.users.transfer import exporting, files, importing
 from userapi.users.transfer.manner import Counts, Manner, OnBadProfile, OnConflict, Told
 
-from . import inputs
+from . import inputs, outputs
+from .outputs import STANDARD
 
 #: Of each kind of thing there is to say, so many are said on the screen.
 SHOWN = 20
-
-STANDARD = "-"
 
 
 class Report:
@@ -110,7 +107,7 @@ def import_users(
     left_out: Counter[str] = Counter()
     counts = Counts()
     with ExitStack() as stack:
-        heard = Report(stack.enter_context(_private(report, report)) if report else None)
+        heard = Report(stack.enter_context(outputs.private(report, report)) if report else None)
         bar = stack.enter_context(_bar())
         stream = stack.enter_context(_read(file, bar))
         task = bar.add_task(_("Users"), total=None)
@@ -130,10 +127,8 @@ def import_users(
 
 
 @click.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default=STANDARD)
-@click.option(
-    "--format", "kind", type=click.Choice(tuple(exporting.FORMATS)), help="When the file's name does not tell."
-)
+@outputs.file_argument
+@outputs.format_option
 @click.option("--with-passwords", is_flag=True, help="Password hashes too: a move needs them, and they are secrets.")
 @click.option("--search", type=inputs.Text("email"), help="Words that email, first or last name begin with.")
 @click.option("--staff", "is_staff", flag_value=True, type=bool, default=None, help="Only members of staff.")
@@ -148,12 +143,10 @@ def export_users(file: str, kind: str | None, with_passwords: bool, **filters: A
     A file is readable by its owner alone, and appears when it is whole. JSON Lines has the groups with their
     permissions too; CSV is for spreadsheets: cells that would be formulas there begin with an apostrophe.
     """
-    kind = kind or files.ENDINGS.get(Path(file).suffix.lower(), "" if file != STANDARD else "jsonl")
-    if kind not in exporting.FORMATS:
-        raise click.UsageError(_("Name a file that ends in .csv or .jsonl, or give --format."))
+    kind = outputs.format_of(file, kind)
     asked = {name: value for name, value in filters.items() if value not in (None, "")}
     written = 0
-    with _written(file) as stream, _bar() as bar:
+    with outputs.written(file) as stream, _bar() as bar:
         task = bar.add_task(_("Users"), total=list_queries.count(asked))
         for written in exporting.take_out(exporting.FORMATS[kind](stream), asked, with_passwords=with_passwords):
             db.session.commit()
@@ -208,41 +201,3 @@ def _read(file: str, bar: Progress) -> Iterator[Any]:
     size = Path(file).stat().st_size
     with Path(file).open("rb") as stream, bar.wrap_file(stream, size, description=_("File")) as shown:
         yield shown
-
-
-@contextmanager
-def _written(file: str) -> Iterator[TextIO]:
-    """Where to write: standard output, or a file that is there only when it is whole."""
-    if file == STANDARD:
-        standard = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
-        try:
-            yield standard
-            standard.flush()
-        finally:
-            standard.detach()
-        return
-    partial = f"{file}.part"
-    try:
-        with _private(file, partial) as stream:
-            yield stream
-        Path(partial).replace(file)
-    finally:
-        Path(partial).unlink(missing_ok=True)
-
-
-@contextmanager
-def _private(wanted: str, path: str) -> Iterator[TextIO]:
-    """A new file at a path that its owner alone can read; an error names the file that was wanted."""
-    folder = Path(wanted).parent
-    if not folder.is_dir():
-        reason = _("there is no folder %(folder)s", folder=folder)
-        raise click.ClickException(_("Cannot write %(file)s: %(reason)s.", file=wanted, reason=reason))
-    try:
-        Path(path).unlink(missing_ok=True)
-        number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except OSError as error:
-        raise click.ClickException(
-            _("Cannot write %(file)s: %(reason)s.", file=wanted, reason=error.strerror)
-        ) from error
-    with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-        yield file

@@ -142,14 +142,15 @@ class Table:
             if document["is_staff"] and not document["groups"]:
                 document["groups"] = NONE  # an empty cell would tell nothing, and the import put them into one
             values = document | profile
-            self.writer.writerow([_cell(values.get(column)) for column in self.columns])
+            self.writer.writerow([as_cell(values.get(column)) for column in self.columns])
 
 
 Writer = JsonLines | Table
 FORMATS: dict[str, type[JsonLines] | type[Table]] = {"jsonl": JsonLines, "csv": Table}
 
 
-def _cell(value: Any) -> str:
+def as_cell(value: Any) -> str:
+    """A value as a cell that no spreadsheet computes."""
     if value is None or value == []:
         return ""
     if isinstance(value, bool):

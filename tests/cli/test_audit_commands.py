@@ -1,0 +1,202 @@
+"""The audit trail at the shell: shown, followed and exported, by user, action and days."""
+
+import csv
+import io
+import json
+import signal
+import stat
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+import serving
+import sqlalchemy as sa
+from click.testing import Result
+from conftest import Person
+from factories import make_user
+from flask import Flask
+
+from userapi.audit.models import AuditEvent
+from userapi.core import clock
+from userapi.core.db import db
+
+
+def audit(app: Flask, *arguments: str) -> Result:
+    return app.test_cli_runner().invoke(args=["audit", *arguments])
+
+
+def shown(result: Result) -> list[list[str]]:
+    """The cells below the header."""
+    assert result.exit_code == 0, result.output
+    return [line.split("\t") for line in result.stdout.splitlines()[1:]]
+
+
+def exported(result: Result) -> list[dict[str, object]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def move(app: Flask, action: str, when: datetime) -> None:
+    """Let the events of an action be of another time."""
+    with app.app_context():
+        db.session.execute(sa.update(AuditEvent).where(AuditEvent.action == action).values(occurred_at=when))
+        db.session.commit()
+
+
+def test_the_newest_events_are_shown_newest_last(app: Flask, staff: Person, user: Person) -> None:
+    staff.patch(user.url, json={"last_name": "Quill"})
+
+    rows = shown(audit(app, "tail", "-n", "2"))
+
+    assert [row[1] for row in rows] == ["session.started", "user.changed"]
+    assert rows[-1][2:] == [staff.email, "api", user.email, "127.0.0.1", "last_name"]
+    assert shown(audit(app, "tail", "-n", "0")) == []
+    assert len(shown(audit(app, "tail"))) == 5
+
+
+def test_what_a_command_did_is_shown_with_its_operator(app: Flask) -> None:
+    app.test_cli_runner().invoke(args=["users", "seed", "1", "--force"])
+
+    ((_when, action, who, origin, *_rest),) = shown(audit(app, "tail", "-n", "1"))
+
+    assert (action, origin) == ("users.seeded", "cli")
+    assert who.startswith("Command line (")
+
+
+def test_events_are_filtered_as_on_the_page(app: Flask, staff: Person, user: Person) -> None:
+    staff.patch(user.url, json={"last_name": "Quill"})
+    today, tomorrow = clock.today(), clock.today() + timedelta(days=1)
+    move(app, "user.created", clock.now() - timedelta(days=3))
+
+    def found(*filters: str) -> set[str]:
+        rows = shown(audit(app, "tail", *filters))
+        lines = exported(audit(app, "export", *filters))
+        assert {row[1] for row in rows} == {str(line["action"]) for line in lines} - {"audit.exported"}
+        return {row[1] for row in rows}
+
+    everything = {"user.created", "session.started", "user.changed"}
+    assert found("--user", user.email.upper()) == found("--user", str(user.id)) == everything
+    assert found("--user", str(staff.id), "--action", "user.changed") == {"user.changed"}
+    assert found("--action", "user.deleted") == set()
+    assert found("--origin", "api") == {"session.started", "user.changed"}
+    assert found("--since", str(today), "--origin", "api") == {"session.started", "user.changed"}
+    assert found("--until", str(today), "--user", str(user.id)) == everything
+    assert found("--until", str(today - timedelta(days=1))) == {"user.created"}
+    assert found("--until", f"{today}T00:00:00+00:00") == {"user.created"}
+    assert found("--since", str(tomorrow)) == set()
+    assert found("--until", "9999-12-31", "--user", str(user.id)) == everything
+
+
+@pytest.mark.parametrize("command", ["tail", "export"])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--user", "nobody@example.com"), "No user has the email nobody@example.com."),
+        (("--action", "user.walked"), "There is no action 'user.walked'; docs/events.md lists all."),
+        (("--since", "tomorrow"), "'tomorrow' is not a day"),
+        (("--until", "2026-02-30"), "'2026-02-30' is not a day"),
+        (("--origin", "mars"), "'mars' is not one of"),
+    ],
+)
+def test_a_wrong_filter_gets_one_sentence(app: Flask, command: str, arguments: tuple[str, ...], sentence: str) -> None:
+    result = audit(app, command, *arguments)
+
+    assert result.exit_code in (1, 2)
+    assert sentence in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("tail", "-n", "many"), "'many' is not a whole number from 0 to 10000."),
+        (("tail", "-n", "10001"), "'10001' is not a whole number from 0 to 10000."),
+        (("export", "/nowhere/events.csv"), "Cannot write /nowhere/events.csv: there is no folder /nowhere."),
+        (("export", "events.txt"), "Name a file that ends in .csv or .jsonl, or give --format."),
+    ],
+)
+def test_a_wrong_number_or_path_gets_one_sentence(app: Flask, arguments: tuple[str, ...], sentence: str) -> None:
+    result = audit(app, *arguments)
+
+    assert result.exit_code in (1, 2)
+    assert result.stderr.splitlines()[-1].endswith(sentence)
+
+
+def test_json_lines_have_everything_that_is_stored(app: Flask, staff: Person, user: Person) -> None:
+    staff.patch(user.url, json={"last_name": "Quill"}, headers={"X-Request-ID": "trail-1"})
+
+    lines = exported(audit(app, "export"))
+
+    with app.app_context():
+        events = db.session.execute(sa.select(AuditEvent.__table__).order_by(AuditEvent.id)).mappings().all()
+    assert [line["id"] for line in lines] == [event["id"] for event in events[:-1]]
+    assert events[-1]["action"] == "audit.exported"
+    change = lines[-1]
+    assert set(change) == {*events[0], "actor_email"}
+    assert (change["actor_id"], change["actor_email"], change["origin"]) == (staff.id, staff.email, "api")
+    assert (change["target_kind"], change["target_id"], change["request_id"]) == ("user", str(user.id), "trail-1")
+    assert change["changes"] == {"last_name": ["Okafor", "Quill"]}
+    assert str(change["occurred_at"]).endswith("Z")
+
+
+def test_a_table_goes_to_a_file_that_its_owner_alone_can_read(app: Flask, user: Person, tmp_path: Path) -> None:
+    file = tmp_path / "events.csv"
+    user.patch("/userapi/auth/user/", json={"last_name": "=1+1"})
+
+    result = audit(app, "export", str(file), "--action", "user.changed")
+
+    assert result.stdout == f"1 events are in {file}.\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    (row,) = csv.DictReader(io.StringIO(file.read_text("utf-8-sig")))
+    assert (row["action"], row["actor_email"], row["os_user"]) == ("user.changed", user.email, "")
+    assert json.loads(row["changes"]) == {"last_name": ["Okafor", "=1+1"]}
+    (event,) = exported(audit(app, "export", "--action", "audit.exported"))
+    assert event["origin"] == "cli"
+    assert event["changes"] == {"action": [None, "user.changed"]}
+
+
+def test_an_export_takes_more_than_one_page(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("userapi.cli.audit.PAGE", 3)
+    ids = [make_user(app) for _user in range(8)]
+
+    lines = exported(audit(app, "export", "--action", "user.created"))
+
+    assert [line["target_id"] for line in lines] == [str(user_id) for user_id in ids]
+
+
+@pytest.fixture
+def following(app: Flask) -> Iterator[Popen[str]]:
+    process = serving.start(
+        *serving.FLASK,
+        "audit",
+        "tail",
+        "--follow",
+        "-n",
+        "1",
+        "--action",
+        "user.created",
+        env=serving.environment_of(app),
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_new_events_are_followed_until_ctrl_c(app: Flask, following: Popen[str]) -> None:
+    def happen(event_id: int, os_user: str) -> None:
+        with app.app_context():
+            event = {"id": event_id, "action": "user.created", "origin": "cli", "os_user": os_user}
+            db.session.execute(sa.insert(AuditEvent).values(**event, occurred_at=clock.now()))
+            db.session.commit()
+
+    assert following.stdout is not None
+    assert following.stdout.readline().startswith("time\t")
+    for event_id, os_user in ((2 * 10**6, "first"), (3 * 10**6, "second"), (10**6, "committed-late")):
+        happen(event_id, os_user)
+        assert f"Command line ({os_user})" in following.stdout.readline()
+
+    following.send_signal(signal.SIGINT)
+    output, errors = following.communicate(timeout=20)
+    assert (following.returncode, output, errors) == (0, "", "")

@@ -1,0 +1,208 @@
+"""`flask audit …`: show the audit trail, follow it, and export it."""
+
+import csv
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, TextIO
+
+import click
+import orjson
+from flask_babel import gettext as _
+
+from userapi.audit import names, queries, trail
+from userapi.auth.tokens import parse_id
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.users import queries as user_queries
+from userapi.users.transfer.exporting import BYTE_ORDER_MARK, JsonLines, as_cell
+
+from . import inputs, outputs, tables
+from .failures import Group
+
+#: Seconds between two looks for new events.
+PAUSE = 1.0
+
+#: Events read together.
+PAGE = 1000
+
+#: An event may be committed so much later than events with greater ids.
+LATE = timedelta(seconds=30)
+
+#: What an export has of each event.
+FIELDS = ("id", "occurred_at", "action", "origin", "actor_id", "actor_email", "os_user",
+          "target_kind", "target_id", "address", "request_id", "changes")  # fmt: skip
+
+group = Group("audit", help="The audit trail: show, follow and export it.")
+
+
+class Action(click.ParamType[str]):
+    """An action of the trail."""
+
+    name = "action"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in names.ACTIONS:
+            self.fail(_("There is no action '%(value)s'; docs/events.md lists all.", value=value), param, ctx)
+        return str(value)
+
+
+class End(inputs.Day):
+    """A moment, or the end of a day."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        moment = super().convert(value, param, ctx)
+        is_day = isinstance(value, str) and "T" not in value and moment.year < datetime.max.year
+        return moment + timedelta(days=1) if is_day else moment
+
+
+def filtered(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the filters of the audit page."""
+    for option in (
+        click.option("--until", type=End(), help="Until a day, inclusive, or a moment."),
+        click.option("--since", type=inputs.Day(), help="From a day or a moment, inclusive."),
+        click.option(
+            "--origin", type=click.Choice([str(origin) for origin in names.ORIGINS]), help="Only this origin."
+        ),
+        click.option("--action", type=Action(), help="Only this action, as user.changed."),
+        click.option("--user", help="Only what this user did, and what was done to them: an email or an id."),
+    ):
+        command = option(command)
+    return command
+
+
+@group.command()
+@click.option("-n", "--lines", type=inputs.Number(0, 10_000), default=20, show_default=True, help="So many events.")
+@click.option("-f", "--follow", is_flag=True, help="Show new events as they come, until Ctrl-C.")
+@filtered
+def tail(lines: int, follow: bool, **options: Any) -> None:
+    """Show the newest events, the newest last."""
+    filters = _filters(options)
+    columns = (_("time"), _("action"), _("who"), _("origin"), _("to whom"), _("IP address"), _("changed"))
+
+    def newest() -> Sequence[Any]:
+        return queries.newest(filters, lines)[::-1] if lines else []
+
+    if not follow:
+        tables.show(columns, _rows(newest()))
+        return
+    click.echo("\t".join(columns))
+    with suppress(KeyboardInterrupt):
+        for events in _new_events(filters, newest):
+            for cells in _rows(events):
+                click.echo("\t".join(cells))
+
+
+@group.command()
+@outputs.file_argument
+@outputs.format_option
+@filtered
+def export(file: str, kind: str | None, **options: Any) -> None:
+    """Write events to FILE (.csv or .jsonl), or to standard output, the oldest first.
+
+    A file is readable by its owner alone, and appears when it is whole. In CSV, cells that a spreadsheet would take for
+    formulas begin with an apostrophe.
+    """
+    kind, filters = outputs.format_of(file, kind), _filters(options)
+    written = 0
+    with outputs.written(file) as stream:
+        event_id = trail.record("audit.exported", changes={name: (None, str(value)) for name, value in filters.items()})
+        db.session.commit()
+        write = _csv_writer(stream) if kind == "csv" else JsonLines(stream).page
+        for page in _pages(filters | {"before": event_id}):
+            write(_documents(page))
+            written += len(page)
+    if file != outputs.STANDARD:
+        click.echo(_("%(count)s events are in %(file)s.", count=f"{written:,}", file=file))
+
+
+def _filters(options: dict[str, Any]) -> dict[str, Any]:
+    """The filters that were given, as the queries take them."""
+    filters = {name: value for name, value in options.items() if value is not None}
+    if "user" in filters:
+        filters["user"] = parse_id(filters["user"]) or inputs.user(filters["user"]).id
+        db.session.remove()  # no transaction stays open while new events are waited for
+    return filters
+
+
+def _rows(events: Sequence[Any]) -> Iterator[tuple[str, ...]]:
+    """Events as cells of a table."""
+    emails = _emails(events)
+    for event in events:
+        target = emails.get(_target_user(event)) or " ".join(filter(None, (event.target_kind, event.target_id)))
+        yield (
+            f"{event.occurred_at:%Y-%m-%d %H:%M:%S} UTC",
+            event.action,
+            names.actor(event, emails),
+            event.origin,
+            target,
+            event.address or "",
+            ", ".join(event.changes or {}),
+        )
+
+
+def _new_events(filters: dict[str, Any], shown: Callable[[], Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """What is shown first, then again and again the events that came since.
+
+    Each look goes back by `LATE`: an event may be committed after others with greater ids.
+    """
+    looked_at = clock.now()
+    seen = {event.id for event in _since(filters, looked_at - LATE)}
+    first = shown()
+    seen.update(event.id for event in first)
+    yield first
+    while True:
+        time.sleep(PAUSE)
+        since, looked_at = looked_at - LATE, clock.now()
+        found = _since(filters, since)
+        yield [event for event in found if event.id not in seen]
+        seen = {event.id for event in found}
+
+
+def _since(filters: dict[str, Any], moment: datetime) -> list[Any]:
+    """The events that match from a moment on."""
+    narrowed = filters | {"since": max(moment, filters.get("since", moment))}
+    return [event for page in _pages(narrowed) for event in page]
+
+
+def _pages(filters: dict[str, Any]) -> Iterator[Sequence[Any]]:
+    """All events that match, the oldest first."""
+    last_id = 0
+    while found := queries.after(filters, last_id, PAGE):
+        yield found
+        last_id = found[-1].id
+
+
+def _documents(events: Sequence[Any]) -> list[dict[str, Any]]:
+    emails = _emails(events)
+    return [{name: _value(event, name, emails) for name in FIELDS} for event in events]
+
+
+def _value(event: Any, name: str, emails: dict[int, str]) -> Any:
+    return emails.get(event.actor_id) if name == "actor_email" else getattr(event, name)
+
+
+def _csv_writer(stream: TextIO) -> Callable[[Iterable[dict[str, Any]]], None]:
+    """What writes documents as rows below the names of the columns."""
+    writer = csv.writer(stream, lineterminator="\n")
+    stream.write(BYTE_ORDER_MARK)
+    writer.writerow(FIELDS)
+
+    def write(page: Iterable[dict[str, Any]]) -> None:
+        for document in page:
+            document["changes"] = orjson.dumps(document["changes"]).decode() if document["changes"] else None
+            writer.writerow([as_cell(value) for value in document.values()])
+
+    return write
+
+
+def _emails(events: Iterable[Any]) -> dict[int, str]:
+    """The emails of the users who acted or were the targets, by id, as far as there still are any."""
+    ids = {event.actor_id for event in events} | {_target_user(event) for event in events}
+    return user_queries.emails_of({user_id for user_id in ids if user_id})
+
+
+def _target_user(event: Any) -> int:
+    """The id of the user who was the target; 0 when it was none."""
+    return parse_id(event.target_id or "") or 0 if event.target_kind == "user" else 0
