@@ -57,6 +57,7 @@ def test_the_map_is_what_these_tests_believe(app: Flask) -> None:
         "staff_groups.delete",
         "staff_sessions.end",
         "staff_outbox.retry",
+        "staff_outbox.open_link",
         "staff_imports.add",
         "staff_imports.go_ahead",
         "staff_imports.cancel",

@@ -64,6 +64,7 @@ def test_a_promoted_user_may_open_the_staff_site_and_gets_an_email(shell: Shell,
     assert user.get("/userapi/auth/user/").get_json()["is_staff"]
     assert [letter.recipient for letter in letters(app, "rights_granted")] == [user.email]
     assert "user.changed" in last_events(app, 3)
+    assert facts(shell, user.email)["groups"] == "Staff"
 
     assert shell("users", "promote", user.email, "--superuser").stdout == f"{user.email} is now: superuser.\n"
     assert shell("users", "demote", user.email, "--keep-staff").exit_code == 1  # the only superuser

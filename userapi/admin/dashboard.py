@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext
 from userapi.auth import sessions
 from userapi.core import clock
 from userapi.health import checks
+from userapi.users.models import KINDS
 
 from . import charts, entrance, history, queries
 from .charts import Bar
@@ -75,6 +76,7 @@ class Dashboard(StaffView, AdminIndexView):
         now = clock.now()
         return self.render(
             "admin/dashboard.html",
+            sees_anything=any(entrance.may("view", kind) for kind in KINDS),
             totals=queries.totals(now, sessions.idle_since(now)),
             most_counted=queries.MOST_COUNTED,
             charts=_charts(),
