@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from environs import Env, EnvValidationError, validate
+from marshmallow import ValidationError
 
 from userapi.core import environment as sources
 from userapi.core import setting_checks as checks
@@ -45,6 +46,7 @@ NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
     "FRONTEND_URL": checks.base_url_or_none,
     "CORS_ORIGINS": checks.origins,
     "OTEL_EXPORTER_OTLP_ENDPOINT": checks.base_url_or_none,
+    "EMAIL_INTRANET_DOMAINS": checks.domains,
     "HOST": checks.host,
     "MAIL_SERVER": checks.host_or_none,
     "MAIL_DEFAULT_SENDER": checks.sender_or_none,
@@ -98,6 +100,10 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     if settings.pop("FLASK_DEBUG") and settings["SITE_URL"].startswith("https://"):
         raise ConfigurationError("FLASK_DEBUG: A debugger must not be open to the public; unset it.")
     _refuse_unsafe_mail(settings)
+    try:
+        checks.account_email(settings["SUPERUSER_EMAIL"], settings["EMAIL_INTRANET_DOMAINS"])
+    except ValidationError as error:
+        raise ConfigurationError(f"SUPERUSER_EMAIL: {error}") from error
     return {**settings, **_derived(settings)}
 
 
@@ -116,9 +122,7 @@ def _read(env: Settings) -> dict[str, Any]:
 def _service(env: Env) -> dict[str, Any]:
     return {
         "SECRET_KEY": env.str("SECRET_KEY", validate=checks.strong_secret),
-        "DATABASE_URL": env.str(
-            "DATABASE_URL", f"sqlite:///{quote(str(INSTANCE))}/userapi.db", validate=checks.database_url
-        ),
+        "DATABASE_URL": env.str("DATABASE_URL", DATABASE_URL, validate=checks.database_url),
         "SITE_URL": env.str("SITE_URL", "", validate=checks.origin_or_none),
         "FRONTEND_URL": env.str("FRONTEND_URL", "", validate=checks.base_url_or_none),
         "BROWSABLE_API": env.bool("BROWSABLE_API", True),
@@ -130,6 +134,7 @@ def _service(env: Env) -> dict[str, Any]:
         "EMAIL_VERIFICATION": env.str(
             "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(("optional", "mandatory", "none"))
         ),
+        "EMAIL_INTRANET_DOMAINS": env.list("EMAIL_INTRANET_DOMAINS", [], subcast=str, validate=checks.domains),
         "PROFILE_ZIP_MAX_LENGTH": env.int("PROFILE_ZIP_MAX_LENGTH", 5, validate=validate.Range(5, 16)),
         "LANGUAGES": env.list("LANGUAGES", LANGUAGES, subcast=str, validate=validate.ContainsOnly(LANGUAGES)),
         "DEFAULT_LANGUAGE": env.str("DEFAULT_LANGUAGE", "en", validate=validate.OneOf(LANGUAGES)),
@@ -143,7 +148,7 @@ def _server(env: Env) -> dict[str, Any]:
         "PORT": env.int("PORT", 8000, validate=validate.Range(1, 65535)),
         "WORKERS": env.int("WORKERS", 2, validate=validate.Range(1, 256)),
         "WORKER_THREADS": env.int("WORKER_THREADS", 4, validate=validate.Range(1, 64)),
-        "SUPERUSER_EMAIL": env.str("SUPERUSER_EMAIL", "admin@example.com", validate=validate.Email()),
+        "SUPERUSER_EMAIL": env.str("SUPERUSER_EMAIL", "admin@example.com"),
         "FLASK_DEBUG": env.bool("FLASK_DEBUG", False),
     }
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +34,15 @@ def bare_environment(**variables: str) -> dict[str, str]:
     dropped = {*named, *(f"{name}_FILE" for name in named), "FLASK_APP", "USER_PASSWORD"}
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "PYTHONPATH": str(config.ROOT), "FLASK_SKIP_DOTENV": "1", **variables}
+
+
+def bare_tree(folder: Path) -> Path:
+    """A copy of what the service is made of, without `instance/` and `.env`."""
+    for name in ("userapi", "migrations"):
+        shutil.copytree(config.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("config.py", "wsgi.py"):
+        shutil.copy(config.ROOT / name, folder / name)
+    return folder
 
 
 def environment(database_url: str, folder: Path, **variables: str) -> dict[str, str]:

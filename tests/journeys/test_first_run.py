@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -19,17 +18,6 @@ import pytest
 import services
 import serving
 
-import config
-
-
-def bare_tree(folder: Path) -> Path:
-    """A copy of what the service is made of, without `instance/` and `.env`."""
-    for name in ("userapi", "migrations"):
-        shutil.copytree(config.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("config.py", "wsgi.py"):
-        shutil.copy(config.ROOT / name, folder / name)
-    return folder
-
 
 def bare_environment() -> dict[str, str]:
     """The environment of somebody who has set nothing."""
@@ -41,7 +29,7 @@ def bare_environment() -> dict[str, str]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A tree of one's own, in which nothing was started yet."""
-    return bare_tree(tmp_path / "userapi")
+    return serving.bare_tree(tmp_path / "userapi")
 
 
 @pytest.fixture
@@ -61,7 +49,7 @@ class FirstStart:
 @pytest.fixture(scope="module")
 def first_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstStart]:
     folder = tmp_path_factory.mktemp("first")
-    tree = bare_tree(folder / "userapi")
+    tree = serving.bare_tree(folder / "userapi")
     with serving.served(folder, bare_environment(), cwd=tree) as server:
         yield FirstStart(tree, server)
 

@@ -34,6 +34,7 @@ from userapi.core.signing import KeyRing
 from userapi.users import accounts
 from userapi.users.problems import EmailTaken
 
+from . import preflight
 from .failures import EXPECTED, CannotStart, in_one_line, quietly
 from .http_worker import work
 from .listening import reserved
@@ -61,6 +62,7 @@ def main() -> None:
     try:
         settings = config.load(_environment_after_first_start())
         os.environ["SITE_URL"] = settings["SITE_URL"]
+        preflight.check(settings)
         with reserved(settings["HOST"], settings["PORT"]) as ip, metrics_folder():
             _run(ip)
     except (config.ConfigurationError, CannotStart) as error:
@@ -145,7 +147,7 @@ def make_instance() -> None:
     values, path = config.environment(), config.INSTANCE / "secret_key"
     has_secret = config.is_set(values, "SECRET_KEY")
     if values.get("SECRET_KEY_FILE") == str(path):
-        refuse_exposed(path)
+        preflight.refuse_exposed(path)
     if has_secret and config.is_set(values, "DATABASE_URL"):
         return
     with alone_in(config.INSTANCE):
@@ -181,27 +183,19 @@ def prepare() -> str | None:
         opened = accounts.open_first_superuser(current_app.config["SUPERUSER_EMAIL"], password)
     except EmailTaken as error:
         raise CannotStart(
-            "SUPERUSER_EMAIL: There is no superuser yet, and this address is in use. Name another, "
-            "or make one with `flask users create-superuser`."
+            "SUPERUSER_EMAIL: There is no superuser yet, and this email is in use. Name another, "
+            "or create one with `flask users create-superuser`."
         ) from error
     db.session.commit()
     return password if opened else None
 
 
 def make_first_key(folder: Path) -> None:
-    """Make a signing key where there is none, and refuse one that everybody can read."""
+    """Make a signing key where there is none."""
     if not KeyRing(folder).all():
         with alone_in(folder):
             if not KeyRing(folder).all():  # another process may have been quicker
                 KeyRing(folder).add()
-    for path in folder.glob("*.pem"):
-        refuse_exposed(path)
-
-
-def refuse_exposed(path: Path) -> None:
-    """Refuse a secret that any account of this machine can read or write."""
-    if path.exists() and path.stat().st_mode & 0o007:
-        raise CannotStart(f"{path}: Everybody on this machine can read it. If it is still secret: chmod 600 {path}")
 
 
 @contextmanager

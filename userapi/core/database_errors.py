@@ -7,8 +7,12 @@ from flask import current_app
 
 from . import disk
 
+#: What to do about an error of PostgreSQL that has no hint of its own.
+SERVER = "Is the server up, and may this user connect?"
+
 #: How SQLite and PostgreSQL begin what they say, and what to do. In braces: parts of DATABASE_URL.
 HINTS: tuple[tuple[str, str], ...] = (
+    (r"disk full|disk is full|No space left on device", "Make room on the disk of the database."),
     (r"no such table|relation .* does not exist|no such column", "Run `flask db upgrade` first."),
     (r"database .* does not exist", "Create it with `createdb --encoding=UTF8 {database}`, or correct the URL."),
     (r"role .* does not exist", "Create it with `createuser --pwprompt {user}`, or correct the user name in the URL."),
@@ -25,11 +29,22 @@ HINTS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def in_one_line(error: sa.exc.SQLAlchemyError) -> str:
-    """What the database said, its URL without the password, and what to do."""
-    url = sa.make_url(current_app.config["DATABASE_URL"])
-    reason = first_line(getattr(error, "orig", None) or error)
-    return f"DATABASE_URL: {reason} ({url.render_as_string()}). {_hint(error, reason, url)}"
+def in_one_line(error: sa.exc.SQLAlchemyError, database_url: str | None = None) -> str:
+    """What the database said, its URL without the password, and what to do.
+
+    Args:
+        error: of any kind.
+        database_url: DATABASE_URL; that of the present application when it is None.
+    """
+    original = getattr(error, "orig", None) or error
+    reason = "disk full" if disk.is_full_error(error) else first_line(original)
+    return with_hint(reason, database_url or current_app.config["DATABASE_URL"])
+
+
+def with_hint(reason: str, database_url: str) -> str:
+    """The same, of what the database said."""
+    url = sa.make_url(database_url)
+    return f"DATABASE_URL: {reason} ({url.render_as_string()}). {hint(reason, url)}"
 
 
 def first_line(error: BaseException) -> str:
@@ -38,12 +53,16 @@ def first_line(error: BaseException) -> str:
     return lines[0][:300].rstrip(".") if lines else type(error).__name__
 
 
-def _hint(error: sa.exc.SQLAlchemyError, reason: str, url: sa.URL) -> str:
-    if disk.is_full_error(error):
-        return "The disk is full. Make room on it."
-    for pattern, hint in HINTS:
+def hint(reason: str, url: sa.URL | None = None) -> str:
+    """What to do about an error.
+
+    Args:
+        reason: what the database said.
+        url: of a PostgreSQL database; None for SQLite.
+    """
+    is_sqlite = url is None or url.get_backend_name() == "sqlite"
+    parts = {"database": "", "user": ""} if url is None else {"database": url.database, "user": url.username or "USER"}
+    for pattern, text in HINTS:
         if re.search(pattern, reason):
-            return hint.format(database=url.database, user=url.username or "the user")
-    if url.get_backend_name() == "sqlite":
-        return "The file and its folder must exist and be writable."
-    return "Is the server up, and may this user connect?"
+            return text.format(**parts)
+    return "The file and its folder must exist and be writable." if is_sqlite else SERVER

@@ -7,7 +7,7 @@ autocommit connection, so that a request which only looks costs no BEGIN and no 
 import os
 import select
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,18 +85,9 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
 
 def configure(app: Flask) -> None:
     """Give the application its two engines."""
-    url = sa.make_url(app.config["DATABASE_URL"])
-    options: dict[str, Any] = {"hide_parameters": True}  # an error that is logged tells what was asked, not of whom
+    url, options = engine_arguments(app.config, Path(app.instance_path))
     if url.get_backend_name() == "sqlite":
-        url = url.set(database=str(Path(app.instance_path) / str(url.database)))
         _make_private(url)
-        options["connect_args"] = {"timeout": BUSY_TIMEOUT / 1000}
-    else:
-        if url.drivername == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-        options["connect_args"] = {"connect_timeout": 5, **_kept_by_connections(app.config["DATABASE_POOLER"])}
-        options["pool_size"] = app.config["DATABASE_POOL_SIZE"]
-        options["pool_timeout"] = 10
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     reading = options | {"url": url, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
@@ -112,6 +103,26 @@ def configure(app: Flask) -> None:
             metrics.watch(app, engine, use or "writing")  # last: who refuses a connection has it tried again
         if db.engine.dialect.name == "sqlite":
             sa.event.listen(db.engine, "begin", _begin_sqlite)
+
+
+def engine_arguments(settings: Mapping[str, Any], folder: Path) -> tuple[sa.URL, dict[str, Any]]:
+    """The URL of the database and the options of an engine for it.
+
+    Args:
+        settings: the settings.
+        folder: that the path of a SQLite file may be relative to.
+    """
+    url = sa.make_url(settings["DATABASE_URL"])
+    options: dict[str, Any] = {"hide_parameters": True}  # an error that is logged tells what was asked, not of whom
+    if url.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": BUSY_TIMEOUT / 1000}
+        return url.set(database=str(folder / str(url.database))), options
+    # What the encoding is does not depend on PGCLIENTENCODING or on the URL.
+    kept = _kept_by_connections(settings["DATABASE_POOLER"], url.query)
+    options["connect_args"] = {"connect_timeout": 5, "client_encoding": "utf8", **kept}
+    options["pool_size"] = settings["DATABASE_POOL_SIZE"]
+    options["pool_timeout"] = 10
+    return url.set(drivername="postgresql+psycopg"), options
 
 
 def read_one(statement: sa.Select[Any], parameters: dict[str, Any] | None = None) -> sa.Row[Any] | None:
@@ -148,11 +159,16 @@ def keeping_marks(*refusals: type[Exception]) -> Iterator[None]:
         raise
 
 
-def _kept_by_connections(pooler: str) -> dict[str, Any]:
-    """What a connection keeps; behind a pooler, which gives each transaction another, nothing: the role does."""
+def _kept_by_connections(pooler: str, query: Mapping[str, Any]) -> dict[str, Any]:
+    """What a connection keeps; behind a pooler, which gives each transaction another, nothing: the role does.
+
+    `options` of DATABASE_URL are kept as well, and may set another statement_timeout.
+    """
     if pooler == "transaction":
         return {"prepare_threshold": None}
-    return {"options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC"}
+    own = query.get("options", "")
+    own = " ".join(own) if isinstance(own, tuple) else own
+    return {"options": f"-c statement_timeout={STATEMENT_TIMEOUT} {own} -c timezone=UTC"}
 
 
 def _make_private(url: sa.URL) -> None:

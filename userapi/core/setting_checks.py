@@ -6,16 +6,19 @@ in the form that the service works with.
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from email.utils import formataddr, parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import sqlalchemy as sa
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError
 from limits import parse_many as parse_limits
 from marshmallow import ValidationError
 from psycopg import conninfo
+
+from .email_domains import is_within, validated
 
 #: Words that show a secret was copied from an example.
 EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|password|django", re.IGNORECASE)
@@ -117,7 +120,7 @@ def is_ip_address(value: str) -> bool:
 
 def _ascii_domain(domain: str) -> str:
     try:
-        return validate_email(f"a@{domain}", check_deliverability=False, globally_deliverable=False).ascii_domain
+        return validated(f"a@{domain}", is_intranet=True)[1]
     except EmailNotValidError as error:
         raise ValidationError("Not a host name or an IP address.") from error
 
@@ -171,14 +174,12 @@ def sender_or_none(value: str) -> str:
     if value.count("@") != 1 or not email.partition("@")[2] or not (name + email).isprintable() or not is_whole:
         raise ValidationError("Not one address, as no-reply@example.com or Example <no-reply@example.com>.")
     try:
-        checked = validate_email(
-            email, check_deliverability=False, globally_deliverable=False, allow_domain_literal=True
-        )
+        local, domain = validated(email, is_intranet=True, allow_domain_literal=True)
     except EmailNotValidError as error:
         raise ValidationError(f"Not an email that a mail server takes. {error}") from error
-    if checked.ascii_email is None:
+    if not local.isascii():
         raise ValidationError("Only ASCII letters are possible before the @.")
-    return value if email.isascii() else formataddr((name, checked.ascii_email))
+    return value if email.isascii() else formataddr((name, f"{local}@{domain}"))
 
 
 def default_sender(site: str) -> str:
@@ -187,6 +188,26 @@ def default_sender(site: str) -> str:
     if is_ip_address(name):
         name = f"[IPv6:{name}]" if ":" in name else f"[{name}]"
     return f"no-reply@{name}"
+
+
+def domains(values: list[str]) -> tuple[str, ...]:
+    """Domains of emails, in ASCII and lower case, without a period at either end."""
+    return tuple(host(value.strip().strip(".")).lower() for value in values)
+
+
+def account_email(value: str, intranet: Sequence[str]) -> None:
+    """An email that an account may have.
+
+    Args:
+        value: the email.
+        intranet: domains that are taken although mail from elsewhere cannot reach them.
+    """
+    if not value.rpartition("@")[0].isascii():
+        raise ValidationError("Only ASCII letters are possible before the @.")
+    try:
+        validated(value, is_intranet=is_within(value.rpartition("@")[2], intranet), strict=True)
+    except EmailNotValidError as error:
+        raise ValidationError(f"{str(error).rstrip('.')} ({value}).") from error
 
 
 def folder_or_none(value: str) -> None:

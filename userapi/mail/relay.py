@@ -11,8 +11,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import flask_mail
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError
 from flask import Flask, current_app
+
+from userapi.core.email_domains import validated
 
 #: 7-bit text in short lines, whatever a letter says and whatever a mail server can take.
 QUOTED_PRINTABLE = Charset("utf-8")
@@ -221,10 +223,10 @@ def _domain() -> str:
 
 def _in_ascii(address: str) -> str:
     """An address with the A-label of its domain (RFC 5891); Flask-Mail would take that of IDNA 2003, another domain."""
-    ascii_address = validate_email(address, check_deliverability=False).ascii_email
-    if ascii_address is None:
+    local, domain = validated(address, is_intranet=True)
+    if not local.isascii():
         raise EmailNotValidError("It needs SMTPUTF8.")
-    return ascii_address
+    return f"{local}@{domain}"
 
 
 def _refusal(code: int, said: bytes | str) -> Exception:

@@ -3,10 +3,12 @@
 import re
 from functools import lru_cache
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError
+from flask import current_app, has_app_context
 from flask_babel import gettext, lazy_gettext
 from flask_babel import gettext as _
 
+from userapi.core.email_domains import is_within, validated
 from userapi.core.fields import trimmed
 from userapi.core.i18n import tag
 from userapi.core.problems import ValidationFailed
@@ -52,18 +54,23 @@ def normal_form(address: str) -> str:
         raise ValueError(_("Only ASCII letters are possible before the @."))
     try:
         if PLAIN.fullmatch(local):
-            key = f"{local.lower()}@{_ascii_domain(domain)}"
+            key = f"{local.lower()}@{_ascii_domain(domain, _is_intranet(domain))}"
             if len(key) <= MAXIMUM_LENGTH:
                 return key
-        checked = validate_email(address, check_deliverability=False, strict=True)
+        local, ascii_domain = validated(address, is_intranet=_is_intranet(domain), strict=True)
     except EmailNotValidError as error:
         raise ValueError(" ".join((_("Not a valid email address."), *_reason(error)))) from error
-    return f"{checked.local_part.lower()}@{checked.ascii_domain.lower()}"
+    return f"{local.lower()}@{ascii_domain.lower()}"
 
 
 @lru_cache(maxsize=1024)
-def _ascii_domain(domain: str) -> str:
-    return validate_email(f"a@{domain}", check_deliverability=False, strict=True).ascii_domain.lower()
+def _ascii_domain(domain: str, is_intranet: bool) -> str:
+    return validated(f"a@{domain}", is_intranet=is_intranet, strict=True)[1].lower()
+
+
+def _is_intranet(domain: str) -> bool:
+    """Whether the deployer has named a domain that mail from elsewhere cannot reach."""
+    return has_app_context() and is_within(domain, current_app.config["EMAIL_INTRANET_DOMAINS"])
 
 
 def key_or_none(address: str) -> str | None:

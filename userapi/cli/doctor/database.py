@@ -6,7 +6,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from flask import current_app
 
-from userapi.core import database_errors, migrations
+from userapi.cli import preflight
+from userapi.core import database_errors, migrations, private_files
 from userapi.core.db import READING, db
 from userapi.health.findings import Finding, ok, trouble, warning
 from userapi.users import queries
@@ -51,8 +52,8 @@ def _postal_codes() -> Iterator[Finding]:
 
 def _sqlite(connection: sa.Connection) -> Iterator[Finding]:
     path = Path(str(connection.engine.url.database))
-    if path.stat().st_mode & 0o077:
-        yield trouble("database", f"DATABASE_URL: others may read {path}. chmod 600 {path}*")
+    if private_files.is_open_to_others(path):
+        yield trouble("database", f"DATABASE_URL: Other users of this machine can read {path}. chmod 600 {path}*")
     mode = connection.scalar(sa.text("PRAGMA journal_mode"))
     if mode != "wal":
         yield warning(
@@ -62,6 +63,8 @@ def _sqlite(connection: sa.Connection) -> Iterator[Finding]:
 
 def _postgresql(connection: sa.Connection) -> Iterator[Finding]:
     settings = current_app.config
+    if problem := preflight.postgresql_problem(settings, connection):
+        yield trouble("database", problem)
     allowed = int(str(connection.scalar(sa.text("SHOW max_connections"))))
     most = settings["WORKERS"] * 2 * (settings["DATABASE_POOL_SIZE"] + OVERFLOW)
     if settings["DATABASE_POOLER"] == "none" and most > allowed:

@@ -6,7 +6,7 @@ from pathlib import Path
 import jwt
 from flask import current_app
 
-from userapi.core import clock
+from userapi.core import clock, private_files
 from userapi.core.signing import KeyProblem, KeyRing
 from userapi.health.findings import Finding, trouble, warning
 
@@ -24,8 +24,9 @@ def check() -> Iterator[Finding]:
     token = jwt.encode({"sub": "doctor"}, newest.private, algorithm=current_app.config["JWT_ALGORITHM"])
     jwt.decode(token, newest.public, algorithms=current_app.config["JWT_DECODE_ALGORITHMS"])
     for path in sorted(ring.folder.glob("*.pem")):
-        if path.stat().st_mode & 0o077:
-            yield trouble("keys", f"JWT_KEY_DIR: others may read {path}. If it is still secret: chmod 600 {path}")
+        if private_files.is_open_to_others(path):
+            level = trouble if private_files.is_open_to_all(path) else warning
+            yield level("keys", f"JWT_KEY_DIR: {private_files.advice(path)}")
     days = (clock.now() - ring.made_at(newest)).days
     if days > OLD:
         yield warning("keys", f"The key that signs is {days} days old. `flask keys rotate` makes a new one.")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 import config
+from userapi.core import private_files
 from userapi.health.findings import Finding, ok, trouble, warning
 
 
@@ -48,8 +49,9 @@ def _proxies() -> Iterator[Finding]:
 
 def _secrets() -> Iterator[Finding]:
     path = Path(config.environment().get("SECRET_KEY_FILE", ""))
-    if path.is_file() and path.stat().st_mode & 0o077:
-        yield trouble("settings", f"SECRET_KEY_FILE: others may read {path}. If it is still secret: chmod 600 {path}")
+    if path.is_file() and private_files.is_open_to_others(path):
+        level = trouble if private_files.is_open_to_all(path) else warning
+        yield level("settings", f"SECRET_KEY_FILE: {private_files.advice(path)}")
     else:
         yield ok("settings", f"SECRET_KEY has {len(current_app.config['SECRET_KEY'])} characters")
 

@@ -1,0 +1,127 @@
+"""What keeps a server from starting, found before `make run` creates a file, a table or an account."""
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+import config
+from userapi.core import database_errors, private_files
+from userapi.core.db import engine_arguments
+from userapi.core.signing import KeyProblem, KeyRing
+
+from .failures import CannotStart
+
+#: The names that PostgreSQL has for UTC.
+UTC = frozenset({"UTC", "ETC/UTC", "UCT", "ETC/UCT", "ZULU", "ETC/ZULU", "UNIVERSAL", "ETC/UNIVERSAL"})
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Look at the key folder and the database, and change neither.
+
+    Raises:
+        CannotStart: with one line that names the setting.
+    """
+    _check_keys(Path(settings["JWT_KEY_DIR"]))
+    url, options = engine_arguments(settings, config.INSTANCE)
+    if url.get_backend_name() == "sqlite":
+        _check_sqlite(Path(str(url.database)))
+    else:
+        _check_postgresql(settings, url, options)
+
+
+def refuse_exposed(path: Path) -> None:
+    """Refuse a secret that every user of this machine can read or write."""
+    if path.exists() and private_files.is_open_to_all(path):
+        raise CannotStart(private_files.advice(path))
+
+
+def _check_keys(folder: Path) -> None:
+    try:
+        is_there = folder.exists()
+        if is_there:
+            _refuse_unless_folder("JWT_KEY_DIR", folder)
+            KeyRing(folder).all()
+            for path in folder.glob("*.pem"):
+                refuse_exposed(path)
+    except KeyProblem as problem:
+        raise CannotStart(str(problem)) from problem
+    except OSError as error:
+        raise CannotStart(f"JWT_KEY_DIR: cannot read {folder}: {error.strerror}.") from error
+    if not is_there:
+        _refuse_unless_creatable("JWT_KEY_DIR", folder)
+
+
+def _check_sqlite(path: Path) -> None:
+    if not path.exists():
+        if path.parent != config.INSTANCE:
+            if not path.parent.is_dir():
+                raise CannotStart(f"DATABASE_URL: There is no folder {path.parent}. Create it, or correct the path.")
+            _refuse_unless_creatable("DATABASE_URL", path)
+        return
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)
+        try:
+            connection.execute("PRAGMA schema_version")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise CannotStart(f"DATABASE_URL: {path}: {error}. {database_errors.hint(str(error))}") from error
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise CannotStart(f"DATABASE_URL: This user cannot write {path}, or in its folder.")
+
+
+def _refuse_unless_creatable(setting: str, path: Path) -> None:
+    """Refuse a path that cannot be created, since what there is of it is no folder or cannot be written."""
+    parent = next(each for each in path.absolute().parents if os.path.lexists(each))
+    _refuse_unless_folder(setting, parent)
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise CannotStart(f"{setting}: This user cannot write in {parent}.")
+
+
+def _refuse_unless_folder(setting: str, path: Path) -> None:
+    if not path.is_dir():
+        raise CannotStart(f"{setting}: {path} is not a folder.")
+
+
+def _check_postgresql(settings: Mapping[str, Any], url: sa.URL, options: dict[str, Any]) -> None:
+    engine = sa.create_engine(url, **options)
+    try:
+        with engine.connect() as connection:
+            problem = postgresql_problem(settings, connection)
+    except sa.exc.SQLAlchemyError as error:
+        raise CannotStart(database_errors.in_one_line(error, settings["DATABASE_URL"])) from error
+    finally:
+        engine.dispose()
+    if problem:
+        raise CannotStart(problem)
+
+
+def postgresql_problem(settings: Mapping[str, Any], connection: sa.Connection) -> str | None:
+    """Why the service cannot work with a database of PostgreSQL that answers; None when it can."""
+    url = connection.engine.url
+    found = connection.execute(
+        sa.text(
+            "SELECT current_setting('server_encoding') AS encoding, current_setting('timezone') AS timezone,"
+            " has_schema_privilege(current_schema(), 'CREATE') AS may_create,"
+            " to_regclass('alembic_version') IS NOT NULL AS has_tables"
+        )
+    ).one()
+    if found.encoding != "UTF8":
+        return (
+            f"DATABASE_URL: The database {url.database} has the encoding {found.encoding}, which cannot store every "
+            f"name. Create one with UTF8: createdb --encoding=UTF8 --template=template0 {url.database}_utf8"
+        )
+    if found.timezone.upper() not in UTC:
+        role = url.username or "the user"
+        return (
+            f"DATABASE_POOLER: Connections have the time zone {found.timezone}. Behind a pooler the role has to set "
+            f"it: ALTER ROLE \"{role}\" SET timezone TO 'UTC';"
+        )
+    if not found.may_create and not found.has_tables:
+        return database_errors.with_hint("permission denied for schema public", settings["DATABASE_URL"])
+    return None

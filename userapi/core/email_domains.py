@@ -1,0 +1,33 @@
+"""Emails whose domain may exist only inside an organisation, as `local` or `home.arpa`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from email_validator import validate_email
+
+#: email-validator refuses special-use domains whatever its options; below this one it takes them.
+OUTSIDE = ".example.com"
+
+
+def is_within(domain: str, domains: Iterable[str]) -> bool:
+    """Whether a domain is one of some, or below one of them."""
+    domain = domain.lower()
+    return any(domain == each or domain.endswith(f".{each}") for each in domains)
+
+
+def validated(address: str, *, is_intranet: bool, **options: Any) -> tuple[str, str]:
+    """The local part and the ASCII domain (RFC 5891) of an email.
+
+    Args:
+        address: the email.
+        is_intranet: whether its domain may be one that mail from elsewhere cannot reach.
+        options: of email-validator.
+
+    Raises:
+        email_validator.EmailNotValidError: it is no email.
+    """
+    suffix = OUTSIDE if is_intranet and not address.endswith("]") else ""
+    found = validate_email(
+        address + suffix, check_deliverability=False, globally_deliverable=not is_intranet, **options
+    )
+    return found.local_part, found.ascii_domain.removesuffix(suffix)
