@@ -79,6 +79,11 @@ docs: $(ENVIRONMENT)/dev.stamp ## Make a site of docs/ in build/site; a link to 
 	$(call heading,Documentation)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
+.PHONY: pictures
+pictures: $(ENVIRONMENT)/dev.stamp ## Take the pictures of the documents again, from a database with made-up users
+	$(call heading,Pictures)
+	@WRITE_PICTURES=yes $(BIN)/python -m pytest -q -n 0 tests/journeys/test_pictures.py
+
 # A private key, a token with a well-known prefix, a package host, somebody's own folder.
 LEAKS := -e '-----BEGIN [A-Z ]*PRIVATE KEY' \
 	-e '(AKIA|ghp_|gho_|glpat-|xox[bp]-|pypi-Ag)[0-9A-Za-z_-]{16}' \

@@ -19,7 +19,6 @@ from .models import LoginSession
 
 #: So far the history reaches back.
 DAYS = 30
-DAY = timedelta(days=1)
 
 #: One account of so many is inactive, is staff, has an email that was never verified, or was created within those days.
 INACTIVE, STAFF, UNVERIFIED, RECENT = 23, 37, 11, 9
@@ -35,6 +34,9 @@ UNKNOWN = 0.03
 
 #: The newest sessions of a user are not signed out.
 OPEN_SESSIONS = 2
+
+#: The share of sign-ins on a weekend that fall on any day instead.
+WEEKDAYS = 0.7
 
 #: The hours (UTC) of most sign-ins.
 NOON, SPREAD = 13.5, 3.5
@@ -71,7 +73,7 @@ class Activity:
     def __init__(self, seed: str) -> None:
         self.chance = random.Random(f"{seed} activity")  # noqa: S311 - nothing secret comes from it
         self.now = clock.now()
-        self.first = self.now - DAYS * DAY
+        self.first = self.now - timedelta(days=DAYS)
         self.people = 0
         self.sign_ins: list[_SignIn] = []
         self.open: set[int] = set()
@@ -128,8 +130,8 @@ class Activity:
         """A moment from `first` until now, more often by day and on working days than not."""
         chance = self.chance
         day = first + (self.now - first) * chance.random()
-        if day.weekday() >= 5 and chance.random() < 0.6:
-            day -= 2 * DAY
+        if day.weekday() >= 5 and chance.random() < WEEKDAYS:
+            day = first + (self.now - first) * chance.random()
         midnight = day.replace(hour=0, minute=0, second=0, microsecond=0)
         moment = midnight + timedelta(hours=min(max(chance.gauss(NOON, SPREAD), 0), 23.99))
         return moment if first <= moment <= self.now else first + (self.now - first) * chance.random()

@@ -1,0 +1,131 @@
+"""The pictures of the README and the documents, taken from a database that `flask users seed --with-activity` filled.
+
+`make pictures` writes them to docs/images; without it they only go where other screenshots go.
+"""
+
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import services
+import serving
+from factories import PASSWORD
+from playwright.sync_api import expect
+from watching import ARTIFACTS, Watched
+
+import config
+
+pytestmark = pytest.mark.unmeasured
+
+#: Set by `make pictures`.
+WRITES = "WRITE_PICTURES"
+IMAGES = config.ROOT / "docs" / "images"
+
+SCREEN = {"width": 1440, "height": 900}
+EMAIL = "ottoline.fairweather@example.com"
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+    folder = tmp_path_factory.mktemp("pictures")
+    with services.smtp_sink() as sink:
+        settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
+        environment = serving.environment(f"sqlite:///{folder}/office.db", folder, **settings)
+        with serving.served(folder, environment) as server:
+            for arguments in (
+                ("seed", "2000", "--with-activity", "--random-seed", "7", "--password", PASSWORD),
+                ("create", "--email", EMAIL, "--first-name", "Ottoline", "--last-name", "Fairweather"),
+            ):
+                run = serving.run(*serving.FLASK, "users", *arguments, env=environment | {"USER_PASSWORD": PASSWORD})
+                assert run.code == 0, run.errors
+            send_emails_of_two_weeks(folder / "office.db")
+            yield server
+
+
+def send_emails_of_two_weeks(database: Path) -> None:
+    """Put emails that were sent into the table, past the front door: what matters is their number for each day."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    moments = [
+        now - timedelta(days=day, hours=number % 7 + 1) for day in range(14) for number in range(9 + day * 5 % 8)
+    ]
+    rows = [(str(moment), "verify_email", EMAIL, "Confirm your email", f"{n:032x}") for n, moment in enumerate(moments)]
+    with sqlite3.connect(database) as connection:
+        connection.executemany(
+            "INSERT INTO messages (created_at, sent_at, kind, recipient, subject, text, html, message_id, attempts)"
+            " VALUES (?1, ?1, ?2, ?3, ?4, '', '', ?5, 1)",
+            rows,
+        )
+    connection.close()
+
+
+@pytest.fixture
+def at_desk(watch: Callable[..., Any], office: serving.Server) -> Iterator[Watched]:
+    """The superuser at the staff site."""
+    me: Watched
+    with watch(office.url, viewport=SCREEN) as me:
+        me.go("/admin/")
+        me.fill(email=office.email, password=str(office.password))
+        me.press("Sign in")
+        yield me
+    assert me.faults == []
+
+
+def take(someone: Watched, name: str) -> None:
+    """Keep a picture of the screen."""
+    folder = IMAGES if os.environ.get(WRITES) else ARTIFACTS
+    folder.mkdir(exist_ok=True)
+    someone.page.screenshot(path=folder / f"{name}.png")
+
+
+def open_user(someone: Watched) -> None:
+    someone.go("/admin/users/?search=ottoline")
+    someone.page.get_by_role("link", name=EMAIL, exact=True).click()
+
+
+def test_the_overview_of_the_staff_site(at_desk: Watched) -> None:
+    at_desk.go("/admin/")
+
+    take(at_desk, "staff-overview")
+
+    assert at_desk.page.locator("svg").count() >= 4
+
+
+def test_a_user_and_a_clash_on_the_staff_site(at_desk: Watched, watch: Callable[..., Any]) -> None:
+    open_user(at_desk)
+    at_desk.fill(username="otto", profile__title="Ms", profile__dob="1990-12-10", profile__address="12 Pulteney Street")
+    at_desk.fill(profile__zip="BA2 4", profile__city="Bath", profile__country="United Kingdom")
+    at_desk.press("Save")
+    open_user(at_desk)
+    take(at_desk, "staff-user")
+
+    other = at_desk.page.context.new_page()
+    other.goto(at_desk.page.url)
+    other.locator('input[name="last_name"]').fill("Merriweather")
+    other.get_by_role("button", name="Save", exact=True).click()
+    other.close()
+    at_desk.fill(first_name="Otti")
+    at_desk.press("Save")
+
+    assert "Otti" in at_desk.page.locator(".notice table").inner_text()
+    take(at_desk, "staff-clash")
+
+
+def test_a_mistake_on_an_api_page(at_desk: Watched) -> None:
+    at_desk.go("/userapi/users/2/")
+    at_desk.page.locator('#patch input[name="profile.zip"]').fill("TOO LONG")
+    at_desk.page.locator("#patch form > button[type=submit]").click()
+    expect(at_desk.page.locator("#answer h2")).to_have_text("400 Bad Request")
+    take(at_desk, "browse")
+
+
+def test_every_picture_of_the_documents_is_taken_here() -> None:
+    pages = [config.ROOT / "README.md", *(config.ROOT / "docs").rglob("*.md")]
+    shown = {name for page in pages for name in re.findall(r"images/([a-z-]+)\.png", page.read_text())}
+
+    assert shown == {path.stem for path in IMAGES.iterdir()}
+    assert shown == set(re.findall(r'take\(\w+, "([a-z-]+)"\)', Path(__file__).read_text()))
