@@ -248,3 +248,18 @@ def test_the_age_of_an_email_is_in_words(
     monkeypatch.setattr(clock, "now", lambda: now + age)
 
     assert [cells[4] for cells in listed(app)] == [shown]
+
+
+def test_what_is_sent_once_more_is_recorded(mail_app: Flask, sink: SmtpSink) -> None:
+    write(mail_app, "gone@example.com", "lost@example.com")
+    sink.refused_recipients |= {"gone@example.com", "lost@example.com"}
+    mail(mail_app, "deliver")
+    number = id_of(mail_app, "gone@example.com")
+
+    assert mail(mail_app, "retry", number).exit_code == 0
+    assert mail(mail_app, "retry", "--all").exit_code == 0
+    assert mail(mail_app, "retry", "--all").exit_code == 0  # there is none left
+
+    with mail_app.app_context():
+        asked = sa.text("SELECT target_id, origin FROM audit_events WHERE action = 'message.retried' ORDER BY id")
+        assert [tuple(row) for row in db.session.execute(asked)] == [(number, "cli"), (None, "cli")]

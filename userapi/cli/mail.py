@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
+from userapi.audit import trail
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.mail import letters, pruning, queries
@@ -119,6 +120,10 @@ def retry(message_id: int | None, all_given_up: bool) -> None:
     if (message_id is None) is not all_given_up:
         raise click.UsageError(_("Name one letter by its ID, or give --all."))
     found = queries.make_due(clock.now(), message_id)
+    if found and message_id is not None:
+        trail.record("message.retried", "message", message_id)
+    elif found:
+        trail.record("message.retried", changes={"emails": (None, found)})
     db.session.commit()
     if message_id is not None and not found:
         raise click.ClickException(_("There is no letter %(id)s that is not sent.", id=message_id))
