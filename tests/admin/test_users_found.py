@@ -9,9 +9,12 @@ import sqlalchemy as sa
 from desk import Clerk, clerk
 from factories import make_user
 from flask import Flask
+from import_desk import upload, work
 
+from userapi.admin import users
 from userapi.core import clock
 from userapi.core.db import db
+from userapi.users.models import User, UserProfile
 
 HOSTILE = "<script>alert(1)</script>\"'{{ 7*7 }}"
 
@@ -34,6 +37,71 @@ def test_the_list_finds_by_the_beginning_of_email_and_names(boss: Clerk) -> None
     assert listed(boss, search="ada") == ["ada@example.com"]
     assert listed(boss, search="mcn KAY") == ["kay@example.com"]
     assert listed(boss, search="nobody") == []
+
+
+def test_the_list_finds_by_username_and_id(boss: Clerk) -> None:
+    """F17."""
+    ada = make_user(boss.app, email="ada@example.com", username="Countess_Zoë", last_name="Byron")
+    make_user(boss.app, email="kay@example.com", username="k4", last_name=str(ada))
+    path = f"/admin/users/{ada}/"
+
+    assert listed(boss, search="countess_z") == ["ada@example.com"]
+    assert listed(boss, search="COUNTESS_ZOË byr") == ["ada@example.com"]
+    assert sorted(listed(boss, search=str(ada))) == ["ada@example.com", "kay@example.com"]
+    assert listed(boss, search=f"{ada} byron") == ["ada@example.com"]
+    assert listed(boss, search="9" * 30) == []
+    boss.post(path, **{**boss.form(path), "username": "Duchess"})
+    assert listed(boss, search="countess") == []
+    assert listed(boss, search="duch") == ["ada@example.com"]
+    boss.post(path, **{**boss.form(path), "username": ""})
+    assert listed(boss, search="duch") == []
+
+
+def test_imported_and_made_up_users_are_found_by_their_username(boss: Clerk) -> None:
+    upload(boss, "email,username\nada@example.com,Countess\n", dry_run="")
+    work(boss.app)
+    upload(boss, "email,username\nada@example.com,Duchess\n", dry_run="", on_conflict="update")
+    work(boss.app)
+    boss.app.test_cli_runner().invoke(args=["users", "seed", "1"])
+    with boss.app.app_context():
+        username = db.session.scalar(sa.select(User.username).order_by(User.id.desc()).limit(1))
+
+    assert listed(boss, search="duchess") == ["ada@example.com"]
+    assert listed(boss, search="countess") == []
+    assert len(listed(boss, search=str(username).upper())) == 1
+
+
+def test_the_api_search_does_not_look_at_usernames_and_ids(boss: Clerk) -> None:
+    user_id = make_user(boss.app, username="countess")
+
+    for word in ("countess", str(user_id)):
+        found = boss.client.get("/userapi/users/", query_string={"search": word}).get_json()
+        assert found["results"] == []
+
+
+def countries(at: Clerk, **query: str) -> dict[str, str]:
+    """The options of the filter by country: value and label."""
+    text = at.get("/admin/users/", query_string=query).text.partition('name="country"')[2].partition("</div>")[0]
+    return dict(re.findall(r'<option value="([^"]+)"[^>]*>([^<]*)<', text))
+
+
+def test_the_countries_in_use_can_be_chosen_and_are_counted(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F17."""
+    for country in ("Norway", "Norway", "norway", "Chile"):
+        user_id = make_user(boss.app)
+        with boss.app.app_context():
+            db.session.execute(sa.update(UserProfile).where(UserProfile.user_id == user_id).values(country=country))
+            db.session.commit()
+
+    found = {"Chile": "Chile (1)", "Norway": "Norway (2)", "norway": "norway (1)"}
+    assert countries(boss) == {**found, "United Kingdom": "United Kingdom (1)"}
+    assert countries(boss, country="Peru")["Peru"] == "Peru (0)"
+    monkeypatch.setattr(users, "COUNTED", 1)
+    assert countries(boss)["Norway"] == "Norway (1+)"
+    monkeypatch.setattr(users, "MOST_COUNTRIES", 2)
+    assert countries(boss) == {}
+    assert "Exactly as in the profile" in boss.get("/admin/users/").text
+    assert len(listed(boss, country="Norway")) == 2
 
 
 def test_the_list_is_narrowed_by_every_filter(boss: Clerk) -> None:

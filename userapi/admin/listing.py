@@ -65,6 +65,8 @@ def read(arguments: Mapping[str, str]) -> Listing:
         if value is not None:
             asked[name] = text
             filters[name] = value
+    if "search" in filters:
+        filters["staff_search"] = filters.pop("search")
     if "joined_from" in filters:
         filters["joined_after"] = filters.pop("joined_from")
     if "joined_to" in filters:

@@ -20,6 +20,7 @@ from userapi.users.models import Group, OneTimeToken, User, UserProfile, user_gr
 logins = LoginSession.__table__
 users = User.__table__
 letters = Message.__table__
+profiles = UserProfile.__table__
 trail = AuditEvent.__table__
 
 #: The columns of a letter that a list shows: not what it says.
@@ -104,7 +105,7 @@ def messages(filters: Mapping[str, Any], before: int | None, limit: int) -> Part
     """Letters without what they say, the newest first.
 
     Args:
-        filters: any of `state` (a `mail.queries.State`), `recipient` (its beginning), `recipients` (whole) and `kind`.
+        filters: any of `state` (a `mail.queries.State`), `recipient` (its beginning), `user` (an id) and `kind`.
         before: the id that the page begins below.
         limit: rows on a page.
     """
@@ -113,8 +114,8 @@ def messages(filters: Mapping[str, Any], before: int | None, limit: int) -> Part
         statement = statement.where(mail_queries.in_state(filters["state"]))
     if "recipient" in filters:
         statement = statement.where(letters.c.recipient.startswith(filters["recipient"], autoescape=True))
-    if "recipients" in filters:
-        statement = statement.where(letters.c.recipient.in_(filters["recipients"]))
+    if "user" in filters:
+        statement = statement.where(letters.c.user_id == filters["user"])
     if "kind" in filters:
         statement = statement.where(letters.c.kind == filters["kind"])
     return _newest_first(statement, letters.c.id, before, limit)
@@ -129,6 +130,21 @@ def events(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
         limit: rows on a page.
     """
     return _part(audit_queries.newest(dict(filters) | ({"before": before} if before else {}), limit + 1), limit)
+
+
+def countries(most: int, most_counted: int) -> list[tuple[str, int]]:
+    """The first countries of profiles, and how many profiles each has, counted no further than `most_counted`.
+
+    It jumps from one country to the next in their index: a page of the list cannot afford to read all profiles.
+    """
+    country = profiles.c.country
+    found = sa.select(sa.func.min(country).label("country")).where(country > "").cte("found", recursive=True)
+    following = sa.select(sa.func.min(country)).where(country > found.c.country).scalar_subquery()
+    found = found.union_all(sa.select(following).where(found.c.country.is_not(None)))
+    some = sa.select(country).where(country == found.c.country).limit(most_counted).correlate(found).subquery()
+    number = sa.select(sa.func.count()).select_from(some).scalar_subquery().label("number")
+    rows = read_all(sa.select(found.c.country, number).where(found.c.country.is_not(None)).limit(most))
+    return [(row.country, row.number) for row in rows]
 
 
 def _newest_first(statement: sa.Select[Any], row_id: Any, before: int | None, limit: int) -> Part:

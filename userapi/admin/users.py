@@ -28,6 +28,9 @@ from .views import PAGE, Form, back_query, explain, kept_form, own_query, page, 
 #: The list says how many there are up to this number.
 COUNTED = 1000
 
+#: The filter is a list of so many countries; more are typed.
+MOST_COUNTRIES = 250
+
 #: Rights that are given away only by whoever has just proved to be who they are.
 POWERS = ("is_staff", "is_superuser")
 
@@ -52,6 +55,7 @@ class UserView(UserActions):
             count=list_queries.count_up_to(asked.filters, COUNTED + 1),
             most_counted=COUNTED,
             groups=group_queries.all_groups(),
+            countries=_countries(asked.asked.get("country", "")),
             actions=self.allowed_actions(),
             query=own_query(),
         )
@@ -199,10 +203,9 @@ class UserView(UserActions):
 
     @page(f"{USER}emails/", needs="view_message")
     def show_emails(self, user_id: int) -> str:
-        """The emails to this user, at the email of now and the one that waits to be confirmed."""
+        """The emails about this account, to whichever email it had."""
         user = _existing(user_id)
-        recipients = [email for email in (user.email, user.pending_email) if email]
-        found = staff_queries.messages({"recipients": recipients}, history.start(), PAGE)
+        found = staff_queries.messages({"user": user_id}, history.start(), PAGE)
         return self.render("admin/users/emails.html", user=user, page=found)
 
     @page(f"{USER}delete/", needs="delete")
@@ -233,6 +236,16 @@ class UserView(UserActions):
         facts = {"user": user, "form": form, "goes": goes, "is_fresh": proof.is_fresh()}
         facts["why_not"] = LastSuperuser.detail if accounts.is_last_superuser(user) else ""
         return self.render("admin/users/delete.html", **facts), form.status
+
+
+def _countries(chosen: str) -> list[tuple[str, int]]:
+    """The countries to choose from, and how many users each has; none where they are too many to choose from."""
+    found = staff_queries.countries(MOST_COUNTRIES + 1, COUNTED + 1)
+    if len(found) > MOST_COUNTRIES:
+        return []
+    if chosen and chosen not in dict(found):
+        found.append((chosen, 0))
+    return sorted(found, key=lambda country: country[0].casefold())
 
 
 def _existing(user_id: int) -> User:

@@ -33,7 +33,6 @@ from .problems import LastSuperuser, ReadOnlyField
 
 PROFILE_FIELDS = queries.PROFILE_FIELDS
 NAME_FIELDS = ("username", "first_name", "last_name")
-SEARCHED_FIELDS = ("first_name", "last_name")
 
 
 def fold(name: str) -> str:
@@ -75,6 +74,7 @@ def create(
         email=typed,
         email_key=key,
         username=username or None,
+        username_key=fold(username) if username else None,
         first_name=first_name,
         last_name=last_name,
         first_name_key=fold(first_name),
@@ -187,9 +187,10 @@ def edit(
     for name in NAME_FIELDS:
         if name in changes:
             setattr(user, name, changes[name] or (None if name == "username" else ""))
-    for name in SEARCHED_FIELDS:
+    for name in NAME_FIELDS:
         if name in changes:
-            setattr(user, f"{name}_key", fold(getattr(user, name)))
+            value = getattr(user, name)
+            setattr(user, f"{name}_key", None if value is None else fold(value))
     if "language" in changes:
         user.language = changes["language"] or None
     if "profile" in changes:

@@ -26,6 +26,7 @@ class NewUser(NamedTuple):
     email: str
     email_key: str
     username: str | None
+    username_key: str | None
     first_name: str
     last_name: str
     language: str | None

@@ -26,6 +26,9 @@ FLAGS = ("is_active", "is_staff", "is_superuser", "email_verified")
 #: Words looked at in a search; more would only cost.
 MOST_WORDS = 8
 
+#: Digits of a number that fits into a column of both databases.
+LONGEST_ID = 18
+
 
 class Order(NamedTuple):
     """A column the list may be ordered by, and the kind of its values."""
@@ -121,13 +124,18 @@ def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
 
     Args:
         outline: pairs of a filter's name and what its condition depends on. The filters are `search` (words, each the
-            beginning of the email, first or last name), `is_active`, `is_staff`, `is_superuser`, `email_verified`,
-            `country`, `group` (its id), `joined_after` (inclusive), `joined_before` (exclusive) and `ids` (a list).
+            beginning of the email, first or last name), `staff_search` (the same, or of the username, or an id),
+            `is_active`, `is_staff`, `is_superuser`, `email_verified`, `country`, `group` (its id), `joined_after`
+            (inclusive), `joined_before` (exclusive) and `ids` (a list).
     """
     asked: list[Any] = []
     for name, detail in outline:
         if name == "search":
             asked += [_begins(f"word_{index}") for index in range(detail)]
+        elif name == "staff_search":
+            for index, is_id in enumerate(detail):
+                begins = _begins(f"word_{index}", users.c.username_key)
+                asked.append(sa.or_(begins, users.c.id == sa.bindparam(f"word_{index}_id")) if is_id else begins)
         elif name == "country":
             of_country = profiles.c.country == sa.bindparam("country")
             asked.append(users.c.id.in_(sa.select(profiles.c.user_id).where(of_country)))
@@ -151,25 +159,36 @@ def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
 def values(filters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of the conditions."""
     found = {name: filters[name] for name in VALUED if name in filters}
-    for index, word in enumerate(_words(filters)):
-        found[f"word_{index}"], found[f"word_{index}_end"] = word, word + LAST_CHARACTER
+    for name in ("search", "staff_search"):
+        for index, word in enumerate(_words(filters, name)):
+            found[f"word_{index}"], found[f"word_{index}_end"] = word, word + LAST_CHARACTER
+            if name == "staff_search" and _id(word) is not None:
+                found[f"word_{index}_id"] = _id(word)
     return found
 
 
 def _outline(filters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     outline: list[tuple[str, Any]] = [(name, None) for name in VALUED if name in filters]
     outline += [(name, filters[name]) for name in FLAGS if name in filters]
-    words = _words(filters)
-    return (*outline, ("search", len(words))) if words else tuple(outline)
+    if words := _words(filters, "search"):
+        outline.append(("search", len(words)))
+    if words := _words(filters, "staff_search"):
+        outline.append(("staff_search", tuple(_id(word) is not None for word in words)))
+    return tuple(outline)
 
 
-def _words(filters: Mapping[str, Any]) -> list[str]:
-    words = unicodedata.normalize("NFKC", filters.get("search", "")).casefold().split()
+def _words(filters: Mapping[str, Any], name: str) -> list[str]:
+    words = unicodedata.normalize("NFKC", filters.get(name, "")).casefold().split()
     return words[:MOST_WORDS]
 
 
-def _begins(word: str) -> Any:
-    columns = (users.c.email_key, users.c.first_name_key, users.c.last_name_key)
+def _id(word: str) -> int | None:
+    """The id that a word could be."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= LONGEST_ID else None
+
+
+def _begins(word: str, *more: Any) -> Any:
+    columns = (users.c.email_key, users.c.first_name_key, users.c.last_name_key, *more)
     return sa.or_(*(sa.and_(column >= sa.bindparam(word), column < sa.bindparam(f"{word}_end")) for column in columns))
 
 

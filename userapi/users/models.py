@@ -70,7 +70,7 @@ class User(Model):
     Attributes:
         email: as it was typed; mail goes here.
         email_key: its one normal form, by which it is unique and found.
-        first_name_key, last_name_key: case-folded, for search and order.
+        username_key, first_name_key, last_name_key: case-folded, for search and order.
         password_hash: None when no password signs this account in.
         session_version: sessions begun under another version are over; adding one ends them all.
         email_verified_at: when the present address was confirmed.
@@ -85,6 +85,7 @@ class User(Model):
     email: Mapped[str] = mapped_column(sa.String(254))
     email_key: Mapped[str] = mapped_column(key_text(254), unique=True)
     username: Mapped[str | None] = mapped_column(sa.String(50))
+    username_key: Mapped[str | None] = mapped_column(key_text(450), index=True)
     first_name: Mapped[str] = mapped_column(sa.String(150), default="")
     last_name: Mapped[str] = mapped_column(sa.String(150), default="")
     first_name_key: Mapped[str] = mapped_column(key_text(450), default="")

@@ -149,6 +149,7 @@ def _row(user_id: int, fields: dict[str, Any], password_hash: str, now: datetime
         email=fields["email"],
         email_key=fields["email"],  # its own normal form: letters a to z, digits and dots
         username=fields["username"],
+        username_key=accounts.fold(fields["username"]),
         first_name=fields["first_name"],
         last_name=fields["last_name"],
         language=None,

@@ -135,6 +135,7 @@ def _row(each: Candidate, confirmed: bool) -> NewUser:
         email=columns["email"],
         email_key=columns["email_key"],
         username=columns.get("username"),
+        username_key=columns.get("username_key"),
         first_name=columns.get("first_name", ""),
         last_name=columns.get("last_name", ""),
         language=columns.get("language"),
@@ -159,5 +160,9 @@ def _profile(told: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
 
 def _with_keys(columns: Mapping[str, Any]) -> dict[str, Any]:
     """The columns with those that search and order by names."""
-    keys = {f"{name}_key": accounts.fold(columns[name]) for name in ("first_name", "last_name") if name in columns}
+    keys: dict[str, str | None] = {
+        f"{name}_key": accounts.fold(columns[name]) for name in ("first_name", "last_name") if name in columns
+    }
+    if "username" in columns:
+        keys["username_key"] = accounts.fold(columns["username"]) if columns["username"] else None
     return {**columns, **keys}
