@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from alembic import context
 from alembic.util import CommandError
 from flask import current_app
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
-from userapi.core import database_errors
+from userapi.core import database_errors, disk
 from userapi.core.db import Model
 
 migrate = current_app.extensions["migrate"]
@@ -50,10 +50,12 @@ def run() -> None:
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 context.run_migrations()
-        except sa.exc.OperationalError as error:
-            if not isinstance(error.orig, LockNotAvailable):
-                raise
-            raise CommandError("A table was in use for too long, so nothing was changed. Run it again.") from error
+        except sa.exc.DBAPIError as error:
+            if isinstance(error.orig, LockNotAvailable):
+                raise CommandError("A table was in use for too long, so nothing was changed. Run it again.") from error
+            if isinstance(error.orig, InsufficientPrivilege) or disk.is_full_error(error):
+                raise CommandError(database_errors.in_one_line(error)) from error
+            raise
         finally:
             if sqlite:
                 connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")

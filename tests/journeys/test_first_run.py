@@ -99,6 +99,20 @@ def test_C01_one_command_runs_the_service_and_the_next_start_changes_nothing(tre
     assert kept(tree) == before
 
 
+def test_a_checkout_in_a_folder_with_an_odd_name_works(tmp_path: Path, bare: dict[str, str]) -> None:
+    tree = serving.bare_tree(tmp_path / "my accounts, 100%25 #1 ?x=é & [a]")
+
+    with serving.served(tmp_path, bare, cwd=tree) as server:
+        status, _tokens = post(f"{server.url}/userapi/auth/login/", email=server.email, password=str(server.password))
+        command = (sys.executable, "-m", "flask", "--app", "wsgi.py", "doctor")
+        doctor = serving.run(*command, env=bare | {"PYTHONPATH": str(tree)}, cwd=tree)
+
+    assert status == 200
+    assert doctor.code == 0, doctor
+    assert {path.name for path in (tree / "instance").iterdir()} >= {"userapi.db", "keys", "secret_key"}
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == [tree]
+
+
 def test_commands_use_the_port_of_the_last_start(tree: Path, bare: dict[str, str]) -> None:
     def site_url(**variables: str) -> str:
         env = {**bare, "PYTHONPATH": str(tree), **variables}
