@@ -17,7 +17,6 @@ from userapi.core import (
     api_document,
     assets,
     bodies,
-    context,
     cross_origin,
     db,
     hashing,
@@ -28,6 +27,7 @@ from userapi.core import (
     metrics,
     openapi,
     problems,
+    proxies,
     rendering,
     requests,
     signing,
@@ -54,7 +54,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.config.from_mapping(settings)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for part in (metrics, logging, context, requests, i18n, rendering, db, signing, hashing, headers, cross_origin):
+    for part in (metrics, logging, proxies, requests, i18n, rendering, db, signing, hashing, headers, cross_origin):
         part.configure(app)
     for part in (problems, bodies, tracing, trail, tokens, gate, assets, limits, outbox, relay):
         part.configure(app)

@@ -10,8 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import click
-from flask import Flask, Request, current_app, g, has_request_context, request
-from werkzeug.middleware.proxy_fix import ProxyFix
+from flask import Request, current_app, g, has_request_context, request
 
 
 class Origin(StrEnum):
@@ -104,10 +103,3 @@ def _origin_of_request() -> Origin:
     """An operation of the API, whatever it answers with, or a page."""
     view = current_app.view_functions.get(request.endpoint or "")
     return Origin.API if hasattr(view, "access") else Origin.WEB
-
-
-def configure(app: Flask) -> None:
-    """Believe as many proxies as the settings say."""
-    proxies = app.config["TRUSTED_PROXIES"]
-    if proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
