@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import serving
+from factories import PASSWORD
 from scraping import TOKEN, fetch, value
-from stacking import post, wait_until
+from stacking import JSON, call, post, wait_until
 
 
 def test_P18_a_server_with_one_thread_serves_others_while_sign_ins_wait(tmp_path: Path) -> None:
@@ -22,3 +23,23 @@ def test_P18_a_server_with_one_thread_serves_others_while_sign_ins_wait(tmp_path
         statuses = [future.result().status for future in signing_in]
 
     assert statuses.count(200) >= 4
+
+
+def test_a_request_that_holds_a_lock_while_it_hashes_goes_on_although_others_wait_for_the_lock(
+    new_database_url: str, tmp_path: Path
+) -> None:
+    slow = {"PASSWORD_HASH_MEMORY": "65536", "PASSWORD_HASH_TIME": "8", "WORKERS": "1", "WORKER_THREADS": "1"}
+    env = serving.environment(new_database_url, tmp_path, **slow)
+
+    with serving.served(tmp_path, env) as server, ThreadPoolExecutor(1) as clients:
+        credentials = {"email": server.email, "password": server.password}
+        token = post(server.url, "/api-token-auth/", credentials).body["access_token"]
+        change = {"old_password": server.password, "new_password1": PASSWORD, "new_password2": PASSWORD}
+        changing = clients.submit(post, server.url, "/userapi/auth/password/change/", change, token)
+        statuses = []
+        while not changing.done():
+            answer = call(server.url, "PATCH", "/userapi/auth/user/", '{"first_name": "Ada"}', token, **JSON)
+            statuses.append(answer.status)
+
+    assert changing.result().status == 200
+    assert set(statuses) == {200}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from argon2 import PasswordHasher, Type, extract_parameters
@@ -74,6 +74,9 @@ class Lane:
 class Workplaces:
     """Lets so many requests work at the same time. A request that waits for a hash leaves its place to another.
 
+    When it comes back, it does not wait for a place, since it may hold a lock that those who have one are waiting for;
+    there is one request too many until the next one ends.
+
     Args:
         app: what answers the requests.
         number: how many may work.
@@ -82,6 +85,8 @@ class Workplaces:
     def __init__(self, app: "WSGIApplication", number: int) -> None:
         self._app = app
         self._free: SimpleQueue[None] = SimpleQueue()
+        self._too_many = 0
+        self._lock = threading.Lock()
         for _number in range(number):
             self._free.put(None)
 
@@ -90,16 +95,30 @@ class Workplaces:
         try:
             return self._app(environ, start_response)
         finally:
-            self._free.put(None)
+            self._leave()
 
     @contextmanager
     def left(self) -> Iterator[None]:
         """Leave the present request's place to others for the time of the block."""
-        self._free.put(None)
+        self._leave()
         try:
             yield
         finally:
-            self._free.get()
+            self._come_back()
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._too_many:
+                self._too_many -= 1
+            else:
+                self._free.put(None)
+
+    def _come_back(self) -> None:
+        with self._lock:
+            try:
+                self._free.get_nowait()
+            except Empty:
+                self._too_many += 1
 
 
 class Hashing:
