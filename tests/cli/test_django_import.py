@@ -180,7 +180,7 @@ def test_U08_addresses_that_django_took_for_two_are_named(app: Flask, bring: Bri
     result = bring([user(3, email="Ada@example.com"), user(4, email="ada@example.com"), profile(4)])
 
     assert result.exit_code == 1
-    assert "entry 2 (api.user 4): ada@example.com is the same address as in entry 1 (api.user 3)." in result.stdout
+    assert "entry 2 (api.user 4): The same email as in entry 1 (api.user 3)." in result.stdout
     assert [tuple(row) for row in rows(app, "SELECT id, email FROM users")] == [(3, "Ada@example.com")]
     assert rows(app, "SELECT * FROM user_profiles") == []
 

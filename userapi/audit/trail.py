@@ -15,8 +15,10 @@ from userapi.core.prepared import Write
 
 from .models import AuditEvent
 
-#: Fields whose values are never written down, whoever passes them.
-SECRET = frozenset({"password", "password_hash", "token", "refresh_token", "access_token"})
+#: Fields whose values are never stored: secrets, and the words of searches, which may be the email or name of an
+#: account and could not be found again when that is deleted.
+SEARCHES = frozenset({"search", "staff_search"})
+SECRET = frozenset({"password", "password_hash", "token", "refresh_token", "access_token"}) | SEARCHES
 
 #: What stands in the place of a secret or forgotten value.
 WITHHELD = "…"

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from userapi.core import submissions
+from userapi.core import clock, submissions
 from userapi.core.batches import in_batches
 from userapi.users import queries as user_queries
 
@@ -19,9 +19,12 @@ class Pruned(NamedTuple):
 
 
 def prune(before: datetime) -> Pruned:
-    """Delete what was over before a moment, in transactions of a bounded size; many may do so at once."""
+    """Delete what was over before a moment, in transactions of a bounded size; many may do so at once.
+
+    Submitted forms are of no use after a day, and go then in any case.
+    """
     return Pruned(
         sessions=in_batches(queries.prune, before),
         links=in_batches(user_queries.prune_tokens, before),
-        forms=in_batches(submissions.prune, before),
+        forms=in_batches(submissions.prune, max(before, clock.now() - submissions.LONGEST)),
     )

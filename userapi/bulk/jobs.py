@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from flask_babel import gettext as _
 
@@ -27,7 +28,7 @@ def start(action: str, filters: Mapping[str, Any], query: str, newest: int, by: 
     Args:
         action: a name of `RULES`.
         filters: as `list_queries.conditions` has them.
-        query: the query string with the same meaning, for people.
+        query: the query string with the same meaning, for people; the words of a search are not stored.
         newest: the highest id when the list was looked at; accounts made since are left out.
         by: who starts it, and in whose name each account is acted on.
 
@@ -36,7 +37,7 @@ def start(action: str, filters: Mapping[str, Any], query: str, newest: int, by: 
     """
     job = BulkJob(
         created_at=clock.now(), actor_id=by.id, language=i18n.tag(), state=State.WAITING,
-        action=action, query=query, total=0,
+        action=action, query=_without_words(query), total=0,
     )  # fmt: skip
     db.session.add(job)
     db.session.flush()
@@ -48,6 +49,11 @@ def start(action: str, filters: Mapping[str, Any], query: str, newest: int, by: 
     trail.record("bulk.started", "bulk", job.id, {name: (None, fact) for name, fact in facts.items()})
     job_runner.wake_on_commit()
     return job
+
+
+def _without_words(query: str) -> str:
+    """A query string without the words of a search, which may be the email or the name of an account."""
+    return urlencode([(name, trail.WITHHELD if name == "search" else value) for name, value in parse_qsl(query)])
 
 
 def cancel(job_id: int) -> None:

@@ -18,6 +18,9 @@ from .db import Model, UTCDateTime, db
 #: How long a form that is submitted again is taken for the same click.
 WINDOW = timedelta(seconds=60)
 
+#: The longest such time that a caller of `claim` may choose.
+LONGEST = timedelta(days=1)
+
 #: In seconds.
 BETWEEN_LOOKS = 0.05
 

@@ -153,6 +153,14 @@ def delete_of_user(user_id: int) -> None:
     db.session.execute(sa.delete(Message).where(Message.user_id == user_id))
 
 
+def withhold(words: str, kind: str) -> None:
+    """Blank some words in the texts of a kind of emails."""
+    columns = {name: sa.func.replace(getattr(Message, name), words, "…") for name in ("text", "html")}
+    mentions = sa.or_(Message.text.contains(words, autoescape=True), Message.html.contains(words, autoescape=True))
+    statement = sa.update(Message).where(Message.kind == kind, mentions).values(columns)
+    db.session.execute(statement.execution_options(synchronize_session=False))
+
+
 def prune(before: datetime, most: int) -> int:
     """Delete letters written before a moment that wait no more, a bounded number at a time; how many went."""
     over = sa.select(Message.id).where(Message.created_at < before, Message.due_at.is_(None)).limit(most)

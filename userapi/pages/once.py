@@ -9,10 +9,13 @@ from typing import Any
 from flask import Response
 
 from userapi.auth import cookies, kept_forms, sign_in
-from userapi.core import i18n, page_notices, submissions
+from userapi.core import i18n, page_notices, sealing, submissions
 from userapi.core.db import db
 
 from . import guard, prefilled, redirects
+
+#: How long what a form led to can be read. It is sealed: it may name an email, and its row outlives a deleted account.
+SEALED_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,11 @@ def once(view: Callable[..., Done]) -> Callable[..., Response]:
     def wrapper(**arguments: Any) -> Response:
         key = kept_forms.submission_key()
         before = submissions.claim(key) if key else None
-        done = Done(**before) if before is not None else view(**arguments)
+        known = sealing.unseal("page-answer", before.get("sealed", ""), SEALED_SECONDS) if before else None
+        done = Done(**known) if known is not None else view(**arguments)
         response = _answer(done)
-        if key and before is None:
-            submissions.finish(key, asdict(done))
+        if key and known is None:
+            submissions.finish(key, {"sealed": sealing.seal("page-answer", asdict(done))})
         db.session.commit()
         return response
 

@@ -238,6 +238,10 @@ def delete(user: User) -> None:
     db.session.flush()
     trail.forget("user", user.id)
     mail_queries.delete_of_user(user.id)
+    if user.is_staff:  # invitations to others name whom they come from
+        for words in (user.email, f"{user.first_name} {user.last_name}".strip()):
+            if "@" in words or " " in words:
+                mail_queries.withhold(words, kind="invitation")
     db.session.delete(user)
     db.session.flush()
 

@@ -3,7 +3,6 @@
 import hmac
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -20,7 +19,7 @@ from .models import User
 KEY = re.compile(r"[!-~]{16,255}")
 
 #: How long a key stands for the account that it opened.
-LIFETIME = timedelta(hours=24)
+LIFETIME = submissions.LONGEST
 
 
 class IdempotencyKeyReused(Problem):

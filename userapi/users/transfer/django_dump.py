@@ -104,7 +104,7 @@ class _Dump:
     def take(self, number: int, entry: dict[str, Any]) -> None:
         """Lay one entry by."""
         model, fields, pk = entry["model"], entry["fields"], entry.get("pk")
-        label = printable(model if pk is None else f"{model} {pk}")
+        label = printable(model if pk is None or "@" in str(pk) else f"{model} {pk}")
         if model == "contenttypes.contenttype":
             self.content_types[key(pk)] = [fields.get("app_label"), fields.get("model")]
         elif model == "auth.permission":

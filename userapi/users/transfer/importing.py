@@ -128,7 +128,7 @@ class _Import:
                 found = self.candidate(record)
                 earlier = self.seen.first_with(found.email_key, record)
                 if earlier is not None:
-                    raise Refused(_("%(email)s is the same address as in %(place)s.", email=found.email, place=earlier))
+                    raise Refused(_("The same email as in %(place)s.", place=earlier))
             except Refused as error:
                 self._refuse(record, str(error))
             else:
@@ -168,7 +168,7 @@ class _Import:
             self._update(there, holders)
         else:
             for each in there:
-                told = _("%(email)s is there already, as user %(id)s.", email=each.email, id=each.id)
+                told = _("User %(id)s has this email already.", id=each.id)
                 self._stop(each.record, told)
                 self.counts.there_already += 1
                 self.tell(Told.THERE_ALREADY, each.record.place, told)

@@ -1,5 +1,6 @@
 """Imports that staff start: asked for, looked through, given up. `working` does them."""
 
+import re
 from collections import Counter
 from datetime import timedelta
 from pathlib import PurePath
@@ -30,6 +31,9 @@ JOB_KEPT = timedelta(days=30)
 
 NAME_KEPT = 100
 
+#: An email in the name of a file; it would stay when the account is deleted.
+EMAIL = re.compile(r"[^\s@]+@[^\s@]+(?=\.\w+$)")
+
 
 class FileTooLarge(Problem):
     """The file has more bytes than an import takes here."""
@@ -47,7 +51,7 @@ def submit(file_name: str, content: bytes, manner: Manner, by: Actor) -> ImportJ
         FileTooLarge: it has more than `MAXIMUM` bytes.
         UnreadableFile: its name does not tell what it is, or it is not that.
     """
-    name = _printable(PurePath(file_name.replace("\\", "/")).name)
+    name = EMAIL.sub(trail.WITHHELD, _printable(PurePath(file_name.replace("\\", "/")).name))
     if len(content) > MAXIMUM:
         raise FileTooLarge
     if files.is_compressed(content):

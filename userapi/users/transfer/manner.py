@@ -30,7 +30,8 @@ class Told(StrEnum):
     THERE_ALREADY = "there already"
 
 
-#: Takes what there is to say: about what, where in the file, and why.
+#: Takes what there is to say: about what, where in the file, and why. It is stored, so it names no email, which would
+#: stay when the account is deleted.
 Listener = Callable[[Told, str, str], None]
 
 #: Of the counts, what the event does not have.
