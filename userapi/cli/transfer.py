@@ -121,9 +121,7 @@ def import_users(
     heard.show()
     _summarise(counts, left_out, dry_run=dry_run)
     if counts.refused:
-        raise click.ClickException(
-            _("Not everybody was taken. Mend what was refused and import it again; who is there is left alone.")
-        )
+        raise click.ClickException(_("Some users were refused. Correct these entries and import the file again."))
 
 
 @click.command("export")
