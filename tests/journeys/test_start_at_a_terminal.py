@@ -79,7 +79,7 @@ def is_json(line: str) -> bool:
 
 
 def test_on_a_terminal_the_password_stays_in_sight_and_requests_are_short_lines(tmp_path: Path) -> None:
-    before, after = start_and_ask(tmp_path)
+    before, after = start_and_ask(tmp_path, WORKERS="9", WORKER_THREADS="64")  # of which the server would warn
 
     shown = [line for line in before if "/readyz" not in line]
     (password,) = [index for index, line in enumerate(shown) if re.match(r"  Password +\S+$", line)]

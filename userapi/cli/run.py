@@ -5,6 +5,7 @@ What the environment does not set is made once and found again: a secret, a sign
 
 import fcntl
 import gc
+import logging
 import os
 import secrets
 import shutil
@@ -257,6 +258,7 @@ def serve(app: Flask, ip: str) -> None:
     threads = hashing.of(app).keep_places_for_others(app, app.config["WORKER_THREADS"])
     gc.collect()
     gc.freeze()
+    logging.getLogger("_granian").addFilter(_is_no_advice)
     os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     Supervisor(
         "wsgi:app",
@@ -273,6 +275,11 @@ def serve(app: Flask, ip: str) -> None:
         respawn_interval=0.5,
         workers_kill_timeout=LAST_REQUESTS,
     ).serve(spawn_target=work, target_loader=load, wrap_loader=False)
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    """Whether a line of granian's is more than its advice, at each start, on numbers that are set on purpose."""
+    return not record.getMessage().startswith(("Configuration allows", "Configured number of"))
 
 
 if __name__ == "__main__":
