@@ -9,10 +9,11 @@ from flask_babel import gettext as _
 
 from userapi.audit import trail
 from userapi.auth.tokens import parse_id
-from userapi.core import clock, headers
+from userapi.core import headers
 from userapi.core.db import db
 from userapi.core.loopback import serves_this_machine_only
 from userapi.core.problems import NotFound
+from userapi.mail import outbox
 from userapi.mail import queries as mail_queries
 from userapi.mail.models import Message
 from userapi.mail.outbox import BLANK
@@ -79,8 +80,7 @@ class OutboxView(StaffView):
     def retry(self, message_id: int) -> Any:
         """Give a letter that has not been sent all its attempts again, from now on."""
         message = _existing(message_id)
-        if mail_queries.make_due(clock.now(), message_id):
-            trail.record("message.retried", "message", message_id)
+        if outbox.retry(message_id):
             db.session.commit()
             say(_("The letter to %(email)s is due again.", email=message.recipient))
         else:

@@ -12,10 +12,9 @@ from flask_babel import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
-from userapi.audit import trail
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import letters, pruning, queries
+from userapi.mail import letters, outbox, pruning, queries
 from userapi.mail.delivery import Counts, deliver_due
 from userapi.mail.queries import State
 from userapi.mail.relay import Delayed, Refused, Relay
@@ -119,11 +118,7 @@ def retry(message_id: int | None, all_given_up: bool) -> None:
     """Make a letter due again that was delayed or given up."""
     if (message_id is None) is not all_given_up:
         raise click.UsageError(_("Name one letter by its ID, or give --all."))
-    found = queries.make_due(clock.now(), message_id)
-    if found and message_id is not None:
-        trail.record("message.retried", "message", message_id)
-    elif found:
-        trail.record("message.retried", changes={"emails": (None, found)})
+    found = outbox.retry(message_id)
     db.session.commit()
     if message_id is not None and not found:
         raise click.ClickException(_("There is no letter %(id)s that is not sent.", id=message_id))

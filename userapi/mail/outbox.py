@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 import jinja2
 from flask import Flask, current_app
 
+from userapi.audit import trail
 from userapi.core import clock
 from userapi.core.context import acting
 from userapi.core.db import db
 from userapi.core.i18n import in_words, speaking
 
+from . import queries
 from .models import Message
 
 #: Stands in the place of a token once the letter is sent.
@@ -71,6 +73,16 @@ def write(
     db.session.add(message)
     db.session().info[WRITTEN] = True
     return message
+
+
+def retry(message_id: int | None = None) -> int:
+    """Give one email that is not sent, or all that were given up, all their attempts again; how many there were."""
+    count = queries.make_due(clock.now(), message_id)
+    if count and message_id is not None:
+        trail.record("message.retried", "message", message_id)
+    elif count:
+        trail.record("message.retried", changes={"emails": (None, count)})
+    return count
 
 
 def _one_line(text: str) -> str:
