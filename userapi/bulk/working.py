@@ -23,7 +23,7 @@ LEASE = timedelta(minutes=1)
 
 #: A batch ends after so many accounts or seconds: until then others wait for these, on SQLite for the whole database.
 BATCH = 100
-BATCH_SECONDS = 0.5
+BATCH_SECONDS = 0.25
 
 #: The reason for leaving out an account that the action no longer concerns; other reasons are codes of errors.
 UNCONCERNED = "unconcerned"
@@ -69,6 +69,7 @@ class _Work(leases.Work):
             if stop():
                 self.release()
                 return
+            self.rest()
         self.finish(State.DONE)
 
     def on_finish(self, state: State) -> None:

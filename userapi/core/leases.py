@@ -6,6 +6,7 @@ continues after the last batch. A worker that overslept its lease finds that out
 """
 
 import enum
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -27,6 +28,9 @@ log = structlog.get_logger("userapi.jobs")
 
 #: A job that ends its workers this often without progress fails.
 MOST_ATTEMPTS = 3
+
+#: Seconds between two batches on SQLite, where one writes at a time: a writer that waits looks every 0.1 s at most.
+REST = 0.15
 
 #: The most characters of a reason that are kept.
 LONGEST_REASON = 500
@@ -198,6 +202,11 @@ class Work(ABC):
         if job is None:
             raise JobLost
         self.job = job
+
+    def rest(self) -> None:
+        """Between two batches, let others write who have waited for this one."""
+        if db.engine.dialect.name == "sqlite":
+            time.sleep(REST)
 
     def finish(self, state: State, **progress: Any) -> None:
         """End the job.

@@ -97,6 +97,8 @@ class _Work(leases.Work):
                     db.session.rollback()
                     self.release()
                     return
+                if not self.is_whole:
+                    self.rest()
         self.finish(State.DONE, **self._columns(counts))
 
     def tell(self, kind: Told, place: str, reason: str) -> None:
