@@ -12,6 +12,8 @@ from contextlib import ExitStack
 import pytest
 import serving
 
+import config
+
 #: How many slow clients there are, and in how many seconds somebody else is answered all the same.
 CROWD = 60
 SOON = 2
@@ -182,3 +184,32 @@ def test_A01_a_large_body_is_taken_in_where_one_is_allowed_and_nowhere_else(
         with contextlib.suppress(ConnectionError):
             connection.sendall(PART + b"a" * (size - len(PART) - len(end)) + end)
         assert expected in connection.recv(65536).split(b"\r\n")[0], path
+
+
+def test_A01_only_so_many_large_bodies_are_taken_in_together(
+    server: serving.Server, connect: Callable[..., socket.socket]
+) -> None:
+    connections = [connect(STALLED["a large upload"]) for _number in range(CROWD)]
+    time.sleep(1)
+
+    answered = []
+    for connection in connections:
+        connection.settimeout(0.05)
+        with contextlib.suppress(TimeoutError):
+            answered.append(connection.recv(65536))
+
+    assert CROWD - 32 <= len(answered) < CROWD
+    assert all(answer.startswith(b"HTTP/1.1 503 ") and b"retry-after: 2" in answer.lower() for answer in answered)
+    assert_others_are_answered(server)
+
+
+def test_A01_an_answer_in_many_pieces_comes_whole(server: serving.Server) -> None:
+    path = "/static/vendor/swagger-ui/swagger-ui-bundle.js"
+    content = (config.ROOT / f"userapi{path}").read_bytes()
+    last = len(content) - 2
+
+    request = urllib.request.Request(server.url + path, headers={"Range": f"bytes=1-{last}"})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+        assert response.status == 206
+        assert response.headers["Content-Length"] == str(last)
+        assert response.read() == content[1:-1]

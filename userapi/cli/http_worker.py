@@ -12,7 +12,7 @@ import threading
 import time
 from asyncio import CancelledError
 from collections.abc import Callable
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from flask import Flask
 from granian._granian import CallbackScheduler, RSGIWorker
@@ -23,6 +23,7 @@ from werkzeug.exceptions import RequestTimeout
 from userapi.core import bodies
 from userapi.core.problems import Unavailable
 
+from .deadlines import Deadlines
 from .wsgi_gateway import answer, environment
 
 #: How long a body may take, in seconds, and how many bytes of it that came give one second more.
@@ -33,8 +34,7 @@ BYTES_PER_SECOND = 50_000
 BODY_IN_MEMORY = 64 * 1024
 LARGE_BODIES = 16
 
-#: How often it is looked for what has taken too long, and how long an answer's temporary file is kept, in seconds.
-LOOK = 1.0
+#: How long an answer's temporary file is kept, in seconds.
 ANSWER_KEPT = 60.0
 
 
@@ -46,42 +46,6 @@ class AtOnce:
         callback(*arguments)
 
     call_soon_threadsafe = call_soon
-
-
-class Timed(Protocol):
-    """What ends when its time has come; `deadline` is a moment of the monotonic clock."""
-
-    deadline: float
-
-    def expire(self) -> None:
-        """End it."""
-
-
-class Deadlines:
-    """Ends what has taken too long."""
-
-    def __init__(self) -> None:
-        self._all: set[Timed] = set()
-        self._some = threading.Event()
-        threading.Thread(target=self._run, name="userapi-deadlines", daemon=True).start()
-
-    def add(self, timed: Timed) -> None:
-        """Watch something."""
-        self._all.add(timed)
-        self._some.set()
-
-    def remove(self, timed: Timed) -> None:
-        """Leave it alone from now on."""
-        self._all.discard(timed)
-
-    def _run(self) -> None:
-        while self._some.wait():
-            self._some.clear()
-            while self._all:
-                time.sleep(LOOK)
-                for timed in self._all.copy():
-                    if timed.deadline < time.monotonic():
-                        timed.expire()
 
 
 class SentFile:
@@ -157,13 +121,17 @@ class Body:
 
     def begin(self) -> None:
         """Wait for the first piece, unless the body is larger than the application would take."""
-        if self._length is not None and self._length > self._limit:
-            self._end(closes=True)
-        elif self._length is None or self._length <= BODY_IN_MEMORY or self._grow():
-            self._request.proto.__aiter__()
-            self._extend()
-            self._requests.deadlines.add(self)
-            self._wait()
+        try:
+            if self._length is not None and self._length > self._limit:
+                self._end(closes=True)
+            elif self._length is None or self._length <= BODY_IN_MEMORY or self._grow():
+                self._request.proto.__aiter__()
+                self._extend()
+                self._requests.deadlines.add(self)
+                self._wait()
+        except BaseException:
+            self._leave()
+            raise
 
     def expire(self) -> None:
         """Wait no longer: `_take` is called with what says so, unless a piece has come in this moment."""
