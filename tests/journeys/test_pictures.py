@@ -117,9 +117,13 @@ def test_a_user_and_a_clash_on_the_staff_site(at_desk: Watched, watch: Callable[
 
 def test_a_mistake_on_an_api_page(at_desk: Watched) -> None:
     at_desk.go("/userapi/users/2/")
-    at_desk.page.locator('#patch input[name="profile.zip"]').fill("TOO LONG")
+    at_desk.page.locator('#patch input[name="username"]').fill(
+        "merna.kelly.of.the.customer.service.in.boston.massachusetts"
+    )
     at_desk.page.locator("#patch form > button[type=submit]").click()
     expect(at_desk.page.locator("#answer h2")).to_have_text("400 Bad Request")
+    expect(at_desk.page.locator("#patch .error")).to_be_visible()
+    at_desk.page.evaluate("scrollTo(0, 0)")
     take(at_desk, "browse")
 
 

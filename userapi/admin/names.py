@@ -29,7 +29,7 @@ FIELDS = {
     "own_password": lazy_gettext("Your own password"),
     "name": lazy_gettext("Name"),
     "file": lazy_gettext("File"),
-    "on_conflict": lazy_gettext("Whose address is there already"),
+    "on_conflict": lazy_gettext("If the email already exists"),
     "on_bad_profile": lazy_gettext("A profile with a wrong field"),
 }
 
@@ -78,11 +78,11 @@ STATES_OF_JOBS = {
     "cancelled": lazy_gettext("cancelled"),
 }
 
-#: What becomes of a user whose address is there already.
+#: What becomes of a row whose email a user has already.
 WAYS = {
-    "skip": lazy_gettext("leave them alone"),
-    "update": lazy_gettext("change them"),
-    "fail": lazy_gettext("import nothing at all"),
+    "skip": lazy_gettext("skip the row"),
+    "update": lazy_gettext("update the user"),
+    "fail": lazy_gettext("import nothing"),
 }
 
 #: What becomes of a user whose profile has a field that is wrong or missing.

@@ -64,7 +64,7 @@ class Report:
     type=click.Choice([each.value for each in OnConflict]),
     default=OnConflict.SKIP.value,
     show_default=True,
-    help="A user whose address is there: leave alone, change, or import nothing at all.",
+    help="If a user has the email already: skip the row, update the user, or import nothing.",
 )
 @click.option(
     "--bad-profile",
