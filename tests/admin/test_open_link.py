@@ -32,8 +32,8 @@ def superuser(app: Flask) -> Clerk:
 def opened(app: Flask) -> list[int]:
     """Who has opened a link, by the audit log."""
     with app.app_context():
-        asked = sa.text("SELECT actor_id FROM audit_events WHERE action = 'message.link_opened'")
-        return list(db.session.scalars(asked))
+        statement = sa.text("SELECT actor_id FROM audit_events WHERE action = 'message.link_opened'")
+        return list(db.session.scalars(statement))
 
 
 @pytest.mark.parametrize("front_end", ["", "http://localhost:5173"])

@@ -94,11 +94,11 @@ def test_a_deleted_account_is_gone_and_its_event_stays(shell: Shell, app: Flask,
 
 @pytest.mark.parametrize("answer", ["", "n\n", "\n"])
 def test_without_a_yes_no_account_is_deleted(shell: Shell, user: Person, answer: str) -> None:
-    asked = shell("users", "delete", user.email, stdin=answer)
+    unanswered = shell("users", "delete", user.email, stdin=answer)
 
-    assert asked.exit_code == 1
-    assert f"Delete {user.email} with profile, sessions and emails?" in asked.stderr
-    assert asked.stderr.endswith(NOTHING_CHANGED)
+    assert unanswered.exit_code == 1
+    assert f"Delete {user.email} with profile, sessions and emails?" in unanswered.stderr
+    assert unanswered.stderr.endswith(NOTHING_CHANGED)
     assert user.get("/userapi/auth/user/").status_code == 200
     assert shell("users", "delete", user.email, "--yes").exit_code == 0
 
@@ -116,10 +116,10 @@ def test_the_last_superuser_is_neither_deleted_nor_demoted(
 
 @pytest.mark.parametrize("command", ["show", "promote", "demote", "delete"])
 def test_an_unknown_email_is_one_sentence(shell: Shell, command: str) -> None:
-    result = shell("users", command, "nobody@example.com")
+    result = shell("users", command, "unknown@example.com")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "Error: No user has the email nobody@example.com.\n"
+    assert result.stderr == "Error: No user has the email unknown@example.com.\n"
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ def test_a_change_of_groups_keeps_the_other_groups_and_is_recorded(groups: Group
 
     assert (listed(groups)["One"], listed(groups)["Two"]) == (("0", ""), ("1", ""))
     with app.app_context():
-        asked = sa.text("SELECT action FROM audit_events WHERE action LIKE 'user.rights%' OR action LIKE 'group.%'")
-        actions = sorted(row.action for row in db.session.execute(asked))
+        statement = sa.text("SELECT action FROM audit_events WHERE action LIKE 'user.rights%' OR action LIKE 'group.%'")
+        actions = sorted(row.action for row in db.session.execute(statement))
     assert actions == ["group.created"] * 2 + ["user.rights_changed"] * 3
 
 
@@ -68,10 +68,10 @@ def test_deleting_a_group_asks_first(groups: Groups, user: Person) -> None:
     groups("create", "Helpers")
     groups("add", user.email, "Helpers")
 
-    asked = groups("delete", "Helpers")
+    unanswered = groups("delete", "Helpers")
 
-    assert asked.exit_code == 1
-    assert asked.stderr.startswith("Delete the group Helpers, which has 1 member?")
+    assert unanswered.exit_code == 1
+    assert unanswered.stderr.startswith("Delete the group Helpers, which has 1 member?")
     assert "Helpers" in listed(groups)
     assert groups("delete", "Helpers", stdin="y\n").exit_code == 0
     assert "Helpers" not in listed(groups)
@@ -80,8 +80,8 @@ def test_deleting_a_group_asks_first(groups: Groups, user: Person) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("add", "nobody@example.com", "Helpers"), "No user has the email nobody@example.com."),
-        (("remove", "nobody@example.com", "Helpers"), "No user has the email nobody@example.com."),
+        (("add", "unknown@example.com", "Helpers"), "No user has the email unknown@example.com."),
+        (("remove", "unknown@example.com", "Helpers"), "No user has the email unknown@example.com."),
         (("add", "{email}", "Nothing"), "There is no group Nothing; `flask groups list` shows all."),
         (("delete", "Nothing"), "There is no group Nothing; `flask groups list` shows all."),
         (("remove", "{email}", "Helpers"), "{email} is not in the group Helpers."),

@@ -129,6 +129,6 @@ def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: Pers
 
 
 def test_sessions_of_an_unknown_email_are_one_sentence(app: Flask) -> None:
-    result = sessions(app, "list", "nobody@example.com")
+    result = sessions(app, "list", "unknown@example.com")
 
-    assert (result.exit_code, result.stderr) == (1, "Error: No user has the email nobody@example.com.\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: No user has the email unknown@example.com.\n")

@@ -202,7 +202,7 @@ def test_a_test_email_is_sent_now_and_the_answer_is_shown(mail_app: Flask, sink:
     assert listed(mail_app) == []
 
 
-def test_a_refused_test_email_shows_what_the_server_answered(mail_app: Flask, sink: SmtpSink) -> None:
+def test_a_test_email_that_is_not_accepted_shows_what_the_server_answered(mail_app: Flask, sink: SmtpSink) -> None:
     sink.refused_recipients.add("gone@example.com")
 
     result = mail(mail_app, "test", "gone@example.com")
@@ -261,5 +261,5 @@ def test_what_is_sent_once_more_is_recorded(mail_app: Flask, sink: SmtpSink) -> 
     assert mail(mail_app, "retry", "--all").exit_code == 0  # there is none left
 
     with mail_app.app_context():
-        asked = sa.text("SELECT target_id, origin FROM audit_events WHERE action = 'message.retried' ORDER BY id")
-        assert [tuple(row) for row in db.session.execute(asked)] == [(number, "cli"), (None, "cli")]
+        statement = sa.text("SELECT target_id, origin FROM audit_events WHERE action = 'message.retried' ORDER BY id")
+        assert [tuple(row) for row in db.session.execute(statement)] == [(number, "cli"), (None, "cli")]

@@ -37,26 +37,26 @@ OPERATOR = Operator()
 def show(email: str) -> None:
     """Show the account EMAIL: state, rights, groups, profile, and how many sessions are active."""
     user = inputs.user(email)
-    facts = {
-        _("id"): str(user.id),
-        _("email"): user.email,
-        _("email confirmed"): tables.moment(user.email_verified_at) or _("no"),
-        _("new email, not confirmed"): user.pending_email,
-        _("username"): user.username,
-        _("name"): f"{user.first_name} {user.last_name}".strip(),
-        _("language"): user.language,
-        _("active"): _("yes") if user.is_active else _("no"),
-        _("rights"): rights(user),
-        _("groups"): ", ".join(group.name for group in user.groups),
-        _("permissions of their own"): ", ".join(permission.codename for permission in user.permissions),
-        _("password"): describe(user.password_hash),
-        _("joined"): tables.moment(user.date_joined),
-        _("last sign-in"): tables.moment(user.last_login) or _("never"),
-        _("active sessions"): str(len(sessions.list_of(user.id))),
-    }
+    facts = [
+        (_("id"), str(user.id)),
+        (_("email"), user.email),
+        (_("email confirmed"), tables.moment(user.email_verified_at) or _("no")),
+        (_("new email, not confirmed"), user.pending_email),
+        (_("username"), user.username),
+        (_("name"), f"{user.first_name} {user.last_name}".strip()),
+        (_("language"), user.language),
+        (_("active"), _("yes") if user.is_active else _("no")),
+        (_("rights"), rights(user)),
+        (_("groups"), ", ".join(group.name for group in user.groups)),
+        (_("own permissions"), ", ".join(permission.codename for permission in user.permissions)),
+        (_("password"), describe(user.password_hash)),
+        (_("joined"), tables.moment(user.date_joined)),
+        (_("last sign-in"), tables.moment(user.last_login) or _("never")),
+        (_("active sessions"), str(len(sessions.list_of(user.id)))),
+    ]
     if user.profile is not None:
-        facts |= {f"profile.{name}": str(getattr(user.profile, name)) for name in PROFILE_FIELDS}
-    tables.show((_("field"), _("value")), ((name, value or "") for name, value in facts.items()))
+        facts += [(f"profile.{name}", str(getattr(user.profile, name) or "")) for name in PROFILE_FIELDS]
+    tables.show((_("field"), _("value")), ((name, value or "") for name, value in facts))
 
 
 @click.command()

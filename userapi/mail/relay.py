@@ -107,7 +107,7 @@ class Relay(flask_mail.Connection):
         """Hand an email over.
 
         Args:
-            letter: the row.
+            letter: the email as a row.
 
         Returns:
             How the mail server accepted it.
