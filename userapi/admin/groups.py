@@ -54,7 +54,7 @@ class GroupView(StaffView):
     @page(GROUP, needs="view")
     def show(self, group_id: int) -> Any:
         """A group, to read or to change."""
-        group = groups.hold(group_id)
+        group = groups.find(group_id)
         permissions = [permission.id for permission in group.permissions]
         stored = Form({"name": group.name, "permissions": permissions, "version": _version(group)})
         kept = kept_form() if entrance.may("change", "group") else None
@@ -78,7 +78,7 @@ class GroupView(StaffView):
     @page(f"{GROUP}delete/", needs="delete")
     def show_farewell(self, group_id: int) -> str:
         """Who would lose what with a group."""
-        group = groups.hold(group_id)
+        group = groups.find(group_id)
         members = group_queries.members(group_id, NAMED_MEMBERS)
         count = group_queries.member_counts().get(group_id, 0)
         return self.render("admin/groups/delete.html", group=group, members=members, count=count)
@@ -101,7 +101,7 @@ class GroupView(StaffView):
     def _show(self, group_id: int | None, form: Form) -> Any:
         return self.render(
             "admin/groups/edit.html",
-            group=None if group_id is None else groups.hold(group_id),
+            group=None if group_id is None else groups.find(group_id),
             form=form,
             may_save=entrance.may("add" if group_id is None else "change", "group"),
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},

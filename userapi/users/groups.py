@@ -64,6 +64,18 @@ def create(name: str, permission_ids: Collection[int], by: Actor) -> Group:
     return group
 
 
+def find(group_id: int) -> Group:
+    """A group to look at, with its permissions.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    found = group_queries.groups([group_id])
+    if not found:
+        raise NotFound(_("There is no group with this id."))
+    return found[0]
+
+
 def hold(group_id: int) -> Group:
     """Lock a group for a change.
 

@@ -1,8 +1,10 @@
 """Rows about people: users, their profile, and the groups and permissions that staff rights come from."""
 
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from userapi.core.db import Model, RowId, UTCDateTime, key_text
@@ -48,6 +50,14 @@ class Permission(Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+@sa.event.listens_for(Permission.__table__, "after_create")
+def _insert_permissions(table: sa.Table, connection: sa.Connection, **_options: Any) -> None:
+    """Fill a table made by `db.create_all()`, as the first migration does."""
+    pairs = [(action, kind) for kind in KINDS for action in ACTIONS]
+    rows = [{"codename": f"{action}_{kind}", "name": f"Can {action} {kind}"} for action, kind in pairs]
+    connection.execute(table.insert(), rows)
 
 
 class Group(Model):
@@ -126,6 +136,13 @@ for flag in (User.is_staff, User.is_superuser):
 
 # PostgreSQL reads an index backwards with its nulls first; the list has them last in both directions.
 sa.Index("ix_users_last_login_down", User.last_login.desc().nulls_last(), User.id.desc())
+
+
+@compiles(sa.schema.CreateIndex, "sqlite")
+def _without_nulls_last(element: sa.schema.CreateIndex, compiler: Any, **options: Any) -> str:
+    """SQLite's indexes cannot have NULLS LAST, and do not need it: a null is its least value."""
+    text: str = compiler.visit_create_index(element, **options)
+    return text.replace(" NULLS LAST", "")
 
 
 #: Characters that a postal code has room for, and the setting that says how many of them it may have.

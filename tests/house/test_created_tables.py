@@ -1,0 +1,24 @@
+"""Tables made by `db.create_all()` are those of the migrations."""
+
+from flask import Flask
+from test_migrations import differences, tables
+
+from userapi.core.db import Model, db
+from userapi.users import accounts, group_queries
+
+
+def test_create_all_makes_the_tables_on_both_databases(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        db.create_all()
+
+        assert tables() == set(Model.metadata.tables)
+        assert differences() == []
+
+
+def test_staff_have_their_permissions_in_tables_made_by_create_all(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        db.create_all()
+        user = accounts.create("helper@example.com", None, is_staff=True)
+        db.session.commit()
+
+        assert group_queries.codenames_of(user.id) == {"view_user", "add_user", "change_user", "delete_user"}
