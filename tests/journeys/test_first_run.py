@@ -199,8 +199,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tree: Path, bare: dict[str,
     done = serving.run(*serving.RUN, env=bare, cwd=tree)
 
     assert done.is_one_line, done
-    assert f"{tree}/instance: " in done.errors
-    assert "a folder that this user can read and write" in done.errors
+    assert f"{tree}/instance is not a folder." in done.errors
 
 
 def test_a_database_in_no_folder_is_one_line(tree: Path, bare: dict[str, str]) -> None:
@@ -208,7 +207,7 @@ def test_a_database_in_no_folder_is_one_line(tree: Path, bare: dict[str, str]) -
 
     assert done.is_one_line, done
     assert "DATABASE_URL: " in done.errors
-    assert f"{tree}/nowhere/users.db" in done.errors
+    assert f"{tree}/nowhere." in done.errors
 
 
 def test_U07_a_database_newer_than_the_code_is_one_line(tree: Path, bare: dict[str, str]) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import services
 import serving
-from test_first_run import bare_tree
 
 #: Root as well must be kept out of a folder of somebody else.
 ORDINARY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
@@ -29,7 +28,7 @@ def tree(tmp_path: Path) -> Iterator[Path]:
     """A tree whose `instance/` is closed to this user."""
     if AS_ANYBODY and shutil.which("setpriv") is None:
         pytest.skip("root may read everything, and setpriv is not installed")
-    tree = bare_tree(tmp_path / "userapi")
+    tree = serving.bare_tree(tmp_path / "userapi")
     instance = tree / "instance"
     instance.mkdir(mode=0o700)
     (instance / "secret_key").write_text("7Jm0bq3yAkz2LDvPYpM4X9sGcWnRtE5u")
@@ -67,6 +66,10 @@ def test_a_setting_that_lies_in_a_closed_folder_is_one_line(tree: Path, command:
     assert "Traceback" not in done.errors, done.errors
     assert done.code in (0, 1)
     assert done.code == 0 or missing == "JWT_KEY_DIR" or f"{tree}/instance" in done.output + done.errors
+    if command == "make run":
+        assert done.is_one_line, done
+        assert f"{tree}/instance" in done.errors
+        assert f"or set {missing}." in done.errors
 
 
 def test_a_closed_instance_folder_does_not_matter_when_all_is_set(tree: Path) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import config
 from userapi.core import database_errors, private_files
 from userapi.core.db import engine_arguments
+from userapi.core.environment import exists
 from userapi.core.signing import KeyProblem, KeyRing
 
 from .failures import CannotStart
@@ -25,6 +26,7 @@ def check(settings: Mapping[str, Any]) -> None:
 
     Raises:
         CannotStart: with one line that names the setting.
+        ConfigurationError: one of them lies in a folder that is closed to this user.
     """
     _check_keys(Path(settings["JWT_KEY_DIR"]))
     url, options = engine_arguments(settings, config.INSTANCE)
@@ -42,7 +44,7 @@ def refuse_exposed(path: Path) -> None:
 
 def _check_keys(folder: Path) -> None:
     try:
-        is_there = folder.exists()
+        is_there = exists(folder, "JWT_KEY_DIR")
         if is_there:
             _refuse_unless_folder("JWT_KEY_DIR", folder)
             KeyRing(folder).all()
@@ -57,7 +59,7 @@ def _check_keys(folder: Path) -> None:
 
 
 def _check_sqlite(path: Path) -> None:
-    if not path.exists():
+    if not exists(path, "DATABASE_URL"):
         if path.parent != config.INSTANCE:
             if not path.parent.is_dir():
                 raise CannotStart(f"DATABASE_URL: There is no folder {path.parent}. Create it, or correct the path.")
