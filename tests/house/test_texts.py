@@ -24,11 +24,13 @@ from jinja2 import Environment, nodes
 from marshmallow import Schema, ValidationError
 
 import config
+from userapi.audit.names import ACTIONS
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.i18n import offered, translated
 from userapi.core.problems import Problem
 from userapi.mail import letters
+from userapi.users.permissions import EVERYTHING as PERMISSIONS
 from userapi.users.schemas import ORDERINGS
 
 TEMPLATES = config.ROOT / "userapi" / "templates"
@@ -231,7 +233,8 @@ OPEN_PAGES = (
 OWN_PAGES = ("/", "/login/?next=/account/", "/logout/", "/password_change/", "/password_change/done/", "/account/")
 STAFF_PAGES = (
     "", "users/", "users/?is_staff=true", "users/new/", "users/{id}/", "users/{id}/password/", "users/{id}/history/",
-    "users/{id}/delete/", "groups/", "groups/new/", "sessions/", "outbox/", "audit/", "users/987654321/",
+    "users/{id}/delete/", "groups/", "groups/new/", "users/{id}/sessions/",
+    "users/{id}/emails/", "bulk/", "sessions/", "outbox/", "audit/", "users/987654321/",
 )  # fmt: skip
 
 
@@ -264,6 +267,10 @@ VALUES = (
     "argon2id",
     "user.changed",
     "reset_password",
+    "United Kingdom",
+    "Staff",  # the group
+    *PERMISSIONS,
+    *ACTIONS,
     f"{clock.now():%b}",
     f"{clock.now() - timedelta(days=13):%b}",
 )
@@ -273,7 +280,7 @@ FACTS: dict[str, Any] = {
     "recipient": "wren@example.com", "name": "Wren", "link": "http://accounts.example.com/reset/7/t0ken/",
     "secret": "t0ken", "minutes": 60, "days": 7,
     "when": clock.now(), "address": "203.0.113.5", "user_agent": "curl/8 Linux",
-    "new_address": "other@elsewhere.example", "rights": ("is_staff", "is_superuser"), "language": None,
+    "user_id": 7, "new_address": "other@elsewhere.example", "rights": ("is_staff", "is_superuser"), "language": None,
     "inviter": "Wren", "expires_at": clock.now(),
 }  # fmt: skip
 
