@@ -243,7 +243,7 @@ def test_the_trail_takes_no_writes(boss: Clerk) -> None:
 def test_the_overview_draws_each_chart_with_its_numbers_beside_it(boss: Clerk) -> None:
     text = boss.get("/admin/").text
 
-    for title in ("Registrations", "Sign-ins", "Failed sign-ins", "Letters sent"):
+    for title in ("Registrations", "Sign-ins", "Failed sign-ins", "Emails sent"):
         assert f'aria-label="{title}: ' in text
         assert f'<th scope="col" class="number">{title}</th>' in text
     assert f'<th scope="row">{clock.today()}</th><td class="number">1</td>' in text
@@ -273,7 +273,7 @@ def test_the_overview_shows_each_only_what_they_may_see(app: Flask) -> None:
     reader = clerk(app, is_staff=True, rights=("view_user",))
 
     assert "Registrations" in reader.get("/admin/").text
-    for hidden in ("Sign-ins", "Letters sent", "Just now"):
+    for hidden in ("Sign-ins", "Emails sent", "Latest events"):
         assert hidden not in reader.get("/admin/").text
     assert "Registrations" not in nobody.get("/admin/").text
 

@@ -106,5 +106,5 @@ def _charts() -> list[Chart]:
         numbers = queries.events_by_day(list(COUNTED), first)
         drawn += [chart(title, numbers[action]) for action, title in COUNTED.items()]
     if entrance.may("view", "message"):
-        drawn.append(chart(_("Letters sent"), queries.letters_by_day(first)))
+        drawn.append(chart(_("Emails sent"), queries.letters_by_day(first)))
     return drawn
