@@ -66,7 +66,7 @@ def test_deleting_shows_first_what_goes_along(boss: Clerk) -> None:
     shown = boss.get(path).text
 
     assert "Profile: <strong>1</strong>" in shown
-    assert "Sessions: <strong>1</strong>" in shown
+    assert "Active sessions: <strong>1</strong>" in shown
     assert value(boss.app, victim.id, "id") == victim.id
     assert boss.post(path).status_code == 303
     assert boss.get(path).status_code == 404
