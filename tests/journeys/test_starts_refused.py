@@ -30,7 +30,7 @@ BAD = (
     ("JWT_KEY_DIR", "/dev/null/keys", "/dev/null is not a folder"),
     ("LANGUAGES", "en,xx", "choices"),
     ("LOG_FORMAT", "xml", "Must be one of"),
-    ("MAIL_DEFAULT_SENDER", "nobody", "as no-reply@example.com"),
+    ("MAIL_DEFAULT_SENDER", "no-reply", "as no-reply@example.com"),
     ("MAIL_SERVER", "smtp..example.com", "Not a host name"),
     ("MAIL_TEMPLATES", "/nowhere", "Not a folder"),
     ("METRICS_TOKEN", "short", "at least 32 characters"),

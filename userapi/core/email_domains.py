@@ -15,19 +15,17 @@ def is_within(domain: str, domains: Iterable[str]) -> bool:
     return any(domain == each or domain.endswith(f".{each}") for each in domains)
 
 
-def validated(address: str, *, is_intranet: bool, **options: Any) -> tuple[str, str]:
+def validated(email: str, *, is_intranet: bool, **options: Any) -> tuple[str, str]:
     """The local part and the ASCII domain (RFC 5891) of an email.
 
     Args:
-        address: the email.
+        email: the email.
         is_intranet: whether its domain may be one that mail from elsewhere cannot reach.
         options: of email-validator.
 
     Raises:
         email_validator.EmailNotValidError: it is no email.
     """
-    suffix = OUTSIDE if is_intranet and not address.endswith("]") else ""
-    found = validate_email(
-        address + suffix, check_deliverability=False, globally_deliverable=not is_intranet, **options
-    )
+    suffix = OUTSIDE if is_intranet and not email.endswith("]") else ""
+    found = validate_email(email + suffix, check_deliverability=False, globally_deliverable=not is_intranet, **options)
     return found.local_part, found.ascii_domain.removesuffix(suffix)

@@ -53,7 +53,8 @@ def _migrations(present: str | None) -> Finding:
     if present == migrations.wanted():
         return ok("migrations", f"at {present}, as this code needs", _("The tables fit this version."))
     if present is None or migrations.knows(present):
-        missing = ", ".join(migrations.after(present))
+        first, *others = migrations.after(present)
+        missing = f"{first} to {others[-1]}" if others else first
         return trouble(
             "migrations",
             f"pending: {missing}. Run `flask db upgrade` once; every host that uses this database needs this version.",
@@ -73,7 +74,7 @@ def _keys() -> Finding:
     try:
         newest, others = ring.newest(), ring.all()[1:]
     except signing.KeyProblem as problem:
-        return trouble("keys", str(problem), "missing", _("No key can sign tokens, so nobody can sign in."))
+        return trouble("keys", str(problem), "missing", _("No key can sign tokens, so sign-ins fail."))
     signs = _("A key signs tokens.")
     return ok("keys", f"{newest.name} signs; {len(others)} more verify", signs)
 

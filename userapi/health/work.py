@@ -53,7 +53,7 @@ def _unknown(part: str) -> Finding:
 def _no_mail_server() -> Finding:
     explanation = _("No email is sent. Set MAIL_SERVER; docs/settings.md lists the settings for email.")
     if current_app.config["EMAIL_VERIFICATION"] == "mandatory":
-        text = "MAIL_SERVER is not set, and EMAIL_VERIFICATION is mandatory: nobody new can sign in. Set it."
+        text = "MAIL_SERVER is not set, and EMAIL_VERIFICATION is mandatory: no new user can sign in. Set it."
         return trouble("email", text, "not configured", explanation)
     text = "MAIL_SERVER is not set: emails are stored, and `flask mail list` shows them. Set it to send them."
     return warning("email", text, "not configured", explanation)

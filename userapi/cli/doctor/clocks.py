@@ -20,7 +20,7 @@ NEAR = 2
 
 
 def check() -> Iterator[Finding]:
-    """Compare; whoever does not answer is another check's matter."""
+    """Compare it with the clocks of the machines that answer."""
     moments: dict[str, datetime] = {}
     with suppress(sa.exc.SQLAlchemyError):
         if db.engine.dialect.name == "postgresql":
