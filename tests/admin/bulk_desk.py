@@ -33,9 +33,9 @@ def make_crowd(app: Flask, number: int, **overrides: Any) -> list[int]:
 
 def confirm(clerk: Clerk, action: str, query: str = "search=crowd", **fields: str) -> TestResponse:
     """Choose all that match, and confirm what the page asks."""
-    asked = clerk.post(ACT, action=action, all="true", query=query)
-    assert asked.status_code == 200, asked.text
-    return clerk.post(ACT, **{**clerk.fields(asked.text), **fields})
+    confirmation = clerk.post(ACT, action=action, all="true", query=query)
+    assert confirmation.status_code == 200, confirmation.text
+    return clerk.post(ACT, **{**clerk.fields(confirmation.text), **fields})
 
 
 def work(app: Flask, times: int = 1, **options: Any) -> None:

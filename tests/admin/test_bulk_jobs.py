@@ -41,7 +41,7 @@ def fact(text: str, name: str) -> str:
 
 
 def killed_after(batches: int) -> Callable[[], bool]:
-    """Asked after each batch; the worker is killed in the middle of the one that follows so many."""
+    """Called after each batch; the worker is killed in the middle of the one that follows so many."""
     left = [batches]
 
     def stop() -> bool:
@@ -59,13 +59,13 @@ def test_five_thousand_users_are_deactivated_in_the_background(boss: Clerk, monk
     make_crowd(boss.app, 5000)
     other = make_user(boss.app)
 
-    asked = boss.post(ACT, action="deactivate", all="true", query="search=crowd")
-    started = boss.post(ACT, **boss.fields(asked.text))
+    confirmation = boss.post(ACT, action="deactivate", all="true", query="search=crowd")
+    started = boss.post(ACT, **boss.fields(confirmation.text))
     before = boss.get(started.headers["Location"]).text
     nothing_yet = number(boss.app, INACTIVE)
     work(boss.app)
 
-    assert "Deactivate: 5,000 users?" in asked.text
+    assert "Deactivate: 5,000 users?" in confirmation.text
     assert started.status_code == 303
     assert "0 of 5,000" in before
     assert nothing_yet == 0
@@ -102,14 +102,14 @@ def test_the_confirmation_counts_what_will_happen(boss: Clerk) -> None:
     make_user(boss.app, last_name="Tidewater", is_staff=True, is_superuser=True)
     boss.post(ACT, action="deactivate", user=ids[:2], confirmed="1")
 
-    asked = helper.post(ACT, action="deactivate", all="true", query="search=tidewater").text
+    confirmation = helper.post(ACT, action="deactivate", all="true", query="search=tidewater").text
 
-    assert "Deactivate: 6 users?" in asked
-    assert fact(asked, "Users that match") == "8"
-    assert fact(asked, "Already inactive") == "2"
-    assert fact(asked, "Your own account") == "1"
-    assert fact(asked, "Superusers, whom only a superuser may act on") == "1"
-    assert fact(asked, "Deactivate") == "<strong>4</strong>"
+    assert "Deactivate: 6 users?" in confirmation
+    assert fact(confirmation, "Users that match") == "8"
+    assert fact(confirmation, "Already inactive") == "2"
+    assert fact(confirmation, "Your own account") == "1"
+    assert fact(confirmation, "Superusers, whom only a superuser may act on") == "1"
+    assert fact(confirmation, "Deactivate") == "<strong>4</strong>"
 
 
 def test_each_account_keeps_its_rules_and_the_report_names_who_was_left_out_and_why(boss: Clerk) -> None:
@@ -159,10 +159,10 @@ def test_the_last_superuser_stays(boss: Clerk, action: str) -> None:
 
 def test_users_who_join_after_the_confirmation_page_are_left_as_they_are(boss: Clerk) -> None:
     make_crowd(boss.app, 4)
-    asked = boss.post(ACT, action="delete", all="true", query="search=crowd").text
+    confirmation = boss.post(ACT, action="delete", all="true", query="search=crowd").text
     newcomer = make_user(boss.app, email="crowd.newcomer@example.com")
 
-    boss.post(ACT, **boss.fields(asked))
+    boss.post(ACT, **boss.fields(confirmation))
     another = make_user(boss.app, email="crowd.another@example.com")
     work(boss.app)
 
@@ -171,7 +171,7 @@ def test_users_who_join_after_the_confirmation_page_are_left_as_they_are(boss: C
     assert value(boss.app, another, "is_active")
 
 
-def test_the_next_worker_continues_where_a_killed_one_stopped_and_acts_on_nobody_twice(
+def test_the_next_worker_continues_where_a_killed_one_stopped_and_acts_on_no_account_twice(
     boss: Clerk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_crowd(boss.app, 7)
@@ -242,7 +242,7 @@ def test_a_worker_finds_out_that_its_job_was_cancelled(boss: Clerk) -> None:
 
 
 @pytest.mark.parametrize("lost", ["is_active", "is_staff", "permission"])
-def test_a_job_ends_when_whoever_started_it_may_not_do_it_any_more(boss: Clerk, lost: str) -> None:
+def test_a_job_ends_when_the_person_who_started_it_may_not_do_it_any_more(boss: Clerk, lost: str) -> None:
     helper = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))
     make_crowd(boss.app, 6)
     confirm(helper, "deactivate")

@@ -115,5 +115,8 @@ def test_what_a_superuser_asked_for_who_is_none_any_more_is_not_done(boss: Clerk
 
     work(boss.app)
 
-    assert (job(boss.app).state, job(boss.app).error) == ("failed", "Whoever asked for it is no superuser any more.")
+    assert (job(boss.app).state, job(boss.app).error) == (
+        "failed",
+        "The person who started it is not a superuser any more.",
+    )
     assert (imported(boss.app), files(boss.app)) == ([], 0)

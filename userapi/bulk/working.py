@@ -38,7 +38,7 @@ def do_due(*, stop: Callable[[], bool] = lambda: False) -> bool:
     """Do the bulk action that waits longest, and delete those that ended long ago; whether there was one.
 
     Args:
-        stop: asked after each batch; the next worker then continues.
+        stop: called after each batch; the next worker then continues.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the database is away; what was committed stays, and the next worker continues.

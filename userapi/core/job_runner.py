@@ -22,7 +22,7 @@ class DoDue(Protocol):
     """Does the job of one kind that waits longest; returns whether there was one."""
 
     def __call__(self, *, stop: Callable[[], bool]) -> bool:
-        """Do it, and ask `stop` after each batch."""
+        """Do it, and call `stop` after each batch."""
 
 
 class JobRunner(Background):

@@ -45,7 +45,7 @@ def do_due(*, stop: Callable[[], bool] = lambda: False) -> bool:
     """Do the import that waits longest, and clear away what is long over; whether there was one.
 
     Args:
-        stop: asked after each batch; the next worker then goes on.
+        stop: called after each batch; the next worker then goes on.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the database is away; what was committed stays, and the next worker goes on.
@@ -114,7 +114,7 @@ class _Work(leases.Work):
             JobFailed: it is not there, or may not be imported any more.
         """
         if not job_queries.may_import(self.job.actor_id):
-            raise JobFailed(_("Whoever asked for it is no superuser any more."))
+            raise JobFailed(_("The person who started it is not a superuser any more."))
         content = job_queries.content(self.job.id)
         if content is None:
             raise JobFailed(_("The file is not there any more."))
