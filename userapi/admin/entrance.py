@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from flask import g
 from flask_babel import gettext as _
 from flask_jwt_extended import current_user
 
@@ -26,6 +27,7 @@ def admit() -> None:
         CsrfFailed: a write came without the proof that one of our pages sent it.
         PermissionDenied: not a member of staff.
     """
+    g.owner_id = gate.NO_USER
     gate.require_caller("cookies")
     if not current_user.is_staff:
         raise PermissionDenied(_("This part of the site is for members of staff."))

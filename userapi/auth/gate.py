@@ -29,6 +29,9 @@ from .tokens import MAXIMUM_LENGTH
 #: The id of a session, and of its user.
 Session = tuple[uuid.UUID, int]
 
+#: For requests that are about no user, or about any.
+NO_USER = 0
+
 #: What is raised for a token that is not good.
 TOKEN_ERRORS = (JWTExtendedException, PyJWTError, Problem)
 
@@ -56,9 +59,12 @@ def check() -> None:
     if access is Access.OPEN:
         _look_at_caller()
         return
-    require_caller()
     permission: str = getattr(view, "permission", "")
-    if not allows(access, permission, g.caller, asked.view_args or {}):
+    arguments = asked.view_args or {}
+    if permission:
+        context.known().owner_id = arguments.get("user_id") if access is Access.OWNER_OR_STAFF else NO_USER
+    require_caller()
+    if not allows(access, permission, g.caller, arguments):
         if g.caller.is_staff:
             permissions.require(g.caller, permission)
         raise PermissionDenied

@@ -16,7 +16,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import ExpiredSignatureError, InvalidTokenError, get_unverified_header
 from jwt.exceptions import PyJWTError
 
-from userapi.core import clock, limits, problems, signing
+from userapi.core import clock, context, limits, problems, signing
 from userapi.core.extensions import jwt
 
 from . import queries, sessions
@@ -76,8 +76,13 @@ def _is_built_as_ours(header: dict[str, Any], claims: dict[str, Any]) -> bool:
 
 
 def load_caller(_header: dict[str, Any], claims: dict[str, Any]) -> Any:
-    """The session, account and profile behind a token, or None when one of them is over."""
-    return queries.caller(*_asked_of(claims))
+    """The session, account and profile behind a token, or None unless the session is active.
+
+    The caller's permissions come along where the request is about somebody else: `g.owner_id` is then set.
+    """
+    owner_id = context.known().get("owner_id")
+    with_permissions = owner_id is not None and owner_id != int(claims["sub"])
+    return queries.caller(*_asked_of(claims), with_permissions=with_permissions)
 
 
 def _asked_of(claims: dict[str, Any]) -> tuple[uuid.UUID, int, datetime, datetime]:

@@ -25,7 +25,6 @@ class Operator:
     id: int = 0
     is_staff: bool = True
     is_superuser: bool = True
-    held_permissions: str | None = None
 
 
 OPERATOR = Operator()

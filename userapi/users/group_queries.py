@@ -30,7 +30,9 @@ BLANK: Any = sa.literal_column("' '", sa.String)
 HELD_IN_ONE = sa.case(
     (
         sa.and_(User.is_staff, sa.not_(User.is_superuser)),
-        HELD.with_only_columns(sa.func.aggregate_strings(Permission.codename, BLANK)).scalar_subquery(),
+        sa.func.coalesce(
+            HELD.with_only_columns(sa.func.aggregate_strings(Permission.codename, BLANK)).scalar_subquery(), ""
+        ),
     )
 )
 

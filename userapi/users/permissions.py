@@ -16,22 +16,21 @@ EVERYTHING = frozenset(f"{action}_{kind}" for kind in KINDS for action in ACTION
 
 
 class Actor(Protocol):
-    """The row of the caller.
-
-    Attributes:
-        held_permissions: codenames separated by blanks; None for superusers, who hold everything, and for others than
-            staff, to whom permissions give nothing.
-    """
+    """The row of the caller; where it was read along, `held_permissions` has the codenames, separated by blanks."""
 
     id: int
     is_staff: bool
     is_superuser: bool
-    held_permissions: str | None
 
 
 def held_by(person: Actor) -> frozenset[str]:
-    """The codenames of what somebody may do, as `change_user`."""
-    return EVERYTHING if person.is_superuser else frozenset((person.held_permissions or "").split())
+    """The codenames of what somebody may do, as `change_user`: nothing unless they are staff."""
+    if person.is_superuser:
+        return EVERYTHING
+    if not person.is_staff:
+        return frozenset()
+    held: str | None = getattr(person, "held_permissions", None)
+    return group_queries.codenames_of(person.id) if held is None else frozenset(held.split())
 
 
 def may(by: Actor, permission: str) -> bool:
