@@ -27,3 +27,31 @@ def test_K04_letters_and_sessions_that_are_long_over_are_cleared_away_on_time(tm
     left = database.execute("SELECT due_at IS NULL FROM messages ORDER BY id").fetchall()
     database.close()
     assert left == [(1,), (0,)]
+
+
+def test_bulk_actions_are_done_on_time(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/test.db"
+    env = serving.environment(url, tmp_path, CELERY_BROKER_URL="redis://127.0.0.1:1/0")
+    assert serving.run(*serving.FLASK, "db", "upgrade", env=env).code == 0
+    database = sqlite3.connect(tmp_path / "test.db")
+    for user_id, is_staff in ((1, 1), (2, 0)):
+        database.execute(
+            "INSERT INTO users (id, email, email_key, first_name, last_name, first_name_key, last_name_key, "
+            "session_version, is_active, is_staff, is_superuser, date_joined) "
+            "VALUES (?1, ?1 || '@example.com', ?1 || '@example.com', '', '', '', '', 0, 1, ?2, ?2, "
+            "'2026-01-01 00:00:00')",
+            (user_id, is_staff),
+        )
+    database.execute(
+        "INSERT INTO bulk_jobs (id, created_at, actor_id, action, query, total, state, attempts, done, left_out) "
+        "VALUES (1, '2026-01-01 00:00:00', 1, 'deactivate', '', 1, 'waiting', 0, 0, 0)"
+    )
+    database.execute("INSERT INTO bulk_targets (job_id, user_id) VALUES (1, 2)")
+    database.commit()
+
+    done = serving.run(sys.executable, "-c", "from userapi import worker; worker.act_on_users()", env=env)
+
+    assert done.code == 0, done.errors
+    assert database.execute("SELECT is_active FROM users WHERE id = 2").fetchone() == (0,)
+    assert database.execute("SELECT state, done FROM bulk_jobs").fetchone() == ("done", 1)
+    database.close()
