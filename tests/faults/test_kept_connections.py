@@ -50,7 +50,7 @@ def connected(server: serving.Server) -> socket.socket:
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 @pytest.mark.parametrize("kind", UNREAD)
-def test_A07_a_connection_goes_on_after_an_error_before_the_body_was_read(
+def test_a_connection_goes_on_after_an_error_before_the_body_was_read(
     server: serving.Server, kind: str, framing: str
 ) -> None:
     status, method, path, headers = UNREAD[kind]
@@ -70,7 +70,7 @@ def test_A07_a_connection_goes_on_after_an_error_before_the_body_was_read(
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 @pytest.mark.parametrize("path", ["/userapi/users/", "/nothing/", "/admin/imports/new/"])
-def test_A07_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_end(
+def test_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_end(
     server: serving.Server, path: str, framing: str
 ) -> None:
     size = 12 * 2**20

@@ -99,7 +99,7 @@ def drip(connection: socket.socket, stop: threading.Event) -> None:
             connection.sendall(b" ")
 
 
-def test_A01_stalled_and_dripping_bodies_stop_nobody_and_get_408(
+def test_D12_stalled_and_dripping_bodies_stop_nobody_and_get_408(
     server: serving.Server, connect: Callable[..., socket.socket]
 ) -> None:
     began, stop = time.monotonic(), threading.Event()
@@ -125,7 +125,7 @@ def test_A01_stalled_and_dripping_bodies_stop_nobody_and_get_408(
 
 
 @pytest.mark.parametrize("kind", ["sign-in", "an upload"])
-def test_A01_sixty_of_one_kind_stop_nobody(
+def test_D12_sixty_of_one_kind_stop_nobody(
     server: serving.Server, connect: Callable[..., socket.socket], kind: str
 ) -> None:
     for _number in range(CROWD):
@@ -135,7 +135,7 @@ def test_A01_sixty_of_one_kind_stop_nobody(
     assert_others_are_answered(server)
 
 
-def test_A01_answers_that_are_not_read_stop_nobody(
+def test_D12_answers_that_are_not_read_stop_nobody(
     server: serving.Server, connect: Callable[..., socket.socket]
 ) -> None:
     for _number in range(CROWD):
@@ -145,7 +145,7 @@ def test_A01_answers_that_are_not_read_stop_nobody(
     assert_others_are_answered(server)
 
 
-def test_A01_a_body_whose_connection_is_lost_does_nothing(
+def test_D12_a_body_whose_connection_is_lost_does_nothing(
     server: serving.Server, connect: Callable[..., socket.socket]
 ) -> None:
     tokens = ask(server, "/api-token-auth/", {"email": server.email, "password": server.password or ""})
@@ -158,7 +158,7 @@ def test_A01_a_body_whose_connection_is_lost_does_nothing(
     assert ask(server, "/userapi/auth/user/", token=tokens["access_token"])["email"] == server.email
 
 
-def test_A01_a_body_that_comes_in_many_pieces_is_whole(
+def test_D12_a_body_that_comes_in_many_pieces_is_whole(
     server: serving.Server, connect: Callable[..., socket.socket]
 ) -> None:
     body = json.dumps({"email": server.email, "password": server.password}).encode()
@@ -175,7 +175,7 @@ def test_A01_a_body_that_comes_in_many_pieces_is_whole(
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_A01_a_large_body_is_taken_in_where_one_is_allowed_and_nowhere_else(
+def test_D12_a_large_body_is_taken_in_where_one_is_allowed_and_nowhere_else(
     server: serving.Server, connect: Callable[..., socket.socket]
 ) -> None:
     size, end = 5 * 2**20, b"\r\n--b--\r\n"
@@ -186,7 +186,7 @@ def test_A01_a_large_body_is_taken_in_where_one_is_allowed_and_nowhere_else(
         assert expected in connection.recv(65536).split(b"\r\n")[0], path
 
 
-def test_A01_only_so_many_large_bodies_are_taken_in_together(
+def test_D12_only_so_many_large_bodies_are_taken_in_together(
     server: serving.Server, connect: Callable[..., socket.socket]
 ) -> None:
     connections = [connect(STALLED["a large upload"]) for _number in range(CROWD)]
@@ -203,7 +203,7 @@ def test_A01_only_so_many_large_bodies_are_taken_in_together(
     assert_others_are_answered(server)
 
 
-def test_A01_an_answer_in_many_pieces_comes_whole(server: serving.Server) -> None:
+def test_D12_an_answer_in_many_pieces_comes_whole(server: serving.Server) -> None:
     path = "/static/vendor/swagger-ui/swagger-ui-bundle.js"
     content = (config.ROOT / f"userapi{path}").read_bytes()
     last = len(content) - 2

@@ -48,7 +48,7 @@ def last_address(client: FlaskClient, tokens: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("value", FORWARDED, ids=lambda value: value[:50] or "empty")
-def test_B04_the_address_of_a_client_is_an_ip_address_however_a_proxy_writes_it(make_app: MakeApp, value: str) -> None:
+def test_the_address_of_a_client_is_an_ip_address_however_a_proxy_writes_it(make_app: MakeApp, value: str) -> None:
     app = make_app(TRUSTED_PROXIES="1")
     wanted = new_user()
     make_user(app, **wanted)
@@ -63,7 +63,7 @@ def test_B04_the_address_of_a_client_is_an_ip_address_however_a_proxy_writes_it(
     assert last_address(client, signed_in.get_json()) == (FORWARDED[value] or "127.0.0.1")
 
 
-def test_B04_one_client_counts_as_one_whatever_its_port(make_app: MakeApp) -> None:
+def test_one_client_counts_as_one_whatever_its_port(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_ADDRESS="5 per 10 minutes", TRUSTED_PROXIES="1")
 
     def attempt(forwarded: str) -> int:
@@ -115,7 +115,7 @@ FORGED = "6.6.6.6"
 
 
 @pytest.mark.parametrize("name", ["X_Forwarded_For", "x_forwarded_for", "X-Forwarded_For", "X_FORWARDED-FOR"])
-def test_A11_a_name_with_underscores_does_not_count_as_one_with_hyphens(
+def test_a_name_with_underscores_does_not_count_as_one_with_hyphens(
     proxied: serving.Server, send: Callable[..., tuple[bytes, bytes]], name: str
 ) -> None:
     forged = f"{name}: {FORGED}"
@@ -124,7 +124,7 @@ def test_A11_a_name_with_underscores_does_not_count_as_one_with_hyphens(
     assert address_of(proxied, send, forged) == "127.0.0.1"
 
 
-def test_A11_of_repeated_lines_the_last_value_is_the_one_of_the_proxy(
+def test_of_repeated_lines_the_last_value_is_the_one_of_the_proxy(
     proxied: serving.Server, send: Callable[..., tuple[bytes, bytes]]
 ) -> None:
     assert address_of(proxied, send, f"X-Forwarded-For: {FORGED}", PROXY) == "203.0.113.5"
@@ -142,7 +142,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("kind", HEADERS)
-def test_A11_headers_count_by_their_own_names_and_with_all_their_lines(
+def test_headers_count_by_their_own_names_and_with_all_their_lines(
     send: Callable[..., tuple[bytes, bytes]], kind: str
 ) -> None:
     path, lines, shown = HEADERS[kind]
@@ -152,7 +152,7 @@ def test_A11_headers_count_by_their_own_names_and_with_all_their_lines(
         assert shown not in send(f"GET {path}", *(line.replace("-", "_", 1) for line in lines))[0].lower()
 
 
-def test_A11_two_tokens_or_two_ids_are_ambiguous_and_none_is_taken(
+def test_two_tokens_or_two_ids_are_ambiguous_and_none_is_taken(
     proxied: serving.Server, send: Callable[..., tuple[bytes, bytes]]
 ) -> None:
     body = json.dumps({"email": proxied.email, "password": proxied.password})
