@@ -79,7 +79,7 @@ def ask(server: serving.Server, path: str, body: dict[str, str] | None = None, t
 
 
 def assert_others_are_answered(server: serving.Server) -> None:
-    """Whoever sends an honest request hears soon."""
+    """An honest request is answered soon."""
     for _again in range(4):  # both workers are met
         began = time.monotonic()
         ask(server, "/healthz")
@@ -99,7 +99,7 @@ def drip(connection: socket.socket, stop: threading.Event) -> None:
             connection.sendall(b" ")
 
 
-def test_D12_stalled_and_dripping_bodies_stop_nobody_and_get_408(
+def test_D12_stalled_and_dripping_bodies_get_408_and_do_not_stop_others(
     server: serving.Server, connect: Callable[..., socket.socket]
 ) -> None:
     began, stop = time.monotonic(), threading.Event()
@@ -125,7 +125,7 @@ def test_D12_stalled_and_dripping_bodies_stop_nobody_and_get_408(
 
 
 @pytest.mark.parametrize("kind", ["sign-in", "an upload"])
-def test_D12_sixty_of_one_kind_stop_nobody(
+def test_D12_sixty_of_one_kind_do_not_stop_others(
     server: serving.Server, connect: Callable[..., socket.socket], kind: str
 ) -> None:
     for _number in range(CROWD):
@@ -135,7 +135,7 @@ def test_D12_sixty_of_one_kind_stop_nobody(
     assert_others_are_answered(server)
 
 
-def test_D12_answers_that_are_not_read_stop_nobody(
+def test_D12_answers_that_are_not_read_do_not_stop_others(
     server: serving.Server, connect: Callable[..., socket.socket]
 ) -> None:
     for _number in range(CROWD):

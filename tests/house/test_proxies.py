@@ -67,7 +67,7 @@ def test_one_client_counts_as_one_whatever_its_port(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_ADDRESS="5 per 10 minutes", TRUSTED_PROXIES="1")
 
     def attempt(forwarded: str) -> int:
-        body = {"email": "nobody@example.com", "password": "no"}
+        body = {"email": "no-account@example.com", "password": "no"}
         return app.test_client().post(TOKENS, json=body, headers={"X-Forwarded-For": forwarded}).status_code
 
     assert [attempt(f"203.0.113.5:5000{number}") for number in range(6)] == [401] * 5 + [429]

@@ -38,7 +38,7 @@ LARGE_BODIES = 16
 ANSWER_KEPT = 60.0
 
 
-class AtOnce:
+class ImmediateLoop:
     """Stands where granian has an event loop: what is scheduled runs immediately, in the thread that schedules it."""
 
     def call_soon(self, callback: Callable[..., Any], *arguments: Any, context: Any = None) -> None:
@@ -65,10 +65,10 @@ class SentFile:
 class Requests(CallbackScheduler):
     """Receives each request of this process, in one of granian's threads, once its headers are there."""
 
-    def __new__(cls, loop: AtOnce, app: Flask) -> "Requests":
+    def __new__(cls, loop: ImmediateLoop, app: Flask) -> "Requests":
         return super().__new__(cls, loop, app, None, None, None)  # type: ignore[call-arg]
 
-    def __init__(self, _loop: AtOnce, app: Flask) -> None:
+    def __init__(self, _loop: ImmediateLoop, app: Flask) -> None:
         self.app = app
         self.deadlines = Deadlines()
         self.large_bodies = threading.BoundedSemaphore(LARGE_BODIES)
@@ -247,7 +247,7 @@ def work(
     """Be a worker of granian until it is stopped. The arguments are those that granian starts its own workers with."""
     stop, stopped = set_sync_signals(), threading.Event()
     stop.add_cb(stopped.set)
-    loop = AtOnce()
+    loop = ImmediateLoop()
     worker_class: Any = RSGIWorker  # its types are out of date
     worker = worker_class(
         worker_id, listener, pipe, runtime_threads, runtime_blocking_threads, threads, threads_idle, connections,
