@@ -85,3 +85,19 @@ def test_the_indexes_name_addresses_that_exist(app: Flask, client: FlaskClient, 
     for name, url in index.items():
         assert url.startswith("http://accounts.example.com/userapi/"), name
         assert adapter.allowed_methods(url.removeprefix("http://accounts.example.com")), name
+
+
+def test_A02_every_operation_on_others_names_the_permission_that_staff_need(app: Flask) -> None:
+    documented = {f"{method} {path}": operation["description"] for method, path, operation in operations(app)}
+    named = {name: found[1] for name, text in documented.items() if (found := re.search(r"permission `(\w+)`", text))}
+
+    for endpoint, view in app.view_functions.items():
+        of_staff = getattr(view, "access", None) in (Access.STAFF, Access.OWNER_OR_STAFF)
+        assert of_staff == bool(getattr(view, "permission", "")), endpoint
+    assert named == {
+        "GET /userapi/users/": "view_user",
+        "GET /userapi/users/{user_id}/": "view_user",
+        "PUT /userapi/users/{user_id}/": "change_user",
+        "PATCH /userapi/users/{user_id}/": "change_user",
+        "DELETE /userapi/users/{user_id}/": "delete_user",
+    }
