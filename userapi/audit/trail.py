@@ -48,7 +48,7 @@ Changes = Mapping[str, tuple[Any, Any]]
 
 
 class _Default(Enum):
-    CALLER = "whoever acts"
+    CALLER = "the caller"
 
 
 #: The actor of an event that names no other.
