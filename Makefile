@@ -167,7 +167,7 @@ hooks: $(ENVIRONMENT)/dev.stamp $(TOOLS)/tools.stamp ## Let git check each commi
 clean: ## Remove the environments and everything else that can be made again
 	$(call heading,Clean)
 	@rm -rf $(ENVIRONMENT) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
-		.schemathesis htmlcov build userapi.egg-info test-results docs/openapi.json.new $(CLIENTS)/node_modules
+		.schemathesis htmlcov build dist userapi.egg-info test-results docs/openapi.json.new $(CLIENTS)/node_modules
 	@rm -f .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,12 +1,3 @@
-"""What a WSGI server and the `flask` command load."""
+"""What a WSGI server and the `flask` command load in a checkout."""
 
-import sys
-
-import config
-from userapi.app import create_app
-
-try:
-    app = create_app(config.load())
-except config.ConfigurationError as error:
-    sys.stderr.write(f"userapi: {error}\n")
-    sys.exit(1)
+from userapi.serving import app as app

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,7 @@ SECONDS_TO_STOP = 20
 
 def bare_environment(**variables: str) -> dict[str, str]:
     """This process's environment without any setting of the service, and with these variables."""
-    named = re.findall(r'env\.[a-z]+\(\s*"([A-Z_]+)"', (config.ROOT / "config.py").read_text())
-    dropped = {*named, *(f"{name}_FILE" for name in named), "FLASK_APP", "USER_PASSWORD"}
+    dropped = {*config.names(), *(f"{name}_FILE" for name in config.names()), "FLASK_APP", "USER_PASSWORD"}
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "PYTHONPATH": str(config.ROOT), "FLASK_SKIP_DOTENV": "1", **variables}
 
@@ -106,20 +105,23 @@ class Server:
 
 
 @contextmanager
-def served(folder: Path, environment: dict[str, str], cwd: Path | None = None) -> Iterator[Server]:
+def served(
+    folder: Path, environment: dict[str, str], cwd: Path | None = None, command: Sequence[str] = RUN
+) -> Iterator[Server]:
     """Start the service as `make run` does, on a free port, and stop it afterwards.
 
     Args:
         folder: for its log; also where it works, so that it finds no `.env`.
         environment: see above; a HOST or PORT in it is kept.
         cwd: another folder to work in.
+        command: another command that starts it.
     """
     port = environment.get("PORT") or str(services.free_port())
     environment = environment | {"PORT": port}
     log = folder / f"server-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            RUN, cwd=cwd or folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            command, cwd=cwd or folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,  # Ctrl-C is for the tests, which then stop it
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"

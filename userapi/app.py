@@ -1,7 +1,6 @@
 """The application factory: the table of contents."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -19,6 +18,7 @@ from userapi.core import (
     bodies,
     cross_origin,
     db,
+    folders,
     hashing,
     headers,
     i18n,
@@ -41,16 +41,14 @@ from userapi.pages import routes as pages
 from userapi.users import routes as users
 from userapi.users.transfer import working as imports
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
-
 
 def create_app(settings: Mapping[str, Any]) -> Flask:
     """Make the application.
 
     Args:
-        settings: what `config.load` gives.
+        settings: what `userapi.settings.load` gives.
     """
-    app = Application(__name__)
+    app = Application(__name__, instance_path=settings["USERAPI_INSTANCE"])
     app.config.from_mapping(settings)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
@@ -60,7 +58,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
         part.configure(app)
     for part in (deliverer, imports, bulk):
         part.configure(app)
-    migrate.init_app(app, db.db, str(MIGRATIONS), render_item=db.render_item)
+    migrate.init_app(app, db.db, str(folders.MIGRATIONS), render_item=db.render_item)
 
     openapi.configure(app)
     api = api_document.configure(app, DESCRIPTIONS)

@@ -27,8 +27,8 @@ from userapi.core import clock
 from userapi.core.context import Acting, Origin, acting_as
 from userapi.mail import delivery
 from userapi.mail import pruning as mail_pruning
+from userapi.serving import app as web
 from userapi.users.transfer import working
-from wsgi import app as web
 
 log = structlog.get_logger("userapi.worker")
 

@@ -15,7 +15,7 @@ import config
 
 DEPLOY = config.ROOT / "deploy"
 REQUIREMENTS = config.ROOT / "requirements"
-SETTINGS = set(re.findall(r'env\.[a-z]+\(\s*"([A-Z_]+)"', (config.ROOT / "config.py").read_text()))
+SETTINGS = config.names()
 
 
 def test_C05_the_containers_get_only_known_settings_and_no_secret_in_their_environment() -> None:

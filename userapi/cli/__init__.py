@@ -8,6 +8,9 @@ from flask.cli import AppGroup
 from flask.cli import cli as flask_command
 from werkzeug.utils import import_string
 
+#: The application, loaded by name: it is above the command line, and its settings are read when it is loaded.
+APPLICATION = "userapi.serving:app"
+
 #: Our commands, and where each is.
 COMMANDS = {
     "audit": "userapi.cli.audit:group",

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from flask import Flask
 from werkzeug.utils import import_string
 
-import config
+from userapi.settings import load
 
 #: Loaded by name, as a server loads it: the factory stands above the command line and knows it.
 FACTORY = "userapi.app:create_app"
@@ -23,7 +23,7 @@ def text(app: Flask) -> str:
 def main() -> None:
     """Print the document of an application whose settings are thrown away."""
     with TemporaryDirectory() as folder:
-        settings = config.load(
+        settings = load(
             {
                 "SECRET_KEY": secrets.token_urlsafe(48),
                 "DATABASE_URL": f"sqlite:///{folder}/none.db",

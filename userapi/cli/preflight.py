@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-import config
 from userapi.core import database_errors, private_files
 from userapi.core.db import engine_arguments
 from userapi.core.environment import exists
@@ -28,10 +27,13 @@ def check(settings: Mapping[str, Any]) -> None:
         CannotStart: with one line that names the setting.
         ConfigurationError: one of them lies in a folder that is closed to this user.
     """
+    instance = Path(settings["USERAPI_INSTANCE"])
+    if os.path.lexists(instance):
+        _refuse_unless_folder("USERAPI_INSTANCE", instance)
     _check_keys(Path(settings["JWT_KEY_DIR"]))
-    url, options = engine_arguments(settings, config.INSTANCE)
+    url, options = engine_arguments(settings, instance)
     if url.get_backend_name() == "sqlite":
-        _check_sqlite(Path(str(url.database)))
+        _check_sqlite(Path(str(url.database)), instance)
     else:
         _check_postgresql(settings, url, options)
 
@@ -58,9 +60,9 @@ def _check_keys(folder: Path) -> None:
         _refuse_unless_creatable("JWT_KEY_DIR", folder)
 
 
-def _check_sqlite(path: Path) -> None:
+def _check_sqlite(path: Path, instance: Path) -> None:
     if not exists(path, "DATABASE_URL"):
-        if path.parent != config.INSTANCE:
+        if path.parent != instance:
             if not path.parent.is_dir():
                 raise CannotStart(f"DATABASE_URL: There is no folder {path.parent}. Create it, or correct the path.")
             _refuse_unless_creatable("DATABASE_URL", path)

@@ -20,22 +20,23 @@ from pathlib import Path
 
 import alembic.command
 from flask import Flask, current_app
-from flask.cli import ScriptInfo
 from flask_babel import gettext as _
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from werkzeug.utils import import_string
 
-import config
-from userapi.core import hashing, i18n, metrics
+from userapi.core import folders, hashing, i18n, metrics
 from userapi.core.context import acting_as, command_line
 from userapi.core.db import db
-from userapi.core.environment import unusable_folder
+from userapi.core.environment import ConfigurationError, Settings, unusable_folder
 from userapi.core.signing import KeyRing
+from userapi.settings import environment, is_set
+from userapi.settings import load as load_settings
 from userapi.users import accounts
 from userapi.users.problems import EmailTaken
 
-from . import preflight
+from . import APPLICATION, preflight
 from .failures import EXPECTED, CannotStart, in_one_line, quietly
 from .http_worker import work
 from .listening import reserved
@@ -61,21 +62,21 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is readable by its 
 def main() -> None:
     """Check the settings, take the port, prepare what is missing, say where the service is, and serve."""
     try:
-        settings = config.load(_environment_after_first_start())
+        settings = load_settings(_environment_after_first_start())
         os.environ["SITE_URL"] = settings["SITE_URL"]
         preflight.check(settings)
         with reserved(settings["HOST"], settings["PORT"]) as ip, metrics_folder():
             _run(ip)
-    except (config.ConfigurationError, CannotStart) as error:
+    except (ConfigurationError, CannotStart) as error:
         sys.exit(f"userapi: {error}")
 
 
 def _environment_after_first_start() -> dict[str, str]:
     """The environment, with a secret even if none was made yet, and without what the last start has recorded."""
-    values = config.environment()
-    if values.get("SITE_URL_FILE") == str(config.LAST_SITE_URL):
+    values = environment()
+    if values.get("SITE_URL_FILE") == str(Settings(values).last_site_url_file):
         del values["SITE_URL_FILE"]
-    if not config.is_set(values, "SECRET_KEY"):
+    if not is_set(values, "SECRET_KEY"):
         values["SECRET_KEY"] = secrets.token_urlsafe(48)
     return values
 
@@ -105,7 +106,7 @@ def metrics_folder() -> Iterator[None]:
 
     One made for them lies in memory if it can: who writes to a mapped file on a full disk is killed.
     """
-    told = config.environment().get(metrics.FOLDER)
+    told = environment().get(metrics.FOLDER)
     if told:
         for path in Path(told).glob("*.db"):
             path.unlink(missing_ok=True)
@@ -139,27 +140,30 @@ def _sweep(parent: Path) -> None:
 
 
 def load() -> Flask:
-    """The application, as `wsgi.py` has it."""
-    return ScriptInfo(str(config.ROOT / "wsgi.py"), set_debug_flag=False).load_app()
+    """The application."""
+    app: Flask = import_string(APPLICATION)
+    return app
 
 
 def make_instance() -> None:
     """Make `instance/` and the one secret in it, as far as the environment tells no others."""
-    values, path = config.environment(), config.INSTANCE / "secret_key"
-    has_secret = config.is_set(values, "SECRET_KEY")
+    values = environment()
+    path = Settings(values).secret_file
+    has_secret = is_set(values, "SECRET_KEY")
     if values.get("SECRET_KEY_FILE") == str(path):
         preflight.refuse_exposed(path)
-    if has_secret and config.is_set(values, "DATABASE_URL"):
+    if has_secret and is_set(values, "DATABASE_URL"):
         return
-    with alone_in(config.INSTANCE):
+    with alone_in(path.parent):
         if not has_secret and not path.exists():
             _write(path, secrets.token_urlsafe(48))
 
 
 def record_site_url(url: str) -> None:
     """Write down SITE_URL for commands that use the same `instance/`, whatever port this start has."""
-    if config.environment().get("SECRET_KEY_FILE") == str(config.INSTANCE / "secret_key"):
-        _write(config.LAST_SITE_URL, url)
+    values = environment()
+    if values.get("SECRET_KEY_FILE") == str(Settings(values).secret_file):
+        _write(Settings(values).last_site_url_file, url)
 
 
 def _write(path: Path, text: str) -> None:
@@ -243,9 +247,9 @@ def announce(app: Flask, superuser_password: str | None) -> None:
 
 
 def _flask() -> str:
-    """The `flask` command of this environment, as it is typed in this folder."""
-    command = Path(sys.executable).with_name("flask")
-    return str(command.relative_to(Path.cwd())) if command.is_relative_to(Path.cwd()) else "flask"
+    """The command for everything else, of this environment, as it is typed in this folder."""
+    command = Path(sys.executable).with_name("userapi" if folders.IS_INSTALLED else "flask")
+    return str(command.relative_to(Path.cwd())) if command.is_relative_to(Path.cwd()) else command.name
 
 
 def serve(app: Flask, ip: str) -> None:
@@ -261,7 +265,7 @@ def serve(app: Flask, ip: str) -> None:
     logging.getLogger("_granian").addFilter(_is_no_advice)
     os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     Supervisor(
-        "wsgi:app",
+        APPLICATION,
         address=ip,
         port=app.config["PORT"],
         interface=Interfaces.WSGI,

@@ -12,6 +12,8 @@ from typing import Any
 from dotenv import dotenv_values
 from environs import Env
 
+from . import folders
+
 #: How text files begin that Windows tools write in UTF-16.
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -34,6 +36,21 @@ class Settings(Env):
         # Without a secret an empty one is checked: that error says what to do.
         self._source = {"SECRET_KEY": ""} | {name: value for name, value in values.items() if value.strip()}
         self.names: set[str] = set()
+
+    @property
+    def instance(self) -> Path:
+        """The folder of what the first start creates, and every later start and command finds again."""
+        return Path(self.str("USERAPI_INSTANCE", "") or folders.default_instance()).absolute()
+
+    @property
+    def secret_file(self) -> Path:
+        """The SECRET_KEY of the first start."""
+        return self.instance / "secret_key"
+
+    @property
+    def last_site_url_file(self) -> Path:
+        """The SITE_URL of the last start, so that commands of a shell that does not set it use the same."""
+        return self.instance / "last_site_url.txt"
 
     def _get_value(self, env_key: str, default: Any) -> Any:
         self.names.add(env_key)

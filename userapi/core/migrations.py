@@ -1,13 +1,12 @@
 """Which migration the database is at, and which one this code wants."""
 
 from functools import cache
-from pathlib import Path
 
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
-from flask import current_app
 
 from .db import READING, db
+from .folders import MIGRATIONS
 
 
 def wanted() -> str | None:
@@ -39,11 +38,7 @@ def present() -> str | None:
         return revision
 
 
-def _scripts() -> ScriptDirectory:
-    return _read(Path(current_app.root_path).parent / "migrations")
-
-
 @cache
-def _read(folder: Path) -> ScriptDirectory:
+def _scripts() -> ScriptDirectory:
     """The migrations of this code, which do not change while it runs."""
-    return ScriptDirectory(str(folder))
+    return ScriptDirectory(str(MIGRATIONS))

@@ -41,7 +41,7 @@ DRIVERS = {
 def strong_secret(value: str) -> None:
     """A random text of 32 characters or more."""
     if len(value) < 32:
-        raise ValidationError("Needs at least 32 characters; `make run` makes one in instance/.")
+        raise ValidationError("Needs at least 32 characters; `make run` and `userapi run` make one in instance/.")
     if EXAMPLE_SECRETS.search(value) or len(set(value)) < 10:
         raise ValidationError("Looks like an example, not a random secret.")
 

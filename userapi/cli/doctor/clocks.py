@@ -9,7 +9,7 @@ from flask import current_app
 from redis import Redis
 from redis.exceptions import RedisError
 
-import config
+from userapi import settings
 from userapi.core import clock
 from userapi.core.db import READING, db
 from userapi.core.shared_counts import PATIENCE
@@ -36,7 +36,7 @@ def check() -> Iterator[Finding]:
     for whose, moment in moments.items():
         apart = abs((clock.now() - moment).total_seconds())
         advice = "Let NTP set both clocks."
-        if apart > config.CLOCKS_APART:
+        if apart > settings.CLOCKS_APART:
             yield trouble("clock", f"{apart:.0f} s from that of {whose}: tokens will be refused. {advice}")
         elif apart > NEAR:
             yield warning("clock", f"{apart:.0f} s from that of {whose}. {advice}")

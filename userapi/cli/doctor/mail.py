@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from flask import current_app
 
-import config
 from userapi.core.database_errors import first_line
 from userapi.health.findings import Finding, ok, trouble, warning
 from userapi.mail import queries
 from userapi.mail.queries import State
 from userapi.mail.relay import Relay
+from userapi.settings import LOOPBACK
 
 
 def check() -> Iterator[Finding]:
@@ -41,7 +41,7 @@ def _server() -> Iterator[Finding]:
         return
     encrypted = settings["MAIL_USE_TLS"] or settings["MAIL_USE_SSL"]
     how = ("with TLS" if encrypted else "in the clear") + (", signed in" if settings["MAIL_USERNAME"] else "")
-    if encrypted or settings["MAIL_SERVER"] in config.LOOPBACK:
+    if encrypted or settings["MAIL_SERVER"] in LOOPBACK:
         yield ok("email", f"{server} accepts emails {how}")
     else:
         yield warning("email", f"{server} accepts emails {how}: the network can read the links. Set MAIL_USE_TLS.")

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator
 
-import config
+from userapi import settings
 from userapi.health.findings import Finding, warning
 
 #: What no other program begins its variables with.
@@ -19,7 +19,7 @@ SHORTEST = 6
 
 def check() -> Iterator[Finding]:
     """Compare the names of all variables with those of the settings."""
-    for name, setting in misspelt(config.environment(), config.names()):
+    for name, setting in misspelt(settings.environment(), settings.names()):
         advice = f"Did you mean {setting}?" if setting else "See docs/settings.md."
         yield warning("settings", f"{name} is set, and there is no such setting. {advice}")
 

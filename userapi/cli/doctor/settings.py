@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app
 
-import config
+from userapi import settings
 from userapi.core import private_files
 from userapi.health.findings import Finding, ok, trouble, warning
 
@@ -27,7 +27,7 @@ def _site() -> Iterator[Finding]:
     site = current_app.config["SITE_URL"]
     if site.startswith("https://"):
         yield ok("settings", f"SITE_URL is {site}")
-    elif urlsplit(site).hostname in config.LOOPBACK:
+    elif urlsplit(site).hostname in settings.LOOPBACK:
         yield ok("settings", f"SITE_URL is {site}: tried out on this machine")
     else:
         yield trouble(
@@ -48,7 +48,7 @@ def _proxies() -> Iterator[Finding]:
 
 
 def _secrets() -> Iterator[Finding]:
-    path = Path(config.environment().get("SECRET_KEY_FILE", ""))
+    path = Path(settings.environment().get("SECRET_KEY_FILE", ""))
     if path.is_file() and private_files.is_open_to_others(path):
         level = trouble if private_files.is_open_to_all(path) else warning
         yield level("settings", f"SECRET_KEY_FILE: {private_files.advice(path)}")

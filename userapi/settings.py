@@ -1,0 +1,288 @@
+"""Every setting: read from the environment once, typed, refused when unsafe.
+
+A name in the environment is the name in `app.config`; `docs/settings.md` explains each.
+A variable `NAME_FILE` may hold the path of a file with the value, as container secrets do.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from environs import Env, EnvValidationError, validate
+from marshmallow import ValidationError
+
+from userapi.core import environment as sources
+from userapi.core import folders
+from userapi.core import setting_checks as checks
+from userapi.core.environment import ConfigurationError as ConfigurationError
+from userapi.core.environment import Settings
+
+#: Claims that a deployer may add to access tokens for other services to read.
+OPTIONAL_CLAIMS = ("email", "username", "is_staff", "is_superuser", "groups")
+
+#: The languages that there are catalogues for, as BCP 47 names them; English is in the code.
+LANGUAGES = ("en", *sorted(path.name.replace("_", "-") for path in folders.PACKAGE.glob("translations/??*")))
+
+#: How far the clocks of two machines may be apart, in seconds: a token that begins so much later is good already.
+CLOCKS_APART = 60
+
+#: Settings that have several spellings of one value, and what gives the one that the service works with.
+NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
+    "DATABASE_URL": checks.database_url,
+    "SITE_URL": checks.origin_or_none,
+    "FRONTEND_URL": checks.base_url_or_none,
+    "CORS_ORIGINS": checks.origins,
+    "OTEL_EXPORTER_OTLP_ENDPOINT": checks.base_url_or_none,
+    "EMAIL_INTRANET_DOMAINS": checks.domains,
+    "HOST": checks.host,
+    "MAIL_SERVER": checks.host_or_none,
+    "MAIL_DEFAULT_SENDER": checks.sender_or_none,
+}
+
+#: Mail servers that a password reaches without a network.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def environment() -> dict[str, str]:
+    """The process environment over the `.env` file in the working directory.
+
+    A secret that neither sets is the one that `make run` has made, and its SITE_URL that of the last `make run`.
+
+    Raises:
+        ConfigurationError: `.env` or `instance/` cannot be read.
+    """
+    values = sources.read()
+    secret, site_url = Settings(values).secret_file, Settings(values).last_site_url_file
+    if not is_set(values, "SECRET_KEY") and sources.exists(secret, "SECRET_KEY, DATABASE_URL and JWT_KEY_DIR"):
+        values["SECRET_KEY_FILE"] = str(secret)
+        if site_url.is_file() and not any(is_set(values, name) for name in ("SITE_URL", "HOST", "PORT")):
+            values["SITE_URL_FILE"] = str(site_url)
+    return values
+
+
+def is_set(values: Mapping[str, str], name: str) -> bool:
+    """Whether an environment sets a setting, by itself or in a file; one that is empty does not count."""
+    return any(values.get(key, "").strip() for key in (name, f"{name}_FILE"))
+
+
+def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Give the Flask configuration for an environment.
+
+    Args:
+        values: variable names to texts; the process environment and `.env` when absent.
+
+    Raises:
+        ConfigurationError: naming every variable that is missing, weak or of the wrong type.
+    """
+    env = Settings(environment() if values is None else values)
+    settings = _read(env)
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        messages: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
+        raise ConfigurationError("; ".join(f"{name}: {' '.join(texts)}" for name, texts in messages.items())) from error
+    for name, normal_form in NORMAL_FORMS.items():
+        settings[name] = normal_form(settings[name])
+    settings["SITE_URL"] = settings["SITE_URL"] or _url(settings["HOST"], settings["PORT"])
+    if settings.pop("FLASK_DEBUG") and settings["SITE_URL"].startswith("https://"):
+        raise ConfigurationError("FLASK_DEBUG: A debugger must not be open to the public; unset it.")
+    _refuse_unsafe_mail(settings)
+    try:
+        checks.account_email(settings["SUPERUSER_EMAIL"], settings["EMAIL_INTRANET_DOMAINS"])
+    except ValidationError as error:
+        raise ConfigurationError(f"SUPERUSER_EMAIL: {error}") from error
+    return {**settings, **_derived(settings)}
+
+
+def names() -> frozenset[str]:
+    """The names of all settings."""
+    env = Settings({})
+    _read(env)
+    return frozenset(env.names)
+
+
+def _read(env: Settings) -> dict[str, Any]:
+    parts = (_service, _server, _tokens, _passwords, _mail, _throttles, _logging, _watching)
+    return {name: value for part in parts for name, value in part(env).items()}
+
+
+def _service(env: Settings) -> dict[str, Any]:
+    sqlite = f"sqlite:///{quote(str(env.instance))}/userapi.db"
+    return {
+        "USERAPI_INSTANCE": str(env.instance),
+        "SECRET_KEY": env.str("SECRET_KEY", validate=checks.strong_secret),
+        "DATABASE_URL": env.str("DATABASE_URL", sqlite, validate=checks.database_url),
+        "SITE_URL": env.str("SITE_URL", "", validate=checks.origin_or_none),
+        "FRONTEND_URL": env.str("FRONTEND_URL", "", validate=checks.base_url_or_none),
+        "BROWSABLE_API": env.bool("BROWSABLE_API", True),
+        "CORS_ORIGINS": env.list("CORS_ORIGINS", [], subcast=str, validate=checks.origins),
+        "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
+        "DATABASE_POOL_SIZE": env.int("DATABASE_POOL_SIZE", 5, validate=validate.Range(1, 200)),
+        "DATABASE_POOLER": env.str("DATABASE_POOLER", "none", validate=validate.OneOf(("none", "transaction"))),
+        "CELERY_BROKER_URL": env.str("CELERY_BROKER_URL", "", validate=checks.broker_url_or_none),
+        "EMAIL_VERIFICATION": env.str(
+            "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(("optional", "mandatory", "none"))
+        ),
+        "EMAIL_INTRANET_DOMAINS": env.list("EMAIL_INTRANET_DOMAINS", [], subcast=str, validate=checks.domains),
+        "PROFILE_ZIP_MAX_LENGTH": env.int("PROFILE_ZIP_MAX_LENGTH", 5, validate=validate.Range(5, 16)),
+        "LANGUAGES": env.list("LANGUAGES", LANGUAGES, subcast=str, validate=validate.ContainsOnly(LANGUAGES)),
+        "DEFAULT_LANGUAGE": env.str("DEFAULT_LANGUAGE", "en", validate=validate.OneOf(LANGUAGES)),
+    }
+
+
+def _server(env: Env) -> dict[str, Any]:
+    """What `make run` starts; behind another server only SITE_URL depends on these."""
+    return {
+        "HOST": env.str("HOST", "127.0.0.1", validate=checks.host),
+        "PORT": env.int("PORT", 8000, validate=validate.Range(1, 65535)),
+        "WORKERS": env.int("WORKERS", 2, validate=validate.Range(1, 256)),
+        "WORKER_THREADS": env.int("WORKER_THREADS", 4, validate=validate.Range(1, 64)),
+        "SUPERUSER_EMAIL": env.str("SUPERUSER_EMAIL", "admin@example.com"),
+        "FLASK_DEBUG": env.bool("FLASK_DEBUG", False),
+    }
+
+
+def _tokens(env: Settings) -> dict[str, Any]:
+    seconds = validate.Range(1)
+    return {
+        "JWT_KEY_DIR": env.str("JWT_KEY_DIR", f"{env.instance}/keys"),
+        "JWT_ISSUER": env.str("JWT_ISSUER", "", validate=validate.Length(max=255)),
+        "JWT_AUDIENCE": env.str("JWT_AUDIENCE", "userapi", validate=validate.Length(1, 255)),
+        "ACCESS_TOKEN_LIFETIME": env.int("ACCESS_TOKEN_LIFETIME", 900, validate=validate.Range(1, 3600)),
+        "SESSION_LIFETIME": env.int("SESSION_LIFETIME", 30 * 86400, validate=seconds),
+        "SESSION_IDLE_LIFETIME": env.int("SESSION_IDLE_LIFETIME", 7 * 86400, validate=seconds),
+        "REFRESH_REUSE_WINDOW": env.int("REFRESH_REUSE_WINDOW", 10, validate=validate.Range(0, 60)),
+        "SESSIONS_PER_USER": env.int("SESSIONS_PER_USER", 100, validate=validate.Range(1, 10_000)),
+        "ACCESS_TOKEN_CLAIMS": env.list(
+            "ACCESS_TOKEN_CLAIMS", [], subcast=str, validate=validate.ContainsOnly(OPTIONAL_CLAIMS)
+        ),
+    }
+
+
+def _passwords(env: Env) -> dict[str, Any]:
+    return {
+        "PASSWORD_MIN_LENGTH": env.int("PASSWORD_MIN_LENGTH", 8, validate=validate.Range(8, 128)),
+        "PASSWORD_MIN_SCORE": env.int("PASSWORD_MIN_SCORE", 2, validate=validate.Range(0, 4)),
+        "PASSWORD_HASH_MEMORY": env.int("PASSWORD_HASH_MEMORY", 19456, validate=validate.Range(8)),
+        "PASSWORD_HASH_TIME": env.int("PASSWORD_HASH_TIME", 2, validate=validate.Range(1, 20)),
+        "INVITATION_LIFETIME": env.int("INVITATION_LIFETIME", 7 * 86400, validate=validate.Range(3600, 90 * 86400)),
+        "PASSWORD_HASH_CONCURRENCY": env.int("PASSWORD_HASH_CONCURRENCY", 1, validate=validate.Range(1, 64)),
+    }
+
+
+def _mail(env: Env) -> dict[str, Any]:
+    """How letters leave; without a MAIL_SERVER they are kept, and `flask mail list` shows them."""
+    return {
+        "MAIL_SERVER": env.str("MAIL_SERVER", "", validate=checks.host_or_none),
+        "MAIL_PORT": env.int("MAIL_PORT", 0, validate=validate.Range(0, 65535)),
+        "MAIL_USE_TLS": env.bool("MAIL_USE_TLS", False),
+        "MAIL_USE_SSL": env.bool("MAIL_USE_SSL", False),
+        "MAIL_USERNAME": env.str("MAIL_USERNAME", ""),
+        "MAIL_PASSWORD": env.str("MAIL_PASSWORD", ""),
+        "MAIL_DEFAULT_SENDER": env.str("MAIL_DEFAULT_SENDER", "", validate=checks.sender_or_none),
+        "MAIL_TIMEOUT": env.int("MAIL_TIMEOUT", 10, validate=validate.Range(1, 300)),
+        "MAIL_MAX_ATTEMPTS": env.int("MAIL_MAX_ATTEMPTS", 20, validate=validate.Range(1, 100)),
+        "MAIL_KEEP_DAYS": env.int("MAIL_KEEP_DAYS", 90, validate=validate.Range(0, 3650)),
+        "MAIL_DELIVERY": env.str("MAIL_DELIVERY", "thread", validate=validate.OneOf(("thread", "none"))),
+        "MAIL_TEMPLATES": env.str("MAIL_TEMPLATES", "", validate=checks.folder_or_none),
+    }
+
+
+def _throttles(env: Env) -> dict[str, Any]:
+    """How often something may be tried; `userapi.core.limits` counts."""
+    return {
+        "REDIS_URL": env.str("REDIS_URL", "", validate=checks.redis_url_or_none),
+        "RATELIMIT_ENABLED": env.bool("RATELIMIT_ENABLED", True),
+        "RATELIMIT_SIGN_IN_ADDRESS": env.str("RATELIMIT_SIGN_IN_ADDRESS", "100 per 10 minutes", validate=checks.limit),
+        "RATELIMIT_SIGN_IN_PAIR": env.str("RATELIMIT_SIGN_IN_PAIR", "10 per 20 minutes", validate=checks.limit),
+        "RATELIMIT_SIGN_IN_ACCOUNT": env.str("RATELIMIT_SIGN_IN_ACCOUNT", "50 per hour", validate=checks.limit),
+        "RATELIMIT_TOKEN_VERIFY": env.str("RATELIMIT_TOKEN_VERIFY", "600 per minute", validate=checks.limit),
+        "RATELIMIT_REFRESH_ADDRESS": env.str("RATELIMIT_REFRESH_ADDRESS", "600 per minute", validate=checks.limit),
+        "RATELIMIT_REFRESH_SESSION": env.str("RATELIMIT_REFRESH_SESSION", "30 per minute", validate=checks.limit),
+        "RATELIMIT_REGISTRATION": env.str("RATELIMIT_REGISTRATION", "60 per hour", validate=checks.limit),
+        "RATELIMIT_PASSWORD_FEEDBACK": env.str("RATELIMIT_PASSWORD_FEEDBACK", "60 per hour", validate=checks.limit),
+        "RATELIMIT_PASSWORD_CHECK": env.str("RATELIMIT_PASSWORD_CHECK", "10 per 20 minutes", validate=checks.limit),
+        "RATELIMIT_PASSWORD_RESET": env.str("RATELIMIT_PASSWORD_RESET", "30 per hour", validate=checks.limit),
+        "RATELIMIT_PASSWORD_RESET_RECIPIENT": env.str(
+            "RATELIMIT_PASSWORD_RESET_RECIPIENT", "5 per hour", validate=checks.limit
+        ),
+        "RATELIMIT_EMAIL_CHANGE": env.str("RATELIMIT_EMAIL_CHANGE", "10 per hour", validate=checks.limit),
+        "RATELIMIT_EMAIL_RESEND": env.str("RATELIMIT_EMAIL_RESEND", "30 per hour", validate=checks.limit),
+        "RATELIMIT_EMAIL_RECIPIENT": env.str("RATELIMIT_EMAIL_RECIPIENT", "5 per hour", validate=checks.limit),
+        "RATELIMIT_LINK": env.str("RATELIMIT_LINK", "20 per 10 minutes", validate=checks.limit),
+    }
+
+
+def _logging(env: Env) -> dict[str, Any]:
+    return {
+        "LOG_LEVEL": env.str(
+            "LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+        ),
+        "LOG_FORMAT": env.str(
+            "LOG_FORMAT", "console" if sys.stderr.isatty() else "json", validate=validate.OneOf(("json", "console"))
+        ),
+    }
+
+
+def _watching(env: Env) -> dict[str, Any]:
+    """What others may know of the running service."""
+    return {
+        "METRICS_TOKEN": env.str("METRICS_TOKEN", "", validate=checks.strong_secret_or_none),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=checks.base_url_or_none),
+        "PROMETHEUS_MULTIPROC_DIR": env.str("PROMETHEUS_MULTIPROC_DIR", "", validate=checks.folder_or_none),
+    }
+
+
+def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the libraries want, said once in terms of our settings."""
+    issuer = settings["JWT_ISSUER"] or settings["SITE_URL"]
+    audience = settings["JWT_AUDIENCE"]
+    secure = settings["SITE_URL"].startswith("https://")
+    mail_port = 465 if settings["MAIL_USE_SSL"] else 587 if settings["MAIL_USE_TLS"] else 25
+    return {
+        "DEBUG": False,
+        "MAX_CONTENT_LENGTH": 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 512 * 1024,
+        "MAX_FORM_PARTS": 100,
+        "JWT_ISSUER": issuer,
+        "JWT_ALGORITHM": "ES256",
+        "JWT_DECODE_ALGORITHMS": ["ES256"],
+        "JWT_ENCODE_ISSUER": issuer,
+        "JWT_DECODE_ISSUER": issuer,
+        "JWT_WEB_AUDIENCE": f"{audience}-web",
+        "JWT_DECODE_AUDIENCE": [audience, f"{audience}-web"],
+        "JWT_ENCODE_AUDIENCE": audience,
+        "JWT_TOKEN_LOCATION": ["headers", "cookies"],
+        "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings["ACCESS_TOKEN_LIFETIME"]),
+        "JWT_DECODE_LEEWAY": CLOCKS_APART,
+        "JWT_COOKIE_SECURE": secure,
+        "JWT_COOKIE_SAMESITE": "Lax",
+        "JWT_SESSION_COOKIE": False,
+        "JWT_ACCESS_COOKIE_NAME": "__Host-access_token" if secure else "access_token",
+        "JWT_REFRESH_COOKIE_NAME": "__Host-refresh_token" if secure else "refresh_token",
+        "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf_token",
+        "JWT_REFRESH_CSRF_COOKIE_NAME": "csrf_refresh_token",
+        "JWT_CSRF_CHECK_FORM": True,
+        "MAIL_PORT": settings["MAIL_PORT"] or mail_port,
+        "MAIL_DEFAULT_SENDER": settings["MAIL_DEFAULT_SENDER"] or checks.default_sender(settings["SITE_URL"]),
+    }
+
+
+def _refuse_unsafe_mail(settings: Mapping[str, Any]) -> None:
+    encrypted = settings["MAIL_USE_TLS"] or settings["MAIL_USE_SSL"]
+    if settings["MAIL_USE_TLS"] and settings["MAIL_USE_SSL"]:
+        raise ConfigurationError(
+            "MAIL_USE_TLS, MAIL_USE_SSL: Set one: STARTTLS (port 587) or TLS from the start (465)."
+        )
+    if settings["MAIL_PASSWORD"] and not encrypted and settings["MAIL_SERVER"] not in LOOPBACK:
+        raise ConfigurationError(
+            "MAIL_PASSWORD: Would cross the network in the clear; set MAIL_USE_TLS or MAIL_USE_SSL."
+        )
+
+
+def _url(host: str, port: int) -> str:
+    """Where a browser on this machine finds the server."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{host}:{port}"
