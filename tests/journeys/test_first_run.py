@@ -172,6 +172,21 @@ def test_the_commands_find_what_the_first_start_made(tree: Path, first_start: Fi
     assert first_start.server.email in listed.output
 
 
+def test_commands_started_elsewhere_use_what_is_in_the_checkout(
+    tmp_path: Path, first_start: FirstStart, bare: dict[str, str]
+) -> None:
+    tree = first_start.tree
+    command = (sys.executable, "-m", "flask", "--app", str(tree / "wsgi.py"), "users", "list")
+
+    listed = serving.run(*command, env=bare | {"PYTHONPATH": str(tree)}, cwd=tmp_path)
+    other = serving.run(*command, env=bare | {"PYTHONPATH": str(tree), "USERAPI_INSTANCE": "none"}, cwd=tmp_path)
+
+    assert listed.code == 0, listed
+    assert first_start.server.email in listed.output
+    assert other.is_one_line
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_superuser_may_have_an_address_of_ones_own(tree: Path, bare: dict[str, str]) -> None:
     (tree / ".env").write_text("SUPERUSER_EMAIL=ada@example.org\n")
 

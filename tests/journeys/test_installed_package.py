@@ -64,7 +64,7 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A working directory that is empty but for modules that nobody must import."""
+    """A working directory that is empty but for modules that must not be imported."""
     folder = tmp_path / "work"
     for name in TRAPS:
         path = folder / name
