@@ -24,6 +24,12 @@ THIEF = "thief@example.org"
 NEW_PASSWORD = "brittle harbour lantern 42"
 
 
+@pytest.fixture
+def user(person: Callable[..., Person]) -> Person:
+    """A user whose email is confirmed: others cannot undo its change."""
+    return person(email_verified=True)
+
+
 def body(**changes: Any) -> dict[str, Any]:
     return {"email": THIEF, **changes}
 
@@ -103,7 +109,7 @@ def test_guesses_at_the_current_password_are_throttled(make_app: Callable[..., F
 def test_the_current_password_is_needed_where_no_email_is_confirmed(make_app: Callable[..., Flask]) -> None:
     app = make_app(EMAIL_VERIFICATION="none")
     wanted = new_user()
-    make_user(app, **wanted)
+    make_user(app, **wanted, email_verified=True)
     bearer = {"Authorization": f"Bearer {sign_in(app, wanted['email'])['access_token']}"}
 
     alone = app.test_client().patch(ME, json=body(), headers=bearer)
@@ -203,6 +209,26 @@ def test_a_change_by_staff_sends_no_link_and_invalidates_earlier_ones(app: Flask
 
     assert letters_to(app, THIEF, "email_changed")[-1].secret is None
     assert undo(app, token).get_json()["code"] == "invalid_link"
+
+
+@pytest.mark.parametrize("verification", ["none", "optional"])
+def test_an_old_email_that_was_never_confirmed_gets_a_notice_without_a_link(
+    make_app: Callable[..., Flask], verification: str
+) -> None:
+    """It may be mistyped: a stranger who reads it must not take the account after the owner has corrected it."""
+    app = make_app(EMAIL_VERIFICATION=verification)
+    wanted = new_user()
+    assert app.test_client().post("/userapi/users/", json=wanted).status_code == 201
+    bearer = {"Authorization": f"Bearer {sign_in(app, wanted['email'])['access_token']}"}
+
+    app.test_client().patch(ME, json=body(current_password=PASSWORD), headers=bearer)
+    if verification != "none":
+        assert verify(app, THIEF).status_code == 200
+
+    notice = letters_to(app, wanted["email"], "email_changed")[-1]
+    assert notice.secret is None
+    assert "/undo-email-change/" not in notice.text + notice.html
+    assert app.test_client().post("/userapi/users/", json=new_user(email=wanted["email"])).status_code == 201
 
 
 def test_an_old_email_is_kept_for_its_owner_while_the_change_can_be_undone(

@@ -273,6 +273,8 @@ def test_what_was_typed_survives_the_end_of_the_session(site: Site, watch: Calla
 
 def test_a_stolen_email_is_taken_back_by_the_link_to_the_old_one(site: Site, visitor: Watched) -> None:
     old, new = open_account(site), f"thief{next(numbers)}@example.com"
+    click_in_a_letter(visitor, site.link(old, "Confirm your email address"))
+    visitor.press("Confirm email")
     sign_in(visitor, old)
     visitor.page.get_by_text("Change the address").click()
     visitor.fill(email=new, password=PASSWORD)

@@ -137,7 +137,8 @@ def test_a_change_of_password_which_counts_no_failure(make_app: Callable[..., Fl
     assert browser.send("/password_change/", back).status_code == 303
 
 
-def test_an_undone_change_of_email(app: Flask, user: Person) -> None:
+def test_an_undone_change_of_email(app: Flask, person: Callable[..., Person]) -> None:
+    user = person(email_verified=True)
     user.post("/userapi/auth/email/change/", json={"email": "thief@example.org", "password": PASSWORD})
     token = letters_to(app, "thief@example.org")[0].token
     user.client.post("/userapi/auth/email/verify/", json={"token": token})

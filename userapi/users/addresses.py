@@ -127,27 +127,29 @@ def replace(user: User, email: str, *, by_owner: bool) -> None:
     Args:
         user: held.
         email: as typed.
-        by_owner: whether the owner asked; then the old email gets a link that undoes the change. A change by staff
-            cannot be undone that way: they may have made it because the old mailbox is in other hands.
+        by_owner: whether the owner asked; then the old email, if it was confirmed, gets a link that undoes the change.
+            A change by staff cannot be undone so: they may have made it because the old mailbox is in other hands.
 
     Raises:
         InvalidEmail, EmailTaken: and nothing is written.
     """
     typed, key = emails.checked(email)
-    old, old_key = user.email, user.email_key
+    old, old_key, was_verified = user.email, user.email_key, user.email_verified_at is not None
     user.email, user.email_key = typed, key
     if key == old_key:
         return
     user.email_verified_at = None
     queries.flush()
     one_time.void(user)
-    if not by_owner:
+    if by_owner:
+        refuse_reserved(user.id, key)
+    else:
         one_time.void_undo(user)
+    if not (by_owner and was_verified):
         letters.email_changed(
             user_id=user.id, recipient=old, name=user.first_name, language=user.language, new_address=typed
         )
         return
-    refuse_reserved(user.id, key)
     token = one_time.issue(user, one_time.UNDO_EMAIL_CHANGE, old_key, previous_email=old)
     letters.email_changed(
         user_id=user.id,
