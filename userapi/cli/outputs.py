@@ -2,7 +2,9 @@
 
 import io
 import os
+import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,28 +49,48 @@ def written(file: str) -> Iterator[TextIO]:
         finally:
             standard.detach()
         return
-    partial = f"{file}.part"
+    with whole(file) as stream:
+        yield stream
+
+
+@contextmanager
+def whole(file: str) -> Iterator[TextIO]:
+    """A file that its owner alone can read, and that is there only when it is whole.
+
+    Raises:
+        click.ClickException: it cannot be written, or something other than a regular file has its name.
+    """
+    path = _destination(file)
     try:
-        with private(file, partial) as stream:
+        number, partial = tempfile.mkstemp(".part", f"{path.name[:40]}.", path.parent)
+    except OSError as error:
+        raise _cannot_write(file, error.strerror) from error
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as stream:
             yield stream
-        Path(partial).replace(file)
+        try:
+            Path(partial).replace(path)
+        except OSError as error:
+            raise _cannot_write(file, error.strerror) from error
     finally:
         Path(partial).unlink(missing_ok=True)
 
 
-@contextmanager
-def private(wanted: str, path: str) -> Iterator[TextIO]:
-    """A new file at a path that its owner alone can read; an error names the file that was wanted."""
-    folder = Path(wanted).parent
-    if not folder.is_dir():
-        reason = _("there is no folder %(folder)s", folder=folder)
-        raise click.ClickException(_("Cannot write %(file)s: %(reason)s.", file=wanted, reason=reason))
+def _destination(file: str) -> Path:
+    """Where a file is written: behind symbolic links, and never in place of a device, a pipe or a folder."""
+    path = Path(file)
     try:
-        Path(path).unlink(missing_ok=True)
-        number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _cannot_write(file, _("it is not a regular file"))
+    except FileNotFoundError:
+        pass
     except OSError as error:
-        raise click.ClickException(
-            _("Cannot write %(file)s: %(reason)s.", file=wanted, reason=error.strerror)
-        ) from error
-    with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-        yield file
+        raise _cannot_write(file, error.strerror) from error
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise _cannot_write(file, _("there is no folder %(folder)s", folder=target.parent))
+    return target
+
+
+def _cannot_write(file: str, reason: str | None) -> click.ClickException:
+    return click.ClickException(_("Cannot write %(file)s: %(reason)s.", file=file, reason=reason))

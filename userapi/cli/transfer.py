@@ -1,6 +1,7 @@
 """`flask users import` and `flask users export`: many users from a file, and many to one."""
 
 import csv
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -85,7 +86,7 @@ def import_users(
     bad_profile: str,
     without_passwords: bool,
     confirmed: bool,
-    report: str,
+    report: str | None,
 ) -> None:
     """Make users of a FILE: Django's `dumpdata` (.json, .jsonl), .csv or .jsonl; - is standard input.
 
@@ -104,10 +105,12 @@ def import_users(
         with_passwords=not without_passwords,
         confirmed=confirmed,
     )
+    if report and _is_input(report, file):
+        raise click.UsageError(_("The report would replace the file that is imported. Give --report another name."))
     left_out: Counter[str] = Counter()
     counts = Counts()
     with ExitStack() as stack:
-        heard = Report(stack.enter_context(outputs.private(report, report)) if report else None)
+        heard = Report(stack.enter_context(outputs.whole(report)) if report else None)
         bar = stack.enter_context(_bar())
         stream = stack.enter_context(_read(file, bar))
         task = bar.add_task(_("Users"), total=None)
@@ -188,6 +191,15 @@ def _bar() -> Progress:
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _is_input(report: str, file: str) -> bool:
+    """Whether a report would be written to the file that is read, by whichever name."""
+    try:
+        source = os.fstat(sys.stdin.fileno()) if file == STANDARD else Path(file).stat()
+        return os.path.samestat(source, Path(report).stat())
+    except OSError:
+        return False
 
 
 @contextmanager
