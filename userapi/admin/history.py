@@ -11,12 +11,17 @@ from userapi.auth.tokens import parse_id
 from userapi.users import emails
 from userapi.users import queries as user_queries
 
-from . import queries
-from .listing import midnight
-from .views import PAGE, StaffView, page, query_text
+from . import filters, queries
+from .filters import Filters
+from .views import PAGE, StaffView, page
 
 #: What the form can say.
-FIELDS = ("actor", "origin", "kind", "target", "action", "since", "until")
+READERS = {
+    **dict.fromkeys(("actor", "target", "action"), filters.words),
+    "origin": filters.one_of(ORIGINS),
+    "kind": filters.one_of(TARGETS),
+    **dict.fromkeys(("since", "until"), filters.midnight),
+}
 
 
 class AuditView(StaffView):
@@ -27,10 +32,17 @@ class AuditView(StaffView):
     @page("/", needs="view")
     def show_list(self) -> str:
         """Every event, by actor, origin, target, action and time."""
-        asked, filters = _asked()
-        found = queries.events(filters, start(), PAGE)
+        asked = Filters(request.args, READERS)
+        found = queries.NO_ROWS if asked.errors else queries.events(_conditions(asked.values), start(), PAGE)
         choices = {"origins": ORIGINS, "kinds": TARGETS, "actions": sorted(ACTIONS)}
-        return self.render("admin/audit/list.html", page=found, names=names(found.rows), asked=asked, **choices)
+        return self.render(
+            "admin/audit/list.html",
+            page=found,
+            names=names(found.rows),
+            asked=asked.texts,
+            errors=asked.errors,
+            **choices,
+        )
 
 
 def start() -> int | None:
@@ -51,27 +63,17 @@ def names_of(user_ids: Iterable[int | None]) -> Mapping[int, str]:
     return user_queries.emails_of({user_id for user_id in user_ids if user_id is not None})
 
 
-def _asked() -> tuple[dict[str, str], dict[str, Any]]:
-    """What the form says, and the same as the query takes it."""
-    asked = {name: query_text(name) for name in FIELDS}
-    filters: dict[str, Any] = {}
-    for name, known in (("origin", ORIGINS), ("kind", TARGETS)):
-        if asked[name] in known:
-            filters[name] = asked[name]
-        else:
-            asked[name] = ""
-    if asked["action"]:
-        filters["action"] = asked["action"]
-    if asked["actor"]:
-        filters["actor"] = _user_id(asked["actor"])
-    if asked["target"]:
-        kind = filters.setdefault("kind", "user")
-        filters["target"] = str(_user_id(asked["target"])) if kind == "user" else asked["target"]
-    if since := midnight(asked["since"]):
-        filters["since"] = since
-    if until := midnight(asked["until"]):
-        filters["until"] = until + timedelta(days=1)
-    return {name: text for name, text in asked.items() if text}, filters
+def _conditions(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the form says, as the query takes it."""
+    conditions = {name: found[name] for name in ("origin", "kind", "action", "since") if name in found}
+    if "actor" in found:
+        conditions["actor"] = _user_id(found["actor"])
+    if "target" in found:
+        kind = conditions.setdefault("kind", "user")
+        conditions["target"] = str(_user_id(found["target"])) if kind == "user" else found["target"]
+    if "until" in found:
+        conditions["until"] = found["until"] + timedelta(days=1)
+    return conditions
 
 
 def _user_id(text: str) -> int:

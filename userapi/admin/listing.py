@@ -1,24 +1,21 @@
-"""What the list of users is asked for: read from the address, leniently, since people edit addresses."""
+"""What the list of users is asked for, read from the query string."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from userapi.auth.tokens import parse_id
+from flask_babel import gettext as _
+
 from userapi.core import pagination
-from userapi.core.pagination import Cursor
+from userapi.core.pagination import Cursor, Page
 from userapi.core.problems import ValidationFailed
 from userapi.users import list_queries
 
-YES_OR_NO = {"true": True, "false": False}
-FLAGS = ("is_active", "is_staff", "is_superuser", "email_verified")
-DAYS = ("joined_from", "joined_to")
-TEXTS = ("search", "country")
-
-#: Longer texts match nothing.
-LONGEST = 254
+from . import filters
+from .filters import Filters
 
 DEFAULT_ORDER = "-date_joined"
 
@@ -28,16 +25,28 @@ class Listing:
     """A list that was asked for.
 
     Attributes:
-        asked: what was understood of the question, as texts, to fill the form with and to make addresses of.
+        asked: the filters as texts, to fill the form with and to make query strings of.
         filters: the same as the query takes it.
+        errors: what is wrong with the filters that cannot be read; the list is empty then.
         ordering: a name of `list_queries.ORDERS`, `-` before it for descending.
         cursor: where the page starts.
     """
 
     asked: Mapping[str, str]
     filters: Mapping[str, Any]
+    errors: Mapping[str, str]
     ordering: str
     cursor: Cursor | None
+
+    def page(self, limit: int) -> Page:
+        """The rows of the page; none while a filter cannot be read."""
+        if self.errors:
+            return Page((), None, None)
+        return list_queries.page(self.filters, self.ordering, limit, self.cursor)
+
+    def count_up_to(self, most: int) -> int:
+        """How many users match, counted no further than this."""
+        return 0 if self.errors else list_queries.count_up_to(self.filters, most)
 
     @property
     def query(self) -> str:
@@ -56,46 +65,35 @@ class Listing:
 
 
 def read(arguments: Mapping[str, str]) -> Listing:
-    """Understand what can be understood; the rest is as if it had not been asked."""
-    asked: dict[str, str] = {}
-    filters: dict[str, Any] = {}
-    for name in (*TEXTS, *FLAGS, *DAYS, "group"):
-        text = arguments.get(name, "").strip()[:LONGEST]
-        value = _value(name, text) if text.isprintable() else None
-        if value is not None:
-            asked[name] = text
-            filters[name] = value
-    if "search" in filters:
-        filters["staff_search"] = filters.pop("search")
-    if "joined_from" in filters:
-        filters["joined_after"] = filters.pop("joined_from")
-    if "joined_to" in filters:
-        filters["joined_before"] = filters.pop("joined_to") + timedelta(days=1)
+    """Read the filters, the order and where the page starts; the last two by default where they cannot be read."""
+    found = Filters(arguments, READERS)
+    values = dict(found.values)
+    if "search" in values:
+        values["staff_search"] = values.pop("search")
+    if "joined_from" in values:
+        values["joined_after"] = values.pop("joined_from")
+    if "joined_to" in values:
+        values["joined_before"] = values.pop("joined_to") + timedelta(days=1)
     ordering = arguments.get("ordering", DEFAULT_ORDER)
     if ordering.removeprefix("-") not in list_queries.ORDERS or ordering.startswith("--"):
         ordering = DEFAULT_ORDER
-    return Listing(asked, filters, ordering, _cursor(arguments.get("cursor", ""), ordering))
+    return Listing(found.texts, values, found.errors, ordering, _cursor(arguments.get("cursor", ""), ordering))
 
 
-def _value(name: str, text: str) -> Any:
-    if not text:
-        return None
-    if name in FLAGS:
-        return YES_OR_NO.get(text)
-    if name in DAYS:
-        return midnight(text)
-    if name == "group":
-        return parse_id(text)
+def _search(text: str) -> str:
+    text = filters.words(text)
+    if len(unicodedata.normalize("NFKC", text).split()) > list_queries.MOST_WORDS:
+        raise ValueError(_("At most %(most)s words can be searched for.", most=list_queries.MOST_WORDS))
     return text
 
 
-def midnight(text: str) -> datetime | None:
-    """The beginning of a day, in UTC; None when it is none."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return datetime.combine(day, time(tzinfo=UTC)) if 1900 < day.year < 9000 else None
+READERS = {
+    "search": _search,
+    "country": filters.exact,
+    **dict.fromkeys(list_queries.FLAGS, filters.yes_or_no),
+    **dict.fromkeys(("joined_from", "joined_to"), filters.midnight),
+    "group": filters.row_id,
+}
 
 
 def _cursor(text: str, ordering: str) -> Cursor | None:

@@ -18,13 +18,20 @@ from userapi.mail import queries as mail_queries
 from userapi.mail.models import Message
 from userapi.mail.outbox import BLANK
 
-from . import entrance, queries
-from .views import PAGE, SUPERUSER, StaffView, page, query_text, say, see_other
+from . import entrance, filters, queries
+from .filters import Filters
+from .views import PAGE, SUPERUSER, StaffView, page, say, see_other
 
 MESSAGE = "/<row_id:message_id>/"
 
 #: A letter in its frame: its own styles, nothing that runs, nothing that loads, no window but ours around it.
 LETTER_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+
+READERS = {
+    "state": filters.one_of(list(mail_queries.State)),
+    "recipient": filters.words,
+    "kind": filters.words,
+}
 
 
 class OutboxView(StaffView):
@@ -35,13 +42,11 @@ class OutboxView(StaffView):
     @page("/", needs="view")
     def show_list(self) -> str:
         """Every letter, by state, recipient and kind."""
-        asked = {name: query_text(name) for name in ("state", "recipient", "kind")}
-        asked = {name: text for name, text in asked.items() if text}
-        filters: dict[str, Any] = {name: asked[name] for name in ("recipient", "kind") if name in asked}
-        if asked.get("state") in list(mail_queries.State):
-            filters["state"] = mail_queries.State(asked["state"])
-        found = queries.messages(filters, parse_id(request.args.get("before", "")), PAGE)
-        return self.render("admin/outbox/list.html", page=found, asked=asked, states=list(mail_queries.State))
+        asked = Filters(request.args, READERS)
+        before = parse_id(request.args.get("before", ""))
+        found = queries.NO_ROWS if asked.errors else queries.messages(asked.values, before, PAGE)
+        facts = {"page": found, "asked": asked.texts, "errors": asked.errors, "states": list(mail_queries.State)}
+        return self.render("admin/outbox/list.html", **facts)
 
     @page(MESSAGE, needs="view")
     def show(self, message_id: int) -> Response:

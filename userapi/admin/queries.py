@@ -39,6 +39,10 @@ class Part(NamedTuple):
     next: str | None
 
 
+#: What a list shows whose filters cannot be read.
+NO_ROWS = Part((), None)
+
+
 def user(user_id: int) -> User | None:
     """A user with profile, groups and permissions, as the present transaction sees them."""
     return db.session.scalar(

@@ -17,10 +17,13 @@ from userapi.core.problems import NotFound
 from userapi.users import accounts, emails
 from userapi.users import queries as user_queries
 
-from . import entrance, queries
-from .views import PAGE, StaffView, back_query, own_query, page, query_text, say, see_other
+from . import entrance, filters, queries
+from .filters import Filters
+from .views import PAGE, StaffView, back_query, own_query, page, say, see_other
 
 STATES = {"active": True, "ended": False}
+
+READERS = {"user": filters.words, "address": filters.words, "state": filters.one_of(STATES)}
 
 
 class SessionView(StaffView):
@@ -31,17 +34,16 @@ class SessionView(StaffView):
     @page("/", needs="view")
     def show_list(self) -> str:
         """Every session, by user, network address and state."""
-        asked = {name: query_text(name) for name in ("user", "address", "state")}
-        asked = {name: text for name, text in asked.items() if text}
-        filters: dict[str, Any] = {"active": STATES[asked["state"]]} if asked.get("state") in STATES else {}
-        if "address" in asked:
-            filters["address"] = asked["address"]
-        if "user" in asked:
-            key = emails.key_or_none(asked["user"])
-            filters["user"] = (user_queries.id_of(key) if key else None) or 0
-        now = clock.now()
-        found = queries.sessions(filters, start(), PAGE, now, sessions.idle_since(now))
-        facts = {"page": found, "asked": asked, "now": now, "query": own_query()}
+        asked, now = Filters(request.args, READERS), clock.now()
+        conditions = dict(asked.values)
+        if "state" in conditions:
+            conditions["active"] = STATES[conditions.pop("state")]
+        if "user" in conditions:
+            key = emails.key_or_none(conditions["user"])
+            conditions["user"] = (user_queries.id_of(key) if key else None) or 0
+        idle_since = sessions.idle_since(now)
+        found = queries.NO_ROWS if asked.errors else queries.sessions(conditions, start(), PAGE, now, idle_since)
+        facts = {"page": found, "asked": asked.texts, "errors": asked.errors, "now": now, "query": own_query()}
         return self.render("admin/sessions/list.html", **facts, describe=describe)
 
     @page("/<uuid:session_id>/end/", needs="delete", methods=("POST",))

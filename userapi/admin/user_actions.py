@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from flask import Response, request, stream_with_context
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
+from werkzeug.datastructures import MultiDict
 
 from userapi.audit import trail
 from userapi.auth.tokens import parse_id
@@ -89,7 +90,13 @@ class UserActions(StaffView):
         """Ask for a confirmation, then act on all of them or on none, or leave it to a worker where they are many."""
         name = request.form.get("action", "")
         chosen, query = chosen_ids("user"), request.form.get("query", "")
-        filters = _matching(query) if "all" in request.form else None
+        filters = None
+        if "all" in request.form:
+            asked = _list_of(query)
+            if asked.errors:
+                say(_("Correct the filters first: the list cannot be read as it is."), "warning")
+                return self.to_list(query)
+            filters = asked.filters
         if name in EXPORTS:
             return self._export(name, filters, chosen)
         if name not in ACTIONS:
@@ -117,7 +124,7 @@ class UserActions(StaffView):
         return self.to_list(query)
 
     def _start(self, name: str, filters: Mapping[str, Any], newest: int) -> Any:
-        query = listing.read(dict(parse_qsl(request.form.get("query", "")))).query
+        query = _list_of(request.form.get("query", "")).query
         job = jobs.start(name, filters, query, newest, by=entrance.caller())
         db.session.commit()
         return see_other(self.get_url("staff_bulk.show", job_id=job.id))
@@ -175,8 +182,8 @@ def _download(kind: str, filters: Mapping[str, Any]) -> Response:
     return response
 
 
-def _matching(query: str) -> Mapping[str, Any]:
-    return listing.read(dict(parse_qsl(query))).filters
+def _list_of(query: str) -> listing.Listing:
+    return listing.read(MultiDict(parse_qsl(query)))
 
 
 def _amount(ids: list[int]) -> str:

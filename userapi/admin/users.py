@@ -13,7 +13,7 @@ from userapi.core import clock, devices, i18n
 from userapi.core.db import db, keeping_marks
 from userapi.core.passwords import describe
 from userapi.core.problems import NotFound, Problem, ValidationFailed
-from userapi.users import accounts, addresses, group_queries, groups, list_queries, permissions
+from userapi.users import accounts, addresses, group_queries, groups, permissions
 from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
@@ -51,8 +51,8 @@ class UserView(UserActions):
         return self.render(
             "admin/users/list.html",
             asked=asked,
-            page=list_queries.page(asked.filters, asked.ordering, PAGE, asked.cursor),
-            count=list_queries.count_up_to(asked.filters, COUNTED + 1),
+            page=asked.page(PAGE),
+            count=asked.count_up_to(COUNTED + 1),
             most_counted=COUNTED,
             groups=group_queries.all_groups(),
             countries=_countries(asked.asked.get("country", "")),

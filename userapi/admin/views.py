@@ -268,12 +268,6 @@ def chosen_ids(name: str, sent: MultiDict[str, str] | None = None) -> list[int]:
     return sorted({row_id for row_id in found if row_id is not None})
 
 
-def query_text(name: str, longest: int = 254) -> str:
-    """A text from the query string, without what no database takes."""
-    text = request.args.get(name, "")[:longest].strip()
-    return text if text.isprintable() else ""
-
-
 def page_query(**changed: str) -> str:
     """The query string of this page with something changed."""
     return urlencode({**request.args.to_dict(), **changed})

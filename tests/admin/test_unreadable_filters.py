@@ -1,0 +1,118 @@
+"""A filter that cannot be read never widens a list of the staff site, nor what is done to all that match."""
+
+import re
+from html import unescape
+from urllib.parse import urlencode
+
+import pytest
+from bulk_desk import ACT, make_crowd
+from desk import Clerk, clerk
+from flask import Flask
+
+#: What a list shows in place of rows.
+NONE_FOUND = {
+    "users": "No user matches.",
+    "audit": "Nothing yet.",
+    "outbox": "No email matches.",
+    "sessions": "No session matches.",
+}
+
+UNREADABLE = [
+    ("users", "search", "crowd\u200b0"),
+    ("users", "search", "\u200b"),
+    ("users", "search", "a" * 255),
+    ("users", "search", "crowd0 b c d e f g h i"),
+    ("users", "is_staff", "1"),
+    ("users", "is_staff", "True"),
+    ("users", "is_active", "maybe"),
+    ("users", "is_superuser", "0"),
+    ("users", "email_verified", "no"),
+    ("users", "group", "abc"),
+    ("users", "group", "٣"),
+    ("users", "country", "Nor\x00way"),
+    ("users", "joined_from", "29.11.2026"),
+    ("users", "joined_from", "20261129"),
+    ("users", "joined_to", "2026-02-30"),
+    ("audit", "since", "31.12.2099"),
+    ("audit", "until", "yesterday"),
+    ("audit", "origin", "bogus"),
+    ("audit", "kind", "bogus"),
+    ("audit", "target", "\u200b"),
+    ("audit", "actor", "a\u200bb"),
+    ("audit", "action", "user\x00"),
+    ("outbox", "state", "bogus"),
+    ("outbox", "recipient", "a\u200bb"),
+    ("outbox", "kind", "\u2060"),
+    ("sessions", "state", "bogus"),
+    ("sessions", "user", "a\u200bb@example.com"),
+    ("sessions", "address", "\ufeff"),
+]
+
+
+@pytest.fixture
+def boss(app: Flask) -> Clerk:
+    made = clerk(app, is_staff=True, is_superuser=True)
+    make_crowd(app, 3)
+    return made
+
+
+@pytest.mark.parametrize(("page", "name", "text"), UNREADABLE)
+def test_a_filter_that_cannot_be_read_stays_in_the_form_and_the_list_is_empty(
+    boss: Clerk, page: str, name: str, text: str
+) -> None:
+    shown = boss.get(f"/admin/{page}/", query_string={name: text})
+
+    assert shown.status_code == 200
+    assert NONE_FOUND[page] in shown.text
+    assert "A filter cannot be read" in shown.text
+    control = re.search(rf'<(?:input|select) [^>]*name="{name}"[^>]*aria-invalid="true"[^>]*>', shown.text)
+    assert control
+    assert f'aria-describedby="{name}-error' in control[0]
+    assert f'id="{name}-error"' in shown.text
+    kept = re.search(rf'name="{name}"[^>]*value="([^"]*)"', shown.text) or re.search(
+        rf'name="{name}".*?<option[^>]* selected>([^<]*)</option>', shown.text, re.DOTALL
+    )
+    assert kept
+    assert unescape(kept[1]).removesuffix(" (0)") == text
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for page, name, text in UNREADABLE if page == "users"][::3])
+@pytest.mark.parametrize("action", ["delete", "export_csv"])
+def test_nothing_is_done_to_all_that_match_a_filter_that_cannot_be_read(
+    boss: Clerk, action: str, name: str, text: str
+) -> None:
+    shown = boss.get("/admin/users/", query_string={name: text}).text
+    carried = unescape(shown.partition('name="query" value="')[2].partition('"')[0])
+
+    for query in (carried, urlencode({name: text})):
+        answer = boss.post(ACT, action=action, all="true", query=query, confirmed="true", newest="999")
+
+        assert answer.status_code == 303
+        assert "Correct the filters first" in boss.get(answer.headers["Location"]).text
+    assert "crowd2@example.com" in boss.get("/admin/users/").text
+
+
+@pytest.mark.parametrize("text", ["crowd1@example.com\u200b", "\u2060crowd1@example.com\ufeff", "\u00a0crowd1@ "])
+def test_invisible_characters_around_a_search_are_left_out(boss: Clerk, text: str) -> None:
+    shown = boss.get("/admin/users/", query_string={"search": text}).text
+
+    assert re.findall(r"crowd\d@example.com</a>", shown) == ["crowd1@example.com</a>"]
+    assert "search=crowd1%40" in shown
+    confirmation = boss.post(ACT, action="delete", all="true", query=urlencode({"search": text})).text
+    assert re.findall(r"<li>(crowd.*?)</li>", confirmation) == ["crowd1@example.com"]
+
+
+def test_a_no_break_space_between_two_words_of_a_search_is_a_space(boss: Clerk) -> None:
+    shown = boss.get("/admin/users/", query_string={"search": "crowd1@example.com\u00a0crowd"}).text
+
+    assert re.findall(r"crowd\d@example.com</a>", shown) == ["crowd1@example.com</a>"]
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), [("audit", "target"), ("audit", "actor"), ("sessions", "user"), ("outbox", "recipient")]
+)
+def test_invisible_characters_around_a_text_of_any_list_are_left_out(boss: Clerk, page: str, name: str) -> None:
+    shown = boss.get(f"/admin/{page}/", query_string={name: "crowd1@example.com\u200b"}).text
+
+    assert 'value="crowd1@example.com"' in shown
+    assert "A filter cannot be read" not in shown
