@@ -67,6 +67,43 @@ def test_the_list_can_be_read_sorted_and_chosen_from_at_every_width(
         assert me.faults == []
 
 
+def test_names_as_long_as_they_may_be_leave_the_list_readable(
+    watch: Callable[..., Any], office: serving.Server
+) -> None:
+    email, name = "wide@example.com", "W" * 150
+    made = serving.run(
+        *serving.FLASK, "users", "create", "--email", email, "--first-name", name, "--last-name", name,
+        env={**office.environment, "USER_PASSWORD": "velvet tram outside 7"},
+    )  # fmt: skip
+    assert made.code == 0, made.errors
+    me: Watched
+    for width in WIDTHS.values():
+        with watch(office.url, viewport={"width": width, "height": 900}) as me:
+            sign_in(me, office, f"/admin/users/?search={email}")
+
+            assert me.page.get_by_role("link", name=email).is_visible()
+            assert not me.overflows()
+            assert me.page.evaluate(
+                "[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)"
+            )
+
+
+@pytest.mark.parametrize("width", [320, 375, 768, 820])
+def test_the_menu_and_the_sign_out_are_there_without_scripts(
+    watch: Callable[..., Any], office: serving.Server, width: int
+) -> None:
+    me: Watched
+    with watch(office.url, viewport={"width": width, "height": 900}, java_script_enabled=False) as me:
+        sign_in(me, office, "/admin/")
+        me.shoot(f"menu-without-scripts-{width}")
+
+        assert not me.page.get_by_role("button", name="Menu").is_visible()
+        me.page.get_by_role("navigation", name="Staff site").get_by_role("link", name="Users").click()
+        assert "/admin/users/" in me.page.url
+        me.press("Sign out")
+        assert "/admin/" not in me.page.url
+
+
 def test_a_bulk_action_is_followed_on_its_page(watch: Callable[..., Any], office: serving.Server) -> None:
     me: Watched
     with watch(office.url, viewport={"width": 820, "height": 1180}) as me:
