@@ -21,7 +21,7 @@ from userapi.core.db import db
 HOSTILE = (
     '=HYPERLINK("x")', "+1", "-1", "@x", "＝1", "＋1", "－1", "＠x", "'=1", "''@", "'tis", "''", "  =1", "\xa0-1",
     'a "b", c; d', '"', '""', ",", ";", "[1]", '["a"]', "{}", "null", "true", "0", "007", "1e9", "\\", "\\n", "#",
-    "Ада", "Jürgen", "é", "e\u0301", "שלום", "\u202eabc", "مرحبا", "𝒜", "  around  ", "x" * 150,
+    "Ада", "Jürgen", "é", "e\u0301", "שלום", "\u200fabc", "مرحبا", "𝒜", "  around  ", "x" * 150,
 )  # fmt: skip
 
 #: Everything that an export is about; hashes only where they go along.
@@ -50,7 +50,7 @@ def boss(app: Flask) -> Clerk:
     for text in HOSTILE:
         described = {"address": text, "country": text[:50], "city": text[:50], "title": text[:5].strip() or "Mx"}
         make_user(
-            app, username=text.lstrip("\u202e")[:50], first_name=text, last_name=text, profile=PROFILE | described
+            app, username=text.lstrip("\u200f")[:50], first_name=text, last_name=text, profile=PROFILE | described
         )
     make_user(app, email="+plus@example.com", password=None, profile=None, first_name="", last_name="")
     make_user(app, email="Eve@bücher.example", is_staff=True, language="ar")

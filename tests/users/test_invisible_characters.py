@@ -24,6 +24,8 @@ NOTHING_VISIBLE = (
     "\u034f\ufe0f",
 )
 
+DIRECTION_CONTROLS = ("\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069")
+
 
 @pytest.mark.parametrize("around", AROUND)
 def test_what_cannot_be_seen_around_an_email_is_removed(
@@ -67,6 +69,19 @@ def test_a_name_has_a_visible_character(client: FlaskClient, user: Person, field
     assert user.patch(user.url, json={field: ""}).status_code == 200
     for text in ("ا", "字", "é", "🦉", "\uf8ff", "x\u3000y"):
         assert user.patch(user.url, json={field: text}).status_code == 200, repr(text)
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name", "username"])
+@pytest.mark.parametrize("control", DIRECTION_CONTROLS)
+def test_a_name_turns_no_text_around_it(client: FlaskClient, user: Person, field: str, control: str) -> None:
+    text = f"Ada{control}gnp.exe"
+
+    registered = client.post(USERS, json=new_user(**{field: text}))
+
+    assert (registered.status_code, list(registered.get_json()["errors"])) == (400, [field])
+    assert user.patch(user.url, json={field: text}).status_code == 400
+    for shaped in ("می\u200cخواهم", "\u200fعلي", "क्\u200dष"):
+        assert user.patch(user.url, json={"first_name": shaped}).status_code == 200, repr(shaped)
 
 
 def test_a_field_that_must_not_be_blank_has_a_visible_character(user: Person) -> None:

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 
 from userapi.core.db import db
-from userapi.core.fields import Line
+from userapi.core.fields import Line, Name
 from userapi.core.i18n import translated
 from userapi.users import emails, group_queries, queries
 from userapi.users.models import Group, User
@@ -25,7 +25,8 @@ class Text(click.ParamType[str]):
     name = "text"
 
     def __init__(self, column: str, minimum: int = 0) -> None:
-        self.field = Line(User.__table__.c[column].type.length, minimum)  # type: ignore[attr-defined]
+        length = User.__table__.c[column].type.length  # type: ignore[attr-defined]
+        self.field = Line(length, minimum) if minimum else Name(length, formatting=column != "username")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:

@@ -24,6 +24,9 @@ REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 #: Letters and symbols that show nothing.
 BLANK_CHARACTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
+#: Controls that turn the direction of the text after them, up to U+202E and U+2069.
+DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
 #: The first letters of Unicode categories of marks, which need another character, and of separators.
 NOT_VISIBLE_ALONE = frozenset("MZ")
 
@@ -122,12 +125,14 @@ class LineOfSetting(Line):
 
 
 class Name(Line):
-    """One line of text that may be left empty, but holds something that can be seen otherwise."""
+    """One line of text that is empty or holds something that can be seen, and turns no text around it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if text and not has_visible(text[: self.maximum + 1]):
             raise ValidationError(_("Contains no visible character. Type a name, or leave this empty."))
+        if DIRECTION_CONTROLS.search(text):
+            raise ValidationError(_("Control characters are not allowed."))
         return text
 
 

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError, fields
 
 from userapi.core import clock, foreign_hashes
-from userapi.core.fields import Birthday, Flag, Language, Line, LineOfSetting
+from userapi.core.fields import Birthday, Flag, Language, Line, LineOfSetting, Name
 from userapi.users import emails
 from userapi.users.bulk_queries import PROFILE_COLUMNS, profiles, users
 from userapi.users.models import ZIP_ROOM, ZIP_SETTING, Group
@@ -138,6 +138,10 @@ FIELDS: dict[str, fields.Field[Any]] = {
 PROFILE_FIELDS: dict[str, fields.Field[Any]] = {
     name: Line(profiles.c[name].type.length, 1) for name in PROFILE_COLUMNS if name != "dob"
 } | {"dob": Birthday(), "zip": LineOfSetting(ZIP_SETTING, ZIP_ROOM, 1)}
+#: What a name must be beyond its line; where it is not, the name is left out and the user is taken.
+SHOWN_NAMES: dict[str, fields.Field[Any]] = {
+    name: Name(users.c[name].type.length) for name in ("first_name", "last_name")
+}
 NOT_COLUMNS = {"id", EMAIL_VERIFIED, *RIGHTS}
 
 #: Left out where it cannot be taken: people sign in by email, and many have no username.
@@ -156,6 +160,9 @@ def check(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> Wanted:
     told = {name: value for name, value in values.items() if value is not None and value != "" and name != "profile"}
     taken, wrong = _load(FIELDS, told)
     left_out = {DISPENSABLE: wrong.pop(DISPENSABLE)} if DISPENSABLE in wrong else {}
+    _shown, not_shown = _load(SHOWN_NAMES, {name: taken[name] for name in SHOWN_NAMES if name in taken})
+    taken = {name: value for name, value in taken.items() if name not in not_shown}
+    left_out |= not_shown
     if "email" not in taken and "email" not in wrong:
         wrong["email"] = str(_("Missing."))
     profile, wrong_in_profile, missing = _profile(values.get("profile"))

@@ -1,0 +1,37 @@
+"""Names that show nothing or turn the text around them: refused at the command line, left out by an import."""
+
+from pathlib import Path
+
+import pytest
+from bringing import as_csv, as_jsonl, bringing
+from database import rows
+from factories import PASSWORD
+from flask import Flask
+
+REFUSED = ("\u200b", "\u2066\u2069", "\u2800", "\u034f\ufe0f", "Ada\u202egnp.exe", "\u2067Ada")
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name", "username"])
+def test_the_command_line_takes_no_name_that_the_api_refuses(app: Flask, field: str) -> None:
+    option = f"--{field.replace('_', '-')}"
+    for text in REFUSED:
+        result = app.test_cli_runner().invoke(
+            args=["users", "create", "--email", "new@example.com", option, text], env={"USER_PASSWORD": PASSWORD}
+        )
+        assert result.exit_code != 0, repr(text)
+        assert option in result.stderr
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name"])
+@pytest.mark.parametrize("name", ["users.jsonl", "users.csv"])
+def test_an_import_leaves_out_a_name_that_the_api_refuses_and_says_so(
+    app: Flask, tmp_path: Path, name: str, field: str
+) -> None:
+    told = [{"email": f"u{number}@example.com", field: text} for number, text in enumerate(REFUSED)]
+
+    result = bringing(app, tmp_path)((as_csv if name.endswith("csv") else as_jsonl)(*told), name=name)
+
+    assert result.exit_code == 0, result.output
+    assert f"{len(REFUSED)} imported, 0 updated, 0 there already, 0 refused, {len(REFUSED)} altered" in result.stdout
+    assert f"Left out: {field}: " in result.stdout
+    assert {row[0] for row in rows(app, f"SELECT {field} FROM users WHERE email LIKE 'u%'")} == {""}
