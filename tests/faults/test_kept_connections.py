@@ -87,3 +87,15 @@ def test_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_e
 
         assert response.status in (303, 404, 413)
         assert response.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(("length", "body"), [("00", b""), ("0000", b""), ("0002", b"{}")])
+def test_a_length_may_begin_with_zeros(server: serving.Server, length: str, body: bytes) -> None:
+    """RFC 9110, section 8.6: a length is any number of digits."""
+    with connected(server) as connection:
+        for _again in range(2):
+            headers = f"Host: x\r\n{JSON}Content-Length: {length}\r\n"
+            answer = exchange(connection, f"POST /userapi/users/ HTTP/1.1\r\n{headers}\r\n", body)
+            assert answer.status == 400
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert answer.headers["Connection"] is None

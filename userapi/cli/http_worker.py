@@ -77,11 +77,11 @@ class Requests(CallbackScheduler):
     def _begin(self, request: Any) -> None:
         try:
             headers = request.scope.headers
-            length = headers.get("content-length", "0")
-            if length == "0" and "transfer-encoding" not in headers:
+            length = None if "transfer-encoding" in headers else int(headers.get("content-length", "0"))
+            if length == 0:
                 self.run(request, io.BytesIO())
             else:
-                Body(self, request, None if "transfer-encoding" in headers else int(length)).begin()
+                Body(self, request, length).begin()
         except BaseException as error:
             request.err(error)  # logged, and 500
 
