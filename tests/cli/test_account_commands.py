@@ -130,7 +130,7 @@ def test_an_unknown_email_is_one_sentence(shell: Shell, command: str) -> None:
         ("users seed 1 --random-seed x", "'x' is not a whole number from 0 to 999999999."),
         ("users seed 1 --locale xx", "There is no locale 'xx'; `flask users seed --help` lists all."),
         ("mail list --limit abc", "'abc' is not a whole number from 1 to 10000."),
-        ("mail show one", "'one' is not a whole number of at least 1."),
+        ("mail show one", "'one' is not a whole number from 1 to 9223372036854775807."),
         ("mail prune --days -1", "'-1' is not a whole number from 0 to 3650."),
         ("sessions prune --days long", "'long' is not a whole number from 0 to 3650."),
         ("sessions list --limit 0", "'0' is not a whole number from 1 to 10000."),
@@ -147,6 +147,46 @@ def test_a_wrong_number_day_or_locale_is_one_plain_sentence(shell: Shell, argume
     said = result.stderr.splitlines()[-1]
     assert said.startswith("Error: Invalid value for ")
     assert said.endswith(f": {sentence}")
+
+
+NUMBERS = ("mail show", "mail retry", "mail list --limit", "mail prune --days", "sessions list --limit",
+           "sessions prune --days", "users seed", "users seed 1 --random-seed", "audit tail --lines")  # fmt: skip
+DAYS = ("users export --joined-after", "users export --joined-before", "audit tail --since", "audit tail --until",
+        "audit export --since", "audit export --until")  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "99999999999999999999", "9" * 5000])
+@pytest.mark.parametrize("command", NUMBERS)
+def test_a_number_that_no_database_holds_is_one_plain_sentence(shell: Shell, command: str, number: str) -> None:
+    result = shell(*command.split(), number)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"'{number}' is not a whole number from " in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["show", "retry"])
+def test_the_greatest_number_is_that_of_no_email(shell: Shell, command: str) -> None:
+    result = shell("mail", command, "9223372036854775807")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: There is no letter 9223372036854775807")
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+@pytest.mark.parametrize("command", DAYS)
+def test_a_moment_outside_the_calendar_is_one_plain_sentence(shell: Shell, command: str, moment: str) -> None:
+    result = shell(*command.split(), moment)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].endswith(f": '{moment}' is not within the years 1 to 9999 in UTC.")
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31", "9999-12-31T23:59:59+00:00", "0001-01-01", "0001-01-01T00:00:00Z"])
+@pytest.mark.parametrize("command", DAYS)
+def test_the_first_and_last_moment_of_the_calendar_are_taken(shell: Shell, command: str, moment: str) -> None:
+    result = shell(*command.split(), moment)
+
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("command", ["export {}/x.csv", "import users.csv --report {}/x.csv"])

@@ -18,6 +18,9 @@ from userapi.users.models import Group, User
 #: Longer input is no password.
 LONGEST_INPUT = 4096
 
+#: The databases hold no greater id.
+HIGHEST_ID = 2**63 - 1
+
 
 class Text(click.ParamType[str]):
     """One line of text that fits a column of `User`, held to what the API holds it to."""
@@ -41,17 +44,16 @@ class Number(click.IntRange):
 
     name = "number"
 
+    def __init__(self, minimum: int, maximum: int = HIGHEST_ID) -> None:
+        super().__init__(minimum, maximum)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
             number: int = super().convert(value, param, ctx)
         except click.BadParameter:
-            self.fail(_("'%(value)s' is not a whole number %(range)s.", value=value, range=self._range()), param, ctx)
+            limits = _("from %(least)s to %(most)s", least=self.min, most=self.max)
+            self.fail(_("'%(value)s' is not a whole number %(range)s.", value=value, range=limits), param, ctx)
         return number
-
-    def _range(self) -> str:
-        if self.max is None:
-            return str(_("of at least %(least)s", least=self.min))
-        return str(_("from %(least)s to %(most)s", least=self.min, most=self.max))
 
 
 class Day(click.DateTime):
@@ -70,7 +72,12 @@ class Day(click.DateTime):
                 param,
                 ctx,
             )
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            self.fail(_("'%(value)s' is not within the years 1 to 9999 in UTC.", value=value), param, ctx)
 
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
