@@ -45,6 +45,28 @@ def test_staff_who_are_no_superuser_cannot_touch_one(boss: Clerk, helper: Clerk,
 
 
 @pytest.mark.parametrize("act", ["", "password/", "delete/"])
+def test_a_page_says_why_it_changes_nothing_before_anything_is_typed(boss: Clerk, helper: Clerk, act: str) -> None:
+    richer = clerk(boss.app, is_staff=True, rights=("view_user", "change_user", "change_group"))
+    equal = clerk(boss.app, is_staff=True, rights=("view_user",))
+    button = {"": ">Save<", "password/": ">Set the password<", "delete/": ">Yes, delete<"}[act]
+
+    def look(target: Clerk) -> str:
+        return helper.get(f"/admin/users/{target.id}/{act}").text
+
+    for target, reason in (
+        (boss, "Only a superuser may change or delete a superuser."),
+        (richer, f"{richer.email} has rights that you do not have yourself."),
+    ):
+        page = look(target)
+        assert reason in page
+        assert button not in page
+        assert not [name for name in helper.fields(page) if name in ("email", "first_name", "password1")]
+    for target in (equal, helper):
+        assert button in look(target)
+    assert ">Save<" in boss.get(f"/admin/users/{richer.id}/").text
+
+
+@pytest.mark.parametrize("act", ["", "password/", "delete/"])
 def test_staff_cannot_become_staff_with_more_rights(boss: Clerk, helper: Clerk, act: str) -> None:
     richer = clerk(boss.app, is_staff=True, rights=("view_user", "change_user", "change_group"))
     equal = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))

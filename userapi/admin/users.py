@@ -12,7 +12,7 @@ from userapi.auth.invitations import CannotInvite
 from userapi.core import clock, devices, i18n
 from userapi.core.db import db, keeping_marks
 from userapi.core.passwords import describe
-from userapi.core.problems import NotFound, Problem, ValidationFailed
+from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
 from userapi.users import accounts, addresses, group_queries, groups, permissions
 from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
@@ -123,12 +123,14 @@ class UserView(UserActions):
 
     def _show(self, form: UserForm) -> Any:
         user, me = _existing(form.user_id), entrance.caller()
-        may_set = accounts.editable(user, me) if entrance.may("change", "user") else frozenset()
+        why_not = _why_not(user) if entrance.may("change", "user") else ""
+        may_set = accounts.editable(user, me) if entrance.may("change", "user") and not why_not else frozenset()
         return self.render(
             "admin/users/edit.html",
             form=form,
             user=user,
             may_set=may_set,
+            why_not=why_not,
             all_groups=group_queries.all_groups(),
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
             kinds=KINDS,
@@ -171,7 +173,7 @@ class UserView(UserActions):
     def _show_password(self, user_id: int, form: Form) -> Any:
         user = _existing(user_id)
         facts = {"user": user, "form": form, "kept": describe(user.password_hash), "is_fresh": proof.is_fresh()}
-        facts["is_own"] = user.id == entrance.caller().id
+        facts |= {"is_own": user.id == entrance.caller().id, "why_not": _why_not(user)}
         return self.render("admin/users/password.html", **facts), form.status
 
     @page(f"{USER}invite/", needs="change", methods=("POST",))
@@ -234,7 +236,7 @@ class UserView(UserActions):
         parts = staff_queries.goes_with(user_id, now, sessions.idle_since(now))
         goes = {names.PARTS_OF_USERS[what]: count for what, count in parts.items()}
         facts = {"user": user, "form": form, "goes": goes, "is_fresh": proof.is_fresh()}
-        facts["why_not"] = LastSuperuser.detail if accounts.is_last_superuser(user) else ""
+        facts["why_not"] = _why_not(user) or (LastSuperuser.detail if accounts.is_last_superuser(user) else "")
         return self.render("admin/users/delete.html", **facts), form.status
 
 
@@ -253,6 +255,15 @@ def _existing(user_id: int) -> User:
     if user is None:
         raise NotFound(_("There is no user with this id."))
     return user
+
+
+def _why_not(user: User) -> str:
+    """Why the caller may not change or delete a user, whatever permissions the caller has; or nothing."""
+    try:
+        permissions.require_authority(user, entrance.caller())
+    except PermissionDenied as denied:
+        return explain(denied)
+    return ""
 
 
 def _hold(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
