@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from browsing import Browser
 from conftest import Person, sign_in, signs_in
 from factories import PASSWORD, make_user, new_user
 from flask import Flask
@@ -135,6 +136,22 @@ def test_asking_for_ones_own_address_takes_the_change_back(app: Flask, user: Per
     assert response.get_json()["code"] == "invalid_link"
     assert addresses(user)["pending_email"] is None
     assert addresses(user)["email"] == user.email
+
+
+@pytest.mark.parametrize("spell", [str, str.upper])
+def test_asking_for_ones_own_email_says_that_no_link_was_sent(
+    app: Flask, user: Person, spell: Callable[[str], str]
+) -> None:
+    asked = ask(user, spell(user.email))
+    browser = Browser(app)
+    browser.sign_in(user.email)
+    saved = browser.send("/account/email/", {"email": spell(user.email), "password": PASSWORD})
+
+    assert asked.status_code == 202
+    text = "This is your email already: no link was sent. No other email is waiting."
+    assert asked.get_json() == {"detail": text}
+    assert text in browser.follow(saved).text
+    assert letters_to(app, user.email, "confirm_new_email") == []
 
 
 def test_F07_the_last_address_asked_for_is_the_one_that_counts(app: Flask, user: Person) -> None:

@@ -196,8 +196,10 @@ def change_email(change: dict[str, str]) -> Response:
     """Ask for another address; it counts once the letter sent there is answered."""
     with keeping_marks(WrongPassword):
         user = passwords.prove(current_user.id, change["password"], field="password")
-    addresses.ask_to_change(user, change["email"])
+    is_sent = addresses.ask_to_change(user, change["email"])
     db.session.commit()
+    if not is_sent:
+        return answer({"detail": _("This is your email already: no link was sent. No other email is waiting.")}, 202)
     return answer({"detail": _("Open the link in the letter to the new address to confirm it.")}, 202)
 
 

@@ -27,6 +27,7 @@ TEXTS = {
     ),
     "address_confirmed": lazy_gettext("Your email address is confirmed."),
     "address_asked": lazy_gettext("Open the link in the letter to the new address. Until then nothing changes."),
+    "own_email": lazy_gettext("This is your email already: no link was sent. No other email is waiting."),
     "letter_sent": lazy_gettext("The letter is on its way once more."),
     "invitation_accepted": lazy_gettext("Your password is set and you are signed in. Welcome."),
     "saved": lazy_gettext("Your changes are saved."),

@@ -174,8 +174,8 @@ def change_email() -> Done:
     change = forms.read(schemas.email_change)
     with keeping_marks(WrongPassword):
         user = passwords.prove(current_user.id, change["password"], field="password")
-    addresses.ask_to_change(user, change["email"])
-    return Done(url_for("pages.show_account"), "address_asked")
+    is_sent = addresses.ask_to_change(user, change["email"])
+    return Done(url_for("pages.show_account"), "address_asked" if is_sent else "own_email")
 
 
 @blueprint.post("/account/email/resend/")

@@ -47,12 +47,15 @@ def ask_again(email: str) -> None:
     trail.record("email.verification_requested", "user" if user else None, user.id if user else None)
 
 
-def ask_to_change(user: User, email: str) -> None:
+def ask_to_change(user: User, email: str) -> bool:
     """Let another address wait, and mail it the link that confirms it.
 
     Args:
         user: held.
         email: as typed.
+
+    Returns:
+        False when it is the user's email already: then no link is sent, and no other email waits any more.
 
     Raises:
         InvalidEmail, EmailTaken: and nothing is written.
@@ -61,7 +64,7 @@ def ask_to_change(user: User, email: str) -> None:
     typed, key = emails.checked(email)
     if key == user.email_key:
         user.email, user.pending_email = typed, None
-        return
+        return False
     limits.spend("EMAIL_CHANGE", str(user.id))
     if queries.key_is_taken(key):
         raise EmailTaken
@@ -78,6 +81,7 @@ def ask_to_change(user: User, email: str) -> None:
         secret=token,
     )
     trail.record("email.change_requested", "user", user.id)
+    return True
 
 
 def send_again(user: User) -> None:
