@@ -64,6 +64,7 @@ def bring_in(
             yield under_way.so_far()
         for batch in _batches(seen.kept()):
             under_way.take([under_way.candidate(record) for record in batch], give_ids=True)
+            under_way.counts.waiting = max(under_way.counts.waiting - len(batch), 0)
             yield under_way.so_far()
 
 
@@ -204,6 +205,7 @@ class _Import:
             elif user_id is None and not self.seen.has_ids:
                 without.append(each)
             else:
+                self.counts.waiting += 1
                 self.seen.keep(each.record)
         yield from self._with_new_ids(without)
 

@@ -1,0 +1,65 @@
+"""A cancelled import says how much of the file was imported, and how much was not."""
+
+import json
+from typing import Any
+
+import pytest
+from bulk_desk import number
+from desk import Clerk, clerk
+from flask import Flask
+from import_desk import TABLE, job, upload, work
+
+from userapi.users.transfer import importing
+
+
+@pytest.fixture
+def boss(app: Flask) -> Clerk:
+    return clerk(app, is_staff=True, is_superuser=True)
+
+
+def cancelled_after(boss: Clerk, sent: Any, batches: int) -> str:
+    """The page of an import that is cancelled after so many batches."""
+    left = [batches]
+
+    def stop() -> bool:
+        left[0] -= 1
+        if not left[0]:
+            boss.post(f"{sent.headers['Location']}cancel/")
+        return False
+
+    work(boss.app, stop=stop)
+    assert job(boss.app).state == "cancelled"
+    return boss.get(sent.headers["Location"]).text
+
+
+def test_users_who_wait_for_an_id_are_not_counted_as_imported(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "BATCH", 2)
+    people = [{"id": boss.id, "email": f"ada{n}@example.com"} for n in range(6)]  # an id that is not free
+    sent = upload(boss, "".join(f"{json.dumps(person)}\n" for person in people), "users.jsonl", dry_run="")
+
+    page = cancelled_after(boss, sent, 4)
+
+    assert number(boss.app, "SELECT count(*) FROM users WHERE email LIKE 'ada%'") == 2
+    for text in (page, boss.get("/admin/imports/").text):
+        assert "2 of 6" in text
+        assert "6 of 6" not in text
+    assert "<dt>Not imported</dt><dd>4</dd>" in page
+
+
+def test_what_a_cancelled_import_did_not_reach_is_counted(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "BATCH", 1)
+    page = cancelled_after(boss, upload(boss, TABLE, dry_run=""), 1)
+
+    assert "1 of 2" in page
+    assert "<dt>Not imported</dt><dd>1</dd>" in page
+
+
+def test_an_import_that_is_done_says_nothing_of_a_rest(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "BATCH", 2)
+    people = [{"id": boss.id, "email": f"ada{n}@example.com"} for n in range(6)]
+    sent = upload(boss, "".join(f"{json.dumps(person)}\n" for person in people), "users.jsonl", dry_run="")
+    work(boss.app)
+    page = boss.get(sent.headers["Location"]).text
+
+    assert "6 of 6" in page
+    assert "Not imported" not in page
