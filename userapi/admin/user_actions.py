@@ -18,7 +18,7 @@ from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.i18n import number
 from userapi.core.problems import NotFound, Problem
-from userapi.users import list_queries, queries
+from userapi.users import list_queries
 from userapi.users.transfer import exporting
 
 from . import entrance, listing, proof
@@ -140,8 +140,14 @@ class UserActions(StaffView):
         """
         in_background = len(ids) > MOST and filters is not None
         me = entrance.caller()
-        tally = bulk_queries.tally(
-            filters if in_background and filters is not None else {"ids": ids}, RULES[name].is_active, me.id
+        rule, matching = RULES[name], filters if in_background and filters is not None else {"ids": ids}
+        tally = bulk_queries.tally(matching, rule.is_active, me.id)
+        named = bulk_queries.first_emails(
+            matching,
+            rule.is_active,
+            NAMED,
+            but=me.id if in_background and rule.spares_own else None,
+            superusers=me.is_superuser or not in_background,
         )
         return self.render(
             "admin/users/confirm.html",
@@ -149,9 +155,9 @@ class UserActions(StaffView):
             action=ACTIONS[name],
             ids=[] if in_background else ids,
             tally=tally,
-            spares_own=RULES[name].spares_own,
+            spares_own=rule.spares_own,
             in_background=in_background,
-            named=list(queries.emails_of(ids[:NAMED]).values()),
+            named=named,
             form=form,
             is_fresh=not ACTIONS[name].is_grave or proof.is_fresh(),
             query=request.form.get("query", ""),

@@ -54,6 +54,29 @@ def tally(filters: Mapping[str, Any], is_active: bool | None, actor_id: int) -> 
     return found
 
 
+def first_emails(
+    filters: Mapping[str, Any], is_active: bool | None, most: int, *, but: int | None, superusers: bool
+) -> list[str]:
+    """The emails of the first accounts that an action would change.
+
+    Args:
+        filters: as `list_queries.conditions` has them.
+        is_active: the accounts that the action concerns.
+        most: so many at most.
+        but: an account that is left out.
+        superusers: whether superusers are changed too.
+    """
+    conditions, values = list_queries.matching(filters)
+    if is_active is not None:
+        conditions = [*conditions, users.c.is_active.is_(is_active)]
+    if but is not None:
+        conditions = [*conditions, users.c.id != but]
+    if not superusers:
+        conditions = [*conditions, ~users.c.is_superuser]
+    found = read_all(sa.select(users.c.email).where(*conditions).order_by(users.c.id).limit(most), values)
+    return [row.email for row in found]
+
+
 def add_targets(job_id: int, filters: Mapping[str, Any], is_active: bool | None, newest: int) -> int:
     """Note the accounts that a job is to act on; how many there are.
 
