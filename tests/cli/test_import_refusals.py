@@ -157,7 +157,9 @@ def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: Bring) -> No
         ("email,email\na@example.com,b@example.com\n", "users.csv", "each once"),
         ("email,shoe_size\nada@example.com,38\n", "users.csv", "shoe_size"),
         ("email,password\nada@example.com,secret\n", "users.csv", "Only hashes are taken"),
-        ("email;first_name\nada@example.com;Ada\n", "users.csv", "separated by commas"),
+        ("email;first_name,last_name\nada@example.com;Ada,L\n", "users.csv", "separated by commas"),
+        ("email\tfirst_name\nada@example.com\tAda\n", "users.csv", "separated by commas"),
+        ("email;shoe_size\nada@example.com;38\n", "users.csv", "Not known: shoe_size."),
         (as_csv({"email": "ada@example.com"}).encode("utf-16"), "users.csv", "UTF-16"),
     ],
 )

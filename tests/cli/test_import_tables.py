@@ -28,8 +28,19 @@ def bring(app: Flask, tmp_path: Path) -> Bring:
         f"{NAMES}\n{ADA}\n",
         f"email,,{NAMES.removeprefix('email,')}\n{ADA.replace(',', ',,', 1)}\n",
         f"{NAMES}\r\n{ADA}\r\n",
+        f"\ufeff{NAMES};;\r\n{ADA};;;\r\n;;;\r\n".replace(",", ";"),
+        f'"{NAMES}";;\n"{ADA}"\n'.replace(",", '";"'),
     ],
-    ids=["columns at the end", "blanks in them", "rows of commas", "a short row", "a column between", "Windows"],
+    ids=[
+        "columns at the end",
+        "blanks in them",
+        "rows of commas",
+        "a short row",
+        "a column between",
+        "Windows",
+        "semicolons",
+        "semicolons and quotes",
+    ],
 )
 def test_what_a_spreadsheet_leaves_behind_does_no_harm(app: Flask, bring: Bring, table: str) -> None:
     result = bring(table)
@@ -37,6 +48,23 @@ def test_what_a_spreadsheet_leaves_behind_does_no_harm(app: Flask, bring: Bring,
     assert (result.exit_code, result.stderr) == (0, "")
     assert "1 read, 1 imported, 0 updated, 0 there already, 0 refused, 0 altered" in result.stdout
     assert [tuple(row) for row in rows(app, "SELECT first_name, zip FROM users, user_profiles")] == [("Ada", "02110")]
+
+
+def test_a_cell_has_either_separator_when_it_is_quoted(app: Flask, bring: Bring) -> None:
+    result = bring('email;first_name;groups\nada@example.com;"Lovelace; Ada, née Byron";"Editors;Staff, all"\n')
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [row.first_name for row in rows(app, "SELECT first_name FROM users")] == ["Lovelace; Ada, née Byron"]
+    groups = rows(app, "SELECT name FROM user_groups JOIN groups ON id = group_id ORDER BY name")
+    assert [row.name for row in groups] == ["Editors", "Staff, all"]
+
+
+def test_lines_separated_by_semicolons_are_named_by_their_number(app: Flask, bring: Bring) -> None:
+    result = bring("email;first_name\nada@example.com;Ada\nnot an email;Bob\neve@example.com;Eve;more\n")
+
+    assert "line 3: email: " in result.stdout
+    assert "line 4: Cell 3 has a text, and its column no name in line 1." in result.stdout
+    assert [email for _id, email in users(app)] == ["ada@example.com"]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,8 @@ class Lines:
 def from_csv(file: TextIO) -> Iterator[Record]:
     """Users of a table whose first line names the columns; an empty cell tells nothing.
 
+    Cells are separated by commas, or by semicolons as spreadsheets do where the comma is the decimal mark.
+
     What spreadsheets leave behind does no harm: columns without a name and without a text, rows of empty cells, and
     rows without their last empty cells.
 
@@ -79,8 +81,8 @@ def from_csv(file: TextIO) -> Iterator[Record]:
         UnreadableFile: the first line does not name the columns.
     """
     lines = Lines(file)
-    rows = csv.reader(lines, strict=True)
-    columns = _header(rows)
+    columns, delimiter = _header(lines)
+    rows = csv.reader(lines, strict=True, delimiter=delimiter)
     while True:
         first = lines.number + 1
         try:
@@ -146,8 +148,12 @@ def cell(text: str) -> str:
     return f"'{text}" if FORMULA.match(text) else text
 
 
-def _header(rows: Iterator[list[str]]) -> list[str]:
+def _header(lines: Lines) -> tuple[list[str], str]:
+    """The names of the columns, and what separates the cells."""
     try:
+        first = next(lines, "")
+        delimiter = ";" if ";" in first and "," not in first else ","
+        rows = csv.reader(itertools.chain([first], lines), strict=True, delimiter=delimiter)
         columns = [OLD_NAMES.get(name, name) for name in (name.strip().lower() for name in next(rows, []))]
     except (csv.Error, UnreadableLine) as error:
         raise UnreadableFile(_("Line 1 cannot be read: %(reason)s", reason=_sentence(error))) from error
@@ -165,7 +171,7 @@ def _header(rows: Iterator[list[str]]) -> list[str]:
             )
             + (str(_(" Not known: %(unknown)s.", unknown=", ".join(unknown)[:200])) if unknown else "")
         )
-    return columns
+    return columns, delimiter
 
 
 def _user(cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
