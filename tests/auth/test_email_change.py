@@ -145,7 +145,8 @@ def test_asking_for_ones_own_email_says_that_no_link_was_sent(
     asked = ask(user, spell(user.email))
     browser = Browser(app)
     browser.sign_in(user.email)
-    saved = browser.send("/account/email/", {"email": spell(user.email), "password": PASSWORD})
+    typed = {"email": spell(user.email), "password": PASSWORD}
+    saved = browser.send("/account/email/", typed, form_on="/account/")
 
     assert asked.status_code == 202
     text = "This is your email already: no link was sent. No other email is waiting."
