@@ -119,6 +119,16 @@ def test_V13_a_form_of_too_many_or_too_large_parts_is_refused(client: FlaskClien
     assert client.post(USERS, data=as_form(new_user()), content_type="multipart/form-data").status_code == 201
 
 
+@pytest.mark.parametrize("length", ["0", None])
+@pytest.mark.parametrize(
+    "media", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_no_body_is_the_same_as_an_empty_one_in_every_media_type(user: Person, media: str, length: str | None) -> None:
+    response = user.patch(user.url, environ_overrides={"CONTENT_TYPE": media, "CONTENT_LENGTH": length or ""})
+
+    assert response.status_code == 200
+
+
 def test_V13_a_broken_multipart_body_is_no_error_of_ours(client: FlaskClient) -> None:
     for body, media in (
         (b"", "multipart/form-data"),

@@ -1,5 +1,6 @@
 """Forms, read strictly: what is not UTF-8 or cannot be parsed is an error, where Werkzeug replaces or drops it."""
 
+import io
 from typing import IO, Any
 from urllib.parse import parse_qsl
 
@@ -57,15 +58,18 @@ class StrictFormParser(FormDataParser):
         return stream, self.cls(texts), self.cls(files)
 
     def _parts(self, stream: IO[bytes], boundary: str, content_length: int | None) -> tuple[list[Any], list[Any]]:
+        if content_length is None:
+            whole = stream.read()
+            stream, content_length = io.BytesIO(whole), len(whole)
+        if not content_length:
+            return [], []
+        if not boundary:
+            raise ValueError("no boundary")
         parser = _PartsParser(
             stream_factory=self.stream_factory,
             max_form_memory_size=self.max_form_memory_size,
             max_form_parts=self.max_form_parts,
         )
-        if not boundary:
-            if content_length:
-                raise ValueError("no boundary")
-            return [], []
         parsed: Any = parser.parse(stream, boundary.encode("ascii"), content_length)
         texts, files = parsed
         decoded = [
