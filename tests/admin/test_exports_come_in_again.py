@@ -62,10 +62,10 @@ def boss(app: Flask) -> Clerk:
             "UPDATE users SET email_verified_at = NULL WHERE username = '@x'",
             "UPDATE users SET email_verified_at = '2024-05-06 07:08:09.123456' WHERE username = '007'",
             "UPDATE users SET last_login = '2024-05-06 07:08:09.000000' WHERE username = 'null'",
-            "INSERT INTO groups (id, name) VALUES (7, '=Editors; \"all\"'), (9, 'Écrivains'), (11, '[nobody]')",
-            "INSERT INTO group_permissions VALUES (7, 1), (7, 2), (9, 3)",
-            "INSERT INTO user_groups SELECT id, 7 FROM users WHERE id % 2 = 0",
-            "INSERT INTO user_groups SELECT id, 9 FROM users WHERE id % 3 = 0",
+            "INSERT INTO groups (id, name) VALUES (7007, '=Editors; \"all\"'), (7009, 'Écrivains'), (7011, '[nobody]')",
+            "INSERT INTO group_permissions VALUES (7007, 1), (7007, 2), (7009, 3)",
+            "INSERT INTO user_groups SELECT id, 7007 FROM users WHERE id % 2 = 0",
+            "INSERT INTO user_groups SELECT id, 7009 FROM users WHERE id % 3 = 0",
             "INSERT INTO user_permissions SELECT id, 4 FROM users WHERE is_staff",
         ):
             connection.execute(sa.text(statement))

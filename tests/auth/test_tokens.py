@@ -38,8 +38,8 @@ def test_access_token_claims_are_added_for_other_services(make_app: Callable[...
     email = str(new_user()["email"])
     user_id = make_user(app, email=email, username="wren", is_staff=True, joins_staff_group=False)
     with app.app_context(), db.engine.begin() as connection:
-        connection.execute(sa.text("INSERT INTO groups (id, name) VALUES (1, 'editors'), (2, 'auditors')"))
-        connection.execute(sa.text("INSERT INTO user_groups VALUES (:id, 1), (:id, 2)"), {"id": user_id})
+        connection.execute(sa.text("INSERT INTO groups (id, name) VALUES (7001, 'editors'), (7002, 'auditors')"))
+        connection.execute(sa.text("INSERT INTO user_groups VALUES (:id, 7001), (:id, 7002)"), {"id": user_id})
 
     tokens = sign_in(app, email)
     renewed = refresh(app.test_client(), tokens["refresh_token"]).get_json()

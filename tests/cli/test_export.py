@@ -75,12 +75,13 @@ def populated(app: Flask, superuser: Person, monkeypatch: pytest.MonkeyPatch) ->
     )
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.text("UPDATE users SET is_active = :off WHERE username = '+1'"), {"off": False})
-        connection.execute(sa.text("INSERT INTO groups (id, name) VALUES (7, '=Editors; \"all\"'), (9, 'Écrivains')"))
-        connection.execute(sa.text("INSERT INTO group_permissions VALUES (7, 1), (7, 2), (9, 3)"))
-        members = "INSERT INTO user_groups SELECT id, 7 FROM users WHERE is_active AND id % 2 = 0"
+        groups = "(7007, '=Editors; \"all\"'), (7009, 'Écrivains')"
+        connection.execute(sa.text(f"INSERT INTO groups (id, name) VALUES {groups}"))
+        connection.execute(sa.text("INSERT INTO group_permissions VALUES (7007, 1), (7007, 2), (7009, 3)"))
+        members = "INSERT INTO user_groups SELECT id, 7007 FROM users WHERE is_active AND id % 2 = 0"
         for statement in (
             members,
-            members.replace("7", "9"),
+            members.replace("7007", "7009"),
             "INSERT INTO user_permissions SELECT id, 4 FROM users WHERE is_staff",
         ):
             connection.execute(sa.text(statement))
