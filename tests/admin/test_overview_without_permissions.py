@@ -1,8 +1,11 @@
 """Staff who may do nothing yet read what is missing and who can give it."""
 
 import pytest
-from desk import clerk
+import sqlalchemy as sa
+from desk import clerk, permission_id
 from flask import Flask
+
+from userapi.core.db import db
 
 
 def test_staff_without_permissions_read_which_one_is_missing_and_who_can_give_it(app: Flask) -> None:
@@ -10,6 +13,22 @@ def test_staff_without_permissions_read_which_one_is_missing_and_who_can_give_it
 
     assert "No permissions yet" in page
     assert "To see users you need the permission <code>view_user</code>. A superuser can give it to you" in page
+
+
+def test_the_group_staff_is_advised_only_while_its_members_may_see_users(app: Flask) -> None:
+    boss = clerk(app, is_staff=True, is_superuser=True)
+    helper = clerk(app, is_staff=True)
+    boss.post("/admin/groups/new/", name="Staff", permissions=[permission_id(app, "view_user")])
+    with app.app_context():
+        group = db.session.scalar(sa.text("SELECT id FROM groups WHERE name = 'Staff'"))
+    path = f"/admin/groups/{group}/"
+    assert "adding you to the group Staff" in helper.get("/admin/").text
+
+    boss.post(path, **{**boss.form(path), "permissions": []})
+
+    text = helper.get("/admin/").text
+    assert "adding you to the group Staff" not in text
+    assert "A superuser can give it to you on the page of your account at this site." in text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext
 from userapi.auth import sessions
 from userapi.core import clock
 from userapi.health import checks
+from userapi.users import group_queries
 from userapi.users.models import KINDS
 
 from . import charts, entrance, history, queries
@@ -74,9 +75,11 @@ class Dashboard(StaffView, AdminIndexView):
         """Totals, charts, health and what happened last, as far as the caller may see each."""
         recent = queries.events({}, None, RECENT).rows if entrance.may("view", "event") else []
         now = clock.now()
+        sees_anything = any(entrance.may("view", kind) for kind in KINDS)
         return self.render(
             "admin/dashboard.html",
-            sees_anything=any(entrance.may("view", kind) for kind in KINDS),
+            sees_anything=sees_anything,
+            staff_see_users=not sees_anything and _do_staff_see_users(),
             totals=queries.totals(now, sessions.idle_since(now)),
             most_counted=queries.MOST_COUNTED,
             charts=_charts(),
@@ -87,6 +90,12 @@ class Dashboard(StaffView, AdminIndexView):
             states=STATES,
             days=DAYS,
         )
+
+
+def _do_staff_see_users() -> bool:
+    """Whether there still is the group Staff, and its members may see users."""
+    staff = [group for group in group_queries.all_groups() if group.name == group_queries.STAFF]
+    return any(permission.codename == "view_user" for group in staff for permission in group.permissions)
 
 
 def _charts() -> list[Chart]:
