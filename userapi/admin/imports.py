@@ -110,6 +110,13 @@ class ImportView(StaffView):
         except ValidationFailed as refusal:
             db.session.rollback()
             return self._show(job_id, Form.of(refusal))
+        except NotFound:
+            db.session.rollback()
+            successor = jobs.import_of(job_id)
+            if successor is None:
+                raise
+            say(_("The file of the dry run was already taken by this import."), "warning")
+            return self.to("show", job_id=successor)
         say(_("%(name)s will be imported in a moment.", name=job.file_name))
         return self.to("show", job_id=job.id)
 
@@ -139,6 +146,7 @@ class ImportView(StaffView):
             "admin/imports/show.html",
             job=job,
             form=form,
+            import_id=jobs.import_of(job_id) if job.dry_run else None,
             names=history.names_of([job.actor_id]),
             kinds=[str(kind) for kind in Told],
             is_active=is_active,

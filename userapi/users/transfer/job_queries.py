@@ -47,6 +47,11 @@ def hand_over(job_id: int, successor_id: int) -> bool:
     return db.session.execute(moved).one_or_none() is not None
 
 
+def note_counts(job_id: int, counts: dict[str, Any]) -> None:
+    """Store other counts of an import that no worker has."""
+    db.session.execute(sa.update(jobs).where(jobs.c.id == job_id).values(counts=counts))
+
+
 def remove_file(job_id: int) -> bool:
     """Delete the file of an import, if it is still there."""
     removed = sa.delete(files).where(files.c.job_id == job_id).returning(files.c.job_id)

@@ -80,7 +80,15 @@ def go_ahead(job_id: int, by: Actor) -> ImportJob:
     job = _ask(by, manner, **facts)
     if not job_queries.hand_over(job_id, job.id):
         raise NotFound(_("The file of this dry run is not kept any more. Upload it again."))
+    job_queries.note_counts(job_id, {**looked.counts, "import_id": job.id})
     return job
+
+
+def import_of(job_id: int) -> int | None:
+    """The import that took the file of a dry run; None when there is none."""
+    looked = job_queries.by_id(job_id)
+    successor = looked.counts.get("import_id") if looked else None
+    return successor if successor and job_queries.by_id(successor) else None
 
 
 def cancel(job_id: int) -> bool:

@@ -35,7 +35,7 @@ class Told(StrEnum):
 Listener = Callable[[Told, str, str], None]
 
 #: Of the counts, what the event does not have.
-NOT_TOLD = ("unknown_permissions", "event_id", "waiting")
+NOT_TOLD = ("unknown_permissions", "event_id", "import_id", "waiting")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Counts:
     """How an import stands; from it, one that broke off can go on.
 
     Attributes:
+        import_id: of the import that took the file of this dry run.
         waiting: records that are read, but wait for an id until the end of the file; of the others is known what became
             of them.
         event_id: of the event in the audit trail that has these numbers; None in a dry run.
@@ -76,4 +77,5 @@ class Counts:
     groups_made: int = 0
     unknown_permissions: Counter[str] = field(default_factory=Counter)
     event_id: int | None = None
+    import_id: int | None = None
     waiting: int = 0
