@@ -28,7 +28,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]
 def sign_in(me: Watched, office: serving.Server, path: str) -> None:
     me.go(path)
     me.fill(email=office.email, password=office.password)
-    me.press("Sign in")
+    me.page.locator("main button[type=submit]").first.click()
 
 
 def lines(me: Watched) -> float:
@@ -86,6 +86,25 @@ def test_names_as_long_as_they_may_be_leave_the_list_readable(
             assert me.page.evaluate(
                 "[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)"
             )
+
+
+def test_the_list_of_sessions_fits_at_every_width(watch: Callable[..., Any], office: serving.Server) -> None:
+    me: Watched
+    with watch(office.url, extra_http_headers={"Accept-Language": "de"}) as me:
+        sign_in(me, office, "/admin/sessions/")
+        me.page.get_by_role("table").wait_for()
+        wide = []
+        for width in (320, 375, 600, 768, 769, 800, 820, 900, 1024, 1280):
+            me.page.set_viewport_size({"width": width, "height": 900})
+            fits = me.page.evaluate(
+                "[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)"
+            )
+            if me.overflows() or not fits:
+                wide.append(width)
+        me.page.set_viewport_size({"width": 800, "height": 900})
+        me.shoot("sessions-800")
+
+        assert wide == []
 
 
 @pytest.mark.parametrize("width", [320, 375, 768, 820])
