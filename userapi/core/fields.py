@@ -45,6 +45,11 @@ def _is_around(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) == "Cf"
 
 
+def folded(text: str) -> str:
+    """A text without the differences of case and of compatible characters."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
 def has_visible(text: str) -> bool:
     """Whether a text has a character that can be seen."""
     return any(

@@ -1,6 +1,5 @@
 """Opening, editing, deactivating and closing accounts."""
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from userapi.audit import trail
 from userapi.core import clock, i18n, limits
 from userapi.core.context import acting
 from userapi.core.db import db
+from userapi.core.fields import folded
 from userapi.core.passwords import hash_password
 from userapi.core.problems import NotFound, ValidationFailed
 from userapi.mail import letters
@@ -37,7 +37,7 @@ NAME_FIELDS = ("username", "first_name", "last_name")
 
 def fold(name: str) -> str:
     """A name as search and order see it."""
-    return unicodedata.normalize("NFKC", name).casefold()[:450]
+    return folded(name)[:450]
 
 
 def create(

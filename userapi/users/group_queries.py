@@ -66,6 +66,11 @@ def groups(ids: Collection[int]) -> list[Group]:
     )
 
 
+def names_by_id() -> dict[int, str]:
+    """The names of all groups."""
+    return {row.id: row.name for row in db.session.execute(sa.select(Group.id, Group.name))}
+
+
 def group_for_update(group_id: int) -> Group | None:
     """A group, locked until the transaction ends."""
     return db.session.scalar(

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from userapi.audit import trail
 from userapi.core.db import db
+from userapi.core.fields import folded
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
 
 from . import group_queries
@@ -17,7 +18,7 @@ from .permissions import Actor, held_by
 
 
 class GroupNameTaken(ValidationFailed):
-    """Another group has this name."""
+    """Another group has this name, or one that differs from it by case only."""
 
     code = "group_name_taken"
     title = lazy_gettext("Group name taken")
@@ -57,6 +58,7 @@ def create(name: str, permission_ids: Collection[int], by: Actor) -> Group:
     """
     permissions = _found(permission_ids)
     _require_held(permissions, by)
+    _require_free(name)
     group = Group(name=name, permissions=permissions)
     db.session.add(group)
     _flush()
@@ -100,6 +102,8 @@ def edit(group: Group, name: str, permission_ids: Collection[int], by: Actor) ->
         raise GroupIsBuiltIn
     before, after = list(group.permissions), _found(permission_ids)
     _require_held(set(before) ^ set(after), by)
+    if name != group.name:
+        _require_free(name, but=group.id)
     changes = {"name": (group.name, name), "permissions": (_names(before), _names(after))}
     changes = {field: pair for field, pair in changes.items() if pair[0] != pair[1]}
     group.name, group.permissions = name, after
@@ -167,6 +171,12 @@ def _require_held(permissions: Iterable[Permission], by: Actor) -> None:
         raise PermissionDenied(
             _("You can only give and take rights that you have yourself, not %(rights)s.", rights=", ".join(missing))
         )
+
+
+def _require_free(name: str, but: int | None = None) -> None:
+    key = folded(name)
+    if any(folded(other) == key for group_id, other in group_queries.names_by_id().items() if group_id != but):
+        raise GroupNameTaken
 
 
 def _names(permissions: Iterable[Permission]) -> list[str]:
