@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person, signs_in
+from conftest import Person, sign_in, signs_in
 from factories import PASSWORD, as_form, new_user
 from flask import Flask
 from flask.testing import FlaskClient
@@ -49,6 +49,22 @@ def test_the_repeat_may_be_written_otherwise(client: FlaskClient) -> None:
     form = client.post(USERS, data=as_form(body), headers={"Idempotency-Key": key})
 
     assert again.get_json() == form.get_json() == first.get_json()
+
+
+def test_the_repeat_shows_the_account_as_it_is_until_its_password_changes(client: FlaskClient) -> None:
+    key, body, new = a_key(), new_user(), "brittle harbour lantern 42"
+    register(client, body, key)
+    bearer = {"Authorization": f"Bearer {sign_in(client.application, body['email'])['access_token']}"}
+    client.patch("/userapi/auth/user/", json={"first_name": "Ada"}, headers=bearer)
+    renamed = register(client, body, key)
+    change = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    client.post("/userapi/auth/password/change/", json=change, headers=bearer)
+
+    late = register(client, body, key)
+
+    assert renamed.get_json()["first_name"] == "Ada"
+    assert (late.status_code, late.get_json()["code"]) == (422, "idempotency_key_reused")
+    assert "or the password has changed since" in late.get_json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,15 @@ LIFETIME = submissions.LONGEST
 
 
 class IdempotencyKeyReused(Problem):
-    """The key came with another body before."""
+    """The key came with another body before, or the password of the account has changed since."""
 
     status = 422
     code = "idempotency_key_reused"
     title = lazy_gettext("Idempotency key reused")
-    detail = lazy_gettext("This Idempotency-Key was sent with another body. Send a new key with a new request.")
+    detail = lazy_gettext(
+        "This Idempotency-Key was sent with another body, or the password has changed since. "
+        "Send a new key with a new request."
+    )
 
 
 def register(key: str, new_user: Mapping[str, Any]) -> User:
@@ -40,7 +43,7 @@ def register(key: str, new_user: Mapping[str, Any]) -> User:
 
     Raises:
         Problem: the key is too short, too long, or not ASCII.
-        IdempotencyKeyReused: it came with another body before.
+        IdempotencyKeyReused: it came with another body before, or the password has changed since.
         InvalidEmail, WeakPassword, EmailTaken, TooManyRequests: as `accounts.register`; the key is free again.
     """
     if not KEY.fullmatch(key):
