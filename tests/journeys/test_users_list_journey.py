@@ -81,7 +81,8 @@ def test_names_as_long_as_they_may_be_leave_the_list_readable(
         with watch(office.url, viewport={"width": width, "height": 900}) as me:
             sign_in(me, office, f"/admin/users/?search={email}")
 
-            assert me.page.get_by_role("link", name=email).is_visible()
+            me.page.get_by_role("link", name=email).wait_for()
+            me.page.wait_for_load_state()
             assert not me.overflows()
             assert me.page.evaluate(
                 "[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)"
@@ -105,6 +106,9 @@ def test_the_list_of_sessions_fits_at_every_width(watch: Callable[..., Any], off
         me.shoot("sessions-800")
 
         assert wide == []
+        button = me.page.locator(".cards .btn").first.bounding_box()
+        assert button is not None
+        assert button["height"] < 45
 
 
 @pytest.mark.parametrize("width", [320, 375, 768, 820])
