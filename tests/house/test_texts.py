@@ -71,7 +71,7 @@ OF_JINJA = re.compile(
 )
 
 #: What is left of an attribute that a template sets apart to use it twice.
-ATTRIBUTE = re.compile(r'[a-z-]+="[a-z]*"|required|data-nullable')
+ATTRIBUTE = re.compile(r'[a-z-]+="[a-z -]*"|required|data-nullable')
 
 #: Elements whose words are for programs, or in a language of their own.
 SILENT = ("script", "style", "code", "time")

@@ -80,6 +80,7 @@ def test_names_as_long_as_they_may_be_leave_the_list_readable(
     for width in WIDTHS.values():
         with watch(office.url, viewport={"width": width, "height": 900}) as me:
             sign_in(me, office, f"/admin/users/?search={email}")
+            me.page.wait_for_load_state("load")
 
             me.page.get_by_role("link", name=email).wait_for()
             me.page.wait_for_load_state()
