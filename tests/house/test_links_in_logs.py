@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from functools import wraps
 from pathlib import Path
@@ -69,6 +70,14 @@ def send(port: int, path: str, body: int = 0) -> int:
         return int(connection.makefile("rb").readline().split()[1])
 
 
+def logged(log: Path, lines: int) -> list[dict[str, str]]:
+    """The requests in nginx's log, which it writes after it has responded."""
+    deadline = time.monotonic() + 10
+    while log.read_text().count("\n") < lines and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
 def test_every_page_with_a_secret_in_its_path_is_one_that_logs_leave_out(shared_app: Flask) -> None:
     with_secret = [rule.rule for rule in shared_app.url_map.iter_rules() if "token" in rule.arguments]
 
@@ -90,7 +99,7 @@ def test_nginx_logs_no_secret_of_a_link(nginx: int, place: str, tmp_path: Path) 
     assert send(nginx, paths[0], body=2_000_000) == 413
     assert send(nginx, "/userapi/") == 502
 
-    requests = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
+    requests = logged(tmp_path / "access.log", 6)
     assert [request["path"] for request in requests[:5]] == [f"{place}***"] * 5
     assert requests[-1]["path"] == "/userapi/"
     errors = (tmp_path / "error.log").read_text()
