@@ -6,7 +6,6 @@ import ssl
 import uuid
 from email.charset import QP, Charset
 from email.mime.text import MIMEText
-from email.utils import parseaddr
 from types import TracebackType
 from typing import Any, Self
 
@@ -218,7 +217,8 @@ def _base64(text: str) -> str:
 
 
 def _domain() -> str:
-    return parseaddr(current_app.config["MAIL_DEFAULT_SENDER"])[1].rpartition("@")[2]
+    sender: str = current_app.config["MAIL_DEFAULT_SENDER"]
+    return sender.rpartition("@")[2].rstrip("> ")  # `parseaddr` of some Python 3.11 reads no address literal
 
 
 def _in_ascii(address: str) -> str:
