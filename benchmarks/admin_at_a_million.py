@@ -23,8 +23,8 @@ from flask_migrate import upgrade  # noqa: E402
 from settings import settings  # noqa: E402
 
 from userapi.app import create_app  # noqa: E402
-from userapi.core import signing  # noqa: E402
 from userapi.core.db import db  # noqa: E402
+from userapi.security import signing_keys  # noqa: E402
 
 REPEATS = 15
 BAR = 300.0
@@ -70,7 +70,7 @@ PAGES = {
 def main(number: int) -> int:
     """Print a line for each page; 1 when one misses the bar."""
     with services.postgresql() as url, tempfile.TemporaryDirectory() as folder:
-        signing.KeyRing(Path(folder)).add()
+        signing_keys.KeyRing(Path(folder)).add()
         app = create_app(settings(url, folder, LOG_LEVEL="ERROR"))
         with app.app_context():
             upgrade()

@@ -19,9 +19,9 @@ from settings import settings
 from werkzeug.test import TestResponse
 
 from userapi.app import create_app
-from userapi.core import signing
-from userapi.core.background import THREADS
 from userapi.core.db import Model, db
+from userapi.core.loop import THREADS
+from userapi.security import signing_keys
 
 pytest_plugins = ["measuring", "watching", "stacking"]
 
@@ -67,7 +67,7 @@ def postgresql() -> Iterator[str]:
 def key_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder with one signing key."""
     folder = tmp_path_factory.mktemp("keys")
-    signing.KeyRing(folder).add()
+    signing_keys.KeyRing(folder).add()
     return str(folder)
 
 

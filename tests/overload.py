@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from userapi.core.turns import NoTurn, Turns
+from userapi.security.fair_queue import NoTurn, Turns
 
 
 @contextmanager

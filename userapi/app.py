@@ -6,40 +6,34 @@ from typing import Any
 from flask import Flask
 
 from userapi import admin, browse, cli
-from userapi.audit import trail
-from userapi.auth import gate, tokens
+from userapi.audit import audit_log
+from userapi.auth import authentication, tokens
 from userapi.auth import routes as auth
 from userapi.auth import token_routes as auth_tokens
 from userapi.auth.field_descriptions import DESCRIPTIONS
-from userapi.bulk import working as bulk
-from userapi.core import (
+from userapi.bulk import job_worker as bulk
+from userapi.core import db, folders, i18n
+from userapi.core.extensions import migrate
+from userapi.http import (
     api_document,
     assets,
     bodies,
     cross_origin,
-    db,
-    folders,
-    hashing,
+    errors,
     headers,
-    i18n,
-    limits,
-    logging,
-    metrics,
     openapi,
-    problems,
     proxies,
-    rendering,
     requests,
-    signing,
-    tracing,
+    responses,
 )
-from userapi.core.application import Application
-from userapi.core.extensions import migrate
-from userapi.mail import deliverer, outbox, relay
+from userapi.http.application import Application
+from userapi.mail import delivery_loop, outbox, relay
+from userapi.observability import logs, metrics, tracing
 from userapi.ops import routes as ops
 from userapi.pages import routes as pages
+from userapi.security import hashing_threads, signing_keys, throttling
+from userapi.transfer import job_worker as imports
 from userapi.users import routes as users
-from userapi.users.transfer import working as imports
 
 
 def create_app(settings: Mapping[str, Any]) -> Flask:
@@ -52,11 +46,14 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.config.from_mapping(settings)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for part in (metrics, logging, proxies, requests, i18n, rendering, db, signing, hashing, headers, cross_origin):
+    for part in (metrics, logs, proxies, requests, i18n, responses):
         part.configure(app)
-    for part in (problems, bodies, tracing, trail, tokens, gate, assets, limits, outbox, relay):
+    db.configure(app, watch=metrics.watch)
+    for part in (signing_keys, hashing_threads, headers, cross_origin):
         part.configure(app)
-    for part in (deliverer, imports, bulk):
+    for part in (errors, bodies, tracing, audit_log, tokens, authentication, assets, throttling, outbox, relay):
+        part.configure(app)
+    for part in (delivery_loop, imports, bulk):
         part.configure(app)
     migrate.init_app(app, db.db, str(folders.MIGRATIONS), render_item=db.render_item)
 

@@ -191,7 +191,7 @@ def _mail(env: Env) -> dict[str, Any]:
 
 
 def _throttles(env: Env) -> dict[str, Any]:
-    """How often something may be tried; `userapi.core.limits` counts."""
+    """How often something may be tried; `userapi.security.throttling` counts."""
     return {
         "REDIS_URL": env.str("REDIS_URL", "", validate=checks.redis_url_or_none),
         "RATELIMIT_ENABLED": env.bool("RATELIMIT_ENABLED", True),

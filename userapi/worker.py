@@ -22,13 +22,13 @@ from celery import Celery, signals
 from kombu.transport import redis as redis_transport
 
 from userapi.auth import pruning
-from userapi.bulk import working as bulk
+from userapi.bulk import job_worker as bulk
 from userapi.core import clock
 from userapi.core.context import Acting, Origin, acting_as
 from userapi.mail import delivery
 from userapi.mail import pruning as mail_pruning
 from userapi.serving import app as web
-from userapi.users.transfer import working
+from userapi.transfer import job_worker
 
 log = structlog.get_logger("userapi.worker")
 
@@ -52,7 +52,7 @@ EXPIRY = 60.0
 LONGEST = ROUND + delivery.LEASE_IN_TIMEOUTS * web.config["MAIL_TIMEOUT"]
 
 #: And an import: no longer than the longest lease. Of most of them, another worker does the rest.
-LONGEST_IMPORT = working.LEASE_OF_WHOLE.total_seconds() - 60
+LONGEST_IMPORT = job_worker.LEASE_OF_WHOLE.total_seconds() - 60
 
 if not web.config["CELERY_BROKER_URL"]:
     sys.exit("userapi: CELERY_BROKER_URL: Not set; it names the broker, as redis://127.0.0.1:6379/1.")
@@ -114,7 +114,7 @@ def deliver_mail() -> None:
 def import_users() -> None:
     """Do the import that staff have waited for the longest."""
     with _at_work():
-        working.do_due()
+        job_worker.do_due()
 
 
 @celery.task(name="userapi.act_on_users")

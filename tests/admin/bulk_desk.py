@@ -7,7 +7,7 @@ from desk import Clerk
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from userapi.bulk import working
+from userapi.bulk import job_worker
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.users.models import User
@@ -42,7 +42,7 @@ def work(app: Flask, times: int = 1, **options: Any) -> None:
     """What a worker does when its time has come."""
     for _time in range(times):
         with app.app_context():
-            working.do_due(**options)
+            job_worker.do_due(**options)
 
 
 def rows(app: Flask, statement: str) -> list[Any]:

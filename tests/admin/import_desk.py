@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.users.transfer import working
+from userapi.transfer import job_worker
 
 NEW = "/admin/imports/new/"
 TABLE = "email,first_name\nada@example.com,Ada\ngrace@example.com,Grace\n"
@@ -39,7 +39,7 @@ def work(app: Flask, times: int = 1, **options: Any) -> None:
     """What a worker does when its time has come."""
     for _time in range(times):
         with app.app_context():
-            working.do_due(**options)
+            job_worker.do_due(**options)
 
 
 def follow(boss: Clerk, answer: TestResponse) -> str:

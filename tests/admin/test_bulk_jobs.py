@@ -13,7 +13,7 @@ from flask import Flask
 from import_desk import later, plain
 
 from userapi.admin import user_actions
-from userapi.bulk import working
+from userapi.bulk import job_worker
 from userapi.core import leases
 from userapi.core.db import db
 
@@ -28,7 +28,7 @@ def boss(app: Flask) -> Clerk:
 @pytest.fixture(autouse=True)
 def few_in_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_actions, "MOST", 3)
-    monkeypatch.setattr(working, "BATCH", 2)
+    monkeypatch.setattr(job_worker, "BATCH", 2)
 
 
 def page(boss: Clerk) -> str:
@@ -270,7 +270,7 @@ def test_a_job_that_ends_every_worker_fails(boss: Clerk, monkeypatch: pytest.Mon
     def crash(*_arguments: Any, **_options: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(working.rules, "act", crash)
+    monkeypatch.setattr(job_worker.rules, "act", crash)
     for _ in range(leases.MOST_ATTEMPTS):
         with pytest.raises(MemoryError):
             work(boss.app)

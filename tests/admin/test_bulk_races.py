@@ -10,7 +10,7 @@ from flask import Flask
 from together import at_once
 
 from userapi.admin import user_actions
-from userapi.bulk import rules, working
+from userapi.bulk import job_worker, rules
 
 SENT = "SELECT count(*) FROM messages WHERE kind = 'reset_password'"
 
@@ -18,7 +18,7 @@ SENT = "SELECT count(*) FROM messages WHERE kind = 'reset_password'"
 @pytest.fixture
 def boss(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Clerk:
     monkeypatch.setattr(user_actions, "MOST", 3)
-    monkeypatch.setattr(working, "BATCH", 2)
+    monkeypatch.setattr(job_worker, "BATCH", 2)
     return clerk(app, is_staff=True, is_superuser=True)
 
 
@@ -53,7 +53,7 @@ def test_a_cancellation_in_the_middle_of_a_batch_is_answered_and_leaves_true_num
 
     answers: list[int] = []
     cancelling = threading.Thread(target=cancel)
-    monkeypatch.setattr(working.rules, "act", act_slowly)
+    monkeypatch.setattr(job_worker.rules, "act", act_slowly)
     cancelling.start()
     work(boss.app)
     cancelling.join()

@@ -9,7 +9,7 @@ from desk import Clerk, clerk
 from flask import Flask
 from import_desk import TABLE, job, upload, work
 
-from userapi.users.transfer import importing
+from userapi.transfer import import_pipeline
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def cancelled_after(boss: Clerk, sent: Any, batches: int) -> str:
 
 
 def test_users_who_wait_for_an_id_are_not_counted_as_imported(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH", 2)
     people = [{"id": boss.id, "email": f"ada{n}@example.com"} for n in range(6)]  # an id that is not free
     sent = upload(boss, "".join(f"{json.dumps(person)}\n" for person in people), "users.jsonl", dry_run="")
 
@@ -47,7 +47,7 @@ def test_users_who_wait_for_an_id_are_not_counted_as_imported(boss: Clerk, monke
 
 
 def test_what_a_cancelled_import_did_not_reach_is_counted(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 1)
+    monkeypatch.setattr(import_pipeline, "BATCH", 1)
     page = cancelled_after(boss, upload(boss, TABLE, dry_run=""), 1)
 
     assert "1 of 2" in page
@@ -55,7 +55,7 @@ def test_what_a_cancelled_import_did_not_reach_is_counted(boss: Clerk, monkeypat
 
 
 def test_an_import_that_is_done_says_nothing_of_a_rest(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH", 2)
     people = [{"id": boss.id, "email": f"ada{n}@example.com"} for n in range(6)]
     sent = upload(boss, "".join(f"{json.dumps(person)}\n" for person in people), "users.jsonl", dry_run="")
     work(boss.app)

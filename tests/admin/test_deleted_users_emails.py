@@ -13,7 +13,7 @@ from flask_migrate import downgrade, upgrade
 from inbox import letters
 
 from userapi.core.db import db
-from userapi.mail import letters as written
+from userapi.mail import emails as written
 
 X = "wanted@example.com"
 

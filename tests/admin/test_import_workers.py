@@ -13,7 +13,7 @@ from flask import Flask
 from import_desk import TABLE, counts, files, imported, job, later, plain, rows, upload, work
 
 from userapi.core import job_runner, leases
-from userapi.users.transfer import importing, working
+from userapi.transfer import import_pipeline, job_worker
 
 #: An import is woken for at once; what is left to a look waits longer than a test does.
 NEVER = 3600.0
@@ -45,7 +45,7 @@ def die_after(batches: int) -> Callable[[], bool]:
 def test_the_work_of_a_worker_that_died_is_taken_over_when_its_lease_is_over_and_nobody_is_lost_or_told_twice(
     boss: Clerk, monkeypatch: pytest.MonkeyPatch, dry_run: str
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH", 2)
     make_user(boss.app, email="u1@example.com")
     ids = [{"id": 900}, {"id": 901}, {}, {"id": 900}, {"id": 902}, {"email": "u0@example.com"}, {"email": "no"}, {}]
     text = "".join(json.dumps({"email": f"u{n}@example.com", **told}) + "\n" for n, told in enumerate(ids))
@@ -75,7 +75,7 @@ def test_the_work_of_a_worker_that_died_is_taken_over_when_its_lease_is_over_and
 
 
 def test_a_worker_that_is_to_stop_lets_the_next_go_on_at_once(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH", 2)
     upload(boss, lines(7), "users.jsonl", dry_run="")
 
     seen = []
@@ -89,7 +89,7 @@ def test_a_worker_that_is_to_stop_lets_the_next_go_on_at_once(boss: Clerk, monke
 
 
 def test_a_worker_that_overslept_its_lease_writes_nothing_more(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH", 2)
     upload(boss, lines(6), "users.jsonl", dry_run="")
     turns: list[int] = []
 
@@ -116,7 +116,7 @@ def test_an_import_that_ends_every_worker_is_given_up(boss: Clerk, monkeypatch: 
     def crash(*_arguments: Any, **_options: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(working.importing, "bring_in", crash)
+    monkeypatch.setattr(job_worker.importing, "bring_in", crash)
     for _ in range(leases.MOST_ATTEMPTS):
         with pytest.raises(MemoryError):
             work(boss.app)
@@ -128,14 +128,14 @@ def test_an_import_that_ends_every_worker_is_given_up(boss: Clerk, monkeypatch: 
 
 
 def test_one_import_is_done_at_a_time_the_oldest_first(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 1)
+    monkeypatch.setattr(import_pipeline, "BATCH", 1)
     upload(boss, TABLE, dry_run="")
     upload(boss, "email\nmary@example.com\n", dry_run="")
     seen: list[list[str]] = []
 
     def look() -> bool:
         with boss.app.app_context():
-            working.do_due()
+            job_worker.do_due()
         seen.append(imported(boss.app))
         return False
 

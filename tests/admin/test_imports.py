@@ -11,7 +11,7 @@ from factories import PROFILE, make_user
 from flask import Flask
 from import_desk import NEW, TABLE, counts, files, follow, imported, job, later, plain, rows, upload, work
 
-from userapi.users.transfer import importing, working
+from userapi.transfer import import_pipeline, job_worker
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_the_report_is_in_the_language_of_whoever_asked(boss: Clerk) -> None:
 def test_of_a_long_report_the_first_are_kept_and_the_others_counted(
     boss: Clerk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(working, "REPORTED", 3)
+    monkeypatch.setattr(job_worker, "REPORTED", 3)
     upload(boss, "email\n" + "".join(f"nobody {number}\n" for number in range(10)))
 
     work(boss.app)
@@ -240,7 +240,7 @@ def test_an_import_that_waits_can_be_cancelled(boss: Clerk) -> None:
 def test_a_worker_whose_import_is_cancelled_stops_and_what_it_brought_in_by_then_stays(
     boss: Clerk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 1)
+    monkeypatch.setattr(import_pipeline, "BATCH", 1)
     sent = upload(boss, TABLE, dry_run="")
 
     def cancel() -> bool:

@@ -11,8 +11,8 @@ from flask import Flask
 from import_desk import NEW, TABLE, files, imported, job, later, rows, upload, work
 
 from userapi.core.db import db
+from userapi.transfer import jobs
 from userapi.users.permissions import EVERYTHING
-from userapi.users.transfer import jobs
 
 
 @pytest.fixture

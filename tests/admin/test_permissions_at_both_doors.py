@@ -17,7 +17,7 @@ from import_desk import upload, work
 from werkzeug.test import TestResponse
 
 from userapi.core.db import db
-from userapi.core.passwords import hash_password
+from userapi.security.password_hashing import hash_password
 
 OF_USERS = ("view_user", "add_user", "change_user", "delete_user")
 

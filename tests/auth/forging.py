@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from jwt.utils import der_to_raw_signature
 from werkzeug.test import TestResponse
 
-from userapi.core.signing import KeyRing
+from userapi.security.signing_keys import KeyRing
 
 
 def claims_of(token: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.users import one_time, queries
+from userapi.users import email_links, queries
 
 VERIFY = "/userapi/auth/email/verify/"
 RESEND = "/userapi/auth/email/resend/"
@@ -99,7 +99,7 @@ def test_F06_F18_every_bad_link_gets_the_very_same_answer(app: Flask, client: Fl
         "one character changed": ("B" if good[0] == "A" else "A") + good[1:],
         "case": good.swapcase(),
         "blanks around it": f" {good} ",
-        "the stored digest": one_time.digest(good),
+        "the stored digest": email_links.digest(good),
         "made up": "A" * 43,
         "a link that resets": token_to(app, email, "reset_password"),
         "an inactive account's": token_to(app, inactive),

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from overload import all_turns_taken
 from timing import take_as_long
 
-from userapi.core import foreign_hashes, hashing
-from userapi.core.passwords import describe, is_outdated, normalise, verify
+from userapi.security import hashing_threads, legacy_hashes
+from userapi.security.password_hashing import describe, is_outdated, normalise, verify
 
 PASSWORD = "½ a heron… over wet fields"
 
@@ -186,16 +186,16 @@ def test_no_hash_of_any_shape_breaks_a_sign_in(app: Flask, hashed: str) -> None:
 
 @pytest.mark.parametrize("dear", DEAR)
 def test_P15_a_hash_that_costs_too_much_is_not_checked(app: Flask, email: str, dear: str) -> None:
-    assert foreign_hashes.read(DEAR[dear])
+    assert legacy_hashes.read(DEAR[dear])
 
-    with pytest.raises(foreign_hashes.UnusableHash, match="would cost too much"), app.app_context():
-        foreign_hashes.read(dear)
+    with pytest.raises(legacy_hashes.UnusableHash, match="would cost too much"), app.app_context():
+        legacy_hashes.read(dear)
 
 
 @pytest.mark.parametrize("damaged", DAMAGED)
 def test_P15_a_damaged_hash_is_told_apart_and_signs_nobody_in(app: Flask, email: str, damaged: str) -> None:
-    with pytest.raises(foreign_hashes.UnusableHash), app.app_context():
-        foreign_hashes.read(damaged)
+    with pytest.raises(legacy_hashes.UnusableHash), app.app_context():
+        legacy_hashes.read(damaged)
     store(app, email, damaged)
 
     assert attempt(app, email, PASSWORD) == 401
@@ -208,7 +208,7 @@ def test_P18_a_foreign_hash_waits_for_its_turn_among_others_of_its_kind(make_app
     store(app, email, DJANGO["scrypt"])
     make_user(app, email="own@example.com")
 
-    with all_turns_taken(hashing.of(app).dear.turns):
+    with all_turns_taken(hashing_threads.of(app).dear.turns):
         assert attempt(app, email, PASSWORD) == 503
         assert attempt(app, "own@example.com", factories.PASSWORD) == 200
 

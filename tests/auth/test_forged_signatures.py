@@ -28,7 +28,7 @@ from forging import (
     verify,
 )
 
-from userapi.core.signing import KeyRing
+from userapi.security.signing_keys import KeyRing
 
 
 @pytest.fixture

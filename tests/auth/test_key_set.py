@@ -17,8 +17,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from forging import claims_of, forge, header_of, refresh, use, verify
 
-from userapi.core import signing
-from userapi.core.signing import KeyRing
+from userapi.security import signing_keys
+from userapi.security.signing_keys import KeyRing
 
 KEYS = "/.well-known/jwks.json"
 
@@ -47,8 +47,8 @@ def folder(key_folder: str, tmp_path: Path) -> Path:
 @pytest.fixture
 def rotating(make_app: Callable[..., Flask], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """An application that looks into its key folder as if the time for it had always come."""
-    monkeypatch.setattr(signing, "KEEP", 0)
-    monkeypatch.setattr(signing, "LOOK_AGAIN", 0)
+    monkeypatch.setattr(signing_keys, "KEEP", 0)
+    monkeypatch.setattr(signing_keys, "LOOK_AGAIN", 0)
     return make_app(JWT_KEY_DIR=str(folder))
 
 
@@ -83,7 +83,7 @@ def test_T22_the_kid_is_the_thumbprint_of_rfc_7638() -> None:
         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
     }  # fmt: skip
 
-    assert signing.thumbprint(example | {"alg": "x"}) == "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
+    assert signing_keys.thumbprint(example | {"alg": "x"}) == "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
 
 
 def test_another_service_verifies_with_pyjwt_and_the_key_set_alone(
@@ -148,9 +148,9 @@ def test_T23_a_key_that_another_worker_made_is_found_when_a_token_names_it(
 ) -> None:
     first, second = (make_app(JWT_KEY_DIR=str(folder)) for _ in range(2))
     assert len(kids(second)) == 1
-    monkeypatch.setattr(signing, "LOOK_AGAIN", 0)
+    monkeypatch.setattr(signing_keys, "LOOK_AGAIN", 0)
     with first.app_context():
-        new = signing.keys().add().kid
+        new = signing_keys.keys().add().kid
 
     token = sign_in(first, email)["access_token"]
 
@@ -172,9 +172,9 @@ def test_T23_within_a_minute_all_workers_agree_that_a_key_is_retired(
     KeyRing(folder).remove(old.name)
 
     now = time.monotonic()
-    monkeypatch.setattr(signing, "time", SimpleNamespace(monotonic=lambda: now + 20))
+    monkeypatch.setattr(signing_keys, "time", SimpleNamespace(monotonic=lambda: now + 20))
     assert statuses() == [200, 200, 200]
-    monkeypatch.setattr(signing, "time", SimpleNamespace(monotonic=lambda: now + 59))
+    monkeypatch.setattr(signing_keys, "time", SimpleNamespace(monotonic=lambda: now + 59))
     assert statuses() == [401, 401, 401]
     assert [old.kid in kids(worker) for worker in workers] == [False, False, False]
 
@@ -191,11 +191,11 @@ def test_T23_the_folder_is_read_twice_a_minute_and_for_unknown_keys_once_a_secon
     ]
     reads: list[float] = []
 
-    def counted(ring: KeyRing) -> list[signing.SigningKey]:
+    def counted(ring: KeyRing) -> list[signing_keys.SigningKey]:
         reads.append(now[0])
         return read(ring)
 
-    monkeypatch.setattr(signing, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(signing_keys, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(KeyRing, "_read", counted)
 
     start = now[0]

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from userapi.core import limits
+from userapi.security import throttling
 
 HOME, AWAY = "198.51.100.7", "203.0.113.50"
 TOKENS, LOGIN = "/api-token-auth/", "/userapi/auth/login/"
@@ -47,5 +47,5 @@ class StoppedClock:
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
     """Stop the clock of the throttles: `clock.now += 60`."""
     clock = StoppedClock()
-    monkeypatch.setattr(limits, "time", clock)
+    monkeypatch.setattr(throttling, "time", clock)
     return clock

@@ -12,7 +12,7 @@ from factories import new_user
 from flask import Flask
 from looking import Page
 
-from userapi.core.negotiation import PROGRAM_PATHS
+from userapi.http.negotiation import PROGRAM_PATHS
 
 USERS = "/userapi/users/"
 ME = "/userapi/auth/user/"

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from looking import Page
 
-from userapi.auth import gate
+from userapi.auth import authentication
 from userapi.auth.models import LoginSession
 from userapi.core import clock
 from userapi.core.db import db
@@ -205,7 +205,7 @@ def test_a_failure_of_ours_is_a_page_that_asks_nobody_and_tells_nothing(
 
     fail.access = app.view_functions["index.read_index"].access  # type: ignore[attr-defined]
     monkeypatch.setitem(app.view_functions, "index.read_index", fail)
-    monkeypatch.setattr(gate, "has_good_cookie", fail)
+    monkeypatch.setattr(authentication, "has_good_cookie", fail)
     page = browser.get(path)
 
     assert page.status_code == 500

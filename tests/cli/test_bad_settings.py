@@ -9,7 +9,7 @@ from settings import SECRET
 
 import config
 from userapi.app import create_app
-from userapi.core import signing
+from userapi.security import signing_keys
 
 USERS = (*serving.FLASK, "users", "list")
 
@@ -198,7 +198,7 @@ def test_C05_a_database_that_cannot_be_reached_is_named_without_its_password(
 
 def test_C05_a_key_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
     env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
-    signing.KeyRing(tmp_path / "keys").add()
+    signing_keys.KeyRing(tmp_path / "keys").add()
     (key,) = (tmp_path / "keys").glob("*.pem")
     key.chmod(0o644)
 

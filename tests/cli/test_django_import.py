@@ -20,7 +20,7 @@ from flask import Flask
 
 import config
 from userapi.core.db import db
-from userapi.users.transfer import django_entries
+from userapi.transfer import django_entries
 
 PROJECT = config.ROOT / "tests" / "django_project"
 populate = runpy.run_path(str(PROJECT / "populate.py"))

@@ -15,9 +15,10 @@ from flask_migrate import upgrade
 from settings import SECRET
 
 from userapi import VERSION
-from userapi.core import clock, signing
+from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import letters
+from userapi.mail import emails
+from userapi.security import signing_keys
 
 Findings = list[dict[str, str]]
 
@@ -25,7 +26,7 @@ Findings = list[dict[str, str]]
 @pytest.fixture
 def healthy(make_app: Callable[..., Flask], tmp_path: Path) -> Callable[..., Flask]:
     """A maker of applications with a key folder of their own, in which nothing is amiss but what is asked for."""
-    signing.KeyRing(tmp_path / "keys").add()
+    signing_keys.KeyRing(tmp_path / "keys").add()
 
     def make(**overrides: str) -> Flask:
         well = {"SITE_URL": "http://127.0.0.1:8000", "RATELIMIT_ENABLED": "true", "WORKERS": "1"}
@@ -198,7 +199,7 @@ def test_mail_that_nobody_takes_and_letters_that_are_stuck(
 
     app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none")
     with app.app_context():
-        letters.reset_password(recipient="a@example.com", name="", link="http://x/", secret="t0ken", minutes=60)
+        emails.reset_password(recipient="a@example.com", name="", link="http://x/", secret="t0ken", minutes=60)
         db.session.commit()
     assert examine(app)[0] == 0
     now = clock.now()

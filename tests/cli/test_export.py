@@ -21,7 +21,7 @@ from settings import settings
 
 from userapi.app import create_app
 from userapi.core.db import db
-from userapi.users.transfer import exporting, queries
+from userapi.transfer import export, queries
 
 Shell = Callable[..., Result]
 
@@ -246,7 +246,7 @@ def test_an_export_is_one_moment_and_keeps_nobody_from_writing(populated: Flask)
     before = kept(populated)
     file = io.StringIO()
     with populated.app_context():
-        pages = exporting.take_out(exporting.JsonLines(file), {}, with_passwords=False)
+        pages = export.take_out(export.JsonLines(file), {}, with_passwords=False)
         for written in (0, 5):
             assert next(pages) == written
             db.session.commit()

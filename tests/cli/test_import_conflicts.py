@@ -11,7 +11,7 @@ from factories import PROFILE, make_user
 from flask import Flask
 from flask_migrate import upgrade
 
-from userapi.users.transfer import importing
+from userapi.transfer import import_pipeline
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_an_update_never_takes_the_last_superuser(app: Flask, bring: Bring, supe
 def test_fail_imports_all_or_nothing(
     app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, obstacle: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH", 2)
     make_user(app, email="taken@example.com")
     good = [line(), *(line(email=f"person{number}@example.org") for number in range(5))]
 
@@ -136,7 +136,7 @@ def test_fail_imports_all_or_nothing(
 def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
     app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH", 2)
     taken = make_user(app)
     content = as_jsonl(
         *(line(id=taken + number, email=f"person{number}@example.org") for number in range(6)),

@@ -18,9 +18,9 @@ from factories import PROFILE, make_user
 from flask import Flask
 
 from userapi.core.db import db
-from userapi.users.transfer import importing
-from userapi.users.transfer.manner import Manner
-from userapi.users.transfer.records import Record
+from userapi.transfer import import_pipeline
+from userapi.transfer.options import Manner
+from userapi.transfer.records import Record
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: Bring) -
 def test_C09_an_import_is_one_event_that_names_nobody(
     app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 3)
+    monkeypatch.setattr(import_pipeline, "BATCH", 3)
     bring(as_jsonl(*(line(email=f"person{number}@example.com") for number in range(10))))
 
     (found,) = rows(app, "SELECT * FROM audit_events")
@@ -98,7 +98,7 @@ def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tm
 
     made = len(users(app))
     assert 0 < made < 12_000
-    assert made % importing.BATCH == 0
+    assert made % import_pipeline.BATCH == 0
     assert event(app)["made"] == made
     assert len(rows(app, "SELECT * FROM user_profiles")) == len(rows(app, "SELECT * FROM user_groups")) == made
     again = serving.run(*command, env=env)
@@ -115,7 +115,7 @@ def test_nobody_waits_while_a_dump_is_read(app: Flask) -> None:
         yield Record(1, line())
 
     with app.app_context():
-        for _counts in importing.bring_in(reading(), Manner(), lambda *_told: None):
+        for _counts in import_pipeline.bring_in(reading(), Manner(), lambda *_told: None):
             db.session.commit()
 
     assert len(users(app)) == 1

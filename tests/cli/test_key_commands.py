@@ -13,14 +13,14 @@ from factories import make_user
 from flask import Flask
 from jwt import get_unverified_header
 
-from userapi.core import signing
 from userapi.core.db import db
+from userapi.security import signing_keys
 
 
 @pytest.fixture
 def keyed_app(make_app: Callable[..., Flask], tmp_path: Path) -> Flask:
     """An application with a key folder that no other test uses, and one account."""
-    signing.KeyRing(tmp_path / "keys").add()
+    signing_keys.KeyRing(tmp_path / "keys").add()
     app = make_app(JWT_KEY_DIR=str(tmp_path / "keys"))
     make_user(app, email="ada@example.com")
     return app

@@ -21,10 +21,10 @@ from userapi.audit.models import AuditEvent
 from userapi.auth.models import LoginSession
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.users import emails
+from userapi.transfer.seeding import LOCALES, Crowd
+from userapi.users import email_address
 from userapi.users.models import User
 from userapi.users.schemas import NewUserSchema
-from userapi.users.seeding import LOCALES, Crowd
 
 NEW_PASSWORD = "quiet harbour lantern 4"
 
@@ -196,7 +196,7 @@ def test_people_of_every_country_are_ones_that_could_have_signed_up(shared_app: 
             person["profile"]["dob"] = person["profile"]["dob"].isoformat()
 
             assert NewUserSchema().validate({**person, "password": PASSWORD}) == {}
-            assert emails.normal_form(person["email"]) == person["email"]
+            assert email_address.normal_form(person["email"]) == person["email"]
 
 
 def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:

@@ -8,17 +8,17 @@ import signal
 
 import config
 from userapi.app import create_app
-from userapi.mail import deliverer, delivery
+from userapi.mail import delivery, delivery_loop
 
 
 def main() -> None:
     app = create_app(config.load())
-    delivery.FIRST_DELAY, delivery.LEASE_IN_TIMEOUTS, deliverer.POLL = 0.2, 3, 0.2  # impatient: the test is to end
+    delivery.FIRST_DELAY, delivery.LEASE_IN_TIMEOUTS, delivery_loop.POLL = 0.2, 3, 0.2  # impatient: the test is to end
 
     def begin() -> None:
         process = os.fork()
         if process == 0:
-            deliverer.Deliverer(app).start()
+            delivery_loop.Deliverer(app).start()
             signal.pause()
         print(process, flush=True)
 

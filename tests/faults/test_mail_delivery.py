@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 
 from userapi.core.db import db
-from userapi.mail import letters
+from userapi.mail import emails
 
 LETTERS = 500
 KILLS = 12
@@ -89,7 +89,7 @@ def test_X10_of_500_letters_none_is_lost_when_deliverers_are_killed_at_random(
     app = make_app()
     with app.app_context():
         for number in range(LETTERS):
-            letters.verify_email(recipient=f"person{number}@example.com", name="", link="t0ken", secret="t0ken")
+            emails.verify_email(recipient=f"person{number}@example.com", name="", link="t0ken", secret="t0ken")
         db.session.commit()
     deadline = time.monotonic() + SECONDS
 

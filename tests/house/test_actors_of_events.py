@@ -18,12 +18,12 @@ from factories import PASSWORD, PROFILE, make_user, new_user
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 
-from userapi.audit import trail
+from userapi.audit import audit_log
 from userapi.audit.models import AuditEvent
 from userapi.cli import COMMANDS
-from userapi.core import signing
-from userapi.core.background import Background, Round
 from userapi.core.db import db
+from userapi.core.loop import Background, Round
+from userapi.security import signing_keys
 
 OTHER = "brittle harbour lantern 42"
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -130,7 +130,7 @@ SILENT = {
 def day_at_the_command_line(app: Flask, folder: Path) -> None:
     """Every command that writes an event."""
     (folder / "users.jsonl").write_text('{"email": "grace@example.com"}\n')
-    kid = signing.KeyRing(folder / "keys").newest().kid
+    kid = signing_keys.KeyRing(folder / "keys").newest().kid
     with app.app_context():
         message = db.session.scalar(sa.text("SELECT max(id) FROM messages"))
     for command, text in WRITING.items():
@@ -144,7 +144,7 @@ def day_at_the_command_line(app: Flask, folder: Path) -> None:
 @pytest.fixture
 def day(make_app: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, Browser, int]:
     """An application after such a day, its superuser's browser, and the superuser's id."""
-    signing.KeyRing(tmp_path / "keys").add()
+    signing_keys.KeyRing(tmp_path / "keys").add()
     app = make_app(JWT_KEY_DIR=str(tmp_path / "keys"))
     boss = str(new_user()["email"])
     boss_id = make_user(app, email=boss, is_staff=True, is_superuser=True)
@@ -235,7 +235,7 @@ def test_what_the_server_does_by_itself_is_done_by_the_system(app: Flask, staff:
         mark: ClassVar[str] = "test"
 
         def do_round(self) -> Round:
-            trail.record("key.retired", "key", "old")
+            audit_log.record("key.retired", "key", "old")
             db.session.commit()
             self._stopping.set()
             return Round.DONE

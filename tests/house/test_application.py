@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 from werkzeug.test import EnvironBuilder
 
-from userapi.core.application import Answer
+from userapi.http.application import Answer
 
 ADDRESSES = (
     "/", "/userapi/users/7/", "/userapi/users/7", "//userapi/users/7/", "/userapi//users/7/", "/userapi/users/0/",

@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import config
 from userapi.audit.names import ACTIONS
-from userapi.core.problems import HTTP_CODES, Problem
+from userapi.core.problems import Problem
+from userapi.http.errors import HTTP_CODES
 
 
 def rows(document: str) -> list[str]:

@@ -21,11 +21,12 @@ from scraping import TOKEN, scrape, value
 from settings import settings
 
 from userapi.app import create_app
-from userapi.core import clock, disk, signing
+from userapi.core import clock, disk
 from userapi.core.db import db
-from userapi.mail import letters
+from userapi.mail import emails
 from userapi.mail.models import Message
-from userapi.users.transfer.models import ImportJob
+from userapi.security import signing_keys
+from userapi.transfer.models import ImportJob
 
 PARTS = ("database", "migrations", "keys", "disk", "email", "worker")
 LONG_AGO = timedelta(minutes=20)
@@ -140,7 +141,7 @@ def _execute(app: Flask, *statements: str) -> None:
 
 def _write_email(app: Flask, **state: Any) -> None:
     with app.app_context():
-        letters.reset_password(recipient="a@example.com", name="", link="http://x/", secret="t0ken", minutes=60)
+        emails.reset_password(recipient="a@example.com", name="", link="http://x/", secret="t0ken", minutes=60)
         db.session.flush()
         db.session.execute(sa.update(Message).values(created_at=clock.now() - LONG_AGO, **state))
         db.session.commit()
@@ -203,7 +204,7 @@ def make_whole(new_database_url: str, tmp_path: Path) -> Iterator[Callable[..., 
     made: list[Flask] = []
 
     def make(**overrides: str) -> Flask:
-        signing.KeyRing(tmp_path / "keys").add()
+        signing_keys.KeyRing(tmp_path / "keys").add()
         app = create_app(settings(new_database_url, str(tmp_path / "keys"), METRICS_TOKEN=TOKEN, **overrides))
         app.test_client_class = Client
         with app.app_context():

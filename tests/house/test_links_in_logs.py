@@ -14,7 +14,7 @@ from flask import Flask
 from stack import fill_in
 
 import config
-from userapi.pages.frame import SECRET_PATHS
+from userapi.pages.layout import SECRET_PATHS
 
 TEMPLATE = config.ROOT / "deploy" / "nginx" / "userapi.conf.template"
 SECRET = "SECRET-d41d8cd98f00b204"

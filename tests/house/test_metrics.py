@@ -13,9 +13,9 @@ from flask import Flask
 from overload import all_turns_taken
 from scraping import TOKEN, scrape, value
 
-from userapi.core import hashing
 from userapi.core.db import db
-from userapi.mail import letters
+from userapi.mail import emails
+from userapi.security import hashing_threads
 from userapi.users import accounts
 
 
@@ -156,7 +156,7 @@ def test_the_outbox_the_keys_and_the_parts_are_told_as_they_are(watched: Flask) 
     with watched.app_context():
         for name in ("one", "two"):
             address = f"{name}@example.com"
-            letters.reset_password(recipient=address, name="", link="http://x/", secret="t0ken", minutes=60)
+            emails.reset_password(recipient=address, name="", link="http://x/", secret="t0ken", minutes=60)
         db.session.commit()
         db.session.execute(sa.text("UPDATE messages SET created_at = '2020-01-01 00:00:00'"))
         db.session.commit()
@@ -188,8 +188,8 @@ def test_places_for_hashing_are_counted_while_they_are_taken_and_when_they_run_o
     app = make_app(METRICS_TOKEN=TOKEN)
     make_user(app, email="ada@example.com")
     with app.app_context():
-        during = hashing.of(app).run(lambda: scrape(app))
-    with all_turns_taken(hashing.of(app).usual.turns):
+        during = hashing_threads.of(app).run(lambda: scrape(app))
+    with all_turns_taken(hashing_threads.of(app).usual.turns):
         credentials = {"email": "ada@example.com", "password": PASSWORD}
         assert app.test_client().post("/api-token-auth/", json=credentials).status_code == 503
 

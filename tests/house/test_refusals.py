@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from userapi.users import documents
+from userapi.users import user_json
 
 USERS = "/userapi/users/"
 Attempt = Callable[[FlaskClient, Person], TestResponse]
@@ -139,7 +139,7 @@ def test_a_500_leaves_no_half_done_work_behind(app: Flask, user: Person, monkeyp
         raise Secret
 
     with monkeypatch.context() as broken:
-        broken.setattr(documents, "of_user", fail)
+        broken.setattr(user_json, "of_user", fail)
         assert user.client.post(USERS, json=new_user(email="half@example.com")).status_code == 500
 
     assert user.client.post(USERS, json=new_user(email="half@example.com")).status_code == 201

@@ -9,8 +9,8 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from userapi.core import rendering
-from userapi.users import documents, queries
+from userapi.http import responses
+from userapi.users import queries, user_json
 from userapi.users.schemas import UserSchema
 
 Row = namedtuple("Row", queries.SHOWN)  # type: ignore[misc]
@@ -55,7 +55,7 @@ def test_both_give_the_same_JSON(app: Flask, people: list[dict[str, Any]]) -> No
     schema = UserSchema()
     with app.app_context():
         slow = [schema.dump(Whole(person)) for person in people]
-        fast = documents.page([as_row(person) for person in people])
+        fast = user_json.page([as_row(person) for person in people])
 
-        assert orjson.loads(rendering.dumps(fast)) == orjson.loads(orjson.dumps(slow))
+        assert orjson.loads(responses.dumps(fast)) == orjson.loads(orjson.dumps(slow))
         assert [list(document) for document in fast] == [list(document) for document in slow]

@@ -29,7 +29,7 @@ from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.i18n import offered, translated
 from userapi.core.problems import Problem
-from userapi.mail import letters
+from userapi.mail import emails
 from userapi.users.permissions import EVERYTHING as PERMISSIONS
 from userapi.users.schemas import ORDERINGS
 
@@ -286,7 +286,7 @@ FACTS: dict[str, Any] = {
 
 LETTERS = [
     (name, function)
-    for name, function in inspect.getmembers(letters, inspect.isfunction)
+    for name, function in inspect.getmembers(emails, inspect.isfunction)
     if "recipient" in inspect.signature(function).parameters
 ]
 

@@ -17,7 +17,7 @@ from factories import PASSWORD, PROFILE, make_user
 from flask import Flask
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from userapi.core import spans, tracing
+from userapi.observability import spans, tracing
 
 Span = dict[str, Any]
 

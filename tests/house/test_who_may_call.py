@@ -9,7 +9,7 @@ from documented import operations
 from flask import Flask
 from flask.testing import FlaskClient
 
-from userapi.core.openapi import Access
+from userapi.http.openapi import Access
 
 #: Addresses outside the API that anyone may open. A new one stands here, or its room checks every caller.
 OPEN = {

@@ -9,7 +9,7 @@ import services
 import serving
 import sqlalchemy as sa
 
-from userapi.core.signing import KeyRing
+from userapi.security.signing_keys import KeyRing
 
 #: The variable that is wrong, its value, and words of the line.
 BAD = (

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from userapi.cli import openapi
-from userapi.core import limits
+from userapi.security import throttling
 
 LANGUAGES = ("de", "fr", "es", "ar")
 
@@ -128,8 +128,8 @@ def test_arabic_has_its_six_forms_of_number(
     app: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, said: str
 ) -> None:
     app.config["RATELIMIT_ENABLED"] = True
-    monkeypatch.setattr(limits.Throttles, "add", lambda *_arguments, **_options: (10**6, None))
-    monkeypatch.setattr(limits.Throttles, "seconds_left", lambda *_arguments: seconds)
+    monkeypatch.setattr(throttling.Throttles, "add", lambda *_arguments, **_options: (10**6, None))
+    monkeypatch.setattr(throttling.Throttles, "seconds_left", lambda *_arguments: seconds)
 
     answer = app.test_client().post(
         "/api-token-auth/", json={"email": "a@example.com", "password": "x"}, headers=asking("ar")
@@ -148,10 +148,10 @@ def test_the_other_languages_have_two(
     app: Flask, monkeypatch: pytest.MonkeyPatch, language: str, one: str, many: str
 ) -> None:
     app.config["RATELIMIT_ENABLED"] = True
-    monkeypatch.setattr(limits.Throttles, "add", lambda *_arguments, **_options: (10**6, None))
+    monkeypatch.setattr(throttling.Throttles, "add", lambda *_arguments, **_options: (10**6, None))
     said = []
     for seconds in (1, 7):
-        monkeypatch.setattr(limits.Throttles, "seconds_left", lambda *_arguments, seconds=seconds: seconds)
+        monkeypatch.setattr(throttling.Throttles, "seconds_left", lambda *_arguments, seconds=seconds: seconds)
         answer = app.test_client().post(
             "/api-token-auth/", json={"email": "a@example.com", "password": "x"}, headers=asking(language)
         )

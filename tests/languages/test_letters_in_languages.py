@@ -12,7 +12,7 @@ from inbox import Letter, letters_to
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import letters
+from userapi.mail import emails
 
 SUBJECTS = {
     "en": "Reset your password", "de": "Setzen Sie Ihr Passwort zurück", "fr": "Réinitialisez votre mot de passe",
@@ -117,7 +117,7 @@ def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, u
 )  # fmt: skip
 def test_numbers_take_the_form_of_the_language(app: Flask, language: str, minutes: int, said: str) -> None:
     with app.app_context():
-        letters.reset_password(
+        emails.reset_password(
             recipient="wren@example.com", name="", language=language, link="x/t/", secret="t", minutes=minutes
         )
         db.session.commit()
@@ -138,7 +138,7 @@ def test_numbers_take_the_form_of_the_language(app: Flask, language: str, minute
 def test_moments_are_in_the_words_of_the_language(app: Flask, language: str, moment: str) -> None:
     when = clock.now().replace(year=2026, month=11, day=24, hour=17, minute=45)
     with app.app_context():
-        letters.password_changed(recipient="wren@example.com", name="", language=language, when=when, address=None)
+        emails.password_changed(recipient="wren@example.com", name="", language=language, when=when, address=None)
         db.session.commit()
 
     (letter,) = letters_to(app, "wren@example.com")

@@ -10,7 +10,7 @@ from services import SmtpSink
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import letters
+from userapi.mail import emails
 from userapi.mail.delivery import Counts, deliver_due
 from userapi.mail.models import Message
 
@@ -23,7 +23,7 @@ def write(app: Flask, *recipients: str, name: str = "Wren") -> None:
     with app.app_context():
         for recipient in recipients or ("wren@example.com",):
             link = f"http://accounts.example.com/verify-email/{TOKEN}/"
-            letters.verify_email(recipient=recipient, name=name, link=link, secret=TOKEN)
+            emails.verify_email(recipient=recipient, name=name, link=link, secret=TOKEN)
         db.session.commit()
 
 

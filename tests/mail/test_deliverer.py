@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from services import SmtpSink, free_port
 
 from userapi.core.db import db
-from userapi.mail import deliverer
+from userapi.mail import delivery_loop
 
 #: Letters are woken for at once; who is left to a look into the outbox waits longer than a test does.
 NEVER = 3600.0
@@ -64,7 +64,7 @@ def is_running(app: Flask) -> bool:
 def test_a_letter_leaves_as_soon_as_it_is_committed(
     serving_app: Callable[..., Flask], sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliverer, "POLL", NEVER)
+    monkeypatch.setattr(delivery_loop, "POLL", NEVER)
     app = serving_app()
     for number in range(1, 4):
         email = sign_up(app)
@@ -76,7 +76,7 @@ def test_a_letter_leaves_as_soon_as_it_is_committed(
 def test_a_letter_that_somebody_else_wrote_is_found_in_a_while(
     serving_app: Callable[..., Flask], make_app: Callable[..., Flask], sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliverer, "POLL", 0.05)
+    monkeypatch.setattr(delivery_loop, "POLL", 0.05)
     app = serving_app()
     assert app.test_client().get("/healthz").status_code == 200
 
@@ -112,7 +112,7 @@ def test_X08_a_database_that_is_away_for_a_while_does_not_end_the_deliverer(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(deliverer, "POLL", 0.05)
+    monkeypatch.setattr(delivery_loop, "POLL", 0.05)
     app = serving_app()
     app.test_client().get("/healthz")
     with app.app_context():
@@ -139,7 +139,7 @@ def test_X08_a_database_that_is_away_for_a_while_does_not_end_the_deliverer(
 def test_X08_letters_leave_by_themselves_once_the_mail_server_is_back(
     serving_app: Callable[..., Flask], sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliverer, "POLL", 0.05)
+    monkeypatch.setattr(delivery_loop, "POLL", 0.05)
     monkeypatch.setattr("userapi.mail.delivery.FIRST_DELAY", 0.05)
     app = serving_app()
     sink.answer = "451 4.3.0 Try again later"

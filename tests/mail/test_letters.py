@@ -14,7 +14,7 @@ from services import SmtpSink
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import letters, outbox
+from userapi.mail import emails, outbox
 from userapi.mail.delivery import deliver_due
 
 RECIPIENT = "wren@example.com"
@@ -24,29 +24,27 @@ LINK = "http://accounts.example.com/reset/7/t0ken/"
 
 #: Every letter, as the rules of the house ask for it.
 LETTERS: dict[str, Callable[[str], None]] = {
-    "verify_email": lambda name: letters.verify_email(recipient=RECIPIENT, name=name, link=LINK, secret="t0ken"),
-    "confirm_new_email": lambda name: letters.confirm_new_email(
+    "verify_email": lambda name: emails.verify_email(recipient=RECIPIENT, name=name, link=LINK, secret="t0ken"),
+    "confirm_new_email": lambda name: emails.confirm_new_email(
         recipient=RECIPIENT, name=name, link=LINK, secret="t0ken"
     ),
-    "email_changed": lambda name: letters.email_changed(
+    "email_changed": lambda name: emails.email_changed(
         recipient=RECIPIENT, name=name, new_address="other@elsewhere.example"
     ),
-    "reset_password": lambda name: letters.reset_password(
+    "reset_password": lambda name: emails.reset_password(
         recipient=RECIPIENT, name=name, link=LINK, secret="t0ken", minutes=60
     ),
-    "invitation": lambda name: letters.invitation(
+    "invitation": lambda name: emails.invitation(
         recipient=RECIPIENT, name=name, inviter="Ada Byron", link=LINK, secret="t0ken", expires_at=clock.now()
     ),
-    "password_changed": lambda name: letters.password_changed(
+    "password_changed": lambda name: emails.password_changed(
         recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS
     ),
-    "new_sign_in": lambda name: letters.new_sign_in(
+    "new_sign_in": lambda name: emails.new_sign_in(
         recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS, user_agent=FIREFOX
     ),
-    "token_reused": lambda name: letters.token_reused(
-        recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS
-    ),
-    "rights_granted": lambda name: letters.rights_granted(recipient=RECIPIENT, name=name, rights=["is_staff"]),
+    "token_reused": lambda name: emails.token_reused(recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS),
+    "rights_granted": lambda name: emails.rights_granted(recipient=RECIPIENT, name=name, rights=["is_staff"]),
 }
 
 
@@ -148,7 +146,7 @@ def test_M03_a_name_is_escaped_in_the_html_part_alone(app: Flask) -> None:
 
 def test_M03_what_a_browser_calls_itself_is_not_repeated(app: Flask) -> None:
     with app.app_context():
-        letters.new_sign_in(
+        emails.new_sign_in(
             recipient=RECIPIENT,
             name="",
             when=clock.now(),
@@ -233,7 +231,7 @@ def test_M07_a_letter_goes_with_the_transaction_that_wrote_it(app: Flask) -> Non
 
 def test_F02_a_decoy_leaves_no_letter(app: Flask) -> None:
     with app.app_context():
-        letters.decoy()
+        emails.decoy()
         db.session.commit()
 
     assert inbox.letters(app) == []

@@ -12,7 +12,7 @@ from services import SmtpSink, free_port
 
 from userapi.core import batches, clock
 from userapi.core.db import db
-from userapi.mail import letters
+from userapi.mail import emails
 
 LINK = "http://accounts.example.com/reset/7/t0ken/"
 
@@ -24,7 +24,7 @@ def mail(app: Flask, *arguments: str) -> Result:
 def write(app: Flask, *recipients: str) -> None:
     with app.app_context():
         for recipient in recipients:
-            letters.reset_password(recipient=recipient, name="Wren", link=LINK, secret="t0ken", minutes=60)
+            emails.reset_password(recipient=recipient, name="Wren", link=LINK, secret="t0ken", minutes=60)
         db.session.commit()
 
 

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.core.sealing import seal
+from userapi.security.encryption import seal
 
 ENDED = "Your session has ended. Sign in to continue."
 GIVEN_BACK = "This is what you typed before your session ended."

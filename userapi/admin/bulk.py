@@ -10,7 +10,7 @@ from userapi.core.db import db
 from userapi.core.leases import ACTIVE
 from userapi.core.problems import NotFound
 
-from . import entrance, history
+from . import audit_log, staff_auth
 from .user_actions import ACTIONS
 from .views import StaffView, page, say
 
@@ -33,7 +33,7 @@ class BulkView(StaffView):
 
     def is_accessible(self) -> bool:
         """Whether the menu names it: for those who can start one."""
-        return any(entrance.may(*rule.needs) for rule in RULES.values())
+        return any(staff_auth.may(*rule.needs) for rule in RULES.values())
 
     @page("/", needs="view")
     def show_list(self) -> str:
@@ -43,7 +43,7 @@ class BulkView(StaffView):
             "admin/bulk/list.html",
             jobs=found,
             actions=ACTIONS,
-            names=history.names_of(job.actor_id for job in found),
+            names=audit_log.names_of(job.actor_id for job in found),
             again=AGAIN if any(job.state in ACTIVE for job in found) else 0,
         )
 
@@ -56,17 +56,17 @@ class BulkView(StaffView):
             "admin/bulk/show.html",
             job=job,
             action=ACTIONS[job.action],
-            names=history.names_of([job.actor_id]),
+            names=audit_log.names_of([job.actor_id]),
             reasons=queries.reasons(job_id),
             left_out=queries.left_out(job_id, NAMED),
-            may_cancel=is_active and entrance.may(*RULES[job.action].needs),
+            may_cancel=is_active and staff_auth.may(*RULES[job.action].needs),
             again=AGAIN if is_active else 0,
         )
 
     @page(f"{JOB}cancel/", needs="view", methods=("POST",))
     def cancel(self, job_id: int) -> Any:
         """Cancel a job; those whom it has acted on stay as they are now."""
-        entrance.require(*RULES[_existing(job_id).action].needs)
+        staff_auth.require(*RULES[_existing(job_id).action].needs)
         jobs.cancel(job_id)
         db.session.commit()
         say(_("The action is cancelled. What it has done stays."))

@@ -13,7 +13,7 @@ from userapi.health import checks
 from userapi.users import group_queries
 from userapi.users.models import KINDS
 
-from . import charts, entrance, history, queries
+from . import audit_log, charts, queries, staff_auth
 from .charts import Bar
 from .views import ANY_STAFF, StaffView, page
 
@@ -73,9 +73,9 @@ class Dashboard(StaffView, AdminIndexView):
     @page("/", needs=ANY_STAFF)
     def index(self) -> str:
         """Totals, charts, health and what happened last, as far as the caller may see each."""
-        recent = queries.events({}, None, RECENT).rows if entrance.may("view", "event") else []
+        recent = queries.events({}, None, RECENT).rows if staff_auth.may("view", "event") else []
         now = clock.now()
-        sees_anything = any(entrance.may("view", kind) for kind in KINDS)
+        sees_anything = any(staff_auth.may("view", kind) for kind in KINDS)
         return self.render(
             "admin/dashboard.html",
             sees_anything=sees_anything,
@@ -84,7 +84,7 @@ class Dashboard(StaffView, AdminIndexView):
             most_counted=queries.MOST_COUNTED,
             charts=_charts(),
             recent=recent,
-            names=history.names(recent),
+            names=audit_log.names(recent),
             health=checks.run(),
             parts_of_health=PARTS,
             states=STATES,
@@ -107,13 +107,13 @@ def _charts() -> list[Chart]:
         return Chart(title, charts.bars(title, series), series, **more)
 
     drawn = []
-    if entrance.may("view", "user"):
+    if staff_auth.may("view", "user"):
         note = _("Accounts by the day they were created, those that were imported or seeded included.")
         filters = {"joined_from": days[0].isoformat(), "joined_to": days[-1].isoformat()}
         drawn.append(chart(_("Registrations"), queries.users_by_day(first), note=note, filters=filters))
-    if entrance.may("view", "session"):
+    if staff_auth.may("view", "session"):
         numbers = queries.events_by_day(list(COUNTED), first)
         drawn += [chart(title, numbers[action]) for action, title in COUNTED.items()]
-    if entrance.may("view", "message"):
+    if staff_auth.may("view", "message"):
         drawn.append(chart(_("Emails sent"), queries.letters_by_day(first)))
     return drawn

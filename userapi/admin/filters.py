@@ -12,7 +12,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from userapi.auth.tokens import parse_id
-from userapi.core.fields import ISO_DATE, REFUSED_CATEGORIES, trimmed
+from userapi.http.fields import ISO_DATE, REFUSED_CATEGORIES, trimmed
 
 #: The most characters of a text.
 LONGEST = 254

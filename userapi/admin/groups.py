@@ -8,12 +8,12 @@ from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
 from userapi.core.db import db
-from userapi.core.fields import Line
 from userapi.core.problems import Problem
+from userapi.http.fields import Line
 from userapi.users import group_queries, groups, permissions
 from userapi.users.models import ACTIONS, KINDS
 
-from . import entrance
+from . import staff_auth
 from .views import Form, StaffView, chosen_ids, kept_form, page, say
 
 GROUP = "/<row_id:group_id>/"
@@ -44,7 +44,7 @@ class GroupView(StaffView):
         """Make a group."""
         form = _form(request.form)
         try:
-            group = groups.create(_name(form), form.values["permissions"], by=entrance.caller())
+            group = groups.create(_name(form), form.values["permissions"], by=staff_auth.caller())
             db.session.commit()
         except (Problem, ValidationError) as refusal:
             return self._again(None, form, refusal)
@@ -57,7 +57,7 @@ class GroupView(StaffView):
         group = groups.find(group_id)
         permissions = [permission.id for permission in group.permissions]
         stored = Form({"name": group.name, "permissions": permissions, "version": _version(group)})
-        kept = kept_form() if entrance.may("change", "group") else None
+        kept = kept_form() if staff_auth.may("change", "group") else None
         return self._show(group_id, _form(kept) if kept else stored)
 
     @page(GROUP, needs="change", methods=("POST",))
@@ -68,7 +68,7 @@ class GroupView(StaffView):
             if form.values["version"] != _version(group):
                 form.values["version"] = _version(group)
                 raise groups.GroupChangedMeanwhile
-            groups.edit(group, _name(form), form.values["permissions"], by=entrance.caller())
+            groups.edit(group, _name(form), form.values["permissions"], by=staff_auth.caller())
             db.session.commit()
         except (Problem, ValidationError) as refusal:
             return self._again(group_id, form, refusal)
@@ -88,7 +88,7 @@ class GroupView(StaffView):
         """Do away with a group."""
         group = groups.hold(group_id)
         name = group.name
-        groups.delete(group, by=entrance.caller())
+        groups.delete(group, by=staff_auth.caller())
         db.session.commit()
         say(_("The group %(name)s is deleted.", name=name))
         return self.to("show_list")
@@ -103,12 +103,12 @@ class GroupView(StaffView):
             "admin/groups/edit.html",
             group=None if group_id is None else groups.find(group_id),
             form=form,
-            may_save=entrance.may("add" if group_id is None else "change", "group"),
+            may_save=staff_auth.may("add" if group_id is None else "change", "group"),
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
             built_in=group_queries.STAFF,
             kinds=KINDS,
             verbs=ACTIONS,
-            held=permissions.held_by(entrance.caller()),
+            held=permissions.held_by(staff_auth.caller()),
         ), form.status
 
 

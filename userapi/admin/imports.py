@@ -10,15 +10,16 @@ from flask import request
 from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from userapi.core import i18n, problems
+from userapi.core import i18n
 from userapi.core.db import db
 from userapi.core.leases import ACTIVE, State
 from userapi.core.problems import NotFound, Problem, ValidationFailed
-from userapi.users.transfer import job_queries, jobs
-from userapi.users.transfer.jobs import FileTooLarge
-from userapi.users.transfer.manner import Manner, OnBadProfile, OnConflict, Told
+from userapi.http import errors
+from userapi.transfer import job_queries, jobs
+from userapi.transfer.jobs import FileTooLarge
+from userapi.transfer.options import Manner, OnBadProfile, OnConflict, Told
 
-from . import entrance, history, proof
+from . import audit_log, reauthentication, staff_auth
 from .views import SUPERUSER, Form, StaffView, page, say
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -40,7 +41,7 @@ class ImportView(StaffView):
 
     def is_accessible(self) -> bool:
         """Whether the menu names it."""
-        return bool(entrance.caller().is_superuser)
+        return bool(staff_auth.caller().is_superuser)
 
     def _handle_view(self, name: str, **arguments: Any) -> Any:
         """Let a file through that is larger than what anything else sends, and no larger one."""
@@ -49,7 +50,7 @@ class ImportView(StaffView):
         try:
             return super()._handle_view(name, **arguments)
         except RequestEntityTooLarge:
-            return problems.answer(FileTooLarge())
+            return errors.answer(FileTooLarge())
 
     @page("/", needs=SUPERUSER)
     def show_list(self) -> str:
@@ -58,7 +59,7 @@ class ImportView(StaffView):
         return self.render(
             "admin/imports/list.html",
             jobs=found,
-            names=history.names_of(job.actor_id for job in found),
+            names=audit_log.names_of(job.actor_id for job in found),
             again=AGAIN if any(job.state in ACTIVE for job in found) else 0,
         )
 
@@ -84,9 +85,9 @@ class ImportView(StaffView):
             file = request.files.get("file")
             if file is None or not file.filename:
                 raise ValidationFailed(errors={"file": [_("Choose a file.")]})
-            proof.require()
+            reauthentication.require()
             jobs.expire()
-            job = jobs.submit(file.filename, file.read(), manner, by=entrance.caller())
+            job = jobs.submit(file.filename, file.read(), manner, by=staff_auth.caller())
             db.session.commit()
         except Problem as refusal:
             db.session.rollback()
@@ -104,8 +105,8 @@ class ImportView(StaffView):
     def go_ahead(self, job_id: int) -> Any:
         """Import what a dry run has looked through."""
         try:
-            proof.require()
-            job = jobs.go_ahead(job_id, by=entrance.caller())
+            reauthentication.require()
+            job = jobs.go_ahead(job_id, by=staff_auth.caller())
             db.session.commit()
         except ValidationFailed as refusal:
             db.session.rollback()
@@ -132,7 +133,7 @@ class ImportView(StaffView):
         facts = {
             "ways": OnConflict,
             "bad_profile_ways": OnBadProfile,
-            "is_fresh": proof.is_fresh(),
+            "is_fresh": reauthentication.is_fresh(),
             "most": i18n.number(jobs.MOST_RECORDS),
         }
         return self.render("admin/imports/new.html", form=form, **facts), form.status
@@ -147,11 +148,11 @@ class ImportView(StaffView):
             job=job,
             form=form,
             import_id=jobs.import_of(job_id) if job.dry_run else None,
-            names=history.names_of([job.actor_id]),
+            names=audit_log.names_of([job.actor_id]),
             kinds=[str(kind) for kind in Told],
             is_active=is_active,
             may_go_ahead=job.dry_run and job.state == State.DONE and job.has_file,
-            is_fresh=proof.is_fresh(),
+            is_fresh=reauthentication.is_fresh(),
             again=AGAIN if is_active else 0,
         ), form.status
 

@@ -6,7 +6,7 @@ from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 
-from userapi.core import signing
+from userapi.security import signing_keys
 
 PATH = "/admin/"
 
@@ -21,7 +21,7 @@ class NoticeCookie(SecureCookieSessionInterface):
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Signs with a key of its own, so that no other cookie or token can stand in."""
         with app.app_context():
-            key = signing.derived_key("staff-site-notices")
+            key = signing_keys.derived_key("staff-site-notices")
         return URLSafeTimedSerializer(
             key,
             salt=self.salt,

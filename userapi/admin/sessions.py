@@ -12,12 +12,12 @@ from userapi.auth import sessions
 from userapi.auth.tokens import parse_uuid
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.core.devices import describe
 from userapi.core.problems import NotFound
-from userapi.users import accounts, emails
+from userapi.http.user_agents import describe
+from userapi.users import accounts, email_address
 from userapi.users import queries as user_queries
 
-from . import entrance, filters, queries
+from . import filters, queries, staff_auth
 from .filters import Filters
 from .views import PAGE, StaffView, back_query, own_query, page, say, see_other
 
@@ -39,7 +39,7 @@ class SessionView(StaffView):
         if "state" in conditions:
             conditions["active"] = STATES[conditions.pop("state")]
         if "user" in conditions:
-            key = emails.key_or_none(conditions["user"])
+            key = email_address.key_or_none(conditions["user"])
             conditions["user"] = (user_queries.id_of(key) if key else None) or 0
         idle_since = sessions.idle_since(now)
         found = queries.NO_ROWS if asked.errors else queries.sessions(conditions, start(), PAGE, now, idle_since)
@@ -52,7 +52,7 @@ class SessionView(StaffView):
         session = auth_queries.session(session_id)
         if session is None:
             raise NotFound(_("There is no such session."))
-        user = accounts.hold(session.user_id, by=entrance.caller(), needs="delete_session")
+        user = accounts.hold(session.user_id, by=staff_auth.caller(), needs="delete_session")
         sessions.end(session_id, user.id)
         db.session.commit()
         say(_("A session of %(email)s has ended.", email=user.email))

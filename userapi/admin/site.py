@@ -5,14 +5,14 @@ from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext
 
-from userapi.core import bodies, headers
+from userapi.http import bodies, headers
 
 from . import imports, notices
+from .audit_log import AuditView
 from .bulk import BulkView
 from .dashboard import Dashboard
+from .emails import OutboxView
 from .groups import GroupView
-from .history import AuditView
-from .outbox import OutboxView
 from .sessions import SessionView
 from .users import UserView
 

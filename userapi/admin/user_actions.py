@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 from werkzeug.datastructures import MultiDict
 
-from userapi.audit import trail
+from userapi.audit import audit_log
 from userapi.auth.tokens import parse_id
 from userapi.bulk import jobs, rules
 from userapi.bulk import queries as bulk_queries
@@ -18,10 +18,10 @@ from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.i18n import number
 from userapi.core.problems import NotFound, Problem
+from userapi.transfer import export
 from userapi.users import list_queries
-from userapi.users.transfer import exporting
 
-from . import entrance, listing, proof
+from . import reauthentication, staff_auth, user_list
 from .views import Form, StaffView, chosen_ids, page, say, see_other
 
 #: So many accounts are locked and written in one transaction of one request; more are left to a worker.
@@ -82,7 +82,7 @@ class UserActions(StaffView):
 
     def allowed_actions(self) -> list[tuple[str, str]]:
         """What the caller may do, as name and label."""
-        allowed = [(name, action.label) for name, action in ACTIONS.items() if entrance.may(*RULES[name].needs)]
+        allowed = [(name, action.label) for name, action in ACTIONS.items() if staff_auth.may(*RULES[name].needs)]
         return [*allowed, ("export_csv", _("Export as CSV")), ("export_jsonl", _("Export as JSON Lines"))]
 
     @page("/act/", needs="view", methods=("POST",))
@@ -101,7 +101,7 @@ class UserActions(StaffView):
             return self._export(name, filters, chosen)
         if name not in ACTIONS:
             raise NotFound(_("There is no such action."))
-        entrance.require(*RULES[name].needs)
+        staff_auth.require(*RULES[name].needs)
         ids = chosen if filters is None else list_queries.ids(filters, MOST + 1)
         if not ids or (len(ids) > MOST and filters is None):
             say(_amount(ids), "warning")
@@ -112,10 +112,10 @@ class UserActions(StaffView):
             return self._confirm(name, filters, ids, Form())
         try:
             if ACTIONS[name].is_grave:
-                proof.require()
+                reauthentication.require()
             if filters is not None and newest is not None:
                 return self._start(name, filters, newest)
-            done = sum([rules.act(name, user_id, by=entrance.caller()) for user_id in ids])
+            done = sum([rules.act(name, user_id, by=staff_auth.caller()) for user_id in ids])
             db.session.commit()
         except Problem as refusal:
             db.session.rollback()
@@ -125,7 +125,7 @@ class UserActions(StaffView):
 
     def _start(self, name: str, filters: Mapping[str, Any], newest: int) -> Any:
         query = _list_of(request.form.get("query", "")).query
-        job = jobs.start(name, filters, query, newest, by=entrance.caller())
+        job = jobs.start(name, filters, query, newest, by=staff_auth.caller())
         db.session.commit()
         return see_other(self.get_url("staff_bulk.show", job_id=job.id))
 
@@ -139,7 +139,7 @@ class UserActions(StaffView):
             form: that was sent.
         """
         in_background = len(ids) > MOST and filters is not None
-        me = entrance.caller()
+        me = staff_auth.caller()
         rule, matching = RULES[name], filters if in_background and filters is not None else {"ids": ids}
         tally = bulk_queries.tally(matching, rule.is_active, me.id)
         named = bulk_queries.first_emails(
@@ -159,20 +159,20 @@ class UserActions(StaffView):
             in_background=in_background,
             named=named,
             form=form,
-            is_fresh=not ACTIONS[name].is_grave or proof.is_fresh(),
+            is_fresh=not ACTIONS[name].is_grave or reauthentication.is_fresh(),
             query=request.form.get("query", ""),
         ), form.status
 
     def _export(self, name: str, filters: Mapping[str, Any] | None, chosen: list[int]) -> Any:
         try:
-            proof.require()
+            reauthentication.require()
         except Problem as refusal:
             db.session.rollback()
             first = "confirmed" not in request.form
             return self._ask_before_export(name, Form() if first else Form.of(refusal))
         what = {"users": len(chosen)} if filters is None else {key: str(value) for key, value in filters.items()}
         facts = {"format": EXPORTS[name], **what}
-        trail.record("users.exported", "user", None, {key: (None, value) for key, value in facts.items()})
+        audit_log.record("users.exported", "user", None, {key: (None, value) for key, value in facts.items()})
         db.session.commit()
         return _download(EXPORTS[name], {"ids": chosen} if filters is None else filters)
 
@@ -182,14 +182,14 @@ class UserActions(StaffView):
 
 
 def _download(kind: str, filters: Mapping[str, Any]) -> Response:
-    pieces = exporting.download(kind, filters, with_groups=entrance.may("view", "group"))
-    response = Response(stream_with_context(pieces), mimetype=exporting.FORMATS[kind].media_type)
+    pieces = export.download(kind, filters, with_groups=staff_auth.may("view", "group"))
+    response = Response(stream_with_context(pieces), mimetype=export.FORMATS[kind].media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="users-{clock.now():%Y%m%d-%H%M%S}.{kind}"'
     return response
 
 
-def _list_of(query: str) -> listing.Listing:
-    return listing.read(MultiDict(parse_qsl(query)))
+def _list_of(query: str) -> user_list.Listing:
+    return user_list.read(MultiDict(parse_qsl(query)))
 
 
 def _amount(ids: list[int]) -> str:

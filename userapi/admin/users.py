@@ -9,16 +9,17 @@ from werkzeug.datastructures import MultiDict
 
 from userapi.auth import invitations, sessions
 from userapi.auth.invitations import CannotInvite
-from userapi.core import clock, devices, i18n
+from userapi.core import clock, i18n
 from userapi.core.db import db, keeping_marks
-from userapi.core.passwords import describe
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
-from userapi.users import accounts, addresses, group_queries, groups, permissions
+from userapi.http import user_agents
+from userapi.security.password_hashing import describe
+from userapi.users import accounts, email_verification, group_queries, groups, permissions
 from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
 
-from . import entrance, history, listing, names, proof, user_forms
+from . import audit_log, labels, reauthentication, staff_auth, user_forms, user_list
 from . import queries as staff_queries
 from .sessions import start as session_start
 from .user_actions import UserActions
@@ -47,7 +48,7 @@ class UserView(UserActions):
     @page("/", needs="view")
     def show_list(self) -> str:
         """The list: search, filters, order, pages that cost the same however deep they lie."""
-        asked = listing.read(request.args)
+        asked = user_list.read(request.args)
         return self.render(
             "admin/users/list.html",
             asked=asked,
@@ -74,16 +75,16 @@ class UserView(UserActions):
             fields, password = user_forms.read_new_user(edit_schema, form.values)
             user = accounts.create(fields["email"], password, language=fields["language"])
             if password is None:
-                invitations.invite(user, by=entrance.caller())
+                invitations.invite(user, by=staff_auth.caller())
             else:
-                addresses.ask_to_verify(user)
+                email_verification.ask_to_verify(user)
             db.session.commit()
         except (ValidationFailed, ValidationError) as refusal:
             db.session.rollback()
             form.refuse(refusal)
             return self._show_new(form)
         say(_("%(email)s has an account now. Fill in what else you know.", email=user.email))
-        return self._to_user(user.id) if entrance.may("view", "user") else self.to("show_new")
+        return self._to_user(user.id) if staff_auth.may("view", "user") else self.to("show_new")
 
     def _show_new(self, form: Form) -> Any:
         return self.render("admin/users/new.html", form=form), form.status
@@ -92,13 +93,13 @@ class UserView(UserActions):
     def show(self, user_id: int) -> Any:
         """Everything about one user, to read or to change."""
         user = _existing(user_id)
-        kept = kept_form() if entrance.may("change", "user") else None
-        return self._show(UserForm(user, sent=kept, may_set=accounts.editable(user, entrance.caller())))
+        kept = kept_form() if staff_auth.may("change", "user") else None
+        return self._show(UserForm(user, sent=kept, may_set=accounts.editable(user, staff_auth.caller())))
 
     @page(USER, needs="change", methods=("POST",))
     def edit(self, user_id: int) -> Any:
         """Save what was changed, unless somebody else has changed the same user meanwhile."""
-        me = entrance.caller()
+        me = staff_auth.caller()
         user = _hold(user_id)
         form = UserForm(user, sent=request.form, may_set=accounts.editable(user, me))
         if form.is_stale:
@@ -107,9 +108,15 @@ class UserView(UserActions):
         try:
             changes = edit_schema.load(form.changes())
             if any(changes.get(power) for power in POWERS):
-                proof.require()
+                reauthentication.require()
             with keeping_marks(WrongPassword):
-                accounts.edit(user, changes, by=me, password=request.form.get(proof.FIELD), password_field=proof.FIELD)
+                accounts.edit(
+                    user,
+                    changes,
+                    by=me,
+                    password=request.form.get(reauthentication.FIELD),
+                    password_field=reauthentication.FIELD,
+                )
             groups.set_rights(user, *form.chosen_rights(user), by=me)
             db.session.commit()
         except (Problem, ValidationError) as refusal:
@@ -122,9 +129,9 @@ class UserView(UserActions):
         return self._to_user(user_id) if "go_on" in request.form else self.to_list(back_query())
 
     def _show(self, form: UserForm) -> Any:
-        user, me = _existing(form.user_id), entrance.caller()
-        why_not = _why_not(user) if entrance.may("change", "user") else ""
-        may_set = accounts.editable(user, me) if entrance.may("change", "user") and not why_not else frozenset()
+        user, me = _existing(form.user_id), staff_auth.caller()
+        why_not = _why_not(user) if staff_auth.may("change", "user") else ""
+        may_set = accounts.editable(user, me) if staff_auth.may("change", "user") and not why_not else frozenset()
         return self.render(
             "admin/users/edit.html",
             form=form,
@@ -138,7 +145,7 @@ class UserView(UserActions):
             held=permissions.held_by(me),
             invitation=invitations.pending(user),
             now=clock.now(),
-            is_fresh=proof.is_fresh(),
+            is_fresh=reauthentication.is_fresh(),
             is_own=user.id == me.id,
         ), form.status
 
@@ -154,9 +161,9 @@ class UserView(UserActions):
     @page(f"{USER}password/", needs="change", methods=("POST",))
     def set_password(self, user_id: int) -> Any:
         """Set a password; every session of the user ends, and a letter tells of it."""
-        user, me = _hold(user_id), entrance.caller()
+        user, me = _hold(user_id), staff_auth.caller()
         try:
-            proof.require(always=user.id == me.id)
+            reauthentication.require(always=user.id == me.id)
             accounts.set_password(user, user_forms.typed_twice(), field="password1")
             if user.id == me.id:
                 sessions.end_all(user, spare=me.session_id)
@@ -172,8 +179,13 @@ class UserView(UserActions):
 
     def _show_password(self, user_id: int, form: Form) -> Any:
         user = _existing(user_id)
-        facts = {"user": user, "form": form, "kept": describe(user.password_hash), "is_fresh": proof.is_fresh()}
-        facts |= {"is_own": user.id == entrance.caller().id, "why_not": _why_not(user)}
+        facts = {
+            "user": user,
+            "form": form,
+            "kept": describe(user.password_hash),
+            "is_fresh": reauthentication.is_fresh(),
+        }
+        facts |= {"is_own": user.id == staff_auth.caller().id, "why_not": _why_not(user)}
         return self.render("admin/users/password.html", **facts), form.status
 
     @page(f"{USER}invite/", needs="change", methods=("POST",))
@@ -181,7 +193,7 @@ class UserView(UserActions):
         """Send an invitation, again or for the first time."""
         user = _hold(user_id)
         try:
-            invitations.invite(user, by=entrance.caller())
+            invitations.invite(user, by=staff_auth.caller())
             db.session.commit()
             say(_("An invitation to %(email)s is on its way. Earlier links no longer work.", email=user.email))
         except CannotInvite as refusal:
@@ -193,21 +205,21 @@ class UserView(UserActions):
     def show_history(self, user_id: int) -> str:
         """What happened to this user: by whom, when, and what each field was before."""
         user = _existing(user_id)
-        found = staff_queries.events({"kind": "user", "target": str(user_id)}, history.start(), PAGE)
-        return self.render("admin/users/history.html", user=user, page=found, names=history.names(found.rows))
+        found = staff_queries.events({"kind": "user", "target": str(user_id)}, audit_log.start(), PAGE)
+        return self.render("admin/users/history.html", user=user, page=found, names=audit_log.names(found.rows))
 
     @page(f"{USER}sessions/", needs="view_session")
     def show_sessions(self, user_id: int) -> str:
         """Where this user is or was signed in."""
         user, now = _existing(user_id), clock.now()
         found = staff_queries.sessions({"user": user_id}, session_start(), PAGE, now, sessions.idle_since(now))
-        return self.render("admin/users/sessions.html", user=user, page=found, now=now, describe=devices.describe)
+        return self.render("admin/users/sessions.html", user=user, page=found, now=now, describe=user_agents.describe)
 
     @page(f"{USER}emails/", needs="view_message")
     def show_emails(self, user_id: int) -> str:
         """The emails about this account, to whichever email it had."""
         user = _existing(user_id)
-        found = staff_queries.messages({"user": user_id}, history.start(), PAGE)
+        found = staff_queries.messages({"user": user_id}, audit_log.start(), PAGE)
         return self.render("admin/users/emails.html", user=user, page=found)
 
     @page(f"{USER}delete/", needs="delete")
@@ -221,7 +233,7 @@ class UserView(UserActions):
         user = _hold(user_id, permissions.DELETE_USER)
         email = user.email
         try:
-            proof.require()
+            reauthentication.require()
             accounts.delete(user)
             db.session.commit()
         except Problem as refusal:
@@ -234,8 +246,8 @@ class UserView(UserActions):
         user = _existing(user_id)
         now = clock.now()
         parts = staff_queries.goes_with(user_id, now, sessions.idle_since(now))
-        goes = {names.PARTS_OF_USERS[what]: count for what, count in parts.items()}
-        facts = {"user": user, "form": form, "goes": goes, "is_fresh": proof.is_fresh()}
+        goes = {labels.PARTS_OF_USERS[what]: count for what, count in parts.items()}
+        facts = {"user": user, "form": form, "goes": goes, "is_fresh": reauthentication.is_fresh()}
         facts["why_not"] = _why_not(user) or (LastSuperuser.detail if accounts.is_last_superuser(user) else "")
         return self.render("admin/users/delete.html", **facts), form.status
 
@@ -260,11 +272,11 @@ def _existing(user_id: int) -> User:
 def _why_not(user: User) -> str:
     """Why the caller may not change or delete a user, whatever permissions the caller has; or nothing."""
     try:
-        permissions.require_authority(user, entrance.caller())
+        permissions.require_authority(user, staff_auth.caller())
     except PermissionDenied as denied:
         return explain(denied)
     return ""
 
 
 def _hold(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
-    return accounts.hold(user_id, by=entrance.caller(), needs=needs)
+    return accounts.hold(user_id, by=staff_auth.caller(), needs=needs)

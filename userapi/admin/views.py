@@ -19,14 +19,15 @@ from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
-from userapi.auth import kept_forms, tokens
+from userapi.auth import saved_forms, tokens
 from userapi.auth.problems import CsrfFailed, InvalidToken
-from userapi.core import sealing, submissions
 from userapi.core.db import db
 from userapi.core.i18n import translated
 from userapi.core.problems import NotSignedIn, PermissionDenied, Problem, ValidationFailed
+from userapi.http import submissions
+from userapi.security import encryption
 
-from . import entrance, names
+from . import labels, staff_auth
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -76,7 +77,7 @@ class StaffView(BaseView):
 
     def is_accessible(self) -> bool:
         """Whether the caller may look at these records: else the menu does not name them."""
-        return not self.kind or entrance.may("view", self.kind)
+        return not self.kind or staff_auth.may("view", self.kind)
 
     def needs(self, needed: str) -> tuple[str, str]:
         """The action and the kind that a declaration means."""
@@ -86,11 +87,11 @@ class StaffView(BaseView):
     def _handle_view(self, name: str, **_arguments: Any) -> Any:
         """Check the caller once, before any view: Flask-Admin runs this for every address it has."""
         try:
-            entrance.admit()
+            staff_auth.admit()
         except (NotSignedIn, InvalidToken, JWTExtendedException, PyJWTError):
-            return kept_forms.send_to_sign_in(list_in_form())
+            return saved_forms.send_to_sign_in(list_in_form())
         except CsrfFailed:
-            if (again := kept_forms.show_again(list_in_form())) is None:
+            if (again := saved_forms.show_again(list_in_form())) is None:
                 raise
             return again
         try:
@@ -98,9 +99,9 @@ class StaffView(BaseView):
             if needed is None:
                 raise PermissionDenied
             if needed == SUPERUSER:
-                entrance.require_superuser()
+                staff_auth.require_superuser()
             elif needed != ANY_STAFF:
-                entrance.require(*self.needs(needed))
+                staff_auth.require(*self.needs(needed))
         except PermissionDenied as problem:
             return self.refuse(problem)
         return None
@@ -124,14 +125,14 @@ class StaffView(BaseView):
     def render(self, template: str, **facts: Any) -> str:
         """A page, with what every page of the staff site says."""
         common = {
-            "me": entrance.caller(),
-            "may": entrance.may,
+            "me": staff_auth.caller(),
+            "may": staff_auth.may,
             "csrf_token": csrf_token,
             "form_id": form_id,
             "page_query": page_query,
             "back": back_query(),
             "list_url": self.list_url,
-            **names.FOR_TEMPLATES,
+            **labels.FOR_TEMPLATES,
         }
         text: str = super().render(template, **common, **facts)
         return text
@@ -155,11 +156,11 @@ def once(view: Callable[[], Any]) -> Any:
 
     The views commit themselves, so what the first click led to is written right after that.
     """
-    key = kept_forms.submission_key()
+    key = saved_forms.submission_key()
     if key is None:
         return view()
     before = submissions.claim(key, patience=SECOND_CLICK)
-    known = sealing.unseal("staff-answer", before["sealed"], SEALED_SECONDS) if before else None
+    known = encryption.unseal("staff-answer", before["sealed"], SEALED_SECONDS) if before else None
     if known is not None:
         for category, text in known["notices"]:
             say(text, category)
@@ -167,7 +168,7 @@ def once(view: Callable[[], Any]) -> Any:
     answer = view()
     if isinstance(answer, Response) and answer.status_code == 303:
         led_to = {"path": answer.headers["Location"], "notices": session.get("_flashes", [])}
-        submissions.finish(key, {"sealed": sealing.seal("staff-answer", led_to)})
+        submissions.finish(key, {"sealed": encryption.seal("staff-answer", led_to)})
         db.session.commit()
     return answer
 
@@ -234,17 +235,17 @@ def say(text: str, category: str = "success") -> None:
 
 def csrf_token() -> str:
     """What every form of ours sends along; Flask-Admin's own templates ask for it by this name."""
-    return tokens.csrf_value(entrance.caller().session_id)
+    return tokens.csrf_value(staff_auth.caller().session_id)
 
 
 def form_id() -> str:
     """What every form carries to be known after the session has ended."""
-    return kept_forms.form_id(entrance.caller().id)
+    return saved_forms.form_id(staff_auth.caller().id)
 
 
 def kept_form() -> MultiDict[str, str] | None:
     """What the caller typed into the form of this page before the session ended; a notice says so."""
-    kept = kept_forms.take(entrance.caller().id)
+    kept = saved_forms.take(staff_auth.caller().id)
     if kept is not None:
         say(_("This is what you typed before your session ended. Nothing is saved yet: check it and send it again."))
     return kept

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, after_this_request, current_app, request
 from flask_jwt_extended import set_access_cookies, set_refresh_cookies, unset_jwt_cookies
 
-from userapi.core.cross_origin import fetch_site
+from userapi.http.cross_origin import fetch_site
 
 #: The settings that name the cookies of a session.
 NAMES = ("JWT_ACCESS_COOKIE_NAME", "JWT_REFRESH_COOKIE_NAME")

@@ -6,12 +6,12 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from userapi.audit import trail
+from userapi.audit import audit_log
 from userapi.core.problems import Problem
-from userapi.mail import letters
-from userapi.users import accounts, addresses, one_time, password_policy, queries
-from userapi.users.links import link
+from userapi.mail import emails
+from userapi.users import accounts, email_links, email_verification, password_policy, queries
 from userapi.users.models import User
+from userapi.users.site_urls import link
 
 from . import passwords
 
@@ -46,9 +46,9 @@ def invite(user: User, by: Inviter | None = None) -> None:
         raise CannotInvite(_("%(email)s has a password already. Send a password reset instead.", email=user.email))
     if not user.is_active:
         raise CannotInvite(_("%(email)s is not active. Activate the account first.", email=user.email))
-    queries.void_tokens(user.id, one_time.INVITATION)
-    token, expires_at = one_time.issue_until(user, one_time.INVITATION, user.email_key)
-    letters.invitation(
+    queries.void_tokens(user.id, email_links.INVITATION)
+    token, expires_at = email_links.issue_until(user, email_links.INVITATION, user.email_key)
+    emails.invitation(
         user_id=user.id,
         recipient=user.email,
         name=user.first_name,
@@ -58,12 +58,12 @@ def invite(user: User, by: Inviter | None = None) -> None:
         secret=token,
         expires_at=expires_at,
     )
-    trail.record("user.invited", "user", user.id)
+    audit_log.record("user.invited", "user", user.id)
 
 
 def pending(user: User) -> sa.Row[Any] | None:
     """When the user was last invited (`created_at`) and until when that holds (`expires_at`); None without either."""
-    return queries.newest_token(user.id, one_time.INVITATION) if user.password_hash is None else None
+    return queries.newest_token(user.id, email_links.INVITATION) if user.password_hash is None else None
 
 
 def accept(uid: str, token: str, new_password1: str, new_password2: str) -> User:
@@ -74,14 +74,14 @@ def accept(uid: str, token: str, new_password1: str, new_password2: str) -> User
         ValidationFailed, WeakPassword: the password cannot be used; the link still works, for the door does not commit.
         TooManyRequests: too many bad links came from this client.
     """
-    user = passwords.spend_link(uid, token, one_time.INVITATION)
+    user = passwords.spend_link(uid, token, email_links.INVITATION)
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1", notify=False)
-    addresses.note_verified(user)
-    trail.record("invitation.accepted", "user", user.id)
+    email_verification.note_verified(user)
+    audit_log.record("invitation.accepted", "user", user.id)
     return user
 
 
 def _name_of(person: Inviter) -> str:
-    name = letters.plain(f"{person.first_name} {person.last_name}")
+    name = emails.plain(f"{person.first_name} {person.last_name}")
     return name or person.email

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from flask import current_app
 from flask_babel import gettext as _
 
-from userapi.audit import trail
-from userapi.core import signing
-from userapi.core.signing import KeyProblem, SigningKey
+from userapi.audit import audit_log
+from userapi.security import signing_keys
+from userapi.security.signing_keys import KeyProblem, SigningKey
 
 
 class Listed(NamedTuple):
@@ -31,7 +31,7 @@ def list_all() -> list[Listed]:
     Raises:
         KeyProblem: when the folder cannot be read.
     """
-    ring = signing.keys()
+    ring = signing_keys.keys()
     longest = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
     listed, replaced_at = [], None
     for key in ring.all():
@@ -48,8 +48,8 @@ def prepare() -> SigningKey:
     Raises:
         KeyProblem: when the folder cannot be written.
     """
-    key = signing.keys().prepare()
-    trail.record("key.added", "key", key.name[:36], {"kid": (None, key.kid)})
+    key = signing_keys.keys().prepare()
+    audit_log.record("key.added", "key", key.name[:36], {"kid": (None, key.kid)})
     return key
 
 
@@ -59,12 +59,12 @@ def publish(key: SigningKey) -> None:
     Raises:
         KeyProblem: when the folder cannot be written.
     """
-    signing.keys().publish(key)
+    signing_keys.keys().publish(key)
 
 
 def others(key: SigningKey) -> list[SigningKey]:
     """Every key but one."""
-    return [other for other in signing.keys().all() if other.kid != key.kid]
+    return [other for other in signing_keys.keys().all() if other.kid != key.kid]
 
 
 def find(kid: str) -> SigningKey:
@@ -73,7 +73,7 @@ def find(kid: str) -> SigningKey:
     Raises:
         KeyProblem: when there is none of this name, or it signs.
     """
-    ring = signing.keys()
+    ring = signing_keys.keys()
     key = next((key for key in ring.all() if key.kid == kid), None)
     if key is None:
         raise KeyProblem(_("There is no key %(kid)s; `flask keys list` shows all.", kid=kid))
@@ -85,7 +85,7 @@ def find(kid: str) -> SigningKey:
 def retire(*keys: SigningKey) -> None:
     """Write down that keys are deleted, which they are once the door has committed and removes them."""
     for key in keys:
-        trail.record("key.retired", "key", key.name[:36], {"kid": (key.kid, None)})
+        audit_log.record("key.retired", "key", key.name[:36], {"kid": (key.kid, None)})
 
 
 def remove(*keys: SigningKey) -> None:
@@ -95,4 +95,4 @@ def remove(*keys: SigningKey) -> None:
         KeyProblem: when the folder cannot be written.
     """
     for key in keys:
-        signing.keys().remove(key.name)
+        signing_keys.keys().remove(key.name)

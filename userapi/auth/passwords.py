@@ -2,14 +2,14 @@
 
 import uuid
 
-from userapi.audit import trail
-from userapi.core import limits
-from userapi.mail import letters
-from userapi.users import accounts, addresses, current_password, emails, one_time, password_policy
+from userapi.audit import audit_log
+from userapi.mail import emails
+from userapi.security import throttling
+from userapi.users import accounts, current_password, email_address, email_links, email_verification, password_policy
 from userapi.users import queries as user_queries
-from userapi.users.links import link
 from userapi.users.models import User
 from userapi.users.problems import WrongPassword
+from userapi.users.site_urls import link
 
 from . import queries, sessions
 from .problems import TokenRevoked
@@ -63,28 +63,28 @@ def ask_to_reset(email: str) -> None:
     Raises:
         TooManyRequests: the client has asked too often, for whatever addresses.
     """
-    limits.spend("PASSWORD_RESET", limits.client())
-    key = emails.key_or_none(email)
-    few = limits.allows("PASSWORD_RESET_RECIPIENT", key or email)
+    throttling.spend("PASSWORD_RESET", throttling.client())
+    key = email_address.key_or_none(email)
+    few = throttling.allows("PASSWORD_RESET_RECIPIENT", key or email)
     user = user_queries.by_email_key(key) if key else None
     if user is not None and user.is_active and few:
         mail_reset_link(user)
     else:
-        letters.decoy()
-    trail.record("user.password_reset_requested", "user" if user else None, user.id if user else None)
+        emails.decoy()
+    audit_log.record("user.password_reset_requested", "user" if user else None, user.id if user else None)
 
 
 def mail_reset_link(user: User) -> None:
     """Mail a held, active user the link that sets a new password."""
-    token = one_time.issue(user, one_time.RESET_PASSWORD, user.email_key)
-    letters.reset_password(
+    token = email_links.issue(user, email_links.RESET_PASSWORD, user.email_key)
+    emails.reset_password(
         user_id=user.id,
         recipient=user.email,
         name=user.first_name,
         language=user.language,
         link=link("reset", uid(user), token),
         secret=token,
-        minutes=int(one_time.LIFETIMES[one_time.RESET_PASSWORD].total_seconds() // 60),
+        minutes=int(email_links.LIFETIMES[email_links.RESET_PASSWORD].total_seconds() // 60),
     )
 
 
@@ -96,10 +96,10 @@ def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:
         ValidationFailed, WeakPassword: the password is not; the link stays good, for the door does not commit.
         TooManyRequests: the client has come with too many bad links.
     """
-    user = spend_link(uid, token, one_time.RESET_PASSWORD)
+    user = spend_link(uid, token, email_links.RESET_PASSWORD)
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1")
-    addresses.note_verified(user)
+    email_verification.note_verified(user)
     sessions.end_all(user)
 
 
@@ -115,16 +115,16 @@ def spend_link(uid: str, token: str, purpose: str) -> User:
         InvalidLink: the link is no good.
         TooManyRequests: the client has come with too many bad links.
     """
-    with limits.failures("LINK", limits.client()):
+    with throttling.failures("LINK", throttling.client()):
         user_id = parse_id(uid)
         if user_id is None:
-            raise one_time.InvalidLink
-        return one_time.spend(token, (purpose,), user_id)[1]
+            raise email_links.InvalidLink
+        return email_links.spend(token, (purpose,), user_id)[1]
 
 
-def is_good(uid: str, token: str, purpose: str = one_time.RESET_PASSWORD) -> bool:
+def is_good(uid: str, token: str, purpose: str = email_links.RESET_PASSWORD) -> bool:
     """Whether a link that sets a password would be accepted now."""
-    found = one_time.peek(token, (purpose,))
+    found = email_links.peek(token, (purpose,))
     return found is not None and found[1].id == parse_id(uid)
 
 

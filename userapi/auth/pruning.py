@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from userapi.core import clock, submissions
+from userapi.core import clock
 from userapi.core.batches import in_batches
+from userapi.http import submissions
 from userapi.users import queries as user_queries
 
 from . import queries

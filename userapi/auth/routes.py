@@ -8,20 +8,20 @@ from flask_babel import gettext as _
 from flask_jwt_extended import current_user, get_current_user
 
 from userapi.core.db import db, keeping_marks
-from userapi.core.index import SHAPE, endpoints_below
-from userapi.core.limits import TooManyRequests
-from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ValidationFailed
-from userapi.core.rendering import answer
-from userapi.users import addresses, documents
+from userapi.http.endpoint_index import SHAPE, endpoints_below
+from userapi.http.openapi import Blueprint
+from userapi.http.responses import answer
+from userapi.security.throttling import TooManyRequests
+from userapi.users import email_verification, user_json
 from userapi.users.editing import holds_user, save
+from userapi.users.email_links import InvalidLink
 from userapi.users.models import User
-from userapi.users.one_time import InvalidLink
 from userapi.users.password_policy import WeakPassword
 from userapi.users.problems import EmailTaken, WrongPassword
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
 
-from . import cookies, gate, invitations, passwords, recovery, sessions, sign_in, tokens
+from . import account_recovery, authentication, cookies, invitations, passwords, sessions, sign_in, tokens
 from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenRevoked
 from .schemas import (
     DetailSchema,
@@ -57,11 +57,11 @@ def read_auth_index() -> Response:
 def login(login: dict[str, Any]) -> Response:
     """Sign in; the tokens come in the answer, or in cookies."""
     if login["cookies"]:
-        gate.refuse_form_of_another_site()
+        authentication.refuse_form_of_another_site()
     with keeping_marks(InvalidCredentials):
         session = sign_in.sign_in(login.get("email") or login["username"], login["password"])
     pair = tokens.pair(session, web=login["cookies"])
-    user = documents.current(session.user_id)
+    user = user_json.current(session.user_id)
     db.session.commit()
     return cookies.put(answer({"user": user}), pair) if login["cookies"] else answer({**pair, "user": user})
 
@@ -73,7 +73,7 @@ def login(login: dict[str, Any]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
 def logout(logout: dict[str, Any]) -> Response:
     """End the session of each token that is sent, or every session of mine."""
-    ending = gate.ending_sessions(logout.get("refresh_token"))
+    ending = authentication.ending_sessions(logout.get("refresh_token"))
     if logout["all"]:
         one_of_each_user = {user_id: session_id for session_id, user_id in ending}
         ending = [(session_id, user_id) for user_id, session_id in one_of_each_user.items()]
@@ -87,7 +87,7 @@ def logout(logout: dict[str, Any]) -> Response:
 @blueprint.response(200, UserSchema)
 def read_me() -> Response:
     """Read my account."""
-    return documents.answer(documents.of_row(get_current_user()))
+    return user_json.answer(user_json.of_row(get_current_user()))
 
 
 @blueprint.put("/user/")
@@ -167,7 +167,7 @@ def accept_invitation(acceptance: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def verify_email(body: dict[str, str]) -> Response:
     """Confirm an address with the link from the letter."""
-    addresses.confirm(body["token"])
+    email_verification.confirm(body["token"])
     db.session.commit()
     return answer({"detail": _("Email address confirmed.")})
 
@@ -183,7 +183,7 @@ def verify_email(body: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, TooManyRequests)
 def resend_verification(asked: dict[str, str]) -> Response:
     """Ask for the confirming letter again. The answer is the same for every address."""
-    addresses.ask_again(asked["email"])
+    email_verification.ask_again(asked["email"])
     db.session.commit()
     return answer({"detail": _("If an account waits for this address to be confirmed, a letter is on its way.")})
 
@@ -196,7 +196,7 @@ def change_email(change: dict[str, str]) -> Response:
     """Ask for another address; it counts once the letter sent there is answered."""
     with keeping_marks(WrongPassword):
         user = passwords.prove(current_user.id, change["password"], field="password")
-    is_sent = addresses.ask_to_change(user, change["email"])
+    is_sent = email_verification.ask_to_change(user, change["email"])
     db.session.commit()
     if not is_sent:
         return answer({"detail": _("This is your email already: no link was sent. No other email is waiting.")}, 202)
@@ -210,7 +210,7 @@ def change_email(change: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def undo_email_change(body: dict[str, str]) -> Response:
     """Undo a change of email with the link sent to the old one; every session ends, and the password is removed."""
-    recovery.undo_email_change(body["token"])
+    account_recovery.undo_email_change(body["token"])
     db.session.commit()
     return answer({"detail": _("Email restored. We sent you a link to set a new password.")})
 

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from flask_babel import gettext as _
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
 
-from userapi.core.fields import Flag, Instant, Line, NewPassword, Password, length, one_of
+from userapi.http.fields import Flag, Instant, Line, NewPassword, Password, length, one_of
 from userapi.users import password_policy
-from userapi.users.emails import MAXIMUM_LENGTH
+from userapi.users.email_address import MAXIMUM_LENGTH
 from userapi.users.schemas import EmailAddress, UserSchema
 
 #: Three parts, as every token has; it is none.

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from flask import current_app
 from flask_babel import gettext as _
 
-from userapi.audit import trail
-from userapi.core import clock, limits
+from userapi.audit import audit_log
+from userapi.core import clock
 from userapi.core.context import acting
 from userapi.core.db import db
 from userapi.core.problems import NotFound
-from userapi.mail import letters
+from userapi.mail import emails
+from userapi.security import throttling
 from userapi.users import queries as user_queries
 from userapi.users.models import User
 
@@ -60,7 +61,7 @@ def begin(user_id: int, version: int) -> LoginSession:
     db.session.add(session)
     db.session.flush()
     queries.end_surplus(user_id, current_app.config["SESSIONS_PER_USER"], now, idle_since(now))
-    trail.record("session.started", "user", user_id, actor_id=user_id)
+    audit_log.record("session.started", "user", user_id, actor_id=user_id)
     return session
 
 
@@ -74,7 +75,7 @@ def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> Refreshed:
         TokenRevoked, TokenExpired: the session or the account is over.
         TooManyRequests: the session was refreshed too often.
     """
-    limits.spend("REFRESH_SESSION", str(session_id))
+    throttling.spend("REFRESH_SESSION", str(session_id))
     now = clock.now()
     refreshed: Refreshed | None = queries.advance(
         session_id, user_id, spent=jti, successor=uuid.uuid4(), now=now, idle_since=idle_since(now)
@@ -92,9 +93,9 @@ def _refreshed_before(session_id: uuid.UUID, user_id: int, jti: uuid.UUID, now: 
     session: LoginSession = found.LoginSession
     if not _is_repeat(session, jti, now):
         queries.end(session_id, now)
-        trail.record("session.token_reused", "user", user_id)
+        audit_log.record("session.token_reused", "user", user_id)
         user, address = session.user, acting().address
-        letters.token_reused(
+        emails.token_reused(
             user_id=user.id,
             recipient=user.email,
             name=user.first_name,
@@ -123,7 +124,7 @@ def touch(session_id: uuid.UUID, last_used_at: datetime) -> bool:
 def end(session_id: uuid.UUID, user_id: int) -> None:
     """End one session; nothing happens when it has ended already."""
     if queries.end(session_id, clock.now()):
-        trail.record("session.ended", "user", user_id)
+        audit_log.record("session.ended", "user", user_id)
 
 
 def end_all(user: User, spare: uuid.UUID | None = None) -> None:
@@ -133,7 +134,7 @@ def end_all(user: User, spare: uuid.UUID | None = None) -> None:
     queries.end_of_user(user.id, clock.now(), spare)
     if spare is not None:
         queries.adopt(spare, user.session_version)
-    trail.record("session.ended_all", "user", user.id)
+    audit_log.record("session.ended_all", "user", user.id)
 
 
 def end_of_everybody() -> int:
@@ -142,7 +143,7 @@ def end_of_everybody() -> int:
     A database that comes from a backup has sessions as active that have ended since: this ends them again.
     """
     users = queries.end_of_everybody(clock.now())
-    trail.record("sessions.ended_all", None, None, {"users": (None, users)})
+    audit_log.record("sessions.ended_all", None, None, {"users": (None, users)})
     return users
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from flask import current_app
 
-from userapi.audit import trail
-from userapi.core import clock, limits, passwords
+from userapi.audit import audit_log
+from userapi.core import clock
 from userapi.core.context import acting
-from userapi.mail import letters
-from userapi.users import emails
+from userapi.mail import emails
+from userapi.security import password_hashing, throttling
+from userapi.users import email_address
 from userapi.users.models import User
 
 from . import queries, sessions, tokens
@@ -30,12 +31,12 @@ def sign_in(email: str, password: str) -> LoginSession:
         InvalidCredentials: with an event in the trail, which the door must commit.
         TooManyRequests: there were too many failures; the password was not looked at.
     """
-    key, client = emails.key_or_none(email), limits.client()
+    key, client = email_address.key_or_none(email), throttling.client()
     account = key or email
     with (
-        limits.failures("SIGN_IN_ADDRESS", client),
-        limits.failures("SIGN_IN_PAIR", account, client),
-        limits.failures("SIGN_IN_ACCOUNT", account, unless=lambda: _was_here_before(key, client)),
+        throttling.failures("SIGN_IN_ADDRESS", client),
+        throttling.failures("SIGN_IN_PAIR", account, client),
+        throttling.failures("SIGN_IN_ACCOUNT", account, unless=lambda: _was_here_before(key, client)),
     ):
         return _check(key, password)
 
@@ -59,23 +60,23 @@ def pair_for_browser(session_id: uuid.UUID) -> dict[str, Any] | None:
 
 def _check(key: str | None, password: str) -> LoginSession:
     found = queries.credentials(key) if key else None
-    proven = passwords.verify(password, found.password_hash if found else None)
+    proven = password_hashing.verify(password, found.password_hash if found else None)
     if found is None or not proven or not _may_sign_in(found):
         raise _refusal(found.id if found else None)
-    outdated = passwords.is_outdated(found.password_hash)
-    renewed = passwords.hash_password(password) if outdated else found.password_hash
+    outdated = password_hashing.is_outdated(found.password_hash)
+    renewed = password_hashing.hash_password(password) if outdated else found.password_hash
     version = queries.sign_in(found.id, found.password_hash, renewed, clock.now())
     if version is None:
         return _check(key, password)  # the account changed meanwhile, or the hash was renewed by another sign-in
     if outdated:
-        trail.record("user.password_rehashed", "user", found.id, actor_id=found.id)
+        audit_log.record("user.password_rehashed", "user", found.id, actor_id=found.id)
     _tell_of_new_device(found.id)
     return sessions.begin(found.id, version)
 
 
 def _was_here_before(key: str | None, client: str) -> bool:
     """Whether the account has signed in from this client's address: then strangers' guesses do not keep it out."""
-    return key is not None and client in map(limits.network, queries.addresses_of(key))
+    return key is not None and client in map(throttling.network, queries.addresses_of(key))
 
 
 def _tell_of_new_device(user_id: int) -> None:
@@ -83,7 +84,7 @@ def _tell_of_new_device(user_id: int) -> None:
     origin = acting()
     if queries.is_known_device(user_id, origin.address, origin.user_agent) is False:
         user = queries.addressee(user_id)
-        letters.new_sign_in(
+        emails.new_sign_in(
             user_id=user_id,
             recipient=user.email,
             name=user.first_name,
@@ -100,5 +101,5 @@ def _may_sign_in(found: Any) -> bool:
 
 
 def _refusal(user_id: int | None) -> InvalidCredentials:
-    trail.record("sign_in.failed", "user" if user_id else None, user_id, actor_id=None)
+    audit_log.record("sign_in.failed", "user" if user_id else None, user_id, actor_id=None)
     return InvalidCredentials()

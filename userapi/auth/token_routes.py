@@ -5,15 +5,15 @@ import uuid
 from flask import Response
 from flask_babel import gettext as _
 
-from userapi.core import limits
 from userapi.core.db import db, keeping_marks
-from userapi.core.limits import TooManyRequests
-from userapi.core.negotiation import names_type
-from userapi.core.openapi import Blueprint
 from userapi.core.problems import Problem, ValidationFailed
-from userapi.core.rendering import answer
+from userapi.http.negotiation import names_type
+from userapi.http.openapi import Blueprint
+from userapi.http.responses import answer
+from userapi.security import throttling
+from userapi.security.throttling import TooManyRequests
 
-from . import cookies, gate, sessions, sign_in, tokens
+from . import authentication, cookies, sessions, sign_in, tokens
 from .problems import InvalidCredentials, InvalidToken, TokenReused, TokenRevoked
 from .schemas import (
     ClaimsSchema,
@@ -57,8 +57,8 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
 def refresh_tokens(refresh: dict[str, str]) -> Response:
     """Exchange a refresh token for a new pair. It is good once."""
-    limits.spend("REFRESH_ADDRESS", limits.client())
-    claims, by_cookie = gate.refresh_claims(refresh.get("refresh_token"))
+    throttling.spend("REFRESH_ADDRESS", throttling.client())
+    claims, by_cookie = authentication.refresh_claims(refresh.get("refresh_token"))
     with keeping_marks(TokenReused):
         session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
     pair = tokens.pair(session, web=by_cookie)

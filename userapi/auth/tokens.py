@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 import threading
 import time
 import uuid
@@ -10,17 +11,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from flask import Flask, current_app
+from flask import Flask, Response, current_app
 from flask_jwt_extended import create_access_token, create_refresh_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import ExpiredSignatureError, InvalidTokenError, get_unverified_header
 from jwt.exceptions import PyJWTError
 
-from userapi.core import clock, context, limits, problems, signing
+from userapi.core import clock, context, problems
 from userapi.core.extensions import jwt
+from userapi.http import errors
+from userapi.security import signing_keys, throttling
 
 from . import queries, sessions
 from .problems import InvalidToken, TokenExpired, TokenRevoked
+
+log = logging.getLogger(__name__)
 
 #: Longer texts are no tokens of ours, and not worth decoding.
 MAXIMUM_LENGTH = 4096
@@ -38,15 +43,21 @@ def configure(app: Flask) -> None:
     jwt.init_app(app)
     app.extensions["userapi-remembered-tokens"] = Remembered()
     jwt.user_identity_loader(str)
-    jwt.encode_key_loader(lambda _identity: signing.keys().newest().private)
-    jwt.additional_headers_loader(lambda _identity: {"kid": signing.keys().newest().kid})
+    jwt.encode_key_loader(lambda _identity: signing_keys.keys().newest().private)
+    jwt.additional_headers_loader(lambda _identity: {"kid": signing_keys.keys().newest().kid})
     jwt.decode_key_loader(_verifying_key)
     jwt.user_lookup_loader(load_caller)
-    jwt.unauthorized_loader(lambda _reason: problems.answer(problems.NotSignedIn()))
-    jwt.invalid_token_loader(lambda _reason: problems.answer(InvalidToken()))
-    jwt.expired_token_loader(lambda _header, _claims: problems.answer(TokenExpired()))
-    jwt.revoked_token_loader(lambda _header, _claims: problems.answer(TokenRevoked()))
-    jwt.user_lookup_error_loader(lambda _header, _claims: problems.answer(TokenRevoked()))
+    jwt.unauthorized_loader(lambda _reason: errors.answer(problems.NotSignedIn()))
+    jwt.invalid_token_loader(lambda _reason: errors.answer(InvalidToken()))
+    jwt.expired_token_loader(lambda _header, _claims: errors.answer(TokenExpired()))
+    jwt.revoked_token_loader(lambda _header, _claims: errors.answer(TokenRevoked()))
+    jwt.user_lookup_error_loader(lambda _header, _claims: errors.answer(TokenRevoked()))
+    app.register_error_handler(signing_keys.KeyProblem, _report_key_problem)
+
+
+def _report_key_problem(problem: signing_keys.KeyProblem) -> Response:
+    log.error("no key to sign or verify with", extra={"error": str(problem)})
+    return errors.answer(problems.Unavailable())
 
 
 def _verifying_key(header: dict[str, Any], claims: dict[str, Any]) -> Any:
@@ -54,7 +65,7 @@ def _verifying_key(header: dict[str, Any], claims: dict[str, Any]) -> Any:
 
     Asked before the signature is checked, and before Flask-JWT-Extended fills in the claims that are missing.
     """
-    key = signing.keys().find(header.get("kid"))
+    key = signing_keys.keys().find(header.get("kid"))
     if key is None or not _is_built_as_ours(header, claims):
         raise InvalidTokenError("not a token of ours")
     if claims["exp"] <= time.time():  # PyJWT's clock, without the leeway: that is for tokens that begin
@@ -113,7 +124,7 @@ class Remembered:
     def find(self, token: str, kind: str, audiences: tuple[str, ...]) -> dict[str, Any] | None:
         """The claims of a remembered token, if it would still be good as one of this kind and audience."""
         kid, claims = self._claims.get(token, ("", {}))
-        if not claims or claims["exp"] <= clock.now().timestamp() or signing.keys().find(kid) is None:
+        if not claims or claims["exp"] <= clock.now().timestamp() or signing_keys.keys().find(kid) is None:
             return None
         return claims if claims["type"] == kind and claims["aud"] in audiences else None
 
@@ -178,7 +189,7 @@ def _parts(token: str) -> tuple[str, dict[str, Any]]:
 
 def csrf_value(session_id: uuid.UUID) -> str:
     """What a page sends along to prove that it is ours: the same all session long, in every tab."""
-    return hmac.new(signing.derived_key("csrf"), session_id.bytes, hashlib.sha256).hexdigest()[:32]
+    return hmac.new(signing_keys.derived_key("csrf"), session_id.bytes, hashlib.sha256).hexdigest()[:32]
 
 
 def _refresh_claims(session: sessions.Refreshed) -> dict[str, Any]:
@@ -240,7 +251,7 @@ def verify(token: str) -> dict[str, Any]:
         TokenExpired, InvalidToken, TokenRevoked: it would not.
         TooManyRequests: the client has come with too many bad tokens.
     """
-    with limits.failures("TOKEN_VERIFY", limits.client()):
+    with throttling.failures("TOKEN_VERIFY", throttling.client()):
         claims = read(token, "access", (current_app.config["JWT_AUDIENCE"],))
         if not queries.is_active(*_asked_of(claims)):
             raise TokenRevoked
@@ -249,4 +260,4 @@ def verify(token: str) -> dict[str, Any]:
 
 def key_set() -> dict[str, Any]:
     """The public keys as a JSON Web Key Set (RFC 7517, section 5)."""
-    return {"keys": [key.jwk for key in signing.keys().all()]}
+    return {"keys": [key.jwk for key in signing_keys.keys().all()]}

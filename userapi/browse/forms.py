@@ -10,9 +10,9 @@ from werkzeug.exceptions import HTTPException
 from userapi.core.problems import Problem
 
 from . import inputs
-from .answers import Answer
 from .inputs import Input
 from .operations import Call, Operation
+from .responses import Answer
 
 #: Who an `x-set-by` names, and how an account says that it is one of them.
 ROLES = {"staff": "is_staff", "superusers": "is_superuser"}

@@ -11,8 +11,8 @@ from flask_babel import lazy_gettext
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
-from userapi.auth import gate
-from userapi.core.openapi import Access
+from userapi.auth import authentication
+from userapi.http.openapi import Access
 
 #: In the order they are shown.
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
@@ -80,7 +80,7 @@ class Call:
 
     def is_open_to(self, caller: Any) -> bool:
         """Whether somebody, or a stranger (None), may call it."""
-        return gate.allows(self.operation.access, self.operation.permission, caller, self.arguments)
+        return authentication.allows(self.operation.access, self.operation.permission, caller, self.arguments)
 
 
 class Catalogue:

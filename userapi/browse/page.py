@@ -9,10 +9,10 @@ from flask_jwt_extended import get_jwt_request_location
 from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 
-from userapi.auth import gate, tokens
+from userapi.auth import authentication, tokens
 from userapi.core.db import db
 
-from . import answers, forms, inputs, operations
+from . import forms, inputs, operations, responses
 from .operations import Catalogue
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -31,7 +31,7 @@ def about(response: Response, catalogue: Catalogue) -> str:
     here = catalogue.at(request.path)
     method = "GET" if request.method == "HEAD" else request.method
     called = next((call for call in here if call.operation.method == method), None)
-    answer = answers.read(response, request.path if catalogue.has_items(request.path) else None)
+    answer = responses.read(response, request.path if catalogue.has_items(request.path) else None)
     caller = _caller(response)
     mine = [call for call in here if call.is_open_to(caller)]
     reading = next((call for call in mine if call.operation.method == "GET"), None)
@@ -64,12 +64,12 @@ def _caller(response: Response) -> Any:
     """
     if response.status_code >= 500 or request.method == "OPTIONS":
         return None
-    found = gate.caller()
+    found = authentication.caller()
     if found is not None and request.method in SAFE_METHODS:
         return found
     db.session.rollback()  # of a refused write; what was to stay is committed
     try:
-        return gate.caller() if gate.has_good_cookie() else None
+        return authentication.caller() if authentication.has_good_cookie() else None
     except HTTPException:  # the proof is looked for in a body that is too large to be read
         return None
 

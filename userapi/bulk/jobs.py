@@ -1,4 +1,4 @@
-"""Actions on more accounts than one request can deal with: started, cancelled, deleted. `working` does them."""
+"""Actions on more accounts than one request can deal with: started, cancelled, deleted. `job_worker` does them."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask_babel import gettext as _
 
-from userapi.audit import trail
+from userapi.audit import audit_log
 from userapi.core import clock, i18n, job_runner, leases
 from userapi.core.db import db
 from userapi.core.leases import State
@@ -46,14 +46,14 @@ def start(action: str, filters: Mapping[str, Any], query: str, newest: int, by: 
         raise NotFound(_("No user matches any more."))
     db.session.flush()
     facts = {"action": action, "total": job.total, **{name: str(value) for name, value in filters.items()}}
-    trail.record("bulk.started", "bulk", job.id, {name: (None, fact) for name, fact in facts.items()})
+    audit_log.record("bulk.started", "bulk", job.id, {name: (None, fact) for name, fact in facts.items()})
     job_runner.wake_on_commit()
     return job
 
 
 def _without_words(query: str) -> str:
     """A query string without the words of a search, which may be the email or the name of an account."""
-    return urlencode([(name, trail.WITHHELD if name == "search" else value) for name, value in parse_qsl(query)])
+    return urlencode([(name, audit_log.WITHHELD if name == "search" else value) for name, value in parse_qsl(query)])
 
 
 def cancel(job_id: int) -> None:
@@ -65,7 +65,7 @@ def cancel(job_id: int) -> None:
     if not leases.cancel(queries.jobs, job_id):
         raise NotFound(_("There is no bulk action with this number that could be cancelled."))
     queries.remove_waiting(job_id)
-    trail.record("bulk.cancelled", "bulk", job_id)
+    audit_log.record("bulk.cancelled", "bulk", job_id)
 
 
 def expire() -> None:

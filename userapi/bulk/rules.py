@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from flask_babel import lazy_gettext
 
-from userapi.audit import trail
+from userapi.audit import audit_log
 from userapi.auth import passwords, sessions
 from userapi.core.problems import Problem
 from userapi.users import accounts
@@ -40,7 +40,7 @@ class Rule(NamedTuple):
 
 def _send_reset(user: User) -> None:
     passwords.mail_reset_link(user)
-    trail.record("user.password_reset_requested", "user", user.id)
+    audit_log.record("user.password_reset_requested", "user", user.id)
 
 
 RULES = {

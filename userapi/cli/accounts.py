@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from userapi.auth import sessions
 from userapi.core.db import db
-from userapi.core.passwords import describe
+from userapi.security.password_hashing import describe
 from userapi.users import accounts
 from userapi.users.models import User
 from userapi.users.queries import PROFILE_FIELDS

@@ -11,12 +11,12 @@ import click
 import orjson
 from flask_babel import gettext as _
 
-from userapi.audit import names, queries, trail
+from userapi.audit import audit_log, names, queries
 from userapi.auth.tokens import parse_id
 from userapi.core import clock
 from userapi.core.db import db
+from userapi.transfer.export import BYTE_ORDER_MARK, JsonLines, as_cell
 from userapi.users import queries as user_queries
-from userapi.users.transfer.exporting import BYTE_ORDER_MARK, JsonLines, as_cell
 
 from . import inputs, outputs, tables
 from .failures import Group
@@ -107,7 +107,9 @@ def export(file: str, kind: str | None, **options: Any) -> None:
     kind, filters = outputs.format_of(file, kind), _filters(options)
     written = 0
     with outputs.written(file) as stream:
-        event_id = trail.record("audit.exported", changes={name: (None, str(value)) for name, value in filters.items()})
+        event_id = audit_log.record(
+            "audit.exported", changes={name: (None, str(value)) for name, value in filters.items()}
+        )
         db.session.commit()
         write = _csv_writer(stream) if kind == "csv" else JsonLines(stream).page
         for page in _pages(filters | {"before": event_id}):

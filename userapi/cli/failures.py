@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 
 from userapi.core import database_errors
 from userapi.core.problems import Problem
-from userapi.core.signing import KeyProblem
+from userapi.security.signing_keys import KeyProblem
 
 #: What a command may meet that is nobody's bug.
 EXPECTED = (Problem, KeyProblem, CommandError, sa.exc.DBAPIError)

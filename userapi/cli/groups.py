@@ -6,8 +6,8 @@ from flask_babel import ngettext
 from marshmallow import ValidationError
 
 from userapi.core.db import db
-from userapi.core.fields import Line
 from userapi.core.i18n import translated
+from userapi.http.fields import Line
 from userapi.users import group_queries, groups
 from userapi.users.models import Group as UserGroup
 from userapi.users.models import User

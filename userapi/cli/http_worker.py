@@ -20,8 +20,8 @@ from granian._signals import set_sync_signals
 from granian.server.mp import WorkerProcess
 from werkzeug.exceptions import RequestTimeout
 
-from userapi.core import bodies
 from userapi.core.problems import Unavailable
+from userapi.http import bodies
 
 from .deadlines import Deadlines
 from .wsgi_gateway import answer, environment

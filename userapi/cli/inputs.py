@@ -10,9 +10,9 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 
 from userapi.core.db import db
-from userapi.core.fields import Line, Name
 from userapi.core.i18n import translated
-from userapi.users import emails, group_queries, queries
+from userapi.http.fields import Line, Name
+from userapi.users import email_address, group_queries, queries
 from userapi.users.models import Group, User
 
 #: Longer input is no password.
@@ -125,7 +125,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def user(email: str) -> User:
     """The user with an email in any spelling."""
-    key = emails.key_or_none(email)
+    key = email_address.key_or_none(email)
     user_id = queries.id_of(key) if key else None
     found = db.session.get(User, user_id) if user_id else None
     return found or _no_user(email)
@@ -133,7 +133,7 @@ def user(email: str) -> User:
 
 def held_user(email: str) -> User:
     """The user with an email in any spelling, locked until the transaction ends."""
-    key = emails.key_or_none(email)
+    key = email_address.key_or_none(email)
     found = queries.by_email_key(key) if key else None
     return found or _no_user(email)
 

@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 
 from userapi.auth import keys
 from userapi.core.db import db
-from userapi.core.signing import SigningKey
+from userapi.security.signing_keys import SigningKey
 
 from . import inputs
 from .failures import Group

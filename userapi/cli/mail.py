@@ -14,11 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import letters, outbox, pruning, queries
+from userapi.mail import emails, outbox, pruning, queries
 from userapi.mail.delivery import Counts, deliver_due
 from userapi.mail.queries import State
 from userapi.mail.relay import Delayed, Refused, Relay
-from userapi.users import emails
+from userapi.users import email_address
 
 from . import inputs, tables
 from .failures import Group
@@ -45,9 +45,9 @@ def test(recipient: str) -> None:
     """Send a test email to EMAIL now, and show the mail server's answer. It is not kept in the outbox."""
     if not current_app.config["MAIL_SERVER"]:
         raise click.ClickException("MAIL_SERVER: Not set, so there is no mail server to test.")
-    typed, _key = emails.checked(recipient)
+    typed, _key = email_address.checked(recipient)
     server = f"{current_app.config['MAIL_SERVER']}:{current_app.config['MAIL_PORT']}"
-    message = letters.test_email(recipient=typed)
+    message = emails.test_email(recipient=typed)
     db.session.expunge(message)  # it is not kept
     message.message_id = uuid.uuid4()
     try:

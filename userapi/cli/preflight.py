@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from userapi.core import database_errors, private_files
 from userapi.core.db import engine_arguments
 from userapi.core.environment import exists
-from userapi.core.signing import KeyProblem, KeyRing
+from userapi.security.signing_keys import KeyProblem, KeyRing
 
 from .failures import CannotStart
 

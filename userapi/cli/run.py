@@ -26,11 +26,13 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from werkzeug.utils import import_string
 
-from userapi.core import folders, hashing, i18n, metrics
+from userapi.core import folders, i18n
 from userapi.core.context import acting_as, command_line
 from userapi.core.db import db
 from userapi.core.environment import ConfigurationError, Settings, unusable_folder
-from userapi.core.signing import KeyRing
+from userapi.observability import metrics
+from userapi.security import hashing_threads
+from userapi.security.signing_keys import KeyRing
 from userapi.settings import environment, is_set
 from userapi.settings import load as load_settings
 from userapi.users import accounts
@@ -95,7 +97,7 @@ def _run(ip: str) -> None:
         i18n.read_in()
         for engine in db.engines.values():
             engine.dispose()  # no worker may inherit a connection
-        hashing.of(app).rest()  # nor count on a thread that it does not inherit
+        hashing_threads.of(app).rest()  # nor count on a thread that it does not inherit
     sys.stdout.flush()
     serve(app, ip)
 
@@ -259,7 +261,7 @@ def serve(app: Flask, ip: str) -> None:
     write there, leaves it alone. Until granian lets a worker hear the signal that ends it, that signal has its usual
     effect; else a stop so soon would have to wait until the worker is killed.
     """
-    threads = hashing.of(app).keep_places_for_others(app, app.config["WORKER_THREADS"])
+    threads = hashing_threads.of(app).keep_places_for_others(app, app.config["WORKER_THREADS"])
     gc.collect()
     gc.freeze()
     logging.getLogger("_granian").addFilter(_is_no_advice)

@@ -9,7 +9,7 @@ from flask_babel import ngettext
 from userapi.auth import pruning, sessions
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.core.devices import describe
+from userapi.http.user_agents import describe
 
 from . import inputs, tables
 from .failures import Group

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from userapi.core.db import db
+from userapi.transfer import export, import_pipeline, readers
+from userapi.transfer.options import Counts, Manner, OnBadProfile, OnConflict, Told
 from userapi.users import list_queries
-from userapi.users.transfer import exporting, files, importing
-from userapi.users.transfer.manner import Counts, Manner, OnBadProfile, OnConflict, Told
 
 from . import inputs, outputs
 from .outputs import STANDARD
@@ -58,7 +58,7 @@ class Report:
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--format", "kind", type=click.Choice(files.KINDS), help="When the file's name does not tell.")
+@click.option("--format", "kind", type=click.Choice(readers.KINDS), help="When the file's name does not tell.")
 @click.option("--dry-run", is_flag=True, help="Only look, and say what would happen.")
 @click.option(
     "--on-conflict",
@@ -95,7 +95,7 @@ def import_users(
     Users keep their ids where these are free, their password hashes, groups and dates. Batches are committed as they
     are done: an import that broke off goes on when it is run again. With --on-conflict fail it is all or nothing.
     """
-    kind = kind or files.kind_of(file)
+    kind = kind or readers.kind_of(file)
     if kind is None:
         raise click.UsageError(_("Say what kind of file it is: --format django, csv or jsonl."))
     manner = Manner(
@@ -114,7 +114,7 @@ def import_users(
         bar = stack.enter_context(_bar())
         stream = stack.enter_context(_read(file, bar))
         task = bar.add_task(_("Users"), total=None)
-        for counts in importing.bring_in(files.records(stream, kind, left_out), manner, heard.tell):
+        for counts in import_pipeline.bring_in(readers.records(stream, kind, left_out), manner, heard.tell):
             if dry_run:
                 db.session.rollback()
             elif manner.on_conflict is not OnConflict.FAIL:
@@ -149,7 +149,7 @@ def export_users(file: str, kind: str | None, with_passwords: bool, **filters: A
     written = 0
     with outputs.written(file) as stream, _bar() as bar:
         task = bar.add_task(_("Users"), total=list_queries.count(asked))
-        for written in exporting.take_out(exporting.FORMATS[kind](stream), asked, with_passwords=with_passwords):
+        for written in export.take_out(export.FORMATS[kind](stream), asked, with_passwords=with_passwords):
             db.session.commit()
             bar.update(task, completed=written)
     if file != STANDARD:

@@ -11,9 +11,10 @@ from flask_babel import ngettext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from userapi.auth.seeded_activity import Activity
 from userapi.core.db import db
-from userapi.users import accounts, list_queries, seeding
+from userapi.transfer import seeding
+from userapi.transfer.seeded_activity import Activity
+from userapi.users import accounts, list_queries
 
 from . import accounts as account_commands
 from . import inputs, tables, transfer

@@ -7,7 +7,7 @@ autocommit connection, so that a request which only looks costs no BEGIN and no 
 import os
 import select
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from flask import Flask, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
-from . import disk, metrics
+from . import disk
 
 READING = "reading"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -83,8 +83,13 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
         return super().result_processor(dialect, coltype) if dialect.name == "sqlite" else None
 
 
-def configure(app: Flask) -> None:
-    """Give the application its two engines."""
+def configure(app: Flask, watch: Callable[[Flask, sa.Engine, str], None]) -> None:
+    """Give the application its two engines.
+
+    Args:
+        app: the application.
+        watch: called with the application, each engine and what the engine is for ("writing" or "reading").
+    """
     url, options = engine_arguments(app.config, Path(app.instance_path))
     if url.get_backend_name() == "sqlite":
         _make_private(url)
@@ -100,7 +105,7 @@ def configure(app: Flask) -> None:
             else:
                 sa.event.listen(engine, "checkout", _refuse_closed)
             disk.watch(app, engine)
-            metrics.watch(app, engine, use or "writing")  # last: who refuses a connection has it tried again
+            watch(app, engine, use or "writing")  # last: who refuses a connection has it tried again
         if db.engine.dialect.name == "sqlite":
             sa.event.listen(db.engine, "begin", _begin_sqlite)
 

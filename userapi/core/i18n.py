@@ -36,7 +36,7 @@ SHELL_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 #: English is read all over the world, so days come before months and the clock has 24 hours.
 WRITTEN_AS = {"en": Locale("en", "GB")}
 
-#: What marshmallow says by itself; its sentences with numbers in them are given to it by `userapi.core.fields`.
+#: What marshmallow says by itself; its sentences with numbers in them are given to it by `userapi.http.fields`.
 OF_MARSHMALLOW = (
     lazy_gettext("Missing data for required field."),
     lazy_gettext("Field may not be null."),

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from flask import Flask
 
-from . import background
-from .background import Background, Round
+from . import loop
 from .db import db
+from .loop import Background, Round
 
 #: How often it looks for jobs that others started, or that a worker has left, in seconds.
 POLL = 5.0
@@ -49,11 +49,11 @@ class JobRunner(Background):
 
 def register(app: Flask, do_due: DoDue) -> None:
     """Do jobs of this kind while the application serves, unless the settings leave that to others."""
-    if background.is_left_to_others(app):
+    if loop.is_left_to_others(app):
         return
     if EXTENSION not in app.extensions:
         app.extensions[EXTENSION] = JobRunner(app)
-        background.run(app.extensions[EXTENSION])
+        loop.run(app.extensions[EXTENSION])
     app.extensions[EXTENSION].kinds.append(do_due)
 
 

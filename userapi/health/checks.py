@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _
 
-from userapi.core import database_errors, disk, limits, migrations, signing
+from userapi.core import database_errors, disk, migrations
 from userapi.core.db import READING, db
+from userapi.security import signing_keys, throttling
 
 from . import work
 from .findings import Finding, ok, trouble, warning
@@ -70,10 +71,12 @@ def _migrations(present: str | None) -> Finding:
 
 
 def _keys() -> Finding:
-    ring = signing.KeyRing(signing.keys().folder)  # what is in the folder now, not what this process remembers
+    ring = signing_keys.KeyRing(
+        signing_keys.keys().folder
+    )  # what is in the folder now, not what this process remembers
     try:
         newest, others = ring.newest(), ring.all()[1:]
-    except signing.KeyProblem as problem:
+    except signing_keys.KeyProblem as problem:
         return trouble("keys", str(problem), "missing", _("No key can sign tokens, so sign-ins fail."))
     signs = _("A key signs tokens.")
     return ok("keys", f"{newest.name} signs; {len(others)} more verify", signs)
@@ -105,7 +108,7 @@ def _full(text: str) -> Finding:
 
 def _shared_counts() -> Iterator[Finding]:
     """Redis, where there is to be one."""
-    answers = limits.redis_answers()
+    answers = throttling.redis_answers()
     if answers is None:
         return
     if answers:
@@ -113,7 +116,7 @@ def _shared_counts() -> Iterator[Finding]:
         return
     yield trouble(
         "redis",
-        f"REDIS_URL: {limits.redis_error()}. Start it; until then each worker counts for itself.",
+        f"REDIS_URL: {throttling.redis_error()}. Start it; until then each worker counts for itself.",
         "unreachable",
         _("Redis does not answer, so each worker counts attempts for itself."),
     )

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 import structlog
 from flask import current_app
 
-from userapi.core import clock, metrics
+from userapi.core import clock
 from userapi.core.db import db
+from userapi.observability import metrics
 
 from . import queries
 from .outbox import BLANK

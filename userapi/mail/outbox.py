@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import jinja2
 from flask import Flask, current_app
 
-from userapi.audit import trail
+from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.context import acting
 from userapi.core.db import db
@@ -79,9 +79,9 @@ def retry(message_id: int | None = None) -> int:
     """Give one email that is not sent, or all that were given up, all their attempts again; how many there were."""
     count = queries.make_due(clock.now(), message_id)
     if count and message_id is not None:
-        trail.record("message.retried", "message", message_id)
+        audit_log.record("message.retried", "message", message_id)
     elif count:
-        trail.record("message.retried", changes={"emails": (None, count)})
+        audit_log.record("message.retried", changes={"emails": (None, count)})
     return count
 
 

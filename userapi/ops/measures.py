@@ -10,11 +10,13 @@ from flask_babel import gettext as _
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from userapi.core import clock, metrics, signing
+from userapi.core import clock
 from userapi.core.loopback import is_loopback, serves_this_machine_only
 from userapi.core.problems import NotFound, NotSignedIn
 from userapi.health import checks
 from userapi.mail import queries as mail_queries
+from userapi.observability import metrics
+from userapi.security import signing_keys
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -71,11 +73,11 @@ def _outbox() -> Iterator[Any]:
 
 
 def _keys() -> Iterator[Any]:
-    ring = signing.keys()
+    ring = signing_keys.keys()
     try:
         keys = ring.all()
         age = (clock.now() - ring.made_at(keys[0])).total_seconds()
-    except (signing.KeyProblem, OSError, IndexError):
+    except (signing_keys.KeyProblem, OSError, IndexError):
         return
     yield GaugeMetricFamily("userapi_signing_keys", "Keys that verify tokens.", len(keys))
     yield GaugeMetricFamily("userapi_signing_key_age_seconds", "The age of the key that signs.", age)

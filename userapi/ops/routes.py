@@ -4,11 +4,11 @@ from flask import Blueprint as PlainBlueprint
 from flask import Response
 
 from userapi.auth.problems import InvalidToken
-from userapi.core.index import SHAPE, endpoints_below
-from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotAcceptable
-from userapi.core.rendering import answer
 from userapi.health import checks
+from userapi.http.endpoint_index import SHAPE, endpoints_below
+from userapi.http.openapi import Blueprint
+from userapi.http.responses import answer
 
 from . import measures
 

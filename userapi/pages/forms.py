@@ -9,12 +9,12 @@ from flask import Response, g, make_response, request
 from flask_babel import gettext as _
 from marshmallow import Schema, ValidationError
 
-from userapi.auth import kept_forms
+from userapi.auth import saved_forms
 from userapi.auth.problems import InvalidCredentials
-from userapi.core import bodies
 from userapi.core.db import db
-from userapi.core.limits import TooManyRequests
 from userapi.core.problems import Problem, ValidationFailed
+from userapi.http import bodies
+from userapi.security.throttling import TooManyRequests
 
 from . import notices
 
@@ -47,7 +47,7 @@ def present(me: Any) -> Form:
         me: who is signed in, or None.
     """
     if "form" not in g:
-        kept = kept_forms.take(me.id) if me else None
+        kept = saved_forms.take(me.id) if me else None
         g.form = Form(values=kept or {})
         if kept:
             notices.show("form_given_back")

@@ -2,15 +2,15 @@
 
 from flask import Response, current_app, request, url_for
 
-from userapi.auth import gate, invitations, passwords, recovery, sign_in
-from userapi.users import addresses, one_time
-from userapi.users.one_time import INVITATION, InvalidLink
+from userapi.auth import account_recovery, authentication, invitations, passwords, sign_in
+from userapi.users import email_links, email_verification
+from userapi.users.email_links import INVITATION, InvalidLink
 
 from . import forms, redirects, schemas
 from .forms import shown_again_by
-from .frame import blueprint, page
-from .guard import open_to_visitors
-from .once import Done, once
+from .layout import blueprint, page
+from .page_auth import open_to_visitors
+from .single_submission import Done, once
 
 #: Holds the token of a link that sets a password, so that it leaves the address bar and the history before the form
 #: shows.
@@ -119,7 +119,7 @@ def show_verification_request() -> str:
 @once
 def ask_for_verification() -> Done:
     """Ask for the confirming letter again; the answer is the same for every address."""
-    addresses.ask_again(forms.read(schemas.email)["email"])
+    email_verification.ask_again(forms.read(schemas.email)["email"])
     return Done(url_for("pages.show_verification_asked"))
 
 
@@ -134,7 +134,7 @@ def show_verification_asked() -> str:
 @open_to_visitors
 def show_verification(token: str) -> str:
     """The button that confirms an email: programs that follow the links in emails press none."""
-    email = addresses.email_of_link(token)
+    email = email_verification.email_of_link(token)
     if email is None:
         raise InvalidLink
     return page("verify_email.html", email=email)
@@ -145,8 +145,8 @@ def show_verification(token: str) -> str:
 @once
 def verify_email(token: str) -> Done:
     """Confirm an email, and go on to the account or to the sign-in."""
-    user = addresses.confirm(token)
-    if gate.cookie_caller() is not None:
+    user = email_verification.confirm(token)
+    if authentication.cookie_caller() is not None:
         return Done(url_for("pages.show_account"), "address_confirmed")
     return Done(url_for("pages.show_login"), "address_confirmed", email=user.email)
 
@@ -155,7 +155,7 @@ def verify_email(token: str) -> Done:
 @open_to_visitors
 def show_email_undo(token: str) -> str:
     """The button that undoes a change of email: programs that follow the links in emails press none."""
-    found = one_time.peek(token, (one_time.UNDO_EMAIL_CHANGE,))
+    found = email_links.peek(token, (email_links.UNDO_EMAIL_CHANGE,))
     if found is None:
         raise InvalidLink
     return page("undo_email_change.html", email=found[0].previous_email)
@@ -167,7 +167,7 @@ def show_email_undo(token: str) -> str:
 @once
 def undo_email_change(token: str) -> Done:
     """Undo a change of email; every session ends, and a link for a new password is sent."""
-    recovery.undo_email_change(token)
+    account_recovery.undo_email_change(token)
     return Done(url_for("pages.show_email_undone"))
 
 

@@ -3,7 +3,7 @@
 from flask import Response, g, request
 from flask_babel import lazy_gettext
 
-from userapi.core.page_notices import COOKIE
+from userapi.http.flash import COOKIE
 
 #: The cookie holds the key alone, so nobody can put other words into our page.
 TEXTS = {

@@ -2,7 +2,7 @@
 
 from flask import Response, current_app, request, url_for
 
-from userapi.core import sealing
+from userapi.security import encryption
 
 COOKIE = "sign_in_email"
 SECONDS = 600
@@ -12,7 +12,7 @@ def put(response: Response, email: str) -> Response:
     """Let the sign-in form show an email."""
     response.set_cookie(
         COOKIE,
-        sealing.seal("sign-in-email", email),
+        encryption.seal("sign-in-email", email),
         max_age=SECONDS,
         path=url_for("pages.show_login"),
         httponly=True,
@@ -24,5 +24,5 @@ def put(response: Response, email: str) -> Response:
 
 def email() -> str:
     """The email to show; nothing when none is known."""
-    found = sealing.unseal("sign-in-email", request.cookies.get(COOKIE, ""), SECONDS)
+    found = encryption.unseal("sign-in-email", request.cookies.get(COOKIE, ""), SECONDS)
     return found if isinstance(found, str) else ""

@@ -9,15 +9,15 @@ from userapi.auth import cookies, passwords, sessions, sign_in, tokens
 from userapi.auth.problems import InvalidCredentials
 from userapi.core import i18n
 from userapi.core.db import db, keeping_marks
-from userapi.core.devices import describe
-from userapi.users import accounts, addresses
+from userapi.http.user_agents import describe
+from userapi.users import accounts, email_verification
 from userapi.users.problems import WrongPassword
 
-from . import forms, guard, links, prefilled, redirects, schemas
+from . import forms, links, page_auth, prefilled, redirects, schemas
 from .forms import shown_again_by
-from .frame import blueprint, page
-from .guard import open_to_visitors
-from .once import Done, once
+from .layout import blueprint, page
+from .page_auth import open_to_visitors
+from .single_submission import Done, once
 
 #: `links` adds its pages to the blueprint when it is imported.
 __all__ = ["blueprint", "links"]
@@ -50,7 +50,7 @@ def log_in() -> Response:
         session = sign_in.sign_in(typed.get("email") or typed["username"], typed["password"])
     pair, language = tokens.pair(session, web=True), session.user.language
     db.session.commit()
-    response = guard.forget_visitor(cookies.put(redirects.to_next(), pair))
+    response = page_auth.forget_visitor(cookies.put(redirects.to_next(), pair))
     return response if i18n.chosen() else i18n.remember(response, language)
 
 
@@ -174,7 +174,7 @@ def change_email() -> Done:
     change = forms.read(schemas.email_change)
     with keeping_marks(WrongPassword):
         user = passwords.prove(current_user.id, change["password"], field="password")
-    is_sent = addresses.ask_to_change(user, change["email"])
+    is_sent = email_verification.ask_to_change(user, change["email"])
     return Done(url_for("pages.show_account"), "address_asked" if is_sent else "own_email")
 
 
@@ -183,7 +183,7 @@ def change_email() -> Done:
 @once
 def resend_letter() -> Done:
     """Mail the link that an email waits for again."""
-    addresses.send_again(accounts.hold(current_user.id, by=current_user))
+    email_verification.send_again(accounts.hold(current_user.id, by=current_user))
     return Done(url_for("pages.show_account"), "letter_sent")
 
 

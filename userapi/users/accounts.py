@@ -6,23 +6,24 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 
-from userapi.audit import trail
-from userapi.core import clock, i18n, limits
+from userapi.audit import audit_log
+from userapi.core import clock, i18n
 from userapi.core.context import acting
 from userapi.core.db import db
-from userapi.core.fields import folded
-from userapi.core.passwords import hash_password
 from userapi.core.problems import NotFound, ValidationFailed
-from userapi.mail import letters
+from userapi.http.fields import folded
+from userapi.mail import emails
 from userapi.mail import queries as mail_queries
+from userapi.security import throttling
+from userapi.security.password_hashing import hash_password
 
 from . import (
-    addresses,
     current_password,
-    emails,
+    email_address,
+    email_links,
+    email_verification,
     group_queries,
     groups,
-    one_time,
     password_policy,
     permissions,
     queries,
@@ -66,7 +67,7 @@ def create(
     Raises:
         InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
     """
-    typed, key = emails.checked(email)
+    typed, key = email_address.checked(email)
     if password is not None:
         password_policy.check_of_new_account(password, key, (typed, username, first_name, last_name))
     now = clock.now()
@@ -91,7 +92,7 @@ def create(
     queries.flush()
     if is_staff and joins_staff_group:
         group_queries.put_into_staff([user.id])
-    trail.record("user.created", "user", user.id)
+    audit_log.record("user.created", "user", user.id)
     return user
 
 
@@ -102,10 +103,10 @@ def register(**new_user: Any) -> User:
         InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
         TooManyRequests: the client has asked too often.
     """
-    limits.spend("REGISTRATION", limits.client())
+    throttling.spend("REGISTRATION", throttling.client())
     user = create(**{"language": i18n.asked_for(), **new_user})
-    addresses.refuse_reserved(user.id, user.email_key)
-    addresses.ask_to_verify(user)
+    email_verification.refuse_reserved(user.id, user.email_key)
+    email_verification.ask_to_verify(user)
     return user
 
 
@@ -202,7 +203,7 @@ def edit(
     changed = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
     changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
     if changed:
-        trail.record("user.changed", "user", user.id, changed)
+        audit_log.record("user.changed", "user", user.id, changed)
     queries.flush()
 
 
@@ -210,7 +211,7 @@ def activate(user: User) -> None:
     """Let a user sign in again; sessions that were ended stay ended."""
     if not user.is_active:
         user.is_active = True
-        trail.record("user.activated", "user", user.id)
+        audit_log.record("user.activated", "user", user.id)
 
 
 def deactivate(user: User) -> None:
@@ -223,8 +224,8 @@ def deactivate(user: User) -> None:
         keep_a_superuser(user)
         user.is_active = False
         user.session_version += 1
-        one_time.void(user)
-        trail.record("user.deactivated", "user", user.id)
+        email_links.void(user)
+        audit_log.record("user.deactivated", "user", user.id)
 
 
 def delete(user: User) -> None:
@@ -234,9 +235,9 @@ def delete(user: User) -> None:
         LastSuperuser: when nobody could administer the service any more.
     """
     keep_a_superuser(user)
-    trail.record("user.deleted", "user", user.id)
+    audit_log.record("user.deleted", "user", user.id)
     db.session.flush()
-    trail.forget("user", user.id)
+    audit_log.forget("user", user.id)
     mail_queries.delete_of_user(user.id)
     if user.is_staff:  # invitations to others name whom they come from
         for words in (user.email, f"{user.first_name} {user.last_name}".strip()):
@@ -262,9 +263,9 @@ def set_password(user: User, password: str, field: str = "password", *, notify: 
     user.password_hash = hash_password(password)
     user.session_version += 1
     user.pending_email = None
-    trail.record("user.password_changed", "user", user.id)
+    audit_log.record("user.password_changed", "user", user.id)
     if notify:
-        letters.password_changed(
+        emails.password_changed(
             user_id=user.id,
             recipient=user.email,
             name=user.first_name,
@@ -316,10 +317,10 @@ def _edit_email(user: User, email: str, *, by_owner: bool) -> None:
     if email == user.email:
         return
     if by_owner and current_app.config["EMAIL_VERIFICATION"] != "none":
-        addresses.ask_to_change(user, email)
+        email_verification.ask_to_change(user, email)
     else:
-        addresses.replace(user, email, by_owner=by_owner)
-        addresses.ask_to_verify(user)
+        email_verification.replace(user, email, by_owner=by_owner)
+        email_verification.ask_to_verify(user)
 
 
 def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
@@ -333,7 +334,7 @@ def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
         if name in changes:
             setattr(user, name, changes[name])
     if granted:
-        letters.rights_granted(
+        emails.rights_granted(
             user_id=user.id, recipient=user.email, name=user.first_name, language=user.language, rights=granted
         )
     if "is_active" in changes:

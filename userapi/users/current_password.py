@@ -2,9 +2,9 @@
 
 from flask_babel import gettext as _
 
-from userapi.audit import trail
-from userapi.core import limits, passwords
+from userapi.audit import audit_log
 from userapi.core.problems import ValidationFailed
+from userapi.security import password_hashing, throttling
 
 from .models import User
 from .problems import WrongPassword
@@ -30,7 +30,7 @@ def check(user_id: int, stored: str | None, password: str, field: str) -> None:
         WrongPassword: naming the field; the event must be committed by the door.
         TooManyRequests: it was wrong too often; the password was not looked at.
     """
-    with limits.failures("PASSWORD_CHECK", str(user_id)):
-        if not passwords.verify(password, stored):
-            trail.record("user.password_check_failed", "user", user_id)
+    with throttling.failures("PASSWORD_CHECK", str(user_id)):
+        if not password_hashing.verify(password, stored):
+            audit_log.record("user.password_check_failed", "user", user_id)
             raise WrongPassword(field)

@@ -9,7 +9,7 @@ from flask_jwt_extended import get_current_user
 
 from userapi.core.db import db, keeping_marks
 
-from . import accounts, documents, permissions
+from . import accounts, permissions, user_json
 from .models import User
 from .problems import WrongPassword
 
@@ -28,7 +28,7 @@ def holds_user_for(permission: str) -> Callable[[View], View]:
         def wrapper(*args: Any, user_id: int | None = None) -> Response:
             caller = get_current_user()
             user = accounts.hold(caller.id if user_id is None else user_id, by=caller, needs=permission)
-            documents.check_precondition(user)
+            user_json.check_precondition(user)
             return view(user, *args)
 
         return wrapper
@@ -43,10 +43,10 @@ holds_user = holds_user_for(permissions.CHANGE_USER)
 def save(user: User, changes: dict[str, Any]) -> Response:
     """Apply what the caller may change, commit, and answer with the user."""
     caller = get_current_user()
-    changes = documents.without_echoes(user, changes, by=caller)
+    changes = user_json.without_echoes(user, changes, by=caller)
     password = changes.pop("current_password", None)
     with keeping_marks(WrongPassword):
         accounts.edit(user, changes, by=caller, password=password)
-    changed = documents.of_user(user)
+    changed = user_json.of_user(user)
     db.session.commit()
-    return documents.answer(changed)
+    return user_json.answer(changed)

@@ -6,10 +6,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from sqlalchemy.exc import IntegrityError
 
-from userapi.audit import trail
+from userapi.audit import audit_log
 from userapi.core.db import db
-from userapi.core.fields import folded
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
+from userapi.http.fields import folded
 
 from . import group_queries
 from .group_queries import STAFF
@@ -62,7 +62,9 @@ def create(name: str, permission_ids: Collection[int], by: Actor) -> Group:
     group = Group(name=name, permissions=permissions)
     db.session.add(group)
     _flush()
-    trail.record("group.created", "group", group.id, {"name": (None, name), "permissions": (None, _names(permissions))})
+    audit_log.record(
+        "group.created", "group", group.id, {"name": (None, name), "permissions": (None, _names(permissions))}
+    )
     return group
 
 
@@ -109,7 +111,7 @@ def edit(group: Group, name: str, permission_ids: Collection[int], by: Actor) ->
     group.name, group.permissions = name, after
     _flush()
     if changes:
-        trail.record("group.changed", "group", group.id, changes)
+        audit_log.record("group.changed", "group", group.id, changes)
 
 
 def delete(group: Group, by: Actor) -> None:
@@ -122,7 +124,7 @@ def delete(group: Group, by: Actor) -> None:
     if group.name == STAFF:
         raise GroupIsBuiltIn
     _require_held(group.permissions, by)
-    trail.record("group.deleted", "group", group.id, {"name": (group.name, None)})
+    audit_log.record("group.deleted", "group", group.id, {"name": (group.name, None)})
     db.session.delete(group)
     db.session.flush()
 
@@ -142,7 +144,7 @@ def set_rights(user: User, group_ids: Collection[int], permission_ids: Collectio
     changes = {field: (before[field], after[field]) for field in before if before[field] != after[field]}
     if changes:
         db.session.flush()
-        trail.record("user.rights_changed", "user", user.id, changes)
+        audit_log.record("user.rights_changed", "user", user.id, changes)
 
 
 def follow_staff(user: User, *, joins: bool) -> None:
@@ -155,7 +157,7 @@ def follow_staff(user: User, *, joins: bool) -> None:
     db.session.expire(user, ["groups"])
     after = [group.name for group in user.groups]
     if before != after:
-        trail.record("user.rights_changed", "user", user.id, {"groups": (before, after)})
+        audit_log.record("user.rights_changed", "user", user.id, {"groups": (before, after)})
 
 
 def _found(permission_ids: Collection[int]) -> list[Permission]:

@@ -9,8 +9,9 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from userapi.core import limits, passwords, rendering, signing, submissions
 from userapi.core.problems import Problem
+from userapi.http import responses, submissions
+from userapi.security import password_hashing, signing_keys, throttling
 
 from . import accounts, queries
 from .models import User
@@ -55,16 +56,16 @@ def register(key: str, new_user: Mapping[str, Any]) -> User:
         user = accounts.register(**new_user)
         submissions.finish(claimed, {"user_id": user.id, "body": body})
         return user
-    limits.spend("REGISTRATION", limits.client())
-    if before["body"] != body or not passwords.verify(new_user["password"], user.password_hash):
+    throttling.spend("REGISTRATION", throttling.client())
+    if before["body"] != body or not password_hashing.verify(new_user["password"], user.password_hash):
         raise IdempotencyKeyReused
     return user
 
 
 def _without_password(new_user: Mapping[str, Any]) -> bytes:
     """The body, of which the password is left out: a digest of it would be quicker to guess than its hash."""
-    return rendering.sorted_dumps({name: value for name, value in new_user.items() if name != "password"})
+    return responses.sorted_dumps({name: value for name, value in new_user.items() if name != "password"})
 
 
 def _digest(data: bytes) -> str:
-    return hmac.new(signing.derived_key("idempotency"), data, sha256).hexdigest()
+    return hmac.new(signing_keys.derived_key("idempotency"), data, sha256).hexdigest()

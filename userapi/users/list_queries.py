@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from userapi.core import pagination
 from userapi.core.db import read_all, read_one
-from userapi.core.pagination import Cursor, Page
 from userapi.core.prepared import Read
+from userapi.http import pagination
+from userapi.http.pagination import Cursor, Page
 
 from .models import user_groups
 from .queries import profiles, shown, users

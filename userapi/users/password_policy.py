@@ -15,10 +15,10 @@ from zxcvbn.matching import L33T_TABLE, RANKED_DICTIONARIES, build_ranked_dict, 
 from zxcvbn.scoring import most_guessable_match_sequence
 from zxcvbn.time_estimates import guesses_to_score
 
-from userapi.core import limits
-from userapi.core.fields import MAXIMUM_NEW_PASSWORD, MAXIMUM_PASSWORD
-from userapi.core.passwords import normalise
 from userapi.core.problems import ValidationFailed
+from userapi.http.fields import MAXIMUM_NEW_PASSWORD, MAXIMUM_PASSWORD
+from userapi.security import throttling
+from userapi.security.password_hashing import normalise
 
 from . import queries
 from .problems import EmailTaken
@@ -124,7 +124,7 @@ def add_errors(error: ValidationError, field: str, personal: Iterable[str | None
         personal: the email, names and username in the form.
     """
     password = _valid_text(error, field)
-    if password is not None and limits.allows("PASSWORD_FEEDBACK", limits.client()):
+    if password is not None and throttling.allows("PASSWORD_FEEDBACK", throttling.client()):
         found = reasons(password, personal)
         if found:
             error.messages_dict[field] = found

@@ -5,13 +5,13 @@ from typing import Any
 from flask import Response, request
 from flask_jwt_extended import get_current_user
 
-from userapi.core import pagination, rendering
 from userapi.core.db import db
-from userapi.core.limits import TooManyRequests
-from userapi.core.openapi import Blueprint
 from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
+from userapi.http import pagination, responses
+from userapi.http.openapi import Blueprint
+from userapi.security.throttling import TooManyRequests
 
-from . import accounts, documents, idempotency, list_queries
+from . import accounts, idempotency, list_queries, user_json
 from .editing import holds_user, holds_user_for, save
 from .idempotency import IdempotencyKeyReused
 from .models import User
@@ -53,9 +53,9 @@ def create_user(new_user: dict[str, Any]) -> Response:
     """Open an account."""
     key = request.headers.get("Idempotency-Key")
     user = accounts.register(**new_user) if key is None else idempotency.register(key, new_user)
-    made = documents.of_user(user)
+    made = user_json.of_user(user)
     db.session.commit()
-    return documents.answer(made, 201)
+    return user_json.answer(made, 201)
 
 
 @blueprint.get("/users/")
@@ -70,10 +70,10 @@ def list_users(query: dict[str, Any]) -> Response:
     start = pagination.decode(cursor, ordering) if cursor else None
     page = list_queries.page(query, ordering, query["limit"], start)
     urls = pagination.links(page)
-    document: dict[str, Any] = {**urls, "results": documents.page(page.rows)}
+    document: dict[str, Any] = {**urls, "results": user_json.page(page.rows)}
     if query["count"]:
         document["count"] = list_queries.count(query)
-    return rendering.answer(document, headers=pagination.link_header(urls))
+    return responses.answer(document, headers=pagination.link_header(urls))
 
 
 @blueprint.get("/users/<row_id:user_id>/")
@@ -84,8 +84,8 @@ def read_user(user_id: int) -> Response:
     """Read a user."""
     caller = get_current_user()
     if user_id == caller.id:
-        return documents.answer(documents.of_row(caller))
-    return documents.answer(documents.of_id(user_id))
+        return user_json.answer(user_json.of_row(caller))
+    return user_json.answer(user_json.of_id(user_id))
 
 
 @blueprint.put("/users/<row_id:user_id>/")

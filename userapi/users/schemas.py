@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from marshmallow import Schema, ValidationError, fields
 
-from userapi.core.fields import (
+from userapi.http.fields import (
     ISO_DATE,
     Birthday,
     Flag,
@@ -25,7 +25,7 @@ from userapi.core.fields import (
 )
 
 from . import password_policy
-from .emails import MAXIMUM_LENGTH, normal_form
+from .email_address import MAXIMUM_LENGTH, normal_form
 from .list_queries import ORDERS
 from .models import ZIP_ROOM, ZIP_SETTING
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from flask_migrate import upgrade
 from people import PASSWORD
 
-from userapi.core.passwords import hash_password
-from userapi.core.signing import KeyRing
+from userapi.security.password_hashing import hash_password
+from userapi.security.signing_keys import KeyRing
 from wsgi import app
 
 with app.app_context():

@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 from userapi import settings
 from userapi.core import clock
 from userapi.core.db import READING, db
-from userapi.core.shared_counts import PATIENCE
 from userapi.health.findings import Finding, ok, trouble, warning
+from userapi.security.redis_counters import PATIENCE
 
 #: Seconds that clocks in good order stay within.
 NEAR = 2

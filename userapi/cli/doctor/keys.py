@@ -7,8 +7,8 @@ import jwt
 from flask import current_app
 
 from userapi.core import clock, private_files
-from userapi.core.signing import KeyProblem, KeyRing
 from userapi.health.findings import Finding, trouble, warning
+from userapi.security.signing_keys import KeyProblem, KeyRing
 
 #: A key that has signed for so many days should be followed by another.
 OLD = 366

@@ -1,0 +1,46 @@
+"""Asking for one's password again before an act that cannot be taken back or gives power away (ASVS 7.5.3)."""
+
+from datetime import timedelta
+
+from flask import request, session
+from flask_babel import gettext as _
+
+from userapi.auth import passwords
+from userapi.core import clock
+from userapi.core.db import keeping_marks
+from userapi.core.problems import ValidationFailed
+
+from . import staff_auth
+
+#: How long a sign-in, or a password typed since, is proof enough.
+FRESH = timedelta(minutes=15)
+
+FIELD = "own_password"
+
+
+def is_fresh() -> bool:
+    """Whether the caller has typed the password lately."""
+    me, now = staff_auth.caller(), clock.now()
+    if now - me.session_created_at <= FRESH:
+        return True
+    session_id, proven_at = session.get("proven", ("", 0))
+    return bool(session_id == str(me.session_id) and now.timestamp() - proven_at <= FRESH.total_seconds())
+
+
+def require(*, always: bool = False) -> None:
+    """Hold a form to the password in it, unless one was typed lately.
+
+    Args:
+        always: for the caller's own account, where a stolen session must not be enough.
+
+    Raises:
+        WrongPassword, ValidationFailed: naming the field.
+    """
+    if is_fresh() and not always:
+        return
+    password = request.form.get(FIELD, "")
+    if not password:
+        raise ValidationFailed(errors={FIELD: [_("Type your own password once more to do this.")]})
+    with keeping_marks(ValidationFailed):
+        passwords.prove(staff_auth.caller().id, password, field=FIELD)
+    session["proven"] = (str(staff_auth.caller().session_id), clock.now().timestamp())

@@ -1,0 +1,67 @@
+"""Who may come in, and what for: asked once a request, of the database."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import g
+from flask_babel import gettext as _
+from flask_jwt_extended import current_user
+
+from userapi.auth import authentication, sessions
+from userapi.auth.problems import TokenExpired
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.core.problems import PermissionDenied
+from userapi.users import permissions
+
+#: How long a member of staff may stay away, and may work at all, before signing in again.
+IDLE = timedelta(minutes=30)
+WORKING_DAY = timedelta(hours=8)
+
+
+def admit() -> None:
+    """Let a member of staff in, by the cookie alone: signature, audience, session, account, and CSRF on every write.
+
+    Raises:
+        NotSignedIn, InvalidToken, TokenRevoked, TokenExpired: nobody is signed in, or not any more.
+        CsrfFailed: a write came without the proof that one of our pages sent it.
+        PermissionDenied: not a member of staff.
+    """
+    g.owner_id = authentication.NO_USER
+    authentication.require_caller("cookies")
+    if not current_user.is_staff:
+        raise PermissionDenied(_("This part of the site is for members of staff."))
+    now = clock.now()
+    if now - current_user.last_used_at > IDLE or now - current_user.session_created_at > WORKING_DAY:
+        sessions.end(current_user.session_id, current_user.id)
+        db.session.commit()
+        raise TokenExpired
+
+
+def may(action: str, kind: str) -> bool:
+    """Whether the caller may do this to records of a kind; who may change them may look at them."""
+    return permissions.may(current_user, f"{action}_{kind}")
+
+
+def require(action: str, kind: str) -> None:
+    """Refuse what the caller may not do.
+
+    Raises:
+        PermissionDenied: naming the permission that is missing.
+    """
+    permissions.require(current_user, f"{action}_{kind}")
+
+
+def require_superuser() -> None:
+    """Refuse all but superusers.
+
+    Raises:
+        PermissionDenied: the caller is none.
+    """
+    if not current_user.is_superuser:
+        raise PermissionDenied(_("Your account lacks the permission to do this; only superusers have it."))
+
+
+def caller() -> Any:
+    """The row of the member of staff behind this request."""
+    return current_user

@@ -1,0 +1,116 @@
+"""Doing the bulk actions that staff have started, each by one worker at a time: `core/leases.py` says how."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from flask import Flask
+from flask_babel import gettext as _
+
+from userapi.audit import audit_log
+from userapi.core import clock, job_runner, leases
+from userapi.core.db import db
+from userapi.core.leases import JobFailed, State
+from userapi.core.problems import Problem
+from userapi.users import permissions
+from userapi.users.permissions import Actor
+
+from . import jobs, queries, rules
+
+#: Longer than a batch takes, even on a slow day.
+LEASE = timedelta(minutes=1)
+
+#: A batch ends after so many accounts or seconds: until then others wait for these, on SQLite for the whole database.
+BATCH = 100
+BATCH_SECONDS = 0.25
+
+#: The reason for leaving out an account that the action no longer concerns; other reasons are codes of errors.
+UNCONCERNED = "unconcerned"
+
+
+def configure(app: Flask) -> None:
+    """Do bulk actions while the application serves."""
+    job_runner.register(app, do_due)
+
+
+def do_due(*, stop: Callable[[], bool] = lambda: False) -> bool:
+    """Do the bulk action that waits longest, and delete those that ended long ago; whether there was one.
+
+    Args:
+        stop: called after each batch; the next worker then continues.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database is away; what was committed stays, and the next worker continues.
+    """
+    now = clock.now()
+    if not queries.is_anything_due(now, now - jobs.JOB_KEPT):
+        return False
+    jobs.expire()
+    job = leases.claim(queries.jobs, LEASE)
+    db.session.commit()
+    if job is None:
+        return False
+    _Work(job).do(stop)
+    return True
+
+
+class _Work(leases.Work):
+    """One bulk action, as long as one worker has it."""
+
+    jobs = queries.jobs
+
+    def go(self, stop: Callable[[], bool]) -> None:
+        """Act on one batch of accounts after the other, each in a transaction of its own."""
+        while user_ids := queries.waiting(self.job.id, BATCH):
+            self._act_on(user_ids, self._actor())
+            db.session.commit()
+            db.session.expunge_all()
+            if stop():
+                self.release()
+                return
+            self.rest()
+        self.finish(State.DONE)
+
+    def on_finish(self, state: State) -> None:
+        """Record the end."""
+        queries.remove_waiting(self.job.id)
+        facts = {"action": self.job.action, "state": str(state), "done": self.job.done, "left_out": self.job.left_out}
+        audit_log.record("bulk.finished", "bulk", self.job.id, {name: (None, fact) for name, fact in facts.items()})
+
+    def _act_on(self, user_ids: Sequence[int], actor: Actor) -> None:
+        """Act on a batch, and write the progress down.
+
+        The job's row is written before those of its accounts, as `jobs.cancel` does, so that neither blocks the other.
+        """
+        outcomes: dict[str | None, list[int]] = defaultdict(list)
+        end = time.monotonic() + BATCH_SECONDS
+        for user_id in user_ids:
+            outcomes[self._act_on_one(user_id, actor)].append(user_id)
+            if time.monotonic() > end:
+                break
+        done = outcomes.pop(None, [])
+        left_out = sum(map(len, outcomes.values()))
+        self.renew(LEASE, done=self.job.done + len(done), left_out=self.job.left_out + left_out, attempts=0)
+        queries.remove_targets(self.job.id, done)
+        for reason, ids in outcomes.items():
+            queries.leave_out(self.job.id, str(reason), ids)
+
+    def _act_on_one(self, user_id: int, actor: Actor) -> str | None:
+        """Act on an account, or say why not."""
+        try:
+            with db.session.begin_nested():
+                return None if rules.act(self.job.action, user_id, by=actor) else UNCONCERNED
+        except Problem as problem:
+            return problem.code
+
+    def _actor(self) -> Actor:
+        """The member of staff who started the job, with the rights of this moment.
+
+        Raises:
+            JobFailed: they may not do this any more.
+        """
+        actor: Actor | None = queries.actor(self.job.actor_id)
+        if actor is None or "_".join(rules.RULES[self.job.action].needs) not in permissions.held_by(actor):
+            raise JobFailed(_("The person who started it may not do this any more."))
+        return actor

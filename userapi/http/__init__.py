@@ -1,0 +1,1 @@
+"""HTTP: requests, responses, headers and the OpenAPI document. Knows nothing of users."""

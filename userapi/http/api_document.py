@@ -1,0 +1,160 @@
+"""The OpenAPI document, made from what the blueprints say, and the page that shows it."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import flask_smorest
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Flask
+from marshmallow import fields
+
+from userapi import VERSION
+from userapi.core.problems import Problem
+from userapi.http.errors import HTTP_CODES, MEDIA_TYPE
+
+from .fields import MAXIMUM_NEW_PASSWORD, Birthday, Flag, Language, Line, LineOfSetting, Name, NewPassword, Password
+from .openapi import ProblemCode, ProblemSchema, RowIdConverter
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest's registry, with our problem documents in place of its errors."""
+
+    ERROR_SCHEMA = ProblemSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """None: `userapi.core.problems` renders every refusal."""
+
+    def _register_responses(self) -> None:
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = MEDIA_TYPE
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE
+
+    def _register_pagination_header(self) -> None:
+        """None: pages are told by `next` and `previous`."""
+
+
+DESCRIPTION = """Accounts with a profile each, JSON Web Tokens that other services verify, sessions that can be ended.
+
+Every write also takes `application/x-www-form-urlencoded` and `multipart/form-data`, with nested fields written
+`profile.city`. Every error is a problem document (RFC 9457) with a stable `code`. The three `/api-token-…/` paths are
+served below `/userapi/` as well.
+
+To try the calls here, press *Authorize* and type your email and password, or sign in at [/login/](/login/) in the same
+browser."""
+
+
+SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
+    "oauth2": {
+        "type": "oauth2",
+        "description": "Sign in with email (as `username`) and password; the access token is used for each request.",
+        "flows": {"password": {"tokenUrl": "/api-token-auth/", "refreshUrl": "/api-token-refresh/", "scopes": {}}},
+    },
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An access token from `POST /api-token-auth/`, sent as `Authorization: Bearer <token>`.",
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "description": "The cookie of a browser that is signed in. Requests that change something also need the header "
+        "`X-CSRF-TOKEN` with the value of the cookie `csrf_token`; this page adds it.",
+    },
+}
+
+
+def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
+    """Make the registry that blueprints are added to, and serve its document and its reading page.
+
+    Args:
+        app: with its settings and languages.
+        descriptions: of fields that have none of their own, by name.
+    """
+    app.config.update(
+        API_TITLE="User accounts",
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+        OPENAPI_SWAGGER_UI_PATH="docs/",
+        OPENAPI_SWAGGER_UI_URL="/static/vendor/swagger-ui/",
+    )
+    plugin = _Plugin(app, descriptions)
+    api = Api(
+        app,
+        spec_kwargs={
+            "marshmallow_plugin": plugin,
+            "info": {"description": DESCRIPTION},
+            "servers": [{"url": "/"}],
+            "components": {
+                "securitySchemes": {
+                    **SECURITY_SCHEMES,
+                    "cookie": {**SECURITY_SCHEMES["cookie"], "name": app.config["JWT_ACCESS_COOKIE_NAME"]},
+                }
+            },
+        },
+    )
+    api.register_converter(RowIdConverter, lambda _converter: {"type": "integer", "minimum": 1, "format": "int64"})
+    for field, kind in (
+        (Line, fields.String),
+        (LineOfSetting, fields.String),
+        (Name, fields.String),
+        (Language, fields.String),
+        (Password, fields.String),
+        (NewPassword, fields.String),
+        (ProblemCode, fields.String),
+        (Birthday, fields.Date),
+        (Flag, fields.Boolean),
+    ):
+        api.register_field(field, kind)
+    api.register_field(fields.Function, "string", None)
+    return api
+
+
+class _Plugin(MarshmallowPlugin):
+    """Turns schemas into JSON Schema, with what the application knows of their fields."""
+
+    def __init__(self, app: Flask, descriptions: Mapping[str, str]) -> None:
+        super().__init__(schema_name_resolver=_schema_name)
+        self._attributes = partial(_attributes, app, descriptions)
+
+    def init_spec(self, spec: APISpec) -> None:
+        super().init_spec(spec)
+        self.converter.add_attribute_function(  # type: ignore[union-attr]
+            lambda _converter, field, **_options: self._attributes(field)
+        )
+
+
+def _schema_name(schema: Any) -> str:
+    kind = schema if isinstance(schema, type) else type(schema)
+    return kind.__name__.removesuffix("Schema")
+
+
+def _attributes(app: Flask, descriptions: Mapping[str, str], field: fields.Field[Any]) -> dict[str, Any]:
+    """What the document says of a field besides what apispec finds out."""
+    found: dict[str, Any] = {}
+    if "description" not in field.metadata and str(field.name) in descriptions:
+        found["description"] = descriptions[str(field.name)]
+    if isinstance(field, Language):
+        found["enum"] = [*app.extensions["userapi-languages"], *([None] if field.allow_none else [])]
+    elif isinstance(field, LineOfSetting):
+        found["maxLength"] = app.config[field.setting]
+    elif isinstance(field, NewPassword):
+        found |= {"minLength": app.config["PASSWORD_MIN_LENGTH"], "maxLength": MAXIMUM_NEW_PASSWORD}
+    elif isinstance(field, ProblemCode):
+        found["enum"] = problem_codes()
+    return found
+
+
+def problem_codes() -> list[str]:
+    """Every code that a problem may have."""
+    kinds, codes = [Problem], set(HTTP_CODES.values())
+    while kinds:
+        kind = kinds.pop()
+        codes.add(kind.code)
+        kinds += kind.__subclasses__()
+    return sorted(codes)

@@ -1,0 +1,179 @@
+"""Request bodies and query strings, read strictly: JSON, or a form whose nested fields are written `profile.city`."""
+
+import codecs
+from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
+
+import orjson
+from flask import Flask, Request
+from flask_babel import gettext as _
+from marshmallow import RAISE, Schema, ValidationError, fields
+from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from userapi.core import context
+from userapi.core.problems import MalformedBody, Problem, ValidationFailed
+
+from .fields import Flag
+from .form_bodies import StrictRequest
+
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+#: What the query string of any address may hold: the answer's form and its language.
+EVERYWHERE = ("format", "lang")
+
+#: More fields than any schema has; a body with more is not worth naming each.
+MAXIMUM_FIELDS = 100
+
+#: Where in the environment of a request the server says why it could not read the body: an exception.
+ERROR = "userapi.body_error"
+
+#: How Python writes flags into forms and queries.
+PYTHON_FLAGS = {"True": "true", "False": "false"}
+
+
+def configure(app: Flask) -> None:
+    """Read forms and queries strictly, on every endpoint and page."""
+    app.request_class = StrictRequest
+    app.before_request(_require_whole_request)
+
+
+def allow_upload(app: Flask, path: str, size: int) -> None:
+    """Let the server take in larger bodies at one path; the route itself sets `request.max_content_length`."""
+    app.extensions.setdefault("userapi-uploads", {})[path.rstrip("/")] = size
+
+
+def limit(app: Flask, path: str) -> int:
+    """How many bytes a body may have at a path; what is larger is not read."""
+    uploads: dict[str, int] = app.extensions.get("userapi-uploads", {})
+    usual: int = app.config["MAX_CONTENT_LENGTH"]
+    return uploads.get(path.rstrip("/"), usual)
+
+
+def _require_whole_request() -> None:
+    """Refuse a request whose body could not be read, and a query string that is not UTF-8.
+
+    In such a query Werkzeug would leave `%E9` as it is.
+
+    Raises:
+        Problem: 400.
+        Exception: what the server met with while it read the body.
+    """
+    environ = context.asked().environ
+    if ERROR in environ:
+        raise environ[ERROR]
+    query: str = environ.get("QUERY_STRING", "")
+    if query.isascii() and "%" not in query:
+        return
+    try:
+        unquote_to_bytes(query.encode("latin1")).decode()
+    except UnicodeDecodeError as error:
+        raise Problem(_("The query string is not valid UTF-8. Encode it as UTF-8 and send it again.")) from error
+
+
+class Parser(FlaskParser):
+    """Feeds request data to schemas; every unknown field is refused by name."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}
+
+    def get_default_request(self) -> Request:
+        """The present request itself, which is looked at a dozen times."""
+        return context.asked()
+
+    def load_json(self, request: Request, schema: Schema) -> Any:
+        """The body as nested plain data, whichever of the three media types it came in.
+
+        Of a form, the proof that it is ours is the gate's matter, and a text left blank is null where it may be.
+        """
+        data = body(request)
+        if request.mimetype in FORM_TYPES:
+            data.pop("csrf_token", None)
+            data = {name: _as_typed(schema, name, value) for name, value in data.items()}
+        return data
+
+    def load_querystring(self, request: Request, schema: Schema) -> Any:
+        """The query string as plain data, without what belongs to every address."""
+        return {
+            name: _as_typed(schema, name, value)
+            for name, value in _single_values(request.args).items()
+            if name not in EVERYWHERE
+        }
+
+    def handle_error(self, error: ValidationError, *_args: Any, **_options: Any) -> NoReturn:
+        """Raise the messages by field, without the name of the place they came from."""
+        (messages,) = error.messages_dict.values()
+        raise ValidationFailed(errors=messages)
+
+
+def _as_typed(schema: Schema, name: str, value: Any) -> Any:
+    """A value of a form or a query, which has only texts, as JSON would have it."""
+    field = schema.load_fields.get(name)
+    if value == "" and isinstance(field, fields.String) and field.allow_none:
+        return None
+    if isinstance(value, str) and isinstance(field, Flag):
+        return PYTHON_FLAGS.get(value, value)
+    return value
+
+
+def body(request: Request) -> dict[str, Any]:
+    """The body of a request as an object.
+
+    Raises:
+        RequestEntityTooLarge: over the limit of the settings.
+        UnsupportedMediaType: for a media type other than the three, or a compressed body.
+        MalformedBody: when the body is not of its media type, not UTF-8, or no object.
+    """
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType
+    mimetype = request.mimetype
+    if mimetype in FORM_TYPES:
+        if len(request.form) + len(request.files) > MAXIMUM_FIELDS:
+            raise MalformedBody(_("The body has more than %(most)s fields.", most=MAXIMUM_FIELDS))
+        if next(iter(request.form), "").lstrip().startswith(("{", "[")):
+            raise MalformedBody(
+                _("This looks like JSON sent as a form. Send it with the header Content-Type: application/json.")
+            )
+        return _nested({**_single_values(request.form), **_single_values(request.files)})
+    raw = request.get_data(cache=True)
+    if request.content_length is None and len(raw) == request.max_content_length:
+        raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off at the limit, and says nothing
+    if not raw:
+        return {}
+    if mimetype != "application/json":
+        raise UnsupportedMediaType
+    return _json_object(raw)
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
+    try:
+        data = orjson.loads(raw.removeprefix(codecs.BOM_UTF8))  # RFC 8259, section 8.1, lets one ignore it
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody(
+            _("The body is not valid JSON: %(why)s (line %(line)s).", why=error.msg, line=error.lineno)
+        ) from error
+    if not isinstance(data, dict):
+        raise MalformedBody(_('The body must be a JSON object, as {"email": …}.'))
+    if any(len(part) > MAXIMUM_FIELDS for part in (data, *data.values()) if isinstance(part, dict)):
+        raise MalformedBody(_("The body has more than %(most)s fields.", most=MAXIMUM_FIELDS))
+    return data
+
+
+def _single_values(values: MultiDict[Any, Any]) -> dict[str, Any]:
+    repeated = [name for name, found in values.lists() if len(found) > 1]
+    if repeated:
+        raise ValidationFailed(errors={name: [_("Given more than once.")] for name in repeated[:MAXIMUM_FIELDS]})
+    return values.to_dict()
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """`{"profile.city": "Bath"}` as `{"profile": {"city": "Bath"}}`."""
+    nested: dict[str, Any] = {}
+    for name, value in flat.items():
+        outer, dot, inner = name.partition(".")
+        if not dot:
+            nested[name] = value
+        elif outer not in flat:
+            nested.setdefault(outer, {})[inner] = value
+    return nested

@@ -1,0 +1,220 @@
+"""Marshmallow fields that take exactly what the contract says and nothing that looks like it."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from marshmallow import ValidationError, fields, validate
+
+from userapi.core import clock
+from userapi.core.i18n import offered
+
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+EARLIEST_BIRTH = date(1900, 1, 1)
+
+#: Characters that no one-line text holds: controls (NUL, line ends, escapes), lone surrogates, line separators.
+REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+#: Letters and symbols that show nothing.
+BLANK_CHARACTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+
+#: Controls that turn the direction of the text after them, up to U+202E and U+2069.
+DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+#: The first letters of Unicode categories of marks, which need another character, and of separators.
+NOT_VISIBLE_ALONE = frozenset("MZ")
+
+
+def trimmed(text: str) -> str:
+    """A text without the blanks and invisible format characters around it, which come along when it is pasted."""
+    first, last = 0, len(text)
+    while first < last and _is_around(text[first]):
+        first += 1
+    while last > first and _is_around(text[last - 1]):
+        last -= 1
+    return text[first:last]
+
+
+def _is_around(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cf"
+
+
+def folded(text: str) -> str:
+    """A text without the differences of case and of compatible characters."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def has_visible(text: str) -> bool:
+    """Whether a text has a character that can be seen."""
+    return any(
+        character not in BLANK_CHARACTERS
+        and (category := unicodedata.category(character)) not in ("Cc", "Cf", "Cs")
+        and category[0] not in NOT_VISIBLE_ALONE
+        for character in text
+    )
+
+
+def length(minimum: int | None = None, maximum: int | None = None) -> validate.Length:
+    """A check of a length, whose sentence is in the caller's language."""
+    if minimum is None:
+        return validate.Length(max=maximum, error=lazy_gettext("Longer than maximum length {max}."))
+    if maximum is None:
+        return validate.Length(min=minimum, error=lazy_gettext("Shorter than minimum length {min}."))
+    return validate.Length(minimum, maximum, error=lazy_gettext("Length must be between {min} and {max}."))
+
+
+def between(minimum: int, maximum: int) -> validate.Range:
+    """A check of a number, whose sentence is in the caller's language."""
+    sentence = lazy_gettext("Must be greater than or equal to {min} and less than or equal to {max}.")
+    return validate.Range(minimum, maximum, error=sentence)
+
+
+def one_of(choices: Sequence[str]) -> validate.OneOf:
+    """A check of a choice, whose sentence is in the caller's language."""
+    return validate.OneOf(choices, error=lazy_gettext("Must be one of: {choices}."))
+
+
+class Line(fields.String):
+    """One line of text as it was typed, without control characters.
+
+    Args:
+        maximum: the most characters (code points) it may have.
+        minimum: the fewest; with 1 or more, one of them must be visible.
+        formatting: whether invisible format characters (Unicode category Cf) are allowed.
+        trim: whether blanks and invisible characters around it are removed.
+    """
+
+    def __init__(
+        self, maximum: int, minimum: int = 0, *, formatting: bool = True, trim: bool = False, **options: Any
+    ) -> None:
+        checks = [length(maximum=maximum), *([length(minimum)] if minimum else [])]
+        super().__init__(validate=checks, **options)
+        self.minimum, self.maximum, self.trim = minimum, maximum, trim
+        self.refused = REFUSED_CATEGORIES if formatting else REFUSED_CATEGORIES | {"Cf"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if self.trim:
+            text = trimmed(text)
+        judged = text[: self.maximum + 1]  # the rest makes it too long, whatever is in it
+        if not judged.isprintable() and any(unicodedata.category(character) in self.refused for character in judged):
+            raise ValidationError(_("Control characters are not allowed."))
+        if self.minimum and not has_visible(judged):
+            raise ValidationError(_("May not be blank."))
+        return text
+
+
+class LineOfSetting(Line):
+    """One line of text whose greatest length is a setting.
+
+    Args:
+        setting: its name.
+        most: characters that the database has room for.
+        minimum: as `Line` has it.
+    """
+
+    def __init__(self, setting: str, most: int, minimum: int = 0, **options: Any) -> None:
+        super().__init__(most, minimum, **options)
+        self.setting = setting
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        length(maximum=current_app.config[self.setting])(text)
+        return text
+
+
+class Name(Line):
+    """One line of text that is empty or holds something that can be seen, and turns no text around it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text and not has_visible(text[: self.maximum + 1]):
+            raise ValidationError(_("Contains no visible character. Type a name, or leave this empty."))
+        if DIRECTION_CONTROLS.search(text):
+            raise ValidationError(_("Control characters are not allowed."))
+        return text
+
+
+class Password(fields.String):
+    """A password exactly as it was typed; the policy is checked where it is set."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("metadata", {"format": "password"})
+        super().__init__(load_only=True, validate=length(maximum=MAXIMUM_PASSWORD), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        judged = text[: MAXIMUM_PASSWORD + 1]
+        if "\x00" in judged or any(unicodedata.category(character) == "Cs" for character in judged):
+            raise ValidationError(_("Contains characters that a password cannot have."))
+        return text
+
+
+class NewPassword(Password):
+    """A password that is set here: the document gives the lengths that the policy enforces."""
+
+
+#: More than the policy allows, so that the policy can say so; less than would cost time.
+MAXIMUM_PASSWORD = 1024
+
+#: What the policy allows, in characters after NFKC.
+MAXIMUM_NEW_PASSWORD = 128
+
+
+class Birthday(fields.Date):
+    """A day of birth as YYYY-MM-DD, not in the future."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
+            raise _not_a_date()
+        try:
+            day = date.fromisoformat(value)
+        except ValueError as error:
+            raise _not_a_date() from error
+        if day > clock.today():
+            raise ValidationError(_("Lies in the future."))
+        if day < EARLIEST_BIRTH:
+            raise ValidationError(_("Lies before %(day)s.", day=EARLIEST_BIRTH))
+        return day
+
+
+def _not_a_date() -> ValidationError:
+    return ValidationError(_("Not a valid date; use YYYY-MM-DD."))
+
+
+class Flag(fields.Boolean):
+    """True or false; a form, which has only texts, says `true` or `false`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        if value in ("true", "false") and isinstance(value, str):
+            return value == "true"
+        raise self.make_error("invalid", input=value)
+
+
+class Language(fields.String):
+    """A language on offer, as BCP 47 names it."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("metadata", {"description": "The language of emails to the user, as `de`."})
+        super().__init__(**options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if text not in offered():
+            raise ValidationError(_("Must be one of: {choices}.").format(choices=", ".join(offered())))
+        return text
+
+
+class Instant(fields.DateTime):
+    """A moment in UTC, written with `Z`."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,61 @@
+"""Which form of an answer a caller prefers (RFC 9110, section 12.5.1)."""
+
+from functools import lru_cache
+
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+from userapi.core import context
+
+DATA = ("application/json", "application/problem+json")
+PAGE = "text/html"
+
+#: Paths that only programs read: they always answer with data, whatever `Accept` says.
+PROGRAM_PATHS = ("/.well-known/", "/openapi.json", "/healthz", "/readyz", "/metrics")
+
+#: Longer headers are read, too, but not remembered.
+LONGEST_REMEMBERED = 500
+
+
+def preferred() -> str | None:
+    """What the caller takes best, data before a page that is as good; None when it takes neither."""
+    header = _accept_header()
+    return _preferred(header) if len(header) <= LONGEST_REMEMBERED else _preferred.__wrapped__(header)
+
+
+def prefers_page() -> bool:
+    """Whether the caller would rather have a page than data: browsers say so, programs that take anything do not."""
+    return preferred() == PAGE and not is_for_programs()
+
+
+def is_for_programs() -> bool:
+    """Whether the path of the request is one that only programs read."""
+    return context.asked().path.startswith(PROGRAM_PATHS)
+
+
+def names_type(media_type: str) -> bool:
+    """Whether `Accept` names a media type itself, not only a range that includes it."""
+    return media_type in _accept_header().lower()
+
+
+def _accept_header() -> str:
+    header: str = context.asked().environ.get("HTTP_ACCEPT", "")
+    return header
+
+
+@lru_cache(maxsize=256)
+def _preferred(header: str) -> str | None:
+    accepted = parse_accept_header(header, MIMEAccept)
+    return _without_parameters(accepted).best_match((*DATA, PAGE)) if accepted else DATA[0]
+
+
+def _without_parameters(accepted: MIMEAccept) -> MIMEAccept:
+    """The same media types, without their parameters: the answers have none, and a type with some still names it.
+
+    A type with parameters and `q=0` excludes only that variant, so it is left out.
+    """
+    return MIMEAccept(
+        (media_type, quality)
+        for media_type, parameter, quality in ((*value.partition(";")[::2], quality) for value, quality in accepted)
+        if quality or not parameter
+    )

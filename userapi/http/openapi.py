@@ -1,0 +1,241 @@
+"""The API layer: a blueprint whose decorators are the contract of a route; the OpenAPI document is made from them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from copy import deepcopy
+from enum import Enum
+from functools import partial
+from typing import Any, TypeVar
+
+import flask_smorest
+from flask import Flask, current_app
+from marshmallow import Schema, fields
+from werkzeug.routing import BaseConverter, ValidationError
+
+from userapi.core import context
+from userapi.core.problems import (
+    NotAcceptable,
+    NotSignedIn,
+    PermissionDenied,
+    Problem,
+    Unavailable,
+    example,
+)
+
+from .bodies import Parser
+from .errors import MEDIA_TYPE
+from .negotiation import is_for_programs, preferred
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+MAXIMUM_ROW_ID = 2**63 - 1
+
+#: What every operation may answer besides: a body too large or of another type, too many requests, a part away.
+OTHERWISE = "Any other error, in the same shape."
+
+#: A part of a rule that is an id: `<row_id:user_id>`.
+ID_IN_PATH = re.compile(r"<(\w+):((\w+)_id)>")
+
+#: Ids to try an operation with, by their converters.
+EXAMPLE_IDS: dict[str, Any] = {"row_id": 7, "uuid": "5f2b0c1e-9d3a-4e57-8c64-1a7f0e2b9d35"}
+
+#: How a caller may prove who they are; any of them will do.
+SECURITY: list[dict[str, list[str]]] = [{"oauth2": []}, {"bearer": []}, {"cookie": []}]
+
+
+class Access(Enum):
+    """Who may call an operation. The gate in `userapi.auth` checks it before the route runs."""
+
+    OPEN = "anyone; a token that comes along must be good"
+    UNCHECKED = "anyone; the route looks at the credentials itself"
+    SIGNED_IN = "whoever is signed in"
+    OWNER_OR_STAFF = "the user whose id is in the path, and staff with the permission"
+    STAFF = "staff with the permission"
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint whose every operation is closed to strangers unless it says otherwise."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    @staticmethod
+    def open_to_all(view: View) -> View:
+        """Anyone may call; a bad token is refused all the same."""
+        return _mark(view, Access.OPEN)
+
+    @staticmethod
+    def checks_credentials_itself(view: View) -> View:
+        """Anyone may call, and whatever token comes along is the route's own matter."""
+        return _mark(view, Access.UNCHECKED)
+
+    @staticmethod
+    def owner_or_staff(permission: str) -> Callable[[View], View]:
+        """Only the user whose `user_id` is in the path, and staff with a permission."""
+        return partial(_mark, access=Access.OWNER_OR_STAFF, permission=permission)
+
+    @staticmethod
+    def staff_only(permission: str) -> Callable[[View], View]:
+        """Only staff with a permission."""
+        return partial(_mark, access=Access.STAFF, permission=permission)
+
+    def arguments(self, schema: type[Schema], **options: Any) -> Any:
+        """Check the body (or `location="query"`) against a schema and pass the result on.
+
+        An instance is made here once: a class would be made anew with every request. The schema of a body has an
+        `EXAMPLE` of what it takes; a body that needs no field may be left out.
+        """
+        shape = schema()
+        needed = any(field.required for field in shape.load_fields.values())
+        return super().arguments(shape, required=needed, example=getattr(schema, "EXAMPLE", None), **options)
+
+    def response(self, status: int, schema: Any = None, **options: Any) -> Callable[[View], View]:
+        """Document the answer; the view renders it itself and is called as it is.
+
+        A schema has an `EXAMPLE` of what it gives, unless the operation has an `example` of its own.
+        """
+        options.setdefault("example", getattr(schema, "EXAMPLE", None))
+        return _documented_by(super().response(status, schema, **options))
+
+    def alt_response(self, *args: Any, **options: Any) -> Callable[[View], View]:
+        """Document another answer."""
+        return _documented_by(super().alt_response(*args, **options))
+
+    def refuses(self, *problems: type[Problem]) -> Callable[[View], View]:
+        """Document the refusals that callers should expect."""
+        by_status: dict[int, list[type[Problem]]] = defaultdict(list)
+        for problem in problems:
+            by_status[problem.status].append(problem)
+
+        def decorate(view: View) -> View:
+            for status, kinds in by_status.items():
+                text = "; ".join(f"`{kind.code}`: {kind.detail or kind.title}" for kind in kinds).replace("<", r"\<")
+                alternative = self.alt_response(
+                    status,
+                    schema=ProblemSchema,
+                    content_type=MEDIA_TYPE,
+                    description=text,
+                    examples={kind.code: {"summary": str(kind.title), "value": example(kind)} for kind in kinds},
+                )
+                view = alternative(view)
+            return view
+
+        return decorate
+
+    def leads_to(self, status: int, *operations: str, **where: dict[str, str]) -> Callable[[View], View]:
+        """Document what an answer is good for (OpenAPI 3.1, section 4.8.20).
+
+        Args:
+            status: of the answer.
+            operations: the names of what can be called next.
+            where: `parameters` or `requestBody` of those calls, as expressions: `{"user_id": "$response.body#/id"}`.
+        """
+        links = {name: {"operationId": name, **where} for name in operations}
+        return _documented_by(self.doc(responses={status: {"links": links}}))
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
+    ) -> None:
+        """Register an operation, closed unless marked, with its access in the document."""
+        access = getattr(view_func, "access", None) or Access.SIGNED_IN
+        view_func.access = access
+        view_func._apidoc = deepcopy(getattr(view_func, "_apidoc", {}))
+        manual = view_func._apidoc.setdefault("manual_doc", {})
+        open_operation = access in (Access.OPEN, Access.UNCHECKED)
+        manual["security"] = [] if open_operation else deepcopy(SECURITY)
+        permission = getattr(view_func, "permission", "")
+        manual["description"] = f"Who may call: {access.value}{f' `{permission}`' if permission else ''}."
+        refusals: tuple[type[Problem], ...] = ()
+        if not open_operation:
+            refusals = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
+        otherwise = self.alt_response(
+            "default",
+            schema=ProblemSchema,
+            content_type=MEDIA_TYPE,
+            description=OTHERWISE,
+            example=example(Unavailable),
+        )
+        view_func = otherwise(self.refuses(*refusals)(view_func))
+        options["parameters"] = [
+            {"in": "path", "name": name, "description": f"The id of the {thing}.", "example": EXAMPLE_IDS[kind]}
+            for kind, name, thing in ID_IN_PATH.findall(rule)
+        ]
+        super().add_url_rule(rule, endpoint, view_func, *args, **options)
+
+    def register_views_in_doc(self, api: Any, app: Flask, spec: Any, *, name: str, parameters: Any) -> None:
+        """Name each operation after its function, so that generated clients read well."""
+        for endpoint, documented in self._docs.items():
+            for method, operation in documented.items():
+                if method != "parameters":
+                    prefix = "" if name == self.name else f"{name}_"
+                    operation.setdefault("manual_doc", {})["operationId"] = f"{prefix}{endpoint}"
+        super().register_views_in_doc(api, app, spec, name=name, parameters=parameters)
+
+
+def _documented_by(decorator: Callable[[Any], Any]) -> Callable[[View], View]:
+    """Take from a decorator of flask-smorest's what it writes down, without the call it wraps around each request."""
+
+    def decorate(view: View) -> View:
+        documented = decorator(view)
+        view._apidoc = documented._apidoc  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def _mark(view: View, access: Access, permission: str = "") -> View:
+    view.access, view.permission = access, permission  # type: ignore[attr-defined]
+    return view
+
+
+class ProblemCode(fields.String):
+    """The code of a problem; the document lists them all."""
+
+
+class ProblemSchema(Schema):
+    """A problem document (RFC 9457)."""
+
+    type = fields.String(
+        required=True,
+        metadata={"description": "Always `about:blank`.", "format": "uri-reference", "example": "about:blank"},
+    )
+    title = fields.String(required=True, metadata={"description": "What is wrong, the same for each `code`."})
+    status = fields.Integer(required=True, metadata={"description": "The HTTP status code."})
+    detail = fields.String(required=True, metadata={"description": "What is wrong this time, and what to do next."})
+    code = ProblemCode(required=True, metadata={"description": "Stable, for programs to test."})
+    errors = fields.Dict(
+        metadata={"description": "Messages by field, nested as the input was; `_schema` is about no single field."}
+    )
+
+
+class RowIdConverter(BaseConverter):
+    """A row number in a path, in its one spelling: no sign, no leading zero, ASCII digits, 63 bits."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        """The number."""
+        number = int(value)
+        if number > MAXIMUM_ROW_ID:
+            raise ValidationError
+        return number
+
+
+def configure(app: Flask) -> None:
+    """Check what callers accept before every operation, and know row ids in paths."""
+    app.before_request(_refuse_unacceptable)
+    app.url_map.converters["row_id"] = RowIdConverter
+
+
+def _refuse_unacceptable() -> None:
+    """Let an operation run for callers who take JSON or, as browsers do, HTML.
+
+    Raises:
+        NotAcceptable: the caller takes neither (RFC 9110, section 12.5.1).
+    """
+    if preferred() is not None:
+        return
+    asked = context.asked()
+    view = current_app.view_functions.get(asked.endpoint or "")
+    if hasattr(view, "access") and asked.method != "OPTIONS" and not is_for_programs():
+        raise NotAcceptable

@@ -1,0 +1,52 @@
+"""What every request gets: a name and a start, and at its end a line in the log and a place in the counts."""
+
+import random
+import re
+import time
+from functools import partial
+
+from flask import Flask, Response
+
+from userapi.core import context
+from userapi.observability import logs, metrics
+from userapi.observability.metrics import Metrics
+
+#: How the routes of static files end; only those that are not found are worth a line.
+STATIC_FILE = "/<path:filename>"
+
+ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+
+def configure(app: Flask) -> None:
+    """Begin with these, and end with them."""
+    app.before_request(_begin)
+    app.after_request(partial(_end, metrics.of(app)))
+
+
+def _begin() -> None:
+    known = context.known()
+    known.started = time.perf_counter()
+    offered = context.asked().environ.get("HTTP_X_REQUEST_ID")
+    if offered is not None and ACCEPTED_ID.fullmatch(offered):
+        known.request_id = offered
+    else:
+        known.request_id = f"{random.getrandbits(128):032x}"  # a name, no secret: the system need not be asked
+
+
+def _end(metrics: Metrics, response: Response) -> Response:
+    asked, known = context.asked(), context.known()
+    seconds = time.perf_counter() - known.started
+    route = asked.url_rule.rule if asked.url_rule else None
+    if response.status_code >= 400 or not (route and route.endswith(STATIC_FILE)):
+        logs.write(
+            "userapi.access",
+            "request",
+            method=asked.method[:20],
+            route=route,
+            status=response.status_code,
+            milliseconds=round(seconds * 1000, 2),
+            actor=known.get("actor_id"),
+            address=asked.remote_addr,
+        )
+    metrics.duration(asked.method, route, response.status_code).observe(seconds)
+    return response

@@ -1,0 +1,64 @@
+"""JSON responses: written by orjson, tagged, and conditional."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Flask, Response
+from flask.json.provider import JSONProvider
+
+from userapi.core import context
+
+from .application import Answer
+
+#: Instants as `2026-11-24T17:45:00Z`, to the microsecond.
+OPTIONS = orjson.OPT_UTC_Z
+
+Document = dict[str, Any]
+
+
+class FastJSON(JSONProvider):
+    """Flask's JSON by orjson."""
+
+    def dumps(self, obj: Any, **_options: Any) -> str:
+        """JSON text of plain data, dates, instants and UUIDs included."""
+        return orjson.dumps(obj, option=OPTIONS).decode()
+
+    def loads(self, s: str | bytes, **_options: Any) -> Any:
+        """Plain data of JSON text."""
+        return orjson.loads(s)
+
+
+def configure(app: Flask) -> None:
+    """Let Flask write JSON as we do."""
+    app.json = FastJSON(app)
+
+
+def dumps(document: Any) -> bytes:
+    """JSON text of plain data, dates and instants included."""
+    return orjson.dumps(document, option=OPTIONS)
+
+
+def sorted_dumps(document: Any) -> bytes:
+    """The same for every order of the members: for comparison."""
+    return orjson.dumps(document, option=OPTIONS | orjson.OPT_SORT_KEYS)
+
+
+def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Answer(dumps(document), status, headers, content_type="application/json")
+
+
+def etag(body: bytes) -> str:
+    """The entity tag of a representation (RFC 9110, section 8.8.3)."""
+    return hashlib.blake2b(body, digest_size=12).hexdigest()
+
+
+def conditional(response: Response) -> Response:
+    """Tag an answer, and empty it when the caller has it already (304)."""
+    asked = context.asked()
+    response.headers["ETag"] = f'"{etag(response.get_data())}"'
+    if asked.method in ("GET", "HEAD") and "HTTP_IF_NONE_MATCH" in asked.environ:
+        response.make_conditional(asked)
+    return response

@@ -1,0 +1,98 @@
+"""Forms that were submitted twice: the second submission is answered like the first.
+
+A person who clicks twice sends the same form twice, and sees only the second answer. The first submission writes a row
+in the transaction that acts, and what it led to beside it; the second waits for that transaction at the row's key.
+"""
+
+import time
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from userapi.core import clock
+from userapi.core.db import Model, UTCDateTime, db
+
+#: How long a form that is submitted again is taken for the same click.
+WINDOW = timedelta(seconds=60)
+
+#: The longest such time that a caller of `claim` may choose.
+LONGEST = timedelta(days=1)
+
+#: In seconds.
+BETWEEN_LOOKS = 0.05
+
+
+class FormSubmission(Model):
+    """A form that was submitted.
+
+    Attributes:
+        key: a digest of the form, the page it was on and everything in it.
+        created_at: when it was submitted.
+        outcome: what it led to, as its page wrote it; None when it did not succeed.
+    """
+
+    __tablename__ = "form_submissions"
+
+    key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+    outcome: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+
+
+def claim(key: str, window: timedelta = WINDOW, patience: timedelta = timedelta(0)) -> dict[str, Any] | None:
+    """What the same form led to just before; None when this submission is the one to act.
+
+    Waits for a submission of the same form that is being handled.
+
+    Args:
+        key: of the form.
+        window: how long ago that may have been.
+        patience: how long to wait for an outcome that is written only after the act was committed; this transaction
+            must have done nothing yet.
+    """
+    deadline = time.monotonic() + patience.total_seconds()
+    while True:
+        now = clock.now()
+        try:
+            with db.session.begin_nested():
+                db.session.execute(sa.insert(FormSubmission).values(key=key, created_at=now, outcome=None))
+                return None
+        except IntegrityError:
+            known = db.session.execute(
+                sa.select(FormSubmission.created_at, FormSubmission.outcome)
+                .where(FormSubmission.key == key)
+                .with_for_update()
+            ).one_or_none()
+        is_recent = known is not None and now - known.created_at <= window
+        if known is not None and is_recent and known.outcome is not None:
+            outcome: dict[str, Any] = known.outcome
+            return outcome
+        if not is_recent or time.monotonic() >= deadline:
+            _update(key, created_at=now, outcome=None)
+            return None
+        db.session.rollback()
+        time.sleep(BETWEEN_LOOKS)
+
+
+def finish(key: str, outcome: dict[str, Any]) -> None:
+    """Write down what a claimed submission led to, in the transaction that acts or in the next one."""
+    _update(key, outcome=outcome)
+
+
+def prune(before: datetime, most: int) -> int:
+    """Delete submissions made before a moment, a bounded number at a time; how many went."""
+    over = sa.select(FormSubmission.key).where(FormSubmission.created_at < before).limit(most)
+    deletion = sa.delete(FormSubmission).where(FormSubmission.key.in_(over))
+    result = db.session.execute(deletion.execution_options(synchronize_session=False))
+    return cast("sa.CursorResult[Any]", result).rowcount
+
+
+def _update(key: str, **values: Any) -> None:
+    db.session.execute(
+        sa.update(FormSubmission)
+        .where(FormSubmission.key == key)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,146 @@
+"""Log lines on standard error, without secrets: JSON objects for programs, or lines that people can read."""
+
+import logging
+import re
+import sys
+from contextlib import suppress
+from datetime import datetime
+from functools import cache
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from flask import Flask, current_app, has_request_context
+
+from userapi.core import clock, context
+
+#: A logger by its name; the library's own look-up takes a lock.
+_logger = cache(logging.getLogger)
+
+#: Longer texts in a line are cut: a client must not fill the disk. Of a trace both ends stay.
+MAXIMUM_TEXT = 2000
+MAXIMUM_TRACE = 20_000
+
+#: What PostgreSQL adds to an error: it may quote the row.
+ROW_QUOTED = re.compile(r"^DETAIL: .*?(?=\n\n|\n\[SQL|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def configure(app: Flask) -> None:
+    """Route structlog and the standard library's loggers to one handler."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+        _add_request_id,
+        structlog.processors.format_exc_info,
+        _cut,
+        _cut_trace,
+    ]
+    is_json = app.config["LOG_FORMAT"] == "json"
+    renderer: Any = structlog.processors.JSONRenderer(serializer=_dump) if is_json else _line_for_people
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+    handler = _StandardError()
+    handler.setFormatter(formatter)
+    logger = logging.getLogger("userapi")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(app.config["LOG_LEVEL"])
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is now, not to what it was when the application was made."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """Standard error."""
+        return sys.stderr
+
+
+def write(logger: str, event: str, **fields: Any) -> None:
+    """Log what many requests do, past the machinery that costs more than many a request.
+
+    Args:
+        logger: its name.
+        event: what happened.
+        fields: short plain values; nothing here cuts them.
+    """
+    if not _logger(logger).isEnabledFor(logging.INFO):
+        return
+    if current_app.config["LOG_FORMAT"] != "json":
+        structlog.get_logger(logger).info(event, **fields)
+        return
+    line = {"event": event, **fields, "logger": logger, "level": "info", "timestamp": clock.now()}
+    with suppress(OSError):  # a full disk or a log reader that is gone stops no request
+        sys.stderr.write(_dump(_add_request_id(None, "", line)) + "\n")
+
+
+def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    if has_request_context():
+        known = context.known()
+        event.setdefault("request_id", known.get("request_id"))
+        if trace_id := known.get("trace_id"):
+            event["trace_id"] = trace_id
+    return event
+
+
+def _cut(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    for name, value in event.items():
+        if isinstance(value, str) and len(value) > MAXIMUM_TEXT and name != "exception":
+            event[name] = value[:MAXIMUM_TEXT] + "…"
+    return event
+
+
+def _cut_trace(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    if "exception" in event:
+        trace = ROW_QUOTED.sub("DETAIL: …", event["exception"])
+        half = MAXIMUM_TRACE // 2
+        event["exception"] = trace if len(trace) <= MAXIMUM_TRACE else f"{trace[:half]}…{trace[-half:]}"
+    return event
+
+
+def _line_for_people(_logger: Any, _name: str, event: dict[str, Any]) -> str:
+    """A line for a terminal: the local time, what happened, and the fields that have a value; then the trace, if any.
+
+    The request id is shown where it helps to find out what went wrong.
+    """
+    trace, level = event.pop("exception", ""), event.pop("level")
+    event.pop("logger", None)
+    written = datetime.fromisoformat(event.pop("timestamp")).astimezone()
+    if level in ("debug", "info"):
+        event.pop("request_id", None)
+    what = event.pop("event")
+    if what == "request":
+        method, route, status, milliseconds = map(event.pop, ("method", "route", "status", "milliseconds"))
+        what = f"{method} {route or '-'} {status} {milliseconds:.0f} ms"
+    fields = [f"{name}={_shown(value)}" for name, value in event.items() if value is not None]
+    mark = "" if level in ("debug", "info") else f"{level.upper()}: "
+    line = "  ".join((f"{written:%H:%M:%S}", mark + _shown(what), *fields))
+    return "\n".join((line, *map(_shown, trace.split("\n")))) if trace else line
+
+
+def _shown(value: Any) -> str:
+    """A value as text that cannot move the cursor or begin a line."""
+    text = str(value)
+    return text if text.isprintable() else ascii(text)
+
+
+def _dump(event: dict[str, Any], **_options: Any) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()

@@ -1,0 +1,23 @@
+"""Traces for OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT says where to, and the extra `tracing` is installed."""
+
+import logging
+from importlib import import_module
+
+from flask import Flask
+
+log = logging.getLogger(__name__)
+
+
+def configure(app: Flask) -> None:
+    """Trace requests, if that is asked for; it costs nothing otherwise, not even the import."""
+    if not app.config["OTEL_EXPORTER_OTLP_ENDPOINT"]:
+        return
+    try:
+        spans = import_module("userapi.observability.spans")
+    except ImportError as error:
+        log.warning(
+            "no traces: OTEL_EXPORTER_OTLP_ENDPOINT is set, and what requirements/scale.txt adds is not installed",
+            extra={"missing": error.name},
+        )
+    else:
+        spans.configure(app)

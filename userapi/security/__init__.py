@@ -1,0 +1,1 @@
+"""Passwords, keys, encryption and throttles. Knows nothing of users."""

@@ -1,0 +1,257 @@
+"""What `manage.py dumpdata` writes: an entry for each row of every table, in any order.
+
+Users, profiles and addresses stand far apart in it, so they are laid out in a temporary database of this process first:
+SQLite keeps it on disk beyond a few megabytes, in a file that has no name and is gone with the connection.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, NamedTuple, TextIO
+
+from flask_babel import gettext as _
+
+from userapi.transfer.bulk_insert import PROFILE_COLUMNS
+from userapi.users.group_queries import STAFF
+
+from . import django_owners
+from .django_entries import entries
+from .django_owners import key
+from .records import Record, UnreadableFile, printable
+
+#: By what a model is known: every Django user model has the former, the profile of the tutorial the latter.
+OF_USERS = {"password", "last_login"}
+OF_PROFILES = set(PROFILE_COLUMNS)
+
+#: The field of a profile that refers to its user.
+OWNER = "user"
+
+#: Fields of Django's users that are taken as they are.
+TAKEN = (
+    "email", "username", "first_name", "last_name", "is_active", "is_staff", "is_superuser",
+    "date_joined", "last_login",
+)  # fmt: skip
+KNOWN = {*TAKEN, "password", "groups", "user_permissions"}
+
+TABLES = """
+    CREATE TABLE doubtful (number INTEGER, entry TEXT, reason TEXT);
+"""
+JOINED = """
+    SELECT users.number, users.entry, users.fields, users.pk, profiles.fields, coalesce(by_pk.verified, by_key.verified)
+    FROM users
+    LEFT JOIN natural_keys ON natural_keys.user = users.number
+    LEFT JOIN owned ON owned.user = users.number
+    LEFT JOIN profiles ON profiles.number = owned.profile
+    LEFT JOIN addresses AS by_pk ON by_pk.owner = users.pk AND by_pk.email = users.email
+    LEFT JOIN addresses AS by_key ON by_key.owner = natural_keys.key AND by_key.email = users.email
+    ORDER BY users.number
+"""
+#: Profiles without a user, and those of a user who has another one.
+NOT_OWNED = """
+    SELECT number, entry, user IS NOT NULL
+    FROM profiles LEFT JOIN claims ON claims.profile = number
+    WHERE number NOT IN (SELECT profile FROM owned) ORDER BY number
+"""
+STRAY_ADDRESSES = """
+    SELECT count(*) FROM addresses
+    WHERE NOT EXISTS (SELECT 1 FROM users WHERE pk = owner)
+    AND NOT EXISTS (SELECT 1 FROM natural_keys WHERE key = owner)
+"""
+
+
+class _Permission(NamedTuple):
+    codename: str
+    #: `["app", "model"]`, the number of one, or nothing.
+    content_type: Any
+
+
+def from_django(file: TextIO, left_out: Counter[str]) -> Iterator[Record]:
+    """Groups, then users with their profiles.
+
+    Args:
+        file: the dump, with or without natural keys and indentation.
+        left_out: counts the entries and fields that mean nothing here, by model.
+
+    Raises:
+        UnreadableFile: it is no dump, not a whole one, or it does not say whose something is; nothing was given before.
+    """
+    with closing(sqlite3.connect("", isolation_level=None)) as connection:
+        dump = _Dump(connection, left_out)
+        for number, entry in entries(file):
+            dump.take(number, entry)
+        django_owners.resolve(connection)
+        connection.execute("COMMIT")
+        yield from dump.groups_of_file()
+        yield from dump.users()
+        yield from dump.errors()
+
+
+class _Dump:
+    """The parts of a dump that matter, laid out to be joined."""
+
+    def __init__(self, connection: sqlite3.Connection, left_out: Counter[str]) -> None:
+        self.connection, self.left_out = connection, left_out
+        self.user_model = ""
+        self.content_types: dict[str, list[str]] = {}
+        self.permissions: dict[str, _Permission] = {}
+        self.groups: dict[str, tuple[int, str, Any, Any]] = {}
+        connection.executescript(
+            f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -32000; {django_owners.TABLES} {TABLES} BEGIN"
+        )
+
+    def take(self, number: int, entry: dict[str, Any]) -> None:
+        """Lay one entry by."""
+        model, fields, pk = entry["model"], entry["fields"], entry.get("pk")
+        label = printable(model if pk is None or "@" in str(pk) else f"{model} {pk}")
+        if model == "contenttypes.contenttype":
+            self.content_types[key(pk)] = [fields.get("app_label"), fields.get("model")]
+        elif model == "auth.permission":
+            self.permissions[key(pk)] = _Permission(str(fields.get("codename")), fields.get("content_type"))
+        elif model == "auth.group":
+            name = fields.get("name")
+            reference = key([name] if pk is None else pk)  # with --natural-primary there is no pk
+            self.groups[reference] = (number, label, name, fields.get("permissions"))
+        elif model == "account.emailaddress":
+            row = (key(fields.get("user")), key(_lower(fields.get("email"))), fields.get("verified") is True)
+            self.connection.execute("INSERT OR IGNORE INTO addresses VALUES (?, ?, ?)", row)
+        elif fields.keys() >= OF_USERS:
+            self._take_user(number, label, model, pk, fields)
+        elif fields.keys() >= OF_PROFILES:
+            self._take_profile(number, label, printable(model), pk, fields)
+        else:
+            self.left_out[printable(model)] += 1
+
+    def _take_user(self, number: int, label: str, model: str, pk: Any, fields: dict[str, Any]) -> None:
+        self.user_model = self.user_model or model
+        if model != self.user_model:
+            raise UnreadableFile(
+                _(
+                    "The dump has users of two models, %(one)s and %(other)s, and references do not say which they "
+                    "mean. Nothing was imported. Make the dump again with --exclude and the one that is not to come.",
+                    one=printable(self.user_model),
+                    other=printable(model),
+                )
+            )
+        for field in fields.keys() - KNOWN:
+            if fields[field]:
+                self.left_out[printable(f"{model}.{field}")] += 1
+        row = (number, label, json.dumps(fields), None if pk is None else key(pk), key(_lower(_email(fields))))
+        if not self.connection.execute("INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?, ?)", row).rowcount:
+            self._doubt(number, label, _("A second user with the same id."))
+
+    def _take_profile(self, number: int, label: str, model: str, pk: Any, fields: dict[str, Any]) -> None:
+        for field in fields.keys() - OF_PROFILES - {OWNER}:
+            if fields[field]:
+                self.left_out[printable(f"{model}.{field}")] += 1
+        profile = json.dumps({name: fields[name] for name in PROFILE_COLUMNS})
+        owner = key(fields[OWNER]) if OWNER in fields else None
+        row = (number, label, model, key(pk), owner, profile)
+        self.connection.execute("INSERT INTO profiles VALUES (?, ?, ?, ?, ?, ?)", row)
+        if owner is None:
+            possible = {django_owners.PK: pk} | {name: fields[name] for name in fields.keys() - OF_PROFILES}
+            links = [
+                (model, printable(name), number, key(value))
+                for name, value in possible.items()
+                if django_owners.may_refer(value)
+            ]
+            self.connection.executemany("INSERT INTO links VALUES (?, ?, ?, ?)", links)
+
+    def _doubt(self, number: int, label: str, reason: str) -> None:
+        self.connection.execute("INSERT INTO doubtful VALUES (?, ?, ?)", (number, label, str(reason)))
+
+    def groups_of_file(self) -> Iterator[Record]:
+        """The groups with the codenames of their permissions."""
+        for number, label, name, permissions in self.groups.values():
+            yield Record(number, {"group": name, "permissions": self._codenames(permissions)}, label)
+
+    def users(self) -> Iterator[Record]:
+        """The users, each with the profile and what is known of the address."""
+        for number, label, fields, pk, profile, verified in self.connection.execute(JOINED):
+            found = json.loads(fields)
+            values = {name: found[name] for name in TAKEN if name in found}
+            values["id"] = None if pk is None else json.loads(pk)
+            values["email"] = _email(found)
+            values["password_hash"] = found.get("password")
+            values["groups"] = self._group_names(found.get("groups"))
+            if isinstance(values["groups"], list) and found.get("is_staff") is True:
+                values["groups"].append(STAFF)  # Django has no such group, but lets its staff in
+            values["permissions"] = self._codenames(found.get("user_permissions"))
+            if profile is not None:
+                values["profile"] = json.loads(profile)
+            if verified is not None:
+                values["email_verified"] = bool(verified)
+            if not isinstance(values["id"], int):
+                del values["id"]  # a UUID or none
+            yield Record(number, values, label)
+
+    def errors(self) -> Iterator[Record]:
+        """What belongs to none of the users, or to one who has another."""
+        for number, label, has_user in self.connection.execute(NOT_OWNED):
+            reason = _("A second profile of one user.") if has_user else self._no_user()
+            yield Record(number, {}, label, str(reason))
+        for number, label, reason in self.connection.execute("SELECT number, entry, reason FROM doubtful"):
+            yield Record(number, {}, label, reason)
+        (stray,) = self.connection.execute(STRAY_ADDRESSES).fetchone()
+        if stray:
+            self.left_out["account.emailaddress without its user"] += stray
+
+    def _no_user(self) -> str:
+        if self.connection.execute("SELECT 1 FROM users WHERE pk IS NULL LIMIT 1").fetchone():
+            return str(
+                _("No user in the file has this key. The dump leaves out ids: make it again without --natural-primary.")
+            )
+        return str(_("A profile whose user is not in the file."))
+
+    def _group_names(self, references: Any) -> Any:
+        if not isinstance(references, list):
+            return references
+        names = []
+        for each in references:
+            if isinstance(each, list) and each:
+                names.append(each[0])
+            elif (found := self.groups.get(key(each))) is not None:
+                names.append(found[2])
+            else:
+                self.left_out["auth.group not in the file"] += 1
+        return names
+
+    def _codenames(self, references: Any) -> Any:
+        """Permissions as they are called here: those about users and groups, whatever Django's user model is called."""
+        if not isinstance(references, list):
+            return references
+        names = []
+        for each in references:
+            if isinstance(each, list) and len(each) == 3 and all(isinstance(part, str) for part in each):
+                names.append(self._codename(each[0], each[1:]))
+            elif (found := self.permissions.get(key(each))) is not None:
+                kind = found.content_type
+                names.append(
+                    self._codename(
+                        found.codename, kind if isinstance(kind, list) else self.content_types.get(key(kind))
+                    )
+                )
+            else:
+                names.append(printable(str(each)))
+        return names
+
+    def _codename(self, codename: str, content_type: list[str] | None) -> str:
+        action, _score, model = codename.partition("_")
+        app = content_type[0] if content_type else None
+        user_app, _dot, user_model = (self.user_model or "auth.user").partition(".")
+        if model == user_model and app in (None, user_app):
+            return f"{action}_user"
+        if model == "group" and app in (None, "auth"):
+            return codename
+        return f"{app}.{codename}" if app else f"django.{codename}"  # whatever it means there, it means nothing here
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
+
+
+def _email(fields: dict[str, Any]) -> Any:
+    """The address; people often wrote it where Django asks for a username."""
+    email, username = fields.get("email"), fields.get("username")
+    return username if not email and isinstance(username, str) and "@" in username else email

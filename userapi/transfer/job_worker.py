@@ -1,0 +1,148 @@
+"""Doing the imports that staff have started, each by one worker at a time: `core/leases.py` says how."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from flask_babel import gettext as _
+
+from userapi.audit import audit_log
+from userapi.core import clock, job_runner, leases
+from userapi.core.context import Origin
+from userapi.core.db import db
+from userapi.core.leases import JobFailed, State, line
+
+from . import import_pipeline, job_queries, jobs, readers
+from .options import NOT_TOLD, Counts, Manner, OnBadProfile, OnConflict, Told
+
+#: Longer than a batch takes, even on a slow day; and longer than all take, where they stand or fall together.
+LEASE = timedelta(minutes=1)
+LEASE_OF_WHOLE = timedelta(minutes=10)
+
+#: Of each kind of thing there is to say, so many are kept.
+REPORTED = 200
+
+#: So many names are kept of what means nothing here.
+NAMED = 100
+
+
+def configure(app: Flask) -> None:
+    """Import while the application serves."""
+    job_runner.register(app, do_due)
+
+
+def is_anything_due() -> bool:
+    """Whether `do_due` would find something to do."""
+    now = clock.now()
+    return job_queries.is_anything_due(now, now - jobs.FILE_KEPT, now - jobs.JOB_KEPT)
+
+
+def do_due(*, stop: Callable[[], bool] = lambda: False) -> bool:
+    """Do the import that waits longest, and clear away what is long over; whether there was one.
+
+    Args:
+        stop: called after each batch; the next worker then goes on.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database is away; what was committed stays, and the next worker goes on.
+    """
+    if not is_anything_due():
+        return False
+    jobs.expire()
+    job = leases.claim(job_queries.jobs, LEASE)
+    db.session.commit()
+    if job is None:
+        return False
+    _Work(job).do(stop)
+    return True
+
+
+class _Work(leases.Work):
+    """One import, as long as one worker has it."""
+
+    jobs = job_queries.jobs
+    origin = Origin.IMPORT
+
+    def __init__(self, job: sa.Row[Any]) -> None:
+        super().__init__(job)
+        self.manner = Manner(OnConflict(job.on_conflict), job.dry_run, OnBadProfile(job.on_bad_profile))
+        #: Whether nothing of it stands before all of it does.
+        self.is_whole = self.manner.on_conflict is OnConflict.FAIL and not job.dry_run
+        #: Whether it begins anew where another would go on.
+        self.begins_anew = self.is_whole or job.dry_run
+        self.left_out: Counter[str] = Counter()
+        self.report: list[list[str]] = [] if self.begins_anew else list(job.report)
+        self.told: Counter[str] = Counter({} if self.begins_anew else job.told)
+
+    def go(self, stop: Callable[[], bool]) -> None:
+        """Import the file a batch at a time."""
+        counts = Counts() if self.begins_anew else _counts(self.job.counts)
+        records = readers.open_bytes(self._content(), self.job.kind, self.left_out)
+        if self.is_whole:
+            self.renew(LEASE_OF_WHOLE)
+            db.session.commit()
+        with closing(import_pipeline.bring_in(records, self.manner, self.tell, counts)) as batches:
+            for counts in batches:
+                if self.manner.dry_run:
+                    db.session.rollback()
+                got_on = self.begins_anew or self._columns(counts)["counts"] != self.job.counts
+                if not self.is_whole:
+                    self.renew(LEASE, **self._columns(counts))
+                    db.session.commit()
+                if got_on and stop():
+                    db.session.rollback()
+                    self.release()
+                    return
+                if not self.is_whole:
+                    self.rest()
+        self.finish(State.DONE, **self._columns(counts))
+
+    def tell(self, kind: Told, place: str, reason: str) -> None:
+        """Take one thing to say of a record; the first of each kind are kept."""
+        self.told[kind] += 1
+        if self.told[kind] <= REPORTED:
+            self.report.append([str(kind), place, line(reason)])
+
+    def _content(self) -> bytes:
+        """What is to be imported.
+
+        Raises:
+            JobFailed: it is not there, or may not be imported any more.
+        """
+        if not job_queries.may_import(self.job.actor_id):
+            raise JobFailed(_("The person who started it is not a superuser any more."))
+        content = job_queries.content(self.job.id)
+        if content is None:
+            raise JobFailed(_("The file is not there any more."))
+        return content
+
+    def _columns(self, counts: Counts) -> dict[str, Any]:
+        """How it stands, as columns; whoever got on may fail as often again."""
+        columns: dict[str, Any] = {
+            "counts": {**vars(counts), "unknown_permissions": dict(counts.unknown_permissions.most_common(NAMED))},
+            "left_out": dict(self.left_out.most_common(NAMED)),
+            "report": self.report,
+            "told": dict(self.told),
+        }
+        if not self.begins_anew and columns["counts"] != self.job.counts:
+            columns["attempts"] = 0
+        return columns
+
+    def on_finish(self, state: State) -> None:
+        """Record the end, and delete the file, unless an import is to follow the dry run."""
+        if state is not State.DONE or not self.job.dry_run:
+            job_queries.remove_file(self.job.id)
+        numbers = {name: value for name, value in self.job.counts.items() if name not in NOT_TOLD}
+        facts = {"state": str(state), "dry_run": self.job.dry_run, **numbers}
+        audit_log.record("import.finished", "import", self.job.id, {name: (None, fact) for name, fact in facts.items()})
+
+
+def _counts(stored: dict[str, Any]) -> Counts:
+    """How it stood after the last batch."""
+    found = Counts(**stored)
+    found.unknown_permissions = Counter(found.unknown_permissions)
+    return found

@@ -1,0 +1,169 @@
+"""What an import writes: users made and changed, groups, and who is in them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from userapi.audit import audit_log
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.transfer import bulk_insert
+from userapi.transfer.bulk_insert import NewUser
+from userapi.users import accounts, group_queries
+from userapi.users.models import Group
+from userapi.users.problems import LastSuperuser
+from userapi.users.queries import lock_superusers
+
+from . import queries
+from .records import PASSWORD_HASH, Record
+from .validation import Wanted
+
+
+class Candidate(NamedTuple):
+    """A record that breaks no rule.
+
+    Attributes:
+        id: of the user that it is, or becomes; 0 as long as that is not known.
+    """
+
+    record: Record
+    wanted: Wanted
+    id: int = 0
+
+    @property
+    def email(self) -> str:
+        """The address as it is in the file."""
+        return str(self.wanted.columns["email"])
+
+    @property
+    def email_key(self) -> str:
+        """Its normal form."""
+        return str(self.wanted.columns["email_key"])
+
+
+def make(found: Sequence[Candidate], *, confirmed: bool) -> set[int]:
+    """Make users whose ids and addresses are free; the ids of those who were.
+
+    Staff join the group of staff, unless the file says which groups they are in.
+
+    Args:
+        found: with ids.
+        confirmed: whether an address counts as confirmed of which the file says nothing.
+    """
+    named = {each.id for each in found if each.wanted.groups is not None}
+    return bulk_insert.insert([_row(each, confirmed) for each in found], without_staff_group=named) if found else set()
+
+
+def update(found: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
+    """Give users what the file tells of them. Who gets another password, or is deactivated, is signed out everywhere.
+
+    Args:
+        found: with the ids of those there are.
+        holders: rows of id, password_hash, is_active and is_staff, by address.
+
+    Raises:
+        LastSuperuser: nobody could administer the service any more.
+    """
+    lock_superusers()
+    had_superuser = queries.has_superuser()
+    alike: dict[frozenset[str], list[dict[str, Any]]] = {}
+    ended = []
+    for each in sorted(found, key=lambda each: each.id):
+        columns = _with_keys(each.wanted.columns)
+        alike.setdefault(frozenset(columns), []).append({"id": each.id, **columns})
+        holder = holders[each.email_key]
+        new_password = columns.get(PASSWORD_HASH, holder.password_hash) != holder.password_hash
+        if new_password or (holder.is_active and not columns.get("is_active", True)):
+            ended.append(each.id)
+    for rows in alike.values():
+        queries.change(rows)
+    if ended:
+        queries.end_sessions(ended)
+    described = {each.id: each.wanted.profile for each in found if each.wanted.profile is not None}
+    if described:
+        queries.put_profiles(described)
+    _follow_staff(found, holders)
+    if had_superuser and not queries.has_superuser():
+        raise LastSuperuser
+
+
+def _follow_staff(found: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
+    """Let who becomes staff join the group of staff, and who no longer is leave it, where the file tells no groups."""
+    moved: dict[bool, list[int]] = {True: [], False: []}
+    for each in found:
+        was_staff = holders[each.email_key].is_staff
+        is_staff = each.wanted.columns.get("is_staff", was_staff)
+        if each.wanted.groups is None and is_staff != was_staff:
+            moved[is_staff].append(each.id)
+    if moved[True]:
+        group_queries.put_into_staff(moved[True])
+    if moved[False]:
+        group_queries.take_out_of_staff(moved[False])
+
+
+def make_group(name: str, permission_ids: Collection[int]) -> int:
+    """Make a group; its id. The group of staff that only users name gets its usual permissions."""
+    if name == group_queries.STAFF and not permission_ids:
+        return group_queries.staff_group_id()
+    group = Group(name=name, permissions=group_queries.permissions(permission_ids))
+    db.session.add(group)
+    db.session.flush()
+    codenames = sorted(permission.codename for permission in group.permissions)
+    audit_log.record("group.created", "group", group.id, {"name": (None, name), "permissions": (None, codenames)})
+    return group.id
+
+
+def give_rights(kind: str, rights: Mapping[int, Collection[int]], *, instead: bool) -> None:
+    """Put users into groups, or give them permissions.
+
+    Args:
+        kind: `groups` or `permissions`.
+        rights: ids of groups or permissions by those of the users.
+        instead: whether they lose the others that they have.
+    """
+    table = queries.RIGHTS_TABLES[kind]
+    if instead and rights:
+        queries.take_rights(table, rights)
+    pairs = [(user_id, other) for user_id, others in rights.items() for other in others]
+    if pairs:
+        queries.give_rights(table, pairs)
+
+
+def _row(each: Candidate, confirmed: bool) -> NewUser:
+    columns, now = _with_keys(each.wanted.columns), clock.now()
+    joined = columns.get("date_joined") or now
+    return NewUser(
+        id=each.id,
+        email=columns["email"],
+        email_key=columns["email_key"],
+        username=columns.get("username"),
+        username_key=columns.get("username_key"),
+        first_name=columns.get("first_name", ""),
+        last_name=columns.get("last_name", ""),
+        language=columns.get("language"),
+        first_name_key=columns.get("first_name_key", ""),
+        last_name_key=columns.get("last_name_key", ""),
+        password_hash=columns.get(PASSWORD_HASH),
+        is_active=columns.get("is_active", True),
+        is_staff=columns.get("is_staff", False),
+        is_superuser=columns.get("is_superuser", False),
+        email_verified_at=columns.get("email_verified_at", joined if confirmed else None),
+        pending_email=columns.get("pending_email"),
+        date_joined=joined,
+        last_login=columns.get("last_login"),
+        profile=_profile(each.wanted.profile),
+    )
+
+
+def _profile(told: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
+    """The columns of a new profile in order; what is left out is empty."""
+    return None if told is None else tuple(told.get(name, "") for name in bulk_insert.PROFILE_COLUMNS)
+
+
+def _with_keys(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns with those that search and order by names."""
+    keys: dict[str, str | None] = {
+        f"{name}_key": accounts.fold(columns[name]) for name in ("first_name", "last_name") if name in columns
+    }
+    if "username" in columns:
+        keys["username_key"] = accounts.fold(columns["username"]) if columns["username"] else None
+    return {**columns, **keys}

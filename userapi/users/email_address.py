@@ -1,0 +1,101 @@
+"""Email addresses: kept as typed, and one normal form by which they are unique and found."""
+
+import re
+from functools import lru_cache
+
+from email_validator import EmailNotValidError
+from flask import current_app, has_app_context
+from flask_babel import gettext, lazy_gettext
+from flask_babel import gettext as _
+
+from userapi.core.email_domains import is_within, validated
+from userapi.core.i18n import tag
+from userapi.core.problems import ValidationFailed
+from userapi.http.fields import trimmed
+
+MAXIMUM_LENGTH = 254
+
+#: A local part in which nothing can be wrong: then only the domain, which many share, is looked at.
+PLAIN = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+
+#: What email-validator finds wrong most often. Its other reasons name what was typed, and are told in English alone.
+REASONS = (
+    lazy_gettext("An email address must have an @-sign."),
+    lazy_gettext("There must be something before the @-sign."),
+    lazy_gettext("There must be something after the @-sign."),
+    lazy_gettext("The part after the @-sign is not valid. It should have a period."),
+    lazy_gettext("The part after the @-sign is not valid. It is not within a valid top-level domain."),
+    lazy_gettext("The part after the @-sign is a special-use or reserved name that cannot be used with email."),
+    lazy_gettext("An email address cannot start with a period."),
+    lazy_gettext("An email address cannot have two periods in a row."),
+    lazy_gettext("An email address cannot have a period immediately before the @-sign."),
+    lazy_gettext("An email address cannot have a period immediately after the @-sign."),
+    lazy_gettext("An email address cannot end with a period."),
+)
+
+
+class InvalidEmail(ValidationFailed):
+    """The address cannot receive mail."""
+
+
+def normal_form(address: str) -> str:
+    """The key of an address: case-folded local part, A-label domain (RFC 5891).
+
+    A local part of other than ASCII letters is refused, also where NFKC would make it one: mail goes to the address as
+    it was typed, and servers without SMTPUTF8 cannot take it. Of ASCII, NFKC and case folding make lower case.
+
+    Raises:
+        ValueError: when it is no address, or such a one.
+    """
+    if len(address) > MAXIMUM_LENGTH:
+        raise ValueError(_("Longer than maximum length {max}.").format(max=MAXIMUM_LENGTH))
+    local, _at, domain = address.rpartition("@")
+    if not local.isascii():
+        raise ValueError(_("Only ASCII letters are possible before the @."))
+    try:
+        if PLAIN.fullmatch(local):
+            key = f"{local.lower()}@{_ascii_domain(domain, _is_intranet(domain))}"
+            if len(key) <= MAXIMUM_LENGTH:
+                return key
+        local, ascii_domain = validated(address, is_intranet=_is_intranet(domain), strict=True)
+    except EmailNotValidError as error:
+        raise ValueError(" ".join((_("Not a valid email address."), *_reason(error)))) from error
+    return f"{local.lower()}@{ascii_domain.lower()}"
+
+
+@lru_cache(maxsize=1024)
+def _ascii_domain(domain: str, is_intranet: bool) -> str:
+    return validated(f"a@{domain}", is_intranet=is_intranet, strict=True)[1].lower()
+
+
+def _is_intranet(domain: str) -> bool:
+    """Whether the deployer has named a domain that mail from elsewhere cannot reach."""
+    return has_app_context() and is_within(domain, current_app.config["EMAIL_INTRANET_DOMAINS"])
+
+
+def key_or_none(address: str) -> str | None:
+    """The key of an address, or None when it is none: nobody can have it."""
+    try:
+        return normal_form(trimmed(address))
+    except ValueError:
+        return None
+
+
+def checked(address: str, field: str = "email") -> tuple[str, str]:
+    """An email as typed, without blanks and invisible characters around it, and its key.
+
+    Raises:
+        InvalidEmail: naming the field.
+    """
+    typed = trimmed(address)
+    try:
+        return typed, normal_form(typed)
+    except ValueError as error:
+        raise InvalidEmail(errors={field: [str(error)]}) from error
+
+
+def _reason(error: EmailNotValidError) -> tuple[str, ...]:
+    """What is wrong with an address, as far as it can be said in the caller's language."""
+    text = str(error)
+    known = str(gettext(text))
+    return (known,) if known != text or tag() == "en" else ()

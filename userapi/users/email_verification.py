@@ -1,0 +1,220 @@
+"""Whether an address is its owner's: verification, and the change to another address."""
+
+from flask import current_app
+
+from userapi.audit import audit_log
+from userapi.core import clock
+from userapi.mail import emails
+from userapi.security import throttling
+
+from . import email_address, email_links, queries
+from .models import User
+from .problems import EmailTaken
+from .site_urls import link
+
+
+def ask_to_verify(user: User) -> None:
+    """Mail a link that confirms a user's present address, unless the deployer wants none confirmed."""
+    if not _awaits_verification(user):
+        return
+    token = email_links.issue(user, email_links.VERIFY_EMAIL, user.email_key)
+    emails.verify_email(
+        user_id=user.id,
+        recipient=user.email,
+        name=user.first_name,
+        language=user.language,
+        link=link("verify-email", token),
+        secret=token,
+    )
+
+
+def ask_again(email: str) -> None:
+    """Mail the link again, if there is an active account with this address that is not confirmed.
+
+    What an unknown address costs is written and discarded, so that it takes as long. Of many letters to one address
+    the later ones are not written; the answer does not tell.
+
+    Raises:
+        TooManyRequests: the client has asked too often, for whatever addresses.
+    """
+    throttling.spend("EMAIL_RESEND", throttling.client())
+    key = email_address.key_or_none(email)
+    few = throttling.allows("EMAIL_RECIPIENT", key or email)
+    user = queries.by_email_key(key) if key else None
+    if user is not None and user.is_active and _awaits_verification(user) and few:
+        ask_to_verify(user)
+    else:
+        emails.decoy()
+    audit_log.record("email.verification_requested", "user" if user else None, user.id if user else None)
+
+
+def ask_to_change(user: User, email: str) -> bool:
+    """Let another address wait, and mail it the link that confirms it.
+
+    Args:
+        user: held.
+        email: as typed.
+
+    Returns:
+        False when it is the user's email already: then no link is sent, and no other email waits any more.
+
+    Raises:
+        InvalidEmail, EmailTaken: and nothing is written.
+        TooManyRequests: the user has asked too often, or others for the same address.
+    """
+    typed, key = email_address.checked(email)
+    if key == user.email_key:
+        user.email, user.pending_email = typed, None
+        return False
+    throttling.spend("EMAIL_CHANGE", str(user.id))
+    if queries.key_is_taken(key):
+        raise EmailTaken
+    refuse_reserved(user.id, key)
+    throttling.spend("EMAIL_RECIPIENT", key)
+    user.pending_email = typed
+    token = email_links.issue(user, email_links.CHANGE_EMAIL, key)
+    emails.confirm_new_email(
+        user_id=user.id,
+        recipient=typed,
+        name=user.first_name,
+        language=user.language,
+        link=link("verify-email", token),
+        secret=token,
+    )
+    audit_log.record("email.change_requested", "user", user.id)
+    return True
+
+
+def send_again(user: User) -> None:
+    """Mail a held user once more the link that is waited for: the new address's if one is pending, else the present's.
+
+    Raises:
+        EmailTaken: somebody else has the pending address by now.
+        TooManyRequests: it was mailed often enough.
+    """
+    if user.pending_email is None:
+        throttling.spend("EMAIL_RECIPIENT", user.email_key)
+        ask_to_verify(user)
+    else:
+        ask_to_change(user, user.pending_email)
+
+
+def email_of_link(token: str) -> str | None:
+    """The email that a link would confirm; None when the link is no good. Nothing is written."""
+    found = email_links.peek(token, (email_links.VERIFY_EMAIL, email_links.CHANGE_EMAIL))
+    if found is None:
+        return None
+    link_row, user = found
+    return user.pending_email if link_row.purpose == email_links.CHANGE_EMAIL else user.email
+
+
+def confirm(token: str) -> User:
+    """Confirm the address that a link was mailed to; a waiting address takes the place of the old one.
+
+    Raises:
+        InvalidLink: the link is no good.
+        EmailTaken: somebody else has confirmed the address meanwhile.
+        TooManyRequests: the client has come with too many bad links.
+    """
+    with throttling.failures("LINK", throttling.client()):
+        found, user = email_links.spend(token, (email_links.VERIFY_EMAIL, email_links.CHANGE_EMAIL))
+    if found.purpose == email_links.CHANGE_EMAIL and user.pending_email is not None:
+        old, new = user.email, user.pending_email
+        replace(user, new, by_owner=True)
+        audit_log.record("user.changed", "user", user.id, {"email": (old, new)})
+    note_verified(user)
+    return user
+
+
+def replace(user: User, email: str, *, by_owner: bool) -> None:
+    """Give a held user another email, unconfirmed, and tell the old one; links mailed until now are void.
+
+    Args:
+        user: held.
+        email: as typed.
+        by_owner: whether the owner asked; then the old email, if it was confirmed, gets a link that undoes the change.
+            A change by staff cannot be undone so: they may have made it because the old mailbox is in other hands.
+
+    Raises:
+        InvalidEmail, EmailTaken: and nothing is written.
+    """
+    typed, key = email_address.checked(email)
+    old, old_key, was_verified = user.email, user.email_key, user.email_verified_at is not None
+    user.email, user.email_key = typed, key
+    if key == old_key:
+        return
+    user.email_verified_at = None
+    queries.flush()
+    email_links.void(user)
+    if by_owner:
+        refuse_reserved(user.id, key)
+    else:
+        email_links.void_undo(user)
+    if not (by_owner and was_verified):
+        emails.email_changed(
+            user_id=user.id, recipient=old, name=user.first_name, language=user.language, new_address=typed
+        )
+        return
+    token = email_links.issue(user, email_links.UNDO_EMAIL_CHANGE, old_key, previous_email=old)
+    emails.email_changed(
+        user_id=user.id,
+        recipient=old,
+        name=user.first_name,
+        language=user.language,
+        new_address=typed,
+        link=link("undo-email-change", token),
+        secret=token,
+        days=email_links.LIFETIMES[email_links.UNDO_EMAIL_CHANGE].days,
+    )
+
+
+def undo_change(token: str) -> User:
+    """Restore the email that a link to it was mailed for, and remove the password, which the thief may know.
+
+    Links that undo earlier changes stay good, so that a thief who changes the email twice cannot invalidate the
+    link that the owner got.
+
+    Raises:
+        InvalidLink: the link is used, expired or altered.
+        EmailTaken: another account has the email by now.
+        TooManyRequests: the client has sent too many bad links.
+    """
+    with throttling.failures("LINK", throttling.client()):
+        found, user = email_links.spend(token, (email_links.UNDO_EMAIL_CHANGE,))
+    replaced, restored = user.email, str(found.previous_email)
+    user.email, user.email_key = restored, found.address_key
+    user.email_verified_at = clock.now()
+    user.password_hash = None
+    queries.flush()
+    email_links.void(user)
+    email_links.void_undo(user, since=found.created_at)
+    emails.email_changed(
+        user_id=user.id, recipient=replaced, name=user.first_name, language=user.language, new_address=restored
+    )
+    audit_log.record("email.change_undone", "user", user.id, {"email": (replaced, restored)})
+    return user
+
+
+def refuse_reserved(user_id: int, key: str) -> None:
+    """Refuse an email that its former owner can still get back.
+
+    Args:
+        user_id: who wants it.
+        key: its normal form. When it is the user's already, this decides between two who act at the same time.
+
+    Raises:
+        EmailTaken: another account gave it up within the last week.
+    """
+    if queries.is_reserved(key, email_links.UNDO_EMAIL_CHANGE, user_id, clock.now()):
+        raise EmailTaken
+
+
+def note_verified(user: User) -> None:
+    """Note that a held user has answered a letter to the present address."""
+    if user.email_verified_at is None:
+        user.email_verified_at = clock.now()
+        audit_log.record("email.verified", "user", user.id)
+
+
+def _awaits_verification(user: User) -> bool:
+    return user.email_verified_at is None and current_app.config["EMAIL_VERIFICATION"] != "none"
