@@ -65,7 +65,7 @@ def test_the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() -> None:
 
 
 def test_every_event_is_documented_once_and_no_other() -> None:
-    events = named(r'trail\.record\(\s*"([^"]+)"', *(config.ROOT / "userapi").rglob("*.py"))
+    events = named(r'audit_log\.record\(\s*"([^"]+)"', *(config.ROOT / "userapi").rglob("*.py"))
 
     assert len(events) > 15
     assert sorted(rows("events.md")) == sorted(events) == sorted(ACTIONS)
