@@ -3,7 +3,7 @@
 Granian's own WSGI worker gives a thread to each request as soon as its headers are there, and the thread waits for the
 body: some slow clients then hold all threads. Here granian's RSGI worker, whose requests are read without threads, is
 driven without an event loop: what it schedules runs in its pool of threads, where the application runs as well.
-`docs/decisions/0020-a-body-comes-before-a-thread.md` says why, and what else there was.
+`docs/decisions/0020-read-bodies-before-threads.md` says why, and what else there was.
 """
 
 import io

@@ -1,7 +1,7 @@
 """Flask, with the parts that every request passes brought down to what our requests need.
 
 Each part gives what Flask's own gives; `tests/house/test_application.py` holds them side by side, and
-`docs/decisions/0019-a-lighter-flask.md` says what they are worth.
+`docs/decisions/0019-lighter-flask.md` says what they are worth.
 """
 
 from collections.abc import Callable, Iterable
