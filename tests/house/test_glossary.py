@@ -9,7 +9,14 @@ import pytest
 import config
 
 #: Folders and files that are checked. `userapi` follows when its texts and names are rewritten.
-CLEAN = ("docs/decisions", "README.md", "CONTRIBUTING.md")
+CLEAN = ("docs", "README.md", "CONTRIBUTING.md")
+
+#: Pages in these that are not rewritten yet.
+PENDING = {
+    "docs/api.md",  # its table repeats the OpenAPI document
+    "docs/guides", "docs/performance.md", "docs/security-model.md", "docs/security-requirements.md",
+    "docs/settings.md", "docs/tutorial.md", "docs/examples",
+}  # fmt: skip
 
 #: What people write; catalogues and the API document are made from it.
 SUFFIXES = {".css", ".html", ".js", ".md", ".mjs", ".py", ".txt"}
@@ -66,7 +73,8 @@ def checked_files() -> Iterator[Path]:
     for name in CLEAN:
         path = config.ROOT / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.suffix in SUFFIXES and not set(file.parts) & set(GENERATED):
+            names = {str(place.relative_to(config.ROOT)) for place in (file, file.parent)}
+            if file.suffix in SUFFIXES and not set(file.parts) & set(GENERATED) and not names & PENDING:
                 yield file
 
 
