@@ -125,4 +125,4 @@ def test_a_file_is_said_to_be_lost(boss: Clerk) -> None:
 
     answer = boss.client.post("/admin/imports/new/", data={**form, "file": (BytesIO(b"email\n"), "users.csv")})
 
-    assert "What you typed could not be kept" in boss.get(answer.headers["Location"]).text
+    assert "What you typed could not be saved" in boss.get(answer.headers["Location"]).text

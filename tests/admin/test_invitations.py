@@ -73,12 +73,12 @@ def test_who_accepts_an_invitation_sets_a_password_and_is_signed_in_with_a_confi
     done = browser.send(form, TWICE)
 
     assert done.headers["Location"] == "/account/"
-    assert "Your password is set and you are signed in." in browser.follow(done).text
+    assert "Your password has been set and you are signed in." in browser.follow(done).text
     assert signs_in(boss.app, "guest@example.com", NEW_PASSWORD)
     assert value(boss.app, user_id, "email_verified_at") is not None
     assert "invitation.accepted" in actions(boss.app, user_id)
     assert letters_to(boss.app, "guest@example.com", "password_changed") == []
-    assert "accepted before" in browser.get(path_of(invitation(boss.app))).text
+    assert "already been accepted" in browser.get(path_of(invitation(boss.app))).text
 
 
 def test_a_weak_password_is_refused_and_the_invitation_still_works(boss: Clerk) -> None:
@@ -148,7 +148,7 @@ def test_an_expired_invitation_says_what_to_do(boss: Clerk) -> None:
     expired = Browser(boss.app).get(path_of(invitation(boss.app)))
 
     assert expired.status_code == 400
-    assert "Ask the person who invited you to send it again" in expired.text
+    assert "Ask the person who invited you to send a new invitation" in expired.text
     assert "The link expired on" in boss.get(f"/admin/users/{user_id}/").text
 
 
@@ -213,7 +213,7 @@ def test_staff_choose_the_language_and_it_is_the_sites_unless_they_do(boss: Cler
     }
     assert languages == {"jane": "en", "jean": "fr", "john": "en"}
     assert invitation(boss.app, "jane@example.co.uk").subject.startswith("You have been invited")
-    assert letters_to(boss.app, "john@example.co.uk", "verify_email")[0].subject == "Confirm your email address"
+    assert letters_to(boss.app, "john@example.co.uk", "verify_email")[0].subject == "Confirm your email"
 
 
 def test_the_staff_form_changes_the_language_of_a_user(boss: Clerk) -> None:

@@ -311,7 +311,7 @@ def test_the_page_undoes_the_change_when_the_button_is_pressed(app: Flask, user:
     assert stored(app, user).email == user.email
     again = browser.get(link)
     assert again.status_code == 400
-    assert "This link is not valid any more" in again.text
+    assert "This link is no longer valid" in again.text
 
 
 def test_the_letter_says_how_long_the_link_works(app: Flask, user: Person) -> None:
@@ -319,7 +319,7 @@ def test_the_letter_says_how_long_the_link_works(app: Flask, user: Person) -> No
 
     (letter,) = letters_to(app, user.email, "email_changed")
 
-    assert "for 7 days" in letter.text
+    assert "in 7 days" in letter.text
     assert letter.link == f"http://accounts.example.com/undo-email-change/{letter.secret}/"
     assert letter.link in letter.html
     assert [found.kind for found in letters(app)] == ["confirm_new_email", "email_changed"]

@@ -138,7 +138,7 @@ def test_a_write_with_a_stale_etag_is_refused_readably(app: Flask, user: Person)
 
     assert (first.status_code, second.status_code) == (200, 412)
     assert "The object was changed since you read it." in Page(second).answer
-    assert (user.url, "Read it again") in Page(second).links
+    assert (user.url, "Reload") in Page(second).links
     assert user.get(user.url).get_json()["first_name"] == "Robin"
 
 

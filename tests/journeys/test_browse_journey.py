@@ -145,7 +145,7 @@ def test_what_another_has_changed_meanwhile_is_not_overwritten(
     send(visitor, "patch")
     expect_answer(visitor, "412 Precondition Failed")
     visitor.shoot("browse-clash")
-    visitor.press("Read it again")
+    visitor.press("Reload")
 
     expect(visitor.page.locator('#patch input[name="first_name"]')).to_have_value("Jay")
 
@@ -182,7 +182,7 @@ def test_staff_page_through_users_filter_them_and_delete_one(site: Site, visitor
     assert visitor.page.url.endswith(path)
     visitor.page.locator("#delete").get_by_role("button", name="DELETE").click()
     visitor.shoot("browse-delete")
-    visitor.press("Yes, do it")
+    visitor.press("Confirm")
 
     expect(visitor.page.get_by_role("status")).to_have_text(f"Done: DELETE {path}")
     expect(visitor.page).to_have_url(site.url + USERS)
@@ -202,7 +202,7 @@ def test_end_another_session_from_the_list(site: Site, visitor: Watched) -> None
     ids.nth(1).click()
     expect_answer(visitor, "405 Method Not Allowed")
     visitor.page.locator("#delete").get_by_role("button", name="DELETE").click()
-    visitor.press("Yes, do it")
+    visitor.press("Confirm")
 
     expect(visitor.page).to_have_url(site.url + SESSIONS)
     expect(ids).to_have_count(1)
@@ -315,7 +315,7 @@ def test_every_kind_of_page_is_accessible_and_fits(site: Site, looker: tuple[str
     someone.go(f"{USERS}?search={email}")
     someone.page.locator("#answer pre").get_by_role("link").first.click()
     expect(someone.page.locator("#answer pre")).to_contain_text(email)
-    someone.page.get_by_text("What this address takes and answers").click()
+    someone.page.get_by_text("Methods and responses").click()
     look_at("user")
     type_in(someone, "patch", profile__zip="TOO LONG", first_name="x" * 160)
     send(someone, "patch")

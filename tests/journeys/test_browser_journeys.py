@@ -64,18 +64,20 @@ def test_register_then_confirm_by_mail(site: Site, watch: Callable[..., Any], sc
         visitor.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath")
         visitor.fill(profile__country="United Kingdom")
         visitor.press("Register")
-        expect(visitor.page.get_by_role("status")).to_contain_text("Your account is open, and you are signed in.")
+        expect(visitor.page.get_by_role("status")).to_contain_text(
+            "Your account has been created and you are signed in."
+        )
         visitor.shoot("journey-register-1-opened")
 
-        click_in_a_letter(visitor, site.link(email, "Confirm your email address"))
+        click_in_a_letter(visitor, site.link(email, "Confirm your email"))
         expect_heading(visitor, "Confirm your email")
         expect(visitor.page.locator("main")).to_contain_text(f"Confirm that {email} is your email.")
         visitor.shoot("journey-register-2-link")
         visitor.press("Confirm email")
-        expect(visitor.page.get_by_role("status")).to_have_text("Your email address is confirmed.")
+        expect(visitor.page.get_by_role("status")).to_have_text("Your email has been confirmed.")
 
-        expect_heading(visitor, "My account")
-        expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {email}, which is confirmed.")
+        expect_heading(visitor, "Your account")
+        expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {email}. This email is confirmed.")
         visitor.shoot("journey-register-3-confirmed")
         assert visitor.faults == []
 
@@ -87,13 +89,13 @@ def test_forget_then_reset_by_mail_ends_every_other_session(
     program = access_token(site, email)
     with watch(site.url) as other:
         sign_in(other, email)
-        expect_heading(other, "My account")
+        expect_heading(other, "Your account")
 
         visitor.go("/login/")
         visitor.page.get_by_role("link", name="Forgot your password?").click()
         visitor.fill(email=email)
-        visitor.press("Send the link")
-        expect_heading(visitor, "Look into your mail")
+        visitor.press("Send link")
+        expect_heading(visitor, "Check your email")
         visitor.shoot("journey-reset-1-asked")
         assert is_alive(site, program)
         link = site.link(email, "Reset your password")
@@ -103,7 +105,7 @@ def test_forget_then_reset_by_mail_ends_every_other_session(
         visitor.shoot("journey-reset-2-form")
         visitor.fill(new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
         visitor.press("Set password")
-        expect_heading(visitor, "Your new password is set")
+        expect_heading(visitor, "Your password has been changed")
         visitor.shoot("journey-reset-3-done")
 
         assert not is_alive(site, program)
@@ -112,7 +114,7 @@ def test_forget_then_reset_by_mail_ends_every_other_session(
     sign_in(visitor, email)
     expect(visitor.page.get_by_role("alert")).to_have_text("No active account has this email and password.")
     sign_in(visitor, email, NEW_PASSWORD)
-    expect_heading(visitor, "My account")
+    expect_heading(visitor, "Your account")
     site.letter(email, "Your password was changed")
 
 
@@ -120,25 +122,25 @@ def test_change_the_address(site: Site, visitor: Watched) -> None:
     old, new = open_account(site), f"moved{next(numbers)}@example.com"
     sign_in(visitor, old)
 
-    visitor.page.get_by_text("Change the address").click()
+    visitor.page.locator("summary").get_by_text("Change email").click()
     visitor.fill(email=new, password=PASSWORD)
-    visitor.press("Change address")
-    expect(visitor.page.get_by_role("status")).to_contain_text("Until then nothing changes.")
+    visitor.press("Change email")
+    expect(visitor.page.get_by_role("status")).to_contain_text("until then your email stays the same.")
     expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}")
     visitor.shoot("journey-address-1-asked")
-    click_in_a_letter(visitor, site.link(new, "Confirm your new email address"))
+    click_in_a_letter(visitor, site.link(new, "Confirm your new email"))
     visitor.press("Confirm email")
 
-    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {new}, which is confirmed.")
+    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {new}. This email is confirmed.")
     visitor.shoot("journey-address-2-changed")
-    site.letter(old, "Your email address was changed")
+    site.letter(old, "Your email was changed")
 
 
 def test_end_a_session_from_the_list(site: Site, visitor: Watched, watch: Callable[..., Any]) -> None:
     email = open_account(site)
     with watch(site.url, user_agent=IPHONE, viewport=PHONE) as phone:
         sign_in(phone, email)
-        expect_heading(phone, "My account")
+        expect_heading(phone, "Your account")
         sign_in(visitor, email)
         visitor.shoot("journey-sessions-1-list")
 
@@ -151,7 +153,7 @@ def test_end_a_session_from_the_list(site: Site, visitor: Watched, watch: Callab
         phone.go("/account/")
         expect_heading(phone, "Sign in")
         visitor.go("/account/")
-        expect_heading(visitor, "My account")
+        expect_heading(visitor, "Your account")
 
 
 def test_sign_out_and_in_again(site: Site, visitor: Watched) -> None:
@@ -159,18 +161,18 @@ def test_sign_out_and_in_again(site: Site, visitor: Watched) -> None:
     visitor.go("/account/")
     visitor.fill(email=email, password=PASSWORD)
     visitor.press("Sign in")
-    expect_heading(visitor, "My account")
+    expect_heading(visitor, "Your account")
 
     visitor.page.get_by_role("link", name="Sign out").click()
     visitor.press("Sign out")
-    expect_heading(visitor, "You are signed out")
+    expect_heading(visitor, "Signed out")
     visitor.shoot("journey-sign-out")
     assert visitor.page.context.cookies() == []
     visitor.page.go_back()
     expect(visitor.page.locator("main")).not_to_contain_text(email)
     sign_in(visitor, email)
 
-    expect_heading(visitor, "My account")
+    expect_heading(visitor, "Your account")
 
 
 def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: Watched) -> None:
@@ -182,7 +184,7 @@ def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: Watched) -
         return str(visitor.page.evaluate("document.activeElement.innerText || document.activeElement.id"))
 
     keyboard.press("Tab")
-    assert focused() == "Skip to the content"
+    assert focused() == "Skip to content"
     visitor.shoot("journey-keyboard-1-skip")
     keyboard.press("Enter")
     keyboard.press("Tab")
@@ -199,7 +201,7 @@ def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: Watched) -
     keyboard.press("Tab")
     keyboard.type(PASSWORD)
     keyboard.press("Enter")
-    expect_heading(visitor, "My account")
+    expect_heading(visitor, "Your account")
 
 
 def test_a_mistake_is_reached_from_the_summary(site: Site, visitor: Watched) -> None:
@@ -210,11 +212,11 @@ def test_a_mistake_is_reached_from_the_summary(site: Site, visitor: Watched) -> 
     city.fill("")
     visitor.press("Save profile")
 
-    expect(visitor.page).to_have_title("Error: My account · User accounts")
+    expect(visitor.page).to_have_title("Error: Your account · User accounts")
     visitor.page.get_by_role("alert").get_by_role("link", name="City").press("Enter")
     expect(city).to_be_focused()
     expect(city).to_have_attribute("aria-invalid", "true")
-    expect(city).to_have_accessible_description("Please fill this in.")
+    expect(city).to_have_accessible_description("This field is required.")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
@@ -227,7 +229,7 @@ def test_two_clicks_on_register_open_one_account(site: Site, watch: Callable[...
         visitor.fill(profile__country="United Kingdom")
         visitor.page.get_by_role("button", name="Register").dblclick()
 
-        expect_heading(visitor, "My account")
+        expect_heading(visitor, "Your account")
         expect(visitor.page.locator("ul.sessions li")).to_have_count(1)
 
 
@@ -243,7 +245,7 @@ def test_leaving_unsaved_changes_warns_and_saving_does_not(site: Site, visitor: 
     assert warnings == ["beforeunload"]
     visitor.press("Save profile")
 
-    expect(page.get_by_role("status")).to_have_text("Your changes are saved.")
+    expect(page.get_by_role("status")).to_have_text("Your changes have been saved.")
     page.get_by_role("button", name="Change password").click()
     expect_heading(visitor, "Change your password")
     assert warnings == ["beforeunload"]
@@ -268,32 +270,32 @@ def test_what_was_typed_survives_the_end_of_the_session(site: Site, watch: Calla
         expect(visitor.page.get_by_label("Address", exact=True)).to_have_value("A long new address I typed")
         visitor.shoot("journey-ended-2-given-back")
         visitor.press("Save profile")
-        expect(visitor.page.get_by_role("status")).to_have_text("Your changes are saved.")
+        expect(visitor.page.get_by_role("status")).to_have_text("Your changes have been saved.")
 
 
 def test_a_stolen_email_is_taken_back_by_the_link_to_the_old_one(site: Site, visitor: Watched) -> None:
     old, new = open_account(site), f"thief{next(numbers)}@example.com"
-    click_in_a_letter(visitor, site.link(old, "Confirm your email address"))
+    click_in_a_letter(visitor, site.link(old, "Confirm your email"))
     visitor.press("Confirm email")
     sign_in(visitor, old)
-    visitor.page.get_by_text("Change the address").click()
+    visitor.page.locator("summary").get_by_text("Change email").click()
     visitor.fill(email=new, password=PASSWORD)
-    visitor.press("Change address")
-    click_in_a_letter(visitor, site.link(new, "Confirm your new email address"))
+    visitor.press("Change email")
+    click_in_a_letter(visitor, site.link(new, "Confirm your new email"))
     visitor.press("Confirm email")
-    expect_heading(visitor, "My account")
+    expect_heading(visitor, "Your account")
 
-    click_in_a_letter(visitor, site.link(old, "Your email address was changed"))
-    expect_heading(visitor, "Undo the change of email")
+    click_in_a_letter(visitor, site.link(old, "Your email was changed"))
+    expect_heading(visitor, "Undo the email change")
     visitor.shoot("journey-undo-1-link")
     assert visitor.violations() == []
     visitor.press("Undo the change")
 
-    expect_heading(visitor, "Your email is restored")
+    expect_heading(visitor, "Your email has been restored")
     visitor.shoot("journey-undo-2-done")
     assert visitor.violations() == []
     click_in_a_letter(visitor, site.link(old, "Reset your password"))
     visitor.fill(new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
     visitor.press("Set password")
     sign_in(visitor, old, NEW_PASSWORD)
-    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}, which is confirmed.")
+    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}. This email is confirmed.")

@@ -109,7 +109,7 @@ def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, u
 @pytest.mark.parametrize(
     ("language", "minutes", "said"),
     [
-        ("en", 1, "for 1 minute."), ("en", 60, "for 60 minutes."),
+        ("en", 1, "in 1 minute."), ("en", 60, "in 60 minutes."),
         ("de", 1, "1 Minute lang."), ("de", 60, "60 Minuten lang."),
         ("fr", 1, "1 minute."), ("fr", 60, "60 minutes."), ("es", 1, "1 minuto."), ("es", 60, "60 minutos."),
         ("ar", 2, "لمدة دقيقتين."), ("ar", 5, "لمدة 5 دقائق."), ("ar", 60, "لمدة 60 دقيقة."),

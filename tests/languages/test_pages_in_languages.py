@@ -116,7 +116,7 @@ def test_a_language_that_is_no_longer_on_offer_is_not_brought_along(make_app: Ca
     assert browser.sign_in("wren@example.com").status_code == 303
 
     assert browser.cookie("language") is None
-    assert heading(browser.get("/account/")) == "My account"
+    assert heading(browser.get("/account/")) == "Your account"
 
 
 def test_the_language_of_letters_is_chosen_on_the_account_page(app: Flask) -> None:

@@ -33,7 +33,7 @@ def test_the_form_shows_and_changes_names_and_profile(app: Flask, user: Person) 
     answer = browser.send("/account/", changed)
 
     assert shown == {**NAMES_FORM, **PROFILE_FORM}
-    assert "Your changes are saved." in browser.follow(answer).text
+    assert "Your changes have been saved." in browser.follow(answer).text
     after = me(user)
     assert (after["first_name"], after["last_name"], after["username"]) == ("Robin", "", None)
     assert after["profile"] == {**PROFILE, "city": "Wells"}
@@ -89,8 +89,8 @@ def test_F17_another_address_counts_once_its_link_is_opened(app: Flask, user: Pe
     link = f"/verify-email/{letters_to(app, new)[0].token}/"
     confirmed = browser.follow(browser.send(link))
 
-    assert "Until then nothing changes." in waiting.text
-    assert f"It becomes <strong>{new}</strong>" in waiting.text
+    assert "until then your email stays the same." in waiting.text
+    assert f"We sent a link to <strong>{new}</strong>" in waiting.text
     assert before == user.email
     assert f"You sign in with <strong>{new}</strong>" in confirmed.text
     assert Browser(app).sign_in(new).status_code == 303
@@ -100,7 +100,7 @@ def test_F17_another_address_counts_once_its_link_is_opened(app: Flask, user: Pe
     ("email", "password", "message"),
     [
         ("new@example.com", "wrong password 7", "This is not your present password."),
-        ("new@example.com", "", "Please fill this in."),
+        ("new@example.com", "", "This field is required."),
         ("nobody", PASSWORD, "Not a valid email address."),
         ("taken", PASSWORD, "This email address is already in use."),
     ],
@@ -132,7 +132,7 @@ def test_the_letter_that_is_waited_for_is_sent_again(app: Flask, user: Person, w
 
     answer = browser.send("/account/email/resend/", form_on="/account/")
 
-    assert "The letter is on its way once more." in browser.follow(answer).text
+    assert "We have sent the email again." in browser.follow(answer).text
     assert len(letters_to(app, address, kind)) == before + 1
 
 

@@ -22,7 +22,7 @@ def path_of(letter: Letter) -> str:
 def is_verified(app: Flask, email: str) -> bool:
     browser = Browser(app)
     browser.sign_in(email)
-    return "which is confirmed" in browser.get("/account/").text
+    return "This email is confirmed." in browser.get("/account/").text
 
 
 def test_F11_looking_at_the_link_confirms_nothing_and_the_button_does(app: Flask) -> None:
@@ -59,7 +59,7 @@ def test_F18_confirming_signs_nobody_in_and_fills_the_email_in(app: Flask) -> No
     form = browser.follow(browser.send(path_of(letters_to(app, email)[0])))
 
     assert browser.cookie("access_token") is None
-    assert "Your email address is confirmed." in form.text
+    assert "Your email has been confirmed." in form.text
     assert value(form, "email") == email
     assert email not in str(browser.cookie("sign_in_email", "/login/"))
 
@@ -72,7 +72,7 @@ def test_who_is_signed_in_goes_on_to_the_account(app: Flask) -> None:
     answer = browser.send(path_of(letters_to(app, email)[0]))
 
     assert answer.headers["Location"] == "/account/"
-    assert "which is confirmed" in browser.follow(answer).text
+    assert "This email is confirmed." in browser.follow(answer).text
 
 
 def test_the_page_names_the_new_email_of_a_change(app: Flask, user: Person) -> None:
@@ -101,7 +101,7 @@ def test_F05_F06_every_bad_link_gets_the_same_helpful_page(app: Flask, user: Per
 
     for refused in (looked, sent):
         assert refused.status_code == 400
-        assert "This link is not valid any more" in refused.text
+        assert "This link is no longer valid" in refused.text
         assert 'href="/verify-email/"' in refused.text
     assert is_verified(app, email) is (kind == "used")
 

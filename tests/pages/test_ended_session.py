@@ -139,7 +139,7 @@ def test_more_than_a_cookie_holds_is_said_to_be_lost(app: Flask, user: Person) -
 
     answer = browser.post("/account/", {**form, "profile.address": noise})
 
-    assert "What you typed could not be kept" in browser.follow(answer).text
+    assert "What you typed could not be saved" in browser.follow(answer).text
 
 
 def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(app: Flask, user: Person) -> None:

@@ -143,9 +143,9 @@ def test_H16_a_form_that_is_not_ours_and_a_wrong_method_are_explained_on_pages(a
     method = browser.client.put("/login/", headers=BROWSER)
 
     assert stale.status_code == shown_again.status_code == 403
-    assert "Check what you typed and send it once more." in shown_again.text
+    assert "Check what you typed and submit it again." in shown_again.text
     assert value(shown_again, "email") == "ada@example.com"
-    assert "Go back, load the page again, and send the form once more." in stale.text.replace("\n", " ")
+    assert "Go back, reload the page and submit the form again." in stale.text.replace("\n", " ")
     assert method.status_code == 405
     assert "<h1>Method not allowed</h1>" in method.text
 

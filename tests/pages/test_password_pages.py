@@ -36,7 +36,7 @@ def test_P12_P14_a_change_keeps_this_session_and_ends_the_others(app: Flask, use
     answer = browser.send("/password_change/", {"old_password": PASSWORD, **twice(NEW)})
 
     assert answer.headers["Location"] == "/password_change/done/"
-    assert "Your password is changed" in browser.follow(answer).text
+    assert "Your password has been changed" in browser.follow(answer).text
     assert browser.get("/account/").status_code == 200
     assert user.get("/userapi/auth/user/").status_code == 401
     assert Browser(app).sign_in(user.email).status_code == 401
@@ -49,7 +49,7 @@ def test_P12_P14_a_change_keeps_this_session_and_ends_the_others(app: Flask, use
         ({"old_password": "wrong password 7", **twice(NEW)}, "This is not your present password."),
         ({"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW + "x"}, "The two passwords differ."),
         ({"old_password": PASSWORD, **twice("12345678")}, "Only digits."),
-        ({"old_password": "", **twice("")}, "Please fill this in."),
+        ({"old_password": "", **twice("")}, "This field is required."),
     ],
 )
 def test_P12_a_refused_change_says_why_and_repeats_no_password(
@@ -186,7 +186,7 @@ def test_F05_a_used_link_is_explained(app: Flask, user: Person) -> None:
 
     for answer in (opened, sent):
         assert answer.status_code == 400
-        assert "This link is not valid any more" in answer.text
+        assert "This link is no longer valid" in answer.text
         assert 'href="/password_reset/"' in answer.text
     assert Browser(app).sign_in(user.email, NEW).status_code == 303
 
@@ -212,7 +212,7 @@ def test_F06_F08_an_altered_or_old_link_sets_no_password(
     refused = Browser(app).get(bad)
 
     assert refused.status_code == 400
-    assert "This link is not valid any more" in refused.text
+    assert "This link is no longer valid" in refused.text
     assert refused.headers["Referrer-Policy"] == "no-referrer"
 
 

@@ -27,7 +27,7 @@ def test_the_form_opens_an_account_and_signs_in_to_it(make_app: Callable[..., Fl
 
     assert answer.headers["Location"] == "/account/"
     page = browser.follow(answer)
-    assert "Your account is open, and you are signed in." in page.text
+    assert "Your account has been created and you are signed in." in page.text
     assert typed["email"] in page.text
     assert page.text.count('id="session-') == 1
 
@@ -42,7 +42,7 @@ def test_an_account_that_must_be_confirmed_first_leads_to_the_sign_in_with_its_e
 
     assert answer.headers["Location"] == "/login/"
     form = browser.follow(answer)
-    assert "Your account is open." in form.text
+    assert "Your account has been created." in form.text
     assert value(form, "email") == typed["email"]
     assert browser.cookie("access_token") is None
     assert [letter.kind for letter in letters_to(app, typed["email"])] == ["verify_email"]
@@ -54,8 +54,8 @@ def test_a_notice_is_shown_once(app: Flask) -> None:
 
     first, second = browser.follow(answer), browser.follow(answer)
 
-    assert "Your account is open, and you are signed in." in first.text
-    assert "Your account is open, and you are signed in." not in second.text
+    assert "Your account has been created and you are signed in." in first.text
+    assert "Your account has been created and you are signed in." not in second.text
 
 
 def test_nobody_puts_words_of_their_own_into_a_notice(app: Flask) -> None:
@@ -76,7 +76,7 @@ def test_H15_every_mistake_is_named_by_its_field_and_all_that_was_typed_is_kept(
         ("email", "Not a valid email address."),
         ("profile-dob", "Lies in the future."),
         ("profile-zip", "Longer than maximum length 5."),
-        ("profile-city", "Please fill this in."),
+        ("profile-city", "This field is required."),
     ):
         assert f'<a href="#{name}">' in page.text
         assert f'<small id="{name}-error" class="error">{message}' in page.text
@@ -131,7 +131,7 @@ def test_no_letter_is_promised_where_none_is_sent(make_app: Callable[..., Flask]
 
     page = browser.follow(browser.send("/register/", registration()))
 
-    assert "Your account is open, and you are signed in." in page.text
+    assert "Your account has been created and you are signed in." in page.text
     assert "link" not in page.text.partition('role="status"')[2].partition("</p>")[0]
     assert hidden(page)
 

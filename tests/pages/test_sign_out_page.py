@@ -15,7 +15,7 @@ def test_H18_signing_out_ends_the_session_and_lets_the_browser_forget_it(app: Fl
     answer = browser.send("/logout/")
 
     assert answer.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
-    assert "You are signed out" in browser.follow(answer).text
+    assert "You have been signed out of this browser." in browser.follow(answer).text
     assert browser.cookie("access_token") is None
     browser.client.set_cookie("access_token", stolen)
     assert browser.get("/account/").headers["Location"] == "/login/?next=/account/"
@@ -62,4 +62,4 @@ def test_signing_out_twice_is_no_error(app: Flask, user: Person) -> None:
     again = browser.post("/logout/", {"csrf_token": token})
 
     assert again.headers["Location"] == "/logout/"
-    assert "You are signed out" in browser.follow(again).text
+    assert "You have been signed out of this browser." in browser.follow(again).text

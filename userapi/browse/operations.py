@@ -23,7 +23,7 @@ PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 WHO = {
     Access.OPEN: lazy_gettext("anyone"),
     Access.UNCHECKED: lazy_gettext("anyone"),
-    Access.SIGNED_IN: lazy_gettext("signed in"),
+    Access.SIGNED_IN: lazy_gettext("signed-in users"),
     Access.OWNER_OR_STAFF: lazy_gettext("owner or staff"),
     Access.STAFF: lazy_gettext("staff"),
 }

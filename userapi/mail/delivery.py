@@ -107,7 +107,7 @@ def delay(attempts: int) -> timedelta:
 def _deliver(letter: sa.Row[Any], relay: Relay, counts: Counts) -> None:
     try:
         if letter.attempts > current_app.config["MAIL_MAX_ATTEMPTS"]:  # counted when claimed, by deliverers that died
-            raise Refused(letter.last_error or "No attempt came to an end.")
+            raise Refused(letter.last_error or "No delivery attempt finished.")
         relay.deliver(letter)
     except Refused as error:
         _give_up(letter, error, counts)

@@ -30,7 +30,7 @@ SUSPICIOUS = re.compile(
 #: A greeting is no place for a longer text.
 LONGEST_NAME = 50
 
-RIGHTS = {"is_staff": lazy_gettext("member of staff"), "is_superuser": lazy_gettext("superuser")}
+RIGHTS = {"is_staff": lazy_gettext("staff member"), "is_superuser": lazy_gettext("superuser")}
 
 
 def verify_email(
@@ -40,7 +40,7 @@ def verify_email(
     outbox.write(
         "verify_email",
         recipient,
-        lazy_gettext("Confirm your email address"),
+        lazy_gettext("Confirm your email"),
         language=language,
         user_id=user_id,
         secret=secret,
@@ -56,7 +56,7 @@ def confirm_new_email(
     outbox.write(
         "confirm_new_email",
         recipient,
-        lazy_gettext("Confirm your new email address"),
+        lazy_gettext("Confirm your new email"),
         language=language,
         user_id=user_id,
         secret=secret,
@@ -90,7 +90,7 @@ def email_changed(
     outbox.write(
         "email_changed",
         recipient,
-        lazy_gettext("Your email address was changed"),
+        lazy_gettext("Your email was changed"),
         language=language,
         user_id=user_id,
         secret=secret,
@@ -233,7 +233,7 @@ def token_reused(
     outbox.write(
         "token_reused",
         recipient,
-        lazy_gettext("A session of yours was ended"),
+        lazy_gettext("One of your sessions was ended"),
         language=language,
         user_id=user_id,
         name=plain(name),
@@ -256,7 +256,7 @@ def rights_granted(
     outbox.write(
         "rights_granted",
         recipient,
-        lazy_gettext("You were given more rights"),
+        lazy_gettext("You were given more permissions"),
         language=language,
         user_id=user_id,
         name=plain(name),

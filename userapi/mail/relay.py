@@ -207,7 +207,9 @@ def _log_in(host: smtplib.SMTP, username: str, password: str) -> None:
         if code == 334:
             code, said = host.docmd(_base64(password))
     else:
-        raise smtplib.SMTPNotSupportedError("No way to sign in with a user name or password beyond ASCII.")
+        raise smtplib.SMTPNotSupportedError(
+            "The server supports neither PLAIN nor LOGIN, which a non-ASCII user name or password needs."
+        )
     if code != 235:
         raise smtplib.SMTPAuthenticationError(code, said)
 
@@ -225,7 +227,7 @@ def _in_ascii(address: str) -> str:
     """An address with the A-label of its domain (RFC 5891); Flask-Mail would take that of IDNA 2003, another domain."""
     local, domain = validated(address, is_intranet=True)
     if not local.isascii():
-        raise EmailNotValidError("It needs SMTPUTF8.")
+        raise EmailNotValidError("Non-ASCII characters before the @ are not supported.")
     return f"{local}@{domain}"
 
 

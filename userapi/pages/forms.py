@@ -99,9 +99,11 @@ def _refused(problem: Problem) -> Form:
     found = dict(_flat(problem.errors or {}))
     refusal = " ".join(found.pop("_schema", [])) or str(problem.detail)
     in_order = [*(name for name in request.form if name in found), *found]
-    errors = {name: [_("Please fill this in.")] if request.form.get(name) == "" else found[name] for name in in_order}
+    errors = {
+        name: [_("This field is required.")] if request.form.get(name) == "" else found[name] for name in in_order
+    }
     if isinstance(problem, ValidationFailed) and errors:
-        refusal = _("Please look at what is marked below.")
+        refusal = _("Please correct the errors below.")
     return Form(values=request.form, errors=errors, refusal=refusal)
 
 

@@ -7,30 +7,32 @@ from userapi.http.flash import COOKIE
 
 #: The cookie holds the key alone, so nobody can put other words into our page.
 TEXTS = {
-    "account_opened": lazy_gettext("Your account is open, and you are signed in."),
+    "account_opened": lazy_gettext("Your account has been created and you are signed in."),
     "account_opened_with_email": lazy_gettext(
-        "Your account is open, and you are signed in. Confirm your email with the link that we sent you."
+        "Your account has been created and you are signed in. Confirm your email with the link we sent you."
     ),
     "account_awaits_email": lazy_gettext(
-        "Your account is open. Confirm your email with the link that we sent you, then sign in."
+        "Your account has been created. Confirm your email with the link we sent you, then sign in."
     ),
     "session_over": lazy_gettext("Your session has ended. Sign in to continue."),
     "form_not_kept": lazy_gettext(
-        "Your session has ended. Sign in to continue. What you typed could not be kept: "
-        "go back in your browser to copy it first."
+        "Your session has ended. Sign in to continue. What you typed could not be saved: "
+        "to keep it, go back in your browser and copy it first."
     ),
     "form_given_back": lazy_gettext(
-        "This is what you typed before your session ended. Nothing is saved yet: check it and send it again."
+        "This is what you typed before your session ended. It has not been saved yet: check it and submit it again."
     ),
     "form_from_before": lazy_gettext(
-        "You have signed in again since you opened this form, so nothing was saved. Check it and send it once more."
+        "You have signed in again since you opened this form, so nothing was saved. Check it and submit it again."
     ),
-    "address_confirmed": lazy_gettext("Your email address is confirmed."),
-    "address_asked": lazy_gettext("Open the link in the letter to the new address. Until then nothing changes."),
-    "own_email": lazy_gettext("This is your email already: no link was sent. No other email is waiting."),
-    "letter_sent": lazy_gettext("The letter is on its way once more."),
-    "invitation_accepted": lazy_gettext("Your password is set and you are signed in. Welcome."),
-    "saved": lazy_gettext("Your changes are saved."),
+    "address_confirmed": lazy_gettext("Your email has been confirmed."),
+    "address_asked": lazy_gettext(
+        "We have sent a link to your new email. Open it to confirm the change; until then your email stays the same."
+    ),
+    "own_email": lazy_gettext("This is already your email, so no link was sent. No email change is pending."),
+    "letter_sent": lazy_gettext("We have sent the email again."),
+    "invitation_accepted": lazy_gettext("Welcome! Your password has been set and you are signed in."),
+    "saved": lazy_gettext("Your changes have been saved."),
     "session_ended": lazy_gettext("The session has ended."),
     "sessions_ended": lazy_gettext("Your other sessions have ended."),
 }

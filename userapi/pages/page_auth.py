@@ -33,10 +33,10 @@ class StaleForm(Problem):
 
     status = 403
     code = "csrf_failed"
-    title = lazy_gettext("Please send that again")
+    title = lazy_gettext("Please submit the form again")
     detail = lazy_gettext(
-        "This form was open for too long, or your browser keeps no cookies. "
-        "Go back, load the page again, and send the form once more."
+        "This form was open for too long, or your browser blocks cookies. "
+        "Go back, reload the page and submit the form again."
     )
 
 
@@ -44,7 +44,7 @@ class FormShownAgain(StaleForm):
     """The same, on the page that has the form, where what was typed is still in it."""
 
     detail = lazy_gettext(
-        "This form was open for too long, or your browser keeps no cookies. Check what you typed and send it once more."
+        "This form was open for too long, or your browser blocks cookies. Check what you typed and submit it again."
     )
 
 
