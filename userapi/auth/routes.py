@@ -199,7 +199,9 @@ def change_email(change: dict[str, str]) -> Response:
     is_sent = email_verification.ask_to_change(user, change["email"])
     db.session.commit()
     if not is_sent:
-        return answer({"detail": _("This is already your email, so no link was sent. No email change is pending.")}, 202)
+        return answer(
+            {"detail": _("This is already your email, so no link was sent. No email change is pending.")}, 202
+        )
     return answer({"detail": _("Open the link in the letter to the new address to confirm it.")}, 202)
 
 
