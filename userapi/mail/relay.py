@@ -6,6 +6,7 @@ import ssl
 import uuid
 from email.charset import QP, Charset
 from email.mime.text import MIMEText
+from email.utils import parseaddr
 from types import TracebackType
 from typing import Any, Self
 
@@ -178,6 +179,7 @@ class _Mail(flask_mail.Message):
             extra_headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no holiday reply, please
         )
         self.msgId = message_id(letter.message_id)
+        self.sender = _sender()
 
     def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
         return MIMEText(text or "", subtype, QUOTED_PRINTABLE)  # type: ignore[arg-type]
@@ -218,9 +220,17 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _domain() -> str:
+def _sender() -> tuple[str, str]:
+    """The display name and the email of the sender: a pair, since Flask-Mail parses a string once more."""
     sender: str = current_app.config["MAIL_DEFAULT_SENDER"]
-    return sender.rpartition("@")[2].rstrip("> ")  # `parseaddr` of some Python 3.11 reads no address literal
+    name, email = parseaddr(sender)
+    if not email:  # `parseaddr` of Python 3.11.2 reads no address literal (RFC 5321, section 4.1.3)
+        name, _bracket, email = sender.rpartition("<")
+    return name.strip(' "'), email.strip("> ")
+
+
+def _domain() -> str:
+    return _sender()[1].rpartition("@")[2]
 
 
 def _in_ascii(address: str) -> str:
