@@ -16,7 +16,7 @@ from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from inbox import letters_to
 
-from userapi.auth.models import LoginSession
+from userapi.auth.models import Session
 from userapi.core import clock
 from userapi.core.db import db
 
@@ -157,7 +157,7 @@ ENDS = (
 def _update(app: Flask, **values: Any) -> None:
     """Change the session that ends, past the front door."""
     with app.app_context():
-        db.session.execute(sa.update(LoginSession).where(LoginSession.address == ADDRESS).values(values))
+        db.session.execute(sa.update(Session).where(Session.address == ADDRESS).values(values))
         db.session.commit()
 
 

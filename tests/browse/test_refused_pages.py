@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from looking import Page
 
 from userapi.auth import authentication
-from userapi.auth.models import LoginSession
+from userapi.auth.models import Session
 from userapi.core import clock
 from userapi.core.db import db
 
@@ -183,7 +183,7 @@ def test_a_refused_write_is_not_committed_by_the_look_at_who_asks(
     monkeypatch.setitem(app.view_functions, "tokens.verify_token", change_then_refuse)
     proof = str(Page(browser.get(user.url)).forms["PATCH"]["csrf_token"]["value"])
     with app.app_context(), db.engine.begin() as connection:
-        connection.execute(sa.update(LoginSession).values(last_used_at=clock.now() - timedelta(hours=1)))
+        connection.execute(sa.update(Session).values(last_used_at=clock.now() - timedelta(hours=1)))
 
     page = browser.post("/api-token-verify/", {"token": "none", "csrf_token": proof})
 

@@ -18,7 +18,7 @@ from factories import PASSWORD, make_user
 from flask import Flask
 
 from userapi.audit.models import AuditEvent
-from userapi.auth.models import LoginSession
+from userapi.auth.models import Session
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.transfer.seeding import LOCALES, Crowd
@@ -144,7 +144,7 @@ def test_with_activity_accounts_are_in_every_state_and_people_have_signed_in(app
     month = clock.now() - timedelta(days=30)
     with app.app_context():
         events = db.session.scalars(sa.select(AuditEvent).order_by(AuditEvent.id)).all()
-        sessions = db.session.scalars(sa.select(LoginSession)).all()
+        sessions = db.session.scalars(sa.select(Session)).all()
         logins = {row.id: row.last_login for row in db.session.execute(sa.select(User.id, User.last_login))}
     past = [event for event in events if event.action in ("session.started", "sign_in.failed")]
     started = [event for event in past if event.action == "session.started"]

@@ -11,13 +11,13 @@ from sqlalchemy.orm import joinedload, selectinload
 from userapi.audit import queries as audit_queries
 from userapi.audit.models import AuditEvent
 from userapi.auth import queries as auth_queries
-from userapi.auth.models import LoginSession
+from userapi.auth.models import Session
 from userapi.core.db import db, read_all, read_one
 from userapi.mail import queries as mail_queries
 from userapi.mail.models import Message
 from userapi.users.models import Group, OneTimeToken, User, UserProfile, user_groups
 
-logins = LoginSession.__table__
+logins = Session.__table__
 users = User.__table__
 letters = Message.__table__
 profiles = UserProfile.__table__

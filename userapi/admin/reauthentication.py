@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from userapi.auth import passwords
 from userapi.core import clock
-from userapi.core.db import keeping_marks
+from userapi.core.db import commit_on
 from userapi.core.problems import ValidationFailed
 
 from . import staff_auth
@@ -41,6 +41,6 @@ def require(*, always: bool = False) -> None:
     password = request.form.get(FIELD, "")
     if not password:
         raise ValidationFailed(errors={FIELD: [_("Type your own password once more to do this.")]})
-    with keeping_marks(ValidationFailed):
+    with commit_on(ValidationFailed):
         passwords.prove(staff_auth.caller().id, password, field=FIELD)
     session["proven"] = (str(staff_auth.caller().session_id), clock.now().timestamp())

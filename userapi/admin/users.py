@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from userapi.auth import invitations, sessions
 from userapi.auth.invitations import CannotInvite
 from userapi.core import clock, i18n
-from userapi.core.db import db, keeping_marks
+from userapi.core.db import commit_on, db
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
 from userapi.http import user_agents
 from userapi.security.password_hashing import describe
@@ -109,7 +109,7 @@ class UserView(UserActions):
             changes = edit_schema.load(form.changes())
             if any(changes.get(power) for power in POWERS):
                 reauthentication.require()
-            with keeping_marks(WrongPassword):
+            with commit_on(WrongPassword):
                 accounts.edit(
                     user,
                     changes,

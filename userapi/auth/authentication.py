@@ -27,7 +27,7 @@ from .problems import CsrfFailed, InvalidToken, TokenRevoked
 from .tokens import MAXIMUM_LENGTH
 
 #: The id of a session, and of its user.
-Session = tuple[uuid.UUID, int]
+SessionKey = tuple[uuid.UUID, int]
 
 #: For requests that are about no user, or about any.
 NO_USER = 0
@@ -51,18 +51,18 @@ def check() -> None:
         NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: 401 (403), whatever the path names.
         PermissionDenied: the caller is known and may not.
     """
-    asked = context.asked()
-    view = current_app.view_functions.get(asked.endpoint or "")
+    request = context.current_request()
+    view = current_app.view_functions.get(request.endpoint or "")
     access: Access | None = getattr(view, "access", None)
-    if access in (None, Access.UNCHECKED) or asked.method == "OPTIONS":
+    if access in (None, Access.UNCHECKED) or request.method == "OPTIONS":
         return
     if access is Access.OPEN:
         _look_at_caller()
         return
     permission: str = getattr(view, "permission", "")
-    arguments = asked.view_args or {}
+    arguments = request.view_args or {}
     if permission:
-        context.known().owner_id = arguments.get("user_id") if access is Access.OWNER_OR_STAFF else NO_USER
+        context.current_g().owner_id = arguments.get("user_id") if access is Access.OWNER_OR_STAFF else NO_USER
     require_caller()
     if not allows(access, permission, g.caller, arguments):
         if g.caller.is_staff:
@@ -111,7 +111,7 @@ def has_good_cookie() -> bool:
 
 def cookie_caller() -> Any:
     """Who the session cookie says is signed in, whether or not the form carries our proof; None when nobody is."""
-    cookie = context.asked().cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"])
+    cookie = context.current_request().cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"])
     if cookie is None:
         return None
     try:
@@ -155,11 +155,11 @@ def _recall(token: str) -> bool:
     caller = tokens.load_caller({}, claims)
     if caller is None:
         raise TokenRevoked
-    known = context.known()
-    known._jwt_extended_jwt = claims
-    known._jwt_extended_jwt_header = {}
-    known._jwt_extended_jwt_user = {"loaded_user": caller}
-    known._jwt_extended_jwt_location = "headers"
+    g = context.current_g()
+    g._jwt_extended_jwt = claims
+    g._jwt_extended_jwt_header = {}
+    g._jwt_extended_jwt_user = {"loaded_user": caller}
+    g._jwt_extended_jwt_location = "headers"
     _note(caller)
     return True
 
@@ -170,7 +170,7 @@ def bearer_token() -> str | None:
     Raises:
         InvalidToken: the header names the scheme without one proper token.
     """
-    environ = context.asked().environ
+    environ = context.current_request().environ
     header = environ.get("HTTP_AUTHORIZATION", "")
     if header[:6].lower() != "bearer":
         environ.pop("HTTP_AUTHORIZATION", None)
@@ -195,9 +195,9 @@ def _accept() -> None:
 
 def _note(caller: Any) -> None:
     """Write down who calls: for the trail and the log, and in the session when that was a while ago."""
-    known = context.known()
-    known.caller = caller
-    known.actor_id = caller.id
+    g = context.current_g()
+    g.caller = caller
+    g.actor_id = caller.id
     if sessions.touch(caller.session_id, caller.last_used_at):
         db.session.commit()
 
@@ -241,7 +241,7 @@ def _claims_of_refresh_cookie() -> dict[str, Any]:
     return claims
 
 
-def ending_sessions(token_in_body: str | None) -> list[Session]:
+def ending_sessions(token_in_body: str | None) -> list[SessionKey]:
     """The sessions that a logout ends: of the refresh token in the body, the bearer token and the cookies, each once.
 
     The first of them that came must be good. Of the others those that are good count.
@@ -249,7 +249,7 @@ def ending_sessions(token_in_body: str | None) -> list[Session]:
     Raises:
         NotSignedIn, TokenExpired, TokenRevoked, InvalidToken, CsrfFailed: no good token came.
     """
-    found: list[Session] = []
+    found: list[SessionKey] = []
     for session_of in (partial(_session_of_refresh_token, token_in_body), _session_of_bearer, _session_of_cookies):
         try:
             session = session_of()
@@ -263,13 +263,13 @@ def ending_sessions(token_in_body: str | None) -> list[Session]:
     return found
 
 
-def _session_of_refresh_token(token: str | None) -> Session | None:
+def _session_of_refresh_token(token: str | None) -> SessionKey | None:
     if token is None:
         return None
     return _session_of_claims(tokens.read(token, "refresh", (current_app.config["JWT_AUDIENCE"],)))
 
 
-def _session_of_bearer() -> Session | None:
+def _session_of_bearer() -> SessionKey | None:
     token = bearer_token()
     if not _is_access_token(token):
         return _session_of_refresh_token(token)
@@ -277,7 +277,7 @@ def _session_of_bearer() -> Session | None:
     return current_user.session_id, current_user.id
 
 
-def _session_of_cookies() -> Session | None:
+def _session_of_cookies() -> SessionKey | None:
     """The session of the access cookie or, once that has expired, of the refresh cookie."""
     if not cookies.are_present():
         return None
@@ -290,7 +290,7 @@ def _session_of_cookies() -> Session | None:
     return current_user.session_id, current_user.id
 
 
-def _session_of_claims(claims: dict[str, Any]) -> Session:
+def _session_of_claims(claims: dict[str, Any]) -> SessionKey:
     g.actor_id = int(claims["sub"])
     return uuid.UUID(claims["sid"]), int(claims["sub"])
 

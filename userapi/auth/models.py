@@ -10,7 +10,7 @@ from userapi.core.db import Model, RowId, UTCDateTime
 from userapi.users.models import User
 
 
-class LoginSession(Model):
+class Session(Model):
     """A sign-in and what keeps it active. Tokens only name it; it decides.
 
     Attributes:

@@ -13,9 +13,9 @@ from userapi.users.group_queries import HELD_IN_ONE
 from userapi.users.models import User
 from userapi.users.queries import profiles, shown, users
 
-from .models import LoginSession
+from .models import Session
 
-sessions = LoginSession.__table__
+sessions = Session.__table__
 
 #: When a session is active. Whatever shows, counts or accepts sessions takes this definition, joined with the user;
 #: its parameters are the present moment (`now`) and the end of the time that sessions may be idle (`idle_since`).
@@ -112,10 +112,8 @@ def sign_in(user_id: int, seen_hash: str, new_hash: str, now: datetime) -> int |
 
 def is_known_device(user_id: int, address: str | None, user_agent: str | None) -> bool | None:
     """Whether an earlier session of the user has the same address or browser; None when there is no earlier one."""
-    alike = sa.or_(LoginSession.address == address, LoginSession.user_agent == user_agent)
-    found = db.session.scalar(
-        sa.select(sa.func.max(sa.case((alike, 1), else_=0))).where(LoginSession.user_id == user_id)
-    )
+    alike = sa.or_(Session.address == address, Session.user_agent == user_agent)
+    found = db.session.scalar(sa.select(sa.func.max(sa.case((alike, 1), else_=0))).where(Session.user_id == user_id))
     return None if found is None else bool(found)
 
 
@@ -151,7 +149,7 @@ def advance(
 
 
 ADVANCE = CommittingWrite(
-    sa.update(LoginSession)
+    sa.update(Session)
     .where(
         sessions.c.id == sa.bindparam("session_id"),
         sessions.c.user_id == sa.bindparam("user_id"),
@@ -172,32 +170,28 @@ ADVANCE = CommittingWrite(
 
 def touch(session_id: uuid.UUID, now: datetime) -> None:
     """Note that a session is in use."""
-    _hits(sa.update(LoginSession).where(LoginSession.id == session_id).values(last_used_at=now))
+    _hits(sa.update(Session).where(Session.id == session_id).values(last_used_at=now))
 
 
 def end(session_id: uuid.UUID, now: datetime) -> bool:
     """End a session, if it has not ended yet."""
-    return _hits(
-        sa.update(LoginSession)
-        .where(LoginSession.id == session_id, LoginSession.ended_at.is_(None))
-        .values(ended_at=now)
-    )
+    return _hits(sa.update(Session).where(Session.id == session_id, Session.ended_at.is_(None)).values(ended_at=now))
 
 
 def end_of_user(user_id: int, now: datetime, spare: uuid.UUID | None = None) -> int:
     """End a user's sessions, but for one to be spared; how many ended."""
-    condition = [LoginSession.user_id == user_id, LoginSession.ended_at.is_(None)]
+    condition = [Session.user_id == user_id, Session.ended_at.is_(None)]
     if spare is not None:
-        condition.append(LoginSession.id != spare)
-    return _count(sa.update(LoginSession).where(*condition).values(ended_at=now))
+        condition.append(Session.id != spare)
+    return _count(sa.update(Session).where(*condition).values(ended_at=now))
 
 
 def end_of_everybody(now: datetime) -> int:
     """End every session there is, and any whose sign-in is on its way; how many users there are."""
     users = _count(sa.update(User).values(session_version=User.session_version + 1))
     db.session.execute(
-        sa.update(LoginSession)
-        .where(LoginSession.ended_at.is_(None))
+        sa.update(Session)
+        .where(Session.ended_at.is_(None))
         .values(ended_at=now)
         .execution_options(synchronize_session=False)
     )
@@ -214,22 +208,22 @@ def end_surplus(user_id: int, allowed: int, now: datetime, idle_since: datetime)
         .offset(allowed)
     )
     return _count(
-        sa.update(LoginSession).where(LoginSession.id.in_(surplus)).values(ended_at=now),
+        sa.update(Session).where(Session.id.in_(surplus)).values(ended_at=now),
         {"now": now, "idle_since": idle_since},
     )
 
 
 def adopt(session_id: uuid.UUID, version: int) -> None:
     """Let a session go on under the user's new version."""
-    _hits(sa.update(LoginSession).where(LoginSession.id == session_id).values(session_version=version))
+    _hits(sa.update(Session).where(Session.id == session_id).values(session_version=version))
 
 
-def session(session_id: uuid.UUID) -> LoginSession | None:
+def session(session_id: uuid.UUID) -> Session | None:
     """A session with its user, as the present transaction sees them."""
     return db.session.scalar(
-        sa.select(LoginSession)
-        .where(LoginSession.id == session_id)
-        .options(sa.orm.joinedload(LoginSession.user))
+        sa.select(Session)
+        .where(Session.id == session_id)
+        .options(sa.orm.joinedload(Session.user))
         .execution_options(populate_existing=True)
     )
 
@@ -241,22 +235,22 @@ def session_to_refresh(session_id: uuid.UUID, now: datetime, idle_since: datetim
     """
     return db.session.execute(
         sa.select(
-            LoginSession,
+            Session,
             sa.not_(sa.and_(*NOT_REVOKED)).label("is_revoked"),
             sa.not_(sa.and_(*NOT_EXPIRED)).label("is_expired"),
         )
-        .join(LoginSession.user)
-        .where(LoginSession.id == session_id)
-        .options(sa.orm.contains_eager(LoginSession.user))
+        .join(Session.user)
+        .where(Session.id == session_id)
+        .options(sa.orm.contains_eager(Session.user))
         .execution_options(populate_existing=True),
         {"now": now, "idle_since": idle_since},
     ).one_or_none()
 
 
-def active_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> LoginSession | None:
+def active_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> Session | None:
     """A session that is active, as the present transaction sees it."""
     return db.session.scalar(
-        sa.select(LoginSession).join(LoginSession.user).where(LoginSession.id == session_id, *ACTIVE),
+        sa.select(Session).join(Session.user).where(Session.id == session_id, *ACTIVE),
         {"now": now, "idle_since": idle_since},
     )
 
@@ -290,12 +284,8 @@ ALL_ACTIVE = (
 
 def prune(before: datetime, most: int) -> int:
     """Delete sessions that were over before a moment, a bounded number at a time; how many went."""
-    over = (
-        sa.select(LoginSession.id)
-        .where(sa.or_(LoginSession.expires_at < before, LoginSession.ended_at < before))
-        .limit(most)
-    )
-    return _count(sa.delete(LoginSession).where(LoginSession.id.in_(over)))
+    over = sa.select(Session.id).where(sa.or_(Session.expires_at < before, Session.ended_at < before)).limit(most)
+    return _count(sa.delete(Session).where(Session.id.in_(over)))
 
 
 def user(user_id: int) -> User:

@@ -7,7 +7,7 @@ from flask import Response
 from flask_babel import gettext as _
 from flask_jwt_extended import current_user, get_current_user
 
-from userapi.core.db import db, keeping_marks
+from userapi.core.db import commit_on, db
 from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ValidationFailed
 from userapi.http.endpoint_index import SHAPE, endpoints_below
 from userapi.http.openapi import Blueprint
@@ -58,7 +58,7 @@ def login(login: dict[str, Any]) -> Response:
     """Sign in; the tokens come in the answer, or in cookies."""
     if login["cookies"]:
         authentication.refuse_form_of_another_site()
-    with keeping_marks(InvalidCredentials):
+    with commit_on(InvalidCredentials):
         session = sign_in.sign_in(login.get("email") or login["username"], login["password"])
     pair = tokens.pair(session, web=login["cookies"])
     user = user_json.current(session.user_id)
@@ -116,7 +116,7 @@ def edit_me(user: User, changes: dict[str, Any]) -> Response:
 @blueprint.refuses(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)
 def change_password(change: dict[str, str]) -> Response:
     """Change my password; every other session of mine ends."""
-    with keeping_marks(WrongPassword):
+    with commit_on(WrongPassword):
         passwords.change(current_user.id, current_user.session_id, **change)
     db.session.commit()
     return answer({"detail": _("Password changed. Your other sessions have ended.")})
@@ -194,7 +194,7 @@ def resend_verification(asked: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, WrongPassword, EmailTaken, TooManyRequests)
 def change_email(change: dict[str, str]) -> Response:
     """Ask for another address; it counts once the letter sent there is answered."""
-    with keeping_marks(WrongPassword):
+    with commit_on(WrongPassword):
         user = passwords.prove(current_user.id, change["password"], field="password")
     is_sent = email_verification.ask_to_change(user, change["email"])
     db.session.commit()

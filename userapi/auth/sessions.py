@@ -20,7 +20,7 @@ from userapi.users import queries as user_queries
 from userapi.users.models import User
 
 from . import queries
-from .models import LoginSession
+from .models import Session
 from .problems import TokenExpired, TokenReused, TokenRevoked
 
 
@@ -43,10 +43,10 @@ def idle_since(now: datetime) -> datetime:
     return now - timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
 
 
-def begin(user_id: int, version: int) -> LoginSession:
+def begin(user_id: int, version: int) -> Session:
     """Begin a session, and end the longest unused ones beyond the number a user may have."""
     origin, now = acting(), clock.now()
-    session = LoginSession(
+    session = Session(
         id=uuid.uuid4(),
         user_id=user_id,
         session_version=version,
@@ -83,14 +83,14 @@ def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> Refreshed:
     return refreshed or _refreshed_before(session_id, user_id, jti, now)
 
 
-def _refreshed_before(session_id: uuid.UUID, user_id: int, jti: uuid.UUID, now: datetime) -> LoginSession:
+def _refreshed_before(session_id: uuid.UUID, user_id: int, jti: uuid.UUID, now: datetime) -> Session:
     """A session whose refresh token is not, or no longer, this one; refused unless the token was spent just now."""
     found = queries.session_to_refresh(session_id, now, idle_since(now))
-    if found is None or found.is_revoked or found.LoginSession.user_id != user_id:
+    if found is None or found.is_revoked or found.Session.user_id != user_id:
         raise TokenRevoked
     if found.is_expired:
         raise TokenExpired
-    session: LoginSession = found.LoginSession
+    session: Session = found.Session
     if not _is_repeat(session, jti, now):
         queries.end(session_id, now)
         audit_log.record("session.token_reused", "user", user_id)
@@ -107,7 +107,7 @@ def _refreshed_before(session_id: uuid.UUID, user_id: int, jti: uuid.UUID, now: 
     return session
 
 
-def _is_repeat(session: LoginSession, jti: uuid.UUID, now: datetime) -> bool:
+def _is_repeat(session: Session, jti: uuid.UUID, now: datetime) -> bool:
     window = timedelta(seconds=current_app.config["REFRESH_REUSE_WINDOW"])
     return bool(window) and session.previous_jti == jti and now - session.refreshed_at <= window
 

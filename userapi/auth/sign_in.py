@@ -14,11 +14,11 @@ from userapi.users import email_address
 from userapi.users.models import User
 
 from . import queries, sessions, tokens
-from .models import LoginSession
+from .models import Session
 from .problems import InvalidCredentials
 
 
-def sign_in(email: str, password: str) -> LoginSession:
+def sign_in(email: str, password: str) -> Session:
     """Check a password and begin a session.
 
     An unknown email, an inactive account and a wrong password take the same time, get the same answer and count alike.
@@ -41,7 +41,7 @@ def sign_in(email: str, password: str) -> LoginSession:
         return _check(key, password)
 
 
-def begin(user: User) -> LoginSession:
+def begin(user: User) -> Session:
     """Begin a session for somebody who has just proved who they are by another way than a password.
 
     Args:
@@ -58,7 +58,7 @@ def pair_for_browser(session_id: uuid.UUID) -> dict[str, Any] | None:
     return None if session is None else tokens.pair(session, web=True)
 
 
-def _check(key: str | None, password: str) -> LoginSession:
+def _check(key: str | None, password: str) -> Session:
     found = queries.credentials(key) if key else None
     proven = password_hashing.verify(password, found.password_hash if found else None)
     if found is None or not proven or not _may_sign_in(found):

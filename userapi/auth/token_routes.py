@@ -5,7 +5,7 @@ import uuid
 from flask import Response
 from flask_babel import gettext as _
 
-from userapi.core.db import db, keeping_marks
+from userapi.core.db import commit_on, db
 from userapi.core.problems import Problem, ValidationFailed
 from userapi.http.negotiation import names_type
 from userapi.http.openapi import Blueprint
@@ -37,7 +37,7 @@ blueprint = Blueprint("tokens", __name__, description="Tokens: obtain, refresh, 
 @blueprint.refuses(ValidationFailed, InvalidCredentials, TooManyRequests)
 def obtain_tokens(credentials: dict[str, str]) -> Response:
     """Exchange email and password for tokens."""
-    with keeping_marks(InvalidCredentials):
+    with commit_on(InvalidCredentials):
         session = sign_in.sign_in(credentials.get("email") or credentials["username"], credentials["password"])
     pair = tokens.pair(session)
     db.session.commit()
@@ -59,7 +59,7 @@ def refresh_tokens(refresh: dict[str, str]) -> Response:
     """Exchange a refresh token for a new pair. It is good once."""
     throttling.spend("REFRESH_ADDRESS", throttling.client())
     claims, by_cookie = authentication.refresh_claims(refresh.get("refresh_token"))
-    with keeping_marks(TokenReused):
+    with commit_on(TokenReused):
         session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
     pair = tokens.pair(session, web=by_cookie)
     return cookies.put(answer({"detail": _("The cookies are renewed.")}), pair) if by_cookie else answer(pair)

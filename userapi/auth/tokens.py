@@ -91,7 +91,7 @@ def load_caller(_header: dict[str, Any], claims: dict[str, Any]) -> Any:
 
     The caller's permissions come along where the request is about somebody else: `g.owner_id` is then set.
     """
-    owner_id = context.known().get("owner_id")
+    owner_id = context.current_g().get("owner_id")
     with_permissions = owner_id is not None and owner_id != int(claims["sub"])
     return queries.caller(*_asked_of(claims), with_permissions=with_permissions)
 

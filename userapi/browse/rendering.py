@@ -24,12 +24,12 @@ def configure(app: Flask) -> None:
 
 def _show(catalogue: Catalogue, response: Response) -> Response:
     """Put a page in the place of an answer for callers who prefer one; for all others, this is two look-ups."""
-    asked = context.asked()
-    endpoint = asked.endpoint
+    request = context.current_request()
+    endpoint = request.endpoint
     if endpoint is not None and endpoint not in catalogue.endpoints:
         return response
     response.headers.add("Vary", "Accept")
-    if "text/" not in asked.environ.get("HTTP_ACCEPT", "") or not _wants_page():
+    if "text/" not in request.environ.get("HTTP_ACCEPT", "") or not _wants_page():
         return response
     if response.status_code == 304:
         response = _whole_answer()

@@ -152,14 +152,15 @@ def _read(statement: sa.Select[Any], parameters: dict[str, Any] | None) -> Seque
 
 
 @contextmanager
-def keeping_marks(*refusals: type[Exception]) -> Iterator[None]:
-    """Commit what was written before one of these refusals was raised; it is raised on.
+def commit_on(*errors: type[Exception]) -> Iterator[None]:
+    """Commit what the block wrote if it raises one of these errors, then let the error pass.
 
-    For the refusals that must leave a mark, as the reuse of a refresh token that ends its session.
+    For errors that must leave something behind: a failed sign-in its audit event, a reused refresh token the end of
+    its session.
     """
     try:
         yield
-    except refusals:
+    except errors:
         db.session.commit()
         raise
 

@@ -33,6 +33,6 @@ def _version(path: Path) -> str:
 
 
 def _let_keep(response: Response) -> Response:
-    if context.asked().endpoint in STATIC and response.status_code < 400:
+    if context.current_request().endpoint in STATIC and response.status_code < 400:
         response.headers["Cache-Control"] = KEEP if "v" in request.args else ASK_HOURLY
     return response

@@ -60,7 +60,7 @@ def _require_whole_request() -> None:
         Problem: 400.
         Exception: what the server met with while it read the body.
     """
-    environ = context.asked().environ
+    environ = context.current_request().environ
     if ERROR in environ:
         raise environ[ERROR]
     query: str = environ.get("QUERY_STRING", "")
@@ -80,7 +80,7 @@ class Parser(FlaskParser):
 
     def get_default_request(self) -> Request:
         """The present request itself, which is looked at a dozen times."""
-        return context.asked()
+        return context.current_request()
 
     def load_json(self, request: Request, schema: Schema) -> Any:
         """The body as nested plain data, whichever of the three media types it came in.

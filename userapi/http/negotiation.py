@@ -30,7 +30,7 @@ def prefers_page() -> bool:
 
 def is_for_programs() -> bool:
     """Whether the path of the request is one that only programs read."""
-    return context.asked().path.startswith(PROGRAM_PATHS)
+    return context.current_request().path.startswith(PROGRAM_PATHS)
 
 
 def names_type(media_type: str) -> bool:
@@ -39,7 +39,7 @@ def names_type(media_type: str) -> bool:
 
 
 def _accept_header() -> str:
-    header: str = context.asked().environ.get("HTTP_ACCEPT", "")
+    header: str = context.current_request().environ.get("HTTP_ACCEPT", "")
     return header
 
 

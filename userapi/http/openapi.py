@@ -235,7 +235,7 @@ def _refuse_unacceptable() -> None:
     """
     if preferred() is not None:
         return
-    asked = context.asked()
-    view = current_app.view_functions.get(asked.endpoint or "")
-    if hasattr(view, "access") and asked.method != "OPTIONS" and not is_for_programs():
+    request = context.current_request()
+    view = current_app.view_functions.get(request.endpoint or "")
+    if hasattr(view, "access") and request.method != "OPTIONS" and not is_for_programs():
         raise NotAcceptable

@@ -57,8 +57,8 @@ def etag(body: bytes) -> str:
 
 def conditional(response: Response) -> Response:
     """Tag an answer, and empty it when the caller has it already (304)."""
-    asked = context.asked()
+    request = context.current_request()
     response.headers["ETag"] = f'"{etag(response.get_data())}"'
-    if asked.method in ("GET", "HEAD") and "HTTP_IF_NONE_MATCH" in asked.environ:
-        response.make_conditional(asked)
+    if request.method in ("GET", "HEAD") and "HTTP_IF_NONE_MATCH" in request.environ:
+        response.make_conditional(request)
     return response

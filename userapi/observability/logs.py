@@ -94,9 +94,9 @@ def write(logger: str, event: str, **fields: Any) -> None:
 
 def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
     if has_request_context():
-        known = context.known()
-        event.setdefault("request_id", known.get("request_id"))
-        if trace_id := known.get("trace_id"):
+        g = context.current_g()
+        event.setdefault("request_id", g.get("request_id"))
+        if trace_id := g.get("trace_id"):
             event["trace_id"] = trace_id
     return event
 

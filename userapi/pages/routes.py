@@ -8,7 +8,7 @@ from flask_jwt_extended import current_user
 from userapi.auth import cookies, passwords, sessions, sign_in, tokens
 from userapi.auth.problems import InvalidCredentials
 from userapi.core import i18n
-from userapi.core.db import db, keeping_marks
+from userapi.core.db import commit_on, db
 from userapi.http.user_agents import describe
 from userapi.users import accounts, email_verification
 from userapi.users.problems import WrongPassword
@@ -46,7 +46,7 @@ def show_login() -> str:
 def log_in() -> Response:
     """Sign in, and go where the visitor was going."""
     typed = forms.read(schemas.credentials)
-    with keeping_marks(InvalidCredentials):
+    with commit_on(InvalidCredentials):
         session = sign_in.sign_in(typed.get("email") or typed["username"], typed["password"])
     pair, language = tokens.pair(session, web=True), session.user.language
     db.session.commit()
@@ -113,7 +113,7 @@ def show_password_change() -> str:
 def change_password() -> Done:
     """Change one's password; every other session ends."""
     change = forms.read(schemas.password_change)
-    with keeping_marks(WrongPassword):
+    with commit_on(WrongPassword):
         passwords.change(current_user.id, current_user.session_id, **change)
     return Done(url_for("pages.show_password_changed"))
 
@@ -172,7 +172,7 @@ def edit_account() -> Done:
 def change_email() -> Done:
     """Ask for another email; it counts once the link sent there is opened."""
     change = forms.read(schemas.email_change)
-    with keeping_marks(WrongPassword):
+    with commit_on(WrongPassword):
         user = passwords.prove(current_user.id, change["password"], field="password")
     is_sent = email_verification.ask_to_change(user, change["email"])
     return Done(url_for("pages.show_account"), "address_asked" if is_sent else "own_email")

@@ -24,7 +24,7 @@ from flask import Flask, current_app
 from flask_babel import lazy_gettext, ngettext
 from limits import RateLimitItem, parse
 
-from userapi.core.context import acting, asked
+from userapi.core.context import acting, current_request
 from userapi.core.problems import Problem, Unavailable
 from userapi.observability import metrics
 
@@ -181,7 +181,7 @@ def failures(name: str, *of: str, unless: Callable[[], bool] = lambda: False) ->
 
 def client() -> str:
     """For whom a throttle counts that is about a network address: the client of this request."""
-    return network(asked().remote_addr)
+    return network(current_request().remote_addr)
 
 
 @functools.lru_cache(maxsize=1000)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import current_app
 
 from userapi.audit import audit_log
-from userapi.auth.models import LoginSession
+from userapi.auth.models import Session
 from userapi.core import clock
 from userapi.core.context import Origin
 from userapi.core.db import db
@@ -96,7 +96,7 @@ class Activity:
             audit_log.record_history([_event(each) for each in happened])
         sessions = list(self._sessions(happened))
         if sessions:
-            db.session.execute(sa.insert(LoginSession), sessions)
+            db.session.execute(sa.insert(Session), sessions)
 
     def _account(self, row: NewUser) -> NewUser:
         self.people += 1

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask_jwt_extended import get_current_user
 
-from userapi.core.db import db, keeping_marks
+from userapi.core.db import commit_on, db
 
 from . import accounts, permissions, user_json
 from .models import User
@@ -45,7 +45,7 @@ def save(user: User, changes: dict[str, Any]) -> Response:
     caller = get_current_user()
     changes = user_json.without_echoes(user, changes, by=caller)
     password = changes.pop("current_password", None)
-    with keeping_marks(WrongPassword):
+    with commit_on(WrongPassword):
         accounts.edit(user, changes, by=caller, password=password)
     changed = user_json.of_user(user)
     db.session.commit()
