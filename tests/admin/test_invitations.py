@@ -213,7 +213,7 @@ def test_staff_choose_the_language_and_it_is_the_sites_unless_they_do(boss: Cler
     }
     assert languages == {"jane": "en", "jean": "fr", "john": "en"}
     assert invitation(boss.app, "jane@example.co.uk").subject.startswith("You have been invited")
-    assert letters_to(boss.app, "john@example.co.uk", "verify_email")[0].subject == "Confirm your email"
+    assert letters_to(boss.app, "john@example.co.uk", "verify_email")[0].subject == "Confirm your email address"
 
 
 def test_the_staff_form_changes_the_language_of_a_user(boss: Clerk) -> None:

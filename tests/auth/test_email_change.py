@@ -149,7 +149,7 @@ def test_asking_for_ones_own_email_says_that_no_link_was_sent(
     saved = browser.send("/account/email/", typed, form_on="/account/")
 
     assert asked.status_code == 202
-    text = "This is already your email, so no link was sent. No email change is pending."
+    text = "This is already your email address, so no link was sent. No email change is pending."
     assert asked.get_json() == {"detail": text}
     assert text in browser.follow(saved).text
     assert letters_to(app, user.email, "confirm_new_email") == []

@@ -69,15 +69,17 @@ def test_register_then_confirm_by_mail(site: Site, watch: Callable[..., Any], sc
         )
         visitor.shoot("journey-register-1-opened")
 
-        click_in_a_letter(visitor, site.link(email, "Confirm your email"))
-        expect_heading(visitor, "Confirm your email")
-        expect(visitor.page.locator("main")).to_contain_text(f"Confirm that {email} is your email.")
+        click_in_a_letter(visitor, site.link(email, "Confirm your email address"))
+        expect_heading(visitor, "Confirm your email address")
+        expect(visitor.page.locator("main")).to_contain_text(f"Confirm that {email} is your email address.")
         visitor.shoot("journey-register-2-link")
-        visitor.press("Confirm email")
-        expect(visitor.page.get_by_role("status")).to_have_text("Your email has been confirmed.")
+        visitor.press("Confirm email address")
+        expect(visitor.page.get_by_role("status")).to_have_text("Your email address has been confirmed.")
 
         expect_heading(visitor, "Your account")
-        expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {email}. This email is confirmed.")
+        expect(visitor.page.locator("main")).to_contain_text(
+            f"You sign in with {email}. This email address is confirmed."
+        )
         visitor.shoot("journey-register-3-confirmed")
         assert visitor.faults == []
 
@@ -122,18 +124,18 @@ def test_change_the_address(site: Site, visitor: Watched) -> None:
     old, new = open_account(site), f"moved{next(numbers)}@example.com"
     sign_in(visitor, old)
 
-    visitor.page.locator("summary").get_by_text("Change email").click()
+    visitor.page.locator("summary").get_by_text("Change email address").click()
     visitor.fill(email=new, password=PASSWORD)
-    visitor.press("Change email")
-    expect(visitor.page.get_by_role("status")).to_contain_text("until then your email stays the same.")
+    visitor.press("Change email address")
+    expect(visitor.page.get_by_role("status")).to_contain_text("until then your email address stays the same.")
     expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}")
     visitor.shoot("journey-address-1-asked")
-    click_in_a_letter(visitor, site.link(new, "Confirm your new email"))
-    visitor.press("Confirm email")
+    click_in_a_letter(visitor, site.link(new, "Confirm your new email address"))
+    visitor.press("Confirm email address")
 
-    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {new}. This email is confirmed.")
+    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {new}. This email address is confirmed.")
     visitor.shoot("journey-address-2-changed")
-    site.letter(old, "Your email was changed")
+    site.letter(old, "Your email address was changed")
 
 
 def test_end_a_session_from_the_list(site: Site, visitor: Watched, watch: Callable[..., Any]) -> None:
@@ -275,27 +277,27 @@ def test_what_was_typed_survives_the_end_of_the_session(site: Site, watch: Calla
 
 def test_a_stolen_email_is_taken_back_by_the_link_to_the_old_one(site: Site, visitor: Watched) -> None:
     old, new = open_account(site), f"thief{next(numbers)}@example.com"
-    click_in_a_letter(visitor, site.link(old, "Confirm your email"))
-    visitor.press("Confirm email")
+    click_in_a_letter(visitor, site.link(old, "Confirm your email address"))
+    visitor.press("Confirm email address")
     sign_in(visitor, old)
-    visitor.page.locator("summary").get_by_text("Change email").click()
+    visitor.page.locator("summary").get_by_text("Change email address").click()
     visitor.fill(email=new, password=PASSWORD)
-    visitor.press("Change email")
-    click_in_a_letter(visitor, site.link(new, "Confirm your new email"))
-    visitor.press("Confirm email")
+    visitor.press("Change email address")
+    click_in_a_letter(visitor, site.link(new, "Confirm your new email address"))
+    visitor.press("Confirm email address")
     expect_heading(visitor, "Your account")
 
-    click_in_a_letter(visitor, site.link(old, "Your email was changed"))
-    expect_heading(visitor, "Undo the email change")
+    click_in_a_letter(visitor, site.link(old, "Your email address was changed"))
+    expect_heading(visitor, "Undo the email address change")
     visitor.shoot("journey-undo-1-link")
     assert visitor.violations() == []
     visitor.press("Undo the change")
 
-    expect_heading(visitor, "Your email has been restored")
+    expect_heading(visitor, "Your email address has been restored")
     visitor.shoot("journey-undo-2-done")
     assert visitor.violations() == []
     click_in_a_letter(visitor, site.link(old, "Reset your password"))
     visitor.fill(new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
     visitor.press("Set password")
     sign_in(visitor, old, NEW_PASSWORD)
-    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}. This email is confirmed.")
+    expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}. This email address is confirmed.")

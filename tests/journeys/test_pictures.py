@@ -53,7 +53,10 @@ def send_emails_of_two_weeks(database: Path) -> None:
     moments = [
         now - timedelta(days=day, hours=number % 7 + 1) for day in range(14) for number in range(9 + day * 5 % 8)
     ]
-    rows = [(str(moment), "verify_email", EMAIL, "Confirm your email", f"{n:032x}") for n, moment in enumerate(moments)]
+    rows = [
+        (str(moment), "verify_email", EMAIL, "Confirm your email address", f"{n:032x}")
+        for n, moment in enumerate(moments)
+    ]
     with sqlite3.connect(database) as connection:
         connection.executemany(
             "INSERT INTO messages (created_at, sent_at, kind, recipient, subject, text, html, message_id, attempts)"

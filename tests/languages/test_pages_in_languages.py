@@ -92,7 +92,7 @@ def test_a_choice_outlives_the_sign_out(app: Flask) -> None:
     browser.client.delete_cookie("language")
 
     assert answer.headers["Location"] == "/logout/?lang=de"
-    assert heading(browser.follow(answer)) == "Sie sind abgemeldet"
+    assert heading(browser.follow(answer)) == "Abgemeldet"
     assert heading(browser.get("/login/")) == "Anmelden"
 
 

@@ -206,7 +206,7 @@ def test_a_deployer_puts_templates_of_their_own_first(make_app: Callable[..., Fl
     letter = written(app, "verify_email")
 
     assert letter.text == f"Ahoy Wren! {LINK}"
-    assert "Confirm email" in letter.html
+    assert "Confirm email address" in letter.html
 
 
 def test_M07_a_registration_that_is_refused_writes_no_letter(client: FlaskClient, app: Flask, user: Person) -> None:

@@ -89,7 +89,7 @@ def test_F17_another_address_counts_once_its_link_is_opened(app: Flask, user: Pe
     link = f"/verify-email/{letters_to(app, new)[0].token}/"
     confirmed = browser.follow(browser.send(link))
 
-    assert "until then your email stays the same." in waiting.text
+    assert "until then your email address stays the same." in waiting.text
     assert f"We sent a link to <strong>{new}</strong>" in waiting.text
     assert before == user.email
     assert f"You sign in with <strong>{new}</strong>" in confirmed.text

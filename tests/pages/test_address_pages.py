@@ -22,7 +22,7 @@ def path_of(letter: Letter) -> str:
 def is_verified(app: Flask, email: str) -> bool:
     browser = Browser(app)
     browser.sign_in(email)
-    return "This email is confirmed." in browser.get("/account/").text
+    return "This email address is confirmed." in browser.get("/account/").text
 
 
 def test_F11_looking_at_the_link_confirms_nothing_and_the_button_does(app: Flask) -> None:
@@ -36,7 +36,7 @@ def test_F11_looking_at_the_link_confirms_nothing_and_the_button_does(app: Flask
     before = is_verified(app, email)
     answer = browser.send(link)
 
-    assert f"Confirm that <strong>{email}</strong> is your email." in page.text
+    assert f"Confirm that <strong>{email}</strong> is your email address." in page.text
     assert not before
     assert answer.headers["Location"] == "/login/"
     assert is_verified(app, email)
@@ -59,7 +59,7 @@ def test_F18_confirming_signs_nobody_in_and_fills_the_email_in(app: Flask) -> No
     form = browser.follow(browser.send(path_of(letters_to(app, email)[0])))
 
     assert browser.cookie("access_token") is None
-    assert "Your email has been confirmed." in form.text
+    assert "Your email address has been confirmed." in form.text
     assert value(form, "email") == email
     assert email not in str(browser.cookie("sign_in_email", "/login/"))
 
@@ -72,7 +72,7 @@ def test_who_is_signed_in_goes_on_to_the_account(app: Flask) -> None:
     answer = browser.send(path_of(letters_to(app, email)[0]))
 
     assert answer.headers["Location"] == "/account/"
-    assert "This email is confirmed." in browser.follow(answer).text
+    assert "This email address is confirmed." in browser.follow(answer).text
 
 
 def test_the_page_names_the_new_email_of_a_change(app: Flask, user: Person) -> None:
@@ -80,7 +80,7 @@ def test_the_page_names_the_new_email_of_a_change(app: Flask, user: Person) -> N
 
     page = Browser(app).get(path_of(letters_to(app, "new@example.org")[0]))
 
-    assert "Confirm that <strong>new@example.org</strong> is your email." in page.text
+    assert "Confirm that <strong>new@example.org</strong> is your email address." in page.text
 
 
 @pytest.mark.parametrize("kind", ["used", "altered", "for another purpose"])

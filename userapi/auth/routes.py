@@ -200,7 +200,7 @@ def change_email(change: dict[str, str]) -> Response:
     db.session.commit()
     if not is_sent:
         return answer(
-            {"detail": _("This is already your email, so no link was sent. No email change is pending.")}, 202
+            {"detail": _("This is already your email address, so no link was sent. No email change is pending.")}, 202
         )
     return answer({"detail": _("Open the link in the letter to the new address to confirm it.")}, 202)
 

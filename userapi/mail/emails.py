@@ -40,7 +40,7 @@ def verify_email(
     outbox.write(
         "verify_email",
         recipient,
-        lazy_gettext("Confirm your email"),
+        lazy_gettext("Confirm your email address"),
         language=language,
         user_id=user_id,
         secret=secret,
@@ -56,7 +56,7 @@ def confirm_new_email(
     outbox.write(
         "confirm_new_email",
         recipient,
-        lazy_gettext("Confirm your new email"),
+        lazy_gettext("Confirm your new email address"),
         language=language,
         user_id=user_id,
         secret=secret,
@@ -90,7 +90,7 @@ def email_changed(
     outbox.write(
         "email_changed",
         recipient,
-        lazy_gettext("Your email was changed"),
+        lazy_gettext("Your email address was changed"),
         language=language,
         user_id=user_id,
         secret=secret,

@@ -9,10 +9,10 @@ from userapi.http.flash import COOKIE
 TEXTS = {
     "account_opened": lazy_gettext("Your account has been created and you are signed in."),
     "account_opened_with_email": lazy_gettext(
-        "Your account has been created and you are signed in. Confirm your email with the link we sent you."
+        "Your account has been created and you are signed in. Confirm your email address with the link we sent you."
     ),
     "account_awaits_email": lazy_gettext(
-        "Your account has been created. Confirm your email with the link we sent you, then sign in."
+        "Your account has been created. Confirm your email address with the link we sent you, then sign in."
     ),
     "session_over": lazy_gettext("Your session has ended. Sign in to continue."),
     "form_not_kept": lazy_gettext(
@@ -25,11 +25,12 @@ TEXTS = {
     "form_from_before": lazy_gettext(
         "You have signed in again since you opened this form, so nothing was saved. Check it and submit it again."
     ),
-    "address_confirmed": lazy_gettext("Your email has been confirmed."),
+    "address_confirmed": lazy_gettext("Your email address has been confirmed."),
     "address_asked": lazy_gettext(
-        "We have sent a link to your new email. Open it to confirm the change; until then your email stays the same."
+        "We have sent a link to your new email address. Open it to confirm the change; "
+        "until then your email address stays the same."
     ),
-    "own_email": lazy_gettext("This is already your email, so no link was sent. No email change is pending."),
+    "own_email": lazy_gettext("This is already your email address, so no link was sent. No email change is pending."),
     "letter_sent": lazy_gettext("We have sent the email again."),
     "invitation_accepted": lazy_gettext("Welcome! Your password has been set and you are signed in."),
     "saved": lazy_gettext("Your changes have been saved."),
