@@ -117,7 +117,7 @@ def starts(chosen: Sequence[Peer], rounds: int) -> str:
             finally:
                 server.stop()
         rows.append((peer.name, f"{median(seconds):.2f}", f"{min(seconds):.2f}"))
-    return report.table(("start to first answer", "median s", "best s"), rows)
+    return report.table(("start to first response", "median s", "best s"), rows)
 
 
 def crowds(seconds: float) -> str:
@@ -140,13 +140,13 @@ def crowds(seconds: float) -> str:
             f"{sample['p50'] / quiet['p50']:.1f}×",
             str(sample["errors"]),
         )
-        for name, sample in (("alone", quiet), (f"beside {CROWD} who sign in at once", busy))
+        for name, sample in (("alone", quiet), (f"during {CROWD} parallel sign-ins", busy))
     ]
     told = (
-        f"Meanwhile {tally.served / (seconds + 1):.0f} sign-ins a second were served; {tally.told_to_come_back} times "
-        f"somebody was told to come back (503, Retry-After) and did; {tally.failed} failed."
+        f"In that time {tally.served / (seconds + 1):.0f} sign-ins a second succeeded; {tally.told_to_come_back} "
+        f"requests got 503 with Retry-After and were retried; {tally.failed} failed."
     )
-    return report.table(("own user by token", "p50 ms", "p99 ms", "to alone", "errors"), rows) + f"\n\n{told}"
+    return report.table(("own user by token", "p50 ms", "p99 ms", "relative p50", "errors"), rows) + f"\n\n{told}"
 
 
 def seeding(count: int) -> str:
@@ -171,7 +171,7 @@ def seeding(count: int) -> str:
         raise SystemExit("bench: `flask users seed` failed")
     postgresql.remove(database)
     rate = f"{count:,} | {seconds:.1f} | {count / seconds:,.0f} | {most:.0f}"
-    return f"| `flask users seed` | s | users/s | most MiB |\n| --- | --- | --- | --- |\n| {rate} |"
+    return f"| `flask users seed` | s | users/s | maximum MiB |\n| --- | --- | --- | --- |\n| {rate} |"
 
 
 def _held(pid: int) -> float:

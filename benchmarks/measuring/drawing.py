@@ -40,7 +40,7 @@ def costs(samples: Sequence[Sample]) -> str:
         x = place(2**power)
         parts.insert(0, f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP + 20}" y2="{y - 8}" stroke="#ddd"/>')
         parts.append(_text(x, y + 8, f"{2**power:g}", anchor="middle", kind="figure"))
-    title = "Processor milliseconds a request costs, application and database (scale of powers of two)"
+    title = "Processor time per request in milliseconds, application and database (logarithmic scale)"
     legend = [
         f'<rect x="{LEFT + 130 * index}" y="{TOP - 10}" width="11" height="11" fill="{colour}"/>'
         + _text(LEFT + 130 * index + 16, TOP, peer)

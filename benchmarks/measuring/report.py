@@ -19,7 +19,7 @@ TITLES = {
     "register": "register, password hash included",
 }
 
-HEADER = ("work", "service", "requests/s", "p50 ms", "p99 ms", "application ms", "database ms")
+HEADER = ("operation", "service", "requests/s", "p50 ms", "p99 ms", "application ms", "database ms")
 
 #: A share of the processors used by others, or a spread of the cost, from which figures say little.
 MOST_FOREIGN = 0.10
@@ -66,7 +66,7 @@ def operations(samples: Sequence[Sample], memory: dict[str, tuple[float, float]]
                 str(sum(s["errors"] + s["broken"] for s in group)),
             )
         )
-    return table((*HEADER, "costs, to ours", "MiB a worker", "MiB in all", "spread", "errors"), rows)
+    return table((*HEADER, "relative cost", "MiB a worker", "MiB in all", "spread", "errors"), rows)
 
 
 def spread(group: Sequence[Sample]) -> float:
@@ -83,12 +83,14 @@ def noise(samples: Sequence[Sample]) -> str:
         for operation, peer in dict.fromkeys((s["operation"], s["peer"]) for s in samples)
         if spread([s for s in samples if (s["operation"], s["peer"]) == (operation, peer)]) > MOST_SPREAD
     ]
-    others = f"Others used {foreign:.0%} of the processors meanwhile (median)."
+    others = f"Other processes used {foreign:.0%} of the processors (median)."
     if foreign > MOST_FOREIGN:
         return (
-            f"**Too noisy.** {others} Requests a second and latencies say little; the costs, which are processor time, "
-            "are inflated for all alike, so that their ratios still tell something. Measure again on a quiet machine."
+            f"**Too noisy.** {others} Requests a second and latencies are not reliable. The costs, which are processor "
+            "time, are inflated for all services, so their ratios are still useful. Measure again on a quiet machine."
         )
     if wild:
-        return f"{others} **Too noisy to tell**, with costs that differ by over ±{MOST_SPREAD:.0%}: {', '.join(wild)}."
-    return f"{others} Quiet enough: no cost differs by over ±{MOST_SPREAD:.0%} between rounds."
+        return (
+            f"{others} **Too noisy to compare**, with costs that differ by over ±{MOST_SPREAD:.0%}: {', '.join(wild)}."
+        )
+    return f"{others} Quiet enough: no cost differs by more than ±{MOST_SPREAD:.0%} between rounds."

@@ -22,6 +22,6 @@ async function claimsOf(token) {
 try {
   console.log("user", (await claimsOf((await text(process.stdin)).trim())).sub);
 } catch (error) {
-  console.error(`refused: ${error.message}`);
+  console.error(`rejected: ${error.message}`);
   process.exitCode = 1;
 }

@@ -7,15 +7,15 @@ import jwt
 SITE, AUDIENCE = sys.argv[1:]
 KEYS = jwt.PyJWKClient(
     f"{SITE}/.well-known/jwks.json", lifespan=300, timeout=5
-)  # asks again for a key it does not know
+)  # fetches the keys again for an unknown key id
 
 
 def verify(token: str) -> dict[str, object]:
-    """The claims of a good token; jwt.PyJWTError for any other."""
+    """Return the claims of a valid token; raise jwt.PyJWTError for any other."""
     key = KEYS.get_signing_key_from_jwt(token)
     required = {"require": ["exp", "iat", "sub", "sid", "jti"]}
-    told = {"issuer": SITE, "audience": AUDIENCE, "leeway": 60, "options": required}  # clocks differ
-    claims = jwt.decode(token, key, algorithms=["ES256"], **told)
+    checks = {"issuer": SITE, "audience": AUDIENCE, "leeway": 60, "options": required}  # clocks differ
+    claims = jwt.decode(token, key, algorithms=["ES256"], **checks)
     if claims.get("type") != "access":
         raise jwt.InvalidTokenError("not an access token")
     return claims
@@ -24,4 +24,4 @@ def verify(token: str) -> dict[str, object]:
 try:
     print("user", verify(sys.stdin.read().strip())["sub"])
 except jwt.PyJWTError as error:
-    sys.exit(f"refused: {error}")
+    sys.exit(f"rejected: {error}")

@@ -51,7 +51,7 @@ def test_another_service_takes_a_good_token_and_no_other(server: serving.Server,
     }
 
     assert verdict(verifier, server, access) == f"user {claims['sub']}"
-    assert verdict(verifier, server, access, audience="another") == "refused"
+    assert verdict(verifier, server, access, audience="another") == "rejected"
     assert {name: verdict(verifier, server, token) for name, token in forged.items()} == dict.fromkeys(
-        forged, "refused"
+        forged, "rejected"
     )
