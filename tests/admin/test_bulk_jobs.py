@@ -105,10 +105,10 @@ def test_the_confirmation_counts_what_will_happen(boss: Clerk) -> None:
     confirmation = helper.post(ACT, action="deactivate", all="true", query="search=tidewater").text
 
     assert "Deactivate: 4 users?" in confirmation
-    assert fact(confirmation, "Users that match") == "8"
+    assert fact(confirmation, "Matching users") == "8"
     assert fact(confirmation, "Already inactive") == "2"
     assert fact(confirmation, "Your own account") == "1"
-    assert fact(confirmation, "Superusers, whom only a superuser may act on") == "1"
+    assert fact(confirmation, "Superusers (only a superuser can change them)") == "1"
     assert fact(confirmation, "Deactivate") == "<strong>4</strong>"
 
 
@@ -136,8 +136,8 @@ def test_each_account_keeps_its_rules_and_the_report_names_who_was_left_out_and_
     assert (job(boss.app).done, job(boss.app).left_out) == (1, 5)
     assert not value(boss.app, plain_ids[2], "is_active")
     report = page(helper)
-    assert fact(report, "Left out: Has rights that you lack") == "2"
-    assert fact(report, "Left out: Already inactive") == "1"
+    assert fact(report, "Skipped: Has permissions that you do not have") == "2"
+    assert fact(report, "Skipped: Already inactive") == "1"
     assert f"user {deleted}" in report
 
 
@@ -222,7 +222,7 @@ def test_a_job_can_be_cancelled_and_what_was_done_stays(boss: Clerk) -> None:
     assert cancelled.status_code == 303
     assert number(boss.app, INACTIVE) == 2
     assert job(boss.app).state == "cancelled"
-    assert fact(page(boss), "Not looked at") == "4"
+    assert fact(page(boss), "Not processed") == "4"
     assert boss.post(f"/admin/bulk/{job(boss.app).id}/cancel/").status_code == 404
     assert number(boss.app, "SELECT count(*) FROM bulk_targets") == 0
 
@@ -313,7 +313,7 @@ def test_jobs_are_for_those_who_may_look_at_users_and_cancelled_by_those_who_may
     path = f"/admin/bulk/{job(boss.app).id}/"
 
     assert "Delete" in reader.get("/admin/bulk/").text
-    assert "Cancel the action" not in reader.get(path).text
+    assert "Cancel action" not in reader.get(path).text
     assert reader.post(f"{path}cancel/").status_code == 403
     assert stranger.get(path).status_code == 403
     assert "/admin/bulk/" not in clerk(boss.app, is_staff=True, rights=("view_user",)).get("/admin/").text

@@ -273,7 +273,7 @@ def test_C04_the_notice_cookie_is_small_hidden_and_kept_to_the_staff_site(boss: 
 
     assert cookie is not None
     assert (cookie.http_only, cookie.same_site, cookie.path, cookie.secure) == (True, "Lax", "/admin/", False)
-    assert "1 user sent a link." in boss.get("/admin/").text
+    assert "1 reset link sent." in boss.get("/admin/").text
     assert "sent a link." not in boss.get("/admin/").text
 
 

@@ -33,12 +33,12 @@ def test_a_dry_run_comes_first_and_writes_nothing_and_then_the_file_is_imported_
     done = follow(boss, real)
 
     assert "users.csv is here" in waiting
-    assert "What would happen" in looked
+    assert "Dry run results" in looked
     assert "line 3" in looked
     assert "has this email already" in looked
     assert "line 4" in looked
     assert before == ["grace@example.com"]
-    assert "What has happened" in done
+    assert "Results" in done
     assert imported(boss.app) == ["grace@example.com", "ada@example.com"]
     assert counts(boss.app) == {"read": 3, "made": 1, "there_already": 1, "refused": 1}
     assert boss.get("/admin/imports/").text.count("users.csv") == 2
@@ -51,7 +51,7 @@ def test_the_file_goes_as_soon_as_it_is_imported(boss: Clerk) -> None:
     work(boss.app)
 
     assert (before, files(boss.app)) == (1, 0)
-    assert "Import for real" not in boss.get(sent.headers["Location"]).text
+    assert "Import now" not in boss.get(sent.headers["Location"]).text
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_the_file_of_a_dry_run_can_be_deleted_at_once(boss: Clerk) -> None:
 
     page = follow(boss, boss.post(f"{sent.headers['Location']}cancel/"))
 
-    assert "The file is deleted." in page
+    assert "The file was deleted." in page
     assert (job(boss.app).state, files(boss.app)) == ("done", 0)
     assert boss.post(f"{sent.headers['Location']}import/").status_code == 404
 

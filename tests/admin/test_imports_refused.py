@@ -25,8 +25,8 @@ def boss(app: Flask) -> Clerk:
     [
         ("users.csv", b"", 400, "The file is empty."),
         ("users.csv", b"\n  \n", 400, "The file is empty."),
-        ("users.csv", b"email\n", 400, "There is no user in the file."),
-        ("users.json", b"[]", 400, "There is no user in the file."),
+        ("users.csv", b"email\n", 400, "The file contains no users."),
+        ("users.json", b"[]", 400, "The file contains no users."),
         ("users.csv", b"email\nada@example.com,caf\xe9\n", 400, "The file is not UTF-8."),
         ("users.csv", "email\nada@example.com\n".encode("utf-16"), 400, "The file is UTF-16."),
         ("users.csv", b"email,shoe\nada@example.com,9\n", 400, "Not known: shoe."),
@@ -117,6 +117,6 @@ def test_what_a_superuser_asked_for_who_is_none_any_more_is_not_done(boss: Clerk
 
     assert (job(boss.app).state, job(boss.app).error) == (
         "failed",
-        "The person who started it is not a superuser any more.",
+        "The user who started this import is no longer a superuser.",
     )
     assert (imported(boss.app), files(boss.app)) == ([], 0)

@@ -117,7 +117,7 @@ def test_a_password_beside_an_invitation_is_refused_and_not_dropped(boss: Clerk)
     assert "You chose to send an invitation." in both.text
     assert 'id="password1-error"' in both.text
     assert NEW_PASSWORD not in both.text
-    assert "Choose how they get their password." in neither.text
+    assert "Choose how the user gets a password." in neither.text
     assert letters(boss.app) == []
 
 
@@ -247,4 +247,4 @@ def test_who_may_not_change_users_may_not_invite_them(app: Flask) -> None:
     user_id = make_user(app, password=None)
 
     assert reader.post(f"/admin/users/{user_id}/invite/").status_code == 403
-    assert "Send an invitation" not in reader.get(f"/admin/users/{user_id}/").text
+    assert "Send invitation" not in reader.get(f"/admin/users/{user_id}/").text

@@ -48,7 +48,7 @@ def test_staff_who_are_no_superuser_cannot_touch_one(boss: Clerk, helper: Clerk,
 def test_a_page_says_why_it_changes_nothing_before_anything_is_typed(boss: Clerk, helper: Clerk, act: str) -> None:
     richer = clerk(boss.app, is_staff=True, rights=("view_user", "change_user", "change_group"))
     equal = clerk(boss.app, is_staff=True, rights=("view_user",))
-    button = {"": ">Save<", "password/": ">Set the password<", "delete/": ">Yes, delete<"}[act]
+    button = {"": ">Save<", "password/": ">Set password<", "delete/": ">Delete user<"}[act]
 
     def look(target: Clerk) -> str:
         return helper.get(f"/admin/users/{target.id}/{act}").text

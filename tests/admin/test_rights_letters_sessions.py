@@ -273,7 +273,7 @@ def test_the_overview_shows_each_only_what_they_may_see(app: Flask) -> None:
     reader = clerk(app, is_staff=True, rights=("view_user",))
 
     assert "Registrations" in reader.get("/admin/").text
-    for hidden in ("Sign-ins", "Emails sent", "Latest events"):
+    for hidden in ("Sign-ins", "Emails sent", "Recent activity"):
         assert hidden not in reader.get("/admin/").text
     assert "Registrations" not in nobody.get("/admin/").text
 

@@ -22,6 +22,6 @@ def test_a_second_tab_of_a_dry_run_leads_to_the_import_that_took_the_file(boss: 
 
     page = follow(boss, boss.post(f"{dry_run}import/"))
 
-    assert "The file of the dry run was already taken by this import." in page
-    assert f'href="{taken}">The import of this file</a>' in boss.get(dry_run).text
+    assert "The import of this file was already started." in page
+    assert f'href="{taken}">View the import of this file</a>' in boss.get(dry_run).text
     assert len(rows(boss.app, "SELECT * FROM import_jobs")) == 2

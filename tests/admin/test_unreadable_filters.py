@@ -11,10 +11,10 @@ from flask import Flask
 
 #: What a list shows in place of rows.
 NONE_FOUND = {
-    "users": "No user matches.",
+    "users": "No users found.",
     "audit": "Nothing yet.",
-    "outbox": "No email matches.",
-    "sessions": "No session matches.",
+    "outbox": "No emails found.",
+    "sessions": "No sessions found.",
 }
 
 UNREADABLE = [

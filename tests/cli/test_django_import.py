@@ -180,7 +180,7 @@ def test_U08_addresses_that_django_took_for_two_are_named(app: Flask, bring: Bri
     result = bring([user(3, email="Ada@example.com"), user(4, email="ada@example.com"), profile(4)])
 
     assert result.exit_code == 1
-    assert "entry 2 (api.user 4): The same email as in entry 1 (api.user 3)." in result.stdout
+    assert "entry 2 (api.user 4): Has the same email as entry 1 (api.user 3)." in result.stdout
     assert [tuple(row) for row in rows(app, "SELECT id, email FROM users")] == [(3, "Ada@example.com")]
     assert rows(app, "SELECT * FROM user_profiles") == []
 
@@ -247,8 +247,8 @@ def test_what_belongs_to_nobody_is_refused_and_what_means_nothing_is_named(app: 
     )
 
     assert result.exit_code == 1
-    assert "entry 3 (api.userprofile 1): A second profile of one user." in result.stdout
-    assert "entry 4 (api.userprofile 1): A profile whose user is not in the file." in result.stdout
+    assert "entry 3 (api.userprofile 1): This user has more than one profile in the file." in result.stdout
+    assert "entry 4 (api.userprofile 1): The user of this profile is not in the file." in result.stdout
     for name in ("api.user.shoe_size 1", "api.userprofile.photo 1", "auth.group not in the file 1", "shop.order 1"):
         assert name in result.stdout
     assert "1 imported, 0 updated, 0 there already, 2 refused" in result.stdout

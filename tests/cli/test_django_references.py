@@ -115,7 +115,7 @@ def test_a_username_that_two_users_have_is_no_natural_key(app: Flask, bring: Bri
 
     result = bring(dump)
 
-    assert "entry 3 (api.userprofile 1): A profile whose user is not in the file." in result.stdout
+    assert "entry 3 (api.userprofile 1): The user of this profile is not in the file." in result.stdout
     assert cities(app) == {}
 
 
@@ -145,7 +145,7 @@ def test_a_profile_whose_primary_key_is_no_user_is_refused(app: Flask, bring: Br
     result = bring([user(5), user(6), profile(6), profile(7)])
 
     assert result.exit_code == 1
-    assert "entry 4 (api.userprofile 7): A profile whose user is not in the file." in result.stdout
+    assert "entry 4 (api.userprofile 7): The user of this profile is not in the file." in result.stdout
     assert cities(app) == {"user6@example.com": "Bath"}
 
 
@@ -186,7 +186,7 @@ def test_the_second_user_with_one_id_is_refused(app: Flask, bring: Bring) -> Non
     result = bring([user(1), user(1, email="eve@example.com"), profile(1, user=1)])
 
     assert result.exit_code == 1
-    assert "entry 2 (accounts.user 1): A second user with the same id." in result.stdout
+    assert "entry 2 (accounts.user 1): An earlier user in the file has the same ID." in result.stdout
     assert cities(app) == {"user1@example.com": "Bath"}
 
 

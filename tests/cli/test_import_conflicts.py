@@ -34,8 +34,8 @@ def test_U08_addresses_that_are_one_after_normalising_are_named_and_the_first_is
         result = bring(content, *options)
 
         assert result.exit_code == 1
-        assert "line 3: The same email as in line 1." in result.stdout
-        assert "line 5: The same email as in line 4." in result.stdout
+        assert "line 3: Has the same email as line 1." in result.stdout
+        assert "line 5: Has the same email as line 4." in result.stdout
         assert "5 read, 3 imported, 0 updated, 0 there already, 2 refused" in result.stdout
 
     assert users(app) == [(5, "Ada@Example.com"), (6, "bob@example.com"), (8, "eve@bücher.example")]
@@ -47,7 +47,7 @@ def test_who_is_there_already_is_left_alone_unless_told_otherwise(app: Flask, br
     result = bring(as_jsonl(line(email=user.email.upper(), last_name="Changed", password_hash=HASH), line()))
 
     assert result.exit_code == 0
-    assert f"line 1: User {user.id} has this email already." in result.stdout
+    assert f"line 1: User {user.id} already has this email." in result.stdout
     assert "1 imported, 0 updated, 1 there already" in result.stdout
     assert user.get("/userapi/auth/user/").get_json() == before
 
@@ -152,8 +152,11 @@ def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
     new = {kept[f"{name}@example.org"] for name in ("person0", "twin", "none")}
     assert len(new) == 3
     assert min(new) > taken + 5
-    assert f"line 1: The id {taken} is not free. The user is {kept['person0@example.org']} now." in result.stdout
-    assert f"line 7: The id {taken + 3} is not free." in result.stdout
+    assert (
+        f"line 1: The ID {taken} is already in use. The user gets the ID {kept['person0@example.org']} instead."
+        in result.stdout
+    )
+    assert f"line 7: The ID {taken + 3} is already in use." in result.stdout
     assert "2 altered" in result.stdout
 
 

@@ -28,7 +28,10 @@ def test_a_profile_field_that_breaks_a_rule_is_left_out_and_named(app: Flask, br
     result = bring(as_jsonl(LONG))
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "line 1: Left out: profile.zip: Longer than maximum length 5.; profile.shoe: Unknown field." in result.stdout
+    assert (
+        "line 1: Skipped fields: profile.zip: Longer than maximum length 5.; profile.shoe: Unknown field."
+        in result.stdout
+    )
     assert "1 imported, 0 updated, 0 there already, 0 refused, 1 altered" in result.stdout
     assert profiles(app) == [("ada@example.com", "Ms", "Bath", "")]
 
@@ -46,7 +49,7 @@ def test_the_whole_profile_is_left_out_when_that_is_chosen(app: Flask, bring: Br
     result = bring(as_jsonl(LONG, line(email="bob@example.com", profile=PROFILE)), "--bad-profile", "leave-out-profile")
 
     assert result.exit_code == 0
-    assert "line 1: Taken without the profile. profile.zip: Longer than maximum length 5." in result.stdout
+    assert "line 1: Imported without the profile. profile.zip: Longer than maximum length 5." in result.stdout
     assert profiles(app) == [("bob@example.com", "Ms", "Bath", "BA2 4")]
     assert len(users(app)) == 2
 
@@ -57,7 +60,7 @@ def test_the_whole_profile_is_left_out_when_that_is_chosen(app: Flask, bring: Br
         (PROFILE | {"dob": "2999-01-01"}, "profile.dob: Lies in the future."),
         (PROFILE | {"dob": None}, "profile.dob: Missing."),
         ({"city": "Bath"}, "profile.title: Missing.; profile.dob: Missing."),
-        ("none", "profile: Not an object."),
+        ("none", "profile: Must be an object."),
     ],
 )
 def test_without_a_date_of_birth_the_user_is_refused_unless_profiles_may_be_left_out(
@@ -112,7 +115,7 @@ def test_a_username_that_does_not_fit_is_left_out_and_named(app: Flask, bring: B
     result = bring(dump, name="users.json")
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "entry 1 (auth.user 7): Left out: username: " in result.stdout
+    assert "entry 1 (auth.user 7): Skipped fields: username: " in result.stdout
     assert "\x1b" not in result.stdout
     assert "1 imported, 0 updated, 0 there already, 0 refused, 1 altered" in result.stdout
     found = rows(app, "SELECT id, username FROM users")

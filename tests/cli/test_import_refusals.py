@@ -122,8 +122,8 @@ def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask,
 @pytest.mark.parametrize(
     ("bad", "name", "told"),
     [
-        (b"ada@example.com,Ad\xe9\n", "users.csv", "line 2: Not UTF-8. Save the file in that encoding."),
-        (b'{"email": "ad\xe9@example.com"}\n', "users.jsonl", "line 1: Not UTF-8. Save the file in that encoding."),
+        (b"ada@example.com,Ad\xe9\n", "users.csv", "line 2: Not valid UTF-8. Save the file as UTF-8."),
+        (b'{"email": "ad\xe9@example.com"}\n', "users.jsonl", "line 1: Not valid UTF-8. Save the file as UTF-8."),
         (b'{"email": "' + b"x" * 2_000_000 + b'"}\n', "users.jsonl", "line 1: Longer than 1000000 characters."),
         (b'{"email"}\n', "users.jsonl", "line 1: Not JSON."),
         (b"[]\n", "users.jsonl", "line 1: Not a JSON object."),

@@ -63,16 +63,16 @@ def test_lines_separated_by_semicolons_are_named_by_their_number(app: Flask, bri
     result = bring("email;first_name\nada@example.com;Ada\nnot an email;Bob\neve@example.com;Eve;more\n")
 
     assert "line 3: email: " in result.stdout
-    assert "line 4: Cell 3 has a text, and its column no name in line 1." in result.stdout
+    assert "line 4: Cell 3 has a value, but its column has no name in line 1." in result.stdout
     assert [email for _id, email in users(app)] == ["ada@example.com"]
 
 
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (f"{ADA},Editors,more\n", "line 2: Cell 10 has a text, and its column no name in line 1."),
-        (f"{ADA},,,,more\n", "line 2: Cell 12 has a text, and its column no name in line 1."),
-        ("ada@example.com,Ad", "line 2: The file is cut off here: the line has no line end."),
+        (f"{ADA},Editors,more\n", "line 2: Cell 10 has a value, but its column has no name in line 1."),
+        (f"{ADA},,,,more\n", "line 2: Cell 12 has a value, but its column has no name in line 1."),
+        ("ada@example.com,Ad", "line 2: The file ends in the middle of this line."),
     ],
 )
 def test_a_row_that_does_not_fit_the_columns_is_refused(app: Flask, bring: Bring, row: str, reason: str) -> None:
@@ -87,9 +87,9 @@ def test_a_quote_that_is_never_closed_names_every_line_behind_it(app: Flask, bri
     result = bring('email,first_name\nfirst@example.com,F\na@example.com,"Ann\nb@example.com,Bob\nc@example.com,Cid\n')
 
     assert result.exit_code == 1
-    assert "line 3: A quote is opened here and never closed." in result.stdout
+    assert "line 3: This line opens a quote that is never closed." in result.stdout
     for number in (4, 5):
-        assert f"line {number}: Not read: it is inside a quote that line 3 opens." in result.stdout
+        assert f"line {number}: Not read: it is inside a quote opened in line 3." in result.stdout
     assert "4 read, 1 imported, 0 updated, 0 there already, 3 refused" in result.stdout
     assert [email for _id, email in users(app)] == ["first@example.com"]
 

@@ -33,5 +33,5 @@ def test_an_import_leaves_out_a_name_that_the_api_refuses_and_says_so(
 
     assert result.exit_code == 0, result.output
     assert f"{len(REFUSED)} imported, 0 updated, 0 there already, 0 refused, {len(REFUSED)} altered" in result.stdout
-    assert f"Left out: {field}: " in result.stdout
+    assert f"Skipped fields: {field}: " in result.stdout
     assert {row[0] for row in rows(app, f"SELECT {field} FROM users WHERE email LIKE 'u%'")} == {""}

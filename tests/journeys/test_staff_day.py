@@ -110,7 +110,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     follow(me, "Add a user")
     page.get_by_label("Set a password").check()
     me.fill(email=NEW, password1=PASSWORD, password2=PASSWORD)
-    me.press("Add, then fill in the rest")
+    me.press("Create and continue")
     assert heading(me) == NEW
     me.fill(first_name="Ottoline", last_name="Fairweather", profile__title="Ms", profile__dob="1990-12-10")
     me.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath", profile__country="UK")
@@ -147,7 +147,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     for box in ("crowd000001@example.com", "crowd000002@example.com"):
         page.get_by_label(f"Choose {box}").check()
     assert "Chosen: 2" in page.inner_text(".acts")
-    page.get_by_label("What to do with the chosen users").select_option("Deactivate")
+    page.get_by_label("Action for the selected users").select_option("Deactivate")
     me.press("Go")
     assert heading(me) == "Deactivate: 2 users?"
     me.shoot("staff-confirm")
@@ -178,8 +178,8 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
 
     # A filtered list goes out as a file.
     search(me, "ottoline.f")
-    page.get_by_label("All that match, on every page").check()
-    page.get_by_label("What to do with the chosen users").select_option("Export as CSV")
+    page.get_by_label("All matching users, on every page").check()
+    page.get_by_label("Action for the selected users").select_option("Export as CSV")
     with page.expect_download() as download:
         me.press("Go")
     assert "Merriweather" in Path(download.value.path()).read_text()
@@ -189,7 +189,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     follow(me, "Delete")
     assert "Profile: 1" in page.inner_text("main")
     me.shoot("staff-delete")
-    me.press("Yes, delete")
+    me.press("Delete user")
     assert f"{NEW} is deleted." in notice(me)
     me.press("Sign out")
     me.go("/admin/users/")
@@ -241,7 +241,7 @@ def test_every_page_of_the_staff_site_is_accessible_and_fits(look: str, at_desk:
     email = f"looks-{look}@example.com"
     someone.fill(email=email)
     someone.page.get_by_label("Send an invitation").check()
-    someone.press("Add, then fill in the rest")
+    someone.press("Create and continue")
     user = someone.page.url.removeprefix(someone.origin)
     someone.go("/admin/outbox/")
     letter = someone.page.locator("tbody a").first.get_attribute("href")
@@ -279,7 +279,7 @@ def test_the_keyboard_alone_is_enough(at_desk: Callable[..., Watched]) -> None:
     someone.go("/admin/users/?ordering=email")
 
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.keyboard.press("Enter")
     page.get_by_role("link", name="crowd000005@example.com").focus()
     page.keyboard.press("Enter")

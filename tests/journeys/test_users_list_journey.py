@@ -63,7 +63,7 @@ def test_the_list_can_be_read_sorted_and_chosen_from_at_every_width(
         me.page.wait_for_url("**ordering=email**")
         emails = me.page.locator(".users tbody th a").all_inner_texts()
         assert emails == sorted(emails)
-        me.page.get_by_label("Choose all on this page").check()
+        me.page.get_by_label("Select all on this page").check()
         assert "50" in me.page.locator("[data-count]").inner_text()
         assert me.faults == []
 
@@ -133,8 +133,8 @@ def test_a_bulk_action_is_followed_on_its_page(watch: Callable[..., Any], office
     me: Watched
     with watch(office.url, viewport={"width": 820, "height": 1180}) as me:
         sign_in(me, office, "/admin/users/?is_staff=false")
-        me.page.get_by_label("All that match, on every page").check()
-        me.page.get_by_label("What to do with the chosen users").select_option("Deactivate")
+        me.page.get_by_label("All matching users, on every page").check()
+        me.page.get_by_label("Action for the selected users").select_option("Deactivate")
         me.press("Go")
         me.shoot("bulk-confirm")
         assert me.violations() == []

@@ -69,12 +69,12 @@ class BulkView(StaffView):
         staff_auth.require(*RULES[_existing(job_id).action].needs)
         jobs.cancel(job_id)
         db.session.commit()
-        say(_("The action is cancelled. What it has done stays."))
+        say(_("The action was cancelled. Changes already made are kept."))
         return self.to("show", job_id=job_id)
 
 
 def _existing(job_id: int) -> Any:
     job = queries.by_id(job_id)
     if job is None:
-        raise NotFound(_("There is no bulk action with this number."))
+        raise NotFound(_("There is no bulk action with this ID."))
     return job

@@ -81,7 +81,7 @@ def _peak(series: Sequence[Bar], step: float, most: int) -> Markup:
 
 def _label(title: str, series: Sequence[Bar], most: int) -> str:
     sentence = _(
-        "%(title)s: %(total)s in %(days)s days, at most %(most)s a day. The numbers are in the table below.",
+        "%(title)s: %(total)s in %(days)s days, at most %(most)s per day. The table below has the numbers.",
         title=title,
         total=number(sum(bar.number for bar in series)),
         days=number(len(series)),

@@ -29,12 +29,12 @@ COUNTED = {
 #: The parts that the health checks look at, and the states that they find.
 PARTS = {
     "database": lazy_gettext("Database"),
-    "migrations": lazy_gettext("Database tables"),
+    "migrations": lazy_gettext("Database schema"),
     "keys": lazy_gettext("Signing keys"),
     "disk": lazy_gettext("Disk"),
     "email": lazy_gettext("Email delivery"),
-    "worker": lazy_gettext("Background work"),
-    "redis": lazy_gettext("Shared counts (Redis)"),
+    "worker": lazy_gettext("Background jobs"),
+    "redis": lazy_gettext("Rate limits (Redis)"),
 }
 STATES = {
     "ok": lazy_gettext("OK"),
@@ -108,9 +108,9 @@ def _charts() -> list[Chart]:
 
     drawn = []
     if staff_auth.may("view", "user"):
-        note = _("Accounts by the day they were created, those that were imported or seeded included.")
+        note = _("Users by the day they were created, including imported and seeded users.")
         filters = {"joined_from": days[0].isoformat(), "joined_to": days[-1].isoformat()}
-        drawn.append(chart(_("Registrations"), queries.users_by_day(first), note=note, filters=filters))
+        drawn.append(chart(_("New users"), queries.users_by_day(first), note=note, filters=filters))
     if staff_auth.may("view", "session"):
         numbers = queries.events_by_day(list(COUNTED), first)
         drawn += [chart(title, numbers[action]) for action, title in COUNTED.items()]

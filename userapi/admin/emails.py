@@ -76,7 +76,7 @@ class OutboxView(StaffView):
         """Follow the link of an email that no mail server sends, in development."""
         link = _link(_existing(message_id))
         if link is None:
-            raise NotFound(_("There is no link to open in this email."))
+            raise NotFound(_("This email has no link to open."))
         audit_log.record("message.link_opened", "message", message_id)
         db.session.commit()
         return see_other(link)
@@ -87,16 +87,16 @@ class OutboxView(StaffView):
         message = _existing(message_id)
         if outbox.retry(message_id):
             db.session.commit()
-            say(_("The letter to %(email)s is due again.", email=message.recipient))
+            say(_("The email to %(email)s was queued again.", email=message.recipient))
         else:
-            say(_("This letter has been sent; it will not be sent twice."), "warning")
+            say(_("This email was already sent, so it is not sent again."), "warning")
         return self.to("show", message_id=message_id)
 
 
 def _existing(message_id: int) -> Message:
     message = mail_queries.by_id(message_id)
     if message is None:
-        raise NotFound(_("There is no letter with this id."))
+        raise NotFound(_("There is no email with this ID."))
     return message
 
 

@@ -68,7 +68,7 @@ def _checked(text: str, refused: Collection[str] = ()) -> str:
         raise ValueError(_("Longer than maximum length {max}.").format(max=LONGEST))
     categories = {unicodedata.category(character) for character in text if character not in JOINERS}
     if not text or not categories.isdisjoint({*REFUSED_CATEGORIES, *refused}):
-        raise ValueError(_("This holds invisible characters. Type it again."))
+        raise ValueError(_("This contains invisible characters. Type it again."))
     return text
 
 
@@ -77,7 +77,7 @@ def one_of(choices: Collection[str]) -> Reader:
 
     def read(text: str) -> str:
         if trimmed(text) not in choices:
-            raise ValueError(_("Choose one of these."))
+            raise ValueError(_("Choose one of the options."))
         return trimmed(text)
 
     return read
@@ -92,7 +92,7 @@ def row_id(text: str) -> int:
     """A reader of the id of one of the rows to choose from."""
     found = parse_id(trimmed(text))
     if found is None:
-        raise ValueError(_("Choose one of these."))
+        raise ValueError(_("Choose one of the options."))
     return found
 
 
@@ -103,5 +103,5 @@ def midnight(text: str) -> datetime:
     except ValueError:
         day = None
     if day is None or not 1900 < day.year < 9000:
-        raise ValueError(_("This is not a date. Write it as 2026-11-29."))
+        raise ValueError(_("Enter a valid date, for example 2026-11-29."))
     return datetime.combine(day, time(tzinfo=UTC))

@@ -48,7 +48,7 @@ class GroupView(StaffView):
             db.session.commit()
         except (Problem, ValidationError) as refusal:
             return self._again(None, form, refusal)
-        say(_("The group %(name)s is made.", name=group.name))
+        say(_("The group %(name)s was created.", name=group.name))
         return self.to("show_list")
 
     @page(GROUP, needs="view")
@@ -72,7 +72,7 @@ class GroupView(StaffView):
             db.session.commit()
         except (Problem, ValidationError) as refusal:
             return self._again(group_id, form, refusal)
-        say(_("The group %(name)s is saved.", name=group.name))
+        say(_("The group %(name)s was saved.", name=group.name))
         return self.to("show_list")
 
     @page(f"{GROUP}delete/", needs="delete")
@@ -90,7 +90,7 @@ class GroupView(StaffView):
         name = group.name
         groups.delete(group, by=staff_auth.caller())
         db.session.commit()
-        say(_("The group %(name)s is deleted.", name=name))
+        say(_("The group %(name)s was deleted.", name=name))
         return self.to("show_list")
 
     def _again(self, group_id: int | None, form: Form, refusal: Problem | ValidationError) -> Any:

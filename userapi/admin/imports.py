@@ -93,7 +93,7 @@ class ImportView(StaffView):
             db.session.rollback()
             form.refuse(refusal)
             return self._show_new(form)
-        say(_("%(name)s is here, and will be done in a moment.", name=job.file_name))
+        say(_("%(name)s was uploaded. Processing starts in a moment.", name=job.file_name))
         return self.to("show", job_id=job.id)
 
     @page(JOB, needs=SUPERUSER)
@@ -116,9 +116,9 @@ class ImportView(StaffView):
             successor = jobs.import_of(job_id)
             if successor is None:
                 raise
-            say(_("The file of the dry run was already taken by this import."), "warning")
+            say(_("The import of this file was already started."), "warning")
             return self.to("show", job_id=successor)
-        say(_("%(name)s will be imported in a moment.", name=job.file_name))
+        say(_("The import of %(name)s starts in a moment.", name=job.file_name))
         return self.to("show", job_id=job.id)
 
     @page(f"{JOB}cancel/", needs=SUPERUSER, methods=("POST",))
@@ -126,7 +126,7 @@ class ImportView(StaffView):
         """Give an import up, or the file that a dry run has looked through."""
         was_active = jobs.cancel(job_id)
         db.session.commit()
-        say(_("The import is cancelled, and its file deleted.") if was_active else _("The file is deleted."))
+        say(_("The import was cancelled and its file deleted.") if was_active else _("The file was deleted."))
         return self.to("show", job_id=job_id)
 
     def _show_new(self, form: Form) -> Any:
@@ -141,7 +141,7 @@ class ImportView(StaffView):
     def _show(self, job_id: int, form: Form) -> Any:
         job = job_queries.by_id(job_id)
         if job is None:
-            raise NotFound(_("There is no import with this number."))
+            raise NotFound(_("There is no import with this ID."))
         is_active = job.state in ACTIVE
         return self.render(
             "admin/imports/show.html",
@@ -159,5 +159,5 @@ class ImportView(StaffView):
 
 def _choice(choices: type[Choice], sent: dict[str, str], name: str) -> Choice:
     if sent[name] not in list(choices):
-        raise ValidationFailed(errors={name: [_("Choose one of these.")]})
+        raise ValidationFailed(errors={name: [_("Choose one of the options.")]})
     return choices(sent[name])

@@ -11,7 +11,7 @@ FIELDS = {
     "first_name": lazy_gettext("First name"),
     "last_name": lazy_gettext("Last name"),
     "language": lazy_gettext("Language"),
-    "access": lazy_gettext("How they sign in"),
+    "access": lazy_gettext("Initial password"),
     "profile": lazy_gettext("Profile"),
     "profile.title": lazy_gettext("Title"),
     "profile.dob": lazy_gettext("Date of birth"),
@@ -25,95 +25,95 @@ FIELDS = {
     "groups": lazy_gettext("Groups"),
     "permissions": lazy_gettext("Permissions"),
     "password1": lazy_gettext("Password"),
-    "password2": lazy_gettext("Password again"),
-    "own_password": lazy_gettext("Your own password"),
+    "password2": lazy_gettext("Confirm password"),
+    "own_password": lazy_gettext("Your password"),
     "name": lazy_gettext("Name"),
     "file": lazy_gettext("File"),
     "on_conflict": lazy_gettext("If the email already exists"),
-    "on_bad_profile": lazy_gettext("A profile with a wrong field"),
+    "on_bad_profile": lazy_gettext("If a profile field is invalid or missing"),
 }
 
 #: The kinds of records, one and many, by the names that permissions give them.
 KIND = {
-    "user": lazy_gettext("user"),
-    "group": lazy_gettext("group"),
-    "session": lazy_gettext("session"),
-    "message": lazy_gettext("letter"),
-    "event": lazy_gettext("event"),
-    "import": lazy_gettext("import"),
-    "bulk": lazy_gettext("bulk action"),
-    "key": lazy_gettext("key"),
+    "user": lazy_gettext("User"),
+    "group": lazy_gettext("Group"),
+    "session": lazy_gettext("Session"),
+    "message": lazy_gettext("Email"),
+    "event": lazy_gettext("Event"),
+    "import": lazy_gettext("Import"),
+    "bulk": lazy_gettext("Bulk action"),
+    "key": lazy_gettext("Signing key"),
 }
 KINDS = {
-    "user": lazy_gettext("users"),
-    "group": lazy_gettext("groups"),
-    "session": lazy_gettext("sessions"),
-    "message": lazy_gettext("letters"),
-    "event": lazy_gettext("events"),
+    "user": lazy_gettext("Users"),
+    "group": lazy_gettext("Groups"),
+    "session": lazy_gettext("Sessions"),
+    "message": lazy_gettext("Emails"),
+    "event": lazy_gettext("Audit log"),
 }
 
 #: What a permission lets people do, by its beginning.
 VERBS = {
-    "view": lazy_gettext("view"),
-    "add": lazy_gettext("add"),
-    "change": lazy_gettext("change"),
-    "delete": lazy_gettext("delete"),
+    "view": lazy_gettext("View"),
+    "add": lazy_gettext("Add"),
+    "change": lazy_gettext("Change"),
+    "delete": lazy_gettext("Delete"),
 }
 
 #: How letters and sessions stand, by the values of the filter.
 STATES = {
-    "due": lazy_gettext("due"),
-    "sent": lazy_gettext("sent"),
-    "given-up": lazy_gettext("given up"),
-    "active": lazy_gettext("active"),
-    "ended": lazy_gettext("ended"),
+    "due": lazy_gettext("Queued"),
+    "sent": lazy_gettext("Sent"),
+    "given-up": lazy_gettext("Failed"),
+    "active": lazy_gettext("Active"),
+    "ended": lazy_gettext("Ended"),
 }
 
 #: How imports and bulk actions stand.
 STATES_OF_JOBS = {
-    "waiting": lazy_gettext("waiting"),
-    "running": lazy_gettext("running"),
-    "done": lazy_gettext("done"),
-    "failed": lazy_gettext("failed"),
-    "cancelled": lazy_gettext("cancelled"),
+    "waiting": lazy_gettext("Queued"),
+    "running": lazy_gettext("Running"),
+    "done": lazy_gettext("Done"),
+    "failed": lazy_gettext("Failed"),
+    "cancelled": lazy_gettext("Cancelled"),
 }
 
 #: What becomes of a row whose email a user has already.
 WAYS = {
-    "skip": lazy_gettext("skip the row"),
-    "update": lazy_gettext("update the user"),
-    "fail": lazy_gettext("import nothing"),
+    "skip": lazy_gettext("Skip the record"),
+    "update": lazy_gettext("Update the user"),
+    "fail": lazy_gettext("Stop without importing anything"),
 }
 
 #: What becomes of a user whose profile has a field that is wrong or missing.
 BAD_PROFILE_WAYS = {
-    "leave-out-field": lazy_gettext("leave out that field"),
-    "refuse-user": lazy_gettext("refuse the user"),
-    "leave-out-profile": lazy_gettext("leave out the profile"),
+    "leave-out-field": lazy_gettext("Skip the field"),
+    "refuse-user": lazy_gettext("Reject the user"),
+    "leave-out-profile": lazy_gettext("Import without the profile"),
 }
 
 #: What an import counts, in the order in which it is shown.
 COUNTS = {
-    "made": lazy_gettext("imported"),
-    "updated": lazy_gettext("updated"),
-    "there_already": lazy_gettext("there already"),
-    "refused": lazy_gettext("refused"),
-    "altered": lazy_gettext("altered"),
-    "groups_made": lazy_gettext("groups made"),
+    "made": lazy_gettext("Imported"),
+    "updated": lazy_gettext("Updated"),
+    "there_already": lazy_gettext("Already exists"),
+    "refused": lazy_gettext("Rejected"),
+    "altered": lazy_gettext("Adjusted"),
+    "groups_made": lazy_gettext("Groups created"),
 }
 
 #: What an import has to say of a record.
 TOLD = {
-    "refused": lazy_gettext("refused"),
-    "altered": lazy_gettext("altered"),
-    "there already": lazy_gettext("there already"),
+    "refused": lazy_gettext("Rejected"),
+    "altered": lazy_gettext("Adjusted"),
+    "there already": lazy_gettext("Already exists"),
 }
 
 #: Why a bulk action left accounts out; what it says of accounts that it does not concern depends on the action.
 REASONS = {
     "own_account": lazy_gettext("Your own account"),
-    "permission_denied": lazy_gettext("Has rights that you lack"),
-    "last_superuser": lazy_gettext("The last active superuser"),
+    "permission_denied": lazy_gettext("Has permissions that you do not have"),
+    "last_superuser": lazy_gettext("Last active superuser"),
     "not_found": lazy_gettext("No longer exists"),
 }
 
@@ -121,8 +121,8 @@ REASONS = {
 PARTS_OF_USERS = {
     "profile": lazy_gettext("Profile"),
     "sessions": lazy_gettext("Active sessions"),
-    "memberships of groups": lazy_gettext("Memberships of groups"),
-    "links in letters": lazy_gettext("Links in letters"),
+    "memberships of groups": lazy_gettext("Group memberships"),
+    "links in letters": lazy_gettext("Email links"),
 }
 
 #: The orders of the list of users, by the values of its select.

@@ -40,7 +40,7 @@ def require(*, always: bool = False) -> None:
         return
     password = request.form.get(FIELD, "")
     if not password:
-        raise ValidationFailed(errors={FIELD: [_("Type your own password once more to do this.")]})
+        raise ValidationFailed(errors={FIELD: [_("Enter your password to continue.")]})
     with commit_on(ValidationFailed):
         passwords.prove(staff_auth.caller().id, password, field=FIELD)
     session["proven"] = (str(staff_auth.caller().session_id), clock.now().timestamp())

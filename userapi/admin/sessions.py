@@ -51,11 +51,11 @@ class SessionView(StaffView):
         """End a session now."""
         session = auth_queries.session(session_id)
         if session is None:
-            raise NotFound(_("There is no such session."))
+            raise NotFound(_("There is no session with this ID."))
         user = accounts.hold(session.user_id, by=staff_auth.caller(), needs="delete_session")
         sessions.end(session_id, user.id)
         db.session.commit()
-        say(_("A session of %(email)s has ended.", email=user.email))
+        say(_("The session of %(email)s was ended.", email=user.email))
         if "of_user" in request.form:
             tab = self.get_url("staff_users.show_sessions", user_id=user.id, back=back_query() or None)
             return see_other(tab)

@@ -34,6 +34,6 @@ def configure(app: Flask) -> None:
         imports.ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
         GroupView(name=lazy_gettext("Groups"), endpoint="staff_groups", url="groups"),
         SessionView(name=lazy_gettext("Sessions"), endpoint="staff_sessions", url="sessions"),
-        OutboxView(name=lazy_gettext("Outbox"), endpoint="staff_outbox", url="outbox"),
-        AuditView(name=lazy_gettext("Audit"), endpoint="staff_audit", url="audit"),
+        OutboxView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"),
+        AuditView(name=lazy_gettext("Audit log"), endpoint="staff_audit", url="audit"),
     )

@@ -30,7 +30,7 @@ def admit() -> None:
     g.owner_id = authentication.NO_USER
     authentication.require_caller("cookies")
     if not current_user.is_staff:
-        raise PermissionDenied(_("This part of the site is for members of staff."))
+        raise PermissionDenied(_("You need a staff account to open this page."))
     now = clock.now()
     if now - current_user.last_used_at > IDLE or now - current_user.session_created_at > WORKING_DAY:
         sessions.end(current_user.session_id, current_user.id)
@@ -59,7 +59,7 @@ def require_superuser() -> None:
         PermissionDenied: the caller is none.
     """
     if not current_user.is_superuser:
-        raise PermissionDenied(_("Your account lacks the permission to do this; only superusers have it."))
+        raise PermissionDenied(_("Only superusers can do this."))
 
 
 def caller() -> Any:

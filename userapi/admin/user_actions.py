@@ -36,6 +36,7 @@ class Action(NamedTuple):
 
     Attributes:
         label: on the button.
+        question: the heading of the confirmation, for so many.
         done: what is said afterwards of so many.
         warning: what to consider first.
         unconcerned: why some accounts that match are left as they are.
@@ -43,6 +44,7 @@ class Action(NamedTuple):
     """
 
     label: str
+    question: Callable[[int], str]
     done: Callable[[int], str]
     warning: str
     unconcerned: str = ""
@@ -52,25 +54,40 @@ class Action(NamedTuple):
 #: By the names of `rules.RULES`.
 ACTIONS = {
     "activate": Action(
-        lazy_gettext("Activate"), lambda n: ngettext("%(num)s user activated.", "%(num)s users activated.", n),
-        lazy_gettext("They can sign in again."), lazy_gettext("Already active"),
+        lazy_gettext("Activate"),
+        lambda n: ngettext("Activate %(count)s user?", "Activate %(count)s users?", n, count=number(n)),
+        lambda n: ngettext("%(num)s user activated.", "%(num)s users activated.", n),
+        lazy_gettext("These users will be able to sign in again."), lazy_gettext("Already active"),
     ),
     "deactivate": Action(
-        lazy_gettext("Deactivate"), lambda n: ngettext("%(num)s user deactivated.", "%(num)s users deactivated.", n),
-        lazy_gettext("They are signed out everywhere, and cannot sign in."), lazy_gettext("Already inactive"),
+        lazy_gettext("Deactivate"),
+        lambda n: ngettext("Deactivate %(count)s user?", "Deactivate %(count)s users?", n, count=number(n)),
+        lambda n: ngettext("%(num)s user deactivated.", "%(num)s users deactivated.", n),
+        lazy_gettext("These users will be signed out everywhere and cannot sign in until they are activated again."),
+        lazy_gettext("Already inactive"),
     ),
     "end_sessions": Action(
-        lazy_gettext("End sessions"), lambda n: ngettext("%(num)s user signed out.", "%(num)s users signed out.", n),
-        lazy_gettext("They have to sign in again."),
+        lazy_gettext("End sessions"),
+        lambda n: ngettext(
+            "End the sessions of %(count)s user?", "End the sessions of %(count)s users?", n, count=number(n)
+        ),
+        lambda n: ngettext("%(num)s user signed out.", "%(num)s users signed out.", n),
+        lazy_gettext("These users will be signed out everywhere and must sign in again."),
     ),
     "send_reset": Action(
         lazy_gettext("Send password reset"),
-        lambda n: ngettext("%(num)s user sent a link.", "%(num)s users sent a link.", n),
-        lazy_gettext("Each active one gets an email with a link that works for an hour."), lazy_gettext("Not active"),
+        lambda n: ngettext(
+            "Send a password reset to %(count)s user?", "Send a password reset to %(count)s users?", n, count=number(n)
+        ),
+        lambda n: ngettext("%(num)s reset link sent.", "%(num)s reset links sent.", n),
+        lazy_gettext("Each active user gets an email with a reset link that expires in 1 hour."),
+        lazy_gettext("Inactive"),
     ),
     "delete": Action(
-        lazy_gettext("Delete"), lambda n: ngettext("%(num)s user deleted.", "%(num)s users deleted.", n),
-        lazy_gettext("Their profiles, sessions and links go with them. This cannot be undone."), is_grave=True,
+        lazy_gettext("Delete"),
+        lambda n: ngettext("Delete %(count)s user?", "Delete %(count)s users?", n, count=number(n)),
+        lambda n: ngettext("%(num)s user deleted.", "%(num)s users deleted.", n),
+        lazy_gettext("Their profiles, sessions and email links are deleted too. This cannot be undone."), is_grave=True,
     ),
 }  # fmt: skip
 
@@ -94,13 +111,13 @@ class UserActions(StaffView):
         if "all" in request.form:
             asked = _list_of(query)
             if asked.errors:
-                say(_("Correct the filters first: the list cannot be read as it is."), "warning")
+                say(_("Correct the invalid filters first."), "warning")
                 return self.to_list(query)
             filters = asked.filters
         if name in EXPORTS:
             return self._export(name, filters, chosen)
         if name not in ACTIONS:
-            raise NotFound(_("There is no such action."))
+            raise NotFound(_("This action does not exist."))
         staff_auth.require(*RULES[name].needs)
         ids = chosen if filters is None else list_queries.ids(filters, MOST + 1)
         if not ids or (len(ids) > MOST and filters is None):
@@ -194,5 +211,5 @@ def _list_of(query: str) -> user_list.Listing:
 
 def _amount(ids: list[int]) -> str:
     if not ids:
-        return str(_("Choose users first."))
-    return str(_("Choose at most %(most)s users one by one, or all that match.", most=number(MOST)))
+        return str(_("Select at least one user."))
+    return str(_("Select at most %(most)s users, or select all matching users.", most=number(MOST)))

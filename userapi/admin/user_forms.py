@@ -65,11 +65,11 @@ def password_unless_invited(access: str) -> str | None:
         ValidationFailed: nothing was chosen, a password was typed beside an invitation, or not typed the same twice.
     """
     if access not in (INVITE, SET_PASSWORD):
-        raise ValidationFailed(errors={"access": [_("Choose how they get their password.")]})
+        raise ValidationFailed(errors={"access": [_("Choose how the user gets a password.")]})
     if access == SET_PASSWORD:
         return typed_twice()
     if request.form.get("password1") or request.form.get("password2"):
-        message = _("You chose to send an invitation. Choose “Set a password” to use the one you typed.")
+        message = _("You entered a password but chose to send an invitation. Choose “Set a password” to use it.")
         raise ValidationFailed(errors={"password1": [message]})
     return None
 

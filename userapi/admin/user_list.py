@@ -83,7 +83,7 @@ def read(arguments: Mapping[str, str]) -> Listing:
 def _search(text: str) -> str:
     text = filters.words(text)
     if len(unicodedata.normalize("NFKC", text).split()) > list_queries.MOST_WORDS:
-        raise ValueError(_("At most %(most)s words can be searched for.", most=list_queries.MOST_WORDS))
+        raise ValueError(_("Search for at most %(most)s words.", most=list_queries.MOST_WORDS))
     return text
 
 

@@ -83,7 +83,7 @@ class UserView(UserActions):
             db.session.rollback()
             form.refuse(refusal)
             return self._show_new(form)
-        say(_("%(email)s has an account now. Fill in what else you know.", email=user.email))
+        say(_("%(email)s was added. You can fill in the other details now.", email=user.email))
         return self._to_user(user.id) if staff_auth.may("view", "user") else self.to("show_new")
 
     def _show_new(self, form: Form) -> Any:
@@ -123,9 +123,9 @@ class UserView(UserActions):
             db.session.rollback()
             form.refuse(refusal)
             return self._show(form)
-        say(_("%(email)s is saved.", email=user.email))
+        say(_("%(email)s was saved.", email=user.email))
         if user.pending_email and "email" in changes:
-            say(_("Confirm your new email with the link that we sent to %(email)s.", email=user.pending_email))
+            say(_("To confirm your new email, use the link that we sent to %(email)s.", email=user.pending_email))
         return self._to_user(user_id) if "go_on" in request.form else self.to_list(back_query())
 
     def _show(self, form: UserForm) -> Any:
@@ -172,9 +172,9 @@ class UserView(UserActions):
             db.session.rollback()
             return self._show_password(user_id, Form.of(refusal))
         if user.id == me.id:
-            say(_("Your password is set. Your other sessions have ended."))
+            say(_("Your password was changed. Your other sessions were ended."))
         else:
-            say(_("The password of %(email)s is set, and every session ended.", email=user.email))
+            say(_("The password for %(email)s was set and all of the user's sessions were ended.", email=user.email))
         return self._to_user(user_id)
 
     def _show_password(self, user_id: int, form: Form) -> Any:
@@ -195,7 +195,7 @@ class UserView(UserActions):
         try:
             invitations.invite(user, by=staff_auth.caller())
             db.session.commit()
-            say(_("An invitation to %(email)s is on its way. Earlier links no longer work.", email=user.email))
+            say(_("An invitation was sent to %(email)s. Earlier links no longer work.", email=user.email))
         except CannotInvite as refusal:
             db.session.rollback()
             say(explain(refusal), "danger")
@@ -239,7 +239,7 @@ class UserView(UserActions):
         except Problem as refusal:
             db.session.rollback()
             return self._show_farewell(user_id, Form.of(refusal))
-        say(_("%(email)s is deleted.", email=email))
+        say(_("%(email)s was deleted.", email=email))
         return self.to_list(back_query())
 
     def _show_farewell(self, user_id: int, form: Form) -> Any:

@@ -24,7 +24,7 @@ ACTIONS = (
 TARGETS = ("user", "group", "message", "import", "bulk", "key")
 
 ORIGINS = {
-    Origin.WEB: lazy_gettext("Web pages"),
+    Origin.WEB: lazy_gettext("Website"),
     Origin.API: lazy_gettext("API"),
     Origin.COMMAND_LINE: lazy_gettext("Command line"),
     Origin.IMPORT: lazy_gettext("Import"),

@@ -112,5 +112,5 @@ class _Work(leases.Work):
         """
         actor: Actor | None = queries.actor(self.job.actor_id)
         if actor is None or "_".join(rules.RULES[self.job.action].needs) not in permissions.held_by(actor):
-            raise JobFailed(_("The person who started it may not do this any more."))
+            raise JobFailed(_("The user who started this action no longer has the permission for it."))
         return actor

@@ -43,7 +43,7 @@ def start(action: str, filters: Mapping[str, Any], query: str, newest: int, by: 
     db.session.flush()
     job.total = queries.add_targets(job.id, filters, RULES[action].is_active, newest)
     if not job.total:
-        raise NotFound(_("No user matches any more."))
+        raise NotFound(_("No users match any more."))
     db.session.flush()
     facts = {"action": action, "total": job.total, **{name: str(value) for name, value in filters.items()}}
     audit_log.record("bulk.started", "bulk", job.id, {name: (None, fact) for name, fact in facts.items()})
@@ -63,7 +63,7 @@ def cancel(job_id: int) -> None:
         NotFound: there is no such job, or it has ended.
     """
     if not leases.cancel(queries.jobs, job_id):
-        raise NotFound(_("There is no bulk action with this number that could be cancelled."))
+        raise NotFound(_("This bulk action does not exist or has already finished."))
     queries.remove_waiting(job_id)
     audit_log.record("bulk.cancelled", "bulk", job_id)
 

@@ -19,7 +19,7 @@ class OwnAccount(Problem):
     status = 409
     code = "own_account"
     title = lazy_gettext("Your own account")
-    detail = lazy_gettext("This would lock you out. Leave your own account out of the selection.")
+    detail = lazy_gettext("This would lock you out. Remove your own account from the selection.")
 
 
 class Rule(NamedTuple):

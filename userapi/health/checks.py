@@ -40,19 +40,19 @@ def _database() -> Iterator[Finding]:
         present = migrations.present()
     except sa.exc.SQLAlchemyError as error:
         text = database_errors.in_one_line(error)
-        yield trouble("database", text, "unreachable", _("%(database)s does not answer.", database=name))
-        yield warning("migrations", "not known: the database does not answer.", "unknown", _("Not known."))
+        yield trouble("database", text, "unreachable", _("%(database)s is not responding.", database=name))
+        yield warning("migrations", "unknown: the database is not responding.", "unknown", _("Unknown."))
         return
     milliseconds = (time.perf_counter() - started) * 1000
     version = ".".join(str(part) for part in db.engines[READING].dialect.server_version_info or ())
-    answers = _("%(database)s answers.", database=name)
-    yield ok("database", f"{name} {version} answers in {milliseconds:.1f} ms", answers)
+    answers = _("%(database)s is responding.", database=name)
+    yield ok("database", f"{name} {version} responded in {milliseconds:.1f} ms", answers)
     yield _migrations(present)
 
 
 def _migrations(present: str | None) -> Finding:
     if present == migrations.wanted():
-        return ok("migrations", f"at {present}, as this code needs", _("The tables fit this version."))
+        return ok("migrations", f"up to date, at {present}", _("The schema is up to date."))
     if present is None or migrations.knows(present):
         first, *others = migrations.after(present)
         missing = f"{first} to {others[-1]}" if others else first
@@ -60,13 +60,13 @@ def _migrations(present: str | None) -> Finding:
             "migrations",
             f"pending: {missing}. Run `flask db upgrade` once; every host that uses this database needs this version.",
             "pending",
-            _("The tables are older than this version."),
+            _("The schema is older than this version of the service needs."),
         )
     return trouble(
         "migrations",
-        f"at {present}, which this code does not know: another host has run newer code. Install that version here.",
+        f"at {present}, which this version does not know: a newer version migrated the database. Install it here too.",
         "pending",
-        _("The tables are newer than this version."),
+        _("The schema is newer than this version of the service knows."),
     )
 
 
@@ -77,33 +77,33 @@ def _keys() -> Finding:
     try:
         newest, others = ring.newest(), ring.all()[1:]
     except signing_keys.KeyProblem as problem:
-        return trouble("keys", str(problem), "missing", _("No key can sign tokens, so sign-ins fail."))
-    signs = _("A key signs tokens.")
+        return trouble("keys", str(problem), "missing", _("There is no usable signing key, so users cannot sign in."))
+    signs = _("A signing key is available.")
     return ok("keys", f"{newest.name} signs; {len(others)} more verify", signs)
 
 
 def _disk() -> Finding:
     if disk.has_failed_lately():
-        return _full("The database could not write within the last minute: disk full. Make room.")
+        return _full("The disk was full within the last minute, so a write failed. Free up disk space.")
     try:
         free = disk.free_megabytes(db.engine)
     except OSError as error:
-        return warning("disk", f"not known: {error.strerror}", "unknown", _("Not known."))
+        return warning("disk", f"unknown: {error.strerror}", "unknown", _("Unknown."))
     if free is None:
-        return ok("disk", "no write has failed lately because the disk is full", _("The database has room to write."))
+        return ok("disk", "no recent write failed because of a full disk", _("The database has enough disk space."))
     text = f"{free} MiB are free in {disk.folder(db.engine)}"
     if free < disk.FULL:
-        return _full(f"disk full: {text}. Make room.")
+        return _full(f"disk full: {text}. Free up disk space.")
     explanation = _("%(number)s MiB are free.", number=free)
     if free < SCARCE:
-        return trouble("disk", f"{text}. Make room, or writes will fail.", "almost full", explanation)
+        return trouble("disk", f"{text}. Free up disk space, or writes will fail.", "almost full", explanation)
     if free < LOW:
-        return warning("disk", f"{text}. Make room.", "low", explanation)
+        return warning("disk", f"{text}. Free up disk space.", "low", explanation)
     return ok("disk", text, explanation)
 
 
 def _full(text: str) -> Finding:
-    return trouble("disk", text, disk.DISK_FULL, _("The disk is full: nothing can be saved."))
+    return trouble("disk", text, disk.DISK_FULL, _("The disk is full, so nothing can be saved."))
 
 
 def _shared_counts() -> Iterator[Finding]:
@@ -112,13 +112,13 @@ def _shared_counts() -> Iterator[Finding]:
     if answers is None:
         return
     if answers:
-        yield ok("redis", "Redis answers", _("All workers count attempts together."))
+        yield ok("redis", "Redis is responding", _("All workers share their counts of attempts."))
         return
     yield trouble(
         "redis",
-        f"REDIS_URL: {throttling.redis_error()}. Start it; until then each worker counts for itself.",
+        f"REDIS_URL: {throttling.redis_error()}. Start Redis; until then each worker counts attempts separately.",
         "unreachable",
-        _("Redis does not answer, so each worker counts attempts for itself."),
+        _("Redis is not responding, so each worker counts attempts separately."),
     )
 
 

@@ -47,11 +47,11 @@ def checks(is_database_usable: bool) -> Iterator[Finding]:
 
 
 def _unknown(part: str) -> Finding:
-    return warning(part, "not known: the database does not answer, or needs a migration.", "unknown", _("Not known."))
+    return warning(part, "unknown: the database is not responding or needs a migration.", "unknown", _("Unknown."))
 
 
 def _no_mail_server() -> Finding:
-    explanation = _("No email is sent. Set MAIL_SERVER; docs/settings.md lists the settings for email.")
+    explanation = _("Emails are not sent. Set MAIL_SERVER; docs/settings.md lists the email settings.")
     if current_app.config["EMAIL_VERIFICATION"] == "mandatory":
         text = "MAIL_SERVER is not set, and EMAIL_VERIFICATION is mandatory: no new user can sign in. Set it."
         return trouble("email", text, "not configured", explanation)
@@ -61,19 +61,19 @@ def _no_mail_server() -> Finding:
 
 def _email(waiting: mail_queries.Waiting | None) -> Finding:
     if waiting is None or clock.now() - waiting.since <= PATIENCE:
-        text = f"{_count(waiting)} waiting, none for long" if waiting else "no email is waiting"
-        return ok("email", text, _("Emails are sent as they are written."))
+        text = f"{_count(waiting)} queued, none for long" if waiting else "no emails are queued"
+        return ok("email", text, _("Emails are being delivered."))
     cause = waiting.error or "no attempt was made"
     hint = "Correct MAIL_* or the mail server" if waiting.error else "See `worker` below"
     since = _at(waiting.since)
     return trouble(
         "email",
-        f"{_count(waiting)} waiting, the oldest since {since}: {cause}. {hint}; `flask mail list` shows all.",
+        f"{_count(waiting)} queued, the oldest since {since}: {cause}. {hint}; `flask mail list` shows all.",
         "delayed",
         _(
-            "Emails have been waiting since %(moment)s. Cause: %(cause)s.",
+            "Emails have been queued since %(moment)s. Cause: %(cause)s.",
             moment=LazyString(in_words, waiting.since),
-            cause=waiting.error or _("no attempt was made"),
+            cause=waiting.error or _("no delivery was attempted"),
         ),
     )
 
@@ -85,19 +85,22 @@ def _count(waiting: mail_queries.Waiting) -> str:
 
 def _worker(since: datetime | None) -> Finding:
     if since is None or clock.now() - since <= PATIENCE:
-        return ok("worker", "no work is overdue", _("No work is overdue."))
+        return ok("worker", "no jobs are overdue", _("No jobs are overdue."))
     settings = current_app.config
     if settings["CELERY_BROKER_URL"]:
         hint = "CELERY_BROKER_URL is set: start the Celery worker and beat"
     elif settings["MAIL_DELIVERY"] == "none":
         hint = "MAIL_DELIVERY is none: run `flask mail deliver` regularly, or set it to thread"
     else:
-        hint = "The threads of the server do it: is it running? Its log says what failed"
+        hint = "Check that the server is running, because its threads do these jobs; its log says what failed"
     return trouble(
         "worker",
-        f"work has been due since {_at(since)} and nothing has taken it. {hint}.",
+        f"jobs have been waiting since {_at(since)} and no worker has started them. {hint}.",
         "stopped",
-        _("Work has been due since %(moment)s, and no worker has taken it.", moment=LazyString(in_words, since)),
+        _(
+            "Jobs have been waiting since %(moment)s and no worker has started them.",
+            moment=LazyString(in_words, since),
+        ),
     )
 
 

@@ -128,8 +128,8 @@ class _Dump:
         if model != self.user_model:
             raise UnreadableFile(
                 _(
-                    "The dump has users of two models, %(one)s and %(other)s, and references do not say which they "
-                    "mean. Nothing was imported. Make the dump again with --exclude and the one that is not to come.",
+                    "The dump contains two user models, %(one)s and %(other)s, and references do not say which they "
+                    "mean. Nothing was imported. Create the dump again and leave out one of them with --exclude.",
                     one=printable(self.user_model),
                     other=printable(model),
                 )
@@ -139,7 +139,7 @@ class _Dump:
                 self.left_out[printable(f"{model}.{field}")] += 1
         row = (number, label, json.dumps(fields), None if pk is None else key(pk), key(_lower(_email(fields))))
         if not self.connection.execute("INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?, ?)", row).rowcount:
-            self._doubt(number, label, _("A second user with the same id."))
+            self._doubt(number, label, _("An earlier user in the file has the same ID."))
 
     def _take_profile(self, number: int, label: str, model: str, pk: Any, fields: dict[str, Any]) -> None:
         for field in fields.keys() - OF_PROFILES - {OWNER}:
@@ -189,7 +189,7 @@ class _Dump:
     def errors(self) -> Iterator[Record]:
         """What belongs to none of the users, or to one who has another."""
         for number, label, has_user in self.connection.execute(NOT_OWNED):
-            reason = _("A second profile of one user.") if has_user else self._no_user()
+            reason = _("This user has more than one profile in the file.") if has_user else self._no_user()
             yield Record(number, {}, label, str(reason))
         for number, label, reason in self.connection.execute("SELECT number, entry, reason FROM doubtful"):
             yield Record(number, {}, label, reason)
@@ -200,9 +200,9 @@ class _Dump:
     def _no_user(self) -> str:
         if self.connection.execute("SELECT 1 FROM users WHERE pk IS NULL LIMIT 1").fetchone():
             return str(
-                _("No user in the file has this key. The dump leaves out ids: make it again without --natural-primary.")
+                _("No user in the file has this key: the dump has no IDs. Create it again without --natural-primary.")
             )
-        return str(_("A profile whose user is not in the file."))
+        return str(_("The user of this profile is not in the file."))
 
     def _group_names(self, references: Any) -> Any:
         if not isinstance(references, list):

@@ -26,7 +26,7 @@ def entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
     while not buffer and (chunk := _read(file, 0)):
         buffer = chunk.lstrip()
     if not buffer.startswith(("[", "{")):
-        raise UnreadableFile(_("Not a dump of `manage.py dumpdata`: it begins neither with [ nor with {."))
+        raise UnreadableFile(_("This is not a file from `manage.py dumpdata`: it must start with [ or {."))
     is_array = buffer.startswith("[")
     at = int(is_array)
     while True:
@@ -41,7 +41,7 @@ def entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
             if not chunk and not rest and not is_array:
                 return
             if not chunk:
-                reason = _("Damaged or cut off after entry %(number)s. Make the dump again.", number=number)
+                reason = _("The dump is damaged or incomplete after entry %(number)s. Create it again.", number=number)
                 raise UnreadableFile(reason) from error
             buffer, at = buffer[at:] + chunk, 0
             continue
@@ -49,7 +49,7 @@ def entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
         if not (
             isinstance(entry, dict) and isinstance(entry.get("fields"), dict) and isinstance(entry.get("model"), str)
         ):
-            raise UnreadableFile(_("Entry %(number)s is not one of `manage.py dumpdata`.", number=number))
+            raise UnreadableFile(_("Entry %(number)s is not in the format of `manage.py dumpdata`.", number=number))
         yield number, entry
 
 
@@ -58,4 +58,4 @@ def _read(file: TextIO, number: int, least: int = 0) -> str:
     try:
         return file.read(max(CHUNK, least))
     except UnicodeDecodeError as error:
-        raise UnreadableFile(_("Not UTF-8, somewhere after entry %(number)s.", number=number)) from error
+        raise UnreadableFile(_("The file is not valid UTF-8 after entry %(number)s.", number=number)) from error

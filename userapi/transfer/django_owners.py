@@ -120,8 +120,8 @@ def _resolve_natural_keys(connection: sqlite3.Connection) -> None:
     if others:
         raise UnreadableFile(
             _(
-                "The dump refers to users by a natural key, which may be any of %(fields)s, and these lead to "
-                "different users. Nothing was imported. Make the dump again without --natural-foreign.",
+                "The dump refers to users by a natural key. It could be any of the fields %(fields)s, which point to "
+                "different users. Nothing was imported. Create the dump again without --natural-foreign.",
                 fields=_listed(others),
             )
         )
@@ -140,9 +140,9 @@ def _resolve_links(connection: sqlite3.Connection, model: str) -> None:
     if others:
         raise UnreadableFile(
             _(
-                "The dump does not say whose profile an entry of %(model)s is: it may be any of %(fields)s, and these "
-                "lead to different users. Nothing was imported. Rename the right field to user, or add one that has "
-                "the key of the user.",
+                "The dump does not say which user an entry of %(model)s belongs to. It could be any of the fields "
+                "%(fields)s, which point to different users. Nothing was imported. Rename the correct field to user, "
+                "or add a field named user that holds the user's key.",
                 model=model,
                 fields=_listed(others),
             )

@@ -129,7 +129,7 @@ class _Import:
                 found = self.candidate(record)
                 earlier = self.seen.first_with(found.email_key, record)
                 if earlier is not None:
-                    raise Refused(_("The same email as in %(place)s.", place=earlier))
+                    raise Refused(_("Has the same email as %(place)s.", place=earlier))
             except Refused as error:
                 self._refuse(record, str(error))
             else:
@@ -169,7 +169,7 @@ class _Import:
             self._update(there, holders)
         else:
             for each in there:
-                told = _("User %(id)s has this email already.", id=each.id)
+                told = _("User %(id)s already has this email.", id=each.id)
                 self._stop(each.record, told)
                 self.counts.there_already += 1
                 self.tell(Told.THERE_ALREADY, each.record.place, told)
@@ -185,7 +185,7 @@ class _Import:
             for each in ready:
                 if each.id not in ids:
                     self._refuse(
-                        each.record, _("Somebody took the address or the id meanwhile. Import the file again.")
+                        each.record, _("Another user got this email or ID during the import. Import the file again.")
                     )
         self.counts.made += len(made)
         self._tell_of_alterations(made)
@@ -213,8 +213,9 @@ class _Import:
         ids = [0] * len(found) if self.manner.dry_run or not found else bulk_insert.new_ids(len(found))
         for each, new_id in zip(found, ids, strict=True):
             if each.wanted.user_id is not None:
-                told = _("The id %(old)s is not free.", old=each.wanted.user_id)
-                self._alter(each.record, f"{told} {_('The user is %(new)s now.', new=new_id)}" if new_id else told)
+                told = _("The ID %(old)s is already in use.", old=each.wanted.user_id)
+                new = f" {_('The user gets the ID %(new)s instead.', new=new_id)}" if new_id else ""
+                self._alter(each.record, told + new)
         return [each._replace(id=new_id) for each, new_id in zip(found, ids, strict=True)]
 
     def _update(self, there: Sequence[Candidate], holders: Mapping[str, Any]) -> None:

@@ -114,10 +114,10 @@ class _Work(leases.Work):
             JobFailed: it is not there, or may not be imported any more.
         """
         if not job_queries.may_import(self.job.actor_id):
-            raise JobFailed(_("The person who started it is not a superuser any more."))
+            raise JobFailed(_("The user who started this import is no longer a superuser."))
         content = job_queries.content(self.job.id)
         if content is None:
-            raise JobFailed(_("The file is not there any more."))
+            raise JobFailed(_("The file no longer exists."))
         return content
 
     def _columns(self, counts: Counts) -> dict[str, Any]:

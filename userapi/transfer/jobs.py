@@ -41,7 +41,7 @@ class FileTooLarge(Problem):
     status = 413
     code = "body_too_large"
     title = lazy_gettext("File too large")
-    detail = lazy_gettext("The file is larger than 10 MiB. For larger ones there is the shell: flask users import.")
+    detail = lazy_gettext("The file is larger than 10 MiB. Import larger files with the command flask users import.")
 
 
 def submit(file_name: str, content: bytes, manner: Manner, by: Actor) -> ImportJob:
@@ -55,10 +55,10 @@ def submit(file_name: str, content: bytes, manner: Manner, by: Actor) -> ImportJ
     if len(content) > MAXIMUM:
         raise FileTooLarge
     if readers.is_compressed(content):
-        raise UnreadableFile(_("The file is compressed. Unpack it first; flask users import takes it as it is."))
+        raise UnreadableFile(_("The file is compressed. Extract it first, or use flask users import."))
     kind = readers.kind_of(name)
     if kind is None:
-        raise UnreadableFile(_("The name of the file must end in .csv, .jsonl or .json."))
+        raise UnreadableFile(_("The file name must end in .csv, .jsonl or .json."))
     total = count_records(content, kind)
     job = _ask(by, manner, file_name=name[-NAME_KEPT:], kind=kind, size=len(content), total=total)
     db.session.add(ImportFile(job_id=job.id, created_at=job.created_at, content=content))
@@ -74,12 +74,12 @@ def go_ahead(job_id: int, by: Actor) -> ImportJob:
     """
     looked = job_queries.by_id(job_id)
     if looked is None or not looked.dry_run or looked.state != State.DONE:
-        raise NotFound(_("There is no dry run with this number that is done."))
+        raise NotFound(_("There is no finished dry run with this ID."))
     facts = {name: looked._mapping[name] for name in ("file_name", "kind", "size", "total")}
     manner = Manner(on_conflict=looked.on_conflict, on_bad_profile=looked.on_bad_profile)
     job = _ask(by, manner, **facts)
     if not job_queries.hand_over(job_id, job.id):
-        raise NotFound(_("The file of this dry run is not kept any more. Upload it again."))
+        raise NotFound(_("The file of this dry run has been deleted. Upload it again."))
     job_queries.note_counts(job_id, {**looked.counts, "import_id": job.id})
     return job
 
@@ -99,7 +99,7 @@ def cancel(job_id: int) -> bool:
     """
     was_active = leases.cancel(job_queries.jobs, job_id)
     if not job_queries.remove_file(job_id) and not was_active:
-        raise NotFound(_("There is no import with this number that could be given up."))
+        raise NotFound(_("This import does not exist or has already finished."))
     audit_log.record("import.cancelled", "import", job_id)
     return was_active
 
@@ -107,7 +107,7 @@ def cancel(job_id: int) -> bool:
 def expire() -> None:
     """Clear away files that nobody asks for any more, and imports that are long over."""
     now = clock.now()
-    error = _("Nobody did it for a day, so the file was deleted.")
+    error = _("Not started within 24 hours, so the file was deleted.")
     job_queries.expire(now, now - FILE_KEPT, now - JOB_KEPT, error)
 
 
@@ -123,26 +123,26 @@ def count_records(content: bytes, kind: str) -> int:
         try:
             content.decode()
         except UnicodeDecodeError as error:
-            raise UnreadableFile(_("The file is not UTF-8. Save it in that encoding.")) from error
+            raise UnreadableFile(_("The file is not valid UTF-8. Save it as UTF-8.")) from error
     first_wrong: Record | None = None
     total, has_good = 0, False
     for total, record in enumerate(readers.open_bytes(content, kind, Counter()), 1):
         if total > MOST_RECORDS:
             raise UnreadableFile(
                 _(
-                    "The file has more than %(most)s users. For more there is the shell: flask users import.",
+                    "The file has more than %(most)s users. Import larger files with the command flask users import.",
                     most=i18n.number(MOST_RECORDS),
                 )
             )
         has_good = has_good or not record.error
         first_wrong = first_wrong or (record if record.error else None)
     if not has_good:
-        raise UnreadableFile(_said_of(first_wrong) if first_wrong else _("There is no user in the file."))
+        raise UnreadableFile(_said_of(first_wrong) if first_wrong else _("The file contains no users."))
     return total
 
 
 def _said_of(record: Record) -> str:
-    return str(_("Not a line of the file can be read. %(place)s: %(reason)s", place=record.place, reason=record.error))
+    return str(_("No line of the file can be read. %(place)s: %(reason)s", place=record.place, reason=record.error))
 
 
 def _ask(by: Actor, manner: Manner, **facts: Any) -> ImportJob:

@@ -65,7 +65,7 @@ class Lines:
         try:
             line.encode()
         except UnicodeEncodeError as error:
-            raise UnreadableLine(_("Not UTF-8. Save the file in that encoding.")) from error
+            raise UnreadableLine(_("Not valid UTF-8. Save the file as UTF-8.")) from error
         return line
 
 
@@ -104,16 +104,16 @@ def from_csv(file: TextIO) -> Iterator[Record]:
 def _misfit(cells: list[str], columns: list[str], *, is_whole: bool) -> str:
     """Why a row does not fit the columns, or nothing."""
     if len(cells) < len(columns) and not is_whole:
-        return str(_("The file is cut off here: the line has no line end."))
+        return str(_("The file ends in the middle of this line."))
     for number, (cell, column) in enumerate(itertools.zip_longest(cells, columns), 1):
         if cell and cell.strip() and not column:
-            return str(_("Cell %(number)s has a text, and its column no name in line 1.", number=number))
+            return str(_("Cell %(number)s has a value, but its column has no name in line 1.", number=number))
     return ""
 
 
 def _reason(error: Exception) -> str:
     if str(error) == "unexpected end of data":
-        return str(_("A quote is opened here and never closed."))
+        return str(_("This line opens a quote that is never closed."))
     return _sentence(error)
 
 
@@ -121,7 +121,7 @@ def _unread(first: int, last: int, reason: str) -> Iterator[Record]:
     """Lines that cannot be read: a quote that is not closed makes one row of many, and each is named."""
     yield Record(first, {}, error=reason)
     for number in range(first + 1, last + 1):
-        yield Record(number, {}, error=str(_("Not read: it is inside a quote that line %(first)s opens.", first=first)))
+        yield Record(number, {}, error=str(_("Not read: it is inside a quote opened in line %(first)s.", first=first)))
 
 
 def from_jsonl(file: TextIO) -> Iterator[Record]:
@@ -134,7 +134,7 @@ def from_jsonl(file: TextIO) -> Iterator[Record]:
         except StopIteration:
             return
         except ValueError as error:
-            reason = _sentence(error) if isinstance(error, UnreadableLine) else _("Not JSON.")
+            reason = _sentence(error) if isinstance(error, UnreadableLine) else _("Not valid JSON.")
             yield Record(lines.number, {}, error=str(reason))
             continue
         if isinstance(values, dict):
@@ -162,14 +162,15 @@ def _header(lines: Lines) -> tuple[list[str], str]:
     named = [name for name in columns if name]
     unknown = [name for name in named if name not in COLUMNS and name != EMAIL_VERIFIED]
     if "password" in unknown:
-        raise UnreadableFile(_("Line 1 names a column password. Only hashes are taken, in a column password_hash."))
+        raise UnreadableFile(_("Line 1 has a password column. Only hashes can be imported, in a password_hash column."))
     if unknown or "email" not in named or len(set(named)) < len(named):
         raise UnreadableFile(
             _(
-                "Line 1 must name the columns, each once, separated by commas, email among them. Known are: %(known)s.",
+                "Line 1 must list the column names, separated by commas, each name once. The column email is required. "
+                "Known columns: %(known)s.",
                 known=", ".join(COLUMNS),
             )
-            + (str(_(" Not known: %(unknown)s.", unknown=", ".join(unknown)[:200])) if unknown else "")
+            + (str(_(" Unknown columns: %(unknown)s.", unknown=", ".join(unknown)[:200])) if unknown else "")
         )
     return columns, delimiter
 

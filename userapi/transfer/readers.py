@@ -79,7 +79,7 @@ def records(file: BinaryIO, kind: str, left_out: Counter[str]) -> Iterator[Recor
 def _uncompressed(file: io.BufferedReader) -> io.BufferedReader:
     beginning = file.peek(1)
     if beginning.startswith(ZIP):
-        raise UnreadableFile(_("The file is a ZIP archive. Unpack it first."))
+        raise UnreadableFile(_("The file is a ZIP archive. Extract it first."))
     for magic, opened in COMPRESSED.values():
         if beginning.startswith(magic):
             return io.BufferedReader(_Unpacked(opened(file, "rb")))
@@ -100,6 +100,6 @@ class _Unpacked(io.RawIOBase):
         try:
             found = self.file.read(len(view))
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-            raise UnreadableFile(_("The compressed file is damaged or cut off.")) from error
+            raise UnreadableFile(_("The compressed file is damaged or incomplete.")) from error
         view[: len(found)] = found
         return len(found)

@@ -60,7 +60,7 @@ class RowNumber(fields.Field[int]):
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
             value = int(value)
         if type(value) is not int or not 0 < value <= HIGHEST_ID:
-            raise ValidationError(_("Not a whole number from 1 to %(highest)s.", highest=HIGHEST_ID))
+            raise ValidationError(_("Must be a whole number from 1 to %(highest)s.", highest=HIGHEST_ID))
         return value
 
 
@@ -72,9 +72,9 @@ class PastMoment(fields.Field[datetime]):
             moment = datetime.fromisoformat(value)
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValidationError(_("Not a moment, as 2026-01-31T12:00:00Z.")) from error
+            raise ValidationError(_("Must be a date and time such as 2026-01-31T12:00:00Z.")) from error
         if not EARLIEST <= moment <= clock.now() + AHEAD:
-            raise ValidationError(_("Lies before 1970, or in the future."))
+            raise ValidationError(_("Must not be before 1970 or in the future."))
         return moment
 
 
@@ -111,7 +111,7 @@ class Names(fields.List[str]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str | None]:
         if isinstance(value, list) and len(value) > MOST_NAMES:
-            raise ValidationError(_("More than %(most)s.", most=MOST_NAMES))
+            raise ValidationError(_("Must not have more than %(most)s entries.", most=MOST_NAMES))
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 
@@ -172,13 +172,13 @@ def check(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> Wanted:
         left_out |= wrong_in_profile
     elif on_bad_profile is OnBadProfile.LEAVE_OUT_PROFILE and (wrong_in_profile or missing):
         reason = _in_words(wrong_in_profile | missing)
-        profile, altered = None, str(_("Taken without the profile. %(reason)s", reason=reason))
+        profile, altered = None, str(_("Imported without the profile. %(reason)s", reason=reason))
     else:
         wrong |= wrong_in_profile | missing
     if wrong:
         raise Refused(_in_words(wrong))
     if left_out:
-        altered = f"{_('Left out: %(reason)s', reason=_in_words(left_out))} {altered}".rstrip()
+        altered = f"{_('Skipped fields: %(reason)s', reason=_in_words(left_out))} {altered}".rstrip()
     if taken.get(EMAIL_VERIFIED):
         taken.setdefault("email_verified_at", taken.get("date_joined") or clock.now())
     columns = {name: value for name, value in taken.items() if name not in NOT_COLUMNS}
@@ -199,7 +199,7 @@ def check_group(values: Mapping[str, Any]) -> tuple[str, list[str]]:
         {name: value for name, value in values.items() if value is not None},
     )
     if wrong or "group" not in taken:
-        raise Refused(_in_words(wrong) or _("No name."))
+        raise Refused(_in_words(wrong) or _("The group has no name."))
     return taken["group"], taken.get("permissions", [])
 
 
@@ -208,7 +208,7 @@ def _profile(values: Any) -> tuple[dict[str, Any] | None, dict[str, str], dict[s
     if values is None:
         return None, {}, {}
     if not isinstance(values, Mapping):
-        return None, {"profile": str(_("Not an object."))}, {}
+        return None, {"profile": str(_("Must be an object."))}, {}
     told = {name: value for name, value in values.items() if value is not None and value != ""}
     if not told:
         return None, {}, {}
@@ -223,7 +223,7 @@ def _load(known: Mapping[str, fields.Field[Any]], told: Mapping[str, Any]) -> tu
     for name, value in told.items():
         field = known.get(name)
         if field is None:
-            hint = _("Only hashes are taken, as password_hash.") if name == "password" else _("Unknown field.")
+            hint = _("Only hashes can be imported, as password_hash.") if name == "password" else _("Unknown field.")
             wrong[printable(name)] = str(hint)
             continue
         try:
