@@ -41,9 +41,9 @@ SETTINGS = {
     "MAIL_TIMEOUT": "1",
     "MAIL_DEFAULT_SENDER": "no-reply@example.com",
     "RATELIMIT_REGISTRATION": "1000000 per hour",
-    "RATELIMIT_REFRESH_ADDRESS": "1000000 per hour",
+    "RATELIMIT_REFRESH_IP": "1000000 per hour",
     "RATELIMIT_REFRESH_SESSION": "1000000 per hour",
-    "RATELIMIT_SIGN_IN_ADDRESS": "1000000 per hour",
+    "RATELIMIT_SIGN_IN_IP": "1000000 per hour",
 }
 
 

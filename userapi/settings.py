@@ -62,6 +62,13 @@ def environment() -> dict[str, str]:
     return values
 
 
+#: Settings that were renamed: the old name is still read, and `flask doctor` reports it.
+OLD_NAMES = {
+    "RATELIMIT_SIGN_IN_IP": "RATELIMIT_SIGN_IN_ADDRESS",
+    "RATELIMIT_REFRESH_IP": "RATELIMIT_REFRESH_ADDRESS",
+}
+
+
 def is_set(values: Mapping[str, str], name: str) -> bool:
     """Whether an environment sets a setting, by itself or in a file; one that is empty does not count."""
     return any(values.get(key, "").strip() for key in (name, f"{name}_FILE"))
@@ -76,7 +83,7 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     Raises:
         ConfigurationError: naming every variable that is missing, weak or of the wrong type.
     """
-    env = Settings(environment() if values is None else values)
+    env = Settings(environment() if values is None else values, OLD_NAMES)
     settings = _read(env)
     try:
         env.seal()
@@ -104,7 +111,7 @@ def names() -> frozenset[str]:
 
 
 def _read(env: Settings) -> dict[str, Any]:
-    parts = (_service, _server, _tokens, _passwords, _mail, _throttles, _logging, _watching)
+    parts = (_service, _server, _tokens, _lifetimes, _passwords, _mail, _throttles, _logging, _watching)
     return {name: value for part in parts for name, value in part(env).items()}
 
 
@@ -126,6 +133,7 @@ def _service(env: Settings) -> dict[str, Any]:
             "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(("optional", "mandatory", "none"))
         ),
         "EMAIL_INTRANET_DOMAINS": env.list("EMAIL_INTRANET_DOMAINS", [], subcast=str, validate=checks.domains),
+        "IMPORT_MAX_MIB": env.int("IMPORT_MAX_MIB", 10, validate=validate.Range(1, 1024)),
         "PROFILE_ZIP_MAX_LENGTH": env.int("PROFILE_ZIP_MAX_LENGTH", 5, validate=validate.Range(5, 16)),
         "LANGUAGES": env.list("LANGUAGES", LANGUAGES, subcast=str, validate=validate.ContainsOnly(LANGUAGES)),
         "DEFAULT_LANGUAGE": env.str("DEFAULT_LANGUAGE", "en", validate=validate.OneOf(LANGUAGES)),
@@ -161,13 +169,30 @@ def _tokens(env: Settings) -> dict[str, Any]:
     }
 
 
+def _lifetimes(env: Env) -> dict[str, Any]:
+    """How many seconds links in emails, staff sessions and typed passwords stay valid."""
+    days = 86400
+    return {
+        "PASSWORD_RESET_LIFETIME": env.int("PASSWORD_RESET_LIFETIME", 3600, validate=validate.Range(300, days)),
+        "EMAIL_CONFIRMATION_LIFETIME": env.int(
+            "EMAIL_CONFIRMATION_LIFETIME", days, validate=validate.Range(3600, 30 * days)
+        ),
+        "EMAIL_CHANGE_UNDO_LIFETIME": env.int(
+            "EMAIL_CHANGE_UNDO_LIFETIME", 7 * days, validate=validate.Range(days, 90 * days)
+        ),
+        "INVITATION_LIFETIME": env.int("INVITATION_LIFETIME", 7 * days, validate=validate.Range(3600, 90 * days)),
+        "STAFF_IDLE_LIFETIME": env.int("STAFF_IDLE_LIFETIME", 1800, validate=validate.Range(60, days)),
+        "STAFF_SESSION_LIFETIME": env.int("STAFF_SESSION_LIFETIME", 8 * 3600, validate=validate.Range(60, 30 * days)),
+        "REAUTHENTICATION_LIFETIME": env.int("REAUTHENTICATION_LIFETIME", 900, validate=validate.Range(60, days)),
+    }
+
+
 def _passwords(env: Env) -> dict[str, Any]:
     return {
         "PASSWORD_MIN_LENGTH": env.int("PASSWORD_MIN_LENGTH", 8, validate=validate.Range(8, 128)),
         "PASSWORD_MIN_SCORE": env.int("PASSWORD_MIN_SCORE", 2, validate=validate.Range(0, 4)),
         "PASSWORD_HASH_MEMORY": env.int("PASSWORD_HASH_MEMORY", 19456, validate=validate.Range(8)),
         "PASSWORD_HASH_TIME": env.int("PASSWORD_HASH_TIME", 2, validate=validate.Range(1, 20)),
-        "INVITATION_LIFETIME": env.int("INVITATION_LIFETIME", 7 * 86400, validate=validate.Range(3600, 90 * 86400)),
         "PASSWORD_HASH_CONCURRENCY": env.int("PASSWORD_HASH_CONCURRENCY", 1, validate=validate.Range(1, 64)),
     }
 
@@ -195,11 +220,11 @@ def _throttles(env: Env) -> dict[str, Any]:
     return {
         "REDIS_URL": env.str("REDIS_URL", "", validate=checks.redis_url_or_none),
         "RATELIMIT_ENABLED": env.bool("RATELIMIT_ENABLED", True),
-        "RATELIMIT_SIGN_IN_ADDRESS": env.str("RATELIMIT_SIGN_IN_ADDRESS", "100 per 10 minutes", validate=checks.limit),
+        "RATELIMIT_SIGN_IN_IP": env.str("RATELIMIT_SIGN_IN_IP", "100 per 10 minutes", validate=checks.limit),
         "RATELIMIT_SIGN_IN_PAIR": env.str("RATELIMIT_SIGN_IN_PAIR", "10 per 20 minutes", validate=checks.limit),
         "RATELIMIT_SIGN_IN_ACCOUNT": env.str("RATELIMIT_SIGN_IN_ACCOUNT", "50 per hour", validate=checks.limit),
         "RATELIMIT_TOKEN_VERIFY": env.str("RATELIMIT_TOKEN_VERIFY", "600 per minute", validate=checks.limit),
-        "RATELIMIT_REFRESH_ADDRESS": env.str("RATELIMIT_REFRESH_ADDRESS", "600 per minute", validate=checks.limit),
+        "RATELIMIT_REFRESH_IP": env.str("RATELIMIT_REFRESH_IP", "600 per minute", validate=checks.limit),
         "RATELIMIT_REFRESH_SESSION": env.str("RATELIMIT_REFRESH_SESSION", "30 per minute", validate=checks.limit),
         "RATELIMIT_REGISTRATION": env.str("RATELIMIT_REGISTRATION", "60 per hour", validate=checks.limit),
         "RATELIMIT_PASSWORD_FEEDBACK": env.str("RATELIMIT_PASSWORD_FEEDBACK", "60 per hour", validate=checks.limit),

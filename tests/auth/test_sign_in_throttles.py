@@ -132,7 +132,7 @@ def test_D05_an_ipv4_address_counts_for_itself_however_it_is_written(app: Flask)
 
 
 def test_D06_a_success_between_the_guesses_does_not_clear_them(make_app: MakeApp) -> None:
-    app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_ADDRESS="5 per hour")
+    app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_IP="5 per hour")
     own, other = account(app), account(app)
     statuses = []
     for _ in range(5):

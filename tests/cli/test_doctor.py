@@ -259,6 +259,19 @@ def test_a_variable_that_looks_like_a_misspelt_setting_is_named(
     assert "a secret value" not in line
 
 
+@pytest.mark.parametrize("suffix", ["", "_FILE"])
+def test_the_old_name_of_a_setting_is_named(
+    healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    app = healthy()
+    monkeypatch.setenv(f"RATELIMIT_SIGN_IN_ADDRESS{suffix}", "5 per hour")
+
+    warnings = of(examine(app)[1], "warning")
+
+    assert f"RATELIMIT_SIGN_IN_ADDRESS{suffix} is the old name of RATELIMIT_SIGN_IN_IP{suffix}. Rename it." in warnings
+    assert not [text for text in warnings if "no such setting" in text]
+
+
 def test_variables_of_other_programs_are_not_named(
     healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:

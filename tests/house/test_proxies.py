@@ -64,7 +64,7 @@ def test_the_address_of_a_client_is_an_ip_address_however_a_proxy_writes_it(make
 
 
 def test_one_client_counts_as_one_whatever_its_port(make_app: MakeApp) -> None:
-    app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_ADDRESS="5 per 10 minutes", TRUSTED_PROXIES="1")
+    app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_IP="5 per 10 minutes", TRUSTED_PROXIES="1")
 
     def attempt(forwarded: str) -> int:
         body = {"email": "no-account@example.com", "password": "no"}

@@ -6,7 +6,7 @@ A file may hold password hashes and rights, so who may send one could make anybo
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from flask import request
+from flask import current_app, request
 from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -14,7 +14,7 @@ from userapi.core import i18n
 from userapi.core.db import db
 from userapi.core.leases import ACTIVE, State
 from userapi.core.problems import NotFound, Problem, ValidationFailed
-from userapi.http import errors
+from userapi.http import bodies, errors
 from userapi.transfer import job_queries, jobs
 from userapi.transfer.jobs import FileTooLarge
 from userapi.transfer.options import Manner, OnBadProfile, OnConflict, Told
@@ -28,9 +28,6 @@ JOB = "/<row_id:job_id>/"
 
 #: How many imports the list shows; older than a month are none.
 NEWEST = 50
-
-#: How large the form may be, in bytes: the file, and what is around it.
-LARGEST_FORM = jobs.MAXIMUM + 64 * 1024
 
 #: How often the page of an import that is not over is loaded again, in seconds.
 AGAIN = 3
@@ -46,7 +43,7 @@ class ImportView(StaffView):
     def _handle_view(self, name: str, **arguments: Any) -> Any:
         """Let a file through that is larger than what anything else sends, and no larger one."""
         if name == "add":
-            request.max_content_length = LARGEST_FORM
+            request.max_content_length = bodies.limit(current_app, request.path)
         try:
             return super()._handle_view(name, **arguments)
         except RequestEntityTooLarge:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import request, session
+from flask import current_app, request, session
 from flask_babel import gettext as _
 
 from userapi.auth import passwords
@@ -12,19 +12,17 @@ from userapi.core.problems import ValidationFailed
 
 from . import staff_auth
 
-#: How long a sign-in, or a password typed since, is proof enough.
-FRESH = timedelta(minutes=15)
-
 FIELD = "own_password"
 
 
 def is_fresh() -> bool:
     """Whether the caller has typed the password lately."""
     me, now = staff_auth.caller(), clock.now()
-    if now - me.session_created_at <= FRESH:
+    lifetime = timedelta(seconds=current_app.config["REAUTHENTICATION_LIFETIME"])
+    if now - me.session_created_at <= lifetime:
         return True
     session_id, proven_at = session.get("proven", ("", 0))
-    return bool(session_id == str(me.session_id) and now.timestamp() - proven_at <= FRESH.total_seconds())
+    return bool(session_id == str(me.session_id) and now.timestamp() - proven_at <= lifetime.total_seconds())
 
 
 def require(*, always: bool = False) -> None:

@@ -6,6 +6,7 @@ from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext
 
 from userapi.http import bodies, headers
+from userapi.transfer import jobs
 
 from . import imports, notices
 from .audit_log import AuditView
@@ -16,11 +17,14 @@ from .groups import GroupView
 from .sessions import SessionView
 from .users import UserView
 
+#: Bytes that a form may have besides the file in it.
+FORM_FIELDS = 64 * 1024
+
 
 def configure(app: Flask) -> None:
     """Put the staff site under `/admin/`."""
     notices.configure(app)
-    bodies.allow_upload(app, "/admin/imports/new/", imports.LARGEST_FORM)
+    bodies.allow_upload(app, "/admin/imports/new/", jobs.max_bytes(app) + FORM_FIELDS)
     site = Admin(
         app,
         name=lazy_gettext("Staff site"),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import g
+from flask import current_app, g
 from flask_babel import gettext as _
 from flask_jwt_extended import current_user
 
@@ -13,10 +13,6 @@ from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import PermissionDenied
 from userapi.users import permissions
-
-#: How long a member of staff may stay away, and may work at all, before signing in again.
-IDLE = timedelta(minutes=30)
-WORKING_DAY = timedelta(hours=8)
 
 
 def admit() -> None:
@@ -32,7 +28,9 @@ def admit() -> None:
     if not current_user.is_staff:
         raise PermissionDenied(_("You need a staff account to open this page."))
     now = clock.now()
-    if now - current_user.last_used_at > IDLE or now - current_user.session_created_at > WORKING_DAY:
+    idle = timedelta(seconds=current_app.config["STAFF_IDLE_LIFETIME"])
+    longest = timedelta(seconds=current_app.config["STAFF_SESSION_LIFETIME"])
+    if now - current_user.last_used_at > idle or now - current_user.session_created_at > longest:
         sessions.end(current_user.session_id, current_user.id)
         db.session.commit()
         raise TokenExpired

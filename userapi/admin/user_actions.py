@@ -80,7 +80,7 @@ ACTIONS = {
             "Send a password reset to %(count)s user?", "Send a password reset to %(count)s users?", n, count=number(n)
         ),
         lambda n: ngettext("%(num)s reset link sent.", "%(num)s reset links sent.", n),
-        lazy_gettext("Each active user gets an email with a reset link that expires in 1 hour."),
+        lazy_gettext("Each active user gets an email with a single-use reset link."),
         lazy_gettext("Inactive"),
     ),
     "delete": Action(

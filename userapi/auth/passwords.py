@@ -84,7 +84,7 @@ def mail_reset_link(user: User) -> None:
         language=user.language,
         link=link("reset", uid(user), token),
         secret=token,
-        minutes=int(email_links.LIFETIMES[email_links.RESET_PASSWORD].total_seconds() // 60),
+        minutes=int(email_links.lifetime(email_links.RESET_PASSWORD).total_seconds() // 60),
     )
 
 

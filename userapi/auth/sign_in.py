@@ -34,7 +34,7 @@ def sign_in(email: str, password: str) -> Session:
     key, client = email_address.key_or_none(email), throttling.client()
     account = key or email
     with (
-        throttling.failures("SIGN_IN_ADDRESS", client),
+        throttling.failures("SIGN_IN_IP", client),
         throttling.failures("SIGN_IN_PAIR", account, client),
         throttling.failures("SIGN_IN_ACCOUNT", account, unless=lambda: _was_here_before(key, client)),
     ):

@@ -57,7 +57,7 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
 def refresh_tokens(refresh: dict[str, str]) -> Response:
     """Exchange a refresh token for a new pair. It is good once."""
-    throttling.spend("REFRESH_ADDRESS", throttling.client())
+    throttling.spend("REFRESH_IP", throttling.client())
     claims, by_cookie = authentication.refresh_claims(refresh.get("refresh_token"))
     with commit_on(TokenReused):
         session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))

@@ -27,15 +27,20 @@ class Settings(Env):
 
     A variable without a value counts as not set, as Compose files hand over what is not set where they run.
 
+    Args:
+        values: variable names to texts.
+        old_names: the name of a setting to the name that it had before, which is still read.
+
     Attributes:
         names: the settings that were read.
     """
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str], old_names: Mapping[str, str] | None = None) -> None:
         super().__init__(eager=False)
         # Without a secret an empty one is checked: that error says what to do.
         self._source = {"SECRET_KEY": ""} | {name: value for name, value in values.items() if value.strip()}
         self.names: set[str] = set()
+        self._old_names = old_names or {}
 
     @property
     def instance(self) -> Path:
@@ -54,6 +59,8 @@ class Settings(Env):
 
     def _get_value(self, env_key: str, default: Any) -> Any:
         self.names.add(env_key)
+        if env_key in self._old_names and not {env_key, f"{env_key}_FILE"} & self._source.keys():
+            env_key = self._old_names[env_key]
         path = self._source.get(f"{env_key}_FILE")
         if path is not None:
             return read_text(Path(path), f"{env_key}_FILE").strip()

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlencode
 
 from babel import Locale, dates, lists, numbers
@@ -32,6 +32,9 @@ LONGEST_HEADER = 300
 
 #: Where in the shell's environment its language stands, the first that is set (POSIX, section 8.2).
 SHELL_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+#: Seconds of each unit that a duration is shown in.
+UNITS: dict[Literal["day", "hour", "minute", "second"], int] = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 
 #: English is read all over the world, so days come before months and the clock has 24 hours.
 WRITTEN_AS = {"en": Locale("en", "GB")}
@@ -78,7 +81,9 @@ def configure(app: Flask) -> None:
     app.extensions["userapi-languages"] = {tag: Locale.parse(tag, sep="-") for tag in tags}
     Babel(app, default_locale=str(Locale.parse(app.config["DEFAULT_LANGUAGE"], sep="-")), locale_selector=_select)
     app.jinja_env.policies["ext.i18n.trimmed"] = True
-    app.jinja_env.globals.update(language=tag, direction=direction, languages=choices, in_words=in_words, number=number)
+    app.jinja_env.globals.update(
+        language=tag, direction=direction, languages=choices, in_words=in_words, from_now=from_now, number=number
+    )
 
 
 def tag() -> str:
@@ -176,6 +181,13 @@ def in_words(moment: datetime) -> str:
             time=dates.format_time(moment, "short", UTC, locale),
         )
     )
+
+
+def from_now(seconds: int) -> str:
+    """How far ahead a moment is, in the largest unit that divides it: `in 90 minutes`, `in 1 hour`, `in 7 days`."""
+    unit = next(unit for unit, length in UNITS.items() if seconds % length == 0)
+    never = float("inf")  # no smaller unit is rounded up
+    return dates.format_timedelta(seconds, unit, never, add_direction=True, locale=_written_as())
 
 
 def read_in() -> None:

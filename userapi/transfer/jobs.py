@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import PurePath
 from typing import Any
 
+from flask import Flask, current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
@@ -21,8 +22,7 @@ from .models import ImportFile, ImportJob
 from .options import Manner
 from .records import Record, UnreadableFile
 
-#: Bytes of a file, and records in it; for more there is the shell.
-MAXIMUM = 10 * 2**20
+#: Records in a file; `flask users import` reads more.
 MOST_RECORDS = 100_000
 
 #: So long a file is kept for an import to follow its dry run, and a row once it is over.
@@ -41,18 +41,29 @@ class FileTooLarge(Problem):
     status = 413
     code = "body_too_large"
     title = lazy_gettext("File too large")
-    detail = lazy_gettext("The file is larger than 10 MiB. Import larger files with the command flask users import.")
+
+    def __init__(self) -> None:
+        text = _(
+            "The file is larger than %(size)s MiB. Import larger files with the command flask users import.",
+            size=max_bytes(current_app) // 2**20,
+        )
+        super().__init__(text)
+
+
+def max_bytes(app: Flask) -> int:
+    """How many bytes a file may have (IMPORT_MAX_MIB)."""
+    return int(app.config["IMPORT_MAX_MIB"]) * 2**20
 
 
 def submit(file_name: str, content: bytes, manner: Manner, by: Actor) -> ImportJob:
     """Ask for the import of a file.
 
     Raises:
-        FileTooLarge: it has more than `MAXIMUM` bytes.
+        FileTooLarge: it has more bytes than IMPORT_MAX_MIB allows.
         UnreadableFile: its name does not tell what it is, or it is not that.
     """
     name = EMAIL.sub(audit_log.WITHHELD, _printable(PurePath(file_name.replace("\\", "/")).name))
-    if len(content) > MAXIMUM:
+    if len(content) > max_bytes(current_app):
         raise FileTooLarge
     if readers.is_compressed(content):
         raise UnreadableFile(_("The file is compressed. Extract it first, or use flask users import."))

@@ -24,12 +24,13 @@ CHANGE_EMAIL = "change_email"
 INVITATION = "invitation"
 UNDO_EMAIL_CHANGE = "undo_email_change"
 
-#: How long each kind of link is good; INVITATION_LIFETIME sets that of an invitation.
-LIFETIMES = {
-    RESET_PASSWORD: timedelta(hours=1),
-    VERIFY_EMAIL: timedelta(hours=24),
-    CHANGE_EMAIL: timedelta(hours=24),
-    UNDO_EMAIL_CHANGE: timedelta(days=7),
+#: The setting with the lifetime of each kind of link.
+LIFETIME_SETTINGS = {
+    RESET_PASSWORD: "PASSWORD_RESET_LIFETIME",
+    VERIFY_EMAIL: "EMAIL_CONFIRMATION_LIFETIME",
+    CHANGE_EMAIL: "EMAIL_CONFIRMATION_LIFETIME",
+    UNDO_EMAIL_CHANGE: "EMAIL_CHANGE_UNDO_LIFETIME",
+    INVITATION: "INVITATION_LIFETIME",
 }
 
 #: Links that could take an account over: they die with the password of their time.
@@ -46,9 +47,7 @@ class InvalidLink(Problem):
 
 def lifetime(purpose: str) -> timedelta:
     """How long a link of this purpose can be used."""
-    if purpose == INVITATION:
-        return timedelta(seconds=current_app.config["INVITATION_LIFETIME"])
-    return LIFETIMES[purpose]
+    return timedelta(seconds=current_app.config[LIFETIME_SETTINGS[purpose]])
 
 
 def issue(user: User, purpose: str, address_key: str, previous_email: str | None = None) -> str:

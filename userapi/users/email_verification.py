@@ -164,7 +164,7 @@ def replace(user: User, email: str, *, by_owner: bool) -> None:
         new_address=typed,
         link=link("undo-email-change", token),
         secret=token,
-        days=email_links.LIFETIMES[email_links.UNDO_EMAIL_CHANGE].days,
+        days=email_links.lifetime(email_links.UNDO_EMAIL_CHANGE).days,
     )
 
 

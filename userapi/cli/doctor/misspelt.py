@@ -1,4 +1,4 @@
-"""Variables that look like a misspelt setting, which the service does not read."""
+"""Variables that look like a misspelt setting, which the service does not read, and old names of settings."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,11 @@ SHORTEST = 6
 
 def check() -> Iterator[Finding]:
     """Compare the names of all variables with those of the settings."""
-    for name, setting in misspelt(settings.environment(), settings.names()):
+    variables = settings.environment()
+    renamed = {old + suffix: new + suffix for new, old in settings.OLD_NAMES.items() for suffix in ("", "_FILE")}
+    for old in sorted(renamed.keys() & variables.keys()):
+        yield warning("settings", f"{old} is the old name of {renamed[old]}. Rename it.")
+    for name, setting in misspelt(variables.keys() - renamed.keys(), settings.names()):
         advice = f"Did you mean {setting}?" if setting else "See docs/settings.md."
         yield warning("settings", f"{name} is set, and there is no such setting. {advice}")
 
