@@ -1,6 +1,7 @@
 """Connections that are kept for the next request: an error before the body was read must not spoil them."""
 
 import http.client
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -16,9 +17,10 @@ UNREAD = {
     "no such page": (404, "POST", "/nothing/", JSON),
     "wrong method": (405, "POST", "/healthz", JSON),
     "nothing acceptable": (406, "POST", "/userapi/users/", JSON + "Accept: application/xml\r\n"),
-    "media type": (415, "POST", "/userapi/users/", "Content-Type: text/plain\r\n"),
+    "compressed body": (415, "POST", "/userapi/users/", JSON + "Content-Encoding: gzip\r\n"),
     "from another site": (403, "POST", "/login/", JSON + "Origin: https://evil.example\r\n"),
-    "redirect": (303, "POST", "/admin/imports/new/", "Content-Type: application/x-www-form-urlencoded\r\n"),
+    # not a form, which would be read so that it can be shown again after signing in
+    "redirect": (303, "POST", "/admin/imports/new/", "Content-Type: text/plain\r\n"),
 }
 
 
@@ -77,11 +79,10 @@ def test_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_e
     headers = JSON + (f"Content-Length: {size}\r\n" if framing == "length" else "Transfer-Encoding: chunked\r\n")
     with connected(server) as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
-        try:
-            for _piece in range(size // 65536 if framing == "chunks" else 0):
-                connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
-        except ConnectionError:
-            return  # closed while the body was still on its way
+        for _piece in range(size // 2**20 if framing == "chunks" else 0):
+            if select.select([connection], [], [], 0.2)[0]:
+                break  # answered
+            connection.sendall(b"100000\r\n" + b" " * 2**20 + b"\r\n")
         response = http.client.HTTPResponse(connection)
         response.begin()
 
