@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import serving
@@ -50,9 +51,11 @@ def test_a_stop_does_not_wait_for_a_worker_that_is_to_be_started_later(tmp_path:
     env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
 
     with serving.served(tmp_path, env) as server:
-        for number in range(1, 4):
+        for number in range(1, 5):
             wait_until(lambda: children(server.process.pid))
             os.kill(children(server.process.pid)[0], signal.SIGKILL)
             wait_until(lambda number=number: len(delays(server.log)) == number)
+        started = time.monotonic()
 
         assert server.stop() == 0
+        assert time.monotonic() - started < delays(server.log)[-1] - 1

@@ -25,7 +25,7 @@ def multipart(fields: dict[str, bytes], part_type: str = "") -> dict[str, Any]:
 
 
 def assert_malformed(answer: TestResponse) -> None:
-    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_body")
+    assert (answer.status_code, answer.get_json().get("code")) == (400, "malformed_body")
     assert "UTF-8" in answer.get_json()["detail"]
 
 
@@ -75,14 +75,14 @@ def test_a_part_may_name_another_encoding(user: Person) -> None:
 def test_a_form_that_cannot_be_read_is_refused_rather_than_taken_for_empty(user: Person, body: bytes) -> None:
     answer = user.patch(user.url, data=body, content_type="multipart/form-data; boundary=b")
 
-    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_body")
+    assert (answer.status_code, answer.get_json().get("code")) == (400, "malformed_body")
 
 
 @pytest.mark.parametrize("query", ["search=Ren%E9", "search=%ED%A0%80", "sear%FFch=x"])
 def test_a_query_that_is_not_UTF_8_is_refused(staff: Person, query: str) -> None:
     answer = staff.get(f"{USERS}?{query}")
 
-    assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_request")
+    assert (answer.status_code, answer.get_json().get("code")) == (400, "bad_request")
     assert "UTF-8" in answer.get_json()["detail"]
     assert staff.get(f"{USERS}?search=Ren%C3%A9").status_code == 200
 
@@ -113,7 +113,7 @@ def test_a_JSON_body_may_begin_with_a_byte_order_mark(user: Person) -> None:
 def test_JSON_sent_as_a_form_names_the_header_it_needs(client: FlaskClient, body: str) -> None:
     answer = client.post("/api-token-auth/", data=body, content_type=URLENCODED)
 
-    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_body")
+    assert (answer.status_code, answer.get_json().get("code")) == (400, "malformed_body")
     assert "Content-Type: application/json" in answer.get_json()["detail"]
 
 
