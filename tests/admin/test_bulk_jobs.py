@@ -65,7 +65,7 @@ def test_five_thousand_users_are_deactivated_in_the_background(boss: Clerk, monk
     nothing_yet = number(boss.app, INACTIVE)
     work(boss.app)
 
-    assert "Deactivate: 5,000 users?" in confirmation.text
+    assert "Deactivate 5,000 users?" in confirmation.text
     assert started.status_code == 303
     assert "0 of 5,000" in before
     assert nothing_yet == 0
@@ -104,12 +104,12 @@ def test_the_confirmation_counts_what_will_happen(boss: Clerk) -> None:
 
     confirmation = helper.post(ACT, action="deactivate", all="true", query="search=tidewater").text
 
-    assert "Deactivate: 4 users?" in confirmation
+    assert "Deactivate 4 users?" in confirmation
     assert fact(confirmation, "Matching users") == "8"
     assert fact(confirmation, "Already inactive") == "2"
     assert fact(confirmation, "Your own account") == "1"
     assert fact(confirmation, "Superusers (only a superuser can change them)") == "1"
-    assert fact(confirmation, "Deactivate") == "<strong>4</strong>"
+    assert fact(confirmation, "Users affected") == "<strong>4</strong>"
 
 
 def test_each_account_keeps_its_rules_and_the_report_names_who_was_left_out_and_why(boss: Clerk) -> None:

@@ -29,7 +29,7 @@ def boss(app: Flask) -> Clerk:
         ("users.json", b"[]", 400, "The file contains no users."),
         ("users.csv", b"email\nada@example.com,caf\xe9\n", 400, "The file is not UTF-8."),
         ("users.csv", "email\nada@example.com\n".encode("utf-16"), 400, "The file is UTF-16."),
-        ("users.csv", b"email,shoe\nada@example.com,9\n", 400, "Not known: shoe."),
+        ("users.csv", b"email,shoe\nada@example.com,9\n", 400, "Unknown columns: shoe."),
         ("users.xlsx", b"PK", 400, "must end in .csv, .jsonl or .json"),
         ("users.csv.gz", gzip.compress(TABLE.encode()), 400, "The file is compressed. Unpack it first"),
         ("users.json", gzip.compress(b"[]"), 400, "The file is compressed. Unpack it first"),

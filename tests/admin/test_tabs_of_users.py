@@ -27,7 +27,7 @@ def test_every_tab_keeps_the_user_the_tabs_and_the_list_it_was_opened_from(boss:
     email = value(boss.app, user_id, "email")
     first = boss.get(f"/admin/users/{user_id}/?back={QUERY}").text
 
-    assert list(tabs(first)) == ["Account", "Password", "History", "Sessions", "Emails", "Delete"]
+    assert list(tabs(first)) == ["Account", "Password", "Audit log", "Sessions", "Emails", "Delete"]
     for label, link in tabs(first).items():
         page = boss.get(link).text
 

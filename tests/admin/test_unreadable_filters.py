@@ -12,7 +12,7 @@ from flask import Flask
 #: What a list shows in place of rows.
 NONE_FOUND = {
     "users": "No users found.",
-    "audit": "Nothing yet.",
+    "audit": "No events found.",
     "outbox": "No emails found.",
     "sessions": "No sessions found.",
 }
@@ -64,7 +64,7 @@ def test_a_filter_that_cannot_be_read_stays_in_the_form_and_the_list_is_empty(
 
     assert shown.status_code == 200
     assert NONE_FOUND[page] in shown.text
-    assert "A filter cannot be read" in shown.text
+    assert "A filter is invalid" in shown.text
     control = re.search(rf'<(?:input|select) [^>]*name="{name}"[^>]*aria-invalid="true"[^>]*>', shown.text)
     assert control
     assert f'aria-describedby="{name}-error' in control[0]
@@ -115,4 +115,4 @@ def test_invisible_characters_around_a_text_of_any_list_are_left_out(boss: Clerk
     shown = boss.get(f"/admin/{page}/", query_string={name: "crowd1@example.com\u200b"}).text
 
     assert 'value="crowd1@example.com"' in shown
-    assert "A filter cannot be read" not in shown
+    assert "A filter is invalid" not in shown

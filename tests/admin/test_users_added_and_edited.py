@@ -102,7 +102,7 @@ def test_two_who_edit_one_user_do_not_overwrite_each_other(boss: Clerk) -> None:
     clash = boss.post(path, **{**mine, "last_name": "Mine"})
 
     assert clash.status_code == 409
-    assert "Somebody changed this user meanwhile" in clash.text
+    assert "Someone else changed this user" in clash.text
     assert "Theirs" in clash.text
     assert (value(boss.app, user_id, "first_name"), value(boss.app, user_id, "last_name")) == ("Theirs", "Okafor")
 

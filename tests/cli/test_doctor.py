@@ -204,7 +204,7 @@ def test_mail_that_nobody_takes_and_letters_that_are_stuck(
     assert examine(app)[0] == 0
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(minutes=16))
-    stuck = f"1 waiting, the oldest since {now:%Y-%m-%d %H:%M} UTC: no delivery was attempted."
+    stuck = f"1 queued, the oldest since {now:%Y-%m-%d %H:%M} UTC: no delivery was attempted."
     assert [text for text in of(examine(app)[1], "trouble") if text.startswith(stuck)]
 
     monkeypatch.undo()

@@ -159,7 +159,7 @@ def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: Bring) -> No
         ("email,password\nada@example.com,secret\n", "users.csv", "Only hashes are taken"),
         ("email;first_name,last_name\nada@example.com;Ada,L\n", "users.csv", "separated by commas"),
         ("email\tfirst_name\nada@example.com\tAda\n", "users.csv", "separated by commas"),
-        ("email;shoe_size\nada@example.com;38\n", "users.csv", "Not known: shoe_size."),
+        ("email;shoe_size\nada@example.com;38\n", "users.csv", "Unknown columns: shoe_size."),
         (as_csv({"email": "ada@example.com"}).encode("utf-16"), "users.csv", "UTF-16"),
     ],
 )

@@ -52,14 +52,14 @@ def test_a_file_is_looked_through_and_imported_while_the_page_follows_by_itself(
         assert me.page.get_by_label("Dry run").is_checked()
         look("form")
         me.page.get_by_label("File", exact=True).set_input_files(file)
-        me.press("Go")
+        me.press("Upload file")
 
         me.page.get_by_role("button", name="Import now").wait_for()
         assert f"line {USERS + 2}" in me.page.inner_text("main")
         look("dry-run")
         me.press("Import now")
-        me.page.get_by_text("Results").wait_for()
-        me.page.get_by_text("done", exact=True).wait_for()
+        me.page.get_by_role("heading", name="Results", exact=True).wait_for()
+        me.page.get_by_text("Done", exact=True).wait_for()
 
         assert f"{USERS + 1:,} of {USERS + 1:,}" in me.page.inner_text("main")
         look("done")

@@ -132,7 +132,7 @@ def test_the_shown_password_leads_to_a_first_edit(newcomer: Newcomer, watch: Cal
         staff.page.get_by_role("link", name="first.edit@example.com", exact=True).click()
         staff.fill(profile__city="Kinsale")
         staff.press("Save")
-        expect(staff.page.locator(".notice").first).to_contain_text("first.edit@example.com is saved.")
+        expect(staff.page.locator(".notice").first).to_contain_text("first.edit@example.com was saved.")
 
     newcomer.reached("First edit by staff")
     credentials = {"email": "first.edit@example.com", "password": PASSWORD}

@@ -107,7 +107,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     # Somebody is added in two steps, with a profile.
     follow(me, "Users")
     assert "More than 1,000 users" in page.inner_text("main")
-    follow(me, "Add a user")
+    follow(me, "Add user")
     page.get_by_label("Set a password").check()
     me.fill(email=NEW, password1=PASSWORD, password2=PASSWORD)
     me.press("Create and continue")
@@ -115,7 +115,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     me.fill(first_name="Ottoline", last_name="Fairweather", profile__title="Ms", profile__dob="1990-12-10")
     me.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath", profile__country="UK")
     me.press("Save")
-    assert f"{NEW} is saved." in notice(me)
+    assert f"{NEW} was saved." in notice(me)
 
     # She is found among a hundred thousand, and after her name is changed the list is as it was.
     search(me, "ottoline.f")
@@ -135,29 +135,29 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     colleague.press("Save")
     me.fill(first_name="Otti")
     me.press("Save")
-    assert "Somebody changed this user meanwhile" in notice(me)
+    assert "Someone else changed this user" in notice(me)
     assert "Otti" in page.locator(".notice table").inner_text()
     assert page.get_by_label("Username").input_value() == "otto"
     me.shoot("staff-clash")
     me.press("Save")
-    assert "is saved" in notice(me)
+    assert "was saved" in notice(me)
 
     # Two are deactivated at once, after a question.
     search(me, "crowd00000")
     for box in ("crowd000001@example.com", "crowd000002@example.com"):
-        page.get_by_label(f"Choose {box}").check()
-    assert "Chosen: 2" in page.inner_text(".acts")
+        page.get_by_label(f"Select {box}").check()
+    assert "2 selected" in page.inner_text(".acts")
     page.get_by_label("Action for the selected users").select_option("Deactivate")
     me.press("Go")
-    assert heading(me) == "Deactivate: 2 users?"
+    assert heading(me) == "Deactivate 2 users?"
     me.shoot("staff-confirm")
-    me.press("Yes: Deactivate")
+    me.press("Deactivate")
     assert "2 users deactivated." in notice(me)
 
     # What happened to her stands in her history.
     search(me, "ottoline.f")
     follow(me, NEW)
-    follow(me, "History")
+    follow(me, "Audit log")
     history = page.inner_text("main")
     assert "Fairweather" in history
     assert "Merriweather" in history
@@ -167,12 +167,12 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     # The colleague's session is ended.
     follow(me, "Sessions")
     page.get_by_label("User").fill("")
-    page.get_by_label("State").select_option("active")
+    page.get_by_label("Status").select_option("active")
     me.press("Apply")
-    rows = page.locator("tbody tr").filter(has_not_text="this one")
+    rows = page.locator("tbody tr").filter(has_not_text="current session")
     page.once("dialog", lambda dialog: dialog.accept())
     rows.first.get_by_role("button").click()
-    assert "has ended" in notice(me)
+    assert "was ended" in notice(me)
     colleague.go("/admin/")
     assert "/login/" in colleague.page.url
 
@@ -190,7 +190,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     assert "Profile: 1" in page.inner_text("main")
     me.shoot("staff-delete")
     me.press("Delete user")
-    assert f"{NEW} is deleted." in notice(me)
+    assert f"{NEW} was deleted." in notice(me)
     me.press("Sign out")
     me.go("/admin/users/")
     assert "/login/" in page.url
@@ -200,18 +200,18 @@ def test_a_working_day_of_limited_staff(at_desk: Callable[..., Watched]) -> None
     boss = at_desk()
     boss.go("/admin/groups/new/")
     boss.fill(name="Readers of accounts")
-    boss.page.get_by_label("view: users").check()
+    boss.page.get_by_label("View: Users").check()
     boss.press("Save")
     search(boss, "helper")
     follow(boss, "helper@example.com")
     boss.page.get_by_label("Readers of accounts").check()
     boss.press("Save")
-    assert "is saved" in notice(boss)
+    assert "was saved" in notice(boss)
 
     helper = at_desk("helper@example.com", PASSWORD)
     assert helper.page.locator("nav .nav-link").all_inner_texts() == ["Overview", "Users"]
     search(helper, "crowd00000")
-    assert helper.page.get_by_role("link", name="Add a user").count() == 0
+    assert helper.page.get_by_role("link", name="Add user").count() == 0
     follow(helper, "crowd000007@example.com")
     assert helper.page.get_by_label("Email", exact=True).is_disabled()
     assert helper.page.get_by_role("button", name="Save", exact=True).count() == 0

@@ -138,11 +138,11 @@ def test_a_bulk_action_is_followed_on_its_page(watch: Callable[..., Any], office
         me.press("Go")
         me.shoot("bulk-confirm")
         assert me.violations() == []
-        me.press("Yes: Deactivate")
-        me.page.get_by_role("heading", name="Report").wait_for()
+        me.press("Deactivate")
+        me.page.get_by_role("heading", name="Results").wait_for()
         me.shoot("bulk-running")
         assert me.violations() == []
-        me.page.get_by_text("done", exact=True).wait_for(timeout=60_000)
+        me.page.get_by_text("Done", exact=True).wait_for(timeout=60_000)
         me.shoot("bulk-done")
 
         assert re.search(r"\b(1,10\d) of \1\b", me.page.inner_text("main"))  # some tests add users of their own

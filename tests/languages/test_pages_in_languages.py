@@ -165,7 +165,7 @@ def test_the_staff_site_is_in_the_language_too(app: Flask) -> None:
 
     assert heading(german) == "Übersicht"
     assert re.findall(r'<a class="nav-link[^>]*>([^<]+)</a>', german.text) == [
-        "Übersicht", "Benutzer", "Sammelaktionen", "Importe", "Gruppen", "Sitzungen", "Postausgang", "Protokoll",
+        "Übersicht", "Benutzer", "Gruppen", "Sitzungen", "E-Mails", "Importe", "Sammelaktionen", "Audit-Protokoll",
     ]  # fmt: skip
     assert "Die letzten 14 Tage" in german.text
     assert root(arabic) == ("ar", "rtl")

@@ -34,10 +34,10 @@ def configure(app: Flask) -> None:
     )
     site.add_views(
         UserView(name=lazy_gettext("Users"), endpoint="staff_users", url="users"),
-        BulkView(name=lazy_gettext("Bulk actions"), endpoint="staff_bulk", url="bulk"),
-        imports.ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
         GroupView(name=lazy_gettext("Groups"), endpoint="staff_groups", url="groups"),
         SessionView(name=lazy_gettext("Sessions"), endpoint="staff_sessions", url="sessions"),
         OutboxView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"),
+        imports.ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
+        BulkView(name=lazy_gettext("Bulk actions"), endpoint="staff_bulk", url="bulk"),
         AuditView(name=lazy_gettext("Audit log"), endpoint="staff_audit", url="audit"),
     )
