@@ -32,10 +32,10 @@ def test_a_dry_run_comes_first_and_writes_nothing_and_then_the_file_is_imported_
     work(boss.app)
     done = follow(boss, real)
 
-    assert "users.csv is here" in waiting
+    assert "users.csv was uploaded" in waiting
     assert "Dry run results" in looked
     assert "line 3" in looked
-    assert "has this email already" in looked
+    assert "already has this email" in looked
     assert "line 4" in looked
     assert before == ["grace@example.com"]
     assert ">Results<" in done

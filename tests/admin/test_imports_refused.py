@@ -101,7 +101,7 @@ def test_after_a_while_the_own_password_is_asked_for_before_a_file_goes_in_and_b
     wrong = boss.post(f"{sent.headers['Location']}import/", own_password="not mine")
 
     assert [answer.status_code for answer in refused] == [400, 400]
-    assert all("Type your own password" in answer.text for answer in refused)
+    assert all("Enter your password to continue" in answer.text for answer in refused)
     assert wrong.status_code == 400
     assert len(rows(boss.app, "SELECT * FROM import_jobs")) == 1
     assert boss.post(f"{sent.headers['Location']}import/", own_password=PASSWORD).status_code == 303

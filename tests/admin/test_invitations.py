@@ -114,7 +114,7 @@ def test_a_password_beside_an_invitation_is_refused_and_not_dropped(boss: Clerk)
     neither = boss.post(ADD, email="guest@example.com")
 
     assert [both.status_code, neither.status_code] == [400, 400]
-    assert "You chose to send an invitation." in both.text
+    assert "You entered a password but chose to send an invitation." in both.text
     assert 'id="password1-error"' in both.text
     assert NEW_PASSWORD not in both.text
     assert "Choose how the user gets a password." in neither.text

@@ -12,7 +12,7 @@ def test_staff_without_permissions_read_which_one_is_missing_and_who_can_give_it
     page = clerk(app, is_staff=True).get("/admin/").text
 
     assert "No permissions yet" in page
-    assert "To see users you need the permission <code>view_user</code>. A superuser can give it to you" in page
+    assert "To see users, you need the <code>view_user</code> permission. Ask a superuser to grant it to you" in page
 
 
 def test_the_group_staff_is_advised_only_while_its_members_may_see_users(app: Flask) -> None:
@@ -28,7 +28,7 @@ def test_the_group_staff_is_advised_only_while_its_members_may_see_users(app: Fl
 
     text = helper.get("/admin/").text
     assert "adding you to the group Staff" not in text
-    assert "A superuser can give it to you on the page of your account at this site." in text
+    assert "Ask a superuser to grant it to you." in text
 
 
 @pytest.mark.parametrize(

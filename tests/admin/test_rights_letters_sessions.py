@@ -243,7 +243,7 @@ def test_the_trail_takes_no_writes(boss: Clerk) -> None:
 def test_the_overview_draws_each_chart_with_its_numbers_beside_it(boss: Clerk) -> None:
     text = boss.get("/admin/").text
 
-    for title in ("Registrations", "Sign-ins", "Failed sign-ins", "Emails sent"):
+    for title in ("New users", "Sign-ins", "Failed sign-ins", "Emails sent"):
         assert f'aria-label="{title}: ' in text
         assert f'<th scope="col" class="number">{title}</th>' in text
     assert f'<th scope="row">{clock.today()}</th><td class="number">1</td>' in text
@@ -254,7 +254,7 @@ def test_registrations_count_every_account_that_the_list_shows_for_the_same_days
     assert seeded.exit_code == 0, seeded.output
     page = boss.get("/admin/").text
 
-    drawn = int(re.search(r'aria-label="Registrations: ([\d,]+) in 14 days', page)[1].replace(",", ""))  # type: ignore[index]
+    drawn = int(re.search(r'aria-label="New users: ([\d,]+) in 14 days', page)[1].replace(",", ""))  # type: ignore[index]
     (link,) = re.findall(r'<a href="(/admin/users/[^"]*joined_from=[^"]*)"', page)
 
     listed, path = 0, unescape(link)
@@ -265,17 +265,17 @@ def test_registrations_count_every_account_that_the_list_shows_for_the_same_days
         path = f"/admin/users/{unescape(following[1])}" if following else ""
     assert drawn == listed
     assert drawn > 1  # the seeded accounts, not only the one that signed in
-    assert "imported or seeded included" in page
+    assert "including imported and seeded users" in page
 
 
 def test_the_overview_shows_each_only_what_they_may_see(app: Flask) -> None:
     nobody = clerk(app, is_staff=True)
     reader = clerk(app, is_staff=True, rights=("view_user",))
 
-    assert "Registrations" in reader.get("/admin/").text
+    assert "New users" in reader.get("/admin/").text
     for hidden in ("Sign-ins", "Emails sent", "Recent activity"):
         assert hidden not in reader.get("/admin/").text
-    assert "Registrations" not in nobody.get("/admin/").text
+    assert "New users" not in nobody.get("/admin/").text
 
 
 def test_the_trail_offers_every_action_and_kind_of_target_to_choose(boss: Clerk) -> None:
