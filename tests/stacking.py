@@ -75,7 +75,7 @@ def running_stack(mailbox: services.SmtpSink) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="st-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         try:
-            stack = Stack(folder, settings=settings, surroundings=serving.bare_environment())
+            stack = Stack(folder, settings=settings, base_environment=serving.bare_environment())
         except ServiceMissing as error:
             if os.environ.get("CI"):
                 raise
@@ -91,7 +91,7 @@ def running_stack(mailbox: services.SmtpSink) -> Iterator[Stack]:
 def stack(running_stack: Stack) -> Stack:
     """The stack, all of it up, whatever the test before has done to it."""
     for server in running_stack.servers.values():
-        if server.process is None or server.ended is not None:
+        if server.process is None or server.exit_code is not None:
             server.start()
     wait_until(lambda: all(get(running_stack.host_url(host), "/readyz").status == 200 for host in HOSTS))
     return running_stack

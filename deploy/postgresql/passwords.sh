@@ -1,5 +1,5 @@
 #!/bin/sh
-# Give both roles the passwords in the secrets; run once by the entry point of the PostgreSQL image, after roles.sql.
+# Sets the passwords of both roles from the secrets. The entry point of the PostgreSQL image runs it once, after roles.sql.
 set -eu
 psql --username postgres --dbname "$POSTGRES_DB" --quiet --set ON_ERROR_STOP=1 \
     --set owner="$(cat /run/secrets/owner_password)" --set service="$(cat /run/secrets/service_password)" <<'SQL'

@@ -1,5 +1,5 @@
--- Two roles, so that a hole in the web side cannot change a table: `userapi_owner` migrates, `userapi` serves.
--- Run once by a superuser of PostgreSQL, connected to the database of the service; then give both a password.
+-- Two roles: `userapi_owner` migrates, `userapi` serves. So an attacker who controls the service cannot change the tables.
+-- Run this once as a superuser of PostgreSQL, connected to the database of the service. Then set a password for both roles.
 
 CREATE ROLE userapi_owner LOGIN;
 CREATE ROLE userapi LOGIN;
@@ -11,6 +11,6 @@ GRANT USAGE ON SCHEMA public TO userapi;
 ALTER DEFAULT PRIVILEGES FOR ROLE userapi_owner GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO userapi;
 ALTER DEFAULT PRIVILEGES FOR ROLE userapi_owner GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO userapi;
 
--- What a connection pooler in transaction mode keeps the service from setting for itself.
+-- The service cannot set these itself behind a connection pooler in transaction mode.
 ALTER ROLE userapi SET statement_timeout = '15s';
 ALTER ROLE userapi SET timezone = 'UTC';

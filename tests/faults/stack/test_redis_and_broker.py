@@ -87,7 +87,7 @@ def test_X06_X09_without_redis_all_goes_on_and_letters_wait_for_the_broker(
         wait_for_letter(mailbox, recipient)
     report("Redis and broker killed: registrations answered, guesses throttled; 5 letters waited, 5 sent afterwards")
     assert (stack["worker"].pid, stack["beat"].pid) == (worker, beat)
-    assert (stack["worker"].ended, stack["beat"].ended) == (None, None)
+    assert (stack["worker"].exit_code, stack["beat"].exit_code) == (None, None)
     wait_until(lambda: guesses(stack, register(stack.url), times=11) == [401] * 10 + [429])
 
 
@@ -129,9 +129,9 @@ def test_X15_a_task_that_nobody_knows_or_can_read_does_not_stop_the_worker(
     broker.lpush("userapi", *POISON)
 
     wait_for_letter(mailbox, register(stack.url))
-    assert stack["worker"].ended is None
+    assert stack["worker"].exit_code is None
     assert stack["worker"].pid == worker
-    assert b"userapi.no_such_task" in stack["worker"].said()
+    assert b"userapi.no_such_task" in stack["worker"].output()
     report(f"{len(POISON)} poisoned tasks: logged and dropped, the worker went on")
 
 
