@@ -259,7 +259,7 @@ def test_a_job_ends_when_the_person_who_started_it_may_not_do_it_any_more(boss: 
     work(boss.app)
 
     assert job(boss.app).state == "failed"
-    assert "may not do this any more" in page(boss)
+    assert "no longer has the permission" in page(boss)
     assert number(boss.app, f"{INACTIVE} AND email LIKE 'crowd%'") == 2
 
 

@@ -22,12 +22,12 @@ def test_the_group_staff_is_advised_only_while_its_members_may_see_users(app: Fl
     with app.app_context():
         group = db.session.scalar(sa.text("SELECT id FROM groups WHERE name = 'Staff'"))
     path = f"/admin/groups/{group}/"
-    assert "adding you to the group Staff" in helper.get("/admin/").text
+    assert "or to add you to the Staff group" in helper.get("/admin/").text
 
     boss.post(path, **{**boss.form(path), "permissions": []})
 
     text = helper.get("/admin/").text
-    assert "adding you to the group Staff" not in text
+    assert "or to add you to the Staff group" not in text
     assert "Ask a superuser to grant it to you." in text
 
 

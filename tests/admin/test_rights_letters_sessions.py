@@ -286,4 +286,4 @@ def test_the_trail_offers_every_action_and_kind_of_target_to_choose(boss: Clerk)
     assert set(re.findall(r"<option(?: selected)?>([^<]+)", actions)) == set(ACTIONS)
     assert re.findall(r"selected>([^<]+)", actions) == ["import.started"]
     assert set(re.findall(r'value="([a-z]+)"', kinds)) == set(TARGETS)
-    assert re.findall(r"selected>([^<]+)", kinds) == ["import"]
+    assert re.findall(r"selected>([^<]+)", kinds) == ["Import"]

@@ -48,7 +48,7 @@ def test_the_sessions_tab_shows_and_ends_those_of_this_user_alone(boss: Clerk) -
     assert other.email not in shown
     assert ended.status_code == 303
     assert ended.headers["Location"] == f"{path}?back=search%3Dzoe"
-    assert "has ended" in boss.get(ended.headers["Location"]).text
+    assert "was ended" in boss.get(ended.headers["Location"]).text
     assert victim.get("/account/").status_code == 303
     assert other.get("/account/").status_code == 200
 

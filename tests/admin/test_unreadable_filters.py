@@ -88,7 +88,7 @@ def test_nothing_is_done_to_all_that_match_a_filter_that_cannot_be_read(
         answer = boss.post(ACT, action=action, all="true", query=query, confirmed="true", newest="999")
 
         assert answer.status_code == 303
-        assert "Correct the filters first" in boss.get(answer.headers["Location"]).text
+        assert "Correct the invalid filters first" in boss.get(answer.headers["Location"]).text
     assert "crowd2@example.com" in boss.get("/admin/users/").text
 
 

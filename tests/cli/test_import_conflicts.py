@@ -182,6 +182,6 @@ def test_an_id_that_leaves_no_other_is_refused(bare_app: Flask, tmp_path: Path) 
 
     result = bringing(app, tmp_path)(as_jsonl(line(id=2**63 - 1), line(id=2**53 - 1, email="bob@example.com")))
 
-    assert "line 1: id: Not a whole number" in result.stdout
+    assert "line 1: id: Must be a whole number" in result.stdout
     assert [user_id for user_id, _email in users(app)] == [2**53 - 1]
     assert make_user(app) == 2**53

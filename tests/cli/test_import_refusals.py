@@ -83,7 +83,7 @@ def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
         ({"password_hash": "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43}, "would cost too much"),
         ({"password_hash": "bcrypt$$2b$03$" + "." * 53}, "damaged password hash"),
         ({"password_hash": "argon2$argon2id$v=18$m=16,t=1,p=1$" + "A" * 22 + "$" + "A" * 43}, "damaged password hash"),
-        ({"password": PASSWORD}, "only hashes are taken, as password_hash"),
+        ({"password": PASSWORD}, "only hashes can be imported, as password_hash"),
     ],
 )
 def test_what_is_no_hash_is_refused_and_never_repeated(
@@ -125,7 +125,7 @@ def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask,
         (b"ada@example.com,Ad\xe9\n", "users.csv", "line 2: Not valid UTF-8. Save the file as UTF-8."),
         (b'{"email": "ad\xe9@example.com"}\n', "users.jsonl", "line 1: Not valid UTF-8. Save the file as UTF-8."),
         (b'{"email": "' + b"x" * 2_000_000 + b'"}\n', "users.jsonl", "line 1: Longer than 1000000 characters."),
-        (b'{"email"}\n', "users.jsonl", "line 1: Not JSON."),
+        (b'{"email"}\n', "users.jsonl", "line 1: Not valid JSON."),
         (b"[]\n", "users.jsonl", "line 1: Not a JSON object."),
         (b'{"email": "ada@example.com", "zip": "1"}\n', "users.jsonl", "line 1: zip: Unknown field."),
     ],
@@ -152,11 +152,11 @@ def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: Bring) -> No
 @pytest.mark.parametrize(
     ("content", "name", "told"),
     [
-        ("", "users.csv", "Line 1 must name the columns"),
-        ("first_name\nAda\n", "users.csv", "email among them"),
-        ("email,email\na@example.com,b@example.com\n", "users.csv", "each once"),
+        ("", "users.csv", "Line 1 must list the column names"),
+        ("first_name\nAda\n", "users.csv", "The column email is required"),
+        ("email,email\na@example.com,b@example.com\n", "users.csv", "each name once"),
         ("email,shoe_size\nada@example.com,38\n", "users.csv", "shoe_size"),
-        ("email,password\nada@example.com,secret\n", "users.csv", "Only hashes are taken"),
+        ("email,password\nada@example.com,secret\n", "users.csv", "Only hashes can be imported"),
         ("email;first_name,last_name\nada@example.com;Ada,L\n", "users.csv", "separated by commas"),
         ("email\tfirst_name\nada@example.com\tAda\n", "users.csv", "separated by commas"),
         ("email;shoe_size\nada@example.com;38\n", "users.csv", "Unknown columns: shoe_size."),

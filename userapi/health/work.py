@@ -63,7 +63,7 @@ def _email(waiting: mail_queries.Waiting | None) -> Finding:
     if waiting is None or clock.now() - waiting.since <= PATIENCE:
         text = f"{_count(waiting)} queued, none for long" if waiting else "no emails are queued"
         return ok("email", text, _("Emails are being delivered."))
-    cause = waiting.error or "no attempt was made"
+    cause = waiting.error or "no delivery was attempted"
     hint = "Correct MAIL_* or the mail server" if waiting.error else "See `worker` below"
     since = _at(waiting.since)
     return trouble(
