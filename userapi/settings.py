@@ -94,7 +94,7 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
         settings[name] = normal_form(settings[name])
     settings["SITE_URL"] = settings["SITE_URL"] or _url(settings["HOST"], settings["PORT"])
     if settings.pop("FLASK_DEBUG") and settings["SITE_URL"].startswith("https://"):
-        raise ConfigurationError("FLASK_DEBUG: A debugger must not be open to the public; unset it.")
+        raise ConfigurationError("FLASK_DEBUG: The debugger must not be public. Unset it.")
     _refuse_unsafe_mail(settings)
     try:
         checks.account_email(settings["SUPERUSER_EMAIL"], settings["EMAIL_INTRANET_DOMAINS"])
@@ -299,12 +299,10 @@ def _refuse_unsafe_mail(settings: Mapping[str, Any]) -> None:
     encrypted = settings["MAIL_USE_TLS"] or settings["MAIL_USE_SSL"]
     if settings["MAIL_USE_TLS"] and settings["MAIL_USE_SSL"]:
         raise ConfigurationError(
-            "MAIL_USE_TLS, MAIL_USE_SSL: Set one: STARTTLS (port 587) or TLS from the start (465)."
+            "MAIL_USE_TLS, MAIL_USE_SSL: Set only one: STARTTLS (port 587) or TLS from the start (port 465)."
         )
     if settings["MAIL_PASSWORD"] and not encrypted and settings["MAIL_SERVER"] not in LOOPBACK:
-        raise ConfigurationError(
-            "MAIL_PASSWORD: Would cross the network in the clear; set MAIL_USE_TLS or MAIL_USE_SSL."
-        )
+        raise ConfigurationError("MAIL_PASSWORD: Would be sent unencrypted. Set MAIL_USE_TLS or MAIL_USE_SSL.")
 
 
 def _url(host: str, port: int) -> str:

@@ -55,7 +55,7 @@ LONGEST = ROUND + delivery.LEASE_IN_TIMEOUTS * web.config["MAIL_TIMEOUT"]
 LONGEST_IMPORT = job_worker.LEASE_OF_WHOLE.total_seconds() - 60
 
 if not web.config["CELERY_BROKER_URL"]:
-    sys.exit("userapi: CELERY_BROKER_URL: Not set; it names the broker, as redis://127.0.0.1:6379/1.")
+    sys.exit("userapi: CELERY_BROKER_URL: Not set. Set it to the URL of the broker, such as redis://127.0.0.1:6379/1.")
 
 celery = Celery("userapi", broker=web.config["CELERY_BROKER_URL"])
 celery.conf.update(
@@ -88,7 +88,7 @@ class Channel(redis_transport.Channel):
         try:
             return super()._brpop_read(**options)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            log.exception("dropped what is no task", error=repr(error))
+            log.exception("dropped an invalid task", error=repr(error))
             raise Empty from error
 
 

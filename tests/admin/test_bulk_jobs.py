@@ -277,7 +277,7 @@ def test_a_job_that_ends_every_worker_fails(boss: Clerk, monkeypatch: pytest.Mon
     work(boss.app)
 
     assert job(boss.app).state == "failed"
-    assert "broke off several times" in page(boss)
+    assert "interrupted several times" in page(boss)
 
 
 def test_the_trail_names_who_started_it_what_and_how_it_ended(boss: Clerk) -> None:

@@ -123,7 +123,7 @@ def test_an_import_that_ends_every_worker_is_given_up(boss: Clerk, monkeypatch: 
     work(boss.app)
 
     assert job(boss.app).state == "failed"
-    assert "broke off several times" in boss.get(f"/admin/imports/{job(boss.app).id}/").text
+    assert "interrupted several times" in boss.get(f"/admin/imports/{job(boss.app).id}/").text
     assert files(boss.app) == 0
 
 

@@ -90,7 +90,7 @@ def test_a_weak_password_is_refused_and_the_invitation_still_works(boss: Clerk) 
     done = browser.send(form, TWICE)
 
     assert weak.status_code == 400
-    assert "Only digits." in weak.text
+    assert "Contains only digits." in weak.text
     assert done.status_code == 303
 
 

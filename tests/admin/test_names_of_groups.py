@@ -30,7 +30,7 @@ def test_no_group_gets_a_name_that_another_has_in_other_case(boss: Clerk, name: 
 
     for answer in (made, renamed):
         assert answer.status_code == 400
-        assert "Another group has this name." in answer.text
+        assert "Another group already has this name." in answer.text
     assert group_ids(boss.app) == before
 
 

@@ -54,8 +54,8 @@ def test_a_page_says_why_it_changes_nothing_before_anything_is_typed(boss: Clerk
         return helper.get(f"/admin/users/{target.id}/{act}").text
 
     for target, reason in (
-        (boss, "Only a superuser may change or delete a superuser."),
-        (richer, f"{richer.email} has rights that you do not have yourself."),
+        (boss, "Only a superuser can change or delete a superuser."),
+        (richer, f"{richer.email} has permissions that you do not have."),
     ):
         page = look(target)
         assert reason in page

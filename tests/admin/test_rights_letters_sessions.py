@@ -72,7 +72,7 @@ def test_two_who_edit_one_group_do_not_overwrite_each_other(boss: Clerk) -> None
     clash = boss.post(path, **{**form, "name": "Second"})
 
     assert clash.status_code == 409
-    assert "Somebody changed this group meanwhile" in clash.text
+    assert "Someone else changed this group" in clash.text
     assert "First" in boss.get("/admin/groups/").text
 
 

@@ -22,7 +22,7 @@ def test_adding_takes_two_steps_and_the_password_policy(boss: Clerk) -> None:
 
     assert [answer.status_code for answer in (weak, differing, taken, no_address)] == [400] * 4
     assert "most common passwords" in weak.text
-    assert "The two passwords differ." in differing.text
+    assert "The two passwords do not match." in differing.text
     assert "already in use" in taken.text
     assert "password1" not in weak.text.replace('name="password1"', "").replace('"password1', "").replace(
         "#password1", ""
@@ -40,7 +40,11 @@ def test_adding_names_every_field_that_is_wrong(boss: Clerk) -> None:
     page = boss.post(ADD, email="new", access="password", password1="12345678", password2="x")
 
     assert page.status_code == 400
-    for message in ("An email address must have an @-sign.", "Only digits.", "The two passwords differ."):
+    for message in (
+        "An email address must have an @-sign.",
+        "Contains only digits.",
+        "The two passwords do not match.",
+    ):
         assert message in page.text
 
 

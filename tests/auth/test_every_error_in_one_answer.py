@@ -35,7 +35,7 @@ def test_a_registration_names_email_profile_and_password_errors(client: FlaskCli
     errors = answer.get_json()["errors"]
     assert set(errors) == {"email", "profile", "password"}
     assert list(errors["profile"]) == ["zip"]
-    assert {"Shorter than minimum length 8.", "Only digits."} < set(errors["password"])
+    assert {"Shorter than minimum length 8.", "Contains only digits."} < set(errors["password"])
 
 
 def test_missing_fields_are_named_beside_a_weak_password(client: FlaskClient) -> None:
@@ -52,14 +52,14 @@ def test_a_password_close_to_a_name_is_reported_beside_a_bad_email(client: Flask
 
     errors = answer.get_json()["errors"]
     assert set(errors) == {"email", "password"}
-    assert "Too close to your email or your names." in errors["password"]
+    assert "Too similar to your email or name." in errors["password"]
 
 
 def test_a_taken_email_is_reported_beside_a_weak_password(client: FlaskClient, user: Person) -> None:
     answer = client.post(USERS, json=new_user(email=user.email.upper(), password=WEAK))
 
     assert answer.get_json()["errors"]["email"] == ["This email address is already in use."]
-    assert "Only digits." in answer.get_json()["errors"]["password"]
+    assert "Contains only digits." in answer.get_json()["errors"]["password"]
 
 
 def test_the_registration_page_marks_every_mistake(app: Flask) -> None:
@@ -69,7 +69,7 @@ def test_the_registration_page_marks_every_mistake(app: Flask) -> None:
     for name in ("email", "profile.zip", "password"):
         assert f'name="{name}"' in page.text
     assert page.text.count('aria-invalid="true"') == 3
-    assert "Only digits." in page.text
+    assert "Contains only digits." in page.text
 
 
 def test_the_browse_form_shows_every_mistake(app: Flask) -> None:

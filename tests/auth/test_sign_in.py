@@ -311,8 +311,8 @@ def test_L13_a_field_given_twice_has_one_meaning(client: FlaskClient, user: Pers
     form = client.post(DOORS[0], data={"email": [user.email, stranger.email], "password": PASSWORD})
     passwords = client.post(DOORS[0], data={"email": user.email, "password": ["wrong", PASSWORD]})
 
-    assert form.get_json()["errors"] == {"email": ["Given more than once."]}
-    assert passwords.get_json()["errors"] == {"password": ["Given more than once."]}
+    assert form.get_json()["errors"] == {"email": ["Sent more than once."]}
+    assert passwords.get_json()["errors"] == {"password": ["Sent more than once."]}
     last = json_twice(user.email, stranger.email)
     assert claims_of(last.get_json()["access_token"])["sub"] == str(stranger.id)
     assert json_twice(user.email, "nobody@example.com").status_code == 401

@@ -16,7 +16,7 @@ from userapi.core.db import db
 
 Shell = Callable[..., Result]
 
-NOTHING_CHANGED = "Error: Nothing was changed. Answer y, or give --yes.\n"
+NOTHING_CHANGED = "Error: Nothing was changed. To confirm, answer y or use --yes.\n"
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_without_a_yes_no_account_is_deleted(shell: Shell, user: Person, answer:
     unanswered = shell("users", "delete", user.email, stdin=answer)
 
     assert unanswered.exit_code == 1
-    assert f"Delete {user.email} with profile, sessions and emails?" in unanswered.stderr
+    assert f"Delete {user.email} with their profile, sessions and emails?" in unanswered.stderr
     assert unanswered.stderr.endswith(NOTHING_CHANGED)
     assert user.get("/userapi/auth/user/").status_code == 200
     assert shell("users", "delete", user.email, "--yes").exit_code == 0
@@ -119,7 +119,7 @@ def test_an_unknown_email_is_one_sentence(shell: Shell, command: str) -> None:
     result = shell("users", command, "unknown@example.com")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "Error: No user has the email unknown@example.com.\n"
+    assert result.stderr == "Error: There is no user with the email unknown@example.com.\n"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_unknown_email_is_one_sentence(shell: Shell, command: str) -> None:
         ("users seed abc", "'abc' is not a whole number from 1 to 1000000."),
         ("users seed 0", "'0' is not a whole number from 1 to 1000000."),
         ("users seed 1 --random-seed x", "'x' is not a whole number from 0 to 999999999."),
-        ("users seed 1 --locale xx", "There is no locale 'xx'; `flask users seed --help` lists all."),
+        ("users seed 1 --locale xx", "Unknown locale 'xx'. To see all locales, run `flask users seed --help`."),
         ("mail list --limit abc", "'abc' is not a whole number from 1 to 10000."),
         ("mail show one", "'one' is not a whole number from 1 to 9223372036854775807."),
         ("mail prune --days -1", "'-1' is not a whole number from 0 to 3650."),
@@ -136,7 +136,7 @@ def test_an_unknown_email_is_one_sentence(shell: Shell, command: str) -> None:
         ("sessions list --limit 0", "'0' is not a whole number from 1 to 10000."),
         (
             "users export --joined-after monday",
-            "'monday' is not a day such as 2026-11-29 or a moment such as 2026-11-29T08:30:00+00:00.",
+            "'monday' is not a date such as 2026-11-29 or a time such as 2026-11-29T08:30:00+00:00.",
         ),
     ],
 )
@@ -178,7 +178,7 @@ def test_a_moment_outside_the_calendar_is_one_plain_sentence(shell: Shell, comma
     result = shell(*command.split(), moment)
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.splitlines()[-1].endswith(f": '{moment}' is not within the years 1 to 9999 in UTC.")
+    assert result.stderr.splitlines()[-1].endswith(f": '{moment}' is outside the years 1 to 9999 (UTC).")
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31", "9999-12-31T23:59:59+00:00", "0001-01-01", "0001-01-01T00:00:00Z"])

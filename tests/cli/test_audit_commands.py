@@ -93,8 +93,8 @@ def test_events_are_filtered_as_on_the_page(app: Flask, staff: Person, user: Per
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--user", "nobody@example.com"), "No user has the email nobody@example.com."),
-        (("--action", "user.walked"), "There is no action 'user.walked'; docs/events.md lists all."),
+        (("--user", "nobody@example.com"), "There is no user with the email nobody@example.com."),
+        (("--action", "user.walked"), "Unknown action 'user.walked'. docs/events.md lists all actions."),
         (("--since", "tomorrow"), "'tomorrow' is not a day"),
         (("--until", "2026-02-30"), "'2026-02-30' is not a day"),
         (("--origin", "mars"), "'mars' is not one of"),
@@ -114,7 +114,7 @@ def test_a_wrong_filter_gets_one_sentence(app: Flask, command: str, arguments: t
         (("tail", "-n", "many"), "'many' is not a whole number from 0 to 10000."),
         (("tail", "-n", "10001"), "'10001' is not a whole number from 0 to 10000."),
         (("export", "/nowhere/events.csv"), "Cannot write /nowhere/events.csv: there is no folder /nowhere."),
-        (("export", "events.txt"), "Name a file that ends in .csv or .jsonl, or give --format."),
+        (("export", "events.txt"), "Use a file name that ends in .csv or .jsonl, or set --format."),
     ],
 )
 def test_a_wrong_number_or_path_gets_one_sentence(app: Flask, arguments: tuple[str, ...], sentence: str) -> None:
@@ -147,7 +147,7 @@ def test_a_table_goes_to_a_file_that_its_owner_alone_can_read(app: Flask, user: 
 
     result = audit(app, "export", str(file), "--action", "user.changed")
 
-    assert result.stdout == f"1 events are in {file}.\n"
+    assert result.stdout == f"Exported 1 event to {file}.\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (row,) = csv.DictReader(io.StringIO(file.read_text("utf-8-sig")))
     assert (row["action"], row["actor_email"], row["os_user"]) == ("user.changed", user.email, "")

@@ -50,7 +50,7 @@ def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tup
     done = serving.run(*command, env=env, cwd=tmp_path)
 
     assert done.is_one_line, done
-    assert "SECRET_KEY: Needs at least 32 characters" in done.errors
+    assert "SECRET_KEY: Must have at least 32 characters" in done.errors
     assert "short" not in done.errors
 
 

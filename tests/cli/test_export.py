@@ -190,7 +190,7 @@ def test_an_export_is_for_its_owner_alone_and_appears_when_it_is_whole(populated
 
     result = run(populated, "export", str(file))
 
-    assert result.stdout == f"{len(ODD) + 3} users are in {file}.\n"
+    assert result.stdout == f"Exported {len(ODD) + 3} users to {file}.\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [file]
     assert len(file.read_text().splitlines()) == len(ODD) + 4

@@ -80,18 +80,18 @@ def test_deleting_a_group_asks_first(groups: Groups, user: Person) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("add", "unknown@example.com", "Helpers"), "No user has the email unknown@example.com."),
-        (("remove", "unknown@example.com", "Helpers"), "No user has the email unknown@example.com."),
-        (("add", "{email}", "Nothing"), "There is no group Nothing; `flask groups list` shows all."),
-        (("delete", "Nothing"), "There is no group Nothing; `flask groups list` shows all."),
+        (("add", "unknown@example.com", "Helpers"), "There is no user with the email unknown@example.com."),
+        (("remove", "unknown@example.com", "Helpers"), "There is no user with the email unknown@example.com."),
+        (("add", "{email}", "Nothing"), "There is no group Nothing. To see all groups, run `flask groups list`."),
+        (("delete", "Nothing"), "There is no group Nothing. To see all groups, run `flask groups list`."),
         (("remove", "{email}", "Helpers"), "{email} is not in the group Helpers."),
-        (("create", "Helpers"), "name: Another group has this name."),
-        (("create", "helpers"), "name: Another group has this name."),
-        (("create", " HELPERS "), "name: Another group has this name."),
-        (("create", "\uff28elpers"), "name: Another group has this name."),
+        (("create", "Helpers"), "name: Another group already has this name."),
+        (("create", "helpers"), "name: Another group already has this name."),
+        (("create", " HELPERS "), "name: Another group already has this name."),
+        (("create", "\uff28elpers"), "name: Another group already has this name."),
         (("create", ""), "GROUP: May not be blank."),
         (("create", "x" * 151), "GROUP: Longer than maximum length 150."),
-        (("create", "Others", "--permission", "fly"), "There is no permission fly. There are: "),
+        (("create", "Others", "--permission", "fly"), "Unknown permission 'fly'. Choose from: "),
     ],
 )
 def test_wrong_input_is_one_line_and_changes_nothing(

@@ -120,7 +120,7 @@ def test_permissions_that_there_are_not_here_are_named(app: Flask, bring: Bring)
     result = bring(as_jsonl({"group": "G", "permissions": ["x"]}, line(permissions=["view_user", "blog.add_post"])))
 
     assert result.exit_code == 0
-    assert "Permissions that there are not here: x 1, blog.add_post 1." in result.stdout
+    assert "Unknown permissions: x 1, blog.add_post 1." in result.stdout
     own = rows(app, "SELECT codename FROM user_permissions JOIN permissions ON id = permission_id")
     assert [row.codename for row in own] == ["view_user"]
 

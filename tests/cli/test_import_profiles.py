@@ -57,7 +57,7 @@ def test_the_whole_profile_is_left_out_when_that_is_chosen(app: Flask, bring: Br
 @pytest.mark.parametrize(
     ("profile", "reason"),
     [
-        (PROFILE | {"dob": "2999-01-01"}, "profile.dob: Lies in the future."),
+        (PROFILE | {"dob": "2999-01-01"}, "profile.dob: Must not be in the future."),
         (PROFILE | {"dob": None}, "profile.dob: Missing."),
         ({"city": "Bath"}, "profile.title: Missing.; profile.dob: Missing."),
         ("none", "profile: Must be an object."),

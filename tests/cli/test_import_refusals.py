@@ -77,8 +77,8 @@ def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
 @pytest.mark.parametrize(
     ("told", "reason"),
     [
-        ({"password_hash": "velvet tram"}, "no password hash of a known kind"),
-        ({"password_hash": "md5$salt$0123456789abcdef"}, "no password hash of a known kind"),
+        ({"password_hash": "velvet tram"}, "unknown or damaged password hash"),
+        ({"password_hash": "md5$salt$0123456789abcdef"}, "unknown or damaged password hash"),
         ({"password_hash": HASH.replace("$1000$", "$3000001$")}, "would cost too much"),
         ({"password_hash": "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43}, "would cost too much"),
         ({"password_hash": "bcrypt$$2b$03$" + "." * 53}, "damaged password hash"),

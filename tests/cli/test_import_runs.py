@@ -41,7 +41,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: Bring) -
     looked = bring(content, "--dry-run")
 
     assert looked.exit_code == 1
-    assert "A dry run: nothing was written." in looked.stdout
+    assert "Dry run: nothing was written." in looked.stdout
     assert rows(app, "SELECT * FROM audit_events") == before
     assert len(users(app)) == 1
     assert rows(app, "SELECT * FROM groups") == []
@@ -69,7 +69,7 @@ def test_the_report_has_every_line_and_is_for_its_owner_alone(app: Flask, bring:
     result = bring(as_jsonl(*(line(email=f"nobody{number}") for number in range(50))), "--report", str(report))
 
     assert result.stdout.count("line ") == 20
-    assert "… and 30 more; --report FILE writes down all of them." in result.stdout
+    assert "… and 30 more. To see all of them, use --report FILE." in result.stdout
     header, *told = csv.reader(report.read_text().splitlines())
     assert header == ["kind", "place", "reason"]
     assert len(told) == 50

@@ -86,7 +86,7 @@ def test_what_signs_users_out_asks_first(keyed_app: Flask, command: str) -> None
     unanswered = keys(keyed_app, *arguments)
 
     assert unanswered.exit_code == 1
-    assert unanswered.stderr.endswith("Error: Nothing was changed. Answer y, or give --yes.\n")
+    assert unanswered.stderr.endswith("Error: Nothing was changed. To confirm, answer y or use --yes.\n")
     assert published(keyed_app) == before
 
 

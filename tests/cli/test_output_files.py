@@ -111,7 +111,7 @@ def test_a_report_never_replaces_the_file_that_is_imported(shell: Shell, name: s
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1] == (
-        "Error: The report would replace the file that is imported. Give --report another name."
+        "Error: The report would overwrite the imported file. Use another name for --report."
     )
     assert Path("people.csv").read_text() == PEOPLE
     assert "ada@example.com" not in shell("users", "list").stdout
@@ -129,7 +129,7 @@ def test_a_report_never_replaces_the_file_that_comes_in_on_standard_input(app: F
         result = serving.finish(process)
 
     assert result.code == 2
-    assert "The report would replace the file that is imported." in result.errors
+    assert "The report would overwrite the imported file." in result.errors
     assert path.read_text() == PEOPLE
 
 

@@ -80,5 +80,5 @@ def test_the_doctor_names_codes_that_a_lower_setting_refuses(wide_app: Flask, ap
 
     narrow, wide = (each.test_cli_runner().invoke(args=["doctor"]).stdout for each in (app, wide_app))
 
-    assert "1 profiles have a longer postal code than PROFILE_ZIP_MAX_LENGTH" in narrow
+    assert "1 profiles have a postal code longer than PROFILE_ZIP_MAX_LENGTH" in narrow
     assert "PROFILE_ZIP_MAX_LENGTH" not in wide

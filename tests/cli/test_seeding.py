@@ -68,7 +68,7 @@ def test_a_larger_run_only_adds_to_a_smaller_one(app: Flask) -> None:
 
     again = seed(app, "25", "--random-seed", "7", "--password", PASSWORD)
 
-    assert "15 users made, 10 were there already" in again.stdout
+    assert "15 users created, 10 already existed" in again.stdout
     assert rows(app, PEOPLE)[:10] == people
 
 
@@ -79,7 +79,7 @@ def test_C02_seeding_never_touches_who_is_there(app: Flask) -> None:
 
     result = seed(app, "10", "--random-seed", "7", "--password", NEW_PASSWORD)
 
-    assert "9 users made, 1 were there already" in result.stdout
+    assert "9 users created, 1 already existed" in result.stdout
     assert signs_in(app, taken, PASSWORD)
     assert not signs_in(app, taken, NEW_PASSWORD)
     assert rows(app, PEOPLE)[0].first_name == "Wren"
@@ -88,7 +88,7 @@ def test_C02_seeding_never_touches_who_is_there(app: Flask) -> None:
 def test_C02_a_password_made_for_them_is_shown_once_and_good(app: Flask) -> None:
     result = seed(app, "3", "--random-seed", "7")
 
-    (password,) = re.findall(r"Their password, shown only now: (\S+)", result.stdout)
+    (password,) = re.findall(r"Password of these users, shown only once: (\S+)", result.stdout)
     assert all(signs_in(app, row.email, password) for row in rows(app, PEOPLE))
     assert "password" not in seed(app, "3", "--random-seed", "7").stdout
 

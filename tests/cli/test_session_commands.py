@@ -50,7 +50,7 @@ def test_K06_a_restored_backup_revives_no_session_once_all_are_ended(
     assert user.get("/userapi/auth/user/").status_code == 200
     result = sessions(app, "end-all", "--yes")
 
-    assert (result.exit_code, result.stdout) == (0, "Every session of 2 users has ended.\n")
+    assert (result.exit_code, result.stdout) == (0, "All sessions of 2 users have ended.\n")
     for person in (user, stranger):
         assert person.get("/userapi/auth/user/").status_code == 401
         refresh = {"refresh_token": person.tokens["refresh_token"]}
@@ -101,13 +101,13 @@ def test_K04_links_that_have_long_been_over_are_pruned_too(
     app: Flask, client: FlaskClient, user: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.post("/userapi/auth/password/reset/", json={"email": user.email})
-    assert sessions(app, "prune").stdout.endswith("0 mailed links deleted.\n")
+    assert sessions(app, "prune").stdout.endswith("0 email links deleted.\n")
 
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=9))
 
-    assert sessions(app, "prune").stdout.endswith("1 mailed link deleted.\n")
-    assert sessions(app, "prune").stdout.endswith("0 mailed links deleted.\n")
+    assert sessions(app, "prune").stdout.endswith("1 email link deleted.\n")
+    assert sessions(app, "prune").stdout.endswith("0 email links deleted.\n")
 
 
 def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: Person, stranger: Person) -> None:
@@ -117,7 +117,7 @@ def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: Pers
         result = sessions(app, "list", *arguments)
         assert (result.exit_code, result.stderr) == (0, "")
         header, *lines = (line.split("\t") for line in result.stdout.splitlines())
-        assert header == ["email", "started", "last used", "ends at the latest", "IP address", "device"]
+        assert header == ["email", "started", "last used", "expires", "IP address", "device"]
         return sorted(line[0] for line in lines)
 
     assert emails() == sorted([user.email, user.email, stranger.email])
@@ -131,4 +131,4 @@ def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: Pers
 def test_sessions_of_an_unknown_email_are_one_sentence(app: Flask) -> None:
     result = sessions(app, "list", "unknown@example.com")
 
-    assert (result.exit_code, result.stderr) == (1, "Error: No user has the email unknown@example.com.\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: There is no user with the email unknown@example.com.\n")

@@ -71,7 +71,7 @@ def test_C01_the_password_is_asked_for_twice_at_a_terminal_and_not_shown(shared_
     process = serving.start(*command, env=env, stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
     shown = ""
-    for prompt in ("Password", "Repeat for confirmation"):
+    for prompt in ("Password", "Repeat password"):
         while prompt not in shown:
             shown += os.read(keyboard, 1024).decode()
         os.write(keyboard, f"{PASSWORD}\n".encode())
@@ -104,7 +104,7 @@ def test_C01_the_policy_holds_at_the_shell_too(app: Flask, shell: Shell) -> None
     result = shell("users", "create-superuser", "--email", "ada@example.com", "--password-stdin", stdin="1234567\n")
 
     assert is_one_line(result)
-    for reason in ("password:", "Shorter than minimum length 8.", "Only digits."):
+    for reason in ("password:", "Shorter than minimum length 8.", "Contains only digits."):
         assert reason in result.stderr
     assert count_users(app) == 0
 

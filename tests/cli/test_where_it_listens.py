@@ -28,7 +28,7 @@ def test_a_host_name_is_resolved_and_announced_as_it_was_set(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("host", "words"),
     [
-        ("no-such-host.invalid", "HOST: cannot find the IP address of no-such-host.invalid: "),
+        ("no-such-host.invalid", "HOST: Cannot find the IP address of no-such-host.invalid: "),
         ("192.0.2.1", "HOST: This machine does not have the IP address 192.0.2.1."),
         ("fe80::1", "fe80::1"),
     ],
@@ -60,7 +60,7 @@ def test_a_second_start_on_a_port_is_one_line_and_leaves_the_first_its_counts(tm
         assert serving.status(f"{first.url}/readyz") == 200
 
     assert done.is_one_line, done
-    assert f"PORT: {port} is taken on 127.0.0.1." in done.errors
+    assert f"PORT: {port} is already in use on 127.0.0.1." in done.errors
     assert list((tmp_path / "second").iterdir()) == []
 
 

@@ -114,7 +114,7 @@ def test_forget_then_reset_by_mail_ends_every_other_session(
         other.go("/account/")
         expect_heading(other, "Sign in")
     sign_in(visitor, email)
-    expect(visitor.page.get_by_role("alert")).to_have_text("No active account has this email and password.")
+    expect(visitor.page.get_by_role("alert")).to_have_text("Wrong email or password.")
     sign_in(visitor, email, NEW_PASSWORD)
     expect_heading(visitor, "Your account")
     site.letter(email, "Your password was changed")

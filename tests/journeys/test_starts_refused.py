@@ -14,13 +14,13 @@ from userapi.security.signing_keys import KeyRing
 #: The variable that is wrong, its value, and words of the line.
 BAD = (
     ("ACCESS_TOKEN_LIFETIME", "a while", "Not a valid integer"),
-    ("CELERY_BROKER_URL", "localhost", "Not a broker's URL"),
+    ("CELERY_BROKER_URL", "localhost", "Not a broker URL"),
     ("CORS_ORIGINS", "https://app.example.com/login", "Not an origin"),
     ("DATABASE_POOL_SIZE", "0", "Must be greater"),
-    ("DATABASE_URL", "mysql://localhost/users", "Only sqlite and postgresql"),
+    ("DATABASE_URL", "mysql://localhost/users", "Only SQLite and PostgreSQL"),
     ("DATABASE_URL", "sqlite:////nowhere/at/all/users.db", "There is no folder /nowhere/at/all"),
     ("DATABASE_URL", "sqlite:////dev/null/users.db", "There is no folder /dev/null"),
-    ("DATABASE_URL", "postgresql://ada@127.0.0.1:1/users", "Is the server up"),
+    ("DATABASE_URL", "postgresql://ada@127.0.0.1:1/users", "Check that the server is running"),
     ("DEFAULT_LANGUAGE", "xx", "Must be one of"),
     ("EMAIL_INTRANET_DOMAINS", "http://local", "Not a host name"),
     ("EMAIL_VERIFICATION", "maybe", "Must be one of"),
@@ -32,18 +32,18 @@ BAD = (
     ("LOG_FORMAT", "xml", "Must be one of"),
     ("MAIL_DEFAULT_SENDER", "no-reply", "as no-reply@example.com"),
     ("MAIL_SERVER", "smtp..example.com", "Not a host name"),
-    ("MAIL_TEMPLATES", "/nowhere", "Not a folder"),
+    ("MAIL_TEMPLATES", "/nowhere", "This folder does not exist"),
     ("METRICS_TOKEN", "short", "at least 32 characters"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "Not an origin"),
     ("PORT", "http", "Not a valid integer"),
-    ("PROMETHEUS_MULTIPROC_DIR", "/nowhere", "Not a folder"),
+    ("PROMETHEUS_MULTIPROC_DIR", "/nowhere", "This folder does not exist"),
     ("RATELIMIT_LINK", "often", "Not a limit"),
     ("REDIS_URL", "localhost", "Not a Redis URL"),
     ("SECRET_KEY", "short", "at least 32 characters"),
     ("SECRET_KEY_FILE", "/nowhere/secret", "cannot read"),
-    ("SITE_URL", "https://example.com/accounts", "leave out the path"),
+    ("SITE_URL", "https://example.com/accounts", "Must not have a path"),
     ("SUPERUSER_EMAIL", "admin@mail.local", "special-use or reserved name"),
-    ("SUPERUSER_EMAIL", "jörg@example.com", "Only ASCII letters"),
+    ("SUPERUSER_EMAIL", "jörg@example.com", "Only ASCII characters"),
     ("TRUSTED_PROXIES", "all", "Not a valid integer"),
     ("WORKERS", "0", "Must be greater"),
 )
@@ -86,7 +86,7 @@ def test_a_file_that_is_no_database_is_left_alone(start: Callable[..., serving.D
 
     done = start(DATABASE_URL=f"sqlite:///{tmp_path}/notes.txt")
 
-    assert f"DATABASE_URL: {tmp_path}/notes.txt: file is not a database. Name a SQLite file" in done.errors
+    assert f"DATABASE_URL: {tmp_path}/notes.txt: file is not a database. Use a SQLite file" in done.errors
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 

@@ -15,7 +15,7 @@ import config
 
 #: Tokens, ids and moments.
 VOLATILE = re.compile(
-    r'eyJ[^"]+|(?<=/users/)\d+|(?<="id": )\d+|(?<=^[Uu]ser )\d+|\d{4}-\d\d-\d\dT[\d:.]+Z', re.MULTILINE
+    r'eyJ[^"]+|(?<=/users/)\d+|(?<="id": )\d+|(?<=^Created user )\d+|\d{4}-\d\d-\d\dT[\d:.]+Z', re.MULTILINE
 )
 
 #: Where the documents have the service, and the programs of its environment.

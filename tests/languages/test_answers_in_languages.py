@@ -141,7 +141,7 @@ def test_arabic_has_its_six_forms_of_number(
 
 @pytest.mark.parametrize(
     ("language", "one", "many"),
-    [("en", "in a second.", "in 7 seconds."), ("de", "in einer Sekunde wieder.", "in 7 Sekunden wieder."),
+    [("en", "in 1 second.", "in 7 seconds."), ("de", "in einer Sekunde wieder.", "in 7 Sekunden wieder."),
      ("fr", "dans une seconde.", "dans 7 secondes."), ("es", "en un segundo.", "en 7 segundos.")],
 )  # fmt: skip
 def test_the_other_languages_have_two(

@@ -14,13 +14,13 @@ def run(app: Flask, *arguments: str, **variables: str) -> Result:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({}, "may sign in."),
-        ({"LANG": "C.UTF-8"}, "may sign in."),
+        ({}, "can sign in."),
+        ({"LANG": "C.UTF-8"}, "can sign in."),
         ({"LANG": "de_DE.UTF-8"}, "darf sich anmelden."),
         ({"LANG": "de_DE.UTF-8", "LC_ALL": "fr_FR.UTF-8"}, "peut se connecter."),
         ({"LANG": "de_DE.UTF-8", "LC_MESSAGES": "es_ES@euro"}, "puede iniciar sesión."),
-        ({"LANG": "ja_JP.UTF-8"}, "may sign in."),
-        ({"LANG": "ja_JP.UTF-8", "LC_ALL": ""}, "may sign in."),
+        ({"LANG": "ja_JP.UTF-8"}, "can sign in."),
+        ({"LANG": "ja_JP.UTF-8", "LC_ALL": ""}, "can sign in."),
         ({"LANG": "ar"}, "الدخول."),
         ({"LANG": "de.UTF-8"}, "darf sich anmelden."),
         ({"LANG": "de@euro"}, "darf sich anmelden."),

@@ -74,7 +74,7 @@ def test_H15_every_mistake_is_named_by_its_field_and_all_that_was_typed_is_kept(
     assert page.status_code == 400
     for name, message in (
         ("email", "Not a valid email address."),
-        ("profile-dob", "Lies in the future."),
+        ("profile-dob", "Must not be in the future."),
         ("profile-zip", "Longer than maximum length 5."),
         ("profile-city", "This field is required."),
     ):
@@ -93,7 +93,7 @@ def test_P06_a_common_password_is_refused_with_every_reason(app: Flask) -> None:
     page = Browser(app).send("/register/", registration(password="12345678"))
 
     assert page.status_code == 400
-    assert "Only digits. Among the most common passwords. Easy to guess" in page.text
+    assert "Only digits. One of the most common passwords. Easy to guess" in page.text
     assert "12345678" not in page.text
 
 

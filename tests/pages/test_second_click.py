@@ -220,7 +220,7 @@ def test_an_old_submission_is_no_second_click(app: Flask, user: Person) -> None:
     late = browser.post("/password_change/", form)
 
     assert late.status_code == 400
-    assert "This is not your present password." in late.text
+    assert "This is not your current password." in late.text
 
 
 def test_a_session_that_has_ended_is_not_given_again(app: Flask) -> None:

@@ -124,7 +124,7 @@ def test_G04_a_refused_registration_tells_no_more_than_that_the_address_is_in_us
         "type": "about:blank",
         "title": "Email taken",
         "status": 400,
-        "detail": "This email address is in use. Sign in, or reset the password if it is yours.",
+        "detail": "This email address is already in use. If it is yours, sign in or reset your password.",
         "code": "email_taken",
         "errors": {"email": ["This email address is already in use."]},
     }

@@ -76,7 +76,7 @@ def test_a_tag_that_a_proxy_made_weak_is_refused_with_the_reason(user: Person) -
     assert (weak.status_code, weak.get_json()["code"]) == (412, "precondition_failed")
     assert "weak ETag" in weak.get_json()["detail"]
     assert "changed" not in weak.get_json()["detail"]
-    assert "was changed since you read it" in stale.get_json()["detail"]
+    assert "has changed since you read it" in stale.get_json()["detail"]
     assert user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": tag}).status_code == 200
 
 

@@ -227,7 +227,7 @@ def refresh_claims(token_in_body: str | None) -> tuple[dict[str, Any], bool]:
     if token is not None:
         return tokens.read(token, "refresh", (current_app.config["JWT_AUDIENCE"],)), False
     if not cookies.are_present():
-        raise NotSignedIn(_("Send the refresh token as refresh_token in the body, as bearer token or as cookie."))
+        raise NotSignedIn(_("Send the refresh token as refresh_token in the body, as a bearer token or as a cookie."))
     return _claims_of_refresh_cookie(), True
 
 

@@ -29,7 +29,7 @@ class CannotInvite(Problem):
 
     status = 409
     code = "cannot_invite"
-    title = lazy_gettext("Cannot invite")
+    title = lazy_gettext("Cannot send invitation")
 
 
 def invite(user: User, by: Inviter | None = None) -> None:
@@ -43,7 +43,7 @@ def invite(user: User, by: Inviter | None = None) -> None:
         CannotInvite: the account has a password, or is not active.
     """
     if user.password_hash is not None:
-        raise CannotInvite(_("%(email)s has a password already. Send a password reset instead.", email=user.email))
+        raise CannotInvite(_("%(email)s already has a password. Send a password reset instead.", email=user.email))
     if not user.is_active:
         raise CannotInvite(_("%(email)s is not active. Activate the account first.", email=user.email))
     queries.void_tokens(user.id, email_links.INVITATION)

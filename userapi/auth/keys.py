@@ -76,9 +76,9 @@ def find(kid: str) -> SigningKey:
     ring = signing_keys.keys()
     key = next((key for key in ring.all() if key.kid == kid), None)
     if key is None:
-        raise KeyProblem(_("There is no key %(kid)s; `flask keys list` shows all.", kid=kid))
+        raise KeyProblem(_("There is no key %(kid)s. To see all keys, run `flask keys list`.", kid=kid))
     if key.kid == ring.newest().kid:
-        raise KeyProblem(_("This key signs; `flask keys rotate` makes another one first."))
+        raise KeyProblem(_("This key signs new tokens. Run `flask keys rotate` first."))
     return key
 
 

@@ -14,7 +14,7 @@ class InvalidCredentials(Problem):
     status = 401
     code = "invalid_credentials"
     title = lazy_gettext("Invalid credentials")
-    detail = lazy_gettext("No active account has this email and password.")
+    detail = lazy_gettext("Wrong email or password.")
 
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)
@@ -27,7 +27,7 @@ class InvalidToken(Problem):
     status = 401
     code = "token_invalid"
     title = lazy_gettext("Invalid token")
-    detail = lazy_gettext("The token is not valid here. Sign in again for a new one.")
+    detail = lazy_gettext("This token is not valid. Sign in again to get a new one.")
 
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)
@@ -40,7 +40,7 @@ class TokenExpired(InvalidToken):
 
     code = "token_expired"
     title = lazy_gettext("Token expired")
-    detail = lazy_gettext("The token has expired. Get a new one from /api-token-refresh/, or sign in again.")
+    detail = lazy_gettext("This token has expired. Refresh it at /api-token-refresh/, or sign in again.")
 
 
 class TokenRevoked(InvalidToken):
@@ -48,7 +48,7 @@ class TokenRevoked(InvalidToken):
 
     code = "token_revoked"
     title = lazy_gettext("Token revoked")
-    detail = lazy_gettext("The session behind this token has ended. Sign in again.")
+    detail = lazy_gettext("The session of this token has ended. Sign in again.")
 
 
 class TokenReused(InvalidToken):
@@ -56,7 +56,7 @@ class TokenReused(InvalidToken):
 
     code = "token_reused"
     title = lazy_gettext("Token reused")
-    detail = lazy_gettext("This refresh token was used before, so its session has been ended. Sign in again.")
+    detail = lazy_gettext("This refresh token has already been used, so its session has ended. Sign in again.")
 
 
 class CsrfFailed(Problem):

@@ -21,7 +21,10 @@ class SignInSchema(Schema):
 
     email = Line(MAXIMUM_LENGTH, 1, trim=True, metadata={"format": "email"})
     username = Line(
-        MAXIMUM_LENGTH, 1, trim=True, metadata={"description": "May hold the email instead, as older clients send it."}
+        MAXIMUM_LENGTH,
+        1,
+        trim=True,
+        metadata={"description": "The email, for older clients that send it under this name."},
     )
     password = Password(required=True)
 
@@ -30,7 +33,7 @@ class SignInSchema(Schema):
         if "email" not in sent and "username" not in sent:
             raise ValidationError(_("Missing data for required field."), "email")
         if data.get("email", data.get("username")) != data.get("username", data.get("email")):
-            raise ValidationError(_("Differs from email."), "username")
+            raise ValidationError(_("Does not match email."), "username")
 
 
 class CredentialsSchema(SignInSchema):
@@ -38,17 +41,24 @@ class CredentialsSchema(SignInSchema):
 
     grant_type = fields.String(
         validate=one_of(["password"]),
-        metadata={"description": "For OAuth 2.0 clients, which must send it.", "x-set-by": "programs"},
+        metadata={"description": "Required by OAuth 2.0 clients; other clients can omit it.", "x-set-by": "programs"},
     )
     scope = Line(
-        1000, metadata={"description": "Accepted from OAuth 2.0 clients; there are no scopes.", "x-set-by": "programs"}
+        1000,
+        metadata={
+            "description": "Accepted from OAuth 2.0 clients and ignored: there are no scopes.",
+            "x-set-by": "programs",
+        },
     )
 
 
 class LoginSchema(SignInSchema):
     """Credentials, and where the tokens shall go."""
 
-    cookies = Flag(load_default=False, metadata={"description": "Put the tokens into HttpOnly cookies."})
+    cookies = Flag(
+        load_default=False,
+        metadata={"description": "Whether to set the tokens as HttpOnly cookies instead of returning them."},
+    )
 
 
 class TokenPairSchema(Schema):
@@ -64,7 +74,7 @@ class TokenPairSchema(Schema):
     access_token = fields.String(required=True)
     refresh_token = fields.String(required=True)
     token_type = fields.String(required=True, metadata={"enum": ["Bearer"]})
-    expires_in = fields.Integer(required=True, metadata={"description": "Seconds the access token lives."})
+    expires_in = fields.Integer(required=True, metadata={"description": "Seconds until the access token expires."})
 
 
 class LoginAnswerSchema(Schema):
@@ -75,7 +85,7 @@ class LoginAnswerSchema(Schema):
     access_token = fields.String()
     refresh_token = fields.String()
     token_type = fields.String(metadata={"enum": ["Bearer"]})
-    expires_in = fields.Integer(metadata={"description": "Seconds the access token lives."})
+    expires_in = fields.Integer(metadata={"description": "Seconds until the access token expires."})
     user = fields.Nested(UserSchema, required=True)
 
 
@@ -131,7 +141,7 @@ class LogoutSchema(Schema):
 
     EXAMPLE: ClassVar = {"all": True}
 
-    all = Flag(load_default=False, metadata={"description": "End every session of mine, not only this one."})
+    all = Flag(load_default=False, metadata={"description": "Whether to end all your sessions, not only this one."})
     refresh_token = fields.String(validate=length(1, 4096))
 
 
@@ -212,15 +222,15 @@ def said(sentence: str) -> dict[str, str]:
 class SessionSchema(Schema):
     """A sign-in that is still good."""
 
-    id = fields.UUID(required=True, metadata={"description": "The id of the session, `sid` in its tokens."})
+    id = fields.UUID(required=True, metadata={"description": "The id of the session, the claim `sid` in its tokens."})
     created_at = Instant(required=True)
     last_used_at = Instant(required=True)
     expires_at = Instant(required=True)
     address = fields.String(
-        allow_none=True, required=True, metadata={"description": "The IP address that it was last used from."}
+        allow_none=True, required=True, metadata={"description": "The IP address from which the session was last used."}
     )
     user_agent = fields.String(allow_none=True, required=True)
-    current = fields.Boolean(required=True, metadata={"description": "Whether this request belongs to it."})
+    current = fields.Boolean(required=True, metadata={"description": "Whether it is the session of this request."})
 
 
 class SessionsSchema(Schema):

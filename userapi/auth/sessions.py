@@ -194,5 +194,5 @@ def end_own(session_id: uuid.UUID, user_id: int) -> None:
         NotFound: the same for another's session and for none at all.
     """
     if session_id not in {row.id for row in list_of(user_id)}:
-        raise NotFound(_("You have no such session."))
+        raise NotFound(_("You have no session with this id."))
     end(session_id, user_id)

@@ -25,10 +25,10 @@ COMMANDS = {
 
 #: How `flask --help` begins.
 INTRODUCTION = """\
-Manage the user service: accounts, groups, sessions, emails, signing keys and the audit trail.
+Manage the user service: users, groups, sessions, emails, signing keys and the audit log.
 
-`flask COMMAND --help` explains a command, and docs/cli.md all of them. Run it in the folder of the service; elsewhere
-set FLASK_APP to the path of its wsgi.py. `make run` starts the service.
+Run `flask COMMAND --help` for details; docs/cli.md describes all commands. Run them in the folder of the service, or
+set FLASK_APP to the path of its wsgi.py. To start the service, run `make run`.
 """
 
 

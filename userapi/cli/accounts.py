@@ -34,20 +34,20 @@ OPERATOR = Operator()
 @email_argument
 @with_appcontext
 def show(email: str) -> None:
-    """Show the account EMAIL: state, rights, groups, profile, and how many sessions are active."""
+    """Show a user's status, role, groups, profile and number of active sessions."""
     user = inputs.user(email)
     facts = [
         (_("id"), str(user.id)),
         (_("email"), user.email),
         (_("email confirmed"), tables.moment(user.email_verified_at) or _("no")),
-        (_("new email, not confirmed"), user.pending_email),
+        (_("pending email"), user.pending_email),
         (_("username"), user.username),
         (_("name"), f"{user.first_name} {user.last_name}".strip()),
         (_("language"), user.language),
         (_("active"), _("yes") if user.is_active else _("no")),
-        (_("rights"), rights(user)),
+        (_("role"), rights(user)),
         (_("groups"), ", ".join(group.name for group in user.groups)),
-        (_("own permissions"), ", ".join(permission.codename for permission in user.permissions)),
+        (_("direct permissions"), ", ".join(permission.codename for permission in user.permissions)),
         (_("password"), describe(user.password_hash)),
         (_("joined"), tables.moment(user.date_joined)),
         (_("last sign-in"), tables.moment(user.last_login) or _("never")),
@@ -60,28 +60,28 @@ def show(email: str) -> None:
 
 @click.command()
 @email_argument
-@click.option("--superuser", is_flag=True, help="Superuser too, who may do everything.")
+@click.option("--superuser", is_flag=True, help="Also make the user a superuser, who has every permission.")
 @with_appcontext
 def promote(email: str, superuser: bool) -> None:
-    """Make the user EMAIL a member of staff, who may open the staff site."""
+    """Make a user a staff member, with access to the staff site."""
     changes = {"is_staff": True, **({"is_superuser": True} if superuser else {})}
     user = inputs.held_user(email)
     accounts.edit(user, changes, by=OPERATOR)
     db.session.commit()
-    click.echo(_("%(email)s is now: %(rights)s.", email=user.email, rights=rights(user)))
+    click.echo(_("%(email)s now has the role: %(role)s.", email=user.email, role=rights(user)))
 
 
 @click.command()
 @email_argument
-@click.option("--keep-staff", is_flag=True, help="Only no superuser any more.")
+@click.option("--keep-staff", is_flag=True, help="Remove only the superuser role, and keep the user as staff.")
 @with_appcontext
 def demote(email: str, keep_staff: bool) -> None:
-    """Take the rights of staff and superusers from the user EMAIL."""
+    """Remove the staff and superuser roles from a user."""
     changes = {"is_superuser": False, **({} if keep_staff else {"is_staff": False})}
     user = inputs.held_user(email)
     accounts.edit(user, changes, by=OPERATOR)
     db.session.commit()
-    click.echo(_("%(email)s is now: %(rights)s.", email=user.email, rights=rights(user) or _("ordinary user")))
+    click.echo(_("%(email)s now has the role: %(role)s.", email=user.email, role=rights(user) or _("regular user")))
 
 
 @click.command()
@@ -89,13 +89,13 @@ def demote(email: str, keep_staff: bool) -> None:
 @inputs.yes_option
 @with_appcontext
 def delete(email: str, yes: bool) -> None:
-    """Delete the account EMAIL with its profile, sessions and emails."""
+    """Delete a user with their profile, sessions and emails."""
     known = inputs.user(email).email
-    inputs.confirm(_("Delete %(email)s with profile, sessions and emails?", email=known), yes=yes)
+    inputs.confirm(_("Delete %(email)s with their profile, sessions and emails?", email=known), yes=yes)
     db.session.rollback()
     accounts.delete(inputs.held_user(email))
     db.session.commit()
-    click.echo(_("%(email)s is deleted.", email=known))
+    click.echo(_("Deleted %(email)s.", email=known))
 
 
 def rights(user: User) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import click
 import orjson
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from userapi.audit import audit_log, names, queries
 from userapi.auth.tokens import parse_id
@@ -34,7 +35,7 @@ LATE = timedelta(seconds=30)
 FIELDS = ("id", "occurred_at", "action", "origin", "actor_id", "actor_email", "os_user",
           "target_kind", "target_id", "address", "request_id", "changes")  # fmt: skip
 
-group = Group("audit", help="The audit trail: show, follow and export it.")
+group = Group("audit", help="Audit log: show, follow and export events.")
 
 
 class Action(click.ParamType[str]):
@@ -44,7 +45,7 @@ class Action(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value not in names.ACTIONS:
-            self.fail(_("There is no action '%(value)s'; docs/events.md lists all.", value=value), param, ctx)
+            self.fail(_("Unknown action '%(value)s'. docs/events.md lists all actions.", value=value), param, ctx)
         return str(value)
 
 
@@ -60,26 +61,30 @@ class End(inputs.Day):
 def filtered(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the filters of the audit page."""
     for option in (
-        click.option("--until", type=End(), help="Until a day, inclusive, or a moment."),
-        click.option("--since", type=inputs.Day(), help="From a day or a moment, inclusive."),
+        click.option("--until", type=End(), help="Only events until the end of this day, or until this time."),
+        click.option("--since", type=inputs.Day(), help="Only events from this day or time on."),
         click.option(
-            "--origin", type=click.Choice([str(origin) for origin in names.ORIGINS]), help="Only this origin."
+            "--origin",
+            type=click.Choice([str(origin) for origin in names.ORIGINS]),
+            help="Only events with this origin.",
         ),
-        click.option("--action", type=Action(), help="Only this action, as user.changed."),
-        click.option("--user", help="Only what this user did, and what was done to them: an email or an id."),
+        click.option("--action", type=Action(), help="Only events with this action, such as user.changed."),
+        click.option("--user", help="Only events by or about this user (an email or an id)."),
     ):
         command = option(command)
     return command
 
 
 @group.command()
-@click.option("-n", "--lines", type=inputs.Number(0, 10_000), default=20, show_default=True, help="So many events.")
-@click.option("-f", "--follow", is_flag=True, help="Show new events as they come, until Ctrl-C.")
+@click.option(
+    "-n", "--lines", type=inputs.Number(0, 10_000), default=20, show_default=True, help="Number of events to show."
+)
+@click.option("-f", "--follow", is_flag=True, help="Show new events as they happen, until you press Ctrl-C.")
 @filtered
 def tail(lines: int, follow: bool, **options: Any) -> None:
-    """Show the newest events, the newest last."""
+    """Show the latest events, oldest first."""
     filters = _filters(options)
-    columns = (_("time"), _("action"), _("who"), _("origin"), _("to whom"), _("IP address"), _("changed"))
+    columns = (_("time"), _("action"), _("actor"), _("origin"), _("target"), _("IP address"), _("changes"))
 
     def newest() -> Sequence[Any]:
         return queries.newest(filters, lines)[::-1] if lines else []
@@ -99,9 +104,9 @@ def tail(lines: int, follow: bool, **options: Any) -> None:
 @outputs.format_option
 @filtered
 def export(file: str, kind: str | None, **options: Any) -> None:
-    """Write events to FILE (.csv or .jsonl), or to standard output, the oldest first.
+    """Export events to FILE (.csv or .jsonl), or to standard output, oldest first.
 
-    A file is readable by its owner alone, and appears when it is whole. In CSV, cells that a spreadsheet would take for
+    Only you can read the file, and it appears when it is complete. In CSV, cells that a spreadsheet would treat as
     formulas begin with an apostrophe.
     """
     kind, filters = outputs.format_of(file, kind), _filters(options)
@@ -116,7 +121,15 @@ def export(file: str, kind: str | None, **options: Any) -> None:
             write(_documents(page))
             written += len(page)
     if file != outputs.STANDARD:
-        click.echo(_("%(count)s events are in %(file)s.", count=f"{written:,}", file=file))
+        click.echo(
+            ngettext(
+                "Exported %(count)s event to %(file)s.",
+                "Exported %(count)s events to %(file)s.",
+                written,
+                count=f"{written:,}",
+                file=file,
+            )
+        )
 
 
 def _filters(options: dict[str, Any]) -> dict[str, Any]:

@@ -51,4 +51,4 @@ class Deadlines:
             timed.expire()
         except Exception:
             self.remove(timed)
-            log.exception("a deadline could not be kept")
+            log.exception("deadline handler failed")

@@ -55,7 +55,7 @@ def in_one_line(error: Exception) -> str:
     if isinstance(error, Problem):
         return _field_errors(error.errors) if error.errors else str(error)
     if isinstance(error, CommandError):
-        advice = _("Is the database newer than this code?") if "locate revision" in str(error) else ""
+        advice = _("The database may be newer than this code.") if "locate revision" in str(error) else ""
         return f"DATABASE_URL: {str(error).removeprefix('DATABASE_URL: ')} {advice}".rstrip()
     if isinstance(error, sa.exc.DBAPIError):
         return database_errors.in_one_line(error)

@@ -16,7 +16,7 @@ from . import inputs, tables
 from .accounts import OPERATOR
 from .failures import Group
 
-group = Group("groups", help="Groups: list, make and delete them, add and remove members.")
+group = Group("groups", help="Groups: list, create and delete groups, add and remove members.")
 
 email_argument = click.argument("email", type=inputs.Text("email", 1))
 name_argument = click.argument("name", metavar="GROUP")
@@ -24,7 +24,7 @@ name_argument = click.argument("name", metavar="GROUP")
 
 @group.command("list")
 def list_groups() -> None:
-    """List groups: how many members each has, and the permissions that it gives them."""
+    """List groups with their number of members and their permissions."""
     members = group_queries.member_counts()
     tables.show(
         (_("name"), _("members"), _("permissions")),
@@ -34,14 +34,20 @@ def list_groups() -> None:
 
 @group.command()
 @name_argument
-@click.option("--permission", "codenames", multiple=True, metavar="NAME", help="As view_user; give it once for each.")
+@click.option(
+    "--permission",
+    "codenames",
+    multiple=True,
+    metavar="NAME",
+    help="A permission of the group, such as view_user. Repeat for more.",
+)
 def create(name: str, codenames: tuple[str, ...]) -> None:
-    """Make the group GROUP."""
+    """Create a group."""
     known = {permission.codename: permission.id for permission in group_queries.all_permissions()}
     if unknown := [codename for codename in codenames if codename not in known]:
         raise click.ClickException(
             _(
-                "There is no permission %(name)s. There are: %(known)s.",
+                "Unknown permission '%(name)s'. Choose from: %(known)s.",
                 name=unknown[0],
                 known=", ".join(sorted(known)),
             )
@@ -52,19 +58,19 @@ def create(name: str, codenames: tuple[str, ...]) -> None:
         raise click.ClickException(f"GROUP: {' '.join(translated(error.messages))}") from error
     groups.create(checked.strip(), [known[codename] for codename in codenames], by=OPERATOR)
     db.session.commit()
-    click.echo(_("The group %(name)s is made.", name=checked.strip()))
+    click.echo(_("Created the group %(name)s.", name=checked.strip()))
 
 
 @group.command()
 @name_argument
 @inputs.yes_option
 def delete(name: str, yes: bool) -> None:
-    """Delete the group GROUP; its members lose the permissions that it gave them."""
+    """Delete a group. Its members lose the permissions of the group."""
     found = inputs.group(name)
     members = group_queries.member_counts().get(found.id, 0)
     question = ngettext(
-        "Delete the group %(name)s, which has %(num)s member?",
-        "Delete the group %(name)s, which has %(num)s members?",
+        "Delete the group %(name)s with %(num)s member?",
+        "Delete the group %(name)s with %(num)s members?",
         members,
         name=found.name,
     )
@@ -72,29 +78,31 @@ def delete(name: str, yes: bool) -> None:
     db.session.rollback()
     groups.delete(groups.hold(inputs.group(name).id), by=OPERATOR)
     db.session.commit()
-    click.echo(_("The group %(name)s is deleted.", name=name))
+    click.echo(_("Deleted the group %(name)s.", name=name))
 
 
 @group.command()
 @email_argument
 @name_argument
 def add(email: str, name: str) -> None:
-    """Add the user EMAIL to the group GROUP."""
+    """Add a user to a group."""
     found, user = inputs.group(name), inputs.held_user(email)
     _set_groups(user, {*(member.id for member in user.groups), found.id})
-    click.echo(_("%(email)s is in the group %(name)s.", email=user.email, name=found.name))
+    click.echo(_("%(email)s is now a member of the group %(name)s.", email=user.email, name=found.name))
 
 
 @group.command()
 @email_argument
 @name_argument
 def remove(email: str, name: str) -> None:
-    """Remove the user EMAIL from the group GROUP."""
+    """Remove a user from a group."""
     found, user = inputs.group(name), inputs.held_user(email)
     if found not in user.groups:
-        raise click.ClickException(_("%(email)s is not in the group %(name)s.", email=user.email, name=found.name))
+        raise click.ClickException(
+            _("%(email)s is not a member of the group %(name)s.", email=user.email, name=found.name)
+        )
     _set_groups(user, {member.id for member in user.groups} - {found.id})
-    click.echo(_("%(email)s is not in the group %(name)s any more.", email=user.email, name=found.name))
+    click.echo(_("%(email)s is no longer a member of the group %(name)s.", email=user.email, name=found.name))
 
 
 def _set_groups(user: User, group_ids: set[int]) -> None:

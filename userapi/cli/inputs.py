@@ -51,8 +51,13 @@ class Number(click.IntRange):
         try:
             number: int = super().convert(value, param, ctx)
         except click.BadParameter:
-            limits = _("from %(least)s to %(most)s", least=self.min, most=self.max)
-            self.fail(_("'%(value)s' is not a whole number %(range)s.", value=value, range=limits), param, ctx)
+            sentence = _(
+                "'%(value)s' is not a whole number from %(least)s to %(most)s.",
+                value=value,
+                least=self.min,
+                most=self.max,
+            )
+            self.fail(sentence, param, ctx)
         return number
 
 
@@ -68,7 +73,7 @@ class Day(click.DateTime):
         except click.BadParameter:
             examples = {"day": "2026-11-29", "moment": "2026-11-29T08:30:00+00:00"}
             self.fail(
-                _("'%(value)s' is not a day such as %(day)s or a moment such as %(moment)s.", value=value, **examples),
+                _("'%(value)s' is not a date such as %(day)s or a time such as %(moment)s.", value=value, **examples),
                 param,
                 ctx,
             )
@@ -77,10 +82,10 @@ class Day(click.DateTime):
         try:
             return moment.astimezone(UTC)
         except OverflowError:
-            self.fail(_("'%(value)s' is not within the years 1 to 9999 in UTC.", value=value), param, ctx)
+            self.fail(_("'%(value)s' is outside the years 1 to 9999 (UTC).", value=value), param, ctx)
 
 
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+yes_option = click.option("--yes", is_flag=True, help="Skip the confirmation prompt.")
 
 password_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from the first line of standard input."
@@ -101,10 +106,10 @@ def password(*, from_stdin: bool, required: bool = True) -> str | None:
     if given is not None or not required:
         return given
     if not sys.stdin.isatty():
-        raise click.UsageError(_("No password: give it to --password-stdin, or in the variable USER_PASSWORD."))
-    asked: str = click.prompt(
-        str(_("Password")), hide_input=True, confirmation_prompt=str(_("Repeat for confirmation"))
-    )
+        raise click.UsageError(
+            _("No password given. Use --password-stdin, or set the environment variable USER_PASSWORD.")
+        )
+    asked: str = click.prompt(str(_("Password")), hide_input=True, confirmation_prompt=str(_("Repeat password")))
     return asked
 
 
@@ -120,7 +125,7 @@ def confirm(question: str, *, yes: bool) -> None:
         click.echo(err=True)
         agreed = False
     if not agreed:
-        raise click.ClickException(_("Nothing was changed. Answer y, or give --yes."))
+        raise click.ClickException(_("Nothing was changed. To confirm, answer y or use --yes."))
 
 
 def user(email: str) -> User:
@@ -142,9 +147,11 @@ def group(name: str) -> Group:
     """The group with a name."""
     found = {group.name: group for group in group_queries.all_groups()}.get(name)
     if found is None:
-        raise click.ClickException(_("There is no group %(name)s; `flask groups list` shows all.", name=name))
+        raise click.ClickException(
+            _("There is no group %(name)s. To see all groups, run `flask groups list`.", name=name)
+        )
     return found
 
 
 def _no_user(email: str) -> NoReturn:
-    raise click.ClickException(_("No user has the email %(email)s.", email=email))
+    raise click.ClickException(_("There is no user with the email %(email)s.", email=email))

@@ -10,12 +10,12 @@ from userapi.security.signing_keys import SigningKey
 from . import inputs
 from .failures import Group
 
-group = Group("keys", help="Signing keys: list, rotate and retire them.")
+group = Group("keys", help="Signing keys: list, rotate and retire keys.")
 
 
 @group.command("list")
 def list_keys() -> None:
-    """List the keys, the newest first; the first signs, all verify."""
+    """List the keys, newest first. The first one signs new tokens, all of them verify tokens."""
     for key in keys.list_all():
         if key.needed_until is None:
             click.echo(_("%(kid)s  %(name)s  signs", kid=key.kid, name=key.name))
@@ -28,30 +28,32 @@ def list_keys() -> None:
 
 @group.command()
 @click.option(
-    "--retire-others", is_flag=True, help="In an emergency: refuse all that older keys have signed. Logs everyone out."
+    "--retire-others",
+    is_flag=True,
+    help="Also delete all older keys, in an emergency. Every user has to sign in again.",
 )
 @inputs.yes_option
 def rotate(retire_others: bool, yes: bool) -> None:
-    """Make a new key, which signs from now on; the old ones still verify."""
+    """Create a key that signs new tokens from now on. Old keys still verify tokens."""
     if retire_others:
-        inputs.confirm(_("Every user has to sign in again. Continue?"), yes=yes)
+        inputs.confirm(_("Every user will have to sign in again. Continue?"), yes=yes)
     key = keys.prepare()
     db.session.commit()
     keys.publish(key)
     if retire_others:
         _delete(*keys.others(key))
-    click.echo(_("%(kid)s signs from now on.", kid=key.kid))
+    click.echo(_("%(kid)s signs new tokens from now on.", kid=key.kid))
 
 
 @group.command(context_settings={"ignore_unknown_options": True})  # one key in 64 has a name that begins with a dash
 @click.argument("kid")
 @inputs.yes_option
 def retire(kid: str, yes: bool) -> None:
-    """Delete a key: what it has signed is refused within half a minute."""
+    """Delete a key. Tokens it has signed are rejected within 30 seconds."""
     key = keys.find(kid)
-    inputs.confirm(_("Tokens that %(kid)s has signed will be refused. Continue?", kid=kid), yes=yes)
+    inputs.confirm(_("Tokens signed with %(kid)s will be rejected. Continue?", kid=kid), yes=yes)
     _delete(key)
-    click.echo(_("%(kid)s is gone.", kid=kid))
+    click.echo(_("Deleted the key %(kid)s.", kid=kid))
 
 
 def _delete(*gone: SigningKey) -> None:

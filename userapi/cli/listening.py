@@ -36,7 +36,7 @@ def _resolve(host: str, port: int) -> str:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise CannotStart(f"HOST: cannot find the IP address of {host}: {error.strerror}.") from error
+        raise CannotStart(f"HOST: Cannot find the IP address of {host}: {error.strerror}.") from error
     address = min(found, key=lambda each: each[0] != socket.AF_INET)[4]
     return str(address[0])
 
@@ -67,8 +67,11 @@ def _take(ip: str, port: int) -> socket.socket:
 def _reason(error: OSError, host: str, ip: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         another = port + 1 if port < 65535 else 8000
-        return f"PORT: {port} is taken on {host}. Stop what listens there, or choose another: make run PORT={another}"
+        advice = f"Stop the other program, or choose another port: make run PORT={another}"
+        return f"PORT: {port} is already in use on {host}. {advice}"
     if error.errno == errno.EADDRNOTAVAIL:
-        which = ip if host == ip else f"{ip}, as {host} resolves to"
-        return f"HOST: This machine does not have the IP address {which}. 0.0.0.0 stands for all that it has."
-    return f"HOST, PORT: cannot listen on {host}, port {port}: {error.strerror}."
+        which = ip if host == ip else f"{ip}, which {host} resolves to"
+        return (
+            f"HOST: This machine does not have the IP address {which}. To listen on all its IP addresses, use 0.0.0.0."
+        )
+    return f"HOST, PORT: Cannot listen on {host}, port {port}: {error.strerror}."

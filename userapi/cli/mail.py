@@ -36,13 +36,13 @@ COLUMNS = (
     lazy_gettext("last error"),
 )
 
-group = Group("mail", help="Emails: deliver, list and read them, and send a test email.")
+group = Group("mail", help="Emails: deliver, list, read, retry and delete emails, and send a test email.")
 
 
 @group.command()
 @click.argument("recipient", type=inputs.Text("email", 1), metavar="EMAIL")
 def test(recipient: str) -> None:
-    """Send a test email to EMAIL now, and show the mail server's answer. It is not kept in the outbox."""
+    """Send a test email now and show the mail server's response. The email is not stored."""
     if not current_app.config["MAIL_SERVER"]:
         raise click.ClickException("MAIL_SERVER: Not set, so there is no mail server to test.")
     typed, _key = email_address.checked(recipient)
@@ -62,9 +62,11 @@ def test(recipient: str) -> None:
 
 @group.command()
 def deliver() -> None:
-    """Deliver every letter that is due. May run at any time, beside a server that delivers as well."""
+    """Deliver all emails that are due. Safe to run while the service delivers emails too."""
     if not current_app.config["MAIL_SERVER"]:
-        raise click.ClickException("MAIL_SERVER: Not set, so letters are kept; read them with `flask mail show`.")
+        raise click.ClickException(
+            "MAIL_SERVER: Not set, so emails are stored and not sent. To read one, run `flask mail show ID`."
+        )
     logging.disable(logging.CRITICAL)  # what became of each letter stands in the outbox
     total = Counts()
     console = Console(stderr=True)
@@ -74,23 +76,25 @@ def deliver() -> None:
         while counts is None or counts.sent:  # there may be more, and some mail servers take only so many at a time
             counts = deliver_due(BATCH, progress=lambda: progress.advance(task))
             total += counts
-    click.echo(ngettext("%(num)s sent.", "%(num)s sent.", total.sent))
+    click.echo(ngettext("%(num)s email sent.", "%(num)s emails sent.", total.sent))
     if total.delayed or total.given_up:
         raise click.ClickException(
             _(
-                "%(delayed)s delayed, %(given_up)s given up; "
-                "`flask mail list` says why, `flask mail retry` tries again.",
+                "%(delayed)s delayed, %(failed)s failed. To see why, run `flask mail list`; "
+                "to try again, run `flask mail retry`.",
                 delayed=total.delayed,
-                given_up=total.given_up,
+                failed=total.given_up,
             )
         )
 
 
 @group.command("list")
-@click.option("--state", type=click.Choice([state.value for state in State]), help="Only these.")
-@click.option("--limit", type=inputs.Number(1, 10_000), default=50, show_default=True, help="At most as many.")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only emails in this state.")
+@click.option(
+    "--limit", type=inputs.Number(1, 10_000), default=50, show_default=True, help="Maximum number of emails to show."
+)
 def list_letters(state: str | None, limit: int) -> None:
-    """List letters, the newest first: a table on a terminal, lines with tabs in a pipe."""
+    """List emails, newest first."""
     tables.show(
         [str(column) for column in COLUMNS],
         (_cells(row) for row in queries.listed(State(state) if state else None, limit)),
@@ -99,12 +103,12 @@ def list_letters(state: str | None, limit: int) -> None:
 
 @group.command()
 @click.argument("message_id", type=inputs.Number(1), metavar="ID")
-@click.option("--html", is_flag=True, help="The HTML part instead of the text.")
+@click.option("--html", is_flag=True, help="Show the HTML part instead of the plain text.")
 def show(message_id: int, html: bool) -> None:
-    """Read a letter. The link in one that is not sent yet works: show it to nobody but its recipient."""
+    """Show an email. The link in an unsent email works, so share it only with the recipient."""
     letter = queries.by_id(message_id)
     if letter is None:
-        raise click.ClickException(_("There is no letter %(id)s.", id=message_id))
+        raise click.ClickException(_("There is no email with the id %(id)s.", id=message_id))
     click.echo(_("To: %(email)s", email=letter.recipient))
     click.echo(_("Subject: %(subject)s", subject=letter.subject))
     click.echo(_("State: %(state)s", state=_state(letter)) + "\n")
@@ -113,25 +117,25 @@ def show(message_id: int, html: bool) -> None:
 
 @group.command()
 @click.argument("message_id", type=inputs.Number(1), metavar="ID", required=False)
-@click.option("--all", "all_given_up", is_flag=True, help="Every letter that was given up.")
+@click.option("--all", "all_given_up", is_flag=True, help="Retry all failed emails.")
 def retry(message_id: int | None, all_given_up: bool) -> None:
-    """Make a letter due again that was delayed or given up."""
+    """Try again to deliver a delayed or failed email."""
     if (message_id is None) is not all_given_up:
-        raise click.UsageError(_("Name one letter by its ID, or give --all."))
+        raise click.UsageError(_("Give the ID of an email, or use --all."))
     found = outbox.retry(message_id)
     db.session.commit()
     if message_id is not None and not found:
-        raise click.ClickException(_("There is no letter %(id)s that is not sent.", id=message_id))
-    click.echo(ngettext("%(num)s due now.", "%(num)s due now.", found))
+        raise click.ClickException(_("There is no unsent email with the id %(id)s.", id=message_id))
+    click.echo(ngettext("%(num)s email queued for delivery.", "%(num)s emails queued for delivery.", found))
 
 
 @group.command()
-@click.option("--days", type=inputs.Number(0, 3650), help="How long they stay; MAIL_KEEP_DAYS when absent.")
+@click.option("--days", type=inputs.Number(0, 3650), help="Keep emails for this many days. [default: MAIL_KEEP_DAYS]")
 def prune(days: int | None) -> None:
-    """Delete letters that were sent or given up some days ago. May run at any time, as often as you like."""
+    """Delete old emails that were sent or failed. Safe to run at any time."""
     kept = timedelta(days=current_app.config["MAIL_KEEP_DAYS"] if days is None else days)
     pruned = pruning.prune(clock.now() - kept)
-    click.echo(ngettext("%(num)s letter deleted.", "%(num)s letters deleted.", pruned))
+    click.echo(ngettext("%(num)s email deleted.", "%(num)s emails deleted.", pruned))
 
 
 def _in_one_line(answer: str) -> str:

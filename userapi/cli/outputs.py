@@ -18,7 +18,9 @@ STANDARD = "-"
 FORMATS = ("jsonl", "csv")
 
 file_argument = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default=STANDARD)
-format_option = click.option("--format", "kind", type=click.Choice(FORMATS), help="When the file's name does not tell.")
+format_option = click.option(
+    "--format", "kind", type=click.Choice(FORMATS), help="File format, if the file name does not show it."
+)
 
 
 def format_of(file: str, given: str | None) -> str:
@@ -34,7 +36,7 @@ def format_of(file: str, given: str | None) -> str:
     )
     kind = given or named
     if kind is None:
-        raise click.UsageError(_("Name a file that ends in .csv or .jsonl, or give --format."))
+        raise click.UsageError(_("Use a file name that ends in .csv or .jsonl, or set --format."))
     return kind
 
 
@@ -88,7 +90,7 @@ def _destination(file: str) -> Path:
         raise _cannot_write(file, error.strerror) from error
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise _cannot_write(file, _("there is no folder %(folder)s", folder=target.parent))
+        raise _cannot_write(file, _("the folder %(folder)s does not exist", folder=target.parent))
     return target
 
 

@@ -55,7 +55,7 @@ def _check_keys(folder: Path) -> None:
     except KeyProblem as problem:
         raise CannotStart(str(problem)) from problem
     except OSError as error:
-        raise CannotStart(f"JWT_KEY_DIR: cannot read {folder}: {error.strerror}.") from error
+        raise CannotStart(f"JWT_KEY_DIR: Cannot read {folder}: {error.strerror}.") from error
     if not is_there:
         _refuse_unless_creatable("JWT_KEY_DIR", folder)
 
@@ -64,7 +64,9 @@ def _check_sqlite(path: Path, instance: Path) -> None:
     if not exists(path, "DATABASE_URL"):
         if path.parent != instance:
             if not path.parent.is_dir():
-                raise CannotStart(f"DATABASE_URL: There is no folder {path.parent}. Create it, or correct the path.")
+                raise CannotStart(
+                    f"DATABASE_URL: The folder {path.parent} does not exist. Create it, or correct the path."
+                )
             _refuse_unless_creatable("DATABASE_URL", path)
         return
     try:
@@ -76,7 +78,7 @@ def _check_sqlite(path: Path, instance: Path) -> None:
     except sqlite3.Error as error:
         raise CannotStart(f"DATABASE_URL: {path}: {error}. {database_errors.hint(str(error))}") from error
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise CannotStart(f"DATABASE_URL: This user cannot write {path}, or in its folder.")
+        raise CannotStart(f"DATABASE_URL: This user cannot write to {path} or its folder.")
 
 
 def _refuse_unless_creatable(setting: str, path: Path) -> None:
@@ -84,7 +86,7 @@ def _refuse_unless_creatable(setting: str, path: Path) -> None:
     parent = next(each for each in path.absolute().parents if os.path.lexists(each))
     _refuse_unless_folder(setting, parent)
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise CannotStart(f"{setting}: This user cannot write in {parent}.")
+        raise CannotStart(f"{setting}: This user cannot write to {parent}.")
 
 
 def _refuse_unless_folder(setting: str, path: Path) -> None:
@@ -118,13 +120,13 @@ def postgresql_problem(settings: Mapping[str, Any], connection: sa.Connection) -
     if found.encoding != "UTF8":
         return (
             f"DATABASE_URL: The database {url.database} has the encoding {found.encoding}, which cannot store every "
-            f"name. Create one with UTF8: createdb --encoding=UTF8 --template=template0 {url.database}_utf8"
+            f"name. Create a UTF-8 database: createdb --encoding=UTF8 --template=template0 {url.database}_utf8"
         )
     if found.timezone.upper() not in UTC:
         role = url.username or "the user"
         return (
-            f"DATABASE_POOLER: Connections have the time zone {found.timezone}. Behind a pooler the role has to set "
-            f"it: ALTER ROLE \"{role}\" SET timezone TO 'UTC';"
+            f"DATABASE_POOLER: Connections have the time zone {found.timezone}, not UTC. Behind a pooler, set it "
+            f"for the role: ALTER ROLE \"{role}\" SET timezone TO 'UTC';"
         )
     if not found.may_create and not found.has_tables:
         return database_errors.with_hint("permission denied for schema public", settings["DATABASE_URL"])

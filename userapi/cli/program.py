@@ -20,9 +20,9 @@ def _load() -> Flask:
 
 program = FlaskGroup(
     name="userapi",
-    help="""Manage the user service: accounts, groups, sessions, emails, signing keys and the audit trail.
+    help="""Manage the user service: users, groups, sessions, emails, signing keys and the audit log.
 
-    `userapi COMMAND --help` explains a command. Where documents say `flask`, say `userapi`.
+    Run `userapi COMMAND --help` for details. Where the documentation says `flask`, use `userapi`.
     """,
     create_app=_load,
     add_default_commands=False,
@@ -36,7 +36,7 @@ click.version_option(VERSION, prog_name="userapi")(program)
 
 @click.command("run")
 def run() -> None:
-    """Prepare what is missing, and start the service, as `make run` does in a checkout."""
+    """Create what is missing and start the service, like `make run` in a checkout."""
     from .run import main  # the other commands do not need the server
 
     main()

@@ -190,8 +190,8 @@ def prepare() -> str | None:
         opened = accounts.open_first_superuser(current_app.config["SUPERUSER_EMAIL"], password)
     except EmailTaken as error:
         raise CannotStart(
-            "SUPERUSER_EMAIL: There is no superuser yet, and this email is in use. Name another, "
-            "or create one with `flask users create-superuser`."
+            "SUPERUSER_EMAIL: There is no superuser yet, and this email is already in use. Set another "
+            "email, or run `flask users create-superuser`."
         ) from error
     db.session.commit()
     return password if opened else None
@@ -233,16 +233,19 @@ def announce(app: Flask, superuser_password: str | None) -> None:
     width = max(map(len, pages))
     print(*(f"  {name:<{width}}  {site}{path}" for name, path in pages.items()), "", sep="\n")
     if superuser_password is None:
-        print("  " + _("Admin password lost? Set a new one: %(command)s", command=f"{flask} users set-password EMAIL"))
+        print(
+            "  " + _("Lost the admin password? Set a new one: %(command)s", command=f"{flask} users set-password EMAIL")
+        )
     else:
-        print("  " + _("An admin account was created. The password is shown only this once; keep it."), "", sep="\n")
+        print("  " + _("An admin account was created. Save the password now: it is shown only once."), "", sep="\n")
         for name, value in ((_("Email"), app.config["SUPERUSER_EMAIL"]), (_("Password"), superuser_password)):
             print(f"  {name:<{width}}  {value}")
     if not app.config["MAIL_SERVER"]:
         command = f"{flask} mail list"
         print(
             "",
-            "  " + _("No mail server is set. Emails are kept; read them with: %(command)s", command=command),
+            "  "
+            + _("No mail server is set, so emails are stored and not sent. To list them: %(command)s", command=command),
             sep="\n",
         )
     print()

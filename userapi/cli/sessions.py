@@ -14,16 +14,18 @@ from userapi.http.user_agents import describe
 from . import inputs, tables
 from .failures import Group
 
-group = Group("sessions", help="Sessions: list, end and delete them.")
+group = Group("sessions", help="Sessions: list, end and delete sessions.")
 
 
 @group.command("list")
 @click.argument("email", type=inputs.Text("email", 1), required=False)
-@click.option("--limit", type=inputs.Number(1, 10_000), default=50, show_default=True, help="At most as many.")
+@click.option(
+    "--limit", type=inputs.Number(1, 10_000), default=50, show_default=True, help="Maximum number of sessions to show."
+)
 def list_sessions(email: str | None, limit: int) -> None:
-    """List active sessions, the last used first: of the user EMAIL, or of all users."""
+    """List active sessions, most recently used first: those of the user EMAIL, or those of all users."""
     found = sessions.list_active(inputs.user(email).id if email else None, limit)
-    columns = (_("email"), _("started"), _("last used"), _("ends at the latest"), _("IP address"), _("device"))
+    columns = (_("email"), _("started"), _("last used"), _("expires"), _("IP address"), _("device"))
     tables.show(
         columns,
         (
@@ -43,27 +45,27 @@ def list_sessions(email: str | None, limit: int) -> None:
 @group.command()
 @click.argument("email", type=inputs.Text("email", 1))
 def end(email: str) -> None:
-    """End every session of a user, now."""
+    """End all sessions of a user."""
     user = inputs.held_user(email)
     sessions.end_all(user)
     db.session.commit()
-    click.echo(_("Every session of %(email)s has ended.", email=user.email))
+    click.echo(_("All sessions of %(email)s have ended.", email=user.email))
 
 
 @group.command("end-all")
 @inputs.yes_option
 def end_all(yes: bool) -> None:
-    """End every session of every user: after a backup was restored, or to be sure."""
-    inputs.confirm(_("Every user has to sign in again. Continue?"), yes=yes)
+    """End all sessions of all users, for example after a backup was restored."""
+    inputs.confirm(_("Every user will have to sign in again. Continue?"), yes=yes)
     users = sessions.end_of_everybody()
     db.session.commit()
-    click.echo(ngettext("Every session of %(num)s user has ended.", "Every session of %(num)s users has ended.", users))
+    click.echo(ngettext("All sessions of %(num)s user have ended.", "All sessions of %(num)s users have ended.", users))
 
 
 @group.command()
-@click.option("--days", type=inputs.Number(0, 3650), default=7, show_default=True, help="How long they stay.")
+@click.option("--days", type=inputs.Number(0, 3650), default=7, show_default=True, help="Keep them for this many days.")
 def prune(days: int) -> None:
-    """Delete sessions and mailed links that have been over for some days. May run at any time, as often as you like."""
+    """Delete old sessions and email links that have ended. Safe to run at any time."""
     pruned = pruning.prune(clock.now() - timedelta(days=days))
     click.echo(ngettext("%(num)s session deleted.", "%(num)s sessions deleted.", pruned.sessions))
-    click.echo(ngettext("%(num)s mailed link deleted.", "%(num)s mailed links deleted.", pruned.links))
+    click.echo(ngettext("%(num)s email link deleted.", "%(num)s email links deleted.", pruned.links))

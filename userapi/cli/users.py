@@ -20,7 +20,7 @@ from . import accounts as account_commands
 from . import inputs, tables, transfer
 from .failures import Group
 
-group = Group("users", help="Accounts: make, list and change them.")
+group = Group("users", help="Users: create, list, change, import and export users.")
 group.add_command(transfer.import_users)
 group.add_command(transfer.export_users)
 for command in account_commands.COMMANDS:
@@ -32,7 +32,7 @@ email_argument = click.argument("email", type=inputs.Text("email", 1))
 def names(command: Any) -> Any:
     """The options of a new account."""
     for option in (
-        click.option("--username", type=inputs.Text("username"), help="A name to show; nobody signs in with it."),
+        click.option("--username", type=inputs.Text("username"), help="A display name. It cannot be used to sign in."),
         click.option("--last-name", type=inputs.Text("last_name"), default=""),
         click.option("--first-name", type=inputs.Text("first_name"), default=""),
         click.option("--email", type=inputs.Text("email", 1), prompt=sys.stdin.isatty(), required=True),
@@ -44,82 +44,85 @@ def names(command: Any) -> Any:
 @group.command("create-superuser")
 @names
 def create_superuser(password_stdin: bool, **given: Any) -> None:
-    """Open the account of somebody who may do everything; the address counts as confirmed.
+    """Create a superuser, who has every permission. The email counts as confirmed.
 
-    The password comes from a prompt, from --password-stdin or from the variable USER_PASSWORD.
+    The password comes from a prompt, --password-stdin or the environment variable USER_PASSWORD.
     """
     _create(password_stdin, is_staff=True, is_superuser=True, **given)
 
 
 @group.command()
-@click.option("--staff", is_flag=True, help="Make the user staff, who may view, change and delete users.")
-@click.option("--no-group", is_flag=True, help="Staff without permissions, to be given at the staff site.")
+@click.option("--staff", is_flag=True, help="Make the user a staff member, who may view, add, change and delete users.")
+@click.option("--no-group", is_flag=True, help="With --staff: create the user without any permissions.")
 @names
 def create(password_stdin: bool, staff: bool, no_group: bool, **given: Any) -> None:
-    """Open an account; the address counts as confirmed.
+    """Create a user. The email counts as confirmed.
 
-    The password comes from a prompt, from --password-stdin or from the variable USER_PASSWORD.
+    The password comes from a prompt, --password-stdin or the environment variable USER_PASSWORD.
     """
     if no_group and not staff:
-        raise click.UsageError(_("--no-group is for --staff alone."))
+        raise click.UsageError(_("--no-group can only be used with --staff."))
     _create(password_stdin, is_staff=staff, joins_staff_group=not no_group, **given)
 
 
 def _create(from_stdin: bool, **given: Any) -> None:
     user = accounts.create(password=inputs.password(from_stdin=from_stdin), email_verified=True, **given)
     db.session.commit()
-    click.echo(_("User %(id)s made: %(email)s", id=user.id, email=user.email))
+    click.echo(_("Created user %(id)s: %(email)s", id=user.id, email=user.email))
 
 
 @group.command("set-password")
 @email_argument
 @inputs.password_stdin
 def set_password(email: str, password_stdin: bool) -> None:
-    """Give a user another password, and end every session.
+    """Set a new password for a user, and end all their sessions.
 
-    The password comes from a prompt, from --password-stdin or from the variable USER_PASSWORD.
+    The password comes from a prompt, --password-stdin or the environment variable USER_PASSWORD.
     """
     password = inputs.password(from_stdin=password_stdin)
     user = inputs.held_user(email)
     accounts.set_password(user, str(password))
     db.session.commit()
-    click.echo(_("Password set for %(email)s; every session has ended.", email=user.email))
+    click.echo(_("Password set for %(email)s. All their sessions have ended.", email=user.email))
 
 
 @group.command()
 @email_argument
 def activate(email: str) -> None:
-    """Let a user sign in again."""
+    """Activate a user, who can then sign in again."""
     user = inputs.held_user(email)
     accounts.activate(user)
     db.session.commit()
-    click.echo(_("%(email)s may sign in.", email=user.email))
+    click.echo(_("%(email)s can sign in.", email=user.email))
 
 
 @group.command()
 @email_argument
 def deactivate(email: str) -> None:
-    """Keep a user from signing in, and end every session."""
+    """Deactivate a user, who can no longer sign in, and end all their sessions."""
     user = inputs.held_user(email)
     accounts.deactivate(user)
     db.session.commit()
-    click.echo(_("%(email)s may not sign in any more; every session has ended.", email=user.email))
+    click.echo(_("%(email)s can no longer sign in. All their sessions have ended.", email=user.email))
 
 
 @group.command("list")
 @click.option(
-    "--search", type=inputs.Text("email"), default="", help="Words that email, first or last name begin with."
+    "--search",
+    type=inputs.Text("email"),
+    default="",
+    help="Only users whose email, first name or last name begins with these words.",
 )
-@click.option("--staff", is_flag=True, help="Only members of staff.")
-@click.option("--inactive", is_flag=True, help="Only those who may not sign in.")
+@click.option("--staff", is_flag=True, help="Only staff members.")
+@click.option("--inactive", is_flag=True, help="Only inactive users.")
 @click.option("--group", "group_name", metavar="GROUP", help="Only members of this group.")
 def list_users(search: str, staff: bool, inactive: bool, group_name: str | None) -> None:
-    """List users: a table on a terminal, lines with tabs in a pipe."""
+    """List users."""
     filters: dict[str, Any] = {"search": search}
     filters |= ({"is_staff": True} if staff else {}) | ({"is_active": False} if inactive else {})
     if group_name is not None:
         filters["group"] = inputs.group(group_name).id
-    columns = (_("id"), _("email"), _("name"), _("active"), _("rights"), _("joined"))
+    columns = (_("id"), _("email"), _("name"), _("active"), _("role"), _("joined"))
     tables.show(columns, (_cells(row) for row in list_queries.every(filters)))
 
 
@@ -136,7 +139,9 @@ class LocaleName(click.Choice[str]):
         name = str(value).replace("_", "-").lower()
         if name not in self.choices:
             self.fail(
-                _("There is no locale '%(value)s'; `flask users seed --help` lists all.", value=value), param, ctx
+                _("Unknown locale '%(value)s'. To see all locales, run `flask users seed --help`.", value=value),
+                param,
+                ctx,
             )
         return super().convert(name, param, ctx)
 
@@ -148,17 +153,21 @@ class LocaleName(click.Choice[str]):
     type=LocaleName(seeding.LOCALES),
     default="en",
     metavar="LOCALE",
-    help=f"Where they live: {', '.join(seeding.LOCALES)}.",
+    help=f"Language and country of the users: {', '.join(seeding.LOCALES)}.",
     show_default=True,
 )
-@click.option("--random-seed", type=inputs.Number(0, 999_999_999), help="The same number makes the same users again.")
-@click.option("--password", "shared", help="The one password of them all, for trials only; random when absent.")
-@inputs.password_stdin
-@click.option("--hash-each", is_flag=True, help="Hash it anew for every user: slow, as real hashes are.")
 @click.option(
-    "--with-activity", is_flag=True, help="With sign-ins and failures of 30 days, and accounts of every state."
+    "--random-seed", type=inputs.Number(0, 999_999_999), help="Use the same number again to create the same users."
 )
-@click.option("--force", is_flag=True, help="Even where SITE_URL is https, that is, in production.")
+@click.option("--password", "shared", help="One password for all users, for testing only. [default: random]")
+@inputs.password_stdin
+@click.option("--hash-each", is_flag=True, help="Hash the password separately for each user, as in real life. Slow.")
+@click.option(
+    "--with-activity",
+    is_flag=True,
+    help="Also create 30 days of sign-ins and failed sign-ins, and users in every state.",
+)
+@click.option("--force", is_flag=True, help="Also run where SITE_URL is https, which means production.")
 def seed(
     count: int,
     locale: str,
@@ -169,12 +178,14 @@ def seed(
     with_activity: bool,
     force: bool,
 ) -> None:
-    """Make COUNT realistic users with profiles, all or none; those who are there already stay as they are.
+    """Create COUNT realistic users with profiles, all or none. Existing users are not changed.
 
-    With --with-activity some are staff, inactive or not verified, and the staff site has something to show.
+    With --with-activity, some users are staff, inactive or unverified, so that the staff site has data to show.
     """
     if current_app.config["SITE_URL"].startswith("https://") and not force:
-        raise click.ClickException(_("SITE_URL is https, so this looks like production. Made-up users there: --force"))
+        raise click.ClickException(
+            _("SITE_URL is https, so this looks like production. To create test users here, use --force.")
+        )
     given = shared if shared is not None else inputs.password(from_stdin=password_stdin, required=False)
     password = secrets.token_urlsafe(12) if given is None else given
     number = secrets.randbelow(10**6) if random_seed is None else random_seed
@@ -182,7 +193,7 @@ def seed(
     past = Activity(people.name) if with_activity else None
     made = 0
     console = Console(stderr=True)
-    bar = Progress(_("Making users"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
+    bar = Progress(_("Creating users"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
     bar.disable = not console.is_terminal
     with bar:
         task = bar.add_task("", total=count)
@@ -191,12 +202,12 @@ def seed(
             bar.update(task, completed=done)
     db.session.commit()
     sentence = ngettext(
-        "%(num)s user made, %(there)s were there already (%(options)s).",
-        "%(num)s users made, %(there)s were there already (%(options)s).",
+        "%(num)s user created, %(there)s already existed (%(options)s).",
+        "%(num)s users created, %(there)s already existed (%(options)s).",
         made,
         there=count - made,
         options=f"--locale {locale} --random-seed {number}",
     )
     click.echo(sentence)
     if given is None and made:
-        click.echo(_("Their password, shown only now: %(password)s", password=password))
+        click.echo(_("Password of these users, shown only once: %(password)s", password=password))

@@ -8,11 +8,11 @@ from flask import current_app
 from . import disk
 
 #: What to do about an error of PostgreSQL that has no hint of its own.
-SERVER = "Is the server up, and may this user connect?"
+SERVER = "Check that the server is running and lets this user connect."
 
 #: How SQLite and PostgreSQL begin what they say, and what to do. In braces: parts of DATABASE_URL.
 HINTS: tuple[tuple[str, str], ...] = (
-    (r"disk full|disk is full|No space left on device", "Make room on the disk of the database."),
+    (r"disk full|disk is full|No space left on device", "Free some space on the database's disk."),
     (r"no such table|relation .* does not exist|no such column", "Run `flask db upgrade` first."),
     (r"database .* does not exist", "Create it with `createdb --encoding=UTF8 {database}`, or correct the URL."),
     (r"role .* does not exist", "Create it with `createuser --pwprompt {user}`, or correct the user name in the URL."),
@@ -21,11 +21,11 @@ HINTS: tuple[tuple[str, str], ...] = (
         r"permission denied for schema public|no schema has been selected to create in",
         'Since PostgreSQL 15 only the owner may create tables. Run: GRANT USAGE, CREATE ON SCHEMA public TO "{user}";',
     ),
-    (r"permission denied for (table|sequence)", "Use the role that owns the tables, or grant it."),
-    (r"unable to open database file", "Its folder must exist, and this user must be able to write in it."),
-    (r"attempt to write a readonly database", "This user must be able to write the file and its folder."),
+    (r"permission denied for (table|sequence)", "Use the role that owns the tables, or grant access to this one."),
+    (r"unable to open database file", "Its folder must exist, and this user must be able to write to it."),
+    (r"attempt to write a readonly database", "This user must be able to write to the file and its folder."),
     (r"database is locked", "Another process is writing. Try again in a moment."),
-    (r"file is not a database", "Name a SQLite file, or a path where there is no file yet."),
+    (r"file is not a database", "Use a SQLite file, or a path where no file exists yet."),
 )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ class Settings(Env):
             return read_text(Path(path), f"{env_key}_FILE").strip()
         value = self._source.get(env_key, default)
         if isinstance(value, str) and not _is_text(value):
-            raise ConfigurationError(f"{env_key}: Not UTF-8 text.")
+            raise ConfigurationError(f"{env_key}: Must be UTF-8 text.")
         return value
 
 
@@ -90,7 +90,7 @@ def read_text(path: Path, setting: str) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{setting}: cannot read {path}: {error.strerror}") from error
+        raise ConfigurationError(f"{setting}: Cannot read {path}: {error.strerror}") from error
     if content.startswith(UTF_16):
         raise ConfigurationError(f"{setting}: {path} is UTF-16. Save it as UTF-8.")
     try:
@@ -124,7 +124,7 @@ def unusable_folder(folder: Path, error: OSError, alternatives: str) -> str:
     with suppress(OSError, KeyError):
         number = folder.stat().st_uid
         owner = pwd.getpwuid(number).pw_name if number != os.geteuid() else ""
-    reason = f"{error.strerror}, it belongs to {owner}" if owner else error.strerror
+    reason = f"{error.strerror}, owned by {owner}" if owner else error.strerror
     return f"{folder}: {reason}. Make it a folder that this user can read and write, or set {alternatives}."
 
 

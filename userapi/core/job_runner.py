@@ -30,7 +30,7 @@ class JobRunner(Background):
 
     name = "job-runner"
     logger = "userapi.jobs"
-    failed = "job broke off"
+    failed = "job interrupted"
     mark = STARTED
 
     def __init__(self, app: Flask) -> None:

@@ -167,14 +167,14 @@ class Work(ABC):
             self._do(stop)
 
     def _do(self, stop: Callable[[], bool]) -> None:
-        log.info("job begins", kind=self.jobs.name, job=self.job.id, attempts=self.job.attempts)
+        log.info("job started", kind=self.jobs.name, job=self.job.id, attempts=self.job.attempts)
         try:
             if self.job.attempts > MOST_ATTEMPTS:
-                raise JobFailed(_("It broke off several times. The log of the service says why."))
+                raise JobFailed(_("It was interrupted several times. See the log of the service for the reason."))
             self.go(stop)
         except JobLost:
             db.session.rollback()
-            log.warning("job left to others", kind=self.jobs.name, job=self.job.id)
+            log.warning("job lease lost", kind=self.jobs.name, job=self.job.id)
         except Problem as problem:
             db.session.rollback()
             self._fail(str(problem))
@@ -217,7 +217,7 @@ class Work(ABC):
         self.renew(None, state=state, finished_at=clock.now(), **progress)
         self.on_finish(state)
         db.session.commit()
-        log.info("job ended", kind=self.jobs.name, job=self.job.id, state=str(state))
+        log.info("job finished", kind=self.jobs.name, job=self.job.id, state=str(state))
 
     def release(self) -> None:
         """Let the next worker continue without waiting for the lease to run out."""

@@ -18,6 +18,6 @@ def advice(path: Path) -> str:
     """What is wrong with a secret that others can read, and how to close it, also where it is mounted."""
     others = "Other users of this machine" if is_open_to_all(path) else "The users of its group"
     return (
-        f"{others} can read {path}. If it is still secret: chmod 600 {path}; "
-        "for a mounted secret of Kubernetes or Compose, set defaultMode or mode to 0400, or to 0440 with fsGroup."
+        f"{others} can read {path}. If it is still secret, run: chmod 600 {path}. "
+        "For a mounted secret of Kubernetes or Compose, set defaultMode or mode to 0400, or to 0440 with fsGroup."
     )

@@ -41,9 +41,9 @@ DRIVERS = {
 def strong_secret(value: str) -> None:
     """A random text of 32 characters or more."""
     if len(value) < 32:
-        raise ValidationError("Needs at least 32 characters; `make run` and `userapi run` make one in instance/.")
+        raise ValidationError("Must have at least 32 characters. `make run` and `userapi run` create one in instance/.")
     if EXAMPLE_SECRETS.search(value) or len(set(value)) < 10:
-        raise ValidationError("Looks like an example, not a random secret.")
+        raise ValidationError("Must be a random secret; this looks like an example.")
 
 
 def strong_secret_or_none(value: str) -> None:
@@ -57,12 +57,14 @@ def database_url(value: str) -> str:
     try:
         url = sa.make_url(value)
     except (sa.exc.ArgumentError, ValueError) as error:
-        raise ValidationError("Not a database URL, as sqlite:///userapi.db or postgresql://user@host/name.") from error
+        raise ValidationError(
+            "Not a database URL such as sqlite:///userapi.db or postgresql://user@host/name."
+        ) from error
     if url.drivername not in DRIVERS:
         backend, _plus, driver = url.drivername.partition("+")
         if driver and DRIVERS.get(backend):
-            raise ValidationError(f"The driver {driver} is not supported. Write {DRIVERS[backend]}:// instead.")
-        raise ValidationError("Only sqlite and postgresql are supported.")
+            raise ValidationError(f"The driver {driver} is not supported. Use {DRIVERS[backend]}:// instead.")
+        raise ValidationError("Only SQLite and PostgreSQL are supported.")
     backend = DRIVERS[url.drivername]
     if backend == "sqlite":
         _check_sqlite(url)
@@ -79,22 +81,22 @@ def _check_sqlite(url: sa.URL) -> None:
     if url.database in (None, "", ":memory:"):
         raise ValidationError("SQLite needs a file: an in-memory database is not shared between workers.")
     if url.query:
-        raise ValidationError("SQLite takes no options after a ?. Write a ? in a path as %3F.")
+        raise ValidationError("SQLite does not support options after a ?. Write a ? in a path as %3F.")
 
 
 def _check_postgresql(url: sa.URL) -> None:
     if not url.database:
-        raise ValidationError("Name the database, as postgresql://user@host/name.")
+        raise ValidationError("Add the name of the database: postgresql://user@host/name.")
     try:
         conninfo.make_conninfo(**dict.fromkeys(url.query, ""))
     except psycopg.ProgrammingError as error:
-        raise ValidationError(f"PostgreSQL does not know a connection option: {str(error).strip()}.") from error
+        raise ValidationError(f"PostgreSQL does not support a connection option: {str(error).strip()}.") from error
 
 
 def host(value: str) -> str:
     """A host name or an IP address; a name beyond ASCII is returned as its A-label (RFC 5891)."""
     if value.startswith("["):
-        raise ValidationError("Write an IPv6 address without brackets, as ::1.")
+        raise ValidationError("Write an IPv6 address without brackets, such as ::1.")
     if is_ip_address(value):
         return value
     if not value.isascii():
@@ -130,7 +132,7 @@ def origin(value: str) -> str:
     url = base_url(value)
     path = urlsplit(url).path
     if path:
-        raise ValidationError(f"Not an origin: leave out the path {path}. The service needs a host name of its own.")
+        raise ValidationError(f"Must not have a path: remove {path}. The service needs its own host name.")
     return url
 
 
@@ -146,7 +148,7 @@ def origins(values: list[str]) -> list[str]:
 
 def base_url(value: str) -> str:
     """An HTTP URL that paths can be added to, without a slash at its end."""
-    refused = ValidationError("Not an origin, as https://accounts.example.com.")
+    refused = ValidationError("Not a URL such as https://accounts.example.com.")
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -172,13 +174,13 @@ def sender_or_none(value: str) -> str:
     name, email = parseaddr(value)
     is_whole = "<" in value or email == value.strip()  # parseaddr drops what follows a blank
     if value.count("@") != 1 or not email.partition("@")[2] or not (name + email).isprintable() or not is_whole:
-        raise ValidationError("Not one address, as no-reply@example.com or Example <no-reply@example.com>.")
+        raise ValidationError("Not an email address such as no-reply@example.com or Example <no-reply@example.com>.")
     try:
         local, domain = validated(email, is_intranet=True, allow_domain_literal=True)
     except EmailNotValidError as error:
-        raise ValidationError(f"Not an email that a mail server takes. {error}") from error
+        raise ValidationError(f"Not an email address that a mail server accepts. {error}") from error
     if not local.isascii():
-        raise ValidationError("Only ASCII letters are possible before the @.")
+        raise ValidationError("Only ASCII characters are allowed before the @.")
     return value if email.isascii() else formataddr((name, f"{local}@{domain}"))
 
 
@@ -203,7 +205,7 @@ def account_email(value: str, intranet: Sequence[str]) -> None:
         intranet: domains that are taken although mail from elsewhere cannot reach them.
     """
     if not value.rpartition("@")[0].isascii():
-        raise ValidationError("Only ASCII letters are possible before the @.")
+        raise ValidationError("Only ASCII characters are allowed before the @.")
     try:
         validated(value, is_intranet=is_within(value.rpartition("@")[2], intranet), strict=True)
     except EmailNotValidError as error:
@@ -213,7 +215,7 @@ def account_email(value: str, intranet: Sequence[str]) -> None:
 def folder_or_none(value: str) -> None:
     """A folder that exists, or nothing."""
     if value and not Path(value).is_dir():
-        raise ValidationError("Not a folder.")
+        raise ValidationError("This folder does not exist.")
 
 
 def limit(value: str) -> None:
@@ -221,18 +223,18 @@ def limit(value: str) -> None:
     try:
         only, *others = parse_limits(value)
     except ValueError:
-        raise ValidationError("Not a limit, as 10 per 5 minutes.") from None
+        raise ValidationError("Not a limit such as 10 per 5 minutes.") from None
     if others or only.amount < 1:
-        raise ValidationError("Not one limit of at least one, as 10 per 5 minutes.")
+        raise ValidationError("Must be a single limit of at least 1, such as 10 per 5 minutes.")
 
 
 def redis_url_or_none(value: str) -> None:
     """Where Redis is, or nothing."""
     if value and not value.startswith(("redis://", "rediss://", "redis+unix://")):
-        raise ValidationError("Not a Redis URL, as redis://127.0.0.1:6379/0.")
+        raise ValidationError("Not a Redis URL such as redis://127.0.0.1:6379/0.")
 
 
 def broker_url_or_none(value: str) -> None:
     """Where Celery's broker is, or nothing."""
     if value and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
-        raise ValidationError("Not a broker's URL, as redis://127.0.0.1:6379/1 or amqp://user@host/userapi.")
+        raise ValidationError("Not a broker URL such as redis://127.0.0.1:6379/1 or amqp://user@host/userapi.")

@@ -9,7 +9,7 @@ class Level(enum.StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    TROUBLE = "trouble"
+    TROUBLE = "error"
 
 
 class Finding(NamedTuple):
@@ -40,6 +40,6 @@ def warning(part: str, text: str, state: str = "warning", explanation: Any = "")
     return Finding(part, Level.WARNING, text, state, explanation)
 
 
-def trouble(part: str, text: str, state: str = "trouble", explanation: Any = "") -> Finding:
+def trouble(part: str, text: str, state: str = "error", explanation: Any = "") -> Finding:
     """It does not work, or it is not safe."""
     return Finding(part, Level.TROUBLE, text, state, explanation)

@@ -36,20 +36,20 @@ class Api(flask_smorest.Api):
         """None: pages are told by `next` and `previous`."""
 
 
-DESCRIPTION = """Accounts with a profile each, JSON Web Tokens that other services verify, sessions that can be ended.
+DESCRIPTION = """User accounts with profiles, JSON Web Tokens that other services can verify, and sessions that you can end.
 
-Every write also takes `application/x-www-form-urlencoded` and `multipart/form-data`, with nested fields written
-`profile.city`. Every error is a problem document (RFC 9457) with a stable `code`. The three `/api-token-…/` paths are
-served below `/userapi/` as well.
+Send request bodies as `application/json`, `application/x-www-form-urlencoded` or `multipart/form-data`. In forms, write
+nested fields as `profile.city`. Every error is a problem document (RFC 9457) with a stable `code`. The three
+`/api-token-…/` paths are also available below `/userapi/`.
 
-To try the calls here, press *Authorize* and type your email and password, or sign in at [/login/](/login/) in the same
-browser."""
+To try the operations here, select *Authorize* and enter your email and password, or sign in at [/login/](/login/) in
+the same browser."""
 
 
 SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
     "oauth2": {
         "type": "oauth2",
-        "description": "Sign in with email (as `username`) and password; the access token is used for each request.",
+        "description": "Sign in with your email (as `username`) and password. Each request then sends the access token.",
         "flows": {"password": {"tokenUrl": "/api-token-auth/", "refreshUrl": "/api-token-refresh/", "scopes": {}}},
     },
     "bearer": {
@@ -61,8 +61,8 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
     "cookie": {
         "type": "apiKey",
         "in": "cookie",
-        "description": "The cookie of a browser that is signed in. Requests that change something also need the header "
-        "`X-CSRF-TOKEN` with the value of the cookie `csrf_token`; this page adds it.",
+        "description": "The cookie of a signed-in browser. Requests that change something also need the header "
+        "`X-CSRF-TOKEN` with the value of the cookie `csrf_token`. This page adds it.",
     },
 }
 

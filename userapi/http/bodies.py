@@ -154,7 +154,7 @@ def _json_object(raw: bytes) -> dict[str, Any]:
             _("The body is not valid JSON: %(why)s (line %(line)s).", why=error.msg, line=error.lineno)
         ) from error
     if not isinstance(data, dict):
-        raise MalformedBody(_('The body must be a JSON object, as {"email": …}.'))
+        raise MalformedBody(_('The body must be a JSON object, such as {"email": …}.'))
     if any(len(part) > MAXIMUM_FIELDS for part in (data, *data.values()) if isinstance(part, dict)):
         raise MalformedBody(_("The body has more than %(most)s fields.", most=MAXIMUM_FIELDS))
     return data
@@ -163,7 +163,7 @@ def _json_object(raw: bytes) -> dict[str, Any]:
 def _single_values(values: MultiDict[Any, Any]) -> dict[str, Any]:
     repeated = [name for name, found in values.lists() if len(found) > 1]
     if repeated:
-        raise ValidationFailed(errors={name: [_("Given more than once.")] for name in repeated[:MAXIMUM_FIELDS]})
+        raise ValidationFailed(errors={name: [_("Sent more than once.")] for name in repeated[:MAXIMUM_FIELDS]})
     return values.to_dict()
 
 

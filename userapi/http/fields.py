@@ -106,7 +106,7 @@ class Line(fields.String):
         if not judged.isprintable() and any(unicodedata.category(character) in self.refused for character in judged):
             raise ValidationError(_("Control characters are not allowed."))
         if self.minimum and not has_visible(judged):
-            raise ValidationError(_("May not be blank."))
+            raise ValidationError(_("Must not be blank."))
         return text
 
 
@@ -135,7 +135,7 @@ class Name(Line):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if text and not has_visible(text[: self.maximum + 1]):
-            raise ValidationError(_("Contains no visible character. Type a name, or leave this empty."))
+            raise ValidationError(_("Contains no visible characters. Enter a name, or leave this empty."))
         if DIRECTION_CONTROLS.search(text):
             raise ValidationError(_("Control characters are not allowed."))
         return text
@@ -152,7 +152,7 @@ class Password(fields.String):
         text: str = super()._deserialize(value, attr, data, **kwargs)
         judged = text[: MAXIMUM_PASSWORD + 1]
         if "\x00" in judged or any(unicodedata.category(character) == "Cs" for character in judged):
-            raise ValidationError(_("Contains characters that a password cannot have."))
+            raise ValidationError(_("Contains characters that are not allowed in passwords."))
         return text
 
 
@@ -178,9 +178,9 @@ class Birthday(fields.Date):
         except ValueError as error:
             raise _not_a_date() from error
         if day > clock.today():
-            raise ValidationError(_("Lies in the future."))
+            raise ValidationError(_("Must not be in the future."))
         if day < EARLIEST_BIRTH:
-            raise ValidationError(_("Lies before %(day)s.", day=EARLIEST_BIRTH))
+            raise ValidationError(_("Must not be before %(day)s.", day=EARLIEST_BIRTH))
         return day
 
 
@@ -203,7 +203,7 @@ class Language(fields.String):
     """A language on offer, as BCP 47 names it."""
 
     def __init__(self, **options: Any) -> None:
-        options.setdefault("metadata", {"description": "The language of emails to the user, as `de`."})
+        options.setdefault("metadata", {"description": "The language of emails to the user, such as `de`."})
         super().__init__(**options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:

@@ -52,7 +52,9 @@ class StrictFormParser(FormDataParser):
                 _("The body is not valid UTF-8. Encode the form as UTF-8 and send it again.")
             ) from error
         except ValueError as error:
-            raise MalformedBody(_("The body is not a valid form of the media type in Content-Type.")) from error
+            raise MalformedBody(
+                _("The body is not a valid form of the media type in the Content-Type header.")
+            ) from error
         if any(name is None for name, _value in (*texts, *files)):
             raise MalformedBody(_("A part of the form has no name."))
         return stream, self.cls(texts), self.cls(files)

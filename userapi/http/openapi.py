@@ -32,7 +32,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 MAXIMUM_ROW_ID = 2**63 - 1
 
 #: What every operation may answer besides: a body too large or of another type, too many requests, a part away.
-OTHERWISE = "Any other error, in the same shape."
+OTHERWISE = "Any other error, in the same format."
 
 #: A part of a rule that is an id: `<row_id:user_id>`.
 ID_IN_PATH = re.compile(r"<(\w+):((\w+)_id)>")
@@ -47,11 +47,11 @@ SECURITY: list[dict[str, list[str]]] = [{"oauth2": []}, {"bearer": []}, {"cookie
 class Access(Enum):
     """Who may call an operation. The gate in `userapi.auth` checks it before the route runs."""
 
-    OPEN = "anyone; a token that comes along must be good"
-    UNCHECKED = "anyone; the route looks at the credentials itself"
-    SIGNED_IN = "whoever is signed in"
-    OWNER_OR_STAFF = "the user whose id is in the path, and staff with the permission"
-    STAFF = "staff with the permission"
+    OPEN = "Public. If you send a token, it must be valid."
+    UNCHECKED = "Public. The operation checks any credentials itself."
+    SIGNED_IN = "Requires sign-in."
+    OWNER_OR_STAFF = "Requires sign-in as the user in the path, or as staff with the permission `{permission}`."
+    STAFF = "Requires sign-in as staff with the permission `{permission}`."
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -144,7 +144,7 @@ class Blueprint(flask_smorest.Blueprint):
         open_operation = access in (Access.OPEN, Access.UNCHECKED)
         manual["security"] = [] if open_operation else deepcopy(SECURITY)
         permission = getattr(view_func, "permission", "")
-        manual["description"] = f"Who may call: {access.value}{f' `{permission}`' if permission else ''}."
+        manual["description"] = access.value.format(permission=permission)
         refusals: tuple[type[Problem], ...] = ()
         if not open_operation:
             refusals = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
@@ -199,12 +199,16 @@ class ProblemSchema(Schema):
         required=True,
         metadata={"description": "Always `about:blank`.", "format": "uri-reference", "example": "about:blank"},
     )
-    title = fields.String(required=True, metadata={"description": "What is wrong, the same for each `code`."})
+    title = fields.String(
+        required=True, metadata={"description": "A short summary of the problem, the same for each `code`."}
+    )
     status = fields.Integer(required=True, metadata={"description": "The HTTP status code."})
-    detail = fields.String(required=True, metadata={"description": "What is wrong this time, and what to do next."})
-    code = ProblemCode(required=True, metadata={"description": "Stable, for programs to test."})
+    detail = fields.String(
+        required=True, metadata={"description": "What went wrong in this request, and what to do next."}
+    )
+    code = ProblemCode(required=True, metadata={"description": "A stable code for programs."})
     errors = fields.Dict(
-        metadata={"description": "Messages by field, nested as the input was; `_schema` is about no single field."}
+        metadata={"description": "Messages by field, nested like the request. `_schema` is about no single field."}
     )
 
 

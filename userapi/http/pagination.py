@@ -102,7 +102,7 @@ def _moment(text: str) -> datetime:
 
 
 def _refusal() -> ValidationFailed:
-    return ValidationFailed(errors={"cursor": [_("Not a cursor of this list; start again without it.")]})
+    return ValidationFailed(errors={"cursor": [_("Not a valid cursor for this list. Start again without a cursor.")]})
 
 
 def after(column: Any, row_id: Any, descending: bool, *, is_null: bool, nullable: bool) -> Any:

@@ -55,38 +55,43 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.requests = Histogram(
             "userapi_request_duration_seconds",
-            "Requests answered, and how long each took.",
+            "Number and duration of requests.",
             ("method", "route", "status"),
             buckets=DURATIONS,
             registry=registry,
         )
         self.events = Counter(
-            "userapi_audit_events", "Events written to the audit trail.", ("action",), registry=registry
+            "userapi_audit_events", "Events written to the audit log.", ("action",), registry=registry
         )
         self.throttled = Counter(
-            "userapi_throttled", "Tries that a throttle turned away.", ("throttle",), registry=registry
+            "userapi_throttled", "Attempts rejected by a throttle.", ("throttle",), registry=registry
         )
         self.letters = Counter(
-            "userapi_letters", "What became of attempts to send a letter.", ("outcome",), registry=registry
+            "userapi_letters", "Attempts to send an email, by outcome.", ("outcome",), registry=registry
         )
         self.hashing = Gauge(
             "userapi_password_hashing_places_in_use",
-            "Requests that compute a password hash or wait for their turn.",
+            "Requests that are computing a password hash or waiting to do so.",
             registry=registry,
             multiprocess_mode="livesum",
         )
         self.hashing_refused = Counter(
-            "userapi_password_hashing_refused", "Requests turned away since too many were hashing.", registry=registry
+            "userapi_password_hashing_refused",
+            "Requests rejected because too many were computing password hashes.",
+            registry=registry,
         )
         self.connections = Gauge(
             "userapi_database_connections_in_use",
-            "Database connections that a request or a deliverer holds.",
+            "Database connections in use by requests and email delivery.",
             ("use",),
             registry=registry,
             multiprocess_mode="livesum",
         )
         self.database_unavailable = Counter(
-            "userapi_database_unavailable", "Requests that the database failed.", ("error",), registry=registry
+            "userapi_database_unavailable",
+            "Requests that failed because the database was unavailable.",
+            ("error",),
+            registry=registry,
         )
         for outcome in OUTCOMES:  # from nothing on, so that the first one shows
             self.letters.labels(outcome)

@@ -16,7 +16,7 @@ def configure(app: Flask) -> None:
         spans = import_module("userapi.observability.spans")
     except ImportError as error:
         log.warning(
-            "no traces: OTEL_EXPORTER_OTLP_ENDPOINT is set, and what requirements/scale.txt adds is not installed",
+            "tracing is off: OTEL_EXPORTER_OTLP_ENDPOINT is set, but packages of requirements/scale.txt are missing",
             extra={"missing": error.name},
         )
     else:

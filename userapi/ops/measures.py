@@ -35,7 +35,7 @@ def admit() -> None:
     if token:
         sent = request.headers.get("Authorization", "")
         if not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
-            raise NotSignedIn(_("Send what METRICS_TOKEN says: Authorization: Bearer <token>."))
+            raise NotSignedIn(_("Send the value of METRICS_TOKEN: Authorization: Bearer <token>."))
     elif not (serves_this_machine_only() and is_loopback(request.remote_addr)):
         raise NotFound
 
@@ -56,7 +56,7 @@ class _Everything:
 
 
 def _readiness() -> Iterator[Any]:
-    ready = GaugeMetricFamily("userapi_ready", "Whether a part does its work, as /readyz says.", labels=["check"])
+    ready = GaugeMetricFamily("userapi_ready", "Whether each part works, as in /readyz.", labels=["check"])
     for finding in checks.run():
         ready.add_metric([finding.part], float(finding.state == "ok"))
     yield ready
@@ -68,8 +68,10 @@ def _outbox() -> Iterator[Any]:
     except sa.exc.SQLAlchemyError:
         return
     age = (clock.now() - oldest).total_seconds() if oldest else 0
-    yield GaugeMetricFamily("userapi_outbox_letters", "Letters that are neither sent nor given up.", count)
-    yield GaugeMetricFamily("userapi_outbox_oldest_letter_seconds", "How long the oldest of them has waited.", age)
+    yield GaugeMetricFamily("userapi_outbox_letters", "Emails that are neither sent nor failed.", count)
+    yield GaugeMetricFamily(
+        "userapi_outbox_oldest_letter_seconds", "How long the oldest of these emails has been waiting.", age
+    )
 
 
 def _keys() -> Iterator[Any]:
@@ -80,4 +82,4 @@ def _keys() -> Iterator[Any]:
     except (signing_keys.KeyProblem, OSError, IndexError):
         return
     yield GaugeMetricFamily("userapi_signing_keys", "Keys that verify tokens.", len(keys))
-    yield GaugeMetricFamily("userapi_signing_key_age_seconds", "The age of the key that signs.", age)
+    yield GaugeMetricFamily("userapi_signing_key_age_seconds", "The age of the current signing key.", age)

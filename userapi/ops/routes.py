@@ -13,7 +13,7 @@ from userapi.http.responses import answer
 from . import measures
 
 blueprint = PlainBlueprint("ops", __name__)
-index_blueprint = Blueprint("index", __name__, description="What is where.")
+index_blueprint = Blueprint("index", __name__, description="Lists of endpoints.")
 
 
 @index_blueprint.get("/userapi/")
@@ -21,7 +21,7 @@ index_blueprint = Blueprint("index", __name__, description="What is where.")
 @index_blueprint.response(200, SHAPE, example={"users": "https://accounts.example.com/userapi/users/"})
 @index_blueprint.refuses(InvalidToken, NotAcceptable)
 def read_index() -> Response:
-    """List the endpoints of the API."""
+    """List the API endpoints."""
     return answer(endpoints_below("/userapi/", depth=1))
 
 

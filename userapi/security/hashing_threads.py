@@ -164,7 +164,7 @@ class Hashing:
                 return lane.run(throttling.client() if in_request else "", compute)
         except NoTurn as error:
             metrics.counted().hashing_refused.inc()
-            raise Unavailable(_("Too many sign-ins at once. Try again in a moment.")) from error
+            raise Unavailable(_("Too many sign-ins at the same time. Try again in a moment.")) from error
 
     def costs_more(self, stored: str | None) -> bool:
         """Whether an argon2id hash costs more than one of the present cost."""

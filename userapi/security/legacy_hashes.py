@@ -78,13 +78,13 @@ def read(stored: str) -> ForeignHash:
         found = pattern.fullmatch(stored)
         if found is not None:
             return reader(**found.groupdict())
-    raise UnusableHash(_("No password hash of a known kind, or a damaged one."))
+    raise UnusableHash(_("Unknown or damaged password hash."))
 
 
 def _pbkdf2(kind: str, rounds: str, salt: str, digest: str) -> ForeignHash:
     algorithm, expected = kind.removeprefix("pbkdf2_"), _bytes(digest)
     if len(expected) != hashlib.new(algorithm).digest_size:
-        raise UnusableHash(_("A damaged password hash."))
+        raise UnusableHash(_("Damaged password hash."))
     count = _bounded(rounds, MAXIMUM_PBKDF2_ROUNDS)
 
     def matches(password: bytes) -> bool:
@@ -97,11 +97,11 @@ def _scrypt(n: str, salt: str, r: str, p: str, digest: str) -> ForeignHash:
     count, block, lanes, expected = int(n), int(r), int(p), _bytes(digest)
     memory = 128 * block * (count + 2 + lanes)
     if count < 2 or count & (count - 1) or block < 1 or lanes < 1 or len(expected) < 16:
-        raise UnusableHash(_("A damaged password hash."))
+        raise UnusableHash(_("Damaged password hash."))
     if block == SMALLEST_SCRYPT_BLOCK and count >= SCRYPT_N_OF_SMALLEST:
-        raise UnusableHash(_("A damaged password hash."))
+        raise UnusableHash(_("Damaged password hash."))
     if 128 * count * block > MAXIMUM_SCRYPT_MEMORY or count * block * lanes > MAXIMUM_SCRYPT_WORK:
-        raise UnusableHash(_("A password hash that would cost too much to check."))
+        raise UnusableHash(_("This password hash would take too long to check."))
 
     def matches(password: bytes) -> bool:
         found = hashlib.scrypt(
@@ -132,12 +132,12 @@ def _argon2(
 ) -> ForeignHash:
     kib, count, width = int(memory), int(passes), int(lanes)
     if (version or "") not in ARGON2_VERSIONS or kib < MINIMUM_ARGON2_MEMORY_PER_LANE * width:
-        raise UnusableHash(_("A damaged password hash."))
+        raise UnusableHash(_("Damaged password hash."))
     for part in (salt, digest):  # argon2 takes no other spelling of the same bytes
         if base64.b64encode(_bytes(part + "=" * (-len(part) % 4))).decode().rstrip("=") != part:
-            raise UnusableHash(_("A damaged password hash."))
+            raise UnusableHash(_("Damaged password hash."))
     if kib > MAXIMUM_ARGON2_MEMORY or kib * count > MAXIMUM_ARGON2_WORK or width > MAXIMUM_ARGON2_LANES:
-        raise UnusableHash(_("A password hash that would cost too much to check."))
+        raise UnusableHash(_("This password hash would take too long to check."))
     return ForeignHash(
         f"argon2{kind}",
         lazy_gettext(
@@ -158,15 +158,15 @@ def _bytes(digest: str) -> bytes:
     try:
         return base64.b64decode(digest, validate=True)
     except ValueError as error:  # other than ASCII, too
-        raise UnusableHash(_("A damaged password hash.")) from error
+        raise UnusableHash(_("Damaged password hash.")) from error
 
 
 def _bounded(text: str, maximum: int, minimum: int = 1) -> int:
     number = int(text)
     if number < minimum:
-        raise UnusableHash(_("A damaged password hash."))
+        raise UnusableHash(_("Damaged password hash."))
     if number > maximum:
-        raise UnusableHash(_("A password hash that would cost too much to check."))
+        raise UnusableHash(_("This password hash would take too long to check."))
     return number
 
 

@@ -58,7 +58,7 @@ def is_outdated(stored: str) -> bool:
 def describe(stored: str | None) -> str:
     """What kind a hash is and what it costs, never what it is: `argon2id: 19 MiB, 2 passes, 1 lane`."""
     if not stored or stored.startswith("!"):
-        return str(_("no password: nobody can sign in with one"))
+        return str(_("no password set"))
     try:
         found = legacy_hashes.read(stored)
     except UnusableHash:

@@ -66,10 +66,10 @@ class SharedCounts:
             self._ask_again_at = time.monotonic() + ABSENCE
             self.error = str(error)[:200]
             if not was_away:
-                log.error("redis is away: each process throttles by its own counts", extra={"error": repr(error)})
+                log.error("redis unavailable: each process counts attempts separately", extra={"error": repr(error)})
             return None
         if was_away:
             self._ask_again_at = None
             self.error = ""
-            log.warning("redis is back: all processes throttle together")
+            log.warning("redis available again: all processes count attempts together")
         return answer

@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 PREFIX = "RATELIMIT_"
 
+#: Waits shorter than this are shown to the caller in seconds, longer ones in minutes.
+SECONDS_SHOWN = 120
+
 
 class TooManyRequests(Problem):
     """Something was tried too often (RFC 6585, section 4)."""
@@ -44,7 +47,7 @@ class TooManyRequests(Problem):
     status = 429
     code = "rate_limited"
     title = lazy_gettext("Too many requests")
-    detail = lazy_gettext("Too many attempts. Try again after as many seconds as Retry-After says.")
+    detail = lazy_gettext("Too many attempts. Try again after the number of seconds in the Retry-After header.")
 
 
 class Counts(Protocol):
@@ -222,16 +225,27 @@ def _spend(name: str, of: tuple[str, ...], unless: Callable[[], bool]) -> None:
     log.warning("throttled", extra={"throttle": name, "address": acting().address})
     policy = name.lower().replace("_", "-")
     raise TooManyRequests(
-        ngettext(
-            "Too many attempts. Try again in a second.",
-            "Too many attempts. Try again in %(num)s seconds.",
-            seconds,
-        ),
+        _too_many_attempts(seconds),
         headers={
             "Retry-After": str(seconds),
             "RateLimit-Policy": f'"{policy}";q={limit.amount};w={limit.get_expiry()}',
             "RateLimit": f'"{policy}";r=0;t={seconds}',
         },
+    )
+
+
+def _too_many_attempts(seconds: int) -> str:
+    """The message for the caller: seconds for a short wait, otherwise whole minutes."""
+    if seconds < SECONDS_SHOWN:
+        return ngettext(
+            "Too many attempts. Try again in %(num)s second.",
+            "Too many attempts. Try again in %(num)s seconds.",
+            seconds,
+        )
+    return ngettext(
+        "Too many attempts. Try again in %(num)s minute.",
+        "Too many attempts. Try again in %(num)s minutes.",
+        -(-seconds // 60),
     )
 
 

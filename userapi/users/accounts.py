@@ -180,7 +180,7 @@ def edit(
     """
     refused = sorted(set(changes) - editable(user, by))
     if refused:
-        raise ReadOnlyField(errors={name: [_("You may not change this field.")] for name in refused})
+        raise ReadOnlyField(errors={name: [_("You cannot change this field.")] for name in refused})
     by_owner = by.id == user.id
     if by_owner and changes.get("email", user.email) != user.email:
         current_password.require(user, password, password_field)
@@ -308,7 +308,7 @@ def _edit_profile(user: User, values: Mapping[str, Any] | None) -> None:
     elif values:
         missing = [name for name in PROFILE_FIELDS if name not in values]
         if missing:
-            needed = _("Missing data for required field: there is no profile yet.")
+            needed = _("Missing data for required field: this user has no profile yet.")
             raise ValidationFailed(errors={"profile": {name: [needed] for name in missing}})
         user.profile = UserProfile(**values)
 

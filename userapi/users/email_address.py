@@ -51,7 +51,7 @@ def normal_form(address: str) -> str:
         raise ValueError(_("Longer than maximum length {max}.").format(max=MAXIMUM_LENGTH))
     local, _at, domain = address.rpartition("@")
     if not local.isascii():
-        raise ValueError(_("Only ASCII letters are possible before the @."))
+        raise ValueError(_("Only ASCII characters are allowed before the @."))
     try:
         if PLAIN.fullmatch(local):
             key = f"{local.lower()}@{_ascii_domain(domain, _is_intranet(domain))}"

@@ -42,7 +42,7 @@ class InvalidLink(Problem):
 
     code = "invalid_link"
     title = lazy_gettext("Invalid link")
-    detail = lazy_gettext("This link is not valid any more. Ask for a new one.")
+    detail = lazy_gettext("This link is no longer valid. Request a new one.")
 
 
 def lifetime(purpose: str) -> timedelta:

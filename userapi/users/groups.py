@@ -21,10 +21,10 @@ class GroupNameTaken(ValidationFailed):
     """Another group has this name, or one that differs from it by case only."""
 
     code = "group_name_taken"
-    title = lazy_gettext("Group name taken")
+    title = lazy_gettext("Group name already in use")
 
     def __init__(self) -> None:
-        super().__init__(errors={"name": [_("Another group has this name.")]})
+        super().__init__(errors={"name": [_("Another group already has this name.")]})
 
 
 class GroupChangedMeanwhile(Problem):
@@ -32,9 +32,10 @@ class GroupChangedMeanwhile(Problem):
 
     status = 409
     code = "changed_meanwhile"
-    title = lazy_gettext("Changed meanwhile")
+    title = lazy_gettext("Changed by someone else")
     detail = lazy_gettext(
-        "Somebody changed this group meanwhile; nothing was saved. Look at it again, or save over what they did."
+        "Someone else changed this group while you edited it, so nothing was saved. "
+        "Reload it, or overwrite their changes."
     )
 
 
@@ -45,7 +46,7 @@ class GroupIsBuiltIn(Problem):
     code = "group_is_built_in"
     title = lazy_gettext("Built-in group")
     detail = lazy_gettext(
-        "New staff join this group, so it cannot be deleted or renamed. Take permissions from it instead."
+        "New staff members join this group, so it cannot be deleted or renamed. Remove permissions from it instead."
     )
 
 
@@ -171,7 +172,10 @@ def _require_held(permissions: Iterable[Permission], by: Actor) -> None:
     missing = sorted({permission.codename for permission in permissions} - held_by(by))
     if missing:
         raise PermissionDenied(
-            _("You can only give and take rights that you have yourself, not %(rights)s.", rights=", ".join(missing))
+            _(
+                "You can only grant or remove permissions that you have yourself, not %(permissions)s.",
+                permissions=", ".join(missing),
+            )
         )
 
 

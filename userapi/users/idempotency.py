@@ -30,8 +30,8 @@ class IdempotencyKeyReused(Problem):
     code = "idempotency_key_reused"
     title = lazy_gettext("Idempotency key reused")
     detail = lazy_gettext(
-        "This Idempotency-Key was sent with another body, or the password has changed since. "
-        "Send a new key with a new request."
+        "This Idempotency-Key was already used with another body, or the password has changed since. "
+        "Use a new key for a new request."
     )
 
 
@@ -48,7 +48,9 @@ def register(key: str, new_user: Mapping[str, Any]) -> User:
         InvalidEmail, WeakPassword, EmailTaken, TooManyRequests: as `accounts.register`; the key is free again.
     """
     if not KEY.fullmatch(key):
-        raise Problem(_("Idempotency-Key must have 16 to 255 ASCII characters without blanks; a UUID will do."))
+        raise Problem(
+            _("Idempotency-Key must have 16 to 255 ASCII characters without spaces. Use a UUID, for example.")
+        )
     claimed, body = _digest(key.encode()), _digest(_without_password(new_user))
     before = submissions.claim(claimed, LIFETIME)
     user = queries.for_update(before["user_id"]) if before else None

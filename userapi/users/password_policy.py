@@ -54,9 +54,9 @@ class WeakPassword(ValidationFailed):
     """The password breaks the policy."""
 
     title = lazy_gettext("Weak password")
-    example_errors: ClassVar = {"password": ["Only digits."]}
+    example_errors: ClassVar = {"password": ["Contains only digits."]}
     code = "weak_password"
-    detail = lazy_gettext("Choose another password; the reasons are under errors.")
+    detail = lazy_gettext("Choose another password. See errors for the reasons.")
 
 
 def check(password: str, personal: Iterable[str | None] = (), field: str = "password") -> None:
@@ -110,7 +110,7 @@ def require_same(
 
 def repetition_errors(first: str, second: str, fields: tuple[str, str] = NEW_PASSWORD_FIELDS) -> dict[str, list[str]]:
     """Messages by field for a new password that was not typed the same twice."""
-    return {} if first == second else {fields[1]: [_("The two passwords differ.")]}
+    return {} if first == second else {fields[1]: [_("The two passwords do not match.")]}
 
 
 def add_errors(error: ValidationError, field: str, personal: Iterable[str | None] = ()) -> None:
@@ -152,19 +152,19 @@ def _reasons(password: str, personal: list[str]) -> Iterable[str]:
         yield _("Longer than maximum length {max}.").format(max=MAXIMUM_NEW_PASSWORD)
         return
     if "\x00" in password or any(unicodedata.category(character) == "Cs" for character in password):
-        yield _("Contains characters that a password cannot have.")
+        yield _("Contains characters that are not allowed in passwords.")
         return
     folded = password.casefold()
     if password.isdecimal():
-        yield _("Only digits.")
+        yield _("Contains only digits.")
     if folded in COMMON:
-        yield _("Among the most common passwords.")
+        yield _("One of the most common passwords.")
     if any(_is_close(folded, text) for text in personal):
-        yield _("Too close to your email or your names.")
+        yield _("Too similar to your email or name.")
     if any(word in folded and len(folded) < 2 * len(word) for word in CONTEXT_WORDS):
         yield _("Contains a word that is too easy to guess.")
     if password and _score(password, personal) < current_app.config["PASSWORD_MIN_SCORE"]:
-        yield _("Easy to guess; a few unrelated words make a strong one.")
+        yield _("Too easy to guess. Try a few unrelated words.")
 
 
 def _is_close(folded: str, text: str) -> bool:

@@ -47,9 +47,7 @@ def require(by: Actor, permission: str) -> None:
         PermissionDenied: naming it.
     """
     if not may(by, permission):
-        raise PermissionDenied(
-            _("Your account lacks the permission %(name)s. A superuser can give it to you.", name=permission)
-        )
+        raise PermissionDenied(_("You need the permission %(name)s. A superuser can grant it to you.", name=permission))
 
 
 def require_authority(user: User, by: Actor) -> None:
@@ -61,6 +59,6 @@ def require_authority(user: User, by: Actor) -> None:
     if by.is_superuser or by.id == user.id:
         return
     if user.is_superuser:
-        raise PermissionDenied(_("Only a superuser may change or delete a superuser."))
+        raise PermissionDenied(_("Only a superuser can change or delete a superuser."))
     if user.is_staff and not group_queries.codenames_of(user.id) <= held_by(by):
-        raise PermissionDenied(_("%(email)s has rights that you do not have yourself.", email=user.email))
+        raise PermissionDenied(_("%(email)s has permissions that you do not have.", email=user.email))

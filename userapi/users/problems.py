@@ -12,9 +12,9 @@ class EmailTaken(ValidationFailed):
     """The address belongs to an account, in whatever spelling."""
 
     code = "email_taken"
-    title = lazy_gettext("Email taken")
+    title = lazy_gettext("Email already in use")
     example_errors: ClassVar = {"email": ["This email address is already in use."]}
-    detail = lazy_gettext("This email address is in use. Sign in, or reset the password if it is yours.")
+    detail = lazy_gettext("This email address is already in use. If it is yours, sign in or reset your password.")
 
     def __init__(self, field: str = "email") -> None:
         super().__init__(errors={field: [_("This email address is already in use.")]})
@@ -26,7 +26,7 @@ class LastSuperuser(Problem):
     status = 409
     code = "last_superuser"
     title = lazy_gettext("Last superuser")
-    detail = lazy_gettext("This is the last active superuser. Make another one first.")
+    detail = lazy_gettext("This is the last active superuser. Make another user a superuser first.")
 
 
 class ReadOnlyField(ValidationFailed):
@@ -38,7 +38,7 @@ class WrongPassword(ValidationFailed):
 
     code = "wrong_password"
     title = lazy_gettext("Wrong password")
-    example_errors: ClassVar = {"old_password": ["This is not your present password."]}
+    example_errors: ClassVar = {"old_password": ["This is not your current password."]}
 
     def __init__(self, field: str) -> None:
-        super().__init__(errors={field: [_("This is not your present password.")]})
+        super().__init__(errors={field: [_("This is not your current password.")]})

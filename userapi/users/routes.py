@@ -27,7 +27,7 @@ from .schemas import (
     UserSchema,
 )
 
-blueprint = Blueprint("users", __name__, description="Accounts and their profiles.")
+blueprint = Blueprint("users", __name__, description="Users and their profiles.")
 
 #: The operations that take the id of a user.
 OF_A_USER = ("read_user", "replace_user", "edit_user", "delete_user")
@@ -35,8 +35,8 @@ OF_A_USER = ("read_user", "replace_user", "edit_user", "delete_user")
 IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
-    "description": "New for each registration, as a UUID. The same request with the same key gets the first answer "
-    "again, for 24 hours.",
+    "description": "A unique key for each registration, such as a UUID. For 24 hours, the same request with the same "
+    "key returns the first response again.",
     "schema": {"type": "string", "minLength": 16, "maxLength": 255},
     "example": "0d9f6a52-3b7e-4c1d-a8f0-6e5b4c3d2a19",
 }
@@ -50,7 +50,7 @@ IDEMPOTENCY_KEY = {
 @blueprint.refuses(ValidationFailed, EmailTaken, WeakPassword, IdempotencyKeyReused, TooManyRequests)
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY])
 def create_user(new_user: dict[str, Any]) -> Response:
-    """Open an account."""
+    """Create an account."""
     key = request.headers.get("Idempotency-Key")
     user = accounts.register(**new_user) if key is None else idempotency.register(key, new_user)
     made = user_json.of_user(user)
@@ -65,7 +65,7 @@ def create_user(new_user: dict[str, Any]) -> Response:
 @blueprint.leads_to(200, *OF_A_USER, parameters={"user_id": "$response.body#/results/0/id"})
 @blueprint.refuses(ValidationFailed)
 def list_users(query: dict[str, Any]) -> Response:
-    """List users, a page at a time."""
+    """List users, one page at a time."""
     ordering, cursor = query.get("ordering", "id"), query.get("cursor")
     start = pagination.decode(cursor, ordering) if cursor else None
     page = list_queries.page(query, ordering, query["limit"], start)
@@ -97,7 +97,7 @@ def read_user(user_id: int) -> Response:
     ValidationFailed, EmailTaken, WrongPassword, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests
 )
 def replace_user(user: User, changes: dict[str, Any]) -> Response:
-    """Replace a user: every required field but the password."""
+    """Replace a user, with all required fields except the password."""
     return save(user, changes)
 
 
@@ -110,7 +110,7 @@ def replace_user(user: User, changes: dict[str, Any]) -> Response:
     ValidationFailed, EmailTaken, WrongPassword, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests
 )
 def edit_user(user: User, changes: dict[str, Any]) -> Response:
-    """Change some fields of a user; the profile is merged."""
+    """Update some fields of a user. Profile fields are merged."""
     return save(user, changes)
 
 
@@ -120,7 +120,7 @@ def edit_user(user: User, changes: dict[str, Any]) -> Response:
 @blueprint.response(204)
 @blueprint.refuses(NotFound, LastSuperuser, PreconditionFailed)
 def delete_user(user: User) -> Response:
-    """Delete a user with profile and sessions."""
+    """Delete a user with their profile and sessions."""
     accounts.delete(user)
     db.session.commit()
     return Response(status=204)

@@ -53,12 +53,12 @@ class Echo(fields.Raw):
     def __init__(self) -> None:
         super().__init__(
             allow_none=True,
-            metadata={"description": "Read-only; may be sent back unchanged.", "readOnly": True},
+            metadata={"description": "Read-only; can be sent unchanged.", "readOnly": True},
         )
 
     def _deserialize(self, value: Any, *_args: Any, **_options: Any) -> Any:
         if not isinstance(value, str | int | float | None):
-            raise ValidationError(_("Read-only: leave it out, or send it back unchanged."))
+            raise ValidationError(_("This field is read-only. Omit it, or send it unchanged."))
         return value
 
 
@@ -84,8 +84,8 @@ class Moment(fields.Field[datetime]):
             if moment.tzinfo is not None:
                 return moment.astimezone(UTC)
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValidationError(_("Not a day (YYYY-MM-DD) or a moment (2026-01-31T12:00:00Z).")) from error
-        raise ValidationError(_("Needs a zone, as Z or +01:00."))
+            raise ValidationError(_("Not a date (YYYY-MM-DD) or a time (2026-01-31T12:00:00Z).")) from error
+        raise ValidationError(_("Add a time zone, such as Z or +01:00."))
 
 
 EXAMPLE_PROFILE = {
@@ -168,12 +168,12 @@ class _EditSchema(Schema):
     first_name = Name(150)
     last_name = Name(150)
     language = Language(allow_none=True)
-    is_active = Flag(metadata={"description": "Staff only.", "x-set-by": "staff"})
-    is_staff = Flag(metadata={"description": "Superusers only.", "x-set-by": "superusers"})
-    is_superuser = Flag(metadata={"description": "Superusers only.", "x-set-by": "superusers"})
-    password = Refused(lazy_gettext("Set with POST /userapi/auth/password/change/."))
+    is_active = Flag(metadata={"description": "Can only be set by staff.", "x-set-by": "staff"})
+    is_staff = Flag(metadata={"description": "Can only be set by superusers.", "x-set-by": "superusers"})
+    is_superuser = Flag(metadata={"description": "Can only be set by superusers.", "x-set-by": "superusers"})
+    password = Refused(lazy_gettext("To change the password, use POST /userapi/auth/password/change/."))
     current_password = Password(
-        metadata={"format": "password", "description": "Your own. Needed when you change your own email."}
+        metadata={"format": "password", "description": "Your own password. Required when you change your own email."}
     )
     url = Echo()
     id = Echo()
@@ -248,20 +248,33 @@ class UserListSchema(Schema):
     """What a list of users can be asked for."""
 
     limit = fields.Integer(
-        load_default=50, validate=between(1, 200), metadata={"description": "How many a page has at most."}
+        load_default=50, validate=between(1, 200), metadata={"description": "The maximum number of users on a page."}
     )
-    cursor = fields.String(validate=length(maximum=2000), metadata={"description": "From `next` or `previous`."})
-    search = Line(254, metadata={"description": "Words, each the beginning of the email, first or last name."})
-    is_active = Flag(metadata={"description": "Only active accounts, or only the others."})
-    is_staff = Flag(metadata={"description": "Only staff, or only others."})
-    country = Line(50, metadata={"description": "Only who has exactly this country in the profile."})
-    joined_after = Moment(metadata={"type": "string", "description": "A day or a moment; inclusive."})
-    joined_before = Moment(metadata={"type": "string", "description": "A day or a moment; exclusive."})
+    cursor = fields.String(
+        validate=length(maximum=2000), metadata={"description": "The cursor from the URL in `next` or `previous`."}
+    )
+    search = Line(
+        254,
+        metadata={"description": "Search words. Each must match the beginning of the email, first name or last name."},
+    )
+    is_active = Flag(
+        metadata={"description": "Whether to list only active users (`true`) or only inactive users (`false`)."}
+    )
+    is_staff = Flag(metadata={"description": "Whether to list only staff (`true`) or only other users (`false`)."})
+    country = Line(50, metadata={"description": "Only users with exactly this country in their profile."})
+    joined_after = Moment(
+        metadata={"type": "string", "description": "Only users who joined on or after this date or time."}
+    )
+    joined_before = Moment(
+        metadata={"type": "string", "description": "Only users who joined before this date or time."}
+    )
     ordering = fields.String(
         validate=one_of([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)]),
-        metadata={"description": "`-` before it for descending; in the order of their ids when absent."},
+        metadata={"description": "The field to sort by, with `-` in front for descending order. The default is `id`."},
     )
-    count = Flag(load_default=False, metadata={"description": "Adds `count`, the number of all that match."})
+    count = Flag(
+        load_default=False, metadata={"description": "Whether to include `count`, the number of all matching users."}
+    )
 
 
 class UserPageSchema(Schema):
@@ -276,4 +289,4 @@ class UserPageSchema(Schema):
     next = fields.String(required=True, allow_none=True, metadata={"format": "uri"})
     previous = fields.String(required=True, allow_none=True, metadata={"format": "uri"})
     results = fields.List(fields.Nested(UserSchema), required=True)
-    count = fields.Integer(metadata={"description": "Only when asked for."})
+    count = fields.Integer(metadata={"description": "Only included if requested."})

@@ -24,8 +24,8 @@ from .schemas import users_url
 
 #: The object is unchanged, but `If-Match` needs a strong tag (RFC 9110, section 13.1.1).
 WEAK_TAG = lazy_gettext(
-    "If-Match holds a weak ETag (W/…), which never matches. A proxy that compresses answers makes ETags weak: "
-    "turn that off for this service, or send the ETag without W/."
+    "If-Match has a weak ETag (W/…), which never matches. A proxy that compresses responses makes ETags weak: "
+    "turn compression off for this service, or send the ETag without W/."
 )
 
 #: Fields that are only ever sent back.
@@ -92,7 +92,7 @@ def without_echoes(user: User, changes: Mapping[str, Any], by: Actor) -> dict[st
     differing = sorted(name for name, value in echoed.items() if _text(value) != _text(shown[name]))
     if differing:
         raise ReadOnlyField(
-            errors={name: [_("Read-only: leave it out, or send it back unchanged.")] for name in differing}
+            errors={name: [_("This field is read-only. Omit it, or send it unchanged.")] for name in differing}
         )
     return {name: value for name, value in changes.items() if name not in echoed}
 

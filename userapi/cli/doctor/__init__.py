@@ -38,13 +38,13 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.TROUBLE: "red"}
 
 
-@click.command(short_help="Check the installation, and say what to do.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
+@click.command(short_help="Check the installation and suggest fixes.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @with_appcontext
 def doctor(as_json: bool) -> None:
-    """Check settings, database, disk, keys, Redis, clocks, emails and workers, and say what to do.
+    """Check settings, database, disk, keys, Redis, clocks, emails and workers, and suggest fixes.
 
-    The exit code is 1 when something does not work.
+    The exit code is 1 if something does not work.
     """
     logging.disable(logging.CRITICAL)  # the report says it
     troubles = 0
@@ -56,7 +56,7 @@ def doctor(as_json: bool) -> None:
     finally:
         logging.disable(logging.NOTSET)
     if troubles:
-        raise click.ClickException(ngettext("%(num)s trouble.", "%(num)s troubles.", troubles))
+        raise click.ClickException(ngettext("%(num)s error.", "%(num)s errors.", troubles))
 
 
 def _findings(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def _findings(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
         yield from check()
     except Exception as error:
         subject = check.__module__.rpartition(".")[2]
-        yield trouble(subject, f"This check failed: {type(error).__name__}. That is a bug; report it.")
+        yield trouble(subject, f"This check failed: {type(error).__name__}. This is a bug, please report it.")
 
 
 def _document(finding: Finding) -> str:

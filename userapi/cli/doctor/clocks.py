@@ -32,16 +32,16 @@ def check() -> Iterator[Finding]:
                 seconds, microseconds = redis.time()
                 moments["Redis"] = datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
     if not moments:
-        yield ok("clock", f"{clock.now():%Y-%m-%d %H:%M:%S} UTC; there is no other to compare it with")
+        yield ok("clock", f"{clock.now():%Y-%m-%d %H:%M:%S} UTC; there is no other clock to compare it with")
     for whose, moment in moments.items():
         apart = abs((clock.now() - moment).total_seconds())
-        advice = "Let NTP set both clocks."
+        advice = "Synchronize both clocks with NTP."
         if apart > settings.CLOCKS_APART:
-            yield trouble("clock", f"{apart:.0f} s from that of {whose}: tokens will be refused. {advice}")
+            yield trouble("clock", f"{apart:.0f} s apart from the clock of {whose}: tokens will be rejected. {advice}")
         elif apart > NEAR:
-            yield warning("clock", f"{apart:.0f} s from that of {whose}. {advice}")
+            yield warning("clock", f"{apart:.0f} s apart from the clock of {whose}. {advice}")
         else:
-            yield ok("clock", f"as that of {whose}")
+            yield ok("clock", f"same time as {whose}")
 
 
 def _connected(url: str) -> Redis:

@@ -45,19 +45,19 @@ def _postal_codes() -> Iterator[Finding]:
     if migrations.present() == migrations.wanted() and (longer := queries.count_longer_zips(maximum)):
         yield warning(
             "database",
-            f"{longer} profiles have a longer postal code than {ZIP_SETTING} ({maximum}), so their owners cannot save "
-            "it again. Raise the setting.",
+            f"{longer} profiles have a postal code longer than {ZIP_SETTING} ({maximum}), so their owners cannot save "
+            "them. Raise the setting.",
         )
 
 
 def _sqlite(connection: sa.Connection) -> Iterator[Finding]:
     path = Path(str(connection.engine.url.database))
     if private_files.is_open_to_others(path):
-        yield trouble("database", f"DATABASE_URL: Other users of this machine can read {path}. chmod 600 {path}*")
+        yield trouble("database", f"DATABASE_URL: Other users of this machine can read {path}. Run: chmod 600 {path}*")
     mode = connection.scalar(sa.text("PRAGMA journal_mode"))
     if mode != "wal":
         yield warning(
-            "database", f"DATABASE_URL: {path} has the journal mode {mode}, not wal: is its disk a network's?"
+            "database", f"DATABASE_URL: {path} has the journal mode {mode}, not wal. Move it to a local disk."
         )
 
 
@@ -70,8 +70,8 @@ def _postgresql(connection: sa.Connection) -> Iterator[Finding]:
     if settings["DATABASE_POOLER"] == "none" and most > allowed:
         yield warning(
             "database",
-            f"WORKERS times two pools of DATABASE_POOL_SIZE + {OVERFLOW} may take {most} connections, and "
-            f"max_connections of PostgreSQL is {allowed}. Lower one, raise the other, or set up a pooler.",
+            f"WORKERS × 2 × (DATABASE_POOL_SIZE + {OVERFLOW}) is {most} connections, but max_connections of "
+            f"PostgreSQL is {allowed}. Lower the settings, raise max_connections, or use a connection pooler.",
         )
     else:
-        yield ok("database", f"at most {most} connections from here, {allowed} allowed")
+        yield ok("database", f"up to {most} connections from this host; PostgreSQL allows {allowed}")

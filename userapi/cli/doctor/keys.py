@@ -29,4 +29,4 @@ def check() -> Iterator[Finding]:
             yield level("keys", f"JWT_KEY_DIR: {private_files.advice(path)}")
     days = (clock.now() - ring.made_at(newest)).days
     if days > OLD:
-        yield warning("keys", f"The key that signs is {days} days old. `flask keys rotate` makes a new one.")
+        yield warning("keys", f"The signing key is {days} days old. To create a new one, run `flask keys rotate`.")

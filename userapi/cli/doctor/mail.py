@@ -30,21 +30,23 @@ def _server() -> Iterator[Finding]:
             relay.host.ehlo_or_helo_if_needed()
             code, words = relay.host.noop()
     except (OSError, smtplib.SMTPException) as error:
-        yield trouble("email", f"MAIL_SERVER: {server}: {first_line(error)}. Is it up, and are MAIL_* right?")
+        yield trouble(
+            "email", f"MAIL_SERVER: {server}: {first_line(error)}. Check that it is running, and the MAIL_* settings."
+        )
         return
     except ValueError as error:
         names = "MAIL_SERVER, MAIL_USERNAME, MAIL_PASSWORD, MAIL_DEFAULT_SENDER"
-        yield trouble("email", f"{names}: One cannot be encoded for {server}: {first_line(error)}. Correct it.")
+        yield trouble("email", f"{names}: One of them cannot be encoded for {server}: {first_line(error)}. Correct it.")
         return
     if code >= 400:
         yield trouble("email", f"MAIL_SERVER: {server}: {code} {words.decode(errors='replace')[:100]}")
         return
     encrypted = settings["MAIL_USE_TLS"] or settings["MAIL_USE_SSL"]
-    how = ("with TLS" if encrypted else "in the clear") + (", signed in" if settings["MAIL_USERNAME"] else "")
+    how = ("with TLS" if encrypted else "without TLS") + (", authenticated" if settings["MAIL_USERNAME"] else "")
     if encrypted or settings["MAIL_SERVER"] in LOOPBACK:
-        yield ok("email", f"{server} accepts emails {how}")
+        yield ok("email", f"connected to {server} {how}")
     else:
-        yield warning("email", f"{server} accepts emails {how}: the network can read the links. Set MAIL_USE_TLS.")
+        yield warning("email", f"Connected to {server} {how}: reset links are sent unencrypted. Set MAIL_USE_TLS.")
 
 
 def _given_up() -> Iterator[Finding]:
@@ -53,4 +55,8 @@ def _given_up() -> Iterator[Finding]:
     except sa.exc.SQLAlchemyError:
         return  # the health checks say so
     if given_up:
-        yield warning("email", "Some emails failed: `flask mail list --state given-up`, then `flask mail retry --all`.")
+        yield warning(
+            "email",
+            "Some emails failed. To see why, run `flask mail list --state given-up`; to try again, run "
+            "`flask mail retry --all`.",
+        )

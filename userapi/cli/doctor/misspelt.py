@@ -25,7 +25,7 @@ def check() -> Iterator[Finding]:
         yield warning("settings", f"{old} is the old name of {renamed[old]}. Rename it.")
     for name, setting in misspelt(variables.keys() - renamed.keys(), settings.names()):
         advice = f"Did you mean {setting}?" if setting else "See docs/settings.md."
-        yield warning("settings", f"{name} is set, and there is no such setting. {advice}")
+        yield warning("settings", f"{name} is set, but there is no such setting. {advice}")
 
 
 def misspelt(variables: Iterable[str], settings: Iterable[str]) -> Iterator[tuple[str, str | None]]:

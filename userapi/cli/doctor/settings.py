@@ -20,7 +20,7 @@ def check() -> Iterator[Finding]:
     yield from _workers()
     yield from _shared_counts()
     if not current_app.config["RATELIMIT_ENABLED"]:
-        yield warning("settings", "RATELIMIT_ENABLED is false: nothing slows guesses down. Set it to true.")
+        yield warning("settings", "RATELIMIT_ENABLED is false, so password guessing is not limited. Set it to true.")
 
 
 def _site() -> Iterator[Finding]:
@@ -28,11 +28,9 @@ def _site() -> Iterator[Finding]:
     if site.startswith("https://"):
         yield ok("settings", f"SITE_URL is {site}")
     elif urlsplit(site).hostname in settings.LOOPBACK:
-        yield ok("settings", f"SITE_URL is {site}: tried out on this machine")
+        yield ok("settings", f"SITE_URL is {site}, for use on this machine only")
     else:
-        yield trouble(
-            "settings", f"SITE_URL is {site}: passwords and tokens cross the network in the clear. Use https."
-        )
+        yield trouble("settings", f"SITE_URL is {site}: passwords and tokens are sent unencrypted. Use https.")
 
 
 def _proxies() -> Iterator[Finding]:
@@ -40,8 +38,8 @@ def _proxies() -> Iterator[Finding]:
     if current_app.config["SITE_URL"].startswith("https://") and not count:
         yield warning(
             "proxies",
-            "TRUSTED_PROXIES is 0, and SITE_URL is https: whatever ends TLS is a proxy, and throttles take all clients "
-            "for it. Count your proxies.",
+            "TRUSTED_PROXIES is 0, but SITE_URL is https. If a proxy terminates TLS, throttling treats all clients as "
+            "one. Set it to the number of your proxies.",
         )
     else:
         yield ok("proxies", f"TRUSTED_PROXIES is {count}")
@@ -60,7 +58,7 @@ def _workers() -> Iterator[Finding]:
     workers, cores = current_app.config["WORKERS"], os.cpu_count() or 1
     if workers > 2 * cores:
         yield warning(
-            "settings", f"WORKERS is {workers}, and there are {cores} cores. As many as there are cores will do."
+            "settings", f"WORKERS is {workers}, but this machine has {cores} cores. One worker per core is enough."
         )
     else:
         yield ok("settings", f"WORKERS is {workers}, for {cores} cores")
@@ -71,6 +69,8 @@ def _shared_counts() -> Iterator[Finding]:
     if current_app.config["REDIS_URL"]:
         return  # the health checks look whether Redis answers
     if workers > 2:
-        yield warning("redis", f"REDIS_URL is not set: each of {workers} workers counts guesses for itself. Set it.")
+        yield warning(
+            "redis", f"REDIS_URL is not set, so each of {workers} workers counts attempts separately. Set it."
+        )
     else:
-        yield ok("redis", "REDIS_URL is not set: each worker counts guesses for itself")
+        yield ok("redis", "REDIS_URL is not set, so each worker counts attempts separately")
