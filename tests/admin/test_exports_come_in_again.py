@@ -112,7 +112,7 @@ def shell_import(kind: str, content: bytes, app: Flask, folder: Path) -> int:
     file.write_bytes(content)
     result = app.test_cli_runner().invoke(args=["users", "import", str(file)])
     assert (result.exit_code, result.stderr) == (0, ""), result.stdout
-    assert "0 refused, 0 altered" in result.stdout, result.stdout
+    assert "0 rejected, 0 changed" in result.stdout, result.stdout
     return 0
 
 

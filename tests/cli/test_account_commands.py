@@ -51,7 +51,7 @@ def test_an_account_is_shown_with_its_profile_rights_and_sessions(shell: Shell, 
     shown = facts(shell, user.email.upper())
 
     assert (shown["id"], shown["email"]) == (str(user.id), user.email)
-    assert (shown["active"], shown["rights"], shown["groups"], shown["active sessions"]) == ("yes", "", "Helpers", "1")
+    assert (shown["active"], shown["role"], shown["groups"], shown["active sessions"]) == ("yes", "", "Helpers", "1")
     assert shown["password"].startswith("argon2id")
     user.post("/userapi/auth/logout/", json={})
     assert facts(shell, user.email)["active sessions"] == "0"
@@ -60,13 +60,13 @@ def test_an_account_is_shown_with_its_profile_rights_and_sessions(shell: Shell, 
 def test_a_promoted_user_may_open_the_staff_site_and_gets_an_email(shell: Shell, app: Flask, user: Person) -> None:
     promoted = shell("users", "promote", user.email)
 
-    assert (promoted.exit_code, promoted.stdout) == (0, f"{user.email} is now: staff.\n")
+    assert (promoted.exit_code, promoted.stdout) == (0, f"{user.email} now has the role: staff.\n")
     assert user.get("/userapi/auth/user/").get_json()["is_staff"]
     assert [letter.recipient for letter in letters(app, "rights_granted")] == [user.email]
     assert "user.changed" in last_events(app, 3)
     assert facts(shell, user.email)["groups"] == "Staff"
 
-    assert shell("users", "promote", user.email, "--superuser").stdout == f"{user.email} is now: superuser.\n"
+    assert shell("users", "promote", user.email, "--superuser").stdout == f"{user.email} now has the role: superuser.\n"
     assert shell("users", "demote", user.email, "--keep-staff").exit_code == 1  # the only superuser
 
 
@@ -76,8 +76,8 @@ def test_a_demoted_user_has_no_rights_left(shell: Shell, superuser: Person, staf
     kept = shell("users", "demote", superuser.email, "--keep-staff")
     demoted = shell("users", "demote", superuser.email)
 
-    assert kept.stdout == f"{superuser.email} is now: staff.\n"
-    assert demoted.stdout == f"{superuser.email} is now: ordinary user.\n"
+    assert kept.stdout == f"{superuser.email} now has the role: staff.\n"
+    assert demoted.stdout == f"{superuser.email} now has the role: regular user.\n"
     me = superuser.get("/userapi/auth/user/").get_json()
     assert (me["is_staff"], me["is_superuser"]) == (False, False)
 
@@ -85,7 +85,7 @@ def test_a_demoted_user_has_no_rights_left(shell: Shell, superuser: Person, staf
 def test_a_deleted_account_is_gone_and_its_event_stays(shell: Shell, app: Flask, user: Person) -> None:
     deleted = shell("users", "delete", user.email.upper(), stdin="y\n")
 
-    assert (deleted.exit_code, deleted.stdout) == (0, f"{user.email} is deleted.\n")
+    assert (deleted.exit_code, deleted.stdout) == (0, f"Deleted {user.email}.\n")
     assert user.get("/userapi/auth/user/").status_code == 401
     assert last_events(app, 1) == ["user.deleted"]
     assert not signs_in(app, user.email, user.password)
@@ -169,7 +169,7 @@ def test_the_greatest_number_is_that_of_no_email(shell: Shell, command: str) -> 
     result = shell("mail", command, "9223372036854775807")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: There is no letter 9223372036854775807")
+    assert result.stderr.startswith("Error: There is no email with the id 9223372036854775807")
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
@@ -201,7 +201,7 @@ def test_a_folder_that_does_not_exist_is_named_in_one_sentence(
     result = shell("users", *command.format(folder).split())
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: Cannot write {folder}/x.csv: there is no folder {folder}.\n"
+    assert result.stderr == f"Error: Cannot write {folder}/x.csv: the folder {folder} does not exist.\n"
 
 
 def test_the_help_begins_with_our_own_text_and_cuts_no_sentence(app: Flask) -> None:

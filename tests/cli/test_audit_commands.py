@@ -95,8 +95,8 @@ def test_events_are_filtered_as_on_the_page(app: Flask, staff: Person, user: Per
     [
         (("--user", "nobody@example.com"), "There is no user with the email nobody@example.com."),
         (("--action", "user.walked"), "Unknown action 'user.walked'. docs/events.md lists all actions."),
-        (("--since", "tomorrow"), "'tomorrow' is not a day"),
-        (("--until", "2026-02-30"), "'2026-02-30' is not a day"),
+        (("--since", "tomorrow"), "'tomorrow' is not a date"),
+        (("--until", "2026-02-30"), "'2026-02-30' is not a date"),
         (("--origin", "mars"), "'mars' is not one of"),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_wrong_filter_gets_one_sentence(app: Flask, command: str, arguments: t
     [
         (("tail", "-n", "many"), "'many' is not a whole number from 0 to 10000."),
         (("tail", "-n", "10001"), "'10001' is not a whole number from 0 to 10000."),
-        (("export", "/nowhere/events.csv"), "Cannot write /nowhere/events.csv: there is no folder /nowhere."),
+        (("export", "/nowhere/events.csv"), "Cannot write /nowhere/events.csv: the folder /nowhere does not exist."),
         (("export", "events.txt"), "Use a file name that ends in .csv or .jsonl, or set --format."),
     ],
 )

@@ -119,7 +119,7 @@ def test_C07_all_that_is_wrong_is_said_at_once() -> None:
 
 
 def test_C07_a_value_in_a_file_that_is_not_there_is_named() -> None:
-    assert refusal(DATABASE_URL_FILE="/nowhere/url").startswith("DATABASE_URL_FILE: cannot read /nowhere/url")
+    assert refusal(DATABASE_URL_FILE="/nowhere/url").startswith("DATABASE_URL_FILE: Cannot read /nowhere/url")
 
 
 @pytest.mark.parametrize(

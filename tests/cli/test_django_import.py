@@ -108,7 +108,7 @@ def test_U09_ten_thousand_users_move_by_the_three_lines_of_the_readme_and_sign_i
     looked, brought = (serving.run(*serving.FLASK, *line[1:], env=env, cwd=tmp_path) for line in (look, bring))
 
     assert (looked.code, looked.errors, brought.code, brought.errors) == (0, "", 0, "")
-    assert "10,002 read, 10,000 imported, 0 updated, 0 there already, 0 refused, 0 altered" in looked.output
+    assert "10,002 read, 10,000 imported, 0 updated, 0 already existed, 0 rejected, 0 changed" in looked.output
     assert looked.output.splitlines()[-1] == brought.output.splitlines()[-1]
     assert "api.note 1" in brought.output
     found = rows(app, "SELECT id, email, is_active, is_staff, is_superuser FROM users ORDER BY id")
@@ -251,7 +251,7 @@ def test_what_belongs_to_nobody_is_refused_and_what_means_nothing_is_named(app: 
     assert "entry 4 (api.userprofile 1): The user of this profile is not in the file." in result.stdout
     for name in ("api.user.shoe_size 1", "api.userprofile.photo 1", "auth.group not in the file 1", "shop.order 1"):
         assert name in result.stdout
-    assert "1 imported, 0 updated, 0 there already, 2 refused" in result.stdout
+    assert "1 imported, 0 updated, 0 already existed, 2 rejected" in result.stdout
     assert [row.city for row in rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
 
 
@@ -272,7 +272,7 @@ def test_what_one_entry_has_wrong_keeps_nobody_else_out(app: Flask, bring: Bring
     result = bring(dump)
 
     assert result.exit_code == 1
-    assert "1 imported, 0 updated, 0 there already, 7 refused" in result.stdout
+    assert "1 imported, 0 updated, 0 already existed, 7 rejected" in result.stdout
     assert [row.id for row in rows(app, "SELECT id FROM users")] == [8]
 
 

@@ -67,7 +67,7 @@ def test_a_natural_key_is_the_username_of_a_user_model_that_has_it_so(app: Flask
     )
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "2 imported, 0 updated, 0 there already, 0 refused, 0 altered" in result.stdout
+    assert "2 imported, 0 updated, 0 already existed, 0 rejected, 0 changed" in result.stdout
     assert cities(app) == {"user5@example.com": "Bath", "user6@example.com": "York"}
     confirmed = rows(app, "SELECT id FROM users WHERE email_verified_at IS NOT NULL")
     assert [row.id for row in confirmed] == [5]

@@ -39,14 +39,14 @@ def test_members_of_a_group_have_its_permissions_until_they_leave(groups: Groups
 
     added = groups("add", staff.email.upper(), "Helpers")
 
-    assert (added.exit_code, added.stdout) == (0, f"{staff.email} is in the group Helpers.\n")
+    assert (added.exit_code, added.stdout) == (0, f"{staff.email} is now a member of the group Helpers.\n")
     assert listed(groups)["Helpers"] == ("1", "view_event, view_group")
     of_group = app.test_cli_runner().invoke(args=["users", "list", "--group", "Helpers"]).stdout
     assert staff.email in of_group
 
     removed = groups("remove", staff.email, "Helpers")
 
-    assert (removed.exit_code, removed.stdout) == (0, f"{staff.email} is not in the group Helpers any more.\n")
+    assert (removed.exit_code, removed.stdout) == (0, f"{staff.email} is no longer a member of the group Helpers.\n")
     assert listed(groups)["Helpers"] == ("0", "view_event, view_group")
 
 
@@ -71,7 +71,7 @@ def test_deleting_a_group_asks_first(groups: Groups, user: Person) -> None:
     unanswered = groups("delete", "Helpers")
 
     assert unanswered.exit_code == 1
-    assert unanswered.stderr.startswith("Delete the group Helpers, which has 1 member?")
+    assert unanswered.stderr.startswith("Delete the group Helpers with 1 member?")
     assert "Helpers" in listed(groups)
     assert groups("delete", "Helpers", stdin="y\n").exit_code == 0
     assert "Helpers" not in listed(groups)
@@ -84,12 +84,12 @@ def test_deleting_a_group_asks_first(groups: Groups, user: Person) -> None:
         (("remove", "unknown@example.com", "Helpers"), "There is no user with the email unknown@example.com."),
         (("add", "{email}", "Nothing"), "There is no group Nothing. To see all groups, run `flask groups list`."),
         (("delete", "Nothing"), "There is no group Nothing. To see all groups, run `flask groups list`."),
-        (("remove", "{email}", "Helpers"), "{email} is not in the group Helpers."),
+        (("remove", "{email}", "Helpers"), "{email} is not a member of the group Helpers."),
         (("create", "Helpers"), "name: Another group already has this name."),
         (("create", "helpers"), "name: Another group already has this name."),
         (("create", " HELPERS "), "name: Another group already has this name."),
         (("create", "\uff28elpers"), "name: Another group already has this name."),
-        (("create", ""), "GROUP: May not be blank."),
+        (("create", ""), "GROUP: Must not be blank."),
         (("create", "x" * 151), "GROUP: Longer than maximum length 150."),
         (("create", "Others", "--permission", "fly"), "Unknown permission 'fly'. Choose from: "),
     ],

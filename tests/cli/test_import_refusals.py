@@ -66,8 +66,8 @@ def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
     result = bring(content)
 
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert re.search(r"Refused:\n  line 2: .+\n", result.stdout), result.stdout
-    assert "2 imported, 0 updated, 0 there already, 1 refused" in result.stdout
+    assert re.search(r"Rejected:\n  line 2: .+\n", result.stdout), result.stdout
+    assert "2 imported, 0 updated, 0 already existed, 1 rejected" in result.stdout
     assert len(result.output) < 2000
     assert "\x1b" not in result.output
     assert [email for _id, email in users(app)] == ["first@example.com", "last@example.com"]

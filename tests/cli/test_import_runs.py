@@ -45,7 +45,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: Bring) -
     assert rows(app, "SELECT * FROM audit_events") == before
     assert len(users(app)) == 1
     assert rows(app, "SELECT * FROM groups") == []
-    summary = "4 read, 1 imported, 0 updated, 1 there already, 1 refused, 2 altered, 2 groups made."
+    summary = "4 read, 1 imported, 0 updated, 1 already existed, 1 rejected, 2 changed, 2 groups created."
     assert looked.stdout.endswith(summary + "\n")
     assert bring(content).stdout.endswith(summary + "\n")
 
@@ -104,7 +104,7 @@ def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tm
     again = serving.run(*command, env=env)
 
     assert (again.code, again.errors) == (0, "")
-    assert f"{12_000 - made:,} imported, 0 updated, {made:,} there already, 0 refused" in again.output
+    assert f"{12_000 - made:,} imported, 0 updated, {made:,} already existed, 0 rejected" in again.output
     assert users(app) == [(number, f"person{number}@example.com") for number in range(1, 12_001)]
 
 

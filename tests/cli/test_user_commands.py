@@ -149,7 +149,7 @@ def test_an_ordinary_account_has_no_rights_and_staff_has_to_be_said(app: Flask, 
 
     header, *lines = [line.split("\t") for line in shell("users", "list").stdout.splitlines()]
 
-    assert header == ["id", "email", "name", "active", "rights", "joined"]
+    assert header == ["id", "email", "name", "active", "role", "joined"]
     assert [(email, rights) for _id, email, _name, _active, rights, _joined in lines] == [
         ("ada@example.com", ""),
         ("bob@example.com", "staff"),

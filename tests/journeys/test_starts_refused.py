@@ -40,7 +40,7 @@ BAD = (
     ("RATELIMIT_LINK", "often", "Not a limit"),
     ("REDIS_URL", "localhost", "Not a Redis URL"),
     ("SECRET_KEY", "short", "at least 32 characters"),
-    ("SECRET_KEY_FILE", "/nowhere/secret", "cannot read"),
+    ("SECRET_KEY_FILE", "/nowhere/secret", "Cannot read"),
     ("SITE_URL", "https://example.com/accounts", "Must not have a path"),
     ("SUPERUSER_EMAIL", "admin@mail.local", "special-use or reserved name"),
     ("SUPERUSER_EMAIL", "jörg@example.com", "Only ASCII characters"),

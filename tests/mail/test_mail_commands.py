@@ -46,8 +46,8 @@ def test_deliver_sends_what_is_due_and_says_how_many(mail_app: Flask, sink: Smtp
 
     first, second = mail(mail_app, "deliver"), mail(mail_app, "deliver")
 
-    assert (first.exit_code, first.stdout, first.stderr) == (0, "2 sent.\n", "")
-    assert (second.exit_code, second.stdout) == (0, "0 sent.\n")
+    assert (first.exit_code, first.stdout, first.stderr) == (0, "2 emails sent.\n", "")
+    assert (second.exit_code, second.stdout) == (0, "0 emails sent.\n")
     assert len(sink.messages) == 2
 
 
@@ -59,7 +59,7 @@ def test_deliver_goes_on_over_as_many_connections_as_it_takes(
 
     result = mail(mail_app, "deliver")
 
-    assert result.stdout == "5 sent.\n"
+    assert result.stdout == "5 emails sent.\n"
 
 
 def test_deliver_fails_with_one_line_when_a_letter_could_not_be_sent(mail_app: Flask, sink: SmtpSink) -> None:
@@ -68,7 +68,7 @@ def test_deliver_fails_with_one_line_when_a_letter_could_not_be_sent(mail_app: F
 
     result = mail(mail_app, "deliver")
 
-    assert (result.exit_code, result.stdout) == (1, "1 sent.\n")
+    assert (result.exit_code, result.stdout) == (1, "1 email sent.\n")
     assert result.stderr.count("\n") == 1
     assert "0 delayed, 1 given up" in result.stderr
 
@@ -121,13 +121,13 @@ def test_a_letter_that_was_given_up_goes_out_whole_after_a_retry(mail_app: Flask
     sink.refused_recipients |= {"gone@example.com", "other@example.com"}
     mail(mail_app, "deliver")
     sink.refused_recipients.clear()
-    assert mail(mail_app, "deliver").stdout == "0 sent.\n"
+    assert mail(mail_app, "deliver").stdout == "0 emails sent.\n"
 
     retried = mail(mail_app, "retry", id_of(mail_app, "gone@example.com"))
     delivered = mail(mail_app, "deliver")
 
-    assert (retried.exit_code, retried.stdout) == (0, "1 due now.\n")
-    assert delivered.stdout == "1 sent.\n"
+    assert (retried.exit_code, retried.stdout) == (0, "1 email queued for delivery.\n")
+    assert delivered.stdout == "1 email sent.\n"
     (message,) = sink.messages
     assert message["To"] == "gone@example.com"
     part = message.get_body(("plain",))
@@ -144,8 +144,8 @@ def test_retry_all_makes_due_what_was_given_up_and_nothing_else(mail_app: Flask,
     retried = mail(mail_app, "retry", "--all")
     delivered = mail(mail_app, "deliver")
 
-    assert retried.stdout == "2 due now.\n"
-    assert delivered.stdout == "2 sent.\n"
+    assert retried.stdout == "2 emails queued for delivery.\n"
+    assert delivered.stdout == "2 emails sent.\n"
 
 
 def test_K04_letters_that_are_long_done_with_are_pruned_and_events_stay(
@@ -159,12 +159,12 @@ def test_K04_letters_that_are_long_done_with_are_pruned_and_events_stay(
     make_user(mail_app)
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=89))
-    assert mail(mail_app, "prune").stdout == "0 letters deleted.\n"
+    assert mail(mail_app, "prune").stdout == "0 emails deleted.\n"
 
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=91))
     pruned = [mail(mail_app, "prune", *more).stdout for more in (("--days", "100"), (), ())]
 
-    assert pruned == ["0 letters deleted.\n", "5 letters deleted.\n", "0 letters deleted.\n"]
+    assert pruned == ["0 emails deleted.\n", "5 emails deleted.\n", "0 emails deleted.\n"]
     assert "waits@example.com" in [cells[3] for cells in listed(mail_app)]
     with mail_app.app_context():
         assert db.session.scalar(sa.text("SELECT count(*) FROM audit_events WHERE action = 'user.created'")) == 1
@@ -185,7 +185,7 @@ def test_a_letter_that_is_sent_is_not_sent_again(mail_app: Flask, sink: SmtpSink
     result = mail(mail_app, "retry", id_of(mail_app, "one@example.com"))
 
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert mail(mail_app, "deliver").stdout == "0 sent.\n"
+    assert mail(mail_app, "deliver").stdout == "0 emails sent.\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("1", "--all"), ("0",), ("one",)])

@@ -122,7 +122,7 @@ def test_G04_a_refused_registration_tells_no_more_than_that_the_address_is_in_us
 
     assert response.get_json() == {
         "type": "about:blank",
-        "title": "Email taken",
+        "title": "Email already in use",
         "status": 400,
         "detail": "This email address is already in use. If it is yours, sign in or reset your password.",
         "code": "email_taken",

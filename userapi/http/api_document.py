@@ -36,7 +36,7 @@ class Api(flask_smorest.Api):
         """None: pages are told by `next` and `previous`."""
 
 
-DESCRIPTION = """User accounts with profiles, JSON Web Tokens that other services can verify, and sessions that you can end.
+DESCRIPTION = """User accounts with profiles, JSON Web Tokens that other services can verify, and sessions that can be ended.
 
 Send request bodies as `application/json`, `application/x-www-form-urlencoded` or `multipart/form-data`. In forms, write
 nested fields as `profile.city`. Every error is a problem document (RFC 9457) with a stable `code`. The three
@@ -49,7 +49,7 @@ the same browser."""
 SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
     "oauth2": {
         "type": "oauth2",
-        "description": "Sign in with your email (as `username`) and password. Each request then sends the access token.",
+        "description": "Sign in with email (as `username`) and password. Each request then sends the access token.",
         "flows": {"password": {"tokenUrl": "/api-token-auth/", "refreshUrl": "/api-token-refresh/", "scopes": {}}},
     },
     "bearer": {
