@@ -125,7 +125,7 @@ def retry(message_id: int | None, all_given_up: bool) -> None:
     found = outbox.retry(message_id)
     db.session.commit()
     if message_id is not None and not found:
-        raise click.ClickException(_("There is no unsent email with the id %(id)s.", id=message_id))
+        raise click.ClickException(_("There is no email with the id %(id)s that is still to be sent.", id=message_id))
     click.echo(ngettext("%(num)s email queued for delivery.", "%(num)s emails queued for delivery.", found))
 
 
