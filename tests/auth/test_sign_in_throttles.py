@@ -206,7 +206,7 @@ def test_D10_the_answer_is_a_problem_with_consistent_headers(app: Flask, clock: 
         "title": "Too many requests",
         "status": 429,
         "code": "rate_limited",
-        "detail": "Too many attempts. Try again in 1200 seconds.",
+        "detail": "Too many attempts. Try again in 20 minutes.",
     }
     assert response.headers["RateLimit-Policy"] == '"sign-in-pair";q=10;w=1200'
     assert response.headers["RateLimit"] == '"sign-in-pair";r=0;t=1200'

@@ -39,7 +39,7 @@ def examine(app: Flask) -> tuple[int, Findings]:
     """The exit code, and what was found."""
     result = app.test_cli_runner().invoke(args=["doctor", "--json"])
     findings = [json.loads(line) for line in result.stdout.splitlines()]
-    assert (result.exit_code == 1) == any(finding["level"] == "trouble" for finding in findings)
+    assert (result.exit_code == 1) == any(finding["level"] == "error" for finding in findings)
     assert result.stderr.count("\n") == result.exit_code
     return result.exit_code, findings
 
@@ -79,7 +79,7 @@ def test_a_database_that_is_away(healthy: Callable[..., Flask]) -> None:
     code, findings = examine(healthy(DATABASE_URL="postgresql://us@127.0.0.1:1/none"))
 
     assert code == 1
-    (told,) = of(findings, "trouble")
+    (told,) = of(findings, "error")
     assert told.startswith("DATABASE_URL: ")
 
 
@@ -89,7 +89,7 @@ def test_U07_a_database_one_migration_behind_and_one_that_comes_from_the_future(
     app = healthy(DATABASE_URL=f"sqlite:///{tmp_path}/behind.db")
     with app.app_context():
         upgrade(revision="0002")
-    (told,) = of(examine(app)[1], "trouble")
+    (told,) = of(examine(app)[1], "error")
     assert "flask db upgrade" in told
     ready = app.test_client().get("/readyz")
     assert (ready.status_code, ready.get_json()["checks"]["migrations"]) == (503, "pending")
@@ -102,7 +102,7 @@ def test_U07_a_database_one_migration_behind_and_one_that_comes_from_the_future(
     with app.app_context():
         db.session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
         db.session.commit()
-    (told,) = of(examine(app)[1], "trouble")
+    (told,) = of(examine(app)[1], "error")
     assert "does not know" in told
     assert app.test_client().get("/readyz").status_code == 503
 
@@ -116,7 +116,7 @@ def test_C05_files_that_others_may_read(healthy: Callable[..., Flask], tmp_path:
     (key,) = (tmp_path / "keys").glob("*.pem")
     for path in (key, tmp_path / "open.db"):
         path.chmod(0o644)
-        (told,) = of(examine(app)[1], "trouble")
+        (told,) = of(examine(app)[1], "error")
         assert f"chmod 600 {path}" in told
         path.chmod(0o600)
 
@@ -129,9 +129,9 @@ def test_a_key_that_is_missing_broken_or_old(
     content = path.read_bytes()
 
     path.write_text("no key")
-    assert of(examine(app)[1], "trouble") == [f"JWT_KEY_DIR: {path.name} is not an unencrypted PEM private key"]
+    assert of(examine(app)[1], "error") == [f"JWT_KEY_DIR: {path.name} is not an unencrypted PEM private key"]
     path.unlink()
-    (told,) = of(examine(app)[1], "trouble")
+    (told,) = of(examine(app)[1], "error")
     assert "flask keys rotate" in told
     path.write_bytes(content)
     path.chmod(0o600)
@@ -149,7 +149,7 @@ def test_redis_that_is_stopped(healthy: Callable[..., Flask]) -> None:
         app = healthy(REDIS_URL=url)
         assert examine(app)[0] == 0
 
-    (told,) = of(examine(app)[1], "trouble")
+    (told,) = of(examine(app)[1], "error")
 
     assert told.startswith("REDIS_URL: ")
 
@@ -163,7 +163,7 @@ def test_X11_a_clock_that_is_not_that_of_redis(healthy: Callable[..., Flask], mo
         monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=30))
         assert [text for text in of(examine(app)[1], "warning") if "30 s from that of Redis" in text]
         monkeypatch.setattr(clock, "now", lambda: now() - timedelta(seconds=90))
-        assert [text for text in of(examine(app)[1], "trouble") if "90 s from that of Redis" in text]
+        assert [text for text in of(examine(app)[1], "error") if "90 s from that of Redis" in text]
 
 
 def test_X11_a_clock_that_is_not_that_of_the_database(
@@ -174,7 +174,7 @@ def test_X11_a_clock_that_is_not_that_of_the_database(
 
     monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=90))
 
-    assert [text for text in of(examine(app)[1], "trouble") if "90 s from that of the database server" in text]
+    assert [text for text in of(examine(app)[1], "error") if "90 s from that of the database server" in text]
 
 
 def test_more_connections_than_postgresql_allows(postgresql: str, healthy: Callable[..., Flask]) -> None:
@@ -192,10 +192,10 @@ def test_mail_that_nobody_takes_and_letters_that_are_stuck(
     code, findings = examine(healthy())
     assert (code, [text[:11] for text in of(findings, "warning")]) == (0, ["MAIL_SERVER"])
     away = healthy(MAIL_SERVER="127.0.0.1", MAIL_PORT=str(services.free_port()))
-    (told,) = of(examine(away)[1], "trouble")
+    (told,) = of(examine(away)[1], "error")
     assert told.startswith("MAIL_SERVER: 127.0.0.1:")
     mandatory = healthy(EMAIL_VERIFICATION="mandatory")
-    assert [text for text in of(examine(mandatory)[1], "trouble") if "no new user can sign in" in text]
+    assert [text for text in of(examine(mandatory)[1], "error") if "no new user can sign in" in text]
 
     app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none")
     with app.app_context():
@@ -205,7 +205,7 @@ def test_mail_that_nobody_takes_and_letters_that_are_stuck(
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(minutes=16))
     stuck = f"1 queued, the oldest since {now:%Y-%m-%d %H:%M} UTC: no delivery was attempted."
-    assert [text for text in of(examine(app)[1], "trouble") if text.startswith(stuck)]
+    assert [text for text in of(examine(app)[1], "error") if text.startswith(stuck)]
 
     monkeypatch.undo()
     sink.refused_recipients.add("a@example.com")
@@ -216,7 +216,7 @@ def test_mail_that_nobody_takes_and_letters_that_are_stuck(
 @pytest.mark.parametrize(
     ("level", "word", "settings"),
     [
-        ("trouble", "Use https", {"SITE_URL": "http://accounts.example.com"}),
+        ("error", "Use https", {"SITE_URL": "http://accounts.example.com"}),
         ("warning", "TRUSTED_PROXIES is 0", {"SITE_URL": "https://accounts.example.com"}),
         ("warning", "RATELIMIT_ENABLED", {"RATELIMIT_ENABLED": "false"}),
         ("warning", "REDIS_URL", {"WORKERS": "3"}),
@@ -293,7 +293,7 @@ def test_pending_migrations_are_named_and_so_are_the_hosts_they_concern(
     with app.app_context():
         upgrade(revision="0006")
 
-    (line,) = of(examine(app)[1], "trouble")
+    (line,) = of(examine(app)[1], "error")
 
     assert line.startswith("pending: 0007 to ")
     assert "every host that uses this database" in line
@@ -328,7 +328,7 @@ def test_a_mail_setting_that_cannot_be_encoded_is_one_plain_line(
     app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port))
     app.config["MAIL_DEFAULT_SENDER"] = f"no-reply@{chr(0xE9)}.example"  # past the checks of the settings
 
-    (line,) = of(examine(app)[1], "trouble")
+    (line,) = of(examine(app)[1], "error")
 
     assert line.startswith("MAIL_SERVER, MAIL_USERNAME, MAIL_PASSWORD, MAIL_DEFAULT_SENDER: ")
 

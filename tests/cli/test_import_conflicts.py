@@ -36,7 +36,7 @@ def test_U08_addresses_that_are_one_after_normalising_are_named_and_the_first_is
         assert result.exit_code == 1
         assert "line 3: Has the same email as line 1." in result.stdout
         assert "line 5: Has the same email as line 4." in result.stdout
-        assert "5 read, 3 imported, 0 updated, 0 there already, 2 refused" in result.stdout
+        assert "5 read, 3 imported, 0 updated, 0 already existed, 2 rejected" in result.stdout
 
     assert users(app) == [(5, "Ada@Example.com"), (6, "bob@example.com"), (8, "eve@bücher.example")]
 
@@ -48,7 +48,7 @@ def test_who_is_there_already_is_left_alone_unless_told_otherwise(app: Flask, br
 
     assert result.exit_code == 0
     assert f"line 1: User {user.id} already has this email." in result.stdout
-    assert "1 imported, 0 updated, 1 there already" in result.stdout
+    assert "1 imported, 0 updated, 1 already existed" in result.stdout
     assert user.get("/userapi/auth/user/").get_json() == before
 
 
@@ -157,7 +157,7 @@ def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
         in result.stdout
     )
     assert f"line 7: The ID {taken + 3} is already in use." in result.stdout
-    assert "2 altered" in result.stdout
+    assert "2 changed" in result.stdout
 
 
 def test_an_id_of_the_past_is_not_given_again(app: Flask, bring: Bring, superuser: Person, user: Person) -> None:

@@ -32,7 +32,7 @@ def test_a_profile_field_that_breaks_a_rule_is_left_out_and_named(app: Flask, br
         "line 1: Skipped fields: profile.zip: Longer than maximum length 5.; profile.shoe: Unknown field."
         in result.stdout
     )
-    assert "1 imported, 0 updated, 0 there already, 0 refused, 1 altered" in result.stdout
+    assert "1 imported, 0 updated, 0 already existed, 0 rejected, 1 changed" in result.stdout
     assert profiles(app) == [("ada@example.com", "Ms", "Bath", "")]
 
 
@@ -40,7 +40,7 @@ def test_a_user_whose_profile_breaks_a_rule_is_refused_when_that_is_chosen(app: 
     result = bring(as_jsonl(LONG, line(email="bob@example.com", profile=PROFILE)), "--bad-profile", "refuse-user")
 
     assert result.exit_code == 1
-    assert "Refused:\n  line 1: profile.zip: Longer than maximum length 5." in result.stdout
+    assert "Rejected:\n  line 1: profile.zip: Longer than maximum length 5." in result.stdout
     assert profiles(app) == [("bob@example.com", "Ms", "Bath", "BA2 4")]
     assert [email for _id, email in users(app)] == ["bob@example.com"]
 
@@ -85,9 +85,9 @@ def test_a_profile_without_some_texts_is_taken_and_comes_in_again_from_its_expor
         file = tmp_path / f"out.{kind}"
         app.test_cli_runner().invoke(args=["users", "export", str(file)])
         again = bring(file.read_bytes(), "--on-conflict", "update", name=file.name)
-        assert "1 updated, 0 there already, 0 refused, 0 altered" in again.stdout
+        assert "1 updated, 0 already existed, 0 rejected, 0 changed" in again.stdout
 
-    assert "0 altered" in result.stdout
+    assert "0 changed" in result.stdout
     assert profiles(app) == [("ada@example.com", "", "Bath", "")]
 
 
@@ -100,9 +100,9 @@ def test_an_update_keeps_the_stored_value_of_a_field_that_is_left_out(app: Flask
 
 
 def test_a_user_whose_profile_holds_nothing_has_none(app: Flask, bring: Bring) -> None:
-    assert "0 altered" in bring(as_jsonl(line(profile=dict.fromkeys(PROFILE)))).stdout
+    assert "0 changed" in bring(as_jsonl(line(profile=dict.fromkeys(PROFILE)))).stdout
     table = as_csv({"email": "bob@example.com", **{f"profile.{name}": "" for name in PROFILE}})
-    assert "0 altered" in bring(table, name="users.csv").stdout
+    assert "0 changed" in bring(table, name="users.csv").stdout
 
     assert (len(users(app)), profiles(app)) == (2, [])
 
@@ -117,6 +117,6 @@ def test_a_username_that_does_not_fit_is_left_out_and_named(app: Flask, bring: B
     assert (result.exit_code, result.stderr) == (0, "")
     assert "entry 1 (auth.user 7): Skipped fields: username: " in result.stdout
     assert "\x1b" not in result.stdout
-    assert "1 imported, 0 updated, 0 there already, 0 refused, 1 altered" in result.stdout
+    assert "1 imported, 0 updated, 0 already existed, 0 rejected, 1 changed" in result.stdout
     found = rows(app, "SELECT id, username FROM users")
     assert [tuple(row) for row in found] == [(7, None)]

@@ -46,7 +46,7 @@ def test_what_a_spreadsheet_leaves_behind_does_no_harm(app: Flask, bring: Bring,
     result = bring(table)
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "1 read, 1 imported, 0 updated, 0 there already, 0 refused, 0 altered" in result.stdout
+    assert "1 read, 1 imported, 0 updated, 0 already existed, 0 rejected, 0 changed" in result.stdout
     assert [tuple(row) for row in rows(app, "SELECT first_name, zip FROM users, user_profiles")] == [("Ada", "02110")]
 
 
@@ -90,7 +90,7 @@ def test_a_quote_that_is_never_closed_names_every_line_behind_it(app: Flask, bri
     assert "line 3: This line opens a quote that is never closed." in result.stdout
     for number in (4, 5):
         assert f"line {number}: Not read: it is inside a quote opened in line 3." in result.stdout
-    assert "4 read, 1 imported, 0 updated, 0 there already, 3 refused" in result.stdout
+    assert "4 read, 1 imported, 0 updated, 0 already existed, 3 rejected" in result.stdout
     assert [email for _id, email in users(app)] == ["first@example.com"]
 
 
@@ -100,6 +100,6 @@ def test_a_quote_that_a_later_line_closes_names_the_lines_between(app: Flask, br
     )
     closed = bring('email,first_name\na@example.com,"Ann\nb@example.com,Bob"\ne@example.com,E\n')
 
-    assert "4 read, 1 imported, 0 updated, 0 there already, 3 refused" in closed_badly.stdout
+    assert "4 read, 1 imported, 0 updated, 0 already existed, 3 rejected" in closed_badly.stdout
     assert "lines 2 to 3: first_name: Control characters are not allowed." in closed.stdout
     assert [email for _id, email in users(app)] == ["d@example.com", "e@example.com"]

@@ -32,6 +32,6 @@ def test_an_import_leaves_out_a_name_that_the_api_refuses_and_says_so(
     result = bringing(app, tmp_path)((as_csv if name.endswith("csv") else as_jsonl)(*told), name=name)
 
     assert result.exit_code == 0, result.output
-    assert f"{len(REFUSED)} imported, 0 updated, 0 there already, 0 refused, {len(REFUSED)} altered" in result.stdout
+    assert f"{len(REFUSED)} imported, 0 updated, 0 already existed, 0 rejected, {len(REFUSED)} changed" in result.stdout
     assert f"Skipped fields: {field}: " in result.stdout
     assert {row[0] for row in rows(app, f"SELECT {field} FROM users WHERE email LIKE 'u%'")} == {""}

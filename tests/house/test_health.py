@@ -192,7 +192,7 @@ BROKEN = {
     ),
     "mail worker": Broken("worker", "stopped", "Stopped", "MAIL_DELIVERY", with_an_email_that_no_worker_takes, SINK),
     "import worker": Broken(
-        "worker", "stopped", "Stopped", "has started it", with_an_import_that_no_worker_takes, SINK
+        "worker", "stopped", "Stopped", "has started them", with_an_import_that_no_worker_takes, SINK
     ),
     "redis": Broken(
         "redis", "unreachable", "Unreachable", "REDIS_URL", settings={"REDIS_URL": "redis://127.0.0.1:1/0"}

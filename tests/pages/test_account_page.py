@@ -99,7 +99,7 @@ def test_F17_another_address_counts_once_its_link_is_opened(app: Flask, user: Pe
 @pytest.mark.parametrize(
     ("email", "password", "message"),
     [
-        ("new@example.com", "wrong password 7", "This is not your present password."),
+        ("new@example.com", "wrong password 7", "This is not your current password."),
         ("new@example.com", "", "This field is required."),
         ("nobody", PASSWORD, "Not a valid email address."),
         ("taken", PASSWORD, "This email address is already in use."),

@@ -45,7 +45,7 @@ blueprint = Blueprint("auth", __name__, description="Sign-in, sessions and passw
 @blueprint.response(200, SHAPE, example={"login": "https://accounts.example.com/userapi/auth/login/"})
 @blueprint.refuses(InvalidToken, NotAcceptable)
 def read_auth_index() -> Response:
-    """List the endpoints of sign-in."""
+    """List the authentication endpoints."""
     return answer(endpoints_below("/userapi/auth/", depth=3))
 
 
@@ -55,7 +55,7 @@ def read_auth_index() -> Response:
 @blueprint.response(200, LoginAnswerSchema)
 @blueprint.refuses(ValidationFailed, InvalidCredentials, CsrfFailed, TooManyRequests)
 def login(login: dict[str, Any]) -> Response:
-    """Sign in; the tokens come in the answer, or in cookies."""
+    """Sign in. The tokens are in the response, or in cookies."""
     if login["cookies"]:
         authentication.refuse_form_of_another_site()
     with commit_on(InvalidCredentials):
@@ -72,7 +72,7 @@ def login(login: dict[str, Any]) -> Response:
 @blueprint.response(200, DetailSchema, example=said("Signed out."))
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
 def logout(logout: dict[str, Any]) -> Response:
-    """End the session of each token that is sent, or every session of mine."""
+    """End the session of each token that is sent, or all your sessions."""
     ending = authentication.ending_sessions(logout.get("refresh_token"))
     if logout["all"]:
         one_of_each_user = {user_id: session_id for session_id, user_id in ending}
@@ -86,7 +86,7 @@ def logout(logout: dict[str, Any]) -> Response:
 @blueprint.get("/user/")
 @blueprint.response(200, UserSchema)
 def read_me() -> Response:
-    """Read my account."""
+    """Read your account."""
     return user_json.answer(user_json.of_row(get_current_user()))
 
 
@@ -96,7 +96,7 @@ def read_me() -> Response:
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
 def replace_me(user: User, changes: dict[str, Any]) -> Response:
-    """Replace my account: every required field but the password."""
+    """Replace your account, with all required fields except the password."""
     return save(user, changes)
 
 
@@ -106,7 +106,7 @@ def replace_me(user: User, changes: dict[str, Any]) -> Response:
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
 def edit_me(user: User, changes: dict[str, Any]) -> Response:
-    """Change some fields of my account; the profile is merged."""
+    """Update some fields of your account. Profile fields are merged."""
     return save(user, changes)
 
 
@@ -115,7 +115,7 @@ def edit_me(user: User, changes: dict[str, Any]) -> Response:
 @blueprint.response(200, DetailSchema, example=said("Password changed. Your other sessions have ended."))
 @blueprint.refuses(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)
 def change_password(change: dict[str, str]) -> Response:
-    """Change my password; every other session of mine ends."""
+    """Change your password. Your other sessions end."""
     with commit_on(WrongPassword):
         passwords.change(current_user.id, current_user.session_id, **change)
     db.session.commit()
@@ -126,38 +126,38 @@ def change_password(change: dict[str, str]) -> Response:
 @blueprint.open_to_all
 @blueprint.arguments(EmailSchema)
 @blueprint.response(
-    200, DetailSchema, example=said("If an active account has this address, a letter with a link is on its way.")
+    200, DetailSchema, example=said("If an active account has this email, we have sent a link to reset the password.")
 )
 @blueprint.refuses(ValidationFailed, TooManyRequests)
 def ask_to_reset_password(asked: dict[str, str]) -> Response:
-    """Ask for a letter that resets a forgotten password. The answer is the same for every address."""
+    """Request a password reset email. The response is the same whether or not an account exists."""
     passwords.ask_to_reset(asked["email"])
     db.session.commit()
-    return answer({"detail": _("If an active account has this address, a letter with a link is on its way.")})
+    return answer({"detail": _("If an active account has this email, we have sent a link to reset the password.")})
 
 
 @blueprint.post("/password/reset/confirm/")
 @blueprint.open_to_all
 @blueprint.arguments(PasswordResetSchema)
-@blueprint.response(200, DetailSchema, example=said("Password set. Sign in with it."))
+@blueprint.response(200, DetailSchema, example=said("Password set. You can now sign in with it."))
 @blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
 def reset_password(reset: dict[str, str]) -> Response:
-    """Set a new password with the link from the letter; every session ends."""
+    """Set a new password with the link from the email. All sessions end."""
     passwords.reset(**reset)
     db.session.commit()
-    return answer({"detail": _("Password set. Sign in with it.")})
+    return answer({"detail": _("Password set. You can now sign in with it.")})
 
 
 @blueprint.post("/invitation/accept/")
 @blueprint.open_to_all
 @blueprint.arguments(PasswordResetSchema)
-@blueprint.response(200, DetailSchema, example=said("Password set. Sign in with it."))
+@blueprint.response(200, DetailSchema, example=said("Password set. You can now sign in with it."))
 @blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
 def accept_invitation(acceptance: dict[str, str]) -> Response:
-    """Set the first password of an account with the link from an invitation, which confirms the email."""
+    """Accept an invitation: set the first password of the account, which also confirms the email."""
     invitations.accept(**acceptance)
     db.session.commit()
-    return answer({"detail": _("Password set. Sign in with it.")})
+    return answer({"detail": _("Password set. You can now sign in with it.")})
 
 
 @blueprint.post("/email/verify/")
@@ -166,7 +166,7 @@ def accept_invitation(acceptance: dict[str, str]) -> Response:
 @blueprint.response(200, DetailSchema, example=said("Email address confirmed."))
 @blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def verify_email(body: dict[str, str]) -> Response:
-    """Confirm an address with the link from the letter."""
+    """Confirm an email address with the link from the email."""
     email_verification.confirm(body["token"])
     db.session.commit()
     return answer({"detail": _("Email address confirmed.")})
@@ -178,22 +178,24 @@ def verify_email(body: dict[str, str]) -> Response:
 @blueprint.response(
     200,
     DetailSchema,
-    example=said("If an account waits for this address to be confirmed, a letter is on its way."),
+    example=said("If this email is waiting for confirmation, we have sent a new link."),
 )
 @blueprint.refuses(ValidationFailed, TooManyRequests)
 def resend_verification(asked: dict[str, str]) -> Response:
-    """Ask for the confirming letter again. The answer is the same for every address."""
+    """Request a new confirmation email. The response is the same whether or not an account exists."""
     email_verification.ask_again(asked["email"])
     db.session.commit()
-    return answer({"detail": _("If an account waits for this address to be confirmed, a letter is on its way.")})
+    return answer({"detail": _("If this email is waiting for confirmation, we have sent a new link.")})
 
 
 @blueprint.post("/email/change/")
 @blueprint.arguments(EmailChangeSchema)
-@blueprint.response(202, DetailSchema, example=said("Open the link in the letter to the new address to confirm it."))
+@blueprint.response(
+    202, DetailSchema, example=said("We have sent a link to the new email address. Open it to confirm the change.")
+)
 @blueprint.refuses(ValidationFailed, WrongPassword, EmailTaken, TooManyRequests)
 def change_email(change: dict[str, str]) -> Response:
-    """Ask for another address; it counts once the letter sent there is answered."""
+    """Request a change of your email. It takes effect when you confirm the new email."""
     with commit_on(WrongPassword):
         user = passwords.prove(current_user.id, change["password"], field="password")
     is_sent = email_verification.ask_to_change(user, change["email"])
@@ -202,26 +204,26 @@ def change_email(change: dict[str, str]) -> Response:
         return answer(
             {"detail": _("This is already your email address, so no link was sent. No email change is pending.")}, 202
         )
-    return answer({"detail": _("Open the link in the letter to the new address to confirm it.")}, 202)
+    return answer({"detail": _("We have sent a link to the new email address. Open it to confirm the change.")}, 202)
 
 
 @blueprint.post("/email/undo/")
 @blueprint.open_to_all
 @blueprint.arguments(EmailTokenSchema)
-@blueprint.response(200, DetailSchema, example=said("Email restored. We sent you a link to set a new password."))
+@blueprint.response(200, DetailSchema, example=said("Email restored. We have sent you a link to set a new password."))
 @blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def undo_email_change(body: dict[str, str]) -> Response:
-    """Undo a change of email with the link sent to the old one; every session ends, and the password is removed."""
+    """Undo a change of email with the link sent to the old email. All sessions end and the password is removed."""
     account_recovery.undo_email_change(body["token"])
     db.session.commit()
-    return answer({"detail": _("Email restored. We sent you a link to set a new password.")})
+    return answer({"detail": _("Email restored. We have sent you a link to set a new password.")})
 
 
 @blueprint.get("/sessions/")
 @blueprint.response(200, SessionsSchema)
 @blueprint.leads_to(200, "end_session", parameters={"session_id": "$response.body#/results/0/id"})
 def list_sessions() -> Response:
-    """List my active sessions, the last used first."""
+    """List your active sessions, most recently used first."""
     mine = sessions.list_of(current_user.id)
     return answer({"results": [{**row._mapping, "current": row.id == current_user.session_id} for row in mine]})
 
@@ -229,7 +231,7 @@ def list_sessions() -> Response:
 @blueprint.delete("/sessions/")
 @blueprint.response(204)
 def end_other_sessions() -> Response:
-    """End every session of mine but this one."""
+    """End all your sessions except this one."""
     sessions.end_others(current_user.id, spare=current_user.session_id)
     db.session.commit()
     return Response(status=204)
@@ -239,7 +241,7 @@ def end_other_sessions() -> Response:
 @blueprint.response(204)
 @blueprint.refuses(NotFound)
 def end_session(session_id: uuid.UUID) -> Response:
-    """End one session of mine."""
+    """End one of your sessions."""
     sessions.end_own(session_id, current_user.id)
     db.session.commit()
     return Response(status=204)

@@ -50,19 +50,19 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
 @blueprint.response(
     200,
     {"anyOf": [TokenPairSchema, DetailSchema]},
-    description="The new pair, unless it went into cookies.",
+    description="The new tokens, unless they are set as cookies.",
     example=TokenPairSchema.EXAMPLE,
 )
 @blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
 def refresh_tokens(refresh: dict[str, str]) -> Response:
-    """Exchange a refresh token for a new pair. It is good once."""
+    """Exchange a refresh token for new tokens. A refresh token is single-use."""
     throttling.spend("REFRESH_IP", throttling.client())
     claims, by_cookie = authentication.refresh_claims(refresh.get("refresh_token"))
     with commit_on(TokenReused):
         session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
     pair = tokens.pair(session, web=by_cookie)
-    return cookies.put(answer({"detail": _("The cookies are renewed.")}), pair) if by_cookie else answer(pair)
+    return cookies.put(answer({"detail": _("The cookies have been renewed.")}), pair) if by_cookie else answer(pair)
 
 
 @blueprint.post("/api-token-verify/")
@@ -78,7 +78,7 @@ def verify_token(body: dict[str, str]) -> Response:
 #: RFC 7517, section 8.5.2; `application/json` for callers who do not name it.
 KEY_SET_TYPE = "application/jwk-set+json"
 
-key_blueprint = Blueprint("keys", __name__, description="The keys that other services verify tokens with.")
+key_blueprint = Blueprint("keys", __name__, description="The public keys that other services use to verify tokens.")
 
 
 @key_blueprint.get("/.well-known/jwks.json")

@@ -56,7 +56,7 @@ def configure(app: Flask) -> None:
 
 
 def _report_key_problem(problem: signing_keys.KeyProblem) -> Response:
-    log.error("no key to sign or verify with", extra={"error": str(problem)})
+    log.error("no usable signing key", extra={"error": str(problem)})
     return errors.answer(problems.Unavailable())
 
 

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import click
 from flask.cli import with_appcontext
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -47,36 +48,46 @@ class Report:
 
     def show(self) -> None:
         """Say the first of each kind."""
-        headings = {Told.REFUSED: _("Refused:"), Told.ALTERED: _("Altered:"), Told.THERE_ALREADY: _("There already:")}
+        headings = {
+            Told.REFUSED: _("Rejected:"),
+            Told.ALTERED: _("Imported with changes:"),
+            Told.THERE_ALREADY: _("Already exist:"),
+        }
         for kind, first in self.first.items():
             if first:
                 click.echo("\n".join((headings[kind], *first)))
             if self.numbers[kind] > len(first):
                 more = f"{self.numbers[kind] - len(first):,}"
-                click.echo("  " + _("… and %(more)s more; --report FILE writes down all of them.", more=more))
+                click.echo("  " + _("… and %(more)s more. To see all of them, use --report FILE.", more=more))
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--format", "kind", type=click.Choice(readers.KINDS), help="When the file's name does not tell.")
-@click.option("--dry-run", is_flag=True, help="Only look, and say what would happen.")
+@click.option(
+    "--format", "kind", type=click.Choice(readers.KINDS), help="File format, if the file name does not show it."
+)
+@click.option("--dry-run", is_flag=True, help="Check the file and show what would happen, without writing anything.")
 @click.option(
     "--on-conflict",
     type=click.Choice([each.value for each in OnConflict]),
     default=OnConflict.SKIP.value,
     show_default=True,
-    help="If a user has the email already: skip the row, update the user, or import nothing.",
+    help="If the email already exists: skip the record, update the user, or stop and import nothing.",
 )
 @click.option(
     "--bad-profile",
     type=click.Choice([each.value for each in OnBadProfile]),
     default=OnBadProfile.LEAVE_OUT_FIELD.value,
     show_default=True,
-    help="A profile with a wrong field: what to leave out, or whether to refuse the user.",
+    help="If a profile has an invalid field: leave out the field or the profile, or reject the user.",
 )
-@click.option("--without-passwords", is_flag=True, help="Take no hashes; everybody sets a new password by mail.")
-@click.option("--confirmed", is_flag=True, help="Addresses count as confirmed where the file does not say.")
-@click.option("--report", type=click.Path(dir_okay=False), help="Write down everything there is to say, as CSV.")
+@click.option(
+    "--without-passwords",
+    is_flag=True,
+    help="Do not import password hashes. Users set new passwords with a link sent by email.",
+)
+@click.option("--confirmed", is_flag=True, help="Treat emails as confirmed where the file does not say.")
+@click.option("--report", type=click.Path(dir_okay=False), help="Write all issues to this file, as CSV.")
 @with_appcontext
 def import_users(
     file: str,
@@ -88,16 +99,16 @@ def import_users(
     confirmed: bool,
     report: str | None,
 ) -> None:
-    """Make users of a FILE: Django's `dumpdata` (.json, .jsonl), .csv or .jsonl; - is standard input.
+    """Import users from FILE: Django's `dumpdata` (.json, .jsonl), .csv or .jsonl; - reads standard input.
 
     The file may be compressed (.gz, .bz2, .xz).
 
-    Users keep their ids where these are free, their password hashes, groups and dates. Batches are committed as they
-    are done: an import that broke off goes on when it is run again. With --on-conflict fail it is all or nothing.
+    Users keep their password hashes, groups and dates, and their ids where these are free. Each batch is committed: to
+    continue an interrupted import, run it again. With --on-conflict fail, all users are imported or none.
     """
     kind = kind or readers.kind_of(file)
     if kind is None:
-        raise click.UsageError(_("Say what kind of file it is: --format django, csv or jsonl."))
+        raise click.UsageError(_("Set the file format: --format django, csv or jsonl."))
     manner = Manner(
         OnConflict(on_conflict),
         dry_run,
@@ -106,7 +117,7 @@ def import_users(
         confirmed=confirmed,
     )
     if report and _is_input(report, file):
-        raise click.UsageError(_("The report would replace the file that is imported. Give --report another name."))
+        raise click.UsageError(_("The report would overwrite the imported file. Use another name for --report."))
     left_out: Counter[str] = Counter()
     counts = Counts()
     with ExitStack() as stack:
@@ -124,25 +135,33 @@ def import_users(
     heard.show()
     _summarise(counts, left_out, dry_run=dry_run)
     if counts.refused:
-        raise click.ClickException(_("Some users were refused. Correct these entries and import the file again."))
+        raise click.ClickException(_("Some records were rejected. Fix them and import the file again."))
 
 
 @click.command("export")
 @outputs.file_argument
 @outputs.format_option
-@click.option("--with-passwords", is_flag=True, help="Password hashes too: a move needs them, and they are secrets.")
-@click.option("--search", type=inputs.Text("email"), help="Words that email, first or last name begin with.")
-@click.option("--staff", "is_staff", flag_value=True, type=bool, default=None, help="Only members of staff.")
-@click.option("--inactive", "is_active", flag_value=False, type=bool, default=None, help="Only who may not sign in.")
-@click.option("--country", help="Only of this country.")
-@click.option("--joined-after", type=inputs.Day(), help="A day or a moment; inclusive.")
-@click.option("--joined-before", type=inputs.Day(), help="A day or a moment; exclusive.")
+@click.option(
+    "--with-passwords",
+    is_flag=True,
+    help="Include password hashes, to move users to another database. They are secrets.",
+)
+@click.option(
+    "--search",
+    type=inputs.Text("email"),
+    help="Only users whose email, first name or last name begins with these words.",
+)
+@click.option("--staff", "is_staff", flag_value=True, type=bool, default=None, help="Only staff members.")
+@click.option("--inactive", "is_active", flag_value=False, type=bool, default=None, help="Only inactive users.")
+@click.option("--country", help="Only users from this country.")
+@click.option("--joined-after", type=inputs.Day(), help="Only users who joined on or after this day or time.")
+@click.option("--joined-before", type=inputs.Day(), help="Only users who joined before this day or time.")
 @with_appcontext
 def export_users(file: str, kind: str | None, with_passwords: bool, **filters: Any) -> None:
-    """Write users to FILE (.csv or .jsonl), or to standard output; `flask users import` takes them again.
+    """Export users to FILE (.csv or .jsonl), or to standard output. `flask users import` can import them again.
 
-    A file is readable by its owner alone, and appears when it is whole. JSON Lines has the groups with their
-    permissions too; CSV is for spreadsheets: cells that would be formulas there begin with an apostrophe.
+    Only you can read the file, and it appears when it is complete. JSON Lines includes the groups with their
+    permissions. CSV is for spreadsheets: cells that would be formulas there begin with an apostrophe.
     """
     kind = outputs.format_of(file, kind)
     asked = {name: value for name, value in filters.items() if value not in (None, "")}
@@ -153,23 +172,31 @@ def export_users(file: str, kind: str | None, with_passwords: bool, **filters: A
             db.session.commit()
             bar.update(task, completed=written)
     if file != STANDARD:
-        click.echo(_("%(count)s users are in %(file)s.", count=f"{written:,}", file=file))
+        click.echo(
+            ngettext(
+                "Exported %(count)s user to %(file)s.",
+                "Exported %(count)s users to %(file)s.",
+                written,
+                count=f"{written:,}",
+                file=file,
+            )
+        )
 
 
 def _summarise(counts: Counts, left_out: Counter[str], *, dry_run: bool) -> None:
     """Say what became of them all."""
     if left_out:
         found = ", ".join(f"{name} {number:,}" for name, number in left_out.most_common(SHOWN))
-        click.echo(_("Left out, for it means nothing here: %(found)s.", found=found))
+        click.echo(_("Ignored: %(found)s.", found=found))
     if counts.unknown_permissions:
         found = ", ".join(f"{name} {number:,}" for name, number in counts.unknown_permissions.most_common(SHOWN))
-        click.echo(_("Permissions that there are not here: %(found)s.", found=found))
+        click.echo(_("Unknown permissions: %(found)s.", found=found))
     if dry_run:
-        click.echo(_("A dry run: nothing was written. It would be:"))
+        click.echo(_("Dry run: nothing was written. An import would give:"))
     click.echo(
         _(
-            "%(read)s read, %(made)s imported, %(updated)s updated, %(there)s there already, %(refused)s refused, "
-            "%(altered)s altered, %(groups)s groups made.",
+            "%(read)s read, %(made)s imported, %(updated)s updated, %(there)s already existed, "
+            "%(refused)s rejected, %(altered)s changed, %(groups)s groups created.",
             read=f"{counts.read:,}",
             made=f"{counts.made:,}",
             updated=f"{counts.updated:,}",

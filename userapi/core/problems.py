@@ -48,7 +48,7 @@ class ValidationFailed(Problem):
 
     code = "validation_failed"
     title = lazy_gettext("Validation failed")
-    detail = lazy_gettext("Some fields need attention; see errors.")
+    detail = lazy_gettext("Some fields are invalid. See errors.")
     example_errors: ClassVar = {"email": ["Missing data for required field."]}
 
 
@@ -65,7 +65,9 @@ class NotSignedIn(Problem):
     status = 401
     code = "not_authenticated"
     title = lazy_gettext("Not signed in")
-    detail = lazy_gettext("Send an access token: Authorization: Bearer <token>. POST /api-token-auth/ gives one.")
+    detail = lazy_gettext(
+        "Send an access token: Authorization: Bearer <token>. To get one, call POST /api-token-auth/."
+    )
 
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)
@@ -78,7 +80,7 @@ class PermissionDenied(Problem):
     status = 403
     code = "permission_denied"
     title = lazy_gettext("Permission denied")
-    detail = lazy_gettext("Your account does not have the right to do this.")
+    detail = lazy_gettext("Your account does not have permission to do this.")
 
 
 class NotFound(Problem):
@@ -87,7 +89,7 @@ class NotFound(Problem):
     status = 404
     code = "not_found"
     title = lazy_gettext("Not found")
-    detail = lazy_gettext("There is nothing at this address.")
+    detail = lazy_gettext("There is no page or resource at this URL.")
 
 
 class NotAcceptable(Problem):
@@ -96,7 +98,7 @@ class NotAcceptable(Problem):
     status = 406
     code = "not_acceptable"
     title = lazy_gettext("Not acceptable")
-    detail = lazy_gettext("The answer is application/json; name it in the Accept header, or leave the header out.")
+    detail = lazy_gettext("The response is application/json. Add it to the Accept header, or omit the header.")
 
 
 class PreconditionFailed(Problem):
@@ -105,7 +107,7 @@ class PreconditionFailed(Problem):
     status = 412
     code = "precondition_failed"
     title = lazy_gettext("Precondition failed")
-    detail = lazy_gettext("The object was changed since you read it. Read it again and repeat your change.")
+    detail = lazy_gettext("The resource has changed since you read it. Read it again and retry your change.")
 
 
 class Unavailable(Problem):
@@ -114,7 +116,7 @@ class Unavailable(Problem):
     status = 503
     code = "unavailable"
     title = lazy_gettext("Service unavailable")
-    detail = lazy_gettext("The service cannot answer just now. Try again in a moment.")
+    detail = lazy_gettext("The service is temporarily unavailable. Try again in a moment.")
 
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)

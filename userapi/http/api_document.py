@@ -36,7 +36,7 @@ class Api(flask_smorest.Api):
         """None: pages are told by `next` and `previous`."""
 
 
-DESCRIPTION = """User accounts with profiles, JSON Web Tokens that other services can verify, and sessions that can be ended.
+DESCRIPTION = """User accounts with profiles, JSON Web Tokens that other services can verify, and sessions you can end.
 
 Send request bodies as `application/json`, `application/x-www-form-urlencoded` or `multipart/form-data`. In forms, write
 nested fields as `profile.city`. Every error is a problem document (RFC 9457) with a stable `code`. The three

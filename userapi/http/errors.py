@@ -61,18 +61,18 @@ HTTP_TITLES = {
     404: NotFound.title,
     405: lazy_gettext("Method not allowed"),
     408: lazy_gettext("Request timeout"),
-    413: lazy_gettext("Request entity too large"),
+    413: lazy_gettext("Request body too large"),
     415: lazy_gettext("Unsupported media type"),
     500: lazy_gettext("Internal server error"),
 }
 HTTP_DETAILS = {
     400: lazy_gettext("The request could not be understood."),
     404: NotFound.detail,
-    405: lazy_gettext("This address does not take that method; see the Allow header."),
-    408: lazy_gettext("The body of the request did not arrive in time. Send the request again."),
-    413: lazy_gettext("The body is larger than 1 MiB."),
-    415: lazy_gettext("Send application/json, application/x-www-form-urlencoded or multipart/form-data."),
-    500: lazy_gettext("Something went wrong on our side. Quote the X-Request-ID of this answer when you report it."),
+    405: lazy_gettext("This URL does not support that method. The Allow header lists the supported methods."),
+    408: lazy_gettext("The request body did not arrive in time. Send the request again."),
+    413: lazy_gettext("The request body is larger than 1 MiB."),
+    415: lazy_gettext("Send the body as application/json, application/x-www-form-urlencoded or multipart/form-data."),
+    500: lazy_gettext("Something went wrong on our side. If you report it, include the X-Request-ID of this response."),
 }
 
 

@@ -87,7 +87,7 @@ class KeyRing:
         """
         keys = self.all() or list(self._fresh(0).values())
         if not keys:
-            raise KeyProblem(f"JWT_KEY_DIR: no key in {self.folder}; `flask keys rotate` makes one")
+            raise KeyProblem(f"JWT_KEY_DIR: There is no key in {self.folder}. To create one, run `flask keys rotate`.")
         return keys[0]
 
     def find(self, kid: object) -> SigningKey | None:
@@ -124,7 +124,7 @@ class KeyRing:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(pem)
         except OSError as error:
-            raise KeyProblem(f"JWT_KEY_DIR: cannot write {self.folder}: {error.strerror}") from error
+            raise KeyProblem(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
         return _signing_key(name, pem)
 
     def publish(self, key: SigningKey) -> None:
@@ -136,7 +136,7 @@ class KeyRing:
         try:
             (self.folder / f".{key.name}.new").rename(self.folder / f"{key.name}.pem")
         except OSError as error:
-            raise KeyProblem(f"JWT_KEY_DIR: cannot write {self.folder}: {error.strerror}") from error
+            raise KeyProblem(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
         self._fresh(0)
 
     def made_at(self, key: SigningKey) -> datetime:
@@ -156,7 +156,7 @@ class KeyRing:
         try:
             (self.folder / f"{name}.pem").unlink(missing_ok=True)
         except OSError as error:
-            raise KeyProblem(f"JWT_KEY_DIR: cannot write {self.folder}: {error.strerror}") from error
+            raise KeyProblem(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
         self._fresh(0)
 
     def _fresh(self, age: float) -> Mapping[str, SigningKey]:
@@ -173,7 +173,7 @@ class KeyRing:
         except KeyProblem as problem:
             if not self._keys:
                 raise
-            log.error("key folder unusable, going on with the keys known before", extra={"error": str(problem)})
+            log.error("key folder unusable, using the keys loaded before", extra={"error": str(problem)})
             return self._keys
 
     def _read(self) -> list[SigningKey]:
@@ -181,7 +181,7 @@ class KeyRing:
             paths = sorted(self.folder.glob("*.pem"), reverse=True)
             return [_signing_key(path.stem, path.read_bytes()) for path in paths]
         except OSError as error:
-            raise KeyProblem(f"JWT_KEY_DIR: cannot read {error.filename}: {error.strerror}") from error
+            raise KeyProblem(f"JWT_KEY_DIR: Cannot read {error.filename}: {error.strerror}") from error
 
 
 def _signing_key(name: str, pem: bytes) -> SigningKey:
