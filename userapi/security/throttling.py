@@ -237,16 +237,18 @@ def _spend(name: str, of: tuple[str, ...], unless: Callable[[], bool]) -> None:
 def _too_many_attempts(seconds: int) -> str:
     """The message for the caller: seconds for a short wait, otherwise whole minutes."""
     if seconds < SECONDS_SHOWN:
-        return ngettext(
+        text: str = ngettext(
             "Too many attempts. Try again in %(num)s second.",
             "Too many attempts. Try again in %(num)s seconds.",
             seconds,
         )
-    return ngettext(
-        "Too many attempts. Try again in %(num)s minute.",
-        "Too many attempts. Try again in %(num)s minutes.",
-        -(-seconds // 60),
-    )
+    else:
+        text = ngettext(
+            "Too many attempts. Try again in %(num)s minute.",
+            "Too many attempts. Try again in %(num)s minutes.",
+            -(-seconds // 60),
+        )
+    return text
 
 
 def _give_back(name: str, of: tuple[str, ...]) -> None:
