@@ -89,7 +89,7 @@ def test_the_way_back_never_leaves_the_list(boss: Clerk, back: str) -> None:
     saved = boss.post(path, **{**boss.form(path), "back": back})
 
     assert saved.status_code == 303
-    assert asked(saved.headers["Location"])[0] == "/admin/users/"
+    assert saved.headers["Location"].partition("?")[0] == "/admin/users/"
     assert boss.get(saved.headers["Location"]).status_code == 200
 
 

@@ -108,5 +108,7 @@ def test_wrong_input_is_one_line_and_changes_nothing(
 
 
 def test_a_missing_argument_is_a_mistake_in_the_command(groups: Groups) -> None:
-    assert groups("add", "ada@example.com").exit_code == 2
-    assert groups("nothing").exit_code == 2
+    missing, unknown = groups("add", "ada@example.com"), groups("nothing")
+
+    assert (missing.exit_code, missing.stderr.splitlines()[-1]) == (2, "Error: Missing argument 'GROUP'.")
+    assert (unknown.exit_code, unknown.stderr.splitlines()[-1]) == (2, "Error: No such command 'nothing'.")

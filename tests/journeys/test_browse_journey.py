@@ -327,3 +327,13 @@ def test_every_kind_of_page_is_accessible_and_fits(site: Site, looker: tuple[str
     someone.page.locator("#delete").get_by_role("button", name="DELETE").click()
     someone.page.wait_for_timeout(300)  # the dialog fades in
     look_at("delete")
+
+
+def test_english_descriptions_keep_their_own_direction_on_an_arabic_page(site: Site, visitor: Watched) -> None:
+    """F18: laid out from right to left, the full stop of an English sentence would stand at its beginning."""
+    visitor.go(f"{USERS}?lang=ar")
+    texts = visitor.page.locator("p.description").all()
+
+    styles = [text.evaluate("p => [getComputedStyle(p).direction, getComputedStyle(p).unicodeBidi]") for text in texts]
+    assert styles
+    assert styles == [["rtl", "plaintext"]] * len(texts)
