@@ -162,9 +162,9 @@ def test_X11_a_clock_that_is_not_that_of_redis(healthy: Callable[..., Flask], mo
         assert [text for text in of(examine(app)[1], "ok") if text == "as that of Redis"]
 
         monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=30))
-        assert [text for text in of(examine(app)[1], "warning") if "30 s from that of Redis" in text]
+        assert [text for text in of(examine(app)[1], "warning") if "30 s apart from the clock of Redis" in text]
         monkeypatch.setattr(clock, "now", lambda: now() - timedelta(seconds=90))
-        assert [text for text in of(examine(app)[1], "error") if "90 s from that of Redis" in text]
+        assert [text for text in of(examine(app)[1], "error") if "90 s apart from the clock of Redis" in text]
 
 
 def test_X11_a_clock_that_is_not_that_of_the_database(
@@ -175,7 +175,7 @@ def test_X11_a_clock_that_is_not_that_of_the_database(
 
     monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=90))
 
-    assert [text for text in of(examine(app)[1], "error") if "90 s from that of the database server" in text]
+    assert [text for text in of(examine(app)[1], "error") if "90 s apart from the clock of the database server" in text]
 
 
 def test_more_connections_than_postgresql_allows(postgresql: str, healthy: Callable[..., Flask]) -> None:
