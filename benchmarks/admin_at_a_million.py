@@ -14,14 +14,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent / part) for part in ("", "deploy", "tests", "tests/admin")]
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / part) for part in ("", "deploy")]
 
-import services  # noqa: E402
 import sqlalchemy as sa  # noqa: E402
-from desk import Clerk, clerk  # noqa: E402
 from flask_migrate import upgrade  # noqa: E402
-from settings import settings  # noqa: E402
 
+from tests.support import servers  # noqa: E402
+from tests.support.app_config import app_config  # noqa: E402
+from tests.support.staff_client import StaffClient, staff_client  # noqa: E402
 from userapi.app import create_app  # noqa: E402
 from userapi.core.db import db  # noqa: E402
 from userapi.security import signing_keys  # noqa: E402
@@ -69,9 +69,9 @@ PAGES = {
 
 def main(number: int) -> int:
     """Print a line for each page; 1 when one misses the bar."""
-    with services.postgresql() as url, tempfile.TemporaryDirectory() as folder:
+    with servers.postgresql() as url, tempfile.TemporaryDirectory() as folder:
         signing_keys.KeyRing(Path(folder)).add()
-        app = create_app(settings(url, folder, LOG_LEVEL="ERROR"))
+        app = create_app(app_config(url, folder, LOG_LEVEL="ERROR"))
         with app.app_context():
             upgrade()
             started = time.perf_counter()
@@ -80,7 +80,7 @@ def main(number: int) -> int:
                 db.session.execute(sa.text(statement), {"number": number} if ":number" in statement else {})
             db.session.commit()
             print(f"{number:,} accounts made in {time.perf_counter() - started:.0f} s")
-        boss = clerk(app, is_staff=True, is_superuser=True)
+        boss = staff_client(app, is_staff=True, is_superuser=True)
         slow = [name for name, path in PAGES.items() if _median(boss, name, path) > BAR]
         slow += _deep(boss)
         _export(boss)
@@ -89,7 +89,7 @@ def main(number: int) -> int:
     return 1 if slow else 0
 
 
-def _median(boss: Clerk, name: str, path: str) -> float:
+def _median(boss: StaffClient, name: str, path: str) -> float:
     times = []
     for _repeat in range(REPEATS):
         started = time.perf_counter()
@@ -101,7 +101,7 @@ def _median(boss: Clerk, name: str, path: str) -> float:
     return statistics.median(times)
 
 
-def _deep(boss: Clerk) -> list[str]:
+def _deep(boss: StaffClient) -> list[str]:
     """A later page costs what the first does; its address is only known from the one before."""
     path = "/admin/users/?ordering=email"
     for _page in range(20):
@@ -110,7 +110,7 @@ def _deep(boss: Clerk) -> list[str]:
     return ["page 21 by email"] if _median(boss, "page 21 by email", path) > BAR else []
 
 
-def _export(boss: Clerk) -> None:
+def _export(boss: StaffClient) -> None:
     data = {"action": "export_csv", "all": "true", "csrf_token": boss.csrf}
     before, started = _memory(), time.perf_counter()
     answer: Any = boss.client.post("/admin/users/act/", data=data, buffered=False)

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from browsing import Browser
-from conftest import sign_in
-from database import execute
-from desk import NEW_PASSWORD, Clerk, clerk
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
-from inbox import letters_to
 
+from tests.support.api_client import sign_in
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.form_browser import FormBrowser
+from tests.support.sql import execute_sql
+from tests.support.staff_client import NEW_PASSWORD, StaffClient, staff_client
 from userapi.auth.models import Session
 from userapi.core import clock
 from userapi.core.db import db
@@ -29,7 +29,7 @@ class Case:
     """A user with one session, and a superuser at the staff site."""
 
     app: Flask
-    boss: Clerk
+    boss: StaffClient
     id: int
     email: str
     tokens: dict[str, Any]
@@ -43,9 +43,9 @@ class Case:
         result = self.app.test_cli_runner().invoke(args=list(arguments), input=f"{NEW_PASSWORD}\n")
         assert result.exit_code == 0, result.output
 
-    def owner(self) -> Browser | None:
+    def owner(self) -> FormBrowser | None:
         """The user, signed in again at the pages; None when that is no longer possible."""
-        browser = Browser(self.app)
+        browser = FormBrowser(self.app)
         return browser if browser.sign_in(self.email, self.password).status_code == 303 else None
 
     def rows(self, state: str) -> list[str]:
@@ -56,7 +56,7 @@ class Case:
 
 @pytest.fixture
 def case(app: Flask) -> Case:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
     email = str(new_user()["email"])
     user_id = make_user(app, email=email)
     answer = app.test_client().post(
@@ -101,7 +101,7 @@ def password_set_at_the_shell(case: Case) -> None:
 def password_reset_by_its_link(case: Case) -> None:
     client = case.app.test_client()
     client.post("/userapi/auth/password/reset/", json={"email": case.email})
-    letter = letters_to(case.app, case.email, "reset_password")[-1]
+    letter = emails_to(case.app, case.email, "reset_password")[-1]
     link = {"uid": letter.uid, "token": letter.token}
     body = {**link, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     assert client.post("/userapi/auth/password/reset/confirm/", json=body).status_code == 200
@@ -129,7 +129,7 @@ def reused_refresh_token(case: Case) -> None:
 
 
 def account_version(case: Case) -> None:
-    execute(case.app, "UPDATE users SET session_version = session_version + 1 WHERE id = :id", id=case.id)
+    execute_sql(case.app, "UPDATE users SET session_version = session_version + 1 WHERE id = :id", id=case.id)
 
 
 def deactivation(case: Case) -> None:
@@ -140,7 +140,7 @@ def deactivation(case: Case) -> None:
 
 def ended_for_everybody(case: Case) -> None:
     case.command("sessions", "end-all", "--yes")
-    case.boss = clerk(case.app, is_staff=True, is_superuser=True)
+    case.boss = staff_client(case.app, is_staff=True, is_superuser=True)
 
 
 def deletion(case: Case) -> None:
@@ -209,7 +209,9 @@ def test_sessions_that_are_not_active_do_not_count_as_surplus(case: Case) -> Non
     account_version(case)
     case.app.config["SESSIONS_PER_USER"] = 2
     kept = [sign_in(case.app, case.email) for _ in range(2)]
-    execute(case.app, "UPDATE login_sessions SET last_used_at = expires_at WHERE address = :address", address=ADDRESS)
+    execute_sql(
+        case.app, "UPDATE login_sessions SET last_used_at = expires_at WHERE address = :address", address=ADDRESS
+    )
 
     kept.append(sign_in(case.app, case.email))
 

@@ -3,19 +3,20 @@
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from desk import NEW_PASSWORD, Clerk, clerk
-from factories import make_user
 from flask import Flask
+
+from tests.support.factories import make_user
+from tests.support.staff_client import NEW_PASSWORD, StaffClient, staff_client
 
 QUERY = "search=zoe&is_active=true&ordering=email"
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
-def link_in_list(boss: Clerk, user_id: int, query: str = QUERY) -> str:
+def link_in_list(boss: StaffClient, user_id: int, query: str = QUERY) -> str:
     text = boss.get(f"/admin/users/?{query}").text
     start = text.index(f"/admin/users/{user_id}/")
     return text[start : text.index('"', start)].replace("&amp;", "&")
@@ -27,7 +28,7 @@ def asked(location: str) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("go_on", [False, True])
-def test_saving_leads_back_to_the_list_as_it_was(boss: Clerk, go_on: bool) -> None:
+def test_saving_leads_back_to_the_list_as_it_was(boss: StaffClient, go_on: bool) -> None:
     user_id = make_user(boss.app, email="zoe@example.com", first_name="Zoe")
     link = link_in_list(boss, user_id)
     form = {**boss.form(link), **({"go_on": "true"} if go_on else {})}
@@ -40,7 +41,7 @@ def test_saving_leads_back_to_the_list_as_it_was(boss: Clerk, go_on: bool) -> No
     assert asked(saved.headers["Location"]) == ("/admin/users/", dict(parse_qsl(QUERY)))
 
 
-def test_the_page_of_the_list_is_kept_as_well(boss: Clerk) -> None:
+def test_the_page_of_the_list_is_kept_as_well(boss: StaffClient) -> None:
     for number in range(60):
         make_user(boss.app, email=f"zoe{number:02}@example.com")
     first = boss.get("/admin/users/?search=zoe&ordering=email").text
@@ -55,7 +56,7 @@ def test_the_page_of_the_list_is_kept_as_well(boss: Clerk) -> None:
     assert asked(saved.headers["Location"]) == ("/admin/users/", dict(parse_qsl(following)))
 
 
-def test_a_refused_form_cancel_and_the_tabs_keep_the_list(boss: Clerk) -> None:
+def test_a_refused_form_cancel_and_the_tabs_keep_the_list(boss: StaffClient) -> None:
     user_id = make_user(boss.app, email="zoe@example.com", first_name="Zoe")
     link = link_in_list(boss, user_id)
     back = f'href="/admin/users/?{QUERY}"'.replace("&", "&amp;")
@@ -72,7 +73,7 @@ def test_a_refused_form_cancel_and_the_tabs_keep_the_list(boss: Clerk) -> None:
         assert back in text
 
 
-def test_deleting_leads_back_to_the_list_as_it_was(boss: Clerk) -> None:
+def test_deleting_leads_back_to_the_list_as_it_was(boss: StaffClient) -> None:
     user_id = make_user(boss.app, email="zoe@example.com", first_name="Zoe")
     link = link_in_list(boss, user_id).replace(f"/{user_id}/", f"/{user_id}/delete/")
 
@@ -82,7 +83,7 @@ def test_deleting_leads_back_to_the_list_as_it_was(boss: Clerk) -> None:
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "_external=1&_scheme=javascript", "endpoint=x&self=y", "%00=%ff"])
-def test_the_way_back_never_leaves_the_list(boss: Clerk, back: str) -> None:
+def test_the_way_back_never_leaves_the_list(boss: StaffClient, back: str) -> None:
     user_id = make_user(boss.app)
     path = f"/admin/users/{user_id}/"
 
@@ -93,7 +94,7 @@ def test_the_way_back_never_leaves_the_list(boss: Clerk, back: str) -> None:
     assert boss.get(saved.headers["Location"]).status_code == 200
 
 
-def test_the_list_has_no_inputs_that_lose_what_is_typed(boss: Clerk) -> None:
+def test_the_list_has_no_inputs_that_lose_what_is_typed(boss: StaffClient) -> None:
     """F7: names are changed on the user's page alone."""
     user_id = make_user(boss.app)
 

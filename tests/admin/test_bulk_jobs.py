@@ -6,12 +6,20 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from bulk_desk import ACT, confirm, job, left_out, make_crowd, number, rows, work
-from desk import Clerk, clerk, grant, value
-from factories import PASSWORD, make_user
 from flask import Flask
-from import_desk import later, plain
 
+from tests.support.bulk_actions import (
+    ACTION_PATH,
+    confirm_action,
+    insert_users,
+    newest_bulk_job,
+    run_bulk_jobs,
+    skipped_targets,
+)
+from tests.support.factories import PASSWORD, make_user
+from tests.support.sql import fetch_number, fetch_rows
+from tests.support.staff_client import StaffClient, grant_permissions, staff_client, stored_value
+from tests.support.staff_imports import from_json, move_clock
 from userapi.admin import user_actions
 from userapi.bulk import job_worker
 from userapi.core import leases
@@ -21,8 +29,8 @@ INACTIVE = "SELECT count(*) FROM users WHERE NOT is_active"
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +39,8 @@ def few_in_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_worker, "BATCH", 2)
 
 
-def page(boss: Clerk) -> str:
-    return " ".join(boss.get(f"/admin/bulk/{job(boss.app).id}/").text.split())
+def page(boss: StaffClient) -> str:
+    return " ".join(boss.get(f"/admin/bulk/{newest_bulk_job(boss.app).id}/").text.split())
 
 
 def fact(text: str, name: str) -> str:
@@ -53,35 +61,41 @@ def killed_after(batches: int) -> Callable[[], bool]:
     return stop
 
 
-def test_five_thousand_users_are_deactivated_in_the_background(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_five_thousand_users_are_deactivated_in_the_background(
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(leases, "REST", 0)
-    make_crowd(boss.app, 5000)
+    insert_users(boss.app, 5000)
     other = make_user(boss.app)
 
-    confirmation = boss.post(ACT, action="deactivate", all="true", query="search=crowd")
-    started = boss.post(ACT, **boss.fields(confirmation.text))
+    confirmation = boss.post(ACTION_PATH, action="deactivate", all="true", query="search=crowd")
+    started = boss.post(ACTION_PATH, **boss.fields(confirmation.text))
     before = boss.get(started.headers["Location"]).text
-    nothing_yet = number(boss.app, INACTIVE)
-    work(boss.app)
+    nothing_yet = fetch_number(boss.app, INACTIVE)
+    run_bulk_jobs(boss.app)
 
     assert "Deactivate 5,000 users?" in confirmation.text
     assert started.status_code == 303
     assert "0 of 5,000" in before
     assert nothing_yet == 0
-    assert number(boss.app, INACTIVE) == 5000
-    assert value(boss.app, other, "is_active")
+    assert fetch_number(boss.app, INACTIVE) == 5000
+    assert stored_value(boss.app, other, "is_active")
     assert "5,000 of 5,000" in page(boss)
-    assert (job(boss.app).state, job(boss.app).done, job(boss.app).left_out) == ("done", 5000, 0)
-    assert number(boss.app, "SELECT count(*) FROM bulk_targets") == 0
+    assert (newest_bulk_job(boss.app).state, newest_bulk_job(boss.app).done, newest_bulk_job(boss.app).left_out) == (
+        "done",
+        5000,
+        0,
+    )
+    assert fetch_number(boss.app, "SELECT count(*) FROM bulk_targets") == 0
 
 
 @pytest.mark.parametrize("action", ["activate", "deactivate", "end_sessions", "send_reset", "delete"])
-def test_every_action_of_the_list_works_on_any_number(boss: Clerk, action: str) -> None:
-    ids = make_crowd(boss.app, 5, is_active=action != "activate")
+def test_every_action_of_the_list_works_on_any_number(boss: StaffClient, action: str) -> None:
+    ids = insert_users(boss.app, 5, is_active=action != "activate")
 
-    assert confirm(boss, action).status_code == 303
-    work(boss.app)
+    assert confirm_action(boss, action).status_code == 303
+    run_bulk_jobs(boss.app)
 
     done = {
         "activate": "SELECT count(*) FROM users WHERE is_active AND email LIKE 'crowd%'",
@@ -90,19 +104,19 @@ def test_every_action_of_the_list_works_on_any_number(boss: Clerk, action: str) 
         "send_reset": "SELECT count(DISTINCT recipient) FROM messages WHERE kind = 'reset_password'",
         "delete": "SELECT 5 - count(*) FROM users WHERE email LIKE 'crowd%'",
     }
-    assert (job(boss.app).state, job(boss.app).done) == ("done", 5)
-    assert number(boss.app, done[action]) == 5
-    events = rows(boss.app, "SELECT actor_id, target_id FROM audit_events WHERE target_kind = 'user'")
+    assert (newest_bulk_job(boss.app).state, newest_bulk_job(boss.app).done) == ("done", 5)
+    assert fetch_number(boss.app, done[action]) == 5
+    events = fetch_rows(boss.app, "SELECT actor_id, target_id FROM audit_events WHERE target_kind = 'user'")
     assert {(boss.id, str(user_id)) for user_id in ids} <= {(row.actor_id, row.target_id) for row in events}
 
 
-def test_the_confirmation_counts_what_will_happen(boss: Clerk) -> None:
-    helper = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"), last_name="Tidewater")
+def test_the_confirmation_counts_what_will_happen(boss: StaffClient) -> None:
+    helper = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user"), last_name="Tidewater")
     ids = [make_user(boss.app, password=None, last_name="Tidewater") for _ in range(6)]
     make_user(boss.app, last_name="Tidewater", is_staff=True, is_superuser=True)
-    boss.post(ACT, action="deactivate", user=ids[:2], confirmed="1")
+    boss.post(ACTION_PATH, action="deactivate", user=ids[:2], confirmed="1")
 
-    confirmation = helper.post(ACT, action="deactivate", all="true", query="search=tidewater").text
+    confirmation = helper.post(ACTION_PATH, action="deactivate", all="true", query="search=tidewater").text
 
     assert "Deactivate 4 users?" in confirmation
     assert fact(confirmation, "Matching users") == "8"
@@ -112,29 +126,29 @@ def test_the_confirmation_counts_what_will_happen(boss: Clerk) -> None:
     assert fact(confirmation, "Users affected") == "<strong>4</strong>"
 
 
-def test_each_account_keeps_its_rules_and_the_report_names_who_was_left_out_and_why(boss: Clerk) -> None:
+def test_each_account_keeps_its_rules_and_the_report_names_who_was_left_out_and_why(boss: StaffClient) -> None:
     rights = ("view_user", "change_user")
-    helper = clerk(boss.app, is_staff=True, rights=rights, last_name="Tidewater")
+    helper = staff_client(boss.app, is_staff=True, permissions=rights, last_name="Tidewater")
     plain_ids = [make_user(boss.app, password=None, last_name="Tidewater") for _ in range(3)]
     superuser = make_user(boss.app, is_staff=True, is_superuser=True, last_name="Tidewater")
     richer = make_user(boss.app, is_staff=True, last_name="Tidewater")
-    grant(boss.app, richer, *rights, "delete_user")
+    grant_permissions(boss.app, richer, *rights, "delete_user")
 
-    confirm(helper, "deactivate", "search=tidewater")
+    confirm_action(helper, "deactivate", "search=tidewater")
     deactivated, deleted = plain_ids[:2]
-    boss.post(ACT, action="deactivate", user=deactivated, confirmed="1")
-    boss.post(ACT, action="delete", user=deleted, confirmed="1", own_password=PASSWORD)
-    work(boss.app)
+    boss.post(ACTION_PATH, action="deactivate", user=deactivated, confirmed="1")
+    boss.post(ACTION_PATH, action="delete", user=deleted, confirmed="1", own_password=PASSWORD)
+    run_bulk_jobs(boss.app)
 
-    assert left_out(boss.app) == {
+    assert skipped_targets(boss.app) == {
         helper.id: "own_account",
         superuser: "permission_denied",
         richer: "permission_denied",
         deactivated: "unconcerned",
         deleted: "not_found",
     }
-    assert (job(boss.app).done, job(boss.app).left_out) == (1, 5)
-    assert not value(boss.app, plain_ids[2], "is_active")
+    assert (newest_bulk_job(boss.app).done, newest_bulk_job(boss.app).left_out) == (1, 5)
+    assert not stored_value(boss.app, plain_ids[2], "is_active")
     report = page(helper)
     assert fact(report, "Skipped: Has permissions that you do not have") == "2"
     assert fact(report, "Skipped: Already inactive") == "1"
@@ -142,111 +156,111 @@ def test_each_account_keeps_its_rules_and_the_report_names_who_was_left_out_and_
 
 
 @pytest.mark.parametrize("action", ["deactivate", "delete"])
-def test_the_last_superuser_stays(boss: Clerk, action: str) -> None:
-    second = clerk(boss.app, is_staff=True, is_superuser=True, last_name="Tidewater")
+def test_the_last_superuser_stays(boss: StaffClient, action: str) -> None:
+    second = staff_client(boss.app, is_staff=True, is_superuser=True, last_name="Tidewater")
     third = make_user(boss.app, is_staff=True, is_superuser=True, last_name="Tidewater")
     for _ in range(2):
         make_user(boss.app, last_name="Tidewater")
 
-    confirm(second, action, "search=tidewater")
+    confirm_action(second, action, "search=tidewater")
     boss.post("/admin/users/act/", action="deactivate", user=boss.id, confirmed="1")
-    work(boss.app)
+    run_bulk_jobs(boss.app)
 
-    assert value(boss.app, second.id, "is_active")
-    assert not value(boss.app, third, "is_active")
-    assert left_out(boss.app) == {second.id: "own_account"}
+    assert stored_value(boss.app, second.id, "is_active")
+    assert not stored_value(boss.app, third, "is_active")
+    assert skipped_targets(boss.app) == {second.id: "own_account"}
 
 
-def test_users_who_join_after_the_confirmation_page_are_left_as_they_are(boss: Clerk) -> None:
-    make_crowd(boss.app, 4)
-    confirmation = boss.post(ACT, action="delete", all="true", query="search=crowd").text
+def test_users_who_join_after_the_confirmation_page_are_left_as_they_are(boss: StaffClient) -> None:
+    insert_users(boss.app, 4)
+    confirmation = boss.post(ACTION_PATH, action="delete", all="true", query="search=crowd").text
     newcomer = make_user(boss.app, email="crowd.newcomer@example.com")
 
-    boss.post(ACT, **boss.fields(confirmation))
+    boss.post(ACTION_PATH, **boss.fields(confirmation))
     another = make_user(boss.app, email="crowd.another@example.com")
-    work(boss.app)
+    run_bulk_jobs(boss.app)
 
-    assert job(boss.app).total == 4
-    assert value(boss.app, newcomer, "is_active")
-    assert value(boss.app, another, "is_active")
+    assert newest_bulk_job(boss.app).total == 4
+    assert stored_value(boss.app, newcomer, "is_active")
+    assert stored_value(boss.app, another, "is_active")
 
 
 def test_the_next_worker_continues_where_a_killed_one_stopped_and_acts_on_no_account_twice(
-    boss: Clerk, monkeypatch: pytest.MonkeyPatch
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_crowd(boss.app, 7)
-    confirm(boss, "send_reset")
+    insert_users(boss.app, 7)
+    confirm_action(boss, "send_reset")
 
     with pytest.raises(KeyboardInterrupt):
-        work(boss.app, stop=killed_after(2))
-    at_death = (job(boss.app).state, job(boss.app).done)
-    work(boss.app)
-    too_early = (job(boss.app).state, job(boss.app).done)
-    later(monkeypatch, timedelta(minutes=2))
-    work(boss.app)
+        run_bulk_jobs(boss.app, stop=killed_after(2))
+    at_death = (newest_bulk_job(boss.app).state, newest_bulk_job(boss.app).done)
+    run_bulk_jobs(boss.app)
+    too_early = (newest_bulk_job(boss.app).state, newest_bulk_job(boss.app).done)
+    move_clock(monkeypatch, timedelta(minutes=2))
+    run_bulk_jobs(boss.app)
 
     assert at_death == too_early == ("running", 4) or at_death == too_early == ("running", 6)
-    assert (job(boss.app).state, job(boss.app).done) == ("done", 7)
-    sent = rows(boss.app, "SELECT recipient FROM messages WHERE kind = 'reset_password'")
+    assert (newest_bulk_job(boss.app).state, newest_bulk_job(boss.app).done) == ("done", 7)
+    sent = fetch_rows(boss.app, "SELECT recipient FROM messages WHERE kind = 'reset_password'")
     assert len(sent) == len({row.recipient for row in sent}) == 7
 
 
-def test_a_worker_that_overslept_its_lease_undoes_its_batch(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_crowd(boss.app, 6)
-    confirm(boss, "send_reset")
+def test_a_worker_that_overslept_its_lease_undoes_its_batch(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert_users(boss.app, 6)
+    confirm_action(boss, "send_reset")
     turns: list[int] = []
 
     def oversleep() -> bool:
         """After the first batch another worker takes over, and does the next."""
         if not turns:
             turns.append(1)
-            later(monkeypatch, timedelta(minutes=2))
-            work(boss.app, stop=lambda: True)
+            move_clock(monkeypatch, timedelta(minutes=2))
+            run_bulk_jobs(boss.app, stop=lambda: True)
         return False
 
-    work(boss.app, stop=oversleep)
-    work(boss.app)
+    run_bulk_jobs(boss.app, stop=oversleep)
+    run_bulk_jobs(boss.app)
 
-    assert (job(boss.app).state, job(boss.app).done) == ("done", 6)
-    assert number(boss.app, "SELECT count(*) FROM messages WHERE kind = 'reset_password'") == 6
+    assert (newest_bulk_job(boss.app).state, newest_bulk_job(boss.app).done) == ("done", 6)
+    assert fetch_number(boss.app, "SELECT count(*) FROM messages WHERE kind = 'reset_password'") == 6
 
 
-def test_a_job_can_be_cancelled_and_what_was_done_stays(boss: Clerk) -> None:
-    make_crowd(boss.app, 6)
-    confirm(boss, "deactivate")
-    work(boss.app, stop=lambda: True)
+def test_a_job_can_be_cancelled_and_what_was_done_stays(boss: StaffClient) -> None:
+    insert_users(boss.app, 6)
+    confirm_action(boss, "deactivate")
+    run_bulk_jobs(boss.app, stop=lambda: True)
 
-    cancelled = boss.post(f"/admin/bulk/{job(boss.app).id}/cancel/")
-    work(boss.app)
+    cancelled = boss.post(f"/admin/bulk/{newest_bulk_job(boss.app).id}/cancel/")
+    run_bulk_jobs(boss.app)
 
     assert cancelled.status_code == 303
-    assert number(boss.app, INACTIVE) == 2
-    assert job(boss.app).state == "cancelled"
+    assert fetch_number(boss.app, INACTIVE) == 2
+    assert newest_bulk_job(boss.app).state == "cancelled"
     assert fact(page(boss), "Not processed") == "4"
-    assert boss.post(f"/admin/bulk/{job(boss.app).id}/cancel/").status_code == 404
-    assert number(boss.app, "SELECT count(*) FROM bulk_targets") == 0
+    assert boss.post(f"/admin/bulk/{newest_bulk_job(boss.app).id}/cancel/").status_code == 404
+    assert fetch_number(boss.app, "SELECT count(*) FROM bulk_targets") == 0
 
 
-def test_a_worker_finds_out_that_its_job_was_cancelled(boss: Clerk) -> None:
-    make_crowd(boss.app, 6)
-    confirm(boss, "deactivate")
+def test_a_worker_finds_out_that_its_job_was_cancelled(boss: StaffClient) -> None:
+    insert_users(boss.app, 6)
+    confirm_action(boss, "deactivate")
 
     def cancel() -> bool:
-        boss.post(f"/admin/bulk/{job(boss.app).id}/cancel/")
+        boss.post(f"/admin/bulk/{newest_bulk_job(boss.app).id}/cancel/")
         return False
 
-    work(boss.app, stop=cancel)
+    run_bulk_jobs(boss.app, stop=cancel)
 
-    assert number(boss.app, INACTIVE) == 2
-    assert job(boss.app).state == "cancelled"
+    assert fetch_number(boss.app, INACTIVE) == 2
+    assert newest_bulk_job(boss.app).state == "cancelled"
 
 
 @pytest.mark.parametrize("lost", ["is_active", "is_staff", "permission"])
-def test_a_job_ends_when_the_person_who_started_it_may_not_do_it_any_more(boss: Clerk, lost: str) -> None:
-    helper = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))
-    make_crowd(boss.app, 6)
-    confirm(helper, "deactivate")
-    work(boss.app, stop=lambda: True)
+def test_a_job_ends_when_the_person_who_started_it_may_not_do_it_any_more(boss: StaffClient, lost: str) -> None:
+    helper = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user"))
+    insert_users(boss.app, 6)
+    confirm_action(helper, "deactivate")
+    run_bulk_jobs(boss.app, stop=lambda: True)
 
     if lost == "permission":
         with boss.app.app_context():
@@ -256,16 +270,16 @@ def test_a_job_ends_when_the_person_who_started_it_may_not_do_it_any_more(boss: 
         form = boss.form(f"/admin/users/{helper.id}/")
         del form[lost]
         assert boss.post(f"/admin/users/{helper.id}/", **form).status_code == 303
-    work(boss.app)
+    run_bulk_jobs(boss.app)
 
-    assert job(boss.app).state == "failed"
+    assert newest_bulk_job(boss.app).state == "failed"
     assert "no longer has the permission" in page(boss)
-    assert number(boss.app, f"{INACTIVE} AND email LIKE 'crowd%'") == 2
+    assert fetch_number(boss.app, f"{INACTIVE} AND email LIKE 'crowd%'") == 2
 
 
-def test_a_job_that_ends_every_worker_fails(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_crowd(boss.app, 4)
-    confirm(boss, "deactivate")
+def test_a_job_that_ends_every_worker_fails(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert_users(boss.app, 4)
+    confirm_action(boss, "deactivate")
 
     def crash(*_arguments: Any, **_options: Any) -> None:
         raise MemoryError
@@ -273,69 +287,71 @@ def test_a_job_that_ends_every_worker_fails(boss: Clerk, monkeypatch: pytest.Mon
     monkeypatch.setattr(job_worker.rules, "act", crash)
     for _ in range(leases.MOST_ATTEMPTS):
         with pytest.raises(MemoryError):
-            work(boss.app)
-    work(boss.app)
+            run_bulk_jobs(boss.app)
+    run_bulk_jobs(boss.app)
 
-    assert job(boss.app).state == "failed"
+    assert newest_bulk_job(boss.app).state == "failed"
     assert "interrupted several times" in page(boss)
 
 
-def test_the_trail_names_who_started_it_what_and_how_it_ended(boss: Clerk) -> None:
-    make_crowd(boss.app, 4)
-    confirm(boss, "deactivate", "search=crowd&is_active=true")
-    work(boss.app)
+def test_the_trail_names_who_started_it_what_and_how_it_ended(boss: StaffClient) -> None:
+    insert_users(boss.app, 4)
+    confirm_action(boss, "deactivate", "search=crowd&is_active=true")
+    run_bulk_jobs(boss.app)
 
-    found = rows(boss.app, "SELECT action, actor_id, changes FROM audit_events WHERE target_kind = 'bulk' ORDER BY id")
+    found = fetch_rows(
+        boss.app, "SELECT action, actor_id, changes FROM audit_events WHERE target_kind = 'bulk' ORDER BY id"
+    )
     assert [(row.action, row.actor_id) for row in found] == [("bulk.started", boss.id), ("bulk.finished", boss.id)]
-    assert plain(found[0].changes)["staff_search"] == ["…", "…"]
-    assert plain(found[1].changes)["done"] == [None, 4]
+    assert from_json(found[0].changes)["staff_search"] == ["…", "…"]
+    assert from_json(found[1].changes)["done"] == [None, 4]
 
 
 def test_a_grave_action_needs_a_fresh_password_before_it_is_started(
-    boss: Clerk, monkeypatch: pytest.MonkeyPatch
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_crowd(boss.app, 4)
-    later(monkeypatch, timedelta(minutes=16))
+    insert_users(boss.app, 4)
+    move_clock(monkeypatch, timedelta(minutes=16))
 
-    refused = confirm(boss, "delete")
-    started = confirm(boss, "delete", own_password=PASSWORD)
+    refused = confirm_action(boss, "delete")
+    started = confirm_action(boss, "delete", own_password=PASSWORD)
 
     assert refused.status_code == 400
     assert 'href="#own_password"' in refused.text
     assert started.status_code == 303
 
 
-def test_jobs_are_for_those_who_may_look_at_users_and_cancelled_by_those_who_may_act(boss: Clerk) -> None:
-    make_crowd(boss.app, 4)
-    confirm(boss, "delete")
-    reader = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))
-    stranger = clerk(boss.app, is_staff=True, rights=("view_group",))
-    path = f"/admin/bulk/{job(boss.app).id}/"
+def test_jobs_are_for_those_who_may_look_at_users_and_cancelled_by_those_who_may_act(boss: StaffClient) -> None:
+    insert_users(boss.app, 4)
+    confirm_action(boss, "delete")
+    reader = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user"))
+    stranger = staff_client(boss.app, is_staff=True, permissions=("view_group",))
+    path = f"/admin/bulk/{newest_bulk_job(boss.app).id}/"
 
     assert "Delete" in reader.get("/admin/bulk/").text
     assert "Cancel action" not in reader.get(path).text
     assert reader.post(f"{path}cancel/").status_code == 403
     assert stranger.get(path).status_code == 403
-    assert "/admin/bulk/" not in clerk(boss.app, is_staff=True, rights=("view_user",)).get("/admin/").text
+    assert "/admin/bulk/" not in staff_client(boss.app, is_staff=True, permissions=("view_user",)).get("/admin/").text
     assert "/admin/bulk/" not in stranger.get("/admin/").text
     assert boss.get("/admin/bulk/999999/").status_code == 404
 
 
-def test_a_second_click_starts_no_second_job(boss: Clerk) -> None:
-    make_crowd(boss.app, 4)
-    sent = boss.fields(boss.post(ACT, action="deactivate", all="true", query="search=crowd").text)
+def test_a_second_click_starts_no_second_job(boss: StaffClient) -> None:
+    insert_users(boss.app, 4)
+    sent = boss.fields(boss.post(ACTION_PATH, action="deactivate", all="true", query="search=crowd").text)
 
-    first, second = boss.post(ACT, **sent), boss.post(ACT, **sent)
+    first, second = boss.post(ACTION_PATH, **sent), boss.post(ACTION_PATH, **sent)
 
     assert first.headers["Location"] == second.headers["Location"]
-    assert number(boss.app, "SELECT count(*) FROM bulk_jobs") == 1
+    assert fetch_number(boss.app, "SELECT count(*) FROM bulk_jobs") == 1
 
 
-def test_jobs_are_deleted_a_month_after_their_end(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_crowd(boss.app, 4)
-    confirm(boss, "deactivate")
-    work(boss.app)
-    later(monkeypatch, timedelta(days=31))
-    work(boss.app)
+def test_jobs_are_deleted_a_month_after_their_end(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert_users(boss.app, 4)
+    confirm_action(boss, "deactivate")
+    run_bulk_jobs(boss.app)
+    move_clock(monkeypatch, timedelta(days=31))
+    run_bulk_jobs(boss.app)
 
-    assert number(boss.app, "SELECT count(*) FROM bulk_jobs") == 0
+    assert fetch_number(boss.app, "SELECT count(*) FROM bulk_jobs") == 0

@@ -4,11 +4,12 @@ import threading
 from typing import Any
 
 import pytest
-from bulk_desk import confirm, job, make_crowd, number, work
-from desk import Clerk, clerk
 from flask import Flask
-from together import at_once
 
+from tests.support.bulk_actions import confirm_action, insert_users, newest_bulk_job, run_bulk_jobs
+from tests.support.race import run_simultaneously
+from tests.support.sql import fetch_number
+from tests.support.staff_client import StaffClient, staff_client
 from userapi.admin import user_actions
 from userapi.bulk import job_worker, rules
 
@@ -16,28 +17,28 @@ SENT = "SELECT count(*) FROM messages WHERE kind = 'reset_password'"
 
 
 @pytest.fixture
-def boss(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Clerk:
+def boss(app: Flask, monkeypatch: pytest.MonkeyPatch) -> StaffClient:
     monkeypatch.setattr(user_actions, "MOST", 3)
     monkeypatch.setattr(job_worker, "BATCH", 2)
-    return clerk(app, is_staff=True, is_superuser=True)
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
-def test_of_workers_who_come_at_the_same_time_one_acts_on_each_account(boss: Clerk) -> None:
-    make_crowd(boss.app, 9)
-    confirm(boss, "send_reset")
+def test_of_workers_who_come_at_the_same_time_one_acts_on_each_account(boss: StaffClient) -> None:
+    insert_users(boss.app, 9)
+    confirm_action(boss, "send_reset")
 
-    at_once([lambda: work(boss.app)] * 4)
-    work(boss.app)
+    run_simultaneously([lambda: run_bulk_jobs(boss.app)] * 4)
+    run_bulk_jobs(boss.app)
 
-    assert (job(boss.app).state, job(boss.app).done) == ("done", 9)
-    assert number(boss.app, SENT) == 9
+    assert (newest_bulk_job(boss.app).state, newest_bulk_job(boss.app).done) == ("done", 9)
+    assert fetch_number(boss.app, SENT) == 9
 
 
 def test_a_cancellation_in_the_middle_of_a_batch_is_answered_and_leaves_true_numbers(
-    boss: Clerk, monkeypatch: pytest.MonkeyPatch
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_crowd(boss.app, 9)
-    confirm(boss, "send_reset")
+    insert_users(boss.app, 9)
+    confirm_action(boss, "send_reset")
     in_batch, act = threading.Event(), rules.act
 
     def act_slowly(*arguments: Any, **options: Any) -> bool:
@@ -49,17 +50,17 @@ def test_a_cancellation_in_the_middle_of_a_batch_is_answered_and_leaves_true_num
 
     def cancel() -> None:
         in_batch.wait(10)
-        answers.append(boss.post(f"/admin/bulk/{job(boss.app).id}/cancel/").status_code)
+        answers.append(boss.post(f"/admin/bulk/{newest_bulk_job(boss.app).id}/cancel/").status_code)
 
     answers: list[int] = []
     cancelling = threading.Thread(target=cancel)
     monkeypatch.setattr(job_worker.rules, "act", act_slowly)
     cancelling.start()
-    work(boss.app)
+    run_bulk_jobs(boss.app)
     cancelling.join()
-    work(boss.app)
+    run_bulk_jobs(boss.app)
 
     assert answers == [303]
-    assert job(boss.app).state == "cancelled"
-    assert number(boss.app, SENT) == job(boss.app).done < 9
-    assert number(boss.app, "SELECT count(*) FROM bulk_targets WHERE reason IS NULL") == 0
+    assert newest_bulk_job(boss.app).state == "cancelled"
+    assert fetch_number(boss.app, SENT) == newest_bulk_job(boss.app).done < 9
+    assert fetch_number(boss.app, "SELECT count(*) FROM bulk_targets WHERE reason IS NULL") == 0

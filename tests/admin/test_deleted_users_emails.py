@@ -4,36 +4,36 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Person, sign_in
-from database import execute, rows
-from desk import Clerk, clerk
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from inbox import letters
 
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.email_inbox import all_emails
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.sql import execute_sql, fetch_rows
+from tests.support.staff_client import StaffClient, staff_client
 from userapi.core.db import db
 from userapi.mail import emails as written
 
 X = "wanted@example.com"
 
 
-def over_api(app: Flask, boss: Clerk, user_id: int) -> None:
+def over_api(app: Flask, boss: StaffClient, user_id: int) -> None:
     tokens = sign_in(app, boss.email)
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert app.test_client().delete(f"/userapi/users/{user_id}/", headers=headers).status_code == 204
 
 
-def at_the_site(app: Flask, boss: Clerk, user_id: int) -> None:
+def at_the_site(app: Flask, boss: StaffClient, user_id: int) -> None:
     assert boss.post(f"/admin/users/{user_id}/delete/").status_code == 303
 
 
-def at_the_shell(app: Flask, boss: Clerk, user_id: int) -> None:
-    email = rows(app, f"SELECT email FROM users WHERE id = {user_id}")[0].email
+def at_the_shell(app: Flask, boss: StaffClient, user_id: int) -> None:
+    email = fetch_rows(app, f"SELECT email FROM users WHERE id = {user_id}")[0].email
     assert app.test_cli_runner().invoke(args=["users", "delete", email, "--yes"]).exit_code == 0
 
 
-DELETIONS: dict[str, Callable[[Flask, Clerk, int], None]] = {
+DELETIONS: dict[str, Callable[[Flask, StaffClient, int], None]] = {
     "API": over_api,
     "staff site": at_the_site,
     "command line": at_the_shell,
@@ -41,30 +41,30 @@ DELETIONS: dict[str, Callable[[Flask, Clerk, int], None]] = {
 
 
 @pytest.mark.parametrize("way", DELETIONS)
-def test_deleting_a_user_leaves_the_emails_of_another_who_has_the_email(app: Flask, user: Person, way: str) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+def test_deleting_a_user_leaves_the_emails_of_another_who_has_the_email(app: Flask, user: ApiUser, way: str) -> None:
+    boss = staff_client(app, is_staff=True, is_superuser=True)
     asked = user.post("/userapi/auth/email/change/", json={"email": X, "password": PASSWORD})
     assert asked.status_code == 202
     other = app.test_client()
     assert other.post("/userapi/users/", json=new_user(email=X)).status_code == 201
     assert other.post("/userapi/auth/password/reset/", json={"email": X}).status_code == 200
-    kinds = [letter.kind for letter in letters(app) if letter.recipient == X]
+    kinds = [letter.kind for letter in all_emails(app) if letter.recipient == X]
     assert kinds == ["confirm_new_email", "verify_email", "reset_password"]
 
     DELETIONS[way](app, boss, user.id)
 
-    kept = [letter.kind for letter in letters(app) if letter.recipient == X]
+    kept = [letter.kind for letter in all_emails(app) if letter.recipient == X]
     assert kept == ["verify_email", "reset_password"]
 
 
-def test_every_email_of_a_user_goes_to_whatever_email_it_was_sent(app: Flask, user: Person, staff: Person) -> None:
+def test_every_email_of_a_user_goes_to_whatever_email_it_was_sent(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     for email in ("second@example.com", "third@example.com"):
         assert staff.patch(user.url, json={"email": email}).status_code == 200
-    assert {letter.recipient for letter in letters(app)} >= {user.email, "second@example.com", "third@example.com"}
+    assert {letter.recipient for letter in all_emails(app)} >= {user.email, "second@example.com", "third@example.com"}
 
     assert staff.delete(user.url).status_code == 204
 
-    assert [letter.recipient for letter in letters(app)] == []
+    assert [letter.recipient for letter in all_emails(app)] == []
 
 
 KINDS = {
@@ -73,14 +73,14 @@ KINDS = {
 }  # fmt: skip
 
 
-def test_every_kind_of_email_is_stored_for_its_account(app: Flask, superuser: Person) -> None:
-    boss, client = clerk(app, is_staff=True, is_superuser=True), app.test_client()
+def test_every_kind_of_email_is_stored_for_its_account(app: Flask, superuser: ApiUser) -> None:
+    boss, client = staff_client(app, is_staff=True, is_superuser=True), app.test_client()
     client.post("/userapi/users/", json=new_user(email="eve@example.com"))
     tokens = sign_in(app, "eve@example.com")
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
     change: dict[str, Any] = {"email": X, "password": PASSWORD}
     client.post("/userapi/auth/email/change/", json=change, headers=bearer)
-    (link,) = [letter for letter in letters(app) if letter.kind == "confirm_new_email"]
+    (link,) = [letter for letter in all_emails(app) if letter.kind == "confirm_new_email"]
     client.post("/userapi/auth/email/verify/", json={"token": link.token})
     client.post("/userapi/auth/password/reset/", json={"email": X})
     new = "harbour lantern 42 quiet"
@@ -94,10 +94,10 @@ def test_every_kind_of_email_is_stored_for_its_account(app: Flask, superuser: Pe
     for _time in range(3):
         client.post("/api-token-refresh/", json={"refresh_token": tokens["refresh_token"]})
     boss.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
-    guest = rows(app, "SELECT id FROM users WHERE email = 'guest@example.com'")[0].id
+    guest = fetch_rows(app, "SELECT id FROM users WHERE email = 'guest@example.com'")[0].id
     superuser.patch(f"/userapi/users/{guest}/", json={"is_staff": True})
 
-    stored = rows(app, "SELECT kind, user_id FROM messages")
+    stored = fetch_rows(app, "SELECT kind, user_id FROM messages")
 
     assert {row.kind for row in stored} == KINDS
     assert [row.kind for row in stored if row.user_id is None] == []
@@ -108,9 +108,9 @@ def test_the_migration_assigns_stored_emails_where_that_is_certain(bare_app: Fla
         upgrade()
     holder = make_user(bare_app, email=X)
     waiting = [make_user(bare_app, email=f"waiting{number}@example.com") for number in range(3)]
-    execute(bare_app, "UPDATE users SET pending_email = :email WHERE id IN (:one)", email=X, one=waiting[0])
+    execute_sql(bare_app, "UPDATE users SET pending_email = :email WHERE id IN (:one)", email=X, one=waiting[0])
     for number in (1, 2):
-        execute(bare_app, "UPDATE users SET pending_email = 'two@example.com' WHERE id = :id", id=waiting[number])
+        execute_sql(bare_app, "UPDATE users SET pending_email = 'two@example.com' WHERE id = :id", id=waiting[number])
     with bare_app.app_context():
         for recipient in (X, "two@example.com"):
             written.confirm_new_email(recipient=recipient, name="", link="", secret="")
@@ -120,7 +120,7 @@ def test_the_migration_assigns_stored_emails_where_that_is_certain(bare_app: Fla
 
         upgrade()
 
-    found = {(row.kind, row.recipient): row.user_id for row in rows(bare_app, "SELECT * FROM messages")}
+    found = {(row.kind, row.recipient): row.user_id for row in fetch_rows(bare_app, "SELECT * FROM messages")}
     assert found == {
         ("confirm_new_email", X): waiting[0],
         ("reset_password", X): holder,

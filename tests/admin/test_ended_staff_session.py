@@ -6,23 +6,23 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browsing import Browser, hidden
-from desk import Clerk, clerk, value
-from factories import PASSWORD, make_user
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.support.factories import PASSWORD, make_user
+from tests.support.form_browser import FormBrowser, hidden_value
+from tests.support.staff_client import StaffClient, staff_client, stored_value
 from userapi.core import clock
 
 ENDED = "Your session has ended. Sign in to continue."
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
-def send_late(boss: Clerk, path: str, fields: dict[str, Any]) -> TestResponse:
+def send_late(boss: StaffClient, path: str, fields: dict[str, Any]) -> TestResponse:
     """Send a form after half an hour away."""
     later = clock.now() + timedelta(minutes=31)
     with pytest.MonkeyPatch.context() as patch:
@@ -30,14 +30,19 @@ def send_late(boss: Clerk, path: str, fields: dict[str, Any]) -> TestResponse:
         return boss.client.post(path, data={"csrf_token": boss.csrf, **fields})
 
 
-def sign_in_again(boss: Clerk, answer: TestResponse, email: str = "") -> TestResponse:
-    browser = Browser(boss.app)
+def sign_in_again(boss: StaffClient, answer: TestResponse, email: str = "") -> TestResponse:
+    browser = FormBrowser(boss.app)
     browser.client = boss.client
     form = browser.follow(answer)
     assert ENDED in form.text
     signed_in = browser.post(
         "/login/",
-        {"email": email or boss.email, "password": PASSWORD, "csrf_token": hidden(form), "next": hidden(form, "next")},
+        {
+            "email": email or boss.email,
+            "password": PASSWORD,
+            "csrf_token": hidden_value(form),
+            "next": hidden_value(form, "next"),
+        },
     )
     return browser.follow(signed_in)
 
@@ -47,7 +52,7 @@ def wanted(answer: TestResponse) -> str:
     return parse_qs(urlsplit(answer.headers["Location"]).query)["next"][0]
 
 
-def test_what_was_typed_about_a_user_comes_back_to_the_record(boss: Clerk) -> None:
+def test_what_was_typed_about_a_user_comes_back_to_the_record(boss: StaffClient) -> None:
     user_id = make_user(boss.app)
     group = boss.post("/admin/groups/new/", name="Readers")
     assert group.status_code == 303
@@ -67,12 +72,12 @@ def test_what_was_typed_about_a_user_comes_back_to_the_record(boss: Clerk) -> No
     assert fields["groups"] == group_id
     assert fields["back"] == "search=wren"
     assert "not kept 7" not in shown.text
-    assert value(boss.app, user_id, "first_name") == "Wren"
+    assert stored_value(boss.app, user_id, "first_name") == "Wren"
     assert boss.post(path, **fields).status_code == 303
-    assert value(boss.app, user_id, "first_name") == "Robin"
+    assert stored_value(boss.app, user_id, "first_name") == "Robin"
 
 
-def test_new_users_and_groups_come_back_as_well(boss: Clerk) -> None:
+def test_new_users_and_groups_come_back_as_well(boss: StaffClient) -> None:
     forms = {"/admin/users/new/": {"email": "typed@example.com"}, "/admin/groups/new/": {"name": "Typed group"}}
     opened = {path: boss.form(path) for path in forms}
 
@@ -83,7 +88,7 @@ def test_new_users_and_groups_come_back_as_well(boss: Clerk) -> None:
         assert typed.items() <= boss.fields(shown.text).items()
 
 
-def test_an_action_on_the_list_leads_back_to_the_list(boss: Clerk) -> None:
+def test_an_action_on_the_list_leads_back_to_the_list(boss: StaffClient) -> None:
 
     answer = send_late(
         boss, "/admin/users/act/", {"action": "activate", "user": boss.id, "query": "search=zoe&ordering=email"}
@@ -93,8 +98,8 @@ def test_an_action_on_the_list_leads_back_to_the_list(boss: Clerk) -> None:
     assert ENDED in boss.get(answer.headers["Location"]).text
 
 
-def test_another_member_of_staff_does_not_get_what_was_typed(boss: Clerk) -> None:
-    other = clerk(boss.app, is_staff=True, is_superuser=True)
+def test_another_member_of_staff_does_not_get_what_was_typed(boss: StaffClient) -> None:
+    other = staff_client(boss.app, is_staff=True, is_superuser=True)
     path = f"/admin/users/{make_user(boss.app)}/"
     form = {**boss.form(path), "first_name": "Robin"}
 
@@ -103,7 +108,7 @@ def test_another_member_of_staff_does_not_get_what_was_typed(boss: Clerk) -> Non
     assert boss.fields(shown.text)["first_name"] == "Wren"
 
 
-def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(boss: Clerk) -> None:
+def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(boss: StaffClient) -> None:
     path = f"/admin/users/{make_user(boss.app)}/"
     page = boss.get(path).text
     old = {**boss.fields(page), "first_name": "Robin", "csrf_token": boss.csrf}
@@ -119,7 +124,7 @@ def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(boss: C
     assert "first_name" in old
 
 
-def test_a_file_is_said_to_be_lost(boss: Clerk) -> None:
+def test_a_file_is_said_to_be_lost(boss: StaffClient) -> None:
     form = boss.form("/admin/imports/new/")
     boss.client.delete_cookie("access_token")
 

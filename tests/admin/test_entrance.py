@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person
-from desk import Clerk, clerk, grant, sign_in, value
 from flask import Flask, session
 from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiUser
+from tests.support.staff_client import StaffClient, grant_permissions, sign_in_with_cookies, staff_client, stored_value
 from userapi.admin.users import UserView
 from userapi.core import clock
 from userapi.core.db import db
@@ -39,8 +39,8 @@ def addresses(app: Flask, method: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
 def test_the_map_is_what_these_tests_believe(app: Flask) -> None:
@@ -77,8 +77,8 @@ def test_A01_every_address_sends_a_stranger_to_sign_in(app: Flask, client: Flask
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_A01_every_address_refuses_a_user_who_is_no_staff(app: Flask, method: str) -> None:
-    visitor = clerk(app)
-    grant(app, visitor.id, *EVERYTHING)
+    visitor = staff_client(app)
+    grant_permissions(app, visitor.id, *EVERYTHING)
 
     for endpoint, path in addresses(app, method):
         answer = visitor.get(path) if method == "GET" else visitor.post(path)
@@ -89,7 +89,7 @@ def test_A01_every_address_refuses_a_user_who_is_no_staff(app: Flask, method: st
 
 
 def test_A01_every_address_refuses_staff_without_the_permission(app: Flask) -> None:
-    nobody = clerk(app, is_staff=True)
+    nobody = staff_client(app, is_staff=True)
 
     for method in ("GET", "POST"):
         for endpoint, path in addresses(app, method):
@@ -100,7 +100,7 @@ def test_A01_every_address_refuses_staff_without_the_permission(app: Flask) -> N
                 assert "lacks the permission" in answer.text, endpoint
 
 
-def test_A01_staff_with_the_permission_pass(boss: Clerk) -> None:
+def test_A01_staff_with_the_permission_pass(boss: StaffClient) -> None:
     for endpoint, path in addresses(boss.app, "GET"):
         if (
             not endpoint.startswith(("staff_groups", "staff_outbox", "staff_imports.show", "staff_bulk.show"))
@@ -109,14 +109,14 @@ def test_A01_staff_with_the_permission_pass(boss: Clerk) -> None:
             assert boss.get(path.replace("/1/", f"/{boss.id}/")).status_code == 200, endpoint
 
 
-def test_A01_a_bearer_token_is_no_way_in(app: Flask, superuser: Person) -> None:
+def test_A01_a_bearer_token_is_no_way_in(app: Flask, superuser: ApiUser) -> None:
     assert superuser.get(superuser.url).status_code == 200
 
     assert superuser.get("/admin/").status_code == 303
     assert superuser.post("/admin/users/act/").status_code == 303
 
 
-def test_H09_the_cookie_of_the_staff_site_is_no_bearer_token(boss: Clerk) -> None:
+def test_H09_the_cookie_of_the_staff_site_is_no_bearer_token(boss: StaffClient) -> None:
     cookie = boss.client.get_cookie("access_token")
     assert cookie is not None
     bare = boss.app.test_client()
@@ -127,7 +127,7 @@ def test_H09_the_cookie_of_the_staff_site_is_no_bearer_token(boss: Clerk) -> Non
 
 
 def test_Z01_an_address_that_does_not_say_what_it_needs_is_open_to_nobody(
-    boss: Clerk, monkeypatch: pytest.MonkeyPatch
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert boss.get("/admin/users/").status_code == 200
 
@@ -137,7 +137,7 @@ def test_Z01_an_address_that_does_not_say_what_it_needs_is_open_to_nobody(
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "0" * 32])
-def test_A02_every_write_refuses_without_its_csrf_token(boss: Clerk, token: str | None) -> None:
+def test_A02_every_write_refuses_without_its_csrf_token(boss: StaffClient, token: str | None) -> None:
     fields = {} if token is None else {"csrf_token": token}
 
     for endpoint, path in addresses(boss.app, "POST"):
@@ -145,24 +145,24 @@ def test_A02_every_write_refuses_without_its_csrf_token(boss: Clerk, token: str 
         assert boss.post(path).status_code != 403, endpoint
 
 
-def test_A02_another_sessions_csrf_token_is_none(boss: Clerk) -> None:
-    mine, other = boss, sign_in(boss.app, boss.id)
-    victim = clerk(boss.app)
+def test_A02_another_sessions_csrf_token_is_none(boss: StaffClient) -> None:
+    mine, other = boss, sign_in_with_cookies(boss.app, boss.id)
+    victim = staff_client(boss.app)
 
     forged = mine.post(f"/admin/users/{victim.id}/delete/", csrf=False, csrf_token=other.csrf)
 
     assert forged.status_code == 403
-    assert value(boss.app, victim.id, "id") == victim.id
+    assert stored_value(boss.app, victim.id, "id") == victim.id
     assert mine.post(f"/admin/users/{victim.id}/delete/").status_code == 303
-    assert value(boss.app, victim.id, "id") is None
+    assert stored_value(boss.app, victim.id, "id") is None
 
 
-def test_A02_a_token_in_the_query_string_is_none(boss: Clerk) -> None:
+def test_A02_a_token_in_the_query_string_is_none(boss: StaffClient) -> None:
     assert boss.post(f"/admin/users/act/?csrf_token={boss.csrf}", csrf=False).status_code == 403
 
 
-def test_A03_reading_changes_nothing(boss: Clerk) -> None:
-    victim = clerk(boss.app)
+def test_A03_reading_changes_nothing(boss: StaffClient) -> None:
+    victim = staff_client(boss.app)
     before = _everything(boss.app)
 
     for _endpoint, path in addresses(boss.app, "GET"):
@@ -175,7 +175,7 @@ def test_A03_reading_changes_nothing(boss: Clerk) -> None:
     assert _everything(boss.app) == before
 
 
-def test_A06_a_stolen_copy_of_the_cookie_is_dead_after_signing_out(boss: Clerk) -> None:
+def test_A06_a_stolen_copy_of_the_cookie_is_dead_after_signing_out(boss: StaffClient) -> None:
     stolen = boss.client.get_cookie("access_token")
     assert stolen is not None
     thief = boss.app.test_client()
@@ -197,7 +197,7 @@ def test_A06_a_stolen_copy_of_the_cookie_is_dead_after_signing_out(boss: Clerk) 
         ("DELETE FROM users WHERE id = :id", 303),
     ],
 )
-def test_A07_the_next_request_knows_what_became_of_the_account(boss: Clerk, change: str, status: int) -> None:
+def test_A07_the_next_request_knows_what_became_of_the_account(boss: StaffClient, change: str, status: int) -> None:
     assert boss.get("/admin/users/").status_code == 200
 
     with boss.app.app_context():
@@ -212,7 +212,7 @@ def test_A07_the_next_request_knows_what_became_of_the_account(boss: Clerk, chan
     [(timedelta(minutes=29), 200), (timedelta(minutes=31), 303)],
 )
 def test_A07_staff_who_stay_away_sign_in_again(
-    boss: Clerk, monkeypatch: pytest.MonkeyPatch, passed: timedelta, status: int
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch, passed: timedelta, status: int
 ) -> None:
     copy = boss.app.test_client()
     cookie = boss.client.get_cookie("access_token")
@@ -224,7 +224,7 @@ def test_A07_staff_who_stay_away_sign_in_again(
     assert copy.get("/admin/").status_code == status
 
 
-def test_A07_a_working_day_ends(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_A07_a_working_day_ends(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for _half_hour in range(16):
         _wait(monkeypatch, timedelta(minutes=29))
         assert boss.get("/admin/").status_code == 200
@@ -233,7 +233,7 @@ def test_A07_a_working_day_ends(boss: Clerk, monkeypatch: pytest.MonkeyPatch) ->
     assert boss.get("/admin/").status_code == 303
 
 
-def test_A09_odd_values_in_addresses_are_no_errors(boss: Clerk) -> None:
+def test_A09_odd_values_in_addresses_are_no_errors(boss: StaffClient) -> None:
     lists = ("users", "sessions", "outbox", "audit")
     names = (
         "search", "is_staff", "group", "country", "joined_from", "joined_to", "ordering", "cursor", "before", "user",
@@ -252,13 +252,13 @@ def test_A09_odd_values_in_addresses_are_no_errors(boss: Clerk) -> None:
         assert rights.status_code in (303, 400), text
 
 
-def test_A09_lone_cursors_and_controls_are_no_errors(boss: Clerk) -> None:
+def test_A09_lone_cursors_and_controls_are_no_errors(boss: StaffClient) -> None:
     for text, status in (("%00", 200), ("%0A", 200), ("a%00b", 200), ("%ED%A0%80", 400), ("%FF", 400)):
         assert boss.get(f"/admin/users/?search={text}&country={text}&cursor={text}").status_code == status
         assert boss.get(f"/admin/audit/?actor={text}&target={text}&action={text}").status_code == status
 
 
-def test_A10_no_parameter_leads_away(boss: Clerk, client: FlaskClient) -> None:
+def test_A10_no_parameter_leads_away(boss: StaffClient, client: FlaskClient) -> None:
     for name in ("next", "url", "return_url", "query"):
         for wanted in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
             asked = client.get("/admin/users/", query_string={name: wanted})
@@ -267,7 +267,7 @@ def test_A10_no_parameter_leads_away(boss: Clerk, client: FlaskClient) -> None:
             assert done.headers["Location"].startswith("/admin/users/")
 
 
-def test_C04_the_notice_cookie_is_small_hidden_and_kept_to_the_staff_site(boss: Clerk) -> None:
+def test_C04_the_notice_cookie_is_small_hidden_and_kept_to_the_staff_site(boss: StaffClient) -> None:
     boss.post("/admin/users/act/", action="send_reset", user=boss.id, confirmed="1")
     cookie = boss.client.get_cookie("staff_notices", path="/admin/")
 
@@ -277,7 +277,7 @@ def test_C04_the_notice_cookie_is_small_hidden_and_kept_to_the_staff_site(boss: 
     assert "sent a link." not in boss.get("/admin/").text
 
 
-def test_C04_requests_elsewhere_never_touch_the_notice_cookie(boss: Clerk) -> None:
+def test_C04_requests_elsewhere_never_touch_the_notice_cookie(boss: StaffClient) -> None:
     answer = boss.get("/userapi/auth/user/")
 
     assert "staff_notices" not in str(answer.headers)
@@ -292,7 +292,7 @@ def test_H06_over_https_the_notice_cookie_is_secure(make_app: Callable[..., Flas
     assert app.config["SESSION_COOKIE_SECURE"] is True
 
 
-def test_H02_pages_allow_nothing_inline_and_nothing_from_elsewhere(boss: Clerk) -> None:
+def test_H02_pages_allow_nothing_inline_and_nothing_from_elsewhere(boss: StaffClient) -> None:
     for _endpoint, path in addresses(boss.app, "GET"):
         answer = boss.get(path.replace("/1/", f"/{boss.id}/"))
         policy = answer.headers["Content-Security-Policy"]

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import empty
-from desk import Clerk, clerk
-from factories import PROFILE, make_user
 from flask import Flask
-from import_desk import counts, follow, job, upload, work
 
+from tests.support.databases import delete_all_rows
+from tests.support.factories import PROFILE, make_user
+from tests.support.staff_client import StaffClient, staff_client
+from tests.support.staff_imports import follow_redirect, import_counts, newest_import, run_import_jobs, upload_import
 from userapi.core.db import db
 
 #: What means something to a spreadsheet, to CSV, to JSON, or to a careless reader.
@@ -45,7 +45,7 @@ def kept(app: Flask, *, but: int = 0) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
+def boss(app: Flask) -> StaffClient:
     """A superuser in a browser, in a service with every kind of user."""
     for text in HOSTILE:
         described = {"address": text, "country": text[:50], "city": text[:50], "title": text[:5].strip() or "Mx"}
@@ -69,33 +69,33 @@ def boss(app: Flask) -> Clerk:
             "INSERT INTO user_permissions SELECT id, 4 FROM users WHERE is_staff",
         ):
             connection.execute(sa.text(statement))
-    return clerk(app, is_staff=True, is_superuser=True)
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
 # --- Doors out --------------------------------------------------------------------------------------------
 
 
-def staff_export(kind: str, boss: Clerk, _folder: Path) -> bytes:
+def staff_export(kind: str, boss: StaffClient, _folder: Path) -> bytes:
     return boss.post("/admin/users/act/", action=f"export_{kind}", all="true", query="").data
 
 
-def staff_export_of_chosen(kind: str, boss: Clerk, _folder: Path) -> bytes:
+def staff_export_of_chosen(kind: str, boss: StaffClient, _folder: Path) -> bytes:
     with boss.app.app_context():
         ids = list(db.session.scalars(sa.text("SELECT id FROM users")))
     return boss.post("/admin/users/act/", action=f"export_{kind}", user=ids).data
 
 
-def shell_export(kind: str, boss: Clerk, folder: Path, *options: str) -> bytes:
+def shell_export(kind: str, boss: StaffClient, folder: Path, *options: str) -> bytes:
     file = folder / f"out.{kind}"
     assert boss.app.test_cli_runner().invoke(args=["users", "export", str(file), *options]).exit_code == 0
     return file.read_bytes()
 
 
-def shell_export_to_output(kind: str, boss: Clerk, _folder: Path) -> bytes:
+def shell_export_to_output(kind: str, boss: StaffClient, _folder: Path) -> bytes:
     return boss.app.test_cli_runner().invoke(args=["users", "export", "--format", kind]).stdout_bytes
 
 
-def shell_export_with_passwords(kind: str, boss: Clerk, folder: Path) -> bytes:
+def shell_export_with_passwords(kind: str, boss: StaffClient, folder: Path) -> bytes:
     return shell_export(kind, boss, folder, "--with-passwords")
 
 
@@ -123,16 +123,20 @@ def shell_import_of_input(kind: str, content: bytes, app: Flask, _folder: Path) 
 
 
 def staff_import(kind: str, content: bytes, app: Flask, _folder: Path) -> int:
-    boss = clerk(app, is_staff=True, is_superuser=True)
-    follow(boss, upload(boss, content, f"users.{kind}", dry_run=""))
-    work(app)
-    assert (job(app).state, counts(app).get("refused", 0), counts(app).get("altered", 0)) == ("done", 0, 0)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
+    follow_redirect(boss, upload_import(boss, content, f"users.{kind}", dry_run=""))
+    run_import_jobs(app)
+    assert (newest_import(app).state, import_counts(app).get("refused", 0), import_counts(app).get("altered", 0)) == (
+        "done",
+        0,
+        0,
+    )
     return boss.id
 
 
 IN = (shell_import, shell_import_of_input, staff_import)
 
-Out = Callable[[str, Clerk, Path], bytes]
+Out = Callable[[str, StaffClient, Path], bytes]
 In = Callable[[str, bytes, Flask, Path], int]
 
 
@@ -140,11 +144,11 @@ In = Callable[[str, bytes, Flask, Path], int]
 @pytest.mark.parametrize("take_out", OUT)
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_an_import_makes_the_users_that_an_export_wrote(
-    boss: Clerk, kind: str, take_out: Out, take_in: In, tmp_path: Path
+    boss: StaffClient, kind: str, take_out: Out, take_in: In, tmp_path: Path
 ) -> None:
     app, before = boss.app, kept(boss.app)
     content = take_out(kind, boss, tmp_path)
-    empty(app)
+    delete_all_rows(app)
 
     needed = take_in(kind, content, app, tmp_path)
 

@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
-from browsing import Browser
-from desk import Clerk, clerk
-from factories import PASSWORD, make_user
 from flask import Flask
 
 import userapi
+from tests.support.factories import PASSWORD, make_user
+from tests.support.form_browser import FormBrowser
+from tests.support.staff_client import StaffClient, staff_client
 
 TEMPLATES = Path(userapi.__file__).parent / "templates"
 
@@ -19,8 +19,8 @@ LONG = "x" * 300
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
 def test_no_template_cuts_what_is_typed() -> None:
@@ -28,9 +28,9 @@ def test_no_template_cuts_what_is_typed() -> None:
         assert "maxlength" not in path.read_text().lower(), path
 
 
-def test_no_page_with_a_form_has_a_maximum_length(boss: Clerk) -> None:
+def test_no_page_with_a_form_has_a_maximum_length(boss: StaffClient) -> None:
     user_id = make_user(boss.app)
-    visitor = Browser(boss.app)
+    visitor = FormBrowser(boss.app)
     group = boss.post("/admin/groups/new/", name="Readers")
     assert group.status_code == 303
     pages = [visitor.get(path).text for path in ("/login/", "/register/", "/password_reset/", "/verify-email/")]
@@ -66,7 +66,7 @@ def errors_beside(text: str) -> set[str]:
 def test_what_is_too_long_is_refused_next_to_every_field_of_the_registration(app: Flask) -> None:
     typed = {**dict.fromkeys(TEXTS, LONG), "password": PASSWORD, "profile.dob": "1990-12-10"}
 
-    page = Browser(app).send("/register/", {**typed, "email": f"{LONG}@example.com"})
+    page = FormBrowser(app).send("/register/", {**typed, "email": f"{LONG}@example.com"})
 
     assert page.status_code == 400
     assert errors_beside(page.text) == set(TEXTS)
@@ -75,7 +75,7 @@ def test_what_is_too_long_is_refused_next_to_every_field_of_the_registration(app
 
 def test_what_is_too_long_is_refused_next_to_every_field_of_the_account(app: Flask) -> None:
     make_user(app, email="ada@example.com")
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("ada@example.com")
     typed = {name: LONG for name in TEXTS if name != "email"}
 
@@ -86,7 +86,7 @@ def test_what_is_too_long_is_refused_next_to_every_field_of_the_account(app: Fla
     assert errors_beside(email.text) == {"email"}
 
 
-def test_what_is_too_long_is_refused_next_to_every_field_of_the_staff_site(boss: Clerk) -> None:
+def test_what_is_too_long_is_refused_next_to_every_field_of_the_staff_site(boss: StaffClient) -> None:
     path = f"/admin/users/{make_user(boss.app)}/"
     typed = dict.fromkeys(TEXTS, LONG) | {"email": f"{LONG}@example.com"}
 

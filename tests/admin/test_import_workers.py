@@ -7,11 +7,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from desk import Clerk, clerk
-from factories import make_user
 from flask import Flask
-from import_desk import TABLE, counts, files, imported, job, later, plain, rows, upload, work
 
+from tests.support.factories import make_user
+from tests.support.sql import fetch_rows
+from tests.support.staff_client import StaffClient, staff_client
+from tests.support.staff_imports import (
+    USERS_CSV,
+    count_import_files,
+    from_json,
+    import_counts,
+    imported_emails,
+    move_clock,
+    newest_import,
+    run_import_jobs,
+    upload_import,
+)
 from userapi.core import job_runner, leases
 from userapi.transfer import import_pipeline, job_worker
 
@@ -20,8 +31,8 @@ NEVER = 3600.0
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True, email="boss@example.com")
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True, email="boss@example.com")
 
 
 def lines(number: int, **fields: Any) -> str:
@@ -43,75 +54,79 @@ def die_after(batches: int) -> Callable[[], bool]:
 
 @pytest.mark.parametrize("dry_run", ["", "true"])
 def test_the_work_of_a_worker_that_died_is_taken_over_when_its_lease_is_over_and_nobody_is_lost_or_told_twice(
-    boss: Clerk, monkeypatch: pytest.MonkeyPatch, dry_run: str
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch, dry_run: str
 ) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH", 2)
     make_user(boss.app, email="u1@example.com")
     ids = [{"id": 900}, {"id": 901}, {}, {"id": 900}, {"id": 902}, {"email": "u0@example.com"}, {"email": "no"}, {}]
     text = "".join(json.dumps({"email": f"u{n}@example.com", **told}) + "\n" for n, told in enumerate(ids))
-    upload(boss, text, "users.jsonl", dry_run=dry_run)
+    upload_import(boss, text, "users.jsonl", dry_run=dry_run)
 
     with pytest.raises(KeyboardInterrupt):
-        work(boss.app, stop=die_after(2))
-    at_death = (job(boss.app).state, len(imported(boss.app)))
-    work(boss.app)
-    meanwhile = job(boss.app).state
-    later(monkeypatch, timedelta(minutes=11))
-    work(boss.app)
+        run_import_jobs(boss.app, stop=die_after(2))
+    at_death = (newest_import(boss.app).state, len(imported_emails(boss.app)))
+    run_import_jobs(boss.app)
+    meanwhile = newest_import(boss.app).state
+    move_clock(monkeypatch, timedelta(minutes=11))
+    run_import_jobs(boss.app)
 
     assert at_death == ("running", 1 if dry_run else 3)
     assert meanwhile == "running"
-    assert job(boss.app).state == "done"
-    assert counts(boss.app) == {"read": 8, "made": 5, "there_already": 1, "refused": 2, "altered": 1}
-    told = [(kind, place) for kind, place, _reason in plain(job(boss.app).report)]
+    assert newest_import(boss.app).state == "done"
+    assert import_counts(boss.app) == {"read": 8, "made": 5, "there_already": 1, "refused": 2, "altered": 1}
+    told = [(kind, place) for kind, place, _reason in from_json(newest_import(boss.app).report)]
     assert sorted(told) == [
         ("altered", "line 4"), ("refused", "line 6"), ("refused", "line 7"), ("there already", "line 2"),
     ]  # fmt: skip
     if not dry_run:
-        assert imported(boss.app).count("u3@example.com") == 1
-        assert len(imported(boss.app)) == 6
-        found = rows(boss.app, "SELECT changes FROM audit_events WHERE action = 'users.imported'")
-        assert [plain(row.changes)["made"] for row in found] == [[None, 5]]
+        assert imported_emails(boss.app).count("u3@example.com") == 1
+        assert len(imported_emails(boss.app)) == 6
+        found = fetch_rows(boss.app, "SELECT changes FROM audit_events WHERE action = 'users.imported'")
+        assert [from_json(row.changes)["made"] for row in found] == [[None, 5]]
 
 
-def test_a_worker_that_is_to_stop_lets_the_next_go_on_at_once(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_is_to_stop_lets_the_next_go_on_at_once(
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH", 2)
-    upload(boss, lines(7), "users.jsonl", dry_run="")
+    upload_import(boss, lines(7), "users.jsonl", dry_run="")
 
     seen = []
     for _ in range(4):
-        work(boss.app, stop=lambda: True)
-        seen.append(len(imported(boss.app)))
-    work(boss.app)
+        run_import_jobs(boss.app, stop=lambda: True)
+        seen.append(len(imported_emails(boss.app)))
+    run_import_jobs(boss.app)
 
     assert seen == [2, 4, 6, 7]
-    assert (job(boss.app).state, counts(boss.app)) == ("done", {"read": 7, "made": 7})
+    assert (newest_import(boss.app).state, import_counts(boss.app)) == ("done", {"read": 7, "made": 7})
 
 
-def test_a_worker_that_overslept_its_lease_writes_nothing_more(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_overslept_its_lease_writes_nothing_more(
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH", 2)
-    upload(boss, lines(6), "users.jsonl", dry_run="")
+    upload_import(boss, lines(6), "users.jsonl", dry_run="")
     turns: list[int] = []
 
     def oversleep() -> bool:
         """After the first batch another worker takes over, and does the next."""
         if not turns:
             turns.append(1)
-            later(monkeypatch, timedelta(minutes=2))
-            work(boss.app, stop=lambda: True)
+            move_clock(monkeypatch, timedelta(minutes=2))
+            run_import_jobs(boss.app, stop=lambda: True)
         return False
 
-    work(boss.app, stop=oversleep)
-    meanwhile = (job(boss.app).state, len(imported(boss.app)))
-    work(boss.app)
+    run_import_jobs(boss.app, stop=oversleep)
+    meanwhile = (newest_import(boss.app).state, len(imported_emails(boss.app)))
+    run_import_jobs(boss.app)
 
     assert meanwhile == ("running", 4)
-    assert (job(boss.app).state, counts(boss.app)) == ("done", {"read": 6, "made": 6})
-    assert len(imported(boss.app)) == 6
+    assert (newest_import(boss.app).state, import_counts(boss.app)) == ("done", {"read": 6, "made": 6})
+    assert len(imported_emails(boss.app)) == 6
 
 
-def test_an_import_that_ends_every_worker_is_given_up(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
-    upload(boss, TABLE, dry_run="")
+def test_an_import_that_ends_every_worker_is_given_up(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload_import(boss, USERS_CSV, dry_run="")
 
     def crash(*_arguments: Any, **_options: Any) -> None:
         raise MemoryError
@@ -119,31 +134,31 @@ def test_an_import_that_ends_every_worker_is_given_up(boss: Clerk, monkeypatch: 
     monkeypatch.setattr(job_worker.importing, "bring_in", crash)
     for _ in range(leases.MOST_ATTEMPTS):
         with pytest.raises(MemoryError):
-            work(boss.app)
-    work(boss.app)
+            run_import_jobs(boss.app)
+    run_import_jobs(boss.app)
 
-    assert job(boss.app).state == "failed"
-    assert "interrupted several times" in boss.get(f"/admin/imports/{job(boss.app).id}/").text
-    assert files(boss.app) == 0
+    assert newest_import(boss.app).state == "failed"
+    assert "interrupted several times" in boss.get(f"/admin/imports/{newest_import(boss.app).id}/").text
+    assert count_import_files(boss.app) == 0
 
 
-def test_one_import_is_done_at_a_time_the_oldest_first(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_import_is_done_at_a_time_the_oldest_first(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH", 1)
-    upload(boss, TABLE, dry_run="")
-    upload(boss, "email\nmary@example.com\n", dry_run="")
+    upload_import(boss, USERS_CSV, dry_run="")
+    upload_import(boss, "email\nmary@example.com\n", dry_run="")
     seen: list[list[str]] = []
 
     def look() -> bool:
         with boss.app.app_context():
             job_worker.do_due()
-        seen.append(imported(boss.app))
+        seen.append(imported_emails(boss.app))
         return False
 
-    work(boss.app, stop=look)
-    work(boss.app)
+    run_import_jobs(boss.app, stop=look)
+    run_import_jobs(boss.app)
 
     assert seen[:2] == [["ada@example.com"], ["ada@example.com", "grace@example.com"]]
-    assert imported(boss.app)[-1] == "mary@example.com"
+    assert imported_emails(boss.app)[-1] == "mary@example.com"
 
 
 def test_a_server_imports_by_itself_unless_the_settings_leave_it_to_others(make_app: Callable[..., Flask]) -> None:
@@ -164,14 +179,14 @@ def test_a_server_begins_as_soon_as_it_is_asked(
 ) -> None:
     monkeypatch.setattr(job_runner, "POLL", NEVER)
     app = make_app(MAIL_DELIVERY="thread")
-    boss = clerk(app, is_staff=True, is_superuser=True, email="boss@example.com")
+    boss = staff_client(app, is_staff=True, is_superuser=True, email="boss@example.com")
     try:
-        for content in (TABLE, "email\nmary@example.com\n"):
-            upload(boss, content, dry_run="")
+        for content in (USERS_CSV, "email\nmary@example.com\n"):
+            upload_import(boss, content, dry_run="")
             deadline = time.monotonic() + 15
-            while job(app).state != "done" and time.monotonic() < deadline:
+            while newest_import(app).state != "done" and time.monotonic() < deadline:
                 time.sleep(0.02)
     finally:
         app.extensions["userapi-jobs"].stop()
 
-    assert imported(app) == ["ada@example.com", "grace@example.com", "mary@example.com"]
+    assert imported_emails(app) == ["ada@example.com", "grace@example.com", "mary@example.com"]

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 import pytest
 import sqlalchemy as sa
-from desk import Clerk, clerk, value
-from factories import make_user
 from flask import Flask
 
+from tests.support.factories import make_user
+from tests.support.staff_client import StaffClient, staff_client, stored_value
 from userapi.admin import user_actions
 from userapi.core.db import db
 
@@ -20,8 +20,8 @@ ACT = "/admin/users/act/"
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
 def make_many(app: Flask, number: int, **overrides: Any) -> list[int]:
@@ -33,18 +33,18 @@ def counted(app: Flask, question: str) -> int:
         return int(db.session.scalar(sa.text(question)) or 0)
 
 
-def test_nothing_happens_before_it_is_confirmed(boss: Clerk) -> None:
+def test_nothing_happens_before_it_is_confirmed(boss: StaffClient) -> None:
     chosen = make_many(boss.app, 2)
 
     asked = boss.post(ACT, action="deactivate", user=chosen)
 
     assert asked.status_code == 200
     assert "Deactivate 2 users?" in asked.text
-    assert all(value(boss.app, user_id, "is_active") for user_id in chosen)
+    assert all(stored_value(boss.app, user_id, "is_active") for user_id in chosen)
 
 
-def test_the_chosen_are_deactivated_and_signed_out_and_nobody_else(boss: Clerk) -> None:
-    victim, spared = clerk(boss.app), clerk(boss.app)
+def test_the_chosen_are_deactivated_and_signed_out_and_nobody_else(boss: StaffClient) -> None:
+    victim, spared = staff_client(boss.app), staff_client(boss.app)
 
     answer = boss.post(ACT, action="deactivate", user=victim.id, confirmed="1")
 
@@ -53,11 +53,11 @@ def test_the_chosen_are_deactivated_and_signed_out_and_nobody_else(boss: Clerk) 
     assert victim.get("/account/").status_code == 303
     assert spared.get("/account/").status_code == 200
     assert boss.post(ACT, action="activate", user=victim.id, confirmed="1").status_code == 303
-    assert value(boss.app, victim.id, "is_active")
+    assert stored_value(boss.app, victim.id, "is_active")
     assert victim.get("/account/").status_code == 303
 
 
-def test_all_that_match_are_acted_upon_on_every_page(boss: Clerk) -> None:
+def test_all_that_match_are_acted_upon_on_every_page(boss: StaffClient) -> None:
     matching = make_many(boss.app, 60, last_name="Tidewater")
     other = make_many(boss.app, 1)[0]
 
@@ -66,12 +66,12 @@ def test_all_that_match_are_acted_upon_on_every_page(boss: Clerk) -> None:
 
     assert "Deactivate 60 users?" in asked.text
     assert boss.post(ACT, **fields).status_code == 303
-    assert not any(value(boss.app, user_id, "is_active") for user_id in matching)
-    assert value(boss.app, other, "is_active")
+    assert not any(stored_value(boss.app, user_id, "is_active") for user_id in matching)
+    assert stored_value(boss.app, other, "is_active")
 
 
 def test_more_chosen_one_by_one_than_fit_into_a_request_are_not_acted_upon(
-    boss: Clerk, monkeypatch: pytest.MonkeyPatch
+    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(user_actions, "MOST", 3)
     chosen = make_many(boss.app, 4)
@@ -83,8 +83,8 @@ def test_more_chosen_one_by_one_than_fit_into_a_request_are_not_acted_upon(
     assert counted(boss.app, "SELECT count(*) FROM users WHERE NOT is_active") == 0
 
 
-def test_sessions_end_and_reset_links_are_mailed(boss: Clerk) -> None:
-    victim = clerk(boss.app)
+def test_sessions_end_and_reset_links_are_mailed(boss: StaffClient) -> None:
+    victim = staff_client(boss.app)
     off = make_user(boss.app)
     boss.post(ACT, action="deactivate", user=off, confirmed="1")
 
@@ -97,22 +97,22 @@ def test_sessions_end_and_reset_links_are_mailed(boss: Clerk) -> None:
     assert sent == [victim.email]
 
 
-def test_all_or_none_when_one_of_them_is_out_of_reach(boss: Clerk) -> None:
-    helper = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))
+def test_all_or_none_when_one_of_them_is_out_of_reach(boss: StaffClient) -> None:
+    helper = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user"))
     chosen = make_many(boss.app, 2)
     out_of_reach = make_user(boss.app, is_staff=True, is_superuser=True)
 
     refused = helper.post(ACT, action="deactivate", user=[*chosen, out_of_reach], confirmed="1")
 
     assert refused.status_code == 403
-    assert all(value(boss.app, user_id, "is_active") for user_id in chosen)
+    assert all(stored_value(boss.app, user_id, "is_active") for user_id in chosen)
     assert helper.post(ACT, action="deactivate", user=chosen, confirmed="1").status_code == 303
 
 
-def test_nobody_acts_upon_staff_with_more_rights(boss: Clerk) -> None:
-    helper = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))
-    richer = clerk(boss.app, is_staff=True, rights=("view_user", "change_user", "change_group"))
-    equal = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))
+def test_nobody_acts_upon_staff_with_more_rights(boss: StaffClient) -> None:
+    helper = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user"))
+    richer = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user", "change_group"))
+    equal = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user"))
 
     assert helper.post(ACT, action="deactivate", user=richer.id, confirmed="1").status_code == 403
     assert richer.get("/admin/").status_code == 200
@@ -125,8 +125,8 @@ def test_nobody_acts_upon_staff_with_more_rights(boss: Clerk) -> None:
      ("end_sessions", "delete_session"), ("delete", "delete_user")],
 )  # fmt: skip
 def test_A01_each_action_needs_its_own_permission(app: Flask, action: str, needed: str) -> None:
-    without = clerk(app, is_staff=True, rights=("view_user", "add_user", "view_session"))
-    with_it = clerk(app, is_staff=True, rights=("view_user", needed))
+    without = staff_client(app, is_staff=True, permissions=("view_user", "add_user", "view_session"))
+    with_it = staff_client(app, is_staff=True, permissions=("view_user", needed))
     victim = make_user(app)
     fields = {"action": action, "user": victim, "confirmed": "1"}
 
@@ -136,7 +136,7 @@ def test_A01_each_action_needs_its_own_permission(app: Flask, action: str, neede
     assert with_it.post(ACT, **fields).status_code == 303
 
 
-def test_A05_an_export_is_inert_in_a_spreadsheet(boss: Clerk) -> None:
+def test_A05_an_export_is_inert_in_a_spreadsheet(boss: StaffClient) -> None:
     hostile = ['=HYPERLINK("http://evil")', "+1", "-1", "@SUM(A1)", " =1+1", 'plain, "quoted"', "＝1"]
     ids = [make_user(boss.app, first_name=text) for text in hostile]
 
@@ -151,7 +151,7 @@ def test_A05_an_export_is_inert_in_a_spreadsheet(boss: Clerk) -> None:
     assert [shown[user_id] for user_id in ids] == [text if text.startswith("plain") else f"'{text}" for text in hostile]
 
 
-def test_A05_json_lines_give_what_is_stored(boss: Clerk) -> None:
+def test_A05_json_lines_give_what_is_stored(boss: StaffClient) -> None:
     user_id = make_user(boss.app, first_name="=1+1")
 
     lines = boss.post(ACT, action="export_jsonl", user=user_id).data.splitlines()
@@ -160,7 +160,7 @@ def test_A05_json_lines_give_what_is_stored(boss: Clerk) -> None:
     assert orjson.loads(lines[0])["profile"]["city"] == "Bath"
 
 
-def test_A05_all_that_match_are_exported_and_the_trail_tells(boss: Clerk) -> None:
+def test_A05_all_that_match_are_exported_and_the_trail_tells(boss: StaffClient) -> None:
     make_many(boss.app, 70, last_name="Tidewater")
 
     answer = boss.post(ACT, action="export_csv", all="true", query="search=tidewater&ordering=email")
@@ -172,7 +172,7 @@ def test_A05_all_that_match_are_exported_and_the_trail_tells(boss: Clerk) -> Non
     assert "tidewater" not in history
 
 
-def test_A05_an_export_needs_no_more_memory_for_more_users(boss: Clerk) -> None:
+def test_A05_an_export_needs_no_more_memory_for_more_users(boss: StaffClient) -> None:
     with boss.app.app_context():
         rows = [
             {"email": f"u{n}@example.com", "email_key": f"u{n}@example.com", "first_name": "x" * 100}

@@ -2,15 +2,15 @@
 
 import pytest
 import sqlalchemy as sa
-from desk import Clerk, clerk
 from flask import Flask
 
+from tests.support.staff_client import StaffClient, staff_client
 from userapi.core.db import db
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
 def group_ids(app: Flask) -> dict[str, int]:
@@ -19,7 +19,7 @@ def group_ids(app: Flask) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", ["Editors", "editors", " EDITORS ", "\uff25ditors"])
-def test_no_group_gets_a_name_that_another_has_in_other_case(boss: Clerk, name: str) -> None:
+def test_no_group_gets_a_name_that_another_has_in_other_case(boss: StaffClient, name: str) -> None:
     for first in ("Editors", "Authors"):
         assert boss.post("/admin/groups/new/", name=first).status_code == 303
     before = group_ids(boss.app)
@@ -34,7 +34,7 @@ def test_no_group_gets_a_name_that_another_has_in_other_case(boss: Clerk, name: 
     assert group_ids(boss.app) == before
 
 
-def test_a_group_can_change_the_case_of_its_own_name(boss: Clerk) -> None:
+def test_a_group_can_change_the_case_of_its_own_name(boss: StaffClient) -> None:
     boss.post("/admin/groups/new/", name="editors")
     path = f"/admin/groups/{group_ids(boss.app)['editors']}/"
 
@@ -43,7 +43,7 @@ def test_a_group_can_change_the_case_of_its_own_name(boss: Clerk) -> None:
     assert "Editors" in group_ids(boss.app)
 
 
-def test_groups_named_alike_before_can_still_be_saved(boss: Clerk) -> None:
+def test_groups_named_alike_before_can_still_be_saved(boss: StaffClient) -> None:
     boss.post("/admin/groups/new/", name="Editors")
     with boss.app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.text("INSERT INTO groups (id, name) VALUES (99, 'editors')"))

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from bulk_desk import work as work_in_bulk
-from conftest import sign_in as bearer
-from database import execute, rows
-from desk import Clerk, clerk, sign_in
-from factories import PASSWORD, as_form, new_user
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from import_desk import upload, work
 
+from tests.support.api_client import sign_in as bearer
+from tests.support.bulk_actions import run_bulk_jobs as work_in_bulk
+from tests.support.factories import PASSWORD, new_user, to_form_fields
+from tests.support.sql import execute_sql, fetch_rows
+from tests.support.staff_client import StaffClient, sign_in_with_cookies, staff_client
+from tests.support.staff_imports import run_import_jobs, upload_import
 from userapi.auth import pruning
 from userapi.core import clock
 from userapi.core.db import Model, db
@@ -27,50 +27,50 @@ MARK = "zq7mark"
 EMAIL = f"{MARK}@example.com"
 
 
-def leave_traces(app: Flask, boss: Clerk, folder: Path) -> int:
+def leave_traces(app: Flask, boss: StaffClient, folder: Path) -> int:
     """An account whose email stands wherever one can."""
     visitor = app.test_client()
     page = visitor.get("/register/").text
     fields = dict(re.findall(r'<input[^>]*name="(form_id|csrf_token)"[^>]*value="([^"]*)"', page))
     sent = {
-        **as_form(new_user(email=EMAIL)),
+        **to_form_fields(new_user(email=EMAIL)),
         **fields,
         "password_again": PASSWORD,
         "password2": PASSWORD,
     }
     visitor.post("/register/", data=sent)
-    if not rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'"):
+    if not fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'"):
         assert visitor.post("/userapi/users/", json=new_user(email=EMAIL)).status_code == 201
-    execute(app, "UPDATE users SET first_name = '', last_name = '' WHERE email = :email", email=EMAIL)
-    user_id = int(rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id)
+    execute_sql(app, "UPDATE users SET first_name = '', last_name = '' WHERE email = :email", email=EMAIL)
+    user_id = int(fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id)
     visitor.post("/api-token-auth/", json={"email": EMAIL, "password": "wrong"})
     visitor.post("/userapi/auth/password/reset/", json={"email": EMAIL})
     boss.post(f"/admin/users/{user_id}/", **{**boss.form(f"/admin/users/{user_id}/"), "is_staff": "true"})
-    inviter = sign_in(app, user_id)
+    inviter = sign_in_with_cookies(app, user_id)
     inviter.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
     boss.post("/admin/users/act/", action="export_csv", all="1", query=f"search={EMAIL}", confirmed="1")
     app.test_cli_runner().invoke(args=["users", "export", str(folder / "users.csv"), "--search", EMAIL])
     twice = f"email,first_name\n{EMAIL},A\n{EMAIL.upper()},B\nother@example.com,C\n"
     for dry_run in ("true", ""):
-        upload(boss, twice, f"{EMAIL}.csv", dry_run=dry_run)
-        upload(boss, twice, "users.csv", dry_run=dry_run, on_conflict="fail")
+        upload_import(boss, twice, f"{EMAIL}.csv", dry_run=dry_run)
+        upload_import(boss, twice, "users.csv", dry_run=dry_run, on_conflict="fail")
     dump = [
         {"model": "auth.user", "pk": EMAIL, "fields": {"email": EMAIL, "password": "!", "last_login": None}},
         {"model": "auth.user", "pk": 88, "fields": {"email": "x", "password": "!", "last_login": None}},
     ]
-    upload(boss, json.dumps(dump), "dump.json")
-    work(app, 6)
+    upload_import(boss, json.dumps(dump), "dump.json")
+    run_import_jobs(app, 6)
     boss.get(f"/admin/audit/?actor={EMAIL}&target={EMAIL}")
-    newest = rows(app, "SELECT max(id) AS id FROM users")[0].id
+    newest = fetch_rows(app, "SELECT max(id) AS id FROM users")[0].id
     boss.post(
         "/admin/users/act/", action="end_sessions", all="1", query=f"search={EMAIL}", newest=newest, confirmed="1"
     )
     work_in_bulk(app)
     assert {"messages.recipient", "messages.text", "users.email"} <= set(mentions(app))
-    assert [row.state for row in rows(app, "SELECT state FROM bulk_jobs")] == ["done"]
-    assert len(rows(app, "SELECT id FROM audit_events WHERE action = 'users.exported'")) == 2
-    assert len(rows(app, "SELECT id FROM import_jobs WHERE state IN ('done', 'failed')")) == 5
-    assert len(rows(app, "SELECT outcome FROM form_submissions")) == 1
+    assert [row.state for row in fetch_rows(app, "SELECT state FROM bulk_jobs")] == ["done"]
+    assert len(fetch_rows(app, "SELECT id FROM audit_events WHERE action = 'users.exported'")) == 2
+    assert len(fetch_rows(app, "SELECT id FROM import_jobs WHERE state IN ('done', 'failed')")) == 5
+    assert len(fetch_rows(app, "SELECT outcome FROM form_submissions")) == 1
     return user_id
 
 
@@ -87,27 +87,27 @@ def mentions(app: Flask) -> list[str]:
     return found
 
 
-def over_api(app: Flask, boss: Clerk, user_id: int) -> None:
+def over_api(app: Flask, boss: StaffClient, user_id: int) -> None:
     headers = {"Authorization": f"Bearer {bearer(app, boss.email)['access_token']}"}
     assert app.test_client().delete(f"/userapi/users/{user_id}/", headers=headers).status_code == 204
 
 
-def at_the_site(app: Flask, boss: Clerk, user_id: int) -> None:
+def at_the_site(app: Flask, boss: StaffClient, user_id: int) -> None:
     assert boss.post(f"/admin/users/{user_id}/delete/").status_code == 303
     boss.get("/admin/")  # the one notice that says who was deleted
 
 
-def in_bulk(app: Flask, boss: Clerk, user_id: int) -> None:
-    newest = rows(app, "SELECT max(id) AS id FROM users")[0].id
+def in_bulk(app: Flask, boss: StaffClient, user_id: int) -> None:
+    newest = fetch_rows(app, "SELECT max(id) AS id FROM users")[0].id
     boss.post("/admin/users/act/", action="delete", all="1", query=f"search={EMAIL}", newest=newest, confirmed="1")
     work_in_bulk(app)
 
 
-def at_the_shell(app: Flask, boss: Clerk, user_id: int) -> None:
+def at_the_shell(app: Flask, boss: StaffClient, user_id: int) -> None:
     assert app.test_cli_runner().invoke(args=["users", "delete", EMAIL, "--yes"]).exit_code == 0
 
 
-DELETIONS: dict[str, Callable[[Flask, Clerk, int], None]] = {
+DELETIONS: dict[str, Callable[[Flask, StaffClient, int], None]] = {
     "API": over_api,
     "staff site": at_the_site,
     "bulk action": in_bulk,
@@ -115,7 +115,7 @@ DELETIONS: dict[str, Callable[[Flask, Clerk, int], None]] = {
 }
 
 
-def pages_that_name_it(boss: Clerk) -> list[str]:
+def pages_that_name_it(boss: StaffClient) -> list[str]:
     """Every page that links lead to from the overview, as far as it names the email."""
     waiting, seen, found = ["/admin/", "/userapi/users/?search=zq7"], set(), []
     while waiting:
@@ -135,12 +135,12 @@ def pages_that_name_it(boss: Clerk) -> list[str]:
 
 @pytest.mark.parametrize("way", DELETIONS)
 def test_nothing_names_an_account_that_was_deleted(app: Flask, tmp_path: Path, way: str) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
     user_id = leave_traces(app, boss, tmp_path)
 
     DELETIONS[way](app, boss, user_id)
 
-    assert rows(app, f"SELECT id FROM users WHERE id = {user_id}") == []
+    assert fetch_rows(app, f"SELECT id FROM users WHERE id = {user_id}") == []
     assert mentions(app) == []
     assert pages_that_name_it(boss) == []
     headers = {"Authorization": f"Bearer {bearer(app, boss.email)['access_token']}"}
@@ -148,25 +148,25 @@ def test_nothing_names_an_account_that_was_deleted(app: Flask, tmp_path: Path, w
 
 
 def test_an_export_says_that_a_search_chose_and_not_for_what(app: Flask) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
 
     boss.post("/admin/users/act/", action="export_csv", all="1", query=f"search={EMAIL}", confirmed="1")
 
-    (event,) = rows(app, "SELECT changes FROM audit_events WHERE action = 'users.exported'")
+    (event,) = fetch_rows(app, "SELECT changes FROM audit_events WHERE action = 'users.exported'")
     changes: Any = json.loads(event.changes) if isinstance(event.changes, str) else event.changes
     assert [pair for name, pair in changes.items() if name.endswith("search")] == [["…", "…"]]
 
 
 def test_an_invitation_no_longer_names_a_deleted_member_of_staff(app: Flask) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
-    inviter = clerk(app, is_staff=True, is_superuser=True, first_name="Zora", last_name="Quill")
+    boss = staff_client(app, is_staff=True, is_superuser=True)
+    inviter = staff_client(app, is_staff=True, is_superuser=True, first_name="Zora", last_name="Quill")
     inviter.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
     invitation = "SELECT id, text, html FROM messages WHERE kind = 'invitation'"
-    assert "Zora Quill" in rows(app, invitation)[0].text
+    assert "Zora Quill" in fetch_rows(app, invitation)[0].text
 
     over_api(app, boss, inviter.id)
 
-    (stored,) = rows(app, invitation)
+    (stored,) = fetch_rows(app, invitation)
     assert "Zora" not in stored.text + stored.html + boss.get(f"/admin/outbox/{stored.id}/").text
 
 
@@ -174,12 +174,12 @@ def test_submitted_forms_are_deleted_after_a_day_however_long_sessions_stay(app:
     app.test_client().post(
         "/userapi/users/", json=new_user(), headers={"Idempotency-Key": "0d9f6a52-3b7e-4c1d-a8f0-6e5b4c3d2a19"}
     )
-    execute(app, "UPDATE form_submissions SET created_at = '2026-01-01 00:00:00'")
+    execute_sql(app, "UPDATE form_submissions SET created_at = '2026-01-01 00:00:00'")
 
     with app.app_context():
         pruning.prune(clock.now() - timedelta(days=3650))
 
-    assert rows(app, "SELECT * FROM form_submissions") == []
+    assert fetch_rows(app, "SELECT * FROM form_submissions") == []
 
 
 def test_the_migration_blanks_what_earlier_versions_stored(bare_app: Flask) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from desk import Clerk, clerk
-from factories import make_user
 from flask import Flask
-from inbox import letters
 
+from tests.support.email_inbox import all_emails
+from tests.support.factories import make_user
+from tests.support.staff_client import StaffClient, staff_client
 from userapi.core.db import db
 
 LOCAL = {"SITE_URL": "http://127.0.0.1:8000"}
@@ -18,15 +18,15 @@ def ask_for_reset(app: Flask) -> tuple[str, str]:
     """The page of an email with a link, and that link."""
     make_user(app, email="ada@example.com")
     app.test_client().post("/userapi/auth/password/reset/", json={"email": "ada@example.com"})
-    (letter,) = letters(app, "reset_password")
+    (letter,) = all_emails(app, "reset_password")
     with app.app_context():
         message_id = db.session.scalar(sa.text("SELECT max(id) FROM messages WHERE kind = 'reset_password'"))
     site = app.config["FRONTEND_URL"] or app.config["SITE_URL"]
     return f"/admin/outbox/{message_id}/", f"{site}/reset/{letter.uid}/{letter.token}/"
 
 
-def superuser(app: Flask) -> Clerk:
-    return clerk(app, email="root@example.com", is_staff=True, is_superuser=True)
+def superuser(app: Flask) -> StaffClient:
+    return staff_client(app, email="root@example.com", is_staff=True, is_superuser=True)
 
 
 def opened(app: Flask) -> list[int]:
@@ -75,7 +75,7 @@ def test_elsewhere_no_one_can_open_it(make_app: Callable[..., Flask], settings: 
 def test_other_staff_can_neither_see_nor_open_it(make_app: Callable[..., Flask]) -> None:
     app = make_app(**LOCAL)
     page, _link = ask_for_reset(app)
-    helper = clerk(app, is_staff=True, rights=("view_message", "change_message"))
+    helper = staff_client(app, is_staff=True, permissions=("view_message", "change_message"))
 
     assert "Open link" not in helper.get(page).text
     assert helper.post(f"{page}link/").status_code == 403

@@ -2,22 +2,22 @@
 
 import pytest
 import sqlalchemy as sa
-from desk import clerk, permission_id
 from flask import Flask
 
+from tests.support.staff_client import permission_id, staff_client
 from userapi.core.db import db
 
 
 def test_staff_without_permissions_read_which_one_is_missing_and_who_can_give_it(app: Flask) -> None:
-    page = clerk(app, is_staff=True).get("/admin/").text
+    page = staff_client(app, is_staff=True).get("/admin/").text
 
     assert "No permissions yet" in page
     assert "To see users, you need the <code>view_user</code> permission. Ask a superuser to grant it to you" in page
 
 
 def test_the_group_staff_is_advised_only_while_its_members_may_see_users(app: Flask) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
-    helper = clerk(app, is_staff=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
+    helper = staff_client(app, is_staff=True)
     boss.post("/admin/groups/new/", name="Staff", permissions=[permission_id(app, "view_user")])
     with app.app_context():
         group = db.session.scalar(sa.text("SELECT id FROM groups WHERE name = 'Staff'"))
@@ -35,8 +35,8 @@ def test_the_group_staff_is_advised_only_while_its_members_may_see_users(app: Fl
     "rights", [{"rights": ("view_user",)}, {"rights": ("change_group",)}, {"rights": ("view_event",)}]
 )
 def test_staff_with_a_permission_do_not_read_it(app: Flask, rights: dict[str, tuple[str, ...]]) -> None:
-    assert "No permissions yet" not in clerk(app, is_staff=True, **rights).get("/admin/").text
+    assert "No permissions yet" not in staff_client(app, is_staff=True, **rights).get("/admin/").text
 
 
 def test_superusers_do_not_read_it(app: Flask) -> None:
-    assert "No permissions yet" not in clerk(app, is_staff=True, is_superuser=True).get("/admin/").text
+    assert "No permissions yet" not in staff_client(app, is_staff=True, is_superuser=True).get("/admin/").text

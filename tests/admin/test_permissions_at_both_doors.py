@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
-from conftest import sign_in as bearer
-from database import rows
-from desk import Clerk, clerk, grant, sign_in
-from factories import PASSWORD, make_user
 from flask import Flask
 from flask_migrate import upgrade
-from import_desk import upload, work
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import sign_in as bearer
+from tests.support.factories import PASSWORD, make_user
+from tests.support.sql import fetch_rows
+from tests.support.staff_client import StaffClient, grant_permissions, sign_in_with_cookies, staff_client
+from tests.support.staff_imports import run_import_jobs, upload_import
 from userapi.core.db import db
 from userapi.security.password_hashing import hash_password
 
@@ -26,7 +26,7 @@ class Doors(NamedTuple):
     """Somebody at the staff site and at the API."""
 
     app: Flask
-    site: Clerk
+    site: StaffClient
 
     def api(self, method: str, path: str, **options: Any) -> TestResponse:
         tokens = bearer(self.app, self.site.email)
@@ -40,7 +40,7 @@ def edit_at_site(doors: Doors, user_id: int) -> TestResponse:
 
 
 def clerk_form(doors: Doors, path: str) -> dict[str, Any]:
-    return clerk(doors.app, is_staff=True, is_superuser=True).form(path)
+    return staff_client(doors.app, is_staff=True, is_superuser=True).form(path)
 
 
 class Operation(NamedTuple):
@@ -84,7 +84,7 @@ OPERATIONS = {
 
 
 def stored(app: Flask) -> list[Any]:
-    return rows(app, "SELECT id, email, first_name, is_active FROM users ORDER BY id")
+    return fetch_rows(app, "SELECT id, email, first_name, is_active FROM users ORDER BY id")
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -94,7 +94,9 @@ def test_A02_each_operation_needs_its_permission_at_both_doors(app: Flask, name:
     enough = ("view_user", operation.needs) if "site" in name else (operation.needs,)
     implied = ("change_user",) if operation.needs == "view_user" else ()
     others = tuple(right for right in OF_USERS if right not in (operation.needs, *implied))
-    without, with_it = (Doors(app, clerk(app, is_staff=True, rights=rights)) for rights in (others, set(enough)))
+    without, with_it = (
+        Doors(app, staff_client(app, is_staff=True, permissions=rights)) for rights in (others, set(enough))
+    )
     clerk_form(without, "/admin/")  # the superuser is made before what is stored is compared
     before = [row for row in stored(app) if row.id == user_id]
 
@@ -107,13 +109,13 @@ def test_A02_each_operation_needs_its_permission_at_both_doors(app: Flask, name:
 
 
 def test_who_may_change_users_may_read_them_over_the_api_too(app: Flask) -> None:
-    helper = Doors(app, clerk(app, is_staff=True, rights=("change_user",)))
+    helper = Doors(app, staff_client(app, is_staff=True, permissions=("change_user",)))
 
     assert helper.api("GET", "/userapi/users/").status_code == 200
 
 
 def test_permissions_come_before_what_is_there_and_what_is_sent(app: Flask) -> None:
-    nothing = Doors(app, clerk(app, is_staff=True))
+    nothing = Doors(app, staff_client(app, is_staff=True))
 
     for method, path in (
         ("GET", "/userapi/users/?limit=many"), ("GET", "/userapi/users/987654321/"),
@@ -123,7 +125,7 @@ def test_permissions_come_before_what_is_there_and_what_is_sent(app: Flask) -> N
 
 
 def test_staff_without_permissions_still_look_after_themselves(app: Flask) -> None:
-    nothing = Doors(app, clerk(app, is_staff=True))
+    nothing = Doors(app, staff_client(app, is_staff=True))
     own = f"/userapi/users/{nothing.site.id}/"
 
     assert nothing.api("GET", own).status_code == 200
@@ -133,15 +135,17 @@ def test_staff_without_permissions_still_look_after_themselves(app: Flask) -> No
 
 
 def test_permissions_give_nothing_to_those_who_are_no_staff(app: Flask) -> None:
-    member = clerk(app)
-    grant(app, member.id, *OF_USERS)
+    member = staff_client(app)
+    grant_permissions(app, member.id, *OF_USERS)
 
     assert Doors(app, member).api("GET", "/userapi/users/").status_code == 403
     assert member.get("/admin/users/").status_code == 403
 
 
 def test_a_page_of_the_api_offers_only_what_the_caller_may_do(app: Flask) -> None:
-    reader, editor = (clerk(app, is_staff=True, rights=("view_user", *more)) for more in ((), ("change_user",)))
+    reader, editor = (
+        staff_client(app, is_staff=True, permissions=("view_user", *more)) for more in ((), ("change_user",))
+    )
     path = f"/userapi/users/{make_user(app)}/"
 
     assert 'name="first_name"' in editor.get(path).text
@@ -154,12 +158,12 @@ def test_a_page_of_the_api_offers_only_what_the_caller_may_do(app: Flask) -> Non
 EMAIL = "helper@example.com"
 
 
-def through_api(app: Flask, boss: Clerk, folder: Path) -> None:
+def through_api(app: Flask, boss: StaffClient, folder: Path) -> None:
     user_id = make_user(app, email=EMAIL)
     assert Doors(app, boss).api("PATCH", f"/userapi/users/{user_id}/", json={"is_staff": True}).status_code == 200
 
 
-def at_the_site(app: Flask, boss: Clerk, folder: Path) -> None:
+def at_the_site(app: Flask, boss: StaffClient, folder: Path) -> None:
     path = f"/admin/users/{make_user(app, email=EMAIL)}/"
     assert boss.post(path, **{**boss.form(path), "is_staff": "true"}).status_code == 303
 
@@ -169,7 +173,7 @@ def shell(app: Flask, *arguments: str) -> None:
     assert result.exit_code == 0, result.stderr
 
 
-def at_the_shell(app: Flask, boss: Clerk, folder: Path) -> None:
+def at_the_shell(app: Flask, boss: StaffClient, folder: Path) -> None:
     shell(app, "users", "create", "--email", EMAIL, "--staff")
 
 
@@ -178,13 +182,13 @@ def hashed(app: Flask) -> str:
         return hash_password(PASSWORD)
 
 
-def promoted_at_the_shell(app: Flask, boss: Clerk, folder: Path) -> None:
+def promoted_at_the_shell(app: Flask, boss: StaffClient, folder: Path) -> None:
     make_user(app, email=EMAIL)
     shell(app, "users", "promote", EMAIL)
 
 
-def from_file(name: str, *options: str, **fields: Any) -> Callable[[Flask, Clerk, Path], None]:
-    def bring(app: Flask, boss: Clerk, folder: Path) -> None:
+def from_file(name: str, *options: str, **fields: Any) -> Callable[[Flask, StaffClient, Path], None]:
+    def bring(app: Flask, boss: StaffClient, folder: Path) -> None:
         if options:
             make_user(app, email=EMAIL)
         record = {"email": EMAIL, "is_staff": True, "password_hash": hashed(app), **fields}
@@ -196,7 +200,7 @@ def from_file(name: str, *options: str, **fields: Any) -> Callable[[Flask, Clerk
     return bring
 
 
-def from_django(app: Flask, boss: Clerk, folder: Path) -> None:
+def from_django(app: Flask, boss: StaffClient, folder: Path) -> None:
     fields = {
         "email": EMAIL, "username": "helper", "password": hashed(app), "last_login": None,
         "is_staff": True, "is_active": True, "groups": [], "user_permissions": [],
@@ -205,13 +209,13 @@ def from_django(app: Flask, boss: Clerk, folder: Path) -> None:
     shell(app, "users", "import", str(folder / "dump.json"))
 
 
-def imported_at_the_site(app: Flask, boss: Clerk, folder: Path) -> None:
+def imported_at_the_site(app: Flask, boss: StaffClient, folder: Path) -> None:
     record = {"email": EMAIL, "is_staff": True, "password_hash": hashed(app)}
-    upload(boss, json.dumps(record), "users.jsonl", dry_run="")
-    work(app, 2)
+    upload_import(boss, json.dumps(record), "users.jsonl", dry_run="")
+    run_import_jobs(app, 2)
 
 
-WAYS: dict[str, Callable[[Flask, Clerk, Path], None]] = {
+WAYS: dict[str, Callable[[Flask, StaffClient, Path], None]] = {
     "API": through_api,
     "staff site": at_the_site,
     "command line": at_the_shell,
@@ -225,20 +229,20 @@ WAYS: dict[str, Callable[[Flask, Clerk, Path], None]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_new_staff_can_do_at_both_doors_what_staff_always_could(app: Flask, tmp_path: Path, way: str) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
     WAYS[way](app, boss, tmp_path)
-    found = rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}' AND is_staff")
-    doors = Doors(app, sign_in(app, found[0].id))
+    found = fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}' AND is_staff")
+    doors = Doors(app, sign_in_with_cookies(app, found[0].id))
 
     for name, operation in OPERATIONS.items():
         assert operation.act(doors, make_user(app)).status_code == operation.done, name
         if "email" in name:
-            user_id = rows(app, "SELECT id FROM users WHERE email = 'moved@example.com'")[0].id
+            user_id = fetch_rows(app, "SELECT id FROM users WHERE email = 'moved@example.com'")[0].id
             assert boss.post(f"/admin/users/{user_id}/delete/").status_code == 303
 
 
 def test_an_import_that_staff_start_makes_full_staff_too(app: Flask, tmp_path: Path) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
 
     imported_at_the_site(app, boss, tmp_path)
 
@@ -247,7 +251,7 @@ def test_an_import_that_staff_start_makes_full_staff_too(app: Flask, tmp_path: P
 
 def members(app: Flask) -> set[str]:
     """Who is in the built-in group."""
-    found = rows(
+    found = fetch_rows(
         app,
         "SELECT email FROM users JOIN user_groups ON user_id = users.id JOIN groups ON groups.id = group_id"
         " WHERE groups.name = 'Staff'",
@@ -258,7 +262,7 @@ def members(app: Flask) -> set[str]:
 def test_staff_made_without_the_group_may_do_nothing_to_others(app: Flask) -> None:
     shell(app, "users", "create", "--email", EMAIL, "--staff", "--no-group")
 
-    limited = Doors(app, sign_in(app, rows(app, "SELECT id FROM users")[0].id))
+    limited = Doors(app, sign_in_with_cookies(app, fetch_rows(app, "SELECT id FROM users")[0].id))
 
     assert limited.api("GET", "/userapi/users/").status_code == 403
     assert limited.site.get("/admin/").status_code == 200
@@ -269,37 +273,37 @@ def test_no_group_is_refused_for_users_who_are_no_staff(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=["users", "create", "--email", EMAIL, "--no-group"])
 
     assert result.exit_code == 2
-    assert rows(app, "SELECT id FROM users") == []
+    assert fetch_rows(app, "SELECT id FROM users") == []
 
 
 def test_staff_are_narrowed_at_the_site_and_stay_so(app: Flask) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
     through_api(app, boss, Path())
-    user_id = rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id
+    user_id = fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id
     path = f"/admin/users/{user_id}/"
 
     boss.post(path, **{**boss.form(path), "groups": []})
     boss.post(path, **{**boss.form(path), "first_name": "Narrow"})
 
     assert EMAIL not in members(app)
-    assert Doors(app, sign_in(app, user_id)).api("GET", "/userapi/users/").status_code == 403
+    assert Doors(app, sign_in_with_cookies(app, user_id)).api("GET", "/userapi/users/").status_code == 403
 
 
 def test_who_is_no_longer_staff_leaves_the_group(app: Flask) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
     through_api(app, boss, Path())
-    user_id = rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id
+    user_id = fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id
     assert EMAIL in members(app)
 
     Doors(app, boss).api("PATCH", f"/userapi/users/{user_id}/", json={"is_staff": False})
 
     assert EMAIL not in members(app)
-    actions = [row.action for row in rows(app, "SELECT action FROM audit_events ORDER BY id")]
+    actions = [row.action for row in fetch_rows(app, "SELECT action FROM audit_events ORDER BY id")]
     assert actions.count("user.rights_changed") == 2
 
 
 def test_a_file_that_names_the_groups_of_staff_is_followed(app: Flask, tmp_path: Path) -> None:
-    from_file("users.jsonl", groups=["Editors"])(app, clerk(app), tmp_path)
+    from_file("users.jsonl", groups=["Editors"])(app, staff_client(app), tmp_path)
 
     assert members(app) == set()
 
@@ -315,14 +319,14 @@ def test_narrowed_staff_come_back_from_an_export_as_narrow_as_they_went(app: Fla
 
     shell(app, "users", "import", path)
 
-    assert [row.is_staff for row in rows(app, "SELECT is_staff FROM users")] == [1]
+    assert [row.is_staff for row in fetch_rows(app, "SELECT is_staff FROM users")] == [1]
     assert members(app) == set()
 
 
 def test_the_built_in_group_is_narrowed_but_neither_deleted_nor_renamed(app: Flask) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
     through_api(app, boss, Path())
-    group_id = rows(app, "SELECT id FROM groups WHERE name = 'Staff'")[0].id
+    group_id = fetch_rows(app, "SELECT id FROM groups WHERE name = 'Staff'")[0].id
     path = f"/admin/groups/{group_id}/"
 
     renamed = boss.post(path, **{**boss.form(path), "name": "Others"})
@@ -332,7 +336,9 @@ def test_the_built_in_group_is_narrowed_but_neither_deleted_nor_renamed(app: Fla
     assert (renamed.status_code, deleted.status_code, narrowed.status_code) == (409, 409, 303)
     assert "cannot be deleted or renamed" in renamed.text
     assert "Delete…" not in boss.get(path).text
-    helper = Doors(app, sign_in(app, rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id))
+    helper = Doors(
+        app, sign_in_with_cookies(app, fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id)
+    )
     assert helper.api("GET", "/userapi/users/").status_code == 403
 
 
@@ -354,7 +360,7 @@ def test_the_migration_puts_present_staff_into_the_group_and_says_so(
 
         assert "add, change and delete users: 1" in capfd.readouterr().err
         assert members(bare_app) == {"helper@example.com"}
-        held = rows(
+        held = fetch_rows(
             bare_app, "SELECT codename FROM permissions JOIN group_permissions ON permission_id = id ORDER BY 1"
         )
     assert sorted(row.codename for row in held) == sorted(OF_USERS)

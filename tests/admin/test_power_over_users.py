@@ -2,55 +2,65 @@
 
 import pytest
 import sqlalchemy as sa
-from desk import NEW_PASSWORD, Clerk, clerk, grant, permission_id, sign_in, value
-from factories import make_user
 from flask import Flask
 
+from tests.support.factories import make_user
+from tests.support.staff_client import (
+    NEW_PASSWORD,
+    StaffClient,
+    grant_permissions,
+    permission_id,
+    sign_in_with_cookies,
+    staff_client,
+    stored_value,
+)
 from userapi.core.db import db
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
-def helper(app: Flask) -> Clerk:
+def helper(app: Flask) -> StaffClient:
     """Staff who may look after users, and nothing else."""
-    return clerk(app, is_staff=True, rights=("view_user", "add_user", "change_user", "delete_user"))
+    return staff_client(app, is_staff=True, permissions=("view_user", "add_user", "change_user", "delete_user"))
 
 
 @pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
-def test_only_a_superuser_gives_power(boss: Clerk, helper: Clerk, flag: str) -> None:
+def test_only_a_superuser_gives_power(boss: StaffClient, helper: StaffClient, flag: str) -> None:
     user_id = make_user(boss.app)
     path = f"/admin/users/{user_id}/"
 
     helper.post(path, **{**helper.form(path), flag: "true", "first_name": "Seen"})
-    assert (value(boss.app, user_id, flag), value(boss.app, user_id, "first_name")) == (False, "Seen")
+    assert (stored_value(boss.app, user_id, flag), stored_value(boss.app, user_id, "first_name")) == (False, "Seen")
 
     boss.post(path, **{**boss.form(path), flag: "true"})
-    assert value(boss.app, user_id, flag) is True
+    assert stored_value(boss.app, user_id, flag) is True
 
 
 @pytest.mark.parametrize("act", ["", "password/", "delete/"])
-def test_staff_who_are_no_superuser_cannot_touch_one(boss: Clerk, helper: Clerk, act: str) -> None:
+def test_staff_who_are_no_superuser_cannot_touch_one(boss: StaffClient, helper: StaffClient, act: str) -> None:
     path = f"/admin/users/{boss.id}/{act}"
     fields = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "name": "first_name", "value": "X", "seen": "Wren"}
 
     answer = helper.post(path, **{**boss.form(f"/admin/users/{boss.id}/"), **fields})
 
     assert answer.status_code == 403
-    assert value(boss.app, boss.id, "first_name") == "Wren"
+    assert stored_value(boss.app, boss.id, "first_name") == "Wren"
     assert boss.get("/admin/").status_code == 200
 
 
 @pytest.mark.parametrize("act", ["", "password/", "delete/"])
-def test_a_page_says_why_it_changes_nothing_before_anything_is_typed(boss: Clerk, helper: Clerk, act: str) -> None:
-    richer = clerk(boss.app, is_staff=True, rights=("view_user", "change_user", "change_group"))
-    equal = clerk(boss.app, is_staff=True, rights=("view_user",))
+def test_a_page_says_why_it_changes_nothing_before_anything_is_typed(
+    boss: StaffClient, helper: StaffClient, act: str
+) -> None:
+    richer = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user", "change_group"))
+    equal = staff_client(boss.app, is_staff=True, permissions=("view_user",))
     button = {"": ">Save<", "password/": ">Set password<", "delete/": ">Delete user<"}[act]
 
-    def look(target: Clerk) -> str:
+    def look(target: StaffClient) -> str:
         return helper.get(f"/admin/users/{target.id}/{act}").text
 
     for target, reason in (
@@ -67,21 +77,21 @@ def test_a_page_says_why_it_changes_nothing_before_anything_is_typed(boss: Clerk
 
 
 @pytest.mark.parametrize("act", ["", "password/", "delete/"])
-def test_staff_cannot_become_staff_with_more_rights(boss: Clerk, helper: Clerk, act: str) -> None:
-    richer = clerk(boss.app, is_staff=True, rights=("view_user", "change_user", "change_group"))
-    equal = clerk(boss.app, is_staff=True, rights=("view_user", "change_user"))
+def test_staff_cannot_become_staff_with_more_rights(boss: StaffClient, helper: StaffClient, act: str) -> None:
+    richer = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user", "change_group"))
+    equal = staff_client(boss.app, is_staff=True, permissions=("view_user", "change_user"))
     fields = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "name": "first_name", "value": "X", "seen": "Wren"}
 
-    def attempt(target: Clerk) -> int:
+    def attempt(target: StaffClient) -> int:
         sent = fields if act else {**helper.form(f"/admin/users/{target.id}/"), "email": "mine@example.com"}
         return helper.post(f"/admin/users/{target.id}/{act}", **sent).status_code
 
     assert attempt(richer) == 403
     assert attempt(equal) in (200, 303)
-    assert sign_in(boss.app, richer.id).id == richer.id
+    assert sign_in_with_cookies(boss.app, richer.id).id == richer.id
 
 
-def test_nobody_gives_a_permission_that_they_lack(boss: Clerk, helper: Clerk) -> None:
+def test_nobody_gives_a_permission_that_they_lack(boss: StaffClient, helper: StaffClient) -> None:
     user_id = make_user(boss.app)
     path = f"/admin/users/{user_id}/"
     lacking, held = permission_id(boss.app, "delete_group"), permission_id(boss.app, "view_user")
@@ -97,9 +107,9 @@ def test_nobody_gives_a_permission_that_they_lack(boss: Clerk, helper: Clerk) ->
     assert boss.post(path, **{**boss.form(path), "permissions": [held, lacking], "groups": group}).status_code == 303
 
 
-def test_a_limited_save_leaves_the_rights_that_it_cannot_touch(boss: Clerk, helper: Clerk) -> None:
+def test_a_limited_save_leaves_the_rights_that_it_cannot_touch(boss: StaffClient, helper: StaffClient) -> None:
     user_id = make_user(boss.app)
-    grant(boss.app, user_id, "delete_group")
+    grant_permissions(boss.app, user_id, "delete_group")
     path = f"/admin/users/{user_id}/"
 
     assert helper.post(path, **{**helper.form(path), "first_name": "Kept"}).status_code == 303
@@ -111,7 +121,7 @@ def test_a_limited_save_leaves_the_rights_that_it_cannot_touch(boss: Clerk, help
         )
 
 
-def test_A12_the_last_superuser_stays(boss: Clerk) -> None:
+def test_A12_the_last_superuser_stays(boss: StaffClient) -> None:
     path = f"/admin/users/{boss.id}/"
     form = boss.form(path)
 
@@ -125,5 +135,5 @@ def test_A12_the_last_superuser_stays(boss: Clerk) -> None:
         assert "last active superuser" in answer.text
     assert in_bulk.status_code == 409
     assert "This would lock you out." in in_bulk.text
-    clerk(boss.app, is_staff=True, is_superuser=True)
+    staff_client(boss.app, is_staff=True, is_superuser=True)
     assert boss.post(f"{path}delete/").status_code == 303

@@ -6,10 +6,10 @@ from html import unescape
 
 import pytest
 import sqlalchemy as sa
-from desk import clerk
-from factories import make_user
 from flask import Flask
 
+from tests.support.factories import make_user
+from tests.support.staff_client import staff_client
 from userapi.core.db import db
 
 
@@ -31,7 +31,7 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 
 def test_no_page_of_the_staff_site_locks_a_row_when_it_is_opened(app: Flask, statements: list[str]) -> None:
-    boss = clerk(app, is_staff=True, is_superuser=True)
+    boss = staff_client(app, is_staff=True, is_superuser=True)
     make_user(app, is_staff=True)
     boss.post("/admin/groups/new/", name="Readers")
     waiting, seen = ["/admin/"], set()

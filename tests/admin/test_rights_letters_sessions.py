@@ -7,18 +7,18 @@ from html import unescape
 
 import pytest
 import sqlalchemy as sa
-from desk import Clerk, clerk, permission_id
-from factories import make_user
 from flask import Flask
 
+from tests.support.factories import make_user
+from tests.support.staff_client import StaffClient, permission_id, staff_client
 from userapi.audit.names import ACTIONS, TARGETS
 from userapi.core import clock
 from userapi.core.db import db
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
 def group_id(app: Flask) -> int:
@@ -29,8 +29,8 @@ def group_id(app: Flask) -> int:
 # --- Groups -----------------------------------------------------------------------------------------------
 
 
-def test_a_group_gives_its_members_what_it_holds(boss: Clerk) -> None:
-    member = clerk(boss.app, is_staff=True)
+def test_a_group_gives_its_members_what_it_holds(boss: StaffClient) -> None:
+    member = staff_client(boss.app, is_staff=True)
     path = f"/admin/users/{member.id}/"
     assert member.get("/admin/users/").status_code == 403
 
@@ -44,9 +44,9 @@ def test_a_group_gives_its_members_what_it_holds(boss: Clerk) -> None:
     assert member.get("/admin/users/").status_code == 403
 
 
-def test_whoever_keeps_the_groups_gives_and_takes_only_what_they_hold(boss: Clerk) -> None:
+def test_whoever_keeps_the_groups_gives_and_takes_only_what_they_hold(boss: StaffClient) -> None:
     app = boss.app
-    keeper = clerk(app, is_staff=True, rights=("view_group", "add_group", "change_group", "delete_group"))
+    keeper = staff_client(app, is_staff=True, permissions=("view_group", "add_group", "change_group", "delete_group"))
     held, lacking = permission_id(app, "view_group"), permission_id(app, "delete_user")
 
     assert keeper.post("/admin/groups/new/", name="Mine", permissions=lacking).status_code == 403
@@ -63,7 +63,7 @@ def test_whoever_keeps_the_groups_gives_and_takes_only_what_they_hold(boss: Cler
     assert keeper.post(f"{mine}delete/").status_code == 303
 
 
-def test_two_who_edit_one_group_do_not_overwrite_each_other(boss: Clerk) -> None:
+def test_two_who_edit_one_group_do_not_overwrite_each_other(boss: StaffClient) -> None:
     boss.post("/admin/groups/new/", name="Readers")
     path = f"/admin/groups/{group_id(boss.app)}/"
     form = boss.form(path)
@@ -77,14 +77,14 @@ def test_two_who_edit_one_group_do_not_overwrite_each_other(boss: Clerk) -> None
 
 
 @pytest.mark.parametrize("name", ["", " ", "Readers", "x" * 151, "a\nb"])
-def test_a_group_needs_a_name_of_its_own(boss: Clerk, name: str) -> None:
+def test_a_group_needs_a_name_of_its_own(boss: StaffClient, name: str) -> None:
     boss.post("/admin/groups/new/", name="Readers")
 
     assert boss.post("/admin/groups/new/", name=name).status_code == 400
     assert boss.post("/admin/groups/new/", name="Writers").status_code == 303
 
 
-def test_A13_the_trail_tells_what_became_of_a_group(boss: Clerk) -> None:
+def test_A13_the_trail_tells_what_became_of_a_group(boss: StaffClient) -> None:
     boss.post("/admin/groups/new/", name="Readers", permissions=permission_id(boss.app, "view_user"))
     boss.post(f"/admin/groups/{group_id(boss.app)}/delete/")
 
@@ -97,8 +97,8 @@ def test_A13_the_trail_tells_what_became_of_a_group(boss: Clerk) -> None:
 # --- Sessions ---------------------------------------------------------------------------------------------
 
 
-def test_R19_staff_end_a_session_and_its_next_request_fails(boss: Clerk) -> None:
-    victim, other = clerk(boss.app), clerk(boss.app)
+def test_R19_staff_end_a_session_and_its_next_request_fails(boss: StaffClient) -> None:
+    victim, other = staff_client(boss.app), staff_client(boss.app)
     with boss.app.app_context():
         found = db.session.scalar(sa.text("SELECT id FROM login_sessions WHERE user_id = :id"), {"id": victim.id})
     assert victim.email in boss.get("/admin/sessions/", query_string={"user": victim.email, "state": "active"}).text
@@ -111,8 +111,8 @@ def test_R19_staff_end_a_session_and_its_next_request_fails(boss: Clerk) -> None
     assert victim.email not in boss.get(answer.headers["Location"] + "&state=active").text.partition("<tbody>")[2]
 
 
-def test_sessions_of_superusers_are_ended_by_superusers(boss: Clerk) -> None:
-    watcher = clerk(boss.app, is_staff=True, rights=("view_session", "delete_session"))
+def test_sessions_of_superusers_are_ended_by_superusers(boss: StaffClient) -> None:
+    watcher = staff_client(boss.app, is_staff=True, permissions=("view_session", "delete_session"))
     with boss.app.app_context():
         found = db.session.scalar(sa.text("SELECT id FROM login_sessions WHERE user_id = :id"), {"id": boss.id})
 
@@ -120,7 +120,7 @@ def test_sessions_of_superusers_are_ended_by_superusers(boss: Clerk) -> None:
     assert boss.get("/admin/").status_code == 200
 
 
-def test_the_list_of_sessions_turns_its_pages(boss: Clerk) -> None:
+def test_the_list_of_sessions_turns_its_pages(boss: StaffClient) -> None:
     with boss.app.app_context():
         now = clock.now()
         one = db.session.execute(sa.text("SELECT session_version FROM users WHERE id = :id"), {"id": boss.id}).scalar()
@@ -144,7 +144,7 @@ def test_the_list_of_sessions_turns_its_pages(boss: Clerk) -> None:
 # --- Letters ----------------------------------------------------------------------------------------------
 
 
-def test_A08_a_letter_is_shown_without_the_secret_of_its_link(boss: Clerk) -> None:
+def test_A08_a_letter_is_shown_without_the_secret_of_its_link(boss: StaffClient) -> None:
     user_id = make_user(boss.app)
     boss.post("/admin/users/act/", action="send_reset", user=user_id, confirmed="1")
     with boss.app.app_context():
@@ -158,7 +158,7 @@ def test_A08_a_letter_is_shown_without_the_secret_of_its_link(boss: Clerk) -> No
     assert 'sandbox=""' in page.text
 
 
-def test_a_letter_in_its_frame_can_do_nothing(boss: Clerk) -> None:
+def test_a_letter_in_its_frame_can_do_nothing(boss: StaffClient) -> None:
     boss.post("/admin/users/act/", action="send_reset", user=make_user(boss.app), confirmed="1")
     with boss.app.app_context():
         message = db.session.scalar(sa.text("SELECT max(id) FROM messages"))
@@ -177,7 +177,7 @@ def test_a_letter_in_its_frame_can_do_nothing(boss: Clerk) -> None:
     assert "frame-src 'self'" in boss.get(f"/admin/outbox/{message}/").headers["Content-Security-Policy"]
 
 
-def test_a_letter_that_was_given_up_is_tried_again_and_a_sent_one_is_not(boss: Clerk) -> None:
+def test_a_letter_that_was_given_up_is_tried_again_and_a_sent_one_is_not(boss: StaffClient) -> None:
     boss.post("/admin/users/act/", action="send_reset", user=make_user(boss.app), confirmed="1")
 
     def after(change: str) -> bool:
@@ -194,7 +194,7 @@ def test_a_letter_that_was_given_up_is_tried_again_and_a_sent_one_is_not(boss: C
     assert not after("given_up_at = NULL, sent_at = created_at")
 
 
-def test_letters_are_found_by_state_recipient_and_kind(boss: Clerk) -> None:
+def test_letters_are_found_by_state_recipient_and_kind(boss: StaffClient) -> None:
     user_id = make_user(boss.app, email="reader@example.com")
     boss.post("/admin/users/act/", action="send_reset", user=user_id, confirmed="1")
 
@@ -211,7 +211,7 @@ def test_letters_are_found_by_state_recipient_and_kind(boss: Clerk) -> None:
 # --- The trail and the overview ---------------------------------------------------------------------------
 
 
-def test_the_trail_is_found_by_who_whom_what_and_when(boss: Clerk) -> None:
+def test_the_trail_is_found_by_who_whom_what_and_when(boss: StaffClient) -> None:
     user_id = make_user(boss.app, email="target@example.com")
     boss.post("/admin/users/act/", action="deactivate", user=user_id, confirmed="1")
     day = clock.today()
@@ -235,12 +235,12 @@ def test_the_trail_is_found_by_who_whom_what_and_when(boss: Clerk) -> None:
     assert not found(f"until={day - timedelta(days=1)}")
 
 
-def test_the_trail_takes_no_writes(boss: Clerk) -> None:
+def test_the_trail_takes_no_writes(boss: StaffClient) -> None:
     for path in ("/admin/audit/", "/admin/audit/1/", "/admin/audit/delete/"):
         assert boss.post(path).status_code in (404, 405)
 
 
-def test_the_overview_draws_each_chart_with_its_numbers_beside_it(boss: Clerk) -> None:
+def test_the_overview_draws_each_chart_with_its_numbers_beside_it(boss: StaffClient) -> None:
     text = boss.get("/admin/").text
 
     for title in ("New users", "Sign-ins", "Failed sign-ins", "Emails sent"):
@@ -249,7 +249,7 @@ def test_the_overview_draws_each_chart_with_its_numbers_beside_it(boss: Clerk) -
     assert f'<th scope="row">{clock.today()}</th><td class="number">1</td>' in text
 
 
-def test_registrations_count_every_account_that_the_list_shows_for_the_same_days(app: Flask, boss: Clerk) -> None:
+def test_registrations_count_every_account_that_the_list_shows_for_the_same_days(app: Flask, boss: StaffClient) -> None:
     seeded = app.test_cli_runner().invoke(args=["users", "seed", "300", "--locale", "en", "--random-seed", "1"])
     assert seeded.exit_code == 0, seeded.output
     page = boss.get("/admin/").text
@@ -269,8 +269,8 @@ def test_registrations_count_every_account_that_the_list_shows_for_the_same_days
 
 
 def test_the_overview_shows_each_only_what_they_may_see(app: Flask) -> None:
-    nobody = clerk(app, is_staff=True)
-    reader = clerk(app, is_staff=True, rights=("view_user",))
+    nobody = staff_client(app, is_staff=True)
+    reader = staff_client(app, is_staff=True, permissions=("view_user",))
 
     assert "New users" in reader.get("/admin/").text
     for hidden in ("Sign-ins", "Emails sent", "Recent activity"):
@@ -278,7 +278,7 @@ def test_the_overview_shows_each_only_what_they_may_see(app: Flask) -> None:
     assert "New users" not in nobody.get("/admin/").text
 
 
-def test_the_trail_offers_every_action_and_kind_of_target_to_choose(boss: Clerk) -> None:
+def test_the_trail_offers_every_action_and_kind_of_target_to_choose(boss: StaffClient) -> None:
     page = boss.get("/admin/audit/?kind=import&action=import.started").text
 
     actions = page.partition('id="action"')[2].partition("</select>")[0]

@@ -3,16 +3,17 @@
 import re
 
 import pytest
-from desk import Clerk, clerk, value
-from factories import make_user
 from flask import Flask
+
+from tests.support.factories import make_user
+from tests.support.staff_client import StaffClient, staff_client, stored_value
 
 QUERY = "search=zoe"
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
 def tabs(text: str) -> dict[str, str]:
@@ -22,9 +23,9 @@ def tabs(text: str) -> dict[str, str]:
     return {label: link for link, label in re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)</a>', part[1])}
 
 
-def test_every_tab_keeps_the_user_the_tabs_and_the_list_it_was_opened_from(boss: Clerk) -> None:
+def test_every_tab_keeps_the_user_the_tabs_and_the_list_it_was_opened_from(boss: StaffClient) -> None:
     user_id = make_user(boss.app)
-    email = value(boss.app, user_id, "email")
+    email = stored_value(boss.app, user_id, "email")
     first = boss.get(f"/admin/users/{user_id}/?back={QUERY}").text
 
     assert list(tabs(first)) == ["Account", "Password", "Audit log", "Sessions", "Emails", "Delete"]
@@ -37,8 +38,8 @@ def test_every_tab_keeps_the_user_the_tabs_and_the_list_it_was_opened_from(boss:
         assert f'href="/admin/users/?{QUERY}"' in page.replace("%3D", "="), label
 
 
-def test_the_sessions_tab_shows_and_ends_those_of_this_user_alone(boss: Clerk) -> None:
-    victim, other = clerk(boss.app), clerk(boss.app)
+def test_the_sessions_tab_shows_and_ends_those_of_this_user_alone(boss: StaffClient) -> None:
+    victim, other = staff_client(boss.app), staff_client(boss.app)
     path = f"/admin/users/{victim.id}/sessions/"
 
     shown = boss.get(f"{path}?back={QUERY}").text
@@ -53,7 +54,7 @@ def test_the_sessions_tab_shows_and_ends_those_of_this_user_alone(boss: Clerk) -
     assert other.get("/account/").status_code == 200
 
 
-def test_the_emails_tab_shows_those_to_this_user_alone(boss: Clerk) -> None:
+def test_the_emails_tab_shows_those_to_this_user_alone(boss: StaffClient) -> None:
     chosen, other = make_user(boss.app, email="zoe@example.com"), make_user(boss.app, email="zoe@example.com.au")
     boss.post("/admin/users/act/", action="send_reset", user=[chosen, other], confirmed="1")
 
@@ -66,14 +67,14 @@ def test_the_emails_tab_shows_those_to_this_user_alone(boss: Clerk) -> None:
 @pytest.mark.parametrize(("tab", "right"), [("sessions", "view_session"), ("emails", "view_message")])
 def test_a_tab_is_for_those_who_may_see_what_is_in_it(app: Flask, tab: str, right: str) -> None:
     user_id = make_user(app)
-    reader = clerk(app, is_staff=True, rights=("view_user",))
-    with_it = clerk(app, is_staff=True, rights=("view_user", right))
+    reader = staff_client(app, is_staff=True, permissions=("view_user",))
+    with_it = staff_client(app, is_staff=True, permissions=("view_user", right))
 
     assert reader.get(f"/admin/users/{user_id}/{tab}/").status_code == 403
     assert f"/{tab}/" not in reader.get(f"/admin/users/{user_id}/").text
     assert with_it.get(f"/admin/users/{user_id}/{tab}/").status_code == 200
 
 
-def test_an_unknown_user_has_no_tabs(boss: Clerk) -> None:
+def test_an_unknown_user_has_no_tabs(boss: StaffClient) -> None:
     assert boss.get("/admin/users/999999999/sessions/").status_code == 404
     assert boss.get("/admin/users/999999999/emails/").status_code == 404

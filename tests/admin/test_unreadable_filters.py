@@ -5,9 +5,10 @@ from html import unescape
 from urllib.parse import urlencode
 
 import pytest
-from bulk_desk import ACT, make_crowd
-from desk import Clerk, clerk
 from flask import Flask
+
+from tests.support.bulk_actions import ACTION_PATH, insert_users
+from tests.support.staff_client import StaffClient, staff_client
 
 #: What a list shows in place of rows.
 NONE_FOUND = {
@@ -50,15 +51,15 @@ UNREADABLE = [
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    made = clerk(app, is_staff=True, is_superuser=True)
-    make_crowd(app, 3)
+def boss(app: Flask) -> StaffClient:
+    made = staff_client(app, is_staff=True, is_superuser=True)
+    insert_users(app, 3)
     return made
 
 
 @pytest.mark.parametrize(("page", "name", "text"), UNREADABLE)
 def test_a_filter_that_cannot_be_read_stays_in_the_form_and_the_list_is_empty(
-    boss: Clerk, page: str, name: str, text: str
+    boss: StaffClient, page: str, name: str, text: str
 ) -> None:
     shown = boss.get(f"/admin/{page}/", query_string={name: text})
 
@@ -79,13 +80,13 @@ def test_a_filter_that_cannot_be_read_stays_in_the_form_and_the_list_is_empty(
 @pytest.mark.parametrize(("name", "text"), [(name, text) for page, name, text in UNREADABLE if page == "users"][::3])
 @pytest.mark.parametrize("action", ["delete", "export_csv"])
 def test_nothing_is_done_to_all_that_match_a_filter_that_cannot_be_read(
-    boss: Clerk, action: str, name: str, text: str
+    boss: StaffClient, action: str, name: str, text: str
 ) -> None:
     shown = boss.get("/admin/users/", query_string={name: text}).text
     carried = unescape(shown.partition('name="query" value="')[2].partition('"')[0])
 
     for query in (carried, urlencode({name: text})):
-        answer = boss.post(ACT, action=action, all="true", query=query, confirmed="true", newest="999")
+        answer = boss.post(ACTION_PATH, action=action, all="true", query=query, confirmed="true", newest="999")
 
         assert answer.status_code == 303
         assert "Correct the invalid filters first" in boss.get(answer.headers["Location"]).text
@@ -93,16 +94,16 @@ def test_nothing_is_done_to_all_that_match_a_filter_that_cannot_be_read(
 
 
 @pytest.mark.parametrize("text", ["crowd1@example.com\u200b", "\u2060crowd1@example.com\ufeff", "\u00a0crowd1@ "])
-def test_invisible_characters_around_a_search_are_left_out(boss: Clerk, text: str) -> None:
+def test_invisible_characters_around_a_search_are_left_out(boss: StaffClient, text: str) -> None:
     shown = boss.get("/admin/users/", query_string={"search": text}).text
 
     assert re.findall(r"crowd\d@example.com</a>", shown) == ["crowd1@example.com</a>"]
     assert "search=crowd1%40" in shown
-    confirmation = boss.post(ACT, action="delete", all="true", query=urlencode({"search": text})).text
+    confirmation = boss.post(ACTION_PATH, action="delete", all="true", query=urlencode({"search": text})).text
     assert re.findall(r"<li>(crowd.*?)</li>", confirmation) == ["crowd1@example.com"]
 
 
-def test_a_no_break_space_between_two_words_of_a_search_is_a_space(boss: Clerk) -> None:
+def test_a_no_break_space_between_two_words_of_a_search_is_a_space(boss: StaffClient) -> None:
     shown = boss.get("/admin/users/", query_string={"search": "crowd1@example.com\u00a0crowd"}).text
 
     assert re.findall(r"crowd\d@example.com</a>", shown) == ["crowd1@example.com</a>"]
@@ -111,7 +112,7 @@ def test_a_no_break_space_between_two_words_of_a_search_is_a_space(boss: Clerk) 
 @pytest.mark.parametrize(
     ("page", "name"), [("audit", "target"), ("audit", "actor"), ("sessions", "user"), ("outbox", "recipient")]
 )
-def test_invisible_characters_around_a_text_of_any_list_are_left_out(boss: Clerk, page: str, name: str) -> None:
+def test_invisible_characters_around_a_text_of_any_list_are_left_out(boss: StaffClient, page: str, name: str) -> None:
     shown = boss.get(f"/admin/{page}/", query_string={name: "crowd1@example.com\u200b"}).text
 
     assert 'value="crowd1@example.com"' in shown

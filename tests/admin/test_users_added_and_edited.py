@@ -1,19 +1,20 @@
 """Accounts that staff add, and what they change of them, two of them at once as well."""
 
 import pytest
-from desk import NEW_PASSWORD, Clerk, clerk, sign_in, value
-from factories import make_user
 from flask import Flask
+
+from tests.support.factories import make_user
+from tests.support.staff_client import NEW_PASSWORD, StaffClient, sign_in_with_cookies, staff_client, stored_value
 
 ADD = "/admin/users/new/"
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
-def test_adding_takes_two_steps_and_the_password_policy(boss: Clerk) -> None:
+def test_adding_takes_two_steps_and_the_password_policy(boss: StaffClient) -> None:
     twice = {"access": "password", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
     weak = boss.post(ADD, email="new@example.com", access="password", password1="password1", password2="password1")
     differing = boss.post(ADD, email="new@example.com", **{**twice, "password2": "x"})
@@ -33,10 +34,10 @@ def test_adding_takes_two_steps_and_the_password_policy(boss: Clerk) -> None:
     assert added.status_code == 303
     assert boss.get(added.headers["Location"]).status_code == 200
     user_id = int(added.headers["Location"].rstrip("/").rpartition("/")[2])
-    assert sign_in(boss.app, user_id, NEW_PASSWORD).email == "new@example.com"
+    assert sign_in_with_cookies(boss.app, user_id, NEW_PASSWORD).email == "new@example.com"
 
 
-def test_adding_names_every_field_that_is_wrong(boss: Clerk) -> None:
+def test_adding_names_every_field_that_is_wrong(boss: StaffClient) -> None:
     page = boss.post(ADD, email="new", access="password", password1="12345678", password2="x")
 
     assert page.status_code == 400
@@ -48,7 +49,7 @@ def test_adding_names_every_field_that_is_wrong(boss: Clerk) -> None:
         assert message in page.text
 
 
-def test_A13_a_change_is_saved_and_told_field_by_field(boss: Clerk) -> None:
+def test_A13_a_change_is_saved_and_told_field_by_field(boss: StaffClient) -> None:
     user_id = make_user(boss.app, first_name="Zoe")
     path = f"/admin/users/{user_id}/"
 
@@ -63,7 +64,7 @@ def test_A13_a_change_is_saved_and_told_field_by_field(boss: Clerk) -> None:
     assert "profile.zip" not in history
 
 
-def test_a_form_sent_back_untouched_changes_nothing(boss: Clerk) -> None:
+def test_a_form_sent_back_untouched_changes_nothing(boss: StaffClient) -> None:
     user_id = make_user(boss.app)
     path = f"/admin/users/{user_id}/"
 
@@ -72,7 +73,7 @@ def test_a_form_sent_back_untouched_changes_nothing(boss: Clerk) -> None:
     assert "user.changed" not in boss.get(f"{path}history/").text
 
 
-def test_a_profile_is_optional_until_something_of_it_is_filled_in(boss: Clerk) -> None:
+def test_a_profile_is_optional_until_something_of_it_is_filled_in(boss: StaffClient) -> None:
     user_id = make_user(boss.app, profile=None)
     path = f"/admin/users/{user_id}/"
     form = boss.form(path)
@@ -96,8 +97,8 @@ def test_a_profile_is_optional_until_something_of_it_is_filled_in(boss: Clerk) -
     assert emptied.status_code == 400
 
 
-def test_two_who_edit_one_user_do_not_overwrite_each_other(boss: Clerk) -> None:
-    second = clerk(boss.app, is_staff=True, is_superuser=True)
+def test_two_who_edit_one_user_do_not_overwrite_each_other(boss: StaffClient) -> None:
+    second = staff_client(boss.app, is_staff=True, is_superuser=True)
     user_id = make_user(boss.app, first_name="Before")
     path = f"/admin/users/{user_id}/"
     mine, theirs = boss.form(path), second.form(path)
@@ -108,11 +109,14 @@ def test_two_who_edit_one_user_do_not_overwrite_each_other(boss: Clerk) -> None:
     assert clash.status_code == 409
     assert "Someone else changed this user" in clash.text
     assert "Theirs" in clash.text
-    assert (value(boss.app, user_id, "first_name"), value(boss.app, user_id, "last_name")) == ("Theirs", "Okafor")
+    assert (stored_value(boss.app, user_id, "first_name"), stored_value(boss.app, user_id, "last_name")) == (
+        "Theirs",
+        "Okafor",
+    )
 
 
-def test_who_saves_after_a_clash_keeps_what_the_other_has_changed(boss: Clerk) -> None:
-    second = clerk(boss.app, is_staff=True, is_superuser=True)
+def test_who_saves_after_a_clash_keeps_what_the_other_has_changed(boss: StaffClient) -> None:
+    second = staff_client(boss.app, is_staff=True, is_superuser=True)
     user_id = make_user(boss.app, first_name="Before")
     path = f"/admin/users/{user_id}/"
     mine = boss.form(path)
@@ -122,13 +126,16 @@ def test_who_saves_after_a_clash_keeps_what_the_other_has_changed(boss: Clerk) -
     saved = boss.post(path, **boss.fields(clash.text))
 
     assert saved.status_code == 303
-    assert (value(boss.app, user_id, "first_name"), value(boss.app, user_id, "last_name")) == ("Theirs", "Mine")
+    assert (stored_value(boss.app, user_id, "first_name"), stored_value(boss.app, user_id, "last_name")) == (
+        "Theirs",
+        "Mine",
+    )
 
 
-def test_a_sign_in_between_is_no_clash(boss: Clerk) -> None:
+def test_a_sign_in_between_is_no_clash(boss: StaffClient) -> None:
     user_id = make_user(boss.app)
     path = f"/admin/users/{user_id}/"
     form = boss.form(path)
-    sign_in(boss.app, user_id)
+    sign_in_with_cookies(boss.app, user_id)
 
     assert boss.post(path, **{**form, "last_name": "Mine"}).status_code == 303

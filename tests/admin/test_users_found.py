@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from desk import Clerk, clerk
-from factories import make_user
 from flask import Flask
-from import_desk import upload, work
 
+from tests.support.factories import make_user
+from tests.support.staff_client import StaffClient, staff_client
+from tests.support.staff_imports import run_import_jobs, upload_import
 from userapi.admin import users
 from userapi.core import clock
 from userapi.core.db import db
@@ -20,17 +20,17 @@ HOSTILE = "<script>alert(1)</script>\"'{{ 7*7 }}"
 
 
 @pytest.fixture
-def boss(app: Flask) -> Clerk:
-    return clerk(app, is_staff=True, is_superuser=True)
+def boss(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
 
 
-def listed(at: Clerk, **query: Any) -> list[str]:
+def listed(at: StaffClient, **query: Any) -> list[str]:
     """The emails on a page of the list."""
     text = at.get("/admin/users/", query_string=query).text
     return re.findall(r'<th scope="row"><a href="[^"]*">([^<]*@[^<]*)</a>', text)
 
 
-def test_the_list_finds_by_the_beginning_of_email_and_names(boss: Clerk) -> None:
+def test_the_list_finds_by_the_beginning_of_email_and_names(boss: StaffClient) -> None:
     make_user(boss.app, email="ada@example.com", first_name="Ada", last_name="Byron")
     make_user(boss.app, email="kay@example.com", first_name="Kay", last_name="McNulty")
 
@@ -39,7 +39,7 @@ def test_the_list_finds_by_the_beginning_of_email_and_names(boss: Clerk) -> None
     assert listed(boss, search="nobody") == []
 
 
-def test_the_list_finds_by_username_and_id(boss: Clerk) -> None:
+def test_the_list_finds_by_username_and_id(boss: StaffClient) -> None:
     """F17."""
     ada = make_user(boss.app, email="ada@example.com", username="Countess_Zoë", last_name="Byron")
     make_user(boss.app, email="kay@example.com", username="k4", last_name=str(ada))
@@ -57,11 +57,11 @@ def test_the_list_finds_by_username_and_id(boss: Clerk) -> None:
     assert listed(boss, search="duch") == []
 
 
-def test_imported_and_made_up_users_are_found_by_their_username(boss: Clerk) -> None:
-    upload(boss, "email,username\nada@example.com,Countess\n", dry_run="")
-    work(boss.app)
-    upload(boss, "email,username\nada@example.com,Duchess\n", dry_run="", on_conflict="update")
-    work(boss.app)
+def test_imported_and_made_up_users_are_found_by_their_username(boss: StaffClient) -> None:
+    upload_import(boss, "email,username\nada@example.com,Countess\n", dry_run="")
+    run_import_jobs(boss.app)
+    upload_import(boss, "email,username\nada@example.com,Duchess\n", dry_run="", on_conflict="update")
+    run_import_jobs(boss.app)
     boss.app.test_cli_runner().invoke(args=["users", "seed", "1"])
     with boss.app.app_context():
         username = db.session.scalar(sa.select(User.username).order_by(User.id.desc()).limit(1))
@@ -71,7 +71,7 @@ def test_imported_and_made_up_users_are_found_by_their_username(boss: Clerk) -> 
     assert len(listed(boss, search=str(username).upper())) == 1
 
 
-def test_the_api_search_does_not_look_at_usernames_and_ids(boss: Clerk) -> None:
+def test_the_api_search_does_not_look_at_usernames_and_ids(boss: StaffClient) -> None:
     user_id = make_user(boss.app, username="countess")
 
     for word in ("countess", str(user_id)):
@@ -79,13 +79,13 @@ def test_the_api_search_does_not_look_at_usernames_and_ids(boss: Clerk) -> None:
         assert found["results"] == []
 
 
-def countries(at: Clerk, **query: str) -> dict[str, str]:
+def countries(at: StaffClient, **query: str) -> dict[str, str]:
     """The options of the filter by country: value and label."""
     text = at.get("/admin/users/", query_string=query).text.partition('name="country"')[2].partition("</div>")[0]
     return dict(re.findall(r'<option value="([^"]+)"[^>]*>([^<]*)<', text))
 
 
-def test_the_countries_in_use_can_be_chosen_and_are_counted(boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_countries_in_use_can_be_chosen_and_are_counted(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """F17."""
     for country in ("Norway", "Norway", "norway", "Chile"):
         user_id = make_user(boss.app)
@@ -104,7 +104,7 @@ def test_the_countries_in_use_can_be_chosen_and_are_counted(boss: Clerk, monkeyp
     assert len(listed(boss, country="Norway")) == 2
 
 
-def test_the_list_is_narrowed_by_every_filter(boss: Clerk) -> None:
+def test_the_list_is_narrowed_by_every_filter(boss: StaffClient) -> None:
     app = boss.app
     with_group = make_user(app, email="grouped@example.com")
     off = make_user(app, email="off@example.com")
@@ -129,7 +129,7 @@ def test_the_list_is_narrowed_by_every_filter(boss: Clerk) -> None:
     assert listed(boss, joined_from=tomorrow) == []
 
 
-def test_the_list_turns_its_pages_both_ways(boss: Clerk) -> None:
+def test_the_list_turns_its_pages_both_ways(boss: StaffClient) -> None:
     for number in range(60):
         make_user(boss.app, email=f"user{number:02}@example.com", password=None, profile=None)
 
@@ -144,7 +144,7 @@ def test_the_list_turns_its_pages_both_ways(boss: Clerk) -> None:
     assert 'rel="next"' not in second
 
 
-def test_A09_a_page_of_the_list_costs_as_much_for_fifty_as_for_one(boss: Clerk) -> None:
+def test_A09_a_page_of_the_list_costs_as_much_for_fifty_as_for_one(boss: StaffClient) -> None:
     def statements() -> int:
         seen: list[str] = []
         with boss.app.app_context():
@@ -165,7 +165,7 @@ def test_A09_a_page_of_the_list_costs_as_much_for_fifty_as_for_one(boss: Clerk) 
     assert statements() == few
 
 
-def test_A04_what_people_type_is_inert_wherever_staff_see_it(boss: Clerk) -> None:
+def test_A04_what_people_type_is_inert_wherever_staff_see_it(boss: StaffClient) -> None:
     user_id = make_user(boss.app, first_name=HOSTILE, last_name=HOSTILE, username=HOSTILE[:50])
     path = f"/admin/users/{user_id}/"
     form = boss.form(path)

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Person
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import claims_of, refresh, use, verify
 from werkzeug.test import TestResponse
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.forged_tokens import get_own_user, read_claims, refresh_session, verify_token
 
 LOGIN = "/userapi/auth/login/"
 ME = "/userapi/auth/user/"
@@ -32,14 +33,14 @@ def proof(client: FlaskClient) -> dict[str, str]:
 
 
 @pytest.fixture
-def web(app: Flask, user: Person) -> FlaskClient:
+def web(app: Flask, user: ApiUser) -> FlaskClient:
     """The user's browser, signed in."""
     web = app.test_client()
     assert log_in(web, user.email).status_code == 200
     return web
 
 
-def test_the_tokens_go_into_cookies_that_no_script_reads(app: Flask, user: Person) -> None:
+def test_the_tokens_go_into_cookies_that_no_script_reads(app: Flask, user: ApiUser) -> None:
     answer = log_in(app.test_client(), user.email)
 
     assert answer.get_json() == {"user": answer.get_json()["user"]}
@@ -72,7 +73,7 @@ def test_over_https_the_cookies_are_secure_and_bound_to_the_host(make_app: Calla
         assert "Domain" not in line
 
 
-def test_without_asking_there_are_no_cookies(client: FlaskClient, user: Person) -> None:
+def test_without_asking_there_are_no_cookies(client: FlaskClient, user: ApiUser) -> None:
     for more in ({}, {"cookies": False}):
         answer = client.post(LOGIN, json={"email": user.email, "password": PASSWORD, **more})
         assert "Set-Cookie" not in answer.headers
@@ -83,14 +84,14 @@ def test_without_asking_there_are_no_cookies(client: FlaskClient, user: Person) 
     assert client.post(LOGIN, json={"email": user.email, "password": PASSWORD, "cookies": "yes"}).status_code == 400
 
 
-def test_reading_needs_the_cookie_alone(web: FlaskClient, user: Person) -> None:
+def test_reading_needs_the_cookie_alone(web: FlaskClient, user: ApiUser) -> None:
     assert web.get(ME).get_json()["id"] == user.id
     assert web.get("/userapi/auth/sessions/").status_code == 200
 
 
-def test_writing_needs_the_proof(web: FlaskClient, user: Person, app: Flask, stranger: Person) -> None:
+def test_writing_needs_the_proof(web: FlaskClient, user: ApiUser, app: Flask, other_user: ApiUser) -> None:
     other = app.test_client()
-    log_in(other, stranger.email)
+    log_in(other, other_user.email)
     calls: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("PATCH", ME, {"first_name": "Odile"}),
         ("PATCH", user.url, {"first_name": "Odile"}),
@@ -115,32 +116,32 @@ def test_writing_needs_the_proof(web: FlaskClient, user: Person, app: Flask, str
     assert web.delete("/userapi/auth/sessions/", headers=proof(web)).status_code == 204
 
 
-def test_a_cookie_is_no_bearer_token_and_a_bearer_token_no_cookie(web: FlaskClient, app: Flask, user: Person) -> None:
+def test_a_cookie_is_no_bearer_token_and_a_bearer_token_no_cookie(web: FlaskClient, app: Flask, user: ApiUser) -> None:
     client = app.test_client(use_cookies=False)
     access, refresh_token = cookie(web, "access_token"), cookie(web, "refresh_token")
 
-    assert use(client, access).status_code == 401
-    assert verify(client, access).status_code == 401
-    assert refresh(client, refresh_token).status_code == 401
+    assert get_own_user(client, access).status_code == 401
+    assert verify_token(client, access).status_code == 401
+    assert refresh_session(client, refresh_token).status_code == 401
     assert client.post(REFRESH, headers={"Authorization": f"Bearer {refresh_token}"}).status_code == 401
     assert client.get(ME, headers={"Cookie": f"access_token={user.tokens['access_token']}"}).status_code == 401
     assert client.get(ME, headers={"Cookie": f"access_token={refresh_token}"}).status_code == 401
     assert client.get(ME, headers={"Cookie": f"access_token={access}"}).status_code == 200
     bearer_in_cookie = {
         "Cookie": f"refresh_token={user.tokens['refresh_token']}",
-        "X-CSRF-TOKEN": claims_of(user.tokens["refresh_token"])["csrf"],
+        "X-CSRF-TOKEN": read_claims(user.tokens["refresh_token"])["csrf"],
     }
     assert client.post(REFRESH, headers=bearer_in_cookie).status_code == 401
-    assert claims_of(access)["aud"] == "userapi-web"
+    assert read_claims(access)["aud"] == "userapi-web"
 
 
-def test_a_bearer_token_goes_before_a_cookie(web: FlaskClient, stranger: Person) -> None:
-    assert web.get(ME, headers=stranger.headers).get_json()["id"] == stranger.id
-    assert web.patch(ME, json={"first_name": "Odile"}, headers=stranger.headers).get_json()["id"] == stranger.id
+def test_a_bearer_token_goes_before_a_cookie(web: FlaskClient, other_user: ApiUser) -> None:
+    assert web.get(ME, headers=other_user.headers).get_json()["id"] == other_user.id
+    assert web.patch(ME, json={"first_name": "Odile"}, headers=other_user.headers).get_json()["id"] == other_user.id
     assert web.get(ME, headers={"Authorization": "Bearer x"}).status_code == 401
 
 
-def test_the_cookie_refreshes_with_the_proof_alone(web: FlaskClient, user: Person) -> None:
+def test_the_cookie_refreshes_with_the_proof_alone(web: FlaskClient, user: ApiUser) -> None:
     before = cookie(web, "refresh_token")
     for headers in ({}, {"X-CSRF-TOKEN": "x"}, {"X-CSRF-TOKEN": ""}):
         answer = web.post(REFRESH, headers=headers)
@@ -150,14 +151,14 @@ def test_the_cookie_refreshes_with_the_proof_alone(web: FlaskClient, user: Perso
 
     assert answer.status_code == 200
     assert "token" not in " ".join(answer.get_json())
-    old, new = claims_of(before), claims_of(cookie(web, "refresh_token"))
+    old, new = read_claims(before), read_claims(cookie(web, "refresh_token"))
     assert (new["sid"], new["aud"]) == (old["sid"], "userapi-web")
     assert new["jti"] != old["jti"]
     assert web.get(ME).get_json()["id"] == user.id
     assert web.patch(ME, json={"first_name": "Odile"}, headers=proof(web)).status_code == 200
 
 
-def test_R05_logout_ends_the_session_and_clears_the_cookies(web: FlaskClient, app: Flask, user: Person) -> None:
+def test_R05_logout_ends_the_session_and_clears_the_cookies(web: FlaskClient, app: Flask, user: ApiUser) -> None:
     stolen = {"Cookie": f"access_token={cookie(web, 'access_token')}"}
     assert app.test_client(use_cookies=False).get(ME, headers=stolen).status_code == 200
 
@@ -172,7 +173,7 @@ def test_R05_logout_ends_the_session_and_clears_the_cookies(web: FlaskClient, ap
     assert user.get(ME).status_code == 200
 
 
-def test_a_stale_cookie_keeps_nobody_from_public_pages(web: FlaskClient, user: Person, app: Flask) -> None:
+def test_a_stale_cookie_keeps_nobody_from_public_pages(web: FlaskClient, user: ApiUser, app: Flask) -> None:
     user.delete("/userapi/auth/sessions/")
     assert web.get(ME).status_code == 401
 
@@ -193,7 +194,7 @@ def test_a_stale_cookie_keeps_nobody_from_public_pages(web: FlaskClient, user: P
 )
 @pytest.mark.parametrize("media_type", ["application/x-www-form-urlencoded", "multipart/form-data"])
 def test_a_form_of_another_site_signs_nobody_in(
-    app: Flask, user: Person, headers: dict[str, str], media_type: str
+    app: Flask, user: ApiUser, headers: dict[str, str], media_type: str
 ) -> None:
     form = {"email": user.email, "password": PASSWORD, "cookies": "true"}
     ours = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}

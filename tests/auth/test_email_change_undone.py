@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from browsing import Browser
-from conftest import Person, sign_in, signs_in
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
-from inbox import letters, letters_to
-from together import at_once
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser, can_sign_in, sign_in
+from tests.support.email_inbox import all_emails, emails_to
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.form_browser import FormBrowser
+from tests.support.race import run_simultaneously
 from userapi.core.db import db
 
 ME = "/userapi/auth/user/"
@@ -25,26 +25,26 @@ NEW_PASSWORD = "brittle harbour lantern 42"
 
 
 @pytest.fixture
-def user(person: Callable[..., Person]) -> Person:
+def user(make_api_user: Callable[..., ApiUser]) -> ApiUser:
     """A user whose email is confirmed: others cannot undo its change."""
-    return person(email_verified=True)
+    return make_api_user(email_verified=True)
 
 
 def body(**changes: Any) -> dict[str, Any]:
     return {"email": THIEF, **changes}
 
 
-def move(app: Flask, user: Person, email: str = THIEF) -> str:
+def move(app: Flask, user: ApiUser, email: str = THIEF) -> str:
     """Change the email of somebody as who has the password and the new mailbox; the token that undoes it."""
     before = user.get(ME).get_json()["email"]
     asked = user.post(CHANGE, json={"email": email, "password": user.password})
     assert asked.status_code == 202, asked.text
     assert verify(app, email).status_code == 200
-    return letters_to(app, before, "email_changed")[-1].token
+    return emails_to(app, before, "email_changed")[-1].token
 
 
 def verify(app: Flask, email: str) -> TestResponse:
-    token = letters_to(app, email, "confirm_new_email")[-1].token
+    token = emails_to(app, email, "confirm_new_email")[-1].token
     return app.test_client().post(VERIFY, json={"token": token})
 
 
@@ -52,14 +52,14 @@ def undo(app: Flask, token: str) -> TestResponse:
     return app.test_client().post(UNDO, json={"token": token})
 
 
-def stored(app: Flask, user: Person) -> Any:
+def stored(app: Flask, user: ApiUser) -> Any:
     with app.app_context():
         found = sa.text("SELECT email, email_verified_at, password_hash, pending_email FROM users WHERE id = :id")
         return db.session.execute(found, {"id": user.id}).one()
 
 
 def set_new_password(app: Flask, email: str) -> None:
-    letter = letters_to(app, email, "reset_password")[-1]
+    letter = emails_to(app, email, "reset_password")[-1]
     change = {"uid": letter.uid, "token": letter.token, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     assert app.test_client().post("/userapi/auth/password/reset/confirm/", json=change).status_code == 200
 
@@ -68,7 +68,7 @@ def set_new_password(app: Flask, email: str) -> None:
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
 @pytest.mark.parametrize("password", [None, "", "not my password at all"])
 def test_a_new_email_needs_the_current_password(
-    app: Flask, user: Person, by: str, method: str, password: str | None
+    app: Flask, user: ApiUser, by: str, method: str, password: str | None
 ) -> None:
     """A04."""
     path = user.url if by == "id" else ME
@@ -85,7 +85,7 @@ def test_a_new_email_needs_the_current_password(
     assert accepted.get_json()["email"] == user.email
 
 
-def test_a_wrong_current_password_is_written_in_the_audit_trail(app: Flask, user: Person) -> None:
+def test_a_wrong_current_password_is_written_in_the_audit_trail(app: Flask, user: ApiUser) -> None:
     user.patch(ME, json=body(current_password="not my password at all"))
 
     with app.app_context():
@@ -117,19 +117,19 @@ def test_the_current_password_is_needed_where_no_email_is_confirmed(make_app: Ca
 
     assert (alone.status_code, list(alone.get_json()["errors"])) == (400, ["current_password"])
     assert (proven.status_code, proven.get_json()["email"]) == (200, THIEF)
-    undone = undo(app, letters_to(app, wanted["email"], "email_changed")[0].token)
+    undone = undo(app, emails_to(app, wanted["email"], "email_changed")[0].token)
     assert undone.status_code == 200
-    assert not signs_in(app, wanted["email"])
+    assert not can_sign_in(app, wanted["email"])
     set_new_password(app, wanted["email"])
-    assert signs_in(app, wanted["email"], NEW_PASSWORD)
+    assert can_sign_in(app, wanted["email"], NEW_PASSWORD)
 
 
-def test_other_fields_need_no_password(user: Person) -> None:
+def test_other_fields_need_no_password(user: ApiUser) -> None:
     assert user.patch(ME, json={"first_name": "Robin"}).status_code == 200
     assert user.put(ME, json=user.get(ME).get_json()).status_code == 200
 
 
-def test_the_old_email_undoes_the_change(app: Flask, user: Person) -> None:
+def test_the_old_email_undoes_the_change(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
     thief = app.test_client().post("/api-token-auth/", json={"email": THIEF, "password": PASSWORD}).get_json()
 
@@ -141,14 +141,14 @@ def test_the_old_email_undoes_the_change(app: Flask, user: Person) -> None:
     assert user.get(ME).status_code == 401
     stolen = {"Authorization": f"Bearer {thief['access_token']}"}
     assert app.test_client().get(ME, headers=stolen).status_code == 401
-    assert not signs_in(app, user.email)
-    assert not signs_in(app, THIEF)
+    assert not can_sign_in(app, user.email)
+    assert not can_sign_in(app, THIEF)
     set_new_password(app, user.email)
-    assert signs_in(app, user.email, NEW_PASSWORD)
-    assert [letter.kind for letter in letters_to(app, THIEF)] == ["confirm_new_email", "email_changed"]
+    assert can_sign_in(app, user.email, NEW_PASSWORD)
+    assert [letter.kind for letter in emails_to(app, THIEF)] == ["confirm_new_email", "email_changed"]
 
 
-def test_an_undone_change_is_written_in_the_audit_trail(app: Flask, user: Person) -> None:
+def test_an_undone_change_is_written_in_the_audit_trail(app: Flask, user: ApiUser) -> None:
     undo(app, move(app, user))
 
     with app.app_context():
@@ -159,7 +159,7 @@ def test_an_undone_change_is_written_in_the_audit_trail(app: Flask, user: Person
     assert user.email in str(event.changes)
 
 
-def test_a_link_that_undoes_a_change_works_once_and_for_a_week(app: Flask, user: Person) -> None:
+def test_a_link_that_undoes_a_change_works_once_and_for_a_week(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
     assert undo(app, token).status_code == 200
     assert undo(app, token).get_json()["code"] == "invalid_link"
@@ -178,7 +178,7 @@ def test_a_link_that_undoes_a_change_works_once_and_for_a_week(app: Flask, user:
     assert undo(app, token).get_json()["code"] == "invalid_link"
 
 
-def test_a_thief_who_changes_the_email_twice_cannot_stop_the_first_undo(app: Flask, user: Person) -> None:
+def test_a_thief_who_changes_the_email_twice_cannot_stop_the_first_undo(app: Flask, user: ApiUser) -> None:
     """Neither another change, nor a new password, nor undoing the second change invalidates the owner's link."""
     first = move(app, user)
     second = move(app, user, "accomplice@example.org")
@@ -192,7 +192,7 @@ def test_a_thief_who_changes_the_email_twice_cannot_stop_the_first_undo(app: Fla
     assert stored(app, user).email == user.email
 
 
-def test_undoing_a_change_invalidates_the_links_of_later_ones(app: Flask, user: Person) -> None:
+def test_undoing_a_change_invalidates_the_links_of_later_ones(app: Flask, user: ApiUser) -> None:
     first = move(app, user)
     second = move(app, user, "accomplice@example.org")
 
@@ -202,12 +202,14 @@ def test_undoing_a_change_invalidates_the_links_of_later_ones(app: Flask, user: 
     assert stored(app, user).email == user.email
 
 
-def test_a_change_by_staff_sends_no_link_and_invalidates_earlier_ones(app: Flask, user: Person, staff: Person) -> None:
+def test_a_change_by_staff_sends_no_link_and_invalidates_earlier_ones(
+    app: Flask, user: ApiUser, staff: ApiUser
+) -> None:
     token = move(app, user)
 
     assert staff.patch(user.url, json={"email": "third@example.org"}).status_code == 200
 
-    assert letters_to(app, THIEF, "email_changed")[-1].secret is None
+    assert emails_to(app, THIEF, "email_changed")[-1].secret is None
     assert undo(app, token).get_json()["code"] == "invalid_link"
 
 
@@ -225,49 +227,49 @@ def test_an_old_email_that_was_never_confirmed_gets_a_notice_without_a_link(
     if verification != "none":
         assert verify(app, THIEF).status_code == 200
 
-    notice = letters_to(app, wanted["email"], "email_changed")[-1]
+    notice = emails_to(app, wanted["email"], "email_changed")[-1]
     assert notice.secret is None
     assert "/undo-email-change/" not in notice.text + notice.html
     assert app.test_client().post("/userapi/users/", json=new_user(email=wanted["email"])).status_code == 201
 
 
 def test_an_old_email_is_kept_for_its_owner_while_the_change_can_be_undone(
-    app: Flask, user: Person, stranger: Person
+    app: Flask, user: ApiUser, other_user: ApiUser
 ) -> None:
     token = move(app, user)
 
     registered = app.test_client().post("/userapi/users/", json=new_user(email=user.email.upper()))
-    wanted = stranger.post(CHANGE, json={"email": user.email, "password": PASSWORD})
+    wanted = other_user.post(CHANGE, json={"email": user.email, "password": PASSWORD})
 
     assert [answer.get_json()["code"] for answer in (registered, wanted)] == ["email_taken"] * 2
     assert undo(app, token).status_code == 200
 
 
-def test_of_many_who_undo_at_the_same_time_one_succeeds(app: Flask, user: Person) -> None:
+def test_of_many_who_undo_at_the_same_time_one_succeeds(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
 
-    answers = at_once([lambda: undo(app, token)] * 6)
+    answers = run_simultaneously([lambda: undo(app, token)] * 6)
 
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
-    assert len(letters_to(app, user.email, "reset_password")) == 1
+    assert len(emails_to(app, user.email, "reset_password")) == 1
 
 
-def test_undo_beats_a_second_change_confirmed_at_the_same_time(app: Flask, user: Person) -> None:
+def test_undo_beats_a_second_change_confirmed_at_the_same_time(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
     user.post(CHANGE, json={"email": "accomplice@example.org", "password": PASSWORD})
 
-    undone, _confirmed = at_once([lambda: undo(app, token), lambda: verify(app, "accomplice@example.org")])
+    undone, _confirmed = run_simultaneously([lambda: undo(app, token), lambda: verify(app, "accomplice@example.org")])
 
     assert undone.status_code == 200
     assert stored(app, user)[0] == user.email
     assert stored(app, user).pending_email is None
 
 
-def test_undo_beats_a_new_password_and_a_patch_at_the_same_time(app: Flask, user: Person) -> None:
+def test_undo_beats_a_new_password_and_a_patch_at_the_same_time(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
     change = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
-    answers = at_once(
+    answers = run_simultaneously(
         [
             lambda: undo(app, token),
             lambda: user.post("/userapi/auth/password/change/", json=change),
@@ -278,13 +280,13 @@ def test_undo_beats_a_new_password_and_a_patch_at_the_same_time(app: Flask, user
     assert answers[0].status_code == 200
     assert stored(app, user)[0] == user.email
     assert stored(app, user).password_hash is None
-    assert not signs_in(app, user.email, NEW_PASSWORD)
+    assert not can_sign_in(app, user.email, NEW_PASSWORD)
 
 
-def test_undo_and_a_registration_with_the_old_email_at_the_same_time_leave_one_owner(app: Flask, user: Person) -> None:
+def test_undo_and_a_registration_with_the_old_email_at_the_same_time_leave_one_owner(app: Flask, user: ApiUser) -> None:
     user.post(CHANGE, json={"email": THIEF, "password": PASSWORD})
 
-    confirmed, registered = at_once(
+    confirmed, registered = run_simultaneously(
         [
             lambda: verify(app, THIEF),
             lambda: app.test_client().post("/userapi/users/", json=new_user(email=user.email)),
@@ -292,12 +294,12 @@ def test_undo_and_a_registration_with_the_old_email_at_the_same_time_leave_one_o
     )
 
     assert (confirmed.status_code, registered.status_code) == (200, 400)
-    assert undo(app, letters_to(app, user.email, "email_changed")[0].token).status_code == 200
+    assert undo(app, emails_to(app, user.email, "email_changed")[0].token).status_code == 200
 
 
-def test_the_page_undoes_the_change_when_the_button_is_pressed(app: Flask, user: Person) -> None:
+def test_the_page_undoes_the_change_when_the_button_is_pressed(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
-    browser, link = Browser(app), f"/undo-email-change/{token}/"
+    browser, link = FormBrowser(app), f"/undo-email-change/{token}/"
 
     looked = [browser.get(link), browser.get(link)][-1]
     before = stored(app, user).email
@@ -314,12 +316,12 @@ def test_the_page_undoes_the_change_when_the_button_is_pressed(app: Flask, user:
     assert "This link is no longer valid" in again.text
 
 
-def test_the_letter_says_how_long_the_link_works(app: Flask, user: Person) -> None:
+def test_the_letter_says_how_long_the_link_works(app: Flask, user: ApiUser) -> None:
     move(app, user)
 
-    (letter,) = letters_to(app, user.email, "email_changed")
+    (letter,) = emails_to(app, user.email, "email_changed")
 
     assert "in 7 days" in letter.text
     assert letter.link == f"http://accounts.example.com/undo-email-change/{letter.secret}/"
     assert letter.link in letter.html
-    assert [found.kind for found in letters(app)] == ["confirm_new_email", "email_changed"]
+    assert [found.kind for found in all_emails(app)] == ["confirm_new_email", "email_changed"]

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from answers import comparable
-from conftest import Person, sign_in
-from database import execute
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from inbox import letters, letters_to
-from timing import take_as_long
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.comparable_responses import comparable
+from tests.support.email_inbox import all_emails, emails_to
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.response_times import take_equally_long
+from tests.support.sql import execute_sql
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.users import email_links, queries
@@ -33,7 +33,7 @@ def register(app: Flask, **overrides: Any) -> str:
 
 
 def token_to(app: Flask, email: str, kind: str = "verify_email") -> str:
-    return letters_to(app, email, kind)[-1].token
+    return emails_to(app, email, kind)[-1].token
 
 
 def verify(client: FlaskClient, token: str) -> TestResponse:
@@ -68,7 +68,7 @@ def test_F03_the_link_leads_to_our_site_whatever_host_is_asked(app: Flask, clien
     response = client.post("/userapi/users/", json=wanted, headers=forged)
 
     assert response.status_code == 201
-    (letter,) = letters(app)
+    (letter,) = all_emails(app)
     assert letter.link == f"http://accounts.example.com/verify-email/{letter.secret}/"
     assert "evil" not in letter.text + letter.html
 
@@ -91,7 +91,7 @@ def test_F06_F18_every_bad_link_gets_the_very_same_answer(app: Flask, client: Fl
     used, good = token_to(app, other), token_to(app, email)
     assert verify(client, used).status_code == 200
     client.post("/userapi/auth/password/reset/", json={"email": email})
-    execute(app, "UPDATE users SET is_active = false WHERE email = :email", email=inactive)
+    execute_sql(app, "UPDATE users SET is_active = false WHERE email = :email", email=inactive)
     bad = {
         "used": used,
         "cut": good[:-1],
@@ -114,7 +114,7 @@ def test_F06_F18_every_bad_link_gets_the_very_same_answer(app: Flask, client: Fl
     assert verify(client, good).status_code == 200
 
 
-def test_F18_another_address_voids_the_link_of_the_first(app: Flask, client: FlaskClient, staff: Person) -> None:
+def test_F18_another_address_voids_the_link_of_the_first(app: Flask, client: FlaskClient, staff: ApiUser) -> None:
     email = register(app)
     token = token_to(app, email)
     user_id = app.test_client().post("/userapi/auth/login/", json={"email": email, "password": PASSWORD})
@@ -129,15 +129,15 @@ def test_F18_another_address_voids_the_link_of_the_first(app: Flask, client: Fla
 def test_F18_an_address_given_without_voiding_the_link_is_not_confirmed_by_it(app: Flask, client: FlaskClient) -> None:
     email = register(app)
     move = "UPDATE users SET email = :new, email_key = :new WHERE email = :old"
-    execute(app, move, new="moved@example.com", old=email)
+    execute_sql(app, move, new="moved@example.com", old=email)
     refused = verify(client, token_to(app, email))
-    execute(app, move, new=email, old="moved@example.com")
+    execute_sql(app, move, new=email, old="moved@example.com")
 
     assert refused.get_json()["code"] == "invalid_link"
     assert verify(client, token_to(app, email)).status_code == 200
 
 
-def test_F18_a_link_opened_by_another_account_confirms_its_own_and_signs_nobody_in(app: Flask, user: Person) -> None:
+def test_F18_a_link_opened_by_another_account_confirms_its_own_and_signs_nobody_in(app: Flask, user: ApiUser) -> None:
     email = register(app)
 
     response = user.post(VERIFY, json={"token": token_to(app, email)})
@@ -153,14 +153,14 @@ def test_F18_a_link_opened_by_another_account_confirms_its_own_and_signs_nobody_
 def test_F19_resend_answers_the_same_for_every_address(app: Flask, client: FlaskClient) -> None:
     waiting, verified, inactive = register(app), register(app), register(app)
     verify(client, token_to(app, verified))
-    execute(app, "UPDATE users SET is_active = false WHERE email = :email", email=inactive)
-    before = len(letters(app))
+    execute_sql(app, "UPDATE users SET is_active = false WHERE email = :email", email=inactive)
+    before = len(all_emails(app))
 
     answers = [comparable(resend(client, email)) for email in (waiting, verified, inactive, "nobody@example.com")]
 
     assert answers[0][0] == 200
     assert answers == [answers[0]] * 4
-    assert [letter.recipient for letter in letters(app)[before:]] == [waiting]
+    assert [letter.recipient for letter in all_emails(app)[before:]] == [waiting]
 
 
 @pytest.mark.parametrize("kind", ["unknown", "verified"])
@@ -179,8 +179,8 @@ def test_F19_resend_takes_as_long_whether_or_not_a_letter_is_written(
 
     with_a_letter(), without_a_letter()
 
-    assert take_as_long(with_a_letter, without_a_letter)
-    assert len(letters_to(app, waiting)) > 40
+    assert take_equally_long(with_a_letter, without_a_letter)
+    assert len(emails_to(app, waiting)) > 40
 
 
 def test_the_letter_that_was_sent_again_confirms_as_the_first_does(app: Flask, client: FlaskClient) -> None:
@@ -198,14 +198,14 @@ def test_the_letter_that_was_sent_again_confirms_as_the_first_does(app: Flask, c
 
 def test_G04_a_taken_address_gets_no_letter_and_tells_only_that(app: Flask, client: FlaskClient) -> None:
     email = register(app, first_name="Secretia")
-    before = len(letters(app))
+    before = len(all_emails(app))
 
     response = client.post("/userapi/users/", json=new_user(email=email.upper()))
 
     assert response.status_code == 400
     assert response.get_json()["errors"] == {"email": ["This email address is already in use."]}
     assert "Secretia" not in response.text
-    assert len(letters(app)) == before
+    assert len(all_emails(app)) == before
 
 
 def test_M07_a_registration_that_is_not_committed_leaves_no_letter(app: Flask, client: FlaskClient) -> None:
@@ -221,9 +221,9 @@ def test_M07_a_registration_that_is_not_committed_leaves_no_letter(app: Flask, c
         sa.event.remove(db.session, "before_commit", lose_the_database)
 
     assert response.status_code == 503
-    assert letters(app) == []
+    assert all_emails(app) == []
     assert client.post("/userapi/users/", json=wanted).status_code == 201
-    assert [letter.recipient for letter in letters(app)] == [wanted["email"]]
+    assert [letter.recipient for letter in all_emails(app)] == [wanted["email"]]
 
 
 def test_no_letter_is_written_where_no_address_is_to_be_confirmed(make_app: Callable[..., Flask]) -> None:
@@ -233,7 +233,7 @@ def test_no_letter_is_written_where_no_address_is_to_be_confirmed(make_app: Call
     response = resend(app.test_client(), email)
 
     assert response.status_code == 200
-    assert letters(app) == []
+    assert all_emails(app) == []
 
 
 DOORS: dict[str, Callable[[FlaskClient, str, str], TestResponse]] = {
@@ -276,7 +276,7 @@ def test_Z17_a_completed_reset_confirms_the_address(make_app: Callable[..., Flas
     app = make_app(EMAIL_VERIFICATION="mandatory")
     client, email, password = app.test_client(), register(app), "brittle harbour lantern 42"
     client.post("/userapi/auth/password/reset/", json={"email": email})
-    letter = letters_to(app, email, "reset_password")[0]
+    letter = emails_to(app, email, "reset_password")[0]
     body = {"uid": letter.uid, "token": letter.token, "new_password1": password, "new_password2": password}
     assert DOORS["login"](client, email, PASSWORD).status_code == 401
 
@@ -304,7 +304,7 @@ def test_Z17_an_address_set_by_staff_is_mailed_a_link_and_must_be_confirmed(make
 def test_K04_tokens_that_are_over_are_cleared_away_a_bounded_number_at_a_time(app: Flask) -> None:
     emails = [register(app) for _ in range(5)]
     for email in emails[:3]:
-        execute(app, "UPDATE one_time_tokens SET expires_at = created_at WHERE address_key = :email", email=email)
+        execute_sql(app, "UPDATE one_time_tokens SET expires_at = created_at WHERE address_key = :email", email=email)
 
     def prune(most: int) -> int:
         with app.app_context():
@@ -316,7 +316,7 @@ def test_K04_tokens_that_are_over_are_cleared_away_a_bounded_number_at_a_time(ap
     assert [verify(app.test_client(), token_to(app, email)).status_code for email in emails] == [400] * 3 + [200] * 2
 
 
-def test_K01_a_deleted_account_takes_its_tokens_along(app: Flask, superuser: Person) -> None:
+def test_K01_a_deleted_account_takes_its_tokens_along(app: Flask, superuser: ApiUser) -> None:
     email = register(app)
     token = token_to(app, email)
     users = superuser.get("/userapi/users/", query_string={"search": email}).get_json()["results"]

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browsing import BROWSER, Browser
-from conftest import Person
-from factories import PASSWORD, PROFILE, as_form, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from resetting import confirm, reset_link
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD, PROFILE, new_user, to_form_fields
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser
+from tests.support.password_reset import confirm_reset, reset_link
 
 USERS = "/userapi/users/"
 CHANGE = "/userapi/auth/password/change/"
@@ -26,7 +27,7 @@ def three_mistakes() -> dict[str, Any]:
 def test_a_registration_names_email_profile_and_password_errors(client: FlaskClient, media: str) -> None:
     wanted = three_mistakes()
     sent: dict[str, Any] = (
-        {"json": wanted} if media == "application/json" else {"data": as_form(wanted), "content_type": media}
+        {"json": wanted} if media == "application/json" else {"data": to_form_fields(wanted), "content_type": media}
     )
 
     answer = client.post(USERS, **sent)
@@ -55,7 +56,7 @@ def test_a_password_close_to_a_name_is_reported_beside_a_bad_email(client: Flask
     assert "Too similar to your email or name." in errors["password"]
 
 
-def test_a_taken_email_is_reported_beside_a_weak_password(client: FlaskClient, user: Person) -> None:
+def test_a_taken_email_is_reported_beside_a_weak_password(client: FlaskClient, user: ApiUser) -> None:
     answer = client.post(USERS, json=new_user(email=user.email.upper(), password=WEAK))
 
     assert answer.get_json()["errors"]["email"] == ["This email address is already in use."]
@@ -63,7 +64,7 @@ def test_a_taken_email_is_reported_beside_a_weak_password(client: FlaskClient, u
 
 
 def test_the_registration_page_marks_every_mistake(app: Flask) -> None:
-    page = Browser(app).send("/register/", as_form(three_mistakes()))
+    page = FormBrowser(app).send("/register/", to_form_fields(three_mistakes()))
 
     assert page.status_code == 400
     for name in ("email", "profile.zip", "password"):
@@ -73,14 +74,14 @@ def test_the_registration_page_marks_every_mistake(app: Flask) -> None:
 
 
 def test_the_browse_form_shows_every_mistake(app: Flask) -> None:
-    browser = Browser(app)
-    page = browser.post(USERS, as_form(three_mistakes()))
+    browser = FormBrowser(app)
+    page = browser.post(USERS, to_form_fields(three_mistakes()))
 
     assert (page.status_code, page.mimetype) == (400, "text/html")
     assert page.text.count('aria-invalid="true"') == 3
 
 
-def test_a_password_change_reports_every_field(user: Person) -> None:
+def test_a_password_change_reports_every_field(user: ApiUser) -> None:
     both = user.post(CHANGE, json={"old_password": PASSWORD, "new_password1": WEAK, "new_password2": NEW})
     every = user.post(CHANGE, json={"old_password": "wrong", "new_password1": WEAK, "new_password2": NEW})
     wrong_and_weak = user.post(CHANGE, json={"old_password": "wrong", "new_password1": WEAK, "new_password2": WEAK})
@@ -98,19 +99,19 @@ def test_a_password_change_reports_every_field(user: Person) -> None:
     )
 
 
-def test_a_reset_reports_both_fields(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_a_reset_reports_both_fields(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     link = reset_link(app, user.email)
 
-    both = confirm(client, link, WEAK, new_password2=NEW)
+    both = confirm_reset(client, link, WEAK, new_password2=NEW)
     missing = client.post("/userapi/auth/password/reset/confirm/", json={**link, "new_password1": WEAK})
 
     assert set(both.get_json()["errors"]) == {"new_password1", "new_password2"}
     assert set(missing.get_json()["errors"]) == {"new_password1", "new_password2"}
-    assert confirm(client, link, NEW).status_code == 200
+    assert confirm_reset(client, link, NEW).status_code == 200
 
 
-def test_the_password_pages_mark_both_fields(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_the_password_pages_mark_both_fields(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
     page = browser.send("/password_change/", {"old_password": PASSWORD, "new_password1": WEAK, "new_password2": NEW})
 
@@ -133,4 +134,4 @@ def test_passwords_of_refused_forms_are_judged_only_so_often(make_app: Callable[
 
     assert ["password" in errors for errors in named] == [True, True, False]
     assert all({"email", "profile"} <= errors for errors in named)
-    assert client.post(USERS, json=new_user(), headers=BROWSER).status_code == 201
+    assert client.post(USERS, json=new_user(), headers=BROWSER_HEADERS).status_code == 201

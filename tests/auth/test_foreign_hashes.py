@@ -5,18 +5,18 @@ import hashlib
 from collections.abc import Callable
 
 import bcrypt
-import factories
 import hypothesis
 import pytest
 from argon2.low_level import Type, hash_secret
-from factories import account, make_user, new_user
 from flask import Flask
-from hashes import attempt, store, stored
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from overload import all_turns_taken
-from timing import take_as_long
 
+from tests.support import factories
+from tests.support.factories import make_account, make_user, new_user
+from tests.support.hash_queue import full_queue
+from tests.support.response_times import take_equally_long
+from tests.support.stored_hashes import sign_in_status, store_hash, stored_hash
 from userapi.security import hashing_threads, legacy_hashes
 from userapi.security.password_hashing import describe, is_outdated, normalise, verify
 
@@ -102,49 +102,51 @@ DAMAGED = (
 @pytest.fixture
 def email(app: Flask) -> str:
     """The email of an account."""
-    return account(app)
+    return make_account(app)
 
 
 @pytest.mark.parametrize("kind", DJANGO)
 def test_U09_a_hash_of_django_signs_in_once_and_is_replaced(app: Flask, email: str, kind: str) -> None:
-    store(app, email, DJANGO[kind])
+    store_hash(app, email, DJANGO[kind])
 
-    assert [attempt(app, email, wrong) for wrong in (PASSWORD[:-1], PASSWORD + "x", "", DJANGO[kind])] == [401] * 4
-    assert stored(app, email) == DJANGO[kind]
-    assert attempt(app, email, PASSWORD) == 200
+    assert [sign_in_status(app, email, wrong) for wrong in (PASSWORD[:-1], PASSWORD + "x", "", DJANGO[kind])] == [
+        401
+    ] * 4
+    assert stored_hash(app, email) == DJANGO[kind]
+    assert sign_in_status(app, email, PASSWORD) == 200
 
-    assert stored(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
-    assert attempt(app, email, PASSWORD) == 200
-    assert attempt(app, email, "1⁄2 a heron... over wet fields") == 200  # every keyboard's way from now on
+    assert stored_hash(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    assert sign_in_status(app, email, PASSWORD) == 200
+    assert sign_in_status(app, email, "1⁄2 a heron... over wet fields") == 200  # every keyboard's way from now on
 
 
 def test_U09_bcrypt_looks_at_72_bytes_as_it_always_did(app: Flask, email: str) -> None:
     long = "x" * 70 + "ééé"
     for prefix in ("bcrypt$", ""):
-        store(app, email, prefix + bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode())
+        store_hash(app, email, prefix + bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode())
 
-        assert attempt(app, email, "x" * 70) == 401
-        assert attempt(app, email, long) == 200
+        assert sign_in_status(app, email, "x" * 70) == 401
+        assert sign_in_status(app, email, long) == 200
 
 
 @pytest.mark.parametrize("version", [16, 19])
 @pytest.mark.parametrize("prefix", ["", "argon2"])
 def test_argon2_of_both_versions_signs_in(app: Flask, email: str, version: int, prefix: str) -> None:
     hashed = hash_secret(normalise(PASSWORD).encode(), b"saltsalt", 1, 16, 2, 32, Type.ID, version=version).decode()
-    store(app, email, prefix + hashed)
+    store_hash(app, email, prefix + hashed)
 
-    assert attempt(app, email, PASSWORD[:-1]) == 401
-    assert attempt(app, email, PASSWORD) == 200
-    assert stored(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    assert sign_in_status(app, email, PASSWORD[:-1]) == 401
+    assert sign_in_status(app, email, PASSWORD) == 200
+    assert stored_hash(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
 
 
 @pytest.mark.parametrize("cost", ["2$salt$1$500000", "16$salt$8$8192", "32768$salt$1$32"])
 def test_scrypt_of_many_lanes_is_checked(app: Flask, email: str, cost: str) -> None:
     n, salt, r, p = cost.split("$")  # lanes need memory besides N times r
     digest = hashlib.scrypt(PASSWORD.encode(), salt=salt.encode(), n=int(n), r=int(r), p=int(p), maxmem=2**28)
-    store(app, email, f"scrypt${cost}${base64.b64encode(digest).decode()}")
+    store_hash(app, email, f"scrypt${cost}${base64.b64encode(digest).decode()}")
 
-    assert attempt(app, email, PASSWORD) == 200
+    assert sign_in_status(app, email, PASSWORD) == 200
 
 
 #: Pieces of hashes, right and wrong ones, cheap to compute in every combination.
@@ -196,41 +198,41 @@ def test_P15_a_hash_that_costs_too_much_is_not_checked(app: Flask, email: str, d
 def test_P15_a_damaged_hash_is_told_apart_and_signs_nobody_in(app: Flask, email: str, damaged: str) -> None:
     with pytest.raises(legacy_hashes.UnusableHash), app.app_context():
         legacy_hashes.read(damaged)
-    store(app, email, damaged)
+    store_hash(app, email, damaged)
 
-    assert attempt(app, email, PASSWORD) == 401
+    assert sign_in_status(app, email, PASSWORD) == 401
 
 
 def test_P18_a_foreign_hash_waits_for_its_turn_among_others_of_its_kind(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     email = str(new_user()["email"])
     make_user(app, email=email)
-    store(app, email, DJANGO["scrypt"])
+    store_hash(app, email, DJANGO["scrypt"])
     make_user(app, email="own@example.com")
 
-    with all_turns_taken(hashing_threads.of(app).dear.turns):
-        assert attempt(app, email, PASSWORD) == 503
-        assert attempt(app, "own@example.com", factories.PASSWORD) == 200
+    with full_queue(hashing_threads.of(app).dear.turns):
+        assert sign_in_status(app, email, PASSWORD) == 503
+        assert sign_in_status(app, "own@example.com", factories.PASSWORD) == 200
 
-    assert attempt(app, email, PASSWORD) == 200
+    assert sign_in_status(app, email, PASSWORD) == 200
 
 
 def test_L02_a_hash_that_cannot_be_checked_takes_as_long_as_a_wrong_password(make_app: Callable[..., Flask]) -> None:
     app = make_app(PASSWORD_HASH_MEMORY="19456", PASSWORD_HASH_TIME="2")
     for name in ("known", "dear", "damaged"):
         make_user(app, email=f"{name}@example.com")
-    store(app, "dear@example.com", next(iter(DEAR)))
-    store(app, "damaged@example.com", DAMAGED[-1])
+    store_hash(app, "dear@example.com", next(iter(DEAR)))
+    store_hash(app, "damaged@example.com", DAMAGED[-1])
 
     def refuse(name: str) -> Callable[[], None]:
         def wrong() -> None:
-            assert attempt(app, f"{name}@example.com", "velvet tram outside 8") == 401
+            assert sign_in_status(app, f"{name}@example.com", "velvet tram outside 8") == 401
 
         return wrong
 
     refuse("known")()
     for name in ("dear", "damaged"):
-        assert take_as_long(refuse("known"), refuse(name), least=5, most=60), name
+        assert take_equally_long(refuse("known"), refuse(name), least=5, most=60), name
 
 
 def test_P16_what_staff_are_told_of_a_hash_has_none_of_it(app: Flask) -> None:

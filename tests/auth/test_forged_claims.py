@@ -5,37 +5,46 @@ import time
 from typing import Any
 
 import pytest
-from conftest import Person
 from flask.testing import FlaskClient
-from forging import claims_of, forge, good_claims, not_refused, refresh, use, verify
+
+from tests.support.api_client import ApiUser
+from tests.support.forged_tokens import (
+    accepted_tokens,
+    forge_token,
+    get_own_user,
+    read_claims,
+    refresh_session,
+    valid_claims,
+    verify_token,
+)
 
 
 @pytest.fixture
-def claims(client: FlaskClient, user: Person, key_folder: str) -> dict[str, Any]:
-    return good_claims(client, user, key_folder)
+def claims(client: FlaskClient, user: ApiUser, key_folder: str) -> dict[str, Any]:
+    return valid_claims(client, user, key_folder)
 
 
 def test_X11_a_token_of_a_machine_whose_clock_is_ahead_is_good(
-    client: FlaskClient, user: Person, claims: dict[str, Any], key_folder: str
+    client: FlaskClient, user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     begin = int(time.time()) + 50
     ahead = {"iat": begin, "nbf": begin}
 
-    token = forge(key_folder, claims | ahead)
+    token = forge_token(key_folder, claims | ahead)
 
-    assert use(client, token).status_code == 200
-    assert verify(client, token).status_code == 200
-    renewed = forge(key_folder, claims_of(user.tokens["refresh_token"]) | ahead)
-    assert refresh(client, renewed).status_code == 200
+    assert get_own_user(client, token).status_code == 200
+    assert verify_token(client, token).status_code == 200
+    renewed = forge_token(key_folder, read_claims(user.tokens["refresh_token"]) | ahead)
+    assert refresh_session(client, renewed).status_code == 200
 
 
 def test_X11_the_leeway_keeps_no_token_alive(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
-    assert use(client, forge(key_folder, claims | {"exp": int(time.time()) + 60})).status_code == 200
+    assert get_own_user(client, forge_token(key_folder, claims | {"exp": int(time.time()) + 60})).status_code == 200
 
     for late in (0, 1, 30):
-        token = forge(key_folder, claims | {"exp": int(time.time()) - late})
-        assert use(client, token).get_json()["code"] == "token_expired"
-        assert verify(client, token).get_json()["code"] == "token_expired"
+        token = forge_token(key_folder, claims | {"exp": int(time.time()) - late})
+        assert get_own_user(client, token).get_json()["code"] == "token_expired"
+        assert verify_token(client, token).get_json()["code"] == "token_expired"
 
 
 def test_T08_time_claims_are_enforced(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
@@ -69,11 +78,11 @@ def test_T08_time_claims_are_enforced(client: FlaskClient, claims: dict[str, Any
             1e308,
         ):
             times[f"{name} {value!r}"] = {name: value}
-    tokens = {name: forge(key_folder, claims | changes) for name, changes in times.items()}
+    tokens = {name: forge_token(key_folder, claims | changes) for name, changes in times.items()}
 
-    assert not_refused(client, tokens) == {}
-    assert use(client, tokens["expired"]).get_json()["code"] == "token_expired"
-    assert verify(client, tokens["expired"]).get_json()["code"] == "token_expired"
+    assert accepted_tokens(client, tokens) == {}
+    assert get_own_user(client, tokens["expired"]).get_json()["code"] == "token_expired"
+    assert verify_token(client, tokens["expired"]).get_json()["code"] == "token_expired"
 
 
 def test_T09_issuer_and_audience_are_exact(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
@@ -83,36 +92,36 @@ def test_T09_issuer_and_audience_are_exact(client: FlaskClient, claims: dict[str
         values = (good[:-1], good + "x", good.upper(), f" {good}", [good], [good, "x"], [], {}, None, "", 1, True, "x")
         wrong |= {f"{name} {value!r}": {name: value} for value in values}
     wrong |= {"aud of cookies": {"aud": client.application.config["JWT_WEB_AUDIENCE"]}}
-    tokens = {name: forge(key_folder, claims | changes) for name, changes in wrong.items()}
+    tokens = {name: forge_token(key_folder, claims | changes) for name, changes in wrong.items()}
     for name in ("iss", "aud"):
         without = {key: value for key, value in claims.items() if key != name}
-        tokens[f"{name} absent"] = forge(key_folder, without)
+        tokens[f"{name} absent"] = forge_token(key_folder, without)
 
-    assert not_refused(client, tokens) == {}
+    assert accepted_tokens(client, tokens) == {}
 
 
 def test_T10_kinds_of_token_are_not_interchangeable(
-    client: FlaskClient, user: Person, claims: dict[str, Any], key_folder: str
+    client: FlaskClient, user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     access, refresh_token = user.tokens["access_token"], user.tokens["refresh_token"]
     kinds = ("refresh", "Access", "access ", "", "reset", None, True, ["access"], {"access": 1})
-    tokens = {f"type {kind!r}": forge(key_folder, claims | {"type": kind}) for kind in kinds}
+    tokens = {f"type {kind!r}": forge_token(key_folder, claims | {"type": kind}) for kind in kinds}
     tokens["a refresh token"] = refresh_token
 
-    assert not_refused(client, tokens) == {}
-    assert refresh(client, access).status_code == 401
-    disguised = claims_of(refresh_token) | {"type": "access"}
-    assert refresh(client, forge(key_folder, disguised)).status_code == 401
-    assert refresh(client, refresh_token).status_code == 200
+    assert accepted_tokens(client, tokens) == {}
+    assert refresh_session(client, access).status_code == 401
+    disguised = read_claims(refresh_token) | {"type": "access"}
+    assert refresh_session(client, forge_token(key_folder, disguised)).status_code == 401
+    assert refresh_session(client, refresh_token).status_code == 200
 
 
 def test_T11_no_claim_may_be_missing_or_of_another_type(
-    client: FlaskClient, user: Person, claims: dict[str, Any], key_folder: str
+    client: FlaskClient, user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     tokens = {}
     for name in ("sub", "exp", "iat", "nbf", "jti", "type", "sid", "iss", "aud"):
         without = {key: value for key, value in claims.items() if key != name}
-        tokens[f"{name} absent"] = forge(key_folder, without)
+        tokens[f"{name} absent"] = forge_token(key_folder, without)
     for name in ("sub", "sid", "jti"):
         good = claims[name]
         values = (
@@ -129,40 +138,40 @@ def test_T11_no_claim_may_be_missing_or_of_another_type(
             "٣",
         )
         for value in values:
-            tokens[f"{name} {value!r}"] = forge(key_folder, claims | {name: value})
+            tokens[f"{name} {value!r}"] = forge_token(key_folder, claims | {name: value})
     tokens |= {
-        "sub as number": forge(key_folder, claims | {"sub": user.id}),
-        "sub as fraction": forge(key_folder, claims | {"sub": float(user.id)}),
-        "sub too large": forge(key_folder, claims | {"sub": "9" * 18}),
-        "sub far too large": forge(key_folder, claims | {"sub": "9" * 500}),
-        "sid in capitals": forge(key_folder, claims | {"sid": claims["sid"].upper()}),
-        "sid without hyphens": forge(key_folder, claims | {"sid": claims["sid"].replace("-", "")}),
-        "no claims": forge(key_folder, {}),
-        "claims in a list": forge(key_folder, [claims]),
-        "claims null": forge(key_folder, None),
-        "claims as text": forge(key_folder, json.dumps(claims)),
+        "sub as number": forge_token(key_folder, claims | {"sub": user.id}),
+        "sub as fraction": forge_token(key_folder, claims | {"sub": float(user.id)}),
+        "sub too large": forge_token(key_folder, claims | {"sub": "9" * 18}),
+        "sub far too large": forge_token(key_folder, claims | {"sub": "9" * 500}),
+        "sid in capitals": forge_token(key_folder, claims | {"sid": claims["sid"].upper()}),
+        "sid without hyphens": forge_token(key_folder, claims | {"sid": claims["sid"].replace("-", "")}),
+        "no claims": forge_token(key_folder, {}),
+        "claims in a list": forge_token(key_folder, [claims]),
+        "claims null": forge_token(key_folder, None),
+        "claims as text": forge_token(key_folder, json.dumps(claims)),
     }
 
-    assert not_refused(client, tokens) == {}
+    assert accepted_tokens(client, tokens) == {}
 
 
 def test_T11_a_session_is_good_only_for_its_own_user(
-    client: FlaskClient, user: Person, stranger: Person, claims: dict[str, Any], key_folder: str
+    client: FlaskClient, user: ApiUser, other_user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
-    other = claims_of(stranger.tokens["access_token"])
+    other = read_claims(other_user.tokens["access_token"])
     tokens = {
-        "my session, another's id": forge(key_folder, claims | {"sub": other["sub"]}),
-        "another's session, my id": forge(key_folder, claims | {"sid": other["sid"]}),
+        "my session, another's id": forge_token(key_folder, claims | {"sub": other["sub"]}),
+        "another's session, my id": forge_token(key_folder, claims | {"sid": other["sid"]}),
     }
 
-    assert not_refused(client, tokens) == {}
-    mine = claims_of(user.tokens["refresh_token"])
-    assert refresh(client, forge(key_folder, mine | {"sub": other["sub"]})).status_code == 401
-    assert refresh(client, forge(key_folder, mine)).status_code == 200
+    assert accepted_tokens(client, tokens) == {}
+    mine = read_claims(user.tokens["refresh_token"])
+    assert refresh_session(client, forge_token(key_folder, mine | {"sub": other["sub"]})).status_code == 401
+    assert refresh_session(client, forge_token(key_folder, mine)).status_code == 200
 
 
 def test_T12_claims_never_decide_what_one_may(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
-    bold = forge(
+    bold = forge_token(
         key_folder,
         claims
         | {
@@ -178,10 +187,10 @@ def test_T12_claims_never_decide_what_one_may(client: FlaskClient, claims: dict[
     answer = client.get("/userapi/users/", headers={"Authorization": f"Bearer {bold}"})
 
     assert answer.status_code == 403
-    assert use(client, bold).get_json()["is_staff"] is False
+    assert get_own_user(client, bold).get_json()["is_staff"] is False
 
 
-def test_T12_staff_who_lost_the_right_lose_it_with_the_token_in_hand(superuser: Person, staff: Person) -> None:
+def test_T12_staff_who_lost_the_right_lose_it_with_the_token_in_hand(superuser: ApiUser, staff: ApiUser) -> None:
     assert staff.get("/userapi/users/").status_code == 200
 
     superuser.patch(staff.url, json={"is_staff": False})
@@ -190,13 +199,13 @@ def test_T12_staff_who_lost_the_right_lose_it_with_the_token_in_hand(superuser: 
 
 
 def test_T17_duplicate_claims_mean_one_person(
-    client: FlaskClient, user: Person, stranger: Person, claims: dict[str, Any], key_folder: str
+    client: FlaskClient, user: ApiUser, other_user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
-    mine, other = json.dumps(claims)[1:-1], json.dumps(claims_of(stranger.tokens["access_token"]))[1:-1]
-    both = forge(key_folder, f"{{{mine},{other}}}".encode())
-    split = forge(key_folder, f'{{"sub":"{stranger.id}",{mine}}}'.encode())
+    mine, other = json.dumps(claims)[1:-1], json.dumps(read_claims(other_user.tokens["access_token"]))[1:-1]
+    both = forge_token(key_folder, f"{{{mine},{other}}}".encode())
+    split = forge_token(key_folder, f'{{"sub":"{other_user.id}",{mine}}}'.encode())
 
-    assert use(client, both).get_json()["id"] == stranger.id
-    assert verify(client, both).get_json()["sub"] == str(stranger.id)
-    assert use(client, split).get_json()["id"] == user.id
-    assert verify(client, split).get_json()["sub"] == str(user.id)
+    assert get_own_user(client, both).get_json()["id"] == other_user.id
+    assert verify_token(client, both).get_json()["sub"] == str(other_user.id)
+    assert get_own_user(client, split).get_json()["id"] == user.id
+    assert verify_token(client, split).get_json()["sub"] == str(user.id)

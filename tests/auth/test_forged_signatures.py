@@ -11,58 +11,58 @@ from typing import Any
 
 import jwt
 import pytest
-from conftest import Person
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from flask.testing import FlaskClient
-from forging import (
-    ecdsa,
-    forge,
-    good_claims,
-    header_of,
-    not_refused,
-    our_header,
-    our_key,
-    segment,
-    use,
-    verify,
-)
 
+from tests.support.api_client import ApiUser
+from tests.support.forged_tokens import (
+    accepted_tokens,
+    current_signing_key,
+    encode_segment,
+    forge_token,
+    get_own_user,
+    read_header,
+    sign_es256,
+    valid_claims,
+    valid_header,
+    verify_token,
+)
 from userapi.security.signing_keys import KeyRing
 
 
 @pytest.fixture
-def claims(client: FlaskClient, user: Person, key_folder: str) -> dict[str, Any]:
-    return good_claims(client, user, key_folder)
+def claims(client: FlaskClient, user: ApiUser, key_folder: str) -> dict[str, Any]:
+    return valid_claims(client, user, key_folder)
 
 
 def hmac_token(header: dict[str, Any], claims: dict[str, Any], secret: bytes) -> str:
     digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[header["alg"]]
-    message = f"{segment(header)}.{segment(claims)}"
-    return f"{message}.{segment(hmac.new(secret, message.encode(), digest).digest())}"
+    message = f"{encode_segment(header)}.{encode_segment(claims)}"
+    return f"{message}.{encode_segment(hmac.new(secret, message.encode(), digest).digest())}"
 
 
-def test_header_of_a_token_names_its_key(user: Person, key_folder: str) -> None:
-    assert header_of(user.tokens["access_token"]) == our_header(key_folder)
+def test_header_of_a_token_names_its_key(user: ApiUser, key_folder: str) -> None:
+    assert read_header(user.tokens["access_token"]) == valid_header(key_folder)
 
 
 def test_T01_no_spelling_of_no_algorithm_is_accepted(
     client: FlaskClient, claims: dict[str, Any], key_folder: str
 ) -> None:
-    real = forge(key_folder, claims).rpartition(".")[2]
+    real = forge_token(key_folder, claims).rpartition(".")[2]
     tokens = {}
     for algorithm in ("none", "None", "NONE", "nOnE", "none ", " none", "", "null", None, 0, [], ["none"], {}, True):
-        body = f"{segment(our_header(key_folder, alg=algorithm))}.{segment(claims)}"
+        body = f"{encode_segment(valid_header(key_folder, alg=algorithm))}.{encode_segment(claims)}"
         tokens |= {f"{algorithm!r} unsigned": f"{body}.", f"{algorithm!r} signed": f"{body}.{real}"}
-    without = {name: value for name, value in our_header(key_folder).items() if name != "alg"}
-    tokens |= {"absent unsigned": f"{segment(without)}.{segment(claims)}."}
-    tokens |= {"absent signed": forge(key_folder, claims, header=without)}
+    without = {name: value for name, value in valid_header(key_folder).items() if name != "alg"}
+    tokens |= {"absent unsigned": f"{encode_segment(without)}.{encode_segment(claims)}."}
+    tokens |= {"absent signed": forge_token(key_folder, claims, header=without)}
 
-    assert not_refused(client, tokens) == {}
+    assert accepted_tokens(client, tokens) == {}
 
 
 def test_T02_the_signature_is_always_checked(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
-    body, _, signature = forge(key_folder, claims).rpartition(".")
+    body, _, signature = forge_token(key_folder, claims).rpartition(".")
     raw = base64.urlsafe_b64decode(signature + "==")
     foreign = ec.generate_private_key(ec.SECP256R1())
     half = len(raw) // 2
@@ -70,23 +70,23 @@ def test_T02_the_signature_is_always_checked(client: FlaskClient, claims: dict[s
         "stripped": f"{body}.",
         "without its dot": body,
         "cut by a character": f"{body}.{signature[:-1]}",
-        "cut by a byte": f"{body}.{segment(raw[:-1])}",
-        "a byte longer": f"{body}.{segment(raw + b'0')}",
-        "all zero (CVE-2022-21449)": f"{body}.{segment(bytes(64))}",
-        "r and s swapped": f"{body}.{segment(raw[half:] + raw[:half])}",
-        "of another key": forge(key_folder, claims, key=foreign),
-        "of other claims": f"{forge(key_folder, claims | {'sub': '1'}).rpartition('.')[0]}.{signature}",
+        "cut by a byte": f"{body}.{encode_segment(raw[:-1])}",
+        "a byte longer": f"{body}.{encode_segment(raw + b'0')}",
+        "all zero (CVE-2022-21449)": f"{body}.{encode_segment(bytes(64))}",
+        "r and s swapped": f"{body}.{encode_segment(raw[half:] + raw[:half])}",
+        "of another key": forge_token(key_folder, claims, key=foreign),
+        "of other claims": f"{forge_token(key_folder, claims | {'sub': '1'}).rpartition('.')[0]}.{signature}",
     }
     for position in range(0, len(raw), 7):
         flipped = bytearray(raw)
         flipped[position] ^= 1
-        tokens[f"bit flipped in byte {position}"] = f"{body}.{segment(bytes(flipped))}"
+        tokens[f"bit flipped in byte {position}"] = f"{body}.{encode_segment(bytes(flipped))}"
 
-    assert not_refused(client, tokens) == {}
+    assert accepted_tokens(client, tokens) == {}
 
 
 def test_T03_the_public_key_is_no_secret_for_hmac(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
-    public = our_key(key_folder).public_key()
+    public = current_signing_key(key_folder).public_key()
     info, point = serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.UncompressedPoint
     pem = public.public_bytes(serialization.Encoding.PEM, info)
     (jwk,) = client.get("/.well-known/jwks.json").get_json()["keys"]
@@ -105,12 +105,12 @@ def test_T03_the_public_key_is_no_secret_for_hmac(client: FlaskClient, claims: d
         "kid": jwk["kid"].encode(),
     }
     tokens = {
-        f"{algorithm} with {name}": hmac_token(our_header(key_folder, alg=algorithm), claims, secret)
+        f"{algorithm} with {name}": hmac_token(valid_header(key_folder, alg=algorithm), claims, secret)
         for algorithm in ("HS256", "HS384", "HS512")
         for name, secret in secrets.items()
     }
 
-    assert not_refused(client, tokens) == {}
+    assert accepted_tokens(client, tokens) == {}
 
 
 def test_T04_a_token_brings_no_key_along(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
@@ -127,12 +127,12 @@ def test_T04_a_token_brings_no_key_along(client: FlaskClient, claims: dict[str, 
         }
         tokens = {}
         for name, offer in offers.items():
-            for kid in (our_header(key_folder)["kid"], "mine"):
-                header = our_header(key_folder, **{name: offer, "kid": kid})
-                tokens[f"{name}, kid {kid}"] = forge(key_folder, claims, header, attacker)
-            tokens[f"{name}, signed by us"] = forge(key_folder, claims, our_header(key_folder, **{name: offer}))
+            for kid in (valid_header(key_folder)["kid"], "mine"):
+                header = valid_header(key_folder, **{name: offer, "kid": kid})
+                tokens[f"{name}, kid {kid}"] = forge_token(key_folder, claims, header, attacker)
+            tokens[f"{name}, signed by us"] = forge_token(key_folder, claims, valid_header(key_folder, **{name: offer}))
 
-        assert not_refused(client, tokens) == {}
+        assert accepted_tokens(client, tokens) == {}
         with pytest.raises(TimeoutError):
             listener.accept()
 
@@ -159,42 +159,42 @@ def test_T05_kid_is_looked_up_and_nothing_else(client: FlaskClient, claims: dict
         "true": True,
         "10 kB": key.kid * 250,
     }
-    tokens = {name: forge(key_folder, claims, our_header(key_folder, kid=kid)) for name, kid in kids.items()}
-    no_kid = {name: value for name, value in our_header(key_folder).items() if name != "kid"}
-    tokens["absent"] = forge(key_folder, claims, no_kid)
+    tokens = {name: forge_token(key_folder, claims, valid_header(key_folder, kid=kid)) for name, kid in kids.items()}
+    no_kid = {name: value for name, value in valid_header(key_folder).items() if name != "kid"}
+    tokens["absent"] = forge_token(key_folder, claims, no_kid)
     too_long = tokens.pop("10 kB")
 
     started = time.thread_time()
-    assert not_refused(client, tokens) == {}
-    assert use(client, too_long).status_code == 401
-    assert verify(client, too_long).status_code == 400
+    assert accepted_tokens(client, tokens) == {}
+    assert get_own_user(client, too_long).status_code == 401
+    assert verify_token(client, too_long).status_code == 400
     assert time.thread_time() - started < 5
 
 
 def test_T06_only_the_configured_algorithm(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
-    ours, rsa_key = our_key(key_folder), rsa.generate_private_key(65537, 2048)
+    ours, rsa_key = current_signing_key(key_folder), rsa.generate_private_key(65537, 2048)
 
     def signed(algorithm: str, sign: Any) -> str:
-        message = f"{segment(our_header(key_folder, alg=algorithm))}.{segment(claims)}"
-        return f"{message}.{segment(sign(message))}"
+        message = f"{encode_segment(valid_header(key_folder, alg=algorithm))}.{encode_segment(claims)}"
+        return f"{message}.{encode_segment(sign(message))}"
 
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
     tokens = {
-        "ES384 by our key": signed("ES384", lambda message: ecdsa(message, ours, hashes.SHA384())),
-        "ES512 by our key": signed("ES512", lambda message: ecdsa(message, ours, hashes.SHA512())),
-        "ES521 by our key": signed("ES521", lambda message: ecdsa(message, ours, hashes.SHA512())),
-        "ES256K by our key": signed("ES256K", lambda message: ecdsa(message, ours)),
-        "es256 by our key": signed("es256", lambda message: ecdsa(message, ours)),
+        "ES384 by our key": signed("ES384", lambda message: sign_es256(message, ours, hashes.SHA384())),
+        "ES512 by our key": signed("ES512", lambda message: sign_es256(message, ours, hashes.SHA512())),
+        "ES521 by our key": signed("ES521", lambda message: sign_es256(message, ours, hashes.SHA512())),
+        "ES256K by our key": signed("ES256K", lambda message: sign_es256(message, ours)),
+        "es256 by our key": signed("es256", lambda message: sign_es256(message, ours)),
         "ES384 by its own": signed(
-            "ES384", lambda m: ecdsa(m, ec.generate_private_key(ec.SECP384R1()), hashes.SHA384())
+            "ES384", lambda m: sign_es256(m, ec.generate_private_key(ec.SECP384R1()), hashes.SHA384())
         ),
         "EdDSA": signed("EdDSA", lambda m: ed25519.Ed25519PrivateKey.generate().sign(m.encode())),
         "RS256": signed("RS256", lambda m: rsa_key.sign(m.encode(), padding.PKCS1v15(), hashes.SHA256())),
         "PS256": signed("PS256", lambda m: rsa_key.sign(m.encode(), pss, hashes.SHA256())),
-        "HS256": hmac_token(our_header(key_folder, alg="HS256"), claims, b"0" * 32),
+        "HS256": hmac_token(valid_header(key_folder, alg="HS256"), claims, b"0" * 32),
     }
 
-    assert not_refused(client, tokens) == {}
+    assert accepted_tokens(client, tokens) == {}
 
 
 def test_T07_blank_and_common_secrets_do_not_verify(
@@ -203,18 +203,19 @@ def test_T07_blank_and_common_secrets_do_not_verify(
     secret = client.application.config["SECRET_KEY"].encode()
     secrets = (b"", b" ", b"\x00" * 32, b"secret", b"changeme", b"your-256-bit-secret", b"None", secret)
     tokens = {
-        f"{algorithm} {secret!r}": hmac_token(our_header(key_folder, alg=algorithm), claims, secret)
+        f"{algorithm} {secret!r}": hmac_token(valid_header(key_folder, alg=algorithm), claims, secret)
         for algorithm in ("HS256", "HS512")
         for secret in secrets
     }
 
-    assert not_refused(client, tokens) == {}
+    assert accepted_tokens(client, tokens) == {}
 
 
 def test_T18_unknown_critical_headers_are_refused(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
     crits: tuple[Any, ...] = (["x"], ["exp"], ["b64"], [], "x", None, {}, 1)
     tokens = {
-        repr(crit): forge(key_folder, claims, our_header(key_folder, crit=crit, x=1, b64=True, exp=1)) for crit in crits
+        repr(crit): forge_token(key_folder, claims, valid_header(key_folder, crit=crit, x=1, b64=True, exp=1))
+        for crit in crits
     }
 
-    assert not_refused(client, tokens) == {}
+    assert accepted_tokens(client, tokens) == {}

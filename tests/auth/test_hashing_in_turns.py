@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from factories import PASSWORD, account, new_user
 from flask import Flask
-from hashes import store
-from stacking import wait_until
-from together import at_once
+
+from tests.support.factories import PASSWORD, make_account, new_user
+from tests.support.race import run_simultaneously
+from tests.support.stored_hashes import store_hash
+from tests.support.waiting import wait_until
 
 MakeApp = Callable[..., Flask]
 
@@ -61,12 +62,12 @@ def test_P18_ten_registrations_of_one_client_at_the_same_moment_all_succeed(make
     def register() -> int:
         return app.test_client().post("/userapi/users/", json=new_user()).status_code
 
-    assert at_once([register] * 10) == [201] * 10
+    assert run_simultaneously([register] * 10) == [201] * 10
 
 
 def test_P18_a_client_with_many_connections_leaves_their_turn_to_others(make_app: MakeApp) -> None:
     app = make_app(**USUAL, WORKER_THREADS="4")
-    email = account(app)
+    email = make_account(app)
 
     with guessing(app, [email], connections=30) as guesses:
         answers = [sign_in(app, email, ip=f"192.0.2.{number}") for number in range(12)]
@@ -77,10 +78,10 @@ def test_P18_a_client_with_many_connections_leaves_their_turn_to_others(make_app
 
 def test_P18_guesses_at_expensive_hashes_keep_no_other_client_out(make_app: MakeApp) -> None:
     app = make_app(**USUAL)
-    own, imported, targets = account(app), account(app), [account(app) for _ in range(12)]
+    own, imported, targets = make_account(app), make_account(app), [make_account(app) for _ in range(12)]
     for email in targets:
-        store(app, email, of_django("of nobody", 400_000))
-    store(app, imported, of_django(PASSWORD, 400_000))
+        store_hash(app, email, of_django("of nobody", 400_000))
+    store_hash(app, imported, of_django(PASSWORD, 400_000))
 
     with guessing(app, targets, connections=12) as guesses:
         answers = [sign_in(app, own, ip=f"192.0.2.{number}") for number in range(6)]

@@ -10,13 +10,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import sign_in
 from cryptography.hazmat.primitives.asymmetric import ec
-from factories import PASSWORD, account, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import claims_of, forge, header_of, refresh, use, verify
 
+from tests.support.api_client import sign_in
+from tests.support.factories import PASSWORD, make_account, make_user, new_user
+from tests.support.forged_tokens import (
+    forge_token,
+    get_own_user,
+    read_claims,
+    read_header,
+    refresh_session,
+    verify_token,
+)
 from userapi.security import signing_keys
 from userapi.security.signing_keys import KeyRing
 
@@ -55,7 +62,7 @@ def rotating(make_app: Callable[..., Flask], folder: Path, monkeypatch: pytest.M
 @pytest.fixture
 def email(make_app: Callable[..., Flask]) -> str:
     """The email of an account."""
-    return account(make_app())
+    return make_account(make_app())
 
 
 def kids(app: Flask) -> list[str]:
@@ -92,7 +99,7 @@ def test_another_service_verifies_with_pyjwt_and_the_key_set_alone(
     email = str(new_user()["email"])
     user_id = make_user(app, email=email)
     token = sign_in(app, email)["access_token"]
-    claims = claims_of(token)
+    claims = read_claims(token)
     key_set = client.get(KEYS).text
 
     def elsewhere(token: str) -> subprocess.CompletedProcess[str]:
@@ -100,9 +107,9 @@ def test_another_service_verifies_with_pyjwt_and_the_key_set_alone(
         return subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
 
     accepted = elsewhere(token)
-    forged = elsewhere(forge(key_folder, claims, key=ec.generate_private_key(ec.SECP256R1())))
-    expired = elsewhere(forge(key_folder, claims | {"exp": 1}))
-    for_others = elsewhere(forge(key_folder, claims | {"aud": "userapi-web"}))
+    forged = elsewhere(forge_token(key_folder, claims, key=ec.generate_private_key(ec.SECP256R1())))
+    expired = elsewhere(forge_token(key_folder, claims | {"exp": 1}))
+    for_others = elsewhere(forge_token(key_folder, claims | {"aud": "userapi-web"}))
 
     assert (accepted.returncode, accepted.stdout.strip()) == (0, str(user_id))
     for refused in (forged, expired, for_others):
@@ -118,13 +125,13 @@ def test_T23_a_new_key_signs_at_once_and_the_old_one_verifies_on(rotating: Flask
     new = KeyRing(folder).add().kid
 
     after = sign_in(rotating, email)
-    assert header_of(before["access_token"])["kid"] == old
-    assert header_of(after["access_token"])["kid"] == header_of(after["refresh_token"])["kid"] == new
+    assert read_header(before["access_token"])["kid"] == old
+    assert read_header(after["access_token"])["kid"] == read_header(after["refresh_token"])["kid"] == new
     assert kids(rotating) == [new, old]
     for pair in (before, after):
-        assert use(client, pair["access_token"]).status_code == 200
-        assert verify(client, pair["access_token"]).status_code == 200
-        assert header_of(refresh(client, pair["refresh_token"]).get_json()["access_token"])["kid"] == new
+        assert get_own_user(client, pair["access_token"]).status_code == 200
+        assert verify_token(client, pair["access_token"]).status_code == 200
+        assert read_header(refresh_session(client, pair["refresh_token"]).get_json()["access_token"])["kid"] == new
 
 
 def test_T23_a_retired_key_verifies_no_more(rotating: Flask, folder: Path, email: str) -> None:
@@ -132,15 +139,15 @@ def test_T23_a_retired_key_verifies_no_more(rotating: Flask, folder: Path, email
     before = sign_in(rotating, email)
     old = KeyRing(folder).newest()
     KeyRing(folder).add()
-    assert use(client, before["access_token"]).status_code == 200
+    assert get_own_user(client, before["access_token"]).status_code == 200
 
     (folder / f"{old.name}.pem").unlink()
 
-    assert use(client, before["access_token"]).get_json()["code"] == "token_invalid"
-    assert verify(client, before["access_token"]).status_code == 401
-    assert refresh(client, before["refresh_token"]).status_code == 401
+    assert get_own_user(client, before["access_token"]).get_json()["code"] == "token_invalid"
+    assert verify_token(client, before["access_token"]).status_code == 401
+    assert refresh_session(client, before["refresh_token"]).status_code == 401
     assert old.kid not in kids(rotating)
-    assert use(client, sign_in(rotating, email)["access_token"]).status_code == 200
+    assert get_own_user(client, sign_in(rotating, email)["access_token"]).status_code == 200
 
 
 def test_T23_a_key_that_another_worker_made_is_found_when_a_token_names_it(
@@ -154,8 +161,8 @@ def test_T23_a_key_that_another_worker_made_is_found_when_a_token_names_it(
 
     token = sign_in(first, email)["access_token"]
 
-    assert header_of(token)["kid"] == new
-    assert use(second.test_client(), token).status_code == 200
+    assert read_header(token)["kid"] == new
+    assert get_own_user(second.test_client(), token).status_code == 200
 
 
 def test_T23_within_a_minute_all_workers_agree_that_a_key_is_retired(
@@ -165,7 +172,7 @@ def test_T23_within_a_minute_all_workers_agree_that_a_key_is_retired(
     token, old = sign_in(workers[0], email)["access_token"], KeyRing(folder).newest()
 
     def statuses() -> list[int]:
-        return [use(worker.test_client(), token).status_code for worker in workers]
+        return [get_own_user(worker.test_client(), token).status_code for worker in workers]
 
     assert statuses() == [200, 200, 200]
     KeyRing(folder).add()
@@ -186,7 +193,7 @@ def test_T23_the_folder_is_read_twice_a_minute_and_for_unknown_keys_once_a_secon
     client, now, read = app.test_client(), [time.monotonic() + 100], KeyRing._read
     token = sign_in(app, email)["access_token"]
     unknown = [
-        forge(key_folder, claims_of(token), {"alg": "ES256", "typ": "JWT", "kid": f"unknown{number}"})
+        forge_token(key_folder, read_claims(token), {"alg": "ES256", "typ": "JWT", "kid": f"unknown{number}"})
         for number in range(50)
     ]
     reads: list[float] = []
@@ -201,13 +208,13 @@ def test_T23_the_folder_is_read_twice_a_minute_and_for_unknown_keys_once_a_secon
     start = now[0]
     for second in range(61):
         now[0] = start + second
-        assert use(client, token).status_code == 200
+        assert get_own_user(client, token).status_code == 200
     assert [moment - start for moment in reads] == [0, 30, 60]
 
     reads.clear()
     for tenth, bad in enumerate(unknown):
         now[0] = start + 60 + tenth / 10
-        assert use(client, bad).status_code == 401
+        assert get_own_user(client, bad).status_code == 401
     assert len(reads) <= 5
 
 
@@ -217,8 +224,8 @@ def test_a_broken_file_stops_nobody(rotating: Flask, folder: Path, email: str) -
 
     (folder / "29991231T000000000000Z.pem").write_text("-----BEGIN " + "PRIVATE KEY-----\nhalf a k")
 
-    assert use(client, token).status_code == 200
-    assert use(client, sign_in(rotating, email)["access_token"]).status_code == 200
+    assert get_own_user(client, token).status_code == 200
+    assert get_own_user(client, sign_in(rotating, email)["access_token"]).status_code == 200
     assert len(kids(rotating)) == 1
 
 
@@ -230,10 +237,10 @@ def test_without_a_key_nothing_is_signed_and_nothing_verifies(rotating: Flask, f
 
     refused = client.post("/api-token-auth/", json={"email": email, "password": PASSWORD})
     assert (refused.status_code, refused.get_json()["code"]) == (503, "unavailable")
-    assert use(client, token).status_code == 401
+    assert get_own_user(client, token).status_code == 401
     assert kids(rotating) == []
     KeyRing(folder).add()
-    assert use(client, sign_in(rotating, email)["access_token"]).status_code == 200
+    assert get_own_user(client, sign_in(rotating, email)["access_token"]).status_code == 200
 
 
 def test_keys_are_readable_by_their_owner_alone(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from browsing import Browser
-from conftest import Person, sign_in
-from factories import PASSWORD
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import use
 from werkzeug.test import TestResponse
+
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import PASSWORD
+from tests.support.forged_tokens import get_own_user
+from tests.support.form_browser import FormBrowser
 
 LOGOUT = "/userapi/auth/logout/"
 REFRESH = "/api-token-refresh/"
@@ -27,7 +28,7 @@ def dropped(answer: TestResponse) -> set[str]:
 
 
 @pytest.fixture
-def web(app: Flask, user: Person) -> FlaskClient:
+def web(app: Flask, user: ApiUser) -> FlaskClient:
     """The user's browser, signed in."""
     web = app.test_client()
     web.post("/userapi/auth/login/", json={"email": user.email, "password": PASSWORD, "cookies": True})
@@ -40,12 +41,12 @@ def proof(web: FlaskClient) -> dict[str, str]:
 
 
 def is_over(client: FlaskClient, tokens: dict[str, Any]) -> bool:
-    return use(client, tokens["access_token"]).status_code == 401
+    return get_own_user(client, tokens["access_token"]).status_code == 401
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
 def test_a_bearer_token_and_the_refresh_token_of_another_session_end_both(
-    app: Flask, client: FlaskClient, user: Person, everywhere: bool
+    app: Flask, client: FlaskClient, user: ApiUser, everywhere: bool
 ) -> None:
     mine, other, third = (sign_in(app, user.email) for _ in range(3))
     body = {"refresh_token": other["refresh_token"], "all": everywhere}
@@ -57,7 +58,7 @@ def test_a_bearer_token_and_the_refresh_token_of_another_session_end_both(
     assert is_over(client, third) is everywhere
 
 
-def test_two_refresh_tokens_end_both_sessions(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_two_refresh_tokens_end_both_sessions(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     mine, other = sign_in(app, user.email), sign_in(app, user.email)
 
     answer = client.post(LOGOUT, json={"refresh_token": other["refresh_token"]}, headers=bearer(mine["refresh_token"]))
@@ -68,7 +69,7 @@ def test_two_refresh_tokens_end_both_sessions(app: Flask, client: FlaskClient, u
 
 
 def test_a_bad_bearer_token_does_not_keep_the_refresh_token_from_ending_its_session(
-    app: Flask, client: FlaskClient, user: Person
+    app: Flask, client: FlaskClient, user: ApiUser
 ) -> None:
     mine = sign_in(app, user.email)
     answer = client.post(LOGOUT, json={"refresh_token": mine["refresh_token"]}, headers=bearer("a.b.c"))
@@ -79,7 +80,7 @@ def test_a_bad_bearer_token_does_not_keep_the_refresh_token_from_ending_its_sess
 
 
 def test_a_refresh_token_and_cookies_with_their_proof_end_both_sessions(
-    app: Flask, client: FlaskClient, web: FlaskClient, user: Person
+    app: Flask, client: FlaskClient, web: FlaskClient, user: ApiUser
 ) -> None:
     other = sign_in(app, user.email)
     body = {"refresh_token": other["refresh_token"]}
@@ -91,7 +92,7 @@ def test_a_refresh_token_and_cookies_with_their_proof_end_both_sessions(
 
 
 def test_logout_works_with_the_refresh_cookie_once_the_access_cookie_has_expired(
-    app: Flask, web: FlaskClient, user: Person
+    app: Flask, web: FlaskClient, user: ApiUser
 ) -> None:
     web.delete_cookie("access_token")
     web.set_cookie("access_token", "a.b.c")
@@ -113,7 +114,7 @@ def test_dead_cookies_are_dropped_with_the_401(web: FlaskClient, path: str) -> N
     assert web.get_cookie("access_token") is None
 
 
-def test_the_cookies_of_a_session_that_has_ended_can_be_dropped(web: FlaskClient, user: Person) -> None:
+def test_the_cookies_of_a_session_that_has_ended_can_be_dropped(web: FlaskClient, user: ApiUser) -> None:
     user.delete("/userapi/auth/sessions/")
     before = proof(web)
 
@@ -156,7 +157,7 @@ def test_a_request_without_cookies_drops_none(client: FlaskClient, path: str, he
     ],
 )
 def test_dead_cookies_are_dropped_only_for_a_request_of_the_same_site(
-    web: FlaskClient, user: Person, headers: dict[str, str], expected: set[str]
+    web: FlaskClient, user: ApiUser, headers: dict[str, str], expected: set[str]
 ) -> None:
     user.delete("/userapi/auth/sessions/")
 
@@ -166,8 +167,8 @@ def test_dead_cookies_are_dropped_only_for_a_request_of_the_same_site(
     assert dropped(page) == expected
 
 
-def test_signing_out_by_the_page_drops_the_cookies(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_signing_out_by_the_page_drops_the_cookies(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
 
     assert dropped(browser.send("/logout/")) >= COOKIES

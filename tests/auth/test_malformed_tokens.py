@@ -5,21 +5,31 @@ import time
 from typing import Any
 
 import pytest
-from conftest import Person
 from cryptography.hazmat.primitives.asymmetric import ec
-from factories import new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import claims_of, forge, good_claims, not_refused, refresh, segment, use, verify
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import new_user
+from tests.support.forged_tokens import (
+    accepted_tokens,
+    encode_segment,
+    forge_token,
+    get_own_user,
+    read_claims,
+    refresh_session,
+    valid_claims,
+    verify_token,
+)
 
 
 @pytest.fixture
-def claims(client: FlaskClient, user: Person, key_folder: str) -> dict[str, Any]:
-    return good_claims(client, user, key_folder)
+def claims(client: FlaskClient, user: ApiUser, key_folder: str) -> dict[str, Any]:
+    return valid_claims(client, user, key_folder)
 
 
 def test_T16_malformed_tokens_are_401(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
-    head, body, signature = forge(key_folder, claims).split(".")
+    head, body, signature = forge_token(key_folder, claims).split(".")
     deep = b"[" * 1200 + b"]" * 1200
     open_claims = json.dumps(claims)[:-1].encode()
     kid = b'{"alg":"ES256","kid":'
@@ -32,34 +42,35 @@ def test_T16_malformed_tokens_are_401(client: FlaskClient, claims: dict[str, Any
         "many dots": "." * 4000,
         "empty header": f".{body}.{signature}",
         "empty claims": f"{head}..{signature}",
-        "header no JSON": f"{segment(b'x')}.{body}.{signature}",
-        "header a list": f"{segment([])}.{body}.{signature}",
-        "header a text": f"{segment('ES256')}.{body}.{signature}",
-        "header null": f"{segment(None)}.{body}.{signature}",
-        "header not UTF-8": f"{segment(bytes([0xFF, 0xFE]))}.{body}.{signature}",
-        "header deep": f"{segment(deep)}.{body}.{signature}",
-        "kid deep": f"{segment(kid + deep + b'}')}.{body}.{signature}",
-        "kid deep and open": f"{segment(kid + b'[' * 2600)}.{body}.{signature}",
-        "header a large number": f"{segment(kid + b'9' * 2600 + b'}')}.{body}.{signature}",
-        "claims no JSON": forge(key_folder, b"x"),
-        "claims not UTF-8": forge(key_folder, b"\xff\xfe"),
-        "claims deep": forge(key_folder, deep),
-        "claims deep and signed": forge(key_folder, open_claims + b',"x":' + b"[" * 1000 + b"]" * 1000 + b"}"),
-        "a large number": forge(key_folder, open_claims + b',"exp":' + b"9" * 1900 + b"}"),
+        "header no JSON": f"{encode_segment(b'x')}.{body}.{signature}",
+        "header a list": f"{encode_segment([])}.{body}.{signature}",
+        "header a text": f"{encode_segment('ES256')}.{body}.{signature}",
+        "header null": f"{encode_segment(None)}.{body}.{signature}",
+        "header not UTF-8": f"{encode_segment(bytes([0xFF, 0xFE]))}.{body}.{signature}",
+        "header deep": f"{encode_segment(deep)}.{body}.{signature}",
+        "kid deep": f"{encode_segment(kid + deep + b'}')}.{body}.{signature}",
+        "kid deep and open": f"{encode_segment(kid + b'[' * 2600)}.{body}.{signature}",
+        "header a large number": f"{encode_segment(kid + b'9' * 2600 + b'}')}.{body}.{signature}",
+        "claims no JSON": forge_token(key_folder, b"x"),
+        "claims not UTF-8": forge_token(key_folder, b"\xff\xfe"),
+        "claims deep": forge_token(key_folder, deep),
+        "claims deep and signed": forge_token(key_folder, open_claims + b',"x":' + b"[" * 1000 + b"]" * 1000 + b"}"),
+        "a large number": forge_token(key_folder, open_claims + b',"exp":' + b"9" * 1900 + b"}"),
         "no base64": "%%%.$$$.!!!",
         "a word": "null",
         "a one-time token": "xKcQ7Vv0m4k2l8c1Yk0p9b3n5s7d1f4g6h8j0k2l4z6",
     }
 
-    assert not_refused(client, tokens) == {}
+    assert accepted_tokens(client, tokens) == {}
 
 
-def test_T16_huge_tokens_are_refused_quickly(client: FlaskClient, user: Person) -> None:
+def test_T16_huge_tokens_are_refused_quickly(client: FlaskClient, user: ApiUser) -> None:
     good = user.tokens["access_token"]
     started = time.thread_time()  # what others on the machine take does not count
 
     answers = [
-        use(client, token).status_code for token in (good + "A" * 1_000_000, "." * 100_000, good * 300, "a" * 5000)
+        get_own_user(client, token).status_code
+        for token in (good + "A" * 1_000_000, "." * 100_000, good * 300, "a" * 5000)
     ]
 
     assert answers == [401] * 4
@@ -67,22 +78,22 @@ def test_T16_huge_tokens_are_refused_quickly(client: FlaskClient, user: Person) 
 
 
 def test_T16_deep_tokens_in_cookies_are_401_as_well(
-    app: Flask, user: Person, claims: dict[str, Any], key_folder: str
+    app: Flask, user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     def use_cookie(token: str, path: str = "/userapi/auth/user/") -> int:
         headers = {"Cookie": f"access_token={token}"}
         return app.test_client(use_cookies=False).get(path, headers=headers).status_code
 
     of_the_web = claims | {"aud": app.config["JWT_WEB_AUDIENCE"]}
-    header = segment(b'{"alg":"ES256","kid":' + b"[" * 20_000 + b"]" * 20_000 + b"}")
-    deep = f"{header}.{segment(of_the_web)}.AAAA"
-    assert use_cookie(forge(key_folder, of_the_web)) == 200
+    header = encode_segment(b'{"alg":"ES256","kid":' + b"[" * 20_000 + b"]" * 20_000 + b"}")
+    deep = f"{header}.{encode_segment(of_the_web)}.AAAA"
+    assert use_cookie(forge_token(key_folder, of_the_web)) == 200
 
     assert use_cookie(deep) == 401
     assert use_cookie(deep, "/userapi/") == 200
 
 
-def test_T19_another_spelling_dies_with_the_original(client: FlaskClient, user: Person) -> None:
+def test_T19_another_spelling_dies_with_the_original(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     spare_bits = token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
@@ -96,36 +107,36 @@ def test_T19_another_spelling_dies_with_the_original(client: FlaskClient, user: 
         token.replace(".", "=="),
         f"{token}.",
     ]
-    accepted = [spelling for spelling in spellings if use(client, spelling).status_code == 200]
+    accepted = [spelling for spelling in spellings if get_own_user(client, spelling).status_code == 200]
     assert token in accepted
 
     user.post("/userapi/auth/logout/")
 
-    assert [use(client, spelling).status_code for spelling in spellings] == [401] * len(spellings)
-    assert [verify(client, spelling).status_code for spelling in spellings] == [401] * len(spellings)
+    assert [get_own_user(client, spelling).status_code for spelling in spellings] == [401] * len(spellings)
+    assert [verify_token(client, spelling).status_code for spelling in spellings] == [401] * len(spellings)
 
 
-def test_T19_a_spent_refresh_token_in_another_spelling_is_spent(client: FlaskClient, user: Person) -> None:
+def test_T19_a_spent_refresh_token_in_another_spelling_is_spent(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["refresh_token"]
-    first = refresh(client, token).get_json()
+    first = refresh_session(client, token).get_json()
 
-    again = refresh(client, f"{token}==")
+    again = refresh_session(client, f"{token}==")
 
     if again.status_code == 200:
-        assert claims_of(again.get_json()["refresh_token"])["jti"] == claims_of(first["refresh_token"])["jti"]
+        assert read_claims(again.get_json()["refresh_token"])["jti"] == read_claims(first["refresh_token"])["jti"]
     else:
         assert again.status_code == 401
 
 
-def test_T25_a_bad_token_is_no_anonymous_success(client: FlaskClient, user: Person, key_folder: str) -> None:
-    claims = claims_of(user.tokens["access_token"])
+def test_T25_a_bad_token_is_no_anonymous_success(client: FlaskClient, user: ApiUser, key_folder: str) -> None:
+    claims = read_claims(user.tokens["access_token"])
     bad = (
         "x",
         "x y",
         "",
-        forge(key_folder, claims | {"exp": 1}),
-        forge(key_folder, claims | {"aud": client.application.config["JWT_WEB_AUDIENCE"]}),
-        forge(key_folder, claims, key=ec.generate_private_key(ec.SECP256R1())),
+        forge_token(key_folder, claims | {"exp": 1}),
+        forge_token(key_folder, claims | {"aud": client.application.config["JWT_WEB_AUDIENCE"]}),
+        forge_token(key_folder, claims, key=ec.generate_private_key(ec.SECP256R1())),
         user.tokens["refresh_token"],
     )
     for token in bad:

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from conftest import Person
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
-from inbox import letters, letters_to
 from werkzeug.test import TestResponse
+
+from tests.support.api_client import ApiUser
+from tests.support.email_inbox import all_emails, emails_to
+from tests.support.factories import PASSWORD, make_user, new_user
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 SAFARI = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15"
@@ -35,14 +36,14 @@ def email(app: Flask) -> str:
 
 
 def test_the_first_sign_in_is_no_news(app: Flask, email: str) -> None:
-    assert letters(app) == []
+    assert all_emails(app) == []
 
 
 @pytest.mark.parametrize("path", ["/api-token-auth/", "/userapi/auth/login/"])
 def test_F16_a_sign_in_from_a_new_device_is_told(app: Flask, email: str, path: str) -> None:
     assert sign_in(app, email, SAFARI, ELSEWHERE, path).status_code == 200
 
-    (letter,) = letters_to(app, email)
+    (letter,) = emails_to(app, email)
     assert letter.kind == "new_sign_in"
     assert ELSEWHERE in letter.text
     assert "Safari" in letter.text
@@ -53,14 +54,14 @@ def test_F16_a_sign_in_from_a_new_device_is_told(app: Flask, email: str, path: s
 def test_a_known_browser_or_address_is_no_news(app: Flask, email: str, agent: str, address: str) -> None:
     assert sign_in(app, email, agent, address).status_code == 200
 
-    assert letters(app) == []
+    assert all_emails(app) == []
 
 
 def test_a_device_is_news_once(app: Flask, email: str) -> None:
     for _ in range(2):
         sign_in(app, email, SAFARI, ELSEWHERE)
 
-    assert len(letters_to(app, email)) == 1
+    assert len(emails_to(app, email)) == 1
 
 
 def test_a_device_stays_known_after_its_session_has_ended(app: Flask, email: str) -> None:
@@ -69,49 +70,49 @@ def test_a_device_stays_known_after_its_session_has_ended(app: Flask, email: str
 
     sign_in(app, email, SAFARI, ELSEWHERE)
 
-    assert len(letters_to(app, email)) == 1
+    assert len(emails_to(app, email)) == 1
 
 
-def test_another_accounts_device_is_not_known(app: Flask, email: str, user: Person) -> None:
+def test_another_accounts_device_is_not_known(app: Flask, email: str, user: ApiUser) -> None:
     sign_in(app, user.email, SAFARI, ELSEWHERE)
-    before = len(letters_to(app, email))
+    before = len(emails_to(app, email))
 
     sign_in(app, email, SAFARI, ELSEWHERE)
 
-    assert len(letters_to(app, email)) == before + 1
+    assert len(emails_to(app, email)) == before + 1
 
 
 def test_a_sign_in_that_fails_is_not_told(app: Flask, email: str) -> None:
     response = sign_in(app, email, SAFARI, ELSEWHERE, password="not my password at all")
 
     assert response.status_code == 401
-    assert letters(app) == []
+    assert all_emails(app) == []
 
 
 def test_a_browser_that_says_nothing_of_itself_is_told_too(app: Flask, email: str) -> None:
     assert sign_in(app, email, "", ELSEWHERE).status_code == 200
 
-    assert [letter.kind for letter in letters_to(app, email)] == ["new_sign_in"]
+    assert [letter.kind for letter in emails_to(app, email)] == ["new_sign_in"]
 
 
 def test_M03_a_browser_cannot_put_its_own_words_into_the_letter(app: Flask, email: str) -> None:
     sign_in(app, email, "Win a prize at http://evil.example.net <b>now</b>", ELSEWHERE)
 
-    (letter,) = letters_to(app, email)
+    (letter,) = emails_to(app, email)
     assert "evil.example.net" not in letter.text + letter.html
     assert "prize" not in letter.text + letter.html
 
 
 @pytest.mark.parametrize("right", ["is_staff", "is_superuser"])
-def test_F16_new_rights_are_told(app: Flask, user: Person, superuser: Person, right: str) -> None:
+def test_F16_new_rights_are_told(app: Flask, user: ApiUser, superuser: ApiUser, right: str) -> None:
     assert superuser.patch(user.url, json={right: True}).status_code == 200
 
-    (letter,) = letters(app)
+    (letter,) = all_emails(app)
     assert (letter.kind, letter.recipient, letter.secret) == ("rights_granted", user.email, None)
 
 
-def test_rights_sent_back_or_taken_are_not_told(app: Flask, staff: Person, superuser: Person) -> None:
+def test_rights_sent_back_or_taken_are_not_told(app: Flask, staff: ApiUser, superuser: ApiUser) -> None:
     for is_staff in (True, False):
         assert superuser.patch(staff.url, json={"is_staff": is_staff}).status_code == 200
 
-    assert letters(app) == []
+    assert all_emails(app) == []

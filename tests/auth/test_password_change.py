@@ -4,40 +4,40 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person, sign_in, signs_in
-from factories import PASSWORD, PROFILE
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import refresh, use
-from inbox import letters_to
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser, can_sign_in, sign_in
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, PROFILE
+from tests.support.forged_tokens import get_own_user, refresh_session
 from userapi.core.db import db
 
 CHANGE = "/userapi/auth/password/change/"
 NEW = "quartz melon bicycle 41"
 
 
-def change(user: Person, **body: Any) -> TestResponse:
+def change(user: ApiUser, **body: Any) -> TestResponse:
     return user.post(CHANGE, json={"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW} | body)
 
 
-def stored_hash(app: Flask, user: Person) -> str:
+def stored_hash(app: Flask, user: ApiUser) -> str:
     with app.app_context():
         return str(db.session.scalar(sa.text("SELECT password_hash FROM users WHERE id = :id"), {"id": user.id}))
 
 
-def test_F16_a_password_is_changed_and_its_owner_told(app: Flask, user: Person) -> None:
+def test_F16_a_password_is_changed_and_its_owner_told(app: Flask, user: ApiUser) -> None:
     assert change(user).status_code == 200
 
-    assert signs_in(app, user.email, NEW)
-    assert not signs_in(app, user.email, PASSWORD)
-    (letter,) = letters_to(app, user.email)
+    assert can_sign_in(app, user.email, NEW)
+    assert not can_sign_in(app, user.email, PASSWORD)
+    (letter,) = emails_to(app, user.email)
     assert letter.kind == "password_changed"
     assert NEW not in letter.text + letter.html
 
 
-def test_P12_the_present_password_is_needed(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_P12_the_present_password_is_needed(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     before = stored_hash(app, user)
     other = sign_in(app, user.email)
     body = {"new_password1": NEW, "new_password2": NEW}
@@ -50,12 +50,12 @@ def test_P12_the_present_password_is_needed(app: Flask, client: FlaskClient, use
         assert change(user, old_password=odd).status_code == 400
 
     assert stored_hash(app, user) == before
-    assert use(client, other["access_token"]).status_code == 200
+    assert get_own_user(client, other["access_token"]).status_code == 200
     assert client.post(CHANGE, json=body | {"old_password": PASSWORD}).status_code == 401
     assert change(user).status_code == 200
 
 
-def test_a_wrong_present_password_leaves_a_mark(app: Flask, user: Person) -> None:
+def test_a_wrong_present_password_leaves_a_mark(app: Flask, user: ApiUser) -> None:
     change(user, old_password="wrong")
 
     with app.app_context():
@@ -65,7 +65,7 @@ def test_a_wrong_present_password_leaves_a_mark(app: Flask, user: Person) -> Non
     assert [tuple(mark) for mark in marks] == [(user.id, str(user.id))]
 
 
-def test_the_new_password_is_typed_the_same_twice(app: Flask, user: Person) -> None:
+def test_the_new_password_is_typed_the_same_twice(app: Flask, user: ApiUser) -> None:
     before = stored_hash(app, user)
 
     differing = change(user, new_password2=f"{NEW}!")
@@ -77,7 +77,7 @@ def test_the_new_password_is_typed_the_same_twice(app: Flask, user: Person) -> N
 
 
 def test_P13_there_is_no_second_way_to_set_a_password(
-    app: Flask, client: FlaskClient, user: Person, staff: Person, superuser: Person
+    app: Flask, client: FlaskClient, user: ApiUser, staff: ApiUser, superuser: ApiUser
 ) -> None:
     before = stored_hash(app, user)
     whole = {"email": user.email, "profile": PROFILE}
@@ -100,7 +100,9 @@ def test_P13_there_is_no_second_way_to_set_a_password(
     assert "password/change" in user.patch(user.url, json={"password": NEW}).text
 
 
-def test_P14_a_change_ends_every_other_session(app: Flask, client: FlaskClient, user: Person, stranger: Person) -> None:
+def test_P14_a_change_ends_every_other_session(
+    app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser
+) -> None:
     others = [sign_in(app, user.email) for _ in range(2)]
     web = app.test_client()
     web.post("/userapi/auth/login/", json={"email": user.email, "password": PASSWORD, "cookies": True})
@@ -109,21 +111,21 @@ def test_P14_a_change_ends_every_other_session(app: Flask, client: FlaskClient, 
     assert change(user).status_code == 200
 
     for tokens in others:
-        assert use(client, tokens["access_token"]).status_code == 401
-        assert refresh(client, tokens["refresh_token"]).status_code == 401
+        assert get_own_user(client, tokens["access_token"]).status_code == 401
+        assert refresh_session(client, tokens["refresh_token"]).status_code == 401
     assert web.get("/userapi/auth/user/").status_code == 401
     assert user.get("/userapi/auth/user/").status_code == 200
     assert len(user.get("/userapi/auth/sessions/").get_json()["results"]) == 1
-    assert refresh(client, user.tokens["refresh_token"]).status_code == 200
-    assert use(client, stranger.tokens["access_token"]).status_code == 200
+    assert refresh_session(client, user.tokens["refresh_token"]).status_code == 200
+    assert get_own_user(client, other_user.tokens["access_token"]).status_code == 200
 
 
 @pytest.mark.parametrize("body", [{"new_password1": "short", "new_password2": "short"}, {"old_password": "wrong"}])
-def test_a_refused_change_ends_nothing(app: Flask, client: FlaskClient, user: Person, body: dict[str, str]) -> None:
+def test_a_refused_change_ends_nothing(app: Flask, client: FlaskClient, user: ApiUser, body: dict[str, str]) -> None:
     other = sign_in(app, user.email)
 
     assert change(user, **body).status_code == 400
 
-    assert use(client, other["access_token"]).status_code == 200
-    assert refresh(client, other["refresh_token"]).status_code == 200
-    assert signs_in(app, user.email, PASSWORD)
+    assert get_own_user(client, other["access_token"]).status_code == 200
+    assert refresh_session(client, other["refresh_token"]).status_code == 200
+    assert can_sign_in(app, user.email, PASSWORD)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from argon2 import PasswordHasher, Type
-from conftest import Person, sign_in
-from factories import PASSWORD, account, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from hashes import attempt, store, stored
 
 import config
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import PASSWORD, make_account, new_user
+from tests.support.stored_hashes import sign_in_status, store_hash, stored_hash
 from userapi.core.db import db
 
 
@@ -25,7 +25,7 @@ def pbkdf2(password: str, rounds: int = 1000, salt: str = "wS4hXv1cQz") -> str:
 @pytest.fixture
 def email(app: Flask) -> str:
     """The email of an account whose password is PASSWORD."""
-    return account(app)
+    return make_account(app)
 
 
 def test_P15_the_cost_is_that_of_owasp_unless_set_otherwise() -> None:
@@ -40,86 +40,86 @@ def test_P15_passwords_are_stored_as_argon2id_each_with_its_own_salt(make_app: C
     for email in emails:
         assert app.test_client().post("/userapi/users/", json=new_user(email=email)).status_code == 201
 
-    hashes = [stored(app, email) for email in emails]
+    hashes = [stored_hash(app, email) for email in emails]
 
     assert all(hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for hashed in hashes)
     assert hashes[0] != hashes[1]
     assert all(len(hashed.split("$")[4]) >= 22 for hashed in hashes)
 
 
-def test_P15_a_change_of_password_is_stored_as_argon2id(app: Flask, user: Person) -> None:
+def test_P15_a_change_of_password_is_stored_as_argon2id(app: Flask, user: ApiUser) -> None:
     new = "quartz melon bicycle 41"
     body = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
     assert user.post("/userapi/auth/password/change/", json=body).status_code == 200
 
-    assert stored(app, user.email).startswith("$argon2id$")
-    assert PasswordHasher().verify(stored(app, user.email), new)
+    assert stored_hash(app, user.email).startswith("$argon2id$")
+    assert PasswordHasher().verify(stored_hash(app, user.email), new)
 
 
 def test_P15_a_raised_cost_rewrites_the_hash_at_the_next_sign_in(
     app: Flask, make_app: Callable[..., Flask], email: str
 ) -> None:
     raised = make_app(PASSWORD_HASH_MEMORY="16", PASSWORD_HASH_TIME="2")
-    assert stored(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    assert stored_hash(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
 
-    assert attempt(raised, email, "wrong") == 401
-    assert stored(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
-    assert attempt(raised, email, PASSWORD) == 200
+    assert sign_in_status(raised, email, "wrong") == 401
+    assert stored_hash(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    assert sign_in_status(raised, email, PASSWORD) == 200
 
-    assert stored(app, email).startswith("$argon2id$v=19$m=16,t=2,p=1$")
-    assert attempt(raised, email, PASSWORD) == 200
+    assert stored_hash(app, email).startswith("$argon2id$v=19$m=16,t=2,p=1$")
+    assert sign_in_status(raised, email, PASSWORD) == 200
 
 
 def test_P15_a_rewritten_hash_ends_no_session(app: Flask, make_app: Callable[..., Flask], email: str) -> None:
     tokens = sign_in(app, email)
     raised = make_app(PASSWORD_HASH_MEMORY="16")
 
-    assert attempt(raised, email, PASSWORD) == 200
+    assert sign_in_status(raised, email, PASSWORD) == 200
 
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert app.test_client().get("/userapi/auth/user/", headers=headers).status_code == 200
 
 
 def test_P15_the_same_cost_leaves_the_hash_alone(app: Flask, email: str) -> None:
-    before = stored(app, email)
+    before = stored_hash(app, email)
 
-    assert attempt(app, email, PASSWORD) == 200
+    assert sign_in_status(app, email, PASSWORD) == 200
 
-    assert stored(app, email) == before
+    assert stored_hash(app, email) == before
 
 
 @pytest.mark.parametrize("rounds", [1, 1000, 20_000])
 def test_P15_a_django_hash_verifies_and_is_replaced(app: Flask, email: str, rounds: int) -> None:
-    store(app, email, pbkdf2("heron over wet fields", rounds))
+    store_hash(app, email, pbkdf2("heron over wet fields", rounds))
 
-    assert attempt(app, email, "heron over dry fields") == 401
-    assert stored(app, email).startswith("pbkdf2_sha256$")
-    assert attempt(app, email, "heron over wet fields") == 200
+    assert sign_in_status(app, email, "heron over dry fields") == 401
+    assert stored_hash(app, email).startswith("pbkdf2_sha256$")
+    assert sign_in_status(app, email, "heron over wet fields") == 200
 
-    assert stored(app, email).startswith("$argon2id$")
-    assert attempt(app, email, "heron over wet fields") == 200
-    assert attempt(app, email, PASSWORD) == 401
+    assert stored_hash(app, email).startswith("$argon2id$")
+    assert sign_in_status(app, email, "heron over wet fields") == 200
+    assert sign_in_status(app, email, PASSWORD) == 401
 
 
 def test_P15_a_django_hash_is_of_what_was_typed(app: Flask, email: str) -> None:
     """Django does not normalise, and its users' phones write … and ½ and é as two."""
     for typed in ("well… half ½ is fine", "cafe\u0301 mit Sahne", "café mit Sahne"):
-        store(app, email, pbkdf2(typed))
+        store_hash(app, email, pbkdf2(typed))
 
-        assert attempt(app, email, "well") == 401
-        assert attempt(app, email, typed) == 200
-        assert attempt(app, email, typed) == 200
+        assert sign_in_status(app, email, "well") == 401
+        assert sign_in_status(app, email, typed) == 200
+        assert sign_in_status(app, email, typed) == 200
 
 
 def test_P15_a_weaker_or_other_argon2_is_replaced(app: Flask, email: str) -> None:
     for kind, cost in ((Type.I, 1), (Type.D, 1), (Type.ID, 3)):
         foreign = PasswordHasher(time_cost=cost, memory_cost=16, parallelism=2, type=kind).hash(PASSWORD)
-        store(app, email, foreign)
+        store_hash(app, email, foreign)
 
-        assert attempt(app, email, "wrong") == 401
-        assert attempt(app, email, PASSWORD) == 200
+        assert sign_in_status(app, email, "wrong") == 401
+        assert sign_in_status(app, email, PASSWORD) == 200
 
-        assert stored(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+        assert stored_hash(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
 
 
 @pytest.mark.parametrize(
@@ -146,13 +146,13 @@ def test_P15_a_weaker_or_other_argon2_is_replaced(app: Flask, email: str) -> Non
     ],
 )
 def test_a_damaged_or_unknown_hash_signs_nobody_in(app: Flask, email: str, hashed: str) -> None:
-    store(app, email, hashed)
+    store_hash(app, email, hashed)
 
-    assert [attempt(app, email, password) for password in (PASSWORD, hashed or "x", "!")] == [401, 401, 401]
+    assert [sign_in_status(app, email, password) for password in (PASSWORD, hashed or "x", "!")] == [401, 401, 401]
 
 
 def test_P16_no_password_and_no_hash_ever_leaves(
-    app: Flask, client: FlaskClient, superuser: Person, capsys: pytest.CaptureFixture[str]
+    app: Flask, client: FlaskClient, superuser: ApiUser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second, wrong = "heron over wet fields", "quartz melon bicycle 41", "ferret beneath dry umbrella"
     email = str(new_user()["email"])
@@ -190,7 +190,7 @@ def test_P16_no_password_and_no_hash_ever_leaves(
     spoken = [f"{answer.headers}{answer.text}" for answer in answers] + [logged] + list(written.values())
     assert "sign_in.failed" in logged
     assert any(email in text for text in spoken)
-    for secret in (first, second, wrong, "$argon2", stored(app, email).rpartition("$")[2]):
+    for secret in (first, second, wrong, "$argon2", stored_hash(app, email).rpartition("$")[2]):
         assert [text for text in spoken if secret in text] == []
 
 

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import Person
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD, make_user, new_user
 from userapi.core import clock
 from userapi.users import password_policy
 
@@ -24,7 +24,7 @@ def register(client: FlaskClient, password: Any, **more: Any) -> TestResponse:
     return client.post("/userapi/users/", json=new_user(password=password, **more))
 
 
-def change(user: Person, password: Any) -> TestResponse:
+def change(user: ApiUser, password: Any) -> TestResponse:
     body = {"old_password": user.password, "new_password1": password, "new_password2": password}
     return user.post("/userapi/auth/password/change/", json=body)
 
@@ -47,7 +47,7 @@ def reasons(answer: TestResponse) -> list[str]:
     return list(texts)
 
 
-def test_P01_at_least_eight_code_points(client: FlaskClient, user: Person) -> None:
+def test_P01_at_least_eight_code_points(client: FlaskClient, user: ApiUser) -> None:
     for password in ("vk7+tq!", EMOJI[:7], ""):
         assert any("Shorter" in reason for reason in reasons(register(client, password))), password
         assert any("Shorter" in reason for reason in reasons(change(user, password))), password
@@ -83,7 +83,7 @@ def test_P03_every_character_counts(client: FlaskClient) -> None:
     assert [sign_in(client, email, longest + end) for end in "ab"] == [200, 401]
 
 
-def test_P04_absurdly_long_passwords_cost_nothing(client: FlaskClient, user: Person) -> None:
+def test_P04_absurdly_long_passwords_cost_nothing(client: FlaskClient, user: ApiUser) -> None:
     started = time.thread_time()
     for size in (1025, 50_000, 400_000):
         password = "v" * size
@@ -119,7 +119,7 @@ def test_P05_no_rules_of_composition(client: FlaskClient) -> None:
         assert sign_in(client, registered(client, password), password) == 200
 
 
-def test_P06_common_passwords_are_refused_with_the_reason(client: FlaskClient, user: Person) -> None:
+def test_P06_common_passwords_are_refused_with_the_reason(client: FlaskClient, user: ApiUser) -> None:
     common = [word for word in FREQUENCY_LISTS["passwords"][:3000] if len(word) >= 8]
     assert len(common) > 100
 
@@ -168,8 +168,8 @@ def test_P07_passwords_built_from_the_account_or_the_service_are_refused(client:
     )
 
 
-def test_P07_a_change_knows_the_account_as_well(person: Callable[..., Person]) -> None:
-    someone = person(email="ludovic.marchetti@example.com", username="marchetti", first_name="Ludovic")
+def test_P07_a_change_knows_the_account_as_well(make_api_user: Callable[..., ApiUser]) -> None:
+    someone = make_api_user(email="ludovic.marchetti@example.com", username="marchetti", first_name="Ludovic")
 
     for password in ("ludovic.marchetti", "marchetti88", "Ludovic2024"):
         assert "Too similar to your email or name." in reasons(change(someone, password)), password
@@ -226,7 +226,7 @@ def test_P10_the_length_counts_after_normalisation(client: FlaskClient) -> None:
     assert sign_in(client, registered(client, fits), fits) == 200
 
 
-def test_P11_nul_and_lone_surrogates_never_reach_the_hasher(client: FlaskClient, user: Person) -> None:
+def test_P11_nul_and_lone_surrogates_never_reach_the_hasher(client: FlaskClient, user: ApiUser) -> None:
     for bad in (
         "velvet tram\\u0000outside 7",
         "velvet tram\\ud800 outside",

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from conftest import Person, sign_in
-from database import execute, rows
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import claims_of, forge, refresh, use, verify
-from inbox import letters
 
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.email_inbox import all_emails
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.forged_tokens import forge_token, get_own_user, read_claims, refresh_session, verify_token
+from tests.support.sql import execute_sql, fetch_rows
 from userapi.app import create_app
 from userapi.core import clock
 from userapi.core.db import db
@@ -28,85 +28,85 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return turn
 
 
-def test_R01_a_refresh_rotates(client: FlaskClient, user: Person, later: Callable[..., None]) -> None:
-    answer = refresh(client, user.tokens["refresh_token"])
+def test_R01_a_refresh_rotates(client: FlaskClient, user: ApiUser, later: Callable[..., None]) -> None:
+    answer = refresh_session(client, user.tokens["refresh_token"])
 
     assert answer.status_code == 200
     pair = answer.get_json()
     assert set(pair) == {"access_token", "refresh_token", "token_type", "expires_in"}
-    old, new = claims_of(user.tokens["refresh_token"]), claims_of(pair["refresh_token"])
+    old, new = read_claims(user.tokens["refresh_token"]), read_claims(pair["refresh_token"])
     assert new["jti"] != old["jti"]
     assert (new["sid"], new["sub"]) == (old["sid"], old["sub"])
-    assert use(client, pair["access_token"]).get_json()["id"] == user.id
+    assert get_own_user(client, pair["access_token"]).get_json()["id"] == user.id
     later(seconds=11)
-    assert refresh(client, user.tokens["refresh_token"]).get_json()["code"] == "token_reused"
+    assert refresh_session(client, user.tokens["refresh_token"]).get_json()["code"] == "token_reused"
 
 
-def test_refresh_goes_on_and_on(client: FlaskClient, user: Person) -> None:
+def test_refresh_goes_on_and_on(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["refresh_token"]
     for _ in range(5):
-        answer = refresh(client, token)
+        answer = refresh_session(client, token)
         assert answer.status_code == 200
         token = answer.get_json()["refresh_token"]
 
 
 def test_R02_reuse_of_a_rotated_token_ends_the_family(
-    app: Flask, client: FlaskClient, user: Person, later: Callable[..., None]
+    app: Flask, client: FlaskClient, user: ApiUser, later: Callable[..., None]
 ) -> None:
     elsewhere = sign_in(app, user.email)
-    successor = refresh(client, user.tokens["refresh_token"]).get_json()
-    assert use(client, successor["access_token"]).status_code == 200
+    successor = refresh_session(client, user.tokens["refresh_token"]).get_json()
+    assert get_own_user(client, successor["access_token"]).status_code == 200
     later(seconds=11)
 
-    replay = refresh(client, user.tokens["refresh_token"])
+    replay = refresh_session(client, user.tokens["refresh_token"])
 
     assert (replay.status_code, replay.get_json()["code"]) == (401, "token_reused")
     later()
-    assert refresh(client, successor["refresh_token"]).get_json()["code"] == "token_revoked"
-    assert use(client, successor["access_token"]).status_code == 401
-    assert use(client, user.tokens["access_token"]).status_code == 401
-    assert use(client, elsewhere["access_token"]).status_code == 200
-    assert refresh(client, elsewhere["refresh_token"]).status_code == 200
-    assert len(rows(app, "SELECT 1 FROM audit_events WHERE action = 'session.token_reused'")) == 1
+    assert refresh_session(client, successor["refresh_token"]).get_json()["code"] == "token_revoked"
+    assert get_own_user(client, successor["access_token"]).status_code == 401
+    assert get_own_user(client, user.tokens["access_token"]).status_code == 401
+    assert get_own_user(client, elsewhere["access_token"]).status_code == 200
+    assert refresh_session(client, elsewhere["refresh_token"]).status_code == 200
+    assert len(fetch_rows(app, "SELECT 1 FROM audit_events WHERE action = 'session.token_reused'")) == 1
 
 
-def test_R02_the_owner_is_told_of_a_reuse_and_of_nothing_less(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_R02_the_owner_is_told_of_a_reuse_and_of_nothing_less(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     first = user.tokens["refresh_token"]
-    second = refresh(client, first).get_json()["refresh_token"]
-    refresh(client, first)
-    refresh(client, second)
-    assert letters(app, "token_reused") == []
+    second = refresh_session(client, first).get_json()["refresh_token"]
+    refresh_session(client, first)
+    refresh_session(client, second)
+    assert all_emails(app, "token_reused") == []
 
-    refresh(client, first)
-    refresh(client, first)
+    refresh_session(client, first)
+    refresh_session(client, first)
 
-    (letter,) = letters(app, "token_reused")
+    (letter,) = all_emails(app, "token_reused")
     assert (letter.recipient, letter.secret) == (user.email, None)
 
 
-def test_R02_a_token_whose_successor_was_used_is_theft_even_at_once(client: FlaskClient, user: Person) -> None:
+def test_R02_a_token_whose_successor_was_used_is_theft_even_at_once(client: FlaskClient, user: ApiUser) -> None:
     first = user.tokens["refresh_token"]
-    second = refresh(client, first).get_json()["refresh_token"]
-    third = refresh(client, second).get_json()["refresh_token"]
+    second = refresh_session(client, first).get_json()["refresh_token"]
+    third = refresh_session(client, second).get_json()["refresh_token"]
 
-    assert refresh(client, first).get_json()["code"] == "token_reused"
+    assert refresh_session(client, first).get_json()["code"] == "token_reused"
 
-    assert refresh(client, third).get_json()["code"] == "token_revoked"
+    assert refresh_session(client, third).get_json()["code"] == "token_revoked"
 
 
 def test_R03_a_lost_answer_is_given_again_within_the_window(
-    client: FlaskClient, user: Person, later: Callable[..., None]
+    client: FlaskClient, user: ApiUser, later: Callable[..., None]
 ) -> None:
-    first = refresh(client, user.tokens["refresh_token"]).get_json()
+    first = refresh_session(client, user.tokens["refresh_token"]).get_json()
     later(seconds=9)
-    again = refresh(client, user.tokens["refresh_token"])
+    again = refresh_session(client, user.tokens["refresh_token"])
 
     assert again.status_code == 200
-    successor = claims_of(first["refresh_token"])
-    assert claims_of(again.get_json()["refresh_token"]) == successor | {"fresh": successor["fresh"]}
+    successor = read_claims(first["refresh_token"])
+    assert read_claims(again.get_json()["refresh_token"]) == successor | {"fresh": successor["fresh"]}
     later()
-    assert use(client, again.get_json()["access_token"]).status_code == 200
-    assert refresh(client, again.get_json()["refresh_token"]).status_code == 200
+    assert get_own_user(client, again.get_json()["access_token"]).status_code == 200
+    assert refresh_session(client, again.get_json()["refresh_token"]).status_code == 200
 
 
 @pytest.mark.parametrize("seconds", [-0.5, 0.5])
@@ -118,31 +118,31 @@ def test_R03_without_a_window_nothing_is_given_again(
     make_user(app, email=email)
     client = app.test_client()
     token = sign_in(app, email)["refresh_token"]
-    assert refresh(client, token).status_code == 200
+    assert refresh_session(client, token).status_code == 200
 
     later(seconds=seconds)
 
-    assert refresh(client, token).get_json()["code"] == "token_reused"
+    assert refresh_session(client, token).get_json()["code"] == "token_reused"
 
 
 def test_R04_rotation_is_known_to_every_worker_and_after_a_restart(
-    app: Flask, client: FlaskClient, user: Person, later: Callable[..., None]
+    app: Flask, client: FlaskClient, user: ApiUser, later: Callable[..., None]
 ) -> None:
-    successor = refresh(client, user.tokens["refresh_token"]).get_json()["refresh_token"]
+    successor = refresh_session(client, user.tokens["refresh_token"]).get_json()["refresh_token"]
 
     restarted = create_app({name: app.config[name] for name in app.config})
     other = restarted.test_client()
     later(seconds=11)
 
-    assert refresh(other, user.tokens["refresh_token"]).get_json()["code"] == "token_reused"
-    assert refresh(other, successor).get_json()["code"] == "token_revoked"
+    assert refresh_session(other, user.tokens["refresh_token"]).get_json()["code"] == "token_reused"
+    assert refresh_session(other, successor).get_json()["code"] == "token_revoked"
     with restarted.app_context():
         for engine in db.engines.values():
             engine.dispose()
 
 
 def test_R12_rotation_never_moves_the_end_of_the_session(
-    client: FlaskClient, user: Person, app: Flask, later: Callable[..., None]
+    client: FlaskClient, user: ApiUser, app: Flask, later: Callable[..., None]
 ) -> None:
     def end() -> datetime:
         (session,) = user.get("/userapi/auth/sessions/").get_json()["results"]
@@ -152,61 +152,66 @@ def test_R12_rotation_never_moves_the_end_of_the_session(
     token = user.tokens["refresh_token"]
 
     for _ in range(3):
-        token = refresh(client, token).get_json()["refresh_token"]
+        token = refresh_session(client, token).get_json()["refresh_token"]
 
     assert end() == before
-    execute(
+    execute_sql(
         app,
         "UPDATE login_sessions SET expires_at = :soon",
         soon=clock.now().replace(tzinfo=None) + timedelta(seconds=90),
     )
-    pair = refresh(client, token).get_json()
+    pair = refresh_session(client, token).get_json()
     for kind in ("access_token", "refresh_token"):
-        claims = claims_of(pair[kind])
+        claims = read_claims(pair[kind])
         assert claims["exp"] <= clock.now().timestamp() + 90
     later(seconds=91)
-    assert refresh(client, pair["refresh_token"]).get_json()["code"] == "token_expired"
-    assert use(client, pair["access_token"]).status_code == 401
+    assert refresh_session(client, pair["refresh_token"]).get_json()["code"] == "token_expired"
+    assert get_own_user(client, pair["access_token"]).status_code == 401
 
 
-def test_R13_an_idle_session_is_over(app: Flask, client: FlaskClient, user: Person, later: Callable[..., None]) -> None:
+def test_R13_an_idle_session_is_over(
+    app: Flask, client: FlaskClient, user: ApiUser, later: Callable[..., None]
+) -> None:
     later(days=7, seconds=1)
-    assert refresh(client, user.tokens["refresh_token"]).get_json()["code"] == "token_expired"
-    assert verify(client, user.tokens["access_token"]).get_json()["code"] == "token_revoked"
+    assert refresh_session(client, user.tokens["refresh_token"]).get_json()["code"] == "token_expired"
+    assert verify_token(client, user.tokens["access_token"]).get_json()["code"] == "token_revoked"
 
     later(days=6, hours=23)
-    assert refresh(client, user.tokens["refresh_token"]).status_code == 200
+    assert refresh_session(client, user.tokens["refresh_token"]).status_code == 200
 
 
 def test_R13_the_refresh_token_of_an_idle_session_expires_by_itself(
-    client: FlaskClient, user: Person, key_folder: str
+    client: FlaskClient, user: ApiUser, key_folder: str
 ) -> None:
-    claims = claims_of(user.tokens["refresh_token"])
+    claims = read_claims(user.tokens["refresh_token"])
     past = {name: claims[name] - 7 * 86400 - 1 for name in ("iat", "nbf", "exp")}
-    assert refresh(client, forge(key_folder, claims)).status_code == 200
+    assert refresh_session(client, forge_token(key_folder, claims)).status_code == 200
 
-    assert refresh(client, forge(key_folder, claims | past)).get_json()["code"] == "token_expired"
+    assert refresh_session(client, forge_token(key_folder, claims | past)).get_json()["code"] == "token_expired"
 
 
 def test_R15_refresh_tokens_are_of_no_use_to_who_reads_the_database(
-    app: Flask, client: FlaskClient, user: Person
+    app: Flask, client: FlaskClient, user: ApiUser
 ) -> None:
-    tokens = [user.tokens["refresh_token"], refresh(client, user.tokens["refresh_token"]).get_json()["refresh_token"]]
+    tokens = [
+        user.tokens["refresh_token"],
+        refresh_session(client, user.tokens["refresh_token"]).get_json()["refresh_token"],
+    ]
     with app.app_context():
         tables = list(db.metadata.tables)
 
-    stored = "\n".join(str(tuple(row)) for table in tables for row in rows(app, f'SELECT * FROM "{table}"'))
+    stored = "\n".join(str(tuple(row)) for table in tables for row in fetch_rows(app, f'SELECT * FROM "{table}"'))
 
-    assert claims_of(tokens[1])["sid"].replace("-", "") in stored.replace("-", "")
+    assert read_claims(tokens[1])["sid"].replace("-", "") in stored.replace("-", "")
     for token in tokens:
         assert not any(part in stored for part in token.split("."))
     assert "eyJ" not in stored
 
 
 def test_R16_a_refresh_asks_for_the_account_again(
-    app: Flask, client: FlaskClient, person: Callable[..., Person], superuser: Person
+    app: Flask, client: FlaskClient, make_api_user: Callable[..., ApiUser], superuser: ApiUser
 ) -> None:
-    disabled, deleted, changed, untouched = person(), person(), person(), person()
+    disabled, deleted, changed, untouched = make_api_user(), make_api_user(), make_api_user(), make_api_user()
     other = sign_in(app, changed.email)["refresh_token"]
     superuser.patch(disabled.url, json={"is_active": False})
     superuser.delete(deleted.url)
@@ -214,15 +219,16 @@ def test_R16_a_refresh_asks_for_the_account_again(
     changed.post("/userapi/auth/password/change/", json=body)
 
     answers = [
-        refresh(client, token) for token in (disabled.tokens["refresh_token"], deleted.tokens["refresh_token"], other)
+        refresh_session(client, token)
+        for token in (disabled.tokens["refresh_token"], deleted.tokens["refresh_token"], other)
     ]
 
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     assert {answer.get_json()["code"] for answer in answers} == {"token_revoked"}
-    assert refresh(client, untouched.tokens["refresh_token"]).status_code == 200
+    assert refresh_session(client, untouched.tokens["refresh_token"]).status_code == 200
 
 
-def test_R17_a_refresh_token_comes_in_the_body_or_as_bearer_token(client: FlaskClient, user: Person) -> None:
+def test_R17_a_refresh_token_comes_in_the_body_or_as_bearer_token(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["refresh_token"]
     path = "/api-token-refresh/"
 
@@ -231,37 +237,37 @@ def test_R17_a_refresh_token_comes_in_the_body_or_as_bearer_token(client: FlaskC
     for header in ("X-Refresh-Token", "Refresh-Token", "Proxy-Authorization"):
         assert client.post(path, headers={header: token}).status_code == 401
     assert client.post(path, auth=("refresh", token)).status_code == 401
-    cookie = {"Cookie": f"refresh_token={token}", "X-CSRF-TOKEN": claims_of(token)["csrf"]}
+    cookie = {"Cookie": f"refresh_token={token}", "X-CSRF-TOKEN": read_claims(token)["csrf"]}
     assert client.application.test_client(use_cookies=False).post(path, headers=cookie).status_code == 401
     assert client.get(path, query_string={"refresh_token": token}).status_code == 405
     assert client.post(path, json={"token": token}).status_code == 400
     missing = client.post(path)
     assert (missing.status_code, missing.get_json()["code"]) == (401, "not_authenticated")
     for value in (None, 1, [token], {}, ""):
-        assert refresh(client, value).status_code == 400
+        assert refresh_session(client, value).status_code == 400
 
-    in_body = refresh(client, token)
+    in_body = refresh_session(client, token)
     as_bearer = client.post(path, headers={"Authorization": f"bearer {in_body.get_json()['refresh_token']}"})
     in_form = client.post("/userapi/api-token-refresh/", data={"refresh_token": as_bearer.get_json()["refresh_token"]})
 
     assert [in_body.status_code, as_bearer.status_code, in_form.status_code] == [200, 200, 200]
 
 
-def test_R17_what_is_no_refresh_token_refreshes_nothing(client: FlaskClient, user: Person, key_folder: str) -> None:
-    claims = claims_of(user.tokens["refresh_token"])
+def test_R17_what_is_no_refresh_token_refreshes_nothing(client: FlaskClient, user: ApiUser, key_folder: str) -> None:
+    claims = read_claims(user.tokens["refresh_token"])
     unknown = "9b2f4f3e-6f0b-4b5f-8a55-0c5be1f7a001"
     web = client.application.config["JWT_WEB_AUDIENCE"]
     for bad in (
         user.tokens["access_token"],
         "x",
         "a.b.c",
-        forge(key_folder, claims | {"sid": unknown}),
-        forge(key_folder, claims | {"aud": web}),
-        forge(key_folder, claims | {"iss": "elsewhere"}),
-        forge(key_folder, claims | {"exp": 1}),
+        forge_token(key_folder, claims | {"sid": unknown}),
+        forge_token(key_folder, claims | {"aud": web}),
+        forge_token(key_folder, claims | {"iss": "elsewhere"}),
+        forge_token(key_folder, claims | {"exp": 1}),
     ):
-        answer = refresh(client, bad)
+        answer = refresh_session(client, bad)
         assert answer.status_code == 401, bad
         assert "invalid_token" in answer.headers["WWW-Authenticate"]
 
-    assert refresh(client, forge(key_folder, claims)).status_code == 200
+    assert refresh_session(client, forge_token(key_folder, claims)).status_code == 200

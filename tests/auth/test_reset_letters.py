@@ -4,15 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from answers import comparable
-from conftest import Person, signs_in
-from database import execute
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from inbox import letters, letters_to
-from resetting import ASK, ask, reset_link
-from timing import take_as_long
+
+from tests.support.api_client import ApiUser, can_sign_in
+from tests.support.comparable_responses import comparable
+from tests.support.email_inbox import all_emails, emails_to
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.password_reset import REQUEST_PATH, request_reset, reset_link
+from tests.support.response_times import take_equally_long
+from tests.support.sql import execute_sql
 
 FORGED_HOSTS = {
     "Host": "evil.example.net",
@@ -27,30 +28,30 @@ FORGED_HOSTS = {
 }
 
 
-def test_F01_the_answer_is_the_same_for_every_address(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_F01_the_answer_is_the_same_for_every_address(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     inactive, without_password = new_user(), new_user(password=None)
-    execute(app, "UPDATE users SET is_active = false WHERE id = :id", id=make_user(app, **inactive))
+    execute_sql(app, "UPDATE users SET is_active = false WHERE id = :id", id=make_user(app, **inactive))
     make_user(app, **without_password)
     addresses = [user.email, "nobody@example.com", inactive["email"], without_password["email"], "a@b.co.uk"]
 
-    answers = [comparable(ask(client, address)) for address in addresses]
+    answers = [comparable(request_reset(client, address)) for address in addresses]
 
     assert answers[0][0] == 200
     assert answers == [answers[0]] * len(addresses)
-    assert [letter.recipient for letter in letters(app)] == [user.email, without_password["email"]]
+    assert [letter.recipient for letter in all_emails(app)] == [user.email, without_password["email"]]
 
 
-def test_F02_a_known_address_takes_as_long_as_an_unknown_one(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_F02_a_known_address_takes_as_long_as_an_unknown_one(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     def known() -> None:
-        assert ask(client, user.email).status_code == 200
+        assert request_reset(client, user.email).status_code == 200
 
     def unknown() -> None:
-        assert ask(client, "nobody@example.com").status_code == 200
+        assert request_reset(client, "nobody@example.com").status_code == 200
 
     known(), unknown()
 
-    assert take_as_long(known, unknown)
-    assert len(letters_to(app, user.email)) > 40
+    assert take_equally_long(known, unknown)
+    assert len(emails_to(app, user.email)) > 40
 
 
 @pytest.mark.parametrize("proxies", ["0", "1"])
@@ -59,10 +60,10 @@ def test_F03_the_link_leads_to_our_site_whatever_host_is_asked(make_app: Callabl
     wanted = new_user()
     user_id = make_user(app, **wanted)
 
-    response = app.test_client().post(ASK, json={"email": wanted["email"]}, headers=FORGED_HOSTS)
+    response = app.test_client().post(REQUEST_PATH, json={"email": wanted["email"]}, headers=FORGED_HOSTS)
 
     assert response.status_code == 200
-    (letter,) = letters(app)
+    (letter,) = all_emails(app)
     assert letter.link == f"http://accounts.example.com/reset/{user_id}/{letter.secret}/"
     assert "evil" not in letter.text + letter.html
 
@@ -72,9 +73,9 @@ def test_F03_the_link_leads_to_the_front_end_where_there_is_one(make_app: Callab
     wanted = new_user()
     user_id = make_user(app, **wanted)
 
-    ask(app.test_client(), wanted["email"])
+    request_reset(app.test_client(), wanted["email"])
 
-    (letter,) = letters(app)
+    (letter,) = all_emails(app)
     assert letter.link == f"https://app.example.org/reset/{user_id}/{letter.secret}/"
 
 
@@ -82,10 +83,10 @@ def test_F03_the_link_leads_to_the_front_end_where_there_is_one(make_app: Callab
 def test_F04_the_letter_goes_to_the_stored_spelling(app: Flask, client: FlaskClient, spelling: str) -> None:
     make_user(app, email="Mike.frost@example.com")
 
-    response = ask(client, spelling)
+    response = request_reset(client, spelling)
 
     assert response.status_code == 200
-    assert [letter.recipient for letter in letters(app)] == ["Mike.frost@example.com"]
+    assert [letter.recipient for letter in all_emails(app)] == ["Mike.frost@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -108,43 +109,43 @@ def test_F04_the_letter_goes_to_the_stored_spelling(app: Flask, client: FlaskCli
 )
 def test_F04_no_payload_adds_a_recipient(app: Flask, client: FlaskClient, payload: Any) -> None:
     make_user(app, email="mike@example.com")
-    assert ask(client, "mike@example.com").status_code == 200
+    assert request_reset(client, "mike@example.com").status_code == 200
 
-    response = ask(client, payload)
+    response = request_reset(client, payload)
 
     assert response.status_code == 400
-    assert [letter.recipient for letter in letters(app)] == ["mike@example.com"]
+    assert [letter.recipient for letter in all_emails(app)] == ["mike@example.com"]
 
 
 def test_F04_neither_a_second_field_nor_a_repeated_one_adds_a_recipient(app: Flask, client: FlaskClient) -> None:
     make_user(app, email="mike@example.com")
 
     answers = [
-        client.post(ASK, json={"email": "mike@example.com", "bcc": "eve@example.net"}),
-        client.post(ASK, data={"email": ["mike@example.com", "eve@example.net"]}),
+        client.post(REQUEST_PATH, json={"email": "mike@example.com", "bcc": "eve@example.net"}),
+        client.post(REQUEST_PATH, data={"email": ["mike@example.com", "eve@example.net"]}),
     ]
 
     assert [answer.status_code for answer in answers] == [400, 400]
-    assert letters(app) == []
+    assert all_emails(app) == []
 
 
-def test_F10_the_letter_names_its_secret_so_that_it_can_be_blanked(app: Flask, user: Person) -> None:
+def test_F10_the_letter_names_its_secret_so_that_it_can_be_blanked(app: Flask, user: ApiUser) -> None:
     token = reset_link(app, user.email)["token"]
 
-    (letter,) = letters(app)
+    (letter,) = all_emails(app)
     assert letter.secret == token
     assert token in letter.text
     assert token in letter.html
     assert token not in letter.subject
 
 
-def test_F14_asking_changes_nothing(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_F14_asking_changes_nothing(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     before = user.get("/userapi/auth/user/").get_json()
 
     for _ in range(3):
-        ask(client, user.email)
+        request_reset(client, user.email)
 
     assert user.get("/userapi/auth/user/").get_json() == before
-    assert signs_in(app, user.email, PASSWORD)
+    assert can_sign_in(app, user.email, PASSWORD)
     refreshed = client.post("/api-token-refresh/", json={"refresh_token": user.tokens["refresh_token"]})
     assert refreshed.status_code == 200

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from answers import comparable
-from conftest import Person, signs_in
-from database import execute
-from factories import PASSWORD, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from inbox import letters_to
-from resetting import NEW, OTHER, confirm, reset_link
 
+from tests.support.api_client import ApiUser, can_sign_in
+from tests.support.comparable_responses import comparable
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, new_user
+from tests.support.password_reset import NEW_PASSWORD, OTHER_PASSWORD, confirm_reset, reset_link
+from tests.support.sql import execute_sql
 from userapi.core import clock
 from userapi.core.db import Model, db
 
@@ -28,12 +28,12 @@ def turn_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
 
 
 def test_F05_F06_F20_every_bad_link_gets_the_very_same_answer(
-    app: Flask, client: FlaskClient, user: Person, stranger: Person
+    app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser
 ) -> None:
-    used, good, foreign = (reset_link(app, email) for email in (user.email, user.email, stranger.email))
+    used, good, foreign = (reset_link(app, email) for email in (user.email, user.email, other_user.email))
     user.post("/userapi/auth/email/change/", json={"email": "next@example.com", "password": user.password})
     client.post("/userapi/auth/email/resend/", json={"email": user.email})
-    execute(app, "UPDATE one_time_tokens SET used_at = created_at WHERE digest = :d", d=digest(used["token"]))
+    execute_sql(app, "UPDATE one_time_tokens SET used_at = created_at WHERE digest = :d", d=digest(used["token"]))
     token, swapped = good["token"], good["token"].swapcase()
     bad = {
         "used": used,
@@ -54,80 +54,80 @@ def test_F05_F06_F20_every_bad_link_gets_the_very_same_answer(
         "blanks around it": good | {"token": f" {token} "},
         "the stored digest": good | {"token": digest(token)},
         "made up": good | {"token": "A" * 43},
-        "a link that verifies": good | {"token": letters_to(app, user.email, "verify_email")[0].token},
-        "a link that changes the address": good | {"token": letters_to(app, "next@example.com")[0].token},
+        "a link that verifies": good | {"token": emails_to(app, user.email, "verify_email")[0].token},
+        "a link that changes the address": good | {"token": emails_to(app, "next@example.com")[0].token},
         "an access token": good | {"token": user.tokens["access_token"][:200]},
     }
 
-    answers = {why: comparable(confirm(client, link)) for why, link in bad.items()}
+    answers = {why: comparable(confirm_reset(client, link)) for why, link in bad.items()}
 
     status, body, _headers = answers["used"]
     assert (status, body.count(b'"code":"invalid_link"')) == (400, 1)
     assert {why: answer for why, answer in answers.items() if answer != answers["used"]} == {}
-    assert signs_in(app, user.email, PASSWORD)
-    assert signs_in(app, stranger.email, PASSWORD)
-    assert confirm(client, good).status_code == 200
+    assert can_sign_in(app, user.email, PASSWORD)
+    assert can_sign_in(app, other_user.email, PASSWORD)
+    assert confirm_reset(client, good).status_code == 200
 
 
-def test_F05_a_link_works_once(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_F05_a_link_works_once(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     link = reset_link(app, user.email)
-    assert confirm(client, link, NEW).status_code == 200
+    assert confirm_reset(client, link, NEW_PASSWORD).status_code == 200
 
-    response = confirm(client, link, OTHER)
+    response = confirm_reset(client, link, OTHER_PASSWORD)
 
     assert response.status_code == 400
     assert response.get_json()["code"] == "invalid_link"
-    assert signs_in(app, user.email, NEW)
+    assert can_sign_in(app, user.email, NEW_PASSWORD)
 
 
-def test_F05_a_link_that_only_its_use_stands_against_is_refused(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_F05_a_link_that_only_its_use_stands_against_is_refused(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     """The password of the link's time is put back, so that the mark of the password fits again."""
     link = reset_link(app, user.email)
     with app.app_context():
         before = db.session.scalar(sa.text("SELECT password_hash FROM users WHERE id = :id"), {"id": user.id})
-    assert confirm(client, link).status_code == 200
-    execute(app, "UPDATE users SET password_hash = :hash WHERE id = :id", hash=before, id=user.id)
+    assert confirm_reset(client, link).status_code == 200
+    execute_sql(app, "UPDATE users SET password_hash = :hash WHERE id = :id", hash=before, id=user.id)
 
-    response = confirm(client, link, OTHER)
+    response = confirm_reset(client, link, OTHER_PASSWORD)
 
     assert response.get_json()["code"] == "invalid_link"
-    assert signs_in(app, user.email, PASSWORD)
+    assert can_sign_in(app, user.email, PASSWORD)
 
 
-def change_password(app: Flask, user: Person, staff: Person) -> None:
-    change = {"old_password": PASSWORD, "new_password1": OTHER, "new_password2": OTHER}
+def change_password(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+    change = {"old_password": PASSWORD, "new_password1": OTHER_PASSWORD, "new_password2": OTHER_PASSWORD}
     assert user.post("/userapi/auth/password/change/", json=change).status_code == 200
 
 
-def complete_a_newer_reset(app: Flask, user: Person, staff: Person) -> None:
-    assert confirm(user.client, reset_link(app, user.email), OTHER).status_code == 200
+def complete_a_newer_reset(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+    assert confirm_reset(user.client, reset_link(app, user.email), OTHER_PASSWORD).status_code == 200
 
 
-def move_to_another_address(app: Flask, user: Person, staff: Person) -> None:
+def move_to_another_address(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     user.post("/userapi/auth/email/change/", json={"email": "moved@example.com", "password": PASSWORD})
-    token = letters_to(app, "moved@example.com", "confirm_new_email")[0].token
+    token = emails_to(app, "moved@example.com", "confirm_new_email")[0].token
     assert user.client.post("/userapi/auth/email/verify/", json={"token": token}).status_code == 200
 
 
-def be_moved_by_staff_and_back(app: Flask, user: Person, staff: Person) -> None:
+def be_moved_by_staff_and_back(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     for address in ("moved@example.com", user.email):
         assert staff.patch(user.url, json={"email": address}).status_code == 200
 
 
-def be_deactivated(app: Flask, user: Person, staff: Person) -> None:
+def be_deactivated(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     assert staff.patch(user.url, json={"is_active": False}).status_code == 200
 
 
-def be_deactivated_and_activated(app: Flask, user: Person, staff: Person) -> None:
+def be_deactivated_and_activated(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     for is_active in (False, True):
         assert staff.patch(user.url, json={"is_active": is_active}).status_code == 200
 
 
-def be_deleted(app: Flask, user: Person, staff: Person) -> None:
+def be_deleted(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     assert staff.delete(user.url).status_code == 204
 
 
-def be_deleted_and_register_again(app: Flask, user: Person, staff: Person) -> None:
+def be_deleted_and_register_again(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     be_deleted(app, user, staff)
     assert user.client.post("/userapi/users/", json=new_user(email=user.email)).status_code == 201
 
@@ -146,40 +146,40 @@ def be_deleted_and_register_again(app: Flask, user: Person, staff: Person) -> No
     ],
 )
 def test_F07_K03_a_link_dies_with_the_state_it_was_made_for(
-    app: Flask, user: Person, staff: Person, event: Callable[[Flask, Person, Person], None]
+    app: Flask, user: ApiUser, staff: ApiUser, event: Callable[[Flask, ApiUser, ApiUser], None]
 ) -> None:
     link = reset_link(app, user.email)
     event(app, user, staff)
 
-    response = confirm(app.test_client(), link)
+    response = confirm_reset(app.test_client(), link)
 
     assert response.status_code == 400
     assert response.get_json()["code"] == "invalid_link"
-    assert not signs_in(app, user.email, NEW)
+    assert not can_sign_in(app, user.email, NEW_PASSWORD)
 
 
 def test_F08_a_link_is_good_for_an_hour(
-    app: Flask, client: FlaskClient, user: Person, monkeypatch: pytest.MonkeyPatch
+    app: Flask, client: FlaskClient, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, older = reset_link(app, user.email), reset_link(app, user.email)
     turn_clock(monkeypatch, timedelta(hours=1, seconds=1))
-    expired = confirm(client, older)
+    expired = confirm_reset(client, older)
     turn_clock(monkeypatch, timedelta(minutes=59, seconds=30))
 
-    in_time = confirm(client, old)
+    in_time = confirm_reset(client, old)
 
     assert (expired.status_code, expired.get_json()["code"]) == (400, "invalid_link")
     assert in_time.status_code == 200
 
 
-def test_F09_two_letters_carry_different_tokens_of_256_random_bits(app: Flask, user: Person) -> None:
+def test_F09_two_letters_carry_different_tokens_of_256_random_bits(app: Flask, user: ApiUser) -> None:
     tokens = {reset_link(app, user.email)["token"] for _ in range(3)}
 
     assert len(tokens) == 3
     assert {len(token) for token in tokens} == {43}  # 256 bits in base64 without padding
 
 
-def test_F10_only_the_letter_that_waits_to_be_sent_holds_the_token(app: Flask, user: Person) -> None:
+def test_F10_only_the_letter_that_waits_to_be_sent_holds_the_token(app: Flask, user: ApiUser) -> None:
     token = reset_link(app, user.email)["token"]
 
     with app.app_context():

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person, sign_in
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import claims_of, refresh, use
 
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.forged_tokens import get_own_user, read_claims, refresh_session
 from userapi.core import clock
 from userapi.core.db import db
 
@@ -26,20 +26,20 @@ def bearer(token: str) -> dict[str, str]:
 
 def is_alive(client: FlaskClient, tokens: dict[str, Any]) -> bool:
     """Whether a session lives; its refresh token is not spent on that."""
-    alive = use(client, tokens["access_token"]).status_code == 200
+    alive = get_own_user(client, tokens["access_token"]).status_code == 200
     if not alive:
-        assert refresh(client, tokens["refresh_token"]).status_code == 401
+        assert refresh_session(client, tokens["refresh_token"]).status_code == 401
     return alive
 
 
-def test_R05_logout_ends_the_session(client: FlaskClient, user: Person) -> None:
+def test_R05_logout_ends_the_session(client: FlaskClient, user: ApiUser) -> None:
     assert is_alive(client, user.tokens)
 
     answer = user.post(LOGOUT)
 
     assert answer.status_code == 200
-    assert use(client, user.tokens["access_token"]).get_json()["code"] == "token_revoked"
-    assert refresh(client, user.tokens["refresh_token"]).get_json()["code"] == "token_revoked"
+    assert get_own_user(client, user.tokens["access_token"]).get_json()["code"] == "token_revoked"
+    assert refresh_session(client, user.tokens["refresh_token"]).get_json()["code"] == "token_revoked"
 
 
 def test_R05_logout_is_known_to_every_worker(app: Flask, make_app: Callable[..., Flask]) -> None:
@@ -55,7 +55,7 @@ def test_R05_logout_is_known_to_every_worker(app: Flask, make_app: Callable[...,
     assert not is_alive(app.test_client(), tokens)
 
 
-def test_R05_the_refresh_token_logs_out_as_well(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_R05_the_refresh_token_logs_out_as_well(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     in_body, as_bearer = sign_in(app, user.email), sign_in(app, user.email)
 
     first = client.post(LOGOUT, json={"refresh_token": in_body["refresh_token"]})
@@ -67,7 +67,9 @@ def test_R05_the_refresh_token_logs_out_as_well(app: Flask, client: FlaskClient,
     assert is_alive(client, user.tokens)
 
 
-def test_R06_logout_is_scoped_and_idempotent(app: Flask, client: FlaskClient, user: Person, stranger: Person) -> None:
+def test_R06_logout_is_scoped_and_idempotent(
+    app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser
+) -> None:
     other = sign_in(app, user.email)
     assert user.post(LOGOUT).status_code == 200
 
@@ -76,21 +78,21 @@ def test_R06_logout_is_scoped_and_idempotent(app: Flask, client: FlaskClient, us
 
     assert again.status_code == 200
     assert is_alive(client, other)
-    assert is_alive(client, stranger.tokens)
+    assert is_alive(client, other_user.tokens)
 
 
-def test_R06_logout_of_all_sessions(app: Flask, client: FlaskClient, user: Person, stranger: Person) -> None:
+def test_R06_logout_of_all_sessions(app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser) -> None:
     others = [sign_in(app, user.email) for _ in range(2)]
 
     answer = client.post(LOGOUT, json={"all": True}, headers=bearer(others[0]["access_token"]))
 
     assert answer.status_code == 200
     assert [is_alive(client, tokens) for tokens in (user.tokens, *others)] == [False] * 3
-    assert is_alive(client, stranger.tokens)
+    assert is_alive(client, other_user.tokens)
     assert is_alive(client, sign_in(app, user.email))
 
 
-def test_R06_an_ended_session_ends_no_others(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_R06_an_ended_session_ends_no_others(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     ended = sign_in(app, user.email)
     body = {"all": True, "refresh_token": ended["refresh_token"]}
     client.post(LOGOUT, json={"refresh_token": ended["refresh_token"]})
@@ -102,7 +104,7 @@ def test_R06_an_ended_session_ends_no_others(app: Flask, client: FlaskClient, us
     assert not is_alive(client, user.tokens)
 
 
-def test_logout_wants_a_token(client: FlaskClient, user: Person) -> None:
+def test_logout_wants_a_token(client: FlaskClient, user: ApiUser) -> None:
     for headers, body in (
         ({}, {}),
         ({}, {"refresh_token": "x"}),
@@ -116,7 +118,7 @@ def test_logout_wants_a_token(client: FlaskClient, user: Person) -> None:
     assert is_alive(client, user.tokens)
 
 
-def test_R07_the_list_is_own_complete_and_without_secrets(app: Flask, client: FlaskClient, stranger: Person) -> None:
+def test_R07_the_list_is_own_complete_and_without_secrets(app: Flask, client: FlaskClient, other_user: ApiUser) -> None:
     email = str(new_user()["email"])
     make_user(app, email=email)
     tokens = []
@@ -132,7 +134,7 @@ def test_R07_the_list_is_own_complete_and_without_secrets(app: Flask, client: Fl
     answer = client.get(SESSIONS, headers=bearer(tokens[1]["access_token"]))
 
     found = answer.get_json()["results"]
-    assert {session["id"] for session in found} == {claims_of(pair["access_token"])["sid"] for pair in tokens}
+    assert {session["id"] for session in found} == {read_claims(pair["access_token"])["sid"] for pair in tokens}
     assert {(session["address"], session["user_agent"]) for session in found} == {
         ("192.0.2.1", "Firefox on a desk"),
         ("2001:db8::1", "x" * 255),
@@ -149,12 +151,12 @@ def test_R07_the_list_is_own_complete_and_without_secrets(app: Flask, client: Fl
         assert created <= used < end == created + timedelta(days=30)
     for pair in tokens:
         for token in (pair["access_token"], pair["refresh_token"]):
-            assert claims_of(token)["jti"] not in answer.text
+            assert read_claims(token)["jti"] not in answer.text
             assert token.rpartition(".")[2] not in answer.text
 
 
 def test_R07_the_list_shows_the_living_and_the_last_used_first(
-    app: Flask, user: Person, monkeypatch: pytest.MonkeyPatch
+    app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = clock.now
     for hours in (1, 2, 3):
@@ -172,7 +174,7 @@ def test_R07_the_list_shows_the_living_and_the_last_used_first(
     assert found[0]["current"]
 
 
-def test_a_use_is_noted_at_most_once_a_minute(user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_use_is_noted_at_most_once_a_minute(user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     def last_used() -> str:
         (session,) = user.get(SESSIONS).get_json()["results"]
         return str(session["last_used_at"])
@@ -186,11 +188,11 @@ def test_a_use_is_noted_at_most_once_a_minute(user: Person, monkeypatch: pytest.
     assert last_used() > before
 
 
-def test_R08_ending_a_session_ends_its_tokens_now(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_R08_ending_a_session_ends_its_tokens_now(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     other, third = sign_in(app, user.email), sign_in(app, user.email)
     assert is_alive(client, other)
 
-    answer = user.delete(f"{SESSIONS}{claims_of(other['access_token'])['sid']}/")
+    answer = user.delete(f"{SESSIONS}{read_claims(other['access_token'])['sid']}/")
 
     assert (answer.status_code, answer.data) == (204, b"")
     assert not is_alive(client, other)
@@ -198,8 +200,8 @@ def test_R08_ending_a_session_ends_its_tokens_now(app: Flask, client: FlaskClien
     assert is_alive(client, user.tokens)
 
 
-def test_R08_ending_my_own_session_signs_me_out(client: FlaskClient, user: Person) -> None:
-    path = f"{SESSIONS}{claims_of(user.tokens['access_token'])['sid']}/"
+def test_R08_ending_my_own_session_signs_me_out(client: FlaskClient, user: ApiUser) -> None:
+    path = f"{SESSIONS}{read_claims(user.tokens['access_token'])['sid']}/"
 
     assert user.delete(path).status_code == 204
 
@@ -207,32 +209,34 @@ def test_R08_ending_my_own_session_signs_me_out(client: FlaskClient, user: Perso
     assert user.delete(path).status_code == 401
 
 
-def test_R08_ending_all_spares_the_present_one(app: Flask, client: FlaskClient, user: Person, stranger: Person) -> None:
+def test_R08_ending_all_spares_the_present_one(
+    app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser
+) -> None:
     others = [sign_in(app, user.email) for _ in range(3)]
 
     assert user.delete(SESSIONS).status_code == 204
 
     assert [is_alive(client, tokens) for tokens in others] == [False] * 3
     assert is_alive(client, user.tokens)
-    assert refresh(client, user.tokens["refresh_token"]).status_code == 200
-    assert is_alive(client, stranger.tokens)
+    assert refresh_session(client, user.tokens["refresh_token"]).status_code == 200
+    assert is_alive(client, other_user.tokens)
     assert len(user.get(SESSIONS).get_json()["results"]) == 1
 
 
 def test_R09_the_sessions_of_others_are_invisible(
-    app: Flask, client: FlaskClient, user: Person, stranger: Person, superuser: Person
+    app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser, superuser: ApiUser
 ) -> None:
-    theirs = claims_of(stranger.tokens["access_token"])["sid"]
+    theirs = read_claims(other_user.tokens["access_token"])["sid"]
     ended = sign_in(app, user.email)
     client.post(LOGOUT, headers=bearer(ended["access_token"]))
-    ids = (theirs, str(uuid.uuid4()), claims_of(ended["access_token"])["sid"])
+    ids = (theirs, str(uuid.uuid4()), read_claims(ended["access_token"])["sid"])
 
     for caller in (user, superuser):
         answers = [caller.delete(f"{SESSIONS}{session_id}/") for session_id in ids]
         assert [answer.status_code for answer in answers] == [404] * 3
         assert len({answer.data for answer in answers}) == 1
 
-    assert is_alive(client, stranger.tokens)
+    assert is_alive(client, other_user.tokens)
     assert theirs not in user.get(SESSIONS).text
     for odd in ("1", "x", theirs.replace("-", ""), theirs + "0"):
         assert user.delete(f"{SESSIONS}{odd}/").status_code == 404
@@ -241,7 +245,7 @@ def test_R09_the_sessions_of_others_are_invisible(
 
 
 def test_R10_disabling_a_user_ends_everything_now_and_for_good(
-    app: Flask, client: FlaskClient, user: Person, staff: Person
+    app: Flask, client: FlaskClient, user: ApiUser, staff: ApiUser
 ) -> None:
     other = sign_in(app, user.email)
     web = app.test_client()
@@ -259,7 +263,7 @@ def test_R10_disabling_a_user_ends_everything_now_and_for_good(
 
 
 def test_R11_deleting_a_user_ends_everything_now(
-    app: Flask, client: FlaskClient, user: Person, superuser: Person
+    app: Flask, client: FlaskClient, user: ApiUser, superuser: ApiUser
 ) -> None:
     web = app.test_client()
     web.post("/userapi/auth/login/", json={"email": user.email, "password": PASSWORD, "cookies": True})
@@ -276,7 +280,7 @@ def test_R11_deleting_a_user_ends_everything_now(
         user.get(created.get_json()["url"]),
         user.patch("/userapi/auth/user/", json={"first_name": "x"}),
         user.delete(SESSIONS),
-        refresh(client, user.tokens["refresh_token"]),
+        refresh_session(client, user.tokens["refresh_token"]),
         web.get("/userapi/auth/user/"),
     ):
         assert answer.status_code == 401
@@ -300,21 +304,21 @@ def test_R14_the_number_of_sessions_is_bounded(make_app: Callable[..., Flask]) -
 
 
 def test_R19_staff_end_all_sessions_of_a_user_by_one_call(
-    app: Flask, client: FlaskClient, user: Person, stranger: Person, staff: Person
+    app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser, staff: ApiUser
 ) -> None:
     other = sign_in(app, user.email)
-    assert stranger.patch(user.url, json={"is_active": False}).status_code == 403
+    assert other_user.patch(user.url, json={"is_active": False}).status_code == 403
     assert is_alive(client, other)
 
     staff.patch(user.url, json={"is_active": False})
 
     assert [is_alive(client, tokens) for tokens in (user.tokens, other)] == [False, False]
-    assert is_alive(client, stranger.tokens)
+    assert is_alive(client, other_user.tokens)
 
 
-def test_every_end_of_a_session_is_in_the_trail(app: Flask, user: Person) -> None:
+def test_every_end_of_a_session_is_in_the_trail(app: Flask, user: ApiUser) -> None:
     other = sign_in(app, user.email)
-    user.delete(f"{SESSIONS}{claims_of(other['access_token'])['sid']}/")
+    user.delete(f"{SESSIONS}{read_claims(other['access_token'])['sid']}/")
     user.delete(SESSIONS)
     user.post(LOGOUT)
 

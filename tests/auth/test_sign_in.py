@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person
-from database import execute
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import claims_of
-from timing import take_as_long
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.forged_tokens import read_claims
+from tests.support.response_times import take_equally_long
+from tests.support.sql import execute_sql
 from userapi.core.db import db
 
 DOORS = ("/api-token-auth/", "/userapi/api-token-auth/", "/userapi/auth/login/")
@@ -27,23 +27,23 @@ def sign_in(client: FlaskClient, email: Any, password: Any = PASSWORD, door: str
 
 
 @pytest.fixture
-def refused(app: Flask, user: Person, stranger: Person, superuser: Person) -> dict[str, tuple[str, str]]:
+def refused(app: Flask, user: ApiUser, other_user: ApiUser, superuser: ApiUser) -> dict[str, tuple[str, str]]:
     """Every kind of sign-in that is refused: an email and a password."""
     make_user(app, email="never@example.com", password=None)
-    assert superuser.patch(stranger.url, json={"is_active": False}).status_code == 200
+    assert superuser.patch(other_user.url, json={"is_active": False}).status_code == 200
     return {
         "an unknown email": ("nobody@example.com", PASSWORD),
         "no email at all": ("nobody", PASSWORD),
         "a wrong password": (user.email, "velvet tram outside 8"),
-        "an inactive account": (stranger.email, PASSWORD),
-        "an inactive account, wrong password": (stranger.email, "velvet tram outside 8"),
+        "an inactive account": (other_user.email, PASSWORD),
+        "an inactive account, wrong password": (other_user.email, "velvet tram outside 8"),
         "an account without a password": ("never@example.com", PASSWORD),
         "an account without a password, and none": ("never@example.com", ""),
     }
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_person_signs_in_at_every_door(client: FlaskClient, user: Person, door: str) -> None:
+def test_a_person_signs_in_at_every_door(client: FlaskClient, user: ApiUser, door: str) -> None:
     answer = sign_in(client, user.email, door=door)
 
     assert answer.status_code == 200
@@ -53,7 +53,7 @@ def test_a_person_signs_in_at_every_door(client: FlaskClient, user: Person, door
     assert me.get_json()["email"] == user.email
 
 
-def test_login_gives_the_user_along_with_the_tokens(client: FlaskClient, user: Person) -> None:
+def test_login_gives_the_user_along_with_the_tokens(client: FlaskClient, user: ApiUser) -> None:
     answer = sign_in(client, user.email, door="/userapi/auth/login/").get_json()
 
     assert answer.pop("user") == user.get("/userapi/auth/user/").get_json()
@@ -78,9 +78,9 @@ def test_L02_one_duration_for_every_refused_sign_in(make_app: Callable[..., Flas
     client = app.test_client()
     for name in ("known", "inactive", "none", "unusable"):
         make_user(app, email=f"{name}@example.com")
-    execute(app, "UPDATE users SET is_active = :off WHERE email LIKE 'inactive%'", off=False)
-    execute(app, "UPDATE users SET password_hash = NULL WHERE email LIKE 'none%'")
-    execute(app, "UPDATE users SET password_hash = '!imported' WHERE email LIKE 'unusable%'")
+    execute_sql(app, "UPDATE users SET is_active = :off WHERE email LIKE 'inactive%'", off=False)
+    execute_sql(app, "UPDATE users SET password_hash = NULL WHERE email LIKE 'none%'")
+    execute_sql(app, "UPDATE users SET password_hash = '!imported' WHERE email LIKE 'unusable%'")
 
     def refuse(name: str, password: str = PASSWORD) -> Callable[[], None]:
         def attempt() -> None:
@@ -92,7 +92,7 @@ def test_L02_one_duration_for_every_refused_sign_in(make_app: Callable[..., Flas
     wrong_password()
 
     for name in ("nobody", "inactive", "none", "unusable"):
-        assert take_as_long(wrong_password, refuse(name), least=5, most=60), name
+        assert take_equally_long(wrong_password, refuse(name), least=5, most=60), name
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -104,7 +104,7 @@ def test_L03_the_same_rule_at_every_door(client: FlaskClient, refused: dict[str,
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_L04_credentials_count_only_in_the_body(client: FlaskClient, user: Person, door: str) -> None:
+def test_L04_credentials_count_only_in_the_body(client: FlaskClient, user: ApiUser, door: str) -> None:
     credentials = {"email": user.email, "password": PASSWORD}
 
     assert client.get(door, query_string=credentials).status_code == 405
@@ -116,7 +116,7 @@ def test_L04_credentials_count_only_in_the_body(client: FlaskClient, user: Perso
     assert client.post(door, json=credentials).status_code == 200
 
 
-def test_L05_wrong_json_types_are_the_client_s_error(client: FlaskClient, user: Person) -> None:
+def test_L05_wrong_json_types_are_the_client_s_error(client: FlaskClient, user: ApiUser) -> None:
     odd: tuple[Any, ...] = (
         None, True, False, 0, 1, -1.5, 10**25, [], {}, {"$ne": None}, {"$gt": ""}, [user.email], [PASSWORD], [[]],
     )  # fmt: skip
@@ -139,7 +139,7 @@ def test_L05_wrong_json_types_are_the_client_s_error(client: FlaskClient, user: 
     assert sign_in(client, user.email).status_code == 200
 
 
-def test_L06_injections_do_nothing(client: FlaskClient, user: Person) -> None:
+def test_L06_injections_do_nothing(client: FlaskClient, user: ApiUser) -> None:
     name, _, domain = user.email.partition("@")
     payloads = (
         "' OR '1'='1", "' OR 1=1 --", f"{user.email}' --", f"{user.email}';DROP TABLE users;--", "admin'/*",
@@ -196,43 +196,45 @@ def test_L07_nothing_else_about_an_email_is_overlooked(client: FlaskClient, app:
 
 
 def test_L08_a_username_like_another_s_email_leads_to_no_account(
-    client: FlaskClient, user: Person, stranger: Person
+    client: FlaskClient, user: ApiUser, other_user: ApiUser
 ) -> None:
     longer = "quartz melon bicycle 41"
-    user.patch(user.url, json={"username": stranger.email})
+    user.patch(user.url, json={"username": other_user.email})
     changed = {"old_password": PASSWORD, "new_password1": longer, "new_password2": longer}
     assert user.post("/userapi/auth/password/change/", json=changed).status_code == 200
 
     for field in ("email", "username"):
-        theirs = client.post(DOORS[0], json={field: stranger.email, "password": longer})
-        own = client.post(DOORS[0], json={field: stranger.email, "password": PASSWORD})
+        theirs = client.post(DOORS[0], json={field: other_user.email, "password": longer})
+        own = client.post(DOORS[0], json={field: other_user.email, "password": PASSWORD})
         assert theirs.status_code == 401
-        assert claims_of(own.get_json()["access_token"])["sub"] == str(stranger.id)
+        assert read_claims(own.get_json()["access_token"])["sub"] == str(other_user.id)
 
 
-def test_L08_a_username_alone_signs_nobody_in(client: FlaskClient, user: Person) -> None:
+def test_L08_a_username_alone_signs_nobody_in(client: FlaskClient, user: ApiUser) -> None:
     user.patch(user.url, json={"username": "wren"})
 
     assert client.post(DOORS[0], json={"username": "wren", "password": PASSWORD}).status_code == 401
     assert client.post(DOORS[0], json={"username": user.email, "password": PASSWORD}).status_code == 200
 
 
-def test_L08_email_and_username_that_differ_are_refused(client: FlaskClient, user: Person, stranger: Person) -> None:
-    both = {"email": user.email, "username": stranger.email, "password": PASSWORD}
+def test_L08_email_and_username_that_differ_are_refused(
+    client: FlaskClient, user: ApiUser, other_user: ApiUser
+) -> None:
+    both = {"email": user.email, "username": other_user.email, "password": PASSWORD}
 
     assert client.post(DOORS[0], json=both).status_code == 400
     assert client.post(DOORS[0], json=both | {"username": user.email}).status_code == 200
 
 
 def test_L09_inactive_and_deleted_accounts_do_not_sign_in(
-    client: FlaskClient, user: Person, stranger: Person, superuser: Person
+    client: FlaskClient, user: ApiUser, other_user: ApiUser, superuser: ApiUser
 ) -> None:
-    assert [sign_in(client, person.email).status_code for person in (user, stranger)] == [200, 200]
+    assert [sign_in(client, person.email).status_code for person in (user, other_user)] == [200, 200]
 
     superuser.patch(user.url, json={"is_active": False})
-    superuser.delete(stranger.url)
+    superuser.delete(other_user.url)
 
-    first, second = (sign_in(client, person.email) for person in (user, stranger))
+    first, second = (sign_in(client, person.email) for person in (user, other_user))
     assert [first.status_code, second.status_code] == [401, 401]
     assert first.data == second.data
 
@@ -255,7 +257,7 @@ def test_L10_a_fresh_service_has_no_accounts(client: FlaskClient) -> None:
             assert sign_in(client, name, password).status_code in (400, 401)
 
 
-def test_L11_forms_and_json_are_equal(client: FlaskClient, user: Person) -> None:
+def test_L11_forms_and_json_are_equal(client: FlaskClient, user: ApiUser) -> None:
     credentials = {"email": user.email, "password": PASSWORD}
 
     for door in DOORS:
@@ -270,7 +272,7 @@ def test_L11_forms_and_json_are_equal(client: FlaskClient, user: Person) -> None
             assert len({tuple(sorted(answer.get_json())) for answer in answers}) == 1
 
 
-def test_L11_other_media_types_are_415(client: FlaskClient, user: Person) -> None:
+def test_L11_other_media_types_are_415(client: FlaskClient, user: ApiUser) -> None:
     body = f'{{"email": "{user.email}", "password": "{PASSWORD}"}}'
 
     for media_type in ("text/plain", "application/xml", "application/vnd.api+json", "text/json", "x", ""):
@@ -279,18 +281,18 @@ def test_L11_other_media_types_are_415(client: FlaskClient, user: Person) -> Non
     assert client.post(DOORS[0], data=body, content_type="application/json; charset=utf-8").status_code == 200
 
 
-def test_L12_a_sign_in_reuses_nothing(client: FlaskClient, user: Person) -> None:
+def test_L12_a_sign_in_reuses_nothing(client: FlaskClient, user: ApiUser) -> None:
     first, second = (sign_in(client, user.email).get_json() for _ in range(2))
 
     for kind in ("access_token", "refresh_token"):
-        one, other = claims_of(first[kind]), claims_of(second[kind])
+        one, other = read_claims(first[kind]), read_claims(second[kind])
         assert first[kind] != second[kind]
         assert one["jti"] != other["jti"]
         assert one["sid"] != other["sid"]
         assert one["csrf"] != other["csrf"]
 
 
-def test_L12_a_sign_in_does_not_take_up_the_session_it_came_with(client: FlaskClient, user: Person) -> None:
+def test_L12_a_sign_in_does_not_take_up_the_session_it_came_with(client: FlaskClient, user: ApiUser) -> None:
     body = {"email": user.email, "password": PASSWORD, "cookies": True}
     client.post("/userapi/auth/login/", json=body)
     planted = client.get_cookie("access_token")
@@ -300,25 +302,25 @@ def test_L12_a_sign_in_does_not_take_up_the_session_it_came_with(client: FlaskCl
     found = client.get_cookie("access_token")
     assert planted
     assert found
-    assert claims_of(found.value)["sid"] != claims_of(planted.value)["sid"]
+    assert read_claims(found.value)["sid"] != read_claims(planted.value)["sid"]
 
 
-def test_L13_a_field_given_twice_has_one_meaning(client: FlaskClient, user: Person, stranger: Person) -> None:
+def test_L13_a_field_given_twice_has_one_meaning(client: FlaskClient, user: ApiUser, other_user: ApiUser) -> None:
     def json_twice(first: str, second: str, password: str = PASSWORD) -> TestResponse:
         body = f'{{"email": "{first}", "email": "{second}", "password": "x", "password": "{password}"}}'
         return client.post(DOORS[0], data=body, content_type="application/json")
 
-    form = client.post(DOORS[0], data={"email": [user.email, stranger.email], "password": PASSWORD})
+    form = client.post(DOORS[0], data={"email": [user.email, other_user.email], "password": PASSWORD})
     passwords = client.post(DOORS[0], data={"email": user.email, "password": ["wrong", PASSWORD]})
 
     assert form.get_json()["errors"] == {"email": ["Sent more than once."]}
     assert passwords.get_json()["errors"] == {"password": ["Sent more than once."]}
-    last = json_twice(user.email, stranger.email)
-    assert claims_of(last.get_json()["access_token"])["sub"] == str(stranger.id)
+    last = json_twice(user.email, other_user.email)
+    assert read_claims(last.get_json()["access_token"])["sub"] == str(other_user.id)
     assert json_twice(user.email, "nobody@example.com").status_code == 401
 
 
-def test_L14_only_a_success_is_noted_as_last_login(app: Flask, client: FlaskClient, superuser: Person) -> None:
+def test_L14_only_a_success_is_noted_as_last_login(app: Flask, client: FlaskClient, superuser: ApiUser) -> None:
     email = str(new_user()["email"])
     url = f"/userapi/users/{make_user(app, email=email)}/"
     before = superuser.get(url).get_json()
@@ -332,7 +334,7 @@ def test_L14_only_a_success_is_noted_as_last_login(app: Flask, client: FlaskClie
     assert superuser.get(url).get_json()["last_login"] is not None
 
 
-def test_a_failed_sign_in_leaves_a_mark(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_a_failed_sign_in_leaves_a_mark(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     sign_in(client, user.email, "wrong")
     sign_in(client, "nobody@example.com")
 

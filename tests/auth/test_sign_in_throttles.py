@@ -4,23 +4,23 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
-from answers import comparable
-from factories import account
 from flask import Flask
-from throttling import (
-    AWAY,
-    HOME,
-    LOGIN,
-    TOKENS,
+
+from tests.support.comparable_responses import comparable
+from tests.support.factories import make_account
+from tests.support.race import run_simultaneously
+from tests.support.sign_in_attempts import (
+    AWAY_IP,
+    HOME_IP,
+    LOGIN_PATH,
+    TOKEN_PATH,
     MakeApp,
     StoppedClock,
-    client_at,
-    guess,
-    sign_in_at,
-    stopped_clock,
+    client_from_ip,
+    guess_passwords,
+    sign_in_from_ip,
+    stop_clock,
 )
-from together import at_once
-
 from userapi.core.db import db
 
 
@@ -32,56 +32,56 @@ def app(make_app: MakeApp) -> Flask:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
-    return stopped_clock(monkeypatch)
+    return stop_clock(monkeypatch)
 
 
 def test_D01_guesses_from_one_address_are_stopped_and_then_the_right_password_too(app: Flask) -> None:
-    email = account(app)
-    assert sign_in_at(app, AWAY, email).status_code == 200
+    email = make_account(app)
+    assert sign_in_from_ip(app, AWAY_IP, email).status_code == 200
 
-    statuses = guess(app, AWAY, email, times=12)
+    statuses = guess_passwords(app, AWAY_IP, email, times=12)
 
     assert statuses == [401] * 10 + [429] * 2
-    assert sign_in_at(app, AWAY, email).status_code == 429
+    assert sign_in_from_ip(app, AWAY_IP, email).status_code == 429
 
 
 def test_D02_the_owner_elsewhere_is_not_locked_out(app: Flask) -> None:
-    email = account(app)
+    email = make_account(app)
 
-    assert guess(app, AWAY, email, times=100)[-1] == 429
+    assert guess_passwords(app, AWAY_IP, email, times=100)[-1] == 429
 
-    assert sign_in_at(app, HOME, email).status_code == 200
+    assert sign_in_from_ip(app, HOME_IP, email).status_code == 200
 
 
 def test_D03_guesses_from_many_addresses_are_capped_but_a_known_device_signs_in(app: Flask) -> None:
-    email = account(app)
-    assert sign_in_at(app, HOME, email).status_code == 200
+    email = make_account(app)
+    assert sign_in_from_ip(app, HOME_IP, email).status_code == 200
 
-    statuses = [guess(app, f"203.0.113.{number}", email)[0] for number in range(60)]
+    statuses = [guess_passwords(app, f"203.0.113.{number}", email)[0] for number in range(60)]
 
     assert statuses == [401] * 50 + [429] * 10
-    assert sign_in_at(app, AWAY, email).status_code == 429
-    assert sign_in_at(app, HOME, email).status_code == 200
+    assert sign_in_from_ip(app, AWAY_IP, email).status_code == 429
+    assert sign_in_from_ip(app, HOME_IP, email).status_code == 200
 
 
 def test_D03_a_device_is_known_by_its_network_and_its_guesses_stay_limited(make_app: MakeApp) -> None:
     app = make_app(
         RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_ACCOUNT="2 per hour", RATELIMIT_SIGN_IN_PAIR="5 per hour"
     )
-    email = account(app)
-    assert sign_in_at(app, "2001:db8:1:1::1", email).status_code == 200
-    assert [guess(app, f"203.0.113.{number}", email)[0] for number in range(3)] == [401, 401, 429]
+    email = make_account(app)
+    assert sign_in_from_ip(app, "2001:db8:1:1::1", email).status_code == 200
+    assert [guess_passwords(app, f"203.0.113.{number}", email)[0] for number in range(3)] == [401, 401, 429]
 
-    assert sign_in_at(app, "2001:db8:1:1:ffff::2", email).status_code == 200
-    assert sign_in_at(app, "2001:db8:1:2::1", email).status_code == 429
-    assert guess(app, "2001:db8:1:1::3", email, times=6) == [401] * 5 + [429]
+    assert sign_in_from_ip(app, "2001:db8:1:1:ffff::2", email).status_code == 200
+    assert sign_in_from_ip(app, "2001:db8:1:2::1", email).status_code == 429
+    assert guess_passwords(app, "2001:db8:1:1::3", email, times=6) == [401] * 5 + [429]
 
 
 def test_D04_parallel_guesses_do_not_beat_the_counter(app: Flask) -> None:
-    email = account(app)
-    guesses = [partial(sign_in_at, app, AWAY, email, f"wrong {number}") for number in range(40)]
+    email = make_account(app)
+    guesses = [partial(sign_in_from_ip, app, AWAY_IP, email, f"wrong {number}") for number in range(40)]
 
-    statuses = [answer.status_code for answer in at_once(guesses)]
+    statuses = [answer.status_code for answer in run_simultaneously(guesses)]
 
     assert 1 <= statuses.count(401) <= 10
     assert statuses.count(401) + statuses.count(429) == 40
@@ -89,11 +89,11 @@ def test_D04_parallel_guesses_do_not_beat_the_counter(app: Flask) -> None:
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP"])
 def test_D05_no_header_gives_a_client_another_address(app: Flask, header: str) -> None:
-    email = account(app)
+    email = make_account(app)
 
     statuses = [
-        client_at(app, AWAY)
-        .post(TOKENS, json={"email": email, "password": "wrong"}, headers={header: f"198.51.100.{number}"})
+        client_from_ip(app, AWAY_IP)
+        .post(TOKEN_PATH, json={"email": email, "password": "wrong"}, headers={header: f"198.51.100.{number}"})
         .status_code
         for number in range(11)
     ]
@@ -103,77 +103,88 @@ def test_D05_no_header_gives_a_client_another_address(app: Flask, header: str) -
 
 def test_D05_only_what_the_trusted_proxy_wrote_is_believed(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", TRUSTED_PROXIES="1")
-    email = account(app)
+    email = make_account(app)
 
     def attempt(forwarded: str) -> int:
         body = {"email": email, "password": "wrong"}
-        return app.test_client().post(TOKENS, json=body, headers={"X-Forwarded-For": forwarded}).status_code
+        return app.test_client().post(TOKEN_PATH, json=body, headers={"X-Forwarded-For": forwarded}).status_code
 
-    assert [attempt(f"198.51.100.{number}, {AWAY}") for number in range(11)] == [401] * 10 + [429]
-    assert attempt(f"{AWAY}, {HOME}") == 401
+    assert [attempt(f"198.51.100.{number}, {AWAY_IP}") for number in range(11)] == [401] * 10 + [429]
+    assert attempt(f"{AWAY_IP}, {HOME_IP}") == 401
 
 
 def test_D05_the_addresses_of_one_ipv6_network_count_together(app: Flask) -> None:
-    email = account(app)
+    email = make_account(app)
 
-    statuses = [guess(app, f"2001:db8:0:1::{number}", email)[0] for number in range(1, 12)]
+    statuses = [guess_passwords(app, f"2001:db8:0:1::{number}", email)[0] for number in range(1, 12)]
 
     assert statuses == [401] * 10 + [429]
-    assert guess(app, "2001:db8:0:2::1", email) == [401]
+    assert guess_passwords(app, "2001:db8:0:2::1", email) == [401]
 
 
 def test_D05_an_ipv4_address_counts_for_itself_however_it_is_written(app: Flask) -> None:
-    email = account(app)
+    email = make_account(app)
 
-    assert guess(app, "::ffff:203.0.113.9", email, times=5) + guess(app, "203.0.113.9", email, times=5) == [401] * 10
+    assert (
+        guess_passwords(app, "::ffff:203.0.113.9", email, times=5) + guess_passwords(app, "203.0.113.9", email, times=5)
+        == [401] * 10
+    )
 
-    assert guess(app, "203.0.113.9", email) == guess(app, "::ffff:203.0.113.9", email) == [429]
-    assert guess(app, "::ffff:203.0.113.10", email) == [401]
+    assert guess_passwords(app, "203.0.113.9", email) == guess_passwords(app, "::ffff:203.0.113.9", email) == [429]
+    assert guess_passwords(app, "::ffff:203.0.113.10", email) == [401]
 
 
 def test_D06_a_success_between_the_guesses_does_not_clear_them(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_IP="5 per hour")
-    own, other = account(app), account(app)
+    own, other = make_account(app), make_account(app)
     statuses = []
     for _ in range(5):
-        statuses += guess(app, AWAY, other)
-        statuses.append(sign_in_at(app, AWAY, own).status_code)
+        statuses += guess_passwords(app, AWAY_IP, other)
+        statuses.append(sign_in_from_ip(app, AWAY_IP, own).status_code)
 
     assert statuses[:-1] == [401, 200] * 4 + [401]
     assert statuses[-1] == 429
-    assert guess(app, AWAY, other) == [429]
+    assert guess_passwords(app, AWAY_IP, other) == [429]
 
 
 def test_D06_whoever_has_the_password_may_sign_in_as_often_as_they_like(app: Flask) -> None:
-    email = account(app)
+    email = make_account(app)
 
-    assert {sign_in_at(app, HOME, email).status_code for _ in range(120)} == {200}
+    assert {sign_in_from_ip(app, HOME_IP, email).status_code for _ in range(120)} == {200}
 
 
 def test_D06_sign_ins_refused_at_once_do_not_keep_out_who_comes_after(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="2 per hour", PASSWORD_HASH_CONCURRENCY="1")
-    email = account(app)
+    email = make_account(app)
 
-    statuses = {answer.status_code for answer in at_once([lambda: sign_in_at(app, HOME, email)] * 12)}
+    statuses = {
+        answer.status_code for answer in run_simultaneously([lambda: sign_in_from_ip(app, HOME_IP, email)] * 12)
+    }
 
     assert statuses <= {200, 429}
-    assert [sign_in_at(app, HOME, email).status_code for _ in range(5)] == [200] * 5
+    assert [sign_in_from_ip(app, HOME_IP, email).status_code for _ in range(5)] == [200] * 5
 
 
 def test_L03_every_door_counts_together(app: Flask) -> None:
-    email = account(app)
+    email = make_account(app)
 
-    assert guess(app, AWAY, email, times=5) == guess(app, AWAY, email, times=5, path=LOGIN) == [401] * 5
+    assert (
+        guess_passwords(app, AWAY_IP, email, times=5)
+        == guess_passwords(app, AWAY_IP, email, times=5, path=LOGIN_PATH)
+        == [401] * 5
+    )
 
-    assert [guess(app, AWAY, email, path=path)[0] for path in (TOKENS, LOGIN, f"/userapi{TOKENS}")] == [429] * 3
+    assert [
+        guess_passwords(app, AWAY_IP, email, path=path)[0] for path in (TOKEN_PATH, LOGIN_PATH, f"/userapi{TOKEN_PATH}")
+    ] == [429] * 3
 
 
 def test_L13_every_spelling_of_an_address_counts_together(app: Flask) -> None:
-    email = account(app)
+    email = make_account(app)
     spellings = (email, email.upper(), f" {email} ", email.replace("example.com", "EXAMPLE.com"))
 
-    assert [guess(app, AWAY, spellings[number % 4])[0] for number in range(11)] == [401] * 10 + [429]
-    by_username = client_at(app, AWAY).post(TOKENS, json={"username": email, "password": "wrong"})
+    assert [guess_passwords(app, AWAY_IP, spellings[number % 4])[0] for number in range(11)] == [401] * 10 + [429]
+    by_username = client_from_ip(app, AWAY_IP).post(TOKEN_PATH, json={"username": email, "password": "wrong"})
     assert by_username.status_code == 429
 
 
@@ -183,21 +194,21 @@ def test_G04_a_throttle_does_not_tell_whether_there_is_an_account(
 ) -> None:
     app = make_app(**{"RATELIMIT_ENABLED": "true", f"RATELIMIT_{name}": "3 per hour"})
     answers = []
-    inactive = account(app)
+    inactive = make_account(app)
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.text("UPDATE users SET is_active = false WHERE email = :email"), {"email": inactive})
-    for number, email in enumerate((account(app), "nobody@example.com", inactive, "no address")):
-        answers.append([comparable(sign_in_at(app, f"203.0.113.{number}", email, "wrong")) for _ in range(4)])
+    for number, email in enumerate((make_account(app), "nobody@example.com", inactive, "no address")):
+        answers.append([comparable(sign_in_from_ip(app, f"203.0.113.{number}", email, "wrong")) for _ in range(4)])
 
     assert [status for status, _body, _headers in answers[0]] == [401, 401, 401, 429]
     assert answers == [answers[0]] * 4
 
 
 def test_D10_the_answer_is_a_problem_with_consistent_headers(app: Flask, clock: StoppedClock) -> None:
-    email = account(app)
-    guess(app, AWAY, email, times=10)
+    email = make_account(app)
+    guess_passwords(app, AWAY_IP, email, times=10)
 
-    response = sign_in_at(app, AWAY, email)
+    response = sign_in_from_ip(app, AWAY_IP, email)
 
     assert response.headers["Retry-After"] == "1200"
     assert response.mimetype == "application/problem+json"
@@ -214,13 +225,13 @@ def test_D10_the_answer_is_a_problem_with_consistent_headers(app: Flask, clock: 
 
 
 def test_D10_after_the_time_it_names_it_is_open_again(app: Flask, clock: StoppedClock) -> None:
-    email = account(app)
-    guess(app, AWAY, email, times=10)
+    email = make_account(app)
+    guess_passwords(app, AWAY_IP, email, times=10)
     clock.now += 100
-    refused = sign_in_at(app, AWAY, email)
+    refused = sign_in_from_ip(app, AWAY_IP, email)
     assert refused.status_code == 429
 
     clock.now += int(refused.headers["Retry-After"]) - 1
-    assert sign_in_at(app, AWAY, email).status_code == 429
+    assert sign_in_from_ip(app, AWAY_IP, email).status_code == 429
     clock.now += 1
-    assert sign_in_at(app, AWAY, email).status_code == 200
+    assert sign_in_from_ip(app, AWAY_IP, email).status_code == 200

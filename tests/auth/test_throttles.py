@@ -4,17 +4,25 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from answers import comparable
-from conftest import sign_in
-from factories import PASSWORD, account, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from inbox import letters_to
-from settings import settings
-from throttling import AWAY, HOME, MakeApp, client_at, guess, sign_in_at, stopped_clock
 from werkzeug.test import TestResponse
 
 import config
+from tests.support.api_client import sign_in
+from tests.support.app_config import app_config
+from tests.support.comparable_responses import comparable
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, make_account, new_user
+from tests.support.sign_in_attempts import (
+    AWAY_IP,
+    HOME_IP,
+    MakeApp,
+    client_from_ip,
+    guess_passwords,
+    sign_in_from_ip,
+    stop_clock,
+)
 
 NEW = "brittle harbour lantern 42"
 
@@ -112,10 +120,10 @@ LIMITED: dict[str, tuple[str, str, int, Attempt]] = {
 def test_D07_what_could_be_flooded_is_limited_and_documented(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    stopped_clock(monkeypatch)
+    stop_clock(monkeypatch)
     name, path, usual, attempt = LIMITED[what]
     app = make_app(**{"RATELIMIT_ENABLED": "true", f"RATELIMIT_{name}": "3 per hour"})
-    client, tokens = client_at(app, AWAY), sign_in(app, account(app))
+    client, tokens = client_from_ip(app, AWAY_IP), sign_in(app, make_account(app))
 
     responses = [attempt(app, client, tokens) for _ in range(4)]
 
@@ -130,27 +138,29 @@ def test_D07_what_could_be_flooded_is_limited_and_documented(
 
 def test_D07_good_tokens_are_verified_as_often_as_they_come(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_TOKEN_VERIFY="3 per hour")
-    token = sign_in(app, account(app))["access_token"]
+    token = sign_in(app, make_account(app))["access_token"]
 
-    statuses = {client_at(app, HOME).post("/api-token-verify/", json={"token": token}).status_code for _ in range(9)}
+    statuses = {
+        client_from_ip(app, HOME_IP).post("/api-token-verify/", json={"token": token}).status_code for _ in range(9)
+    }
 
     assert statuses == {200}
 
 
 def test_P12_wrong_old_passwords_count_and_then_the_right_one_is_refused(app: Flask) -> None:
-    email = account(app)
-    client, tokens = client_at(app, HOME), sign_in(app, email)
+    email = make_account(app)
+    client, tokens = client_from_ip(app, HOME_IP), sign_in(app, email)
 
     statuses = [change_password("wrong")(app, client, tokens).status_code for _ in range(11)]
 
     assert statuses == [400] * 10 + [429]
     assert change_password(PASSWORD)(app, client, tokens).status_code == 429
-    assert sign_in_at(app, HOME, email).status_code == 200
+    assert sign_in_from_ip(app, HOME_IP, email).status_code == 200
 
 
 def test_P12_right_old_passwords_do_not_count(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_CHECK="1 per hour")
-    client, tokens = client_at(app, HOME), sign_in(app, account(app))
+    client, tokens = client_from_ip(app, HOME_IP), sign_in(app, make_account(app))
     assert change_password(PASSWORD)(app, client, tokens).status_code == 200
 
     assert change_password(NEW)(app, client, tokens).status_code == 200
@@ -166,47 +176,53 @@ def test_P12_right_old_passwords_do_not_count(make_app: MakeApp) -> None:
 def test_D08_F19_one_recipient_gets_few_letters_and_the_answer_does_not_tell(
     app: Flask, path: str, kind: str, verified: bool
 ) -> None:
-    email = account(app, email_verified=verified)
-    other = account(app, email_verified=verified)
+    email = make_account(app, email_verified=verified)
+    other = make_account(app, email_verified=verified)
 
-    known = [client_at(app, f"203.0.113.{n}").post(path, json={"email": email}) for n in range(12)]
-    unknown = [client_at(app, f"203.0.113.{n}").post(path, json={"email": "nobody@example.com"}) for n in range(12)]
+    known = [client_from_ip(app, f"203.0.113.{n}").post(path, json={"email": email}) for n in range(12)]
+    unknown = [
+        client_from_ip(app, f"203.0.113.{n}").post(path, json={"email": "nobody@example.com"}) for n in range(12)
+    ]
 
     assert {str(comparable(response)) for response in known + unknown} == {str(comparable(known[0]))}
     assert known[0].status_code == 200
-    assert len(letters_to(app, email, kind)) == 5
-    client_at(app, AWAY).post(path, json={"email": email.upper()})
-    assert len(letters_to(app, email, kind)) == 5
-    client_at(app, AWAY).post(path, json={"email": other})
-    assert len(letters_to(app, other, kind)) == 1
+    assert len(emails_to(app, email, kind)) == 5
+    client_from_ip(app, AWAY_IP).post(path, json={"email": email.upper()})
+    assert len(emails_to(app, email, kind)) == 5
+    client_from_ip(app, AWAY_IP).post(path, json={"email": other})
+    assert len(emails_to(app, other, kind)) == 1
 
 
 def test_F20_guessed_links_are_stopped_and_then_a_good_one_too(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_LINK="3 per hour")
-    email = account(app, email_verified=False)
-    client_at(app, HOME).post("/userapi/auth/password/reset/", json={"email": email})
-    letter = letters_to(app, email, "reset_password")[0]
+    email = make_account(app, email_verified=False)
+    client_from_ip(app, HOME_IP).post("/userapi/auth/password/reset/", json={"email": email})
+    letter = emails_to(app, email, "reset_password")[0]
     good = RESET | {"uid": letter.uid, "token": letter.token}
     confirm = "/userapi/auth/password/reset/confirm/"
     weak = good | {"new_password1": "password", "new_password2": "password"}
-    assert "rate_limited" not in {client_at(app, AWAY).post(confirm, json=weak).get_json()["code"] for _ in range(5)}
+    assert "rate_limited" not in {
+        client_from_ip(app, AWAY_IP).post(confirm, json=weak).get_json()["code"] for _ in range(5)
+    }
 
-    statuses = [client_at(app, AWAY).post(confirm, json=RESET).status_code for _ in range(3)]
+    statuses = [client_from_ip(app, AWAY_IP).post(confirm, json=RESET).status_code for _ in range(3)]
 
     assert statuses == [400] * 3
-    assert client_at(app, AWAY).post(confirm, json=good).status_code == 429
-    assert client_at(app, HOME).post(confirm, json=good).status_code == 200
+    assert client_from_ip(app, AWAY_IP).post(confirm, json=good).status_code == 429
+    assert client_from_ip(app, HOME_IP).post(confirm, json=good).status_code == 200
 
 
 def test_throttles_can_be_switched_off(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="false", RATELIMIT_SIGN_IN_PAIR="1 per hour")
 
-    assert guess(app, AWAY, account(app), times=5) == [401] * 5
+    assert guess_passwords(app, AWAY_IP, make_account(app), times=5) == [401] * 5
 
 
 @pytest.mark.parametrize("value", ["ten per minute", "0 per minute", "-1 per minute", "5 per minute; 9 per hour"])
 def test_C07_a_limit_that_is_none_is_refused_by_name(value: str, key_folder: str) -> None:
-    assert settings("sqlite:///x.db", key_folder, RATELIMIT_REGISTRATION="9/hour")["RATELIMIT_REGISTRATION"] == "9/hour"
+    assert (
+        app_config("sqlite:///x.db", key_folder, RATELIMIT_REGISTRATION="9/hour")["RATELIMIT_REGISTRATION"] == "9/hour"
+    )
 
     with pytest.raises(config.ConfigurationError, match=r"RATELIMIT_REGISTRATION: .* 10 per 5 minutes"):
-        settings("sqlite:///x.db", key_folder, RATELIMIT_REGISTRATION=value)
+        app_config("sqlite:///x.db", key_folder, RATELIMIT_REGISTRATION=value)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import jwt
 import pytest
 import sqlalchemy as sa
-from conftest import Person, sign_in
-from counting import statements
-from factories import make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import claims_of, forge, refresh, use, verify
 
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import make_user, new_user
+from tests.support.forged_tokens import forge_token, get_own_user, read_claims, refresh_session, verify_token
+from tests.support.statement_counter import record_statements
 from userapi.core.db import db
 
 CLAIMS = {"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "type"}
@@ -21,11 +21,11 @@ CLAIMS = {"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "type"}
 OF_THE_LIBRARY = {"csrf", "fresh"}
 
 
-def test_T13_tokens_carry_no_personal_data(person: Callable[..., Person]) -> None:
-    someone = person(first_name="Ingeborg", last_name="Quillfeather", username="ingequill", is_staff=True)
+def test_T13_tokens_carry_no_personal_data(make_api_user: Callable[..., ApiUser]) -> None:
+    someone = make_api_user(first_name="Ingeborg", last_name="Quillfeather", username="ingequill", is_staff=True)
 
     for kind in ("access_token", "refresh_token"):
-        claims = claims_of(someone.tokens[kind])
+        claims = read_claims(someone.tokens[kind])
         assert set(claims) == CLAIMS | OF_THE_LIBRARY
         assert claims["sub"] == str(someone.id)
         text = str(claims).lower()
@@ -42,10 +42,10 @@ def test_access_token_claims_are_added_for_other_services(make_app: Callable[...
         connection.execute(sa.text("INSERT INTO user_groups VALUES (:id, 7001), (:id, 7002)"), {"id": user_id})
 
     tokens = sign_in(app, email)
-    renewed = refresh(app.test_client(), tokens["refresh_token"]).get_json()
+    renewed = refresh_session(app.test_client(), tokens["refresh_token"]).get_json()
 
     for pair in (tokens, renewed):
-        access = claims_of(pair["access_token"])
+        access = read_claims(pair["access_token"])
         assert {name: access[name] for name in set(access) - CLAIMS - OF_THE_LIBRARY} == {
             "email": email,
             "username": "wren",
@@ -53,8 +53,8 @@ def test_access_token_claims_are_added_for_other_services(make_app: Callable[...
             "is_superuser": False,
             "groups": ["auditors", "editors"],
         }
-        assert set(claims_of(pair["refresh_token"])) == CLAIMS | OF_THE_LIBRARY
-    assert use(app.test_client(), tokens["access_token"]).status_code == 200
+        assert set(read_claims(pair["refresh_token"])) == CLAIMS | OF_THE_LIBRARY
+    assert get_own_user(app.test_client(), tokens["access_token"]).status_code == 200
 
 
 def test_T12_added_claims_are_for_others_and_never_trusted_here(
@@ -63,10 +63,10 @@ def test_T12_added_claims_are_for_others_and_never_trusted_here(
     app = make_app(ACCESS_TOKEN_CLAIMS="is_staff,is_superuser")
     email = str(new_user()["email"])
     make_user(app, email=email)
-    claims = claims_of(sign_in(app, email)["access_token"])
+    claims = read_claims(sign_in(app, email)["access_token"])
     assert claims["is_staff"] is False
 
-    bold = forge(key_folder, claims | {"is_staff": True, "is_superuser": True})
+    bold = forge_token(key_folder, claims | {"is_staff": True, "is_superuser": True})
 
     headers = {"Authorization": f"Bearer {bold}"}
     assert app.test_client().get("/userapi/auth/user/", headers=headers).get_json()["is_staff"] is False
@@ -81,17 +81,17 @@ def test_issuer_and_audience_are_settings(make_app: Callable[..., Flask], key_fo
 
     token = sign_in(app, email)["access_token"]
 
-    claims = claims_of(token)
+    claims = read_claims(token)
     assert (claims["iss"], claims["aud"]) == ("https://id.example.org", "orders")
-    assert use(app.test_client(), token).status_code == 200
-    assert use(elsewhere.test_client(), token).status_code == 401
-    same_session = claims_of(sign_in(elsewhere, email)["access_token"]) | {"sid": claims["sid"]}
-    assert use(elsewhere.test_client(), forge(key_folder, same_session)).status_code == 200
-    assert use(app.test_client(), forge(key_folder, same_session)).status_code == 401
+    assert get_own_user(app.test_client(), token).status_code == 200
+    assert get_own_user(elsewhere.test_client(), token).status_code == 401
+    same_session = read_claims(sign_in(elsewhere, email)["access_token"]) | {"sid": claims["sid"]}
+    assert get_own_user(elsewhere.test_client(), forge_token(key_folder, same_session)).status_code == 200
+    assert get_own_user(app.test_client(), forge_token(key_folder, same_session)).status_code == 401
 
 
-def test_T14_a_short_life_and_an_honest_expires_in(client: FlaskClient, user: Person) -> None:
-    access, refresh_token = (claims_of(user.tokens[kind]) for kind in ("access_token", "refresh_token"))
+def test_T14_a_short_life_and_an_honest_expires_in(client: FlaskClient, user: ApiUser) -> None:
+    access, refresh_token = (read_claims(user.tokens[kind]) for kind in ("access_token", "refresh_token"))
 
     assert access["exp"] - access["iat"] == user.tokens["expires_in"] == 900
     assert refresh_token["exp"] - refresh_token["iat"] == 7 * 86400
@@ -105,7 +105,7 @@ def test_T14_lifetimes_are_settings_and_no_token_outlives_its_session(make_app: 
 
     tokens = sign_in(app, email)
 
-    access, refresh_token = (claims_of(tokens[kind]) for kind in ("access_token", "refresh_token"))
+    access, refresh_token = (read_claims(tokens[kind]) for kind in ("access_token", "refresh_token"))
     assert access["exp"] - access["iat"] in (59, 60)
     assert tokens["expires_in"] in (59, 60)
     assert refresh_token["exp"] - refresh_token["iat"] in (59, 60)
@@ -118,25 +118,25 @@ def test_T08_a_token_is_good_until_its_time_is_over(make_app: Callable[..., Flas
     make_user(app, email=email)
     client = app.test_client()
     token = sign_in(app, email)["access_token"]
-    assert use(client, token).status_code == 200
-    end = claims_of(token)["exp"]
+    assert get_own_user(client, token).status_code == 200
+    end = read_claims(token)["exp"]
 
     while time.time() < end:
         time.sleep(0.05)
 
-    assert use(client, token).get_json()["code"] == "token_expired"
-    assert verify(client, token).get_json()["code"] == "token_expired"
+    assert get_own_user(client, token).get_json()["code"] == "token_expired"
+    assert verify_token(client, token).get_json()["code"] == "token_expired"
 
 
-def test_T15_every_token_has_an_id_of_its_own_and_a_sane_date(app: Flask, user: Person) -> None:
+def test_T15_every_token_has_an_id_of_its_own_and_a_sane_date(app: Flask, user: ApiUser) -> None:
     tokens = [sign_in(app, user.email) for _ in range(20)]
 
-    claims = [claims_of(pair[kind]) for pair in tokens for kind in ("access_token", "refresh_token")]
+    claims = [read_claims(pair[kind]) for pair in tokens for kind in ("access_token", "refresh_token")]
     assert len({one["jti"] for one in claims}) == 40
     assert all(abs(one["iat"] - time.time()) < 60 for one in claims)
 
 
-def test_T20_the_scheme_is_bearer_in_any_case(client: FlaskClient, user: Person) -> None:
+def test_T20_the_scheme_is_bearer_in_any_case(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
 
     for scheme in ("Bearer", "bearer", "BEARER", "bEaReR", "Bearer  "):
@@ -144,9 +144,9 @@ def test_T20_the_scheme_is_bearer_in_any_case(client: FlaskClient, user: Person)
         assert client.get("/userapi/auth/user/", headers=headers).status_code == 200, scheme
 
 
-def test_T20_tokens_elsewhere_are_ignored(client: FlaskClient, user: Person) -> None:
+def test_T20_tokens_elsewhere_are_ignored(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
-    assert use(client, token).status_code == 200
+    assert get_own_user(client, token).status_code == 200
     path = "/userapi/auth/user/"
 
     for query in ("access_token", "token", "jwt", "Authorization", "bearer"):
@@ -162,7 +162,7 @@ def test_T20_tokens_elsewhere_are_ignored(client: FlaskClient, user: Person) -> 
         assert client.get(path, headers={header: f"Bearer {token}"}).status_code == 401
 
 
-def test_T20_a_header_with_anything_but_one_token_is_refused(client: FlaskClient, user: Person) -> None:
+def test_T20_a_header_with_anything_but_one_token_is_refused(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
     values = (
         token, f"Token {token}", f"JWT {token}", f"Bearer{token}", f"Bearer {token} {token}", f"Bearer {token},{token}",
@@ -178,10 +178,10 @@ def test_T20_a_header_with_anything_but_one_token_is_refused(client: FlaskClient
     assert twice.status_code == 401
 
 
-def test_T21_401_says_how_and_403_says_no(client: FlaskClient, user: Person, stranger: Person) -> None:
+def test_T21_401_says_how_and_403_says_no(client: FlaskClient, user: ApiUser, other_user: ApiUser) -> None:
     nothing = client.get("/userapi/auth/user/")
-    bad = use(client, "x")
-    not_allowed = user.get(stranger.url)
+    bad = get_own_user(client, "x")
+    not_allowed = user.get(other_user.url)
 
     assert (nothing.status_code, nothing.get_json()["code"]) == (401, "not_authenticated")
     assert nothing.headers["WWW-Authenticate"] == 'Bearer realm="userapi"'
@@ -192,40 +192,40 @@ def test_T21_401_says_how_and_403_says_no(client: FlaskClient, user: Person, str
     assert {answer.mimetype for answer in (nothing, bad, not_allowed)} == {"application/problem+json"}
 
 
-def test_verify_gives_the_claims(client: FlaskClient, user: Person) -> None:
-    answer = verify(client, user.tokens["access_token"])
+def test_verify_gives_the_claims(client: FlaskClient, user: ApiUser) -> None:
+    answer = verify_token(client, user.tokens["access_token"])
 
     assert answer.status_code == 200
-    assert answer.get_json() == claims_of(user.tokens["access_token"])
+    assert answer.get_json() == read_claims(user.tokens["access_token"])
     under_userapi = client.post("/userapi/api-token-verify/", json={"token": user.tokens["access_token"]})
     assert under_userapi.get_json() == answer.get_json()
 
 
-def test_verify_wants_one_token(client: FlaskClient, user: Person) -> None:
+def test_verify_wants_one_token(client: FlaskClient, user: ApiUser) -> None:
     for body in ({}, {"token": None}, {"token": ""}, {"token": 1}, {"token": [user.tokens["access_token"]]}):
         assert client.post("/api-token-verify/", json=body).status_code == 400
     for text in ("x", "a.b.c", user.tokens["access_token"] + "x"):
-        answer = verify(client, text)
+        answer = verify_token(client, text)
         assert answer.status_code == 401
         assert "invalid_token" in answer.headers["WWW-Authenticate"]
 
 
 def test_T24_verify_accepts_just_what_the_api_accepts(
-    app: Flask, client: FlaskClient, person: Callable[..., Person], superuser: Person
+    app: Flask, client: FlaskClient, make_api_user: Callable[..., ApiUser], superuser: ApiUser
 ) -> None:
     def logged_out() -> str:
-        someone = person()
+        someone = make_api_user()
         someone.post("/userapi/auth/logout/")
         return str(someone.tokens["access_token"])
 
     def logged_out_elsewhere() -> str:
-        someone = person()
+        someone = make_api_user()
         other = {"Authorization": f"Bearer {sign_in(app, someone.email)['access_token']}"}
         client.post("/userapi/auth/logout/", json={"all": True}, headers=other)
         return str(someone.tokens["access_token"])
 
     def password_changed() -> str:
-        someone = person()
+        someone = make_api_user()
         token = sign_in(app, someone.email)["access_token"]
         body = {
             "old_password": someone.password,
@@ -236,70 +236,70 @@ def test_T24_verify_accepts_just_what_the_api_accepts(
         return str(token)
 
     def disabled() -> str:
-        someone = person()
+        someone = make_api_user()
         superuser.patch(someone.url, json={"is_active": False})
         return str(someone.tokens["access_token"])
 
     def deleted() -> str:
-        someone = person()
+        someone = make_api_user()
         superuser.delete(someone.url)
         return str(someone.tokens["access_token"])
 
     def reused() -> str:
-        someone = person()
-        first = refresh(client, someone.tokens["refresh_token"]).get_json()
-        refresh(client, first["refresh_token"])
-        assert refresh(client, someone.tokens["refresh_token"]).get_json()["code"] == "token_reused"
+        someone = make_api_user()
+        first = refresh_session(client, someone.tokens["refresh_token"]).get_json()
+        refresh_session(client, first["refresh_token"])
+        assert refresh_session(client, someone.tokens["refresh_token"]).get_json()["code"] == "token_reused"
         return str(someone.tokens["access_token"])
 
     def refreshed() -> str:
-        someone = person()
-        return str(refresh(client, someone.tokens["refresh_token"]).get_json()["access_token"])
+        someone = make_api_user()
+        return str(refresh_session(client, someone.tokens["refresh_token"]).get_json()["access_token"])
 
     for end in (logged_out, logged_out_elsewhere, password_changed, disabled, deleted, reused):
         token = end()
-        answers = [use(client, token), verify(client, token)]
+        answers = [get_own_user(client, token), verify_token(client, token)]
         assert [answer.status_code for answer in answers] == [401, 401], end.__name__
         assert [answer.get_json()["code"] for answer in answers] == ["token_revoked"] * 2, end.__name__
-    for token in (person().tokens["access_token"], refreshed()):
-        assert [use(client, token).status_code, verify(client, token).status_code] == [200, 200]
+    for token in (make_api_user().tokens["access_token"], refreshed()):
+        assert [get_own_user(client, token).status_code, verify_token(client, token).status_code] == [200, 200]
 
 
-def test_one_statement_loads_the_caller(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_one_statement_loads_the_caller(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
     for _first_and_later in range(2):
-        with statements(app) as seen:
-            assert use(client, token).status_code == 200
+        with record_statements(app) as seen:
+            assert get_own_user(client, token).status_code == 200
         assert len(seen) == 1, seen
-        with statements(app) as seen:
+        with record_statements(app) as seen:
             assert user.get(user.url).status_code == 200
         assert len(seen) == 1, seen
-        with statements(app) as seen:
-            assert verify(client, token).status_code == 200
+        with record_statements(app) as seen:
+            assert verify_token(client, token).status_code == 200
         assert len(seen) == 1, seen
-        with statements(app) as seen:
+        with record_statements(app) as seen:
             assert user.get("/userapi/").status_code == 200
         assert len(seen) == 1, seen
 
 
-def test_a_stranger_and_a_forger_cost_no_statement(app: Flask, client: FlaskClient, user: Person) -> None:
-    forged = jwt.encode(claims_of(user.tokens["access_token"]), "x" * 32, "HS256")
+def test_a_stranger_and_a_forger_cost_no_statement(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+    forged = jwt.encode(read_claims(user.tokens["access_token"]), "x" * 32, "HS256")
 
-    with statements(app) as seen:
+    with record_statements(app) as seen:
         assert client.get("/userapi/auth/user/").status_code == 401
-        assert use(client, forged).status_code == 401
-        assert verify(client, forged).status_code == 401
+        assert get_own_user(client, forged).status_code == 401
+        assert verify_token(client, forged).status_code == 401
         assert client.get("/userapi/").status_code == 200
 
     assert seen == []
 
 
 @pytest.mark.parametrize("others", [0, 7])
-def test_a_page_of_users_is_one_statement_more(app: Flask, staff: Person, others: int) -> None:
+def test_a_page_of_users_is_one_statement_more(app: Flask, staff: ApiUser, others: int) -> None:
     for _ in range(others):
         make_user(app)
 
-    with statements(app) as seen:
+    with record_statements(app) as seen:
         assert len(staff.get("/userapi/users/").get_json()["results"]) == others + 1
 
     assert len(seen) == 2

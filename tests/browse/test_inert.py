@@ -4,12 +4,12 @@ import json
 from urllib.parse import quote
 
 import pytest
-from browsing import BROWSER, Browser
-from conftest import Person
 from flask import Flask
 from flask.testing import FlaskClient
-from looking import Page
 
+from tests.support.api_client import ApiUser
+from tests.support.api_page import ApiPage
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser
 from userapi.browse.highlighting import highlight, own_path
 
 SITE = "http://accounts.example.com"
@@ -25,12 +25,12 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_V19_a_hostile_name_runs_nothing_and_leads_nowhere_else(app: Flask, user: Person, text: str) -> None:
+def test_V19_a_hostile_name_runs_nothing_and_leads_nowhere_else(app: Flask, user: ApiUser, text: str) -> None:
     assert user.patch(user.url, json={"first_name": text, "profile": {"address": text}}).status_code == 200
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
 
-    page = Page(browser.get(user.url))
+    page = ApiPage(browser.get(user.url))
 
     assert page.handlers == []
     assert all(script["src"].startswith("/static/") for script in page.scripts)
@@ -43,16 +43,16 @@ def test_V19_a_hostile_name_runs_nothing_and_leads_nowhere_else(app: Flask, user
 @pytest.mark.parametrize("text", HOSTILE)
 def test_V19_what_a_request_says_is_shown_as_text(client: FlaskClient, text: str) -> None:
     answers = [
-        client.get(f"/userapi/?x={quote(text)}&{quote(text)}=1", headers=BROWSER),
-        client.get(f"/userapi/{quote(text, safe='')}/", headers=BROWSER),
-        client.post("/userapi/users/", json={text: text, "email": text}, headers=BROWSER),
-        client.post("/userapi/users/", data={text: text, "email": text}, headers=BROWSER),
-        client.post("/api-token-verify/", data={"token": text}, headers=BROWSER),
-        client.get("/userapi/", headers={**BROWSER, "X-Request-ID": "a<b>"}),
+        client.get(f"/userapi/?x={quote(text)}&{quote(text)}=1", headers=BROWSER_HEADERS),
+        client.get(f"/userapi/{quote(text, safe='')}/", headers=BROWSER_HEADERS),
+        client.post("/userapi/users/", json={text: text, "email": text}, headers=BROWSER_HEADERS),
+        client.post("/userapi/users/", data={text: text, "email": text}, headers=BROWSER_HEADERS),
+        client.post("/api-token-verify/", data={"token": text}, headers=BROWSER_HEADERS),
+        client.get("/userapi/", headers={**BROWSER_HEADERS, "X-Request-ID": "a<b>"}),
     ]
 
     for answer in answers:
-        page = Page(answer)
+        page = ApiPage(answer)
         assert page.handlers == []
         assert all(script["src"].startswith("/static/") for script in page.scripts)
         assert "8641969" not in answer.text
@@ -88,9 +88,9 @@ def test_the_laid_out_JSON_says_what_the_JSON_says() -> None:
         "a": [], "b": {}, "c": [1, -2.5, 1e30, True, False, None], "d": {"e": [{"f": "<&>\"'\u202e\u2028"}], "": "\\"},
     }  # fmt: skip
 
-    class Text(Page):
+    class Text(ApiPage):
         def __init__(self, html: str) -> None:
-            super(Page, self).__init__()
+            super(ApiPage, self).__init__()
             self.text = ""
             self.feed(html)
 
@@ -106,13 +106,13 @@ def test_the_laid_out_JSON_says_what_the_JSON_says() -> None:
     assert json.loads(Text(str(highlight(document, SITE))).text) == document
 
 
-def test_a_token_is_shown_to_whoever_asked_for_it_and_nowhere_else(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_a_token_is_shown_to_whoever_asked_for_it_and_nowhere_else(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
 
     page = browser.post("/api-token-auth/", {"email": user.email, "password": user.password})
     again = browser.get("/api-token-auth/")
 
-    assert '"access_token": "eyJ' in Page(page).answer
+    assert '"access_token": "eyJ' in ApiPage(page).answer
     assert page.headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in page.headers
     assert user.password not in page.text

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from browsing import BROWSER, Browser
-from conftest import Person
-from factories import new_user
 from flask import Flask
 from flask.testing import FlaskClient
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import new_user
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser
 
 CHROMIUM = (
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
@@ -19,7 +20,7 @@ TOKEN = "kV3x9QmZt7Rw2LpY8sUe5HbN4cJ6aG1d"
 
 #: What is accepted → whether a page comes.
 ACCEPTED = {
-    BROWSER["Accept"]: True,
+    BROWSER_HEADERS["Accept"]: True,
     CHROMIUM: True,
     "text/html": True,
     "text/html;q=0.9, application/json;q=0.5": True,
@@ -45,7 +46,7 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("accept", ACCEPTED)
-def test_what_is_accepted_decides(user: Person, accept: str) -> None:
+def test_what_is_accepted_decides(user: ApiUser, accept: str) -> None:
     answers = [
         user.get(user.url, headers={"Accept": accept}),
         user.get("/userapi/users/", headers={"Accept": accept}),
@@ -59,12 +60,12 @@ def test_what_is_accepted_decides(user: Person, accept: str) -> None:
         assert "Accept" in ", ".join(answer.headers.getlist("Vary"))
 
 
-def test_who_names_no_type_gets_data(user: Person) -> None:
+def test_who_names_no_type_gets_data(user: ApiUser) -> None:
     assert user.get(user.url).mimetype == "application/json"
 
 
-def test_format_json_in_the_address_gives_data_to_a_browser(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_format_json_in_the_address_gives_data_to_a_browser(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
     assert browser.get(user.url).mimetype == "text/html"
 
@@ -79,14 +80,14 @@ def test_with_BROWSABLE_API_false_a_browser_gets_what_programs_get(
     make_app: Callable[..., Flask], client: FlaskClient
 ) -> None:
     without = make_app(BROWSABLE_API="false").test_client()
-    assert client.get("/userapi/", headers=BROWSER).mimetype == "text/html"
+    assert client.get("/userapi/", headers=BROWSER_HEADERS).mimetype == "text/html"
 
-    assert without.get("/userapi/", headers=BROWSER).mimetype == "application/json"
-    assert without.get("/userapi/users/", headers=BROWSER).mimetype == "application/problem+json"
-    assert without.get("/login/", headers=BROWSER).mimetype == "text/html"
+    assert without.get("/userapi/", headers=BROWSER_HEADERS).mimetype == "application/json"
+    assert without.get("/userapi/users/", headers=BROWSER_HEADERS).mimetype == "application/problem+json"
+    assert without.get("/login/", headers=BROWSER_HEADERS).mimetype == "text/html"
 
 
-def test_data_is_the_same_to_the_byte_with_and_without_the_pages(make_app: Callable[..., Flask], user: Person) -> None:
+def test_data_is_the_same_to_the_byte_with_and_without_the_pages(make_app: Callable[..., Flask], user: ApiUser) -> None:
     without = make_app(BROWSABLE_API="false").test_client()
 
     for path in (user.url, "/userapi/", "/userapi/users/", "/.well-known/jwks.json", "/api-token-auth/"):
@@ -96,8 +97,8 @@ def test_data_is_the_same_to_the_byte_with_and_without_the_pages(make_app: Calla
         assert [here.headers.get(name) for name in same] == [there.headers.get(name) for name in same]
 
 
-def test_the_pages_own_headers_are_not_those_of_the_data(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_the_pages_own_headers_are_not_those_of_the_data(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
 
     me, index = browser.get(user.url), browser.get("/userapi/")
@@ -110,20 +111,20 @@ def test_the_pages_own_headers_are_not_those_of_the_data(app: Flask, user: Perso
     assert user.get(user.url).headers["ETag"].strip('"') in me.text
 
 
-def test_a_condition_on_the_data_is_none_on_the_page(app: Flask, user: Person) -> None:
+def test_a_condition_on_the_data_is_none_on_the_page(app: Flask, user: ApiUser) -> None:
     tag = user.get(user.url).headers["ETag"]
     assert user.get(user.url, headers={"If-None-Match": tag}).status_code == 304
 
     for condition in (tag, "*"):
-        page = user.get(user.url, headers={**BROWSER, "If-None-Match": condition})
+        page = user.get(user.url, headers={**BROWSER_HEADERS, "If-None-Match": condition})
 
         assert page.status_code == 200
         assert page.mimetype == "text/html"
         assert user.email in page.text
 
 
-def test_HEAD_is_the_page_without_its_body(user: Person) -> None:
-    get, head = (user.open(user.url, method=method, headers=BROWSER) for method in ("GET", "HEAD"))
+def test_HEAD_is_the_page_without_its_body(user: ApiUser) -> None:
+    get, head = (user.open(user.url, method=method, headers=BROWSER_HEADERS) for method in ("GET", "HEAD"))
 
     assert head.status_code == 200
     assert head.data == b""
@@ -131,8 +132,8 @@ def test_HEAD_is_the_page_without_its_body(user: Person) -> None:
     assert int(head.headers["Content-Length"]) == len(get.data)
 
 
-def test_OPTIONS_is_a_page_for_browsers_and_empty_for_programs(user: Person) -> None:
-    page = user.open(user.url, method="OPTIONS", headers=BROWSER)
+def test_OPTIONS_is_a_page_for_browsers_and_empty_for_programs(user: ApiUser) -> None:
+    page = user.open(user.url, method="OPTIONS", headers=BROWSER_HEADERS)
     empty = user.open(user.url, method="OPTIONS")
 
     assert (page.status_code, empty.status_code) == (200, 200)
@@ -141,10 +142,10 @@ def test_OPTIONS_is_a_page_for_browsers_and_empty_for_programs(user: Person) -> 
     assert empty.data == b""
 
 
-def test_204_stays_204(app: Flask, user: Person, staff: Person) -> None:
+def test_204_stays_204(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     goner = user.client.post("/userapi/users/", json=new_user()).get_json()["id"]
 
-    answer = staff.delete(f"/userapi/users/{goner}/", headers=BROWSER)
+    answer = staff.delete(f"/userapi/users/{goner}/", headers=BROWSER_HEADERS)
 
     assert answer.status_code == 204
     assert answer.data == b""
@@ -152,13 +153,13 @@ def test_204_stays_204(app: Flask, user: Person, staff: Person) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
 def test_what_is_no_operation_of_the_API_stays_data(client: FlaskClient, path: str) -> None:
-    answer = client.get(path, headers=BROWSER)
+    answer = client.get(path, headers=BROWSER_HEADERS)
 
     assert answer.mimetype == "application/json"
 
 
-def test_a_script_of_another_origin_gets_data_and_so_no_proof(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_a_script_of_another_origin_gets_data_and_so_no_proof(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
 
     def fetch(site: str) -> str:
@@ -171,7 +172,7 @@ def test_a_script_of_another_origin_gets_data_and_so_no_proof(app: Flask, user: 
 
 
 def test_a_blank_filter_leads_to_an_address_of_ours(client: FlaskClient) -> None:
-    page = client.get("/userapi/?x=&y=%0d%0aX:1", headers=BROWSER)
+    page = client.get("/userapi/?x=&y=%0d%0aX:1", headers=BROWSER_HEADERS)
     data = client.get("/userapi/?x=&y=%0d%0aX:1")
 
     assert (page.status_code, data.status_code) == (303, 200)
@@ -181,7 +182,7 @@ def test_a_blank_filter_leads_to_an_address_of_ours(client: FlaskClient) -> None
 def test_every_reason_to_vary_is_named_whoever_adds_it(make_app: Callable[..., Flask]) -> None:
     client = make_app(CORS_ORIGINS="https://one.example.com,https://two.example.com").test_client()
 
-    for headers in ({}, BROWSER):
+    for headers in ({}, BROWSER_HEADERS):
         refused = client.get("/userapi/users/", headers={**headers, "Origin": "https://one.example.com"})
         named = {name for line in refused.headers.getlist("Vary") for name in line.split(", ")}
 
@@ -208,7 +209,7 @@ def test_an_address_that_only_programs_read_is_never_a_page(
     for accept in (
         own,
         CHROMIUM,
-        BROWSER["Accept"],
+        BROWSER_HEADERS["Accept"],
         "text/html",
         "text/plain",
         "image/png",

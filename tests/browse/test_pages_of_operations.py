@@ -5,13 +5,13 @@ import uuid
 from typing import Any
 
 import pytest
-from browsing import BROWSER, Browser
-from conftest import Person
-from documented import operations
-from factories import new_user
 from flask import Flask
-from looking import Page
 
+from tests.support.api_client import ApiUser
+from tests.support.api_page import ApiPage
+from tests.support.factories import new_user
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser
+from tests.support.openapi import documented_operations
 from userapi.http.negotiation import PROGRAM_PATHS
 
 USERS = "/userapi/users/"
@@ -39,17 +39,17 @@ def fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -
     return found
 
 
-def test_every_operation_has_a_page_with_a_form_of_exactly_its_schema(app: Flask, superuser: Person) -> None:
-    browser = Browser(app)
+def test_every_operation_has_a_page_with_a_form_of_exactly_its_schema(app: Flask, superuser: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(superuser.email)
     document = browser.client.get("/openapi.json").get_json()
     seen = 0
-    for method, path, operation in operations(app):
+    for method, path, operation in documented_operations(app):
         if path.startswith(PROGRAM_PATHS):
             continue
         address = filled(path, superuser.id)
         response = browser.get(address)
-        page = Page(response)
+        page = ApiPage(response)
         seen += 1
 
         assert response.status_code in (200, 405), path
@@ -64,12 +64,12 @@ def test_every_operation_has_a_page_with_a_form_of_exactly_its_schema(app: Flask
     assert seen >= 24
 
 
-def test_a_form_says_what_its_schema_says(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_a_form_says_what_its_schema_says(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
 
-    patch = Page(browser.get(user.url)).forms["PATCH"]
-    register = Page(browser.get(USERS)).forms["POST"]
+    patch = ApiPage(browser.get(user.url)).forms["PATCH"]
+    register = ApiPage(browser.get(USERS)).forms["POST"]
 
     assert {name: patch[name]["type"] for name in ("email", "profile.dob", "first_name")} == {
         "email": "email",
@@ -93,13 +93,13 @@ FLAGS = {"is_active", "is_staff", "is_superuser"}
 
 @pytest.mark.parametrize(("who", "shown"), [("user", set()), ("staff", {"is_active"}), ("superuser", FLAGS)])
 def test_a_flag_is_in_the_form_of_those_who_may_set_it(
-    app: Flask, user: Person, staff: Person, superuser: Person, who: str, shown: set[str]
+    app: Flask, user: ApiUser, staff: ApiUser, superuser: ApiUser, who: str, shown: set[str]
 ) -> None:
     caller = {"user": user, "staff": staff, "superuser": superuser}[who]
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in(caller.email)
 
-    form = Page(browser.get(user.url)).forms["PATCH"]
+    form = ApiPage(browser.get(user.url)).forms["PATCH"]
     taken = {name for name in FLAGS if caller.patch(user.url, json={name: name != "is_active"}).status_code == 200}
 
     assert set(form) & FLAGS == shown == taken
@@ -124,95 +124,95 @@ def test_a_flag_is_in_the_form_of_those_who_may_set_it(
     ],
 )
 def test_the_forms_are_those_of_what_the_caller_may_do(
-    app: Flask, user: Person, staff: Person, stranger: Person, who: str | None, path: str, expected: set[str]
+    app: Flask, user: ApiUser, staff: ApiUser, other_user: ApiUser, who: str | None, path: str, expected: set[str]
 ) -> None:
-    browser = Browser(app)
+    browser = FormBrowser(app)
     caller = {"user": user, "staff": staff, None: None}[who]
     if caller:
         browser.sign_in(caller.email)
-    path = {"own": user.url, "another": stranger.url}.get(path, path)
+    path = {"own": user.url, "another": other_user.url}.get(path, path)
 
-    page = Page(browser.get(path))
+    page = ApiPage(browser.get(path))
 
     assert set(page.forms) == expected
 
 
 def test_an_address_that_is_only_written_to_is_a_page_with_its_form(app: Flask) -> None:
-    response = Browser(app).get("/api-token-auth/")
-    page = Page(response)
+    response = FormBrowser(app).get("/api-token-auth/")
+    page = ApiPage(response)
 
     assert response.status_code == 405
     assert response.headers["Allow"] in ("POST, OPTIONS", "OPTIONS, POST")
     assert page.fields("POST") == {"email", "username", "password"}
 
 
-def test_a_list_leads_to_its_neighbours_its_members_and_back(app: Flask, staff: Person) -> None:
+def test_a_list_leads_to_its_neighbours_its_members_and_back(app: Flask, staff: ApiUser) -> None:
     for _number in range(4):
         staff.client.post(USERS, json=new_user())
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in(staff.email)
 
-    first = Page(browser.get(f"{USERS}?limit=2&ordering=-email"))
+    first = ApiPage(browser.get(f"{USERS}?limit=2&ordering=-email"))
     (following,) = {path for path, text in first.links if text.startswith("Next")}
-    second = Page(browser.get(following))
+    second = ApiPage(browser.get(following))
     (back,) = {path for path, text in second.links if "Previous" in text}
 
     assert following.startswith(f"{USERS}?limit=2&ordering=-email&cursor=")
-    assert Page(browser.get(back)).answer.count('"url"') == 2
+    assert ApiPage(browser.get(back)).answer.count('"url"') == 2
     members = [path for path, text in first.links if text.startswith('"http://accounts.example.com/userapi/users/')]
     assert [browser.get(path).status_code for path in members[:2]] == [200, 200]
-    assert any(path == staff.url and text == str(staff.id) for path, text in Page(browser.get(USERS)).links)
+    assert any(path == staff.url and text == str(staff.id) for path, text in ApiPage(browser.get(USERS)).links)
 
 
-def test_the_filters_of_a_list_are_a_form_that_works_without_a_script(app: Flask, staff: Person) -> None:
+def test_the_filters_of_a_list_are_a_form_that_works_without_a_script(app: Flask, staff: ApiUser) -> None:
     staff.client.post(USERS, json=new_user(last_name="Quimby"))
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in(staff.email)
-    form = Page(browser.get(USERS)).forms["get"]
+    form = ApiPage(browser.get(USERS)).forms["get"]
     assert {"limit", "cursor", "search", "is_active", "country", "ordering", "count"} <= set(form)
 
     sent = browser.get(f"{USERS}?" + "&".join(f"{name}={'quimby' if name == 'search' else ''}" for name in form))
     found = browser.follow(sent)
 
     assert sent.headers["Location"] == f"{USERS}?search=quimby"
-    assert Page(found).answer.count("Quimby") == 1
-    assert Page(found).forms["get"]["search"]["value"] == "quimby"
+    assert ApiPage(found).answer.count("Quimby") == 1
+    assert ApiPage(found).forms["get"]["search"]["value"] == "quimby"
 
 
-def test_a_bad_filter_is_refused_beside_its_input(app: Flask, staff: Person) -> None:
-    browser = Browser(app)
+def test_a_bad_filter_is_refused_beside_its_input(app: Flask, staff: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(staff.email)
 
     refused = browser.get(f"{USERS}?limit=900")
 
     assert refused.status_code == 400
-    assert list(Page(refused).errors) == ["limit"]
-    assert Page(refused).forms["get"]["limit"]["aria-invalid"] == "true"
-    assert Page(refused).forms["get"]["limit"]["value"] == "900"
+    assert list(ApiPage(refused).errors) == ["limit"]
+    assert ApiPage(refused).forms["get"]["limit"]["aria-invalid"] == "true"
+    assert ApiPage(refused).forms["get"]["limit"]["value"] == "900"
 
 
-def test_breadcrumbs_lead_up_to_what_can_be_read(app: Flask, staff: Person) -> None:
-    browser = Browser(app)
+def test_breadcrumbs_lead_up_to_what_can_be_read(app: Flask, staff: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(staff.email)
 
     def crumbs(path: str) -> list[tuple[str, str]]:
-        return [link for link in Page(browser.get(path)).links if link[1] in ("API", "users", "auth", "password")]
+        return [link for link in ApiPage(browser.get(path)).links if link[1] in ("API", "users", "auth", "password")]
 
     assert crumbs(staff.url)[:2] == [("/userapi/", "API"), (USERS, "users")]
     assert crumbs("/userapi/auth/password/change/") == [("/userapi/", "API"), ("/userapi/auth/", "auth")]
 
 
 def test_the_index_leads_to_every_address_below_it(app: Flask) -> None:
-    page = Page(Browser(app).get("/userapi/"))
+    page = ApiPage(FormBrowser(app).get("/userapi/"))
 
-    for _method, path, _operation in operations(app):
+    for _method, path, _operation in documented_operations(app):
         if path.startswith("/userapi/") and path != "/userapi/":
-            assert path in page.answer or path in Browser(app).get("/userapi/").text
+            assert path in page.answer or path in FormBrowser(app).get("/userapi/").text
             assert "{" in path or path in {link for link, _text in page.links}, path
 
 
-def test_a_page_says_who_is_signed_in(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_a_page_says_who_is_signed_in(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     stranger = browser.get("/userapi/?x=1")
     browser.sign_in(user.email)
     signed_in = [browser.get(path).text for path in ("/userapi/", ME, "/api-token-auth/", "/userapi/auth/")]
@@ -223,15 +223,15 @@ def test_a_page_says_who_is_signed_in(app: Flask, user: Person) -> None:
         assert "Not signed in" not in text
 
 
-def test_a_caller_with_a_bearer_token_sees_pages_too_and_gives_no_proof(user: Person) -> None:
-    page = Page(user.get(user.url, headers=BROWSER))
+def test_a_caller_with_a_bearer_token_sees_pages_too_and_gives_no_proof(user: ApiUser) -> None:
+    page = ApiPage(user.get(user.url, headers=BROWSER_HEADERS))
 
     assert set(page.forms) == {"PUT", "PATCH"}
     assert "csrf_token" not in page.forms["PATCH"]
 
 
-def test_an_index_page_asks_the_database_no_more_than_its_data(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_an_index_page_asks_the_database_no_more_than_its_data(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
 
     page = browser.get("/userapi/")
 
@@ -239,10 +239,10 @@ def test_an_index_page_asks_the_database_no_more_than_its_data(app: Flask, user:
     assert "Set-Cookie" not in page.headers
 
 
-def test_a_text_is_laid_out_by_its_own_direction(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_a_text_is_laid_out_by_its_own_direction(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
-    forms = Page(browser.get(f"{user.url}?lang=ar")).forms
+    forms = ApiPage(browser.get(f"{user.url}?lang=ar")).forms
 
     assert forms["PATCH"]["profile.address"]["dir"] == "auto"
     assert "dir" not in forms["PATCH"]["email"]

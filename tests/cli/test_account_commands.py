@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import serving
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import Person, signs_in
-from factories import make_user
 from flask import Flask
-from inbox import letters
 
+from tests.support import commands
+from tests.support.api_client import ApiUser, can_sign_in
+from tests.support.email_inbox import all_emails
+from tests.support.factories import make_user
 from userapi.core.db import db
 
 Shell = Callable[..., Result]
@@ -44,7 +44,7 @@ def last_events(app: Flask, number: int) -> list[str]:
         return [row.action for row in found][::-1]
 
 
-def test_an_account_is_shown_with_its_profile_rights_and_sessions(shell: Shell, user: Person) -> None:
+def test_an_account_is_shown_with_its_profile_rights_and_sessions(shell: Shell, user: ApiUser) -> None:
     shell("groups", "create", "Helpers")
     shell("groups", "add", user.email, "Helpers")
 
@@ -57,12 +57,12 @@ def test_an_account_is_shown_with_its_profile_rights_and_sessions(shell: Shell, 
     assert facts(shell, user.email)["active sessions"] == "0"
 
 
-def test_a_promoted_user_may_open_the_staff_site_and_gets_an_email(shell: Shell, app: Flask, user: Person) -> None:
+def test_a_promoted_user_may_open_the_staff_site_and_gets_an_email(shell: Shell, app: Flask, user: ApiUser) -> None:
     promoted = shell("users", "promote", user.email)
 
     assert (promoted.exit_code, promoted.stdout) == (0, f"{user.email} now has the role: staff.\n")
     assert user.get("/userapi/auth/user/").get_json()["is_staff"]
-    assert [letter.recipient for letter in letters(app, "rights_granted")] == [user.email]
+    assert [letter.recipient for letter in all_emails(app, "rights_granted")] == [user.email]
     assert "user.changed" in last_events(app, 3)
     assert facts(shell, user.email)["groups"] == "Staff"
 
@@ -70,7 +70,7 @@ def test_a_promoted_user_may_open_the_staff_site_and_gets_an_email(shell: Shell,
     assert shell("users", "demote", user.email, "--keep-staff").exit_code == 1  # the only superuser
 
 
-def test_a_demoted_user_has_no_rights_left(shell: Shell, superuser: Person, staff: Person) -> None:
+def test_a_demoted_user_has_no_rights_left(shell: Shell, superuser: ApiUser, staff: ApiUser) -> None:
     shell("users", "promote", staff.email, "--superuser")
 
     kept = shell("users", "demote", superuser.email, "--keep-staff")
@@ -82,18 +82,18 @@ def test_a_demoted_user_has_no_rights_left(shell: Shell, superuser: Person, staf
     assert (me["is_staff"], me["is_superuser"]) == (False, False)
 
 
-def test_a_deleted_account_is_gone_and_its_event_stays(shell: Shell, app: Flask, user: Person) -> None:
+def test_a_deleted_account_is_gone_and_its_event_stays(shell: Shell, app: Flask, user: ApiUser) -> None:
     deleted = shell("users", "delete", user.email.upper(), stdin="y\n")
 
     assert (deleted.exit_code, deleted.stdout) == (0, f"Deleted {user.email}.\n")
     assert user.get("/userapi/auth/user/").status_code == 401
     assert last_events(app, 1) == ["user.deleted"]
-    assert not signs_in(app, user.email, user.password)
+    assert not can_sign_in(app, user.email, user.password)
     assert shell("users", "show", user.email).exit_code == 1
 
 
 @pytest.mark.parametrize("answer", ["", "n\n", "\n"])
-def test_without_a_yes_no_account_is_deleted(shell: Shell, user: Person, answer: str) -> None:
+def test_without_a_yes_no_account_is_deleted(shell: Shell, user: ApiUser, answer: str) -> None:
     unanswered = shell("users", "delete", user.email, stdin=answer)
 
     assert unanswered.exit_code == 1
@@ -105,7 +105,7 @@ def test_without_a_yes_no_account_is_deleted(shell: Shell, user: Person, answer:
 
 @pytest.mark.parametrize("command", [("delete", "--yes"), ("demote",), ("demote", "--keep-staff")])
 def test_the_last_superuser_is_neither_deleted_nor_demoted(
-    shell: Shell, superuser: Person, command: tuple[str, ...]
+    shell: Shell, superuser: ApiUser, command: tuple[str, ...]
 ) -> None:
     result = shell("users", *command, superuser.email)
 
@@ -205,9 +205,9 @@ def test_a_folder_that_does_not_exist_is_named_in_one_sentence(
 
 
 def test_the_help_begins_with_our_own_text_and_cuts_no_sentence(app: Flask) -> None:
-    env = serving.environment_of(app, COLUMNS="80")
+    env = commands.environment_for(app, COLUMNS="80")
 
-    everything, users = (serving.run(*serving.FLASK, *words, env=env) for words in (["--help"], ["users", "--help"]))
+    everything, users = (commands.run(*commands.FLASK, *words, env=env) for words in (["--help"], ["users", "--help"]))
 
     assert (everything.code, everything.errors) == (0, "")
     assert everything.output.splitlines()[2].startswith("  Manage the user service")

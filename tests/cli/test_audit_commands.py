@@ -11,13 +11,13 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-import serving
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import Person
-from factories import make_user
 from flask import Flask
 
+from tests.support import commands
+from tests.support.api_client import ApiUser
+from tests.support.factories import make_user
 from userapi.audit.models import AuditEvent
 from userapi.core import clock
 from userapi.core.db import db
@@ -45,7 +45,7 @@ def move(app: Flask, action: str, when: datetime) -> None:
         db.session.commit()
 
 
-def test_the_newest_events_are_shown_newest_last(app: Flask, staff: Person, user: Person) -> None:
+def test_the_newest_events_are_shown_newest_last(app: Flask, staff: ApiUser, user: ApiUser) -> None:
     staff.patch(user.url, json={"last_name": "Quill"})
 
     rows = shown(audit(app, "tail", "-n", "2"))
@@ -65,7 +65,7 @@ def test_what_a_command_did_is_shown_with_its_operator(app: Flask) -> None:
     assert who.startswith("Command line (")
 
 
-def test_events_are_filtered_as_on_the_page(app: Flask, staff: Person, user: Person) -> None:
+def test_events_are_filtered_as_on_the_page(app: Flask, staff: ApiUser, user: ApiUser) -> None:
     staff.patch(user.url, json={"last_name": "Quill"})
     today, tomorrow = clock.today(), clock.today() + timedelta(days=1)
     move(app, "user.created", clock.now() - timedelta(days=3))
@@ -124,7 +124,7 @@ def test_a_wrong_number_or_path_gets_one_sentence(app: Flask, arguments: tuple[s
     assert result.stderr.splitlines()[-1].endswith(sentence)
 
 
-def test_json_lines_have_everything_that_is_stored(app: Flask, staff: Person, user: Person) -> None:
+def test_json_lines_have_everything_that_is_stored(app: Flask, staff: ApiUser, user: ApiUser) -> None:
     staff.patch(user.url, json={"last_name": "Quill"}, headers={"X-Request-ID": "trail-1"})
 
     lines = exported(audit(app, "export"))
@@ -141,7 +141,7 @@ def test_json_lines_have_everything_that_is_stored(app: Flask, staff: Person, us
     assert str(change["occurred_at"]).endswith("Z")
 
 
-def test_a_table_goes_to_a_file_that_its_owner_alone_can_read(app: Flask, user: Person, tmp_path: Path) -> None:
+def test_a_table_goes_to_a_file_that_its_owner_alone_can_read(app: Flask, user: ApiUser, tmp_path: Path) -> None:
     file = tmp_path / "events.csv"
     user.patch("/userapi/auth/user/", json={"last_name": "=1+1"})
 
@@ -168,8 +168,8 @@ def test_an_export_takes_more_than_one_page(app: Flask, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def following(app: Flask) -> Iterator[Popen[str]]:
-    process = serving.start(
-        *serving.FLASK,
+    process = commands.start(
+        *commands.FLASK,
         "audit",
         "tail",
         "--follow",
@@ -177,7 +177,7 @@ def following(app: Flask) -> Iterator[Popen[str]]:
         "1",
         "--action",
         "user.created",
-        env=serving.environment_of(app),
+        env=commands.environment_for(app),
     )
     yield process
     process.kill()

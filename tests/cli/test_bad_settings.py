@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
+import processes
 import pytest
-import services
-import serving
-from settings import SECRET
 
 import config
+from tests.support import commands
+from tests.support.app_config import SECRET_KEY
 from userapi.app import create_app
 from userapi.security import signing_keys
 
-USERS = (*serving.FLASK, "users", "list")
+USERS = (*commands.FLASK, "users", "list")
 
 
 def refusal(**values: str) -> str:
     with pytest.raises(config.ConfigurationError) as caught:
-        config.load({"SECRET_KEY": SECRET, **values})
+        config.load({"SECRET_KEY": SECRET_KEY, **values})
     return str(caught.value)
 
 
@@ -25,7 +25,7 @@ def refusal(**values: str) -> str:
     [
         "",
         "short",
-        SECRET[:31],
+        SECRET_KEY[:31],
         "change-me-change-me-change-me-change-me",
         "django-insecure-8sUe5HbN4cJ6aGvK3x9QmZt7Rw2LpY",
         "your-secret-key-8sUe5HbN4cJ6aGvK3x9QmZt7Rw2LpY",
@@ -34,7 +34,7 @@ def refusal(**values: str) -> str:
     ],
 )
 def test_C03_a_weak_or_copied_secret_does_not_start(secret: str) -> None:
-    assert config.load({"SECRET_KEY": SECRET})["SECRET_KEY"] == SECRET
+    assert config.load({"SECRET_KEY": SECRET_KEY})["SECRET_KEY"] == SECRET_KEY
     assert refusal(SECRET_KEY=secret).startswith("SECRET_KEY: ")
 
 
@@ -43,11 +43,11 @@ def test_C03_a_missing_secret_does_not_start() -> None:
         config.load({})
 
 
-@pytest.mark.parametrize("command", [USERS, serving.RUN])
+@pytest.mark.parametrize("command", [USERS, commands.RUN])
 def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
-    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, SECRET_KEY="short")
+    env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, SECRET_KEY="short")
 
-    done = serving.run(*command, env=env, cwd=tmp_path)
+    done = commands.run(*command, env=env, cwd=tmp_path)
 
     assert done.is_one_line, done
     assert "SECRET_KEY: Must have at least 32 characters" in done.errors
@@ -104,7 +104,7 @@ def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tup
     ],
 )
 def test_C07_an_invalid_value_is_named(name: str, value: str) -> None:
-    config.load({"SECRET_KEY": SECRET})
+    config.load({"SECRET_KEY": SECRET_KEY})
     assert refusal(**{name: value}).startswith(f"{name}: ")
 
 
@@ -137,18 +137,18 @@ def test_C07_a_value_in_a_file_that_is_not_there_is_named() -> None:
 def test_one_value_in_another_spelling_is_taken(name: str, value: str, taken: str | None) -> None:
     expected = taken or ["https://app.example.com", "http://xn--bcher-kva.example"]
 
-    assert config.load({"SECRET_KEY": SECRET, name: value})[name] == expected
+    assert config.load({"SECRET_KEY": SECRET_KEY, name: value})[name] == expected
 
 
 def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     empty = dict.fromkeys(config.names() - {"SECRET_KEY"}, "") | {"MAIL_PASSWORD_FILE": "", "WORKERS": " "}
 
-    assert config.load({"SECRET_KEY": SECRET, **empty}) == config.load({"SECRET_KEY": SECRET})
+    assert config.load({"SECRET_KEY": SECRET_KEY, **empty}) == config.load({"SECRET_KEY": SECRET_KEY})
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"\xff\xfe" + SECRET.encode("utf-16-le"), "UTF-16"), (bytes(range(0x80, 0xB0)), "not UTF-8")],
+    [(b"\xff\xfe" + SECRET_KEY.encode("utf-16-le"), "UTF-16"), (bytes(range(0x80, 0xB0)), "not UTF-8")],
 )
 def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "secret").write_bytes(content)
@@ -160,35 +160,35 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path, content: bytes, words
 
 
 def test_a_byte_order_mark_is_no_part_of_a_value(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(SECRET, encoding="utf-8-sig")
+    (tmp_path / "secret").write_text(SECRET_KEY, encoding="utf-8-sig")
 
-    assert config.load({"SECRET_KEY_FILE": str(tmp_path / "secret")})["SECRET_KEY"] == SECRET
+    assert config.load({"SECRET_KEY_FILE": str(tmp_path / "secret")})["SECRET_KEY"] == SECRET_KEY
 
 
 def test_C06_debugging_in_production_is_refused_and_nowhere_opens_a_debugger(tmp_path: Path) -> None:
     assert refusal(FLASK_DEBUG="1", SITE_URL="https://accounts.example.com").startswith("FLASK_DEBUG: ")
-    assert config.load({"SECRET_KEY": SECRET, "SITE_URL": "https://accounts.example.com"})["DEBUG"] is False
+    assert config.load({"SECRET_KEY": SECRET_KEY, "SITE_URL": "https://accounts.example.com"})["DEBUG"] is False
 
-    values = {"SECRET_KEY": SECRET, "FLASK_DEBUG": "1", "DATABASE_URL": f"sqlite:///{tmp_path}/test.db"}
+    values = {"SECRET_KEY": SECRET_KEY, "FLASK_DEBUG": "1", "DATABASE_URL": f"sqlite:///{tmp_path}/test.db"}
     app = create_app(config.load(values))
     assert app.debug is False
     assert app.test_client().get("/console?__debugger__=yes&cmd=resource&f=debugger.js").status_code == 404
 
 
 def test_C05_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    (tmp_path / "secret").write_text(f"{SECRET_KEY}\n")
 
-    assert config.load({"SECRET_KEY_FILE": str(tmp_path / "secret")})["SECRET_KEY"] == SECRET
+    assert config.load({"SECRET_KEY_FILE": str(tmp_path / "secret")})["SECRET_KEY"] == SECRET_KEY
 
 
-@pytest.mark.parametrize("command", [USERS, serving.RUN])
+@pytest.mark.parametrize("command", [USERS, commands.RUN])
 def test_C05_a_database_that_cannot_be_reached_is_named_without_its_password(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    address = f"127.0.0.1:{services.free_port()}"
-    env = serving.environment(f"postgresql://ada:hidden-word@{address}/users", tmp_path)
+    address = f"127.0.0.1:{processes.free_port()}"
+    env = commands.environment(f"postgresql://ada:hidden-word@{address}/users", tmp_path)
 
-    done = serving.run(*command, env=env, cwd=tmp_path)
+    done = commands.run(*command, env=env, cwd=tmp_path)
 
     assert done.is_one_line, done
     assert "DATABASE_URL: " in done.errors
@@ -197,12 +197,12 @@ def test_C05_a_database_that_cannot_be_reached_is_named_without_its_password(
 
 
 def test_C05_a_key_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
-    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
+    env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
     signing_keys.KeyRing(tmp_path / "keys").add()
     (key,) = (tmp_path / "keys").glob("*.pem")
     key.chmod(0o644)
 
-    done = serving.run(*serving.RUN, env=env | {"PORT": str(services.free_port())}, cwd=tmp_path)
+    done = commands.run(*commands.RUN, env=env | {"PORT": str(processes.free_port())}, cwd=tmp_path)
 
     assert done.is_one_line, done
     assert f"chmod 600 {key}" in done.errors
@@ -212,16 +212,16 @@ def test_C03_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir(mode=0o700)
     (tmp_path / "keys" / "a.pem").write_text("not a key")
     (tmp_path / "keys" / "a.pem").chmod(0o600)
-    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, PORT=str(services.free_port()))
+    env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, PORT=str(processes.free_port()))
 
-    done = serving.run(*serving.RUN, env=env, cwd=tmp_path)
+    done = commands.run(*commands.RUN, env=env, cwd=tmp_path)
 
     assert done.is_one_line, done
     assert "JWT_KEY_DIR: a.pem" in done.errors
 
 
 def test_a_database_without_tables_is_told_from_one_that_is_away(tmp_path: Path) -> None:
-    done = serving.run(*USERS, env=serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path), cwd=tmp_path)
+    done = commands.run(*USERS, env=commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path), cwd=tmp_path)
 
     assert done.is_one_line, done
     assert "flask db upgrade" in done.errors
@@ -229,9 +229,9 @@ def test_a_database_without_tables_is_told_from_one_that_is_away(tmp_path: Path)
 
 def test_an_env_file_that_is_not_utf_8_is_one_line_for_the_server(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("LOG_LEVEL=INFO\n".encode("utf-16"))
-    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
+    env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
 
-    done = serving.run(*serving.RUN, env=env, cwd=tmp_path)
+    done = commands.run(*commands.RUN, env=env, cwd=tmp_path)
 
     assert done.is_one_line, done
     assert done.errors.startswith("userapi: .env: .env is UTF-16")

@@ -5,14 +5,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import serving
 import sqlalchemy as sa
-from conftest import Client, _dispose
-from factories import new_user
 from flask import Flask
 from flask_migrate import upgrade
-from settings import settings
 
+from tests.support import commands, http_server
+from tests.support.api_client import ApiClient
+from tests.support.app_config import app_config
+from tests.support.databases import close_app
+from tests.support.factories import new_user
 from userapi.app import create_app
 from userapi.core.db import READING, db
 
@@ -31,8 +32,8 @@ def on_postgresql(postgresql: str, key_folder: str) -> Iterator[Callable[..., Fl
 
     def make(**query: str) -> Flask:
         url = server.set(database="connections").update_query_dict(query)
-        app = create_app(settings(url.render_as_string(hide_password=False), key_folder))
-        app.test_client_class = Client
+        app = create_app(app_config(url.render_as_string(hide_password=False), key_folder))
+        app.test_client_class = ApiClient
         with app.app_context():
             upgrade()
         made.append(app)
@@ -40,7 +41,7 @@ def on_postgresql(postgresql: str, key_folder: str) -> Iterator[Callable[..., Fl
 
     yield make
     for app in made:
-        _dispose(app)
+        close_app(app)
     with engine.connect() as connection:
         connection.exec_driver_sql("DROP DATABASE connections WITH (FORCE)")
     engine.dispose()
@@ -84,8 +85,8 @@ def test_every_name_and_moment_is_stored_whatever_the_database_and_the_url_say(
 def test_commands_tell_a_missing_database_from_missing_tables(postgresql: str, tmp_path: Path) -> None:
     missing = sa.make_url(postgresql).set(database="people").render_as_string(hide_password=False)
     for url, words in ((missing, "createdb --encoding=UTF8 people"), (postgresql, "Run `flask db upgrade` first")):
-        env = serving.environment(url, tmp_path)
-        done = serving.run(*serving.FLASK, "users", "list", env=env, cwd=tmp_path)
+        env = commands.environment(url, tmp_path)
+        done = commands.run(*commands.FLASK, "users", "list", env=env, cwd=tmp_path)
 
         assert done.is_one_line, done
         assert words in done.errors
@@ -97,7 +98,7 @@ def test_a_role_that_may_not_migrate_is_told_what_to_grant(postgresql: str, tmp_
         connection.exec_driver_sql("CREATE ROLE visiting LOGIN")
     try:
         url = sa.make_url(postgresql).set(username="visiting").render_as_string(hide_password=False)
-        done = serving.run(*serving.FLASK, "db", "upgrade", env=serving.environment(url, tmp_path), cwd=tmp_path)
+        done = commands.run(*commands.FLASK, "db", "upgrade", env=commands.environment(url, tmp_path), cwd=tmp_path)
     finally:
         with engine.connect() as connection:
             connection.exec_driver_sql("DROP ROLE visiting")
@@ -113,10 +114,10 @@ ODD = "my accounts, 100%25 #1 ?x=é & [a]"
 def test_folders_with_odd_names_work(tmp_path: Path) -> None:
     folder = tmp_path / ODD
     folder.mkdir()
-    env = serving.environment(f"sqlite:///{quote(str(folder))}/people.db", folder)
+    env = commands.environment(f"sqlite:///{quote(str(folder))}/people.db", folder)
 
-    with serving.served(folder, env) as server:
-        doctor = serving.run(*serving.FLASK, "doctor", env=server.environment, cwd=folder)
+    with http_server.run_server(folder, env) as server:
+        doctor = commands.run(*commands.FLASK, "doctor", env=server.environment, cwd=folder)
 
     assert (folder / "people.db").exists()
     assert len(list((folder / "keys").glob("*.pem"))) == 1

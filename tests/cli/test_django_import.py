@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import serving
 import sqlalchemy as sa
 from click.testing import Result
-from database import rows
-from factories import PROFILE, make_user
 from flask import Flask
 
 import config
+from tests.support import commands
+from tests.support.factories import PROFILE, make_user
+from tests.support.sql import fetch_rows
 from userapi.core.db import db
 from userapi.transfer import django_entries
 
@@ -48,9 +48,9 @@ def django_project(folder: Path, count: int) -> Path:
     return project
 
 
-def django(project: Path, *command: str) -> serving.Done:
-    env = serving.bare_environment(DATABASE=str(project / "db.sqlite3"), PYTHONPATH=str(project))
-    return serving.run(sys.executable, *command, env=env, cwd=project)
+def django(project: Path, *command: str) -> commands.CommandResult:
+    env = commands.bare_environment(DATABASE=str(project / "db.sqlite3"), PYTHONPATH=str(project))
+    return commands.run(sys.executable, *command, env=env, cwd=project)
 
 
 @pytest.fixture(scope="session")
@@ -101,17 +101,17 @@ def test_U09_ten_thousand_users_move_by_the_three_lines_of_the_readme_and_sign_i
     )
     assert section is not None
     dump, look, bring = (line.split("#")[0].split() for line in section[1].splitlines())
-    env = serving.environment_of(app)
+    env = commands.environment_for(app)
 
     assert django(project, *dump[1:]).code == 0
     shutil.copy(project / "users.json", tmp_path)
-    looked, brought = (serving.run(*serving.FLASK, *line[1:], env=env, cwd=tmp_path) for line in (look, bring))
+    looked, brought = (commands.run(*commands.FLASK, *line[1:], env=env, cwd=tmp_path) for line in (look, bring))
 
     assert (looked.code, looked.errors, brought.code, brought.errors) == (0, "", 0, "")
     assert "10,002 read, 10,000 imported, 0 updated, 0 already existed, 0 rejected, 0 changed" in looked.output
     assert looked.output.splitlines()[-1] == brought.output.splitlines()[-1]
     assert "api.note 1" in brought.output
-    found = rows(app, "SELECT id, email, is_active, is_staff, is_superuser FROM users ORDER BY id")
+    found = fetch_rows(app, "SELECT id, email, is_active, is_staff, is_superuser FROM users ORDER BY id")
     assert [(row.id, row.email) for row in found] == [(number, email(number)) for number in range(1, USERS + 1)]
     assert [row.id for row in found if not row.is_active] == list(range(7, USERS + 1, 40))
     assert [row.id for row in found if row.is_staff] == list(range(1, USERS + 1, 100))
@@ -126,7 +126,7 @@ def test_U09_ten_thousand_users_move_by_the_three_lines_of_the_readme_and_sign_i
     assert [number for number in sample if attempt(app, email(number).upper(), password(number)) != 200] == []
     assert attempt(app, email(47), password(47)) == attempt(app, email(50), password(50)) == 401
 
-    renewed = rows(app, "SELECT id FROM users WHERE password_hash LIKE '$argon2id$%'")
+    renewed = fetch_rows(app, "SELECT id FROM users WHERE password_hash LIKE '$argon2id$%'")
     assert {row.id for row in renewed} == set(sample)
     assert [number for number in dear if attempt(app, email(number), password(number)) != 200] == []
 
@@ -159,7 +159,7 @@ def test_a_dump_says_the_same_with_natural_keys_in_any_order_and_layout(
                 connection.execute(sa.text("DELETE FROM users"))
                 connection.execute(sa.text("DELETE FROM groups"))
             assert bring(text).exit_code == 0
-            told.append([[tuple(row) for row in rows(app, statement)] for statement in EVERYTHING])
+            told.append([[tuple(row) for row in fetch_rows(app, statement)] for statement in EVERYTHING])
 
     assert all(each == told[0] for each in told)
     users, profiles, members, group_rights, own_rights = told[0]
@@ -181,8 +181,8 @@ def test_U08_addresses_that_django_took_for_two_are_named(app: Flask, bring: Bri
 
     assert result.exit_code == 1
     assert "entry 2 (api.user 4): Has the same email as entry 1 (api.user 3)." in result.stdout
-    assert [tuple(row) for row in rows(app, "SELECT id, email FROM users")] == [(3, "Ada@example.com")]
-    assert rows(app, "SELECT * FROM user_profiles") == []
+    assert [tuple(row) for row in fetch_rows(app, "SELECT id, email FROM users")] == [(3, "Ada@example.com")]
+    assert fetch_rows(app, "SELECT * FROM user_profiles") == []
 
 
 def test_django_s_own_users_may_have_their_address_as_a_username(app: Flask, bring: Bring) -> None:
@@ -192,7 +192,7 @@ def test_django_s_own_users_may_have_their_address_as_a_username(app: Flask, bri
     result = bring([entry, other, profile(["ada@example.com"])])
 
     assert "entry 2 (auth.user 4): email: Missing." in result.stdout
-    assert [row.email for row in rows(app, "SELECT email FROM users JOIN user_profiles ON user_id = id")] == [
+    assert [row.email for row in fetch_rows(app, "SELECT email FROM users JOIN user_profiles ON user_id = id")] == [
         "ada@example.com"
     ]
 
@@ -212,7 +212,7 @@ def test_addresses_that_allauth_has_confirmed_are_confirmed(app: Flask, bring: B
         "--confirmed",
     )
 
-    found = rows(app, "SELECT id FROM users WHERE email_verified_at IS NOT NULL ORDER BY id")
+    found = fetch_rows(app, "SELECT id FROM users WHERE email_verified_at IS NOT NULL ORDER BY id")
     assert [row.id for row in found] == [1, 3, 4]
 
 
@@ -221,7 +221,7 @@ def test_users_whose_keys_are_no_numbers_get_new_ids(app: Flask, bring: Bring) -
 
     assert bring([user(key), profile(key)]).exit_code == 0
 
-    assert len(rows(app, "SELECT * FROM users JOIN user_profiles ON user_id = id")) == 1
+    assert len(fetch_rows(app, "SELECT * FROM users JOIN user_profiles ON user_id = id")) == 1
 
 
 def test_a_permission_of_another_application_gives_nothing_here(app: Flask, bring: Bring) -> None:
@@ -229,7 +229,7 @@ def test_a_permission_of_another_application_gives_nothing_here(app: Flask, brin
 
     result = bring([user(1, is_staff=True, user_permissions=permissions)])
 
-    own = rows(app, "SELECT codename FROM user_permissions JOIN permissions ON id = permission_id")
+    own = fetch_rows(app, "SELECT codename FROM user_permissions JOIN permissions ON id = permission_id")
     assert [row.codename for row in own] == ["view_user"]
     assert "diary.view_event 1, forum.view_user 1" in result.stdout
     assert len(own) == 1
@@ -252,7 +252,7 @@ def test_what_belongs_to_nobody_is_refused_and_what_means_nothing_is_named(app: 
     for name in ("api.user.shoe_size 1", "api.userprofile.photo 1", "auth.group not in the file 1", "shop.order 1"):
         assert name in result.stdout
     assert "1 imported, 0 updated, 0 already existed, 2 rejected" in result.stdout
-    assert [row.city for row in rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
+    assert [row.city for row in fetch_rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
 
 
 def test_what_one_entry_has_wrong_keeps_nobody_else_out(app: Flask, bring: Bring) -> None:
@@ -273,7 +273,7 @@ def test_what_one_entry_has_wrong_keeps_nobody_else_out(app: Flask, bring: Bring
 
     assert result.exit_code == 1
     assert "1 imported, 0 updated, 0 already existed, 7 rejected" in result.stdout
-    assert [row.id for row in rows(app, "SELECT id FROM users")] == [8]
+    assert [row.id for row in fetch_rows(app, "SELECT id FROM users")] == [8]
 
 
 WHOLE = json.dumps([user(1), profile(1), user(2)])
@@ -307,7 +307,7 @@ def test_a_dump_that_is_none_or_not_whole_is_one_line_and_nothing_is_imported(
 
     assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (1, 1, "")
     assert told in result.stderr
-    assert rows(app, "SELECT * FROM users") == []
+    assert fetch_rows(app, "SELECT * FROM users") == []
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
@@ -318,7 +318,7 @@ def test_a_dump_is_read_alike_wherever_a_piece_of_it_ends(
 
     assert bring(f"\n{WHOLE}\n").exit_code == 0
 
-    assert len(rows(app, "SELECT * FROM users")) == 2
+    assert len(fetch_rows(app, "SELECT * FROM users")) == 2
 
 
 def test_who_is_there_keeps_the_id_that_a_dump_asks_for(app: Flask, bring: Bring) -> None:
@@ -327,10 +327,10 @@ def test_who_is_there_keeps_the_id_that_a_dump_asks_for(app: Flask, bring: Bring
     result = bring([user(taken), profile(taken, city="York"), user(taken + 1)])
 
     assert result.exit_code == 0
-    found = {row.email: row.id for row in rows(app, "SELECT id, email FROM users")}
+    found = {row.email: row.id for row in fetch_rows(app, "SELECT id, email FROM users")}
     assert found["admin@example.com"] == taken
     assert found[f"user{taken + 1}@example.com"] == taken + 1
     moved = found[f"user{taken}@example.com"]
     assert moved > taken + 1
-    cities = {row.user_id: row.city for row in rows(app, "SELECT user_id, city FROM user_profiles")}
+    cities = {row.user_id: row.city for row in fetch_rows(app, "SELECT user_id, city FROM user_profiles")}
     assert cities[moved] == "York"

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from database import rows
-from factories import PROFILE
 from flask import Flask
+
+from tests.support.factories import PROFILE
+from tests.support.sql import fetch_rows
 
 Bring = Callable[..., Result]
 
@@ -42,14 +43,14 @@ def address(owner: Any, email: str) -> dict[str, Any]:
 
 
 def cities(app: Flask) -> dict[str, str]:
-    found = rows(app, "SELECT email, city FROM users JOIN user_profiles ON user_id = id ORDER BY id")
+    found = fetch_rows(app, "SELECT email, city FROM users JOIN user_profiles ON user_id = id ORDER BY id")
     return {row.email: row.city for row in found}
 
 
 def refused_whole(app: Flask, result: Result, *words: str) -> None:
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1), result.output
     assert [word for word in words if word not in result.stderr] == []
-    assert rows(app, "SELECT * FROM users") == []
+    assert fetch_rows(app, "SELECT * FROM users") == []
 
 
 # --- Natural keys -----------------------------------------------------------------------------------------
@@ -69,7 +70,7 @@ def test_a_natural_key_is_the_username_of_a_user_model_that_has_it_so(app: Flask
     assert (result.exit_code, result.stderr) == (0, "")
     assert "2 imported, 0 updated, 0 already existed, 0 rejected, 0 changed" in result.stdout
     assert cities(app) == {"user5@example.com": "Bath", "user6@example.com": "York"}
-    confirmed = rows(app, "SELECT id FROM users WHERE email_verified_at IS NOT NULL")
+    confirmed = fetch_rows(app, "SELECT id FROM users WHERE email_verified_at IS NOT NULL")
     assert [row.id for row in confirmed] == [5]
 
 

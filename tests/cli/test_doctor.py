@@ -6,15 +6,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import processes
 import pytest
-import services
-import serving
 import sqlalchemy as sa
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from flask import Flask
 from flask_migrate import upgrade
-from settings import SECRET
 
+from tests.support import commands, servers
+from tests.support.app_config import SECRET_KEY
 from userapi import VERSION
 from userapi.core import clock
 from userapi.core.db import db
@@ -49,7 +49,7 @@ def of(findings: Findings, level: str) -> list[str]:
     return [finding["text"] for finding in findings if finding["level"] == level]
 
 
-def test_all_is_well_in_one_line_each(healthy: Callable[..., Flask], sink: services.SmtpSink) -> None:
+def test_all_is_well_in_one_line_each(healthy: Callable[..., Flask], sink: servers.SmtpSink) -> None:
     app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port))
 
     result = app.test_cli_runner().invoke(args=["doctor"])
@@ -70,7 +70,7 @@ def test_C05_no_secret_is_printed(healthy: Callable[..., Flask]) -> None:
 
     assert result.exit_code == 1
     assert "127.0.0.1:1" in result.stdout
-    for secret in (SECRET, *secrets.values(), "redispass", "pgpass"):
+    for secret in (SECRET_KEY, *secrets.values(), "redispass", "pgpass"):
         assert secret not in result.output
 
 
@@ -146,7 +146,7 @@ def test_a_key_that_is_missing_broken_or_old(
 
 
 def test_redis_that_is_stopped(healthy: Callable[..., Flask]) -> None:
-    with services.redis_server() as url:
+    with servers.redis_server() as url:
         app = healthy(REDIS_URL=url)
         assert examine(app)[0] == 0
 
@@ -157,7 +157,7 @@ def test_redis_that_is_stopped(healthy: Callable[..., Flask]) -> None:
 
 def test_X11_a_clock_that_is_not_that_of_redis(healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> None:
     now = clock.now
-    with services.redis_server() as url:
+    with servers.redis_server() as url:
         app = healthy(REDIS_URL=url)
         assert [text for text in of(examine(app)[1], "ok") if text == "as that of Redis"]
 
@@ -188,11 +188,11 @@ def test_more_connections_than_postgresql_allows(postgresql: str, healthy: Calla
 
 
 def test_mail_that_nobody_takes_and_letters_that_are_stuck(
-    healthy: Callable[..., Flask], sink: services.SmtpSink, monkeypatch: pytest.MonkeyPatch
+    healthy: Callable[..., Flask], sink: servers.SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, findings = examine(healthy())
     assert (code, [text[:11] for text in of(findings, "warning")]) == (0, ["MAIL_SERVER"])
-    away = healthy(MAIL_SERVER="127.0.0.1", MAIL_PORT=str(services.free_port()))
+    away = healthy(MAIL_SERVER="127.0.0.1", MAIL_PORT=str(processes.free_port()))
     (told,) = of(examine(away)[1], "error")
     assert told.startswith("MAIL_SERVER: 127.0.0.1:")
     mandatory = healthy(EMAIL_VERIFICATION="mandatory")
@@ -318,7 +318,7 @@ def test_mail_settings_beyond_ascii_are_checked_like_any_other(
     def accept(_server: SMTP, _session: Session, _envelope: Envelope, _kind: str, given: LoginPassword) -> AuthResult:
         return AuthResult(success=(given.login, given.password) == ("jörg".encode(), "pässwörd".encode()))
 
-    with services.smtp_sink(authenticator=accept, auth_require_tls=False) as sink:
+    with servers.smtp_sink(authenticator=accept, auth_require_tls=False) as sink:
         app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), **settings)
 
         lines = [line for line in examine(app)[1] if line["subject"] in ("email", "mail")]
@@ -328,7 +328,7 @@ def test_mail_settings_beyond_ascii_are_checked_like_any_other(
 
 
 def test_a_mail_setting_that_cannot_be_encoded_is_one_plain_line(
-    healthy: Callable[..., Flask], sink: services.SmtpSink
+    healthy: Callable[..., Flask], sink: servers.SmtpSink
 ) -> None:
     app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port))
     app.config["MAIL_DEFAULT_SENDER"] = f"no-reply@{chr(0xE9)}.example"  # past the checks of the settings
@@ -339,13 +339,13 @@ def test_a_mail_setting_that_cannot_be_encoded_is_one_plain_line(
 
 
 def test_C07_the_real_command_examines_what_is_really_there(tmp_path: Path) -> None:
-    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
+    env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
 
-    done = serving.run(*serving.FLASK, "doctor", env=env, cwd=tmp_path)
+    done = commands.run(*commands.FLASK, "doctor", env=env, cwd=tmp_path)
 
     assert (done.code, done.errors.count("\n")) == (1, 1)
     assert "flask db upgrade" in done.output
     assert "flask keys rotate" in done.output
-    wrong = serving.run(*serving.FLASK, "doctor", env=env | {"WORKERS": "many"}, cwd=tmp_path)
+    wrong = commands.run(*commands.FLASK, "doctor", env=env | {"WORKERS": "many"}, cwd=tmp_path)
     assert wrong.is_one_line
     assert wrong.errors.startswith("userapi: WORKERS: ")

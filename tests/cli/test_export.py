@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import services
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import Person, empty, sign_in
-from factories import PROFILE, make_user
 from flask import Flask
 from flask_migrate import upgrade
-from settings import settings
 
+from tests.support import servers
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.app_config import app_config
+from tests.support.databases import delete_all_rows
+from tests.support.factories import PROFILE, make_user
 from userapi.app import create_app
 from userapi.core.db import db
 from userapi.transfer import export, queries
@@ -64,7 +65,7 @@ def _plain(value: Any) -> Any:
 
 
 @pytest.fixture
-def populated(app: Flask, superuser: Person, monkeypatch: pytest.MonkeyPatch) -> Flask:
+def populated(app: Flask, superuser: ApiUser, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """A service with every kind of user, read a few at a time."""
     monkeypatch.setattr(queries, "PAGE", 5)
     for name in ODD:
@@ -98,8 +99,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 def other_app(database_kind: str, request: pytest.FixtureRequest, key_folder: str, tmp_path: Path) -> Iterator[Flask]:
     """An empty service on the other kind of database."""
     url = f"sqlite:///{tmp_path}/other.db"
-    with services.postgresql() if database_kind == "sqlite" else nullcontext(url) as url:
-        app = create_app(settings(url, key_folder))
+    with servers.postgresql() if database_kind == "sqlite" else nullcontext(url) as url:
+        app = create_app(app_config(url, key_folder))
         with app.app_context():
             upgrade()
         yield app
@@ -126,7 +127,7 @@ def test_U10_users_move_to_the_other_database_and_back(populated: Flask, other_a
         db.session.execute(sa.text("UPDATE users SET last_login = NULL WHERE email LIKE 'eve%'"))
         db.session.commit()
 
-    empty(populated)
+    delete_all_rows(populated)
     assert run(other_app, "export", back, "--with-passwords").exit_code == 0
     assert run(populated, "import", back).exit_code == 0
     assert kept(populated) == before
@@ -136,7 +137,7 @@ def test_U10_an_export_comes_in_again_after_all_is_lost(populated: Flask, kind: 
     file = str(tmp_path / f"users.{kind}")
     before = kept(populated)
     assert run(populated, "export", file, "--with-passwords").exit_code == 0
-    empty(populated)
+    delete_all_rows(populated)
 
     result = run(populated, "import", file)
 
@@ -149,7 +150,7 @@ def test_U10_an_export_comes_in_again_after_all_is_lost(populated: Flask, kind: 
 
 
 def test_an_export_comes_in_again_where_all_are_there(
-    populated: Flask, kind: str, superuser: Person, tmp_path: Path
+    populated: Flask, kind: str, superuser: ApiUser, tmp_path: Path
 ) -> None:
     file = str(tmp_path / f"users.{kind}")
     before = kept(populated)

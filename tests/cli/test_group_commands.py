@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import Person
 from flask import Flask
 
+from tests.support.api_client import ApiUser
 from userapi.core.db import db
 
 Groups = Callable[..., Result]
@@ -34,7 +34,7 @@ def is_one_line(result: Result) -> bool:
     return result.exit_code == 1 and result.stderr.count("\n") == 1 and not result.stdout
 
 
-def test_members_of_a_group_have_its_permissions_until_they_leave(groups: Groups, app: Flask, staff: Person) -> None:
+def test_members_of_a_group_have_its_permissions_until_they_leave(groups: Groups, app: Flask, staff: ApiUser) -> None:
     groups("create", "Helpers", "--permission", "view_event", "--permission", "view_group")
 
     added = groups("add", staff.email.upper(), "Helpers")
@@ -50,7 +50,7 @@ def test_members_of_a_group_have_its_permissions_until_they_leave(groups: Groups
     assert listed(groups)["Helpers"] == ("0", "view_event, view_group")
 
 
-def test_a_change_of_groups_keeps_the_other_groups_and_is_recorded(groups: Groups, app: Flask, user: Person) -> None:
+def test_a_change_of_groups_keeps_the_other_groups_and_is_recorded(groups: Groups, app: Flask, user: ApiUser) -> None:
     for name in ("One", "Two"):
         groups("create", name)
         groups("add", user.email, name)
@@ -64,7 +64,7 @@ def test_a_change_of_groups_keeps_the_other_groups_and_is_recorded(groups: Group
     assert actions == ["group.created"] * 2 + ["user.rights_changed"] * 3
 
 
-def test_deleting_a_group_asks_first(groups: Groups, user: Person) -> None:
+def test_deleting_a_group_asks_first(groups: Groups, user: ApiUser) -> None:
     groups("create", "Helpers")
     groups("add", user.email, "Helpers")
 
@@ -95,7 +95,7 @@ def test_deleting_a_group_asks_first(groups: Groups, user: Person) -> None:
     ],
 )
 def test_wrong_input_is_one_line_and_changes_nothing(
-    groups: Groups, user: Person, arguments: tuple[str, ...], said: str
+    groups: Groups, user: ApiUser, arguments: tuple[str, ...], said: str
 ) -> None:
     groups("create", "Helpers")
     before = listed(groups)

@@ -4,20 +4,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bringing import HASH, Bring, as_csv, as_jsonl, bringing, line, users
-from conftest import Person, sign_in
-from database import rows
-from factories import PROFILE
 from flask import Flask
+
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import PROFILE
+from tests.support.import_files import (
+    DJANGO_HASH,
+    RunImport,
+    as_csv,
+    as_jsonl,
+    import_command,
+    stored_users,
+    user_record,
+)
+from tests.support.sql import fetch_rows
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> Bring:
-    return bringing(app, tmp_path)
+def bring(app: Flask, tmp_path: Path) -> RunImport:
+    return import_command(app, tmp_path)
 
 
-def test_everything_that_a_line_tells_is_kept(app: Flask, bring: Bring, person: Callable[..., Person]) -> None:
-    told = line(
+def test_everything_that_a_line_tells_is_kept(
+    app: Flask, bring: RunImport, make_api_user: Callable[..., ApiUser]
+) -> None:
+    told = user_record(
         id=4711,
         email="Ada.Lovelace@Example.com",
         username="ada",
@@ -26,7 +37,7 @@ def test_everything_that_a_line_tells_is_kept(app: Flask, bring: Bring, person: 
         email_verified_at="2024-05-06T07:08:09.123456Z",
         date_joined="2023-01-02T03:04:05+01:00",
         last_login="2024-05-06T07:08:09",
-        password_hash=HASH,
+        password_hash=DJANGO_HASH,
         profile=PROFILE,
         groups=["Editors"],
         permissions=["view_user"],
@@ -46,23 +57,23 @@ def test_everything_that_a_line_tells_is_kept(app: Flask, bring: Bring, person: 
     assert (me["email"], me["username"], me["last_name"]) == ("Ada.Lovelace@Example.com", "ada", "Lovelace")
     assert (me["is_staff"], me["is_superuser"], me["is_active"], me["email_verified"]) == (True, False, True, True)
     assert (me["date_joined"], me["profile"]) == ("2023-01-02T02:04:05Z", PROFILE)
-    of_group = rows(
+    of_group = fetch_rows(
         app,
         "SELECT g.name, p.codename FROM user_groups u JOIN groups g ON g.id = u.group_id "
         "JOIN group_permissions x ON x.group_id = g.id JOIN permissions p ON p.id = x.permission_id ORDER BY 2",
     )
     assert [tuple(row) for row in of_group] == [("Editors", "change_user"), ("Editors", "view_group")]
-    own = rows(app, "SELECT codename FROM user_permissions JOIN permissions ON id = permission_id")
+    own = fetch_rows(app, "SELECT codename FROM user_permissions JOIN permissions ON id = permission_id")
     assert [row.codename for row in own] == ["view_user"]
-    staff = person(is_staff=True, is_superuser=True)
+    staff = make_api_user(is_staff=True, is_superuser=True)
     found = staff.get("/userapi/users/", query_string={"search": "lovelace"}).get_json()["results"]
     assert [each["id"] for each in found] == [4711]
 
 
-def test_a_table_says_the_same_as_lines(app: Flask, bring: Bring) -> None:
+def test_a_table_says_the_same_as_lines(app: Flask, bring: RunImport) -> None:
     told = {
         "id": "4711", "email": "ada@example.com", "first_name": "Ada", "is_staff": "True", "email_verified": "yes",
-        "password_hash": HASH, "groups": "Editors; Writers", "profile.title": "Ms", "profile.dob": "1990-12-10",
+        "password_hash": DJANGO_HASH, "groups": "Editors; Writers", "profile.title": "Ms", "profile.dob": "1990-12-10",
         "profile.address": "12, Pulteney Street", "profile.country": "United Kingdom", "profile.city": "Bath",
         "profile.zip": "BA2 4", "last_login": "",
     }  # fmt: skip
@@ -71,77 +82,82 @@ def test_a_table_says_the_same_as_lines(app: Flask, bring: Bring) -> None:
 
     assert (result.exit_code, result.stderr) == (0, "")
     sign_in(app, "ada@example.com")
-    (user,) = rows(app, "SELECT * FROM users JOIN user_profiles ON user_id = id")
+    (user,) = fetch_rows(app, "SELECT * FROM users JOIN user_profiles ON user_id = id")
     assert (user.id, user.is_staff, user.is_superuser, user.address) == (4711, True, False, "12, Pulteney Street")
     assert user.email_verified_at is not None
-    names = rows(app, "SELECT name FROM groups JOIN user_groups ON group_id = id ORDER BY name")
+    names = fetch_rows(app, "SELECT name FROM groups JOIN user_groups ON group_id = id ORDER BY name")
     assert [row.name for row in names] == ["Editors", "Writers"]
 
 
-def test_a_byte_order_mark_and_other_line_ends_do_no_harm(app: Flask, bring: Bring) -> None:
+def test_a_byte_order_mark_and_other_line_ends_do_no_harm(app: Flask, bring: RunImport) -> None:
     table = "\ufeff" + as_csv({"email": "ada@example.com", "first_name": "Ada"}).replace("\n", "\r\n")
-    lines = "\ufeff" + as_jsonl(line(email="bob@example.com")).replace("\n", "\r\n") + "\r\n\r\n"
+    lines = "\ufeff" + as_jsonl(user_record(email="bob@example.com")).replace("\n", "\r\n") + "\r\n\r\n"
 
     assert bring(table, name="users.csv").exit_code == 0
     assert bring(lines).exit_code == 0
 
-    assert [email for _id, email in users(app)] == ["ada@example.com", "bob@example.com"]
+    assert [email for _id, email in stored_users(app)] == ["ada@example.com", "bob@example.com"]
 
 
 def test_standard_input_is_read_when_its_kind_is_told(app: Flask) -> None:
     runner = app.test_cli_runner()
-    content = as_jsonl(line())
+    content = as_jsonl(user_record())
 
     untold = runner.invoke(args=["users", "import", "-"], input=content)
     told = runner.invoke(args=["users", "import", "-", "--format", "jsonl"], input=content)
 
     assert (untold.exit_code, told.exit_code) == (2, 0)
     assert "--format" in untold.stderr
-    assert len(users(app)) == 1
+    assert len(stored_users(app)) == 1
 
 
-def test_U09_an_imported_hash_signs_in_and_becomes_argon2id(app: Flask, bring: Bring) -> None:
-    bring(as_jsonl(line(password_hash=HASH)))
-    assert rows(app, "SELECT password_hash FROM users")[0].password_hash == HASH
+def test_U09_an_imported_hash_signs_in_and_becomes_argon2id(app: Flask, bring: RunImport) -> None:
+    bring(as_jsonl(user_record(password_hash=DJANGO_HASH)))
+    assert fetch_rows(app, "SELECT password_hash FROM users")[0].password_hash == DJANGO_HASH
 
     sign_in(app, "ada@example.com")
 
-    assert rows(app, "SELECT password_hash FROM users")[0].password_hash.startswith("$argon2id$")
+    assert fetch_rows(app, "SELECT password_hash FROM users")[0].password_hash.startswith("$argon2id$")
     sign_in(app, "ada@example.com")
 
 
-def test_hashes_can_be_left_behind(app: Flask, bring: Bring) -> None:
-    assert bring(as_jsonl(line(password_hash=HASH)), "--without-passwords").exit_code == 0
+def test_hashes_can_be_left_behind(app: Flask, bring: RunImport) -> None:
+    assert bring(as_jsonl(user_record(password_hash=DJANGO_HASH)), "--without-passwords").exit_code == 0
 
-    assert rows(app, "SELECT password_hash FROM users")[0].password_hash is None
+    assert fetch_rows(app, "SELECT password_hash FROM users")[0].password_hash is None
 
 
-def test_permissions_that_there_are_not_here_are_named(app: Flask, bring: Bring) -> None:
-    result = bring(as_jsonl({"group": "G", "permissions": ["x"]}, line(permissions=["view_user", "blog.add_post"])))
+def test_permissions_that_there_are_not_here_are_named(app: Flask, bring: RunImport) -> None:
+    result = bring(
+        as_jsonl({"group": "G", "permissions": ["x"]}, user_record(permissions=["view_user", "blog.add_post"]))
+    )
 
     assert result.exit_code == 0
     assert "Unknown permissions: x 1, blog.add_post 1." in result.stdout
-    own = rows(app, "SELECT codename FROM user_permissions JOIN permissions ON id = permission_id")
+    own = fetch_rows(app, "SELECT codename FROM user_permissions JOIN permissions ON id = permission_id")
     assert [row.codename for row in own] == ["view_user"]
 
 
-def test_a_group_that_is_there_keeps_its_permissions(app: Flask, bring: Bring) -> None:
+def test_a_group_that_is_there_keeps_its_permissions(app: Flask, bring: RunImport) -> None:
     bring(as_jsonl({"group": "Editors", "permissions": ["view_user"]}))
 
     bring(
-        as_jsonl({"group": "Editors", "permissions": ["delete_user"]}, line(groups=["Editors"])),
+        as_jsonl({"group": "Editors", "permissions": ["delete_user"]}, user_record(groups=["Editors"])),
         "--on-conflict",
         "update",
     )
 
-    found = rows(app, "SELECT codename FROM group_permissions JOIN permissions ON id = permission_id")
+    found = fetch_rows(app, "SELECT codename FROM group_permissions JOIN permissions ON id = permission_id")
     assert [row.codename for row in found] == ["view_user"]
 
 
-def test_addresses_count_as_confirmed_when_told(app: Flask, bring: Bring) -> None:
+def test_addresses_count_as_confirmed_when_told(app: Flask, bring: RunImport) -> None:
     joined = "2024-05-06T07:08:09Z"
-    bring(as_jsonl(line(date_joined=joined), line(email="bob@example.com", email_verified=False)), "--confirmed")
-    bring(as_jsonl(line(email="eve@example.com")))
+    bring(
+        as_jsonl(user_record(date_joined=joined), user_record(email="bob@example.com", email_verified=False)),
+        "--confirmed",
+    )
+    bring(as_jsonl(user_record(email="eve@example.com")))
 
-    found = rows(app, "SELECT email_verified_at IS NOT NULL AS confirmed FROM users ORDER BY id")
+    found = fetch_rows(app, "SELECT email_verified_at IS NOT NULL AS confirmed FROM users ORDER BY id")
     assert [bool(row.confirmed) for row in found] == [True, False, False]

@@ -4,30 +4,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bringing import HASH, Bring, as_jsonl, bringing, line, users
-from conftest import Person, sign_in
-from database import rows
-from factories import PROFILE, make_user
 from flask import Flask
 from flask_migrate import upgrade
 
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import PROFILE, make_user
+from tests.support.import_files import DJANGO_HASH, RunImport, as_jsonl, import_command, stored_users, user_record
+from tests.support.sql import fetch_rows
 from userapi.transfer import import_pipeline
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> Bring:
-    return bringing(app, tmp_path)
+def bring(app: Flask, tmp_path: Path) -> RunImport:
+    return import_command(app, tmp_path)
 
 
 def test_U08_addresses_that_are_one_after_normalising_are_named_and_the_first_is_taken(
-    app: Flask, bring: Bring
+    app: Flask, bring: RunImport
 ) -> None:
     content = as_jsonl(
-        line(id=5, email="Ada@Example.com"),
-        line(id=6, email="bob@example.com"),
-        line(id=7, email="ada@example.COM", first_name="Other"),
-        line(id=8, email="eve@bücher.example"),
-        line(id=9, email="EVE@xn--bcher-kva.example"),
+        user_record(id=5, email="Ada@Example.com"),
+        user_record(id=6, email="bob@example.com"),
+        user_record(id=7, email="ada@example.COM", first_name="Other"),
+        user_record(id=8, email="eve@bücher.example"),
+        user_record(id=9, email="EVE@xn--bcher-kva.example"),
     )
 
     for options in (("--dry-run",), ()):
@@ -38,13 +38,15 @@ def test_U08_addresses_that_are_one_after_normalising_are_named_and_the_first_is
         assert "line 5: Has the same email as line 4." in result.stdout
         assert "5 read, 3 imported, 0 updated, 0 already existed, 2 rejected" in result.stdout
 
-    assert users(app) == [(5, "Ada@Example.com"), (6, "bob@example.com"), (8, "eve@bücher.example")]
+    assert stored_users(app) == [(5, "Ada@Example.com"), (6, "bob@example.com"), (8, "eve@bücher.example")]
 
 
-def test_who_is_there_already_is_left_alone_unless_told_otherwise(app: Flask, bring: Bring, user: Person) -> None:
+def test_who_is_there_already_is_left_alone_unless_told_otherwise(app: Flask, bring: RunImport, user: ApiUser) -> None:
     before = user.get("/userapi/auth/user/").get_json()
 
-    result = bring(as_jsonl(line(email=user.email.upper(), last_name="Changed", password_hash=HASH), line()))
+    result = bring(
+        as_jsonl(user_record(email=user.email.upper(), last_name="Changed", password_hash=DJANGO_HASH), user_record())
+    )
 
     assert result.exit_code == 0
     assert f"line 1: User {user.id} already has this email." in result.stdout
@@ -52,9 +54,9 @@ def test_who_is_there_already_is_left_alone_unless_told_otherwise(app: Flask, br
     assert user.get("/userapi/auth/user/").get_json() == before
 
 
-def test_an_update_changes_what_the_file_tells_and_nothing_else(app: Flask, bring: Bring, user: Person) -> None:
+def test_an_update_changes_what_the_file_tells_and_nothing_else(app: Flask, bring: RunImport, user: ApiUser) -> None:
     before = user.get("/userapi/auth/user/").get_json()
-    changed = line(
+    changed = user_record(
         email=user.email.upper(), first_name="Élodie", profile=PROFILE | {"city": "York"}, groups=["Editors"]
     )
 
@@ -65,38 +67,44 @@ def test_an_update_changes_what_the_file_tells_and_nothing_else(app: Flask, brin
     after = user.get("/userapi/auth/user/").get_json()
     expected = {"email": user.email.upper(), "first_name": "Élodie", "profile": before["profile"] | {"city": "York"}}
     assert after == before | expected
-    assert [row.name for row in rows(app, "SELECT name FROM groups JOIN user_groups ON group_id = id")] == ["Editors"]
-    assert rows(app, "SELECT first_name_key FROM users")[0].first_name_key == "élodie"
+    assert [row.name for row in fetch_rows(app, "SELECT name FROM groups JOIN user_groups ON group_id = id")] == [
+        "Editors"
+    ]
+    assert fetch_rows(app, "SELECT first_name_key FROM users")[0].first_name_key == "élodie"
     sign_in(app, user.email)
 
-    assert bring(as_jsonl(line(email=user.email, groups=[])), "--on-conflict", "update").exit_code == 0
-    assert rows(app, "SELECT * FROM user_groups") == []
+    assert bring(as_jsonl(user_record(email=user.email, groups=[])), "--on-conflict", "update").exit_code == 0
+    assert fetch_rows(app, "SELECT * FROM user_groups") == []
 
 
-@pytest.mark.parametrize("change", [{"password_hash": HASH}, {"is_active": False}])
+@pytest.mark.parametrize("change", [{"password_hash": DJANGO_HASH}, {"is_active": False}])
 def test_an_update_that_takes_the_password_or_the_right_to_sign_in_ends_every_session(
-    app: Flask, bring: Bring, user: Person, stranger: Person, change: dict[str, Any]
+    app: Flask, bring: RunImport, user: ApiUser, other_user: ApiUser, change: dict[str, Any]
 ) -> None:
-    same = rows(app, f"SELECT password_hash FROM users WHERE id = {stranger.id}")[0].password_hash
-    content = as_jsonl(line(email=user.email, **change), line(email=stranger.email, password_hash=same, is_active=True))
+    same = fetch_rows(app, f"SELECT password_hash FROM users WHERE id = {other_user.id}")[0].password_hash
+    content = as_jsonl(
+        user_record(email=user.email, **change), user_record(email=other_user.email, password_hash=same, is_active=True)
+    )
 
     assert bring(content, "--on-conflict", "update").exit_code == 0
 
     assert user.get("/userapi/auth/user/").status_code == 401
-    assert stranger.get("/userapi/auth/user/").status_code == 200
+    assert other_user.get("/userapi/auth/user/").status_code == 200
 
 
-def test_an_update_never_takes_the_last_superuser(app: Flask, bring: Bring, superuser: Person) -> None:
-    demoted = as_jsonl(line(email=superuser.email, is_superuser=False))
+def test_an_update_never_takes_the_last_superuser(app: Flask, bring: RunImport, superuser: ApiUser) -> None:
+    demoted = as_jsonl(user_record(email=superuser.email, is_superuser=False))
 
     refused = bring(demoted, "--on-conflict", "update")
-    another = bring(demoted + as_jsonl(line(email="root@example.com", is_superuser=True)), "--on-conflict", "update")
+    another = bring(
+        demoted + as_jsonl(user_record(email="root@example.com", is_superuser=True)), "--on-conflict", "update"
+    )
 
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     assert "last active superuser" in refused.stderr
     assert another.exit_code == 1  # the other one is not there yet
     assert superuser.get("/userapi/auth/user/").get_json()["is_superuser"] is True
-    bring(as_jsonl(line(email="root@example.com", is_superuser=True)))
+    bring(as_jsonl(user_record(email="root@example.com", is_superuser=True)))
     assert bring(demoted, "--on-conflict", "update").exit_code == 0
     assert superuser.get("/userapi/auth/user/").get_json()["is_superuser"] is False
 
@@ -111,43 +119,45 @@ def test_an_update_never_takes_the_last_superuser(app: Flask, bring: Bring, supe
     ],
 )
 def test_fail_imports_all_or_nothing(
-    app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, obstacle: dict[str, Any]
+    app: Flask, bring: RunImport, monkeypatch: pytest.MonkeyPatch, obstacle: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH", 2)
     make_user(app, email="taken@example.com")
-    good = [line(), *(line(email=f"person{number}@example.org") for number in range(5))]
+    good = [user_record(), *(user_record(email=f"person{number}@example.org") for number in range(5))]
 
     refused = bring(
-        as_jsonl({"group": "Editors"}, *good, line(**{"email": "eve@example.com"} | obstacle)), "--on-conflict", "fail"
+        as_jsonl({"group": "Editors"}, *good, user_record(**{"email": "eve@example.com"} | obstacle)),
+        "--on-conflict",
+        "fail",
     )
 
     assert (refused.exit_code, refused.stderr.count("\n"), refused.stdout) == (1, 1, "")
     assert "line 8:" in refused.stderr
-    assert len(users(app)) == 1
-    assert rows(app, "SELECT * FROM groups") == []
-    assert rows(app, "SELECT * FROM audit_events WHERE action <> 'user.created'") == []
+    assert len(stored_users(app)) == 1
+    assert fetch_rows(app, "SELECT * FROM groups") == []
+    assert fetch_rows(app, "SELECT * FROM audit_events WHERE action <> 'user.created'") == []
     assert bring(as_jsonl(*good), "--on-conflict", "fail").exit_code == 0
-    assert len(users(app)) == 7
+    assert len(stored_users(app)) == 7
 
 
 # --- Ids ------------------------------------------------------------------------------------------------
 
 
 def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
-    app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch
+    app: Flask, bring: RunImport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH", 2)
     taken = make_user(app)
     content = as_jsonl(
-        *(line(id=taken + number, email=f"person{number}@example.org") for number in range(6)),
-        line(id=taken + 3, email="twin@example.org"),
-        line(email="none@example.org"),
+        *(user_record(id=taken + number, email=f"person{number}@example.org") for number in range(6)),
+        user_record(id=taken + 3, email="twin@example.org"),
+        user_record(email="none@example.org"),
     )
 
     result = bring(content)
 
     assert result.exit_code == 0
-    kept = {email: user_id for user_id, email in users(app)}
+    kept = {email: user_id for user_id, email in stored_users(app)}
     assert [kept[f"person{number}@example.org"] for number in range(1, 6)] == [taken + number for number in range(1, 6)]
     new = {kept[f"{name}@example.org"] for name in ("person0", "twin", "none")}
     assert len(new) == 3
@@ -160,17 +170,17 @@ def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
     assert "2 changed" in result.stdout
 
 
-def test_an_id_of_the_past_is_not_given_again(app: Flask, bring: Bring, superuser: Person, user: Person) -> None:
+def test_an_id_of_the_past_is_not_given_again(app: Flask, bring: RunImport, superuser: ApiUser, user: ApiUser) -> None:
     assert superuser.delete(user.url).status_code == 204
 
-    bring(as_jsonl(line(id=user.id)))
+    bring(as_jsonl(user_record(id=user.id)))
 
-    assert dict(users(app)).get(user.id) is None
-    assert len(users(app)) == 2
+    assert dict(stored_users(app)).get(user.id) is None
+    assert len(stored_users(app)) == 2
 
 
-def test_U10_those_who_come_later_get_higher_ids(app: Flask, bring: Bring) -> None:
-    bring(as_jsonl(line(id=70_000), line(id=12, email="bob@example.com")))
+def test_U10_those_who_come_later_get_higher_ids(app: Flask, bring: RunImport) -> None:
+    bring(as_jsonl(user_record(id=70_000), user_record(id=12, email="bob@example.com")))
 
     assert make_user(app) > 70_000
 
@@ -180,8 +190,10 @@ def test_an_id_that_leaves_no_other_is_refused(bare_app: Flask, tmp_path: Path) 
     with app.app_context():
         upgrade()
 
-    result = bringing(app, tmp_path)(as_jsonl(line(id=2**63 - 1), line(id=2**53 - 1, email="bob@example.com")))
+    result = import_command(app, tmp_path)(
+        as_jsonl(user_record(id=2**63 - 1), user_record(id=2**53 - 1, email="bob@example.com"))
+    )
 
     assert "line 1: id: Must be a whole number" in result.stdout
-    assert [user_id for user_id, _email in users(app)] == [2**53 - 1]
+    assert [user_id for user_id, _email in stored_users(app)] == [2**53 - 1]
     assert make_user(app) == 2**53

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bringing import Bring, as_csv, as_jsonl, bringing, line, users
-from database import rows
-from factories import PROFILE
 from flask import Flask
+
+from tests.support.factories import PROFILE
+from tests.support.import_files import RunImport, as_csv, as_jsonl, import_command, stored_users, user_record
+from tests.support.sql import fetch_rows
 
 USER = {"email": "ada@example.com", "username": "ada", "password": "!", "last_login": None}
 DUMP = [
@@ -24,33 +25,33 @@ WAYS: dict[str, Compress] = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": 
 FILES = {
     "users.json": json.dumps(DUMP, indent=2),
     "users.jsonl": as_jsonl(*DUMP),
-    "lines.jsonl": as_jsonl(line(profile=PROFILE)),
+    "lines.jsonl": as_jsonl(user_record(profile=PROFILE)),
     "users.csv": as_csv({"email": "ada@example.com", **{f"profile.{name}": text for name, text in PROFILE.items()}}),
 }
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> Bring:
-    return bringing(app, tmp_path)
+def bring(app: Flask, tmp_path: Path) -> RunImport:
+    return import_command(app, tmp_path)
 
 
 @pytest.mark.parametrize("start", ["", "\ufeff", "\n"])
-def test_a_dump_with_one_object_a_line_comes_in(app: Flask, bring: Bring, start: str) -> None:
+def test_a_dump_with_one_object_a_line_comes_in(app: Flask, bring: RunImport, start: str) -> None:
     result = bring(start + FILES["users.jsonl"])
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert users(app) == [(9, "ada@example.com")]
-    assert [row.city for row in rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
+    assert stored_users(app) == [(9, "ada@example.com")]
+    assert [row.city for row in fetch_rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
 
 
 @pytest.mark.parametrize("ending", WAYS)
 @pytest.mark.parametrize("name", FILES)
-def test_a_compressed_file_comes_in(app: Flask, bring: Bring, name: str, ending: str) -> None:
+def test_a_compressed_file_comes_in(app: Flask, bring: RunImport, name: str, ending: str) -> None:
     result = bring(WAYS[ending](FILES[name].encode()), name=name + ending)
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert [email for _id, email in users(app)] == ["ada@example.com"]
-    assert [row.city for row in rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
+    assert [email for _id, email in stored_users(app)] == ["ada@example.com"]
+    assert [row.city for row in fetch_rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
 
 
 def test_a_compressed_dump_comes_in_by_standard_input(app: Flask) -> None:
@@ -58,22 +59,22 @@ def test_a_compressed_dump_comes_in_by_standard_input(app: Flask) -> None:
 
     result = app.test_cli_runner().invoke(args=["users", "import", "-", "--format", "django"], input=content)
 
-    assert (result.exit_code, users(app)) == (0, [(9, "ada@example.com")])
+    assert (result.exit_code, stored_users(app)) == (0, [(9, "ada@example.com")])
 
 
 @pytest.mark.parametrize("ending", WAYS)
 @pytest.mark.parametrize("name", ["users.json", "lines.jsonl"])
-def test_a_compressed_file_that_is_cut_off_is_one_line(app: Flask, bring: Bring, name: str, ending: str) -> None:
+def test_a_compressed_file_that_is_cut_off_is_one_line(app: Flask, bring: RunImport, name: str, ending: str) -> None:
     whole = WAYS[ending](FILES[name].encode())
 
     result = bring(whole[: len(whole) // 2], name=name + ending)
 
     assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (1, 1, "")
     assert "damaged or incomplete" in result.stderr
-    assert users(app) == []
+    assert stored_users(app) == []
 
 
-def test_an_archive_is_named_as_one(app: Flask, bring: Bring) -> None:
+def test_an_archive_is_named_as_one(app: Flask, bring: RunImport) -> None:
     result = bring(b"PK\x03\x04" + bytes(100), name="users.json")
 
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)

@@ -5,26 +5,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bringing import Bring, as_csv, as_jsonl, bringing, line, users
-from database import rows
-from factories import PROFILE, make_user
 from flask import Flask
+
+from tests.support.factories import PROFILE, make_user
+from tests.support.import_files import RunImport, as_csv, as_jsonl, import_command, stored_users, user_record
+from tests.support.sql import fetch_rows
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> Bring:
-    return bringing(app, tmp_path)
+def bring(app: Flask, tmp_path: Path) -> RunImport:
+    return import_command(app, tmp_path)
 
 
 def profiles(app: Flask) -> list[tuple[Any, ...]]:
-    found = rows(app, "SELECT email, title, city, zip FROM users JOIN user_profiles ON user_id = id ORDER BY id")
+    found = fetch_rows(app, "SELECT email, title, city, zip FROM users JOIN user_profiles ON user_id = id ORDER BY id")
     return [tuple(row) for row in found]
 
 
-LONG = line(profile=PROFILE | {"zip": "SW1A 1AA", "shoe": 38})
+LONG = user_record(profile=PROFILE | {"zip": "SW1A 1AA", "shoe": 38})
 
 
-def test_a_profile_field_that_breaks_a_rule_is_left_out_and_named(app: Flask, bring: Bring) -> None:
+def test_a_profile_field_that_breaks_a_rule_is_left_out_and_named(app: Flask, bring: RunImport) -> None:
     result = bring(as_jsonl(LONG))
 
     assert (result.exit_code, result.stderr) == (0, "")
@@ -36,22 +37,26 @@ def test_a_profile_field_that_breaks_a_rule_is_left_out_and_named(app: Flask, br
     assert profiles(app) == [("ada@example.com", "Ms", "Bath", "")]
 
 
-def test_a_user_whose_profile_breaks_a_rule_is_refused_when_that_is_chosen(app: Flask, bring: Bring) -> None:
-    result = bring(as_jsonl(LONG, line(email="bob@example.com", profile=PROFILE)), "--bad-profile", "refuse-user")
+def test_a_user_whose_profile_breaks_a_rule_is_refused_when_that_is_chosen(app: Flask, bring: RunImport) -> None:
+    result = bring(
+        as_jsonl(LONG, user_record(email="bob@example.com", profile=PROFILE)), "--bad-profile", "refuse-user"
+    )
 
     assert result.exit_code == 1
     assert "Rejected:\n  line 1: profile.zip: Longer than maximum length 5." in result.stdout
     assert profiles(app) == [("bob@example.com", "Ms", "Bath", "BA2 4")]
-    assert [email for _id, email in users(app)] == ["bob@example.com"]
+    assert [email for _id, email in stored_users(app)] == ["bob@example.com"]
 
 
-def test_the_whole_profile_is_left_out_when_that_is_chosen(app: Flask, bring: Bring) -> None:
-    result = bring(as_jsonl(LONG, line(email="bob@example.com", profile=PROFILE)), "--bad-profile", "leave-out-profile")
+def test_the_whole_profile_is_left_out_when_that_is_chosen(app: Flask, bring: RunImport) -> None:
+    result = bring(
+        as_jsonl(LONG, user_record(email="bob@example.com", profile=PROFILE)), "--bad-profile", "leave-out-profile"
+    )
 
     assert result.exit_code == 0
     assert "line 1: Imported without the profile. profile.zip: Longer than maximum length 5." in result.stdout
     assert profiles(app) == [("bob@example.com", "Ms", "Bath", "BA2 4")]
-    assert len(users(app)) == 2
+    assert len(stored_users(app)) == 2
 
 
 @pytest.mark.parametrize(
@@ -64,9 +69,9 @@ def test_the_whole_profile_is_left_out_when_that_is_chosen(app: Flask, bring: Br
     ],
 )
 def test_without_a_date_of_birth_the_user_is_refused_unless_profiles_may_be_left_out(
-    app: Flask, bring: Bring, profile: Any, reason: str
+    app: Flask, bring: RunImport, profile: Any, reason: str
 ) -> None:
-    content = as_jsonl(line(profile=profile))
+    content = as_jsonl(user_record(profile=profile))
 
     refused = bring(content)
     taken = bring(content, "--bad-profile", "leave-out-profile")
@@ -74,13 +79,13 @@ def test_without_a_date_of_birth_the_user_is_refused_unless_profiles_may_be_left
     assert f"line 1: {reason}" in refused.stdout
     assert (refused.exit_code, taken.exit_code) == (1, 0)
     assert reason in taken.stdout
-    assert (len(users(app)), profiles(app)) == (1, [])
+    assert (len(stored_users(app)), profiles(app)) == (1, [])
 
 
 def test_a_profile_without_some_texts_is_taken_and_comes_in_again_from_its_export(
-    app: Flask, bring: Bring, tmp_path: Path
+    app: Flask, bring: RunImport, tmp_path: Path
 ) -> None:
-    result = bring(as_jsonl(line(profile={"dob": "1990-12-10", "city": "Bath"})))
+    result = bring(as_jsonl(user_record(profile={"dob": "1990-12-10", "city": "Bath"})))
     for kind in ("csv", "jsonl"):
         file = tmp_path / f"out.{kind}"
         app.test_cli_runner().invoke(args=["users", "export", str(file)])
@@ -91,7 +96,7 @@ def test_a_profile_without_some_texts_is_taken_and_comes_in_again_from_its_expor
     assert profiles(app) == [("ada@example.com", "", "Bath", "")]
 
 
-def test_an_update_keeps_the_stored_value_of_a_field_that_is_left_out(app: Flask, bring: Bring) -> None:
+def test_an_update_keeps_the_stored_value_of_a_field_that_is_left_out(app: Flask, bring: RunImport) -> None:
     make_user(app, email="ada@example.com", profile=PROFILE)
 
     bring(as_jsonl(LONG | {"profile": LONG["profile"] | {"city": "York"}}), "--on-conflict", "update")
@@ -99,16 +104,16 @@ def test_an_update_keeps_the_stored_value_of_a_field_that_is_left_out(app: Flask
     assert profiles(app) == [("ada@example.com", "Ms", "York", "BA2 4")]
 
 
-def test_a_user_whose_profile_holds_nothing_has_none(app: Flask, bring: Bring) -> None:
-    assert "0 changed" in bring(as_jsonl(line(profile=dict.fromkeys(PROFILE)))).stdout
+def test_a_user_whose_profile_holds_nothing_has_none(app: Flask, bring: RunImport) -> None:
+    assert "0 changed" in bring(as_jsonl(user_record(profile=dict.fromkeys(PROFILE)))).stdout
     table = as_csv({"email": "bob@example.com", **{f"profile.{name}": "" for name in PROFILE}})
     assert "0 changed" in bring(table, name="users.csv").stdout
 
-    assert (len(users(app)), profiles(app)) == (2, [])
+    assert (len(stored_users(app)), profiles(app)) == (2, [])
 
 
 @pytest.mark.parametrize("username", ["x" * 51, "very.long.name." * 4 + "@department.example.com", "\x1b[31mred"])
-def test_a_username_that_does_not_fit_is_left_out_and_named(app: Flask, bring: Bring, username: str) -> None:
+def test_a_username_that_does_not_fit_is_left_out_and_named(app: Flask, bring: RunImport, username: str) -> None:
     fields = {"email": "ada@example.com", "username": username, "password": "!", "last_login": None}
     dump = json.dumps([{"model": "auth.user", "pk": 7, "fields": fields}])
 
@@ -118,5 +123,5 @@ def test_a_username_that_does_not_fit_is_left_out_and_named(app: Flask, bring: B
     assert "entry 1 (auth.user 7): Skipped fields: username: " in result.stdout
     assert "\x1b" not in result.stdout
     assert "1 imported, 0 updated, 0 already existed, 0 rejected, 1 changed" in result.stdout
-    found = rows(app, "SELECT id, username FROM users")
+    found = fetch_rows(app, "SELECT id, username FROM users")
     assert [tuple(row) for row in found] == [(7, None)]

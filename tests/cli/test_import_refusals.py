@@ -5,53 +5,63 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bringing import HASH, Bring, as_csv, as_jsonl, bringing, event, line, users
-from factories import PASSWORD
 from flask import Flask
+
+from tests.support.factories import PASSWORD
+from tests.support.import_files import (
+    DJANGO_HASH,
+    RunImport,
+    as_csv,
+    as_jsonl,
+    import_command,
+    import_event,
+    stored_users,
+    user_record,
+)
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> Bring:
-    return bringing(app, tmp_path)
+def bring(app: Flask, tmp_path: Path) -> RunImport:
+    return import_command(app, tmp_path)
 
 
 HOSTILE: dict[str, Any] = {
-    "a NUL": line(first_name="A\x00da"),
-    "a NUL in the address": line(email="a\x00da@example.com"),
+    "a NUL": user_record(first_name="A\x00da"),
+    "a NUL in the address": user_record(email="a\x00da@example.com"),
     "a lone surrogate": '{"email": "ada@example.com", "first_name": "\\ud800"}',
-    "a line end": line(last_name="Love\nlace"),
-    "an escape": line(first_name="\x1b[31mred"),
-    "no day": line(date_joined="2024-02-30"),
-    "a day of the future": line(date_joined="2999-01-01"),
-    "a day before the first": line(date_joined="0001-01-01T00:00:00+14:00"),
-    "the last moment of all": line(last_login="9999-12-31T23:59:59-14:00"),
-    "a number for a day": line(date_joined=1700000000),
-    "a long name": line(first_name="x" * 151),
-    "a long address": line(email="x" * 250 + "@example.com"),
-    "a huge field": line(first_name="x" * 900_000),
-    "a huge line": line(first_name="x" * 3_000_000),
+    "a line end": user_record(last_name="Love\nlace"),
+    "an escape": user_record(first_name="\x1b[31mred"),
+    "no day": user_record(date_joined="2024-02-30"),
+    "a day of the future": user_record(date_joined="2999-01-01"),
+    "a day before the first": user_record(date_joined="0001-01-01T00:00:00+14:00"),
+    "the last moment of all": user_record(last_login="9999-12-31T23:59:59-14:00"),
+    "a number for a day": user_record(date_joined=1700000000),
+    "a long name": user_record(first_name="x" * 151),
+    "a long address": user_record(email="x" * 250 + "@example.com"),
+    "a huge field": user_record(first_name="x" * 900_000),
+    "a huge line": user_record(first_name="x" * 3_000_000),
     "a list": "[1, 2]",
     "a number": "1",
     "a text": '"ada@example.com"',
     "not a number": '{"email": "ada@example.com", "id": NaN}',
     "nested beyond reason": '{"email": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "broken JSON": '{"email": "ada@example.com"',
-    "a list as an address": line(email=["ada@example.com"]),
-    "an object as a name": line(first_name={"$ne": None}),
-    "a text as a flag": line(is_staff="maybe"),
-    "a number as a flag": line(is_superuser=1),
-    "an id that is none": line(id="1; DROP TABLE users"),
-    "a negative id": line(id=-1),
-    "a fraction as an id": line(id=1.5),
-    "a flag as an id": line(id=True),
-    "a text as groups": line(groups="Editors"),
-    "groups in groups": line(groups=[["Editors"]]),
-    "a blank group": line(groups=[" "]),
-    "too many groups": line(groups=[str(number) for number in range(1001)]),
-    "an unknown field": line(surprise="x"),
+    "a list as an address": user_record(email=["ada@example.com"]),
+    "an object as a name": user_record(first_name={"$ne": None}),
+    "a text as a flag": user_record(is_staff="maybe"),
+    "a number as a flag": user_record(is_superuser=1),
+    "an id that is none": user_record(id="1; DROP TABLE users"),
+    "a negative id": user_record(id=-1),
+    "a fraction as an id": user_record(id=1.5),
+    "a flag as an id": user_record(id=True),
+    "a text as groups": user_record(groups="Editors"),
+    "groups in groups": user_record(groups=[["Editors"]]),
+    "a blank group": user_record(groups=[" "]),
+    "too many groups": user_record(groups=[str(number) for number in range(1001)]),
+    "an unknown field": user_record(surprise="x"),
     "no address": {"first_name": "Ada"},
-    "an empty address": line(email=""),
-    "a local address": line(email="ada@localhost"),
+    "an empty address": user_record(email=""),
+    "a local address": user_record(email="ada@localhost"),
     "a group without a name": {"group": "", "permissions": []},
     "a group with a control character": {"group": "Edi\ttors"},
 }
@@ -59,9 +69,9 @@ HOSTILE: dict[str, Any] = {
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
-    app: Flask, bring: Bring, what: str
+    app: Flask, bring: RunImport, what: str
 ) -> None:
-    content = as_jsonl(line(email="first@example.com"), HOSTILE[what], line(email="last@example.com"))
+    content = as_jsonl(user_record(email="first@example.com"), HOSTILE[what], user_record(email="last@example.com"))
 
     result = bring(content)
 
@@ -70,8 +80,8 @@ def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
     assert "2 imported, 0 updated, 0 already existed, 1 rejected" in result.stdout
     assert len(result.output) < 2000
     assert "\x1b" not in result.output
-    assert [email for _id, email in users(app)] == ["first@example.com", "last@example.com"]
-    assert event(app) == {"read": 3, "made": 2, "refused": 1, "on_conflict": "skip"}
+    assert [email for _id, email in stored_users(app)] == ["first@example.com", "last@example.com"]
+    assert import_event(app) == {"read": 3, "made": 2, "refused": 1, "on_conflict": "skip"}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +89,7 @@ def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
     [
         ({"password_hash": "velvet tram"}, "unknown or damaged password hash"),
         ({"password_hash": "md5$salt$0123456789abcdef"}, "unknown or damaged password hash"),
-        ({"password_hash": HASH.replace("$1000$", "$3000001$")}, "would cost too much"),
+        ({"password_hash": DJANGO_HASH.replace("$1000$", "$3000001$")}, "would cost too much"),
         ({"password_hash": "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43}, "would cost too much"),
         ({"password_hash": "bcrypt$$2b$03$" + "." * 53}, "damaged password hash"),
         ({"password_hash": "argon2$argon2id$v=18$m=16,t=1,p=1$" + "A" * 22 + "$" + "A" * 43}, "damaged password hash"),
@@ -87,14 +97,14 @@ def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
     ],
 )
 def test_what_is_no_hash_is_refused_and_never_repeated(
-    app: Flask, bring: Bring, told: dict[str, str], reason: str
+    app: Flask, bring: RunImport, told: dict[str, str], reason: str
 ) -> None:
-    result = bring(as_jsonl(line(**told)))
+    result = bring(as_jsonl(user_record(**told)))
 
     assert result.exit_code == 1
     assert reason in result.stdout.lower()
     assert not [value for value in told.values() if value in result.output]
-    assert users(app) == []
+    assert stored_users(app) == []
 
 
 @pytest.mark.parametrize(
@@ -108,7 +118,7 @@ def test_what_is_no_hash_is_refused_and_never_repeated(
         b"ada@example.com," + b"x" * 3_000_000 + b"\n",
     ],
 )
-def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask, bring: Bring, bad: bytes) -> None:
+def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask, bring: RunImport, bad: bytes) -> None:
     content = b"email,first_name\nfirst@example.com,First\n" + bad + b"last@example.com,Last\n"
 
     result = bring(content, name="users.csv")
@@ -116,7 +126,7 @@ def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask,
     assert result.exit_code == 1
     assert "  line 3: " in result.stdout
     assert "2 imported" in result.stdout
-    assert [email for _id, email in users(app)] == ["first@example.com", "last@example.com"]
+    assert [email for _id, email in stored_users(app)] == ["first@example.com", "last@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -130,15 +140,15 @@ def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask,
         (b'{"email": "ada@example.com", "zip": "1"}\n', "users.jsonl", "line 1: zip: Unknown field."),
     ],
 )
-def test_a_reason_says_what_to_mend(app: Flask, bring: Bring, bad: bytes, name: str, told: str) -> None:
+def test_a_reason_says_what_to_mend(app: Flask, bring: RunImport, bad: bytes, name: str, told: str) -> None:
     result = bring((b"email,first_name\n" if name == "users.csv" else b"") + bad, name=name)
 
     assert told in result.stdout.splitlines()[1]
 
 
-def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: Bring) -> None:
+def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: RunImport) -> None:
     table = 'email,first_name\nfirst@example.com,First\nada@example.com,"Ad'
-    lines = as_jsonl(line(email="bob@example.com")) + '{"email": "eve@exam'
+    lines = as_jsonl(user_record(email="bob@example.com")) + '{"email": "eve@exam'
 
     for content, name, place in ((table, "users.csv", "line 3: "), (lines, "users.jsonl", "line 2: ")):
         result = bring(content, name=name)
@@ -146,7 +156,7 @@ def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: Bring) -> No
         assert result.exit_code == 1
         assert place in result.stdout
 
-    assert [email for _id, email in users(app)] == ["first@example.com", "bob@example.com"]
+    assert [email for _id, email in stored_users(app)] == ["first@example.com", "bob@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -163,14 +173,16 @@ def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: Bring) -> No
         (as_csv({"email": "ada@example.com"}).encode("utf-16"), "users.csv", "UTF-16"),
     ],
 )
-def test_a_file_that_is_none_is_one_line(app: Flask, bring: Bring, content: str | bytes, name: str, told: str) -> None:
+def test_a_file_that_is_none_is_one_line(
+    app: Flask, bring: RunImport, content: str | bytes, name: str, told: str
+) -> None:
     result = bring(content, name=name)
 
     assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (1, 1, "")
     assert told in result.stderr
-    assert users(app) == []
+    assert stored_users(app) == []
 
 
-def test_a_file_of_no_known_kind_or_none_is_a_usage_error(app: Flask, bring: Bring) -> None:
+def test_a_file_of_no_known_kind_or_none_is_a_usage_error(app: Flask, bring: RunImport) -> None:
     assert bring("", name="users.xlsx").exit_code == 2
     assert app.test_cli_runner().invoke(args=["users", "import", "/nowhere/users.csv"]).exit_code == 2

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import serving
 import sqlalchemy as sa
-from bringing import Bring, as_jsonl, bringing, event, line, users
-from database import rows
-from factories import PROFILE, make_user
 from flask import Flask
 
+from tests.support import commands
+from tests.support.factories import PROFILE, make_user
+from tests.support.import_files import RunImport, as_jsonl, import_command, import_event, stored_users, user_record
+from tests.support.sql import fetch_rows
 from userapi.core.db import db
 from userapi.transfer import import_pipeline
 from userapi.transfer.options import Manner
@@ -24,49 +24,49 @@ from userapi.transfer.records import Record
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> Bring:
-    return bringing(app, tmp_path)
+def bring(app: Flask, tmp_path: Path) -> RunImport:
+    return import_command(app, tmp_path)
 
 
-def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: Bring) -> None:
+def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: RunImport) -> None:
     taken = make_user(app, email="taken@example.com")
     content = as_jsonl(
         {"group": "Editors"},
-        line(id=taken, groups=["Editors", "Writers"], username="x" * 51),
-        line(email="TAKEN@example.com"),
-        line(email="no address"),
+        user_record(id=taken, groups=["Editors", "Writers"], username="x" * 51),
+        user_record(email="TAKEN@example.com"),
+        user_record(email="no address"),
     )
-    before = rows(app, "SELECT * FROM audit_events")
+    before = fetch_rows(app, "SELECT * FROM audit_events")
 
     looked = bring(content, "--dry-run")
 
     assert looked.exit_code == 1
     assert "Dry run: nothing was written." in looked.stdout
-    assert rows(app, "SELECT * FROM audit_events") == before
-    assert len(users(app)) == 1
-    assert rows(app, "SELECT * FROM groups") == []
+    assert fetch_rows(app, "SELECT * FROM audit_events") == before
+    assert len(stored_users(app)) == 1
+    assert fetch_rows(app, "SELECT * FROM groups") == []
     summary = "4 read, 1 imported, 0 updated, 1 already existed, 1 rejected, 2 changed, 2 groups created."
     assert looked.stdout.endswith(summary + "\n")
     assert bring(content).stdout.endswith(summary + "\n")
 
 
 def test_C09_an_import_is_one_event_that_names_nobody(
-    app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch
+    app: Flask, bring: RunImport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH", 3)
-    bring(as_jsonl(*(line(email=f"person{number}@example.com") for number in range(10))))
+    bring(as_jsonl(*(user_record(email=f"person{number}@example.com") for number in range(10))))
 
-    (found,) = rows(app, "SELECT * FROM audit_events")
+    (found,) = fetch_rows(app, "SELECT * FROM audit_events")
 
     assert found.action == "users.imported"
-    assert event(app) == {"read": 10, "made": 10, "on_conflict": "skip"}
+    assert import_event(app) == {"read": 10, "made": 10, "on_conflict": "skip"}
     assert "person" not in str(found.changes)
 
 
-def test_the_report_has_every_line_and_is_for_its_owner_alone(app: Flask, bring: Bring, tmp_path: Path) -> None:
+def test_the_report_has_every_line_and_is_for_its_owner_alone(app: Flask, bring: RunImport, tmp_path: Path) -> None:
     report = tmp_path / "report.csv"
 
-    result = bring(as_jsonl(*(line(email=f"nobody{number}") for number in range(50))), "--report", str(report))
+    result = bring(as_jsonl(*(user_record(email=f"nobody{number}") for number in range(50))), "--report", str(report))
 
     assert result.stdout.count("line ") == 20
     assert "… and 30 more. To see all of them, use --report FILE." in result.stdout
@@ -80,14 +80,14 @@ def test_the_report_has_every_line_and_is_for_its_owner_alone(app: Flask, bring:
 @pytest.mark.unmeasured
 def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tmp_path: Path) -> None:
     people = [
-        line(id=number, email=f"person{number}@example.com", profile=PROFILE, groups=["All"])
+        user_record(id=number, email=f"person{number}@example.com", profile=PROFILE, groups=["All"])
         for number in range(1, 12_001)
     ]
     (tmp_path / "users.jsonl").write_text(as_jsonl(*people))
-    env = serving.environment_of(app, TERM="xterm")
-    command = [*serving.FLASK, "users", "import", str(tmp_path / "users.jsonl")]
+    env = commands.environment_for(app, TERM="xterm")
+    command = [*commands.FLASK, "users", "import", str(tmp_path / "users.jsonl")]
     screen, terminal = pty.openpty()
-    process = serving.start(*command, env=env, stderr=terminal)
+    process = commands.start(*command, env=env, stderr=terminal)
     os.close(terminal)
     shown = ""
     while not re.search(r"[2-9],000", shown):
@@ -96,39 +96,41 @@ def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tm
     process.communicate(timeout=30)
     os.close(screen)
 
-    made = len(users(app))
+    made = len(stored_users(app))
     assert 0 < made < 12_000
     assert made % import_pipeline.BATCH == 0
-    assert event(app)["made"] == made
-    assert len(rows(app, "SELECT * FROM user_profiles")) == len(rows(app, "SELECT * FROM user_groups")) == made
-    again = serving.run(*command, env=env)
+    assert import_event(app)["made"] == made
+    assert (
+        len(fetch_rows(app, "SELECT * FROM user_profiles")) == len(fetch_rows(app, "SELECT * FROM user_groups")) == made
+    )
+    again = commands.run(*command, env=env)
 
     assert (again.code, again.errors) == (0, "")
     assert f"{12_000 - made:,} imported, 0 updated, {made:,} already existed, 0 rejected" in again.output
-    assert users(app) == [(number, f"person{number}@example.com") for number in range(1, 12_001)]
+    assert stored_users(app) == [(number, f"person{number}@example.com") for number in range(1, 12_001)]
 
 
 def test_nobody_waits_while_a_dump_is_read(app: Flask) -> None:
     def reading() -> Iterator[Record]:
         with db.engine.begin() as somebody:
             somebody.execute(sa.text("DELETE FROM groups"))
-        yield Record(1, line())
+        yield Record(1, user_record())
 
     with app.app_context():
         for _counts in import_pipeline.bring_in(reading(), Manner(), lambda *_told: None):
             db.session.commit()
 
-    assert len(users(app)) == 1
+    assert len(stored_users(app)) == 1
 
 
 def test_two_imports_at_once_make_everybody_once(app: Flask, tmp_path: Path) -> None:
-    (tmp_path / "users.jsonl").write_text(as_jsonl(*(line(email=f"person{n}@example.com") for n in range(3000))))
-    env = serving.environment_of(app)
+    (tmp_path / "users.jsonl").write_text(as_jsonl(*(user_record(email=f"person{n}@example.com") for n in range(3000))))
+    env = commands.environment_for(app)
     running = [
-        serving.start(*serving.FLASK, "users", "import", str(tmp_path / "users.jsonl"), env=env) for _ in range(2)
+        commands.start(*commands.FLASK, "users", "import", str(tmp_path / "users.jsonl"), env=env) for _ in range(2)
     ]
 
-    done = [serving.finish(process) for process in running]
+    done = [commands.finish(process) for process in running]
 
     assert {result.code for result in done} <= {0, 1}, done
-    assert len(users(app)) == 3000
+    assert len(stored_users(app)) == 3000

@@ -3,18 +3,19 @@
 from pathlib import Path
 
 import pytest
-from bringing import Bring, bringing, users
-from database import rows
 from flask import Flask
+
+from tests.support.import_files import RunImport, import_command, stored_users
+from tests.support.sql import fetch_rows
 
 NAMES = "email,first_name,profile.title,profile.dob,profile.address,profile.country,profile.city,profile.zip,groups"
 ADA = "ada@example.com,Ada,Ms,1990-12-10,1 Main St,US,Boston,02110"
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> Bring:
+def bring(app: Flask, tmp_path: Path) -> RunImport:
     def invoke(content: str, *options: str) -> object:
-        return bringing(app, tmp_path)(content, *options, name="users.csv")
+        return import_command(app, tmp_path)(content, *options, name="users.csv")
 
     return invoke  # type: ignore[return-value]
 
@@ -42,29 +43,31 @@ def bring(app: Flask, tmp_path: Path) -> Bring:
         "semicolons and quotes",
     ],
 )
-def test_what_a_spreadsheet_leaves_behind_does_no_harm(app: Flask, bring: Bring, table: str) -> None:
+def test_what_a_spreadsheet_leaves_behind_does_no_harm(app: Flask, bring: RunImport, table: str) -> None:
     result = bring(table)
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert "1 read, 1 imported, 0 updated, 0 already existed, 0 rejected, 0 changed" in result.stdout
-    assert [tuple(row) for row in rows(app, "SELECT first_name, zip FROM users, user_profiles")] == [("Ada", "02110")]
+    assert [tuple(row) for row in fetch_rows(app, "SELECT first_name, zip FROM users, user_profiles")] == [
+        ("Ada", "02110")
+    ]
 
 
-def test_a_cell_has_either_separator_when_it_is_quoted(app: Flask, bring: Bring) -> None:
+def test_a_cell_has_either_separator_when_it_is_quoted(app: Flask, bring: RunImport) -> None:
     result = bring('email;first_name;groups\nada@example.com;"Lovelace; Ada, née Byron";"Editors;Staff, all"\n')
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert [row.first_name for row in rows(app, "SELECT first_name FROM users")] == ["Lovelace; Ada, née Byron"]
-    groups = rows(app, "SELECT name FROM user_groups JOIN groups ON id = group_id ORDER BY name")
+    assert [row.first_name for row in fetch_rows(app, "SELECT first_name FROM users")] == ["Lovelace; Ada, née Byron"]
+    groups = fetch_rows(app, "SELECT name FROM user_groups JOIN groups ON id = group_id ORDER BY name")
     assert [row.name for row in groups] == ["Editors", "Staff, all"]
 
 
-def test_lines_separated_by_semicolons_are_named_by_their_number(app: Flask, bring: Bring) -> None:
+def test_lines_separated_by_semicolons_are_named_by_their_number(app: Flask, bring: RunImport) -> None:
     result = bring("email;first_name\nada@example.com;Ada\nnot an email;Bob\neve@example.com;Eve;more\n")
 
     assert "line 3: email: " in result.stdout
     assert "line 4: Cell 3 has a value, but its column has no name in line 1." in result.stdout
-    assert [email for _id, email in users(app)] == ["ada@example.com"]
+    assert [email for _id, email in stored_users(app)] == ["ada@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -75,15 +78,15 @@ def test_lines_separated_by_semicolons_are_named_by_their_number(app: Flask, bri
         ("ada@example.com,Ad", "line 2: The file ends in the middle of this line."),
     ],
 )
-def test_a_row_that_does_not_fit_the_columns_is_refused(app: Flask, bring: Bring, row: str, reason: str) -> None:
+def test_a_row_that_does_not_fit_the_columns_is_refused(app: Flask, bring: RunImport, row: str, reason: str) -> None:
     result = bring(f"{NAMES}\n{row}")
 
     assert result.exit_code == 1
     assert reason in result.stdout
-    assert users(app) == []
+    assert stored_users(app) == []
 
 
-def test_a_quote_that_is_never_closed_names_every_line_behind_it(app: Flask, bring: Bring) -> None:
+def test_a_quote_that_is_never_closed_names_every_line_behind_it(app: Flask, bring: RunImport) -> None:
     result = bring('email,first_name\nfirst@example.com,F\na@example.com,"Ann\nb@example.com,Bob\nc@example.com,Cid\n')
 
     assert result.exit_code == 1
@@ -91,10 +94,10 @@ def test_a_quote_that_is_never_closed_names_every_line_behind_it(app: Flask, bri
     for number in (4, 5):
         assert f"line {number}: Not read: it is inside a quote opened in line 3." in result.stdout
     assert "4 read, 1 imported, 0 updated, 0 already existed, 3 rejected" in result.stdout
-    assert [email for _id, email in users(app)] == ["first@example.com"]
+    assert [email for _id, email in stored_users(app)] == ["first@example.com"]
 
 
-def test_a_quote_that_a_later_line_closes_names_the_lines_between(app: Flask, bring: Bring) -> None:
+def test_a_quote_that_a_later_line_closes_names_the_lines_between(app: Flask, bring: RunImport) -> None:
     closed_badly = bring(
         'email,first_name\na@example.com,"Ann\nb@example.com,Bob\nc@example.com,"Cid"\nd@example.com,D\n'
     )
@@ -102,4 +105,4 @@ def test_a_quote_that_a_later_line_closes_names_the_lines_between(app: Flask, br
 
     assert "4 read, 1 imported, 0 updated, 0 already existed, 3 rejected" in closed_badly.stdout
     assert "lines 2 to 3: first_name: Control characters are not allowed." in closed.stdout
-    assert [email for _id, email in users(app)] == ["d@example.com", "e@example.com"]
+    assert [email for _id, email in stored_users(app)] == ["d@example.com", "e@example.com"]

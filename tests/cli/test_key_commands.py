@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import sign_in
-from factories import make_user
 from flask import Flask
 from jwt import get_unverified_header
 
+from tests.support.api_client import sign_in
+from tests.support.factories import make_user
 from userapi.core.db import db
 from userapi.security import signing_keys
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from bringing import as_csv, as_jsonl, bringing
-from database import rows
-from factories import PASSWORD
 from flask import Flask
+
+from tests.support.factories import PASSWORD
+from tests.support.import_files import as_csv, as_jsonl, import_command
+from tests.support.sql import fetch_rows
 
 REFUSED = ("\u200b", "\u2066\u2069", "\u2800", "\u034f\ufe0f", "Ada\u202egnp.exe", "\u2067Ada")
 
@@ -29,9 +30,9 @@ def test_an_import_leaves_out_a_name_that_the_api_refuses_and_says_so(
 ) -> None:
     told = [{"email": f"u{number}@example.com", field: text} for number, text in enumerate(REFUSED)]
 
-    result = bringing(app, tmp_path)((as_csv if name.endswith("csv") else as_jsonl)(*told), name=name)
+    result = import_command(app, tmp_path)((as_csv if name.endswith("csv") else as_jsonl)(*told), name=name)
 
     assert result.exit_code == 0, result.output
     assert f"{len(REFUSED)} imported, 0 updated, 0 already existed, 0 rejected, {len(REFUSED)} changed" in result.stdout
     assert f"Skipped fields: {field}: " in result.stdout
-    assert {row[0] for row in rows(app, f"SELECT {field} FROM users WHERE email LIKE 'u%'")} == {""}
+    assert {row[0] for row in fetch_rows(app, f"SELECT {field} FROM users WHERE email LIKE 'u%'")} == {""}

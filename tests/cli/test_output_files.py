@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import serving
 from click.testing import Result
-from factories import make_user
 from flask import Flask
+
+from tests.support import commands
+from tests.support.factories import make_user
 
 Shell = Callable[..., Result]
 
@@ -122,11 +123,11 @@ def test_a_report_never_replaces_the_file_that_comes_in_on_standard_input(app: F
     path.write_text(PEOPLE)
 
     with path.open() as stdin:
-        process = serving.start(
-            *serving.FLASK, "users", "import", "-", "--format", "csv", "--report", str(path),
-            env=serving.environment_of(app), stdin=stdin,
+        process = commands.start(
+            *commands.FLASK, "users", "import", "-", "--format", "csv", "--report", str(path),
+            env=commands.environment_for(app), stdin=stdin,
         )  # fmt: skip
-        result = serving.finish(process)
+        result = commands.finish(process)
 
     assert result.code == 2
     assert "The report would overwrite the imported file." in result.errors

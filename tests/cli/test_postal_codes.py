@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bringing import as_jsonl, bringing, line
-from conftest import sign_in
-from database import rows
-from factories import PROFILE, make_user, new_user
 from flask import Flask
 
 import config
+from tests.support.api_client import sign_in
+from tests.support.factories import PROFILE, make_user, new_user
+from tests.support.import_files import as_jsonl, import_command, user_record
+from tests.support.sql import fetch_rows
 
 LONG = "SW1A 1AA"
 TOO_LONG = "123456789"
@@ -49,12 +49,15 @@ def test_the_setting_widens_it_in_the_openapi_document(app: Flask, wide_app: Fla
 
 
 def test_the_setting_widens_it_for_an_import_and_an_export(wide_app: Flask, tmp_path: Path) -> None:
-    good, bad = line(profile=PROFILE | {"zip": LONG}), line(email="b@example.com", profile=PROFILE | {"zip": TOO_LONG})
+    good, bad = (
+        user_record(profile=PROFILE | {"zip": LONG}),
+        user_record(email="b@example.com", profile=PROFILE | {"zip": TOO_LONG}),
+    )
 
-    result = bringing(wide_app, tmp_path)(as_jsonl(good, bad))
+    result = import_command(wide_app, tmp_path)(as_jsonl(good, bad))
 
     assert "profile.zip: Longer than maximum length 8." in result.stdout
-    assert [row.zip for row in rows(wide_app, "SELECT zip FROM user_profiles ORDER BY user_id")] == [LONG, ""]
+    assert [row.zip for row in fetch_rows(wide_app, "SELECT zip FROM user_profiles ORDER BY user_id")] == [LONG, ""]
     told = wide_app.test_cli_runner().invoke(args=["users", "export", "--format", "csv"]).stdout
     assert next(csv.DictReader(io.StringIO(told)))["profile.zip"] == LONG
 
@@ -64,7 +67,7 @@ def test_the_setting_widens_it_for_seeded_people(app: Flask, wide_app: Flask) ->
     for each, number in ((app, "1"), (wide_app, "2")):
         command = ["users", "seed", "30", "--locale", "en-gb", "--random-seed", number, "--password", "velvet tram 7 x"]
         assert each.test_cli_runner().invoke(args=command).exit_code == 0
-        longest.append(max(len(row.zip) for row in rows(each, "SELECT zip FROM user_profiles")))
+        longest.append(max(len(row.zip) for row in fetch_rows(each, "SELECT zip FROM user_profiles")))
 
     assert longest[0] <= 5 < longest[1] <= 8
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-import serving
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import signs_in
-from database import rows
-from factories import PASSWORD, make_user
 from flask import Flask
 
+from tests.support import commands
+from tests.support.api_client import can_sign_in
+from tests.support.factories import PASSWORD, make_user
+from tests.support.sql import fetch_rows
 from userapi.audit.models import AuditEvent
 from userapi.auth.models import Session
 from userapi.core import clock
@@ -40,7 +40,7 @@ def seed(app: Flask, *arguments: str, **variables: str) -> Result:
 
 def test_C02_the_same_seed_makes_the_same_people_again(app: Flask) -> None:
     first = seed(app, "40", "--locale", "en_GB", "--random-seed", "7", "--password", PASSWORD)
-    people = rows(app, PEOPLE)
+    people = fetch_rows(app, PEOPLE)
     with app.app_context():
         db.session.execute(sa.text("DELETE FROM users"))
         db.session.commit()
@@ -50,26 +50,26 @@ def test_C02_the_same_seed_makes_the_same_people_again(app: Flask) -> None:
     assert first.exit_code == 0, first.stderr
     assert first.stderr == ""
     assert len(people) == 40
-    assert rows(app, PEOPLE) == people
+    assert fetch_rows(app, PEOPLE) == people
 
 
 def test_another_seed_or_place_makes_other_people(app: Flask) -> None:
     for options in (("--random-seed", "7"), ("--random-seed", "8"), ("--random-seed", "7", "--locale", "de")):
         assert seed(app, "20", *options).exit_code == 0
 
-    people = [(row.first_name, row.last_name, row.dob) for row in rows(app, PEOPLE)]
+    people = [(row.first_name, row.last_name, row.dob) for row in fetch_rows(app, PEOPLE)]
     assert len(people) == 60
     assert len({tuple(people[start : start + 20]) for start in (0, 20, 40)}) == 3
 
 
 def test_a_larger_run_only_adds_to_a_smaller_one(app: Flask) -> None:
     seed(app, "10", "--random-seed", "7", "--password", PASSWORD)
-    people = rows(app, PEOPLE)
+    people = fetch_rows(app, PEOPLE)
 
     again = seed(app, "25", "--random-seed", "7", "--password", PASSWORD)
 
     assert "15 users created, 10 already existed" in again.stdout
-    assert rows(app, PEOPLE)[:10] == people
+    assert fetch_rows(app, PEOPLE)[:10] == people
 
 
 def test_C02_seeding_never_touches_who_is_there(app: Flask) -> None:
@@ -80,16 +80,16 @@ def test_C02_seeding_never_touches_who_is_there(app: Flask) -> None:
     result = seed(app, "10", "--random-seed", "7", "--password", NEW_PASSWORD)
 
     assert "9 users created, 1 already existed" in result.stdout
-    assert signs_in(app, taken, PASSWORD)
-    assert not signs_in(app, taken, NEW_PASSWORD)
-    assert rows(app, PEOPLE)[0].first_name == "Wren"
+    assert can_sign_in(app, taken, PASSWORD)
+    assert not can_sign_in(app, taken, NEW_PASSWORD)
+    assert fetch_rows(app, PEOPLE)[0].first_name == "Wren"
 
 
 def test_C02_a_password_made_for_them_is_shown_once_and_good(app: Flask) -> None:
     result = seed(app, "3", "--random-seed", "7")
 
     (password,) = re.findall(r"Password of these users, shown only once: (\S+)", result.stdout)
-    assert all(signs_in(app, row.email, password) for row in rows(app, PEOPLE))
+    assert all(can_sign_in(app, row.email, password) for row in fetch_rows(app, PEOPLE))
     assert "password" not in seed(app, "3", "--random-seed", "7").stdout
 
 
@@ -100,33 +100,33 @@ def test_C02_production_is_not_seeded_unless_forced(make_app: Callable[..., Flas
 
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     assert "--force" in refused.stderr
-    assert rows(production, PEOPLE) == []
+    assert fetch_rows(production, PEOPLE) == []
     assert seed(production, "3", "--random-seed", "7", "--password", PASSWORD, "--force").exit_code == 0
-    assert len(rows(production, PEOPLE)) == 3
+    assert len(fetch_rows(production, PEOPLE)) == 3
 
 
 def test_C02_a_weak_shared_password_is_refused(app: Flask) -> None:
     result = seed(app, "3", "--password", "password")
 
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert rows(app, PEOPLE) == []
+    assert fetch_rows(app, PEOPLE) == []
 
 
 def test_one_hash_is_shared_unless_each_shall_have_its_own(app: Flask) -> None:
     seed(app, "5", "--random-seed", "7", USER_PASSWORD=PASSWORD)
     seed(app, "5", "--random-seed", "8", "--hash-each", USER_PASSWORD=PASSWORD)
 
-    hashes = rows(app, "SELECT password_hash FROM users ORDER BY id")
+    hashes = fetch_rows(app, "SELECT password_hash FROM users ORDER BY id")
 
     assert (len(set(hashes[:5])), len(set(hashes[5:]))) == (1, 5)
-    assert all(signs_in(app, row.email, PASSWORD) for row in rows(app, PEOPLE))
+    assert all(can_sign_in(app, row.email, PASSWORD) for row in fetch_rows(app, PEOPLE))
 
 
 def test_emails_are_a_name_and_a_number(app: Flask) -> None:
     seed(app, "50", "--random-seed", "7")
     seed(app, "50", "--random-seed", "7", "--locale", "ja")
 
-    found = [row.email for row in rows(app, PEOPLE)]
+    found = [row.email for row in fetch_rows(app, PEOPLE)]
     assert len(found) == 100
     assert [email for email in found[:50] if not re.fullmatch(r"[a-z]+(\.[a-z]+)?\d+@example\.com", email)] == []
     assert [email for email in found[50:] if not re.fullmatch(r"user\.ja\.7\.\d+@example\.com", email)] == []
@@ -138,7 +138,7 @@ def test_with_activity_accounts_are_in_every_state_and_people_have_signed_in(app
     assert result.exit_code == 0, result.output
     shares = "sum(CASE WHEN {} THEN 1 ELSE 0 END)"
     states = ("NOT is_active", "is_staff", "email_verified_at IS NULL", "last_login IS NULL", "is_superuser")
-    counts = rows(app, f"SELECT {', '.join(shares.format(state) for state in states)} FROM users")[0]
+    counts = fetch_rows(app, f"SELECT {', '.join(shares.format(state) for state in states)} FROM users")[0]
     assert all(0 < number < 100 for number in counts[:4])
     assert counts[4] == 0
     month = clock.now() - timedelta(days=30)
@@ -158,26 +158,26 @@ def test_with_activity_accounts_are_in_every_state_and_people_have_signed_in(app
         moments = [event.occurred_at for event in started if event.target_id == str(user_id)]
         assert last == (max(moments) if moments else None)
     assert {session.ended_at is None for session in sessions} == {True, False}
-    (active,) = rows(app, "SELECT email FROM users WHERE is_active AND last_login IS NOT NULL LIMIT 1")
-    assert signs_in(app, active.email, PASSWORD)
+    (active,) = fetch_rows(app, "SELECT email FROM users WHERE is_active AND last_login IS NOT NULL LIMIT 1")
+    assert can_sign_in(app, active.email, PASSWORD)
 
 
 def test_activity_is_only_of_those_who_were_made(app: Flask) -> None:
     seed(app, "60", "--random-seed", "7", "--password", PASSWORD, "--with-activity")
-    before = [rows(app, f"SELECT count(*) FROM {table}")[0][0] for table in ("users", "login_sessions")]
+    before = [fetch_rows(app, f"SELECT count(*) FROM {table}")[0][0] for table in ("users", "login_sessions")]
 
     again = seed(app, "60", "--random-seed", "7", "--password", PASSWORD, "--with-activity")
 
     assert again.exit_code == 0, again.output
-    assert [rows(app, f"SELECT count(*) FROM {table}")[0][0] for table in ("users", "login_sessions")] == before
+    assert [fetch_rows(app, f"SELECT count(*) FROM {table}")[0][0] for table in ("users", "login_sessions")] == before
 
 
 def test_without_activity_nothing_but_users_is_written(app: Flask) -> None:
     seed(app, "60", "--random-seed", "7", "--password", PASSWORD)
 
-    assert rows(app, "SELECT * FROM login_sessions") == []
-    assert [row.action for row in rows(app, "SELECT action FROM audit_events")] == ["users.seeded"]
-    assert rows(app, "SELECT * FROM users WHERE is_staff OR NOT is_active OR last_login IS NOT NULL") == []
+    assert fetch_rows(app, "SELECT * FROM login_sessions") == []
+    assert [row.action for row in fetch_rows(app, "SELECT action FROM audit_events")] == ["users.seeded"]
+    assert fetch_rows(app, "SELECT * FROM users WHERE is_staff OR NOT is_active OR last_login IS NOT NULL") == []
 
 
 @pytest.mark.parametrize(("arguments", "named"), [(("0",), "COUNT"), (("5", "--locale", "xx"), "--locale")])
@@ -201,9 +201,9 @@ def test_people_of_every_country_are_ones_that_could_have_signed_up(shared_app: 
 
 def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
     screen, terminal = pty.openpty()
-    env = serving.environment_of(app, TERM="xterm", PYTHONFAULTHANDLER="1")
-    command = [*serving.FLASK, "users", "seed", "1000000", "--random-seed", "7", "--password", PASSWORD]
-    process = serving.start(*command, env=env, stderr=terminal)
+    env = commands.environment_for(app, TERM="xterm", PYTHONFAULTHANDLER="1")
+    command = [*commands.FLASK, "users", "seed", "1000000", "--random-seed", "7", "--password", PASSWORD]
+    process = commands.start(*command, env=env, stderr=terminal)
     os.close(terminal)
     shown = ""
     while not re.search(r"[1-9]\d*/1000000", shown):
@@ -219,17 +219,17 @@ def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
         assert not said, said
 
     assert (process.returncode, output) == (1, "")
-    assert rows(app, "SELECT id FROM users") == []
-    assert rows(app, "SELECT id FROM audit_events") == []
+    assert fetch_rows(app, "SELECT id FROM users") == []
+    assert fetch_rows(app, "SELECT id FROM audit_events") == []
 
 
 def test_N11_two_who_seed_the_same_people_at_once_make_them_once(app: Flask) -> None:
-    env = serving.environment_of(app)
-    command = [*serving.FLASK, "users", "seed", "2500", "--random-seed", "7", "--password", PASSWORD]
-    running = [serving.start(*command, env=env) for _ in range(2)]
+    env = commands.environment_for(app)
+    command = [*commands.FLASK, "users", "seed", "2500", "--random-seed", "7", "--password", PASSWORD]
+    running = [commands.start(*command, env=env) for _ in range(2)]
 
-    done = [serving.finish(process) for process in running]
+    done = [commands.finish(process) for process in running]
 
     assert [result.code for result in done] == [0, 0], done
     made = [int(result.output.split()[0]) for result in done]
-    assert sum(made) == len(rows(app, PEOPLE)) == 2500
+    assert sum(made) == len(fetch_rows(app, PEOPLE)) == 2500

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import Person, sign_in
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiUser, sign_in
 from userapi.core import clock
 from userapi.core.db import db
 
@@ -22,7 +22,7 @@ def count_sessions(app: Flask) -> int:
         return int(db.session.scalar(sa.text("SELECT count(*) FROM login_sessions")) or 0)
 
 
-def test_R19_an_operator_ends_every_session_of_one_user_at_once(app: Flask, user: Person, stranger: Person) -> None:
+def test_R19_an_operator_ends_every_session_of_one_user_at_once(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
     second = sign_in(app, user.email)
     assert user.get("/userapi/auth/user/").status_code == 200
 
@@ -32,26 +32,29 @@ def test_R19_an_operator_ends_every_session_of_one_user_at_once(app: Flask, user
     assert user.get("/userapi/auth/user/").status_code == 401
     refresh = {"refresh_token": second["refresh_token"]}
     assert app.test_client().post("/api-token-refresh/", json=refresh).status_code == 401
-    assert stranger.get("/userapi/auth/user/").status_code == 200
+    assert other_user.get("/userapi/auth/user/").status_code == 200
     assert sign_in(app, user.email)
 
 
 def test_K06_a_restored_backup_revives_no_session_once_all_are_ended(
-    app: Flask, user: Person, stranger: Person
+    app: Flask, user: ApiUser, other_user: ApiUser
 ) -> None:
-    stranger.post("/userapi/auth/logout/", json={})
-    assert (user.get("/userapi/auth/user/").status_code, stranger.get("/userapi/auth/user/").status_code) == (200, 401)
+    other_user.post("/userapi/auth/logout/", json={})
+    assert (user.get("/userapi/auth/user/").status_code, other_user.get("/userapi/auth/user/").status_code) == (
+        200,
+        401,
+    )
     with app.app_context():  # as a backup has it that was made before the logout
         db.session.execute(sa.text("UPDATE login_sessions SET ended_at = NULL"))
         db.session.commit()
-    assert stranger.get("/userapi/auth/user/").status_code == 200
+    assert other_user.get("/userapi/auth/user/").status_code == 200
 
     assert sessions(app, "end-all").exit_code == 1
     assert user.get("/userapi/auth/user/").status_code == 200
     result = sessions(app, "end-all", "--yes")
 
     assert (result.exit_code, result.stdout) == (0, "All sessions of 2 users have ended.\n")
-    for person in (user, stranger):
+    for person in (user, other_user):
         assert person.get("/userapi/auth/user/").status_code == 401
         refresh = {"refresh_token": person.tokens["refresh_token"]}
         assert app.test_client().post("/api-token-refresh/", json=refresh).status_code == 401
@@ -70,9 +73,9 @@ def test_R19_ending_the_sessions_of_nobody_is_refused(app: Flask) -> None:
 
 
 def test_K04_only_what_has_long_been_over_is_pruned(
-    app: Flask, user: Person, stranger: Person, monkeypatch: pytest.MonkeyPatch
+    app: Flask, user: ApiUser, other_user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stranger.post("/userapi/auth/logout/", json={})
+    other_user.post("/userapi/auth/logout/", json={})
     assert sessions(app, "prune").stdout.startswith("0 sessions deleted.\n")
 
     now = clock.now()
@@ -87,7 +90,7 @@ def test_K04_only_what_has_long_been_over_is_pruned(
     assert user.get("/userapi/auth/user/").status_code == 200
 
 
-def test_K04_a_prune_goes_on_until_all_is_done(app: Flask, user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_K04_a_prune_goes_on_until_all_is_done(app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("userapi.core.batches.BATCH", 2)
     for _ in range(4):
         sign_in(app, user.email)
@@ -98,7 +101,7 @@ def test_K04_a_prune_goes_on_until_all_is_done(app: Flask, user: Person, monkeyp
 
 
 def test_K04_links_that_have_long_been_over_are_pruned_too(
-    app: Flask, client: FlaskClient, user: Person, monkeypatch: pytest.MonkeyPatch
+    app: Flask, client: FlaskClient, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.post("/userapi/auth/password/reset/", json={"email": user.email})
     assert sessions(app, "prune").stdout.endswith("0 email links deleted.\n")
@@ -110,7 +113,7 @@ def test_K04_links_that_have_long_been_over_are_pruned_too(
     assert sessions(app, "prune").stdout.endswith("0 email links deleted.\n")
 
 
-def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: Person, stranger: Person) -> None:
+def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
     sign_in(app, user.email)
 
     def emails(*arguments: str) -> list[str]:
@@ -120,12 +123,12 @@ def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: Pers
         assert header == ["email", "started", "last used", "expires", "IP address", "device"]
         return sorted(line[0] for line in lines)
 
-    assert emails() == sorted([user.email, user.email, stranger.email])
-    assert emails(stranger.email.upper()) == [stranger.email]
+    assert emails() == sorted([user.email, user.email, other_user.email])
+    assert emails(other_user.email.upper()) == [other_user.email]
     assert len(emails("--limit", "2")) == 2
-    stranger.post("/userapi/auth/logout/", json={})
+    other_user.post("/userapi/auth/logout/", json={})
     assert emails() == [user.email, user.email]
-    assert emails(stranger.email) == []
+    assert emails(other_user.email) == []
 
 
 def test_sessions_of_an_unknown_email_are_one_sentence(app: Flask) -> None:

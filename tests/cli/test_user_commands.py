@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 import pytest
-import serving
 import sqlalchemy as sa
 from click.testing import Result
-from conftest import Person, sign_in, signs_in
-from factories import PASSWORD, make_user
 from flask import Flask
 
+from tests.support import commands
+from tests.support.api_client import ApiUser, can_sign_in, sign_in
+from tests.support.factories import PASSWORD, make_user
 from userapi.core.db import db
 
 Shell = Callable[..., Result]
@@ -61,14 +61,14 @@ def test_C01_the_password_may_stand_in_a_variable(app: Flask, shell: Shell) -> N
     made = shell("users", "create-superuser", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
 
     assert made.exit_code == 0, made.stderr
-    assert signs_in(app, "ada@example.com", PASSWORD)
+    assert can_sign_in(app, "ada@example.com", PASSWORD)
 
 
 def test_C01_the_password_is_asked_for_twice_at_a_terminal_and_not_shown(shared_app: Flask, app: Flask) -> None:
     keyboard, terminal = pty.openpty()
-    env = serving.environment_of(app)
-    command = [*serving.FLASK, "users", "create-superuser", "--email", "ada@example.com"]
-    process = serving.start(*command, env=env, stdin=terminal, stdout=terminal, stderr=terminal)
+    env = commands.environment_for(app)
+    command = [*commands.FLASK, "users", "create-superuser", "--email", "ada@example.com"]
+    process = commands.start(*command, env=env, stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
     shown = ""
     for prompt in ("Password", "Repeat password"):
@@ -78,7 +78,7 @@ def test_C01_the_password_is_asked_for_twice_at_a_terminal_and_not_shown(shared_
 
     assert process.wait(30) == 0
     assert PASSWORD not in shown
-    assert signs_in(app, "ada@example.com", PASSWORD)
+    assert can_sign_in(app, "ada@example.com", PASSWORD)
     os.close(keyboard)
 
 
@@ -116,8 +116,8 @@ def test_C01_an_address_in_use_is_left_as_it_is(app: Flask, shell: Shell) -> Non
 
     assert is_one_line(result)
     assert "already in use" in result.stderr
-    assert signs_in(app, "ada@example.com", PASSWORD)
-    assert not signs_in(app, "ada@example.com", NEW_PASSWORD)
+    assert can_sign_in(app, "ada@example.com", PASSWORD)
+    assert not can_sign_in(app, "ada@example.com", NEW_PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -156,16 +156,16 @@ def test_an_ordinary_account_has_no_rights_and_staff_has_to_be_said(app: Flask, 
     ]
 
 
-def test_a_set_password_replaces_the_old_one_and_ends_every_session(shell: Shell, app: Flask, user: Person) -> None:
+def test_a_set_password_replaces_the_old_one_and_ends_every_session(shell: Shell, app: Flask, user: ApiUser) -> None:
     result = shell("users", "set-password", user.email.upper(), "--password-stdin", stdin=f"{NEW_PASSWORD}\n")
 
     assert result.exit_code == 0, result.stderr
     assert user.get("/userapi/auth/user/").status_code == 401
-    assert signs_in(app, user.email, NEW_PASSWORD)
-    assert not signs_in(app, user.email, user.password)
+    assert can_sign_in(app, user.email, NEW_PASSWORD)
+    assert not can_sign_in(app, user.email, user.password)
 
 
-def test_P01_a_set_password_is_held_against_the_policy(shell: Shell, app: Flask, user: Person) -> None:
+def test_P01_a_set_password_is_held_against_the_policy(shell: Shell, app: Flask, user: ApiUser) -> None:
     result = shell("users", "set-password", user.email, USER_PASSWORD="short")
 
     assert is_one_line(result)
@@ -173,26 +173,26 @@ def test_P01_a_set_password_is_held_against_the_policy(shell: Shell, app: Flask,
     assert user.get("/userapi/auth/user/").status_code == 200
 
 
-def test_P09_a_password_from_standard_input_keeps_its_blanks(shell: Shell, app: Flask, user: Person) -> None:
+def test_P09_a_password_from_standard_input_keeps_its_blanks(shell: Shell, app: Flask, user: ApiUser) -> None:
     shell("users", "set-password", user.email, "--password-stdin", stdin=f"  {NEW_PASSWORD} \r\n")
 
-    assert signs_in(app, user.email, f"  {NEW_PASSWORD} ")
-    assert not signs_in(app, user.email, NEW_PASSWORD)
+    assert can_sign_in(app, user.email, f"  {NEW_PASSWORD} ")
+    assert not can_sign_in(app, user.email, NEW_PASSWORD)
 
 
 def test_R10_a_deactivated_user_is_out_at_once_and_activation_revives_no_session(
-    shell: Shell, app: Flask, user: Person
+    shell: Shell, app: Flask, user: ApiUser
 ) -> None:
     assert shell("users", "deactivate", user.email).exit_code == 0
     assert user.get("/userapi/auth/user/").status_code == 401
-    assert not signs_in(app, user.email, user.password)
+    assert not can_sign_in(app, user.email, user.password)
 
     assert shell("users", "activate", user.email).exit_code == 0
     assert user.get("/userapi/auth/user/").status_code == 401
-    assert signs_in(app, user.email, user.password)
+    assert can_sign_in(app, user.email, user.password)
 
 
-def test_the_last_superuser_stays_active(shell: Shell, superuser: Person) -> None:
+def test_the_last_superuser_stays_active(shell: Shell, superuser: ApiUser) -> None:
     result = shell("users", "deactivate", superuser.email)
 
     assert is_one_line(result)
@@ -260,11 +260,11 @@ def test_help_is_everywhere(app: Flask, shell: Shell) -> None:
 
 
 def test_C08_the_real_command_exits_with_one_line_and_no_trace(app: Flask) -> None:
-    env = serving.environment_of(app)
-    command = (*serving.FLASK, "users", "create", "--email", "ada@example.com", "--password-stdin")
+    env = commands.environment_for(app)
+    command = (*commands.FLASK, "users", "create", "--email", "ada@example.com", "--password-stdin")
 
-    first = serving.run(*command, env=env, stdin=PASSWORD)
-    second = serving.run(*command, env=env, stdin=PASSWORD)
+    first = commands.run(*command, env=env, stdin=PASSWORD)
+    second = commands.run(*command, env=env, stdin=PASSWORD)
 
     assert (first.code, first.errors) == (0, "")
     assert second.is_one_line, second

@@ -3,24 +3,25 @@
 import signal
 from pathlib import Path
 
+import processes
 import pytest
-import services
-import serving
-from stacking import wait_until
+
+from tests.support import commands, http_server
+from tests.support.waiting import wait_until
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
     """An environment whose database and keys are in a folder of their own."""
     folder.mkdir()
-    return serving.environment(f"sqlite:///{folder}/test.db", folder, **variables)
+    return commands.environment(f"sqlite:///{folder}/test.db", folder, **variables)
 
 
 def test_a_host_name_is_resolved_and_announced_as_it_was_set(tmp_path: Path) -> None:
     env = environment(tmp_path / "own", HOST="localhost")
 
-    with serving.served(tmp_path, env) as server:
+    with http_server.run_server(tmp_path, env) as server:
         name = server.url.replace("127.0.0.1", "localhost")
-        assert serving.status(f"{name}/userapi/") == 200
+        assert processes.status(f"{name}/userapi/") == 200
         assert f"  {name}/userapi/\n" in server.log.read_text()
         assert server.stop() == 0
 
@@ -36,9 +37,9 @@ def test_a_host_name_is_resolved_and_announced_as_it_was_set(tmp_path: Path) -> 
 def test_a_host_that_cannot_be_listened_on_is_one_line_and_nothing_is_made(
     tmp_path: Path, host: str, words: str
 ) -> None:
-    env = environment(tmp_path / "own", HOST=host, PORT=str(services.free_port()))
+    env = environment(tmp_path / "own", HOST=host, PORT=str(processes.free_port()))
 
-    done = serving.run(*serving.RUN, env=env)
+    done = commands.run(*commands.RUN, env=env)
 
     assert done.is_one_line, done
     assert words in done.errors
@@ -50,14 +51,14 @@ def test_a_second_start_on_a_port_is_one_line_and_leaves_the_first_its_counts(tm
     counts.mkdir()
     shared = {"PROMETHEUS_MULTIPROC_DIR": str(counts)}
 
-    with serving.served(tmp_path, environment(tmp_path / "first", **shared)) as first:
+    with http_server.run_server(tmp_path, environment(tmp_path / "first", **shared)) as first:
         before = set(counts.iterdir())
         port = first.environment["PORT"]
-        done = serving.run(*serving.RUN, env=environment(tmp_path / "second", PORT=port, **shared))
+        done = commands.run(*commands.RUN, env=environment(tmp_path / "second", PORT=port, **shared))
 
         assert before
         assert before <= set(counts.iterdir())
-        assert serving.status(f"{first.url}/readyz") == 200
+        assert processes.status(f"{first.url}/readyz") == 200
 
     assert done.is_one_line, done
     assert f"PORT: {port} is already in use on 127.0.0.1." in done.errors
@@ -65,18 +66,18 @@ def test_a_second_start_on_a_port_is_one_line_and_leaves_the_first_its_counts(tm
 
 
 def test_of_several_starts_on_one_port_at_the_same_moment_one_serves(tmp_path: Path) -> None:
-    port = str(services.free_port())
+    port = str(processes.free_port())
     folders = [tmp_path / name for name in ("first", "second", "third")]
-    started = [serving.start(*serving.RUN, env=environment(folder, PORT=port)) for folder in folders]
+    started = [commands.start(*commands.RUN, env=environment(folder, PORT=port)) for folder in folders]
     try:
         wait_until(lambda: sum(process.poll() is not None for process in started) == 2, patience=60)
         (running,) = (process for process in started if process.poll() is None)
-        serving.wait_until_ready(f"http://127.0.0.1:{port}", running)
+        http_server.wait_until_ready(f"http://127.0.0.1:{port}", running)
     finally:
         for process in started:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-    done = [serving.finish(process) for process in started]
+    done = [commands.finish(process) for process in started]
 
     assert sorted(result.code for result in done) == [0, 1, 1]
     for result, folder in zip(done, folders, strict=True):

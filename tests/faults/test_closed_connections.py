@@ -1,10 +1,10 @@
 """Connections that PostgreSQL has closed while nobody used them, as when it is started anew."""
 
 import psycopg
-from conftest import Person
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiUser
 from userapi.core.db import db
 
 
@@ -24,7 +24,7 @@ def close_every_connection(app: Flask) -> None:
     assert all(one for (one,) in ended)
 
 
-def test_X03_the_next_call_of_each_kind_is_answered(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_X03_the_next_call_of_each_kind_is_answered(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     refresh_token = user.tokens["refresh_token"]
 
     for _again in range(2):

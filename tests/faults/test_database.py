@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import Client, Person, _dispose
-from factories import new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from settings import settings
 
+from tests.support.api_client import ApiClient, ApiUser
+from tests.support.app_config import app_config
+from tests.support.databases import close_app
+from tests.support.factories import new_user
 from userapi.app import create_app
 from userapi.core import db as database
 from userapi.core.db import db
@@ -31,8 +32,8 @@ def on_file(tmp_path: Path, key_folder: str, monkeypatch: pytest.MonkeyPatch) ->
     def make(patience: int | None = None) -> Flask:
         if patience is not None:
             monkeypatch.setattr(database, "BUSY_TIMEOUT", patience)
-        app = create_app(settings(f"sqlite:///{tmp_path}/accounts.db", key_folder))
-        app.test_client_class = Client
+        app = create_app(app_config(f"sqlite:///{tmp_path}/accounts.db", key_folder))
+        app.test_client_class = ApiClient
         with app.app_context():
             upgrade()
         made.append(app)
@@ -40,7 +41,7 @@ def on_file(tmp_path: Path, key_folder: str, monkeypatch: pytest.MonkeyPatch) ->
 
     yield make
     for app in made:
-        _dispose(app)
+        close_app(app)
 
 
 def test_C11_the_file_of_the_database_is_its_owners_alone(on_file: Callable[..., Flask], tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_N12_many_writers_at_once_all_get_their_turn(on_file: Callable[..., Flas
         assert db.session.scalar(sa.text("SELECT count(*) FROM user_profiles")) == len(statuses)
 
 
-def test_X16_a_registration_that_fails_half_way_leaves_nothing(app: Flask, client: FlaskClient, staff: Person) -> None:
+def test_X16_a_registration_that_fails_half_way_leaves_nothing(app: Flask, client: FlaskClient, staff: ApiUser) -> None:
     wanted = new_user()
 
     def fail(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:

@@ -6,8 +6,11 @@ import signal
 import time
 from pathlib import Path
 
-import serving
-from stacking import children, wait_until
+import processes
+
+from tests.support import commands, http_server
+from tests.support.app_stack import child_processes
+from tests.support.waiting import wait_until
 
 
 def delays(log: Path) -> list[float]:
@@ -17,43 +20,43 @@ def delays(log: Path) -> list[float]:
 
 
 def test_a_worker_that_keeps_dying_is_started_again_later_each_time_and_the_others_serve(tmp_path: Path) -> None:
-    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="2")
+    env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="2")
 
-    with serving.served(tmp_path, env) as server:
-        healthy, doomed = children(server.process.pid)
+    with http_server.run_server(tmp_path, env) as server:
+        healthy, doomed = child_processes(server.process.pid)
         for number in range(1, 5):
             os.kill(doomed, signal.SIGKILL)
             wait_until(lambda number=number: len(delays(server.log)) == number)
-            assert [serving.status(f"{server.url}/userapi/") for _ in range(5)] == [200] * 5
-            wait_until(lambda: len(children(server.process.pid)) == 2)
-            assert healthy in children(server.process.pid)
-            (doomed,) = set(children(server.process.pid)) - {healthy}
+            assert [processes.status(f"{server.url}/userapi/") for _ in range(5)] == [200] * 5
+            wait_until(lambda: len(child_processes(server.process.pid)) == 2)
+            assert healthy in child_processes(server.process.pid)
+            (doomed,) = set(child_processes(server.process.pid)) - {healthy}
 
         assert delays(server.log) == [0, 1, 2, 4]
         assert server.stop() == 0
 
 
 def test_the_service_outlives_the_death_of_all_its_workers(tmp_path: Path) -> None:
-    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="2")
+    env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="2")
 
-    with serving.served(tmp_path, env) as server:
+    with http_server.run_server(tmp_path, env) as server:
         for _ in range(2):
-            before = children(server.process.pid)
+            before = child_processes(server.process.pid)
             for worker in before:
                 os.kill(worker, signal.SIGKILL)
-            wait_until(lambda before=before: len(set(children(server.process.pid)) - set(before)) == 2)
-        wait_until(lambda: serving.status(f"{server.url}/readyz") == 200)
+            wait_until(lambda before=before: len(set(child_processes(server.process.pid)) - set(before)) == 2)
+        wait_until(lambda: processes.status(f"{server.url}/readyz") == 200)
 
         assert server.stop() == 0
 
 
 def test_a_stop_does_not_wait_for_a_worker_that_is_to_be_started_later(tmp_path: Path) -> None:
-    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
+    env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
 
-    with serving.served(tmp_path, env) as server:
+    with http_server.run_server(tmp_path, env) as server:
         for number in range(1, 5):
-            wait_until(lambda: children(server.process.pid))
-            os.kill(children(server.process.pid)[0], signal.SIGKILL)
+            wait_until(lambda: child_processes(server.process.pid))
+            os.kill(child_processes(server.process.pid)[0], signal.SIGKILL)
             wait_until(lambda number=number: len(delays(server.log)) == number)
         started = time.monotonic()
 

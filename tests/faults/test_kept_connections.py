@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-import serving
+
+from tests.support import commands, http_server
 
 JSON = "Content-Type: application/json\r\n"
 
@@ -25,10 +26,10 @@ UNREAD = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Server]:
     """A server with its usual workers and threads."""
     folder = tmp_path_factory.mktemp("kept")
-    with serving.served(folder, serving.environment(f"sqlite:///{folder}/kept.db", folder)) as server:
+    with http_server.run_server(folder, commands.environment(f"sqlite:///{folder}/kept.db", folder)) as server:
         yield server
 
 
@@ -43,7 +44,7 @@ def exchange(connection: socket.socket, request: str, body: bytes) -> http.clien
     return response
 
 
-def connected(server: serving.Server) -> socket.socket:
+def connected(server: http_server.Server) -> socket.socket:
     host, port = server.url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=30)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -53,7 +54,7 @@ def connected(server: serving.Server) -> socket.socket:
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 @pytest.mark.parametrize("kind", UNREAD)
 def test_a_connection_goes_on_after_an_error_before_the_body_was_read(
-    server: serving.Server, kind: str, framing: str
+    server: http_server.Server, kind: str, framing: str
 ) -> None:
     status, method, path, headers = UNREAD[kind]
     body = b"x" * 3000
@@ -73,7 +74,7 @@ def test_a_connection_goes_on_after_an_error_before_the_body_was_read(
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 @pytest.mark.parametrize("path", ["/userapi/users/", "/nothing/", "/admin/imports/new/"])
 def test_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_end(
-    server: serving.Server, path: str, framing: str
+    server: http_server.Server, path: str, framing: str
 ) -> None:
     size = 12 * 2**20
     headers = JSON + (f"Content-Length: {size}\r\n" if framing == "length" else "Transfer-Encoding: chunked\r\n")
@@ -91,7 +92,7 @@ def test_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_e
 
 
 @pytest.mark.parametrize(("length", "body"), [("00", b""), ("0000", b""), ("0002", b"{}")])
-def test_a_length_may_begin_with_zeros(server: serving.Server, length: str, body: bytes) -> None:
+def test_a_length_may_begin_with_zeros(server: http_server.Server, length: str, body: bytes) -> None:
     """RFC 9110, section 8.6: a length is any number of digits."""
     with connected(server) as connection:
         for _again in range(2):

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import processes
 import pytest
-import services
-import serving
-from factories import new_user
+
+from tests.support import commands, http_server
+from tests.support.factories import new_user
 
 
 @contextmanager
@@ -48,20 +49,20 @@ def ask(url: str, body: object = None) -> int:
 def test_X12_the_service_goes_on_when_its_log_cannot_be_written(
     tmp_path: Path, log: Callable[[], Iterator[int]], form: str
 ) -> None:
-    port = str(services.free_port())
+    port = str(processes.free_port())
     url = f"http://127.0.0.1:{port}"
-    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, PORT=port, LOG_FORMAT=form)
+    environment = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, PORT=port, LOG_FORMAT=form)
     with log() as descriptor:  # type: ignore[attr-defined]
         process = subprocess.Popen(
-            serving.RUN, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=descriptor
+            commands.RUN, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=descriptor
         )
     try:
-        serving.wait_until_ready(url, process)
+        http_server.wait_until_ready(url, process)
         statuses = [ask(f"{url}/userapi/") for _ in range(20)]
         statuses += [ask(f"{url}/userapi/users/", new_user()) for _ in range(3)]
         statuses += [ask(f"{url}/api-token-auth/", {"email": "a@example.com", "password": "wrong"}) for _ in range(3)]
     finally:
         process.terminate()
-        process.wait(serving.SECONDS_TO_STOP)
+        process.wait(http_server.SECONDS_TO_STOP)
 
     assert statuses == [200] * 20 + [201] * 3 + [401] * 3

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import services
-import serving
 import sqlalchemy as sa
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 
+import config
+from tests.support import commands, servers
 from userapi.core.db import db
 from userapi.mail import emails
 
@@ -27,7 +27,7 @@ KILLS = 12
 SECONDS = 90
 
 
-class FlakySink(services.SmtpSink):
+class FlakySink(servers.SmtpSink):
     """Takes its time, puts one letter in ten off, and sometimes is gone, before or after it has taken a letter.
 
     Attributes:
@@ -52,9 +52,9 @@ class FlakySink(services.SmtpSink):
 
 
 @contextmanager
-def mortal_deliverers(app: Flask, sink: services.SmtpSink, folder: Path) -> Iterator[Callable[[], None]]:
+def mortal_deliverers(app: Flask, sink: servers.SmtpSink, folder: Path) -> Iterator[Callable[[], None]]:
     """Run two deliverers; gives a function that kills one of them, and returns when there is another."""
-    environment = serving.environment(
+    environment = commands.environment(
         app.config["DATABASE_URL"],
         folder,
         MAIL_SERVER=sink.host,
@@ -62,7 +62,7 @@ def mortal_deliverers(app: Flask, sink: services.SmtpSink, folder: Path) -> Iter
         MAIL_TIMEOUT="2",
         MAIL_DEFAULT_SENDER="no-reply@example.com",
     )
-    program = Path(__file__).with_name("mortal_deliverers.py")
+    program = config.ROOT / "tests" / "support" / "crashing_deliverers.py"
     with (folder / "log").open("wb") as log:
         parent = subprocess.Popen(
             [sys.executable, program], env=environment, stdout=subprocess.PIPE, stderr=log, start_new_session=True
@@ -93,7 +93,7 @@ def test_X10_of_500_letters_none_is_lost_when_deliverers_are_killed_at_random(
         db.session.commit()
     deadline = time.monotonic() + SECONDS
 
-    with services.smtp_sink(FlakySink) as sink, mortal_deliverers(app, sink, tmp_path) as kill_one:
+    with servers.smtp_sink(FlakySink) as sink, mortal_deliverers(app, sink, tmp_path) as kill_one:
         assert isinstance(sink, FlakySink)
         for _ in range(KILLS):
             enough = len(sink.messages) + random.randrange(LETTERS // KILLS)

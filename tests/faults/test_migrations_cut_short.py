@@ -10,37 +10,38 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import serving
 import sqlalchemy as sa
-from conftest import _dispose, _empty_database
-from factories import make_user
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from settings import settings
 
+import config
+from tests.support import commands
+from tests.support.app_config import app_config
+from tests.support.databases import close_app, create_database
+from tests.support.factories import make_user
 from userapi.app import create_app
 from userapi.core.db import Model, db
 
-PROGRAM = Path(__file__).with_name("interrupted_migration.py")
+PROGRAM = config.ROOT / "tests" / "support" / "interrupted_migration.py"
 
 
 @pytest.fixture
 def bare_app(new_database_url: str, key_folder: str) -> Iterator[Flask]:
     """An application over a database without a table."""
-    app = create_app(settings(new_database_url, key_folder))
+    app = create_app(app_config(new_database_url, key_folder))
     yield app
-    _dispose(app)
+    close_app(app)
 
 
 @pytest.fixture
 def migrated_app(request: pytest.FixtureRequest, key_folder: str, tmp_path: Path) -> Iterator[Flask]:
     """An application over a PostgreSQL database of its own."""
-    for url in _empty_database("postgresql", request, tmp_path):
-        app = create_app(settings(url, key_folder))
+    for url in create_database("postgresql", request, tmp_path):
+        app = create_app(app_config(url, key_folder))
         with app.app_context():
             upgrade()
         yield app
-        _dispose(app)
+        close_app(app)
 
 
 def revision_and_tables(app: Flask) -> tuple[str | None, set[str]]:
@@ -58,13 +59,13 @@ def revision_and_tables(app: Flask) -> tuple[str | None, set[str]]:
 def test_U06_an_upgrade_killed_in_the_middle_leaves_nothing_by_half_and_is_completed_by_the_next(
     bare_app: Flask, tmp_path: Path, statements: int
 ) -> None:
-    env = serving.environment(bare_app.config["DATABASE_URL"], tmp_path)
+    env = commands.environment(bare_app.config["DATABASE_URL"], tmp_path)
 
     killed = subprocess.run([sys.executable, PROGRAM, str(statements)], env=env, capture_output=True, check=False)
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert revision_and_tables(bare_app) == (None, set())
-    done = serving.run(*serving.FLASK, "db", "upgrade", env=env)
+    done = commands.run(*commands.FLASK, "db", "upgrade", env=env)
     assert done.code == 0, done
     assert revision_and_tables(bare_app)[1] == set(Model.metadata.tables)
     make_user(bare_app)
@@ -76,7 +77,7 @@ def test_U05_a_table_in_use_is_waited_for_a_moment_and_then_left_alone(migrated_
     with app.app_context():
         downgrade(revision="0002")
     url = app.config["DATABASE_URL"]
-    env = serving.environment(url, tmp_path)
+    env = commands.environment(url, tmp_path)
     before = revision_and_tables(app)
 
     with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as other:
@@ -84,10 +85,10 @@ def test_U05_a_table_in_use_is_waited_for_a_moment_and_then_left_alone(migrated_
         waited: list[float] = []
         reader = threading.Thread(target=lambda: waited.append(write_beside(url)))
         started = time.monotonic()
-        upgrading = serving.start(*serving.FLASK, "db", "upgrade", env=env)
+        upgrading = commands.start(*commands.FLASK, "db", "upgrade", env=env)
         time.sleep(2.5)
         reader.start()
-        refused = serving.finish(upgrading)
+        refused = commands.finish(upgrading)
         took = time.monotonic() - started
         other.rollback()
         reader.join()
@@ -97,7 +98,7 @@ def test_U05_a_table_in_use_is_waited_for_a_moment_and_then_left_alone(migrated_
     assert took < 15
     assert waited[0] < 8  # no writer waited longer than the migration did
     assert revision_and_tables(app) == before
-    assert serving.run(*serving.FLASK, "db", "upgrade", env=env).code == 0
+    assert commands.run(*commands.FLASK, "db", "upgrade", env=env).code == 0
     assert revision_and_tables(app)[0] != before[0]
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from conftest import Person
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
-from overload import all_turns_taken
-from together import at_once
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.hash_queue import full_queue
+from tests.support.race import run_simultaneously
 from userapi.security import hashing_threads
 
 MakeApp = Callable[..., Flask]
@@ -61,15 +61,15 @@ def test_P18_a_sign_in_that_was_not_looked_at_is_no_failure(make_app: MakeApp) -
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="1 per hour", PASSWORD_HASH_CONCURRENCY="1")
     email = account(app)
 
-    with all_turns_taken(hashing_threads.of(app).usual.turns):
+    with full_queue(hashing_threads.of(app).usual.turns):
         assert [sign_in(app, email, "wrong").status_code for _ in range(3)] == [503] * 3
 
     assert sign_in(app, email).status_code == 200
     assert [sign_in(app, email, "wrong").status_code for _ in range(2)] == [401, 429]
 
 
-def test_whoever_waits_for_a_connection_gets_the_next_that_is_free(user: Person) -> None:
+def test_whoever_waits_for_a_connection_gets_the_next_that_is_free(user: ApiUser) -> None:
     def look_often() -> set[int]:
         return {user.get(user.url).status_code for _again in range(10)}
 
-    assert at_once([look_often] * 40) == [{200}] * 40
+    assert run_simultaneously([look_often] * 40) == [{200}] * 40

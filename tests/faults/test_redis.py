@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
-import services
-from conftest import sign_in
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.support import servers
+from tests.support.api_client import sign_in
+from tests.support.factories import PASSWORD, make_user, new_user
 from userapi.security import redis_counters
 
 AWAY = "203.0.113.50"
@@ -23,7 +23,7 @@ MakeApp = Callable[..., Flask]
 @pytest.fixture(scope="module")
 def shared_redis() -> Iterator[str]:
     """The URL of a Redis that stays up."""
-    with services.redis_server() as url:
+    with servers.redis_server() as url:
         yield url
 
 
@@ -95,7 +95,7 @@ def test_X06_without_redis_each_process_goes_on_from_its_own_counts_and_comes_ba
     make_process: Callable[[str], Flask], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(redis_counters, "ABSENCE", 0.1)
-    with services.redis_server() as url:
+    with servers.redis_server() as url:
         app = make_process(url)
         email, other = account(app), account(app)
         assert guess(app, email, times=4) == [401] * 4
@@ -106,7 +106,7 @@ def test_X06_without_redis_each_process_goes_on_from_its_own_counts_and_comes_ba
     assert guess(make_process(url), email, times=7) == [401] * 6 + [429]
     assert "redis is away" in capsys.readouterr().err
 
-    with services.redis_server(int(url.rpartition(":")[2].partition("/")[0])):
+    with servers.redis_server(int(url.rpartition(":")[2].partition("/")[0])):
         time.sleep(0.2)
         assert guess(app, email, times=7) == [401] * 6 + [429]
         assert "redis is back" in capsys.readouterr().err
@@ -144,7 +144,7 @@ def test_X06_a_password_for_redis_that_is_wrong_is_no_reason_not_to_count(
 def test_X06_X07_what_was_revoked_stays_revoked_when_redis_forgets_and_when_it_is_away(
     make_process: Callable[[str], Flask],
 ) -> None:
-    with services.redis_server() as url:
+    with servers.redis_server() as url:
         app = make_process(url)
         email = account(app)
         ended, rotated, living = sign_in(app, email), sign_in(app, email), sign_in(app, email)

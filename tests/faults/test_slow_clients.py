@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-import serving
 
 import config
+from tests.support import commands, http_server
 
 #: How many slow clients there are, and in how many seconds somebody else is answered all the same.
 CROWD = 60
@@ -44,15 +44,15 @@ STALLED = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Server]:
     """A server with its usual workers and threads."""
     folder = tmp_path_factory.mktemp("slow")
-    with serving.served(folder, serving.environment(f"sqlite:///{folder}/slow.db", folder)) as server:
+    with http_server.run_server(folder, commands.environment(f"sqlite:///{folder}/slow.db", folder)) as server:
         yield server
 
 
 @pytest.fixture
-def connect(server: serving.Server) -> Iterator[Callable[..., socket.socket]]:
+def connect(server: http_server.Server) -> Iterator[Callable[..., socket.socket]]:
     """Opens a connection and sends something on it."""
     host, port = server.url.removeprefix("http://").split(":")
     with ExitStack() as stack:
@@ -68,7 +68,7 @@ def connect(server: serving.Server) -> Iterator[Callable[..., socket.socket]]:
         yield connected
 
 
-def ask(server: serving.Server, path: str, body: dict[str, str] | None = None, token: str = "") -> dict[str, str]:
+def ask(server: http_server.Server, path: str, body: dict[str, str] | None = None, token: str = "") -> dict[str, str]:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     request = urllib.request.Request(
         server.url + path, None if body is None else json.dumps(body).encode(), headers=headers
@@ -78,7 +78,7 @@ def ask(server: serving.Server, path: str, body: dict[str, str] | None = None, t
     return answer
 
 
-def assert_others_are_answered(server: serving.Server) -> None:
+def assert_others_are_answered(server: http_server.Server) -> None:
     """An honest request is answered soon."""
     for _again in range(4):  # both workers are met
         began = time.monotonic()
@@ -100,7 +100,7 @@ def drip(connection: socket.socket, stop: threading.Event) -> None:
 
 
 def test_D12_stalled_and_dripping_bodies_get_408_and_do_not_stop_others(
-    server: serving.Server, connect: Callable[..., socket.socket]
+    server: http_server.Server, connect: Callable[..., socket.socket]
 ) -> None:
     began, stop = time.monotonic(), threading.Event()
     stalled = {
@@ -126,7 +126,7 @@ def test_D12_stalled_and_dripping_bodies_get_408_and_do_not_stop_others(
 
 @pytest.mark.parametrize("kind", ["sign-in", "an upload"])
 def test_D12_sixty_of_one_kind_do_not_stop_others(
-    server: serving.Server, connect: Callable[..., socket.socket], kind: str
+    server: http_server.Server, connect: Callable[..., socket.socket], kind: str
 ) -> None:
     for _number in range(CROWD):
         connect(STALLED[kind])
@@ -136,7 +136,7 @@ def test_D12_sixty_of_one_kind_do_not_stop_others(
 
 
 def test_D12_answers_that_are_not_read_do_not_stop_others(
-    server: serving.Server, connect: Callable[..., socket.socket]
+    server: http_server.Server, connect: Callable[..., socket.socket]
 ) -> None:
     for _number in range(CROWD):
         connect(8 * begin("/static/vendor/swagger-ui/swagger-ui-bundle.js", "", "GET"))  # more than a socket holds
@@ -146,7 +146,7 @@ def test_D12_answers_that_are_not_read_do_not_stop_others(
 
 
 def test_D12_a_body_whose_connection_is_lost_does_nothing(
-    server: serving.Server, connect: Callable[..., socket.socket]
+    server: http_server.Server, connect: Callable[..., socket.socket]
 ) -> None:
     tokens = ask(server, "/api-token-auth/", {"email": server.email, "password": server.password or ""})
     authorized = f"Authorization: Bearer {tokens['access_token']}\r\n"
@@ -159,7 +159,7 @@ def test_D12_a_body_whose_connection_is_lost_does_nothing(
 
 
 def test_D12_a_body_that_comes_in_many_pieces_is_whole(
-    server: serving.Server, connect: Callable[..., socket.socket]
+    server: http_server.Server, connect: Callable[..., socket.socket]
 ) -> None:
     body = json.dumps({"email": server.email, "password": server.password}).encode()
     for headers, pieces in (
@@ -176,7 +176,7 @@ def test_D12_a_body_that_comes_in_many_pieces_is_whole(
 
 
 def test_D12_a_large_body_is_taken_in_where_one_is_allowed_and_nowhere_else(
-    server: serving.Server, connect: Callable[..., socket.socket]
+    server: http_server.Server, connect: Callable[..., socket.socket]
 ) -> None:
     size, end = 5 * 2**20, b"\r\n--b--\r\n"
     for path, expected in (("/admin/imports/new/", b"303 "), ("/userapi/users/", b"413 ")):
@@ -187,7 +187,7 @@ def test_D12_a_large_body_is_taken_in_where_one_is_allowed_and_nowhere_else(
 
 
 def test_D12_only_so_many_large_bodies_are_taken_in_together(
-    server: serving.Server, connect: Callable[..., socket.socket]
+    server: http_server.Server, connect: Callable[..., socket.socket]
 ) -> None:
     connections = [connect(STALLED["a large upload"]) for _number in range(CROWD)]
     time.sleep(1)
@@ -203,7 +203,7 @@ def test_D12_only_so_many_large_bodies_are_taken_in_together(
     assert_others_are_answered(server)
 
 
-def test_D12_an_answer_in_many_pieces_comes_whole(server: serving.Server) -> None:
+def test_D12_an_answer_in_many_pieces_comes_whole(server: http_server.Server) -> None:
     path = "/static/vendor/swagger-ui/swagger-ui-bundle.js"
     content = (config.ROOT / f"userapi{path}").read_bytes()
     last = len(content) - 2

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import schemathesis
-from conftest import Person, empty
-from factories import PASSWORD, new_user
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
+
+from tests.support.api_client import ApiUser
+from tests.support.databases import delete_all_rows
+from tests.support.factories import PASSWORD, new_user
 
 pytestmark = pytest.mark.unmeasured
 
@@ -58,11 +60,11 @@ BOUNDED = settings(
 class Caller:
     """Who calls: a stranger, or somebody who comes anew whenever a call has ended their session or account."""
 
-    def __init__(self, kind: str, make: Callable[..., Person]) -> None:
+    def __init__(self, kind: str, make: Callable[..., ApiUser]) -> None:
         self._kind, self._make = kind, make
-        self._person: Person | None = None
+        self._person: ApiUser | None = None
 
-    def person(self) -> Person | None:
+    def person(self) -> ApiUser | None:
         """Somebody who is signed in, or nobody."""
         if self._kind == "nobody":
             return None
@@ -118,13 +120,13 @@ def test_bad_input_gets_an_answer_of_the_document(name: str, caller: Caller, des
 
 
 def test_chains_of_calls_get_answers_of_the_document(
-    caller: Caller, described: Any, app: Flask, person: Callable[..., Person]
+    caller: Caller, described: Any, app: Flask, make_api_user: Callable[..., ApiUser]
 ) -> None:
     class Chain(described.as_state_machine()):  # type: ignore[misc]
         def setup(self) -> None:
             """Begin each chain with the same rows, so that it can be played again."""
-            empty(app)
-            somebody = person()
+            delete_all_rows(app)
+            somebody = make_api_user()
             self.credentials = {"email": somebody.email, "password": somebody.password}
 
         def before_call(self, case: Any) -> None:

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 import click
 import pytest
-import serving
 import sqlalchemy as sa
-from browsing import BROWSER, Browser, hidden
-from conftest import Person, sign_in
-from factories import PASSWORD, PROFILE, make_user, new_user
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 
+from tests.support import commands, http_server
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import PASSWORD, PROFILE, make_user, new_user
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value
 from userapi.audit import audit_log
 from userapi.audit.models import AuditEvent
 from userapi.cli import COMMANDS
@@ -45,10 +45,10 @@ def events(app: Flask) -> list[dict[str, Any]]:
 
 def day_at_the_pages(app: Flask) -> str:
     """Somebody registers, fails to sign in, signs in, edits, and signs out; the email."""
-    browser, email = Browser(app), str(new_user()["email"])
+    browser, email = FormBrowser(app), str(new_user()["email"])
     profile = {f"profile.{name}": text for name, text in PROFILE.items()}
     assert browser.send("/register/", {"email": email, "password": PASSWORD, **profile}).status_code == 303
-    again = Browser(app)
+    again = FormBrowser(app)
     assert again.sign_in(email, "wrong").status_code == 401
     assert again.sign_in(email).status_code == 303
     assert again.send("/account/", {"first_name": "Robin", "last_name": "", **profile}).status_code == 303
@@ -71,9 +71,9 @@ def day_over_the_api(app: Flask, email: str) -> None:
     assert client.post("/userapi/auth/password/reset/", json={"email": email}).status_code == 200
 
 
-def day_of_staff(app: Flask, boss: str, email: str) -> Browser:
+def day_of_staff(app: Flask, boss: str, email: str) -> FormBrowser:
     """A superuser at the staff site, and an import that waits for its worker."""
-    browser = Browser(app)
+    browser = FormBrowser(app)
     assert browser.sign_in(boss).status_code == 303
     with app.app_context():
         user_id = db.session.scalar(sa.text("SELECT id FROM users WHERE email = :email"), {"email": email})
@@ -87,10 +87,10 @@ def day_of_staff(app: Flask, boss: str, email: str) -> Browser:
     fields = {
         "on_conflict": "skip",
         "on_bad_profile": "refuse-user",
-        "csrf_token": hidden(browser.get(form)),
+        "csrf_token": hidden_value(browser.get(form)),
         "file": (BytesIO(content), "users.csv"),
     }
-    assert browser.client.post("/admin/imports/new/", data=fields, headers=BROWSER).status_code == 303
+    assert browser.client.post("/admin/imports/new/", data=fields, headers=BROWSER_HEADERS).status_code == 303
     assert browser.send(f"/admin/users/{user_id}/delete/", {"own_password": PASSWORD}).status_code == 303
     return browser
 
@@ -142,7 +142,7 @@ def day_at_the_command_line(app: Flask, folder: Path) -> None:
 
 
 @pytest.fixture
-def day(make_app: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, Browser, int]:
+def day(make_app: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, FormBrowser, int]:
     """An application after such a day, its superuser's browser, and the superuser's id."""
     signing_keys.KeyRing(tmp_path / "keys").add()
     app = make_app(JWT_KEY_DIR=str(tmp_path / "keys"))
@@ -156,15 +156,15 @@ def day(make_app: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, Browser,
     day_of_staff(app, boss, email)
     work = "from userapi import worker; worker.import_users(); worker.deliver_mail(); worker.prune()"
     broker = {"CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "MAIL_DELIVERY": "none"}
-    done = serving.run(sys.executable, "-c", work, env=serving.environment_of(app, **broker))
+    done = commands.run(sys.executable, "-c", work, env=commands.environment_for(app, **broker))
     assert done.code == 0, done.errors
     day_at_the_command_line(app, tmp_path)
-    browser = Browser(app)
+    browser = FormBrowser(app)
     assert browser.sign_in(boss).status_code == 303
     return app, browser, boss_id
 
 
-def test_no_event_of_a_day_has_an_unknown_actor_or_origin(day: tuple[Flask, Browser, int]) -> None:
+def test_no_event_of_a_day_has_an_unknown_actor_or_origin(day: tuple[Flask, FormBrowser, int]) -> None:
     app, _browser, boss_id = day
     found = events(app)
 
@@ -200,7 +200,7 @@ def test_every_command_either_has_its_day_or_writes_no_event(app: Flask) -> None
     assert names == {*WRITING, *SILENT}
 
 
-def test_the_staff_site_shows_who_did_it_and_which_way(day: tuple[Flask, Browser, int]) -> None:
+def test_the_staff_site_shows_who_did_it_and_which_way(day: tuple[Flask, FormBrowser, int]) -> None:
     _app, browser, boss_id = day
 
     page = browser.get("/admin/audit/").text.partition("<tbody>")[2]
@@ -219,7 +219,7 @@ def test_the_staff_site_shows_who_did_it_and_which_way(day: tuple[Flask, Browser
     assert f"Command line ({ME})" in overview
 
 
-def test_a_failed_sign_in_of_somebody_who_is_signed_in_keeps_no_actor(app: Flask, user: Person) -> None:
+def test_a_failed_sign_in_of_somebody_who_is_signed_in_keeps_no_actor(app: Flask, user: ApiUser) -> None:
     wrong = {"email": user.email, "password": "wrong"}
     assert user.post("/userapi/auth/login/", json=wrong).status_code == 401
 
@@ -227,7 +227,7 @@ def test_a_failed_sign_in_of_somebody_who_is_signed_in_keeps_no_actor(app: Flask
     assert (event["actor_id"], event["target_id"], event["origin"]) == (None, str(user.id), "api")
 
 
-def test_what_the_server_does_by_itself_is_done_by_the_system(app: Flask, staff: Person) -> None:
+def test_what_the_server_does_by_itself_is_done_by_the_system(app: Flask, staff: ApiUser) -> None:
     class Pruner(Background):
         name: ClassVar[str] = "pruner"
         logger: ClassVar[str] = "userapi.test"
@@ -254,8 +254,8 @@ def test_what_the_server_does_by_itself_is_done_by_the_system(app: Flask, staff:
 
 
 def test_the_first_superuser_is_made_at_the_command_line(tmp_path: Path) -> None:
-    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
-    with serving.served(tmp_path, environment):
+    environment = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
+    with http_server.run_server(tmp_path, environment):
         engine = sa.create_engine(environment["DATABASE_URL"])
         with engine.connect() as connection:
             found = connection.execute(sa.text("SELECT action, origin, os_user FROM audit_events ORDER BY id")).all()
@@ -280,7 +280,7 @@ def test_events_from_before_origins_were_stored_are_of_unknown_origin(bare_app: 
     assert (event["origin"], event["os_user"]) == ("unknown", None)
     boss = str(new_user()["email"])
     make_user(bare_app, email=boss, is_staff=True, is_superuser=True)
-    browser = Browser(bare_app)
+    browser = FormBrowser(bare_app)
     assert browser.sign_in(boss).status_code == 303
     page = browser.get("/admin/audit/?origin=unknown&until=2026-01-02").text
     assert page.count("<code>") == 1

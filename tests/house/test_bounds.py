@@ -3,15 +3,16 @@
 import json
 
 import pytest
-from conftest import Person
-from factories import new_user
 from flask.testing import FlaskClient
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import new_user
 
 #: One letter that NFKC makes eighteen of.
 SWELLING = "\ufdfa"
 
 
-def test_H13_no_address_is_built_from_the_host_of_a_request(client: FlaskClient, staff: Person) -> None:
+def test_H13_no_address_is_built_from_the_host_of_a_request(client: FlaskClient, staff: ApiUser) -> None:
     lies = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     answers = [
         client.get("/userapi/", headers=lies),
@@ -27,7 +28,7 @@ def test_H13_no_address_is_built_from_the_host_of_a_request(client: FlaskClient,
         assert "evil" not in said
 
 
-def test_D13_a_page_of_the_list_is_bounded(staff: Person) -> None:
+def test_D13_a_page_of_the_list_is_bounded(staff: ApiUser) -> None:
     assert staff.get("/userapi/users/?limit=200").status_code == 200
 
     refused = staff.get("/userapi/users/?limit=201")
@@ -44,7 +45,7 @@ def test_D15_a_text_is_measured_before_it_is_normalised(client: FlaskClient, fie
     assert list(response.get_json()["errors"]) == [field]
 
 
-def test_D15_a_name_that_swells_is_kept_and_found(client: FlaskClient, staff: Person) -> None:
+def test_D15_a_name_that_swells_is_kept_and_found(client: FlaskClient, staff: ApiUser) -> None:
     made = client.post("/userapi/users/", json=new_user(last_name=SWELLING * 150))
     assert made.status_code == 201
 

@@ -1,8 +1,8 @@
 """Tables made by `db.create_all()` are those of the migrations."""
 
 from flask import Flask
-from test_migrations import differences, tables
 
+from tests.support.schema import schema_differences, table_names
 from userapi.core.db import Model, db
 from userapi.users import accounts, group_queries
 
@@ -11,8 +11,8 @@ def test_create_all_makes_the_tables_on_both_databases(bare_app: Flask) -> None:
     with bare_app.app_context():
         db.create_all()
 
-        assert tables() == set(Model.metadata.tables)
-        assert differences() == []
+        assert table_names() == set(Model.metadata.tables)
+        assert schema_differences() == []
 
 
 def test_staff_have_their_permissions_in_tables_made_by_create_all(bare_app: Flask) -> None:

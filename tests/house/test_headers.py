@@ -4,15 +4,16 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Person
-from factories import new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import new_user
+
 
 @pytest.fixture
-def answers(client: FlaskClient, user: Person, staff: Person) -> dict[str, TestResponse]:
+def answers(client: FlaskClient, user: ApiUser, staff: ApiUser) -> dict[str, TestResponse]:
     """One answer of every kind."""
     tag = user.get(user.url).headers["ETag"]
     goner = client.post("/userapi/users/", json=new_user()).get_json()["id"]

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import services
 import sqlalchemy as sa
-from browsing import Browser
-from conftest import Client, _dispose
-from factories import make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from scraping import TOKEN, scrape, value
-from settings import settings
 
+from tests.support import servers
+from tests.support.api_client import ApiClient
+from tests.support.app_config import app_config
+from tests.support.databases import close_app
+from tests.support.factories import make_user, new_user
+from tests.support.form_browser import FormBrowser
+from tests.support.prometheus import METRICS_TOKEN, metric_value, scrape_metrics
 from userapi.app import create_app
 from userapi.core import clock, disk
 from userapi.core.db import db
@@ -43,8 +44,8 @@ def test_O08_health_tells_no_version_setting_or_address(mail_app: Flask) -> None
 def test_O08_readiness_tells_whether_redis_answers_and_serves_on_without_it(
     make_app: Callable[..., Flask],
 ) -> None:
-    with services.redis_server() as url:
-        client = make_app(REDIS_URL=url, METRICS_TOKEN=TOKEN).test_client()
+    with servers.redis_server() as url:
+        client = make_app(REDIS_URL=url, METRICS_TOKEN=METRICS_TOKEN).test_client()
         assert client.get("/readyz").get_json()["checks"]["redis"] == "ok"
 
     answer = client.get("/readyz")
@@ -147,11 +148,11 @@ def _write_email(app: Flask, **state: Any) -> None:
         db.session.commit()
 
 
-def signed_in(app: Flask, **overrides: Any) -> Browser:
+def signed_in(app: Flask, **overrides: Any) -> FormBrowser:
     """A member of staff."""
     email = f"staff-{len(overrides)}@example.com"
     make_user(app, email=email, is_staff=True, **overrides)
-    browser = Browser(app)
+    browser = FormBrowser(app)
     assert browser.sign_in(email).status_code == 303
     return browser
 
@@ -207,8 +208,8 @@ def make_whole(new_database_url: str, tmp_path: Path) -> Iterator[Callable[..., 
 
     def make(**overrides: str) -> Flask:
         signing_keys.KeyRing(tmp_path / "keys").add()
-        app = create_app(settings(new_database_url, str(tmp_path / "keys"), METRICS_TOKEN=TOKEN, **overrides))
-        app.test_client_class = Client
+        app = create_app(app_config(new_database_url, str(tmp_path / "keys"), METRICS_TOKEN=METRICS_TOKEN, **overrides))
+        app.test_client_class = ApiClient
         with app.app_context():
             upgrade()
         made.append(app)
@@ -216,7 +217,7 @@ def make_whole(new_database_url: str, tmp_path: Path) -> Iterator[Callable[..., 
 
     yield make
     for app in made:
-        _dispose(app)
+        close_app(app)
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
@@ -228,13 +229,13 @@ def test_all_four_doors_tell_what_is_broken(broken: Broken, make_whole: Callable
 
     with broken.how(app):
         ready = app.test_client().get("/readyz")
-        metrics = scrape(app)
+        metrics = scrape_metrics(app)
         report = app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout
         overview = boss.get("/admin/").text
 
     assert ready.get_json()["checks"][broken.part] == broken.state
     assert ready.status_code == (200 if broken.is_ready else 503)
-    assert value(metrics, "userapi_ready", check=broken.part) == 0
+    assert metric_value(metrics, "userapi_ready", check=broken.part) == 0
     lines = [json.loads(line) for line in report.splitlines()]
     found = [line for line in lines if line["subject"] == broken.part and line["level"] != "ok"]
     assert [line for line in found if broken.words in line["text"]], report
@@ -244,7 +245,7 @@ def test_all_four_doors_tell_what_is_broken(broken: Broken, make_whole: Callable
 def test_a_database_that_is_away_is_told_by_the_doors_that_do_not_need_it(
     make_app: Callable[..., Flask], tmp_path: Path
 ) -> None:
-    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/nowhere/test.db", METRICS_TOKEN=TOKEN, **SINK)
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/nowhere/test.db", METRICS_TOKEN=METRICS_TOKEN, **SINK)
 
     ready = app.test_client().get("/readyz")
     report = app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout
@@ -253,7 +254,7 @@ def test_a_database_that_is_away_is_told_by_the_doors_that_do_not_need_it(
     assert ready.status_code == 503
     assert states["database"] == "unreachable"
     assert {states[part] for part in ("migrations", "email", "worker")} == {"unknown"}
-    assert value(scrape(app), "userapi_ready", check="database") == 0
+    assert metric_value(scrape_metrics(app), "userapi_ready", check="database") == 0
     (trouble,) = [line for line in map(json.loads, report.splitlines()) if line["subject"] == "database"]
     assert trouble["text"].startswith("DATABASE_URL: unable to open database file (sqlite:///")
 

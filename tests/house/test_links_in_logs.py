@@ -9,7 +9,6 @@ from pathlib import Path
 
 import processes
 import pytest
-import services
 from flask import Flask
 from stack import fill_in
 
@@ -42,11 +41,11 @@ def nginx(tmp_path: Path) -> Iterator[int]:
         program = processes.program("nginx", "nginx")
     except processes.ServiceMissing as error:
         pytest.skip(str(error))
-    port = services.free_port()
+    port = processes.free_port()
     values = {
         "FOLDER": str(tmp_path),
-        "APP_1": f"127.0.0.1:{services.free_port()}",
-        "APP_2": f"127.0.0.1:{services.free_port()}",
+        "APP_1": f"127.0.0.1:{processes.free_port()}",
+        "APP_2": f"127.0.0.1:{processes.free_port()}",
         "LISTEN": f"127.0.0.1:{port}",
         "ACCESS_LOG": str(tmp_path / "access.log"),
         "CONNECTIONS_PER_ADDRESS": "200",

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from factories import PASSWORD, new_user
 from flask import Flask
-from inbox import letters
 
+from tests.support.email_inbox import all_emails
+from tests.support.factories import PASSWORD, new_user
 from userapi.core.db import db
 
 OTHER_PASSWORD = "lantern gravel oboe 31"
@@ -42,7 +42,7 @@ def test_O02_no_secret_is_in_the_log(app_and_lines: tuple[Flask, Lines]) -> None
     client.post("/userapi/auth/login/", json={**login, "cookies": True})
     cookie = client.get_cookie("access_token")
     client.post("/userapi/auth/password/reset/", json={"email": someone["email"]})
-    reset, verify = letters(app, "reset_password")[0], letters(app, "verify_email")[0]
+    reset, verify = all_emails(app, "reset_password")[0], all_emails(app, "verify_email")[0]
     client.get(f"/reset/{reset.uid}/{reset.token}/")
     client.get(f"/verify-email/{verify.token}/")
     passwords = {"new_password1": OTHER_PASSWORD, "new_password2": OTHER_PASSWORD}

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from conftest import Person
 from flask import Flask
 from flask.testing import FlaskClient
+
+from tests.support.api_client import ApiUser
 
 ADDRESSES = {
     "/userapi/": {"GET"},
@@ -43,7 +44,7 @@ def test_another_method_is_405_with_the_methods(client: FlaskClient, path: str) 
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "TRACK", "PROPFIND", "DEBUG", "get", "GETT", "SEARCH", "QUERY"])
-def test_H12_unknown_methods_are_refused_and_nothing_is_echoed(user: Person, method: str) -> None:
+def test_H12_unknown_methods_are_refused_and_nothing_is_echoed(user: ApiUser, method: str) -> None:
     response = user.open(user.url, method=method, headers={"X-Echo": "echo-me"})
 
     assert response.status_code == 405 or method == "get"
@@ -52,7 +53,7 @@ def test_H12_unknown_methods_are_refused_and_nothing_is_echoed(user: Person, met
 
 
 @pytest.mark.parametrize("path", ["/userapi/", "/userapi/auth/user/", "/userapi/auth/sessions/"])
-def test_HEAD_is_GET_without_the_body(user: Person, path: str) -> None:
+def test_HEAD_is_GET_without_the_body(user: ApiUser, path: str) -> None:
     get, head = user.get(path), user.open(path, method="HEAD")
 
     assert head.status_code == get.status_code == 200
@@ -92,7 +93,7 @@ def test_the_path_without_its_last_slash_is_served_without_a_redirect(app: Flask
         "garbage, */*",
     ],
 )
-def test_who_takes_JSON_gets_it(user: Person, accept: str) -> None:
+def test_who_takes_JSON_gets_it(user: ApiUser, accept: str) -> None:
     response = user.get(f"{user.url}?format=json", headers={"Accept": accept})
 
     assert response.status_code == 200
@@ -100,7 +101,7 @@ def test_who_takes_JSON_gets_it(user: Person, accept: str) -> None:
 
 
 @pytest.mark.parametrize("accept", ["application/xml", "text/csv, image/*", "application/json;q=0", "video/mp4"])
-def test_who_takes_nothing_that_we_have_gets_406_and_no_effect(user: Person, accept: str) -> None:
+def test_who_takes_nothing_that_we_have_gets_406_and_no_effect(user: ApiUser, accept: str) -> None:
     read = user.get(user.url, headers={"Accept": accept})
     edited = user.patch(user.url, json={"first_name": "Ada"}, headers={"Accept": accept})
 
@@ -119,7 +120,7 @@ BROKEN_PATHS = (
 )  # fmt: skip
 
 
-def test_V16_a_broken_path_is_not_found(user: Person) -> None:
+def test_V16_a_broken_path_is_not_found(user: ApiUser) -> None:
     for path in BROKEN_PATHS:
         response = user.get(path)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import sign_in
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
-from overload import all_turns_taken
-from scraping import TOKEN, scrape, value
 
+from tests.support.api_client import sign_in
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.hash_queue import full_queue
+from tests.support.prometheus import METRICS_TOKEN, metric_value, scrape_metrics
 from userapi.core.db import db
 from userapi.mail import emails
 from userapi.security import hashing_threads
@@ -22,15 +22,24 @@ from userapi.users import accounts
 @pytest.fixture
 def watched(make_app: Callable[..., Flask]) -> Flask:
     """An application whose metrics may be read with a token."""
-    return make_app(METRICS_TOKEN=TOKEN)
+    return make_app(METRICS_TOKEN=METRICS_TOKEN)
 
 
 @pytest.mark.parametrize(
-    "sent", ["", "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"]
+    "sent",
+    [
+        "",
+        "Bearer",
+        f"Bearer {METRICS_TOKEN[:-1]}",
+        f"Bearer {METRICS_TOKEN}x",
+        f"Basic {METRICS_TOKEN}",
+        METRICS_TOKEN,
+        "Bearer \xe9",
+    ],
 )
 def test_O08_metrics_are_for_those_who_know_the_token(watched: Flask, sent: str) -> None:
     client = watched.test_client()
-    assert client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).status_code == 200
 
     refused = client.get("/metrics", headers={"Authorization": sent} if sent else {})
 
@@ -65,9 +74,9 @@ def test_O08_without_a_token_metrics_are_there_on_the_machine_where_it_is_tried_
 
 
 def test_O09_sign_ins_failures_reuse_and_throttled_tries_are_counted(make_app: Callable[..., Flask]) -> None:
-    app = make_app(METRICS_TOKEN=TOKEN, RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="3 per hour")
+    app = make_app(METRICS_TOKEN=METRICS_TOKEN, RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="3 per hour")
     make_user(app, email="ada@example.com")
-    before, client = scrape(app), app.test_client()
+    before, client = scrape_metrics(app), app.test_client()
 
     first = sign_in(app, "ada@example.com")
     for _ in range(5):
@@ -77,12 +86,12 @@ def test_O09_sign_ins_failures_reuse_and_throttled_tries_are_counted(make_app: C
     client.post("/api-token-refresh/", json={"refresh_token": successor["refresh_token"]})
     assert client.post("/api-token-refresh/", json=refresh).get_json()["code"] == "token_reused"
 
-    after = scrape(app)
+    after = scrape_metrics(app)
     for action, times in (("session.started", 1), ("sign_in.failed", 3), ("session.token_reused", 1)):
-        assert value(before, "userapi_audit_events_total", action=action) == 0
-        assert value(after, "userapi_audit_events_total", action=action) == times
-    assert value(before, "userapi_throttled_total", throttle="sign_in_pair") == 0
-    assert value(after, "userapi_throttled_total", throttle="sign_in_pair") == 2
+        assert metric_value(before, "userapi_audit_events_total", action=action) == 0
+        assert metric_value(after, "userapi_audit_events_total", action=action) == times
+    assert metric_value(before, "userapi_throttled_total", throttle="sign_in_pair") == 0
+    assert metric_value(after, "userapi_throttled_total", throttle="sign_in_pair") == 2
 
 
 def test_O09_what_was_rolled_back_did_not_happen(watched: Flask) -> None:
@@ -95,12 +104,12 @@ def test_O09_what_was_rolled_back_did_not_happen(watched: Flask) -> None:
         with db.session.begin_nested() as savepoint:
             accounts.create(**new_user(profile=None))
             savepoint.rollback()
-        assert value(scrape(watched), name, action="user.created") is None
+        assert metric_value(scrape_metrics(watched), name, action="user.created") is None
 
         db.session.commit()
         db.session.commit()
 
-    assert value(scrape(watched), name, action="user.created") == 1
+    assert metric_value(scrape_metrics(watched), name, action="user.created") == 1
 
 
 def test_requests_are_counted_by_route_method_and_kind_of_status(watched: Flask) -> None:
@@ -113,17 +122,17 @@ def test_requests_are_counted_by_route_method_and_kind_of_status(watched: Flask)
     client.get("/nothing/here")
     client.open("/userapi/auth/user/", method="BREW", headers=headers)
 
-    values = scrape(watched)
+    values = scrape_metrics(watched)
 
     def count(**labels: str) -> float | None:
-        return value(values, "userapi_request_duration_seconds_count", **labels)
+        return metric_value(values, "userapi_request_duration_seconds_count", **labels)
 
     assert count(route="/userapi/auth/user/", method="GET", status="2xx") == 3
     assert count(route="/userapi/auth/user/", method="GET", status="4xx") == 1
     assert count(route="unmatched", method="GET", status="4xx") == 1
     assert count(route="unmatched", method="other", status="4xx") == 1
     slowest = {"route": "/userapi/auth/user/", "method": "GET", "status": "2xx", "le": "+Inf"}
-    assert value(values, "userapi_request_duration_seconds_bucket", **slowest) == 3
+    assert metric_value(values, "userapi_request_duration_seconds_bucket", **slowest) == 3
 
 
 def test_no_client_can_make_the_metrics_grow_or_find_itself_in_them(watched: Flask) -> None:
@@ -137,12 +146,12 @@ def test_no_client_can_make_the_metrics_grow_or_find_itself_in_them(watched: Fla
         client.post("/api-token-auth/", json={"email": f"ada{number}@example.com", "password": PASSWORD})
 
     ask(1)
-    before = set(scrape(watched))
+    before = set(scrape_metrics(watched))
     for number in range(2, 20):
         ask(number)
 
-    after = set(scrape(watched))
-    assert after == set(scrape(watched))
+    after = set(scrape_metrics(watched))
+    assert after == set(scrape_metrics(watched))
     assert {name for name, _labels in after - before} <= {"userapi_request_duration_seconds_bucket"} | {
         f"userapi_request_duration_seconds_{part}" for part in ("count", "sum")
     }
@@ -151,7 +160,7 @@ def test_no_client_can_make_the_metrics_grow_or_find_itself_in_them(watched: Fla
 
 
 def test_the_outbox_the_keys_and_the_parts_are_told_as_they_are(watched: Flask) -> None:
-    assert value(scrape(watched), "userapi_outbox_letters") == 0
+    assert metric_value(scrape_metrics(watched), "userapi_outbox_letters") == 0
 
     with watched.app_context():
         for name in ("one", "two"):
@@ -161,51 +170,55 @@ def test_the_outbox_the_keys_and_the_parts_are_told_as_they_are(watched: Flask) 
         db.session.execute(sa.text("UPDATE messages SET created_at = '2020-01-01 00:00:00'"))
         db.session.commit()
 
-    values = scrape(watched)
-    assert value(values, "userapi_outbox_letters") == 2
-    assert (value(values, "userapi_outbox_oldest_letter_seconds") or 0) > 5 * 365 * 86400
-    assert value(values, "userapi_signing_keys") == 1
-    assert 0 <= (value(values, "userapi_signing_key_age_seconds") or -1) < 86400
-    assert [value(values, "userapi_ready", check=part) for part in ("database", "migrations", "keys")] == [1, 1, 1]
+    values = scrape_metrics(watched)
+    assert metric_value(values, "userapi_outbox_letters") == 2
+    assert (metric_value(values, "userapi_outbox_oldest_letter_seconds") or 0) > 5 * 365 * 86400
+    assert metric_value(values, "userapi_signing_keys") == 1
+    assert 0 <= (metric_value(values, "userapi_signing_key_age_seconds") or -1) < 86400
+    assert [metric_value(values, "userapi_ready", check=part) for part in ("database", "migrations", "keys")] == [
+        1,
+        1,
+        1,
+    ]
 
 
 def test_metrics_are_told_while_the_database_is_away(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/nowhere/test.db"
-    app = make_app(METRICS_TOKEN=TOKEN, DATABASE_URL=url)
+    app = make_app(METRICS_TOKEN=METRICS_TOKEN, DATABASE_URL=url)
     app.test_client().post("/userapi/users/", json=new_user())
 
-    values = scrape(app)
+    values = scrape_metrics(app)
 
-    assert value(values, "userapi_ready", check="database") == 0
-    assert value(values, "userapi_signing_keys") == 1
-    assert value(values, "userapi_outbox_letters") is None
-    assert value(values, "userapi_database_unavailable_total", error="OperationalError") == 1
+    assert metric_value(values, "userapi_ready", check="database") == 0
+    assert metric_value(values, "userapi_signing_keys") == 1
+    assert metric_value(values, "userapi_outbox_letters") is None
+    assert metric_value(values, "userapi_database_unavailable_total", error="OperationalError") == 1
 
 
 def test_places_for_hashing_are_counted_while_they_are_taken_and_when_they_run_out(
     make_app: Callable[..., Flask],
 ) -> None:
-    app = make_app(METRICS_TOKEN=TOKEN)
+    app = make_app(METRICS_TOKEN=METRICS_TOKEN)
     make_user(app, email="ada@example.com")
     with app.app_context():
-        during = hashing_threads.of(app).run(lambda: scrape(app))
-    with all_turns_taken(hashing_threads.of(app).usual.turns):
+        during = hashing_threads.of(app).run(lambda: scrape_metrics(app))
+    with full_queue(hashing_threads.of(app).usual.turns):
         credentials = {"email": "ada@example.com", "password": PASSWORD}
         assert app.test_client().post("/api-token-auth/", json=credentials).status_code == 503
 
-    after = scrape(app)
-    assert value(during, "userapi_password_hashing_places_in_use") == 1
-    assert value(after, "userapi_password_hashing_places_in_use") == 0
-    assert value(during, "userapi_password_hashing_refused_total") == 0
-    assert value(after, "userapi_password_hashing_refused_total") == 1
+    after = scrape_metrics(app)
+    assert metric_value(during, "userapi_password_hashing_places_in_use") == 1
+    assert metric_value(after, "userapi_password_hashing_places_in_use") == 0
+    assert metric_value(during, "userapi_password_hashing_refused_total") == 0
+    assert metric_value(after, "userapi_password_hashing_refused_total") == 1
 
 
 def test_database_connections_are_counted_while_they_are_in_use(watched: Flask) -> None:
     with watched.app_context():
         db.session.execute(sa.text("SELECT 1"))
-        during = scrape(watched)
+        during = scrape_metrics(watched)
         db.session.rollback()
 
-    after = scrape(watched)
-    assert value(during, "userapi_database_connections_in_use", use="writing") == 1
-    assert value(after, "userapi_database_connections_in_use", use="writing") == 0
+    after = scrape_metrics(watched)
+    assert metric_value(during, "userapi_database_connections_in_use", use="writing") == 1
+    assert metric_value(after, "userapi_database_connections_in_use", use="writing") == 0

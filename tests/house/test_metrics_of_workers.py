@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import processes
 import pytest
-import serving
-from scraping import TOKEN, fetch, value
-from stacking import wait_until
+
+from tests.support import commands, http_server
+from tests.support.prometheus import METRICS_TOKEN, fetch_metrics, metric_value
+from tests.support.waiting import wait_until
 
 
 def children(process_id: int) -> list[int]:
@@ -40,22 +42,22 @@ def post(url: str, body: dict[str, str]) -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the workers")
 def test_all_workers_count_together_and_what_they_counted_outlives_them(tmp_path: Path) -> None:
     slow = {"PASSWORD_HASH_MEMORY": "65536", "PASSWORD_HASH_TIME": "20"}
-    environment = serving.environment(
-        f"sqlite:///{tmp_path}/test.db", tmp_path, METRICS_TOKEN=TOKEN, WORKERS="2", **slow
+    environment = commands.environment(
+        f"sqlite:///{tmp_path}/test.db", tmp_path, METRICS_TOKEN=METRICS_TOKEN, WORKERS="2", **slow
     )
     index = {"route": "/userapi/", "method": "GET", "status": "2xx"}
 
     def count(url: str) -> float | None:
-        return value(fetch(url, TOKEN), "userapi_request_duration_seconds_count", **index)
+        return metric_value(fetch_metrics(url, METRICS_TOKEN), "userapi_request_duration_seconds_count", **index)
 
     def ask(url: str, times: int) -> None:
         with ThreadPoolExecutor(8) as threads:
-            assert set(threads.map(lambda _number: serving.status(f"{url}/userapi/"), range(times))) == {200}
+            assert set(threads.map(lambda _number: processes.status(f"{url}/userapi/"), range(times))) == {200}
 
     def hashing(url: str) -> float | None:
-        return value(fetch(url, TOKEN), "userapi_password_hashing_places_in_use")
+        return metric_value(fetch_metrics(url, METRICS_TOKEN), "userapi_password_hashing_places_in_use")
 
-    with serving.served(tmp_path, environment) as server:
+    with http_server.run_server(tmp_path, environment) as server:
         ask(server.url, 200)
         assert [count(server.url) for _ in range(10)] == [200] * 10
 
@@ -67,7 +69,7 @@ def test_all_workers_count_together_and_what_they_counted_outlives_them(tmp_path
             for number in killed:
                 os.kill(number, signal.SIGKILL)
         wait_until(lambda: not set(killed) & set(children(server.process.pid)))
-        wait_until(lambda: serving.status(f"{server.url}/healthz") == 200)
+        wait_until(lambda: processes.status(f"{server.url}/healthz") == 200)
         ask(server.url, 100)
 
         assert [count(server.url) for _ in range(10)] == [300] * 10
@@ -76,19 +78,22 @@ def test_all_workers_count_together_and_what_they_counted_outlives_them(tmp_path
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the folders")
 def test_a_start_clears_away_what_a_killed_server_left_behind_and_nothing_of_a_living_one(tmp_path: Path) -> None:
-    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
+    environment = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
 
     def age(folder: Path) -> None:
         os.utime(folder, (time.time() - 120,) * 2)
 
-    with serving.served(tmp_path, environment) as living, serving.served(tmp_path, environment) as killed:
+    with (
+        http_server.run_server(tmp_path, environment) as living,
+        http_server.run_server(tmp_path, environment) as killed,
+    ):
         kept, left = counts_of(living.process.pid), counts_of(killed.process.pid)
         os.killpg(killed.process.pid, signal.SIGKILL)
         killed.process.wait()
         assert left.exists()
         age(kept)
         age(left)
-        with serving.served(tmp_path, environment):
+        with http_server.run_server(tmp_path, environment):
             wait_until(lambda: not left.exists())
             assert kept.exists()
     assert not kept.exists()

@@ -5,31 +5,21 @@ from typing import Any
 import alembic.command
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from conftest import Person, sign_in
-from factories import make_user
 from flask import Flask, current_app
 from flask_migrate import downgrade, upgrade
 
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import make_user
+from tests.support.schema import schema_differences, table_names
 from userapi.core.db import Model, db
-
-
-def differences() -> list[Any]:
-    """What autogenerate would write."""
-    with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
-        return list(compare_metadata(context, Model.metadata))
-
-
-def tables() -> set[str]:
-    """The tables there are."""
-    return set(sa.inspect(db.engine).get_table_names()) - {"alembic_version", "sqlite_sequence"}
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
     """Everything that is stored."""
-    look, present = sa.inspect(db.engine), [table for table in Model.metadata.sorted_tables if table.name in tables()]
+    look, present = (
+        sa.inspect(db.engine),
+        [table for table in Model.metadata.sorted_tables if table.name in table_names()],
+    )
     columns = {table: [table.c[column["name"]] for column in look.get_columns(table.name)] for table in present}
     with db.engine.connect() as connection:
         return {
@@ -47,8 +37,8 @@ def test_U01_upgrade_from_empty_makes_the_models(bare_app: Flask) -> None:
     with bare_app.app_context():
         upgrade()
 
-        assert differences() == []
-        assert tables() == set(Model.metadata.tables)
+        assert schema_differences() == []
+        assert table_names() == set(Model.metadata.tables)
 
 
 def test_the_comparison_would_see_a_difference(bare_app: Flask) -> None:
@@ -58,18 +48,18 @@ def test_the_comparison_would_see_a_difference(bare_app: Flask) -> None:
             connection.execute(sa.text("ALTER TABLE users ADD COLUMN surplus INTEGER"))
             connection.execute(sa.text("DROP INDEX ix_users_last_login"))
 
-        assert len(differences()) == 2
+        assert len(schema_differences()) == 2
 
 
 def test_U02_down_to_nothing_and_up_again(bare_app: Flask) -> None:
     with bare_app.app_context():
         upgrade()
         downgrade(revision="base")
-        assert tables() == set()
+        assert table_names() == set()
 
         upgrade()
 
-        assert differences() == []
+        assert schema_differences() == []
 
 
 @pytest.mark.parametrize("revision", ["-1", "0001"], ids=["the one before", "the first"])
@@ -112,7 +102,7 @@ def test_every_revision_can_be_undone(bare_app: Flask) -> None:
         config = current_app.extensions["migrate"].migrate.get_config()
         alembic.command.upgrade(config, "head")
         heads = 0
-        while tables():
+        while table_names():
             alembic.command.downgrade(config, "-1")
             alembic.command.upgrade(config, "+1")
             alembic.command.downgrade(config, "-1")
@@ -121,6 +111,6 @@ def test_every_revision_can_be_undone(bare_app: Flask) -> None:
         assert heads >= 2
 
 
-def test_foreign_keys_hold_on_both_databases(app: Flask, user: Person) -> None:
+def test_foreign_keys_hold_on_both_databases(app: Flask, user: ApiUser) -> None:
     with app.app_context(), pytest.raises(sa.exc.IntegrityError):
         db.session.execute(sa.text("INSERT INTO user_groups (user_id, group_id) VALUES (:id, 999999)"), {"id": user.id})

@@ -8,11 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import javascript
 import pytest
-from browsing import Browser
-from conftest import Person
-from factories import new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
@@ -20,6 +16,10 @@ from openapi_spec_validator import validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from tests.support import node
+from tests.support.api_client import ApiUser
+from tests.support.factories import new_user
+from tests.support.form_browser import FormBrowser
 from userapi import VERSION
 from userapi.cli import openapi
 from userapi.users.password_policy import MAXIMUM_NEW_PASSWORD
@@ -41,7 +41,7 @@ def test_the_document_is_valid_OpenAPI_3_1(document: dict[str, Any]) -> None:
 
 
 def test_the_committed_document_keeps_the_rules_of_a_strict_linter() -> None:
-    javascript.run(javascript.CLIENTS / "lint.mjs", COMMITTED)
+    node.run_script(node.CLIENTS / "lint.mjs", COMMITTED)
 
 
 def test_the_committed_document_is_the_served_one(app: Flask) -> None:
@@ -98,7 +98,7 @@ def test_every_answer_has_an_example_that_conforms(document: dict[str, Any]) -> 
     assert seen > 80
 
 
-def test_the_examples_of_sentences_are_what_the_operations_say(document: dict[str, Any], user: Person) -> None:
+def test_the_examples_of_sentences_are_what_the_operations_say(document: dict[str, Any], user: ApiUser) -> None:
     said = {
         operation: content["example"] for operation, status, _type, content in responses(document) if status == "200"
     }
@@ -166,19 +166,19 @@ def test_the_document_names_the_languages_on_offer_and_the_version(document: dic
 
 
 def test_the_second_paths_of_the_tokens_are_served_and_not_listed_twice(
-    app: Flask, document: dict[str, Any], user: Person
+    app: Flask, document: dict[str, Any], user: ApiUser
 ) -> None:
     login = {"email": user.email, "password": user.password}
 
     assert user.client.post("/userapi/api-token-auth/", json=login).status_code == 200
     assert not [path for path in document["paths"] if path.startswith("/userapi/api-token-")]
     assert [tag["name"] for tag in document["tags"]] == ["index", "tokens", "keys", "auth", "users"]
-    page = Browser(app).get("/userapi/api-token-auth/")
+    page = FormBrowser(app).get("/userapi/api-token-auth/")
     assert "Exchange email and password for tokens" in page.text
 
 
 def test_an_OAuth_client_signs_in_with_the_password_flow(
-    client: FlaskClient, document: dict[str, Any], user: Person
+    client: FlaskClient, document: dict[str, Any], user: ApiUser
 ) -> None:
     flow = document["components"]["securitySchemes"]["oauth2"]["flows"]["password"]
     form = {"grant_type": "password", "username": user.email, "password": user.password, "scope": ""}
@@ -204,7 +204,7 @@ def conforms(document: dict[str, Any], schema: str, value: Any) -> None:
     Draft202012Validator({"$ref": f"doc:#/components/schemas/{schema}"}, registry=registry).validate(value)
 
 
-def test_answers_are_what_the_document_says(document: dict[str, Any], user: Person, staff: Person) -> None:
+def test_answers_are_what_the_document_says(document: dict[str, Any], user: ApiUser, staff: ApiUser) -> None:
     made = user.client.post("/userapi/users/", json=new_user())
     login = {"email": user.email, "password": user.password}
 
@@ -223,7 +223,7 @@ def test_answers_are_what_the_document_says(document: dict[str, Any], user: Pers
         conforms(document, "Problem", refusal.get_json())
 
 
-def test_what_the_document_says_of_a_registration_is_what_is_taken(document: dict[str, Any], user: Person) -> None:
+def test_what_the_document_says_of_a_registration_is_what_is_taken(document: dict[str, Any], user: ApiUser) -> None:
     good, bad = new_user(), new_user(first_name="x" * 151)
 
     conforms(document, "NewUser", good)
@@ -234,7 +234,7 @@ def test_what_the_document_says_of_a_registration_is_what_is_taken(document: dic
     assert user.client.post("/userapi/users/", json=bad).status_code == 400
 
 
-def test_every_body_has_an_example_and_the_first_one_opens_an_account(document: dict[str, Any], user: Person) -> None:
+def test_every_body_has_an_example_and_the_first_one_opens_an_account(document: dict[str, Any], user: ApiUser) -> None:
     bodies = {
         operation["operationId"]: operation["requestBody"]["content"]["application/json"]
         for item in document["paths"].values()
@@ -249,7 +249,7 @@ def test_every_body_has_an_example_and_the_first_one_opens_an_account(document: 
     assert user.patch("/userapi/auth/user/", json=bodies["edit_me"]["example"]).status_code == 200
 
 
-def test_a_body_may_be_left_out_where_the_document_says_so(document: dict[str, Any], user: Person) -> None:
+def test_a_body_may_be_left_out_where_the_document_says_so(document: dict[str, Any], user: ApiUser) -> None:
     patch = document["paths"]["/userapi/auth/user/"]["patch"]["requestBody"]
     logout = document["paths"]["/userapi/auth/logout/"]["post"]["requestBody"]
     sign_up = document["paths"]["/userapi/users/"]["post"]["requestBody"]

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import serving
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
+
+from tests.support import commands, http_server
+from tests.support.factories import PASSWORD, make_user, new_user
 
 TOKENS = "/api-token-auth/"
 SESSIONS = "/userapi/auth/sessions/"
@@ -75,16 +76,16 @@ def test_one_client_counts_as_one_whatever_its_port(make_app: MakeApp) -> None:
 
 
 @pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Server]:
     """The real server, which believes one proxy."""
     folder: Path = tmp_path_factory.mktemp("proxied")
-    environment = serving.environment(f"sqlite:///{folder}/proxied.db", folder, TRUSTED_PROXIES="1")
-    with serving.served(folder, environment) as server:
+    environment = commands.environment(f"sqlite:///{folder}/proxied.db", folder, TRUSTED_PROXIES="1")
+    with http_server.run_server(folder, environment) as server:
         yield server
 
 
 @pytest.fixture
-def send(proxied: serving.Server) -> Callable[..., tuple[bytes, bytes]]:
+def send(proxied: http_server.Server) -> Callable[..., tuple[bytes, bytes]]:
     """Sends a request with these header lines, as they are; head and body of the answer."""
     host, port = proxied.url.removeprefix("http://").split(":")
 
@@ -100,7 +101,7 @@ def send(proxied: serving.Server) -> Callable[..., tuple[bytes, bytes]]:
     return sent
 
 
-def address_of(proxied: serving.Server, send: Callable[..., tuple[bytes, bytes]], *headers: str) -> str:
+def address_of(proxied: http_server.Server, send: Callable[..., tuple[bytes, bytes]], *headers: str) -> str:
     """As whose a sign-in with these header lines counts."""
     body = json.dumps({"email": proxied.email, "password": proxied.password})
     _head, content = send(f"POST {TOKENS}", "Content-Type: application/json", *headers, body=body)
@@ -116,7 +117,7 @@ FORGED = "6.6.6.6"
 
 @pytest.mark.parametrize("name", ["X_Forwarded_For", "x_forwarded_for", "X-Forwarded_For", "X_FORWARDED-FOR"])
 def test_a_name_with_underscores_does_not_count_as_one_with_hyphens(
-    proxied: serving.Server, send: Callable[..., tuple[bytes, bytes]], name: str
+    proxied: http_server.Server, send: Callable[..., tuple[bytes, bytes]], name: str
 ) -> None:
     forged = f"{name}: {FORGED}"
 
@@ -125,7 +126,7 @@ def test_a_name_with_underscores_does_not_count_as_one_with_hyphens(
 
 
 def test_of_repeated_lines_the_last_value_is_the_one_of_the_proxy(
-    proxied: serving.Server, send: Callable[..., tuple[bytes, bytes]]
+    proxied: http_server.Server, send: Callable[..., tuple[bytes, bytes]]
 ) -> None:
     assert address_of(proxied, send, f"X-Forwarded-For: {FORGED}", PROXY) == "203.0.113.5"
     assert address_of(proxied, send, f"X-Forwarded-For: {FORGED}, 7.7.7.7", PROXY) == "203.0.113.5"
@@ -153,7 +154,7 @@ def test_headers_count_by_their_own_names_and_with_all_their_lines(
 
 
 def test_two_tokens_or_two_ids_are_ambiguous_and_none_is_taken(
-    proxied: serving.Server, send: Callable[..., tuple[bytes, bytes]]
+    proxied: http_server.Server, send: Callable[..., tuple[bytes, bytes]]
 ) -> None:
     body = json.dumps({"email": proxied.email, "password": proxied.password})
     _head, content = send(f"POST {TOKENS}", "Content-Type: application/json", body=body)

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-import serving
+
+from tests.support import http_server
 
 HELLO = "GET /userapi/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
 
 @pytest.fixture
-def talk(server: serving.Server) -> Callable[..., bytes]:
+def talk(server: http_server.Server) -> Callable[..., bytes]:
     """Sends bytes, and gives all that comes back until the server closes or falls silent."""
     parts = urlsplit(server.url)
 

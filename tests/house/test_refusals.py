@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person
-from factories import new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import new_user
 from userapi.users import user_json
 
 USERS = "/userapi/users/"
-Attempt = Callable[[FlaskClient, Person], TestResponse]
+Attempt = Callable[[FlaskClient, ApiUser], TestResponse]
 
 ATTEMPTS: dict[str, tuple[int, Attempt]] = {
     "malformed": (400, lambda client, user: client.post(USERS, data=b"{", content_type="application/json")),
@@ -40,7 +40,7 @@ ATTEMPTS: dict[str, tuple[int, Attempt]] = {
 
 
 @pytest.mark.parametrize("kind", ATTEMPTS)
-def test_V01_every_refusal_is_a_problem_document(client: FlaskClient, user: Person, kind: str) -> None:
+def test_V01_every_refusal_is_a_problem_document(client: FlaskClient, user: ApiUser, kind: str) -> None:
     status, attempt = ATTEMPTS[kind]
 
     response = attempt(client, user)
@@ -77,7 +77,7 @@ def let_reading_fail(app: Flask, error: Exception) -> None:
 
 
 def test_O05_an_unexpected_error_is_a_500_that_tells_the_log_alone(
-    make_app: Callable[..., Flask], user: Person, capfd: pytest.CaptureFixture[str]
+    make_app: Callable[..., Flask], user: ApiUser, capfd: pytest.CaptureFixture[str]
 ) -> None:
     app = make_app()
     let_reading_fail(app, Secret("host=10.0.0.7 password=hunter2"))
@@ -103,7 +103,7 @@ def test_O05_an_unexpected_error_is_a_500_that_tells_the_log_alone(
     ids=lambda error: type(error).__name__,
 )
 def test_X03_a_database_that_is_away_is_a_503_with_the_time_to_come_back(
-    make_app: Callable[..., Flask], user: Person, error: Exception
+    make_app: Callable[..., Flask], user: ApiUser, error: Exception
 ) -> None:
     app = make_app()
     let_reading_fail(app, error)
@@ -134,7 +134,7 @@ def assert_problem_of_server(response: TestResponse, status: int, code: str) -> 
         assert word not in response.text
 
 
-def test_a_500_leaves_no_half_done_work_behind(app: Flask, user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_500_leaves_no_half_done_work_behind(app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_user: object) -> None:
         raise Secret
 

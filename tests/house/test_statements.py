@@ -4,11 +4,11 @@ from datetime import date
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Person
-from counting import statements
-from factories import PROFILE
 from flask import Flask
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import PROFILE
+from tests.support.statement_counter import record_statements
 from userapi.core.db import db
 from userapi.users import accounts
 
@@ -25,23 +25,23 @@ def crowd(app: Flask) -> int:
     return 60
 
 
-def test_reading_oneself_is_one_statement(app: Flask, user: Person) -> None:
+def test_reading_oneself_is_one_statement(app: Flask, user: ApiUser) -> None:
     for url in (user.url, "/userapi/auth/user/"):
-        with statements(app) as seen:
+        with record_statements(app) as seen:
             assert user.get(url).status_code == 200
 
         assert len(seen) == 1, seen
 
 
-def test_staff_read_another_with_two(app: Flask, staff: Person, user: Person) -> None:
-    with statements(app) as seen:
+def test_staff_read_another_with_two(app: Flask, staff: ApiUser, user: ApiUser) -> None:
+    with record_statements(app) as seen:
         assert staff.get(user.url).status_code == 200
 
     assert len(seen) == 2, seen
 
 
-def test_a_refusal_costs_one(app: Flask, user: Person) -> None:
-    with statements(app) as seen:
+def test_a_refusal_costs_one(app: Flask, user: ApiUser) -> None:
+    with record_statements(app) as seen:
         assert user.get(USERS).status_code == 403
 
     assert len(seen) == 1, seen
@@ -51,7 +51,7 @@ def test_a_refusal_costs_one(app: Flask, user: Person) -> None:
     "ordering", ["", "&ordering=-date_joined", "&ordering=last_login", "&ordering=email&search=person"]
 )
 def test_a_list_costs_two_statements_whatever_its_size_and_depth(
-    app: Flask, staff: Person, crowd: int, ordering: str
+    app: Flask, staff: ApiUser, crowd: int, ordering: str
 ) -> None:
     deep = f"{USERS}?limit=5{ordering}"
     for _ in range(9):
@@ -59,15 +59,15 @@ def test_a_list_costs_two_statements_whatever_its_size_and_depth(
         deep = f"{parts.path}?{parts.query}"
 
     for url, length in ((f"{USERS}?limit=1{ordering}", 1), (f"{USERS}?limit=50{ordering}", 50), (deep, 5)):
-        with statements(app) as seen:
+        with record_statements(app) as seen:
             response = staff.get(url)
 
         assert len(response.get_json()["results"]) == length
         assert len(seen) == 2, seen
 
 
-def test_a_count_is_one_more(app: Flask, staff: Person, crowd: int) -> None:
-    with statements(app) as seen:
+def test_a_count_is_one_more(app: Flask, staff: ApiUser, crowd: int) -> None:
+    with record_statements(app) as seen:
         assert staff.get(f"{USERS}?count=true").get_json()["count"] == crowd + 1
 
     assert len(seen) == 3, seen

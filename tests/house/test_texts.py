@@ -14,16 +14,16 @@ from string import ascii_letters
 from typing import Any
 
 import pytest
-from browsing import Browser
-from catalogues import texts
-from factories import PASSWORD, make_user
 from flask import Flask
 from flask_babel import Domain
-from inbox import letters as written_letters
 from jinja2 import Environment, nodes
 from marshmallow import Schema, ValidationError
 
 import config
+from tests.support.email_inbox import all_emails as written_letters
+from tests.support.factories import PASSWORD, make_user
+from tests.support.form_browser import FormBrowser
+from tests.support.translation_catalogs import source_messages
 from userapi.audit.names import ACTIONS
 from userapi.core import clock
 from userapi.core.db import db
@@ -208,10 +208,10 @@ class MadeUp:
     """The catalogue of the language made up here: it has every text that is marked, and no other."""
 
     def ugettext(self, text: str) -> str:
-        return accented(text) if text in texts() else text
+        return accented(text) if text in source_messages() else text
 
     def ungettext(self, one: str, many: str, number: int) -> str:
-        return accented(one if number == 1 else many) if one in texts() else one
+        return accented(one if number == 1 else many) if one in source_messages() else one
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ STAFF_PAGES = (
 @pytest.mark.usefixtures("made_up")
 def test_no_page_has_an_unmarked_text(app: Flask) -> None:
     make_user(app, email="wren@example.com", first_name="Wren", last_name="Okafor", is_staff=True, is_superuser=True)
-    someone, staff = Browser(app), Browser(app)
+    someone, staff = FormBrowser(app), FormBrowser(app)
     assert staff.sign_in("wren@example.com").status_code == 303
     pages = {path: someone.get(path).text for path in OPEN_PAGES}
     pages["refused"] = someone.send("/register/", {"email": "nobody", "password": "1", "profile.dob": "x"}).text

@@ -3,23 +3,28 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import serving
-from factories import PASSWORD
-from scraping import TOKEN, fetch, value
-from stacking import JSON, call, post, wait_until
+from tests.support import commands, http_server
+from tests.support.app_stack import JSON, call, post
+from tests.support.factories import PASSWORD
+from tests.support.prometheus import METRICS_TOKEN, fetch_metrics, metric_value
+from tests.support.waiting import wait_until
 
 
 def test_P18_a_server_with_one_thread_serves_others_while_sign_ins_wait(tmp_path: Path) -> None:
     slow = {"PASSWORD_HASH_MEMORY": "65536", "PASSWORD_HASH_TIME": "4", "WORKERS": "1", "WORKER_THREADS": "1"}
-    env = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, METRICS_TOKEN=TOKEN, **slow)
+    env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, METRICS_TOKEN=METRICS_TOKEN, **slow)
 
-    with serving.served(tmp_path, env) as server, ThreadPoolExecutor(6) as clients:
+    with http_server.run_server(tmp_path, env) as server, ThreadPoolExecutor(6) as clients:
         signing_in = [
             clients.submit(post, server.url, "/api-token-auth/", {"email": server.email, "password": server.password})
             for _ in range(6)
         ]
         # Whoever reads the metrics needs a thread, too.
-        wait_until(lambda: value(fetch(server.url, TOKEN), "userapi_password_hashing_places_in_use") >= 4)
+        wait_until(
+            lambda: (
+                metric_value(fetch_metrics(server.url, METRICS_TOKEN), "userapi_password_hashing_places_in_use") >= 4
+            )
+        )
         statuses = [future.result().status for future in signing_in]
 
     assert statuses.count(200) >= 4
@@ -29,9 +34,9 @@ def test_a_request_that_holds_a_lock_while_it_hashes_goes_on_although_others_wai
     new_database_url: str, tmp_path: Path
 ) -> None:
     slow = {"PASSWORD_HASH_MEMORY": "65536", "PASSWORD_HASH_TIME": "8", "WORKERS": "1", "WORKER_THREADS": "1"}
-    env = serving.environment(new_database_url, tmp_path, **slow)
+    env = commands.environment(new_database_url, tmp_path, **slow)
 
-    with serving.served(tmp_path, env) as server, ThreadPoolExecutor(1) as clients:
+    with http_server.run_server(tmp_path, env) as server, ThreadPoolExecutor(1) as clients:
         credentials = {"email": server.email, "password": server.password}
         token = post(server.url, "/api-token-auth/", credentials).body["access_token"]
         change = {"old_password": server.password, "new_password1": PASSWORD, "new_password2": PASSWORD}

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import serving
-from conftest import sign_in
-from factories import PASSWORD, PROFILE, make_user
 from flask import Flask
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.support import commands, http_server
+from tests.support.api_client import sign_in
+from tests.support.factories import PASSWORD, PROFILE, make_user
 from userapi.observability import spans, tracing
 
 Span = dict[str, Any]
@@ -199,9 +199,9 @@ def test_no_trace_is_made_unless_it_is_asked_for(app: Flask) -> None:
 
 def test_every_worker_of_the_real_server_sends_its_spans(collector: Collector, tmp_path: Path) -> None:
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100", "WORKERS": "2"}
-    environment = serving.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, **settings)
+    environment = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, **settings)
 
-    with serving.served(tmp_path, environment) as server:
+    with http_server.run_server(tmp_path, environment) as server:
         for _ in range(60):
             with urllib.request.urlopen(f"{server.url}/userapi/", timeout=10) as response:
                 assert response.status == 200

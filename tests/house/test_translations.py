@@ -7,7 +7,8 @@ import pytest
 from babel.messages.catalog import Message
 from babel.messages.mofile import write_mo
 from babel.messages.plurals import get_plural
-from catalogues import LANGUAGES, catalogue, po, texts
+
+from tests.support.translation_catalogs import LANGUAGES, po_path, read_catalog, source_messages
 
 MEND = "run `make translations`, translate what is empty, and run it again"
 
@@ -32,8 +33,8 @@ def test_there_are_languages_and_one_is_written_from_right_to_left() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_in_the_catalogue_and_no_other(language: str) -> None:
-    wanted = {message.id for message in texts() if message.id}
-    found = {message.id for message in catalogue(language) if message.id}
+    wanted = {message.id for message in source_messages() if message.id}
+    found = {message.id for message in read_catalog(language) if message.id}
 
     assert len(wanted) > 500
     assert found == wanted, MEND
@@ -44,7 +45,7 @@ def test_every_text_is_translated_and_nobody_doubts_it(language: str) -> None:
     forms = get_plural(language).num_plurals
     missing = [
         message.id
-        for message in catalogue(language)
+        for message in read_catalog(language)
         if message.id
         and (
             message.fuzzy
@@ -60,7 +61,7 @@ def test_every_text_is_translated_and_nobody_doubts_it(language: str) -> None:
 def test_a_translation_holds_what_its_text_holds(language: str) -> None:
     differing = [
         (text, form)
-        for message in catalogue(language)
+        for message in read_catalog(language)
         if message.id
         for text, form in pairs(message)
         if set(PARTS.findall(text)) - NUMBERS != set(PARTS.findall(form)) - NUMBERS
@@ -73,23 +74,23 @@ def test_a_translation_holds_what_its_text_holds(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_form_names_a_fact_that_its_text_has_not(language: str) -> None:
-    for message in catalogue(language):
+    for message in read_catalog(language):
         if message.id and message.python_format:
-            for error in message.check(catalogue(language)):
+            for error in message.check(read_catalog(language)):
                 raise error
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_compiled_is_what_was_written(language: str) -> None:
     compiled = BytesIO()
-    write_mo(compiled, catalogue(language))
+    write_mo(compiled, read_catalog(language))
 
-    assert po(language).with_suffix(".mo").read_bytes() == compiled.getvalue(), MEND
+    assert po_path(language).with_suffix(".mo").read_bytes() == compiled.getvalue(), MEND
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_catalogue_changes_only_with_its_texts(language: str) -> None:
-    written = po(language).read_text()
+    written = po_path(language).read_text()
 
     assert not re.search(r"^#: .*:\d", written, re.MULTILINE), "line numbers move with every edit"
     assert not re.search(r"^#~", written, re.MULTILINE), "texts that are no more need no translation"

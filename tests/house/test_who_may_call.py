@@ -4,11 +4,11 @@ import re
 import uuid
 
 import pytest
-from conftest import Person
-from documented import operations
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiUser
+from tests.support.openapi import documented_operations
 from userapi.http.openapi import Access
 
 #: Addresses outside the API that anyone may open. A new one stands here, or its room checks every caller.
@@ -45,8 +45,10 @@ def filled(path: str, user_id: int) -> str:
     return re.sub(r"{\w+}", str(uuid.uuid4()), path.replace("{user_id}", str(user_id)))
 
 
-def test_Z01_every_operation_that_is_not_open_refuses_a_stranger(app: Flask, client: FlaskClient, user: Person) -> None:
-    closed = [found for found in operations(app) if found[2]["security"]]
+def test_Z01_every_operation_that_is_not_open_refuses_a_stranger(
+    app: Flask, client: FlaskClient, user: ApiUser
+) -> None:
+    closed = [found for found in documented_operations(app) if found[2]["security"]]
     assert len(closed) >= 12
     for method, path, _operation in closed:
         for headers in ({}, {"Authorization": "Basic eDp4"}, {"Authorization": ""}):
@@ -57,14 +59,14 @@ def test_Z01_every_operation_that_is_not_open_refuses_a_stranger(app: Flask, cli
             assert response.get_json()["status"] == 401, (method, path)
 
 
-def test_Z01_the_same_operations_know_a_caller(app: Flask, user: Person) -> None:
-    for method, path, operation in operations(app):
+def test_Z01_the_same_operations_know_a_caller(app: Flask, user: ApiUser) -> None:
+    for method, path, operation in documented_operations(app):
         if operation["security"] and "sessions" not in path:
             assert user.open(filled(path, user.id), method=method, json={}).status_code != 401, (method, path)
 
 
 def test_every_documented_path_is_served_and_every_operation_is_documented(app: Flask) -> None:
-    documented = {(method, path) for method, path, _operation in operations(app)}
+    documented = {(method, path) for method, path, _operation in documented_operations(app)}
     served = {
         (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
@@ -88,7 +90,9 @@ def test_the_indexes_name_addresses_that_exist(app: Flask, client: FlaskClient, 
 
 
 def test_A02_every_operation_on_others_names_the_permission_that_staff_need(app: Flask) -> None:
-    documented = {f"{method} {path}": operation["description"] for method, path, operation in operations(app)}
+    documented = {
+        f"{method} {path}": operation["description"] for method, path, operation in documented_operations(app)
+    }
     named = {name: found[1] for name, text in documented.items() if (found := re.search(r"permission `(\w+)`", text))}
 
     for endpoint, view in app.view_functions.items():

@@ -7,12 +7,13 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Person
-from factories import PASSWORD
 from flask import Flask
 from playwright.sync_api import Browser, Locator, Page, expect
-from watching import Watched
 from werkzeug.serving import make_server
+
+from tests.support.api_client import ApiUser
+from tests.support.browser import BrowserPage
+from tests.support.factories import PASSWORD
 
 
 @pytest.fixture
@@ -28,15 +29,15 @@ def site(app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture
-def watched(chromium: Browser, site: str) -> Iterator[Watched]:
+def watched(chromium: Browser, site: str) -> Iterator[BrowserPage]:
     """A fresh page whose faults are noted."""
     context = chromium.new_context()
-    yield Watched(context.new_page(), site)
+    yield BrowserPage(context.new_page(), site)
     context.close()
 
 
 def test_H02_the_docs_show_every_operation_under_our_policy_and_load_nothing_from_elsewhere(
-    app: Flask, watched: Watched, site: str
+    app: Flask, watched: BrowserPage, site: str
 ) -> None:
     document = app.test_client().get("/openapi.json").get_json()
     operations = sum(len(item.keys() - {"parameters"}) for item in document["paths"].values())
@@ -50,7 +51,7 @@ def test_H02_the_docs_show_every_operation_under_our_policy_and_load_nothing_fro
     assert watched.elsewhere == []
 
 
-def test_the_policy_would_show_a_script_that_is_not_ours(watched: Watched, site: str) -> None:
+def test_the_policy_would_show_a_script_that_is_not_ours(watched: BrowserPage, site: str) -> None:
     watched.page.goto(f"{site}/docs/")
     expect(watched.page.locator(".opblock").first).to_be_visible()
 
@@ -61,7 +62,7 @@ def test_the_policy_would_show_a_script_that_is_not_ours(watched: Watched, site:
     assert any("Content Security Policy" in complaint for complaint in watched.complaints)
 
 
-def test_a_reader_signs_in_and_tries_calls(watched: Watched, site: str, user: Person) -> None:
+def test_a_reader_signs_in_and_tries_calls(watched: BrowserPage, site: str, user: ApiUser) -> None:
     page = watched.page
     page.goto(f"{site}/docs/")
     signing_in = page.locator("#operations-tokens-obtain_tokens")
@@ -105,7 +106,7 @@ def expect_status(operation: Locator, status: str) -> None:
 
 
 def test_a_reader_authorizes_with_email_and_password_and_stays_authorized(
-    watched: Watched, site: str, user: Person
+    watched: BrowserPage, site: str, user: ApiUser
 ) -> None:
     page = watched.page
     page.goto(f"{site}/docs/")
@@ -129,7 +130,7 @@ def test_a_reader_authorizes_with_email_and_password_and_stays_authorized(
 
 
 def test_who_is_signed_in_by_cookies_changes_something_without_more_ado(
-    watched: Watched, site: str, user: Person
+    watched: BrowserPage, site: str, user: ApiUser
 ) -> None:
     page = watched.page
     page.goto(f"{site}/login/?next=/docs/")

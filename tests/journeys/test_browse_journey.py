@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import requests
-import serving
-from factories import PASSWORD, new_user, numbers
 from playwright.sync_api import expect
-from watching import DESKTOP, PHONE, Site, Watched
+
+from tests.support import commands
+from tests.support.browser import DESKTOP, PHONE, BrowserPage, Site
+from tests.support.factories import PASSWORD, new_user, sequence
 
 pytestmark = pytest.mark.unmeasured
 
@@ -26,12 +27,12 @@ LOOKS = {
 
 def open_account(site: Site) -> str:
     """An account that somebody opened before the story begins; its address."""
-    wanted = new_user(email=f"reader{next(numbers)}@example.com")
+    wanted = new_user(email=f"reader{next(sequence)}@example.com")
     assert requests.post(f"{site.url}{USERS}", json=wanted, timeout=10).status_code == 201
     return str(wanted["email"])
 
 
-def sign_in(someone: Watched, email: str) -> None:
+def sign_in(someone: BrowserPage, email: str) -> None:
     """Sign in by the link on a page of the API, which leads back."""
     someone.page.locator("#caller").get_by_role("link", name="Sign in").click()
     someone.fill(email=email, password=PASSWORD)
@@ -39,34 +40,34 @@ def sign_in(someone: Watched, email: str) -> None:
     expect(someone.page.locator("#caller")).to_contain_text(email)
 
 
-def type_in(someone: Watched, form: str, **fields: str) -> None:
+def type_in(someone: BrowserPage, form: str, **fields: str) -> None:
     """Fill in inputs of one form, named as in the form but with `__` for the dot."""
     for name, text in fields.items():
         someone.page.locator(f'#{form} input[name="{name.replace("__", ".")}"]').fill(text)
 
 
-def send(someone: Watched, form: str) -> None:
+def send(someone: BrowserPage, form: str) -> None:
     someone.page.locator(f"#{form} form > button[type=submit]").click()
 
 
-def expect_answer(someone: Watched, text: str) -> None:
+def expect_answer(someone: BrowserPage, text: str) -> None:
     expect(someone.page.locator("#answer h2")).to_have_text(text)
 
 
 @pytest.fixture(scope="module")
 def staff_email(site: Site) -> str:
     """A superuser's address."""
-    email = f"clerk{next(numbers)}@example.com"
-    made = serving.run(
-        *serving.FLASK, "users", "create-superuser", "--email", email, "--password-stdin",
+    email = f"clerk{next(sequence)}@example.com"
+    made = commands.run(
+        *commands.FLASK, "users", "create-superuser", "--email", email, "--password-stdin",
         env=site.environment, stdin=PASSWORD,
     )  # fmt: skip
     assert made.code == 0, made.errors
     return email
 
 
-def test_register_sign_in_and_patch_ones_own_profile_with_a_mistake_first(site: Site, visitor: Watched) -> None:
-    email = f"newcomer{next(numbers)}@example.com"
+def test_register_sign_in_and_patch_ones_own_profile_with_a_mistake_first(site: Site, visitor: BrowserPage) -> None:
+    email = f"newcomer{next(sequence)}@example.com"
     visitor.go("/userapi/")
     visitor.page.locator("#answer").get_by_role("link", name=f"{site.url}{USERS}").click()
     expect_answer(visitor, "401 Unauthorized")
@@ -106,7 +107,7 @@ def test_register_sign_in_and_patch_ones_own_profile_with_a_mistake_first(site: 
     expect(visitor.page.locator("#answer pre")).to_contain_text('"city": "York"')
 
 
-def test_put_as_raw_JSON_and_a_body_that_is_none(site: Site, visitor: Watched) -> None:
+def test_put_as_raw_JSON_and_a_body_that_is_none(site: Site, visitor: BrowserPage) -> None:
     visitor.go(ME)
     sign_in(visitor, open_account(site))
     visitor.page.locator("#put summary").click()
@@ -129,7 +130,7 @@ def test_put_as_raw_JSON_and_a_body_that_is_none(site: Site, visitor: Watched) -
 
 
 def test_what_another_has_changed_meanwhile_is_not_overwritten(
-    site: Site, visitor: Watched, watch: Callable[..., Any]
+    site: Site, visitor: BrowserPage, watch: Callable[..., Any]
 ) -> None:
     email = open_account(site)
     visitor.go(ME)
@@ -150,7 +151,9 @@ def test_what_another_has_changed_meanwhile_is_not_overwritten(
     expect(visitor.page.locator('#patch input[name="first_name"]')).to_have_value("Jay")
 
 
-def test_staff_page_through_users_filter_them_and_delete_one(site: Site, visitor: Watched, staff_email: str) -> None:
+def test_staff_page_through_users_filter_them_and_delete_one(
+    site: Site, visitor: BrowserPage, staff_email: str
+) -> None:
     names = [open_account(site) for _number in range(5)]
     visitor.go(f"{USERS}?limit=2")
     sign_in(visitor, staff_email)
@@ -190,7 +193,7 @@ def test_staff_page_through_users_filter_them_and_delete_one(site: Site, visitor
     expect_answer(visitor, "404 Not Found")
 
 
-def test_end_another_session_from_the_list(site: Site, visitor: Watched) -> None:
+def test_end_another_session_from_the_list(site: Site, visitor: BrowserPage) -> None:
     email = open_account(site)
     credentials = {"email": email, "password": PASSWORD}
     token = requests.post(f"{site.url}/api-token-auth/", json=credentials, timeout=10).json()["access_token"]
@@ -212,7 +215,7 @@ def test_end_another_session_from_the_list(site: Site, visitor: Watched) -> None
     expect_answer(visitor, "200 OK")
 
 
-def test_sign_in_and_out_by_the_API_itself_and_see_it_on_the_page(site: Site, visitor: Watched) -> None:
+def test_sign_in_and_out_by_the_API_itself_and_see_it_on_the_page(site: Site, visitor: BrowserPage) -> None:
     email = open_account(site)
     visitor.go("/userapi/auth/login/")
 
@@ -228,7 +231,7 @@ def test_sign_in_and_out_by_the_API_itself_and_see_it_on_the_page(site: Site, vi
     expect(visitor.page.locator("#caller")).to_contain_text("Not signed in")
 
 
-def test_OPTIONS_and_a_service_that_is_away(site: Site, visitor: Watched) -> None:
+def test_OPTIONS_and_a_service_that_is_away(site: Site, visitor: BrowserPage) -> None:
     visitor.go("/userapi/")
     visitor.press("OPTIONS")
     expect(visitor.page.locator("#answer .method")).to_have_text("OPTIONS")
@@ -244,7 +247,7 @@ def test_OPTIONS_and_a_service_that_is_away(site: Site, visitor: Watched) -> Non
 def test_without_a_script_one_reads_filters_and_registers(
     site: Site, watch: Callable[..., Any], staff_email: str
 ) -> None:
-    email = f"plain{next(numbers)}@example.com"
+    email = f"plain{next(sequence)}@example.com"
     with watch(site.url, java_script_enabled=False) as visitor:
         visitor.go(USERS)
         type_in(visitor, "post", email=email, password=PASSWORD)
@@ -268,7 +271,7 @@ def test_without_a_script_one_reads_filters_and_registers(
         assert visitor.faults == []
 
 
-def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: Watched) -> None:
+def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: BrowserPage) -> None:
     visitor.go(ME)
     sign_in(visitor, open_account(site))
     name = visitor.page.locator('#patch input[name="first_name"]')
@@ -286,14 +289,16 @@ def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: Watched) -
 
 
 @pytest.fixture(params=LOOKS)
-def looker(request: pytest.FixtureRequest, site: Site, watch: Callable[..., Any]) -> Iterator[tuple[str, Watched]]:
+def looker(request: pytest.FixtureRequest, site: Site, watch: Callable[..., Any]) -> Iterator[tuple[str, BrowserPage]]:
     """Somebody with eyes, at a desk or on a phone, by day or by night."""
     with watch(site.url, **LOOKS[request.param]) as someone:
         yield request.param, someone
         assert someone.faults == []
 
 
-def test_every_kind_of_page_is_accessible_and_fits(site: Site, looker: tuple[str, Watched], staff_email: str) -> None:
+def test_every_kind_of_page_is_accessible_and_fits(
+    site: Site, looker: tuple[str, BrowserPage], staff_email: str
+) -> None:
     look, someone = looker
     email = open_account(site)
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import requests
-from factories import PASSWORD, new_user, numbers
 from playwright.sync_api import expect
-from watching import PHONE, Site, Watched
+
+from tests.support.browser import PHONE, BrowserPage, Site
+from tests.support.factories import PASSWORD, new_user, sequence
 
 pytestmark = pytest.mark.unmeasured
 
@@ -21,7 +22,7 @@ IPHONE = (
 
 def open_account(site: Site) -> str:
     """An account that somebody opened before the story begins; its address."""
-    wanted = new_user(email=f"journey{next(numbers)}@example.com")
+    wanted = new_user(email=f"journey{next(sequence)}@example.com")
     assert requests.post(f"{site.url}/userapi/users/", json=wanted, timeout=10).status_code == 201
     return str(wanted["email"])
 
@@ -38,17 +39,17 @@ def is_alive(site: Site, token: str) -> bool:
     return requests.get(f"{site.url}/userapi/auth/user/", headers=headers, timeout=10).status_code == 200
 
 
-def sign_in(someone: Watched, email: str, password: str = PASSWORD) -> None:
+def sign_in(someone: BrowserPage, email: str, password: str = PASSWORD) -> None:
     someone.go("/login/")
     someone.fill(email=email, password=password)
     someone.press("Sign in")
 
 
-def expect_heading(someone: Watched, text: str) -> None:
+def expect_heading(someone: BrowserPage, text: str) -> None:
     expect(someone.page.get_by_role("heading", level=1)).to_have_text(text)
 
 
-def click_in_a_letter(someone: Watched, link: str) -> None:
+def click_in_a_letter(someone: BrowserPage, link: str) -> None:
     """Follow a link from a page of another site, as that of a webmail."""
     someone.page.goto(f'data:text/html,<a href="{link}">open</a>')
     someone.page.get_by_role("link", name="open").click()
@@ -56,7 +57,7 @@ def click_in_a_letter(someone: Watched, link: str) -> None:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
 def test_register_then_confirm_by_mail(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
-    email = f"newcomer{next(numbers)}@example.com"
+    email = f"newcomer{next(sequence)}@example.com"
     with watch(site.url, java_script_enabled=scripts) as visitor:
         visitor.go("/")
         visitor.page.get_by_role("navigation").get_by_role("link", name="Register").click()
@@ -85,7 +86,7 @@ def test_register_then_confirm_by_mail(site: Site, watch: Callable[..., Any], sc
 
 
 def test_forget_then_reset_by_mail_ends_every_other_session(
-    site: Site, visitor: Watched, watch: Callable[..., Any]
+    site: Site, visitor: BrowserPage, watch: Callable[..., Any]
 ) -> None:
     email = open_account(site)
     program = access_token(site, email)
@@ -120,8 +121,8 @@ def test_forget_then_reset_by_mail_ends_every_other_session(
     site.letter(email, "Your password was changed")
 
 
-def test_change_the_address(site: Site, visitor: Watched) -> None:
-    old, new = open_account(site), f"moved{next(numbers)}@example.com"
+def test_change_the_address(site: Site, visitor: BrowserPage) -> None:
+    old, new = open_account(site), f"moved{next(sequence)}@example.com"
     sign_in(visitor, old)
 
     visitor.page.locator("summary").get_by_text("Change email address").click()
@@ -138,7 +139,7 @@ def test_change_the_address(site: Site, visitor: Watched) -> None:
     site.letter(old, "Your email address was changed")
 
 
-def test_end_a_session_from_the_list(site: Site, visitor: Watched, watch: Callable[..., Any]) -> None:
+def test_end_a_session_from_the_list(site: Site, visitor: BrowserPage, watch: Callable[..., Any]) -> None:
     email = open_account(site)
     with watch(site.url, user_agent=IPHONE, viewport=PHONE) as phone:
         sign_in(phone, email)
@@ -158,7 +159,7 @@ def test_end_a_session_from_the_list(site: Site, visitor: Watched, watch: Callab
         expect_heading(visitor, "Your account")
 
 
-def test_sign_out_and_in_again(site: Site, visitor: Watched) -> None:
+def test_sign_out_and_in_again(site: Site, visitor: BrowserPage) -> None:
     email = open_account(site)
     visitor.go("/account/")
     visitor.fill(email=email, password=PASSWORD)
@@ -177,7 +178,7 @@ def test_sign_out_and_in_again(site: Site, visitor: Watched) -> None:
     expect_heading(visitor, "Your account")
 
 
-def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: Watched) -> None:
+def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: BrowserPage) -> None:
     email = open_account(site)
     visitor.go("/login/")
     keyboard = visitor.page.keyboard
@@ -206,7 +207,7 @@ def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: Watched) -
     expect_heading(visitor, "Your account")
 
 
-def test_a_mistake_is_reached_from_the_summary(site: Site, visitor: Watched) -> None:
+def test_a_mistake_is_reached_from_the_summary(site: Site, visitor: BrowserPage) -> None:
     sign_in(visitor, open_account(site))
 
     city = visitor.page.get_by_label("City")
@@ -223,7 +224,7 @@ def test_a_mistake_is_reached_from_the_summary(site: Site, visitor: Watched) -> 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
 def test_two_clicks_on_register_open_one_account(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
-    email = f"clicker{next(numbers)}@example.com"
+    email = f"clicker{next(sequence)}@example.com"
     with watch(site.url, java_script_enabled=scripts) as visitor:
         visitor.go("/register/")
         visitor.fill(email=email, password=PASSWORD, first_name="Wren", profile__title="Ms", profile__dob="1990-12-10")
@@ -235,7 +236,7 @@ def test_two_clicks_on_register_open_one_account(site: Site, watch: Callable[...
         expect(visitor.page.locator("ul.sessions li")).to_have_count(1)
 
 
-def test_leaving_unsaved_changes_warns_and_saving_does_not(site: Site, visitor: Watched) -> None:
+def test_leaving_unsaved_changes_warns_and_saving_does_not(site: Site, visitor: BrowserPage) -> None:
     page, warnings = visitor.page, []
     page.on("dialog", lambda dialog: (warnings.append(dialog.type), dialog.dismiss()))
     sign_in(visitor, open_account(site))
@@ -275,8 +276,8 @@ def test_what_was_typed_survives_the_end_of_the_session(site: Site, watch: Calla
         expect(visitor.page.get_by_role("status")).to_have_text("Your changes have been saved.")
 
 
-def test_a_stolen_email_is_taken_back_by_the_link_to_the_old_one(site: Site, visitor: Watched) -> None:
-    old, new = open_account(site), f"thief{next(numbers)}@example.com"
+def test_a_stolen_email_is_taken_back_by_the_link_to_the_old_one(site: Site, visitor: BrowserPage) -> None:
+    old, new = open_account(site), f"thief{next(sequence)}@example.com"
     click_in_a_letter(visitor, site.link(old, "Confirm your email address"))
     visitor.press("Confirm email address")
     sign_in(visitor, old)

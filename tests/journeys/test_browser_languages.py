@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import serving
-from factories import PASSWORD
-from test_browser_looks import LOOKS, OPEN_PAGES, OWN_PAGES, look_at, register
-from watching import Site, Watched
+
+from tests.support import commands
+from tests.support.browser import BrowserPage, Site
+from tests.support.factories import PASSWORD
+from tests.support.screens import ACCOUNT_PAGES, LOOKS, PUBLIC_PAGES, check_page, register_account
 
 pytestmark = pytest.mark.unmeasured
 
@@ -20,11 +21,11 @@ STAFF_PAGES = {
 }  # fmt: skip
 
 
-def choose(someone: Watched, name: str) -> None:
+def choose(someone: BrowserPage, name: str) -> None:
     someone.page.get_by_role("link", name=name, exact=True).click()
 
 
-def sign_in(someone: Watched, email: str, password: str = PASSWORD) -> None:
+def sign_in(someone: BrowserPage, email: str, password: str = PASSWORD) -> None:
     someone.go("/login/")
     someone.fill(email=email, password=password)
     someone.page.locator("main form button").click()
@@ -36,20 +37,20 @@ def test_every_page_is_accessible_and_fits_in_another_language(
     language: str, name: str, direction: str, look: str, site: Site, watch: Callable[..., Any]
 ) -> None:
     with watch(site.url, **LOOKS[look]) as someone:
-        email = register(someone)
+        email = register_account(someone)
         choose(someone, name)
         assert someone.page.evaluate("[document.documentElement.lang, document.dir]") == [language, direction]
-        for page, path in {**OPEN_PAGES, **PAGES_OF_THE_API}.items():
+        for page, path in {**PUBLIC_PAGES, **PAGES_OF_THE_API}.items():
             someone.go(path)
-            look_at(someone, f"{look}-{language}-{page}")
+            check_page(someone, f"{look}-{language}-{page}")
         someone.go("/login/")
         someone.fill(email="nobody@example.com", password="1")
         someone.page.locator("main form button").click()
-        look_at(someone, f"{look}-{language}-refused")
+        check_page(someone, f"{look}-{language}-refused")
         sign_in(someone, email)
-        for page, path in OWN_PAGES.items():
+        for page, path in ACCOUNT_PAGES.items():
             someone.go(path)
-            look_at(someone, f"{look}-{language}-{page}")
+            check_page(someone, f"{look}-{language}-{page}")
 
         assert someone.faults == []
 
@@ -59,14 +60,14 @@ def test_the_staff_site_is_accessible_and_fits_from_right_to_left(
     look: str, site: Site, watch: Callable[..., Any]
 ) -> None:
     boss = f"boss-{look}@example.com"
-    command = (*serving.FLASK, "users", "create-superuser", "--email", boss, "--password-stdin")
-    assert serving.run(*command, env=site.environment, stdin=f"{PASSWORD}\n").code == 0
+    command = (*commands.FLASK, "users", "create-superuser", "--email", boss, "--password-stdin")
+    assert commands.run(*command, env=site.environment, stdin=f"{PASSWORD}\n").code == 0
     with watch(site.url, locale="ar-EG", **LOOKS[look]) as someone:
         sign_in(someone, boss)
         for page, path in STAFF_PAGES.items():
             someone.go(path)
             assert someone.page.evaluate("document.dir") == "rtl"
-            look_at(someone, f"{look}-ar-staff-{page}")
+            check_page(someone, f"{look}-ar-staff-{page}")
         someone.go("/admin/users/")
         someone.page.locator("input[name=user]").first.check()
         assert someone.page.locator("[data-count]").inner_text() == "المختارون: 1"

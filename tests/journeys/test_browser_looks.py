@@ -4,84 +4,27 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from factories import PASSWORD, numbers
-from watching import DESKTOP, PHONE, Site, Watched
+
+from tests.support.browser import Site
+from tests.support.screens import ACCOUNT_PAGES, LOOKS, PUBLIC_PAGES, check_page, register_account, sign_in_by_form
 
 pytestmark = pytest.mark.unmeasured
-
-#: Name → address of the pages that anyone may see.
-OPEN_PAGES = {
-    "front": "/",
-    "login": "/login/",
-    "signed-out": "/logout/",
-    "register": "/register/",
-    "password-reset": "/password_reset/",
-    "password-reset-done": "/password_reset/done/",
-    "reset-done": "/reset/done/",
-    "invalid-reset-link": "/reset/1/nothing/",
-    "verify-email": "/verify-email/nothing/",
-    "verification-request": "/verify-email/",
-    "verification-sent": "/verify-email/sent/",
-    "invalid-undo-link": "/undo-email-change/nothing/",
-    "undo-email-change-done": "/undo-email-change/done/",
-    "not-found": "/nothing/",
-}
-
-#: Those that want a session.
-OWN_PAGES = {
-    "front-signed-in": "/",
-    "login-signed-in": "/login/?next=/account/",
-    "logout": "/logout/",
-    "password-change": "/password_change/",
-    "password-change-done": "/password_change/done/",
-    "account": "/account/",
-}
-
-LOOKS = {
-    "desk": {"viewport": DESKTOP, "color_scheme": "light"},
-    "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
-}
-
-
-def register(someone: Watched) -> str:
-    """Open an account with a name as long as it may be; the address."""
-    email = f"looks{next(numbers)}.with.a.rather.long.name.before.the.at.sign@department.example.com"
-    someone.go("/register/")
-    someone.fill(email=email, password=PASSWORD, first_name="Wren", last_name="Okafor")
-    someone.fill(profile__title="Ms", profile__dob="1990-12-10", profile__address="12 Pulteney Street")
-    someone.fill(profile__zip="BA2 4", profile__city="Bath", profile__country="United Kingdom")
-    someone.press("Register")
-    return email
-
-
-def sign_in(someone: Watched, email: str, password: str = PASSWORD) -> None:
-    someone.go("/login/")
-    someone.fill(email=email, password=password)
-    someone.press("Sign in")
-
-
-def look_at(someone: Watched, name: str) -> None:
-    """Keep a picture, and hold the page against axe-core and its width."""
-    someone.shoot(name)
-
-    assert someone.violations() == [], name
-    assert not someone.overflows(), name
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_is_accessible_and_fits(look: str, site: Site, watch: Callable[..., Any]) -> None:
     with watch(site.url, **LOOKS[look]) as someone:
-        for name, path in OPEN_PAGES.items():
+        for name, path in PUBLIC_PAGES.items():
             someone.go(path)
-            look_at(someone, f"{look}-{name}")
-        email = register(someone)
-        look_at(someone, f"{look}-registered")
+            check_page(someone, f"{look}-{name}")
+        email = register_account(someone)
+        check_page(someone, f"{look}-registered")
         with watch(site.url, user_agent="Mozilla/5.0 (iPhone) Safari/605.1") as elsewhere:
-            sign_in(elsewhere, email)
-        sign_in(someone, email)
-        for name, path in OWN_PAGES.items():
+            sign_in_by_form(elsewhere, email)
+        sign_in_by_form(someone, email)
+        for name, path in ACCOUNT_PAGES.items():
             someone.go(path)
-            look_at(someone, f"{look}-{name}")
+            check_page(someone, f"{look}-{name}")
 
         assert someone.faults == []
 
@@ -89,12 +32,12 @@ def test_every_page_is_accessible_and_fits(look: str, site: Site, watch: Callabl
 @pytest.mark.parametrize("look", LOOKS)
 def test_refused_forms_are_accessible_and_fit(look: str, site: Site, watch: Callable[..., Any]) -> None:
     with watch(site.url, **LOOKS[look]) as someone:
-        sign_in(someone, "nobody@example.com")
-        look_at(someone, f"{look}-login-refused")
+        sign_in_by_form(someone, "nobody@example.com")
+        check_page(someone, f"{look}-login-refused")
         someone.go("/register/")
         someone.page.locator("form").evaluate("form => { form.noValidate = true }")
         someone.fill(email="nobody", password="1", profile__title="Ms")
         someone.press("Register")
-        look_at(someone, f"{look}-register-refused")
+        check_page(someone, f"{look}-register-refused")
 
         assert someone.faults == []

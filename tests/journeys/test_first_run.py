@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
-import services
-import serving
+
+from tests.support import commands, http_server
 
 
 def bare_environment() -> dict[str, str]:
     """The environment of somebody who has set nothing."""
-    environment = serving.bare_environment()
+    environment = commands.bare_environment()
     del environment["PYTHONPATH"]
     return environment
 
@@ -29,7 +30,7 @@ def bare_environment() -> dict[str, str]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A tree of one's own, in which nothing was started yet."""
-    return serving.bare_tree(tmp_path / "userapi")
+    return commands.copy_source_tree(tmp_path / "userapi")
 
 
 @pytest.fixture
@@ -43,14 +44,14 @@ class FirstStart:
     """A service just started in a bare tree; tests may look at both, and stop neither."""
 
     tree: Path
-    server: serving.Server
+    server: http_server.Server
 
 
 @pytest.fixture(scope="module")
 def first_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstStart]:
     folder = tmp_path_factory.mktemp("first")
-    tree = serving.bare_tree(folder / "userapi")
-    with serving.served(folder, bare_environment(), cwd=tree) as server:
+    tree = commands.copy_source_tree(folder / "userapi")
+    with http_server.run_server(folder, bare_environment(), cwd=tree) as server:
         yield FirstStart(tree, server)
 
 
@@ -78,21 +79,21 @@ def kept(tree: Path) -> dict[str, Any]:
 
 
 def test_C01_one_command_runs_the_service_and_the_next_start_changes_nothing(tree: Path, bare: dict[str, str]) -> None:
-    with serving.served(tree.parent, bare, cwd=tree) as first:
-        assert serving.status(f"{first.url}/readyz") == 200
+    with http_server.run_server(tree.parent, bare, cwd=tree) as first:
+        assert processes.status(f"{first.url}/readyz") == 200
         assert first.password is not None
         assert first.log.read_text().count(first.password) == 1
         for address in ("/userapi/", "/docs/", "/admin/"):
             assert f"{first.url}{address}\n" in first.log.read_text()
-            assert serving.status(f"{first.url}{address}") == 200
+            assert processes.status(f"{first.url}{address}") == 200
         status, tokens = post(f"{first.url}/userapi/auth/login/", email=first.email, password=first.password)
         assert (status, tokens["user"]["is_superuser"]) == (200, True)
         assert first.stop() == 0
-        assert serving.status(f"{first.url}/readyz") is None
+        assert processes.status(f"{first.url}/readyz") is None
     before = kept(tree)
 
-    with serving.served(tree.parent, bare | {"SUPERUSER_EMAIL": "ada@example.org"}, cwd=tree) as second:
-        assert serving.status(f"{second.url}/readyz") == 200
+    with http_server.run_server(tree.parent, bare | {"SUPERUSER_EMAIL": "ada@example.org"}, cwd=tree) as second:
+        assert processes.status(f"{second.url}/readyz") == 200
         assert second.password is None
         assert second.stop() == 0
 
@@ -100,12 +101,12 @@ def test_C01_one_command_runs_the_service_and_the_next_start_changes_nothing(tre
 
 
 def test_a_checkout_in_a_folder_with_an_odd_name_works(tmp_path: Path, bare: dict[str, str]) -> None:
-    tree = serving.bare_tree(tmp_path / "my accounts, 100%25 #1 ?x=é & [a]")
+    tree = commands.copy_source_tree(tmp_path / "my accounts, 100%25 #1 ?x=é & [a]")
 
-    with serving.served(tmp_path, bare, cwd=tree) as server:
+    with http_server.run_server(tmp_path, bare, cwd=tree) as server:
         status, _tokens = post(f"{server.url}/userapi/auth/login/", email=server.email, password=str(server.password))
         command = (sys.executable, "-m", "flask", "--app", "wsgi.py", "doctor")
-        doctor = serving.run(*command, env=bare | {"PYTHONPATH": str(tree)}, cwd=tree)
+        doctor = commands.run(*command, env=bare | {"PYTHONPATH": str(tree)}, cwd=tree)
 
     assert status == 200
     assert doctor.code == 0, doctor
@@ -117,16 +118,16 @@ def test_commands_use_the_port_of_the_last_start(tree: Path, bare: dict[str, str
     def site_url(**variables: str) -> str:
         env = {**bare, "PYTHONPATH": str(tree), **variables}
         command = (sys.executable, "-m", "flask", "--app", str(tree / "wsgi.py"), "doctor")
-        (line,) = re.findall(r"SITE_URL is (\S+?):? ", serving.run(*command, env=env, cwd=tree).output)
+        (line,) = re.findall(r"SITE_URL is (\S+?):? ", commands.run(*command, env=env, cwd=tree).output)
         return str(line)
 
     for _start in ("first", "second"):
-        with serving.served(tree.parent, bare, cwd=tree) as server:
+        with http_server.run_server(tree.parent, bare, cwd=tree) as server:
             assert site_url() == server.url
     assert site_url(PORT="8123") == "http://127.0.0.1:8123"
 
     with taken_port() as port:
-        refused = serving.run(*serving.RUN, env={**bare, "PYTHONPATH": str(tree), "PORT": port}, cwd=tree)
+        refused = commands.run(*commands.RUN, env={**bare, "PYTHONPATH": str(tree), "PORT": port}, cwd=tree)
     assert refused.is_one_line
     assert site_url() == server.url
 
@@ -142,7 +143,7 @@ def test_C05_what_the_first_start_makes_is_its_owners_alone(first_start: FirstSt
     made = {path: path.stat().st_mode & 0o777 for path in (instance, *instance.rglob("*"))}
     secret = (instance / "secret_key").read_text()
 
-    seen = serving.run("ps", "-A", "-ww", "-o", "args", env=bare).output
+    seen = commands.run("ps", "-A", "-ww", "-o", "args", env=bare).output
 
     assert {mode for path, mode in made.items() if path.is_dir()} == {0o700}
     assert {mode for path, mode in made.items() if path.is_file()} == {0o600}
@@ -163,10 +164,10 @@ def test_L10_no_default_account_is_there(first_start: FirstStart) -> None:
 
 
 def test_the_commands_find_what_the_first_start_made(tree: Path, first_start: FirstStart, bare: dict[str, str]) -> None:
-    list_users = (*serving.FLASK[:3], "users", "list")
-    assert serving.run(*list_users, env=bare, cwd=tree).is_one_line
+    list_users = (*commands.FLASK[:3], "users", "list")
+    assert commands.run(*list_users, env=bare, cwd=tree).is_one_line
 
-    listed = serving.run(*list_users, env=bare, cwd=first_start.tree)
+    listed = commands.run(*list_users, env=bare, cwd=first_start.tree)
 
     assert listed.code == 0, listed
     assert first_start.server.email in listed.output
@@ -178,8 +179,8 @@ def test_commands_started_elsewhere_use_what_is_in_the_checkout(
     tree = first_start.tree
     command = (sys.executable, "-m", "flask", "--app", str(tree / "wsgi.py"), "users", "list")
 
-    listed = serving.run(*command, env=bare | {"PYTHONPATH": str(tree)}, cwd=tmp_path)
-    other = serving.run(*command, env=bare | {"PYTHONPATH": str(tree), "USERAPI_INSTANCE": "none"}, cwd=tmp_path)
+    listed = commands.run(*command, env=bare | {"PYTHONPATH": str(tree)}, cwd=tmp_path)
+    other = commands.run(*command, env=bare | {"PYTHONPATH": str(tree), "USERAPI_INSTANCE": "none"}, cwd=tmp_path)
 
     assert listed.code == 0, listed
     assert first_start.server.email in listed.output
@@ -190,7 +191,7 @@ def test_commands_started_elsewhere_use_what_is_in_the_checkout(
 def test_the_superuser_may_have_an_address_of_ones_own(tree: Path, bare: dict[str, str]) -> None:
     (tree / ".env").write_text("SUPERUSER_EMAIL=ada@example.org\n")
 
-    with serving.served(tree.parent, bare, cwd=tree) as server:
+    with http_server.run_server(tree.parent, bare, cwd=tree) as server:
         assert server.email == "ada@example.org"
         assert server.password is not None
         assert post(f"{server.url}/api-token-auth/", email="ada@example.org", password=server.password)[0] == 200
@@ -200,7 +201,7 @@ def test_a_taken_port_is_one_line_that_offers_another(tree: Path, bare: dict[str
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        done = serving.run(*serving.RUN, env=bare | {"PORT": str(port)}, cwd=tree)
+        done = commands.run(*commands.RUN, env=bare | {"PORT": str(port)}, cwd=tree)
 
     assert done.is_one_line, done
     assert f"PORT: {port} is taken" in done.errors
@@ -211,14 +212,14 @@ def test_a_taken_port_is_one_line_that_offers_another(tree: Path, bare: dict[str
 def test_a_folder_that_cannot_be_written_is_one_line(tree: Path, bare: dict[str, str]) -> None:
     (tree / "instance").write_text("a file is in the way")  # as good as permissions, which do not stop root
 
-    done = serving.run(*serving.RUN, env=bare, cwd=tree)
+    done = commands.run(*commands.RUN, env=bare, cwd=tree)
 
     assert done.is_one_line, done
     assert f"{tree}/instance is not a folder." in done.errors
 
 
 def test_a_database_in_no_folder_is_one_line(tree: Path, bare: dict[str, str]) -> None:
-    done = serving.run(*serving.RUN, env=bare | {"DATABASE_URL": f"sqlite:///{tree}/nowhere/users.db"}, cwd=tree)
+    done = commands.run(*commands.RUN, env=bare | {"DATABASE_URL": f"sqlite:///{tree}/nowhere/users.db"}, cwd=tree)
 
     assert done.is_one_line, done
     assert "DATABASE_URL: " in done.errors
@@ -226,13 +227,13 @@ def test_a_database_in_no_folder_is_one_line(tree: Path, bare: dict[str, str]) -
 
 
 def test_U07_a_database_newer_than_the_code_is_one_line(tree: Path, bare: dict[str, str]) -> None:
-    with serving.served(tree.parent, bare, cwd=tree) as server:
+    with http_server.run_server(tree.parent, bare, cwd=tree) as server:
         server.stop()
     with sqlite3.connect(tree / "instance" / "userapi.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
 
-    done = serving.run(*serving.RUN, env=bare | {"PORT": str(services.free_port())}, cwd=tree)
+    done = commands.run(*commands.RUN, env=bare | {"PORT": str(processes.free_port())}, cwd=tree)
 
     assert done.is_one_line, done
     assert "'9999'" in done.errors
@@ -242,28 +243,28 @@ def test_U07_a_database_newer_than_the_code_is_one_line(tree: Path, bare: dict[s
 def test_N11_two_first_starts_at_once_make_one_of_everything(
     new_database_url: str, tmp_path: Path, bare: dict[str, str]
 ) -> None:
-    env = serving.environment(new_database_url, tmp_path)
-    ports = [str(services.free_port()) for _ in range(2)]
-    started = [serving.start(*serving.RUN, env=env | {"PORT": port}, cwd=tmp_path) for port in ports]
+    env = commands.environment(new_database_url, tmp_path)
+    ports = [str(processes.free_port()) for _ in range(2)]
+    started = [commands.start(*commands.RUN, env=env | {"PORT": port}, cwd=tmp_path) for port in ports]
     try:
         for process, port in zip(started, ports, strict=True):
-            serving.wait_until_ready(f"http://127.0.0.1:{port}", process)
+            http_server.wait_until_ready(f"http://127.0.0.1:{port}", process)
     finally:
         for process in started:
             process.send_signal(signal.SIGINT)
-    done = [serving.finish(process) for process in started]
+    done = [commands.finish(process) for process in started]
 
     assert [result.code for result in done] == [0, 0], done
     assert sum("An admin account was created" in result.output for result in done) == 1
     assert len(list((tmp_path / "keys").glob("*.pem"))) == 1
-    listed = serving.run(*serving.FLASK, "users", "list", env=env).output
+    listed = commands.run(*commands.FLASK, "users", "list", env=env).output
     assert len(listed.splitlines()) == 2  # a header and the superuser
 
 
 def test_empty_variables_do_not_keep_the_first_start_from_making_its_own(tree: Path, bare: dict[str, str]) -> None:
     empty = dict.fromkeys(("SECRET_KEY", "DATABASE_URL", "JWT_KEY_DIR", "MAIL_SERVER"), "")
 
-    with serving.served(tree.parent, bare | empty, cwd=tree) as server:
-        assert serving.status(f"{server.url}/readyz") == 200
+    with http_server.run_server(tree.parent, bare | empty, cwd=tree) as server:
+        assert processes.status(f"{server.url}/readyz") == 200
 
     assert {"secret_key", "userapi.db", "keys"} <= {path.name for path in (tree / "instance").iterdir()}

@@ -6,20 +6,21 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import processes
 import pytest
-import services
-import serving
+
+from tests.support import commands, http_server
 
 #: Root as well must be kept out of a folder of somebody else.
 ORDINARY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
 AS_ANYBODY = ORDINARY if os.geteuid() == 0 else ()
 
 COMMANDS = {
-    "make run": serving.RUN,
-    "users list": (*serving.FLASK[:3], "users", "list"),
-    "keys list": (*serving.FLASK[:3], "keys", "list"),
-    "doctor": (*serving.FLASK[:3], "doctor"),
-    "db upgrade": (*serving.FLASK[:3], "db", "upgrade"),
+    "make run": commands.RUN,
+    "users list": (*commands.FLASK[:3], "users", "list"),
+    "keys list": (*commands.FLASK[:3], "keys", "list"),
+    "doctor": (*commands.FLASK[:3], "doctor"),
+    "db upgrade": (*commands.FLASK[:3], "db", "upgrade"),
 }
 
 
@@ -28,7 +29,7 @@ def tree(tmp_path: Path) -> Iterator[Path]:
     """A tree whose `instance/` is closed to this user."""
     if AS_ANYBODY and shutil.which("setpriv") is None:
         pytest.skip("root may read everything, and setpriv is not installed")
-    tree = serving.bare_tree(tmp_path / "userapi")
+    tree = commands.copy_source_tree(tmp_path / "userapi")
     instance = tree / "instance"
     instance.mkdir(mode=0o700)
     (instance / "secret_key").write_text("7Jm0bq3yAkz2LDvPYpM4X9sGcWnRtE5u")
@@ -40,10 +41,10 @@ def tree(tmp_path: Path) -> Iterator[Path]:
     instance.chmod(0o700)
 
 
-def run(tree: Path, command: str, **variables: str) -> serving.Done:
-    env = serving.bare_environment(PORT=str(services.free_port()), **variables)
+def run(tree: Path, command: str, **variables: str) -> commands.CommandResult:
+    env = commands.bare_environment(PORT=str(processes.free_port()), **variables)
     del env["PYTHONPATH"]
-    return serving.run(*AS_ANYBODY, *COMMANDS[command], env=env, cwd=tree)
+    return commands.run(*AS_ANYBODY, *COMMANDS[command], env=env, cwd=tree)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -58,10 +59,10 @@ def test_a_closed_instance_folder_is_one_line_that_says_what_to_do(tree: Path, c
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "JWT_KEY_DIR"])
 def test_a_setting_that_lies_in_a_closed_folder_is_one_line(tree: Path, command: str, missing: str) -> None:
-    own = serving.environment(f"sqlite:///{tree}/own.db", tree)
+    own = commands.environment(f"sqlite:///{tree}/own.db", tree)
     del own[missing], own["PYTHONPATH"]
 
-    done = serving.run(*AS_ANYBODY, *COMMANDS[command], env=own | {"PORT": str(services.free_port())}, cwd=tree)
+    done = commands.run(*AS_ANYBODY, *COMMANDS[command], env=own | {"PORT": str(processes.free_port())}, cwd=tree)
 
     assert "Traceback" not in done.errors, done.errors
     assert done.code in (0, 1)
@@ -73,17 +74,17 @@ def test_a_setting_that_lies_in_a_closed_folder_is_one_line(tree: Path, command:
 
 
 def test_a_closed_instance_folder_does_not_matter_when_all_is_set(tree: Path) -> None:
-    port = str(services.free_port())
-    env = serving.environment(f"sqlite:///{tree}/own.db", tree, PORT=port)
+    port = str(processes.free_port())
+    env = commands.environment(f"sqlite:///{tree}/own.db", tree, PORT=port)
     del env["PYTHONPATH"]
 
     for command in ("db upgrade", "users list"):
-        assert serving.run(*AS_ANYBODY, *COMMANDS[command], env=env, cwd=tree).code == 0
-    started = serving.start(*AS_ANYBODY, *serving.RUN, env=env, cwd=tree)
+        assert commands.run(*AS_ANYBODY, *COMMANDS[command], env=env, cwd=tree).code == 0
+    started = commands.start(*AS_ANYBODY, *commands.RUN, env=env, cwd=tree)
     try:
-        serving.wait_until_ready(f"http://127.0.0.1:{port}", started)
+        http_server.wait_until_ready(f"http://127.0.0.1:{port}", started)
     finally:
         started.send_signal(signal.SIGINT)
-    done = serving.finish(started)
+    done = commands.finish(started)
 
     assert (done.code, "Traceback" in done.errors) == (0, False), done

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import requests
-import serving
-from factories import PASSWORD, new_user, numbers
 
 import config
+from tests.support import commands, http_server
+from tests.support.factories import PASSWORD, new_user, sequence
 
 #: How long an access token is good here, in seconds: the script for another origin must meet one that is not.
 LIFETIME = 4
@@ -39,7 +39,7 @@ class Place:
 
     def open_account(self) -> str:
         """An account; its address."""
-        wanted = new_user(email=f"front{next(numbers)}@example.com")
+        wanted = new_user(email=f"front{next(sequence)}@example.com")
         assert requests.post(f"{self.url}/userapi/users/", json=wanted, timeout=10).status_code == 201
         return str(wanted["email"])
 
@@ -51,7 +51,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     threading.Thread(target=front_end.serve_forever, daemon=True).start()
     elsewhere = f"http://127.0.0.1:{front_end.server_port}"
     settings = {"CORS_ORIGINS": elsewhere, "ACCESS_TOKEN_LIFETIME": str(LIFETIME), "WORKERS": "1"}
-    with serving.served(folder, serving.environment(f"sqlite:///{folder}/front.db", folder, **settings)) as server:
+    with http_server.run_server(
+        folder, commands.environment(f"sqlite:///{folder}/front.db", folder, **settings)
+    ) as server:
         yield Place(server.url, elsewhere)
     front_end.shutdown()
     front_end.server_close()

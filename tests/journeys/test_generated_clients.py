@@ -9,12 +9,11 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-import javascript
 import pytest
-import serving
-from factories import PASSWORD
 
 import config
+from tests.support import http_server, node
+from tests.support.factories import PASSWORD
 
 DOCUMENT = config.ROOT / "docs" / "openapi.json"
 numbers = count(1)
@@ -35,7 +34,7 @@ def python_client(folder: Path) -> Scenario:
     assert "warning" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
 
     def play(*arguments: str) -> str:
-        command = [sys.executable, javascript.CLIENTS / "scenario.py", *arguments]
+        command = [sys.executable, node.CLIENTS / "scenario.py", *arguments]
         environment = os.environ | {"PYTHONPATH": str(folder)}
         played = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert played.returncode == 0, played.stderr
@@ -47,17 +46,17 @@ def python_client(folder: Path) -> Scenario:
 def typescript_client(folder: Path) -> Scenario:
     """A scenario over openapi-fetch, typed by openapi-typescript and checked by the compiler."""
     for name in ("package.json", "tsconfig.json", "scenario.ts"):
-        shutil.copy(javascript.CLIENTS / name, folder)
-    (folder / "node_modules").symlink_to(javascript.MODULES)
+        shutil.copy(node.CLIENTS / name, folder)
+    (folder / "node_modules").symlink_to(node.MODULES)
     generator, compiler = "openapi-typescript/bin/cli.js", "typescript/bin/tsc"
-    javascript.run(javascript.MODULES / generator, DOCUMENT, "--output", folder / "schema.d.ts")
-    javascript.run(javascript.MODULES / compiler, "--project", folder)
-    return lambda *arguments: javascript.run(folder / "scenario.js", *arguments)
+    node.run_script(node.MODULES / generator, DOCUMENT, "--output", folder / "schema.d.ts")
+    node.run_script(node.MODULES / compiler, "--project", folder)
+    return lambda *arguments: node.run_script(folder / "scenario.js", *arguments)
 
 
 @pytest.mark.parametrize("generate", [python_client, typescript_client])
 def test_a_generated_client_signs_up_signs_in_refreshes_and_patches(
-    generate: Callable[[Path], Scenario], server: serving.Server, tmp_path: Path
+    generate: Callable[[Path], Scenario], server: http_server.Server, tmp_path: Path
 ) -> None:
     email = f"generated{next(numbers)}@example.com"
 

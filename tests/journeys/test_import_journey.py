@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import serving
-from watching import DESKTOP, PHONE, Watched
+
+from tests.support import commands, http_server
+from tests.support.browser import DESKTOP, PHONE, BrowserPage
 
 pytestmark = pytest.mark.unmeasured
 
@@ -14,10 +15,12 @@ USERS = 2500  # more than are committed at once
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Server]:
     folder = tmp_path_factory.mktemp("office")
     settings = {"RATELIMIT_ENABLED": "false", "WORKERS": "2"}
-    with serving.served(folder, serving.environment(f"sqlite:///{folder}/office.db", folder, **settings)) as server:
+    with http_server.run_server(
+        folder, commands.environment(f"sqlite:///{folder}/office.db", folder, **settings)
+    ) as server:
         yield server
 
 
@@ -28,7 +31,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]
 )
 def test_a_file_is_looked_through_and_imported_while_the_page_follows_by_itself(
     watch: Callable[..., Any],
-    office: serving.Server,
+    office: http_server.Server,
     tmp_path: Path,
     request: pytest.FixtureRequest,
     viewport: dict[str, int],
@@ -44,7 +47,7 @@ def test_a_file_is_looked_through_and_imported_while_the_page_follows_by_itself(
             assert me.violations() == [], part
         me.shoot(f"import-{name}-{part}")
 
-    me: Watched
+    me: BrowserPage
     with watch(office.url, viewport=viewport, java_script_enabled=with_scripts) as me:
         me.go("/admin/imports/new/")
         me.fill(email=office.email, password=office.password)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-import serving
-from settings import SECRET
 
 import config
 import userapi
+from tests.support import commands, http_server
+from tests.support.app_config import SECRET_KEY
 
 #: Modules that a folder may have by chance, and that the service or its libraries import by the same name.
 TRAPS = (
@@ -40,10 +40,10 @@ PERSON = {
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of the checkout so that the build leaves nothing in it."""
     folder = tmp_path_factory.mktemp("build")
-    tree = serving.bare_tree(folder / "checkout")
+    tree = commands.copy_source_tree(folder / "checkout")
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(config.ROOT / name, tree / name)
-    done = serving.run(sys.executable, *BUILD, "-w", str(folder), str(tree), env=serving.bare_environment())
+    done = commands.run(sys.executable, *BUILD, "-w", str(folder), str(tree), env=commands.bare_environment())
     assert done.code == 0, done
     (built,) = folder.glob("*.whl")
     return built
@@ -76,14 +76,18 @@ def folder(tmp_path: Path) -> Path:
 
 def environment(**variables: str) -> dict[str, str]:
     """The environment of somebody who has set nothing else, and knows of no checkout."""
-    values = serving.bare_environment(**variables)
+    values = commands.bare_environment(**variables)
     del values["PYTHONPATH"], values["FLASK_SKIP_DOTENV"]
     return values
 
 
 def settings_of(folder: Path) -> dict[str, str]:
     """A secret, and a database and keys outside `instance/`."""
-    return {"SECRET_KEY": SECRET, "DATABASE_URL": f"sqlite:///{folder}/accounts.db", "JWT_KEY_DIR": f"{folder}/keys"}
+    return {
+        "SECRET_KEY": SECRET_KEY,
+        "DATABASE_URL": f"sqlite:///{folder}/accounts.db",
+        "JWT_KEY_DIR": f"{folder}/keys",
+    }
 
 
 def files_of(instance: Path) -> set[str]:
@@ -116,7 +120,7 @@ def test_the_wheel_has_one_name_at_its_top_and_holds_every_file_of_the_service(w
 def test_an_installed_service_runs_beside_modules_of_any_name(program: Path, folder: Path) -> None:
     before = files(folder)
 
-    with serving.served(folder.parent, environment(), cwd=folder, command=(str(program), "run")) as server:
+    with http_server.run_server(folder.parent, environment(), cwd=folder, command=(str(program), "run")) as server:
         with httpx.Client(base_url=server.url) as client:
             assert client.post("/userapi/users/", json=PERSON).status_code == 201
             signed_in = client.post("/userapi/auth/login/", json={k: PERSON[k] for k in ("email", "password")})
@@ -126,8 +130,8 @@ def test_an_installed_service_runs_beside_modules_of_any_name(program: Path, fol
             styles = re.findall(r'href="(/static/[^"]+\.css[^"]*)"', page.text)
             pages = ("/docs/", "/openapi.json", "/admin/", *styles)
             answers = [client.get(path, follow_redirects=True).status_code for path in pages]
-        listed = serving.run(str(program), "users", "list", env=environment(), cwd=folder)
-        doctor = serving.run(str(program), "doctor", env=environment(), cwd=folder)
+        listed = commands.run(str(program), "users", "list", env=environment(), cwd=folder)
+        doctor = commands.run(str(program), "doctor", env=environment(), cwd=folder)
         advice = server.log.read_text()
 
     assert me.json()["email"] == PERSON["email"]
@@ -146,7 +150,7 @@ def test_an_installed_service_runs_beside_modules_of_any_name(program: Path, fol
 def test_an_installed_package_migrates_a_database(program: Path, folder: Path) -> None:
     env = environment(**settings_of(folder))
 
-    done = [serving.run(str(program), *words.split(), env=env, cwd=folder) for words in (
+    done = [commands.run(str(program), *words.split(), env=env, cwd=folder) for words in (
         "db upgrade", "db current", "keys rotate", "doctor",
     )]  # fmt: skip
 
@@ -158,8 +162,8 @@ def test_an_installed_package_migrates_a_database(program: Path, folder: Path) -
 def test_the_help_of_an_installed_package_lists_the_commands_and_the_version(program: Path, folder: Path) -> None:
     env = environment(**settings_of(folder))
 
-    shown = serving.run(str(program), "--help", env=env, cwd=folder)
-    version = serving.run(str(program), "--version", env=env, cwd=folder)
+    shown = commands.run(str(program), "--help", env=env, cwd=folder)
+    version = commands.run(str(program), "--version", env=env, cwd=folder)
 
     listed = re.findall(r"^  ([a-z]+) ", shown.output.partition("Commands:")[2], re.MULTILINE)
     assert {"audit", "db", "doctor", "groups", "keys", "mail", "run", "sessions", "users"} <= set(listed)
@@ -171,10 +175,10 @@ def test_instance_data_is_in_the_folder_that_a_setting_names(program: Path, fold
     (folder / ".env").write_text("USERAPI_INSTANCE=../data/accounts\n")
     data = folder.parent / "data" / "accounts"
 
-    with serving.served(folder.parent, environment(), cwd=folder, command=(str(program), "run")) as server:
-        listed = serving.run(str(program), "users", "list", env=environment(), cwd=folder)
+    with http_server.run_server(folder.parent, environment(), cwd=folder, command=(str(program), "run")) as server:
+        listed = commands.run(str(program), "users", "list", env=environment(), cwd=folder)
         elsewhere = environment(USERAPI_INSTANCE=str(data))
-        listed_elsewhere = serving.run(str(program), "users", "list", env=elsewhere)
+        listed_elsewhere = commands.run(str(program), "users", "list", env=elsewhere)
 
     assert [(each.code, server.email in each.output) for each in (listed, listed_elsewhere)] == [(0, True)] * 2
     assert {"secret_key", "userapi.db", "keys"} <= files_of(data)
@@ -183,10 +187,10 @@ def test_instance_data_is_in_the_folder_that_a_setting_names(program: Path, fold
 
 def test_a_wrong_setting_of_an_installed_package_is_one_line(program: Path, folder: Path) -> None:
     for command in ("run", "doctor"):
-        done = serving.run(str(program), command, env=environment(SECRET_KEY=SECRET, PORT="many"), cwd=folder)
+        done = commands.run(str(program), command, env=environment(SECRET_KEY=SECRET_KEY, PORT="many"), cwd=folder)
         assert done.is_one_line, done
         assert done.errors.startswith("userapi: PORT: ")
 
-    refused = serving.run(str(program), "run", env=environment(USERAPI_INSTANCE=str(folder / "config.py")), cwd=folder)
+    refused = commands.run(str(program), "run", env=environment(USERAPI_INSTANCE=str(folder / "config.py")), cwd=folder)
     assert refused.is_one_line, refused
     assert refused.errors.startswith("userapi: USERAPI_INSTANCE: ")

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
 import requests
-import services
-import serving
-from factories import PASSWORD, new_user
 from playwright.sync_api import expect
-from test_first_run import bare_environment
-from test_walk import settled, steps, walk
 
 import config
+from tests.support import commands, http_server
+from tests.support.commands import bare_environment
+from tests.support.documented_commands import read_steps, run_steps, without_volatile_values
+from tests.support.factories import PASSWORD, new_user
 
 #: Set by `make newcomer`: make installs the packages.
 INSTALLS = "NEWCOMER_INSTALLS"
@@ -38,7 +38,7 @@ SECONDS_TO_INSTALL = 600
 class Newcomer:
     """Somebody who has just typed `make run`, and when that was."""
 
-    server: serving.Server
+    server: http_server.Server
     began: float
 
     def reached(self, what: str) -> None:
@@ -52,23 +52,25 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
     checkout = fresh_checkout(folder / "userapi")
     if INSTALLS not in os.environ:
         lend_packages(checkout)
-    port = services.free_port()
+    port = processes.free_port()
     url, log = f"http://127.0.0.1:{port}", folder / "terminal"
     began = time.monotonic()
     with log.open("w") as terminal:
-        process = serving.start(
+        process = commands.start(
             "make", "run", f"PORT={port}", env=bare_environment(), cwd=checkout,
             stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal,
         )  # fmt: skip
     try:
         wait_for_packages(process, log)
-        serving.wait_until_ready(url, process, log)
+        http_server.wait_until_ready(url, process, log)
         told = dict(re.findall(r"^  (Email|Password) +(\S+)$", log.read_text(), re.MULTILINE))
-        yield Newcomer(serving.Server(url, process, bare_environment(), log, told["Email"], told["Password"]), began)
+        yield Newcomer(
+            http_server.Server(url, process, bare_environment(), log, told["Email"], told["Password"]), began
+        )
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-        process.wait(serving.SECONDS_TO_STOP)
+        process.wait(http_server.SECONDS_TO_STOP)
 
 
 def fresh_checkout(folder: Path) -> Path:
@@ -104,19 +106,21 @@ def test_one_command_and_the_service_runs(newcomer: Newcomer) -> None:
     newcomer.reached("Running")
 
     for address in ("/readyz", "/userapi/", "/docs/", "/admin/"):
-        assert serving.status(newcomer.server.url + address) == 200
+        assert processes.status(newcomer.server.url + address) == 200
 
 
 @pytest.mark.skipif(shutil.which("curl") is None and not os.environ.get("CI"), reason="the walk needs curl")
 def test_the_walk_leads_to_a_first_token(newcomer: Newcomer) -> None:
-    told = steps("README.md")
+    told = read_steps("README.md")
     to_the_token = told[: next(number for number, step in enumerate(told, 1) if step.command.startswith("PAIR="))]
 
-    answers = walk(to_the_token, newcomer.server.url, newcomer.server.environment)
+    answers = run_steps(to_the_token, newcomer.server.url, newcomer.server.environment)
 
     newcomer.reached("First token")
     assert '"access_token":"eyJ' in answers[-1]
-    assert [settled(answer) for answer in answers] == [settled(step.answer) for step in to_the_token]
+    assert [without_volatile_values(answer) for answer in answers] == [
+        without_volatile_values(step.answer) for step in to_the_token
+    ]
 
 
 def test_the_shown_password_leads_to_a_first_edit(newcomer: Newcomer, watch: Callable[..., Any]) -> None:

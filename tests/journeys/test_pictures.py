@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import services
-import serving
-from factories import PASSWORD
 from playwright.sync_api import expect
-from watching import ARTIFACTS, Watched
 
 import config
+from tests.support import commands, http_server, servers
+from tests.support.browser import ARTIFACTS, BrowserPage
+from tests.support.factories import PASSWORD
 
 pytestmark = pytest.mark.unmeasured
 
@@ -31,17 +30,17 @@ EMAIL = "ottoline.fairweather@example.com"
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Server]:
     folder = tmp_path_factory.mktemp("pictures")
-    with services.smtp_sink() as sink:
+    with servers.smtp_sink() as sink:
         settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
-        environment = serving.environment(f"sqlite:///{folder}/office.db", folder, **settings)
-        with serving.served(folder, environment) as server:
+        environment = commands.environment(f"sqlite:///{folder}/office.db", folder, **settings)
+        with http_server.run_server(folder, environment) as server:
             for arguments in (
                 ("seed", "2000", "--with-activity", "--random-seed", "7", "--password", PASSWORD),
                 ("create", "--email", EMAIL, "--first-name", "Ottoline", "--last-name", "Fairweather"),
             ):
-                run = serving.run(*serving.FLASK, "users", *arguments, env=environment | {"USER_PASSWORD": PASSWORD})
+                run = commands.run(*commands.FLASK, "users", *arguments, env=environment | {"USER_PASSWORD": PASSWORD})
                 assert run.code == 0, run.errors
             send_emails_of_two_weeks(folder / "office.db")
             yield server
@@ -67,9 +66,9 @@ def send_emails_of_two_weeks(database: Path) -> None:
 
 
 @pytest.fixture
-def at_desk(watch: Callable[..., Any], office: serving.Server) -> Iterator[Watched]:
+def at_desk(watch: Callable[..., Any], office: http_server.Server) -> Iterator[BrowserPage]:
     """The superuser at the staff site."""
-    me: Watched
+    me: BrowserPage
     with watch(office.url, viewport=SCREEN) as me:
         me.go("/admin/")
         me.fill(email=office.email, password=str(office.password))
@@ -78,19 +77,19 @@ def at_desk(watch: Callable[..., Any], office: serving.Server) -> Iterator[Watch
     assert me.faults == []
 
 
-def take(someone: Watched, name: str) -> None:
+def take(someone: BrowserPage, name: str) -> None:
     """Keep a picture of the screen."""
     folder = IMAGES if os.environ.get(WRITES) else ARTIFACTS
     folder.mkdir(exist_ok=True)
     someone.page.screenshot(path=folder / f"{name}.png")
 
 
-def open_user(someone: Watched) -> None:
+def open_user(someone: BrowserPage) -> None:
     someone.go("/admin/users/?search=ottoline")
     someone.page.get_by_role("link", name=EMAIL, exact=True).click()
 
 
-def test_the_overview_of_the_staff_site(at_desk: Watched) -> None:
+def test_the_overview_of_the_staff_site(at_desk: BrowserPage) -> None:
     at_desk.go("/admin/")
 
     take(at_desk, "staff-overview")
@@ -98,7 +97,7 @@ def test_the_overview_of_the_staff_site(at_desk: Watched) -> None:
     assert at_desk.page.locator("svg").count() >= 4
 
 
-def test_a_user_and_a_clash_on_the_staff_site(at_desk: Watched, watch: Callable[..., Any]) -> None:
+def test_a_user_and_a_clash_on_the_staff_site(at_desk: BrowserPage, watch: Callable[..., Any]) -> None:
     open_user(at_desk)
     at_desk.fill(username="otto", profile__title="Ms", profile__dob="1990-12-10", profile__address="12 Pulteney Street")
     at_desk.fill(profile__zip="BA2 4", profile__city="Bath", profile__country="United Kingdom")
@@ -118,7 +117,7 @@ def test_a_user_and_a_clash_on_the_staff_site(at_desk: Watched, watch: Callable[
     take(at_desk, "staff-clash")
 
 
-def test_a_mistake_on_an_api_page(at_desk: Watched) -> None:
+def test_a_mistake_on_an_api_page(at_desk: BrowserPage) -> None:
     at_desk.go("/userapi/users/2/")
     at_desk.page.locator('#patch input[name="username"]').fill(
         "merna.kelly.of.the.customer.service.in.boston.massachusetts"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import services
-import serving
-from factories import PASSWORD
-from watching import DESKTOP, PHONE, Watched
+
+from tests.support import commands, http_server, servers
+from tests.support.browser import DESKTOP, PHONE, BrowserPage
+from tests.support.factories import PASSWORD
 
 pytestmark = pytest.mark.unmeasured
 
@@ -30,16 +30,16 @@ class Office:
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     folder = tmp_path_factory.mktemp("office")
-    with services.smtp_sink() as sink:
+    with servers.smtp_sink() as sink:
         settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
-        environment = serving.environment(f"sqlite:///{folder}/office.db", folder, **settings)
-        with serving.served(folder, environment) as server:
+        environment = commands.environment(f"sqlite:///{folder}/office.db", folder, **settings)
+        with http_server.run_server(folder, environment) as server:
             assert server.password
             make_crowd(folder / "office.db")
             for arguments in (("helper@example.com", "--staff", "--no-group"), ("visitor@example.com",)):
                 email, *flags = arguments
-                command = (*serving.FLASK, "users", "create", "--email", email, *flags, "--password-stdin")
-                assert serving.run(*command, env=environment, stdin=f"{PASSWORD}\n").code == 0
+                command = (*commands.FLASK, "users", "create", "--email", email, *flags, "--password-stdin")
+                assert commands.run(*command, env=environment, stdin=f"{PASSWORD}\n").code == 0
             yield Office(server.url, server.email, server.password)
 
 
@@ -62,13 +62,13 @@ def make_crowd(database: Path) -> None:
 
 
 @pytest.fixture
-def at_desk(watch: Callable[..., Any], office: Office) -> Iterator[Callable[..., Watched]]:
+def at_desk(watch: Callable[..., Any], office: Office) -> Iterator[Callable[..., BrowserPage]]:
     """A maker of signed-in browsers: `at_desk()` is the superuser's. No page may complain or ask elsewhere."""
     open_browsers: list[Any] = []
 
-    def sit_down(email: str = office.email, password: str = office.password, **options: Any) -> Watched:
+    def sit_down(email: str = office.email, password: str = office.password, **options: Any) -> BrowserPage:
         maker = watch(office.url, **options)
-        someone: Watched = maker.__enter__()
+        someone: BrowserPage = maker.__enter__()
         open_browsers.append((maker, someone))
         someone.go("/admin/")
         someone.fill(email=email, password=password)
@@ -81,25 +81,25 @@ def at_desk(watch: Callable[..., Any], office: Office) -> Iterator[Callable[...,
         maker.__exit__(None, None, None)
 
 
-def heading(someone: Watched) -> str:
+def heading(someone: BrowserPage) -> str:
     return str(someone.page.locator("h1").first.inner_text())
 
 
-def notice(someone: Watched) -> str:
+def notice(someone: BrowserPage) -> str:
     return str(someone.page.locator(".notice").first.inner_text())
 
 
-def follow(someone: Watched, link: str) -> None:
+def follow(someone: BrowserPage, link: str) -> None:
     someone.page.get_by_role("link", name=link, exact=True).first.click()
 
 
-def search(someone: Watched, text: str) -> None:
+def search(someone: BrowserPage, text: str) -> None:
     someone.go("/admin/users/")
     someone.fill(search=text)
     someone.press("Search")
 
 
-def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
+def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> None:
     me = at_desk()
     page = me.page
     assert heading(me) == "Overview"
@@ -196,7 +196,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., Watched]) -> None:
     assert "/login/" in page.url
 
 
-def test_a_working_day_of_limited_staff(at_desk: Callable[..., Watched]) -> None:
+def test_a_working_day_of_limited_staff(at_desk: Callable[..., BrowserPage]) -> None:
     boss = at_desk()
     boss.go("/admin/groups/new/")
     boss.fill(name="Readers of accounts")
@@ -221,7 +221,7 @@ def test_a_working_day_of_limited_staff(at_desk: Callable[..., Watched]) -> None
     helper.shoot("staff-refused")
 
 
-def test_an_ordinary_user_is_refused(at_desk: Callable[..., Watched]) -> None:
+def test_an_ordinary_user_is_refused(at_desk: Callable[..., BrowserPage]) -> None:
     visitor = at_desk("visitor@example.com", PASSWORD)
 
     assert heading(visitor) == "Permission denied"
@@ -235,7 +235,7 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_every_page_of_the_staff_site_is_accessible_and_fits(look: str, at_desk: Callable[..., Watched]) -> None:
+def test_every_page_of_the_staff_site_is_accessible_and_fits(look: str, at_desk: Callable[..., BrowserPage]) -> None:
     someone = at_desk(**LOOKS[look])
     someone.go("/admin/users/new/")
     email = f"looks-{look}@example.com"
@@ -273,7 +273,7 @@ def test_every_page_of_the_staff_site_is_accessible_and_fits(look: str, at_desk:
     assert wrong == {}
 
 
-def test_the_keyboard_alone_is_enough(at_desk: Callable[..., Watched]) -> None:
+def test_the_keyboard_alone_is_enough(at_desk: Callable[..., BrowserPage]) -> None:
     someone = at_desk()
     page = someone.page
     someone.go("/admin/users/?ordering=email")

@@ -11,10 +11,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import processes
 import pytest
-import services
-import serving
 from flask import Flask
+
+from tests.support import commands, http_server
 
 
 class Screen:
@@ -53,18 +54,18 @@ def get(url: str) -> None:
 
 def start_and_ask(folder: Path, **variables: str) -> Iterator[list[str]]:
     """The lines on the terminal of a service: first those before any request but the check that it is ready."""
-    port = str(services.free_port())
+    port = str(processes.free_port())
     screen = Screen()
-    env = serving.environment(f"sqlite:///{folder}/users.db", folder, PORT=port, **variables)
-    process = serving.start(*serving.RUN, env=env, cwd=folder, stdin=screen.end, stdout=screen.end, stderr=screen.end)
+    env = commands.environment(f"sqlite:///{folder}/users.db", folder, PORT=port, **variables)
+    process = commands.start(*commands.RUN, env=env, cwd=folder, stdin=screen.end, stdout=screen.end, stderr=screen.end)
     try:
-        serving.wait_until_ready(f"http://127.0.0.1:{port}", process)
+        http_server.wait_until_ready(f"http://127.0.0.1:{port}", process)
         yield screen.lines
         get(f"http://127.0.0.1:{port}/login/")
         get(f"http://127.0.0.1:{port}/static/site.css")
         get(f"http://127.0.0.1:{port}/static/nothing.css")
         process.send_signal(signal.SIGINT)
-        assert process.wait(serving.SECONDS_TO_STOP) == 0
+        assert process.wait(http_server.SECONDS_TO_STOP) == 0
     finally:
         process.kill()
         screen.close()
@@ -112,16 +113,16 @@ def test_a_terminal_gets_json_when_it_is_set(tmp_path: Path) -> None:
 def test_a_pipe_gets_json_unless_lines_for_people_are_set(
     tmp_path: Path, variables: dict[str, str], wanted: bool
 ) -> None:
-    port = str(services.free_port())
-    env = serving.environment(f"sqlite:///{tmp_path}/users.db", tmp_path, PORT=port, **variables)
-    process = serving.start(*serving.RUN, env=env, cwd=tmp_path)
+    port = str(processes.free_port())
+    env = commands.environment(f"sqlite:///{tmp_path}/users.db", tmp_path, PORT=port, **variables)
+    process = commands.start(*commands.RUN, env=env, cwd=tmp_path)
     try:
-        serving.wait_until_ready(f"http://127.0.0.1:{port}", process)
+        http_server.wait_until_ready(f"http://127.0.0.1:{port}", process)
         get(f"http://127.0.0.1:{port}/static/site.css")
         get(f"http://127.0.0.1:{port}/login/")
     finally:
         process.send_signal(signal.SIGINT)
-        done = serving.finish(process)
+        done = commands.finish(process)
 
     lines = done.errors.splitlines()
     assert {is_json(line) for line in lines} == {wanted}

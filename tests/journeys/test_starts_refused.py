@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import processes
 import pytest
-import services
-import serving
 import sqlalchemy as sa
 
+from tests.support import commands
 from userapi.security.signing_keys import KeyRing
 
 #: The variable that is wrong, its value, and words of the line.
@@ -52,18 +52,18 @@ BAD = (
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree in which nothing was started yet; what is tested here leaves it so."""
-    return serving.bare_tree(tmp_path_factory.mktemp("bare") / "userapi")
+    return commands.copy_source_tree(tmp_path_factory.mktemp("bare") / "userapi")
 
 
 @pytest.fixture
-def start(tree: Path) -> Callable[..., serving.Done]:
+def start(tree: Path) -> Callable[..., commands.CommandResult]:
     """What `make run` starts, with these variables alone; it has to fail and leave no trace."""
 
-    def begin(**variables: str) -> serving.Done:
-        env = serving.bare_environment(PYTHONDONTWRITEBYTECODE="1", PORT=str(services.free_port()))
+    def begin(**variables: str) -> commands.CommandResult:
+        env = commands.bare_environment(PYTHONDONTWRITEBYTECODE="1", PORT=str(processes.free_port()))
         del env["PYTHONPATH"]
         before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
-        done = serving.run(*serving.RUN, env=env | variables, cwd=tree)
+        done = commands.run(*commands.RUN, env=env | variables, cwd=tree)
         assert done.is_one_line, done
         assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
         return done
@@ -73,7 +73,7 @@ def start(tree: Path) -> Callable[..., serving.Done]:
 
 @pytest.mark.parametrize(("name", "value", "words"), BAD)
 def test_a_setting_that_cannot_work_leaves_nothing_behind(
-    start: Callable[..., serving.Done], name: str, value: str, words: str
+    start: Callable[..., commands.CommandResult], name: str, value: str, words: str
 ) -> None:
     done = start(**{name: value})
 
@@ -81,7 +81,7 @@ def test_a_setting_that_cannot_work_leaves_nothing_behind(
     assert words in done.errors
 
 
-def test_a_file_that_is_no_database_is_left_alone(start: Callable[..., serving.Done], tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_left_alone(start: Callable[..., commands.CommandResult], tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("These are notes, and not a database. " * 50)
 
     done = start(DATABASE_URL=f"sqlite:///{tmp_path}/notes.txt")
@@ -92,7 +92,7 @@ def test_a_file_that_is_no_database_is_left_alone(start: Callable[..., serving.D
 
 @pytest.mark.parametrize(("content", "mode", "words"), [("no key", 0o600, "is not an"), (None, 0o644, "defaultMode")])
 def test_a_key_that_cannot_be_used_is_left_alone(
-    start: Callable[..., serving.Done], tmp_path: Path, content: str | None, mode: int, words: str
+    start: Callable[..., commands.CommandResult], tmp_path: Path, content: str | None, mode: int, words: str
 ) -> None:
     key = KeyRing(tmp_path).add()
     path = tmp_path / f"{key.name}.pem"
@@ -127,7 +127,9 @@ def database(server: str, *statements: str, options: str = "") -> Iterator[str]:
         engine.dispose()
 
 
-def test_a_missing_database_is_told_from_missing_tables(start: Callable[..., serving.Done], postgresql: str) -> None:
+def test_a_missing_database_is_told_from_missing_tables(
+    start: Callable[..., commands.CommandResult], postgresql: str
+) -> None:
     missing = sa.make_url(postgresql).set(database="people").render_as_string(hide_password=False)
 
     done = start(DATABASE_URL=missing)
@@ -137,7 +139,7 @@ def test_a_missing_database_is_told_from_missing_tables(start: Callable[..., ser
     assert "db upgrade" not in done.errors
 
 
-def test_a_missing_role_is_named(start: Callable[..., serving.Done], postgresql: str) -> None:
+def test_a_missing_role_is_named(start: Callable[..., commands.CommandResult], postgresql: str) -> None:
     url = sa.make_url(postgresql).set(username="grace").render_as_string(hide_password=False)
 
     assert "createuser --pwprompt grace" in start(DATABASE_URL=url).errors
@@ -145,7 +147,7 @@ def test_a_missing_role_is_named(start: Callable[..., serving.Done], postgresql:
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
 def test_a_database_that_cannot_store_every_name_is_refused(
-    start: Callable[..., serving.Done], postgresql: str, encoding: str
+    start: Callable[..., commands.CommandResult], postgresql: str, encoding: str
 ) -> None:
     options = f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
     with database(postgresql, options=options) as url:
@@ -156,7 +158,7 @@ def test_a_database_that_cannot_store_every_name_is_refused(
 
 
 def test_a_role_that_may_not_create_tables_is_told_what_to_grant(
-    start: Callable[..., serving.Done], postgresql: str
+    start: Callable[..., commands.CommandResult], postgresql: str
 ) -> None:
     with database(postgresql, "CREATE ROLE limited LOGIN") as url:
         done = start(DATABASE_URL=sa.make_url(url).set(username="limited").render_as_string(hide_password=False))
@@ -164,7 +166,9 @@ def test_a_role_that_may_not_create_tables_is_told_what_to_grant(
     assert 'GRANT USAGE, CREATE ON SCHEMA public TO "limited";' in done.errors
 
 
-def test_a_time_zone_that_a_pooler_would_keep_is_refused(start: Callable[..., serving.Done], postgresql: str) -> None:
+def test_a_time_zone_that_a_pooler_would_keep_is_refused(
+    start: Callable[..., commands.CommandResult], postgresql: str
+) -> None:
     with database(postgresql, "ALTER DATABASE refused SET timezone TO 'Asia/Kolkata'") as url:
         done = start(DATABASE_URL=url, DATABASE_POOLER="transaction")
 

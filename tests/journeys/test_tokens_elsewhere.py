@@ -3,14 +3,13 @@
 import subprocess
 import sys
 
-import javascript
 import jwt
 import pytest
-import serving
 from cryptography.hazmat.primitives.asymmetric import ec
-from stacking import register, tokens_of
 
 import config
+from tests.support import http_server, node
+from tests.support.app_stack import register, tokens_for
 
 EXAMPLES = config.ROOT / "docs" / "examples"
 
@@ -21,10 +20,10 @@ def verifier(request: pytest.FixtureRequest) -> tuple[str, ...]:
     name = str(request.param)
     if name.endswith(".py"):
         return (sys.executable, str(EXAMPLES / name))
-    return (str(javascript.node()), str(EXAMPLES / name))
+    return (str(node.node_path()), str(EXAMPLES / name))
 
 
-def verdict(verifier: tuple[str, ...], server: serving.Server, token: str, audience: str = "userapi") -> str:
+def verdict(verifier: tuple[str, ...], server: http_server.Server, token: str, audience: str = "userapi") -> str:
     """What the other service says of a token."""
     done = subprocess.run(
         [*verifier, server.url, audience], input=token, capture_output=True, text=True, timeout=30, check=False
@@ -33,8 +32,8 @@ def verdict(verifier: tuple[str, ...], server: serving.Server, token: str, audie
     return done.stdout.strip() or done.stderr.partition(":")[0]
 
 
-def test_another_service_takes_a_good_token_and_no_other(server: serving.Server, verifier: tuple[str, ...]) -> None:
-    tokens = tokens_of(server.url, register(server.url))
+def test_another_service_takes_a_good_token_and_no_other(server: http_server.Server, verifier: tuple[str, ...]) -> None:
+    tokens = tokens_for(server.url, register(server.url))
     access = tokens["access_token"]
     claims = jwt.decode(access, options={"verify_signature": False})
     kid = {"kid": jwt.get_unverified_header(access)["kid"]}

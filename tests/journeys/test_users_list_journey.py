@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import serving
-from watching import Watched
+
+from tests.support import commands, http_server
+from tests.support.browser import BrowserPage
 
 pytestmark = pytest.mark.unmeasured
 
@@ -17,22 +18,24 @@ WIDTHS = {"phone": 375, "tablet": 820, "half a laptop": 1024, "desk": 1440}
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Server]:
     folder = tmp_path_factory.mktemp("office")
     settings = {"RATELIMIT_ENABLED": "false", "WORKERS": "1"}
-    with serving.served(folder, serving.environment(f"sqlite:///{folder}/office.db", folder, **settings)) as server:
-        seeded = serving.run(*serving.FLASK, "users", "seed", str(USERS), env=server.environment)
+    with http_server.run_server(
+        folder, commands.environment(f"sqlite:///{folder}/office.db", folder, **settings)
+    ) as server:
+        seeded = commands.run(*commands.FLASK, "users", "seed", str(USERS), env=server.environment)
         assert seeded.code == 0, seeded.errors
         yield server
 
 
-def sign_in(me: Watched, office: serving.Server, path: str) -> None:
+def sign_in(me: BrowserPage, office: http_server.Server, path: str) -> None:
     me.go(path)
     me.fill(email=office.email, password=office.password)
     me.page.locator("main button[type=submit]").first.click()
 
 
-def lines(me: Watched) -> float:
+def lines(me: BrowserPage) -> float:
     """Over how many lines the longest broken email goes."""
     return float(
         me.page.evaluate(
@@ -45,9 +48,9 @@ def lines(me: Watched) -> float:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_list_can_be_read_sorted_and_chosen_from_at_every_width(
-    watch: Callable[..., Any], office: serving.Server, width: str, scheme: str
+    watch: Callable[..., Any], office: http_server.Server, width: str, scheme: str
 ) -> None:
-    me: Watched
+    me: BrowserPage
     with watch(office.url, viewport={"width": WIDTHS[width], "height": 900}, color_scheme=scheme) as me:
         sign_in(me, office, "/admin/users/")
         me.shoot(f"users-{WIDTHS[width]}-{scheme}")
@@ -69,15 +72,15 @@ def test_the_list_can_be_read_sorted_and_chosen_from_at_every_width(
 
 
 def test_names_as_long_as_they_may_be_leave_the_list_readable(
-    watch: Callable[..., Any], office: serving.Server
+    watch: Callable[..., Any], office: http_server.Server
 ) -> None:
     email, name = "wide@example.com", "W" * 150
-    made = serving.run(
-        *serving.FLASK, "users", "create", "--email", email, "--first-name", name, "--last-name", name,
+    made = commands.run(
+        *commands.FLASK, "users", "create", "--email", email, "--first-name", name, "--last-name", name,
         env={**office.environment, "USER_PASSWORD": "velvet tram outside 7"},
     )  # fmt: skip
     assert made.code == 0, made.errors
-    me: Watched
+    me: BrowserPage
     for width in WIDTHS.values():
         with watch(office.url, viewport={"width": width, "height": 900}) as me:
             sign_in(me, office, f"/admin/users/?search={email}")
@@ -91,8 +94,8 @@ def test_names_as_long_as_they_may_be_leave_the_list_readable(
             )
 
 
-def test_the_list_of_sessions_fits_at_every_width(watch: Callable[..., Any], office: serving.Server) -> None:
-    me: Watched
+def test_the_list_of_sessions_fits_at_every_width(watch: Callable[..., Any], office: http_server.Server) -> None:
+    me: BrowserPage
     with watch(office.url, extra_http_headers={"Accept-Language": "de"}) as me:
         sign_in(me, office, "/admin/sessions/")
         me.page.get_by_role("table").wait_for()
@@ -115,9 +118,9 @@ def test_the_list_of_sessions_fits_at_every_width(watch: Callable[..., Any], off
 
 @pytest.mark.parametrize("width", [320, 375, 768, 820])
 def test_the_menu_and_the_sign_out_are_there_without_scripts(
-    watch: Callable[..., Any], office: serving.Server, width: int
+    watch: Callable[..., Any], office: http_server.Server, width: int
 ) -> None:
-    me: Watched
+    me: BrowserPage
     with watch(office.url, viewport={"width": width, "height": 900}, java_script_enabled=False) as me:
         sign_in(me, office, "/admin/")
         me.shoot(f"menu-without-scripts-{width}")
@@ -129,8 +132,8 @@ def test_the_menu_and_the_sign_out_are_there_without_scripts(
         assert "/admin/" not in me.page.url
 
 
-def test_a_bulk_action_is_followed_on_its_page(watch: Callable[..., Any], office: serving.Server) -> None:
-    me: Watched
+def test_a_bulk_action_is_followed_on_its_page(watch: Callable[..., Any], office: http_server.Server) -> None:
+    me: BrowserPage
     with watch(office.url, viewport={"width": 820, "height": 1180}) as me:
         sign_in(me, office, "/admin/users/?is_staff=false")
         me.page.get_by_label("All matching users, on every page").check()

@@ -1,26 +1,13 @@
 """The commands of the documents, run word for word by a real shell with curl against the real server."""
 
 import os
-import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-import serving
 
 import config
-
-#: Tokens, ids and moments.
-VOLATILE = re.compile(
-    r'eyJ[^"]+|(?<=/users/)\d+|(?<="id": )\d+|(?<=^Created user )\d+|\d{4}-\d\d-\d\dT[\d:.]+Z', re.MULTILINE
-)
-
-#: Where the documents have the service, and the programs of its environment.
-HERE = "http://127.0.0.1:8000"
-PROGRAMS = ".venv/bin/"
+from tests.support import http_server
+from tests.support.documented_commands import read_steps, run_steps, without_volatile_values
 
 DOCUMENTS = (
     "README.md",
@@ -31,52 +18,19 @@ DOCUMENTS = (
 )
 
 
-class Step(NamedTuple):
-    """A command of a document, and the answer that it shows."""
-
-    command: str
-    answer: str
-
-
-def steps(document: str) -> list[Step]:
-    """Every command in a document's console blocks: `$` begins one, a backslash or a bar goes on with it."""
-    found: list[Step] = []
-    for block in re.findall(r"```console\n(.*?)```", (config.ROOT / document).read_text(), re.DOTALL):
-        for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, answer = re.fullmatch(r"((?:[^\n]*[\\|]\n)*[^\n]*\n)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
-            found.append(Step(command, answer))
-    return found
-
-
-def walk(told: list[Step], url: str, environment: dict[str, str]) -> list[str]:
-    """Take some steps in one shell, at the root of the project; the answers, in the words of the documents."""
-    script = "\n".join(f"echo '@@@'\n{step.command}" for step in told)
-    script = script.replace(HERE, url).replace(PROGRAMS, f"{Path(sys.executable).parent}/")
-    done = subprocess.run(
-        ["bash", "-u"], input=script, env=environment, cwd=config.ROOT, timeout=120, check=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    return [answer.replace(url, HERE) for answer in done.stdout.split("@@@\n")[1:]]
-
-
-def settled(answer: str) -> str:
-    """An answer without what differs from one walk to the next."""
-    return VOLATILE.sub("…", answer).strip()
-
-
 def test_no_document_with_commands_is_left_out() -> None:
     pages = [path.relative_to(config.ROOT) for path in (config.ROOT / "docs").rglob("*.md")]
 
-    assert {str(page) for page in pages if steps(str(page))} == set(DOCUMENTS) - {"README.md"}
+    assert {str(page) for page in pages if read_steps(str(page))} == set(DOCUMENTS) - {"README.md"}
 
 
-@pytest.mark.skipif(shutil.which("curl") is None and not os.environ.get("CI"), reason="the walk needs curl")
+@pytest.mark.skipif(shutil.which("curl") is None and not os.environ.get("CI"), reason="needs curl")
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_the_commands_of_a_document_give_the_shown_answers(server: serving.Server, document: str) -> None:
-    told = steps(document)
+def test_the_commands_of_a_document_give_the_shown_answers(server: http_server.Server, document: str) -> None:
+    told = read_steps(document)
 
-    answers = walk(told, server.url, server.environment)
+    answers = run_steps(told, server.url, server.environment)
 
     assert len(answers) == len(told) > 0
     for step, answer in zip(told, answers, strict=True):
-        assert settled(answer) == settled(step.answer), step.command
+        assert without_volatile_values(answer) == without_volatile_values(step.answer), step.command

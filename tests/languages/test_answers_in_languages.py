@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from conftest import Person
-from factories import PROFILE, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import PROFILE, new_user
 from userapi.cli import openapi
 from userapi.security import throttling
 
@@ -170,7 +170,7 @@ def test_the_document_of_the_API_is_english_whoever_reads_it(app: Flask, client:
         assert openapi.text(app) == english
 
 
-def test_a_query_may_name_the_language_beside_its_own_arguments(staff: Person) -> None:
+def test_a_query_may_name_the_language_beside_its_own_arguments(staff: ApiUser) -> None:
     assert staff.get("/userapi/users/?limit=1").status_code == 200
 
     assert staff.get("/userapi/users/?limit=1&lang=de").status_code == 200

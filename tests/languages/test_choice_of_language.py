@@ -4,13 +4,13 @@ from collections.abc import Callable
 from time import thread_time
 
 import pytest
-from conftest import Person
-from factories import new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from settings import settings
 
 import config
+from tests.support.api_client import ApiUser
+from tests.support.app_config import app_config
+from tests.support.factories import new_user
 from userapi.core import i18n
 
 NOWHERE = "/userapi/nothing/"
@@ -83,7 +83,7 @@ def test_a_choice_that_is_none_counts_for_nothing(client: FlaskClient, choice: s
     assert "language=" not in answer.headers.get("Set-Cookie", "")
 
 
-def test_the_language_of_the_account_is_for_requests_that_ask_for_none(user: Person) -> None:
+def test_the_language_of_the_account_is_for_requests_that_ask_for_none(user: ApiUser) -> None:
     assert user.get("/userapi/users/1234567/").get_json()["title"] == "Permission denied"
     assert user.patch("/userapi/auth/user/", json={"language": "de"}).get_json()["language"] == "de"
 
@@ -94,7 +94,7 @@ def test_the_language_of_the_account_is_for_requests_that_ask_for_none(user: Per
     assert asked.get_json()["title"] == "Permiso denegado"
 
 
-def test_data_has_no_language_and_does_not_vary_with_it(user: Person, staff: Person) -> None:
+def test_data_has_no_language_and_does_not_vary_with_it(user: ApiUser, staff: ApiUser) -> None:
     asked = {"Accept-Language": "de"}
     answers = [
         user.get("/userapi/auth/user/", headers=asked),
@@ -127,7 +127,7 @@ def test_an_account_is_opened_in_the_language_that_was_asked_for(client: FlaskCl
 
 
 @pytest.mark.parametrize("language", ["xx", "de-AT", "DE", "", 1, ["de"], "d" * 5000])
-def test_a_language_that_is_not_on_offer_is_refused(user: Person, language: object) -> None:
+def test_a_language_that_is_not_on_offer_is_refused(user: ApiUser, language: object) -> None:
     assert user.patch("/userapi/auth/user/", json={"language": "ar"}).status_code == 200
 
     refused = user.patch("/userapi/auth/user/", json={"language": language})
@@ -151,7 +151,7 @@ def test_a_deployer_narrows_the_choice_and_names_the_default(make_app: Callable[
 @pytest.mark.parametrize(("name", "value"), [("LANGUAGES", "de,xx"), ("DEFAULT_LANGUAGE", "xx")])
 def test_a_language_without_a_catalogue_is_refused_at_the_start(name: str, value: str, key_folder: str) -> None:
     with pytest.raises(config.ConfigurationError, match=f"^{name}: .*de"):
-        settings("sqlite:///none.db", key_folder, **{name: value})
+        app_config("sqlite:///none.db", key_folder, **{name: value})
 
 
 def test_the_default_is_on_offer_once_even_if_it_is_not_listed(make_app: Callable[..., Flask]) -> None:

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Person
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from inbox import Letter, letters_to
 
+from tests.support.api_client import ApiUser
+from tests.support.email_inbox import Email, emails_to
+from tests.support.factories import PASSWORD, make_user, new_user
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.mail import emails
@@ -20,13 +20,13 @@ SUBJECTS = {
 }  # fmt: skip
 
 
-def asked_to_reset(app: Flask, email: str, accept: str = "") -> Letter:
+def asked_to_reset(app: Flask, email: str, accept: str = "") -> Email:
     headers = {"Accept-Language": accept} if accept else {}
     assert (
         app.test_client().post("/userapi/auth/password/reset/", json={"email": email}, headers=headers).status_code
         == 200
     )
-    return letters_to(app, email, "reset_password")[-1]
+    return emails_to(app, email, "reset_password")[-1]
 
 
 @pytest.mark.parametrize(("language", "subject"), SUBJECTS.items())
@@ -48,7 +48,7 @@ def test_the_language_of_the_account_counts_more_than_that_of_whoever_asks(app: 
     assert asked_to_reset(app, "wren@example.com", "ar").subject == SUBJECTS["de"]
 
 
-def test_a_thief_does_not_choose_the_language_of_the_warning(app: Flask, user: Person) -> None:
+def test_a_thief_does_not_choose_the_language_of_the_warning(app: Flask, user: ApiUser) -> None:
     user.patch("/userapi/auth/user/", json={"language": "es"})
 
     credentials = {"email": user.email, "password": user.password}
@@ -57,18 +57,18 @@ def test_a_thief_does_not_choose_the_language_of_the_warning(app: Flask, user: P
         "/api-token-auth/", json=credentials, headers=thief, environ_overrides={"REMOTE_ADDR": "203.0.113.9"}
     )
 
-    (warning,) = letters_to(app, user.email, "new_sign_in")
+    (warning,) = emails_to(app, user.email, "new_sign_in")
     assert warning.subject == "Nuevo inicio de sesión en su cuenta"
     assert "con Firefox en Windows desde la dirección de red 203.0.113.9" in " ".join(warning.text.split())
 
 
-def test_staff_write_in_the_language_of_the_user(app: Flask, superuser: Person) -> None:
+def test_staff_write_in_the_language_of_the_user(app: Flask, superuser: ApiUser) -> None:
     user_id = make_user(app, email="wren@example.com", language="fr")
 
     granted = superuser.patch(f"/userapi/users/{user_id}/", json={"is_staff": True}, headers={"Accept-Language": "de"})
 
     assert granted.status_code == 200
-    (letter,) = letters_to(app, "wren@example.com", "rights_granted")
+    (letter,) = emails_to(app, "wren@example.com", "rights_granted")
     assert letter.subject == "Vous avez reçu plus de droits"
     assert "membre du personnel" in " ".join(letter.text.split())
 
@@ -86,13 +86,13 @@ def test_a_registration_is_answered_in_its_language(app: Flask, client: FlaskCli
 
     client.post("/userapi/users/", json=wanted, headers={"Accept-Language": "de"})
 
-    (letter,) = letters_to(app, wanted["email"], "verify_email")
+    (letter,) = emails_to(app, wanted["email"], "verify_email")
     assert letter.subject == "Bestätigen Sie Ihre E-Mail-Adresse"
     assert letter.text.startswith("Guten Tag Wren,\n")
     assert "\n-- \nGesendet von accounts.example.com." in letter.text
 
 
-def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, user: Person) -> None:
+def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, user: ApiUser) -> None:
     credentials = {"email": user.email, "password": PASSWORD}
 
     answer = app.test_client().post(
@@ -102,7 +102,7 @@ def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, u
         environ_overrides={"REMOTE_ADDR": "203.0.113.9"},
     )
 
-    assert letters_to(app, user.email, "new_sign_in")
+    assert emails_to(app, user.email, "new_sign_in")
     assert "Content-Language" not in answer.headers
 
 
@@ -122,7 +122,7 @@ def test_numbers_take_the_form_of_the_language(app: Flask, language: str, minute
         )
         db.session.commit()
 
-    (letter,) = letters_to(app, "wren@example.com")
+    (letter,) = emails_to(app, "wren@example.com")
     assert said in letter.text
     assert said in letter.html
 
@@ -141,7 +141,7 @@ def test_moments_are_in_the_words_of_the_language(app: Flask, language: str, mom
         emails.password_changed(recipient="wren@example.com", name="", language=language, when=when, address=None)
         db.session.commit()
 
-    (letter,) = letters_to(app, "wren@example.com")
+    (letter,) = emails_to(app, "wren@example.com")
     for part in (letter.text, letter.html):
         assert re.sub(r"\s+", " ", moment) in re.sub(r"\s+", " ", part)
 

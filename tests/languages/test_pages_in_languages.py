@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from browsing import BROWSER, Browser
-from factories import PASSWORD, make_user, new_user
 from flask import Flask
-from inbox import letters_to
 from werkzeug.test import TestResponse
 
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, make_user, new_user
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser
 from userapi.core import clock
 
 HEADINGS = {
@@ -31,7 +31,7 @@ def root(page: TestResponse) -> tuple[str, str]:
 
 @pytest.mark.parametrize(("language", "words"), HEADINGS.items())
 def test_a_page_is_in_the_language_that_the_browser_asks_for(app: Flask, language: str, words: str) -> None:
-    page = app.test_client().get("/login/", headers={**BROWSER, "Accept-Language": f"{language};q=0.9"})
+    page = app.test_client().get("/login/", headers={**BROWSER_HEADERS, "Accept-Language": f"{language};q=0.9"})
 
     assert heading(page) == words
     assert root(page) == (language, "rtl" if language == "ar" else "ltr")
@@ -39,7 +39,7 @@ def test_a_page_is_in_the_language_that_the_browser_asks_for(app: Flask, languag
 
 
 def test_a_link_at_the_foot_chooses_a_language_for_this_browser(app: Flask) -> None:
-    browser = Browser(app)
+    browser = FormBrowser(app)
     page = browser.get("/login/?next=/account/")
     links = dict(re.findall(r'<a href="(\?[^"]*)" hreflang="(\w+)"', page.text))
     assert sorted(links.values()) == ["ar", "de", "en", "es", "fr"]
@@ -65,7 +65,7 @@ def test_the_cookie_is_for_https_alone_where_the_site_is(make_app: Callable[...,
 
 
 def test_a_form_that_was_refused_leads_to_itself_in_another_language(app: Flask) -> None:
-    refused = Browser(app).send("/login/", {"email": "nobody@example.com", "password": PASSWORD})
+    refused = FormBrowser(app).send("/login/", {"email": "nobody@example.com", "password": PASSWORD})
 
     assert refused.status_code == 401
     assert '<a href="?lang=de"' in refused.text
@@ -73,7 +73,7 @@ def test_a_form_that_was_refused_leads_to_itself_in_another_language(app: Flask)
 
 def test_after_a_form_that_has_no_page_of_its_own_the_links_lead_to_the_front(app: Flask) -> None:
     make_user(app, email="wren@example.com")
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("wren@example.com")
 
     refused = browser.send("/account/email/", {"email": "nobody", "password": "x"}, form_on="/account/")
@@ -84,7 +84,7 @@ def test_after_a_form_that_has_no_page_of_its_own_the_links_lead_to_the_front(ap
 
 def test_a_choice_outlives_the_sign_out(app: Flask) -> None:
     make_user(app, email="wren@example.com")
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("wren@example.com")
     browser.get("/account/?lang=de")
 
@@ -98,7 +98,7 @@ def test_a_choice_outlives_the_sign_out(app: Flask) -> None:
 
 def test_the_account_brings_its_language_to_a_browser_without_a_choice(app: Flask) -> None:
     make_user(app, email="wren@example.com", language="de")
-    fresh, decided = Browser(app), Browser(app)
+    fresh, decided = FormBrowser(app), FormBrowser(app)
     decided.get("/login/?lang=es")
 
     fresh.sign_in("wren@example.com")
@@ -111,7 +111,7 @@ def test_the_account_brings_its_language_to_a_browser_without_a_choice(app: Flas
 
 def test_a_language_that_is_no_longer_on_offer_is_not_brought_along(make_app: Callable[..., Flask]) -> None:
     make_user(make_app(), email="wren@example.com", language="fr")
-    browser = Browser(make_app(LANGUAGES="en,de"))
+    browser = FormBrowser(make_app(LANGUAGES="en,de"))
 
     assert browser.sign_in("wren@example.com").status_code == 303
 
@@ -121,7 +121,7 @@ def test_a_language_that_is_no_longer_on_offer_is_not_brought_along(make_app: Ca
 
 def test_the_language_of_letters_is_chosen_on_the_account_page(app: Flask) -> None:
     make_user(app, email="wren@example.com", first_name="Wren")
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("wren@example.com")
     names = {"first_name": "Wren", "last_name": "Okafor", "username": ""}
 
@@ -147,7 +147,7 @@ def test_dates_are_written_as_the_language_writes_them(
     moment = clock.now().replace(year=2026, month=11, day=24, hour=17, minute=45)
     monkeypatch.setattr(clock, "now", lambda: moment)
     make_user(app, email="wren@example.com", language=language)
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("wren@example.com")
 
     page = browser.get("/account/")
@@ -158,7 +158,7 @@ def test_dates_are_written_as_the_language_writes_them(
 
 def test_the_staff_site_is_in_the_language_too(app: Flask) -> None:
     make_user(app, email="boss@example.com", is_staff=True, is_superuser=True)
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("boss@example.com")
 
     german, arabic = browser.get("/admin/?lang=de"), browser.get("/admin/users/?lang=ar")
@@ -178,9 +178,9 @@ def test_the_staff_site_is_in_the_language_too(app: Flask) -> None:
 def test_a_secret_in_the_address_is_not_written_into_the_page(app: Flask) -> None:
     wanted = new_user()
     app.test_client().post("/userapi/users/", json=wanted)
-    token = letters_to(app, str(wanted["email"]))[0].token
+    token = emails_to(app, str(wanted["email"]))[0].token
 
-    page = Browser(app).get(f"/verify-email/{token}/?lang=de")
+    page = FormBrowser(app).get(f"/verify-email/{token}/?lang=de")
 
     assert page.status_code == 200
     assert '<html lang="de"' in page.text

@@ -2,8 +2,9 @@
 
 import pytest
 from click.testing import Result
-from factories import make_user
 from flask import Flask
+
+from tests.support.factories import make_user
 
 
 def run(app: Flask, *arguments: str, **variables: str) -> Result:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person
-from factories import make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from services import SmtpSink, free_port
+from processes import free_port
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import make_user, new_user
+from tests.support.servers import SmtpSink
 from userapi.core.db import db
 from userapi.mail import delivery_loop
 
@@ -189,7 +190,7 @@ def test_D16_F02_X08_a_request_is_as_fast_and_the_same_whatever_the_mail_server_
         assert wait_until(lambda: db.session.scalar(sa.text(tried)) or db.session.rollback())
 
 
-def test_F02_an_unknown_address_takes_as_long_as_a_known_one(serving_app: Callable[..., Flask], user: Person) -> None:
+def test_F02_an_unknown_address_takes_as_long_as_a_known_one(serving_app: Callable[..., Flask], user: ApiUser) -> None:
     client = serving_app().test_client()
     make_user(client.application, email="wren@example.com")
     known, unknown = [], []

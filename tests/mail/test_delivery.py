@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-import inbox
 import pytest
-import services
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from delivering import TOKEN, deliver, recipients, stored, write
-from factories import new_user
 from flask import Flask
-from services import SmtpSink
 
+from tests.support import email_inbox, servers
+from tests.support.email_delivery import EMAIL_TOKEN, deliver_emails, queue_emails, smtp_recipients, stored_emails
+from tests.support.factories import new_user
+from tests.support.servers import SmtpSink
 from userapi.mail.delivery import Counts
 
 
@@ -22,12 +21,12 @@ def test_M02_one_recipient_and_the_headers_that_mail_wants(make_app: Callable[..
         MAIL_DEFAULT_SENDER="Ärzte & Co <no-reply@example.org>",
         MAIL_DELIVERY="none",
     )
-    write(app, "Wren.Okafor@example.com", name="Zoë")
+    queue_emails(app, "Wren.Okafor@example.com", name="Zoë")
 
-    deliver(app)
+    deliver_emails(app)
 
     (message,) = sink.messages
-    (row,) = stored(app)
+    (row,) = stored_emails(app)
     assert sink.envelopes == [("no-reply@example.org", ["Wren.Okafor@example.com"])]
     assert message["To"] == "Wren.Okafor@example.com"
     assert message["From"] == "Ärzte & Co <no-reply@example.org>"
@@ -42,43 +41,43 @@ def test_M02_one_recipient_and_the_headers_that_mail_wants(make_app: Callable[..
         part = message.get_body((kind,))
         assert part is not None
         assert "Hello Zoë," in part.get_content()
-        assert TOKEN in part.get_content()
+        assert EMAIL_TOKEN in part.get_content()
 
 
 def test_M08_an_internationalised_domain_is_written_to_by_its_own_name(mail_app: Flask, sink: SmtpSink) -> None:
     wanted = new_user(email="wren@straße.de")
     assert mail_app.test_client().post("/userapi/users/", json=wanted).status_code == 201
 
-    counts = deliver(mail_app)
+    counts = deliver_emails(mail_app)
 
     assert counts == Counts(sent=1)
-    assert recipients(sink) == ["wren@xn--strae-oqa.de"]
+    assert smtp_recipients(sink) == ["wren@xn--strae-oqa.de"]
 
 
 def test_M08_an_address_that_needs_smtputf8_is_refused_at_registration_or_given_up(
     mail_app: Flask, sink: SmtpSink
 ) -> None:
     refused = mail_app.test_client().post("/userapi/users/", json=new_user(email="zoë@example.com"))
-    write(mail_app, "zoë@example.com", "wren@example.com")
+    queue_emails(mail_app, "zoë@example.com", "wren@example.com")
 
-    counts = deliver(mail_app)
+    counts = deliver_emails(mail_app)
 
     assert refused.status_code == 400
     assert counts == Counts(sent=1, given_up=1)
-    assert recipients(sink) == ["wren@example.com"]
+    assert smtp_recipients(sink) == ["wren@example.com"]
 
 
 def test_what_was_sent_keeps_no_secret(mail_app: Flask, sink: SmtpSink) -> None:
-    write(mail_app)
-    assert TOKEN in stored(mail_app)[0].text
+    queue_emails(mail_app)
+    assert EMAIL_TOKEN in stored_emails(mail_app)[0].text
 
-    deliver(mail_app)
+    deliver_emails(mail_app)
 
-    (row,) = stored(mail_app)
+    (row,) = stored_emails(mail_app)
     assert row.sent_at is not None
     assert row.due_at is None
     assert row.secret is None
-    assert TOKEN not in row.text + row.html
+    assert EMAIL_TOKEN not in row.text + row.html
     assert "/verify-email/…/" in row.text
 
 
@@ -87,10 +86,10 @@ def test_without_a_mail_server_letters_are_kept_and_their_links_work(make_app: C
     wanted = new_user()
     assert app.test_client().post("/userapi/users/", json=wanted).status_code == 201
 
-    counts = deliver(app)
+    counts = deliver_emails(app)
 
     assert counts == Counts()
-    (letter,) = inbox.letters_to(app, wanted["email"])
+    (letter,) = email_inbox.emails_to(app, wanted["email"])
     confirmed = app.test_client().post("/userapi/auth/email/verify/", json={"token": letter.token})
     assert confirmed.status_code == 200
 
@@ -108,16 +107,16 @@ class Talkative(SmtpSink):
 def test_M04_the_log_names_neither_recipient_nor_secret(
     make_app: Callable[..., Flask], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with services.smtp_sink(Talkative) as sink:
+    with servers.smtp_sink(Talkative) as sink:
         app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none")
-        write(app, "wren@example.com", "gone@example.com")
+        queue_emails(app, "wren@example.com", "gone@example.com")
         sink.refused_recipients.add("gone@example.com")
 
-        deliver(app)
+        deliver_emails(app)
 
     told = capfd.readouterr().err
     assert told.count("letter sent") == 1
     assert told.count("letter given up") == 1
     assert "No mailbox for <…>" in told
-    assert TOKEN not in told
+    assert EMAIL_TOKEN not in told
     assert "@example.com" not in told

@@ -6,74 +6,83 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 
+import processes
 import pytest
-import services
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from delivering import TOKEN, Later, deliver, recipients, stored, turning, write
 from flask import Flask
-from services import SmtpSink
 
+from tests.support import servers
+from tests.support.email_delivery import (
+    EMAIL_TOKEN,
+    MoveClock,
+    clock_mover,
+    deliver_emails,
+    queue_emails,
+    smtp_recipients,
+    stored_emails,
+)
+from tests.support.servers import SmtpSink
 from userapi.core import clock
 from userapi.mail.delivery import LONGEST_DELAY, Counts, delay
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Later:
-    return turning(monkeypatch)
+def later(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
+    return clock_mover(monkeypatch)
 
 
 def test_M06_a_refused_recipient_is_given_up_at_once_and_holds_up_nobody(mail_app: Flask, sink: SmtpSink) -> None:
     sink.refused_recipients.add("gone@example.com")
-    write(mail_app, "first@example.com", "gone@example.com", "last@example.com")
+    queue_emails(mail_app, "first@example.com", "gone@example.com", "last@example.com")
 
-    counts = deliver(mail_app)
+    counts = deliver_emails(mail_app)
 
     assert counts == Counts(sent=2, given_up=1)
-    assert recipients(sink) == ["first@example.com", "last@example.com"]
-    refused = stored(mail_app)[1]
+    assert smtp_recipients(sink) == ["first@example.com", "last@example.com"]
+    refused = stored_emails(mail_app)[1]
     assert (refused.attempts, refused.due_at) == (1, None)
     assert refused.given_up_at is not None
     assert refused.last_error == "550 5.1.1 No such mailbox"
-    assert refused.secret == TOKEN
+    assert refused.secret == EMAIL_TOKEN
 
 
 def test_M06_a_refused_content_is_given_up_at_once_and_quoted_without_the_secret(
     mail_app: Flask, sink: SmtpSink
 ) -> None:
-    sink.answer = f"554 5.7.1 We do not like /verify-email/{TOKEN}/"
-    write(mail_app)
+    sink.answer = f"554 5.7.1 We do not like /verify-email/{EMAIL_TOKEN}/"
+    queue_emails(mail_app)
 
-    counts = deliver(mail_app)
+    counts = deliver_emails(mail_app)
 
     assert counts == Counts(given_up=1)
-    assert stored(mail_app)[0].last_error == "554 5.7.1 We do not like /verify-email/…/"
+    assert stored_emails(mail_app)[0].last_error == "554 5.7.1 We do not like /verify-email/…/"
 
 
 def test_M06_a_temporary_refusal_is_tried_again_with_growing_delays_until_it_is_given_up(
-    make_app: Callable[..., Flask], sink: SmtpSink, later: Later
+    make_app: Callable[..., Flask], sink: SmtpSink, later: MoveClock
 ) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_MAX_ATTEMPTS="5", MAIL_DELIVERY="none")
-    write(app)
+    queue_emails(app)
     sink.answer = "451 4.3.0 Try again later"
     delays, now = [], timedelta()
     for _ in range(4):
         later(now)
-        assert deliver(app) == Counts(delayed=1)
-        assert deliver(app) == Counts()
-        due_at = stored(app)[0].due_at
+        assert deliver_emails(app) == Counts(delayed=1)
+        assert deliver_emails(app) == Counts()
+        due_at = stored_emails(app)[0].due_at
         assert due_at is not None
         delays.append(due_at - clock.now())
         now += delays[-1] + timedelta(seconds=1)
 
     later(now)
-    last = deliver(app)
+    last = deliver_emails(app)
 
     assert last == Counts(given_up=1)
     assert delays == sorted(delays)
-    (row,) = stored(app)
+    (row,) = stored_emails(app)
     assert (row.attempts, row.due_at, row.last_error) == (5, None, "451 4.3.0 Try again later")
     later(timedelta(days=365))
-    assert deliver(app) == Counts()
+    assert deliver_emails(app) == Counts()
 
 
 def test_M06_delays_double_up_to_an_hour_and_differ_from_letter_to_letter() -> None:
@@ -84,46 +93,46 @@ def test_M06_delays_double_up_to_an_hour_and_differ_from_letter_to_letter() -> N
 
 
 def test_X08_what_waited_for_a_mail_server_that_was_down_is_sent_after_its_recovery(
-    make_app: Callable[..., Flask], later: Later
+    make_app: Callable[..., Flask], later: MoveClock
 ) -> None:
-    port = services.free_port()
+    port = processes.free_port()
     app = make_app(MAIL_SERVER="127.0.0.1", MAIL_PORT=str(port), MAIL_DELIVERY="none")
-    write(app, *(f"person{number}@example.com" for number in range(5)))
+    queue_emails(app, *(f"person{number}@example.com" for number in range(5)))
 
-    down = deliver(app)
+    down = deliver_emails(app)
 
     assert down == Counts(delayed=1, unreachable=True)  # one letter is enough to find out
-    assert "ConnectionRefusedError" in str(stored(app)[0].last_error)
-    with services.smtp_sink(port=port) as sink:
+    assert "ConnectionRefusedError" in str(stored_emails(app)[0].last_error)
+    with servers.smtp_sink(port=port) as sink:
         later(timedelta(minutes=1))
-        assert deliver(app) == Counts(sent=5)
-        assert len(recipients(sink)) == 5
-        assert stored(app)[0].last_error is None
+        assert deliver_emails(app) == Counts(sent=5)
+        assert len(smtp_recipients(sink)) == 5
+        assert stored_emails(app)[0].last_error is None
 
 
 def test_X08_a_mail_server_that_hangs_is_left_after_the_timeout(make_app: Callable[..., Flask], sink: SmtpSink) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_TIMEOUT="1", MAIL_DELIVERY="none")
-    write(app, "first@example.com", "last@example.com")
+    queue_emails(app, "first@example.com", "last@example.com")
     sink.hanging = True
 
     began = time.monotonic()
-    counts = deliver(app)
+    counts = deliver_emails(app)
     took = time.monotonic() - began
 
     sink.hanging = False
     assert counts == Counts(delayed=1, unreachable=True)
     assert took < 8
-    assert "timed out" in str(stored(app)[0].last_error)
+    assert "timed out" in str(stored_emails(app)[0].last_error)
 
 
 def test_X08_a_mail_server_that_never_greets_is_left_after_the_timeout(make_app: Callable[..., Flask]) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]
         app = make_app(MAIL_SERVER="127.0.0.1", MAIL_PORT=str(port), MAIL_TIMEOUT="1", MAIL_DELIVERY="none")
-        write(app)
+        queue_emails(app)
 
         began = time.monotonic()
-        counts = deliver(app)
+        counts = deliver_emails(app)
         took = time.monotonic() - began
 
     assert counts == Counts(delayed=1, unreachable=True)
@@ -135,16 +144,16 @@ def only_us(server: SMTP, session: Session, envelope: Envelope, mechanism: str, 
 
 
 def test_a_wrong_password_for_the_mail_server_delays_letters_and_loses_none(
-    make_app: Callable[..., Flask], later: Later
+    make_app: Callable[..., Flask], later: MoveClock
 ) -> None:
-    with services.smtp_sink(authenticator=only_us, auth_require_tls=False) as sink:
+    with servers.smtp_sink(authenticator=only_us, auth_require_tls=False) as sink:
         server = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "MAIL_USERNAME": "us", "MAIL_DELIVERY": "none"}
         app = make_app(**server, MAIL_PASSWORD="wrong")
-        write(app, "first@example.com", "last@example.com")
+        queue_emails(app, "first@example.com", "last@example.com")
 
-        counts = deliver(app)
+        counts = deliver_emails(app)
 
         assert counts == Counts(delayed=1, unreachable=True)
-        assert str(stored(app)[0].last_error).startswith("535 ")
+        assert str(stored_emails(app)[0].last_error).startswith("535 ")
         later(timedelta(minutes=1))
-        assert deliver(make_app(**server, MAIL_PASSWORD="right")) == Counts(sent=2)
+        assert deliver_emails(make_app(**server, MAIL_PASSWORD="right")) == Counts(sent=2)

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import inbox
 import pytest
-from conftest import Person
-from factories import new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from services import SmtpSink
 
+from tests.support import email_inbox
+from tests.support.api_client import ApiUser
+from tests.support.factories import new_user
+from tests.support.servers import SmtpSink
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.mail import emails, outbox
@@ -48,11 +48,11 @@ LETTERS: dict[str, Callable[[str], None]] = {
 }
 
 
-def written(app: Flask, kind: str, name: str = "Wren") -> inbox.Letter:
+def written(app: Flask, kind: str, name: str = "Wren") -> email_inbox.Email:
     with app.app_context():
         LETTERS[kind](name)
         db.session.commit()
-    return inbox.letters(app, kind)[-1]
+    return email_inbox.all_emails(app, kind)[-1]
 
 
 def deliver(app: Flask) -> None:
@@ -154,7 +154,7 @@ def test_M03_what_a_browser_calls_itself_is_not_repeated(app: Flask) -> None:
             user_agent="Call +1 555 0100 https://evil.example Firefox",
         )
         db.session.commit()
-    (letter,) = inbox.letters(app)
+    (letter,) = email_inbox.all_emails(app)
 
     assert "with Firefox from" in letter.text
     assert "evil" not in letter.text + letter.html
@@ -194,7 +194,7 @@ def test_M05_links_are_built_from_the_settings_whatever_host_is_named(make_app: 
     )
 
     assert response.status_code == 201, response.text
-    (letter,) = inbox.letters_to(app, wanted["email"])
+    (letter,) = email_inbox.emails_to(app, wanted["email"])
     assert letter.link.startswith("https://accounts.example.com/")
     assert "evil" not in letter.text + letter.html
 
@@ -209,15 +209,15 @@ def test_a_deployer_puts_templates_of_their_own_first(make_app: Callable[..., Fl
     assert "Confirm email address" in letter.html
 
 
-def test_M07_a_registration_that_is_refused_writes_no_letter(client: FlaskClient, app: Flask, user: Person) -> None:
+def test_M07_a_registration_that_is_refused_writes_no_letter(client: FlaskClient, app: Flask, user: ApiUser) -> None:
     accepted = new_user()
     assert client.post("/userapi/users/", json=accepted).status_code == 201
-    assert len(inbox.letters_to(app, accepted["email"])) == 1
+    assert len(email_inbox.emails_to(app, accepted["email"])) == 1
 
     refused = client.post("/userapi/users/", json=new_user(email=user.email.upper()))
 
     assert refused.status_code == 400
-    assert inbox.letters_to(app, user.email.upper()) == []
+    assert email_inbox.emails_to(app, user.email.upper()) == []
 
 
 def test_M07_a_letter_goes_with_the_transaction_that_wrote_it(app: Flask) -> None:
@@ -226,7 +226,7 @@ def test_M07_a_letter_goes_with_the_transaction_that_wrote_it(app: Flask) -> Non
         db.session.flush()
         db.session.rollback()
 
-    assert inbox.letters(app) == []
+    assert email_inbox.all_emails(app) == []
 
 
 def test_F02_a_decoy_leaves_no_letter(app: Flask) -> None:
@@ -234,4 +234,4 @@ def test_F02_a_decoy_leaves_no_letter(app: Flask) -> None:
         emails.decoy()
         db.session.commit()
 
-    assert inbox.letters(app) == []
+    assert email_inbox.all_emails(app) == []

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
-from factories import make_user
 from flask import Flask
-from services import SmtpSink, free_port
+from processes import free_port
 
+from tests.support.factories import make_user
+from tests.support.servers import SmtpSink
 from userapi.core import batches, clock
 from userapi.core.db import db
 from userapi.mail import emails

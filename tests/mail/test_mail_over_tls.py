@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import services
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from delivering import deliver, stored, write
 from flask import Flask
-from services import SmtpSink
 
+from tests.support import servers
+from tests.support.email_delivery import deliver_emails, queue_emails, stored_emails
+from tests.support.servers import SmtpSink
 from userapi.mail.delivery import Counts
 
 
@@ -46,7 +46,7 @@ def tls_sink(folder: Path, *, from_the_start: bool, name: str = "localhost") -> 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "both.pem")
     options: dict[str, Any] = {"ssl_context": context} if from_the_start else {"tls_context": context}
-    with services.smtp_sink(**options) as sink:
+    with servers.smtp_sink(**options) as sink:
         yield sink
 
 
@@ -66,9 +66,9 @@ def test_M09_a_letter_goes_to_a_mail_server_whose_certificate_is_good(
     with tls_sink(tmp_path, from_the_start=from_the_start) as sink:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
         app = make_app(MAIL_SERVER="localhost", MAIL_PORT=str(sink.port), MAIL_DELIVERY="none", **{setting: "true"})
-        write(app)
+        queue_emails(app)
 
-        counts = deliver(app)
+        counts = deliver_emails(app)
 
         assert counts == Counts(sent=1)
         assert len(sink.messages) == 1
@@ -90,13 +90,13 @@ def test_M09_no_letter_goes_to_a_mail_server_whose_certificate_is_bad(
         if fault == "another name":
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
         app = make_app(MAIL_SERVER="localhost", MAIL_PORT=str(sink.port), MAIL_DELIVERY="none", **{setting: "true"})
-        write(app)
+        queue_emails(app)
 
-        counts = deliver(app)
+        counts = deliver_emails(app)
 
         assert counts == Counts(delayed=1, unreachable=True)
         assert sink.messages == []
-        assert "CERTIFICATE_VERIFY_FAILED" in str(stored(app)[0].last_error)
+        assert "CERTIFICATE_VERIFY_FAILED" in str(stored_emails(app)[0].last_error)
         assert "CERTIFICATE_VERIFY_FAILED" in capfd.readouterr().err
 
 
@@ -104,9 +104,9 @@ def test_M09_no_letter_goes_in_the_clear_when_the_mail_server_offers_no_tls(
     make_app: Callable[..., Flask], sink: SmtpSink
 ) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_USE_TLS="true", MAIL_DELIVERY="none")
-    write(app)
+    queue_emails(app)
 
-    counts = deliver(app)
+    counts = deliver_emails(app)
 
     assert counts == Counts(delayed=1, unreachable=True)
     assert sink.messages == []

@@ -5,19 +5,19 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-import services
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from delivering import Later, deliver, stored, turning, write
 from flask import Flask
-from services import SmtpSink
-from settings import SECRET
 
 import config
+from tests.support import servers
+from tests.support.app_config import SECRET_KEY
+from tests.support.email_delivery import MoveClock, clock_mover, deliver_emails, queue_emails, stored_emails
+from tests.support.servers import SmtpSink
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Later:
-    return turning(monkeypatch)
+def later(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
+    return clock_mover(monkeypatch)
 
 
 def only_in_utf8(
@@ -31,7 +31,7 @@ def test_a_user_name_and_a_password_beyond_ascii_are_sent_as_utf8(
     make_app: Callable[..., Flask], mechanism: str
 ) -> None:
     others = [name for name in ("PLAIN", "LOGIN") if name != mechanism]
-    with services.smtp_sink(authenticator=only_in_utf8, auth_require_tls=False, auth_exclude_mechanism=others) as sink:
+    with servers.smtp_sink(authenticator=only_in_utf8, auth_require_tls=False, auth_exclude_mechanism=others) as sink:
         app = make_app(
             MAIL_SERVER=sink.host,
             MAIL_PORT=str(sink.port),
@@ -39,22 +39,22 @@ def test_a_user_name_and_a_password_beyond_ascii_are_sent_as_utf8(
             MAIL_PASSWORD="pässwörd",
             MAIL_DELIVERY="none",
         )
-        write(app)
+        queue_emails(app)
 
-        assert deliver(app).sent == 1
+        assert deliver_emails(app).sent == 1
         assert len(sink.messages) == 1
 
 
 def test_a_wrong_password_beyond_ascii_delays_emails_until_it_is_right(
-    make_app: Callable[..., Flask], later: Later
+    make_app: Callable[..., Flask], later: MoveClock
 ) -> None:
-    with services.smtp_sink(authenticator=only_in_utf8, auth_require_tls=False) as sink:
+    with servers.smtp_sink(authenticator=only_in_utf8, auth_require_tls=False) as sink:
         server = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "MAIL_DELIVERY": "none"}
         wrong = make_app(**server, MAIL_USERNAME="jörg", MAIL_PASSWORD="wröng")
-        write(wrong)
+        queue_emails(wrong)
 
-        assert deliver(wrong).delayed == 1
-        (row,) = stored(wrong)
+        assert deliver_emails(wrong).delayed == 1
+        (row,) = stored_emails(wrong)
         assert row.given_up_at is None
         assert str(row.last_error).startswith("535 ")
         assert base64.b64encode("wröng".encode()).decode() not in str(row.last_error)
@@ -71,9 +71,9 @@ def test_a_sender_domain_beyond_ascii_is_sent_as_punycode(
     make_app: Callable[..., Flask], sink: SmtpSink, settings: dict[str, str]
 ) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none", **settings)
-    write(app)
+    queue_emails(app)
 
-    assert deliver(app).sent == 1
+    assert deliver_emails(app).sent == 1
 
     assert sink.envelopes[0][0] == "no-reply@xn--bcher-kva.example"
     assert sink.messages[0]["Message-ID"].endswith("@xn--bcher-kva.example>")
@@ -87,30 +87,30 @@ def test_a_site_without_a_name_has_a_sender_that_a_mail_server_takes(
     make_app: Callable[..., Flask], sink: SmtpSink, site: str, sender: str
 ) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none", SITE_URL=site)
-    write(app)
+    queue_emails(app)
 
-    assert deliver(app).sent == 1
+    assert deliver_emails(app).sent == 1
 
     assert sink.envelopes[0][0] == sender
     assert sink.messages[0]["From"].addresses[0].addr_spec == sender
 
 
 def test_emails_wait_for_right_settings_however_often_the_server_was_tried(
-    make_app: Callable[..., Flask], later: Later
+    make_app: Callable[..., Flask], later: MoveClock
 ) -> None:
     def only_us(server: SMTP, session: Session, envelope: Envelope, kind: str, given: LoginPassword) -> AuthResult:
         return AuthResult(success=given.password == b"right", handled=False)
 
-    with services.smtp_sink(authenticator=only_us, auth_require_tls=False) as sink:
+    with servers.smtp_sink(authenticator=only_us, auth_require_tls=False) as sink:
         server = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "MAIL_USERNAME": "us", "MAIL_DELIVERY": "none"}
         wrong = make_app(**server, MAIL_PASSWORD="wrong", MAIL_MAX_ATTEMPTS="2")
-        write(wrong)
+        queue_emails(wrong)
         for hours in range(1, 5):
             later(timedelta(hours=2 * hours))
-            assert deliver(wrong).delayed == 1
+            assert deliver_emails(wrong).delayed == 1
 
         later(timedelta(days=1))
-        assert deliver(make_app(**server, MAIL_PASSWORD="right")).sent == 1
+        assert deliver_emails(make_app(**server, MAIL_PASSWORD="right")).sent == 1
 
 
 @pytest.mark.parametrize(
@@ -118,23 +118,23 @@ def test_emails_wait_for_right_settings_however_often_the_server_was_tried(
 )
 def test_a_mail_server_that_is_no_host_name_is_refused(server: str) -> None:
     with pytest.raises(config.ConfigurationError, match=r"^MAIL_SERVER: "):
-        config.load({"SECRET_KEY": SECRET, "MAIL_SERVER": server})
+        config.load({"SECRET_KEY": SECRET_KEY, "MAIL_SERVER": server})
 
 
 @pytest.mark.parametrize(
     "server", ["localhost", "smtp.example.com", "192.0.2.1", "2001:db8::1", "mail_relay", "postfix."]
 )
 def test_a_mail_server_that_is_a_host_name_is_taken(server: str) -> None:
-    settings = config.load({"SECRET_KEY": SECRET, "MAIL_SERVER": server})
+    settings = config.load({"SECRET_KEY": SECRET_KEY, "MAIL_SERVER": server})
     assert settings["MAIL_SERVER"] == server
 
 
 def test_a_mail_server_beyond_ascii_is_looked_up_by_its_ascii_name() -> None:
-    settings = config.load({"SECRET_KEY": SECRET, "MAIL_SERVER": "smtp.bücher.example"})
+    settings = config.load({"SECRET_KEY": SECRET_KEY, "MAIL_SERVER": "smtp.bücher.example"})
     assert settings["MAIL_SERVER"] == "smtp.xn--bcher-kva.example"
 
 
 @pytest.mark.parametrize("sender", ["jörg@example.com", "no-reply@exa mple.com", "no-reply@a..b", "no-reply@"])
 def test_a_sender_that_no_mail_server_takes_is_refused(sender: str) -> None:
     with pytest.raises(config.ConfigurationError, match=r"^MAIL_DEFAULT_SENDER: "):
-        config.load({"SECRET_KEY": SECRET, "MAIL_DEFAULT_SENDER": sender})
+        config.load({"SECRET_KEY": SECRET_KEY, "MAIL_DEFAULT_SENDER": sender})

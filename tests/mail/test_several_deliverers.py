@@ -4,11 +4,18 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from delivering import Later, deliver, recipients, stored, turning, write
 from flask import Flask
-from services import SmtpSink
-from together import at_once
 
+from tests.support.email_delivery import (
+    MoveClock,
+    clock_mover,
+    deliver_emails,
+    queue_emails,
+    smtp_recipients,
+    stored_emails,
+)
+from tests.support.race import run_simultaneously
+from tests.support.servers import SmtpSink
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.mail import queries
@@ -16,32 +23,32 @@ from userapi.mail.delivery import Counts
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Later:
-    return turning(monkeypatch)
+def later(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
+    return clock_mover(monkeypatch)
 
 
 def test_X10_a_letter_whose_deliverer_died_is_sent_when_its_lease_is_over(
-    mail_app: Flask, sink: SmtpSink, later: Later
+    mail_app: Flask, sink: SmtpSink, later: MoveClock
 ) -> None:
-    write(mail_app)
+    queue_emails(mail_app)
     with mail_app.app_context():
         claimed = queries.claim(clock.now(), timedelta(seconds=30))
         db.session.commit()
     assert claimed is not None
 
-    during = deliver(mail_app)
+    during = deliver_emails(mail_app)
     later(timedelta(seconds=31))
-    after = deliver(mail_app)
+    after = deliver_emails(mail_app)
 
     assert (during, after) == (Counts(), Counts(sent=1))
     assert sink.messages[0]["Message-ID"] == f"<{claimed.message_id}@accounts.example.com>"
 
 
 def test_X10_a_letter_that_kills_its_deliverers_is_given_up(
-    make_app: Callable[..., Flask], sink: SmtpSink, later: Later
+    make_app: Callable[..., Flask], sink: SmtpSink, later: MoveClock
 ) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_MAX_ATTEMPTS="2", MAIL_DELIVERY="none")
-    write(app)
+    queue_emails(app)
     for minute in range(2):
         later(timedelta(minutes=minute))
         with app.app_context():
@@ -49,14 +56,14 @@ def test_X10_a_letter_that_kills_its_deliverers_is_given_up(
             db.session.commit()
     later(timedelta(minutes=2))
 
-    counts = deliver(app)
+    counts = deliver_emails(app)
 
     assert counts == Counts(given_up=1)
     assert sink.messages == []
 
 
 def test_M06_a_deliverer_that_overslept_its_lease_does_not_overrule_the_next(mail_app: Flask, sink: SmtpSink) -> None:
-    write(mail_app)
+    queue_emails(mail_app)
     with mail_app.app_context():
         first = queries.claim(clock.now(), timedelta(seconds=-1))
         second = queries.claim(clock.now(), timedelta(seconds=30))
@@ -69,16 +76,16 @@ def test_M06_a_deliverer_that_overslept_its_lease_does_not_overrule_the_next(mai
         db.session.commit()
 
     assert (late, in_time) == (False, True)
-    assert stored(mail_app)[0].given_up_at is None
+    assert stored_emails(mail_app)[0].given_up_at is None
 
 
 def test_M06_several_deliverers_at_once_send_each_letter_once(mail_app: Flask, sink: SmtpSink) -> None:
     everybody = sorted(f"person{number}@example.com" for number in range(60))
-    write(mail_app, *everybody)
+    queue_emails(mail_app, *everybody)
 
-    totals = at_once([lambda: deliver(mail_app)] * 4)
+    totals = run_simultaneously([lambda: deliver_emails(mail_app)] * 4)
 
-    assert recipients(sink) == everybody
+    assert smtp_recipients(sink) == everybody
     assert sum(counts.sent for counts in totals) == 60
-    assert [row.attempts for row in stored(mail_app)] == [1] * 60
+    assert [row.attempts for row in stored_emails(mail_app)] == [1] * 60
     assert sum(counts.sent > 0 for counts in totals) > 1

@@ -5,13 +5,13 @@ import sys
 import uuid
 from pathlib import Path
 
-import serving
+from tests.support import commands
 
 
 def test_K04_letters_and_sessions_that_are_long_over_are_cleared_away_on_time(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/test.db"
-    env = serving.environment(url, tmp_path, CELERY_BROKER_URL="redis://127.0.0.1:1/0", MAIL_KEEP_DAYS="30")
-    assert serving.run(*serving.FLASK, "db", "upgrade", env=env).code == 0
+    env = commands.environment(url, tmp_path, CELERY_BROKER_URL="redis://127.0.0.1:1/0", MAIL_KEEP_DAYS="30")
+    assert commands.run(*commands.FLASK, "db", "upgrade", env=env).code == 0
     database = sqlite3.connect(tmp_path / "test.db")
     for days, due in ((31, None), (29, None), (31, "2020-01-01 00:00:00.000000")):
         database.execute(
@@ -21,7 +21,7 @@ def test_K04_letters_and_sessions_that_are_long_over_are_cleared_away_on_time(tm
         )
     database.commit()
 
-    done = serving.run(sys.executable, "-c", "from userapi import worker; worker.prune()", env=env)
+    done = commands.run(sys.executable, "-c", "from userapi import worker; worker.prune()", env=env)
 
     assert done.code == 0, done.errors
     left = database.execute("SELECT due_at IS NULL FROM messages ORDER BY id").fetchall()
@@ -31,8 +31,8 @@ def test_K04_letters_and_sessions_that_are_long_over_are_cleared_away_on_time(tm
 
 def test_bulk_actions_are_done_on_time(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/test.db"
-    env = serving.environment(url, tmp_path, CELERY_BROKER_URL="redis://127.0.0.1:1/0")
-    assert serving.run(*serving.FLASK, "db", "upgrade", env=env).code == 0
+    env = commands.environment(url, tmp_path, CELERY_BROKER_URL="redis://127.0.0.1:1/0")
+    assert commands.run(*commands.FLASK, "db", "upgrade", env=env).code == 0
     database = sqlite3.connect(tmp_path / "test.db")
     for user_id, is_staff in ((1, 1), (2, 0)):
         database.execute(
@@ -49,7 +49,7 @@ def test_bulk_actions_are_done_on_time(tmp_path: Path) -> None:
     database.execute("INSERT INTO bulk_targets (job_id, user_id) VALUES (1, 2)")
     database.commit()
 
-    done = serving.run(sys.executable, "-c", "from userapi import worker; worker.act_on_users()", env=env)
+    done = commands.run(sys.executable, "-c", "from userapi import worker; worker.act_on_users()", env=env)
 
     assert done.code == 0, done.errors
     assert database.execute("SELECT is_active FROM users WHERE id = 2").fetchone() == (0,)

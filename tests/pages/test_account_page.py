@@ -3,31 +3,32 @@
 from typing import Any
 
 import pytest
-from browsing import BROWSER, Browser, hidden, value
-from conftest import Person
-from factories import PASSWORD, PROFILE, make_user, numbers
 from flask import Flask
-from inbox import letters_to
+
+from tests.support.api_client import ApiUser
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, PROFILE, make_user, sequence
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value, input_value
 
 PROFILE_FORM = {f"profile.{name}": text for name, text in PROFILE.items()}
 NAMES_FORM = {"first_name": "Wren", "last_name": "Okafor", "username": ""}
 
 
-def signed_in(app: Flask, user: Person) -> Browser:
-    browser = Browser(app)
+def signed_in(app: Flask, user: ApiUser) -> FormBrowser:
+    browser = FormBrowser(app)
     assert browser.sign_in(user.email).status_code == 303
     return browser
 
 
-def me(user: Person) -> dict[str, Any]:
+def me(user: ApiUser) -> dict[str, Any]:
     document: dict[str, Any] = user.get("/userapi/auth/user/").get_json()
     return document
 
 
-def test_the_form_shows_and_changes_names_and_profile(app: Flask, user: Person) -> None:
+def test_the_form_shows_and_changes_names_and_profile(app: Flask, user: ApiUser) -> None:
     browser = signed_in(app, user)
     page = browser.get("/account/")
-    shown = {name: value(page, name) for name in {**NAMES_FORM, **PROFILE_FORM}}
+    shown = {name: input_value(page, name) for name in {**NAMES_FORM, **PROFILE_FORM}}
     changed = {**NAMES_FORM, **PROFILE_FORM, "first_name": "Robin", "last_name": "", "profile.city": "Wells"}
 
     answer = browser.send("/account/", changed)
@@ -39,21 +40,21 @@ def test_the_form_shows_and_changes_names_and_profile(app: Flask, user: Person) 
     assert after["profile"] == {**PROFILE, "city": "Wells"}
 
 
-def test_H15_a_refused_change_keeps_what_was_typed_and_changes_nothing(app: Flask, user: Person) -> None:
+def test_H15_a_refused_change_keeps_what_was_typed_and_changes_nothing(app: Flask, user: ApiUser) -> None:
     browser = signed_in(app, user)
     before = me(user)
 
     page = browser.send("/account/", {**NAMES_FORM, **PROFILE_FORM, "first_name": "Robin", "profile.zip": "123456"})
 
     assert page.status_code == 400
-    assert value(page, "first_name") == "Robin"
-    assert value(page, "profile.zip") == "123456"
+    assert input_value(page, "first_name") == "Robin"
+    assert input_value(page, "profile.zip") == "123456"
     assert "Longer than maximum length 5." in page.text
     assert me(user) == before
 
 
 @pytest.mark.parametrize("fields", [{"email": "other@example.com"}, {"is_staff": "true"}, {"password": "x" * 12}])
-def test_Z08_the_profile_form_takes_nothing_else(app: Flask, user: Person, fields: dict[str, str]) -> None:
+def test_Z08_the_profile_form_takes_nothing_else(app: Flask, user: ApiUser, fields: dict[str, str]) -> None:
     browser = signed_in(app, user)
     before = me(user)
 
@@ -65,7 +66,7 @@ def test_Z08_the_profile_form_takes_nothing_else(app: Flask, user: Person, field
 
 def test_an_account_without_a_profile_may_stay_so_or_get_one(app: Flask) -> None:
     make_user(app, email="plain@example.com", profile=None)
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("plain@example.com")
     blank = dict.fromkeys(PROFILE_FORM, "")
 
@@ -76,24 +77,24 @@ def test_an_account_without_a_profile_may_stay_so_or_get_one(app: Flask) -> None
     assert without.status_code == 303
     assert partly.status_code == 400
     assert wholly.status_code == 303
-    assert value(browser.get("/account/"), "profile.city") == "Bath"
+    assert input_value(browser.get("/account/"), "profile.city") == "Bath"
 
 
-def test_F17_another_address_counts_once_its_link_is_opened(app: Flask, user: Person) -> None:
+def test_F17_another_address_counts_once_its_link_is_opened(app: Flask, user: ApiUser) -> None:
     browser = signed_in(app, user)
-    new = f"moved{next(numbers)}@example.com"
+    new = f"moved{next(sequence)}@example.com"
 
     asked = browser.send("/account/email/", {"email": new, "password": PASSWORD}, form_on="/account/")
     waiting = browser.follow(asked)
     before = me(user)["email"]
-    link = f"/verify-email/{letters_to(app, new)[0].token}/"
+    link = f"/verify-email/{emails_to(app, new)[0].token}/"
     confirmed = browser.follow(browser.send(link))
 
     assert "until then your email address stays the same." in waiting.text
     assert f"We sent a link to <strong>{new}</strong>" in waiting.text
     assert before == user.email
     assert f"You sign in with <strong>{new}</strong>" in confirmed.text
-    assert Browser(app).sign_in(new).status_code == 303
+    assert FormBrowser(app).sign_in(new).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -106,43 +107,43 @@ def test_F17_another_address_counts_once_its_link_is_opened(app: Flask, user: Pe
     ],
 )
 def test_F17_a_refused_change_of_address_says_why(
-    app: Flask, user: Person, stranger: Person, email: str, password: str, message: str
+    app: Flask, user: ApiUser, other_user: ApiUser, email: str, password: str, message: str
 ) -> None:
     browser = signed_in(app, user)
-    email = stranger.email if email == "taken" else email
+    email = other_user.email if email == "taken" else email
 
     page = browser.send("/account/email/", {"email": email, "password": password}, form_on="/account/")
 
     assert page.status_code == 400
     assert message in page.text
-    assert value(page, "email") == email
+    assert input_value(page, "email") == email
     assert "<details open>" in page.text
-    assert value(page, "first_name") == "Wren"
+    assert input_value(page, "first_name") == "Wren"
     assert me(user)["pending_email"] is None
 
 
 @pytest.mark.parametrize("waits_for", ["present", "new"])
-def test_the_letter_that_is_waited_for_is_sent_again(app: Flask, user: Person, waits_for: str) -> None:
+def test_the_letter_that_is_waited_for_is_sent_again(app: Flask, user: ApiUser, waits_for: str) -> None:
     browser = signed_in(app, user)
     address, kind = user.email, "verify_email"
     if waits_for == "new":
-        address, kind = f"moved{next(numbers)}@example.com", "confirm_new_email"
+        address, kind = f"moved{next(sequence)}@example.com", "confirm_new_email"
         browser.send("/account/email/", {"email": address, "password": PASSWORD}, form_on="/account/")
-    before = len(letters_to(app, address, kind))
+    before = len(emails_to(app, address, kind))
 
     answer = browser.send("/account/email/resend/", form_on="/account/")
 
     assert "We have sent the email again." in browser.follow(answer).text
-    assert len(letters_to(app, address, kind)) == before + 1
+    assert len(emails_to(app, address, kind)) == before + 1
 
 
-def session_ids(user: Person) -> dict[bool, list[str]]:
+def session_ids(user: ApiUser) -> dict[bool, list[str]]:
     """The ids of the sessions of a user: that of the API, and the others."""
     results = user.get("/userapi/auth/sessions/").get_json()["results"]
     return {current: [row["id"] for row in results if row["current"] is current] for current in (True, False)}
 
 
-def test_R08_a_session_is_ended_from_the_list(app: Flask, user: Person) -> None:
+def test_R08_a_session_is_ended_from_the_list(app: Flask, user: ApiUser) -> None:
     browser = signed_in(app, user)
     api = session_ids(user)[True][0]
     page = browser.get("/account/")
@@ -155,7 +156,7 @@ def test_R08_a_session_is_ended_from_the_list(app: Flask, user: Person) -> None:
     assert browser.get("/account/").status_code == 200
 
 
-def test_R06_all_other_sessions_are_ended_at_once(app: Flask, user: Person) -> None:
+def test_R06_all_other_sessions_are_ended_at_once(app: Flask, user: ApiUser) -> None:
     browser, another = signed_in(app, user), signed_in(app, user)
 
     answer = browser.send("/account/sessions/end-others/", form_on="/account/")
@@ -166,23 +167,23 @@ def test_R06_all_other_sessions_are_ended_at_once(app: Flask, user: Person) -> N
     assert browser.get("/account/").status_code == 200
 
 
-def test_R09_sessions_of_others_are_not_mine_to_end(app: Flask, user: Person, stranger: Person) -> None:
+def test_R09_sessions_of_others_are_not_mine_to_end(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
     browser = signed_in(app, user)
-    theirs = session_ids(stranger)[True][0]
+    theirs = session_ids(other_user)[True][0]
 
     refused = browser.send(f"/account/sessions/{theirs}/end/", form_on="/account/")
     unknown = browser.send("/account/sessions/00000000-0000-4000-8000-000000000000/end/", form_on="/account/")
 
     assert refused.status_code == unknown.status_code == 404
-    assert stranger.get("/userapi/auth/user/").status_code == 200
+    assert other_user.get("/userapi/auth/user/").status_code == 200
 
 
 @pytest.mark.parametrize(
     "path", ["/account/", "/account/email/", "/account/email/resend/", "/account/sessions/end-others/"]
 )
-def test_A02_no_form_works_without_the_sessions_token(app: Flask, user: Person, path: str) -> None:
+def test_A02_no_form_works_without_the_sessions_token(app: Flask, user: ApiUser, path: str) -> None:
     browser = signed_in(app, user)
-    visitor = hidden(browser.get("/login/"))
+    visitor = hidden_value(browser.get("/login/"))
 
     for token in ("", visitor):
         assert browser.post(path, {"csrf_token": token}).status_code == 403
@@ -190,7 +191,7 @@ def test_A02_no_form_works_without_the_sessions_token(app: Flask, user: Person, 
     assert user.get("/userapi/auth/user/").status_code == 200
 
 
-def test_R10_an_account_that_is_switched_off_sees_no_page(app: Flask, user: Person, superuser: Person) -> None:
+def test_R10_an_account_that_is_switched_off_sees_no_page(app: Flask, user: ApiUser, superuser: ApiUser) -> None:
     browser = signed_in(app, user)
     assert browser.get("/account/").status_code == 200
 
@@ -204,11 +205,11 @@ MARKUP = '"><script>alert(1)</script>{{"xyz"*2}}'
 
 def test_A04_what_people_type_is_shown_as_text(app: Flask) -> None:
     make_user(app, email="markup@example.com", first_name=MARKUP, profile=PROFILE | {"address": MARKUP})
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("markup@example.com")
-    agent = {**BROWSER, "User-Agent": MARKUP}
-    other = Browser(app)
-    token = hidden(other.get("/login/"))
+    agent = {**BROWSER_HEADERS, "User-Agent": MARKUP}
+    other = FormBrowser(app)
+    token = hidden_value(other.get("/login/"))
     other.client.post(
         "/login/", data={"email": "markup@example.com", "password": PASSWORD, "csrf_token": token}, headers=agent
     )
@@ -217,4 +218,4 @@ def test_A04_what_people_type_is_shown_as_text(app: Flask) -> None:
         page = browser.get(path)
         assert "<script>" not in page.text, path
         assert "xyzxyz" not in page.text, path
-    assert value(browser.get("/account/"), "profile.address") == MARKUP
+    assert input_value(browser.get("/account/"), "profile.address") == MARKUP

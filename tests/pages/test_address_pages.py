@@ -1,11 +1,12 @@
 """Confirming an address by the page that the letter links to, and asking for the letter again."""
 
 import pytest
-from browsing import Browser, hidden, value
-from conftest import Person
-from factories import PASSWORD, new_user
 from flask import Flask
-from inbox import Letter, letters_to
+
+from tests.support.api_client import ApiUser
+from tests.support.email_inbox import Email, emails_to
+from tests.support.factories import PASSWORD, new_user
+from tests.support.form_browser import FormBrowser, hidden_value, input_value
 
 
 def register(app: Flask) -> str:
@@ -15,20 +16,20 @@ def register(app: Flask) -> str:
     return str(wanted["email"])
 
 
-def path_of(letter: Letter) -> str:
+def path_of(letter: Email) -> str:
     return f"/verify-email/{letter.token}/"
 
 
 def is_verified(app: Flask, email: str) -> bool:
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in(email)
     return "This email address is confirmed." in browser.get("/account/").text
 
 
 def test_F11_looking_at_the_link_confirms_nothing_and_the_button_does(app: Flask) -> None:
     email = register(app)
-    link = path_of(letters_to(app, email)[0])
-    browser = Browser(app)
+    link = path_of(emails_to(app, email)[0])
+    browser = FormBrowser(app)
 
     for _ in range(2):
         page = browser.get(link)
@@ -43,9 +44,9 @@ def test_F11_looking_at_the_link_confirms_nothing_and_the_button_does(app: Flask
 
 
 def test_F12_the_page_tells_nobody_of_the_link(app: Flask) -> None:
-    letter = letters_to(app, register(app))[0]
+    letter = emails_to(app, register(app))[0]
 
-    page = Browser(app).get(path_of(letter))
+    page = FormBrowser(app).get(path_of(letter))
 
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["Cache-Control"] == "no-store"
@@ -54,50 +55,50 @@ def test_F12_the_page_tells_nobody_of_the_link(app: Flask) -> None:
 
 def test_F18_confirming_signs_nobody_in_and_fills_the_email_in(app: Flask) -> None:
     email = register(app)
-    browser = Browser(app)
+    browser = FormBrowser(app)
 
-    form = browser.follow(browser.send(path_of(letters_to(app, email)[0])))
+    form = browser.follow(browser.send(path_of(emails_to(app, email)[0])))
 
     assert browser.cookie("access_token") is None
     assert "Your email address has been confirmed." in form.text
-    assert value(form, "email") == email
+    assert input_value(form, "email") == email
     assert email not in str(browser.cookie("sign_in_email", "/login/"))
 
 
 def test_who_is_signed_in_goes_on_to_the_account(app: Flask) -> None:
     email = register(app)
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in(email)
 
-    answer = browser.send(path_of(letters_to(app, email)[0]))
+    answer = browser.send(path_of(emails_to(app, email)[0]))
 
     assert answer.headers["Location"] == "/account/"
     assert "This email address is confirmed." in browser.follow(answer).text
 
 
-def test_the_page_names_the_new_email_of_a_change(app: Flask, user: Person) -> None:
+def test_the_page_names_the_new_email_of_a_change(app: Flask, user: ApiUser) -> None:
     user.post("/userapi/auth/email/change/", json={"email": "new@example.org", "password": PASSWORD})
 
-    page = Browser(app).get(path_of(letters_to(app, "new@example.org")[0]))
+    page = FormBrowser(app).get(path_of(emails_to(app, "new@example.org")[0]))
 
     assert "Confirm that <strong>new@example.org</strong> is your email address." in page.text
 
 
 @pytest.mark.parametrize("kind", ["used", "altered", "for another purpose"])
-def test_F05_F06_every_bad_link_gets_the_same_helpful_page(app: Flask, user: Person, kind: str) -> None:
+def test_F05_F06_every_bad_link_gets_the_same_helpful_page(app: Flask, user: ApiUser, kind: str) -> None:
     email = register(app)
-    link = path_of(letters_to(app, email)[0])
-    browser = Browser(app)
+    link = path_of(emails_to(app, email)[0])
+    browser = FormBrowser(app)
     if kind == "used":
         assert browser.send(link).status_code == 303
     elif kind == "altered":
         link = f"/verify-email/{'A' * 43}/"
     else:
         browser.send("/password_reset/", {"email": user.email})
-        link = path_of(letters_to(app, user.email, "reset_password")[0])
+        link = path_of(emails_to(app, user.email, "reset_password")[0])
 
     looked = browser.get(link)
-    sent = browser.post(link, {"csrf_token": hidden(browser.get("/login/"))})
+    sent = browser.post(link, {"csrf_token": hidden_value(browser.get("/login/"))})
 
     for refused in (looked, sent):
         assert refused.status_code == 400
@@ -108,8 +109,8 @@ def test_F05_F06_every_bad_link_gets_the_same_helpful_page(app: Flask, user: Per
 
 def test_H15_a_form_without_our_token_confirms_nothing(app: Flask) -> None:
     email = register(app)
-    link = path_of(letters_to(app, email)[0])
-    browser = Browser(app)
+    link = path_of(emails_to(app, email)[0])
+    browser = FormBrowser(app)
     browser.get(link)
 
     assert browser.post(link, {}).status_code == 403
@@ -120,10 +121,10 @@ def test_H15_a_form_without_our_token_confirms_nothing(app: Flask) -> None:
 def test_F19_the_letter_is_asked_for_again_with_one_answer_for_all(app: Flask) -> None:
     email = register(app)
 
-    waiting = Browser(app).send("/verify-email/", {"email": email})
-    unknown = Browser(app).send("/verify-email/", {"email": "nobody@example.com"})
+    waiting = FormBrowser(app).send("/verify-email/", {"email": email})
+    unknown = FormBrowser(app).send("/verify-email/", {"email": "nobody@example.com"})
 
     assert waiting.headers["Location"] == unknown.headers["Location"] == "/verify-email/sent/"
     assert waiting.text == unknown.text
-    assert len(letters_to(app, email, "verify_email")) == 2
-    assert letters_to(app, "nobody@example.com") == []
+    assert len(emails_to(app, email, "verify_email")) == 2
+    assert emails_to(app, "nobody@example.com") == []

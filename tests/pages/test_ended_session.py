@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from browsing import Browser, hidden, value
-from conftest import Person
-from factories import PASSWORD, make_user
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD, make_user
+from tests.support.form_browser import FormBrowser, hidden_value, input_value
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.security.encryption import seal
@@ -18,30 +18,30 @@ ENDED = "Your session has ended. Sign in to continue."
 GIVEN_BACK = "This is what you typed before your session ended."
 
 
-def open_form(app: Flask, user: Person, path: str = "/account/") -> tuple[Browser, dict[str, str]]:
+def open_form(app: Flask, user: ApiUser, path: str = "/account/") -> tuple[FormBrowser, dict[str, str]]:
     """A browser with a form on its screen, and what is hidden in it."""
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
     page = browser.get(path)
-    return browser, {"csrf_token": hidden(page), "form_id": hidden(page, "form_id")}
+    return browser, {"csrf_token": hidden_value(page), "form_id": hidden_value(page, "form_id")}
 
 
-def end_sessions(user: Person) -> None:
+def end_sessions(user: ApiUser) -> None:
     assert user.delete("/userapi/auth/sessions/").status_code == 204
 
 
-def sign_in_again(browser: Browser, answer: TestResponse, email: str) -> TestResponse:
+def sign_in_again(browser: FormBrowser, answer: TestResponse, email: str) -> TestResponse:
     """Follow to the sign-in, sign in, and go where that leads."""
     form = browser.follow(answer)
     assert ENDED in form.text
     signed_in = browser.post(
         "/login/",
-        {"email": email, "password": PASSWORD, "csrf_token": hidden(form), "next": hidden(form, "next")},
+        {"email": email, "password": PASSWORD, "csrf_token": hidden_value(form), "next": hidden_value(form, "next")},
     )
     return browser.follow(signed_in)
 
 
-def test_the_profile_that_was_typed_comes_back_and_is_not_saved(app: Flask, user: Person) -> None:
+def test_the_profile_that_was_typed_comes_back_and_is_not_saved(app: Flask, user: ApiUser) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)
     typed = {"first_name": "Robin", "profile.address": "A long new address I typed", "language": "de"}
@@ -51,14 +51,14 @@ def test_the_profile_that_was_typed_comes_back_and_is_not_saved(app: Flask, user
 
     assert answer.headers["Location"] == "/login/?next=/account/"
     assert GIVEN_BACK in page.text
-    assert value(page, "first_name") == "Robin"
-    assert value(page, "profile.address") == "A long new address I typed"
+    assert input_value(page, "first_name") == "Robin"
+    assert input_value(page, "profile.address") == "A long new address I typed"
     assert '<option value="de" lang="de" selected>' in page.text
     assert user.get("/userapi/auth/user/").get_json()["first_name"] == "Wren"
-    assert value(browser.get("/account/"), "first_name") == "Wren"
+    assert input_value(browser.get("/account/"), "first_name") == "Wren"
 
 
-def test_a_new_email_comes_back_without_the_password(app: Flask, user: Person) -> None:
+def test_a_new_email_comes_back_without_the_password(app: Flask, user: ApiUser) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)
 
@@ -66,14 +66,14 @@ def test_a_new_email_comes_back_without_the_password(app: Flask, user: Person) -
     cookie = browser.cookie("kept_form", "/account/").value
     page = sign_in_again(browser, answer, user.email)
 
-    assert value(page, "email") == "new@example.org"
+    assert input_value(page, "email") == "new@example.org"
     assert "<details open>" in page.text
     assert PASSWORD not in page.text
     assert "new@example.org" not in cookie
     assert user.get("/userapi/auth/user/").get_json()["pending_email"] is None
 
 
-def test_passwords_are_never_kept(app: Flask, user: Person) -> None:
+def test_passwords_are_never_kept(app: Flask, user: ApiUser) -> None:
     browser, form = open_form(app, user, "/password_change/")
     end_sessions(user)
     typed = dict.fromkeys(("old_password", "new_password1", "new_password2"), PASSWORD)
@@ -86,19 +86,19 @@ def test_passwords_are_never_kept(app: Flask, user: Person) -> None:
     assert GIVEN_BACK not in page.text
 
 
-def test_what_was_typed_is_given_back_to_the_same_user_alone(app: Flask, user: Person, stranger: Person) -> None:
+def test_what_was_typed_is_given_back_to_the_same_user_alone(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)
 
     answer = browser.post("/account/", {**form, "first_name": "Robin"})
-    page = sign_in_again(browser, answer, stranger.email)
+    page = sign_in_again(browser, answer, other_user.email)
 
-    assert value(page, "first_name") == "Wren"
+    assert input_value(page, "first_name") == "Wren"
     assert GIVEN_BACK not in page.text
 
 
 def test_what_was_typed_is_bound_to_its_page_and_its_time(
-    app: Flask, user: Person, monkeypatch: pytest.MonkeyPatch
+    app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)
@@ -116,12 +116,12 @@ def test_what_was_typed_is_bound_to_its_page_and_its_time(
     for forged in (elsewhere, old, cookie.value[:-4] + "AAAA", "x", "é"):
         browser.client.set_cookie("kept_form", forged, path="/account/")
         page = browser.get("/account/")
-        assert (page.status_code, value(page, "first_name")) == (200, "Wren")
+        assert (page.status_code, input_value(page, "first_name")) == (200, "Wren")
 
 
-def test_another_site_cannot_put_words_into_a_form(app: Flask, user: Person, stranger: Person) -> None:
+def test_another_site_cannot_put_words_into_a_form(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
     """A form needs the sealed note that we gave it; that of another user gives nothing to this one."""
-    _other, foreign = open_form(app, stranger)
+    _other, foreign = open_form(app, other_user)
 
     for form_id in ("", "made up", foreign["form_id"]):
         browser, form = open_form(app, user)
@@ -129,10 +129,10 @@ def test_another_site_cannot_put_words_into_a_form(app: Flask, user: Person, str
         answer = browser.post("/account/", {**form, "form_id": form_id, "first_name": "Eve"})
         assert answer.headers["Location"] == "/login/?next=/account/"
         browser.sign_in(user.email)
-        assert value(browser.get("/account/"), "first_name") == "Wren"
+        assert input_value(browser.get("/account/"), "first_name") == "Wren"
 
 
-def test_more_than_a_cookie_holds_is_said_to_be_lost(app: Flask, user: Person) -> None:
+def test_more_than_a_cookie_holds_is_said_to_be_lost(app: Flask, user: ApiUser) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)
     noise = "".join(chr(0x4E00 + (7919 * number * number) % 20000) for number in range(3000))
@@ -142,7 +142,7 @@ def test_more_than_a_cookie_holds_is_said_to_be_lost(app: Flask, user: Person) -
     assert "What you typed could not be saved" in browser.follow(answer).text
 
 
-def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(app: Flask, user: Person) -> None:
+def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(app: Flask, user: ApiUser) -> None:
     """Signed in again in another tab, the old form has the old session's proof."""
     browser, form = open_form(app, user)
     end_sessions(user)
@@ -153,20 +153,20 @@ def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(app: Fl
 
     assert answer.headers["Location"] == "/account/"
     assert "nothing was saved" in page.text
-    assert value(page, "first_name") == "Robin"
+    assert input_value(page, "first_name") == "Robin"
     assert user.get("/userapi/auth/user/").get_json()["first_name"] == "Wren"
 
 
-def test_after_signing_out_in_another_tab_what_was_typed_comes_back(app: Flask, user: Person) -> None:
+def test_after_signing_out_in_another_tab_what_was_typed_comes_back(app: Flask, user: ApiUser) -> None:
     browser, form = open_form(app, user)
     browser.send("/logout/")
 
     answer = browser.post("/account/", {**form, "first_name": "Robin"})
 
-    assert value(sign_in_again(browser, answer, user.email), "first_name") == "Robin"
+    assert input_value(sign_in_again(browser, answer, user.email), "first_name") == "Robin"
 
 
-def test_looking_at_a_page_after_the_session_ended_says_so(app: Flask, user: Person) -> None:
+def test_looking_at_a_page_after_the_session_ended_says_so(app: Flask, user: ApiUser) -> None:
     browser, _form = open_form(app, user)
     end_sessions(user)
 
@@ -174,30 +174,30 @@ def test_looking_at_a_page_after_the_session_ended_says_so(app: Flask, user: Per
 
     assert answer.headers["Location"].startswith("/login/?next=/account/")
     assert ENDED in browser.follow(answer).text
-    assert ENDED not in Browser(app).follow(Browser(app).get("/account/")).text
+    assert ENDED not in FormBrowser(app).follow(FormBrowser(app).get("/account/")).text
 
 
 def test_an_idle_session_counts_as_ended(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     make_user(app, email="ada@example.com")
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("ada@example.com")
     page = browser.get("/account/")
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.text("UPDATE login_sessions SET last_used_at = '2026-01-01 00:00:00+00:00'"))
 
     answer = browser.post(
-        "/account/", {"csrf_token": hidden(page), "form_id": hidden(page, "form_id"), "first_name": "Robin"}
+        "/account/", {"csrf_token": hidden_value(page), "form_id": hidden_value(page, "form_id"), "first_name": "Robin"}
     )
 
-    assert value(sign_in_again(browser, answer, "ada@example.com"), "first_name") == "Robin"
+    assert input_value(sign_in_again(browser, answer, "ada@example.com"), "first_name") == "Robin"
 
 
 @pytest.mark.parametrize("path", ["/account/", "/admin/users/new/", "/register/"])
 @pytest.mark.parametrize("kind", ["too large", "not UTF-8", "too many fields"])
 @pytest.mark.parametrize("cookies", [True, False])
 def test_a_form_that_cannot_be_read_is_no_fault_of_ours(
-    app: Flask, user: Person, path: str, kind: str, cookies: bool
+    app: Flask, user: ApiUser, path: str, kind: str, cookies: bool
 ) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)

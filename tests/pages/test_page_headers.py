@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from browsing import BROWSER, Browser, hidden, value
-from conftest import Person
-from factories import PASSWORD
 from flask import Flask
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value, input_value
 
 PAGES = (
     "/",
@@ -28,9 +29,9 @@ PAGES = (
 
 @pytest.mark.parametrize("path", PAGES)
 def test_H01_to_H05_every_page_carries_the_policy_and_stays_with_its_reader(
-    app: Flask, user: Person, path: str
+    app: Flask, user: ApiUser, path: str
 ) -> None:
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
 
     page = browser.get(path)
@@ -50,8 +51,8 @@ def test_H01_to_H05_every_page_carries_the_policy_and_stays_with_its_reader(
     assert not re.findall(r"""(?:href|src|action)=["']?(?:\w+:|//)""", page.text)
 
 
-def test_H06_cookies_are_out_of_reach_of_scripts_and_other_sites(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_H06_cookies_are_out_of_reach_of_scripts_and_other_sites(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
 
     form = browser.get("/login/")
     answer = browser.sign_in(user.email)
@@ -69,12 +70,12 @@ def test_H06_cookies_are_out_of_reach_of_scripts_and_other_sites(app: Flask, use
 def test_H06_H07_under_https_cookies_and_connections_are_bound_to_it(make_app: Callable[..., Flask]) -> None:
     app = make_app(SITE_URL="https://accounts.example.com")
     client = app.test_client()
-    https = {"base_url": "https://accounts.example.com", "headers": BROWSER}
+    https = {"base_url": "https://accounts.example.com", "headers": BROWSER_HEADERS}
     wanted = {"email": "secure@example.com", "password": PASSWORD, "profile": None}
     client.post("/userapi/users/", json={**wanted, "profile": profile()}, **https)
 
     form = client.get("/login/", **https)
-    sent = {"email": wanted["email"], "password": PASSWORD, "csrf_token": hidden(form)}
+    sent = {"email": wanted["email"], "password": PASSWORD, "csrf_token": hidden_value(form)}
     answer = client.post("/login/", data=sent, **https)
 
     assert answer.status_code == 303
@@ -91,10 +92,10 @@ def profile() -> dict[str, str]:
     return {"title": "Ms", "dob": "1990-12-10", "address": "x", "country": "x", "city": "x", "zip": "x"}
 
 
-def test_H09_a_cookie_drives_the_api_only_with_the_proof_that_our_page_asked(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_H09_a_cookie_drives_the_api_only_with_the_proof_that_our_page_asked(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
-    token = hidden(browser.get("/logout/"))
+    token = hidden_value(browser.get("/logout/"))
     change = {"first_name": "Robin"}
 
     without = browser.client.patch("/userapi/auth/user/", json=change)
@@ -115,7 +116,7 @@ def test_H09_a_cookie_drives_the_api_only_with_the_proof_that_our_page_asked(app
 
 @pytest.mark.parametrize("path", ["/nothing/", "/static/nothing.css", "/reset/", "/account/nothing/"])
 def test_H16_a_browser_gets_a_lost_page_as_a_page(app: Flask, path: str) -> None:
-    page = Browser(app).get(path)
+    page = FormBrowser(app).get(path)
     data = app.test_client().get(path)
 
     assert page.status_code == data.status_code == 404
@@ -126,7 +127,7 @@ def test_H16_a_browser_gets_a_lost_page_as_a_page(app: Flask, path: str) -> None
 
 @pytest.mark.parametrize("path", ["/userapi/nothing/", "/api-token-auth/x/"])
 def test_H16_under_the_api_a_refusal_is_data_for_programs_and_a_page_for_a_browser(app: Flask, path: str) -> None:
-    page = Browser(app).get(path)
+    page = FormBrowser(app).get(path)
     data = app.test_client().get(path)
 
     assert page.status_code == data.status_code == 404
@@ -136,22 +137,22 @@ def test_H16_under_the_api_a_refusal_is_data_for_programs_and_a_page_for_a_brows
 
 
 def test_H16_a_form_that_is_not_ours_and_a_wrong_method_are_explained_on_pages(app: Flask) -> None:
-    browser = Browser(app)
+    browser = FormBrowser(app)
 
     stale = browser.post("/verify-email/made-up/", {})
     shown_again = browser.post("/login/", {"email": "ada@example.com"})
-    method = browser.client.put("/login/", headers=BROWSER)
+    method = browser.client.put("/login/", headers=BROWSER_HEADERS)
 
     assert stale.status_code == shown_again.status_code == 403
     assert "Check what you typed and submit it again." in shown_again.text
-    assert value(shown_again, "email") == "ada@example.com"
+    assert input_value(shown_again, "email") == "ada@example.com"
     assert "Go back, reload the page and submit the form again." in stale.text.replace("\n", " ")
     assert method.status_code == 405
     assert "<h1>Method not allowed</h1>" in method.text
 
 
 def test_H16_O05_an_unexpected_error_is_a_page_that_tells_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser = Browser(app)
+    browser = FormBrowser(app)
     assert browser.get("/").status_code == 200
     app.config["PROPAGATE_EXCEPTIONS"] = False
 
@@ -169,7 +170,7 @@ def test_H16_O05_an_unexpected_error_is_a_page_that_tells_nothing(app: Flask, mo
 
 
 def test_static_files_are_kept_as_long_as_their_address_names_their_version(app: Flask) -> None:
-    browser = Browser(app)
+    browser = FormBrowser(app)
     found = re.findall(r'href="(/static/[^"]+)"', browser.get("/").text)
 
     assert len(found) == 3
@@ -189,15 +190,15 @@ def test_H03_the_host_of_a_request_is_in_no_page_and_no_redirect(app: Flask) -> 
 
     for path in ("/", "/login/", "/account/"):
         answer = client.get(
-            path, headers={**BROWSER, "X-Forwarded-Host": "evil.example"}, base_url="http://evil.example"
+            path, headers={**BROWSER_HEADERS, "X-Forwarded-Host": "evil.example"}, base_url="http://evil.example"
         )
         assert "evil.example" not in answer.text
         assert "evil.example" not in answer.headers.get("Location", "")
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_every_link_on_the_front_page_leads_somewhere(app: Flask, user: Person, signed_in: bool) -> None:
-    browser = Browser(app)
+def test_every_link_on_the_front_page_leads_somewhere(app: Flask, user: ApiUser, signed_in: bool) -> None:
+    browser = FormBrowser(app)
     if signed_in:
         browser.sign_in(user.email)
 

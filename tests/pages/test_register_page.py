@@ -4,24 +4,25 @@ import re
 from collections.abc import Callable
 
 import pytest
-from browsing import BROWSER, Browser, hidden, value
-from conftest import Person
-from factories import PASSWORD, PROFILE, numbers
 from flask import Flask
-from inbox import letters_to
+
+from tests.support.api_client import ApiUser
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, PROFILE, sequence
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value, input_value
 
 
 def registration(**changes: str) -> dict[str, str]:
     """A form that is accepted."""
     profile = {f"profile.{name}": text for name, text in PROFILE.items()}
     names = {"first_name": "Wren", "last_name": "Okafor", "username": ""}
-    return {"email": f"newcomer{next(numbers)}@example.com", "password": PASSWORD, **names, **profile, **changes}
+    return {"email": f"newcomer{next(sequence)}@example.com", "password": PASSWORD, **names, **profile, **changes}
 
 
 @pytest.mark.parametrize("verification", ["none", "optional"])
 def test_the_form_opens_an_account_and_signs_in_to_it(make_app: Callable[..., Flask], verification: str) -> None:
     app = make_app(EMAIL_VERIFICATION=verification)
-    browser, typed = Browser(app), registration()
+    browser, typed = FormBrowser(app), registration()
 
     answer = browser.send("/register/", typed)
 
@@ -36,20 +37,20 @@ def test_an_account_that_must_be_confirmed_first_leads_to_the_sign_in_with_its_e
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app(EMAIL_VERIFICATION="mandatory")
-    browser, typed = Browser(app), registration()
+    browser, typed = FormBrowser(app), registration()
 
     answer = browser.send("/register/", typed)
 
     assert answer.headers["Location"] == "/login/"
     form = browser.follow(answer)
     assert "Your account has been created." in form.text
-    assert value(form, "email") == typed["email"]
+    assert input_value(form, "email") == typed["email"]
     assert browser.cookie("access_token") is None
-    assert [letter.kind for letter in letters_to(app, typed["email"])] == ["verify_email"]
+    assert [letter.kind for letter in emails_to(app, typed["email"])] == ["verify_email"]
 
 
 def test_a_notice_is_shown_once(app: Flask) -> None:
-    browser = Browser(app)
+    browser = FormBrowser(app)
     answer = browser.send("/register/", registration())
 
     first, second = browser.follow(answer), browser.follow(answer)
@@ -59,7 +60,7 @@ def test_a_notice_is_shown_once(app: Flask) -> None:
 
 
 def test_nobody_puts_words_of_their_own_into_a_notice(app: Flask) -> None:
-    browser = Browser(app)
+    browser = FormBrowser(app)
 
     browser.client.set_cookie("notice", "Call 555-0100 now")
 
@@ -69,7 +70,7 @@ def test_nobody_puts_words_of_their_own_into_a_notice(app: Flask) -> None:
 def test_H15_every_mistake_is_named_by_its_field_and_all_that_was_typed_is_kept(app: Flask) -> None:
     typed = registration(email="nobody", **{"profile.dob": "2999-01-01", "profile.zip": "123456", "profile.city": ""})
 
-    page = Browser(app).send("/register/", dict(reversed(typed.items())))
+    page = FormBrowser(app).send("/register/", dict(reversed(typed.items())))
 
     assert page.status_code == 400
     for name, message in (
@@ -84,21 +85,21 @@ def test_H15_every_mistake_is_named_by_its_field_and_all_that_was_typed_is_kept(
     assert page.text.count('aria-invalid="true"') == 4
     summary = re.findall('<a href="#([^"]+)">', page.text.partition('role="alert"')[2])
     assert summary == ["profile-zip", "profile-city", "profile-dob", "email"]
-    kept = {name: value(page, name) for name in typed if name != "password"}
+    kept = {name: input_value(page, name) for name in typed if name != "password"}
     assert kept == {name: text for name, text in typed.items() if name != "password"}
     assert PASSWORD not in page.text
 
 
 def test_P06_a_common_password_is_refused_with_every_reason(app: Flask) -> None:
-    page = Browser(app).send("/register/", registration(password="12345678"))
+    page = FormBrowser(app).send("/register/", registration(password="12345678"))
 
     assert page.status_code == 400
     assert "Only digits. One of the most common passwords. Easy to guess" in page.text
     assert "12345678" not in page.text
 
 
-def test_G01_an_address_in_use_is_refused_whatever_its_case(app: Flask, user: Person) -> None:
-    page = Browser(app).send("/register/", registration(email=user.email.upper()))
+def test_G01_an_address_in_use_is_refused_whatever_its_case(app: Flask, user: ApiUser) -> None:
+    page = FormBrowser(app).send("/register/", registration(email=user.email.upper()))
 
     assert page.status_code == 400
     assert "This email address is already in use." in page.text
@@ -106,7 +107,7 @@ def test_G01_an_address_in_use_is_refused_whatever_its_case(app: Flask, user: Pe
 
 @pytest.mark.parametrize("extra", ["is_staff", "is_superuser", "is_active", "email_verified"])
 def test_Z08_a_form_cannot_give_itself_rights(app: Flask, extra: str) -> None:
-    browser, typed = Browser(app), registration()
+    browser, typed = FormBrowser(app), registration()
 
     refused = browser.send("/register/", {**typed, extra: "true"})
 
@@ -115,44 +116,46 @@ def test_Z08_a_form_cannot_give_itself_rights(app: Flask, extra: str) -> None:
 
 
 def test_H15_a_form_without_our_token_opens_no_account(app: Flask) -> None:
-    browser, typed = Browser(app), registration()
+    browser, typed = FormBrowser(app), registration()
     browser.get("/register/")
 
     refused = browser.post("/register/", typed)
 
     assert refused.status_code == 403
-    assert letters_to(app, typed["email"]) == []
+    assert emails_to(app, typed["email"]) == []
     assert browser.send("/register/", typed).status_code == 303
 
 
 def test_no_letter_is_promised_where_none_is_sent(make_app: Callable[..., Flask]) -> None:
     app = make_app(EMAIL_VERIFICATION="none")
-    browser = Browser(app)
+    browser = FormBrowser(app)
 
     page = browser.follow(browser.send("/register/", registration()))
 
     assert "Your account has been created and you are signed in." in page.text
     assert "link" not in page.text.partition('role="status"')[2].partition("</p>")[0]
-    assert hidden(page)
+    assert hidden_value(page)
 
 
 def test_a_form_that_was_open_for_too_long_is_shown_again_with_what_was_typed(app: Flask) -> None:
-    browser, typed = Browser(app), registration()
-    form = {**typed, "csrf_token": hidden(browser.get("/register/"))}
+    browser, typed = FormBrowser(app), registration()
+    form = {**typed, "csrf_token": hidden_value(browser.get("/register/"))}
     browser.client.delete_cookie("visitor")
 
     page = browser.post("/register/", form)
 
     assert page.status_code == 403
     assert "This form was open for too long" in page.text
-    assert value(page, "profile.address") == typed["profile.address"]
+    assert input_value(page, "profile.address") == typed["profile.address"]
     assert PASSWORD not in page.text
-    assert browser.post("/register/", {**typed, "csrf_token": hidden(page)}).status_code == 303
+    assert browser.post("/register/", {**typed, "csrf_token": hidden_value(page)}).status_code == 303
 
 
 def test_a_form_of_another_site_puts_no_words_into_ours(app: Flask) -> None:
-    page = Browser(app).client.post(
-        "/register/", data=registration(first_name="Planted"), headers={**BROWSER, "Sec-Fetch-Site": "cross-site"}
+    page = FormBrowser(app).client.post(
+        "/register/",
+        data=registration(first_name="Planted"),
+        headers={**BROWSER_HEADERS, "Sec-Fetch-Site": "cross-site"},
     )
 
     assert page.status_code == 403

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from browsing import BROWSER, Browser, hidden
-from conftest import Person, signs_in
-from factories import PASSWORD, PROFILE, make_user, numbers
 from flask import Flask
-from inbox import letters_to
-from together import at_once
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser, can_sign_in
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, PROFILE, make_user, sequence
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value
+from tests.support.race import run_simultaneously
 from userapi.auth import invitations
 from userapi.core.db import db
 from userapi.users.models import User
@@ -20,14 +20,14 @@ from userapi.users.models import User
 NEW_PASSWORD = "brittle harbour lantern 42"
 
 
-def fill(browser: Browser, path: str, fields: dict[str, str], form_on: str | None = None) -> dict[str, str]:
+def fill(browser: FormBrowser, path: str, fields: dict[str, str], form_on: str | None = None) -> dict[str, str]:
     """A form as a browser sends it, with all that is hidden in it."""
     page = browser.get(form_on or path)
     assert page.status_code == 200, page.text
-    return {**fields, "csrf_token": hidden(page), "form_id": hidden(page, "form_id")}
+    return {**fields, "csrf_token": hidden_value(page), "form_id": hidden_value(page, "form_id")}
 
 
-def click_twice(browser: Browser, path: str, form: dict[str, str]) -> list[TestResponse]:
+def click_twice(browser: FormBrowser, path: str, form: dict[str, str]) -> list[TestResponse]:
     """Send one form twice at the same moment, with the cookies that the browser has now."""
     cookies = "; ".join(
         f"{cookie.key}={cookie.value}" for cookie in browser.client._cookies.values() if path.startswith(cookie.path)
@@ -35,9 +35,9 @@ def click_twice(browser: Browser, path: str, form: dict[str, str]) -> list[TestR
 
     def send() -> TestResponse:
         client = browser.client.application.test_client(use_cookies=False)
-        return client.post(path, data=form, headers={**BROWSER, "Cookie": cookies})
+        return client.post(path, data=form, headers={**BROWSER_HEADERS, "Cookie": cookies})
 
-    return at_once([send, send])
+    return run_simultaneously([send, send])
 
 
 def same(answers: list[TestResponse], location: str) -> None:
@@ -47,7 +47,7 @@ def same(answers: list[TestResponse], location: str) -> None:
 
 def registration() -> dict[str, str]:
     profile = {f"profile.{name}": text for name, text in PROFILE.items()}
-    return {"email": f"clicker{next(numbers)}@example.com", "password": PASSWORD, **profile}
+    return {"email": f"clicker{next(sequence)}@example.com", "password": PASSWORD, **profile}
 
 
 def cookies_of(answer: TestResponse) -> list[str]:
@@ -60,7 +60,7 @@ def count(app: Flask, statement: str) -> Any:
 
 
 def test_a_registration(app: Flask) -> None:
-    browser, typed = Browser(app), registration()
+    browser, typed = FormBrowser(app), registration()
     form = fill(browser, "/register/", typed)
 
     answers = click_twice(browser, "/register/", form)
@@ -70,12 +70,12 @@ def test_a_registration(app: Flask) -> None:
         assert {"access_token", "refresh_token", "notice"} <= set(cookies_of(answer))
     assert count(app, "SELECT count(*) FROM users") == 1
     assert count(app, "SELECT count(*) FROM login_sessions") == 1
-    assert len(letters_to(app, typed["email"])) == 1
+    assert len(emails_to(app, typed["email"])) == 1
 
 
 def test_a_registration_that_must_be_confirmed(make_app: Callable[..., Flask]) -> None:
     app = make_app(EMAIL_VERIFICATION="mandatory")
-    browser = Browser(app)
+    browser = FormBrowser(app)
 
     answers = click_twice(browser, "/register/", fill(browser, "/register/", registration()))
 
@@ -83,27 +83,27 @@ def test_a_registration_that_must_be_confirmed(make_app: Callable[..., Flask]) -
     assert all("access_token" not in cookies_of(answer) for answer in answers)
 
 
-def test_the_confirmation_of_an_email(app: Flask, user: Person) -> None:
+def test_the_confirmation_of_an_email(app: Flask, user: ApiUser) -> None:
     user.client.post("/userapi/auth/email/resend/", json={"email": user.email})
-    browser, link = Browser(app), f"/verify-email/{letters_to(app, user.email)[0].token}/"
+    browser, link = FormBrowser(app), f"/verify-email/{emails_to(app, user.email)[0].token}/"
 
     answers = click_twice(browser, link, fill(browser, link, {}))
 
     same(answers, "/login/")
 
 
-def test_a_reset(app: Flask, user: Person) -> None:
+def test_a_reset(app: Flask, user: ApiUser) -> None:
     user.client.post("/userapi/auth/password/reset/", json={"email": user.email})
-    letter = letters_to(app, user.email)[0]
-    browser = Browser(app)
+    letter = emails_to(app, user.email)[0]
+    browser = FormBrowser(app)
     path = browser.get(f"/reset/{letter.uid}/{letter.token}/").headers["Location"]
     typed = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
     answers = click_twice(browser, path, fill(browser, path, typed))
 
     same(answers, "/reset/done/")
-    assert signs_in(app, user.email, NEW_PASSWORD)
-    assert len(letters_to(app, user.email, "password_changed")) == 1
+    assert can_sign_in(app, user.email, NEW_PASSWORD)
+    assert len(emails_to(app, user.email, "password_changed")) == 1
 
 
 def test_an_invitation(app: Flask) -> None:
@@ -111,8 +111,8 @@ def test_an_invitation(app: Flask) -> None:
     with app.app_context():
         invitations.invite(db.session.get_one(User, user_id), by=None)
         db.session.commit()
-    letter = letters_to(app, "new@example.com")[0]
-    browser = Browser(app)
+    letter = emails_to(app, "new@example.com")[0]
+    browser = FormBrowser(app)
     path = browser.get(f"/invitation/{letter.uid}/{letter.token}/").headers["Location"]
     typed = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
@@ -125,7 +125,7 @@ def test_an_invitation(app: Flask) -> None:
 def test_a_change_of_password_which_counts_no_failure(make_app: Callable[..., Flask]) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_CHECK="1 per hour")
     make_user(app, email="ada@example.com")
-    browser = Browser(app)
+    browser = FormBrowser(app)
     browser.sign_in("ada@example.com")
     typed = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
@@ -137,21 +137,21 @@ def test_a_change_of_password_which_counts_no_failure(make_app: Callable[..., Fl
     assert browser.send("/password_change/", back).status_code == 303
 
 
-def test_an_undone_change_of_email(app: Flask, person: Callable[..., Person]) -> None:
-    user = person(email_verified=True)
+def test_an_undone_change_of_email(app: Flask, make_api_user: Callable[..., ApiUser]) -> None:
+    user = make_api_user(email_verified=True)
     user.post("/userapi/auth/email/change/", json={"email": "thief@example.org", "password": PASSWORD})
-    token = letters_to(app, "thief@example.org")[0].token
+    token = emails_to(app, "thief@example.org")[0].token
     user.client.post("/userapi/auth/email/verify/", json={"token": token})
-    browser, link = Browser(app), f"/undo-email-change/{letters_to(app, user.email)[0].token}/"
+    browser, link = FormBrowser(app), f"/undo-email-change/{emails_to(app, user.email)[0].token}/"
 
     answers = click_twice(browser, link, fill(browser, link, {}))
 
     same(answers, "/undo-email-change/done/")
-    assert len(letters_to(app, user.email, "reset_password")) == 1
+    assert len(emails_to(app, user.email, "reset_password")) == 1
 
 
-def test_the_end_of_a_session(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_the_end_of_a_session(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
     (session,) = [row["id"] for row in user.get("/userapi/auth/sessions/").get_json()["results"] if row["current"]]
     path = f"/account/sessions/{session}/end/"
@@ -161,33 +161,33 @@ def test_the_end_of_a_session(app: Flask, user: Person) -> None:
     same(answers, "/account/")
 
 
-def test_a_change_of_email_is_mailed_once(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_a_change_of_email_is_mailed_once(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
     form = fill(browser, "/account/email/", {"email": "new@example.org", "password": PASSWORD}, form_on="/account/")
 
     answers = click_twice(browser, "/account/email/", form)
 
     same(answers, "/account/")
-    assert len(letters_to(app, "new@example.org")) == 1
+    assert len(emails_to(app, "new@example.org")) == 1
 
 
 def test_a_form_sent_again_shortly_after_is_the_same_click(app: Flask) -> None:
-    browser, typed = Browser(app), registration()
+    browser, typed = FormBrowser(app), registration()
     form = fill(browser, "/register/", typed)
     visitor = browser.cookie("visitor").value
 
     first = browser.post("/register/", form)
     browser.client.set_cookie("visitor", visitor)
     again = browser.post("/register/", form)
-    other = Browser(app).post("/register/", form)
+    other = FormBrowser(app).post("/register/", form)
 
     same([first, again], "/account/")
     assert other.status_code == 403
 
 
-def test_the_same_form_with_other_words_is_another_submission(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_the_same_form_with_other_words_is_another_submission(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
     form = fill(browser, "/account/", {"first_name": "Robin", "last_name": "", "username": ""})
 
@@ -197,8 +197,8 @@ def test_the_same_form_with_other_words_is_another_submission(app: Flask, user: 
     assert user.get("/userapi/auth/user/").get_json()["first_name"] == "Wren"
 
 
-def test_a_form_that_was_refused_may_be_sent_again(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_a_form_that_was_refused_may_be_sent_again(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
     typed = {"old_password": "not my password at all", "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     form = fill(browser, "/password_change/", typed)
@@ -208,8 +208,8 @@ def test_a_form_that_was_refused_may_be_sent_again(app: Flask, user: Person) -> 
     assert [answer.status_code for answer in answers] == [400, 400]
 
 
-def test_an_old_submission_is_no_second_click(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_an_old_submission_is_no_second_click(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
     typed = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     form = fill(browser, "/password_change/", typed)
@@ -224,7 +224,7 @@ def test_an_old_submission_is_no_second_click(app: Flask, user: Person) -> None:
 
 
 def test_a_session_that_has_ended_is_not_given_again(app: Flask) -> None:
-    browser, typed = Browser(app), registration()
+    browser, typed = FormBrowser(app), registration()
     form = fill(browser, "/register/", typed)
     visitor = browser.cookie("visitor").value
     browser.post("/register/", form)
@@ -239,7 +239,7 @@ def test_a_session_that_has_ended_is_not_given_again(app: Flask) -> None:
 
 @pytest.mark.usefixtures("user")
 def test_what_is_kept_of_a_submission_tells_nothing(app: Flask) -> None:
-    browser, typed = Browser(app), registration()
+    browser, typed = FormBrowser(app), registration()
     browser.post("/register/", fill(browser, "/register/", typed))
 
     with app.app_context():

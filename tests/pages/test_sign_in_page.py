@@ -5,10 +5,11 @@ from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from browsing import Browser, hidden, value
-from conftest import Person
-from factories import PASSWORD
 from flask import Flask
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD
+from tests.support.form_browser import FormBrowser, hidden_value, input_value
 
 SITE = "http://localhost"
 
@@ -67,8 +68,8 @@ LEADING_AWAY = [
 STAYING = ["/account/", "/admin/user/?page=2&search=a%20b", "/userapi/", "/admin/user/edit/?id=7&url=/admin/user/"]
 
 
-def test_L03_the_right_password_signs_in_and_a_wrong_one_is_told_as_by_the_api(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_L03_the_right_password_signs_in_and_a_wrong_one_is_told_as_by_the_api(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
 
     refused = browser.sign_in(user.email, "wrong password 7")
     accepted = browser.sign_in(user.email)
@@ -82,11 +83,11 @@ def test_L03_the_right_password_signs_in_and_a_wrong_one_is_told_as_by_the_api(a
 
 @pytest.mark.parametrize("kind", ["unknown", "inactive"])
 def test_L01_a_refused_login_tells_nothing_of_the_account(
-    app: Flask, user: Person, superuser: Person, kind: str
+    app: Flask, user: ApiUser, superuser: ApiUser, kind: str
 ) -> None:
     if kind == "inactive":
         superuser.patch(user.url, json={"is_active": False})
-    known, other = Browser(app), Browser(app)
+    known, other = FormBrowser(app), FormBrowser(app)
     address = user.email if kind == "inactive" else "nobody@example.com"
 
     wrong = known.sign_in(superuser.email, "wrong password 7")
@@ -95,26 +96,26 @@ def test_L01_a_refused_login_tells_nothing_of_the_account(
     assert refused.status_code == wrong.status_code == 401
     assert other.cookie("access_token") is None
     texts = [
-        re.sub('nonce="[^"]+"', "", page.text.replace(email, "").replace(hidden(page), ""))
+        re.sub('nonce="[^"]+"', "", page.text.replace(email, "").replace(hidden_value(page), ""))
         for page, email in ((refused, address), (wrong, superuser.email))
     ]
     assert texts[0] == texts[1]
 
 
 def test_H15_a_refused_form_keeps_what_was_typed_but_the_password_and_says_what_is_wrong(
-    app: Flask, user: Person
+    app: Flask, user: ApiUser
 ) -> None:
-    page = Browser(app).sign_in(user.email, "wrong password 7")
+    page = FormBrowser(app).sign_in(user.email, "wrong password 7")
 
-    assert value(page, "email") == user.email
-    assert value(page, "password") is None
+    assert input_value(page, "email") == user.email
+    assert input_value(page, "password") is None
     assert "wrong password 7" not in page.text
     assert 'role="alert"' in page.text
     assert "<title>Error: Sign in" in page.text
 
 
 def test_H15_the_form_helps_password_managers_and_screen_readers(app: Flask) -> None:
-    page = Browser(app).get("/login/").text
+    page = FormBrowser(app).get("/login/").text
 
     assert '<label for="email">Email</label>' in page
     assert 'type="email"' in page
@@ -126,11 +127,11 @@ def test_H15_the_form_helps_password_managers_and_screen_readers(app: Flask) -> 
 @pytest.mark.parametrize(
     "forgery", ["no token", "another's token", "no cookie", "another's cookie", "a session's token"]
 )
-def test_H15_nobody_is_signed_in_by_a_form_that_is_not_ours(app: Flask, user: Person, forgery: str) -> None:
-    browser, attacker = Browser(app), Browser(app)
+def test_H15_nobody_is_signed_in_by_a_form_that_is_not_ours(app: Flask, user: ApiUser, forgery: str) -> None:
+    browser, attacker = FormBrowser(app), FormBrowser(app)
     credentials = {"email": user.email, "password": PASSWORD}
-    token = hidden(browser.get("/login/"))
-    other = hidden(attacker.get("/login/"))
+    token = hidden_value(browser.get("/login/"))
+    other = hidden_value(attacker.get("/login/"))
     if forgery == "no token":
         token = ""
     elif forgery == "another's token":
@@ -141,7 +142,7 @@ def test_H15_nobody_is_signed_in_by_a_form_that_is_not_ours(app: Flask, user: Pe
         browser.client.set_cookie("visitor", str(attacker.cookie("visitor").value))
     else:
         attacker.sign_in(user.email)
-        token = hidden(attacker.get("/account/"))
+        token = hidden_value(attacker.get("/account/"))
 
     refused = browser.post("/login/", {**credentials, "csrf_token": token})
 
@@ -150,8 +151,8 @@ def test_H15_nobody_is_signed_in_by_a_form_that_is_not_ours(app: Flask, user: Pe
     assert browser.sign_in(user.email).status_code == 303
 
 
-def test_A06_the_session_is_new_with_each_sign_in(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_A06_the_session_is_new_with_each_sign_in(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.client.set_cookie("access_token", user.tokens["access_token"])
     browser.get("/login/")
     before = {name: browser.cookie(name).value for name in ("visitor", "access_token")}
@@ -166,8 +167,8 @@ def test_A06_the_session_is_new_with_each_sign_in(app: Flask, user: Person) -> N
     assert browser.cookie("access_token").value not in (first, before["access_token"])
 
 
-def test_A06_a_bearer_token_in_the_cookie_opens_no_page(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_A06_a_bearer_token_in_the_cookie_opens_no_page(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
 
     browser.client.set_cookie("access_token", user.tokens["access_token"])
     planted = browser.get("/account/")
@@ -178,31 +179,31 @@ def test_A06_a_bearer_token_in_the_cookie_opens_no_page(app: Flask, user: Person
 
 
 @pytest.mark.parametrize("target", LEADING_AWAY, ids=range(len(LEADING_AWAY)))
-def test_A10_H14_next_never_leaves_the_site(app: Flask, user: Person, target: str) -> None:
-    browser = Browser(app)
+def test_A10_H14_next_never_leaves_the_site(app: Flask, user: ApiUser, target: str) -> None:
+    browser = FormBrowser(app)
 
     page = browser.get("/login/", query_string={"next": target})
     answer = browser.sign_in(user.email, next=target)
 
-    assert hidden(page, "next") == ""
+    assert hidden_value(page, "next") == ""
     assert answer.headers["Location"] == "/account/"
     assert answer.headers.get_all("Location") == ["/account/"]
     assert "stolen" not in str(answer.headers)
 
 
 @pytest.mark.parametrize("target", STAYING)
-def test_A10_next_leads_back_to_where_the_visitor_was_going(app: Flask, user: Person, target: str) -> None:
-    browser = Browser(app)
+def test_A10_next_leads_back_to_where_the_visitor_was_going(app: Flask, user: ApiUser, target: str) -> None:
+    browser = FormBrowser(app)
 
     page = browser.get("/login/", query_string={"next": target})
-    answer = browser.sign_in(user.email, next=hidden(page, "next"))
+    answer = browser.sign_in(user.email, next=hidden_value(page, "next"))
 
     assert answer.headers["Location"] == target
     assert urlsplit(urljoin(SITE, target)).netloc == "localhost"
 
 
-def test_a_page_that_wants_a_session_leads_to_the_form_and_back(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_a_page_that_wants_a_session_leads_to_the_form_and_back(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
 
     sent = browser.get("/password_change/?from=mail")
     form = browser.follow(sent)
@@ -211,8 +212,8 @@ def test_a_page_that_wants_a_session_leads_to_the_form_and_back(app: Flask, user
         {
             "email": user.email,
             "password": PASSWORD,
-            "next": hidden(form, "next"),
-            "csrf_token": hidden(form),
+            "next": hidden_value(form, "next"),
+            "csrf_token": hidden_value(form),
         },
     )
 
@@ -220,10 +221,10 @@ def test_a_page_that_wants_a_session_leads_to_the_form_and_back(app: Flask, user
 
 
 @pytest.mark.parametrize("path", ["/account/", "/account/email/", "/password_change/", "/account/sessions/end-others/"])
-def test_a_form_sent_after_the_session_ended_leads_to_sign_in(app: Flask, user: Person, path: str) -> None:
-    browser = Browser(app)
+def test_a_form_sent_after_the_session_ended_leads_to_sign_in(app: Flask, user: ApiUser, path: str) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
-    token = hidden(browser.get("/account/"))
+    token = hidden_value(browser.get("/account/"))
     user.delete("/userapi/auth/sessions/")
 
     answer = browser.post(path, {"csrf_token": token})
@@ -233,10 +234,10 @@ def test_a_form_sent_after_the_session_ended_leads_to_sign_in(app: Flask, user: 
     assert browser.cookie("access_token") is None
 
 
-def test_who_is_signed_in_by_another_tab_goes_on(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_who_is_signed_in_by_another_tab_goes_on(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     other_tab = {"email": user.email, "password": PASSWORD, "next": "/password_change/"}
-    token = hidden(browser.get("/login/?next=/password_change/"))
+    token = hidden_value(browser.get("/login/?next=/password_change/"))
     browser.sign_in(user.email)
 
     answer = browser.post("/login/", {**other_tab, "csrf_token": token})
@@ -245,23 +246,23 @@ def test_who_is_signed_in_by_another_tab_goes_on(app: Flask, user: Person) -> No
     assert browser.get("/password_change/").status_code == 200
 
 
-def test_without_a_session_a_sign_in_form_that_is_not_ours_is_still_refused(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_without_a_session_a_sign_in_form_that_is_not_ours_is_still_refused(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
 
     assert browser.post("/login/", {"email": user.email, "password": PASSWORD, "csrf_token": "x"}).status_code == 403
 
 
-def test_password_managers_find_the_page_that_changes_a_password(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_password_managers_find_the_page_that_changes_a_password(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
 
     answer = browser.get("/.well-known/change-password")
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/password_change/")
 
 
-def test_L13_a_field_sent_twice_is_refused(app: Flask, user: Person) -> None:
-    browser = Browser(app)
-    token = hidden(browser.get("/login/"))
+def test_L13_a_field_sent_twice_is_refused(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
+    token = hidden_value(browser.get("/login/"))
 
     refused = browser.client.post(
         "/login/", data={"email": [user.email, "b@example.com"], "password": PASSWORD, "csrf_token": token}
@@ -273,7 +274,7 @@ def test_L13_a_field_sent_twice_is_refused(app: Flask, user: Person) -> None:
 
 def test_A11_L03_the_page_and_the_api_count_guesses_together(make_app: Callable[..., Flask]) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="4 per hour")
-    browser, api = Browser(app), app.test_client()
+    browser, api = FormBrowser(app), app.test_client()
     guess = {"email": "somebody@example.com", "password": "wrong password 7"}
     for _ in range(2):
         assert browser.sign_in(guess["email"], guess["password"]).status_code == 401
@@ -285,4 +286,4 @@ def test_A11_L03_the_page_and_the_api_count_guesses_together(make_app: Callable[
     assert by_page.status_code == by_api.status_code == 429
     assert int(by_page.headers["Retry-After"]) > 0
     assert "Try again in 60 minutes." in by_page.text
-    assert value(by_page, "email") == guess["email"]
+    assert input_value(by_page, "email") == guess["email"]

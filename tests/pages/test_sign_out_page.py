@@ -1,13 +1,14 @@
 """Signing out by the page."""
 
 import pytest
-from browsing import Browser, hidden
-from conftest import Person
 from flask import Flask
 
+from tests.support.api_client import ApiUser
+from tests.support.form_browser import FormBrowser, hidden_value
 
-def test_H18_signing_out_ends_the_session_and_lets_the_browser_forget_it(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+
+def test_H18_signing_out_ends_the_session_and_lets_the_browser_forget_it(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
     stolen = browser.cookie("access_token").value
     assert browser.get("/account/").status_code == 200
@@ -21,8 +22,8 @@ def test_H18_signing_out_ends_the_session_and_lets_the_browser_forget_it(app: Fl
     assert browser.get("/account/").headers["Location"] == "/login/?next=/account/"
 
 
-def test_H18_looking_at_the_page_ends_nothing_and_every_page_leads_to_it(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_H18_looking_at_the_page_ends_nothing_and_every_page_leads_to_it(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
 
     page = browser.get("/logout/")
@@ -33,8 +34,8 @@ def test_H18_looking_at_the_page_ends_nothing_and_every_page_leads_to_it(app: Fl
 
 
 @pytest.mark.parametrize("token", ["", "0" * 32])
-def test_A02_nobody_is_signed_out_by_a_form_that_is_not_ours(app: Flask, user: Person, token: str) -> None:
-    browser = Browser(app)
+def test_A02_nobody_is_signed_out_by_a_form_that_is_not_ours(app: Flask, user: ApiUser, token: str) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
 
     refused = browser.post("/logout/", {"csrf_token": token})
@@ -44,8 +45,8 @@ def test_A02_nobody_is_signed_out_by_a_form_that_is_not_ours(app: Flask, user: P
     assert browser.send("/logout/").status_code == 303
 
 
-def test_signing_out_spares_the_other_sessions(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_signing_out_spares_the_other_sessions(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
 
     browser.send("/logout/")
@@ -53,10 +54,10 @@ def test_signing_out_spares_the_other_sessions(app: Flask, user: Person) -> None
     assert user.get("/userapi/auth/user/").status_code == 200
 
 
-def test_signing_out_twice_is_no_error(app: Flask, user: Person) -> None:
-    browser = Browser(app)
+def test_signing_out_twice_is_no_error(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
     browser.sign_in(user.email)
-    token = hidden(browser.get("/logout/"))
+    token = hidden_value(browser.get("/logout/"))
     browser.post("/logout/", {"csrf_token": token})
 
     again = browser.post("/logout/", {"csrf_token": token})

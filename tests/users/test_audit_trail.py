@@ -3,11 +3,11 @@
 from typing import Any
 
 import sqlalchemy as sa
-from conftest import Person
-from factories import PASSWORD, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD, new_user
 from userapi.audit.models import AuditEvent
 from userapi.core.db import db
 
@@ -22,7 +22,7 @@ def events(app: Flask, action: str, target_id: int) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
-def test_O01_a_change_is_written_down_with_who_whom_whence_and_what(app: Flask, staff: Person, user: Person) -> None:
+def test_O01_a_change_is_written_down_with_who_whom_whence_and_what(app: Flask, staff: ApiUser, user: ApiUser) -> None:
     changes = {"last_name": "Quill", "profile": {"city": "Wells"}}
 
     staff.patch(user.url, json=changes, headers={"X-Request-ID": "trail-1"}, environ_base={"REMOTE_ADDR": "192.0.2.7"})
@@ -43,7 +43,7 @@ def test_O01_a_registration_is_an_act_of_nobody(app: Flask, client: FlaskClient)
     assert event["actor_id"] is None
 
 
-def test_what_is_refused_is_not_written_down_as_done(app: Flask, user: Person) -> None:
+def test_what_is_refused_is_not_written_down_as_done(app: Flask, user: ApiUser) -> None:
     assert user.patch(user.url, json={"profile": {"zip": "too long"}}).status_code == 400
     assert user.patch(user.url, json={"is_staff": True}).status_code == 400
     assert user.patch(user.url, json={}).status_code == 200
@@ -51,7 +51,7 @@ def test_what_is_refused_is_not_written_down_as_done(app: Flask, user: Person) -
     assert events(app, "user.changed", user.id) == []
 
 
-def test_O07_the_trail_outlives_its_target_without_the_targets_data(app: Flask, staff: Person, user: Person) -> None:
+def test_O07_the_trail_outlives_its_target_without_the_targets_data(app: Flask, staff: ApiUser, user: ApiUser) -> None:
     staff.patch(user.url, json={"last_name": "Quill"})
 
     staff.delete(user.url)
@@ -65,7 +65,7 @@ def test_O07_the_trail_outlives_its_target_without_the_targets_data(app: Flask, 
     assert deletion["actor_id"] == staff.id
 
 
-def test_O07_the_trail_outlives_its_actor(app: Flask, superuser: Person, staff: Person, user: Person) -> None:
+def test_O07_the_trail_outlives_its_actor(app: Flask, superuser: ApiUser, staff: ApiUser, user: ApiUser) -> None:
     staff.patch(user.url, json={"last_name": "Quill"})
 
     superuser.delete(staff.url)
@@ -75,7 +75,7 @@ def test_O07_the_trail_outlives_its_actor(app: Flask, superuser: Person, staff: 
     assert change["changes"] == {"last_name": ["Okafor", "Quill"]}
 
 
-def test_P16_the_trail_holds_no_password(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_P16_the_trail_holds_no_password(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     change = {
         "old_password": PASSWORD,
         "new_password1": "quiet harbour 31 lamps",

@@ -7,10 +7,11 @@ import time
 from typing import Any
 
 import pytest
-from conftest import Person
-from factories import PROFILE, as_form, new_user
 from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import PROFILE, new_user, to_form_fields
 
 USERS = "/userapi/users/"
 
@@ -19,7 +20,7 @@ USERS = "/userapi/users/"
 def test_L11_each_media_type_says_the_same(client: FlaskClient, media: str) -> None:
     wanted = new_user(username="ada")
     body: dict[str, Any] = (
-        {"json": wanted} if media == "application/json" else {"data": as_form(wanted), "content_type": media}
+        {"json": wanted} if media == "application/json" else {"data": to_form_fields(wanted), "content_type": media}
     )
 
     response = client.post(USERS, **body)
@@ -32,7 +33,7 @@ def test_L11_each_media_type_says_the_same(client: FlaskClient, media: str) -> N
 
 
 @pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "multipart/form-data"])
-def test_a_form_edits_nested_fields_and_flags(user: Person, staff: Person, media: str) -> None:
+def test_a_form_edits_nested_fields_and_flags(user: ApiUser, staff: ApiUser, media: str) -> None:
     edited = user.patch(user.url, data={"profile.city": "Wells", "first_name": "Ada"}, content_type=media)
     retired = staff.patch(user.url, data={"is_active": "false"}, content_type=media)
 
@@ -42,14 +43,14 @@ def test_a_form_edits_nested_fields_and_flags(user: Person, staff: Person, media
 
 
 def test_a_forms_refusal_is_nested_like_any_other(client: FlaskClient) -> None:
-    response = client.post(USERS, data=as_form(new_user()) | {"profile.zip": "123456"})
+    response = client.post(USERS, data=to_form_fields(new_user()) | {"profile.zip": "123456"})
 
     assert response.get_json()["errors"] == {"profile": {"zip": ["Longer than maximum length 5."]}}
 
 
 @pytest.mark.parametrize("name", ["profile", "profile.", "profile.city.x", ".profile", "profile[city]", "."])
 def test_a_form_field_that_nests_otherwise_is_refused(client: FlaskClient, name: str) -> None:
-    for form in ({name: "x"} | as_form(new_user()), as_form(new_user()) | {name: "x"}):
+    for form in ({name: "x"} | to_form_fields(new_user()), to_form_fields(new_user()) | {name: "x"}):
         assert client.post(USERS, data=form).status_code == 400
 
 
@@ -62,7 +63,7 @@ def test_a_form_field_that_nests_otherwise_is_refused(client: FlaskClient, name:
         "text/html; x=application/json",
     ],
 )  # fmt: skip
-def test_V13_another_media_type_is_refused(client: FlaskClient, user: Person, media: str) -> None:
+def test_V13_another_media_type_is_refused(client: FlaskClient, user: ApiUser, media: str) -> None:
     body = json.dumps(new_user())
 
     refused = client.post(USERS, data=body, content_type=media)
@@ -93,9 +94,9 @@ def test_V13_a_compressed_body_is_refused_unopened(client: FlaskClient, encoding
     assert response.status_code == 415
 
 
-def test_V13_files_are_no_texts(client: FlaskClient, user: Person) -> None:
+def test_V13_files_are_no_texts(client: FlaskClient, user: ApiUser) -> None:
     for name in ("email", "first_name", "password", "profile.city", "avatar"):
-        form = as_form(new_user()) | {name: FileStorage(io.BytesIO(b"x"), "x.txt")}
+        form = to_form_fields(new_user()) | {name: FileStorage(io.BytesIO(b"x"), "x.txt")}
 
         response = client.post(USERS, data=form, content_type="multipart/form-data")
 
@@ -116,14 +117,14 @@ def test_V13_a_form_of_too_many_or_too_large_parts_is_refused(client: FlaskClien
 
         assert response.status_code == 413
         assert response.get_json()["code"] == "body_too_large"
-    assert client.post(USERS, data=as_form(new_user()), content_type="multipart/form-data").status_code == 201
+    assert client.post(USERS, data=to_form_fields(new_user()), content_type="multipart/form-data").status_code == 201
 
 
 @pytest.mark.parametrize("length", ["0", None])
 @pytest.mark.parametrize(
     "media", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 )
-def test_no_body_is_the_same_as_an_empty_one_in_every_media_type(user: Person, media: str, length: str | None) -> None:
+def test_no_body_is_the_same_as_an_empty_one_in_every_media_type(user: ApiUser, media: str, length: str | None) -> None:
     response = user.patch(user.url, environ_overrides={"CONTENT_TYPE": media, "CONTENT_LENGTH": length or ""})
 
     assert response.status_code == 200
@@ -165,7 +166,7 @@ MALFORMED = {
 }  # fmt: skip
 
 
-def test_V09_a_body_that_is_no_JSON_object_is_refused(client: FlaskClient, user: Person) -> None:
+def test_V09_a_body_that_is_no_JSON_object_is_refused(client: FlaskClient, user: ApiUser) -> None:
     for kind, body in MALFORMED.items():
         began = time.thread_time()
 
@@ -203,7 +204,7 @@ def test_V10_a_form_of_more_fields_than_any_schema_has_is_refused_without_naming
     assert "k7" not in many.text
 
 
-def test_V10_a_JSON_bomb_is_refused_at_once(client: FlaskClient, user: Person) -> None:
+def test_V10_a_JSON_bomb_is_refused_at_once(client: FlaskClient, user: ApiUser) -> None:
     for kind, bomb in BOMBS.items():
         for send, url in ((client.post, USERS), (user.patch, user.url)):
             began = time.thread_time()
@@ -215,7 +216,7 @@ def test_V10_a_JSON_bomb_is_refused_at_once(client: FlaskClient, user: Person) -
             assert len(response.data) < 1_000_000, kind
 
 
-def test_D11_a_body_over_one_mebibyte_is_too_large(client: FlaskClient, user: Person) -> None:
+def test_D11_a_body_over_one_mebibyte_is_too_large(client: FlaskClient, user: ApiUser) -> None:
     large = json.dumps(new_user(first_name="x" * 1024 * 1024))
 
     for response in (
@@ -227,7 +228,7 @@ def test_D11_a_body_over_one_mebibyte_is_too_large(client: FlaskClient, user: Pe
         assert response.get_json()["code"] == "body_too_large"
 
 
-def test_V11_of_a_name_given_twice_the_last_counts_everywhere(client: FlaskClient, user: Person) -> None:
+def test_V11_of_a_name_given_twice_the_last_counts_everywhere(client: FlaskClient, user: ApiUser) -> None:
     twice = '{"first_name": "One", "first_name": "Two"}'
 
     assert user.patch(user.url, data=twice, content_type="application/json").get_json()["first_name"] == "Two"
@@ -235,7 +236,7 @@ def test_V11_of_a_name_given_twice_the_last_counts_everywhere(client: FlaskClien
     assert client.post("/api-token-auth/", data=credentials, content_type="application/json").status_code == 200
 
 
-def test_V11_a_form_field_given_twice_is_refused_by_name(user: Person) -> None:
+def test_V11_a_form_field_given_twice_is_refused_by_name(user: ApiUser) -> None:
     for media in ("application/x-www-form-urlencoded", "multipart/form-data"):
         response = user.patch(user.url, data={"first_name": ["One", "Two"]}, content_type=media)
 
@@ -244,7 +245,7 @@ def test_V11_a_form_field_given_twice_is_refused_by_name(user: Person) -> None:
     assert user.get(user.url).get_json()["first_name"] == "Wren"
 
 
-def test_V12_every_unknown_field_is_named(client: FlaskClient, user: Person) -> None:
+def test_V12_every_unknown_field_is_named(client: FlaskClient, user: ApiUser) -> None:
     wanted = new_user(nickname="x", _id=1, profile=PROFILE | {"planet": "Mars"})
 
     response = client.post(USERS, json=wanted)
@@ -257,7 +258,7 @@ def test_V12_every_unknown_field_is_named(client: FlaskClient, user: Person) -> 
 
 
 @pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD"])
-def test_a_body_where_none_belongs_is_not_looked_at(user: Person, method: str) -> None:
+def test_a_body_where_none_belongs_is_not_looked_at(user: ApiUser, method: str) -> None:
     response = user.open("/userapi/auth/sessions/", method=method, data=b"{broken", content_type="text/plain")
 
     assert response.status_code in (200, 204)

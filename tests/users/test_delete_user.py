@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from conftest import Person, sign_in
-from factories import PASSWORD, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from inbox import letters
 
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.email_inbox import all_emails
+from tests.support.factories import PASSWORD, new_user
 from userapi.core.db import Model, db
 
 
@@ -25,7 +25,7 @@ def rows_of(app: Flask, user_id: int) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 
-def test_K01_everything_of_the_user_goes(app: Flask, user: Person, staff: Person) -> None:
+def test_K01_everything_of_the_user_goes(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     user.patch(user.url, json={"email": "waiting@example.com", "current_password": PASSWORD})
     assert {"users", "user_profiles", "login_sessions", "one_time_tokens"} <= rows_of(app, user.id).keys()
 
@@ -39,18 +39,18 @@ def test_K01_everything_of_the_user_goes(app: Flask, user: Person, staff: Person
     assert staff.delete(user.url).status_code == 404
 
 
-def test_K01_no_letter_to_the_user_stays(app: Flask, user: Person, stranger: Person, staff: Person) -> None:
-    for someone in (user, stranger):
+def test_K01_no_letter_to_the_user_stays(app: Flask, user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
+    for someone in (user, other_user):
         someone.client.post("/userapi/auth/password/reset/", json={"email": someone.email})
     user.patch(user.url, json={"email": "waiting@example.com", "current_password": PASSWORD})
-    assert {letter.recipient for letter in letters(app)} == {user.email, "waiting@example.com", stranger.email}
+    assert {letter.recipient for letter in all_emails(app)} == {user.email, "waiting@example.com", other_user.email}
 
     staff.delete(user.url)
 
-    assert {letter.recipient for letter in letters(app)} == {stranger.email}
+    assert {letter.recipient for letter in all_emails(app)} == {other_user.email}
 
 
-def test_R10_a_deleted_users_tokens_are_dead_at_once(user: Person, staff: Person) -> None:
+def test_R10_a_deleted_users_tokens_are_dead_at_once(user: ApiUser, staff: ApiUser) -> None:
     assert user.get(user.url).status_code == 200
     staff.delete(user.url)
 
@@ -59,8 +59,10 @@ def test_R10_a_deleted_users_tokens_are_dead_at_once(user: Person, staff: Person
     assert refreshed.status_code == 401
 
 
-def test_K02_an_id_is_never_used_twice(client: FlaskClient, staff: Person, person: Callable[..., Person]) -> None:
-    newest = person()
+def test_K02_an_id_is_never_used_twice(
+    client: FlaskClient, staff: ApiUser, make_api_user: Callable[..., ApiUser]
+) -> None:
+    newest = make_api_user()
     staff.delete(newest.url)
 
     made = client.post("/userapi/users/", json=new_user()).get_json()
@@ -70,7 +72,7 @@ def test_K02_an_id_is_never_used_twice(client: FlaskClient, staff: Person, perso
 
 
 def test_K03_an_address_used_again_is_another_account(
-    app: Flask, client: FlaskClient, user: Person, staff: Person
+    app: Flask, client: FlaskClient, user: ApiUser, staff: ApiUser
 ) -> None:
     user.patch(user.url, json={"username": "former", "first_name": "Former"})
     staff.delete(user.url)
@@ -85,12 +87,12 @@ def test_K03_an_address_used_again_is_another_account(
     assert len(sessions.get_json()["results"]) == 1
 
 
-def test_a_user_without_a_profile_is_deleted_too(staff: Person, person: Callable[..., Person]) -> None:
-    bare = person(profile=None)
+def test_a_user_without_a_profile_is_deleted_too(staff: ApiUser, make_api_user: Callable[..., ApiUser]) -> None:
+    bare = make_api_user(profile=None)
 
     assert staff.delete(bare.url).status_code == 204
 
 
-def test_members_of_staff_may_delete_themselves(staff: Person) -> None:
+def test_members_of_staff_may_delete_themselves(staff: ApiUser) -> None:
     assert staff.delete(staff.url).status_code == 204
     assert staff.get("/userapi/auth/user/").status_code == 401

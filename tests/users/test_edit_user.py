@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person, sign_in
-from factories import PASSWORD, PROFILE, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import PASSWORD, PROFILE, new_user
 from userapi.core.db import db
 
 ME = "/userapi/auth/user/"
@@ -23,7 +23,7 @@ def stored(app: Flask, user_id: int) -> dict[str, Any]:
     return dict(row._mapping)
 
 
-def test_the_owner_changes_names_and_username(user: Person) -> None:
+def test_the_owner_changes_names_and_username(user: ApiUser) -> None:
     response = user.patch(user.url, json={"first_name": "Ada", "last_name": "Quill", "username": "ada"})
 
     assert response.status_code == 200
@@ -32,19 +32,19 @@ def test_the_owner_changes_names_and_username(user: Person) -> None:
     assert user.get(user.url).get_json() == changed
 
 
-def test_a_username_can_be_taken_back(user: Person) -> None:
+def test_a_username_can_be_taken_back(user: ApiUser) -> None:
     user.patch(user.url, json={"username": "ada"})
 
     assert user.patch(user.url, json={"username": None}).get_json()["username"] is None
 
 
-def test_usernames_need_not_be_unique(user: Person, stranger: Person) -> None:
+def test_usernames_need_not_be_unique(user: ApiUser, other_user: ApiUser) -> None:
     assert user.patch(user.url, json={"username": "twin"}).status_code == 200
-    assert stranger.patch(stranger.url, json={"username": "twin"}).status_code == 200
+    assert other_user.patch(other_user.url, json={"username": "twin"}).status_code == 200
 
 
 @pytest.mark.parametrize("address", ["own", "me"])
-def test_V14_patch_merges_and_keeps_the_rest(user: Person, address: str) -> None:
+def test_V14_patch_merges_and_keeps_the_rest(user: ApiUser, address: str) -> None:
     url = user.url if address == "own" else ME
     before = user.get(url).get_json()
 
@@ -53,7 +53,7 @@ def test_V14_patch_merges_and_keeps_the_rest(user: Person, address: str) -> None
     assert after == before | {"profile": PROFILE | {"city": "Wells"}}
 
 
-def test_V14_an_empty_patch_changes_nothing(app: Flask, user: Person) -> None:
+def test_V14_an_empty_patch_changes_nothing(app: Flask, user: ApiUser) -> None:
     before = stored(app, user.id)
     shown = user.get(user.url).get_json()
 
@@ -65,7 +65,7 @@ def test_V14_an_empty_patch_changes_nothing(app: Flask, user: Person) -> None:
     assert stored(app, user.id) == before
 
 
-def test_V14_patch_validates_what_it_is_given(user: Person) -> None:
+def test_V14_patch_validates_what_it_is_given(user: ApiUser) -> None:
     before = user.get(user.url).get_json()
 
     response = user.patch(user.url, json={"first_name": "Ada", "profile": {"zip": "123456", "dob": "2999-01-01"}})
@@ -75,8 +75,8 @@ def test_V14_patch_validates_what_it_is_given(user: Person) -> None:
     assert user.get(user.url).get_json() == before
 
 
-def test_V14_patch_makes_a_missing_profile_when_all_six_fields_are_there(person: Callable[..., Person]) -> None:
-    bare = person(profile=None)
+def test_V14_patch_makes_a_missing_profile_when_all_six_fields_are_there(make_api_user: Callable[..., ApiUser]) -> None:
+    bare = make_api_user(profile=None)
     assert bare.patch(bare.url, json={"first_name": "Ada"}).status_code == 200
     assert bare.patch(bare.url, json={"profile": None}).status_code == 200
     part = bare.patch(bare.url, json={"profile": {"city": "Bath", "zip": "BA1"}})
@@ -89,7 +89,7 @@ def test_V14_patch_makes_a_missing_profile_when_all_six_fields_are_there(person:
     assert whole.get_json()["profile"] == PROFILE
 
 
-def test_a_profile_is_not_removed(user: Person) -> None:
+def test_a_profile_is_not_removed(user: ApiUser) -> None:
     response = user.patch(user.url, json={"profile": None})
 
     assert response.status_code == 400
@@ -97,7 +97,7 @@ def test_a_profile_is_not_removed(user: Person) -> None:
     assert user.get(user.url).get_json()["profile"] == PROFILE
 
 
-def test_the_owners_new_address_waits_to_be_confirmed(user: Person) -> None:
+def test_the_owners_new_address_waits_to_be_confirmed(user: ApiUser) -> None:
     response = user.patch(user.url, json={"email": "new@example.com", "current_password": PASSWORD})
 
     assert response.status_code == 200
@@ -106,7 +106,7 @@ def test_the_owners_new_address_waits_to_be_confirmed(user: Person) -> None:
 
 
 def test_the_owners_new_address_counts_at_once_where_none_is_confirmed(
-    make_app: Callable[..., Flask], user: Person
+    make_app: Callable[..., Flask], user: ApiUser
 ) -> None:
     app = make_app(EMAIL_VERIFICATION="none")
     client = app.test_client()
@@ -120,9 +120,9 @@ def test_the_owners_new_address_counts_at_once_where_none_is_confirmed(
     sign_in(app, "new@example.com")
 
 
-def test_an_address_in_use_is_refused(user: Person, stranger: Person, staff: Person) -> None:
+def test_an_address_in_use_is_refused(user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
     for caller in (user, staff):
-        response = caller.patch(user.url, json={"email": stranger.email.upper(), "current_password": PASSWORD})
+        response = caller.patch(user.url, json={"email": other_user.email.upper(), "current_password": PASSWORD})
 
         assert response.status_code == 400
         assert response.get_json()["code"] == "email_taken"
@@ -130,7 +130,7 @@ def test_an_address_in_use_is_refused(user: Person, stranger: Person, staff: Per
 
 
 def test_P13_a_password_is_refused_with_a_pointer_to_where_it_is_changed(
-    app: Flask, user: Person, staff: Person
+    app: Flask, user: ApiUser, staff: ApiUser
 ) -> None:
     before = stored(app, user.id)["password_hash"]
     for caller, url in ((user, user.url), (user, ME), (staff, user.url)):
@@ -152,7 +152,7 @@ PRIVILEGES = (
 
 
 @pytest.mark.parametrize("media", ["json", "data"])
-def test_Z08_a_registration_assigns_no_privilege(client: FlaskClient, staff: Person, media: str) -> None:
+def test_Z08_a_registration_assigns_no_privilege(client: FlaskClient, staff: ApiUser, media: str) -> None:
     for name in PRIVILEGES:
         wanted = new_user()
         if media == "data":
@@ -167,7 +167,7 @@ def test_Z08_a_registration_assigns_no_privilege(client: FlaskClient, staff: Per
 
 
 @pytest.mark.parametrize("media", ["json", "data"])
-def test_Z08_an_edit_assigns_no_privilege(app: Flask, user: Person, media: str) -> None:
+def test_Z08_an_edit_assigns_no_privilege(app: Flask, user: ApiUser, media: str) -> None:
     before = stored(app, user.id)
     for url in (user.url, ME):
         for name in PRIVILEGES:
@@ -179,7 +179,7 @@ def test_Z08_an_edit_assigns_no_privilege(app: Flask, user: Person, media: str) 
     assert stored(app, user.id) == before
 
 
-def test_Z08_a_whole_replacement_assigns_no_privilege(app: Flask, user: Person) -> None:
+def test_Z08_a_whole_replacement_assigns_no_privilege(app: Flask, user: ApiUser) -> None:
     whole = user.get(user.url).get_json()
     before = stored(app, user.id)
 
@@ -199,7 +199,7 @@ STATES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_Z09_no_state_is_assigned(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_Z09_no_state_is_assigned(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     before = stored(app, user.id)
     for name, value in STATES.items():
         assert client.post("/userapi/users/", json=new_user() | {name: value}).status_code == 400, name
@@ -213,14 +213,15 @@ def test_Z09_no_state_is_assigned(app: Flask, client: FlaskClient, user: Person)
 
 @pytest.mark.parametrize("caller", ["owner", "staff", "superuser"])
 def test_Z10_nobody_moves_a_user_to_another_identity(
-    app: Flask, user: Person, stranger: Person, staff: Person, superuser: Person, caller: str
+    app: Flask, user: ApiUser, other_user: ApiUser, staff: ApiUser, superuser: ApiUser, caller: str
 ) -> None:
     by = {"owner": user, "staff": staff, "superuser": superuser}[caller]
-    before = [stored(app, person.id) for person in (user, stranger)]
+    before = [stored(app, person.id) for person in (user, other_user)]
     identities: list[dict[str, Any]] = [
-        {"id": stranger.id}, {"id": str(stranger.id)}, {"id": None}, {"id": 2**70}, {"id": 1e400}, {"id": [user.id]},
-        {"url": f"http://accounts.example.com{stranger.url}"}, {"pk": stranger.id}, {"user_id": stranger.id},
-        {"_id": stranger.id}, {"profile": {"user": stranger.id}}, {"profile": {"user_id": stranger.id}},
+        {"id": other_user.id}, {"id": str(other_user.id)}, {"id": None}, {"id": 2**70}, {"id": 1e400},
+        {"id": [user.id]},
+        {"url": f"http://accounts.example.com{other_user.url}"}, {"pk": other_user.id}, {"user_id": other_user.id},
+        {"_id": other_user.id}, {"profile": {"user": other_user.id}}, {"profile": {"user_id": other_user.id}},
     ]  # fmt: skip
     for identity in identities:
         response = by.patch(
@@ -228,22 +229,22 @@ def test_Z10_nobody_moves_a_user_to_another_identity(
         )
 
         assert response.status_code == 400, identity
-    assert [stored(app, person.id) for person in (user, stranger)] == before
+    assert [stored(app, person.id) for person in (user, other_user)] == before
     assert by.patch(user.url, json={"id": user.id}).status_code == 200
 
 
-def test_Z11_a_nested_identity_leaves_the_other_profile_alone(user: Person, stranger: Person) -> None:
-    before = stranger.get(stranger.url).get_json()
+def test_Z11_a_nested_identity_leaves_the_other_profile_alone(user: ApiUser, other_user: ApiUser) -> None:
+    before = other_user.get(other_user.url).get_json()
     for identity in ("id", "pk", "user", "user_id", "url"):
-        response = user.patch(user.url, json={"profile": {identity: stranger.id, "city": "Ghost"}})
+        response = user.patch(user.url, json={"profile": {identity: other_user.id, "city": "Ghost"}})
 
         assert response.status_code == 400
         assert list(response.get_json()["errors"]["profile"]) == [identity]
-    assert stranger.get(stranger.url).get_json() == before
+    assert other_user.get(other_user.url).get_json() == before
     assert user.get(user.url).get_json()["profile"] == PROFILE
 
 
-def test_read_only_fields_sent_back_unchanged_are_no_change(app: Flask, user: Person) -> None:
+def test_read_only_fields_sent_back_unchanged_are_no_change(app: Flask, user: ApiUser) -> None:
     before = stored(app, user.id)
     shown = user.get(user.url).get_json()
 
@@ -253,7 +254,7 @@ def test_read_only_fields_sent_back_unchanged_are_no_change(app: Flask, user: Pe
 
 
 @pytest.mark.parametrize("name", ["url", "id", "email_verified", "pending_email", "date_joined", "last_login"])
-def test_a_read_only_field_takes_no_other_value_of_whatever_type(user: Person, name: str) -> None:
+def test_a_read_only_field_takes_no_other_value_of_whatever_type(user: ApiUser, name: str) -> None:
     deep = "[" * 900 + "]" * 900
     for text in (
         "null",
@@ -276,7 +277,7 @@ def test_a_read_only_field_takes_no_other_value_of_whatever_type(user: Person, n
             assert response.status_code == 400, text[:40]
 
 
-def test_an_edited_name_is_found_and_ordered_by_its_new_spelling(user: Person, staff: Person) -> None:
+def test_an_edited_name_is_found_and_ordered_by_its_new_spelling(user: ApiUser, staff: ApiUser) -> None:
     user.patch(user.url, json={"last_name": "Zygmunt"})
 
     found = staff.get("/userapi/users/", query_string={"search": "zyg"}).get_json()["results"]

@@ -3,10 +3,11 @@
 import time
 
 import pytest
-from conftest import Person, sign_in
-from factories import PASSWORD, new_user
 from flask import Flask
 from flask.testing import FlaskClient
+
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import PASSWORD, new_user
 
 USERS = "/userapi/users/"
 
@@ -116,7 +117,7 @@ def test_G02_an_address_that_only_looks_alike_is_refused_or_another_account(app:
 
 
 def test_G04_a_refused_registration_tells_no_more_than_that_the_address_is_in_use(
-    client: FlaskClient, user: Person
+    client: FlaskClient, user: ApiUser
 ) -> None:
     response = client.post(USERS, json=new_user(email=user.email))
 
@@ -130,7 +131,7 @@ def test_G04_a_refused_registration_tells_no_more_than_that_the_address_is_in_us
     }
 
 
-def test_a_change_of_case_alone_is_a_change_of_ones_own_address(user: Person, staff: Person) -> None:
+def test_a_change_of_case_alone_is_a_change_of_ones_own_address(user: ApiUser, staff: ApiUser) -> None:
     shouted = user.email.upper()
 
     response = user.patch(user.url, json={"email": shouted, "current_password": PASSWORD})

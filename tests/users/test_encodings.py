@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from browsing import Browser, hidden
-from conftest import Person
-from factories import PASSWORD, as_form, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD, new_user, to_form_fields
+from tests.support.form_browser import FormBrowser, hidden_value
 
 USERS = "/userapi/users/"
 URLENCODED = "application/x-www-form-urlencoded"
@@ -32,18 +33,18 @@ def assert_malformed(answer: TestResponse) -> None:
 @pytest.mark.parametrize(
     "body", [b"first_name=Ren%E9", b"first_name=Ren\xe9", b"first_nam%E9=x", b"first_name=%ED%A0%80"]
 )
-def test_a_form_that_is_not_UTF_8_is_refused(user: Person, body: bytes) -> None:
+def test_a_form_that_is_not_UTF_8_is_refused(user: ApiUser, body: bytes) -> None:
     assert_malformed(user.patch(user.url, data=body, content_type=URLENCODED))
     assert user.get(user.url).get_json()["first_name"] == "Wren"
 
 
-def test_a_multipart_form_that_is_not_UTF_8_is_refused(user: Person) -> None:
+def test_a_multipart_form_that_is_not_UTF_8_is_refused(user: ApiUser) -> None:
     assert_malformed(user.patch(user.url, **multipart({"first_name": b"Ren\xe9"})))
     assert user.get(user.url).get_json()["first_name"] == "Wren"
 
 
-def test_a_password_that_is_not_UTF_8_neither_registers_nor_signs_in(client: FlaskClient, user: Person) -> None:
-    form = {name: str(value).encode() for name, value in as_form(new_user()).items()}
+def test_a_password_that_is_not_UTF_8_neither_registers_nor_signs_in(client: FlaskClient, user: ApiUser) -> None:
+    form = {name: str(value).encode() for name, value in to_form_fields(new_user()).items()}
 
     assert_malformed(client.post(USERS, **multipart(form | {"password": b"velvet tr\xe9m outside 7"})))
     assert_malformed(
@@ -54,7 +55,7 @@ def test_a_password_that_is_not_UTF_8_neither_registers_nor_signs_in(client: Fla
     )
 
 
-def test_UTF_8_is_kept_in_every_kind_of_body(user: Person) -> None:
+def test_UTF_8_is_kept_in_every_kind_of_body(user: ApiUser) -> None:
     for name in ("René", "\ufffd", "字🦉", "a+b &=%"):
         assert user.patch(user.url, data={"first_name": name}).get_json()["first_name"] == name
         edited = user.patch(user.url, **multipart({"first_name": name.encode()}))
@@ -63,7 +64,7 @@ def test_UTF_8_is_kept_in_every_kind_of_body(user: Person) -> None:
     assert raw.get_json()["first_name"] == "René"
 
 
-def test_a_part_may_name_another_encoding(user: Person) -> None:
+def test_a_part_may_name_another_encoding(user: ApiUser) -> None:
     edited = user.patch(user.url, **multipart({"first_name": b"Ren\xe9"}, "text/plain; charset=iso-8859-1"))
 
     assert edited.get_json()["first_name"] == "René"
@@ -72,14 +73,14 @@ def test_a_part_may_name_another_encoding(user: Person) -> None:
 @pytest.mark.parametrize(
     "body", [b"--b\r\n\r\n", b'--b\r\nContent-Disposition: form-data; name="\xe9"\r\n\r\nx\r\n--b--', b"nothing"]
 )
-def test_a_form_that_cannot_be_read_is_refused_rather_than_taken_for_empty(user: Person, body: bytes) -> None:
+def test_a_form_that_cannot_be_read_is_refused_rather_than_taken_for_empty(user: ApiUser, body: bytes) -> None:
     answer = user.patch(user.url, data=body, content_type="multipart/form-data; boundary=b")
 
     assert (answer.status_code, answer.get_json().get("code")) == (400, "malformed_body")
 
 
 @pytest.mark.parametrize("query", ["search=Ren%E9", "search=%ED%A0%80", "sear%FFch=x"])
-def test_a_query_that_is_not_UTF_8_is_refused(staff: Person, query: str) -> None:
+def test_a_query_that_is_not_UTF_8_is_refused(staff: ApiUser, query: str) -> None:
     answer = staff.get(f"{USERS}?{query}")
 
     assert (answer.status_code, answer.get_json().get("code")) == (400, "bad_request")
@@ -87,9 +88,9 @@ def test_a_query_that_is_not_UTF_8_is_refused(staff: Person, query: str) -> None
     assert staff.get(f"{USERS}?search=Ren%C3%A9").status_code == 200
 
 
-def test_pages_refuse_what_is_not_UTF_8(app: Flask, user: Person) -> None:
-    browser = Browser(app)
-    proof = hidden(browser.get("/login/")).encode()
+def test_pages_refuse_what_is_not_UTF_8(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
+    proof = hidden_value(browser.get("/login/")).encode()
     for body in (b"email=a%40b.example&password=tr%E9m", b"email=a%40b.example&password=tr\xe9m"):
         page = browser.client.post(
             "/login/", data=body + b"&csrf_token=" + proof, content_type=URLENCODED, headers={"Accept": "text/html"}
@@ -103,7 +104,7 @@ def test_pages_refuse_what_is_not_UTF_8(app: Flask, user: Person) -> None:
     assert (shown.status_code, shown.mimetype) == (400, "text/html")
 
 
-def test_a_JSON_body_may_begin_with_a_byte_order_mark(user: Person) -> None:
+def test_a_JSON_body_may_begin_with_a_byte_order_mark(user: ApiUser) -> None:
     body = b'\xef\xbb\xbf{"first_name": "Ada"}'
 
     assert user.patch(user.url, data=body, content_type="application/json").get_json()["first_name"] == "Ada"
@@ -118,7 +119,7 @@ def test_JSON_sent_as_a_form_names_the_header_it_needs(client: FlaskClient, body
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/json; charset=utf-8"])
-def test_no_body_under_a_JSON_type_is_an_empty_body(app: Flask, user: Person, media: str) -> None:
+def test_no_body_under_a_JSON_type_is_an_empty_body(app: Flask, user: ApiUser, media: str) -> None:
     refreshed = user.client.post(
         "/api-token-refresh/", content_type=media, headers={"Authorization": f"Bearer {user.tokens['refresh_token']}"}
     )
@@ -137,7 +138,7 @@ def test_no_body_under_a_JSON_type_is_an_empty_body(app: Flask, user: Person, me
 
 @pytest.mark.parametrize(("typed", "meant"), [("True", True), ("False", False), ("true", True)])
 def test_a_form_and_a_query_take_the_flags_that_Python_writes(
-    staff: Person, user: Person, typed: str, meant: bool
+    staff: ApiUser, user: ApiUser, typed: str, meant: bool
 ) -> None:
     assert staff.patch(user.url, data={"is_active": typed}).get_json()["is_active"] is meant
     listed = staff.get(f"{USERS}?is_active={typed}&search={user.email}").get_json()["results"]

@@ -1,8 +1,9 @@
 """Entity tags: what is unchanged is not sent again, and nobody overwrites what they have not seen."""
 
 import pytest
-from conftest import Person
 from werkzeug.test import TestResponse
+
+from tests.support.api_client import ApiUser
 
 ME = "/userapi/auth/user/"
 STALE = '"000000000000000000000000"'
@@ -14,7 +15,7 @@ def tag(response: TestResponse) -> str:
 
 
 @pytest.mark.parametrize("address", ["users", "me"])
-def test_what_the_caller_has_already_is_not_sent_again(user: Person, address: str) -> None:
+def test_what_the_caller_has_already_is_not_sent_again(user: ApiUser, address: str) -> None:
     url = user.url if address == "users" else ME
     first = user.get(url)
 
@@ -28,7 +29,7 @@ def test_what_the_caller_has_already_is_not_sent_again(user: Person, address: st
     assert other.status_code == 200
 
 
-def test_the_tag_is_the_same_for_owner_and_staff_and_changes_with_the_user(user: Person, staff: Person) -> None:
+def test_the_tag_is_the_same_for_owner_and_staff_and_changes_with_the_user(user: ApiUser, staff: ApiUser) -> None:
     before = tag(user.get(user.url))
     assert before == tag(staff.get(user.url)) == tag(user.get(ME)) == tag(user.open(user.url, method="HEAD"))
 
@@ -37,14 +38,14 @@ def test_the_tag_is_the_same_for_owner_and_staff_and_changes_with_the_user(user:
     assert tag(changed) == tag(user.get(user.url)) != before
 
 
-def test_a_new_user_has_a_tag(user: Person, staff: Person) -> None:
+def test_a_new_user_has_a_tag(user: ApiUser, staff: ApiUser) -> None:
     response = staff.patch(user.url, json={"profile": {"city": "Wells"}})
 
     assert tag(response) == tag(user.get(user.url))
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_N05_a_stale_tag_is_refused_and_changes_nothing(user: Person, staff: Person, method: str) -> None:
+def test_N05_a_stale_tag_is_refused_and_changes_nothing(user: ApiUser, staff: ApiUser, method: str) -> None:
     seen = user.get(user.url)
     user.patch(user.url, json={"first_name": "Ada"})
     current = user.get(user.url)
@@ -60,14 +61,14 @@ def test_N05_a_stale_tag_is_refused_and_changes_nothing(user: Person, staff: Per
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_N05_ones_own_account_has_the_same_protection(user: Person, method: str) -> None:
+def test_N05_ones_own_account_has_the_same_protection(user: ApiUser, method: str) -> None:
     seen = user.get(ME)
 
     assert user.open(ME, method=method, json=seen.get_json(), headers={"If-Match": STALE}).status_code == 412
     assert user.open(ME, method=method, json=seen.get_json(), headers={"If-Match": tag(seen)}).status_code == 200
 
 
-def test_a_tag_that_a_proxy_made_weak_is_refused_with_the_reason(user: Person) -> None:
+def test_a_tag_that_a_proxy_made_weak_is_refused_with_the_reason(user: ApiUser) -> None:
     tag = user.get(user.url).headers["ETag"]
 
     weak = user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": f"W/{tag}"})
@@ -81,7 +82,7 @@ def test_a_tag_that_a_proxy_made_weak_is_refused_with_the_reason(user: Person) -
 
 
 @pytest.mark.parametrize("value", ["W/{tag}", '""', "garbage", '"', "*garbage", "{bare}x", ","])
-def test_N05_a_tag_that_does_not_match_strongly_is_refused(user: Person, value: str) -> None:
+def test_N05_a_tag_that_does_not_match_strongly_is_refused(user: ApiUser, value: str) -> None:
     current = tag(user.get(user.url))
     sent = value.format(tag=current, bare=current.strip('"'))
 
@@ -90,7 +91,7 @@ def test_N05_a_tag_that_does_not_match_strongly_is_refused(user: Person, value: 
 
 
 @pytest.mark.parametrize("value", ["*", "{tag}", '"x", {tag}'])
-def test_N05_a_tag_that_matches_lets_the_change_through(user: Person, value: str) -> None:
+def test_N05_a_tag_that_matches_lets_the_change_through(user: ApiUser, value: str) -> None:
     current = tag(user.get(user.url))
 
     response = user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": value.format(tag=current)})
@@ -98,5 +99,5 @@ def test_N05_a_tag_that_matches_lets_the_change_through(user: Person, value: str
     assert response.status_code == 200
 
 
-def test_a_star_finds_nobody_where_nobody_is(staff: Person) -> None:
+def test_a_star_finds_nobody_where_nobody_is(staff: ApiUser) -> None:
     assert staff.delete("/userapi/users/987654321/", headers={"If-Match": "*"}).status_code == 404

@@ -5,12 +5,13 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Person, sign_in
-from factories import PASSWORD, PROFILE, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.factories import PASSWORD, PROFILE, new_user
 
 USERS = "/userapi/users/"
 PROFILE_TEXTS = {"title": 5, "address": 255, "country": 50, "city": 50, "zip": 5}
@@ -47,7 +48,7 @@ def error(document: dict[str, Any], field: str) -> Any:
 
 
 @pytest.mark.parametrize("field", [*TEXTS, *PROFILE_TEXTS])
-def test_V02_hostile_text_is_kept_as_it_is_or_refused(user: Person, field: str) -> None:
+def test_V02_hostile_text_is_kept_as_it_is_or_refused(user: ApiUser, field: str) -> None:
     longest = {**TEXTS, **PROFILE_TEXTS}[field]
     kept = 0
     for text in NAUGHTY:
@@ -63,7 +64,7 @@ def test_V02_hostile_text_is_kept_as_it_is_or_refused(user: Person, field: str) 
 
 
 @pytest.mark.parametrize("field", [*TEXTS, *PROFILE_TEXTS])
-def test_V03_control_characters_are_refused(user: Person, field: str) -> None:
+def test_V03_control_characters_are_refused(user: ApiUser, field: str) -> None:
     before = user.get(user.url).get_json()
     for control in CONTROLS:
         for text in (control, f"a{control}", f"{control}a", f"a{control}b"):
@@ -97,7 +98,9 @@ def test_V03_control_characters_in_a_form_are_refused_too(client: FlaskClient) -
     assert client.post(USERS, data=flat).status_code == 201
 
 
-def test_V04_lone_surrogates_are_refused_wherever_they_stand(client: FlaskClient, user: Person, staff: Person) -> None:
+def test_V04_lone_surrogates_are_refused_wherever_they_stand(
+    client: FlaskClient, user: ApiUser, staff: ApiUser
+) -> None:
     for body in (
         b'{"first_name": "a\\ud800"}', b'{"first_name": "\\udfff"}', b'{"profile": {"city": "\\ud83d"}}',
         b'{"\\ud800": "x"}', b'{"profile": {"\\udc00": "x"}}', b'{"email": "\\ud800@example.com"}',
@@ -112,7 +115,7 @@ def test_V04_lone_surrogates_are_refused_wherever_they_stand(client: FlaskClient
 
 
 @pytest.mark.parametrize("field", [*TEXTS, *PROFILE_TEXTS])
-def test_V05_lengths_are_counted_in_characters_on_every_database(user: Person, field: str) -> None:
+def test_V05_lengths_are_counted_in_characters_on_every_database(user: ApiUser, field: str) -> None:
     longest = {**TEXTS, **PROFILE_TEXTS}[field]
     for character in ("x", "é", "字", "🦉"):
         longest_text = character * longest
@@ -124,7 +127,7 @@ def test_V05_lengths_are_counted_in_characters_on_every_database(user: Person, f
         assert error(refused.get_json(), field) == [f"Longer than maximum length {longest}."]
 
 
-def test_V05_a_name_that_folds_to_many_characters_is_kept(user: Person, staff: Person) -> None:
+def test_V05_a_name_that_folds_to_many_characters_is_kept(user: ApiUser, staff: ApiUser) -> None:
     long = "ﷺ" * 150
 
     assert user.patch(user.url, json={"last_name": long}).get_json()["last_name"] == long
@@ -132,13 +135,13 @@ def test_V05_a_name_that_folds_to_many_characters_is_kept(user: Person, staff: P
 
 
 @pytest.mark.parametrize("field", PROFILE)
-def test_a_field_of_a_profile_is_not_blank(user: Person, field: str) -> None:
+def test_a_field_of_a_profile_is_not_blank(user: ApiUser, field: str) -> None:
     for blank in ("", " ", "\u3000"):
         assert user.patch(user.url, json=edit(field, blank)).status_code == 400
 
 
 @pytest.mark.parametrize("field", ["email", "password", *TEXTS, *PROFILE])
-def test_V06_another_type_is_refused_by_name_and_not_converted(client: FlaskClient, user: Person, field: str) -> None:
+def test_V06_another_type_is_refused_by_name_and_not_converted(client: FlaskClient, user: ApiUser, field: str) -> None:
     for value in (True, False, 0, 1, 19901210, 1.5, [], ["x"], {}, {"$ne": None}, [None], 2**63):
         wanted = new_user()
         (wanted["profile"] if field in PROFILE else wanted)[field] = value
@@ -164,7 +167,7 @@ def test_V06_a_profile_is_an_object(client: FlaskClient, value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["yes", "True", 1, 0, None, "", [], {}, 1.0])
-def test_V06_a_flag_is_true_or_false(staff: Person, user: Person, value: Any) -> None:
+def test_V06_a_flag_is_true_or_false(staff: ApiUser, user: ApiUser, value: Any) -> None:
     response = staff.patch(user.url, json={"is_active": value})
 
     assert response.status_code == 400
@@ -198,13 +201,13 @@ def test_V07_leap_days_are_days(client: FlaskClient, day: str) -> None:
     assert response.get_json()["profile"]["dob"] == day
 
 
-def test_G03_a_username_has_no_invisible_characters(user: Person) -> None:
+def test_G03_a_username_has_no_invisible_characters(user: ApiUser) -> None:
     for character in ("\u200b", "\u200d", "\u202e", "\u2066", "\ufeff", "\u00ad", "\U000e0041"):
         assert user.patch(user.url, json={"username": f"ad{character}a"}).status_code == 400, repr(character)
     assert user.patch(user.url, json={"username": "ada.o'neill-é_1"}).status_code == 200
 
 
-def test_G08_a_refused_registration_leaves_nothing(app: Flask, client: FlaskClient, staff: Person) -> None:
+def test_G08_a_refused_registration_leaves_nothing(app: Flask, client: FlaskClient, staff: ApiUser) -> None:
     wanted = new_user()
     before = staff.get(f"{USERS}?count=true").get_json()["count"]
     broken = [
@@ -290,7 +293,7 @@ bodies = st.dictionaries(fields, anything | profiles, max_size=6)
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=bodies)
-def test_V06_whatever_comes_is_taken_or_refused_never_an_error_of_ours(user: Person, body: dict[str, Any]) -> None:
+def test_V06_whatever_comes_is_taken_or_refused_never_an_error_of_ours(user: ApiUser, body: dict[str, Any]) -> None:
     sent: dict[str, Any] = {"data": json.dumps(body), "content_type": "application/json"}
     responses = [
         user.client.post(USERS, **sent),

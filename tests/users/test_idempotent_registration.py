@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person, sign_in, signs_in
-from factories import PASSWORD, as_form, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from inbox import letters_to
-from together import at_once
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser, can_sign_in, sign_in
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, new_user, to_form_fields
+from tests.support.race import run_simultaneously
 from userapi.core import clock
 from userapi.core.db import db
 
@@ -38,7 +38,7 @@ def test_the_repeat_gets_the_first_answer(app: Flask, client: FlaskClient) -> No
     assert again.get_json() == first.get_json()
     assert again.headers["Location"] == first.headers["Location"]
     assert again.headers["ETag"] == first.headers["ETag"]
-    assert len(letters_to(app, body["email"], "verify_email")) == 1
+    assert len(emails_to(app, body["email"], "verify_email")) == 1
 
 
 def test_the_repeat_may_be_written_otherwise(client: FlaskClient) -> None:
@@ -46,7 +46,7 @@ def test_the_repeat_may_be_written_otherwise(client: FlaskClient) -> None:
     first = register(client, body, key)
 
     again = register(client, dict(reversed(body.items())), key)
-    form = client.post(USERS, data=as_form(body), headers={"Idempotency-Key": key})
+    form = client.post(USERS, data=to_form_fields(body), headers={"Idempotency-Key": key})
 
     assert again.get_json() == form.get_json() == first.get_json()
 
@@ -78,7 +78,7 @@ def test_another_body_under_the_same_key_is_refused(app: Flask, client: FlaskCli
 
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
     assert body["email"] not in other.text
-    assert not signs_in(app, "other@example.com")
+    assert not can_sign_in(app, "other@example.com")
     assert register(client, body, key).status_code == 201
 
 
@@ -119,7 +119,7 @@ def test_a_key_is_good_for_a_day(client: FlaskClient, monkeypatch: pytest.Monkey
     assert register(client, new_user(), key).status_code == 201
 
 
-def test_after_the_account_is_deleted_the_key_opens_another(client: FlaskClient, superuser: Person) -> None:
+def test_after_the_account_is_deleted_the_key_opens_another(client: FlaskClient, superuser: ApiUser) -> None:
     key, body = a_key(), new_user()
     first = register(client, body, key).get_json()
     superuser.delete(f"{USERS}{first['id']}/")
@@ -134,7 +134,7 @@ def test_after_the_account_is_deleted_the_key_opens_another(client: FlaskClient,
 def test_two_at_the_same_time_open_one_account(app: Flask) -> None:
     key, body = a_key(), new_user()
 
-    answers = at_once([lambda: register(app.test_client(), body, key)] * 4)
+    answers = run_simultaneously([lambda: register(app.test_client(), body, key)] * 4)
 
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.get_json()["id"] for answer in answers}) == 1

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 
 import pytest
-import services
-from factories import new_user
 from flask import Flask
 
+from tests.support import servers
+from tests.support.factories import new_user
 from userapi.mail.delivery import deliver_due
 
 
 @pytest.mark.parametrize("email", ["ada@printer.local", "ada@home.arpa", "ada@mail.home.arpa", "Ada@Mailhost"])
 def test_an_email_of_an_intranet_is_accepted_only_where_its_domain_is_named(
-    make_app: Callable[..., Flask], sink: services.SmtpSink, email: str
+    make_app: Callable[..., Flask], sink: servers.SmtpSink, email: str
 ) -> None:
     mail = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "MAIL_DELIVERY": "none"}
     inside = make_app(EMAIL_INTRANET_DOMAINS="local, Home.Arpa,mailhost", **mail)

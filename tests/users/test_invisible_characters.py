@@ -1,11 +1,12 @@
 """Invisible characters: removed around a pasted email, refused where they are all that a name has."""
 
 import pytest
-from conftest import Person
-from factories import PASSWORD, new_user
 from flask import Flask
 from flask.testing import FlaskClient
-from inbox import letters_to
+
+from tests.support.api_client import ApiUser
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, new_user
 
 USERS = "/userapi/users/"
 
@@ -29,7 +30,7 @@ DIRECTION_CONTROLS = ("\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066"
 
 @pytest.mark.parametrize("around", AROUND)
 def test_what_cannot_be_seen_around_an_email_is_removed(
-    app: Flask, client: FlaskClient, user: Person, around: str
+    app: Flask, client: FlaskClient, user: ApiUser, around: str
 ) -> None:
     for pasted in (f"{around}{user.email}", f"{user.email}{around}", f"{around}{user.email}{around}"):
         for name in ("email", "username"):
@@ -43,11 +44,11 @@ def test_what_cannot_be_seen_around_an_email_is_removed(
     assert form.status_code == 200
 
 
-def test_the_other_forms_that_take_an_email_remove_it_too(app: Flask, client: FlaskClient, user: Person) -> None:
+def test_the_other_forms_that_take_an_email_remove_it_too(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     answer = client.post("/userapi/auth/password/reset/", json={"email": f"\u00a0{user.email}\u200b"})
 
     assert answer.status_code == 200
-    assert len(letters_to(app, user.email, "reset_password")) == 1
+    assert len(emails_to(app, user.email, "reset_password")) == 1
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_inside_an_email_it_is_refused(client: FlaskClient, email: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["first_name", "last_name", "username"])
-def test_a_name_has_a_visible_character(client: FlaskClient, user: Person, field: str) -> None:
+def test_a_name_has_a_visible_character(client: FlaskClient, user: ApiUser, field: str) -> None:
     for text in NOTHING_VISIBLE:
         registered = client.post(USERS, json=new_user(**{field: text}))
         edited = user.patch(user.url, json={field: text})
@@ -73,7 +74,7 @@ def test_a_name_has_a_visible_character(client: FlaskClient, user: Person, field
 
 @pytest.mark.parametrize("field", ["first_name", "last_name", "username"])
 @pytest.mark.parametrize("control", DIRECTION_CONTROLS)
-def test_a_name_turns_no_text_around_it(client: FlaskClient, user: Person, field: str, control: str) -> None:
+def test_a_name_turns_no_text_around_it(client: FlaskClient, user: ApiUser, field: str, control: str) -> None:
     text = f"Ada{control}gnp.exe"
 
     registered = client.post(USERS, json=new_user(**{field: text}))
@@ -84,7 +85,7 @@ def test_a_name_turns_no_text_around_it(client: FlaskClient, user: Person, field
         assert user.patch(user.url, json={"first_name": shaped}).status_code == 200, repr(shaped)
 
 
-def test_a_field_that_must_not_be_blank_has_a_visible_character(user: Person) -> None:
+def test_a_field_that_must_not_be_blank_has_a_visible_character(user: ApiUser) -> None:
     for text in NOTHING_VISIBLE:
         answer = user.patch(user.url, json={"profile": {"city": text}})
         assert answer.status_code == 400, repr(text)

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person
-from factories import PROFILE, make_user
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import PROFILE, make_user
 from userapi.core.db import UTCDateTime, db
 
 LIST = "/userapi/users/"
@@ -36,7 +36,7 @@ def ids(response: TestResponse) -> list[int]:
     return [row["id"] for row in response.get_json()["results"]]
 
 
-def follow(staff: Person, url: str | None, direction: str) -> Iterator[TestResponse]:
+def follow(staff: ApiUser, url: str | None, direction: str) -> Iterator[TestResponse]:
     """The pages from an address on."""
     while url:
         response = staff.get(url.removeprefix("http://accounts.example.com"))
@@ -45,7 +45,7 @@ def follow(staff: Person, url: str | None, direction: str) -> Iterator[TestRespo
 
 
 @pytest.fixture
-def crowd(app: Flask, staff: Person) -> list[int]:
+def crowd(app: Flask, staff: ApiUser) -> list[int]:
     """Eleven users with ties in every order and some who never signed in; their ids and that of `staff`."""
     made = [
         make_user(app, last_name=("Ash", "ash", "Birch", "")[number % 4], profile=None if number % 5 == 0 else PROFILE)
@@ -67,7 +67,7 @@ def crowd(app: Flask, staff: Person) -> list[int]:
     return [staff.id, *made]
 
 
-def expected_order(staff: Person, ordering: str) -> list[int]:
+def expected_order(staff: ApiUser, ordering: str) -> list[int]:
     """The order of all users as the contract has it: the column, then the id, both descending with `-`; nulls last."""
     name, down = ordering.removeprefix("-"), ordering.startswith("-")
     rows = staff.get(LIST, query_string={"limit": 200}).get_json()["results"]
@@ -85,7 +85,7 @@ def expected_order(staff: Person, ordering: str) -> list[int]:
 
 
 @pytest.mark.parametrize("ordering", [*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
-def test_walking_there_and_back_meets_everyone_once(staff: Person, crowd: list[int], ordering: str) -> None:
+def test_walking_there_and_back_meets_everyone_once(staff: ApiUser, crowd: list[int], ordering: str) -> None:
     wanted = expected_order(staff, ordering)
     assert sorted(wanted) == sorted(crowd)
     for limit in (1, 3, 4):
@@ -99,20 +99,20 @@ def test_walking_there_and_back_meets_everyone_once(staff: Person, crowd: list[i
         assert back[-1].get_json()["previous"] is None
 
 
-def test_without_an_order_users_come_as_they_were_made(staff: Person, crowd: list[int]) -> None:
+def test_without_an_order_users_come_as_they_were_made(staff: ApiUser, crowd: list[int]) -> None:
     pages = list(follow(staff, f"{LIST}?limit=5", "next"))
 
     assert [user_id for page in pages for user_id in ids(page)] == sorted(crowd)
 
 
-def test_a_page_that_is_exactly_full_has_no_next(staff: Person, crowd: list[int]) -> None:
+def test_a_page_that_is_exactly_full_has_no_next(staff: ApiUser, crowd: list[int]) -> None:
     response = staff.get(LIST, query_string={"limit": len(crowd)})
 
     assert len(ids(response)) == len(crowd)
     assert response.get_json()["next"] is None
 
 
-def test_new_and_deleted_users_between_pages_move_nobody(app: Flask, staff: Person, crowd: list[int]) -> None:
+def test_new_and_deleted_users_between_pages_move_nobody(app: Flask, staff: ApiUser, crowd: list[int]) -> None:
     first = staff.get(LIST, query_string={"limit": 4})
     with app.app_context():
         db.session.execute(sa.text("DELETE FROM users WHERE id = :id"), {"id": ids(first)[-1]})
@@ -124,7 +124,7 @@ def test_new_and_deleted_users_between_pages_move_nobody(app: Flask, staff: Pers
     assert ids(first) + rest == [*sorted(crowd), newest]
 
 
-def test_neighbours_are_told_in_the_Link_header_too_and_keep_the_query(staff: Person, crowd: list[int]) -> None:
+def test_neighbours_are_told_in_the_Link_header_too_and_keep_the_query(staff: ApiUser, crowd: list[int]) -> None:
     query = {"limit": "2", "ordering": "-email", "search": "person wr", "format": "json"}
     first = staff.get(LIST, query_string=query)
     second = staff.get(first.get_json()["next"].removeprefix("http://accounts.example.com"))
@@ -137,14 +137,14 @@ def test_neighbours_are_told_in_the_Link_header_too_and_keep_the_query(staff: Pe
         assert {name: asked[name] for name in query} == query
 
 
-def test_a_list_of_one_page_has_no_Link_header(staff: Person) -> None:
+def test_a_list_of_one_page_has_no_Link_header(staff: ApiUser) -> None:
     response = staff.get(LIST)
 
     assert response.get_json() == {"next": None, "previous": None, "results": [staff.get(staff.url).get_json()]}
     assert "Link" not in response.headers
 
 
-def test_a_count_comes_when_it_is_asked_for(staff: Person, crowd: list[int]) -> None:
+def test_a_count_comes_when_it_is_asked_for(staff: ApiUser, crowd: list[int]) -> None:
     counted = staff.get(LIST, query_string={"count": "true", "limit": 2})
     filtered = staff.get(LIST, query_string={"count": "true", "limit": 2, "is_staff": "true"})
 
@@ -154,7 +154,7 @@ def test_a_count_comes_when_it_is_asked_for(staff: Person, crowd: list[int]) -> 
         assert "count" not in staff.get(LIST, query_string=quiet).get_json()
 
 
-def test_fifty_are_on_a_page_unless_asked_otherwise_and_never_more_than_two_hundred(staff: Person, app: Flask) -> None:
+def test_fifty_are_on_a_page_unless_asked_otherwise_and_never_more_than_two_hundred(staff: ApiUser, app: Flask) -> None:
     with app.app_context():
         for number in range(55):
             db.session.execute(
@@ -173,7 +173,7 @@ def test_fifty_are_on_a_page_unless_asked_otherwise_and_never_more_than_two_hund
     assert staff.get(LIST, query_string={"limit": 0}).status_code == 400
 
 
-def test_filters_by_flag_country_and_day(app: Flask, staff: Person, crowd: list[int]) -> None:
+def test_filters_by_flag_country_and_day(app: Flask, staff: ApiUser, crowd: list[int]) -> None:
     french = make_user(app, profile=PROFILE | {"country": "France"})
     idle = make_user(app)
     staff.patch(f"{LIST}{idle}/", json={"is_active": False})
@@ -194,7 +194,7 @@ def test_filters_by_flag_country_and_day(app: Flask, staff: Person, crowd: list[
     assert found(is_staff="true", country="France") == []
 
 
-def test_search_finds_beginnings_of_address_and_names_whatever_their_case(app: Flask, staff: Person) -> None:
+def test_search_finds_beginnings_of_address_and_names_whatever_their_case(app: Flask, staff: ApiUser) -> None:
     ada = make_user(app, email="Quill.Pen@example.com", first_name="Ada Maria", last_name="O'Neill")
     sofia = make_user(app, first_name="Σοφία", last_name="Straße")
 
@@ -224,7 +224,7 @@ BROKEN_CURSORS = (
 )  # fmt: skip
 
 
-def test_V15_a_tampered_cursor_is_refused(staff: Person) -> None:
+def test_V15_a_tampered_cursor_is_refused(staff: ApiUser) -> None:
     for broken in BROKEN_CURSORS:
         response = staff.get(LIST, query_string={"cursor": broken})
 
@@ -239,7 +239,7 @@ FORGED_PLACES: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("ordering", [*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
-def test_V15_a_forged_place_in_an_order_is_refused_or_harmless(staff: Person, ordering: str) -> None:
+def test_V15_a_forged_place_in_an_order_is_refused_or_harmless(staff: ApiUser, ordering: str) -> None:
     for value, direction in itertools.product(FORGED_PLACES, ("next", "previous")):
         forged = cursor(ordering, direction, value, 1)
 
@@ -249,7 +249,7 @@ def test_V15_a_forged_place_in_an_order_is_refused_or_harmless(staff: Person, or
         assert response.status_code in ((200, 400) if harmless else (400,)), value
 
 
-def test_V15_a_cursor_belongs_to_its_order(staff: Person, crowd: list[int]) -> None:
+def test_V15_a_cursor_belongs_to_its_order(staff: ApiUser, crowd: list[int]) -> None:
     url = staff.get(LIST, query_string={"ordering": "email", "limit": 2}).get_json()["next"]
     (taken,) = parse_qs(urlsplit(url).query)["cursor"]
 
@@ -281,7 +281,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_V15_a_parameter_of_another_kind_is_refused_by_name(staff: Person, name: str) -> None:
+def test_V15_a_parameter_of_another_kind_is_refused_by_name(staff: ApiUser, name: str) -> None:
     for value in REFUSED[name]:
         response = staff.get(LIST, query_string={name: value})
 
@@ -289,7 +289,7 @@ def test_V15_a_parameter_of_another_kind_is_refused_by_name(staff: Person, name:
         assert list(response.get_json()["errors"]) == [name], value[:50]
 
 
-def test_V15_odd_but_honest_parameters_are_answered(staff: Person) -> None:
+def test_V15_odd_but_honest_parameters_are_answered(staff: ApiUser) -> None:
     odd: list[dict[str, str]] = [
         {"search": "'; DROP TABLE users; --"}, {"search": "%"}, {"search": "_"}, {"search": "\\"},
         {"search": "\U0010ffff"},
@@ -309,7 +309,7 @@ def test_V15_odd_but_honest_parameters_are_answered(staff: Person) -> None:
 @pytest.mark.parametrize(
     "query", ["limit=5&limit=6", "is_staff=true&is_staff=false", "search=a&search=b", "ordering=email&ordering=-email"]
 )
-def test_L13_a_parameter_given_twice_is_refused(staff: Person, query: str) -> None:
+def test_L13_a_parameter_given_twice_is_refused(staff: ApiUser, query: str) -> None:
     response = staff.get(f"{LIST}?{query}")
 
     assert response.status_code == 400
@@ -317,5 +317,5 @@ def test_L13_a_parameter_given_twice_is_refused(staff: Person, query: str) -> No
 
 
 @pytest.mark.parametrize("raw", ["%", "%zz", "%ff=1", "&&&", "=", "==&=", "a" * 5000, quote("\x00") + "=1", "%c0%80=x"])
-def test_V15_a_broken_query_string_is_no_error_of_ours(staff: Person, raw: str) -> None:
+def test_V15_a_broken_query_string_is_no_error_of_ours(staff: ApiUser, raw: str) -> None:
     assert staff.get(f"{LIST}?{raw}").status_code in (200, 400)

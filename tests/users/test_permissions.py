@@ -5,20 +5,20 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Person
-from factories import PROFILE, make_user, new_user
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import PROFILE, make_user, new_user
 from userapi.core.db import db
 
 LIST = "/userapi/users/"
 UNUSED_ID = 987_654_321
 
 
-def shown(staff: Person, person: Person) -> dict[str, Any]:
+def shown(staff: ApiUser, make_api_user: ApiUser) -> dict[str, Any]:
     """A user as staff see it."""
-    document: dict[str, Any] = staff.get(person.url).get_json()
+    document: dict[str, Any] = staff.get(make_api_user.url).get_json()
     return document
 
 
@@ -32,22 +32,22 @@ def set_flags(app: Flask, user_id: int, **flags: bool) -> None:
         db.session.commit()
 
 
-def test_Z02_the_list_is_for_staff_alone(client: FlaskClient, user: Person, staff: Person) -> None:
+def test_Z02_the_list_is_for_staff_alone(client: FlaskClient, user: ApiUser, staff: ApiUser) -> None:
     assert client.get(LIST).status_code == 401
     assert user.get(LIST).status_code == 403
     assert staff.get(LIST).status_code == 200
 
 
 def test_Z03_a_user_is_read_and_changed_by_the_owner_and_staff_alone(
-    user: Person, stranger: Person, staff: Person
+    user: ApiUser, other_user: ApiUser, staff: ApiUser
 ) -> None:
     before = shown(staff, user)
     whole = before | {"first_name": "Taken"}
 
     refusals = [
-        stranger.get(user.url),
-        stranger.patch(user.url, json={"first_name": "Taken"}),
-        stranger.put(user.url, json=whole),
+        other_user.get(user.url),
+        other_user.patch(user.url, json={"first_name": "Taken"}),
+        other_user.put(user.url, json=whole),
     ]
 
     assert [refusal.status_code for refusal in refusals] == [403, 403, 403]
@@ -58,9 +58,9 @@ def test_Z03_a_user_is_read_and_changed_by_the_owner_and_staff_alone(
     assert shown(staff, user)["first_name"] == "Kept"
 
 
-def test_Z04_only_staff_delete(client: FlaskClient, user: Person, stranger: Person, staff: Person) -> None:
+def test_Z04_only_staff_delete(client: FlaskClient, user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
     assert client.delete(user.url).status_code == 401
-    assert stranger.delete(user.url).status_code == 403
+    assert other_user.delete(user.url).status_code == 403
     assert user.delete(user.url).status_code == 403
     assert user.get(user.url).status_code == 200
 
@@ -68,15 +68,15 @@ def test_Z04_only_staff_delete(client: FlaskClient, user: Person, stranger: Pers
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_Z05_another_users_id_and_an_unused_one_look_the_same(user: Person, stranger: Person, method: str) -> None:
-    used = user.open(stranger.url, method=method, json={})
+def test_Z05_another_users_id_and_an_unused_one_look_the_same(user: ApiUser, other_user: ApiUser, method: str) -> None:
+    used = user.open(other_user.url, method=method, json={})
     unused = user.open(f"{LIST}{UNUSED_ID}/", method=method, json={})
 
     assert used.status_code == unused.status_code == 403
     assert used.get_json() == unused.get_json()
 
 
-def test_Z05_a_stranger_without_a_token_learns_nothing_of_ids_either(client: FlaskClient, user: Person) -> None:
+def test_Z05_a_stranger_without_a_token_learns_nothing_of_ids_either(client: FlaskClient, user: ApiUser) -> None:
     used, unused = client.get(user.url), client.get(f"{LIST}{UNUSED_ID}/")
 
     assert used.status_code == unused.status_code == 401
@@ -91,19 +91,19 @@ SPELLINGS = (
 )  # fmt: skip
 
 
-def test_Z06_an_id_has_one_spelling(user: Person, stranger: Person) -> None:
-    arabic = "".join(chr(0x660 + int(digit)) for digit in str(stranger.id))
-    fullwidth = "".join(chr(0xFF10 + int(digit)) for digit in str(stranger.id))
+def test_Z06_an_id_has_one_spelling(user: ApiUser, other_user: ApiUser) -> None:
+    arabic = "".join(chr(0x660 + int(digit)) for digit in str(other_user.id))
+    fullwidth = "".join(chr(0xFF10 + int(digit)) for digit in str(other_user.id))
     for spelling in SPELLINGS:
-        path = spelling.format(id=stranger.id, arabic=arabic, fullwidth=fullwidth)
+        path = spelling.format(id=other_user.id, arabic=arabic, fullwidth=fullwidth)
 
         response = user.get(f"{LIST}{path}/")
 
         assert response.status_code in (403, 404), spelling
-        assert stranger.email not in response.text, spelling
+        assert other_user.email not in response.text, spelling
 
 
-def test_Z06_not_even_staff_reach_a_user_by_another_spelling(staff: Person, user: Person) -> None:
+def test_Z06_not_even_staff_reach_a_user_by_another_spelling(staff: ApiUser, user: ApiUser) -> None:
     arabic = "".join(chr(0x660 + int(digit)) for digit in str(user.id))
     for spelling in SPELLINGS:
         response = staff.get(f"{LIST}{spelling.format(id=user.id, arabic=arabic, fullwidth=arabic)}/")
@@ -111,14 +111,14 @@ def test_Z06_not_even_staff_reach_a_user_by_another_spelling(staff: Person, user
         assert response.status_code == 404, spelling
 
 
-def test_Z06_an_escaped_digit_or_slash_is_the_same_id_and_the_same_rule(user: Person, stranger: Person) -> None:
-    escaped = "".join(f"%{ord(digit):x}" for digit in str(stranger.id))
+def test_Z06_an_escaped_digit_or_slash_is_the_same_id_and_the_same_rule(user: ApiUser, other_user: ApiUser) -> None:
+    escaped = "".join(f"%{ord(digit):x}" for digit in str(other_user.id))
 
     assert user.get(f"{LIST}{escaped}/").status_code == 403
-    assert user.get(f"{LIST}{stranger.id}%2f").status_code == 403
+    assert user.get(f"{LIST}{other_user.id}%2f").status_code == 403
 
 
-def test_Z07_no_header_or_field_turns_one_method_or_address_into_another(user: Person, stranger: Person) -> None:
+def test_Z07_no_header_or_field_turns_one_method_or_address_into_another(user: ApiUser, other_user: ApiUser) -> None:
     tricks: list[dict[str, Any]] = [
         {"headers": {"X-HTTP-Method-Override": "DELETE"}},
         {"headers": {"X-Method-Override": "DELETE"}},
@@ -135,7 +135,7 @@ def test_Z07_no_header_or_field_turns_one_method_or_address_into_another(user: P
         assert response.get_json()["id"] == user.id, trick
     assert user.post("/userapi/auth/user/", headers={"X-HTTP-Method-Override": "GET"}).status_code == 405
     assert user.open(LIST, method="HEAD").status_code == 403
-    assert stranger.get(stranger.url).status_code == 200
+    assert other_user.get(other_user.url).status_code == 200
 
 
 MISSPELT_PATHS = (
@@ -145,7 +145,7 @@ MISSPELT_PATHS = (
 )  # fmt: skip
 
 
-def test_Z07_a_misspelt_path_gives_no_more_rights(user: Person) -> None:
+def test_Z07_a_misspelt_path_gives_no_more_rights(user: ApiUser) -> None:
     for path in MISSPELT_PATHS:
         response = user.get(path)
 
@@ -153,7 +153,7 @@ def test_Z07_a_misspelt_path_gives_no_more_rights(user: Person) -> None:
         assert "results" not in response.text, path
 
 
-def test_Z12_rights_are_read_with_every_request(app: Flask, staff: Person) -> None:
+def test_Z12_rights_are_read_with_every_request(app: Flask, staff: ApiUser) -> None:
     assert staff.get(LIST).status_code == 200
 
     set_flags(app, staff.id, is_staff=False)
@@ -161,7 +161,7 @@ def test_Z12_rights_are_read_with_every_request(app: Flask, staff: Person) -> No
     assert staff.get(LIST).status_code == 403
 
 
-def test_Z12_a_promotion_needs_no_new_token(superuser: Person, user: Person) -> None:
+def test_Z12_a_promotion_needs_no_new_token(superuser: ApiUser, user: ApiUser) -> None:
     assert user.get(LIST).status_code == 403
 
     superuser.patch(user.url, json={"is_staff": True})
@@ -172,7 +172,7 @@ def test_Z12_a_promotion_needs_no_new_token(superuser: Person, user: Person) -> 
 @pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
 @pytest.mark.parametrize("whom", ["themselves", "others"])
 def test_Z13_staff_make_neither_staff_nor_superusers(
-    staff: Person, user: Person, superuser: Person, flag: str, whom: str
+    staff: ApiUser, user: ApiUser, superuser: ApiUser, flag: str, whom: str
 ) -> None:
     target = staff if whom == "themselves" else user
     wanted = not shown(superuser, target)[flag]
@@ -186,8 +186,10 @@ def test_Z13_staff_make_neither_staff_nor_superusers(
     assert shown(superuser, target)[flag] is wanted
 
 
-def test_Z13_staff_do_not_touch_a_superuser(staff: Person, superuser: Person, person: Callable[..., Person]) -> None:
-    other = person(is_staff=True, is_superuser=True)
+def test_Z13_staff_do_not_touch_a_superuser(
+    staff: ApiUser, superuser: ApiUser, make_api_user: Callable[..., ApiUser]
+) -> None:
+    other = make_api_user(is_staff=True, is_superuser=True)
     before = shown(superuser, other)
 
     refusals = [
@@ -204,9 +206,9 @@ def test_Z13_staff_do_not_touch_a_superuser(staff: Person, superuser: Person, pe
 
 
 def test_Z13_staff_do_not_touch_staff_who_may_do_more(
-    app: Flask, staff: Person, superuser: Person, person: Callable[..., Person]
+    app: Flask, staff: ApiUser, superuser: ApiUser, make_api_user: Callable[..., ApiUser]
 ) -> None:
-    clerk = person(is_staff=True)
+    clerk = make_api_user(is_staff=True)
     assert staff.patch(clerk.url, json={"first_name": "Ada"}).status_code == 200
     with app.app_context():
         db.session.execute(
@@ -226,14 +228,14 @@ def test_Z13_staff_do_not_touch_staff_who_may_do_more(
     assert superuser.patch(clerk.url, json={"first_name": "Ada"}).status_code == 200
 
 
-def test_Z13_staff_do_not_deactivate_themselves(staff: Person, user: Person) -> None:
+def test_Z13_staff_do_not_deactivate_themselves(staff: ApiUser, user: ApiUser) -> None:
     assert staff.patch(staff.url, json={"is_active": False}).status_code == 400
     assert staff.get(staff.url).get_json()["is_active"] is True
 
     assert staff.patch(user.url, json={"is_active": False}).status_code == 200
 
 
-def test_staff_set_an_address_at_once(staff: Person, user: Person) -> None:
+def test_staff_set_an_address_at_once(staff: ApiUser, user: ApiUser) -> None:
     response = staff.patch(user.url, json={"email": "given@example.com"})
 
     assert response.status_code == 200
@@ -241,7 +243,7 @@ def test_staff_set_an_address_at_once(staff: Person, user: Person) -> None:
     assert response.get_json()["pending_email"] is None
 
 
-def test_Z14_owner_and_staff_see_the_same_fields_and_no_secret(user: Person, staff: Person) -> None:
+def test_Z14_owner_and_staff_see_the_same_fields_and_no_secret(user: ApiUser, staff: ApiUser) -> None:
     (listed,) = [row for row in staff.get(LIST).get_json()["results"] if row["id"] == user.id]
 
     own = user.get(user.url).get_json()
@@ -254,9 +256,9 @@ def test_Z14_owner_and_staff_see_the_same_fields_and_no_secret(user: Person, sta
     assert list(own["profile"]) == ["title", "dob", "address", "country", "city", "zip"]
 
 
-def test_Z15_parameters_do_not_choose_another_user(user: Person, stranger: Person, staff: Person) -> None:
+def test_Z15_parameters_do_not_choose_another_user(user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
     for name in ("user", "id", "user_id", "email", "pk", "sub"):
-        value = stranger.email if name == "email" else str(stranger.id)
+        value = other_user.email if name == "email" else str(other_user.id)
 
         me = user.get("/userapi/auth/user/", query_string={name: value})
         sessions = user.get("/userapi/auth/sessions/", query_string={name: value})
@@ -266,7 +268,7 @@ def test_Z15_parameters_do_not_choose_another_user(user: Person, stranger: Perso
     assert staff.get("/userapi/auth/user/", query_string={"id": user.id}).get_json()["id"] == staff.id
 
 
-LOSSES: dict[str, Callable[[Person, Person], Any]] = {
+LOSSES: dict[str, Callable[[ApiUser, ApiUser], Any]] = {
     "deleted": lambda by, whom: by.delete(whom.url),
     "deactivated": lambda by, whom: by.patch(whom.url, json={"is_active": False}),
     "demoted": lambda by, whom: by.patch(whom.url, json={"is_superuser": False}),
@@ -274,17 +276,19 @@ LOSSES: dict[str, Callable[[Person, Person], Any]] = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_Z16_the_last_active_superuser_stays(superuser: Person, person: Callable[..., Person], loss: str) -> None:
+def test_Z16_the_last_active_superuser_stays(
+    superuser: ApiUser, make_api_user: Callable[..., ApiUser], loss: str
+) -> None:
     refused = LOSSES[loss](superuser, superuser)
 
     assert refused.status_code == 409
     assert refused.get_json()["code"] == "last_superuser"
     assert superuser.get(superuser.url).get_json()["is_superuser"] is True
-    other = person(is_staff=True, is_superuser=True)
+    other = make_api_user(is_staff=True, is_superuser=True)
     assert LOSSES[loss](superuser, other).status_code in (200, 204)
 
 
-def test_Z16_a_deactivated_superuser_is_no_substitute(app: Flask, superuser: Person) -> None:
+def test_Z16_a_deactivated_superuser_is_no_substitute(app: Flask, superuser: ApiUser) -> None:
     idle = make_user(app, is_staff=True, is_superuser=True)
     set_flags(app, idle, is_active=False)
 
@@ -293,28 +297,28 @@ def test_Z16_a_deactivated_superuser_is_no_substitute(app: Flask, superuser: Per
     assert superuser.delete(superuser.url).status_code == 204
 
 
-def test_Z16_the_last_superuser_may_change_everything_else(superuser: Person) -> None:
+def test_Z16_the_last_superuser_may_change_everything_else(superuser: ApiUser) -> None:
     own = superuser.get(superuser.url).get_json()
 
     assert superuser.put(superuser.url, json=own | {"last_name": "Else"}).status_code == 200
 
 
 def test_V20_who_may_comes_before_what_is_there_and_what_is_sent(
-    client: FlaskClient, user: Person, stranger: Person, staff: Person
+    client: FlaskClient, user: ApiUser, other_user: ApiUser, staff: ApiUser
 ) -> None:
     broken = {"json": {"email": 5, "surprise": True}}
 
     assert client.put(user.url, **broken).status_code == 401
     assert client.put(f"{LIST}{UNUSED_ID}/", **broken).status_code == 401
     assert client.put(user.url, data=b"{", content_type="text/plain").status_code == 401
-    assert stranger.put(user.url, **broken).status_code == 403
-    assert stranger.put(f"{LIST}{UNUSED_ID}/", **broken).status_code == 403
+    assert other_user.put(user.url, **broken).status_code == 403
+    assert other_user.put(f"{LIST}{UNUSED_ID}/", **broken).status_code == 403
     assert staff.put(f"{LIST}{UNUSED_ID}/", **broken).status_code == 404
     assert staff.put(user.url, **broken, headers={"If-Match": '"stale"'}).status_code == 412
     assert staff.put(user.url, **broken).status_code == 400
 
 
-def test_G07_a_registration_with_a_token_is_an_account_like_any_other(superuser: Person) -> None:
+def test_G07_a_registration_with_a_token_is_an_account_like_any_other(superuser: ApiUser) -> None:
     response = superuser.post(LIST, json=new_user())
 
     assert response.status_code == 201
@@ -324,8 +328,8 @@ def test_G07_a_registration_with_a_token_is_an_account_like_any_other(superuser:
     assert superuser.post(LIST, json=new_user(is_staff=True)).status_code == 400
 
 
-def test_the_profile_of_a_user_without_one_is_null(staff: Person, person: Callable[..., Person]) -> None:
-    bare = person(profile=None)
+def test_the_profile_of_a_user_without_one_is_null(staff: ApiUser, make_api_user: Callable[..., ApiUser]) -> None:
+    bare = make_api_user(profile=None)
 
     assert shown(staff, bare)["profile"] is None
     assert shown(staff, staff)["profile"] == PROFILE

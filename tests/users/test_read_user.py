@@ -3,15 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import Person
-from factories import new_user
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiUser
+from tests.support.factories import new_user
 from userapi.core import clock
 
 
-def test_the_owner_and_staff_read_an_account(user: Person, staff: Person) -> None:
+def test_the_owner_and_staff_read_an_account(user: ApiUser, staff: ApiUser) -> None:
     own, seen = user.get(user.url), staff.get(user.url)
 
     assert own.status_code == seen.status_code == 200
@@ -19,14 +19,14 @@ def test_the_owner_and_staff_read_an_account(user: Person, staff: Person) -> Non
     assert own.get_json()["email"] == user.email
 
 
-def test_a_user_is_at_its_url_with_or_without_the_last_slash(user: Person) -> None:
+def test_a_user_is_at_its_url_with_or_without_the_last_slash(user: ApiUser) -> None:
     with_slash, without = user.get(user.url), user.get(user.url.rstrip("/"))
 
     assert without.status_code == 200
     assert without.get_json() == with_slash.get_json()
 
 
-def test_staff_find_nobody_at_an_unused_id(staff: Person) -> None:
+def test_staff_find_nobody_at_an_unused_id(staff: ApiUser) -> None:
     response = staff.get("/userapi/users/987654321/")
 
     assert response.status_code == 404
@@ -53,7 +53,7 @@ def test_G05_a_registration_gives_no_secret_and_does_not_sign_in(client: FlaskCl
     ],
 )  # fmt: skip
 def test_G06_the_url_is_the_configured_one_whatever_the_request_says(
-    client: FlaskClient, staff: Person, headers: dict[str, str]
+    client: FlaskClient, staff: ApiUser, headers: dict[str, str]
 ) -> None:
     response = client.post("/userapi/users/", json=new_user(), headers=headers)
 
@@ -63,7 +63,7 @@ def test_G06_the_url_is_the_configured_one_whatever_the_request_says(
     assert staff.get(made["url"].removeprefix("http://accounts.example.com"), headers=headers).get_json() == made
 
 
-def test_K07_moments_are_in_UTC_with_a_Z(user: Person) -> None:
+def test_K07_moments_are_in_UTC_with_a_Z(user: ApiUser) -> None:
     document = user.get(user.url).get_json()
 
     for name in ("date_joined", "last_login"):
@@ -73,7 +73,7 @@ def test_K07_moments_are_in_UTC_with_a_Z(user: Person) -> None:
         assert abs(datetime.now(UTC) - moment) < timedelta(minutes=1)
 
 
-def test_K07_the_moment_of_joining_stays_whatever_changes(user: Person) -> None:
+def test_K07_the_moment_of_joining_stays_whatever_changes(user: ApiUser) -> None:
     before = user.get(user.url).get_json()["date_joined"]
 
     after = user.patch(user.url, json={"first_name": "Ada"}).get_json()["date_joined"]
@@ -82,7 +82,7 @@ def test_K07_the_moment_of_joining_stays_whatever_changes(user: Person) -> None:
 
 
 def test_K07_a_moment_without_a_fraction_is_whole(
-    app: Flask, client: FlaskClient, staff: Person, monkeypatch: pytest.MonkeyPatch
+    app: Flask, client: FlaskClient, staff: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as turned:
         turned.setattr(clock, "now", lambda: datetime(2024, 2, 29, 12, 0, tzinfo=UTC))

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Person
-from factories import PASSWORD, PROFILE
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import PASSWORD, PROFILE
 
 
 def flat(document: dict[str, Any]) -> dict[str, str]:
@@ -16,7 +17,7 @@ def flat(document: dict[str, Any]) -> dict[str, str]:
             for name, value in fields.items()}  # fmt: skip
 
 
-def test_PUT_replaces_names_and_profile(user: Person) -> None:
+def test_PUT_replaces_names_and_profile(user: ApiUser) -> None:
     profile = PROFILE | {"city": "Wells", "dob": "2000-02-29"}
 
     response = user.put(user.url, json={"email": user.email, "first_name": "Ada", "profile": profile})
@@ -27,7 +28,7 @@ def test_PUT_replaces_names_and_profile(user: Person) -> None:
     assert user.get(user.url).get_json() == response.get_json()
 
 
-def test_V14_PUT_wants_every_required_field_but_the_password(user: Person) -> None:
+def test_V14_PUT_wants_every_required_field_but_the_password(user: ApiUser) -> None:
     nothing = user.put(user.url, json={})
     part = user.put(user.url, json={"email": user.email, "profile": {"city": "Bath"}})
     whole = user.put(user.url, json={"email": user.email, "profile": PROFILE})
@@ -40,7 +41,7 @@ def test_V14_PUT_wants_every_required_field_but_the_password(user: Person) -> No
 
 @pytest.mark.parametrize("address", ["users", "me"])
 @pytest.mark.parametrize("media", ["json", "form"])
-def test_V18_what_GET_gives_can_be_PUT_back_unchanged(user: Person, address: str, media: str) -> None:
+def test_V18_what_GET_gives_can_be_PUT_back_unchanged(user: ApiUser, address: str, media: str) -> None:
     url = user.url if address == "users" else "/userapi/auth/user/"
     user.patch(url, json={"username": "ada", "email": "waiting@example.com", "current_password": PASSWORD})
     before = user.get(url)
@@ -55,9 +56,9 @@ def test_V18_what_GET_gives_can_be_PUT_back_unchanged(user: Person, address: str
 
 @pytest.mark.parametrize("caller", ["owner", "staff", "superuser"])
 def test_V18_a_user_without_a_profile_can_be_PUT_back(
-    person: Callable[..., Person], staff: Person, superuser: Person, caller: str
+    make_api_user: Callable[..., ApiUser], staff: ApiUser, superuser: ApiUser, caller: str
 ) -> None:
-    bare = person(profile=None)
+    bare = make_api_user(profile=None)
     by = {"owner": bare, "staff": staff, "superuser": superuser}[caller]
     before = by.get(bare.url).get_json()
 
@@ -67,13 +68,13 @@ def test_V18_a_user_without_a_profile_can_be_PUT_back(
     assert after.get_json() == before
 
 
-def test_V18_even_a_superuser_can_be_PUT_back(superuser: Person) -> None:
+def test_V18_even_a_superuser_can_be_PUT_back(superuser: ApiUser) -> None:
     before = superuser.get(superuser.url).get_json()
 
     assert superuser.put(superuser.url, json=before).get_json() == before
 
 
-def test_P13_PUT_refuses_a_password(user: Person) -> None:
+def test_P13_PUT_refuses_a_password(user: ApiUser) -> None:
     whole = user.get(user.url).get_json()
 
     response = user.put(user.url, json=whole | {"password": "another good 7 phrase"})

@@ -6,10 +6,11 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from conftest import Person
-from factories import new_user
 from flask import Flask
 from werkzeug.test import TestResponse
+
+from tests.support.api_client import ApiUser
+from tests.support.factories import new_user
 
 USERS = "/userapi/users/"
 Call = Callable[[], TestResponse]
@@ -27,12 +28,12 @@ def at_once(*calls: Call) -> list[TestResponse]:
         return [future.result() for future in [pool.submit(start, call) for call in calls]]
 
 
-def fresh(app: Flask, person: Person, method: str, url: str, **options: Any) -> Call:
+def fresh(app: Flask, make_api_user: ApiUser, method: str, url: str, **options: Any) -> Call:
     """A call of a person's through a client of its own, since one client is not for two threads."""
-    return lambda: app.test_client().open(url, method=method, headers=person.headers, **options)
+    return lambda: app.test_client().open(url, method=method, headers=make_api_user.headers, **options)
 
 
-def test_N01_of_twelve_registrations_of_one_address_one_wins(app: Flask, staff: Person) -> None:
+def test_N01_of_twelve_registrations_of_one_address_one_wins(app: Flask, staff: ApiUser) -> None:
     spellings = ["race@example.com", "RACE@example.com", "Race@Example.com"] * 4
 
     answers = at_once(
@@ -44,7 +45,7 @@ def test_N01_of_twelve_registrations_of_one_address_one_wins(app: Flask, staff: 
     assert len(staff.get(f"{USERS}?search=race@").get_json()["results"]) == 1
 
 
-def test_N05_edits_of_different_fields_all_survive(app: Flask, user: Person) -> None:
+def test_N05_edits_of_different_fields_all_survive(app: Flask, user: ApiUser) -> None:
     edits: list[dict[str, Any]] = [
         {"first_name": "Ada"}, {"last_name": "Quill"}, {"username": "quill"}, {"profile": {"city": "Wells"}},
         {"profile": {"zip": "BA5"}}, {"profile": {"country": "Wales"}},
@@ -58,7 +59,7 @@ def test_N05_edits_of_different_fields_all_survive(app: Flask, user: Person) -> 
     assert (after["profile"]["city"], after["profile"]["zip"], after["profile"]["country"]) == ("Wells", "BA5", "Wales")
 
 
-def test_N05_of_edits_with_one_tag_one_wins(app: Flask, user: Person) -> None:
+def test_N05_of_edits_with_one_tag_one_wins(app: Flask, user: ApiUser) -> None:
     tag = user.get(user.url).headers["ETag"]
 
     def edit(name: str) -> Call:
@@ -72,7 +73,9 @@ def test_N05_of_edits_with_one_tag_one_wins(app: Flask, user: Person) -> None:
     assert user.get(user.url).data == winner.data
 
 
-def test_N08_a_deletion_among_edits_leaves_nothing_and_breaks_nothing(app: Flask, user: Person, staff: Person) -> None:
+def test_N08_a_deletion_among_edits_leaves_nothing_and_breaks_nothing(
+    app: Flask, user: ApiUser, staff: ApiUser
+) -> None:
     calls = [fresh(app, staff, "PATCH", user.url, json={"first_name": f"Name {number}"}) for number in range(5)]
 
     answers = at_once(*calls, fresh(app, staff, "DELETE", user.url), *calls[:2])
@@ -83,10 +86,10 @@ def test_N08_a_deletion_among_edits_leaves_nothing_and_breaks_nothing(app: Flask
 
 
 def test_N10_of_two_users_who_are_given_one_address_one_gets_it(
-    app: Flask, user: Person, stranger: Person, staff: Person
+    app: Flask, user: ApiUser, other_user: ApiUser, staff: ApiUser
 ) -> None:
     answers = at_once(
-        *(fresh(app, staff, "PATCH", whom.url, json={"email": "wanted@example.com"}) for whom in (user, stranger))
+        *(fresh(app, staff, "PATCH", whom.url, json={"email": "wanted@example.com"}) for whom in (user, other_user))
     )
 
     assert sorted(answer.status_code for answer in answers) == [200, 400]
@@ -94,11 +97,11 @@ def test_N10_of_two_users_who_are_given_one_address_one_gets_it(
 
 @pytest.mark.parametrize("loss", ["delete", "demote", "deactivate"])
 def test_Z16_two_superusers_do_not_remove_each_other(
-    app: Flask, person: Callable[..., Person], staff: Person, loss: str
+    app: Flask, make_api_user: Callable[..., ApiUser], staff: ApiUser, loss: str
 ) -> None:
-    one, other = (person(is_staff=True, is_superuser=True) for _ in range(2))
+    one, other = (make_api_user(is_staff=True, is_superuser=True) for _ in range(2))
 
-    def remove(by: Person, whom: Person) -> Call:
+    def remove(by: ApiUser, whom: ApiUser) -> Call:
         if loss == "delete":
             return fresh(app, by, "DELETE", whom.url)
         body = {"is_superuser": False} if loss == "demote" else {"is_active": False}

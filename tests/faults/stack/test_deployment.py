@@ -10,10 +10,22 @@ from pathlib import Path
 import processes
 import psycopg
 import pytest
-import serving
 from processes import Server, ServiceMissing, status
 from stack import Stack
-from stacking import JSON, Answer, Load, call, get, halves, present, register, registrations, tokens_of
+
+from tests.support import commands, http_server
+from tests.support.app_stack import (
+    JSON,
+    Load,
+    Response,
+    call,
+    complete_users,
+    count_incomplete_users,
+    get,
+    register,
+    registrations,
+    tokens_for,
+)
 
 pytestmark = pytest.mark.stack
 
@@ -55,10 +67,10 @@ CONTRACT = ("DROP TABLE badges", "ALTER TABLE users DROP COLUMN nickname", "ALTE
 def test_U04_nothing_fails_while_the_schema_goes_a_step_ahead_of_the_code_and_back_under_load(
     stack: Stack, report: Report
 ) -> None:
-    people = [tokens_of(stack.url, register(stack.url)) for _ in range(8)]
+    people = [tokens_for(stack.url, register(stack.url)) for _ in range(8)]
     turns = itertools.count()
 
-    def act(number: int) -> tuple[Answer, None]:
+    def act(number: int) -> tuple[Response, None]:
         token, path = people[number]["access_token"], "/userapi/auth/user/"
         if next(turns) % 2:
             return get(stack.url, path, token), None
@@ -76,7 +88,7 @@ def test_U04_nothing_fails_while_the_schema_goes_a_step_ahead_of_the_code_and_ba
     answers = edits.statuses + openings.statuses
     report(f"{len(EXPAND + CONTRACT)} changes of tables under load: {answers.total()} requests, {dict(answers)}")
     assert (set(edits.statuses), set(openings.statuses)) == ({200}, {201})
-    assert openings.acknowledged <= present(stack)
+    assert openings.acknowledged <= complete_users(stack)
 
 
 @pytest.fixture
@@ -115,10 +127,10 @@ def test_a_host_behind_a_pooler_in_transaction_mode_serves_as_the_others_do(
         "DATABASE_POOLER": "transaction",
         "TRUSTED_PROXIES": "0",
     }
-    with serving.served(tmp_path, stack.environment | settings) as host:
-        person = tokens_of(host.url, register(host.url))
+    with http_server.run_server(tmp_path, stack.environment | settings) as host:
+        person = tokens_for(host.url, register(host.url))
 
-        def look(_number: int) -> tuple[Answer, None]:
+        def look(_number: int) -> tuple[Response, None]:
             return get(host.url, "/userapi/auth/user/", person["access_token"]), None
 
         with registrations(host.url, clients=6) as writers, Load(look, clients=6) as readers:
@@ -127,11 +139,11 @@ def test_a_host_behind_a_pooler_in_transaction_mode_serves_as_the_others_do(
 
     report(
         f"behind PgBouncer in transaction mode: {len(writers.acknowledged)} writes acknowledged, "
-        f"{len(writers.acknowledged & present(stack))} of them there, {len(readers.answers)} reads"
+        f"{len(writers.acknowledged & complete_users(stack))} of them there, {len(readers.answers)} reads"
     )
     assert (set(writers.statuses), set(readers.statuses)) == ({201}, {200})
-    assert writers.acknowledged <= present(stack)
-    assert halves(stack) == 0
+    assert writers.acknowledged <= complete_users(stack)
+    assert count_incomplete_users(stack) == 0
 
 
 def test_N12_sixteen_writers_share_one_sqlite_file_for_ten_seconds_and_none_fails(
@@ -139,12 +151,12 @@ def test_N12_sixteen_writers_share_one_sqlite_file_for_ten_seconds_and_none_fail
 ) -> None:
     """Half of the writes look first, and would find what they saw outdated had they not taken the lock before."""
     settings = {"RATELIMIT_ENABLED": "false", "PASSWORD_HASH_CONCURRENCY": "7", "WORKER_THREADS": "8"}
-    env = serving.environment(f"sqlite:///{tmp_path}/users.db", tmp_path, **settings)
-    with serving.served(tmp_path, env) as host:
-        people = [tokens_of(host.url, register(host.url)) for _ in range(WRITERS)]
+    env = commands.environment(f"sqlite:///{tmp_path}/users.db", tmp_path, **settings)
+    with http_server.run_server(tmp_path, env) as host:
+        people = [tokens_for(host.url, register(host.url)) for _ in range(WRITERS)]
         turns = [itertools.count() for _ in range(WRITERS)]
 
-        def act(number: int) -> tuple[Answer, None]:
+        def act(number: int) -> tuple[Response, None]:
             body = f'{{"profile": {{"city": "Bath {next(turns[number])}"}}}}'
             token = people[number]["access_token"]
             return call(host.url, "PATCH", "/userapi/auth/user/", body, token, **JSON), None

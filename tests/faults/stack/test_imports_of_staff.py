@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from stack import HOSTS, Stack
-from stacking import kill_all, query, wait_until
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
+
+from tests.support.app_stack import kill_with_children, query_database
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -54,14 +56,16 @@ def file_of_users() -> bytes:
 
 
 def job(stack: Stack) -> dict[str, Any]:
-    return query(stack, "SELECT * FROM import_jobs ORDER BY id DESC LIMIT 1")[0]
+    return query_database(stack, "SELECT * FROM import_jobs ORDER BY id DESC LIMIT 1")[0]
 
 
 @pytest.mark.parametrize("host", ["past nginx", "through nginx"])
 def test_X10_an_import_started_at_one_host_is_done_by_celery_and_a_killed_worker_loses_and_doubles_nothing(
     stack: Stack, host: str, report: Callable[[str], None]
 ) -> None:
-    query(stack, "WITH gone AS (DELETE FROM users WHERE email LIKE 'import-%' RETURNING id) SELECT count(*) FROM gone")
+    query_database(
+        stack, "WITH gone AS (DELETE FROM users WHERE email LIKE 'import-%' RETURNING id) SELECT count(*) FROM gone"
+    )
     email, password = stack.superuser()
     desk = Desk(stack.url if host == "through nginx" else stack.host_url(HOSTS[0]))
     desk.send("/login/", email=email, password=password)
@@ -74,23 +78,27 @@ def test_X10_an_import_started_at_one_host_is_done_by_celery_and_a_killed_worker
     )  # fmt: skip
     assert "users.jsonl is here" in page
     wait_until(lambda: job(stack)["counts"].get("made", 0) >= USERS / 5)
-    kill_all(stack["worker"])
+    kill_with_children(stack["worker"])
     at_death = job(stack)["counts"]["made"]
-    query(stack, "UPDATE import_jobs SET claimed_until = now() WHERE state = 'running' RETURNING id")  # a minute passes
+    query_database(
+        stack, "UPDATE import_jobs SET claimed_until = now() WHERE state = 'running' RETURNING id"
+    )  # a minute passes
     stack["worker"].start()
     wait_until(lambda: job(stack)["state"] not in ("waiting", "running"), patience=120)
 
     done = job(stack)
-    (there,) = query(
+    (there,) = query_database(
         stack,
         "SELECT count(*) AS users, count(distinct email) AS addresses, count(user_id) AS profiles"
         " FROM users LEFT JOIN user_profiles ON user_id = id WHERE email LIKE 'import-%'",
     )
-    events = query(stack, "SELECT changes FROM audit_events WHERE action = 'users.imported' ORDER BY id DESC LIMIT 1")
+    events = query_database(
+        stack, "SELECT changes FROM audit_events WHERE action = 'users.imported' ORDER BY id DESC LIMIT 1"
+    )
     report(f"import of {USERS:,} users, worker killed after {at_death:,}: {there['users']:,} there, {done['counts']}")
     assert at_death < USERS
     assert (done["state"], done["counts"]["made"], done["counts"]["there_already"]) == ("done", USERS, 0)
     assert there == {"users": USERS, "addresses": USERS, "profiles": USERS}
     assert events[0]["changes"]["made"] == [None, USERS]
-    assert query(stack, "SELECT FROM import_files") == []
+    assert query_database(stack, "SELECT FROM import_files") == []
     assert f"{USERS:,} of {USERS:,}" in desk.get(f"/admin/imports/{done['id']}/")

@@ -13,8 +13,20 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from stack import HOSTS, Stack
-from stacking import Answer, call, get, memory_of, post, query, register, sign_in, tokens_of, wait_until
-from together import at_once
+
+from tests.support.app_stack import (
+    Response,
+    call,
+    get,
+    memory_in_mb,
+    post,
+    query_database,
+    register,
+    sign_in,
+    tokens_for,
+)
+from tests.support.race import run_simultaneously
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -27,20 +39,20 @@ STORM = 300
 
 def test_N02_two_hosts_that_refresh_one_token_1000_times_keep_one_family(stack: Stack, report: Report) -> None:
     email = register(stack.url)
-    token = tokens_of(stack.url, email)["refresh_token"]
+    token = tokens_for(stack.url, email)["refresh_token"]
     doubles = 0
 
-    def refresh(host: str, token: str) -> Answer:
+    def refresh(host: str, token: str) -> Response:
         return post(stack.host_url(host), "/api-token-refresh/", {"refresh_token": token})
 
     for _round in range(REFRESHES // len(HOSTS)):
-        answers = at_once([lambda host=host, token=token: refresh(host, token) for host in HOSTS])
+        answers = run_simultaneously([lambda host=host, token=token: refresh(host, token) for host in HOSTS])
         assert {answer.status for answer in answers} == {200}
         claims = {answer.body["refresh_token"].split(".")[1] for answer in answers}
         doubles += len(claims) - 1
         token = answers[0].body["refresh_token"]
 
-    sessions = query(
+    sessions = query_database(
         stack,
         "SELECT ended_at FROM login_sessions JOIN users ON users.id = user_id WHERE email = %s",
         email,
@@ -54,12 +66,12 @@ def test_T23_a_new_key_signs_at_every_host_within_a_minute_and_nobody_is_signed_
     stack: Stack, report: Report
 ) -> None:
     signed_in, email = register(stack.url), register(stack.url)
-    old = tokens_of(stack.url, signed_in)["access_token"]
+    old = tokens_for(stack.url, signed_in)["access_token"]
     assert get(stack.url, "/userapi/auth/user/", old).status == 200
 
     def signers() -> set[str]:
         """The keys that hosts sign with; whatever one has signed, the other takes."""
-        tokens = [tokens_of(stack.host_url(host), email)["access_token"] for host in HOSTS for _worker in range(3)]
+        tokens = [tokens_for(stack.host_url(host), email)["access_token"] for host in HOSTS for _worker in range(3)]
         for token, host in zip(tokens, HOSTS * 3, strict=True):
             assert get(stack.host_url(host), "/userapi/auth/user/", token).status == 200
         return {token.split(".")[0] for token in tokens}
@@ -76,7 +88,7 @@ def test_X13_a_hundred_hostile_requests_at_once_leave_memory_and_service_as_they
     stack: Stack, report: Report
 ) -> None:
     email = register(stack.url)
-    token = tokens_of(stack.url, email)["access_token"]
+    token = tokens_for(stack.url, email)["access_token"]
     nested = '{"profile":' * 50_000 + "{}" + "}" * 50_000
     kind = "application/json"
     form = "application/x-www-form-urlencoded"
@@ -99,9 +111,9 @@ def test_X13_a_hundred_hostile_requests_at_once_leave_memory_and_service_as_they
             return Counter(pool.map(attack, range(number * HOSTILE)))
 
     statuses = rounds(1)  # what the first take is not given back to the system
-    before = [memory_of(stack[host]) for host in HOSTS]
+    before = [memory_in_mb(stack[host]) for host in HOSTS]
     statuses += rounds(2)
-    after = [memory_of(stack[host]) for host in HOSTS]
+    after = [memory_in_mb(stack[host]) for host in HOSTS]
 
     grown = max(now - then for then, now in zip(before, after, strict=True))
     report(
@@ -115,10 +127,12 @@ def test_X13_a_hundred_hostile_requests_at_once_leave_memory_and_service_as_they
 
 
 def test_X14_more_clients_than_connections_to_the_database_all_get_an_answer(stack: Stack, report: Report) -> None:
-    token = tokens_of(stack.url, register(stack.url))["access_token"]
+    token = tokens_for(stack.url, register(stack.url))["access_token"]
     started = time.monotonic()
 
-    answers = at_once([lambda: get(stack.host_url(HOSTS[0]), "/userapi/auth/user/", token) for _ in range(STORM)])
+    answers = run_simultaneously(
+        [lambda: get(stack.host_url(HOSTS[0]), "/userapi/auth/user/", token) for _ in range(STORM)]
+    )
 
     statuses = Counter(answer.status for answer in answers)
     report(f"{STORM} clients at once at one host: {dict(statuses)} within {time.monotonic() - started:.1f} s")

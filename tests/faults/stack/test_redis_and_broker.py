@@ -6,9 +6,21 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from services import SmtpSink
 from stack import HOSTS, Stack
-from stacking import empty_outbox, get, kill_all, post, query, register, sign_in, tokens_of, wait_for_letter, wait_until
+
+from tests.support.app_stack import (
+    delete_queued_emails,
+    get,
+    kill_with_children,
+    post,
+    query_database,
+    register,
+    sign_in,
+    tokens_for,
+    wait_for_email,
+)
+from tests.support.servers import SmtpSink
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -31,7 +43,7 @@ def refreshes(stack: Stack, tokens: dict[str, str]) -> list[int]:
 
 def ended_session(stack: Stack, email: str) -> dict[str, str]:
     """Tokens of a session that was ended at one host."""
-    tokens = tokens_of(stack.url, email)
+    tokens = tokens_for(stack.url, email)
     assert uses(stack, tokens) == [200, 200]
     assert post(stack.host_url(HOSTS[0]), "/userapi/auth/logout/", token=tokens["access_token"]).status == 200
     return tokens
@@ -49,7 +61,7 @@ def test_X07_what_was_revoked_and_rotated_stays_so_when_redis_forgets_everything
     stack: Stack, report: Callable[[str], None]
 ) -> None:
     email = register(stack.url)
-    ended, rotated = ended_session(stack, email), tokens_of(stack.url, email)
+    ended, rotated = ended_session(stack, email), tokens_for(stack.url, email)
     successor = post(stack.url, "/api-token-refresh/", {"refresh_token": rotated["refresh_token"]}).body
     assert refreshes(stack, successor)[0] == 200
 
@@ -63,13 +75,13 @@ def test_X07_what_was_revoked_and_rotated_stays_so_when_redis_forgets_everything
 def test_X06_X09_without_redis_all_goes_on_and_letters_wait_for_the_broker(
     stack: Stack, mailbox: SmtpSink, report: Callable[[str], None]
 ) -> None:
-    empty_outbox(stack)
+    delete_queued_emails(stack)
     known = register(stack.url)
     ended = ended_session(stack, known)
-    wait_for_letter(mailbox, known)
+    wait_for_email(mailbox, known)
     worker, beat = stack["worker"].pid, stack["beat"].pid
 
-    kill_all(stack["redis"])
+    kill_with_children(stack["redis"])
     started = time.monotonic()
     waiting = [register(stack.url) for _ in range(5)]
     took = time.monotonic() - started
@@ -80,11 +92,13 @@ def test_X06_X09_without_redis_all_goes_on_and_letters_wait_for_the_broker(
     assert set(refused) == {401, 429}
     assert refused.count(401) <= 10 * 2 * len(HOSTS)  # each of the two workers of each host counts for itself
     assert uses(stack, ended) == [401, 401]
-    assert len(query(stack, "SELECT FROM messages WHERE recipient = ANY(%s) AND sent_at IS NULL", waiting)) == 5
+    assert (
+        len(query_database(stack, "SELECT FROM messages WHERE recipient = ANY(%s) AND sent_at IS NULL", waiting)) == 5
+    )
 
     stack["redis"].start()
     for recipient in waiting:
-        wait_for_letter(mailbox, recipient)
+        wait_for_email(mailbox, recipient)
     report("Redis and broker killed: registrations answered, guesses throttled; 5 letters waited, 5 sent afterwards")
     assert (stack["worker"].pid, stack["beat"].pid) == (worker, beat)
     assert (stack["worker"].exit_code, stack["beat"].exit_code) == (None, None)
@@ -124,11 +138,11 @@ def test_X15_a_task_that_nobody_knows_or_can_read_does_not_stop_the_worker(
 ) -> None:
     broker = redis.Redis.from_url(stack.environment["CELERY_BROKER_URL"])
     worker = stack["worker"].pid
-    empty_outbox(stack)
+    delete_queued_emails(stack)
 
     broker.lpush("userapi", *POISON)
 
-    wait_for_letter(mailbox, register(stack.url))
+    wait_for_email(mailbox, register(stack.url))
     assert stack["worker"].exit_code is None
     assert stack["worker"].pid == worker
     assert b"userapi.no_such_task" in stack["worker"].output()
@@ -138,9 +152,9 @@ def test_X15_a_task_that_nobody_knows_or_can_read_does_not_stop_the_worker(
 def test_K04_the_worker_clears_away_what_is_long_over(stack: Stack) -> None:
     kept, gone = register(stack.url), register(stack.url)
     for email in (kept, gone):
-        tokens_of(stack.url, email)
+        tokens_for(stack.url, email)
     sessions = "FROM login_sessions WHERE user_id = (SELECT id FROM users WHERE email = %s)"
-    query(
+    query_database(
         stack,
         f"WITH old AS (UPDATE login_sessions SET ended_at = now() - interval '8 days' "
         f"WHERE id IN (SELECT id {sessions}) RETURNING id) SELECT * FROM old",
@@ -150,5 +164,5 @@ def test_K04_the_worker_clears_away_what_is_long_over(stack: Stack) -> None:
     broker = redis.Redis.from_url(stack.environment["CELERY_BROKER_URL"])
     broker.lpush("userapi", task("userapi.prune", [[], {}, {}]))
 
-    wait_until(lambda: query(stack, f"SELECT id {sessions}", gone) == [])
-    assert len(query(stack, f"SELECT id {sessions}", kept)) == 1
+    wait_until(lambda: query_database(stack, f"SELECT id {sessions}", gone) == [])
+    assert len(query_database(stack, f"SELECT id {sessions}", kept)) == 1

@@ -4,18 +4,19 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from factories import new_user
 from stack import HOSTS, Stack
-from stacking import Answer, Load, get, post, present, register, tokens_of
+
+from tests.support.app_stack import Load, Response, complete_users, get, post, register, tokens_for
+from tests.support.factories import new_user
 
 pytestmark = pytest.mark.stack
 
 
 def test_X02_no_request_fails_while_hosts_are_restarted_one_by_one(stack: Stack, report: Callable[[str], None]) -> None:
-    people = [tokens_of(stack.url, register(stack.url)) for _ in range(9)]
+    people = [tokens_for(stack.url, register(stack.url)) for _ in range(9)]
     numbers = itertools.count()
 
-    def act(number: int) -> tuple[Answer, str | None]:
+    def act(number: int) -> tuple[Response, str | None]:
         """Three kinds of clients: those who register, those who look, those who refresh."""
         if number % 3 == 0:
             wanted = new_user(email=f"load-x02-{next(numbers)}@example.com")
@@ -36,7 +37,7 @@ def test_X02_no_request_fails_while_hosts_are_restarted_one_by_one(stack: Stack,
             load.wait_for_more()
 
     failed = [answer for _moment, answer in load.answers if answer.status not in (200, 201)]
-    kept = len(load.acknowledged & present(stack))
+    kept = len(load.acknowledged & complete_users(stack))
     report(
         f"2 app hosts stopped by SIGTERM and started again: {len(load.answers)} requests, {len(failed)} failed; "
         f"{len(load.acknowledged)} writes acknowledged, {kept} of them there"

@@ -10,23 +10,24 @@ from collections.abc import Callable
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from processes import ServiceFailed
-from services import SmtpSink
 from stack import HOSTS, Stack
-from stacking import (
+
+from tests.support.app_stack import (
     Load,
-    children,
-    empty_outbox,
+    child_processes,
+    complete_users,
+    count_incomplete_users,
+    delete_queued_emails,
     get,
-    halves,
-    kill_all,
-    log_of,
-    present,
-    query,
+    kill_with_children,
+    query_database,
+    read_log,
     register,
     registrations,
-    wait_for_letter,
-    wait_until,
+    wait_for_email,
 )
+from tests.support.servers import SmtpSink
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -35,25 +36,26 @@ Report = Callable[[str], None]
 
 def assert_nothing_is_lost(stack: Stack, load: Load, report: Report, killed: str) -> None:
     """Hold the database to what the service has said."""
-    there = present(stack)
+    there = complete_users(stack)
     kept = len(load.acknowledged & there)
     report(
-        f"{killed}: {len(load.acknowledged)} writes acknowledged, {kept} of them there, {halves(stack)} by half; "
+        f"{killed}: {len(load.acknowledged)} writes acknowledged, {kept} of them there, "
+        f"{count_incomplete_users(stack)} by half; "
         f"answers {dict(sorted(load.statuses.items()))}"
     )
     assert load.acknowledged
     assert load.acknowledged - there == set()
-    assert halves(stack) == 0
+    assert count_incomplete_users(stack) == 0
 
 
 def test_X01_no_write_is_lost_when_app_workers_are_killed(stack: Stack, report: Report) -> None:
     with registrations(stack.url) as load:
         load.wait_for_more(100)
         for host in HOSTS:
-            before = children(stack[host].pid)
+            before = child_processes(stack[host].pid)
             os.kill(before[0], signal.SIGKILL)
             killed_at = time.monotonic()
-            wait_until(lambda before=before, host=host: len(set(children(stack[host].pid)) - set(before)) == 1)
+            wait_until(lambda before=before, host=host: len(set(child_processes(stack[host].pid)) - set(before)) == 1)
             assert load.wait_for_more() < 5
         wait_until(lambda: all(get(stack.host_url(host), "/readyz").status == 200 for host in HOSTS))
         back_after = time.monotonic() - killed_at
@@ -66,7 +68,7 @@ def test_X01_no_write_is_lost_when_app_workers_are_killed(stack: Stack, report: 
 def test_X01_no_write_is_lost_when_postgresql_is_killed(stack: Stack, report: Report) -> None:
     with registrations(stack.url) as load:
         load.wait_for_more(100)
-        number = kill_all(stack["postgresql"])
+        number = kill_with_children(stack["postgresql"])
         load.wait_for_more(answers=5, status=503)
         start_postgresql(stack)
         healed_after = load.wait_for_more()
@@ -75,7 +77,7 @@ def test_X01_no_write_is_lost_when_postgresql_is_killed(stack: Stack, report: Re
         stack, load, report, f"PostgreSQL killed ({number} processes), back after {healed_after:.1f} s"
     )
     assert healed_after < 10
-    assert "database system was not properly shut down" in log_of(stack["postgresql"].log)
+    assert "database system was not properly shut down" in read_log(stack["postgresql"].log)
     assert set(load.statuses) <= {201, 503}
     assert all(answer.is_told_to_come_back for _moment, answer in load.answers if answer.status == 503)
 
@@ -117,7 +119,7 @@ def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
         await asyncio.sleep(0.05)
         return await handle(sink, server, session, envelope)
 
-    empty_outbox(stack)
+    delete_queued_emails(stack)
     handle = SmtpSink.handle_DATA
     monkeypatch.setattr(SmtpSink, "handle_DATA", slowly)
     recipients = {register(stack.url) for _ in range(60)}
@@ -128,7 +130,7 @@ def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
     deaths = 0
     for enough in (5, 25):
         wait_until(lambda enough=enough: len(arrived()) >= enough)
-        kill_all(stack["worker"])
+        kill_with_children(stack["worker"])
         deaths += 1
         stack["worker"].start()
     wait_until(lambda: len(arrived()) == len(recipients), patience=60)
@@ -137,19 +139,23 @@ def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
     report(f"Celery worker killed {deaths} times: {len(recipients)} letters, {len(arrived())} arrived, {twice} twice")
     assert max(arrived().values()) <= 2
     assert twice <= 2 * deaths
-    wait_until(lambda: query(stack, "SELECT count(*) AS due FROM messages WHERE due_at IS NOT NULL")[0]["due"] == 0)
+    wait_until(
+        lambda: query_database(stack, "SELECT count(*) AS due FROM messages WHERE due_at IS NOT NULL")[0]["due"] == 0
+    )
 
 
 def test_X08_letters_wait_while_the_mail_server_is_away(stack: Stack, mailbox: SmtpSink, report: Report) -> None:
-    empty_outbox(stack)
+    delete_queued_emails(stack)
     mailbox.answer = "451 4.3.0 Try again later"
     try:
         recipient = register(stack.url)
         wait_until(
-            lambda: query(stack, "SELECT FROM messages WHERE recipient = %s AND last_error LIKE '451%%'", recipient)
+            lambda: query_database(
+                stack, "SELECT FROM messages WHERE recipient = %s AND last_error LIKE '451%%'", recipient
+            )
         )
     finally:
         mailbox.answer = None
 
-    wait_for_letter(mailbox, recipient)
+    wait_for_email(mailbox, recipient)
     report("mail server refused: the letter waited, and arrived once it took letters again")

@@ -6,49 +6,49 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from conftest import Person
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
 from jwt.utils import der_to_raw_signature
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser
 from userapi.security.signing_keys import KeyRing
 
 
-def claims_of(token: str) -> dict[str, Any]:
+def read_claims(token: str) -> dict[str, Any]:
     """What a token says."""
     claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return claims
 
 
-def header_of(token: str) -> dict[str, Any]:
+def read_header(token: str) -> dict[str, Any]:
     """What a token says of its signature."""
     return jwt.get_unverified_header(token)
 
 
-def segment(content: Any) -> str:
+def encode_segment(content: Any) -> str:
     """One part of a token: bytes as they are, everything else as JSON."""
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def ecdsa(message: str, key: ec.EllipticCurvePrivateKey, digest: hashes.HashAlgorithm | None = None) -> bytes:
+def sign_es256(message: str, key: ec.EllipticCurvePrivateKey, digest: hashes.HashAlgorithm | None = None) -> bytes:
     """The signature of an ES256 token, or of one with another digest."""
     return der_to_raw_signature(key.sign(message.encode(), ec.ECDSA(digest or hashes.SHA256())), key.curve)
 
 
-def our_key(key_folder: str) -> ec.EllipticCurvePrivateKey:
+def current_signing_key(key_folder: str) -> ec.EllipticCurvePrivateKey:
     """The key that signs now."""
     return KeyRing(Path(key_folder)).newest().private
 
 
-def our_header(key_folder: str, **more: Any) -> dict[str, Any]:
+def valid_header(key_folder: str, **more: Any) -> dict[str, Any]:
     """The header of a good token, and what an attacker adds to it."""
     return {"alg": "ES256", "typ": "JWT", "kid": KeyRing(Path(key_folder)).newest().kid, **more}
 
 
-def forge(
+def forge_token(
     key_folder: str,
     claims: Any,
     header: Any = None,
@@ -62,36 +62,37 @@ def forge(
         header: another header than that of a good token.
         key: another key than the one that signs now.
     """
-    message = f"{segment(our_header(key_folder) if header is None else header)}.{segment(claims)}"
-    return f"{message}.{segment(ecdsa(message, key or our_key(key_folder)))}"
+    message = f"{encode_segment(valid_header(key_folder) if header is None else header)}.{encode_segment(claims)}"
+    return f"{message}.{encode_segment(sign_es256(message, key or current_signing_key(key_folder)))}"
 
 
-def good_claims(client: FlaskClient, user: Person, key_folder: str) -> dict[str, Any]:
+def valid_claims(client: FlaskClient, user: ApiUser, key_folder: str) -> dict[str, Any]:
     """The complete claims of a live access token; signed with our key they are accepted."""
-    claims = claims_of(user.tokens["access_token"])
-    assert use(client, forge(key_folder, claims)).get_json()["id"] == user.id
-    assert verify(client, forge(key_folder, claims)).status_code == 200
+    claims = read_claims(user.tokens["access_token"])
+    assert get_own_user(client, forge_token(key_folder, claims)).get_json()["id"] == user.id
+    assert verify_token(client, forge_token(key_folder, claims)).status_code == 200
     return claims
 
 
-def use(client: FlaskClient, token: str) -> TestResponse:
+def get_own_user(client: FlaskClient, token: str) -> TestResponse:
     """Ask for the account behind a bearer token."""
     return client.get("/userapi/auth/user/", headers={"Authorization": f"Bearer {token}"})
 
 
-def verify(client: FlaskClient, token: Any) -> TestResponse:
+def verify_token(client: FlaskClient, token: Any) -> TestResponse:
     """Ask whether a token is good."""
     return client.post("/api-token-verify/", json={"token": token})
 
 
-def refresh(client: FlaskClient, token: Any) -> TestResponse:
+def refresh_session(client: FlaskClient, token: Any) -> TestResponse:
     """Exchange a refresh token."""
     return client.post("/api-token-refresh/", json={"refresh_token": token})
 
 
-def not_refused(client: FlaskClient, tokens: dict[str, str]) -> dict[str, tuple[int, int]]:
+def accepted_tokens(client: FlaskClient, tokens: dict[str, str]) -> dict[str, tuple[int, int]]:
     """Those of the tokens that either the API or the verification does not answer with 401, and what they answer."""
     answers = {
-        name: (use(client, token).status_code, verify(client, token).status_code) for name, token in tokens.items()
+        name: (get_own_user(client, token).status_code, verify_token(client, token).status_code)
+        for name, token in tokens.items()
     }
     return {name: statuses for name, statuses in answers.items() if statuses != (401, 401)}

@@ -8,7 +8,7 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 
 
-def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
+def run_simultaneously(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
     """Make every call in a thread of its own, all started together; the answers in the order of the calls."""
     barrier = threading.Barrier(len(calls))
 

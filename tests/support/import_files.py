@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import Result
-from database import rows
 from flask import Flask
 
-Bring = Callable[..., Result]
+from tests.support.sql import fetch_rows
+
+RunImport = Callable[..., Result]
 
 #: PASSWORD as Django would have hashed it, cheaply.
-HASH = "pbkdf2_sha256$1000$wS4hXv1cQz$MA8xUcAefqqKVQBr4yzb5IdzucipXCvY9dQBBekcMPk="
+DJANGO_HASH = "pbkdf2_sha256$1000$wS4hXv1cQz$MA8xUcAefqqKVQBr4yzb5IdzucipXCvY9dQBBekcMPk="
 
 
-def line(**fields: Any) -> dict[str, Any]:
+def user_record(**fields: Any) -> dict[str, Any]:
     """A user as a line of JSON has it."""
     return {"email": "ada@example.com", "first_name": "Ada", **fields}
 
@@ -35,7 +36,7 @@ def as_csv(*lines: dict[str, str]) -> str:
     return file.getvalue()
 
 
-def bringing(app: Flask, folder: Path) -> Bring:
+def import_command(app: Flask, folder: Path) -> RunImport:
     """`flask users import` of a text or bytes: `bring(text, "--dry-run", name="users.csv")`."""
 
     def bring(content: str | bytes, *options: str, name: str = "users.jsonl") -> Result:
@@ -46,13 +47,13 @@ def bringing(app: Flask, folder: Path) -> Bring:
     return bring
 
 
-def users(app: Flask) -> list[tuple[int, str]]:
-    return [(row.id, row.email) for row in rows(app, "SELECT id, email FROM users ORDER BY id")]
+def stored_users(app: Flask) -> list[tuple[int, str]]:
+    return [(row.id, row.email) for row in fetch_rows(app, "SELECT id, email FROM users ORDER BY id")]
 
 
-def event(app: Flask) -> dict[str, Any]:
+def import_event(app: Flask) -> dict[str, Any]:
     """What the trail says of the last import."""
-    found = rows(app, "SELECT changes FROM audit_events WHERE action = 'users.imported' ORDER BY id DESC LIMIT 1")
+    found = fetch_rows(app, "SELECT changes FROM audit_events WHERE action = 'users.imported' ORDER BY id DESC LIMIT 1")
     changes = found[0].changes
     told: dict[str, Any] = json.loads(changes) if isinstance(changes, str) else changes
     return {name: after for name, (_before, after) in told.items() if after}

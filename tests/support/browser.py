@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
-import services
-import serving
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+import config
+from tests.support import commands, http_server, servers
+
 #: Screenshots, kept for people to look at.
-ARTIFACTS = Path(__file__).parent / "artifacts"
+ARTIFACTS = config.ROOT / "tests" / "artifacts"
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -31,13 +31,13 @@ CHROMIUM_FLAGS = [
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 320, "height": 640}
 
-SECONDS_FOR_A_LETTER = 20
+EMAIL_TIMEOUT = 20
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser for all tests of a module."""
-    path = services.chromium_path()
+    path = servers.chromium_path()
     if path is None:
         pytest.skip("no Chromium or Chrome on this machine")
     with sync_playwright() as playwright:
@@ -51,12 +51,12 @@ class Site:
     """The running service, the mail server that its letters arrive at, and the environment of its commands."""
 
     url: str
-    sink: services.SmtpSink
+    sink: servers.SmtpSink
     environment: dict[str, str]
 
     def letter(self, recipient: str, subject: str) -> EmailMessage:
         """The newest letter to an address with a subject, once it is there."""
-        deadline = time.monotonic() + SECONDS_FOR_A_LETTER
+        deadline = time.monotonic() + EMAIL_TIMEOUT
         while time.monotonic() < deadline:
             for message in reversed(self.sink.messages):
                 if message["To"] == recipient and message["Subject"] == subject:
@@ -77,14 +77,14 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The service as `make run` starts it, which mails to a server of our own."""
     folder = tmp_path_factory.mktemp("site")
-    with services.smtp_sink() as sink:
+    with servers.smtp_sink() as sink:
         settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
-        environment = serving.environment(f"sqlite:///{folder}/site.db", folder, **settings)
-        with serving.served(folder, environment) as server:
+        environment = commands.environment(f"sqlite:///{folder}/site.db", folder, **settings)
+        with http_server.run_server(folder, environment) as server:
             yield Site(server.url, sink, server.environment)
 
 
-class Watched:
+class BrowserPage:
     """A page, what it complained of, and what it asked of others than us."""
 
     def __init__(self, page: Page, origin: str) -> None:
@@ -142,10 +142,10 @@ def watch(chromium: Browser) -> Callable[..., Any]:
     """A maker of watched pages, each in a fresh profile: `with watch(origin, viewport=PHONE) as visitor`."""
 
     @contextmanager
-    def make(origin: str, **options: Any) -> Iterator[Watched]:
+    def make(origin: str, **options: Any) -> Iterator[BrowserPage]:
         context = chromium.new_context(**{"viewport": DESKTOP, **options})
         context.set_default_timeout(10_000)
-        watched = Watched(context.new_page(), origin)
+        watched = BrowserPage(context.new_page(), origin)
         yield watched
         context.close()
 
@@ -153,7 +153,7 @@ def watch(chromium: Browser) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def visitor(watch: Callable[..., Any], site: Site) -> Iterator[Watched]:
+def visitor(watch: Callable[..., Any], site: Site) -> Iterator[BrowserPage]:
     """Somebody new on the site; whatever happens, no page asks elsewhere or breaks the policy."""
     with watch(site.url) as watched:
         yield watched

@@ -9,14 +9,14 @@ import config
 # Commands speak the language of the shell; tests read English.
 os.environ["LC_ALL"] = "C.UTF-8"
 
-SECRET = "vK3x-9QmZ_t7Rw2LpY8sUe5HbN4cJ6aG"
+SECRET_KEY = "vK3x-9QmZ_t7Rw2LpY8sUe5HbN4cJ6aG"
 
 
-def settings(database_url: str, key_folder: str, **overrides: str) -> Mapping[str, Any]:
+def app_config(database_url: str, key_folder: str, **overrides: str) -> Mapping[str, Any]:
     """What `config.load` makes of a test's environment; nothing is done in the background but where letters go out."""
     return config.load(
         {
-            "SECRET_KEY": SECRET,
+            "SECRET_KEY": SECRET_KEY,
             "DATABASE_URL": database_url,
             "JWT_KEY_DIR": key_folder,
             "SITE_URL": "http://accounts.example.com",

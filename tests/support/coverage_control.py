@@ -10,7 +10,7 @@ import coverage
 import pytest
 
 #: The measurements of this process that rest, the last begun first: a worker of pytest-xdist has two.
-RESTING = pytest.StashKey[list[coverage.Coverage]]()
+PAUSED = pytest.StashKey[list[coverage.Coverage]]()
 
 
 def is_measured(item: pytest.Item) -> bool:
@@ -22,7 +22,7 @@ def is_measured(item: pytest.Item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Rest before the first test of a row that is not measured, and go on before the next that is."""
-    resting = item.config.stash.setdefault(RESTING, [])
+    resting = item.config.stash.setdefault(PAUSED, [])
     if is_measured(item):
         while resting:
             resting.pop().start()  # also tells it to commands again, by the environment

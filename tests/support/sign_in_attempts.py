@@ -3,32 +3,34 @@
 from collections.abc import Callable
 
 import pytest
-from factories import PASSWORD
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.support.factories import PASSWORD
 from userapi.security import throttling
 
-HOME, AWAY = "198.51.100.7", "203.0.113.50"
-TOKENS, LOGIN = "/api-token-auth/", "/userapi/auth/login/"
+HOME_IP, AWAY_IP = "198.51.100.7", "203.0.113.50"
+TOKEN_PATH, LOGIN_PATH = "/api-token-auth/", "/userapi/auth/login/"
 
 MakeApp = Callable[..., Flask]
 
 
-def client_at(app: Flask, address: str) -> FlaskClient:
+def client_from_ip(app: Flask, address: str) -> FlaskClient:
     client = app.test_client()
     client.environ_base["REMOTE_ADDR"] = address
     return client
 
 
-def sign_in_at(app: Flask, address: str, email: str, password: str = PASSWORD, path: str = TOKENS) -> TestResponse:
-    return client_at(app, address).post(path, json={"email": email, "password": password})
+def sign_in_from_ip(
+    app: Flask, address: str, email: str, password: str = PASSWORD, path: str = TOKEN_PATH
+) -> TestResponse:
+    return client_from_ip(app, address).post(path, json={"email": email, "password": password})
 
 
-def guess(app: Flask, address: str, email: str, times: int = 1, path: str = TOKENS) -> list[int]:
+def guess_passwords(app: Flask, address: str, email: str, times: int = 1, path: str = TOKEN_PATH) -> list[int]:
     """The statuses of so many wrong passwords."""
-    return [sign_in_at(app, address, email, f"wrong {number}", path).status_code for number in range(times)]
+    return [sign_in_from_ip(app, address, email, f"wrong {number}", path).status_code for number in range(times)]
 
 
 class StoppedClock:
@@ -44,7 +46,7 @@ class StoppedClock:
         return self.now
 
 
-def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
+def stop_clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
     """Stop the clock of the throttles: `clock.now += 60`."""
     clock = StoppedClock()
     monkeypatch.setattr(throttling, "time", clock)

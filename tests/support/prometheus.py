@@ -5,13 +5,13 @@ import urllib.request
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
-TOKEN = "Zt7Rw2LpY8sUe5HbN4cJ6aGvK3x9QmAd"
+METRICS_TOKEN = "Zt7Rw2LpY8sUe5HbN4cJ6aGvK3x9QmAd"
 
 #: Every sample by its name and its labels in order.
-Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def parsed(text: str) -> Values:
+def parse_metrics(text: str) -> Samples:
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -19,18 +19,18 @@ def parsed(text: str) -> Values:
     }
 
 
-def value(values: Values, name: str, **labels: str) -> float | None:
+def metric_value(values: Samples, name: str, **labels: str) -> float | None:
     return values.get((name, tuple(sorted(labels.items()))))
 
 
-def scrape(app: Flask) -> Values:
-    response = app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+def scrape_metrics(app: Flask) -> Samples:
+    response = app.test_client().get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
     assert response.status_code == 200, response.text
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    return parsed(response.text)
+    return parse_metrics(response.text)
 
 
-def fetch(url: str, token: str) -> Values:
+def fetch_metrics(url: str, token: str) -> Samples:
     request = urllib.request.Request(f"{url}/metrics", headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=10) as response:
-        return parsed(response.read().decode())
+        return parse_metrics(response.read().decode())

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import processes
 import pytest
-from services import ServiceMissing
+from processes import ServiceMissing
 
-CLIENTS = Path(__file__).resolve().parent / "clients"
+import config
+
+CLIENTS = config.ROOT / "tests" / "clients"
 MODULES = CLIENTS / "node_modules"
 
 
-def node() -> Path:
+def node_path() -> Path:
     """Where Node is; where there is none the test is skipped, and in CI it fails."""
     return _found_or_skipped(modules=False)
 
 
-def run(script: Path, *arguments: str | Path) -> str:
+def run_script(script: Path, *arguments: str | Path) -> str:
     """What a script prints that may import the tools; like a test without Node if they are not installed."""
     command = [_found_or_skipped(modules=True), script, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -19,7 +19,7 @@ LANGUAGES = sorted(path.name for path in TRANSLATIONS.glob("??*"))
 
 
 @lru_cache
-def texts() -> Catalog:
+def source_messages() -> Catalog:
     """Every text that the sources and templates mark."""
     with (config.ROOT / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)
@@ -30,13 +30,13 @@ def texts() -> Catalog:
     return catalogue
 
 
-def po(language: str) -> Path:
+def po_path(language: str) -> Path:
     """The catalogue that translators write."""
     return TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
 
 
 @lru_cache
-def catalogue(language: str) -> Catalog:
+def read_catalog(language: str) -> Catalog:
     """The texts of a language."""
-    with po(language).open("rb") as file:
+    with po_path(language).open("rb") as file:
         return read_po(file, language)

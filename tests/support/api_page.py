@@ -4,10 +4,10 @@ from html.parser import HTMLParser
 
 from werkzeug.test import TestResponse
 
-VOID = ("meta", "link", "input", "br", "wbr")
+VOID_TAGS = ("meta", "link", "input", "br", "wbr")
 
 
-class Page(HTMLParser):
+class ApiPage(HTMLParser):
     """What stands in a page.
 
     Attributes:
@@ -49,7 +49,7 @@ class Page(HTMLParser):
             self.scripts.append(found)
         if tag == "a":
             self.links.append((str(found["href"]), ""))
-        if tag not in VOID:
+        if tag not in VOID_TAGS:
             self._open.append({"tag": tag, **found})
 
     def handle_endtag(self, tag: str) -> None:

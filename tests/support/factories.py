@@ -9,7 +9,7 @@ from flask import Flask
 from userapi.core.db import db
 from userapi.users import accounts
 
-numbers = itertools.count(1)
+sequence = itertools.count(1)
 
 #: A password that the policy takes.
 PASSWORD = "velvet tram outside 7"
@@ -27,7 +27,7 @@ PROFILE = {
 def new_user(**overrides: Any) -> dict[str, Any]:
     """A registration that succeeds."""
     return {
-        "email": f"person{next(numbers)}@example.com",
+        "email": f"person{next(sequence)}@example.com",
         "password": PASSWORD,
         "profile": dict(PROFILE),
         "first_name": "Wren",
@@ -35,7 +35,7 @@ def new_user(**overrides: Any) -> dict[str, Any]:
     } | overrides
 
 
-def as_form(document: dict[str, Any]) -> dict[str, Any]:
+def to_form_fields(document: dict[str, Any]) -> dict[str, Any]:
     """A registration as a form sends it."""
     flat = {name: value for name, value in document.items() if name != "profile"}
     return flat | {f"profile.{name}": value for name, value in document["profile"].items()}
@@ -53,7 +53,7 @@ def make_user(app: Flask, **overrides: Any) -> int:
         return user.id
 
 
-def account(app: Flask, **overrides: Any) -> str:
+def make_account(app: Flask, **overrides: Any) -> str:
     """The email of an account, opened in the same way."""
     email = str(new_user()["email"])
     make_user(app, email=email, **overrides)

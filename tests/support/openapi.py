@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 
 
-def operations(app: Flask) -> list[tuple[str, str, dict[str, Any]]]:
+def documented_operations(app: Flask) -> list[tuple[str, str, dict[str, Any]]]:
     """Every documented operation: method, path and description."""
     document = app.test_client().get("/openapi.json").get_json()
     return [

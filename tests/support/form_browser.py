@@ -4,28 +4,32 @@ import re
 from html import unescape
 from typing import Any
 
-from factories import PASSWORD
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "User-Agent": "Firefox/140.0"}
+from tests.support.factories import PASSWORD
+
+BROWSER_HEADERS = {
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "User-Agent": "Firefox/140.0",
+}
 
 
-def hidden(page: TestResponse, name: str = "csrf_token") -> str:
+def hidden_value(page: TestResponse, name: str = "csrf_token") -> str:
     """The value of a hidden input, or nothing."""
     found = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)"', page.text)
     return unescape(found[1]) if found else ""
 
 
-def value(page: TestResponse, name: str) -> str | None:
+def input_value(page: TestResponse, name: str) -> str | None:
     """What stands in an input."""
     tag = re.search(rf'<input id="[^"]*" name="{re.escape(name)}"[^>]*>', page.text)
     found = re.search(r' value="([^"]*)"', tag[0]) if tag else None
     return unescape(found[1]) if found else None
 
 
-class Browser:
+class FormBrowser:
     """One person's browser."""
 
     def __init__(self, app: Flask) -> None:
@@ -33,16 +37,16 @@ class Browser:
 
     def get(self, path: str, **options: Any) -> TestResponse:
         """Look at a page."""
-        return self.client.get(path, headers=BROWSER, **options)
+        return self.client.get(path, headers=BROWSER_HEADERS, **options)
 
     def send(self, path: str, fields: dict[str, str] | None = None, form_on: str | None = None) -> TestResponse:
         """Fill in the form on a page and send it; redirects are not followed."""
         page = self.get(form_on or path)
-        return self.post(path, {**(fields or {}), "csrf_token": hidden(page)})
+        return self.post(path, {**(fields or {}), "csrf_token": hidden_value(page)})
 
     def post(self, path: str, fields: dict[str, str]) -> TestResponse:
         """Send exactly these fields."""
-        return self.client.post(path, data=fields, headers=BROWSER)
+        return self.client.post(path, data=fields, headers=BROWSER_HEADERS)
 
     def follow(self, answer: TestResponse) -> TestResponse:
         """Go where a redirect leads."""

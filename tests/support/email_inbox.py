@@ -11,7 +11,7 @@ from userapi.mail.models import Message
 
 
 @dataclass(frozen=True)
-class Letter:
+class Email:
     """A letter in the outbox."""
 
     kind: str
@@ -38,17 +38,17 @@ class Letter:
         return self.link.rstrip("/").split("/")[-2]
 
 
-def letters(app: Flask, kind: str | None = None) -> list[Letter]:
+def all_emails(app: Flask, kind: str | None = None) -> list[Email]:
     """Every letter that was written, or those of one kind, the oldest first."""
     with app.app_context():
         found = db.session.scalars(sa.select(Message).order_by(Message.id)).all()
         return [
-            Letter(message.kind, message.recipient, message.subject, message.text, message.html, message.secret)
+            Email(message.kind, message.recipient, message.subject, message.text, message.html, message.secret)
             for message in found
             if kind in (None, message.kind)
         ]
 
 
-def letters_to(app: Flask, address: str, kind: str | None = None) -> list[Letter]:
+def emails_to(app: Flask, address: str, kind: str | None = None) -> list[Email]:
     """The letters to an address, in exactly this spelling."""
-    return [letter for letter in letters(app, kind) if letter.recipient == address]
+    return [letter for letter in all_emails(app, kind) if letter.recipient == address]

@@ -6,23 +6,23 @@ from html import unescape
 from typing import Any
 
 import sqlalchemy as sa
-from factories import PASSWORD, make_user
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.support.factories import PASSWORD, make_user
 from userapi.core.db import db
 from userapi.users import groups
 from userapi.users.models import User
 
-CHOOSE = {"Accept": "text/html"}
+ACCEPT_HTML = {"Accept": "text/html"}
 
 #: A password that the policy takes, and another than everybody has.
 NEW_PASSWORD = "harbour lantern 42 quiet"
 
 
 @dataclass
-class Clerk:
+class StaffClient:
     """Somebody signed in by cookie: `clerk.post("/admin/users/new/", email=…)` sends what a page of ours would."""
 
     app: Flask
@@ -37,11 +37,11 @@ class Clerk:
         return str(cookie.value)
 
     def get(self, path: str, **options: Any) -> TestResponse:
-        return self.client.get(path, headers=CHOOSE | options.pop("headers", {}), **options)
+        return self.client.get(path, headers=ACCEPT_HTML | options.pop("headers", {}), **options)
 
     def post(self, path: str, csrf: bool = True, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
         data = {**fields, "csrf_token": self.csrf} if csrf else fields
-        return self.client.post(path, data=data, headers=CHOOSE | (headers or {}))
+        return self.client.post(path, data=data, headers=ACCEPT_HTML | (headers or {}))
 
     def form(self, path: str) -> dict[str, Any]:
         """What the form on a page would send if nobody touched it."""
@@ -65,42 +65,42 @@ def _attribute(tag: str, name: str) -> str:
     return unescape(found[1]) if found else ""
 
 
-def clerk(app: Flask, **overrides: Any) -> Clerk:
+def staff_client(app: Flask, **overrides: Any) -> StaffClient:
     """Somebody who has just signed in at a page: `clerk(app, is_staff=True)`; staff hold their `rights` alone."""
     rights = overrides.pop("rights", ())
     user_id = make_user(app, joins_staff_group=False, **overrides)
     if rights:
-        grant(app, user_id, *rights)
-    return sign_in(app, user_id)
+        grant_permissions(app, user_id, *rights)
+    return sign_in_with_cookies(app, user_id)
 
 
-def sign_in(app: Flask, user_id: int, password: str = PASSWORD) -> Clerk:
+def sign_in_with_cookies(app: Flask, user_id: int, password: str = PASSWORD) -> StaffClient:
     client = app.test_client()
     with app.app_context():
         email = str(db.session.scalar(sa.text("SELECT email FROM users WHERE id = :id"), {"id": user_id}))
     answer = client.post("/userapi/auth/login/", json={"email": email, "password": password, "cookies": True})
     assert answer.status_code == 200, answer.text
-    return Clerk(app, client, user_id, email)
+    return StaffClient(app, client, user_id, email)
 
 
-def grant(app: Flask, user_id: int, *codenames: str) -> None:
+def grant_permissions(app: Flask, user_id: int, *codenames: str) -> None:
     """Give somebody permissions of their own, past the front door."""
     with app.app_context():
         found = db.session.execute(sa.text("SELECT id, codename FROM permissions")).all()
         ids = [row.id for row in found if row.codename in codenames]
         assert len(ids) == len(codenames)
         user = db.session.get_one(User, user_id)
-        groups.set_rights(user, [], ids, by=Almighty())
+        groups.set_rights(user, [], ids, by=FirstSuperuser())
         db.session.commit()
 
 
-class Almighty:
+class FirstSuperuser:
     """Whoever made the first superuser."""
 
     id, is_staff, is_superuser = 0, True, True
 
 
-def value(app: Flask, user_id: int, column: str) -> Any:
+def stored_value(app: Flask, user_id: int, column: str) -> Any:
     """What is stored of a user."""
     with app.app_context():
         users = User.__table__

@@ -3,19 +3,20 @@
 from typing import Any
 
 import sqlalchemy as sa
-from desk import Clerk
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.support.sql import fetch_rows
+from tests.support.staff_client import StaffClient
 from userapi.bulk import job_worker
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.users.models import User
 
-ACT = "/admin/users/act/"
+ACTION_PATH = "/admin/users/act/"
 
 
-def make_crowd(app: Flask, number: int, **overrides: Any) -> list[int]:
+def insert_users(app: Flask, number: int, **overrides: Any) -> list[int]:
     """Make this many accounts in one statement; `?search=crowd` finds them."""
     with app.app_context():
         rows = [
@@ -31,35 +32,26 @@ def make_crowd(app: Flask, number: int, **overrides: Any) -> list[int]:
         return ids
 
 
-def confirm(clerk: Clerk, action: str, query: str = "search=crowd", **fields: str) -> TestResponse:
+def confirm_action(clerk: StaffClient, action: str, query: str = "search=crowd", **fields: str) -> TestResponse:
     """Choose all that match, and confirm what the page asks."""
-    confirmation = clerk.post(ACT, action=action, all="true", query=query)
+    confirmation = clerk.post(ACTION_PATH, action=action, all="true", query=query)
     assert confirmation.status_code == 200, confirmation.text
-    return clerk.post(ACT, **{**clerk.fields(confirmation.text), **fields})
+    return clerk.post(ACTION_PATH, **{**clerk.fields(confirmation.text), **fields})
 
 
-def work(app: Flask, times: int = 1, **options: Any) -> None:
+def run_bulk_jobs(app: Flask, times: int = 1, **options: Any) -> None:
     """What a worker does when its time has come."""
     for _time in range(times):
         with app.app_context():
             job_worker.do_due(**options)
 
 
-def rows(app: Flask, statement: str) -> list[Any]:
-    with app.app_context():
-        return list(db.session.execute(sa.text(statement)))
-
-
-def number(app: Flask, statement: str) -> int:
-    return int(rows(app, statement)[0][0])
-
-
-def job(app: Flask) -> Any:
+def newest_bulk_job(app: Flask) -> Any:
     """The newest bulk action, as it is stored."""
-    return rows(app, "SELECT * FROM bulk_jobs ORDER BY id DESC LIMIT 1")[0]
+    return fetch_rows(app, "SELECT * FROM bulk_jobs ORDER BY id DESC LIMIT 1")[0]
 
 
-def left_out(app: Flask) -> dict[int, str]:
+def skipped_targets(app: Flask) -> dict[int, str]:
     """Whom it left out, and why."""
-    found = rows(app, f"SELECT user_id, reason FROM bulk_targets WHERE job_id = {job(app).id}")
+    found = fetch_rows(app, f"SELECT user_id, reason FROM bulk_targets WHERE job_id = {newest_bulk_job(app).id}")
     return {row.user_id: row.reason for row in found}

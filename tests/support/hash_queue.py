@@ -7,7 +7,7 @@ from userapi.security.fair_queue import NoTurn, Turns
 
 
 @contextmanager
-def all_turns_taken(turns: Turns) -> Iterator[None]:
+def full_queue(turns: Turns) -> Iterator[None]:
     """Let others have every turn, and every place to wait for one, as long as the block lasts."""
     with ExitStack() as others:
         others.callback(setattr, turns, "places", turns.places)

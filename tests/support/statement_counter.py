@@ -12,17 +12,17 @@ from flask import Flask
 from userapi.core.db import db
 from userapi.core.prepared import close_idle
 
-BRACKETS = ("BEGIN", "COMMIT", "ROLLBACK")
+TRANSACTION_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK")
 
 
 @contextmanager
-def statements(app: Flask) -> Iterator[list[str]]:
+def record_statements(app: Flask) -> Iterator[list[str]]:
     """The statements that reach the driver meanwhile, but for those that open and close a transaction."""
     seen: list[str] = []
     touched: list[Any] = []
 
     def note(statement: str) -> None:
-        if not statement.startswith(BRACKETS):
+        if not statement.startswith(TRANSACTION_STATEMENTS):
             seen.append(statement)
 
     class Cursor(psycopg.Cursor[Any]):

@@ -7,7 +7,9 @@ from collections.abc import Callable
 TOLERANCE = 1.25
 
 
-def take_as_long(first: Callable[[], object], second: Callable[[], object], least: int = 40, most: int = 240) -> bool:
+def take_equally_long(
+    first: Callable[[], object], second: Callable[[], object], least: int = 40, most: int = 240
+) -> bool:
     """Whether two calls, made in turn, take equally long.
 
     Others on the machine make some calls slower, never one faster: the fastest show the work itself, the better the

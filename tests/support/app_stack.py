@@ -17,17 +17,18 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-import services
-import serving
-from factories import PASSWORD, new_user
 from processes import Server, ServiceMissing
 from psycopg.rows import dict_row
 from stack import HOSTS, Stack
 
+from tests.support import commands, servers
+from tests.support.factories import PASSWORD, new_user
+from tests.support.waiting import wait_until
+
 JSON = {"Content-Type": "application/json"}
 
 #: How long a client waits for an answer, in seconds.
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 #: What the tests of a stack have to tell, shown at the end of a run.
 REPORT = pytest.StashKey[list[str]]()
@@ -62,20 +63,20 @@ def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 
 @pytest.fixture(scope="session")
-def mailbox() -> Iterator[services.SmtpSink]:
+def mailbox() -> Iterator[servers.SmtpSink]:
     """The mail server of the stack."""
-    with services.smtp_sink() as sink:
+    with servers.smtp_sink() as sink:
         yield sink
 
 
 @pytest.fixture(scope="session")
-def running_stack(mailbox: services.SmtpSink) -> Iterator[Stack]:
+def running_stack(mailbox: servers.SmtpSink) -> Iterator[Stack]:
     """Two app hosts and all that belongs to them."""
     settings = SETTINGS | {"MAIL_SERVER": mailbox.host, "MAIL_PORT": str(mailbox.port)}
     with tempfile.TemporaryDirectory(prefix="st-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         try:
-            stack = Stack(folder, settings=settings, base_environment=serving.bare_environment())
+            stack = Stack(folder, settings=settings, base_environment=commands.bare_environment())
         except ServiceMissing as error:
             if os.environ.get("CI"):
                 raise
@@ -97,7 +98,7 @@ def stack(running_stack: Stack) -> Stack:
     return running_stack
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What a client got; status 0 when the connection broke."""
 
     status: int
@@ -110,28 +111,30 @@ class Answer(NamedTuple):
         return self.status == 503 and self.headers.get("Retry-After", "").isdigit()
 
 
-def call(url: str, method: str, path: str, body: str | None = None, token: str | None = None, **headers: str) -> Answer:
+def call(
+    url: str, method: str, path: str, body: str | None = None, token: str | None = None, **headers: str
+) -> Response:
     """One request over a connection of its own."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
     credentials = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         connection.request(method, path, body, credentials | headers)
         response = connection.getresponse()
         text = response.read()
         is_json = "json" in response.headers.get("Content-Type", "")
-        return Answer(response.status, response.headers, json.loads(text) if is_json else text)  # type: ignore[arg-type]
+        return Response(response.status, response.headers, json.loads(text) if is_json else text)  # type: ignore[arg-type]
     except (OSError, http.client.HTTPException):
-        return Answer(0, {}, b"")
+        return Response(0, {}, b"")
     finally:
         connection.close()
 
 
-def get(url: str, path: str, token: str | None = None) -> Answer:
+def get(url: str, path: str, token: str | None = None) -> Response:
     """A GET."""
     return call(url, "GET", path, token=token)
 
 
-def post(url: str, path: str, body: Any = None, token: str | None = None) -> Answer:
+def post(url: str, path: str, body: Any = None, token: str | None = None) -> Response:
     """A POST of JSON."""
     return call(url, "POST", path, json.dumps({} if body is None else body), token, **JSON)
 
@@ -144,12 +147,12 @@ def register(url: str, **overrides: Any) -> str:
     return str(wanted["email"])
 
 
-def sign_in(url: str, email: str, password: str = PASSWORD) -> Answer:
+def sign_in(url: str, email: str, password: str = PASSWORD) -> Response:
     """Ask for tokens."""
     return post(url, "/api-token-auth/", {"email": email, "password": password})
 
 
-def tokens_of(url: str, email: str) -> dict[str, Any]:
+def tokens_for(url: str, email: str) -> dict[str, Any]:
     """The tokens of a new session."""
     answer = sign_in(url, email)
     assert answer.status == 200, answer
@@ -169,8 +172,8 @@ class Load:
         acknowledged: what was written, by the word of the service.
     """
 
-    def __init__(self, act: Callable[[int], tuple[Answer, str | None]], clients: int = 8) -> None:
-        self.answers: list[tuple[float, Answer]] = []
+    def __init__(self, act: Callable[[int], tuple[Response, str | None]], clients: int = 8) -> None:
+        self.answers: list[tuple[float, Response]] = []
         self.acknowledged: set[str] = set()
         self._act = act
         self._over = threading.Event()
@@ -200,7 +203,7 @@ class Load:
         """How many answers had which status."""
         return Counter(answer.status for _moment, answer in self.answers)
 
-    def wait_for_more(self, answers: int = 20, status: int = 201, patience: float = PATIENCE) -> float:
+    def wait_for_more(self, answers: int = 20, status: int = 201, patience: float = TIMEOUT) -> float:
         """Return when as many more were answered so; how long that took, in seconds."""
         started = time.monotonic()
         enough = self.statuses[status] + answers
@@ -213,7 +216,7 @@ def registrations(url: str, clients: int = 8) -> Load:
     numbers = itertools.count()
     mark = f"{time.monotonic_ns():x}"
 
-    def act(_number: int) -> tuple[Answer, str | None]:
+    def act(_number: int) -> tuple[Response, str | None]:
         wanted = new_user(email=f"load-{mark}-{next(numbers)}@example.com")
         answer = post(url, "/userapi/users/", wanted)
         return answer, str(wanted["email"]) if answer.status == 201 else None
@@ -221,11 +224,11 @@ def registrations(url: str, clients: int = 8) -> Load:
     return Load(act, clients)
 
 
-def present(stack: Stack) -> set[str]:
+def complete_users(stack: Stack) -> set[str]:
     """The emails of all who are there whole: with their profile, and with their letter."""
     return {
         row["email"]
-        for row in query(
+        for row in query_database(
             stack,
             "SELECT email FROM users WHERE EXISTS (SELECT FROM user_profiles WHERE user_id = users.id)"
             " AND EXISTS (SELECT FROM messages WHERE recipient = users.email)",
@@ -233,9 +236,9 @@ def present(stack: Stack) -> set[str]:
     }
 
 
-def halves(stack: Stack) -> int:
+def count_incomplete_users(stack: Stack) -> int:
     """How many new users lack a part, and how many parts lack a user."""
-    (row,) = query(
+    (row,) = query_database(
         stack,
         "SELECT (SELECT count(*) FROM users WHERE email LIKE 'load-%' AND NOT ("
         "EXISTS (SELECT FROM user_profiles WHERE user_id = users.id)"
@@ -246,52 +249,46 @@ def halves(stack: Stack) -> int:
     return int(row["halves"])
 
 
-def query(stack: Stack, statement: str, *values: Any) -> list[dict[str, Any]]:
+def query_database(stack: Stack, statement: str, *values: Any) -> list[dict[str, Any]]:
     """Look into the database, past the service."""
     with psycopg.connect(stack.database_url("postgres"), row_factory=dict_row) as connection:
         return connection.execute(statement, values or None).fetchall()  # type: ignore[arg-type]
 
 
-def empty_outbox(stack: Stack) -> None:
+def delete_queued_emails(stack: Stack) -> None:
     """Drop the letters that load has left behind, so that those of a test are next."""
-    query(stack, "WITH gone AS (DELETE FROM messages WHERE due_at IS NOT NULL RETURNING id) SELECT count(*) FROM gone")
+    query_database(
+        stack, "WITH gone AS (DELETE FROM messages WHERE due_at IS NOT NULL RETURNING id) SELECT count(*) FROM gone"
+    )
 
 
-def children(pid: int) -> list[int]:
+def child_processes(pid: int) -> list[int]:
     """The processes that a process has started."""
     found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
 
 
-def kill_all(server: Server) -> int:
+def kill_with_children(server: Server) -> int:
     """Kill a server and its children at once, as a power cut does; how many processes it was."""
-    victims = [server.pid, *children(server.pid)]
+    victims = [server.pid, *child_processes(server.pid)]
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     server.kill()
     return len(victims)
 
 
-def wait_until(condition: Callable[[], object], patience: float = PATIENCE, pause: float = 0.02) -> None:
-    """Return once the condition holds; it is looked at after each pause, in seconds."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(pause)
-
-
-def wait_for_letter(mailbox: services.SmtpSink, recipient: str) -> None:
+def wait_for_email(mailbox: servers.SmtpSink, recipient: str) -> None:
     """Return once a letter to somebody has arrived."""
     wait_until(lambda: any(message["To"] == recipient for message in list(mailbox.messages)))
 
 
-def memory_of(server: Server) -> float:
+def memory_in_mb(server: Server) -> float:
     """The resident memory of a server and its children, in MB."""
-    pids = ",".join(map(str, [server.pid, *children(server.pid)]))
+    pids = ",".join(map(str, [server.pid, *child_processes(server.pid)]))
     told = subprocess.run(["ps", "-o", "rss=", "-p", pids], capture_output=True, text=True, check=True).stdout
     return sum(map(int, told.split())) / 1024
 
 
-def log_of(path: Path) -> str:
+def read_log(path: Path) -> str:
     """What a server has written."""
     return path.read_text(errors="replace")

@@ -6,44 +6,44 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from services import SmtpSink
 
+from tests.support.servers import SmtpSink
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.mail import emails
 from userapi.mail.delivery import Counts, deliver_due
 from userapi.mail.models import Message
 
-TOKEN = "t0ken-of-the-letter"
+EMAIL_TOKEN = "t0ken-of-the-letter"
 
-Later = Callable[[timedelta], None]
+MoveClock = Callable[[timedelta], None]
 
 
-def write(app: Flask, *recipients: str, name: str = "Wren") -> None:
+def queue_emails(app: Flask, *recipients: str, name: str = "Wren") -> None:
     with app.app_context():
         for recipient in recipients or ("wren@example.com",):
-            link = f"http://accounts.example.com/verify-email/{TOKEN}/"
-            emails.verify_email(recipient=recipient, name=name, link=link, secret=TOKEN)
+            link = f"http://accounts.example.com/verify-email/{EMAIL_TOKEN}/"
+            emails.verify_email(recipient=recipient, name=name, link=link, secret=EMAIL_TOKEN)
         db.session.commit()
 
 
-def deliver(app: Flask, limit: int = 1000) -> Counts:
+def deliver_emails(app: Flask, limit: int = 1000) -> Counts:
     with app.app_context():
         return deliver_due(limit)
 
 
-def stored(app: Flask) -> list[Message]:
+def stored_emails(app: Flask) -> list[Message]:
     with app.app_context():
         found = list(db.session.scalars(sa.select(Message).order_by(Message.id)))
         db.session.expunge_all()
         return found
 
 
-def recipients(sink: SmtpSink) -> list[str]:
+def smtp_recipients(sink: SmtpSink) -> list[str]:
     return sorted(recipient for _, found in sink.envelopes for recipient in found)
 
 
-def turning(monkeypatch: pytest.MonkeyPatch) -> Later:
+def clock_mover(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
     """Turns the clock on, from the present moment: `later(timedelta(minutes=1))`."""
 
     def turn(by: timedelta) -> None:

@@ -1,0 +1,91 @@
+"""Commands of the project, run in a process of their own with settings of a test."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask import Flask
+
+import config
+from tests.support.app_config import SECRET_KEY
+
+RUN = (sys.executable, "-m", "userapi.cli.run")
+SECONDS_TO_START = 60
+FLASK = (sys.executable, "-m", "flask", "--app", str(config.ROOT / "wsgi.py"))
+
+
+def bare_environment(**variables: str) -> dict[str, str]:
+    """This process's environment without any setting of the service, and with these variables."""
+    dropped = {*config.names(), *(f"{name}_FILE" for name in config.names()), "FLASK_APP", "USER_PASSWORD"}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, "PYTHONPATH": str(config.ROOT), "FLASK_SKIP_DOTENV": "1", **variables}
+
+
+def copy_source_tree(folder: Path) -> Path:
+    """A copy of what the service is made of, without `instance/` and `.env`."""
+    for name in ("userapi", "migrations"):
+        shutil.copytree(config.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("config.py", "wsgi.py"):
+        shutil.copy(config.ROOT / name, folder / name)
+    return folder
+
+
+def environment(database_url: str, folder: Path, **variables: str) -> dict[str, str]:
+    """What tells the service everything: a database, a secret, a folder for keys, cheap hashes."""
+    return bare_environment(
+        **{
+            "DATABASE_URL": database_url,
+            "SECRET_KEY": SECRET_KEY,
+            "JWT_KEY_DIR": str(folder / "keys"),
+            "PASSWORD_HASH_MEMORY": "8",
+            "PASSWORD_HASH_TIME": "1",
+            **variables,
+        }
+    )
+
+
+def environment_for(app: Flask, **variables: str) -> dict[str, str]:
+    """What gives a command the database, the secret and the keys of an application."""
+    own = {name: app.config[name] for name in ("DATABASE_URL", "SECRET_KEY", "JWT_KEY_DIR")}
+    return bare_environment(**own, **variables)
+
+
+class CommandResult(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    output: str
+    errors: str
+
+    @property
+    def is_one_line(self) -> bool:
+        """Whether it failed as it should: exit code 1, and one line on standard error alone."""
+        return self.code == 1 and self.errors.count("\n") == 1 and self.errors.endswith("\n") and not self.output
+
+
+def start(*command: str, env: dict[str, str], cwd: Path | None = None, **options: Any) -> subprocess.Popen[str]:
+    """Start a command as an operator does: `start(*FLASK, "users", "list", env=…)`."""
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.Popen(
+        command, env=env, cwd=cwd or tempfile.gettempdir(), text=True, start_new_session=True, **options
+    )
+
+
+def finish(process: subprocess.Popen[str], stdin: str | None = None) -> CommandResult:
+    """What became of a command."""
+    try:
+        output, errors = process.communicate(stdin, timeout=SECONDS_TO_START)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # a server that was not to start has workers
+        raise
+    return CommandResult(process.returncode, output, errors)
+
+
+def run(*command: str, env: dict[str, str], stdin: str = "", cwd: Path | None = None) -> CommandResult:
+    """Run a command to its end."""
+    return finish(start(*command, env=env, cwd=cwd), stdin)

@@ -1,0 +1,54 @@
+"""Console blocks of the documents: the commands, the output they show, and running them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import config
+
+#: Tokens, ids and moments.
+VOLATILE = re.compile(
+    r'eyJ[^"]+|(?<=/users/)\d+|(?<="id": )\d+|(?<=^Created user )\d+|\d{4}-\d\d-\d\dT[\d:.]+Z', re.MULTILINE
+)
+
+
+#: Where the documents have the service, and the programs of its environment.
+HERE = "http://127.0.0.1:8000"
+
+
+PROGRAMS = ".venv/bin/"
+
+
+class Step(NamedTuple):
+    """A command of a document, and the answer that it shows."""
+
+    command: str
+    answer: str
+
+
+def read_steps(document: str) -> list[Step]:
+    """Every command in a document's console blocks: `$` begins one, a backslash or a bar goes on with it."""
+    found: list[Step] = []
+    for block in re.findall(r"```console\n(.*?)```", (config.ROOT / document).read_text(), re.DOTALL):
+        for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, answer = re.fullmatch(r"((?:[^\n]*[\\|]\n)*[^\n]*\n)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+            found.append(Step(command, answer))
+    return found
+
+
+def run_steps(told: list[Step], url: str, environment: dict[str, str]) -> list[str]:
+    """Take some steps in one shell, at the root of the project; the answers, in the words of the documents."""
+    script = "\n".join(f"echo '@@@'\n{step.command}" for step in told)
+    script = script.replace(HERE, url).replace(PROGRAMS, f"{Path(sys.executable).parent}/")
+    done = subprocess.run(
+        ["bash", "-u"], input=script, env=environment, cwd=config.ROOT, timeout=120, check=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    return [answer.replace(url, HERE) for answer in done.stdout.split("@@@\n")[1:]]
+
+
+def without_volatile_values(answer: str) -> str:
+    """An answer without what differs from one run to the next."""
+    return VOLATILE.sub("…", answer).strip()

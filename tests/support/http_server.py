@@ -1,0 +1,98 @@
+"""The service as a real server in a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import processes
+from processes import status
+
+from tests.support.commands import RUN
+
+SECONDS_TO_START = 60
+SECONDS_TO_STOP = 20
+
+
+@dataclass
+class Server:
+    """A running service.
+
+    Attributes:
+        url: its origin, as http://127.0.0.1:40123.
+        process: the server's parent process.
+        environment: what it was started with.
+        log: the file of all that it writes.
+        email: the first superuser's.
+        password: the first superuser's, if this start has made one.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    log: Path
+    email: str
+    password: str | None
+
+    def stop(self, farewell: signal.Signals = signal.SIGINT) -> int:
+        """Ask it to stop, as Ctrl-C does; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(farewell)
+        return self.process.wait(SECONDS_TO_STOP)
+
+
+@contextmanager
+def run_server(
+    folder: Path, environment: dict[str, str], cwd: Path | None = None, command: Sequence[str] = RUN
+) -> Iterator[Server]:
+    """Start the service as `make run` does, on a free port, and stop it afterwards.
+
+    Args:
+        folder: for its log; also where it works, so that it finds no `.env`.
+        environment: see above; a HOST or PORT in it is kept.
+        cwd: another folder to work in.
+        command: another command that starts it.
+    """
+    port = environment.get("PORT") or str(processes.free_port())
+    environment = environment | {"PORT": port}
+    log = folder / f"server-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=cwd or folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            start_new_session=True,  # Ctrl-C is for the tests, which then stop it
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url, process, log)
+        told = dict(re.findall(r"^  (Email|Password) +(\S+)$", log.read_text(), re.MULTILINE))
+        yield Server(url, process, environment, log, told.get("Email", "admin@example.com"), told.get("Password"))
+    finally:
+        _kill(process)
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[Any], log: Path | None = None) -> None:
+    """Return when a service is ready; raise ServiceFailed if it ends first or takes too long."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while process.poll() is None and time.monotonic() < deadline:
+        if status(f"{url}/readyz") == 200:
+            return
+        time.sleep(0.05)
+    told = log.read_text(errors="replace")[-2000:] if log else ""
+    raise processes.ServiceFailed(f"The service did not start:\n{told}")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """See the server and its workers gone, whatever happened."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -1,0 +1,64 @@
+"""Pages in a real browser: opening them, and checking each with axe-core and for its width."""
+
+from tests.support.browser import DESKTOP, PHONE, BrowserPage
+from tests.support.factories import PASSWORD, sequence
+
+#: Name → address of the pages that anyone may see.
+PUBLIC_PAGES = {
+    "front": "/",
+    "login": "/login/",
+    "signed-out": "/logout/",
+    "register": "/register/",
+    "password-reset": "/password_reset/",
+    "password-reset-done": "/password_reset/done/",
+    "reset-done": "/reset/done/",
+    "invalid-reset-link": "/reset/1/nothing/",
+    "verify-email": "/verify-email/nothing/",
+    "verification-request": "/verify-email/",
+    "verification-sent": "/verify-email/sent/",
+    "invalid-undo-link": "/undo-email-change/nothing/",
+    "undo-email-change-done": "/undo-email-change/done/",
+    "not-found": "/nothing/",
+}
+
+
+#: Those that want a session.
+ACCOUNT_PAGES = {
+    "front-signed-in": "/",
+    "login-signed-in": "/login/?next=/account/",
+    "logout": "/logout/",
+    "password-change": "/password_change/",
+    "password-change-done": "/password_change/done/",
+    "account": "/account/",
+}
+
+
+LOOKS = {
+    "desk": {"viewport": DESKTOP, "color_scheme": "light"},
+    "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
+}
+
+
+def register_account(someone: BrowserPage) -> str:
+    """Open an account with a name as long as it may be; the address."""
+    email = f"looks{next(sequence)}.with.a.rather.long.name.before.the.at.sign@department.example.com"
+    someone.go("/register/")
+    someone.fill(email=email, password=PASSWORD, first_name="Wren", last_name="Okafor")
+    someone.fill(profile__title="Ms", profile__dob="1990-12-10", profile__address="12 Pulteney Street")
+    someone.fill(profile__zip="BA2 4", profile__city="Bath", profile__country="United Kingdom")
+    someone.press("Register")
+    return email
+
+
+def sign_in_by_form(someone: BrowserPage, email: str, password: str = PASSWORD) -> None:
+    someone.go("/login/")
+    someone.fill(email=email, password=password)
+    someone.press("Sign in")
+
+
+def check_page(someone: BrowserPage, name: str) -> None:
+    """Keep a picture, and hold the page against axe-core and its width."""
+    someone.shoot(name)
+
+    assert someone.violations() == [], name
+    assert not someone.overflows(), name

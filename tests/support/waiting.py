@@ -1,0 +1,12 @@
+"""Waiting for something to happen, instead of sleeping."""
+
+import time
+from collections.abc import Callable
+
+
+def wait_until(condition: Callable[[], object], timeout: float = 30.0, pause: float = 0.02) -> None:
+    """Return once the condition holds; it is looked at after each pause, in seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(pause)
