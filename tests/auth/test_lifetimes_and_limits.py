@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from factories import make_user
 from flask import Flask
-from resetting import confirm, reset_link
 
+from tests.support.factories import make_user
+from tests.support.password_reset import confirm_reset, reset_link
 from userapi.core import clock
 
 
@@ -37,7 +37,7 @@ def test_a_reset_link_works_as_long_as_the_setting_says(
     later = clock.now() + timedelta(minutes=minutes)
     monkeypatch.setattr("userapi.core.clock.now", lambda: later)
 
-    assert confirm(app.test_client(), link).status_code == status
+    assert confirm_reset(app.test_client(), link).status_code == status
 
 
 @pytest.mark.parametrize("name", ["RATELIMIT_SIGN_IN_IP", "RATELIMIT_SIGN_IN_ADDRESS"])

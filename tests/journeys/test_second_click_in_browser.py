@@ -1,7 +1,8 @@
 """A form in a real browser while its first click is under way (F20)."""
 
 import pytest
-from watching import Watched
+
+from tests.support.browser import BrowserPage
 
 pytestmark = pytest.mark.unmeasured
 
@@ -18,7 +19,7 @@ TWO_CLICKS = """button => {
 }"""
 
 
-def test_a_button_is_busy_and_its_form_is_sent_once(visitor: Watched) -> None:
+def test_a_button_is_busy_and_its_form_is_sent_once(visitor: BrowserPage) -> None:
     visitor.go("/password_reset/")
     visitor.fill(email="wren@example.com")
 
