@@ -334,7 +334,7 @@ def test_every_kind_of_page_is_accessible_and_fits(
     look_at("delete")
 
 
-def test_english_descriptions_keep_their_own_direction_on_an_arabic_page(site: Site, visitor: Watched) -> None:
+def test_english_descriptions_keep_their_own_direction_on_an_arabic_page(site: Site, visitor: BrowserPage) -> None:
     """F18: laid out from right to left, the full stop of an English sentence would stand at its beginning."""
     visitor.go(f"{USERS}?lang=ar")
     texts = visitor.page.locator("p.description").all()
