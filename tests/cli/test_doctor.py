@@ -159,7 +159,7 @@ def test_X11_a_clock_that_is_not_that_of_redis(healthy: Callable[..., Flask], mo
     now = clock.now
     with servers.redis_server() as url:
         app = healthy(REDIS_URL=url)
-        assert [text for text in of(examine(app)[1], "ok") if text == "as that of Redis"]
+        assert [text for text in of(examine(app)[1], "ok") if text == "same time as Redis"]
 
         monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=30))
         assert [text for text in of(examine(app)[1], "warning") if "30 s apart from the clock of Redis" in text]
@@ -171,7 +171,7 @@ def test_X11_a_clock_that_is_not_that_of_the_database(
     postgresql: str, healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, app = clock.now, healthy(DATABASE_URL=postgresql)
-    assert [text for text in of(examine(app)[1], "ok") if text == "as that of the database server"]
+    assert [text for text in of(examine(app)[1], "ok") if text == "same time as the database server"]
 
     monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=90))
 
