@@ -18,7 +18,7 @@ def test_anyone_opens_an_account(client: FlaskClient) -> None:
     assert "password" not in made
 
 
-def test_G01_refuses_an_address_in_use_whatever_its_case(client: FlaskClient, user: ApiUser) -> None:
+def test_G01_rejects_an_email_in_use_whatever_its_case(client: FlaskClient, user: ApiUser) -> None:
     response = client.post("/userapi/users/", json=new_user(email=user.email.upper()))
 
     assert response.status_code == 400
