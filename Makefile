@@ -7,7 +7,7 @@ ENVIRONMENT := .venv
 TOOLS := .venv-tools
 BIN := $(ENVIRONMENT)/bin
 
-# `make test ARGS="tests/users -k address"` runs some of the tests, without the coverage check.
+# Options of pytest, as in `make test ARGS="tests/users -k address"`.
 ARGS ?=
 COVERAGE := 95
 CLIENTS := tests/clients
@@ -33,9 +33,24 @@ stack: $(ENVIRONMENT)/dev.stamp ## Start two app hosts, Celery, PostgreSQL, Redi
 ##@ Check
 
 .PHONY: test
-test: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run all tests with branch coverage; ARGS="tests/users -x" runs some of them
+test: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run all tests but browsers, fuzz and faults; ARGS="tests/users -x" runs some of them
 	$(call heading,Tests)
-	@$(PYTEST) -m "not stack" $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term --cov-fail-under=$(COVERAGE))
+	@$(PYTEST) -m "not browser and not fuzz and not stack" $(ARGS)
+
+.PHONY: browsers
+browsers: $(ENVIRONMENT)/dev.stamp ## Test the pages in a real browser, with axe-core
+	$(call heading,Browsers)
+	@$(PYTEST) -m browser $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(ENVIRONMENT)/dev.stamp ## Send generated requests to every operation of the API
+	$(call heading,Fuzz)
+	@$(PYTEST) -m fuzz $(ARGS)
+
+.PHONY: coverage
+coverage: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run these three, every test on both databases, and require the branch coverage
+	$(call heading,Tests with coverage)
+	@$(PYTEST) -m "not stack" --database=both --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
 
 .PHONY: faults
 faults: $(ENVIRONMENT)/dev.stamp ## Kill parts of a whole stack under load, and check the data
@@ -98,7 +113,7 @@ leaks: ## Search the tracked files for secrets, package hosts and private paths
 	@git grep -nIE 'https?://' -- requirements; test $$? -eq 1
 
 .PHONY: check
-check: lint types imports leaks docs test faults ## Run everything that CI runs
+check: lint types imports leaks docs coverage faults ## Run everything that CI runs
 
 # `make bench BENCH="--rounds 3 --operations me,list"` runs a part of it; without --write nothing in docs/ changes.
 BENCH ?= --write

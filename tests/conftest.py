@@ -31,16 +31,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",
-        choices=(*DATABASES, "both"),
-        default="both",
-        help="run the tests that need one on this database",
+        choices=(*DATABASES, "both", "marked"),
+        default="marked",
+        help="where tests that use a database run; by default on SQLite, and those marked `both` on PostgreSQL too",
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
-        wanted = metafunc.config.getoption("--database")
-        metafunc.parametrize("database_kind", DATABASES if wanted == "both" else (wanted,), scope="session")
+        metafunc.parametrize("database_kind", databases_for(metafunc), scope="session")
+
+
+def databases_for(metafunc: pytest.Metafunc) -> tuple[str, ...]:
+    """The databases that a test runs on."""
+    wanted = metafunc.config.getoption("--database")
+    if wanted == "marked":
+        wanted = "both" if metafunc.definition.get_closest_marker("both") else "sqlite"
+    return DATABASES if wanted == "both" else (wanted,)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from userapi.auth.models import Session
 from userapi.core import clock
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 #: Where the session that ends was begun, and no other.
 ADDRESS = "192.0.2.99"
 

@@ -10,6 +10,8 @@ from tests.support.factories import make_user
 from tests.support.staff_client import StaffClient, staff_client
 from userapi.admin import user_actions
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def boss(app: Flask) -> StaffClient:

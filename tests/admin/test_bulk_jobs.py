@@ -25,6 +25,8 @@ from userapi.bulk import job_worker
 from userapi.core import leases
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 INACTIVE = "SELECT count(*) FROM users WHERE NOT is_active"
 
 

@@ -13,6 +13,8 @@ from tests.support.staff_client import StaffClient, staff_client
 from userapi.admin import user_actions
 from userapi.bulk import job_worker, rules
 
+pytestmark = pytest.mark.both
+
 SENT = "SELECT count(*) FROM messages WHERE kind = 'reset_password'"
 
 

@@ -11,6 +11,8 @@ from tests.support.staff_client import StaffClient, staff_client
 from tests.support.staff_imports import USERS_CSV, newest_import, run_import_jobs, upload_import
 from userapi.transfer import import_pipeline
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def boss(app: Flask) -> StaffClient:

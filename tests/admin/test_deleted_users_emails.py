@@ -15,6 +15,8 @@ from tests.support.staff_client import StaffClient, staff_client
 from userapi.core.db import db
 from userapi.mail import emails as written
 
+pytestmark = pytest.mark.both
+
 X = "wanted@example.com"
 
 

@@ -161,6 +161,7 @@ def test_A02_a_token_in_the_query_string_is_none(boss: StaffClient) -> None:
     assert boss.post(f"/admin/users/act/?csrf_token={boss.csrf}", csrf=False).status_code == 403
 
 
+@pytest.mark.both
 def test_A03_reading_changes_nothing(boss: StaffClient) -> None:
     victim = staff_client(boss.app)
     before = _everything(boss.app)
@@ -233,6 +234,7 @@ def test_A07_a_working_day_ends(boss: StaffClient, monkeypatch: pytest.MonkeyPat
     assert boss.get("/admin/").status_code == 303
 
 
+@pytest.mark.both
 def test_A09_odd_values_in_addresses_are_no_errors(boss: StaffClient) -> None:
     lists = ("users", "sessions", "outbox", "audit")
     names = (
@@ -252,6 +254,7 @@ def test_A09_odd_values_in_addresses_are_no_errors(boss: StaffClient) -> None:
         assert rights.status_code in (303, 400), text
 
 
+@pytest.mark.both
 def test_A09_lone_cursors_and_controls_are_no_errors(boss: StaffClient) -> None:
     for text, status in (("%00", 200), ("%0A", 200), ("a%00b", 200), ("%ED%A0%80", 400), ("%FF", 400)):
         assert boss.get(f"/admin/users/?search={text}&country={text}&cursor={text}").status_code == status

@@ -17,6 +17,8 @@ from tests.support.staff_client import StaffClient, staff_client
 from tests.support.staff_imports import follow_redirect, import_counts, newest_import, run_import_jobs, upload_import
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 #: What means something to a spreadsheet, to CSV, to JSON, or to a careless reader.
 HOSTILE = (
     '=HYPERLINK("x")', "+1", "-1", "@x", "＝1", "＋1", "－1", "＠x", "'=1", "''@", "'tis", "''", "  =1", "\xa0-1",

@@ -26,6 +26,8 @@ from tests.support.staff_imports import (
 from userapi.core import job_runner, leases
 from userapi.transfer import import_pipeline, job_worker
 
+pytestmark = pytest.mark.both
+
 #: An import is woken for at once; what is left to a look waits longer than a test does.
 NEVER = 3600.0
 

@@ -26,6 +26,8 @@ from tests.support.staff_imports import (
 )
 from userapi.transfer import import_pipeline, job_worker
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def boss(app: Flask) -> StaffClient:

@@ -16,6 +16,8 @@ from tests.support.staff_client import StaffClient, staff_client, stored_value
 from userapi.admin import user_actions
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 ACT = "/admin/users/act/"
 
 

@@ -7,6 +7,8 @@ from flask import Flask
 from tests.support.staff_client import StaffClient, staff_client
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def boss(app: Flask) -> StaffClient:

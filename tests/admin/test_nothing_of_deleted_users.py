@@ -23,6 +23,8 @@ from userapi.auth import pruning
 from userapi.core import clock
 from userapi.core.db import Model, db
 
+pytestmark = pytest.mark.both
+
 MARK = "zq7mark"
 EMAIL = f"{MARK}@example.com"
 

@@ -342,6 +342,7 @@ def test_the_built_in_group_is_narrowed_but_neither_deleted_nor_renamed(app: Fla
     assert helper.api("GET", "/userapi/users/").status_code == 403
 
 
+@pytest.mark.both
 def test_the_migration_puts_present_staff_into_the_group_and_says_so(
     bare_app: Flask, capfd: pytest.CaptureFixture[str]
 ) -> None:

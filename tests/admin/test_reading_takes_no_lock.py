@@ -12,6 +12,8 @@ from tests.support.factories import make_user
 from tests.support.staff_client import staff_client
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def statements(app: Flask) -> Iterator[list[str]]:

@@ -15,6 +15,8 @@ from userapi.audit.names import ACTIONS, TARGETS
 from userapi.core import clock
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def boss(app: Flask) -> StaffClient:

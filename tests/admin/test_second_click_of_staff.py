@@ -13,6 +13,8 @@ from tests.support.race import run_simultaneously
 from tests.support.staff_client import ACCEPT_HTML, NEW_PASSWORD, StaffClient, staff_client
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def boss(app: Flask) -> StaffClient:

@@ -7,6 +7,8 @@ from tests.support.sql import fetch_rows
 from tests.support.staff_client import StaffClient, staff_client
 from tests.support.staff_imports import USERS_CSV, follow_redirect, run_import_jobs, upload_import
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def boss(app: Flask) -> StaffClient:

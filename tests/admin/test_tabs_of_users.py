@@ -8,6 +8,8 @@ from flask import Flask
 from tests.support.factories import make_user
 from tests.support.staff_client import StaffClient, staff_client, stored_value
 
+pytestmark = pytest.mark.both
+
 QUERY = "search=zoe"
 
 

@@ -6,6 +6,8 @@ from flask import Flask
 from tests.support.factories import make_user
 from tests.support.staff_client import NEW_PASSWORD, StaffClient, sign_in_with_cookies, staff_client, stored_value
 
+pytestmark = pytest.mark.both
+
 ADD = "/admin/users/new/"
 
 

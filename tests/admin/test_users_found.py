@@ -16,6 +16,8 @@ from userapi.core import clock
 from userapi.core.db import db
 from userapi.users.models import User, UserProfile
 
+pytestmark = pytest.mark.both
+
 HOSTILE = "<script>alert(1)</script>\"'{{ 7*7 }}"
 
 

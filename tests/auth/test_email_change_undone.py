@@ -245,6 +245,7 @@ def test_an_old_email_is_kept_for_its_owner_while_the_change_can_be_undone(
     assert undo(app, token).status_code == 200
 
 
+@pytest.mark.both
 def test_of_many_who_undo_at_the_same_time_one_succeeds(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
 
@@ -254,6 +255,7 @@ def test_of_many_who_undo_at_the_same_time_one_succeeds(app: Flask, user: ApiUse
     assert len(emails_to(app, user.email, "reset_password")) == 1
 
 
+@pytest.mark.both
 def test_undo_beats_a_second_change_confirmed_at_the_same_time(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
     user.post(CHANGE, json={"email": "accomplice@example.org", "password": PASSWORD})
@@ -265,6 +267,7 @@ def test_undo_beats_a_second_change_confirmed_at_the_same_time(app: Flask, user:
     assert stored(app, user).pending_email is None
 
 
+@pytest.mark.both
 def test_undo_beats_a_new_password_and_a_patch_at_the_same_time(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
     change = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
@@ -283,6 +286,7 @@ def test_undo_beats_a_new_password_and_a_patch_at_the_same_time(app: Flask, user
     assert not can_sign_in(app, user.email, NEW_PASSWORD)
 
 
+@pytest.mark.both
 def test_undo_and_a_registration_with_the_old_email_at_the_same_time_leave_one_owner(app: Flask, user: ApiUser) -> None:
     user.post(CHANGE, json={"email": THIEF, "password": PASSWORD})
 

@@ -18,6 +18,8 @@ from tests.support.forged_tokens import (
     verify_token,
 )
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def claims(client: FlaskClient, user: ApiUser, key_folder: str) -> dict[str, Any]:

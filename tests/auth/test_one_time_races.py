@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -12,6 +13,8 @@ from tests.support.factories import PASSWORD, new_user
 from tests.support.race import run_simultaneously
 from userapi.core.db import db
 from userapi.users import accounts, queries
+
+pytestmark = pytest.mark.both
 
 VERIFY = "/userapi/auth/email/verify/"
 RESET = "/userapi/auth/password/reset/"

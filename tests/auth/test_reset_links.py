@@ -18,6 +18,8 @@ from tests.support.sql import execute_sql
 from userapi.core import clock
 from userapi.core.db import Model, db
 
+pytestmark = pytest.mark.both
+
 
 def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

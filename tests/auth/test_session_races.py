@@ -14,6 +14,8 @@ from tests.support.forged_tokens import get_own_user, read_claims, refresh_sessi
 from tests.support.race import run_simultaneously
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 CHANGE = "/userapi/auth/password/change/"
 
 Call = Callable[[], TestResponse]

@@ -16,6 +16,8 @@ from tests.support.forged_tokens import get_own_user, read_claims, refresh_sessi
 from userapi.core import clock
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 SESSIONS = "/userapi/auth/sessions/"
 LOGOUT = "/userapi/auth/logout/"
 

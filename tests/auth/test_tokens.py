@@ -265,6 +265,7 @@ def test_T24_verify_accepts_just_what_the_api_accepts(
         assert [get_own_user(client, token).status_code, verify_token(client, token).status_code] == [200, 200]
 
 
+@pytest.mark.both
 def test_one_statement_loads_the_caller(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
     for _first_and_later in range(2):
@@ -282,6 +283,7 @@ def test_one_statement_loads_the_caller(app: Flask, client: FlaskClient, user: A
         assert len(seen) == 1, seen
 
 
+@pytest.mark.both
 def test_a_stranger_and_a_forger_cost_no_statement(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     forged = jwt.encode(read_claims(user.tokens["access_token"]), "x" * 32, "HS256")
 
@@ -294,6 +296,7 @@ def test_a_stranger_and_a_forger_cost_no_statement(app: Flask, client: FlaskClie
     assert seen == []
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("others", [0, 7])
 def test_a_page_of_users_is_one_statement_more(app: Flask, staff: ApiUser, others: int) -> None:
     for _ in range(others):

@@ -22,6 +22,8 @@ from userapi.audit.models import AuditEvent
 from userapi.core import clock
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 
 def audit(app: Flask, *arguments: str) -> Result:
     return app.test_cli_runner().invoke(args=["audit", *arguments])

@@ -22,6 +22,8 @@ from tests.support.sql import fetch_rows
 from userapi.core.db import db
 from userapi.transfer import django_entries
 
+pytestmark = pytest.mark.both
+
 PROJECT = config.ROOT / "tests" / "django_project"
 populate = runpy.run_path(str(PROJECT / "populate.py"))
 DEAR, KINDS = populate["DEAR"], populate["KINDS"]

@@ -12,6 +12,8 @@ from flask import Flask
 from tests.support.factories import PROFILE
 from tests.support.sql import fetch_rows
 
+pytestmark = pytest.mark.both
+
 Bring = Callable[..., Result]
 
 

@@ -21,6 +21,8 @@ from userapi.core.db import db
 from userapi.mail import emails
 from userapi.security import signing_keys
 
+pytestmark = pytest.mark.both
+
 Findings = list[dict[str, str]]
 
 

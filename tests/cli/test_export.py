@@ -24,6 +24,8 @@ from userapi.app import create_app
 from userapi.core.db import db
 from userapi.transfer import export, queries
 
+pytestmark = pytest.mark.both
+
 Shell = Callable[..., Result]
 
 #: What a move must not change: rows of every table that an export is about.

@@ -19,6 +19,8 @@ from tests.support.import_files import (
 )
 from tests.support.sql import fetch_rows
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def bring(app: Flask, tmp_path: Path) -> RunImport:

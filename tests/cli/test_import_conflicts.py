@@ -13,6 +13,8 @@ from tests.support.import_files import DJANGO_HASH, RunImport, as_jsonl, import_
 from tests.support.sql import fetch_rows
 from userapi.transfer import import_pipeline
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def bring(app: Flask, tmp_path: Path) -> RunImport:

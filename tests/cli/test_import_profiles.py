@@ -11,6 +11,8 @@ from tests.support.factories import PROFILE, make_user
 from tests.support.import_files import RunImport, as_csv, as_jsonl, import_command, stored_users, user_record
 from tests.support.sql import fetch_rows
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def bring(app: Flask, tmp_path: Path) -> RunImport:

@@ -22,6 +22,8 @@ from userapi.transfer import import_pipeline
 from userapi.transfer.options import Manner
 from userapi.transfer.records import Record
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def bring(app: Flask, tmp_path: Path) -> RunImport:

@@ -8,6 +8,8 @@ from flask import Flask
 from tests.support.import_files import RunImport, import_command, stored_users
 from tests.support.sql import fetch_rows
 
+pytestmark = pytest.mark.both
+
 NAMES = "email,first_name,profile.title,profile.dob,profile.address,profile.country,profile.city,profile.zip,groups"
 ADA = "ada@example.com,Ada,Ms,1990-12-10,1 Main St,US,Boston,02110"
 

@@ -14,6 +14,8 @@ from tests.support.factories import PROFILE, make_user, new_user
 from tests.support.import_files import as_jsonl, import_command, user_record
 from tests.support.sql import fetch_rows
 
+pytestmark = pytest.mark.both
+
 LONG = "SW1A 1AA"
 TOO_LONG = "123456789"
 

@@ -26,6 +26,8 @@ from userapi.users import email_address
 from userapi.users.models import User
 from userapi.users.schemas import NewUserSchema
 
+pytestmark = pytest.mark.both
+
 NEW_PASSWORD = "quiet harbour lantern 4"
 
 PEOPLE = """

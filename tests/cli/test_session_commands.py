@@ -12,6 +12,8 @@ from tests.support.api_client import ApiUser, sign_in
 from userapi.core import clock
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 
 def sessions(app: Flask, *arguments: str) -> Result:
     return app.test_cli_runner().invoke(args=["sessions", *arguments])

@@ -1,11 +1,14 @@
 """Connections that PostgreSQL has closed while nobody used them, as when it is started anew."""
 
 import psycopg
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.api_client import ApiUser
 from userapi.core.db import db
+
+pytestmark = pytest.mark.both
 
 
 def close_every_connection(app: Flask) -> None:

@@ -20,6 +20,8 @@ from userapi.app import create_app
 from userapi.core import db as database
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 WRITERS = 16
 SECONDS_OF_WRITING = 2.0
 

@@ -22,6 +22,8 @@ from tests.support import commands, servers
 from userapi.core.db import db
 from userapi.mail import emails
 
+pytestmark = pytest.mark.both
+
 LETTERS = 500
 KILLS = 12
 SECONDS = 90

@@ -22,6 +22,8 @@ from tests.support.factories import make_user
 from userapi.app import create_app
 from userapi.core.db import Model, db
 
+pytestmark = pytest.mark.both
+
 PROGRAM = config.ROOT / "tests" / "support" / "interrupted_migration.py"
 
 

@@ -18,7 +18,7 @@ from tests.support.api_client import ApiUser
 from tests.support.databases import delete_all_rows
 from tests.support.factories import PASSWORD, new_user
 
-pytestmark = pytest.mark.unmeasured
+pytestmark = [pytest.mark.fuzz, pytest.mark.both]
 
 DOCUMENT = json.loads((Path(__file__).resolve().parents[2] / "docs" / "openapi.json").read_text())
 OPERATIONS = {

@@ -264,6 +264,7 @@ def test_the_first_superuser_is_made_at_the_command_line(tmp_path: Path) -> None
     assert [tuple(event) for event in found] == [("user.created", "cli", ME)]
 
 
+@pytest.mark.both
 def test_events_from_before_origins_were_stored_are_of_unknown_origin(bare_app: Flask) -> None:
     with bare_app.app_context():
         upgrade()

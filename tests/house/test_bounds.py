@@ -8,6 +8,8 @@ from flask.testing import FlaskClient
 from tests.support.api_client import ApiUser
 from tests.support.factories import new_user
 
+pytestmark = pytest.mark.both
+
 #: One letter that NFKC makes eighteen of.
 SWELLING = "\ufdfa"
 

@@ -1,10 +1,13 @@
 """Tables made by `db.create_all()` are those of the migrations."""
 
+import pytest
 from flask import Flask
 
 from tests.support.schema import schema_differences, table_names
 from userapi.core.db import Model, db
 from userapi.users import accounts, group_queries
+
+pytestmark = pytest.mark.both
 
 
 def test_create_all_makes_the_tables_on_both_databases(bare_app: Flask) -> None:

@@ -29,6 +29,8 @@ from userapi.mail.models import Message
 from userapi.security import signing_keys
 from userapi.transfer.models import ImportJob
 
+pytestmark = pytest.mark.both
+
 PARTS = ("database", "migrations", "keys", "disk", "email", "worker")
 LONG_AGO = timedelta(minutes=20)
 

@@ -18,6 +18,8 @@ from userapi.mail import emails
 from userapi.security import hashing_threads
 from userapi.users import accounts
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def watched(make_app: Callable[..., Flask]) -> Flask:

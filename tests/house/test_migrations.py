@@ -13,6 +13,8 @@ from tests.support.factories import make_user
 from tests.support.schema import schema_differences, table_names
 from userapi.core.db import Model, db
 
+pytestmark = pytest.mark.both
+
 
 def rows() -> dict[str, list[dict[str, Any]]]:
     """Everything that is stored."""

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from flask import Flask
@@ -13,6 +14,8 @@ from flask_migrate import downgrade, upgrade
 
 import config
 from userapi.core.db import db
+
+pytestmark = pytest.mark.both
 
 #: One file a revision: rows that it first had a place for, by table.
 SAMPLES = Path(__file__).parent / "samples"

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
+import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from userapi.http import responses
 from userapi.users import queries, user_json
 from userapi.users.schemas import UserSchema
+
+pytestmark = pytest.mark.both
 
 Row = namedtuple("Row", queries.SHOWN)  # type: ignore[misc]
 

@@ -12,6 +12,8 @@ from tests.support.statement_counter import record_statements
 from userapi.core.db import db
 from userapi.users import accounts
 
+pytestmark = pytest.mark.both
+
 USERS = "/userapi/users/"
 
 

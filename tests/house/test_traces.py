@@ -19,6 +19,8 @@ from tests.support.api_client import sign_in
 from tests.support.factories import PASSWORD, PROFILE, make_user
 from userapi.observability import spans, tracing
 
+pytestmark = pytest.mark.both
+
 Span = dict[str, Any]
 
 

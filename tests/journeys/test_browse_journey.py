@@ -11,8 +11,6 @@ from tests.support import commands
 from tests.support.browser import DESKTOP, PHONE, BrowserPage, Site
 from tests.support.factories import PASSWORD, new_user, sequence
 
-pytestmark = pytest.mark.unmeasured
-
 USERS = "/userapi/users/"
 ME = "/userapi/auth/user/"
 SESSIONS = "/userapi/auth/sessions/"

@@ -11,8 +11,6 @@ from playwright.sync_api import expect
 from tests.support.browser import PHONE, BrowserPage, Site
 from tests.support.factories import PASSWORD, new_user, sequence
 
-pytestmark = pytest.mark.unmeasured
-
 NEW_PASSWORD = "copper lantern 41 drift"
 
 IPHONE = (

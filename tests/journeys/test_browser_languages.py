@@ -10,8 +10,6 @@ from tests.support.browser import BrowserPage, Site
 from tests.support.factories import PASSWORD
 from tests.support.screens import ACCOUNT_PAGES, LOOKS, PUBLIC_PAGES, check_page, register_account
 
-pytestmark = pytest.mark.unmeasured
-
 PAGES_OF_THE_API = {"index": "/userapi/", "refusal": "/userapi/auth/user/"}
 
 STAFF_PAGES = {

@@ -8,8 +8,6 @@ import pytest
 from tests.support.browser import Site
 from tests.support.screens import ACCOUNT_PAGES, LOOKS, PUBLIC_PAGES, check_page, register_account, sign_in_by_form
 
-pytestmark = pytest.mark.unmeasured
-
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_is_accessible_and_fits(look: str, site: Site, watch: Callable[..., Any]) -> None:

@@ -9,8 +9,6 @@ import pytest
 from tests.support import commands, http_server
 from tests.support.browser import DESKTOP, PHONE, BrowserPage
 
-pytestmark = pytest.mark.unmeasured
-
 USERS = 2500  # more than are committed at once
 
 

@@ -19,8 +19,6 @@ from tests.support import commands, http_server, servers
 from tests.support.browser import ARTIFACTS, BrowserPage
 from tests.support.factories import PASSWORD
 
-pytestmark = pytest.mark.unmeasured
-
 #: Set by `make pictures`.
 WRITES = "WRITE_PICTURES"
 IMAGES = config.ROOT / "docs" / "images"

@@ -1,10 +1,6 @@
 """A form in a real browser while its first click is under way (F20)."""
 
-import pytest
-
 from tests.support.browser import BrowserPage
-
-pytestmark = pytest.mark.unmeasured
 
 #: Clicks a button twice; whether each click would have sent the form, and whether the button is busy.
 TWO_CLICKS = """button => {

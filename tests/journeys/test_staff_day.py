@@ -12,8 +12,6 @@ from tests.support import commands, http_server, servers
 from tests.support.browser import DESKTOP, PHONE, BrowserPage
 from tests.support.factories import PASSWORD
 
-pytestmark = pytest.mark.unmeasured
-
 CROWD = 100_000
 NEW = "ottoline.fairweather@example.com"
 

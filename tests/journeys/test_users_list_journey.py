@@ -9,8 +9,6 @@ import pytest
 from tests.support import commands, http_server
 from tests.support.browser import BrowserPage
 
-pytestmark = pytest.mark.unmeasured
-
 #: More than one request acts on.
 USERS = 1100
 

@@ -17,6 +17,8 @@ from tests.support.servers import SmtpSink
 from userapi.core.db import db
 from userapi.mail import delivery_loop
 
+pytestmark = pytest.mark.both
+
 #: Letters are woken for at once; who is left to a look into the outbox waits longer than a test does.
 NEVER = 3600.0
 

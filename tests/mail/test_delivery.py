@@ -13,6 +13,8 @@ from tests.support.factories import new_user
 from tests.support.servers import SmtpSink
 from userapi.mail.delivery import Counts
 
+pytestmark = pytest.mark.both
+
 
 def test_M02_one_recipient_and_the_headers_that_mail_wants(make_app: Callable[..., Flask], sink: SmtpSink) -> None:
     app = make_app(

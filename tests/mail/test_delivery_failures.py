@@ -25,6 +25,8 @@ from tests.support.servers import SmtpSink
 from userapi.core import clock
 from userapi.mail.delivery import LONGEST_DELAY, Counts, delay
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> MoveClock:

@@ -21,6 +21,8 @@ from userapi.core.db import db
 from userapi.mail import queries
 from userapi.mail.delivery import Counts
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> MoveClock:

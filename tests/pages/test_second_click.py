@@ -17,6 +17,8 @@ from userapi.auth import invitations
 from userapi.core.db import db
 from userapi.users.models import User
 
+pytestmark = pytest.mark.both
+
 NEW_PASSWORD = "brittle harbour lantern 42"
 
 

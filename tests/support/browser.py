@@ -34,6 +34,14 @@ PHONE = {"width": 320, "height": 640}
 EMAIL_TIMEOUT = 20
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that uses a browser, before tests are selected by their marks."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser for all tests of a module."""

@@ -1,7 +1,7 @@
-"""Coverage is taken once: measuring doubles what a test takes, and tells nothing the second time.
+"""Coverage is measured once per test, because measuring doubles the time.
 
-A test that runs on both databases is measured on SQLite. One marked `unmeasured` is not at all, as the fuzzer, which
-calls again what other tests call. Nor are the commands and servers that such tests start.
+A test that runs on both databases is measured on SQLite. Tests in a browser, the fuzzer and tests marked `unmeasured`
+are not measured, because they call what other tests call; neither are the commands and servers that they start.
 """
 
 import os
@@ -9,25 +9,27 @@ import os
 import coverage
 import pytest
 
-#: The measurements of this process that rest, the last begun first: a worker of pytest-xdist has two.
+NOT_MEASURED = ("browser", "fuzz", "unmeasured")
+
+#: The paused measurements of this process, in the order they started: a worker of pytest-xdist has two.
 PAUSED = pytest.StashKey[list[coverage.Coverage]]()
 
 
 def is_measured(item: pytest.Item) -> bool:
-    """Whether a test reaches lines that no other does."""
+    """Whether the coverage of a test counts."""
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return parameters.get("database_kind") != "postgresql" and item.get_closest_marker("unmeasured") is None
+    return parameters.get("database_kind") != "postgresql" and not any(map(item.get_closest_marker, NOT_MEASURED))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Rest before the first test of a row that is not measured, and go on before the next that is."""
-    resting = item.config.stash.setdefault(PAUSED, [])
+    """Pause before the first of several tests that are not measured, and resume before the next that is."""
+    paused = item.config.stash.setdefault(PAUSED, [])
     if is_measured(item):
-        while resting:
-            resting.pop().start()  # also tells it to commands again, by the environment
+        while paused:
+            paused.pop().start()  # this also sets the environment variable that makes commands measure themselves
     else:
         while measuring := coverage.Coverage.current():
             measuring.stop()
-            resting.append(measuring)
+            paused.append(measuring)
         os.environ.pop("COVERAGE_PROCESS_CONFIG", None)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
@@ -10,6 +11,8 @@ from tests.support.api_client import ApiUser
 from tests.support.factories import PASSWORD, new_user
 from userapi.audit.models import AuditEvent
 from userapi.core.db import db
+
+pytestmark = pytest.mark.both
 
 
 def events(app: Flask, action: str, target_id: int) -> list[dict[str, Any]]:

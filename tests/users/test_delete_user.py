@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
@@ -10,6 +11,8 @@ from tests.support.api_client import ApiUser, sign_in
 from tests.support.email_inbox import all_emails
 from tests.support.factories import PASSWORD, new_user
 from userapi.core.db import Model, db
+
+pytestmark = pytest.mark.both
 
 
 def rows_of(app: Flask, user_id: int) -> dict[str, int]:

@@ -13,6 +13,8 @@ from tests.support.api_client import ApiUser, sign_in
 from tests.support.factories import PASSWORD, PROFILE, new_user
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 ME = "/userapi/auth/user/"
 
 

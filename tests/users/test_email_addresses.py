@@ -9,6 +9,8 @@ from flask.testing import FlaskClient
 from tests.support.api_client import ApiUser, sign_in
 from tests.support.factories import PASSWORD, new_user
 
+pytestmark = pytest.mark.both
+
 USERS = "/userapi/users/"
 
 MALFORMED = (

@@ -18,6 +18,8 @@ from tests.support.race import run_simultaneously
 from userapi.core import clock
 from userapi.core.db import db
 
+pytestmark = pytest.mark.both
+
 USERS = "/userapi/users/"
 
 

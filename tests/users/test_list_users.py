@@ -17,6 +17,8 @@ from tests.support.api_client import ApiUser
 from tests.support.factories import PROFILE, make_user
 from userapi.core.db import UTCDateTime, db
 
+pytestmark = pytest.mark.both
+
 LIST = "/userapi/users/"
 ORDERINGS = ("date_joined", "email", "last_name", "last_login")
 START = datetime(2024, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)

@@ -1,9 +1,12 @@
 """Opening an account."""
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.support.api_client import ApiUser
 from tests.support.factories import new_user
+
+pytestmark = pytest.mark.both
 
 
 def test_anyone_opens_an_account(client: FlaskClient) -> None:

@@ -12,6 +12,8 @@ from werkzeug.test import TestResponse
 from tests.support.api_client import ApiUser
 from tests.support.factories import new_user
 
+pytestmark = pytest.mark.both
+
 USERS = "/userapi/users/"
 Call = Callable[[], TestResponse]
 
