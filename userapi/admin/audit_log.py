@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 
 from userapi.audit.names import ACTIONS, ORIGINS, TARGETS
-from userapi.auth.tokens import parse_id
+from userapi.auth.claims import parse_id
 from userapi.users import email_address
 from userapi.users import queries as user_queries
 

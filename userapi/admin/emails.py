@@ -8,7 +8,8 @@ from flask import Response, current_app, request
 from flask_babel import gettext as _
 
 from userapi.audit import audit_log
-from userapi.auth.tokens import parse_id
+from userapi.auth.caller import get_caller
+from userapi.auth.claims import parse_id
 from userapi.core.db import db
 from userapi.core.loopback import serves_this_machine_only
 from userapi.core.problems import NotFound
@@ -18,7 +19,7 @@ from userapi.mail import queries as mail_queries
 from userapi.mail.models import Message
 from userapi.mail.outbox import BLANK
 
-from . import filters, queries, staff_auth
+from . import filters, queries
 from .filters import Filters
 from .views import PAGE, SUPERUSER, StaffView, page, say, see_other
 
@@ -52,7 +53,7 @@ class OutboxView(StaffView):
     def show(self, message_id: int) -> Response:
         """A letter: where it stands, and what it says, without the secret in it."""
         message = _existing(message_id)
-        link = _link(message) if staff_auth.caller().is_superuser else None
+        link = _link(message) if get_caller().user.is_superuser else None
         text = _without_secret(message, message.text)
         page = self.render("admin/outbox/show.html", message=message, text=text, has_link=link is not None)
         response = Response(page, mimetype="text/html")

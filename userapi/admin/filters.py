@@ -11,7 +11,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from userapi.auth.tokens import parse_id
+from userapi.auth.claims import parse_id
 from userapi.http.fields import ISO_DATE, REFUSED_CATEGORIES, trimmed
 
 #: The most characters of a text.

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
+from userapi.auth.caller import get_caller
 from userapi.core.db import db
 from userapi.core.problems import Problem
 from userapi.http.fields import Line
@@ -44,7 +45,7 @@ class GroupView(StaffView):
         """Make a group."""
         form = _form(request.form)
         try:
-            group = groups.create(_name(form), form.values["permissions"], by=staff_auth.caller())
+            group = groups.create(_name(form), form.values["permissions"], by=get_caller().user)
             db.session.commit()
         except (Problem, ValidationError) as refusal:
             return self._again(None, form, refusal)
@@ -68,7 +69,7 @@ class GroupView(StaffView):
             if form.values["version"] != _version(group):
                 form.values["version"] = _version(group)
                 raise groups.GroupChangedMeanwhile
-            groups.edit(group, _name(form), form.values["permissions"], by=staff_auth.caller())
+            groups.edit(group, _name(form), form.values["permissions"], by=get_caller().user)
             db.session.commit()
         except (Problem, ValidationError) as refusal:
             return self._again(group_id, form, refusal)
@@ -88,7 +89,7 @@ class GroupView(StaffView):
         """Do away with a group."""
         group = groups.hold(group_id)
         name = group.name
-        groups.delete(group, by=staff_auth.caller())
+        groups.delete(group, by=get_caller().user)
         db.session.commit()
         say(_("The group %(name)s was deleted.", name=name))
         return self.to("show_list")
@@ -108,7 +109,7 @@ class GroupView(StaffView):
             built_in=group_queries.STAFF,
             kinds=KINDS,
             verbs=ACTIONS,
-            held=permissions.held_by(staff_auth.caller()),
+            held=permissions.held_by(get_caller().user),
         ), form.status
 
 

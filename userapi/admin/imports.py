@@ -10,6 +10,7 @@ from flask import current_app, request
 from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from userapi.auth.caller import get_caller
 from userapi.core import i18n
 from userapi.core.db import db
 from userapi.core.leases import ACTIVE, State
@@ -19,7 +20,7 @@ from userapi.transfer import job_queries, jobs
 from userapi.transfer.jobs import FileTooLarge
 from userapi.transfer.options import Manner, OnBadProfile, OnConflict, Told
 
-from . import audit_log, reauthentication, staff_auth
+from . import audit_log, reauthentication
 from .views import SUPERUSER, Form, StaffView, page, say
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -38,7 +39,7 @@ class ImportView(StaffView):
 
     def is_accessible(self) -> bool:
         """Whether the menu names it."""
-        return bool(staff_auth.caller().is_superuser)
+        return bool(get_caller().user.is_superuser)
 
     def _handle_view(self, name: str, **arguments: Any) -> Any:
         """Let a file through that is larger than what anything else sends, and no larger one."""
@@ -84,7 +85,7 @@ class ImportView(StaffView):
                 raise ValidationFailed(errors={"file": [_("Choose a file.")]})
             reauthentication.require()
             jobs.expire()
-            job = jobs.submit(file.filename, file.read(), manner, by=staff_auth.caller())
+            job = jobs.submit(file.filename, file.read(), manner, by=get_caller().user)
             db.session.commit()
         except Problem as refusal:
             db.session.rollback()
@@ -103,7 +104,7 @@ class ImportView(StaffView):
         """Import what a dry run has looked through."""
         try:
             reauthentication.require()
-            job = jobs.go_ahead(job_id, by=staff_auth.caller())
+            job = jobs.go_ahead(job_id, by=get_caller().user)
             db.session.commit()
         except ValidationFailed as refusal:
             db.session.rollback()

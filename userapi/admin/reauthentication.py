@@ -6,23 +6,22 @@ from flask import current_app, request, session
 from flask_babel import gettext as _
 
 from userapi.auth import passwords
+from userapi.auth.caller import get_caller
 from userapi.core import clock
 from userapi.core.db import commit_on
 from userapi.core.problems import ValidationFailed
-
-from . import staff_auth
 
 FIELD = "own_password"
 
 
 def is_fresh() -> bool:
     """Whether the caller has typed the password lately."""
-    me, now = staff_auth.caller(), clock.now()
+    caller, now = get_caller(), clock.now()
     lifetime = timedelta(seconds=current_app.config["REAUTHENTICATION_LIFETIME"])
-    if now - me.session_created_at <= lifetime:
+    if now - caller.signed_in_at <= lifetime:
         return True
     session_id, proven_at = session.get("proven", ("", 0))
-    return bool(session_id == str(me.session_id) and now.timestamp() - proven_at <= lifetime.total_seconds())
+    return bool(session_id == str(caller.session_id) and now.timestamp() - proven_at <= lifetime.total_seconds())
 
 
 def require(*, always: bool = False) -> None:
@@ -39,6 +38,7 @@ def require(*, always: bool = False) -> None:
     password = request.form.get(FIELD, "")
     if not password:
         raise ValidationFailed(errors={FIELD: [_("Enter your password to continue.")]})
+    caller = get_caller()
     with commit_on(ValidationFailed):
-        passwords.prove(staff_auth.caller().id, password, field=FIELD)
-    session["proven"] = (str(staff_auth.caller().session_id), clock.now().timestamp())
+        passwords.prove(caller.user.id, password, field=FIELD)
+    session["proven"] = (str(caller.session_id), clock.now().timestamp())

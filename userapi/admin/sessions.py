@@ -9,7 +9,8 @@ from flask_babel import gettext as _
 
 from userapi.auth import queries as auth_queries
 from userapi.auth import sessions
-from userapi.auth.tokens import parse_uuid
+from userapi.auth.caller import get_caller
+from userapi.auth.claims import parse_uuid
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import NotFound
@@ -17,7 +18,7 @@ from userapi.http.user_agents import describe
 from userapi.users import accounts, email_address
 from userapi.users import queries as user_queries
 
-from . import filters, queries, staff_auth
+from . import filters, queries
 from .filters import Filters
 from .views import PAGE, StaffView, back_query, own_query, page, say, see_other
 
@@ -52,7 +53,7 @@ class SessionView(StaffView):
         session = auth_queries.session(session_id)
         if session is None:
             raise NotFound(_("There is no session with this ID."))
-        user = accounts.hold(session.user_id, by=staff_auth.caller(), needs="delete_session")
+        user = accounts.hold(session.user_id, by=get_caller().user, needs="delete_session")
         sessions.end(session_id, user.id)
         db.session.commit()
         say(_("The session of %(email)s was ended.", email=user.email))

@@ -1,13 +1,12 @@
 """Who may come in, and what for: asked once a request, of the database."""
 
 from datetime import timedelta
-from typing import Any
 
 from flask import current_app, g
 from flask_babel import gettext as _
-from flask_jwt_extended import current_user
 
 from userapi.auth import authentication, sessions
+from userapi.auth.caller import get_caller
 from userapi.auth.problems import TokenExpired
 from userapi.core import clock
 from userapi.core.db import db
@@ -24,21 +23,21 @@ def admit() -> None:
         PermissionDenied: not a member of staff.
     """
     g.owner_id = authentication.NO_USER
-    authentication.require_caller("cookies")
-    if not current_user.is_staff:
+    caller = authentication.require_caller("cookies")
+    if not caller.user.is_staff:
         raise PermissionDenied(_("You need a staff account to open this page."))
     now = clock.now()
     idle = timedelta(seconds=current_app.config["STAFF_IDLE_LIFETIME"])
     longest = timedelta(seconds=current_app.config["STAFF_SESSION_LIFETIME"])
-    if now - current_user.last_used_at > idle or now - current_user.session_created_at > longest:
-        sessions.end(current_user.session_id, current_user.id)
+    if now - caller.last_used_at > idle or now - caller.signed_in_at > longest:
+        sessions.end(caller.session_id, caller.user.id)
         db.session.commit()
         raise TokenExpired
 
 
 def may(action: str, kind: str) -> bool:
     """Whether the caller may do this to records of a kind; who may change them may look at them."""
-    return permissions.may(current_user, f"{action}_{kind}")
+    return permissions.may(get_caller().user, f"{action}_{kind}")
 
 
 def require(action: str, kind: str) -> None:
@@ -47,7 +46,7 @@ def require(action: str, kind: str) -> None:
     Raises:
         PermissionDenied: naming the permission that is missing.
     """
-    permissions.require(current_user, f"{action}_{kind}")
+    permissions.require(get_caller().user, f"{action}_{kind}")
 
 
 def require_superuser() -> None:
@@ -56,10 +55,5 @@ def require_superuser() -> None:
     Raises:
         PermissionDenied: the caller is none.
     """
-    if not current_user.is_superuser:
+    if not get_caller().user.is_superuser:
         raise PermissionDenied(_("Only superusers can do this."))
-
-
-def caller() -> Any:
-    """The row of the member of staff behind this request."""
-    return current_user

@@ -10,7 +10,8 @@ from flask_babel import lazy_gettext, ngettext
 from werkzeug.datastructures import MultiDict
 
 from userapi.audit import audit_log
-from userapi.auth.tokens import parse_id
+from userapi.auth.caller import get_caller
+from userapi.auth.claims import parse_id
 from userapi.bulk import jobs, rules
 from userapi.bulk import queries as bulk_queries
 from userapi.bulk.rules import RULES
@@ -132,7 +133,7 @@ class UserActions(StaffView):
                 reauthentication.require()
             if filters is not None and newest is not None:
                 return self._start(name, filters, newest)
-            done = sum([rules.act(name, user_id, by=staff_auth.caller()) for user_id in ids])
+            done = sum([rules.act(name, user_id, by=get_caller().user) for user_id in ids])
             db.session.commit()
         except Problem as refusal:
             db.session.rollback()
@@ -142,7 +143,7 @@ class UserActions(StaffView):
 
     def _start(self, name: str, filters: Mapping[str, Any], newest: int) -> Any:
         query = _list_of(request.form.get("query", "")).query
-        job = jobs.start(name, filters, query, newest, by=staff_auth.caller())
+        job = jobs.start(name, filters, query, newest, by=get_caller().user)
         db.session.commit()
         return see_other(self.get_url("staff_bulk.show", job_id=job.id))
 
@@ -156,7 +157,7 @@ class UserActions(StaffView):
             form: that was sent.
         """
         in_background = len(ids) > MOST and filters is not None
-        me = staff_auth.caller()
+        me = get_caller().user
         rule, matching = RULES[name], filters if in_background and filters is not None else {"ids": ids}
         tally = bulk_queries.tally(matching, rule.is_active, me.id)
         named = bulk_queries.first_emails(

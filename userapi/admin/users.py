@@ -8,6 +8,7 @@ from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
 from userapi.auth import invitations, sessions
+from userapi.auth.caller import get_caller
 from userapi.auth.invitations import CannotInvite
 from userapi.core import clock, i18n
 from userapi.core.db import commit_on, db
@@ -75,7 +76,7 @@ class UserView(UserActions):
             fields, password = user_forms.read_new_user(edit_schema, form.values)
             user = accounts.create(fields["email"], password, language=fields["language"])
             if password is None:
-                invitations.invite(user, by=staff_auth.caller())
+                invitations.invite(user, by=get_caller().user)
             else:
                 email_verification.ask_to_verify(user)
             db.session.commit()
@@ -94,12 +95,12 @@ class UserView(UserActions):
         """Everything about one user, to read or to change."""
         user = _existing(user_id)
         kept = kept_form() if staff_auth.may("change", "user") else None
-        return self._show(UserForm(user, sent=kept, may_set=accounts.editable(user, staff_auth.caller())))
+        return self._show(UserForm(user, sent=kept, may_set=accounts.editable(user, get_caller().user)))
 
     @page(USER, needs="change", methods=("POST",))
     def edit(self, user_id: int) -> Any:
         """Save what was changed, unless somebody else has changed the same user meanwhile."""
-        me = staff_auth.caller()
+        me = get_caller().user
         user = _hold(user_id)
         form = UserForm(user, sent=request.form, may_set=accounts.editable(user, me))
         if form.is_stale:
@@ -129,7 +130,7 @@ class UserView(UserActions):
         return self._to_user(user_id) if "go_on" in request.form else self.to_list(back_query())
 
     def _show(self, form: UserForm) -> Any:
-        user, me = _existing(form.user_id), staff_auth.caller()
+        user, me = _existing(form.user_id), get_caller().user
         why_not = _why_not(user) if staff_auth.may("change", "user") else ""
         may_set = accounts.editable(user, me) if staff_auth.may("change", "user") and not why_not else frozenset()
         return self.render(
@@ -161,12 +162,12 @@ class UserView(UserActions):
     @page(f"{USER}password/", needs="change", methods=("POST",))
     def set_password(self, user_id: int) -> Any:
         """Set a password; every session of the user ends, and a letter tells of it."""
-        user, me = _hold(user_id), staff_auth.caller()
+        user, me = _hold(user_id), get_caller().user
         try:
             reauthentication.require(always=user.id == me.id)
             accounts.set_password(user, user_forms.typed_twice(), field="password1")
             if user.id == me.id:
-                sessions.end_all(user, spare=me.session_id)
+                sessions.end_all(user, spare=get_caller().session_id)
             db.session.commit()
         except ValidationFailed as refusal:
             db.session.rollback()
@@ -185,7 +186,7 @@ class UserView(UserActions):
             "kept": describe(user.password_hash),
             "is_fresh": reauthentication.is_fresh(),
         }
-        facts |= {"is_own": user.id == staff_auth.caller().id, "why_not": _why_not(user)}
+        facts |= {"is_own": user.id == get_caller().user.id, "why_not": _why_not(user)}
         return self.render("admin/users/password.html", **facts), form.status
 
     @page(f"{USER}invite/", needs="change", methods=("POST",))
@@ -193,7 +194,7 @@ class UserView(UserActions):
         """Send an invitation, again or for the first time."""
         user = _hold(user_id)
         try:
-            invitations.invite(user, by=staff_auth.caller())
+            invitations.invite(user, by=get_caller().user)
             db.session.commit()
             say(_("An invitation was sent to %(email)s. Earlier links no longer work.", email=user.email))
         except CannotInvite as refusal:
@@ -272,11 +273,11 @@ def _existing(user_id: int) -> User:
 def _why_not(user: User) -> str:
     """Why the caller may not change or delete a user, whatever permissions the caller has; or nothing."""
     try:
-        permissions.require_authority(user, staff_auth.caller())
+        permissions.require_authority(user, get_caller().user)
     except PermissionDenied as denied:
         return explain(denied)
     return ""
 
 
 def _hold(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
-    return accounts.hold(user_id, by=staff_auth.caller(), needs=needs)
+    return accounts.hold(user_id, by=get_caller().user, needs=needs)

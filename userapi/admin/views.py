@@ -20,6 +20,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
 from userapi.auth import saved_forms, tokens
+from userapi.auth.caller import get_caller
+from userapi.auth.claims import parse_id
 from userapi.auth.problems import CsrfFailed, InvalidToken
 from userapi.core.db import db
 from userapi.core.i18n import translated
@@ -125,7 +127,7 @@ class StaffView(BaseView):
     def render(self, template: str, **facts: Any) -> str:
         """A page, with what every page of the staff site says."""
         common = {
-            "me": staff_auth.caller(),
+            "me": get_caller().user,
             "may": staff_auth.may,
             "csrf_token": csrf_token,
             "form_id": form_id,
@@ -235,17 +237,17 @@ def say(text: str, category: str = "success") -> None:
 
 def csrf_token() -> str:
     """What every form of ours sends along; Flask-Admin's own templates ask for it by this name."""
-    return tokens.csrf_value(staff_auth.caller().session_id)
+    return tokens.csrf_value(get_caller().session_id)
 
 
 def form_id() -> str:
     """What every form carries to be known after the session has ended."""
-    return saved_forms.form_id(staff_auth.caller().id)
+    return saved_forms.form_id(get_caller().user.id)
 
 
 def kept_form() -> MultiDict[str, str] | None:
     """What the caller typed into the form of this page before the session ended; a notice says so."""
-    kept = saved_forms.take(staff_auth.caller().id)
+    kept = saved_forms.take(get_caller().user.id)
     if kept is not None:
         say(_("This is what you typed before your session ended. Nothing is saved yet: check it and send it again."))
     return kept
@@ -265,7 +267,7 @@ def list_in_form() -> str:
 
 def chosen_ids(name: str, sent: MultiDict[str, str] | None = None) -> list[int]:
     """The row numbers in a form, that of this request by default, under one name; anything else is left out."""
-    found = (tokens.parse_id(text) for text in (request.form if sent is None else sent).getlist(name))
+    found = (parse_id(text) for text in (request.form if sent is None else sent).getlist(name))
     return sorted({row_id for row_id in found if row_id is not None})
 
 

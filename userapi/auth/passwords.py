@@ -12,8 +12,8 @@ from userapi.users.problems import WrongPassword
 from userapi.users.site_urls import link
 
 from . import queries, sessions
+from .claims import parse_id
 from .problems import TokenRevoked
-from .tokens import parse_id
 
 
 def prove(user_id: int, password: str, field: str) -> User:

@@ -135,30 +135,31 @@ def addressee(user_id: int) -> sa.Row[str, str, str | None]:
     return db.session.execute(sa.select(User.email, User.first_name, User.language).where(User.id == user_id)).one()
 
 
-def advance(
-    session_id: uuid.UUID, user_id: int, spent: uuid.UUID, successor: uuid.UUID, now: datetime, idle_since: datetime
+def replace_refresh_token(
+    session_id: uuid.UUID, user_id: int, used: uuid.UUID, new: uuid.UUID, now: datetime, idle_since: datetime
 ) -> Any:
-    """Spend a session's refresh token. One UPDATE, which stands at once, so only one caller can win.
+    """Replace a session's refresh token. It is one UPDATE that commits by itself, so only one caller can win.
 
     Returns:
-        The session as it is now: id, user_id, expires_at, refreshed_at and refresh_jti; None for whoever did not win.
+        The session as it is now: id, user_id, expires_at, refreshed_at and refresh_jti; None if the session is not
+        active, or `used` is not its refresh token any more.
     """
-    return ADVANCE.one(
-        session_id=session_id, user_id=user_id, spent=spent, successor=successor, now=now, idle_since=idle_since
+    return REPLACE_REFRESH_TOKEN.one(
+        session_id=session_id, user_id=user_id, used=used, new=new, now=now, idle_since=idle_since
     )
 
 
-ADVANCE = CommittingWrite(
+REPLACE_REFRESH_TOKEN = CommittingWrite(
     sa.update(Session)
     .where(
         sessions.c.id == sa.bindparam("session_id"),
         sessions.c.user_id == sa.bindparam("user_id"),
-        sessions.c.refresh_jti == sa.bindparam("spent"),
+        sessions.c.refresh_jti == sa.bindparam("used"),
         sa.exists().where(users.c.id == sessions.c.user_id, *ACTIVE),
     )
     .values(
-        refresh_jti=sa.bindparam("successor"),
-        previous_jti=sa.bindparam("spent"),
+        refresh_jti=sa.bindparam("new"),
+        previous_jti=sa.bindparam("used"),
         refreshed_at=sa.bindparam("now"),
         last_used_at=sa.bindparam("now"),
     )

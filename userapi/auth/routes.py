@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import Response
 from flask_babel import gettext as _
-from flask_jwt_extended import current_user, get_current_user
 
 from userapi.core.db import commit_on, db
 from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ValidationFailed
@@ -21,7 +20,8 @@ from userapi.users.password_policy import WeakPassword
 from userapi.users.problems import EmailTaken, WrongPassword
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
 
-from . import account_recovery, authentication, cookies, invitations, passwords, sessions, sign_in, tokens
+from . import account_recovery, cookies, credentials, invitations, passwords, sessions, sign_in, sign_out, tokens
+from .caller import get_caller
 from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenRevoked
 from .schemas import (
     DetailSchema,
@@ -57,10 +57,10 @@ def read_auth_index() -> Response:
 def login(login: dict[str, Any]) -> Response:
     """Sign in. The tokens are in the response, or in cookies."""
     if login["cookies"]:
-        authentication.refuse_form_of_another_site()
+        credentials.reject_cross_site_form()
     with commit_on(InvalidCredentials):
         session = sign_in.sign_in(login.get("email") or login["username"], login["password"])
-    pair = tokens.pair(session, web=login["cookies"])
+    pair = tokens.issue_pair(session, web=login["cookies"])
     user = user_json.current(session.user_id)
     db.session.commit()
     return cookies.put(answer({"user": user}), pair) if login["cookies"] else answer({**pair, "user": user})
@@ -73,7 +73,7 @@ def login(login: dict[str, Any]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
 def logout(logout: dict[str, Any]) -> Response:
     """End the session of each token that is sent, or all your sessions."""
-    ending = authentication.ending_sessions(logout.get("refresh_token"))
+    ending = sign_out.sessions_to_end(logout.get("refresh_token"))
     if logout["all"]:
         one_of_each_user = {user_id: session_id for session_id, user_id in ending}
         ending = [(session_id, user_id) for user_id, session_id in one_of_each_user.items()]
@@ -87,7 +87,7 @@ def logout(logout: dict[str, Any]) -> Response:
 @blueprint.response(200, UserSchema)
 def read_me() -> Response:
     """Read your account."""
-    return user_json.answer(user_json.of_row(get_current_user()))
+    return user_json.answer(user_json.of_row(get_caller().user))
 
 
 @blueprint.put("/user/")
@@ -116,8 +116,9 @@ def edit_me(user: User, changes: dict[str, Any]) -> Response:
 @blueprint.refuses(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)
 def change_password(change: dict[str, str]) -> Response:
     """Change your password. Your other sessions end."""
+    caller = get_caller()
     with commit_on(WrongPassword):
-        passwords.change(current_user.id, current_user.session_id, **change)
+        passwords.change(caller.user.id, caller.session_id, **change)
     db.session.commit()
     return answer({"detail": _("Password changed. Your other sessions have ended.")})
 
@@ -197,7 +198,7 @@ def resend_verification(asked: dict[str, str]) -> Response:
 def change_email(change: dict[str, str]) -> Response:
     """Request a change of your email. It takes effect when you confirm the new email."""
     with commit_on(WrongPassword):
-        user = passwords.prove(current_user.id, change["password"], field="password")
+        user = passwords.prove(get_caller().user.id, change["password"], field="password")
     is_sent = email_verification.ask_to_change(user, change["email"])
     db.session.commit()
     if not is_sent:
@@ -224,15 +225,17 @@ def undo_email_change(body: dict[str, str]) -> Response:
 @blueprint.leads_to(200, "end_session", parameters={"session_id": "$response.body#/results/0/id"})
 def list_sessions() -> Response:
     """List your active sessions, most recently used first."""
-    mine = sessions.list_of(current_user.id)
-    return answer({"results": [{**row._mapping, "current": row.id == current_user.session_id} for row in mine]})
+    caller = get_caller()
+    mine = sessions.list_of(caller.user.id)
+    return answer({"results": [{**row._mapping, "current": row.id == caller.session_id} for row in mine]})
 
 
 @blueprint.delete("/sessions/")
 @blueprint.response(204)
 def end_other_sessions() -> Response:
     """End all your sessions except this one."""
-    sessions.end_others(current_user.id, spare=current_user.session_id)
+    caller = get_caller()
+    sessions.end_others(caller.user.id, spare=caller.session_id)
     db.session.commit()
     return Response(status=204)
 
@@ -242,6 +245,6 @@ def end_other_sessions() -> Response:
 @blueprint.refuses(NotFound)
 def end_session(session_id: uuid.UUID) -> Response:
     """End one of your sessions."""
-    sessions.end_own(session_id, current_user.id)
+    sessions.end_own(session_id, get_caller().user.id)
     db.session.commit()
     return Response(status=204)

@@ -20,6 +20,7 @@ from userapi.users import queries as user_queries
 from userapi.users.models import User
 
 from . import queries
+from .claims import RefreshClaims
 from .models import Session
 from .problems import TokenExpired, TokenReused, TokenRevoked
 
@@ -65,35 +66,36 @@ def begin(user_id: int, version: int) -> Session:
     return session
 
 
-def refresh(session_id: uuid.UUID, user_id: int, jti: uuid.UUID) -> Refreshed:
-    """Spend a refresh token and give the session with its successor.
+def refresh_and_commit(claims: RefreshClaims) -> Refreshed:
+    """Replace the refresh token of a session, in one UPDATE that commits by itself.
 
-    The same token again within the window gets the same successor: an answer was lost, or two tabs asked at once.
+    The same token again within `REFRESH_REUSE_WINDOW` gets the same new token: a response was lost, or two tabs
+    refreshed at the same time.
 
     Raises:
-        TokenReused: the token was spent before; the session is ended, which the door must commit.
-        TokenRevoked, TokenExpired: the session or the account is over.
+        TokenReused: the token was used before; the session is ended, which the caller must commit.
+        TokenRevoked, TokenExpired: the session has ended, or the account is not active.
         TooManyRequests: the session was refreshed too often.
     """
-    throttling.spend("REFRESH_SESSION", str(session_id))
+    throttling.spend("REFRESH_SESSION", str(claims.session_id))
     now = clock.now()
-    refreshed: Refreshed | None = queries.advance(
-        session_id, user_id, spent=jti, successor=uuid.uuid4(), now=now, idle_since=idle_since(now)
+    refreshed: Refreshed | None = queries.replace_refresh_token(
+        claims.session_id, claims.user_id, used=claims.jti, new=uuid.uuid4(), now=now, idle_since=idle_since(now)
     )
-    return refreshed or _refreshed_before(session_id, user_id, jti, now)
+    return refreshed or _session_refreshed_before(claims, now)
 
 
-def _refreshed_before(session_id: uuid.UUID, user_id: int, jti: uuid.UUID, now: datetime) -> Session:
-    """A session whose refresh token is not, or no longer, this one; refused unless the token was spent just now."""
-    found = queries.session_to_refresh(session_id, now, idle_since(now))
-    if found is None or found.is_revoked or found.Session.user_id != user_id:
+def _session_refreshed_before(claims: RefreshClaims, now: datetime) -> Session:
+    """A session that has another refresh token now; an error unless this one was used just before."""
+    found = queries.session_to_refresh(claims.session_id, now, idle_since(now))
+    if found is None or found.is_revoked or found.Session.user_id != claims.user_id:
         raise TokenRevoked
     if found.is_expired:
         raise TokenExpired
     session: Session = found.Session
-    if not _is_repeat(session, jti, now):
-        queries.end(session_id, now)
-        audit_log.record("session.token_reused", "user", user_id)
+    if not _is_repeat(session, claims.jti, now):
+        queries.end(session.id, now)
+        audit_log.record("session.token_reused", "user", session.user_id)
         user, address = session.user, acting().address
         emails.token_reused(
             user_id=user.id,

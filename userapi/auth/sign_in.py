@@ -55,7 +55,7 @@ def pair_for_browser(session_id: uuid.UUID) -> dict[str, Any] | None:
     """The tokens that put a session into a browser's cookies; None when it has ended."""
     now = clock.now()
     session = queries.active_session(session_id, now, sessions.idle_since(now))
-    return None if session is None else tokens.pair(session, web=True)
+    return None if session is None else tokens.issue_pair(session, web=True)
 
 
 def _check(key: str | None, password: str) -> Session:

@@ -1,7 +1,5 @@
 """`/api-token-…/`: tokens obtained, refreshed and verified; and the keys that other services verify them with."""
 
-import uuid
-
 from flask import Response
 from flask_babel import gettext as _
 
@@ -13,7 +11,9 @@ from userapi.http.responses import answer
 from userapi.security import throttling
 from userapi.security.throttling import TooManyRequests
 
-from . import authentication, cookies, sessions, sign_in, tokens
+from . import cookies, sessions, sign_in, tokens
+from .claims import RefreshClaims
+from .credentials import jwt_required
 from .problems import InvalidCredentials, InvalidToken, TokenReused, TokenRevoked
 from .schemas import (
     ClaimsSchema,
@@ -39,7 +39,7 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
     """Exchange email and password for tokens."""
     with commit_on(InvalidCredentials):
         session = sign_in.sign_in(credentials.get("email") or credentials["username"], credentials["password"])
-    pair = tokens.pair(session)
+    pair = tokens.issue_pair(session)
     db.session.commit()
     return answer(pair)
 
@@ -55,14 +55,16 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
 )
 @blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
-def refresh_tokens(refresh: dict[str, str]) -> Response:
+@throttling.limits_each_client("REFRESH_IP")
+@jwt_required(refresh=True)
+def refresh_tokens(claims: RefreshClaims) -> Response:
     """Exchange a refresh token for new tokens. A refresh token is single-use."""
-    throttling.spend("REFRESH_IP", throttling.client())
-    claims, by_cookie = authentication.refresh_claims(refresh.get("refresh_token"))
     with commit_on(TokenReused):
-        session = sessions.refresh(uuid.UUID(claims["sid"]), int(claims["sub"]), uuid.UUID(claims["jti"]))
-    pair = tokens.pair(session, web=by_cookie)
-    return cookies.put(answer({"detail": _("The cookies have been renewed.")}), pair) if by_cookie else answer(pair)
+        session = sessions.refresh_and_commit(claims)
+    pair = tokens.issue_pair(session, web=claims.is_for_web)
+    if claims.is_for_web:
+        return cookies.put(answer({"detail": _("The cookies have been renewed.")}), pair)
+    return answer(pair)
 
 
 @blueprint.post("/api-token-verify/")
@@ -72,7 +74,7 @@ def refresh_tokens(refresh: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TooManyRequests)
 def verify_token(body: dict[str, str]) -> Response:
     """Check an access token: signature, times, issuer, audience, session and account."""
-    return answer(tokens.verify(body["token"]))
+    return answer(tokens.verify(body["token"]).document)
 
 
 #: RFC 7517, section 8.5.2; `application/json` for callers who do not name it.

@@ -37,18 +37,18 @@ class Form:
     leads_to: str
 
 
-def of(calls: Sequence[Call], response: Response, answer: Answer, caller: Any) -> list[Form]:
+def of(calls: Sequence[Call], response: Response, answer: Answer, user: Any) -> list[Form]:
     """The forms of those calls that write.
 
     Args:
         calls: what the caller may do at this address.
         response: what is shown.
         answer: the same, read.
-        caller: whoever is signed in, or None.
+        user: who is signed in, or None.
     """
     is_shown = request.method in ("GET", "HEAD") and response.status_code == 200
     shown = answer.document if is_shown and isinstance(answer.document, dict) else {}
-    roles = [role for role, flag in ROLES.items() if getattr(caller, flag, False)]
+    roles = [role for role, flag in ROLES.items() if getattr(user, flag, False)]
     forms = []
     for call in calls:
         operation = call.operation

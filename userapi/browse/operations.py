@@ -78,9 +78,9 @@ class Call:
     operation: Operation
     arguments: Mapping[str, Any]
 
-    def is_open_to(self, caller: Any) -> bool:
+    def is_open_to(self, user: Any) -> bool:
         """Whether somebody, or a stranger (None), may call it."""
-        return authentication.allows(self.operation.access, self.operation.permission, caller, self.arguments)
+        return authentication.allows(self.operation.access, self.operation.permission, user, self.arguments)
 
 
 class Catalogue:

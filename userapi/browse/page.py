@@ -1,15 +1,14 @@
 """A page about an answer of the API: what was called, what it said, and what can be called from here."""
 
 import re
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, render_template, request
-from flask_jwt_extended import get_jwt_request_location
 from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 
 from userapi.auth import authentication, tokens
+from userapi.auth.caller import Caller, Credential, find_caller
 from userapi.core.db import db
 
 from . import forms, inputs, operations, responses
@@ -33,10 +32,11 @@ def about(response: Response, catalogue: Catalogue) -> str:
     called = next((call for call in here if call.operation.method == method), None)
     answer = responses.read(response, request.path if catalogue.has_items(request.path) else None)
     caller = _caller(response)
-    mine = [call for call in here if call.is_open_to(caller)]
+    me = caller.user if caller else None
+    mine = [call for call in here if call.is_open_to(me)]
     reading = next((call for call in mine if call.operation.method == "GET"), None)
     is_there = response.status_code < 500 and response.status_code != 404
-    writes = forms.of(mine, response, answer, caller) if is_there else []
+    writes = forms.of(mine, response, answer, me) if is_there else []
     return render_template(
         "browse/page.html",
         answer=answer,
@@ -47,7 +47,7 @@ def about(response: Response, catalogue: Catalogue) -> str:
         forms=writes,
         here=here,
         json=f"{request.path}?{urlencode([*request.args.items(multi=True), ('format', 'json')])}",
-        me=caller,
+        me=me,
         method=method,
         opened=forms.opened(writes, response),
         proof=_proof(caller),
@@ -57,27 +57,28 @@ def about(response: Response, catalogue: Catalogue) -> str:
     )
 
 
-def _caller(response: Response) -> Any:
-    """Whoever is signed in, or None.
+def _caller(response: Response) -> Caller | None:
+    """The caller; None for an anonymous visitor.
 
-    After a 5xx the database is not asked, since it may be what fails; an OPTIONS is nobody's.
+    After a 5xx the database is not read, since it may be what failed; an OPTIONS request has no caller.
     """
     if response.status_code >= 500 or request.method == "OPTIONS":
         return None
-    found = authentication.caller()
+    found = find_caller()
     if found is not None and request.method in SAFE_METHODS:
         return found
     db.session.rollback()  # of a refused write; what was to stay is committed
     try:
-        return authentication.caller() if authentication.has_good_cookie() else None
+        return find_caller() if authentication.accept_cookie() else None
     except HTTPException:  # the proof is looked for in a body that is too large to be read
         return None
 
 
-def _proof(caller: Any) -> str:
+def _proof(caller: Caller | None) -> str:
     """What the writes of this page carry; a caller who showed a bearer token needs none."""
-    by_cookie = caller is not None and get_jwt_request_location() == "cookies"
-    return tokens.csrf_value(caller.session_id) if by_cookie else ""
+    if caller is None or caller.credential is not Credential.COOKIE:
+        return ""
+    return tokens.csrf_value(caller.session_id)
 
 
 def _crumbs(catalogue: Catalogue) -> list[tuple[str, str | None]]:

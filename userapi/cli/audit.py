@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from userapi.audit import audit_log, names, queries
-from userapi.auth.tokens import parse_id
+from userapi.auth.claims import parse_id
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.transfer.export import BYTE_ORDER_MARK, JsonLines, as_cell

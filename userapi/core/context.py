@@ -62,6 +62,15 @@ def current_g() -> Any:
     return g._get_current_object()
 
 
+def current_user() -> Any:
+    """The row of the signed-in user behind this request, for code below `userapi.auth`; None for an anonymous visitor.
+
+    `userapi.auth.caller`, which sets it, knows the session too.
+    """
+    caller = current_g().get("caller")
+    return None if caller is None else caller.user
+
+
 #: Who acts outside requests.
 _outside_requests: ContextVar[Acting | None] = ContextVar("userapi-acting", default=None)
 

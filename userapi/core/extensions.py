@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import flask_migrate
-from flask_jwt_extended import JWTManager
 
 
 class Migrate(flask_migrate.Migrate):
@@ -21,5 +20,4 @@ class Migrate(flask_migrate.Migrate):
         return config
 
 
-jwt = JWTManager()
 migrate = Migrate()

@@ -14,13 +14,13 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import urlencode
 
 from babel import Locale, dates, lists, numbers
-from flask import Flask, Response, after_this_request, current_app, g, has_request_context, request
+from flask import Flask, Response, after_this_request, current_app, has_request_context, request
 from flask.globals import request_ctx
 from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
-from . import clock
+from . import clock, context
 
 #: The argument that chooses a language, and the cookie that keeps the choice.
 ARGUMENT = "lang"
@@ -244,7 +244,7 @@ def _select() -> Locale:
 def _present() -> Locale:
     """The language of whoever is being answered."""
     if has_request_context():
-        wanted = asked_for() or getattr(g.get("caller"), "language", None)
+        wanted = asked_for() or getattr(context.current_user(), "language", None)
     else:
         shell = next(filter(None, map(os.environ.get, SHELL_VARIABLES)), "")
         wanted = negotiate(shell.partition(".")[0].partition("@")[0], tuple(offered()))

@@ -8,6 +8,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 
 from userapi.auth import authentication, cookies, saved_forms
+from userapi.auth.caller import find_caller
 from userapi.auth.problems import InvalidToken
 from userapi.core.problems import NotSignedIn
 from userapi.http import errors
@@ -44,10 +45,13 @@ def page(template: str, **facts: Any) -> str:
         template: its file in `templates/pages/`.
         facts: what it says, besides what every page can.
     """
+    caller = find_caller()
+    me = caller.user if caller else None
     common = {
-        "form": forms.present(page_auth.me()),
+        "caller": caller,
+        "form": forms.present(me),
         "form_id": page_auth.form_id,
-        "me": page_auth.me(),
+        "me": me,
         "notice": notices.take(),
         "session_proof": page_auth.session_proof,
         "visitor_proof": page_auth.visitor_proof,
@@ -69,7 +73,7 @@ def _send_to_sign_in(_refusal: Exception) -> Response:
 
 def _go_on(refusal: page_auth.StaleForm) -> Response:
     """Go where the sign-in leads if somebody is signed in; else show the form again with what was typed into it."""
-    if authentication.cookie_caller() is not None:
+    if authentication.is_signed_in_by_cookie():
         if request.endpoint == SIGN_IN:
             return redirects.to_next()
         if not page_auth.is_open_to_visitors() and (again := saved_forms.show_again()):

@@ -146,7 +146,7 @@ def show_verification(token: str) -> str:
 def verify_email(token: str) -> Done:
     """Confirm an email, and go on to the account or to the sign-in."""
     user = email_verification.confirm(token)
-    if authentication.cookie_caller() is not None:
+    if authentication.is_signed_in_by_cookie():
         return Done(url_for("pages.show_account"), "address_confirmed")
     return Done(url_for("pages.show_login"), "address_confirmed", email=user.email)
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from flask import Response, current_app, g, request
 from flask_babel import lazy_gettext
-from flask_jwt_extended import current_user
 
 from userapi.auth import authentication, saved_forms, tokens
+from userapi.auth.caller import find_caller, get_caller
 from userapi.auth.problems import CsrfFailed
 from userapi.core.problems import Problem
 from userapi.security import signing_keys
@@ -79,7 +79,7 @@ def is_open_to_visitors() -> bool:
 
 def _check_visitor() -> None:
     if request.method in SAFE_METHODS:
-        authentication.has_good_cookie()
+        authentication.accept_cookie()
         return
     visitor = request.cookies.get(_cookie_name(), "")
     sent = request.form.get("csrf_token", "")
@@ -87,19 +87,14 @@ def _check_visitor() -> None:
         raise StaleForm
 
 
-def me() -> Any:
-    """The account of whoever is signed in, or None."""
-    return current_user if "actor_id" in g else None
-
-
 def form_id() -> str:
     """The `form_id` of the forms of this page."""
-    return saved_forms.form_id(current_user.id if me() else None)
+    return saved_forms.form_id(caller.user.id if (caller := find_caller()) else None)
 
 
 def session_proof() -> str:
     """The `csrf_token` of the forms of someone signed in."""
-    return tokens.csrf_value(current_user.session_id)
+    return tokens.csrf_value(get_caller().session_id)
 
 
 def visitor_proof() -> str:

@@ -3,9 +3,9 @@
 import uuid
 
 from flask import Response, current_app, url_for
-from flask_jwt_extended import current_user
 
 from userapi.auth import cookies, passwords, sessions, sign_in, tokens
+from userapi.auth.caller import get_caller
 from userapi.auth.problems import InvalidCredentials
 from userapi.core import i18n
 from userapi.core.db import commit_on, db
@@ -48,7 +48,7 @@ def log_in() -> Response:
     typed = forms.read(schemas.credentials)
     with commit_on(InvalidCredentials):
         session = sign_in.sign_in(typed.get("email") or typed["username"], typed["password"])
-    pair, language = tokens.pair(session, web=True), session.user.language
+    pair, language = tokens.issue_pair(session, web=True), session.user.language
     db.session.commit()
     response = page_auth.forget_visitor(cookies.put(redirects.to_next(), pair))
     return response if i18n.chosen() else i18n.remember(response, language)
@@ -64,7 +64,8 @@ def show_logout() -> str:
 @blueprint.post("/logout/")
 def log_out() -> Response:
     """End this session, and let the browser forget it."""
-    sessions.log_out(current_user.session_id, current_user.id, everywhere=False)
+    caller = get_caller()
+    sessions.log_out(caller.session_id, caller.user.id, everywhere=False)
     db.session.commit()
     # The language that was chosen goes along, since the browser forgets the cookie that kept it.
     response = cookies.drop(redirects.to("pages.show_logout", lang=i18n.chosen()))
@@ -113,8 +114,9 @@ def show_password_change() -> str:
 def change_password() -> Done:
     """Change one's password; every other session ends."""
     change = forms.read(schemas.password_change)
+    caller = get_caller()
     with commit_on(WrongPassword):
-        passwords.change(current_user.id, current_user.session_id, **change)
+        passwords.change(caller.user.id, caller.session_id, **change)
     return Done(url_for("pages.show_password_changed"))
 
 
@@ -151,7 +153,7 @@ def show_password_reset_asked() -> str:
 @blueprint.get("/account/")
 def show_account() -> str:
     """My account: profile, address, password, sessions."""
-    return page("account.html", sessions=sessions.list_of(current_user.id), describe=describe)
+    return page("account.html", sessions=sessions.list_of(get_caller().user.id), describe=describe)
 
 
 @blueprint.post("/account/")
@@ -159,10 +161,11 @@ def show_account() -> str:
 @once
 def edit_account() -> Done:
     """Change my names and profile."""
-    schema = schemas.account_without_profile if current_user.profile_title is None else schemas.account
-    user = accounts.hold(current_user.id, by=current_user)
+    me = get_caller().user
+    schema = schemas.account_without_profile if me.profile_title is None else schemas.account
+    user = accounts.hold(me.id, by=me)
     changes = forms.read(schema)
-    accounts.edit(user, changes, by=current_user)
+    accounts.edit(user, changes, by=me)
     return Done(url_for("pages.show_account"), "saved", language=changes.get("language"))
 
 
@@ -173,7 +176,7 @@ def change_email() -> Done:
     """Ask for another email; it counts once the link sent there is opened."""
     change = forms.read(schemas.email_change)
     with commit_on(WrongPassword):
-        user = passwords.prove(current_user.id, change["password"], field="password")
+        user = passwords.prove(get_caller().user.id, change["password"], field="password")
     is_sent = email_verification.ask_to_change(user, change["email"])
     return Done(url_for("pages.show_account"), "address_asked" if is_sent else "own_email")
 
@@ -183,7 +186,8 @@ def change_email() -> Done:
 @once
 def resend_letter() -> Done:
     """Mail the link that an email waits for again."""
-    email_verification.send_again(accounts.hold(current_user.id, by=current_user))
+    me = get_caller().user
+    email_verification.send_again(accounts.hold(me.id, by=me))
     return Done(url_for("pages.show_account"), "letter_sent")
 
 
@@ -191,7 +195,7 @@ def resend_letter() -> Done:
 @once
 def end_session(session_id: uuid.UUID) -> Done:
     """End one session of mine."""
-    sessions.end_own(session_id, current_user.id)
+    sessions.end_own(session_id, get_caller().user.id)
     return Done(url_for("pages.show_account"), "session_ended")
 
 
@@ -199,5 +203,6 @@ def end_session(session_id: uuid.UUID) -> Done:
 @once
 def end_other_sessions() -> Done:
     """End every session of mine but this one."""
-    sessions.end_others(current_user.id, spare=current_user.session_id)
+    caller = get_caller()
+    sessions.end_others(caller.user.id, spare=caller.session_id)
     return Done(url_for("pages.show_account"), "sessions_ended")

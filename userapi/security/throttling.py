@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from flask import Flask, current_app
 from flask_babel import lazy_gettext, ngettext
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .redis_counters import SharedCounts
 
 log = logging.getLogger(__name__)
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 PREFIX = "RATELIMIT_"
 
@@ -147,6 +149,24 @@ def spend(name: str, *of: str) -> None:
         TooManyRequests: there is none left.
     """
     _spend(name, of, lambda: False)
+
+
+def limits_each_client(name: str) -> Callable[[View], View]:
+    """Count each call of a view for the client that makes it.
+
+    Args:
+        name: of the throttle, as its setting without `RATELIMIT_`.
+    """
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            spend(name, client())
+            return view(*args, **kwargs)
+
+        return cast("View", wrapper)
+
+    return decorate
 
 
 def allows(name: str, *of: str) -> bool:

@@ -5,8 +5,8 @@ from functools import wraps
 from typing import Any
 
 from flask import Response
-from flask_jwt_extended import get_current_user
 
+from userapi.core import context
 from userapi.core.db import commit_on, db
 
 from . import accounts, permissions, user_json
@@ -26,7 +26,7 @@ def holds_user_for(permission: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(*args: Any, user_id: int | None = None) -> Response:
-            caller = get_current_user()
+            caller = context.current_user()
             user = accounts.hold(caller.id if user_id is None else user_id, by=caller, needs=permission)
             user_json.check_precondition(user)
             return view(user, *args)
@@ -42,7 +42,7 @@ holds_user = holds_user_for(permissions.CHANGE_USER)
 
 def save(user: User, changes: dict[str, Any]) -> Response:
     """Apply what the caller may change, commit, and answer with the user."""
-    caller = get_current_user()
+    caller = context.current_user()
     changes = user_json.without_echoes(user, changes, by=caller)
     password = changes.pop("current_password", None)
     with commit_on(WrongPassword):

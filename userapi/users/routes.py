@@ -3,8 +3,8 @@
 from typing import Any
 
 from flask import Response, request
-from flask_jwt_extended import get_current_user
 
+from userapi.core import context
 from userapi.core.db import db
 from userapi.core.problems import NotFound, PreconditionFailed, ValidationFailed
 from userapi.http import pagination, responses
@@ -82,9 +82,9 @@ def list_users(query: dict[str, Any]) -> Response:
 @blueprint.refuses(NotFound)
 def read_user(user_id: int) -> Response:
     """Read a user."""
-    caller = get_current_user()
-    if user_id == caller.id:
-        return user_json.answer(user_json.of_row(caller))
+    me = context.current_user()
+    if user_id == me.id:
+        return user_json.answer(user_json.of_row(me))
     return user_json.answer(user_json.of_id(user_id))
 
 

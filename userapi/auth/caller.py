@@ -1,0 +1,89 @@
+"""Who calls: the account and the session behind a request, found once and used by everything else."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from flask import g
+
+from userapi.core import clock, context
+from userapi.core.db import db
+from userapi.core.problems import NotSignedIn
+
+from . import queries, sessions
+from .claims import AccessClaims
+
+
+class Credential(StrEnum):
+    """How the caller showed the access token."""
+
+    BEARER = "bearer"
+    COOKIE = "cookie"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The authenticated client of a request.
+
+    Attributes:
+        user: a row of `users.queries.shown()`, with `held_permissions` where the request is about another user.
+        session_id: the session that the access token names.
+        credential: how the token came.
+        signed_in_at: when the session began.
+        last_used_at: when the session was last used before this request, to the minute.
+    """
+
+    user: Any
+    session_id: uuid.UUID
+    credential: Credential
+    signed_in_at: datetime
+    last_used_at: datetime
+
+
+def load(claims: AccessClaims) -> Caller | None:
+    """Read the account and session behind a verified token, in one statement; None unless the session is active.
+
+    The user's permissions are read along if the request is about another user: `g.owner_id` is set then.
+    """
+    owner_id = context.current_g().get("owner_id")
+    now = clock.now()
+    row = queries.caller(
+        claims.session_id,
+        claims.user_id,
+        now,
+        sessions.idle_since(now),
+        with_permissions=owner_id is not None and owner_id != claims.user_id,
+    )
+    if row is None:
+        return None
+    credential = Credential.COOKIE if claims.is_for_web else Credential.BEARER
+    return Caller(row, row.session_id, credential, row.session_created_at, row.last_used_at)
+
+
+def set_caller(caller: Caller) -> None:
+    """Make this the caller of the current request; the session's time of last use is stored if it is not recent."""
+    g = context.current_g()
+    g.caller = caller
+    g.actor_id = caller.user.id
+    if sessions.touch(caller.session_id, caller.last_used_at):
+        db.session.commit()
+
+
+def find_caller() -> Caller | None:
+    """The caller of this request; None for an anonymous visitor."""
+    found: Caller | None = g.get("caller")
+    return found
+
+
+def get_caller() -> Caller:
+    """The caller of a request that needs one.
+
+    Raises:
+        NotSignedIn: there is none.
+    """
+    found: Caller | None = context.current_g().get("caller")
+    if found is None:
+        raise NotSignedIn
+    return found

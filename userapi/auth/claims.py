@@ -1,0 +1,99 @@
+"""The claims of our tokens (RFC 7519, section 4.1), parsed once into typed values."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, Self
+
+from flask import current_app
+
+ACCESS, REFRESH = "access", "refresh"
+
+TIMES = ("exp", "iat", "nbf")
+TEXTS = ("iss", "aud", "sub", "sid", "jti")
+
+#: The last second that a `datetime` can hold: the end of the year 9999.
+MAX_SECOND = 253_402_300_799
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What every token of ours says.
+
+    Attributes:
+        session_id: the session that the token belongs to (`sid`).
+        user_id: whose session it is (`sub`).
+        jti: the id of the token.
+        expires_at: in seconds since 1970 (`exp`).
+        csrf: the value that a page must send along with a cookie.
+        is_for_web: whether it is for our pages (`aud`): valid in a cookie only; all others are valid outside one only.
+        document: every claim, as in the token.
+    """
+
+    session_id: uuid.UUID
+    user_id: int
+    jti: uuid.UUID
+    expires_at: int
+    csrf: str
+    is_for_web: bool
+    document: dict[str, Any]
+
+    @classmethod
+    def parse(cls, document: dict[str, Any]) -> Self:
+        """The typed form of claims that `are_well_formed` accepts."""
+        return cls(
+            session_id=uuid.UUID(document["sid"]),
+            user_id=int(document["sub"]),
+            jti=uuid.UUID(document["jti"]),
+            expires_at=document["exp"],
+            csrf=str(document.get("csrf", "")),
+            is_for_web=document["aud"] == current_app.config["JWT_WEB_AUDIENCE"],
+            document=document,
+        )
+
+
+class AccessClaims(_Claims):
+    """The claims of an access token."""
+
+    __slots__ = ()
+
+
+class RefreshClaims(_Claims):
+    """The claims of a refresh token."""
+
+    __slots__ = ()
+
+
+Claims = AccessClaims | RefreshClaims
+
+
+def parse(document: dict[str, Any]) -> Claims:
+    """The typed form of the claims of a verified token, by its `type`."""
+    return RefreshClaims.parse(document) if document["type"] == REFRESH else AccessClaims.parse(document)
+
+
+def are_well_formed(document: dict[str, Any]) -> bool:
+    """Whether every claim has exactly the type that we give it; PyJWT is less strict."""
+    return (
+        all(type(document.get(name)) is int and 0 <= document[name] <= MAX_SECOND for name in TIMES)
+        and all(isinstance(document.get(name), str) for name in TEXTS)
+        and document.get("type") in (ACCESS, REFRESH)
+        and parse_uuid(document["sid"]) is not None
+        and parse_uuid(document["jti"]) is not None
+        and parse_id(document["sub"]) is not None
+    )
+
+
+def parse_uuid(text: object) -> uuid.UUID | None:
+    """A UUID in its canonical spelling; None for anything else."""
+    try:
+        value = uuid.UUID(str(text))
+    except ValueError:
+        return None
+    return value if str(value) == text else None
+
+
+def parse_id(text: str) -> int | None:
+    """A row id written without sign or leading zero; None for anything else."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and not text.startswith("0")):
+        return None
+    return int(text)

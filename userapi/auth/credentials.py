@@ -1,0 +1,127 @@
+"""Where a request carries its token: in the body, as bearer token, or in a cookie."""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Literal
+
+import flask_jwt_extended
+from flask import Response, current_app, request
+from flask_babel import lazy_gettext
+from flask_jwt_extended import get_current_user, get_jwt_request_location, verify_jwt_in_request
+from flask_jwt_extended.exceptions import CSRFError
+
+from userapi.core import context
+from userapi.core.problems import NotSignedIn
+from userapi.http.bodies import FORM_TYPES
+from userapi.http.cross_origin import fetch_site
+
+from . import cookies
+from .claims import RefreshClaims
+from .problems import CsrfFailed, InvalidToken
+from .token_manager import MAX_TOKEN_LENGTH, manager
+
+View = Callable[[Any], Response]
+
+NO_REFRESH_TOKEN = lazy_gettext(
+    "Send the refresh token as refresh_token in the body, as a bearer token or as a cookie."
+)
+
+#: RFC 6750, section 2.1. The scheme's name is case-insensitive (RFC 9110, section 11.1).
+BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+
+
+def bearer_token() -> str | None:
+    """The bearer token of this request; None without one.
+
+    Flask-JWT-Extended reads only one spelling of the header, so the header is rewritten in it.
+
+    Raises:
+        InvalidToken: the header names the scheme without exactly one well-formed token.
+    """
+    environ = context.current_request().environ
+    header = environ.get("HTTP_AUTHORIZATION", "")
+    if header[:6].lower() != "bearer":
+        environ.pop("HTTP_AUTHORIZATION", None)
+        return None
+    found = BEARER.fullmatch(header)
+    if found is None or len(found[1]) > MAX_TOKEN_LENGTH:
+        raise InvalidToken
+    environ["HTTP_AUTHORIZATION"] = f"Bearer {found[1]}"
+    return found[1]
+
+
+def access_cookie() -> str | None:
+    """The access token in the cookie of this request; None without one."""
+    return context.current_request().cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"])
+
+
+def jwt_required(*, refresh: Literal[True]) -> Callable[[View], View]:
+    """Flask-JWT-Extended's decorator for a route that needs a refresh token; the route gets its claims.
+
+    The library looks into headers and cookies, and into JSON but not into forms. So the `refresh_token` of the body,
+    which the schema has read in either form, is put where the bearer token is. A bearer token that was verified before
+    skips the library, which would decode it three more times (decision 0038).
+
+    Raises:
+        NotSignedIn, TokenExpired, InvalidToken, CsrfFailed: there is no valid refresh token.
+    """
+    verified_claims = flask_jwt_extended.jwt_required(refresh=refresh)(_claims_of_library)
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapper(body: dict[str, str]) -> Response:
+            if "refresh_token" in body:
+                context.current_request().environ["HTTP_AUTHORIZATION"] = f"Bearer {body['refresh_token']}"
+            token = bearer_token()
+            if token is None:
+                if not cookies.are_present():
+                    raise NotSignedIn(NO_REFRESH_TOKEN)
+                cookies.drop_if_refused()
+            recalled = manager().recall(token) if token is not None else None
+            if isinstance(recalled, RefreshClaims) and not recalled.is_for_web:
+                return view(recalled)
+            return view(verified_claims())
+
+        return wrapper
+
+    return decorate
+
+
+def _claims_of_library() -> RefreshClaims:
+    """The claims of the refresh token that Flask-JWT-Extended found and verified.
+
+    Raises:
+        InvalidToken: a token for cookies came outside a cookie, or the other way round.
+    """
+    claims: RefreshClaims = get_current_user()
+    if claims.is_for_web != (get_jwt_request_location() == "cookies"):
+        raise InvalidToken
+    return claims
+
+
+def refresh_cookie_claims() -> RefreshClaims:
+    """The claims of the refresh token in the cookie of this request.
+
+    Raises:
+        NotSignedIn, TokenExpired, InvalidToken, CsrfFailed: it is not valid.
+    """
+    cookies.drop_if_refused()
+    try:
+        verify_jwt_in_request(refresh=True, locations="cookies")
+    except CSRFError as error:
+        raise CsrfFailed from error
+    return _claims_of_library()
+
+
+def reject_cross_site_form() -> None:
+    """Keep another site's form from signing its reader in here as someone else (login CSRF).
+
+    A script of another site needs our permission to send JSON (CORS). A form does not, but the browser says where the
+    form was.
+
+    Raises:
+        CsrfFailed: it was on another site.
+    """
+    if request.mimetype in FORM_TYPES and fetch_site() not in (None, "same-origin", "none"):
+        raise CsrfFailed

@@ -1,0 +1,87 @@
+"""Flask-JWT-Extended's manager, which does not verify the same signature twice (decision 0038)."""
+
+import hmac
+import threading
+from typing import Any
+
+from flask import current_app
+from flask_jwt_extended import JWTManager
+from flask_jwt_extended.exceptions import CSRFError
+from jwt import get_unverified_header
+
+from userapi.core import clock
+from userapi.security import signing_keys
+
+from . import claims
+from .claims import Claims
+from .problems import InvalidToken
+
+#: Longer texts are not tokens of ours, and not worth decoding.
+MAX_TOKEN_LENGTH = 4096
+
+#: How many verified tokens an application remembers.
+MAX_REMEMBERED = 2048
+
+
+class TokenManager(JWTManager):
+    """Remembers the tokens that it verified or signed, until they expire.
+
+    Only what never changes is remembered: that the signature is good, and the claims. Every request still reads the
+    session and the account from the database, and the signing key must still be in the folder.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembered: dict[str, tuple[str, Claims]] = {}
+        self._lock = threading.Lock()
+
+    def remember(self, token: str, kid: str, found: Claims) -> None:
+        """Remember a good token and the id of its key; the oldest token makes room."""
+        with self._lock:
+            while len(self._remembered) >= MAX_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[token] = (kid, found)
+
+    def recall(self, token: str) -> Claims | None:
+        """The claims of a remembered token; None if it is unknown or expired, or its key is gone."""
+        kid, found = self._remembered.get(token, ("", None))
+        if found is None or found.expires_at <= clock.now().timestamp() or signing_keys.keys().find(kid) is None:
+            return None
+        return found
+
+    def verify(self, token: str) -> Claims:
+        """The claims of a token whose signature, times, issuer and audience are good.
+
+        Raises:
+            InvalidToken: the token is too long.
+            PyJWTError, JWTExtendedException, TokenExpired: as Flask-JWT-Extended and its loaders do.
+        """
+        if (found := self.recall(token)) is not None:
+            return found
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise InvalidToken
+        verified = claims.parse(super()._decode_jwt_from_config(token))
+        self.remember(token, get_unverified_header(token)["kid"], verified)
+        return verified
+
+    def _decode_jwt_from_config(
+        self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
+    ) -> dict[str, Any]:
+        """What `jwt_required`, `verify_jwt_in_request` and `decode_token` verify a token with.
+
+        Raises:
+            CSRFError: the CSRF value that came with a cookie is not that of its token.
+        """
+        if allow_expired:
+            expired: dict[str, Any] = super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired=True)
+            return expired
+        verified = self.verify(encoded_token)
+        if csrf_value and not hmac.compare_digest(verified.csrf.encode(), csrf_value.encode()):
+            raise CSRFError("CSRF double submit tokens do not match")
+        return verified.document
+
+
+def manager() -> TokenManager:
+    """The manager of the current application."""
+    found: TokenManager = current_app.extensions["userapi-tokens"]
+    return found
