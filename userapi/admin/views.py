@@ -13,19 +13,17 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Response, flash, redirect, request, session
 from flask_admin import BaseView, expose
 from flask_babel import gettext as _
-from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt.exceptions import PyJWTError
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
-from userapi.auth import saved_forms, tokens
+from userapi.auth import authentication, saved_forms, tokens
 from userapi.auth.caller import get_caller
 from userapi.auth.claims import parse_id
-from userapi.auth.problems import CsrfFailed, InvalidToken
+from userapi.auth.problems import CsrfFailed
 from userapi.core.db import db
 from userapi.core.i18n import translated
-from userapi.core.problems import NotSignedIn, PermissionDenied, Problem, ValidationFailed
+from userapi.core.problems import PermissionDenied, Problem, ValidationFailed
 from userapi.http import submissions
 from userapi.security import encryption
 
@@ -90,7 +88,7 @@ class StaffView(BaseView):
         """Check the caller once, before any view: Flask-Admin runs this for every address it has."""
         try:
             staff_auth.admit()
-        except (NotSignedIn, InvalidToken, JWTExtendedException, PyJWTError):
+        except authentication.SIGN_IN_REQUIRED:
             return saved_forms.send_to_sign_in(list_in_form())
         except CsrfFailed:
             if (again := saved_forms.show_again(list_in_form())) is None:

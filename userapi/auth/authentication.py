@@ -20,7 +20,10 @@ from .problems import CsrfFailed, InvalidToken, TokenRevoked
 #: `g.owner_id` of requests that are about no user, or about any.
 NO_USER = 0
 
-#: What is raised for a token that is not valid.
+#: What is raised when there is no valid access token.
+SIGN_IN_REQUIRED = (NotSignedIn, InvalidToken, JWTExtendedException, PyJWTError)
+
+#: The same, and what says that the session has ended or that a form came without its CSRF value.
 TOKEN_ERRORS = (JWTExtendedException, PyJWTError, Problem)
 
 

@@ -84,6 +84,7 @@ def logout(logout: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/user/")
+@blueprint.jwt_required()
 @blueprint.response(200, UserSchema)
 def read_me() -> Response:
     """Read your account."""
@@ -91,6 +92,7 @@ def read_me() -> Response:
 
 
 @blueprint.put("/user/")
+@blueprint.jwt_required()
 @holds_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
@@ -101,6 +103,7 @@ def replace_me(user: User, changes: dict[str, Any]) -> Response:
 
 
 @blueprint.patch("/user/")
+@blueprint.jwt_required()
 @holds_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
@@ -111,6 +114,7 @@ def edit_me(user: User, changes: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/password/change/")
+@blueprint.jwt_required()
 @blueprint.arguments(PasswordChangeSchema)
 @blueprint.response(200, DetailSchema, example=said("Password changed. Your other sessions have ended."))
 @blueprint.refuses(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)
@@ -190,6 +194,7 @@ def resend_verification(asked: dict[str, str]) -> Response:
 
 
 @blueprint.post("/email/change/")
+@blueprint.jwt_required()
 @blueprint.arguments(EmailChangeSchema)
 @blueprint.response(
     202, DetailSchema, example=said("We have sent a link to the new email address. Open it to confirm the change.")
@@ -221,6 +226,7 @@ def undo_email_change(body: dict[str, str]) -> Response:
 
 
 @blueprint.get("/sessions/")
+@blueprint.jwt_required()
 @blueprint.response(200, SessionsSchema)
 @blueprint.leads_to(200, "end_session", parameters={"session_id": "$response.body#/results/0/id"})
 def list_sessions() -> Response:
@@ -231,6 +237,7 @@ def list_sessions() -> Response:
 
 
 @blueprint.delete("/sessions/")
+@blueprint.jwt_required()
 @blueprint.response(204)
 def end_other_sessions() -> Response:
     """End all your sessions except this one."""
@@ -241,6 +248,7 @@ def end_other_sessions() -> Response:
 
 
 @blueprint.delete("/sessions/<uuid:session_id>/")
+@blueprint.jwt_required()
 @blueprint.response(204)
 @blueprint.refuses(NotFound)
 def end_session(session_id: uuid.UUID) -> Response:

@@ -4,13 +4,9 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
-from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt.exceptions import PyJWTError
 
 from userapi.auth import authentication, cookies, saved_forms
 from userapi.auth.caller import find_caller
-from userapi.auth.problems import InvalidToken
-from userapi.core.problems import NotSignedIn
 from userapi.http import errors
 from userapi.http.cross_origin import fetch_site
 from userapi.users.email_links import InvalidLink
@@ -32,7 +28,7 @@ class Pages(Blueprint):
         self.after_request(page_auth.remember_visitor)
         self.after_request(notices.clear_taken)
         self.after_request(_keep_links_secret)
-        for refusal in (NotSignedIn, InvalidToken, JWTExtendedException, PyJWTError):
+        for refusal in authentication.SIGN_IN_REQUIRED:
             self.register_error_handler(refusal, _send_to_sign_in)
         self.register_error_handler(page_auth.StaleForm, _go_on)
         self.register_error_handler(InvalidLink, _explain_invalid_link)
