@@ -37,7 +37,7 @@ def cancelled_after(boss: StaffClient, sent: Any, batches: int) -> str:
 def test_users_who_wait_for_an_id_are_not_counted_as_imported(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
     people = [{"id": boss.id, "email": f"ada{n}@example.com"} for n in range(6)]  # an id that is not free
     sent = upload_import(boss, "".join(f"{json.dumps(person)}\n" for person in people), "users.jsonl", dry_run="")
 
@@ -51,7 +51,7 @@ def test_users_who_wait_for_an_id_are_not_counted_as_imported(
 
 
 def test_what_a_cancelled_import_did_not_reach_is_counted(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 1)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 1)
     page = cancelled_after(boss, upload_import(boss, USERS_CSV, dry_run=""), 1)
 
     assert "1 of 2" in page
@@ -59,7 +59,7 @@ def test_what_a_cancelled_import_did_not_reach_is_counted(boss: StaffClient, mon
 
 
 def test_an_import_that_is_done_says_nothing_of_a_rest(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
     people = [{"id": boss.id, "email": f"ada{n}@example.com"} for n in range(6)]
     sent = upload_import(boss, "".join(f"{json.dumps(person)}\n" for person in people), "users.jsonl", dry_run="")
     run_import_jobs(boss.app)

@@ -58,7 +58,7 @@ def die_after(batches: int) -> Callable[[], bool]:
 def test_the_work_of_a_worker_that_died_is_taken_over_when_its_lease_is_over_and_nobody_is_lost_or_told_twice(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch, dry_run: str
 ) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
     make_user(boss.app, email="u1@example.com")
     ids = [{"id": 900}, {"id": 901}, {}, {"id": 900}, {"id": 902}, {"email": "u0@example.com"}, {"email": "no"}, {}]
     text = "".join(json.dumps({"email": f"u{n}@example.com", **told}) + "\n" for n, told in enumerate(ids))
@@ -90,7 +90,7 @@ def test_the_work_of_a_worker_that_died_is_taken_over_when_its_lease_is_over_and
 def test_a_worker_that_is_to_stop_lets_the_next_go_on_at_once(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
     upload_import(boss, lines(7), "users.jsonl", dry_run="")
 
     seen = []
@@ -106,7 +106,7 @@ def test_a_worker_that_is_to_stop_lets_the_next_go_on_at_once(
 def test_a_worker_that_overslept_its_lease_writes_nothing_more(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
     upload_import(boss, lines(6), "users.jsonl", dry_run="")
     turns: list[int] = []
 
@@ -133,7 +133,7 @@ def test_an_import_that_ends_every_worker_is_given_up(boss: StaffClient, monkeyp
     def crash(*_arguments: Any, **_options: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(job_worker.importing, "bring_in", crash)
+    monkeypatch.setattr(job_worker.import_pipeline, "import_records", crash)
     for _ in range(leases.MOST_ATTEMPTS):
         with pytest.raises(MemoryError):
             run_import_jobs(boss.app)
@@ -145,7 +145,7 @@ def test_an_import_that_ends_every_worker_is_given_up(boss: StaffClient, monkeyp
 
 
 def test_one_import_is_done_at_a_time_the_oldest_first(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 1)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 1)
     upload_import(boss, USERS_CSV, dry_run="")
     upload_import(boss, "email\nmary@example.com\n", dry_run="")
     seen: list[list[str]] = []

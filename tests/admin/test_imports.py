@@ -268,7 +268,7 @@ def test_an_import_that_waits_can_be_cancelled(boss: StaffClient) -> None:
 def test_a_worker_whose_import_is_cancelled_stops_and_what_it_brought_in_by_then_stays(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 1)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 1)
     sent = upload_import(boss, USERS_CSV, dry_run="")
 
     def cancel() -> bool:

@@ -123,7 +123,7 @@ def test_an_update_never_takes_the_last_superuser(app: Flask, bring: RunImport, 
 def test_fail_imports_all_or_nothing(
     app: Flask, bring: RunImport, monkeypatch: pytest.MonkeyPatch, obstacle: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
     make_user(app, email="taken@example.com")
     good = [user_record(), *(user_record(email=f"person{number}@example.org") for number in range(5))]
 
@@ -148,7 +148,7 @@ def test_fail_imports_all_or_nothing(
 def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
     app: Flask, bring: RunImport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 2)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
     taken = make_user(app)
     content = as_jsonl(
         *(user_record(id=taken + number, email=f"person{number}@example.org") for number in range(6)),

@@ -19,7 +19,7 @@ from tests.support.import_files import RunImport, as_jsonl, import_command, impo
 from tests.support.sql import fetch_rows
 from userapi.core.db import db
 from userapi.transfer import import_pipeline
-from userapi.transfer.options import Manner
+from userapi.transfer.options import ImportOptions
 from userapi.transfer.records import Record
 
 pytestmark = pytest.mark.both
@@ -55,7 +55,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: RunImpor
 def test_C09_an_import_is_one_event_that_names_nobody(
     app: Flask, bring: RunImport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_pipeline, "BATCH", 3)
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 3)
     bring(as_jsonl(*(user_record(email=f"person{number}@example.com") for number in range(10))))
 
     (found,) = fetch_rows(app, "SELECT * FROM audit_events")
@@ -100,7 +100,7 @@ def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tm
 
     made = len(stored_users(app))
     assert 0 < made < 12_000
-    assert made % import_pipeline.BATCH == 0
+    assert made % import_pipeline.BATCH_SIZE == 0
     assert import_event(app)["made"] == made
     assert (
         len(fetch_rows(app, "SELECT * FROM user_profiles")) == len(fetch_rows(app, "SELECT * FROM user_groups")) == made
@@ -119,7 +119,7 @@ def test_nobody_waits_while_a_dump_is_read(app: Flask) -> None:
         yield Record(1, user_record())
 
     with app.app_context():
-        for _counts in import_pipeline.bring_in(reading(), Manner(), lambda *_told: None):
+        for _counts in import_pipeline.import_records(reading(), ImportOptions(), lambda *_told: None):
             db.session.commit()
 
     assert len(stored_users(app)) == 1

@@ -18,7 +18,7 @@ from userapi.core.problems import NotFound, Problem, ValidationFailed
 from userapi.http import bodies, errors
 from userapi.transfer import job_queries, jobs
 from userapi.transfer.jobs import FileTooLarge
-from userapi.transfer.options import Manner, OnBadProfile, OnConflict, Told
+from userapi.transfer.options import ImportOptions, IssueKind, OnBadProfile, OnConflict
 
 from . import audit_log, reauthentication
 from .views import SUPERUSER, Form, StaffView, page, say
@@ -64,7 +64,7 @@ class ImportView(StaffView):
     @page("/new/", needs=SUPERUSER)
     def show_new(self) -> Any:
         """The form: which file, and how."""
-        usual = Manner()
+        usual = ImportOptions()
         return self._show_new(
             Form({"dry_run": True, "on_conflict": usual.on_conflict, "on_bad_profile": usual.on_bad_profile})
         )
@@ -75,7 +75,7 @@ class ImportView(StaffView):
         sent = {name: request.form.get(name, "") for name in ("dry_run", "on_conflict", "on_bad_profile")}
         form = Form(sent)
         try:
-            manner = Manner(
+            options = ImportOptions(
                 _choice(OnConflict, sent, "on_conflict"),
                 bool(sent["dry_run"]),
                 _choice(OnBadProfile, sent, "on_bad_profile"),
@@ -85,7 +85,7 @@ class ImportView(StaffView):
                 raise ValidationFailed(errors={"file": [_("Choose a file.")]})
             reauthentication.require()
             jobs.expire()
-            job = jobs.submit(file.filename, file.read(), manner, by=get_caller().user)
+            job = jobs.submit(file.filename, file.read(), options, by=get_caller().user)
             db.session.commit()
         except Problem as refusal:
             db.session.rollback()
@@ -147,7 +147,7 @@ class ImportView(StaffView):
             form=form,
             import_id=jobs.import_of(job_id) if job.dry_run else None,
             names=audit_log.names_of([job.actor_id]),
-            kinds=[str(kind) for kind in Told],
+            kinds=[str(kind) for kind in IssueKind],
             is_active=is_active,
             may_go_ahead=job.dry_run and job.state == State.DONE and job.has_file,
             is_fresh=reauthentication.is_fresh(),

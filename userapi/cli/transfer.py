@@ -1,4 +1,4 @@
-"""`flask users import` and `flask users export`: many users from a file, and many to one."""
+"""`flask users import` and `flask users export`."""
 
 import csv
 import os
@@ -18,46 +18,46 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from userapi.core.db import db
 from userapi.transfer import export, import_pipeline, readers
-from userapi.transfer.options import Counts, Manner, OnBadProfile, OnConflict, Told
+from userapi.transfer.options import Counts, ImportOptions, IssueKind, OnBadProfile, OnConflict
 from userapi.users import list_queries
 
 from . import inputs, outputs
 from .outputs import STANDARD
 
-#: Of each kind of thing there is to say, so many are said on the screen.
-SHOWN = 20
+#: The number of issues of each kind, and of ignored names, that are shown on the screen.
+MAX_SHOWN = 20
 
 
-class Report:
-    """What an import has to say of single records: the first of each kind for the screen, all of them for a file."""
+class IssueList:
+    """The issues of an import: the first of each kind for the screen, all of them for the report file."""
 
     def __init__(self, file: TextIO | None) -> None:
         self.writer = csv.writer(file, lineterminator="\n") if file else None
         if self.writer is not None:
             self.writer.writerow(("kind", "place", "reason"))
-        self.first: dict[Told, list[str]] = {kind: [] for kind in Told}
-        self.numbers: Counter[Told] = Counter()
+        self.first: dict[IssueKind, list[str]] = {kind: [] for kind in IssueKind}
+        self.totals: Counter[IssueKind] = Counter()
 
-    def tell(self, kind: Told, place: str, reason: str) -> None:
-        """Take one thing to say."""
-        self.numbers[kind] += 1
-        if len(self.first[kind]) < SHOWN:
+    def add(self, kind: IssueKind, place: str, reason: str) -> None:
+        """Add an issue: a `Reporter`."""
+        self.totals[kind] += 1
+        if len(self.first[kind]) < MAX_SHOWN:
             self.first[kind].append(f"  {place}: {reason}")
         if self.writer is not None:
             self.writer.writerow((kind, place, reason))
 
     def show(self) -> None:
-        """Say the first of each kind."""
+        """Print the first of each kind."""
         headings = {
-            Told.REFUSED: _("Rejected:"),
-            Told.ALTERED: _("Imported with changes:"),
-            Told.THERE_ALREADY: _("Already exist:"),
+            IssueKind.REJECTED: _("Rejected:"),
+            IssueKind.CHANGED: _("Imported with changes:"),
+            IssueKind.ALREADY_EXISTS: _("Already exist:"),
         }
         for kind, first in self.first.items():
             if first:
                 click.echo("\n".join((headings[kind], *first)))
-            if self.numbers[kind] > len(first):
-                more = f"{self.numbers[kind] - len(first):,}"
+            if self.totals[kind] > len(first):
+                more = f"{self.totals[kind] - len(first):,}"
                 click.echo("  " + _("… and %(more)s more. To see all of them, use --report FILE.", more=more))
 
 
@@ -109,31 +109,31 @@ def import_users(
     kind = kind or readers.kind_of(file)
     if kind is None:
         raise click.UsageError(_("Set the file format: --format django, csv or jsonl."))
-    manner = Manner(
+    options = ImportOptions(
         OnConflict(on_conflict),
         dry_run,
         OnBadProfile(bad_profile),
         with_passwords=not without_passwords,
         confirmed=confirmed,
     )
-    if report and _is_input(report, file):
+    if report and _is_same_file(report, file):
         raise click.UsageError(_("The report would overwrite the imported file. Use another name for --report."))
     left_out: Counter[str] = Counter()
     counts = Counts()
     with ExitStack() as stack:
-        heard = Report(stack.enter_context(outputs.whole(report)) if report else None)
-        bar = stack.enter_context(_bar())
-        stream = stack.enter_context(_read(file, bar))
+        issues = IssueList(stack.enter_context(outputs.whole(report)) if report else None)
+        bar = stack.enter_context(_progress_bar())
+        stream = stack.enter_context(_open(file, bar))
         task = bar.add_task(_("Users"), total=None)
-        for counts in import_pipeline.bring_in(readers.records(stream, kind, left_out), manner, heard.tell):
+        for counts in import_pipeline.import_records(readers.records(stream, kind, left_out), options, issues.add):
             if dry_run:
                 db.session.rollback()
-            elif manner.on_conflict is not OnConflict.FAIL:
+            elif options.on_conflict is not OnConflict.FAIL:
                 db.session.commit()
             bar.update(task, completed=counts.read)
         db.session.commit()
-    heard.show()
-    _summarise(counts, left_out, dry_run=dry_run)
+    issues.show()
+    _print_summary(counts, left_out, dry_run=dry_run)
     if counts.refused:
         raise click.ClickException(_("Some records were rejected. Fix them and import the file again."))
 
@@ -164,11 +164,11 @@ def export_users(file: str, kind: str | None, with_passwords: bool, **filters: A
     permissions. CSV is for spreadsheets: cells that would be formulas there begin with an apostrophe.
     """
     kind = outputs.format_of(file, kind)
-    asked = {name: value for name, value in filters.items() if value not in (None, "")}
+    filters = {name: value for name, value in filters.items() if value not in (None, "")}
     written = 0
-    with outputs.written(file) as stream, _bar() as bar:
-        task = bar.add_task(_("Users"), total=list_queries.count(asked))
-        for written in export.take_out(export.FORMATS[kind](stream), asked, with_passwords=with_passwords):
+    with outputs.written(file) as stream, _progress_bar() as bar:
+        task = bar.add_task(_("Users"), total=list_queries.count(filters))
+        for written in export.take_out(export.FORMATS[kind](stream), filters, with_passwords=with_passwords):
             db.session.commit()
             bar.update(task, completed=written)
     if file != STANDARD:
@@ -183,13 +183,13 @@ def export_users(file: str, kind: str | None, with_passwords: bool, **filters: A
         )
 
 
-def _summarise(counts: Counts, left_out: Counter[str], *, dry_run: bool) -> None:
-    """Say what became of them all."""
+def _print_summary(counts: Counts, left_out: Counter[str], *, dry_run: bool) -> None:
+    """Print the counts of an import."""
     if left_out:
-        found = ", ".join(f"{name} {number:,}" for name, number in left_out.most_common(SHOWN))
+        found = ", ".join(f"{name} {number:,}" for name, number in left_out.most_common(MAX_SHOWN))
         click.echo(_("Ignored: %(found)s.", found=found))
     if counts.unknown_permissions:
-        found = ", ".join(f"{name} {number:,}" for name, number in counts.unknown_permissions.most_common(SHOWN))
+        found = ", ".join(f"{name} {number:,}" for name, number in counts.unknown_permissions.most_common(MAX_SHOWN))
         click.echo(_("Unknown permissions: %(found)s.", found=found))
     if dry_run:
         click.echo(_("Dry run: nothing was written. An import would give:"))
@@ -208,8 +208,8 @@ def _summarise(counts: Counts, left_out: Counter[str], *, dry_run: bool) -> None
     )
 
 
-def _bar() -> Progress:
-    """A bar on a terminal, nothing in a pipe."""
+def _progress_bar() -> Progress:
+    """A progress bar on a terminal; nothing in a pipe."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -220,8 +220,8 @@ def _bar() -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def _is_input(report: str, file: str) -> bool:
-    """Whether a report would be written to the file that is read, by whichever name."""
+def _is_same_file(report: str, file: str) -> bool:
+    """Whether the report would overwrite the file that is read, also if their names differ."""
     try:
         source = os.fstat(sys.stdin.fileno()) if file == STANDARD else Path(file).stat()
         return os.path.samestat(source, Path(report).stat())
@@ -230,8 +230,8 @@ def _is_input(report: str, file: str) -> bool:
 
 
 @contextmanager
-def _read(file: str, bar: Progress) -> Iterator[Any]:
-    """The bytes of a file, whose reading the bar shows."""
+def _open(file: str, bar: Progress) -> Iterator[Any]:
+    """The bytes of a file; the bar shows how much of it was read."""
     if file == STANDARD:
         yield sys.stdin.buffer
         return

@@ -90,7 +90,7 @@ def last_id() -> int:
     return int(db.session.scalar(sa.text(last)) or 0)
 
 
-def pass_over(highest: int) -> None:
+def reserve_ids(highest: int) -> None:
     """Let no user get an id up to this one who does not ask for it by number."""
     further = highest - last_id()
     if further <= 0:

@@ -1,7 +1,8 @@
-"""The import: records become users a batch at a time, and whoever cannot is named.
+"""The import: it turns records into users, a batch at a time.
 
-Each batch stands for itself: the door commits it, and an import that was broken off goes on when it is run again, for
-who is there already is left alone. The address decides who is who.
+Each batch passes through five functions: `validate`, `dedupe`, `resolve_ids`, `write` and `report`. The caller commits
+each batch. An interrupted import can be run again: users that already exist are skipped. The email address identifies a
+user.
 """
 
 import itertools
@@ -9,6 +10,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from userapi.audit import audit_log
@@ -17,249 +19,249 @@ from userapi.core.problems import Problem
 from userapi.transfer import bulk_insert
 
 from . import queries, writing
-from .options import NOT_TOLD, Counts, Listener, Manner, OnConflict, Told
+from .batch import Batch, ImportState, find_issues
+from .memberships import get_or_create_group, write_memberships
+from .options import NOT_IN_EVENT, Counts, ImportOptions, OnConflict, Reporter
 from .records import PASSWORD_HASH, Record
-from .seen_keys import Seen, memory
+from .seen_keys import SeenKeys, open_seen_keys
 from .validation import Refused, check, check_group
 from .writing import Candidate
 
 #: Records between two commits.
-BATCH = 2000
+BATCH_SIZE = 2000
 
 
 class ImportStopped(Problem):
-    """Something was in the way of an import that shall be whole or not at all."""
+    """An all-or-nothing import found an issue."""
 
 
-def bring_in(
-    records: Iterable[Record], manner: Manner, tell: Listener, earlier: Counts | None = None
+def import_records(
+    records: Iterable[Record], options: ImportOptions, reporter: Reporter, earlier: Counts | None = None
 ) -> Generator[Counts, None, None]:
-    """Make users and groups of records, or change those there are.
+    """Create users and groups from records, or update existing users.
 
-    The door commits after each batch, or once at the end where all shall stand or fall together (`OnConflict.FAIL`).
+    The caller commits after each batch, or once at the end of an all-or-nothing import (`OnConflict.FAIL`).
 
     Args:
-        records: what a reader gives; read as they are needed.
-        manner: how.
-        tell: hears of every record that is not taken as it is.
-        earlier: how it stood when it broke off after a batch; what was done is then only remembered, not told again.
+        records: from a reader; a batch is read when it is needed.
+        options: the options of the import.
+        reporter: receives an issue for every record that is not imported as it is.
+        earlier: the counts after the last batch that was committed before an interruption. The records of these batches
+            are read, but neither written nor reported again.
 
     Yields:
-        How it stands, after each batch.
+        The counts, after each batch.
 
     Raises:
-        ImportStopped: at the first record that is not taken as it is, where there may be none.
-        LastSuperuser: nobody could administer the service any more.
+        ImportStopped: an all-or-nothing import found an issue.
+        LastSuperuser: the import would leave no active superuser.
     """
-    with memory() as seen:
-        batches = _batches(records)
-        first = next(batches, [])  # a dump is read to its end for it, before a transaction begins
-        under_way = _Import(seen, manner, tell, earlier or Counts())
-        passed, done = 0, under_way.counts.read
+    with open_seen_keys() as seen:
+        batches = _split_into_batches(records)
+        first = next(batches, [])  # reads all of a dump, so do it before a transaction begins
+        state = _start(options, reporter, earlier or Counts(), seen)
+        position, done = 0, state.counts.read
         for batch in itertools.chain([first], batches):
-            known = max(done - passed, 0)
-            passed += len(batch)
-            under_way.recall(batch[:known])
-            under_way.take(list(under_way.candidates(batch[known:])))
-            yield under_way.so_far()
-        for batch in _batches(seen.kept()):
-            under_way.take([under_way.candidate(record) for record in batch], give_ids=True)
-            under_way.counts.waiting = max(under_way.counts.waiting - len(batch), 0)
-            yield under_way.so_far()
+            done_in_batch = max(done - position, 0)
+            position += len(batch)
+            recall(Batch(batch[:done_in_batch]), state)
+            process(Batch(batch[done_in_batch:]), state)
+            yield state.counts
+        for batch in _split_into_batches(seen.waiting_records()):
+            process(Batch(batch, needs_new_ids=True), state)
+            yield state.counts
 
 
-class _Import:
-    """One import under way."""
+def process(batch: Batch, state: ImportState) -> None:
+    """Import one batch."""
+    validate(batch, state.options)
+    dedupe(batch, state.seen)
+    resolve_ids(batch, state)
+    write(batch, state)
+    report(batch, state)
 
-    def __init__(self, seen: Seen, manner: Manner, tell: Listener, counts: Counts) -> None:
-        self.seen, self.manner, self.tell, self.counts = seen, manner, tell, counts
-        self.group_ids = queries.group_ids()
-        self.permission_ids = queries.permission_ids()
-        if self.counts.event_id is None and not manner.dry_run:
-            self.counts.event_id = audit_log.record("users.imported", changes=self._changes())
 
-    def so_far(self) -> Counts:
-        """Write the counts down, in the transaction of what they count."""
-        if self.counts.event_id is not None:
-            audit_log.amend(self.counts.event_id, self._changes())
-            db.session.flush()
-        return self.counts
+def recall(batch: Batch, state: ImportState) -> None:
+    """Add the email addresses and ids of records that were imported before an interruption."""
+    validate(batch, state.options)
+    dedupe(batch, state.seen)
+    holders = _find_holders(batch.candidates)
+    for candidate in batch.candidates:
+        holder, user_id = holders.get(candidate.email_key), candidate.wanted.user_id
+        if user_id is not None and (holder is None or holder.id == user_id):
+            state.seen.add_id(user_id)
+        if holder is None:
+            state.seen.add_waiting(batch.records[candidate.position])
 
-    def _changes(self) -> dict[str, tuple[None, Any]]:
-        """The numbers and the manner as the event has them: they name nobody."""
-        numbers = {name: value for name, value in asdict(self.counts).items() if name not in NOT_TOLD}
-        return {name: (None, value) for name, value in {**numbers, "on_conflict": str(self.manner.on_conflict)}.items()}
 
-    # --- What an import that broke off has done -----------------------------------------------------------
+# --- The five steps ---------------------------------------------------------------------------------------
 
-    def recall(self, records: Sequence[Record]) -> None:
-        """Remember the addresses and ids of records that were done; who waits for an id goes on waiting."""
-        found = list(self._known(records))
-        holders = queries.holders([each.email_key for each in found]) if found else {}
-        for each in found:
-            holder, user_id = holders.get(each.email_key), each.wanted.user_id
-            if user_id is not None and (holder is None or holder.id == user_id):
-                self.seen.is_new(user_id)
-            if holder is None:
-                self.seen.keep(each.record)
 
-    def _known(self, records: Sequence[Record]) -> Iterator[Candidate]:
-        for record in records:
-            if record.error or ("group" in record.values and "email" not in record.values):
-                continue
-            try:
-                found = self.candidate(record)
-            except Refused:
-                continue
-            if self.seen.first_with(found.email_key, record) is None:
-                yield found
-
-    # --- One record after the other -----------------------------------------------------------------------
-
-    def candidates(self, records: Sequence[Record]) -> Iterator[Candidate]:
-        """Those records of users that break no rule, and whose address no earlier one has."""
-        for record in records:
-            self.counts.read += 1
-            try:
-                if record.error:
-                    raise Refused(record.error)
-                if "group" in record.values and "email" not in record.values:
-                    self._make_group(*check_group(record.values))
-                    continue
-                found = self.candidate(record)
-                earlier = self.seen.first_with(found.email_key, record)
-                if earlier is not None:
-                    raise Refused(_("Has the same email as %(place)s.", place=earlier))
-            except Refused as error:
-                self._refuse(record, str(error))
+def validate(batch: Batch, options: ImportOptions) -> None:
+    """Check every record: fills `groups`, `candidates` and `rejections`."""
+    for position, record in enumerate(batch.records):
+        values = record.values if options.with_passwords else {**record.values, PASSWORD_HASH: None}
+        try:
+            if record.error:
+                raise Refused(record.error)
+            if "group" in values and "email" not in values:
+                batch.groups.append(check_group(record.values))
             else:
-                yield found
+                batch.candidates.append(Candidate(position, check(values, options.on_bad_profile)))
+        except Refused as error:
+            batch.rejections[position] = str(error)
 
-    def candidate(self, record: Record) -> Candidate:
-        """A record held against the rules.
 
-        Raises:
-            Refused: it breaks one.
-        """
-        values: Mapping[str, Any] = record.values
-        values = values if self.manner.with_passwords else {**values, PASSWORD_HASH: None}
-        return Candidate(record, check(values, self.manner.on_bad_profile))
-
-    def _refuse(self, record: Record, reason: str) -> None:
-        self._stop(record, reason)
-        self.counts.refused += 1
-        self.tell(Told.REFUSED, record.place, reason)
-
-    def _alter(self, record: Record, what: str) -> None:
-        self._stop(record, what)
-        self.counts.altered += 1
-        self.tell(Told.ALTERED, record.place, what)
-
-    def _stop(self, record: Record, reason: str) -> None:
-        if self.manner.on_conflict is OnConflict.FAIL and not self.manner.dry_run:
-            raise ImportStopped(_("Nothing was imported: %(place)s: %(reason)s", place=record.place, reason=reason))
-
-    # --- A batch at a time --------------------------------------------------------------------------------
-
-    def take(self, found: Sequence[Candidate], *, give_ids: bool = False) -> None:
-        """Write a batch: who is new is made, who is there is met as `on_conflict` says."""
-        holders = queries.holders([each.email_key for each in found]) if found else {}
-        there = [each._replace(id=holders[each.email_key].id) for each in found if each.email_key in holders]
-        if self.manner.on_conflict is OnConflict.UPDATE:
-            self._update(there, holders)
+def dedupe(batch: Batch, seen: SeenKeys) -> None:
+    """Reject the candidates whose email address an earlier record has: changes `candidates` and `rejections`."""
+    if batch.needs_new_ids:
+        return  # was done before the records had to wait
+    first_with_email = []
+    for candidate in batch.candidates:
+        earlier = seen.add_email(candidate.email_key, batch.records[candidate.position])
+        if earlier is None:
+            first_with_email.append(candidate)
         else:
-            for each in there:
-                told = _("User %(id)s already has this email.", id=each.id)
-                self._stop(each.record, told)
-                self.counts.there_already += 1
-                self.tell(Told.THERE_ALREADY, each.record.place, told)
-        self._make([each for each in found if each.email_key not in holders], give_ids)
+            batch.rejections[candidate.position] = _("Has the same email as %(place)s.", place=earlier)
+    batch.candidates = first_with_email
 
-    def _make(self, found: Sequence[Candidate], give_ids: bool) -> None:
-        ready = self._with_new_ids(found) if give_ids else list(self._with_own_ids(found))
-        if self.manner.dry_run:
-            made = ready
+
+def resolve_ids(batch: Batch, state: ImportState) -> None:
+    """Find the users that already exist, and an id for each of the others: fills `holders`, `existing` and `new`.
+
+    New users keep the id that they have in the file. If it is in use, the record waits until all ids of the file are
+    known, so that a new id is never the id of another record.
+    """
+    batch.holders = _find_holders(batch.candidates)
+    missing = []
+    for candidate in batch.candidates:
+        holder = batch.holders.get(candidate.email_key)
+        if holder is None:
+            missing.append(candidate)
         else:
-            ids = writing.make(ready, confirmed=self.manner.confirmed)
-            made = [each for each in ready if each.id in ids]
-            for each in ready:
-                if each.id not in ids:
-                    self._refuse(
-                        each.record, _("Another user got this email or ID during the import. Import the file again.")
-                    )
-        self.counts.made += len(made)
-        self._tell_of_alterations(made)
-        self._give_rights(made)
-
-    def _with_own_ids(self, found: Sequence[Candidate]) -> Iterator[Candidate]:
-        """Those whose id is free; who must get another waits until every id of the file is known."""
-        asked = [each.wanted.user_id for each in found if each.wanted.user_id is not None]
-        used = queries.used_ids(asked) if asked else set()
-        if asked and not self.manner.dry_run:
-            bulk_insert.pass_over(max(asked))
-        without = []
-        for each in found:
-            user_id = each.wanted.user_id
-            if user_id is not None and self.seen.is_new(user_id) and user_id not in used:
-                yield each._replace(id=user_id)
-            elif user_id is None and not self.seen.has_ids:
-                without.append(each)
-            else:
-                self.counts.waiting += 1
-                self.seen.keep(each.record)
-        yield from self._with_new_ids(without)
-
-    def _with_new_ids(self, found: Sequence[Candidate]) -> list[Candidate]:
-        ids = [0] * len(found) if self.manner.dry_run or not found else bulk_insert.new_ids(len(found))
-        for each, new_id in zip(found, ids, strict=True):
-            if each.wanted.user_id is not None:
-                told = _("The ID %(old)s is already in use.", old=each.wanted.user_id)
-                new = f" {_('The user gets the ID %(new)s instead.', new=new_id)}" if new_id else ""
-                self._alter(each.record, told + new)
-        return [each._replace(id=new_id) for each, new_id in zip(found, ids, strict=True)]
-
-    def _update(self, there: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
-        self.counts.updated += len(there)
-        self._tell_of_alterations(there)
-        if there and not self.manner.dry_run:
-            writing.update(there, holders)
-        self._give_rights(there, instead=True)
-
-    def _tell_of_alterations(self, found: Sequence[Candidate]) -> None:
-        for each in found:
-            if each.wanted.altered:
-                self._alter(each.record, each.wanted.altered)
-
-    # --- Groups and permissions ---------------------------------------------------------------------------
-
-    def _make_group(self, name: str, codenames: Sequence[str]) -> int:
-        """The id of a group, which is made with these permissions if there is none; else it stays as it is."""
-        if name not in self.group_ids:
-            self.group_ids |= queries.group_ids()  # one may have been made since
-        if name not in self.group_ids:
-            self.counts.groups_made += 1
-            self.group_ids[name] = 0 if self.manner.dry_run else writing.make_group(name, self._permissions(codenames))
-        return self.group_ids[name]
-
-    def _groups(self, names: Sequence[str]) -> list[int]:
-        return [self._make_group(name, ()) for name in names]
-
-    def _permissions(self, codenames: Sequence[str]) -> list[int]:
-        unknown = [codename for codename in codenames if codename not in self.permission_ids]
-        self.counts.unknown_permissions.update(unknown)
-        return [self.permission_ids[codename] for codename in codenames if codename in self.permission_ids]
-
-    def _give_rights(self, found: Sequence[Candidate], *, instead: bool = False) -> None:
-        groups = {each.id: self._groups(each.wanted.groups) for each in found if each.wanted.groups is not None}
-        own = {
-            each.id: self._permissions(each.wanted.permissions) for each in found if each.wanted.permissions is not None
-        }
-        if not self.manner.dry_run:
-            writing.give_rights("groups", groups, instead=instead)
-            writing.give_rights("permissions", own, instead=instead)
+            batch.existing.append(candidate._replace(id=holder.id))
+    without_id = missing if batch.needs_new_ids else _keep_ids(missing, batch, state)
+    _assign_new_ids(without_id, batch, state.options)
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    waiting = iter(records)
-    while batch := list(itertools.islice(waiting, BATCH)):
+def write(batch: Batch, state: ImportState) -> None:
+    """Create groups and users, and update existing users if requested. A dry run only counts.
+
+    Raises:
+        ImportStopped: an all-or-nothing import found an issue.
+        LastSuperuser: the import would leave no active superuser.
+    """
+    _stop_at_first_issue(batch, state.options)
+    options, counts = state.options, state.counts
+    for name, codenames in batch.groups:
+        get_or_create_group(name, codenames, state)
+    if options.on_conflict is OnConflict.UPDATE:
+        counts.updated += len(batch.existing)
+        if batch.existing and not options.dry_run:
+            writing.update(batch.existing, batch.holders)
+        write_memberships(batch.existing, state, replace=True)
+        _note_changes(batch.existing, batch)
+    if not options.dry_run:
+        _insert_users(batch, confirmed=options.confirmed)
+    counts.made += len(batch.new)
+    write_memberships(batch.new, state)
+    _note_changes(batch.new, batch)
+
+
+def report(batch: Batch, state: ImportState) -> None:
+    """Report the issues, and store the counts in the audit event, in the transaction of the batch.
+
+    Raises:
+        ImportStopped: an all-or-nothing import found an issue.
+    """
+    _stop_at_first_issue(batch, state.options)
+    counts = state.counts
+    for kind, place, reason in find_issues(batch, state.options):
+        counts.add_issue(kind)
+        state.reporter(kind, place, reason)
+    if batch.needs_new_ids:
+        counts.waiting = max(counts.waiting - len(batch.records), 0)
+    else:
+        counts.read += len(batch.records)
+    if counts.event_id is not None:
+        audit_log.amend(counts.event_id, _event_changes(state))
+        db.session.flush()
+
+
+# --- Helpers of the steps, in the same order --------------------------------------------------------------
+
+
+def _split_into_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    iterator = iter(records)
+    while batch := list(itertools.islice(iterator, BATCH_SIZE)):
         yield batch
+
+
+def _start(options: ImportOptions, reporter: Reporter, counts: Counts, seen: SeenKeys) -> ImportState:
+    state = ImportState(options, reporter, counts, seen, queries.group_ids(), queries.permission_ids())
+    if counts.event_id is None and not options.dry_run:
+        counts.event_id = audit_log.record("users.imported", changes=_event_changes(state))
+    return state
+
+
+def _event_changes(state: ImportState) -> dict[str, tuple[None, Any]]:
+    """The counts and the options as the audit event has them; nothing in it identifies a user."""
+    facts = {name: value for name, value in asdict(state.counts).items() if name not in NOT_IN_EVENT}
+    facts["on_conflict"] = str(state.options.on_conflict)
+    return {name: (None, value) for name, value in facts.items()}
+
+
+def _find_holders(candidates: Sequence[Candidate]) -> Mapping[str, sa.Row[Any]]:
+    return queries.holders([candidate.email_key for candidate in candidates]) if candidates else {}
+
+
+def _keep_ids(candidates: Sequence[Candidate], batch: Batch, state: ImportState) -> list[Candidate]:
+    """Add the candidates with a free id to `new`, let those whose id is in use wait, and return those without an id."""
+    wanted = [candidate.wanted.user_id for candidate in candidates if candidate.wanted.user_id is not None]
+    used = queries.used_ids(wanted) if wanted else set()
+    if wanted and not state.options.dry_run:
+        bulk_insert.reserve_ids(max(wanted))
+    without_id = []
+    for candidate in candidates:
+        user_id = candidate.wanted.user_id
+        if user_id is not None and state.seen.add_id(user_id) and user_id not in used:
+            batch.new.append(candidate._replace(id=user_id))
+        elif user_id is None and not state.seen.has_ids:
+            without_id.append(candidate)
+        else:
+            state.seen.add_waiting(batch.records[candidate.position])
+            state.counts.waiting += 1
+    return without_id
+
+
+def _assign_new_ids(candidates: Sequence[Candidate], batch: Batch, options: ImportOptions) -> None:
+    """Add candidates to `new` with an id that no user ever had; a dry run uses up no ids."""
+    new_ids = [0] * len(candidates) if options.dry_run or not candidates else bulk_insert.new_ids(len(candidates))
+    for candidate, new_id in zip(candidates, new_ids, strict=True):
+        batch.new.append(candidate._replace(id=new_id))
+        if candidate.wanted.user_id is not None:
+            in_use = _("The ID %(old)s is already in use.", old=candidate.wanted.user_id)
+            instead = f" {_('The user gets the ID %(new)s instead.', new=new_id)}" if new_id else ""
+            batch.changes.append((candidate.position, in_use + instead))
+
+
+def _insert_users(batch: Batch, *, confirmed: bool) -> None:
+    """Insert the new users. Another transaction may have taken an email address or id since `resolve_ids`."""
+    inserted = writing.make(batch.new, confirmed=confirmed)
+    for candidate in batch.new:
+        if candidate.id not in inserted:
+            reason = _("Another user got this email or ID during the import. Import the file again.")
+            batch.rejections[candidate.position] = reason
+    batch.new = [candidate for candidate in batch.new if candidate.id in inserted]
+
+
+def _note_changes(candidates: Sequence[Candidate], batch: Batch) -> None:
+    batch.changes += [
+        (candidate.position, candidate.wanted.altered) for candidate in candidates if candidate.wanted.altered
+    ]
+
+
+def _stop_at_first_issue(batch: Batch, options: ImportOptions) -> None:
+    if options.stops_at_first_issue:
+        for _kind, place, reason in find_issues(batch, options):
+            raise ImportStopped(_("Nothing was imported: %(place)s: %(reason)s", place=place, reason=reason))

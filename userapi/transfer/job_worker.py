@@ -17,7 +17,7 @@ from userapi.core.db import db
 from userapi.core.leases import JobFailed, State, line
 
 from . import import_pipeline, job_queries, jobs, readers
-from .options import NOT_TOLD, Counts, Manner, OnBadProfile, OnConflict, Told
+from .options import NOT_IN_EVENT, Counts, ImportOptions, IssueKind, OnBadProfile, OnConflict
 
 #: Longer than a batch takes, even on a slow day; and longer than all take, where they stand or fall together.
 LEASE = timedelta(minutes=1)
@@ -69,9 +69,9 @@ class _Work(leases.Work):
 
     def __init__(self, job: sa.Row[Any]) -> None:
         super().__init__(job)
-        self.manner = Manner(OnConflict(job.on_conflict), job.dry_run, OnBadProfile(job.on_bad_profile))
+        self.options = ImportOptions(OnConflict(job.on_conflict), job.dry_run, OnBadProfile(job.on_bad_profile))
         #: Whether nothing of it stands before all of it does.
-        self.is_whole = self.manner.on_conflict is OnConflict.FAIL and not job.dry_run
+        self.is_whole = self.options.on_conflict is OnConflict.FAIL and not job.dry_run
         #: Whether it begins anew where another would go on.
         self.begins_anew = self.is_whole or job.dry_run
         self.left_out: Counter[str] = Counter()
@@ -85,9 +85,9 @@ class _Work(leases.Work):
         if self.is_whole:
             self.renew(LEASE_OF_WHOLE)
             db.session.commit()
-        with closing(import_pipeline.bring_in(records, self.manner, self.tell, counts)) as batches:
+        with closing(import_pipeline.import_records(records, self.options, self.tell, counts)) as batches:
             for counts in batches:
-                if self.manner.dry_run:
+                if self.options.dry_run:
                     db.session.rollback()
                 got_on = self.begins_anew or self._columns(counts)["counts"] != self.job.counts
                 if not self.is_whole:
@@ -101,7 +101,7 @@ class _Work(leases.Work):
                     self.rest()
         self.finish(State.DONE, **self._columns(counts))
 
-    def tell(self, kind: Told, place: str, reason: str) -> None:
+    def tell(self, kind: IssueKind, place: str, reason: str) -> None:
         """Take one thing to say of a record; the first of each kind are kept."""
         self.told[kind] += 1
         if self.told[kind] <= REPORTED:
@@ -136,7 +136,7 @@ class _Work(leases.Work):
         """Record the end, and delete the file, unless an import is to follow the dry run."""
         if state is not State.DONE or not self.job.dry_run:
             job_queries.remove_file(self.job.id)
-        numbers = {name: value for name, value in self.job.counts.items() if name not in NOT_TOLD}
+        numbers = {name: value for name, value in self.job.counts.items() if name not in NOT_IN_EVENT}
         facts = {"state": str(state), "dry_run": self.job.dry_run, **numbers}
         audit_log.record("import.finished", "import", self.job.id, {name: (None, fact) for name, fact in facts.items()})
 

@@ -19,7 +19,7 @@ from userapi.users.permissions import Actor
 
 from . import job_queries, readers
 from .models import ImportFile, ImportJob
-from .options import Manner
+from .options import ImportOptions
 from .records import Record, UnreadableFile
 
 #: Records in a file; `flask users import` reads more.
@@ -55,7 +55,7 @@ def max_bytes(app: Flask) -> int:
     return int(app.config["IMPORT_MAX_MIB"]) * 2**20
 
 
-def submit(file_name: str, content: bytes, manner: Manner, by: Actor) -> ImportJob:
+def submit(file_name: str, content: bytes, options: ImportOptions, by: Actor) -> ImportJob:
     """Ask for the import of a file.
 
     Raises:
@@ -71,7 +71,7 @@ def submit(file_name: str, content: bytes, manner: Manner, by: Actor) -> ImportJ
     if kind is None:
         raise UnreadableFile(_("The file name must end in .csv, .jsonl or .json."))
     total = count_records(content, kind)
-    job = _ask(by, manner, file_name=name[-NAME_KEPT:], kind=kind, size=len(content), total=total)
+    job = _ask(by, options, file_name=name[-NAME_KEPT:], kind=kind, size=len(content), total=total)
     db.session.add(ImportFile(job_id=job.id, created_at=job.created_at, content=content))
     db.session.flush()
     return job
@@ -87,8 +87,8 @@ def go_ahead(job_id: int, by: Actor) -> ImportJob:
     if looked is None or not looked.dry_run or looked.state != State.DONE:
         raise NotFound(_("There is no finished dry run with this ID."))
     facts = {name: looked._mapping[name] for name in ("file_name", "kind", "size", "total")}
-    manner = Manner(on_conflict=looked.on_conflict, on_bad_profile=looked.on_bad_profile)
-    job = _ask(by, manner, **facts)
+    options = ImportOptions(on_conflict=looked.on_conflict, on_bad_profile=looked.on_bad_profile)
+    job = _ask(by, options, **facts)
     if not job_queries.hand_over(job_id, job.id):
         raise NotFound(_("The file of this dry run has been deleted. Upload it again."))
     job_queries.note_counts(job_id, {**looked.counts, "import_id": job.id})
@@ -156,20 +156,20 @@ def _said_of(record: Record) -> str:
     return str(_("No line of the file can be read. %(place)s: %(reason)s", place=record.place, reason=record.error))
 
 
-def _ask(by: Actor, manner: Manner, **facts: Any) -> ImportJob:
+def _ask(by: Actor, options: ImportOptions, **facts: Any) -> ImportJob:
     job = ImportJob(
         created_at=clock.now(),
         actor_id=by.id,
         language=i18n.tag(),
-        dry_run=manner.dry_run,
-        on_conflict=str(manner.on_conflict),
-        on_bad_profile=str(manner.on_bad_profile),
+        dry_run=options.dry_run,
+        on_conflict=str(options.on_conflict),
+        on_bad_profile=str(options.on_bad_profile),
         state=State.WAITING,
         **facts,
     )
     db.session.add(job)
     db.session.flush()
-    told = {"file": job.file_name, "dry_run": manner.dry_run, "on_conflict": str(manner.on_conflict)}
+    told = {"file": job.file_name, "dry_run": options.dry_run, "on_conflict": str(options.on_conflict)}
     audit_log.record("import.started", "import", job.id, {name: (None, value) for name, value in told.items()})
     job_runner.wake_on_commit()
     return job

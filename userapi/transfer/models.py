@@ -15,8 +15,8 @@ class ImportJob(LeasedJob, Model):
 
     Attributes:
         kind: of the file, as `csv`.
-        on_conflict, on_bad_profile: see `manner.Manner`.
-        counts: `manner.Counts`, as of the last batch that was committed.
+        on_conflict, on_bad_profile: see `ImportOptions`.
+        counts: the fields of `options.Counts`, as of the last batch that was committed.
         left_out: how much of the file means nothing here, by its name.
         report: the first things there were to say of records: kind, place, reason.
         told: how many there were, by kind.

@@ -1,4 +1,4 @@
-"""How an import is asked for, how it stands, and what it has to say."""
+"""The options of an import, its counts, and the kinds of issues that it reports."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class OnConflict(StrEnum):
-    """What becomes of a user whose address is there already."""
+    """What an import does if a user with the email already exists."""
 
     SKIP = "skip"
     UPDATE = "update"
@@ -15,39 +15,39 @@ class OnConflict(StrEnum):
 
 
 class OnBadProfile(StrEnum):
-    """What becomes of a user whose profile has a field that is wrong or missing."""
+    """What an import does if a field of a profile is invalid or missing (decision 0024)."""
 
     LEAVE_OUT_FIELD = "leave-out-field"
-    REFUSE_USER = "refuse-user"
+    REJECT_USER = "refuse-user"
     LEAVE_OUT_PROFILE = "leave-out-profile"
 
 
-class Told(StrEnum):
-    """What an import has to say of a record."""
+class IssueKind(StrEnum):
+    """What happened to a record that was not imported as it is. Jobs and report files contain the values."""
 
-    REFUSED = "refused"
-    ALTERED = "altered"
-    THERE_ALREADY = "there already"
+    REJECTED = "refused"
+    CHANGED = "altered"
+    ALREADY_EXISTS = "there already"
 
 
-#: Takes what there is to say: about what, where in the file, and why. It is stored, so it names no email, which would
-#: stay when the account is deleted.
-Listener = Callable[[Told, str, str], None]
+#: Receives one issue: its kind, the place in the file, and the reason. Reasons are stored, so they contain no email
+#: address: it would still be there after the account is deleted.
+Reporter = Callable[[IssueKind, str, str], None]
 
-#: Of the counts, what the event does not have.
-NOT_TOLD = ("unknown_permissions", "event_id", "import_id", "waiting")
+#: The fields of `Counts` that the audit event does not have.
+NOT_IN_EVENT = ("unknown_permissions", "event_id", "import_id", "waiting")
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How to import.
+class ImportOptions:
+    """The options of an import.
 
     Attributes:
-        on_conflict: see there.
-        dry_run: whether only to look.
-        on_bad_profile: see there.
-        with_passwords: whether hashes are taken.
-        confirmed: whether new addresses count as confirmed of which the file says nothing.
+        on_conflict: what to do with users who already exist.
+        dry_run: only check the file and count.
+        on_bad_profile: what to do with invalid profiles.
+        with_passwords: import password hashes.
+        confirmed: treat new email addresses as confirmed if the file does not say.
     """
 
     on_conflict: OnConflict = OnConflict.SKIP
@@ -56,16 +56,20 @@ class Manner:
     with_passwords: bool = True
     confirmed: bool = False
 
+    @property
+    def stops_at_first_issue(self) -> bool:
+        """Whether all records are imported as they are, or none."""
+        return self.on_conflict is OnConflict.FAIL and not self.dry_run
+
 
 @dataclass
 class Counts:
-    """How an import stands; from it, one that broke off can go on.
+    """The progress of an import. An interrupted import continues from it.
 
     Attributes:
-        import_id: of the import that took the file of this dry run.
-        waiting: records that are read, but wait for an id until the end of the file; of the others is known what became
-            of them.
-        event_id: of the event in the audit trail that has these numbers; None in a dry run.
+        import_id: the import that took over the file of this dry run.
+        waiting: records that were read, but get their id when all ids of the file are known.
+        event_id: the audit event that contains these numbers; None in a dry run.
     """
 
     read: int = 0
@@ -79,3 +83,13 @@ class Counts:
     event_id: int | None = None
     import_id: int | None = None
     waiting: int = 0
+
+    def add_issue(self, kind: IssueKind) -> None:
+        """Count an issue."""
+        match kind:
+            case IssueKind.REJECTED:
+                self.refused += 1
+            case IssueKind.CHANGED:
+                self.altered += 1
+            case IssueKind.ALREADY_EXISTS:
+                self.there_already += 1

@@ -1,6 +1,7 @@
-"""What an import has seen of its file so far: addresses, ids, and the users who must wait for an id.
+"""The email addresses and ids that an import has already read, and the records that wait for an id.
 
-It is kept in a temporary database of this process, in a file without a name, so that memory stays flat.
+They are in a temporary SQLite database of this process, on disk but without a file name, so that memory use does not
+grow with the file.
 """
 
 import json
@@ -20,8 +21,8 @@ TABLES = """
 """
 
 
-class Seen:
-    """What was seen.
+class SeenKeys:
+    """What an import has read so far.
 
     Attributes:
         has_ids: whether any record had an id.
@@ -32,36 +33,36 @@ class Seen:
         self.has_ids = False
         connection.executescript(TABLES)
 
-    def first_with(self, email_key: str, record: Record) -> str | None:
-        """Where an earlier record with this address stands, if there was one."""
+    def add_email(self, email_key: str, record: Record) -> str | None:
+        """Add an email address; returns the place of the earlier record that has it, or None."""
         row = (email_key, record.number, record.entry)
         if self.connection.execute("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", row).rowcount:
             return None
         found = self.connection.execute("SELECT number, entry FROM keys WHERE email_key = ?", (email_key,)).fetchone()
         return place(*found)
 
-    def is_new(self, user_id: int) -> bool:
-        """Whether no earlier record had this id."""
+    def add_id(self, user_id: int) -> bool:
+        """Add an id; returns whether no earlier record has it."""
         self.has_ids = True
         return bool(self.connection.execute("INSERT OR IGNORE INTO ids VALUES (?)", (user_id,)).rowcount)
 
-    def keep(self, record: Record) -> None:
-        """Keep a record until every id of the file is known."""
+    def add_waiting(self, record: Record) -> None:
+        """Store a record until all ids of the file are known."""
         row = (record.number, record.entry, json.dumps(record.values))
         self.connection.execute("INSERT INTO waiting VALUES (?, ?, ?)", row)
 
-    def kept(self) -> Iterator[Record]:
-        """The records that were kept."""
+    def waiting_records(self) -> Iterator[Record]:
+        """The records that were stored, in their order."""
         found = self.connection.execute("SELECT number, entry, record FROM waiting ORDER BY rowid")
         for number, entry, values in found:
             yield Record(number, json.loads(values), entry)
 
 
 @contextmanager
-def memory() -> Iterator[Seen]:
-    """What knows nothing yet, and forgets everything at the end."""
+def open_seen_keys() -> Iterator[SeenKeys]:
+    """An empty `SeenKeys`, whose database is deleted at the end."""
     connection = sqlite3.connect("", isolation_level=None)
     try:
-        yield Seen(connection)
+        yield SeenKeys(connection)
     finally:
         connection.close()

@@ -1,31 +1,30 @@
 """What an import writes: users made and changed, groups, and who is in them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from userapi.audit import audit_log
 from userapi.core import clock
-from userapi.core.db import db
 from userapi.transfer import bulk_insert
 from userapi.transfer.bulk_insert import NewUser
 from userapi.users import accounts, group_queries
-from userapi.users.models import Group
 from userapi.users.problems import LastSuperuser
 from userapi.users.queries import lock_superusers
 
 from . import queries
-from .records import PASSWORD_HASH, Record
+from .records import PASSWORD_HASH
 from .validation import Wanted
 
 
 class Candidate(NamedTuple):
-    """A record that breaks no rule.
+    """A valid user of a file.
 
     Attributes:
-        id: of the user that it is, or becomes; 0 as long as that is not known.
+        position: the position of the record in its batch, from 0.
+        wanted: what the file says about the user.
+        id: the id of the existing or new user; 0 until it is known.
     """
 
-    record: Record
+    position: int
     wanted: Wanted
     id: int = 0
 
@@ -98,34 +97,6 @@ def _follow_staff(found: Sequence[Candidate], holders: Mapping[str, Any]) -> Non
         group_queries.put_into_staff(moved[True])
     if moved[False]:
         group_queries.take_out_of_staff(moved[False])
-
-
-def make_group(name: str, permission_ids: Collection[int]) -> int:
-    """Make a group; its id. The group of staff that only users name gets its usual permissions."""
-    if name == group_queries.STAFF and not permission_ids:
-        return group_queries.staff_group_id()
-    group = Group(name=name, permissions=group_queries.permissions(permission_ids))
-    db.session.add(group)
-    db.session.flush()
-    codenames = sorted(permission.codename for permission in group.permissions)
-    audit_log.record("group.created", "group", group.id, {"name": (None, name), "permissions": (None, codenames)})
-    return group.id
-
-
-def give_rights(kind: str, rights: Mapping[int, Collection[int]], *, instead: bool) -> None:
-    """Put users into groups, or give them permissions.
-
-    Args:
-        kind: `groups` or `permissions`.
-        rights: ids of groups or permissions by those of the users.
-        instead: whether they lose the others that they have.
-    """
-    table = queries.RIGHTS_TABLES[kind]
-    if instead and rights:
-        queries.take_rights(table, rights)
-    pairs = [(user_id, other) for user_id, others in rights.items() for other in others]
-    if pairs:
-        queries.give_rights(table, pairs)
 
 
 def _row(each: Candidate, confirmed: bool) -> NewUser:

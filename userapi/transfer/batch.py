@@ -1,0 +1,73 @@
+"""What the steps of an import work on: the batch itself, and what all batches of the import share."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from .options import Counts, ImportOptions, IssueKind, OnConflict, Reporter
+from .records import Record
+from .seen_keys import SeenKeys
+from .writing import Candidate
+
+
+@dataclass
+class ImportState:
+    """What the batches of one import share.
+
+    Attributes:
+        options: the options of the import.
+        reporter: receives every issue.
+        counts: the progress so far.
+        seen: the email addresses and ids of earlier records.
+        group_ids: the ids of all groups, by name.
+        permission_ids: the ids of all permissions, by codename.
+    """
+
+    options: ImportOptions
+    reporter: Reporter
+    counts: Counts
+    seen: SeenKeys
+    group_ids: dict[str, int]
+    permission_ids: dict[str, int]
+
+
+@dataclass
+class Batch:
+    """Some records, and the results of the steps so far. Positions are those of `records`, from 0.
+
+    Attributes:
+        records: what was read from the file.
+        needs_new_ids: whether the records had to wait for a new id; otherwise they are read for the first time.
+        groups: names of valid groups, with the codenames of their permissions.
+        candidates: valid users.
+        rejections: the reasons why records are rejected, by position.
+        holders: the rows of the users who already have one of the email addresses, by email key.
+        existing: the candidates that already exist, with their ids.
+        new: the candidates to insert, with their ids; after `write`, those that were inserted.
+        changes: positions, and how the user differs from the record.
+    """
+
+    records: Sequence[Record]
+    needs_new_ids: bool = False
+    groups: list[tuple[str, list[str]]] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    rejections: dict[int, str] = field(default_factory=dict)
+    holders: Mapping[str, sa.Row[Any]] = field(default_factory=dict)
+    existing: list[Candidate] = field(default_factory=list)
+    new: list[Candidate] = field(default_factory=list)
+    changes: list[tuple[int, str]] = field(default_factory=list)
+
+
+def find_issues(batch: Batch, options: ImportOptions) -> Iterator[tuple[IssueKind, str, str]]:
+    """The issues of a batch, in the form that a `Reporter` takes."""
+    for position in sorted(batch.rejections):
+        yield IssueKind.REJECTED, batch.records[position].place, batch.rejections[position]
+    if options.on_conflict is not OnConflict.UPDATE:
+        for candidate in batch.existing:
+            reason = _("User %(id)s already has this email.", id=candidate.id)
+            yield IssueKind.ALREADY_EXISTS, batch.records[candidate.position].place, reason
+    for position, change in batch.changes:
+        yield IssueKind.CHANGED, batch.records[position].place, change
