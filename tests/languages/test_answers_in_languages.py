@@ -63,9 +63,9 @@ def test_german_says_it_well(client: FlaskClient) -> None:
     problem = client.post("/userapi/users/", json=BAD, headers=asking("de")).get_json()
 
     assert problem["title"] == "Prüfung fehlgeschlagen"
-    assert problem["detail"] == "Einige Felder brauchen Ihre Aufmerksamkeit; siehe errors."
+    assert problem["detail"] == "Einige Felder sind ungültig. Siehe errors."
     assert problem["errors"]["profile"]["zip"] == ["Länger als die Höchstlänge 5."]
-    assert problem["errors"]["profile"]["dob"] == ["Liegt in der Zukunft."]
+    assert problem["errors"]["profile"]["dob"] == ["Darf nicht in der Zukunft liegen."]
     assert problem["errors"]["email"] == ["Keine gültige E-Mail-Adresse. Nach dem @-Zeichen muss etwas stehen."]
     assert problem["errors"]["planet"] == ["Unbekanntes Feld."]
 
@@ -141,7 +141,7 @@ def test_arabic_has_its_six_forms_of_number(
 
 @pytest.mark.parametrize(
     ("language", "one", "many"),
-    [("en", "in 1 second.", "in 7 seconds."), ("de", "in einer Sekunde wieder.", "in 7 Sekunden wieder."),
+    [("en", "in 1 second.", "in 7 seconds."), ("de", "in einer Sekunde erneut.", "in 7 Sekunden erneut."),
      ("fr", "dans une seconde.", "dans 7 secondes."), ("es", "en un segundo.", "en 7 segundos.")],
 )  # fmt: skip
 def test_the_other_languages_have_two(

@@ -110,7 +110,7 @@ def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, u
     ("language", "minutes", "said"),
     [
         ("en", 1, "in 1 minute."), ("en", 60, "in 60 minutes."),
-        ("de", 1, "1 Minute lang."), ("de", 60, "60 Minuten lang."),
+        ("de", 1, "in 1 Minute ab."), ("de", 60, "in 60 Minuten ab."),
         ("fr", 1, "1 minute."), ("fr", 60, "60 minutes."), ("es", 1, "1 minuto."), ("es", 60, "60 minutos."),
         ("ar", 2, "لمدة دقيقتين."), ("ar", 5, "لمدة 5 دقائق."), ("ar", 60, "لمدة 60 دقيقة."),
     ],
