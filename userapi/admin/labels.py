@@ -3,25 +3,12 @@
 from flask_babel import lazy_gettext
 
 from userapi.audit.names import ORIGINS, actor
+from userapi.users import fields
 
 #: The fields of forms, by the names of their inputs.
 FIELDS = {
-    "email": lazy_gettext("Email"),
-    "username": lazy_gettext("Username"),
-    "first_name": lazy_gettext("First name"),
-    "last_name": lazy_gettext("Last name"),
-    "language": lazy_gettext("Language"),
+    **fields.LABELS,
     "access": lazy_gettext("Initial password"),
-    "profile": lazy_gettext("Profile"),
-    "profile.title": lazy_gettext("Title"),
-    "profile.dob": lazy_gettext("Date of birth"),
-    "profile.address": lazy_gettext("Address"),
-    "profile.country": lazy_gettext("Country"),
-    "profile.city": lazy_gettext("City"),
-    "profile.zip": lazy_gettext("Postal code"),
-    "is_active": lazy_gettext("Active"),
-    "is_staff": lazy_gettext("Staff"),
-    "is_superuser": lazy_gettext("Superuser"),
     "groups": lazy_gettext("Groups"),
     "permissions": lazy_gettext("Permissions"),
     "password1": lazy_gettext("Password"),
@@ -142,6 +129,9 @@ FOR_TEMPLATES = {
     "origin_names": ORIGINS,
     "actor_name": actor,
     "field_names": FIELDS,
+    "text_inputs": fields.TEXT_INPUTS,
+    "flag_inputs": fields.WRITABLE_FLAGS,
+    "profile_fields": fields.PROFILE,
     "kind_names": KIND,
     "kinds_names": KINDS,
     "verb_names": VERBS,

@@ -53,7 +53,7 @@ class SessionView(StaffView):
         session = auth_queries.session(session_id)
         if session is None:
             raise NotFound(_("There is no session with this ID."))
-        user = accounts.hold(session.user_id, by=get_caller().user, needs="delete_session")
+        user = accounts.lock(session.user_id, by=get_caller().user, needs="delete_session")
         sessions.end(session_id, user.id)
         db.session.commit()
         say(_("The session of %(email)s was ended.", email=user.email))

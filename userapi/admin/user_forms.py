@@ -12,13 +12,10 @@ from werkzeug.datastructures import MultiDict
 from userapi.core import i18n
 from userapi.core.problems import ValidationFailed
 from userapi.users import password_policy
-from userapi.users.accounts import NAME_FIELDS, PROFILE_FIELDS
+from userapi.users.fields import PROFILE_INPUTS, PROFILE_NAMES, TEXT_INPUTS, WRITABLE_FLAGS
 from userapi.users.models import User
 
 from .views import Form, chosen_ids
-
-TEXTS = ("email", *NAME_FIELDS, "language")
-FLAGS = ("is_active", "is_staff", "is_superuser")
 
 #: How somebody whom staff add gets a password.
 INVITE = "invite"
@@ -123,10 +120,10 @@ class UserForm(Form):
 
     def changes(self) -> dict[str, Any]:
         """The fields that shall change, nested as the API takes them."""
-        changes = {name: self.values[name] for name in self.differing if name in TEXTS or name in FLAGS}
+        changes = {name: self.values[name] for name in self.differing if name in (*TEXT_INPUTS, *WRITABLE_FLAGS)}
         if "language" in changes:
             changes["language"] = changes["language"] or None
-        profile = {name: self.values[f"profile.{name}"] for name in PROFILE_FIELDS}
+        profile = {name: self.values[f"profile.{name}"] for name in PROFILE_NAMES}
         if self.has_profile:
             profile = {name: value for name, value in profile.items() if f"profile.{name}" in self.differing}
         if any(profile.values()) or (self.has_profile and profile):
@@ -146,9 +143,8 @@ class UserForm(Form):
         return ({each.id for each in held} | (after - before)) - (before - after)
 
     def _sent(self, sent: MultiDict[str, str]) -> dict[str, Any]:
-        names = (*TEXTS, *(f"profile.{name}" for name in PROFILE_FIELDS))
-        values: dict[str, Any] = {name: sent[name] for name in names if name in sent}
-        values |= {name: name in sent for name in FLAGS if name in self.may_set}
+        values: dict[str, Any] = {name: sent[name] for name in (*TEXT_INPUTS, *PROFILE_INPUTS) if name in sent}
+        values |= {name: name in sent for name in WRITABLE_FLAGS if name in self.may_set}
         if "rights" in sent:
             values |= {"groups": chosen_ids("groups", sent), "permissions": chosen_ids("permissions", sent)}
         return values
@@ -156,14 +152,16 @@ class UserForm(Form):
 
 def stored_values(user: User) -> dict[str, Any]:
     """What the form shows of a user."""
-    values: dict[str, Any] = {name: getattr(user, name) or "" for name in TEXTS}
-    values |= {name: getattr(user, name) for name in FLAGS}
-    values |= {
-        f"profile.{name}": "" if user.profile is None else str(getattr(user.profile, name)) for name in PROFILE_FIELDS
-    }
+    values: dict[str, Any] = {name: getattr(user, name) or "" for name in TEXT_INPUTS}
+    values |= {name: getattr(user, name) for name in WRITABLE_FLAGS}
+    values |= {f"profile.{name}": _as_text(getattr(user.profile, name, None)) for name in PROFILE_NAMES}
     values["groups"] = sorted(group.id for group in user.groups)
     values["permissions"] = sorted(permission.id for permission in user.permissions)
     return values
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _seen(text: str) -> dict[str, Any]:

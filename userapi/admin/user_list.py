@@ -13,6 +13,7 @@ from userapi.core.problems import ValidationFailed
 from userapi.http import pagination
 from userapi.http.pagination import Cursor, Page
 from userapi.users import list_queries
+from userapi.users.fields import FLAGS
 
 from . import filters
 from .filters import Filters
@@ -82,15 +83,15 @@ def read(arguments: Mapping[str, str]) -> Listing:
 
 def _search(text: str) -> str:
     text = filters.words(text)
-    if len(unicodedata.normalize("NFKC", text).split()) > list_queries.MOST_WORDS:
-        raise ValueError(_("Search for at most %(most)s words.", most=list_queries.MOST_WORDS))
+    if len(unicodedata.normalize("NFKC", text).split()) > list_queries.MAX_WORDS:
+        raise ValueError(_("Search for at most %(most)s words.", most=list_queries.MAX_WORDS))
     return text
 
 
 READERS = {
     "search": _search,
     "country": filters.exact,
-    **dict.fromkeys(list_queries.FLAGS, filters.yes_or_no),
+    **dict.fromkeys(FLAGS, filters.yes_or_no),
     **dict.fromkeys(("joined_from", "joined_to"), filters.midnight),
     "group": filters.row_id,
 }

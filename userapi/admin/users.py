@@ -15,7 +15,7 @@ from userapi.core.db import commit_on, db
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
 from userapi.http import user_agents
 from userapi.security.password_hashing import describe
-from userapi.users import accounts, email_verification, group_queries, groups, permissions
+from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions
 from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
@@ -95,14 +95,14 @@ class UserView(UserActions):
         """Everything about one user, to read or to change."""
         user = _existing(user_id)
         kept = kept_form() if staff_auth.may("change", "user") else None
-        return self._show(UserForm(user, sent=kept, may_set=accounts.editable(user, get_caller().user)))
+        return self._show(UserForm(user, sent=kept, may_set=account_edits.editable_fields(user, get_caller().user)))
 
     @page(USER, needs="change", methods=("POST",))
     def edit(self, user_id: int) -> Any:
         """Save what was changed, unless somebody else has changed the same user meanwhile."""
         me = get_caller().user
         user = _hold(user_id)
-        form = UserForm(user, sent=request.form, may_set=accounts.editable(user, me))
+        form = UserForm(user, sent=request.form, may_set=account_edits.editable_fields(user, me))
         if form.is_stale:
             db.session.rollback()
             return self._show(form)
@@ -111,7 +111,7 @@ class UserView(UserActions):
             if any(changes.get(power) for power in POWERS):
                 reauthentication.require()
             with commit_on(WrongPassword):
-                accounts.edit(
+                account_edits.edit(
                     user,
                     changes,
                     by=me,
@@ -132,7 +132,8 @@ class UserView(UserActions):
     def _show(self, form: UserForm) -> Any:
         user, me = _existing(form.user_id), get_caller().user
         why_not = _why_not(user) if staff_auth.may("change", "user") else ""
-        may_set = accounts.editable(user, me) if staff_auth.may("change", "user") and not why_not else frozenset()
+        may_edit = staff_auth.may("change", "user") and not why_not
+        may_set = account_edits.editable_fields(user, me) if may_edit else frozenset()
         return self.render(
             "admin/users/edit.html",
             form=form,
@@ -280,4 +281,4 @@ def _why_not(user: User) -> str:
 
 
 def _hold(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
-    return accounts.hold(user_id, by=get_caller().user, needs=needs)
+    return accounts.lock(user_id, by=get_caller().user, needs=needs)

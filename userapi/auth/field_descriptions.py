@@ -1,29 +1,9 @@
 """What the fields of the API mean, by name: the same in each schema that has them."""
 
+from userapi.users import fields
+
 DESCRIPTIONS = {
-    # Users
-    "url": "The URL of the user in the API.",
-    "id": "The id of the user. It is never reused, even after the user is deleted.",
-    "email": "The email address as it was entered. It is unique regardless of case.",
-    "username": "A display name. It is not unique and cannot be used to sign in.",
-    "first_name": "Given name.",
-    "last_name": "Family name.",
-    "profile": "Personal details, or null if the user has none.",
-    "is_active": "Whether the user can sign in.",
-    "is_staff": "Whether the user can use the staff site.",
-    "is_superuser": "Whether the user has every permission.",
-    "email_verified": "Whether the user has confirmed the email address.",
-    "pending_email": "The new email address that is waiting for confirmation.",
-    "language": "The language of emails to the user, such as `de`.",
-    "date_joined": "When the account was created.",
-    "last_login": "When the user last signed in.",
-    # Profiles
-    "title": "Title before the name, such as `Ms`.",
-    "dob": "Date of birth.",
-    "address": "Street and number.",
-    "country": "Country, in the user's own words.",
-    "city": "Town or city.",
-    "zip": "Postal code.",
+    **fields.DESCRIPTIONS,
     # Lists
     "next": "The URL of the next page.",
     "previous": "The URL of the previous page.",

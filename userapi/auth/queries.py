@@ -11,7 +11,7 @@ from userapi.core.db import db, read_all, read_one
 from userapi.core.prepared import CommittingWrite, Read
 from userapi.users.group_queries import HELD_IN_ONE
 from userapi.users.models import User
-from userapi.users.queries import profiles, shown, users
+from userapi.users.queries import document_columns, profiles, users
 
 from .models import Session
 
@@ -35,7 +35,7 @@ named = (sessions.c.id == sa.bindparam("session_id"), users.c.id == sa.bindparam
 
 CALLER = Read(
     sa.select(
-        *shown(),
+        *document_columns(),
         sessions.c.id.label("session_id"),
         sessions.c.last_used_at,
         sessions.c.created_at.label("session_created_at"),

@@ -13,7 +13,8 @@ from userapi.http.openapi import Blueprint
 from userapi.http.responses import answer
 from userapi.security.throttling import TooManyRequests
 from userapi.users import email_verification, user_json
-from userapi.users.editing import holds_user, save
+from userapi.users import queries as user_queries
+from userapi.users.editing import save, with_locked_user
 from userapi.users.email_links import InvalidLink
 from userapi.users.models import User
 from userapi.users.password_policy import WeakPassword
@@ -61,7 +62,7 @@ def login(login: dict[str, Any]) -> Response:
     with commit_on(InvalidCredentials):
         session = sign_in.sign_in(login.get("email") or login["username"], login["password"])
     pair = tokens.issue_pair(session, web=login["cookies"])
-    user = user_json.current(session.user_id)
+    user = user_json.from_row(user_queries.row_in_transaction(session.user_id))
     db.session.commit()
     return cookies.put(answer({"user": user}), pair) if login["cookies"] else answer({**pair, "user": user})
 
@@ -88,12 +89,12 @@ def logout(logout: dict[str, Any]) -> Response:
 @blueprint.response(200, UserSchema)
 def read_me() -> Response:
     """Read your account."""
-    return user_json.answer(user_json.of_row(get_caller().user))
+    return user_json.answer(user_json.from_row(get_caller().user))
 
 
 @blueprint.put("/user/")
 @blueprint.jwt_required()
-@holds_user
+@with_locked_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
@@ -104,7 +105,7 @@ def replace_me(user: User, changes: dict[str, Any]) -> Response:
 
 @blueprint.patch("/user/")
 @blueprint.jwt_required()
-@holds_user
+@with_locked_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)

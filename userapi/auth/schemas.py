@@ -7,8 +7,9 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_sche
 
 from userapi.http.fields import Flag, Instant, Line, NewPassword, Password, length, one_of
 from userapi.users import password_policy
-from userapi.users.email_address import MAXIMUM_LENGTH
-from userapi.users.schemas import EmailAddress, UserSchema
+from userapi.users.email_address import MAX_LENGTH
+from userapi.users.field_types import EmailAddress
+from userapi.users.schemas import UserSchema
 
 #: Three parts, as every token has; it is none.
 EXAMPLE_JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiI3In0.MEUCIQDk"
@@ -19,9 +20,9 @@ class SignInSchema(Schema):
 
     EXAMPLE: ClassVar = {"email": "wren@example.com", "password": "velvet tram outside 7"}
 
-    email = Line(MAXIMUM_LENGTH, 1, trim=True, metadata={"format": "email"})
+    email = Line(MAX_LENGTH, 1, trim=True, metadata={"format": "email"})
     username = Line(
-        MAXIMUM_LENGTH,
+        MAX_LENGTH,
         1,
         trim=True,
         metadata={"description": "The email, for older clients that send it under this name."},

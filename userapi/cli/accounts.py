@@ -9,9 +9,9 @@ from flask_babel import gettext as _
 from userapi.auth import sessions
 from userapi.core.db import db
 from userapi.security.password_hashing import describe
-from userapi.users import accounts
+from userapi.users import account_edits, accounts
+from userapi.users.fields import PROFILE
 from userapi.users.models import User
-from userapi.users.queries import PROFILE_FIELDS
 
 from . import inputs, tables
 
@@ -54,7 +54,7 @@ def show(email: str) -> None:
         (_("active sessions"), str(len(sessions.list_of(user.id)))),
     ]
     if user.profile is not None:
-        facts += [(f"profile.{name}", str(getattr(user.profile, name) or "")) for name in PROFILE_FIELDS]
+        facts += [(f"profile.{name}", str(getattr(user.profile, name) or "")) for name in PROFILE]
     tables.show((_("field"), _("value")), ((name, value or "") for name, value in facts))
 
 
@@ -66,7 +66,7 @@ def promote(email: str, superuser: bool) -> None:
     """Make a user a staff member, with access to the staff site."""
     changes = {"is_staff": True, **({"is_superuser": True} if superuser else {})}
     user = inputs.held_user(email)
-    accounts.edit(user, changes, by=OPERATOR)
+    account_edits.edit(user, changes, by=OPERATOR)
     db.session.commit()
     click.echo(_("%(email)s now has the role: %(role)s.", email=user.email, role=rights(user)))
 
@@ -79,7 +79,7 @@ def demote(email: str, keep_staff: bool) -> None:
     """Remove the staff and superuser roles from a user."""
     changes = {"is_superuser": False, **({} if keep_staff else {"is_staff": False})}
     user = inputs.held_user(email)
-    accounts.edit(user, changes, by=OPERATOR)
+    account_edits.edit(user, changes, by=OPERATOR)
     db.session.commit()
     click.echo(_("%(email)s now has the role: %(role)s.", email=user.email, role=rights(user) or _("regular user")))
 

@@ -187,7 +187,7 @@ def prepare() -> str | None:
     alembic.command.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
     password = secrets.token_urlsafe(15)
     try:
-        opened = accounts.open_first_superuser(current_app.config["SUPERUSER_EMAIL"], password)
+        opened = accounts.create_first_superuser(current_app.config["SUPERUSER_EMAIL"], password)
     except EmailTaken as error:
         raise CannotStart(
             "SUPERUSER_EMAIL: There is no superuser yet, and this email is already in use. Set another "

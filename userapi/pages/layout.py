@@ -9,6 +9,7 @@ from userapi.auth import authentication, cookies, saved_forms
 from userapi.auth.caller import find_caller
 from userapi.http import errors
 from userapi.http.cross_origin import fetch_site
+from userapi.users import fields
 from userapi.users.email_links import InvalidLink
 
 from . import forms, notices, page_auth, redirects
@@ -51,6 +52,9 @@ def page(template: str, **facts: Any) -> str:
         "notice": notices.take(),
         "session_proof": page_auth.session_proof,
         "visitor_proof": page_auth.visitor_proof,
+        "field_labels": fields.LABELS,
+        "user_fields": fields.OWN_INPUTS,
+        "profile_fields": fields.PROFILE,
     }
     return render_template(f"pages/{template}", **common, **facts)
 

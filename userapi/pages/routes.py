@@ -10,7 +10,7 @@ from userapi.auth.problems import InvalidCredentials
 from userapi.core import i18n
 from userapi.core.db import commit_on, db
 from userapi.http.user_agents import describe
-from userapi.users import accounts, email_verification
+from userapi.users import account_edits, accounts, email_verification
 from userapi.users.problems import WrongPassword
 
 from . import forms, links, page_auth, prefilled, redirects, schemas
@@ -163,9 +163,9 @@ def edit_account() -> Done:
     """Change my names and profile."""
     me = get_caller().user
     schema = schemas.account_without_profile if me.profile_title is None else schemas.account
-    user = accounts.hold(me.id, by=me)
+    user = accounts.lock(me.id, by=me)
     changes = forms.read(schema)
-    accounts.edit(user, changes, by=me)
+    account_edits.edit(user, changes, by=me)
     return Done(url_for("pages.show_account"), "saved", language=changes.get("language"))
 
 
@@ -187,7 +187,7 @@ def change_email() -> Done:
 def resend_letter() -> Done:
     """Mail the link that an email waits for again."""
     me = get_caller().user
-    email_verification.send_again(accounts.hold(me.id, by=me))
+    email_verification.send_again(accounts.lock(me.id, by=me))
     return Done(url_for("pages.show_account"), "letter_sent")
 
 

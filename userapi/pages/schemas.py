@@ -11,9 +11,11 @@ from userapi.auth.schemas import (
     PasswordResetSchema,
     SignInSchema,
 )
+from userapi.users.fields import USER_FIELDS, Writer
 from userapi.users.schemas import NewUserSchema, UserEditSchema
 
-SHOWN = ("username", "first_name", "last_name", "language", "profile")
+#: The fields of the account's form; the email has a form of its own.
+EDITABLE = [field.name for field in USER_FIELDS if field.writer is Writer.OWNER and field.name != "email"]
 
 
 class FirstProfileSchema(UserEditSchema):
@@ -33,5 +35,5 @@ email = EmailSchema()
 email_change = EmailChangeSchema()
 password_change = PasswordChangeSchema()
 new_password = PasswordResetSchema(only=("new_password1", "new_password2"))
-account = UserEditSchema(only=SHOWN)
-account_without_profile = FirstProfileSchema(only=SHOWN)
+account = UserEditSchema(only=EDITABLE)
+account_without_profile = FirstProfileSchema(only=EDITABLE)

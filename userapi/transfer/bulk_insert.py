@@ -1,7 +1,6 @@
 """Many users written at once: COPY on PostgreSQL, one prepared statement on SQLite."""
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -9,6 +8,7 @@ from sqlalchemy.dialects import sqlite
 
 from userapi.core.db import db
 from userapi.users import group_queries
+from userapi.users.fields import PROFILE_FIELDS
 from userapi.users.models import User, UserProfile
 
 users: Any = User.__table__
@@ -19,35 +19,29 @@ FEW = 1_000_000
 
 
 class NewUser(NamedTuple):
-    """The columns of a user that is to be, and of the profile in the order of `PROFILE_COLUMNS`."""
+    """A user to insert.
 
-    id: int
-    email: str
-    email_key: str
-    username: str | None
-    username_key: str | None
-    first_name: str
-    last_name: str
-    language: str | None
-    first_name_key: str
-    last_name_key: str
-    password_hash: str | None
-    is_active: bool
-    is_staff: bool
-    is_superuser: bool
-    email_verified_at: datetime | None
-    pending_email: str | None
-    date_joined: datetime
-    last_login: datetime | None
-    profile: tuple[str, date, str, str, str, str] | None
+    Attributes:
+        columns: of `users`; what is missing gets the column's default.
+        profile: its columns, or None for a user without a profile.
+    """
+
+    columns: dict[str, Any]
+    profile: Mapping[str, Any] | None
+
+    @property
+    def id(self) -> int:
+        """The id, which must be given."""
+        return int(self.columns["id"])
 
 
-USER_COLUMNS = NewUser._fields[:-1]
-PROFILE_COLUMNS = ("title", "dob", "address", "country", "city", "zip")
-NO_PROFILE = (None,) * len(PROFILE_COLUMNS)
+#: Every column of users, and what it holds where a new user does not say.
+USER_DEFAULTS: dict[str, Any] = {c.name: c.default.arg if c.default is not None else None for c in users.c}
+PROFILE_DEFAULTS = {field.name: field.empty for field in PROFILE_FIELDS}
+NO_PROFILE = (None,) * len(PROFILE_DEFAULTS)
 
-_BOTH = ", ".join((*USER_COLUMNS, *PROFILE_COLUMNS))
-_OF_USERS, _OF_PROFILES = ", ".join(USER_COLUMNS), ", ".join(PROFILE_COLUMNS)
+_OF_USERS, _OF_PROFILES = ", ".join(USER_DEFAULTS), ", ".join(PROFILE_DEFAULTS)
+_BOTH = f"{_OF_USERS}, {_OF_PROFILES}"
 
 #: A table of this transaction alone, with the types of the real ones.
 INCOMING = f"""
@@ -57,7 +51,7 @@ INCOMING = f"""
 COPY = f"COPY incoming ({_BOTH}) FROM STDIN"
 MOVE = f"""
     WITH made AS (
-        INSERT INTO users ({_OF_USERS}, session_version) SELECT {_OF_USERS}, 0 FROM incoming
+        INSERT INTO users ({_OF_USERS}) SELECT {_OF_USERS} FROM incoming
         ON CONFLICT DO NOTHING RETURNING id
     ), described AS (
         INSERT INTO user_profiles (user_id, {_OF_PROFILES})
@@ -117,7 +111,8 @@ def insert(rows: Sequence[NewUser], without_staff_group: Collection[int] = ()) -
         without_staff_group: ids of staff who do not join the built-in group.
     """
     made = _copy(rows) if is_postgresql() else _insert(rows)
-    staff = [row.id for row in rows if row.is_staff and row.id in made and row.id not in without_staff_group]
+    joining = made.difference(without_staff_group)
+    staff = [row.id for row in rows if row.columns.get("is_staff") and row.id in joining]
     if staff:
         group_queries.put_into_staff(staff)
     return made
@@ -131,19 +126,24 @@ def _copy(rows: Iterable[NewUser]) -> set[int]:
     with driver.cursor() as cursor:
         with cursor.copy(COPY) as copy:
             for row in rows:
-                copy.write_row((*row[:-1], *(row.profile or NO_PROFILE)))
+                copy.write_row(_values(row))
         made = {user_id for (user_id,) in cursor.execute(MOVE)}
         cursor.execute("TRUNCATE incoming")
     return made
 
 
+def _values(row: NewUser) -> list[Any]:
+    """All columns of a user and of the profile, in order."""
+    profile = NO_PROFILE if row.profile is None else {**PROFILE_DEFAULTS, **row.profile}.values()
+    return [*{**USER_DEFAULTS, **row.columns}.values(), *profile]
+
+
 def _insert(rows: Sequence[NewUser]) -> set[int]:
     """Write to SQLite, where whoever writes is alone."""
     insert_users = sqlite.insert(users).on_conflict_do_nothing().returning(users.c.id)
-    columns = [{**dict(zip(USER_COLUMNS, row, strict=False)), "session_version": 0} for row in rows]
-    made = set(db.session.scalars(insert_users, columns))
+    made = set(db.session.scalars(insert_users, [{**USER_DEFAULTS, **row.columns} for row in rows]))
     described = [
-        {"user_id": row.id, **dict(zip(PROFILE_COLUMNS, row.profile, strict=True))}
+        {"user_id": row.id, **PROFILE_DEFAULTS, **row.profile}
         for row in rows
         if row.profile is not None and row.id in made
     ]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 
 from flask_babel import gettext as _
 
-from userapi.transfer.bulk_insert import PROFILE_COLUMNS
+from userapi.users.fields import PROFILE_FIELDS, USER_FIELDS
 from userapi.users.group_queries import STAFF
 
 from . import django_owners
@@ -23,16 +23,13 @@ from .records import Record, UnreadableFile, printable
 
 #: By what a model is known: every Django user model has the former, the profile of the tutorial the latter.
 OF_USERS = {"password", "last_login"}
-OF_PROFILES = set(PROFILE_COLUMNS)
+OF_PROFILES = {field.name for field in PROFILE_FIELDS if field.is_in_django}
 
 #: The field of a profile that refers to its user.
 OWNER = "user"
 
 #: Fields of Django's users that are taken as they are.
-TAKEN = (
-    "email", "username", "first_name", "last_name", "is_active", "is_staff", "is_superuser",
-    "date_joined", "last_login",
-)  # fmt: skip
+TAKEN = tuple(field.name for field in USER_FIELDS if field.is_in_django)
 KNOWN = {*TAKEN, "password", "groups", "user_permissions"}
 
 TABLES = """
@@ -145,7 +142,7 @@ class _Dump:
         for field in fields.keys() - OF_PROFILES - {OWNER}:
             if fields[field]:
                 self.left_out[printable(f"{model}.{field}")] += 1
-        profile = json.dumps({name: fields[name] for name in PROFILE_COLUMNS})
+        profile = json.dumps({name: fields[name] for name in OF_PROFILES})
         owner = key(fields[OWNER]) if OWNER in fields else None
         row = (number, label, model, key(pk), owner, profile)
         self.connection.execute("INSERT INTO profiles VALUES (?, ?, ?, ?, ?, ?)", row)

@@ -9,11 +9,11 @@ import orjson
 import sqlalchemy as sa
 
 from userapi.audit import audit_log
-from userapi.transfer.bulk_insert import PROFILE_COLUMNS
+from userapi.users.fields import EXPORTED_NAMES, PROFILE_NAMES
 from userapi.users.models import user_groups, user_permissions
 
 from . import line_formats, queries
-from .records import PASSWORD_HASH, RIGHTS, USER_FIELDS
+from .records import PASSWORD_HASH, RIGHTS
 
 #: A page of the documents of users.
 Page = list[dict[str, Any]]
@@ -95,9 +95,9 @@ def _documents(
 
 
 def _document(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwords: bool) -> dict[str, Any]:
-    document = {name: getattr(row, name) for name in USER_FIELDS}
+    document = {name: getattr(row, name) for name in EXPORTED_NAMES}
     described = row.profile_user_id is not None
-    document["profile"] = {name: getattr(row, f"profile_{name}") for name in PROFILE_COLUMNS} if described else None
+    document["profile"] = {name: getattr(row, f"profile_{name}") for name in PROFILE_NAMES} if described else None
     document |= {kind: held[kind].get(row.id, []) for kind in RIGHTS}
     return document | ({PASSWORD_HASH: row.password_hash} if with_passwords else {})
 

@@ -9,20 +9,19 @@ from typing import Any, TextIO
 import orjson
 from flask_babel import gettext as _
 
-from userapi.transfer.bulk_insert import PROFILE_COLUMNS
+from userapi.users.fields import EXPORTED_NAMES, FLAGS, PROFILE_NAMES
 
-from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, USER_FIELDS, Record, UnreadableFile
+from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, Record, UnreadableFile
 
 #: Characters of a line; a user has a few hundred.
 LONGEST_LINE = 1_000_000
 
 PROFILE = "profile."
-COLUMNS = (*USER_FIELDS, *(PROFILE + name for name in PROFILE_COLUMNS), *RIGHTS, PASSWORD_HASH)
+COLUMNS = (*EXPORTED_NAMES, *(PROFILE + name for name in PROFILE_NAMES), *RIGHTS, PASSWORD_HASH)
 
 #: Names of columns in older exports of the staff site.
-OLD_NAMES = {f"profile_{name}": PROFILE + name for name in PROFILE_COLUMNS}
+OLD_NAMES = {f"profile_{name}": PROFILE + name for name in PROFILE_NAMES}
 
-FLAGS = ("is_active", "is_staff", "is_superuser", EMAIL_VERIFIED)
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection), behind any number of apostrophes.

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from userapi.audit.models import AuditEvent
 from userapi.core.db import READING, db
-from userapi.transfer.bulk_insert import PROFILE_COLUMNS, is_postgresql, profiles, users
+from userapi.transfer.bulk_insert import PROFILE_DEFAULTS, is_postgresql, profiles, users
 from userapi.users import list_queries
 from userapi.users.models import (
     Group,
@@ -101,7 +101,7 @@ def put_profiles(rows: Mapping[int, Mapping[str, Any]]) -> None:
     insert = (postgresql.insert if is_postgresql() else sqlite.insert)(profiles)
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for user_id, told in rows.items():
-        written = {"user_id": user_id, **dict.fromkeys(PROFILE_COLUMNS, ""), **told}
+        written = {"user_id": user_id, **PROFILE_DEFAULTS, **told}
         alike.setdefault(tuple(sorted(told)), []).append(written)
     for names, profiles_alike in alike.items():
         statement = insert.on_conflict_do_update(

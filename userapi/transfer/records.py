@@ -6,12 +6,6 @@ from flask_babel import gettext as _
 
 from userapi.core.problems import Problem
 
-#: What a file may tell of a user besides the profile, in the order of an export.
-USER_FIELDS = (
-    "id", "email", "username", "first_name", "last_name", "language", "is_active", "is_staff", "is_superuser",
-    "email_verified_at", "pending_email", "date_joined", "last_login",
-)  # fmt: skip
-
 #: Lists of names, and what stands at the end of a line because it is long.
 RIGHTS = ("groups", "permissions")
 PASSWORD_HASH = "password_hash"  # noqa: S105 - the name of a field

@@ -101,18 +101,19 @@ class Activity:
     def _account(self, row: NewUser) -> NewUser:
         self.people += 1
         is_verified = self.people % UNVERIFIED != 0
-        joined = row.date_joined if self.people % RECENT else self._moment(self.first)
+        joined = row.columns["date_joined"] if self.people % RECENT else self._moment(self.first)
         last_login = self._sign_in(row.id, joined) if is_verified and self.chance.random() >= QUIET else None
         is_active = self.people % INACTIVE != 0
         if is_active:
             self.open.add(row.id)
-        return row._replace(
-            date_joined=joined,
-            email_verified_at=joined if is_verified else None,
-            last_login=last_login,
-            is_active=is_active,
-            is_staff=self.people % STAFF == 0,
-        )
+        past = {
+            "date_joined": joined,
+            "email_verified_at": joined if is_verified else None,
+            "last_login": last_login,
+            "is_active": is_active,
+            "is_staff": self.people % STAFF == 0,
+        }
+        return row._replace(columns=row.columns | past)
 
     def _sign_in(self, user_id: int, joined: datetime) -> datetime:
         """Let somebody sign in several times; the last one."""

@@ -15,8 +15,8 @@ from mimesis.enums import Gender, TitleType
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.security.password_hashing import hash_password
-from userapi.users import accounts, password_policy
-from userapi.users.models import ZIP_SETTING, UserProfile
+from userapi.users import password_policy
+from userapi.users.fields import PROFILE, PROFILE_FIELDS, to_columns
 
 from . import bulk_insert
 from .bulk_insert import NewUser
@@ -35,6 +35,12 @@ BORN = (date(1940, 1, 1).toordinal(), date(2006, 1, 1).toordinal())
 #: Names and places of a country to choose from. A person is put together of them, which costs a twentieth of drawing
 #: one, and of so many, no two in thousands are alike.
 NAMES, PLACES = 500, 2000
+
+#: What a made-up user is called.
+NAMES_DRAWN = ("username", "first_name", "last_name")
+
+#: For the fields of a profile that nothing below makes up.
+REQUIRED_OF_PROFILES = {field.name: field.example for field in PROFILE_FIELDS if field.is_required}
 
 #: For a language whose titles are all too long.
 ANY_TITLE = "Mx"
@@ -75,6 +81,7 @@ class Crowd:
                 "last_name": last,
                 "joined": int(choose() * JOINED_WITHIN),
                 "profile": {
+                    **REQUIRED_OF_PROFILES,
                     "title": names.titles[int(choose() * len(names.titles))],
                     "dob": date.fromordinal(BORN[0] + int(choose() * (BORN[1] - BORN[0]))),
                     "address": places[int(choose() * PLACES)],
@@ -145,27 +152,16 @@ def seed(
 def _row(user_id: int, fields: dict[str, Any], password_hash: str, now: datetime) -> NewUser:
     """A made-up person as a row."""
     joined = now - timedelta(seconds=fields["joined"])
-    return NewUser(
-        id=user_id,
-        email=fields["email"],
-        email_key=fields["email"],  # its own normal form: letters a to z, digits and dots
-        username=fields["username"],
-        username_key=accounts.fold(fields["username"]),
-        first_name=fields["first_name"],
-        last_name=fields["last_name"],
-        language=None,
-        first_name_key=accounts.fold(fields["first_name"]),
-        last_name_key=accounts.fold(fields["last_name"]),
-        password_hash=password_hash,
-        is_active=True,
-        is_staff=False,
-        is_superuser=False,
-        email_verified_at=joined,
-        pending_email=None,
-        date_joined=joined,
-        last_login=None,
-        profile=tuple(fields["profile"].values()),
-    )
+    columns = {
+        "id": user_id,
+        "email": fields["email"],
+        "email_key": fields["email"],  # its own normal form: letters a to z, digits and dots
+        **to_columns({name: fields[name] for name in NAMES_DRAWN}),
+        "password_hash": password_hash,
+        "email_verified_at": joined,
+        "date_joined": joined,
+    }
+    return NewUser(columns, fields["profile"])
 
 
 def _titles(person: Person, gender: Gender) -> list[str]:
@@ -187,7 +183,7 @@ def _fitting(draw: Callable[[], str], column: str) -> str:
 
 def _zip(code: str) -> str:
     """A postal code, or its largest part that fits."""
-    room: int = current_app.config[ZIP_SETTING]
+    room: int = current_app.config[PROFILE["zip"].length_setting]
     for candidate in (code, re.sub("[ -]", "", code)):
         if len(candidate) <= room:
             return candidate
@@ -195,5 +191,4 @@ def _zip(code: str) -> str:
 
 
 def _room(column: str) -> int:
-    length: int = UserProfile.__table__.c[column].type.length  # type: ignore[attr-defined]
-    return length
+    return PROFILE[column].max_length

@@ -8,11 +8,13 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError, fields
 
 from userapi.core import clock
-from userapi.http.fields import Birthday, Flag, Language, Line, LineOfSetting, Name
+from userapi.http.fields import Flag, Line
 from userapi.security import legacy_hashes
-from userapi.transfer.bulk_insert import PROFILE_COLUMNS, profiles, users
+from userapi.transfer.bulk_insert import users
 from userapi.users import email_address
-from userapi.users.models import ZIP_ROOM, ZIP_SETTING, Group
+from userapi.users.field_types import AnyField, input_field, text_field
+from userapi.users.fields import PROFILE, PROFILE_FIELDS, USER_FIELDS, Field, Kind
+from userapi.users.models import Group
 
 from .options import OnBadProfile
 from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, printable
@@ -26,7 +28,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 
 #: Longer lists of groups or permissions are a mistake.
-MOST_NAMES = 1000
+MAX_NAMES = 1000
 
 
 class Refused(ValueError):
@@ -91,65 +93,49 @@ class PasswordHash(Line):
         return text
 
 
-class Email(Line):
-    """An email as it was typed."""
-
-    def __init__(self) -> None:
-        super().__init__(email_address.MAXIMUM_LENGTH, 1, trim=True)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            email_address.normal_form(text)
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
-        return text
-
-
 class Names(fields.List[str]):
     """Names of groups or permissions."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str | None]:
-        if isinstance(value, list) and len(value) > MOST_NAMES:
-            raise ValidationError(_("Must not have more than %(most)s entries.", most=MOST_NAMES))
+        if isinstance(value, list) and len(value) > MAX_NAMES:
+            raise ValidationError(_("Must not have more than %(most)s entries.", most=MAX_NAMES))
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 
 GROUP_NAME = Line(Group.__table__.c["name"].type.length, 1)  # type: ignore[attr-defined]
 
-FIELDS: dict[str, fields.Field[Any]] = {
-    "id": RowNumber(),
-    "email": Email(),
-    "username": Line(users.c.username.type.length, formatting=False),
-    "first_name": Line(users.c.first_name.type.length),
-    "last_name": Line(users.c.last_name.type.length),
-    "language": Language(),
-    "is_active": Flag(),
-    "is_staff": Flag(),
-    "is_superuser": Flag(),
-    "email_verified_at": PastMoment(),
-    "pending_email": Email(),
+
+def _imported_field(field: Field) -> AnyField:
+    """The marshmallow field for a column of a file. Names are checked further by `SHOWN_NAMES`."""
+    match field.kind:
+        case Kind.ID:
+            return RowNumber()
+        case Kind.MOMENT:
+            return PastMoment()
+        case Kind.NAME:
+            return text_field(field)
+    return input_field(field)
+
+
+FIELDS: dict[str, AnyField] = {
+    **{field.name: _imported_field(field) for field in USER_FIELDS if field.is_exported},
     EMAIL_VERIFIED: Flag(),
-    "date_joined": PastMoment(),
-    "last_login": PastMoment(),
     "groups": Names(GROUP_NAME),
     "permissions": Names(Line(200, 1)),
     PASSWORD_HASH: PasswordHash(users.c.password_hash.type.length, 1),
 }
-PROFILE_FIELDS: dict[str, fields.Field[Any]] = {
-    name: Line(profiles.c[name].type.length, 1) for name in PROFILE_COLUMNS if name != "dob"
-} | {"dob": Birthday(), "zip": LineOfSetting(ZIP_SETTING, ZIP_ROOM, 1)}
+IMPORTED_PROFILE_FIELDS: dict[str, AnyField] = {name: _imported_field(field) for name, field in PROFILE.items()}
 #: What a name must be beyond its line; where it is not, the name is left out and the user is taken.
-SHOWN_NAMES: dict[str, fields.Field[Any]] = {
-    name: Name(users.c[name].type.length) for name in ("first_name", "last_name")
+SHOWN_NAMES: dict[str, AnyField] = {
+    field.name: input_field(field) for field in USER_FIELDS if field.kind is Kind.NAME and field.allows_formatting
 }
 NOT_COLUMNS = {"id", EMAIL_VERIFIED, *RIGHTS}
 
 #: Left out where it cannot be taken: people sign in by email, and many have no username.
 DISPENSABLE = "username"
 
-#: No profile is stored without it; a text can be empty.
-INDISPENSABLE = "dob"
+#: No profile is stored without these; a text can be empty.
+INDISPENSABLE = {field.name for field in PROFILE_FIELDS if field.is_required and field.empty is None}
 
 
 def check(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> Wanted:
@@ -168,7 +154,7 @@ def check(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> Wanted:
         wrong["email"] = str(_("Missing."))
     profile, wrong_in_profile, missing = _profile(values.get("profile"))
     altered = ""
-    if on_bad_profile is OnBadProfile.LEAVE_OUT_FIELD and profile is not None and INDISPENSABLE in profile:
+    if on_bad_profile is OnBadProfile.LEAVE_OUT_FIELD and profile is not None and profile.keys() >= INDISPENSABLE:
         left_out |= wrong_in_profile
     elif on_bad_profile is OnBadProfile.LEAVE_OUT_PROFILE and (wrong_in_profile or missing):
         reason = _in_words(wrong_in_profile | missing)
@@ -212,12 +198,16 @@ def _profile(values: Any) -> tuple[dict[str, Any] | None, dict[str, str], dict[s
     told = {name: value for name, value in values.items() if value is not None and value != ""}
     if not told:
         return None, {}, {}
-    taken, wrong = _load(PROFILE_FIELDS, told)
-    missing = {f"profile.{name}": str(_("Missing.")) for name in PROFILE_COLUMNS if name not in told}
+    taken, wrong = _load(IMPORTED_PROFILE_FIELDS, told)
+    missing = {
+        f"profile.{field.name}": str(_("Missing."))
+        for field in PROFILE_FIELDS
+        if field.is_required and field.name not in told
+    }
     return taken, {f"profile.{name}": reason for name, reason in wrong.items()}, missing
 
 
-def _load(known: Mapping[str, fields.Field[Any]], told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def _load(known: Mapping[str, AnyField], told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     taken: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for name, value in told.items():

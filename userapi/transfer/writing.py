@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from userapi.core import clock
 from userapi.transfer import bulk_insert
 from userapi.transfer.bulk_insert import NewUser
-from userapi.users import accounts, group_queries
+from userapi.users import group_queries
+from userapi.users.fields import to_columns
 from userapi.users.problems import LastSuperuser
 from userapi.users.queries import lock_superusers
 
@@ -67,7 +68,7 @@ def update(found: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
     alike: dict[frozenset[str], list[dict[str, Any]]] = {}
     ended = []
     for each in sorted(found, key=lambda each: each.id):
-        columns = _with_keys(each.wanted.columns)
+        columns = to_columns(each.wanted.columns)
         alike.setdefault(frozenset(columns), []).append({"id": each.id, **columns})
         holder = holders[each.email_key]
         new_password = columns.get(PASSWORD_HASH, holder.password_hash) != holder.password_hash
@@ -100,41 +101,7 @@ def _follow_staff(found: Sequence[Candidate], holders: Mapping[str, Any]) -> Non
 
 
 def _row(each: Candidate, confirmed: bool) -> NewUser:
-    columns, now = _with_keys(each.wanted.columns), clock.now()
-    joined = columns.get("date_joined") or now
-    return NewUser(
-        id=each.id,
-        email=columns["email"],
-        email_key=columns["email_key"],
-        username=columns.get("username"),
-        username_key=columns.get("username_key"),
-        first_name=columns.get("first_name", ""),
-        last_name=columns.get("last_name", ""),
-        language=columns.get("language"),
-        first_name_key=columns.get("first_name_key", ""),
-        last_name_key=columns.get("last_name_key", ""),
-        password_hash=columns.get(PASSWORD_HASH),
-        is_active=columns.get("is_active", True),
-        is_staff=columns.get("is_staff", False),
-        is_superuser=columns.get("is_superuser", False),
-        email_verified_at=columns.get("email_verified_at", joined if confirmed else None),
-        pending_email=columns.get("pending_email"),
-        date_joined=joined,
-        last_login=columns.get("last_login"),
-        profile=_profile(each.wanted.profile),
-    )
-
-
-def _profile(told: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
-    """The columns of a new profile in order; what is left out is empty."""
-    return None if told is None else tuple(told.get(name, "") for name in bulk_insert.PROFILE_COLUMNS)
-
-
-def _with_keys(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns with those that search and order by names."""
-    keys: dict[str, str | None] = {
-        f"{name}_key": accounts.fold(columns[name]) for name in ("first_name", "last_name") if name in columns
-    }
-    if "username" in columns:
-        keys["username_key"] = accounts.fold(columns["username"]) if columns["username"] else None
-    return {**columns, **keys}
+    columns = to_columns(each.wanted.columns)
+    joined = columns.get("date_joined") or clock.now()
+    defaults = {"email_verified_at": joined if confirmed else None}
+    return NewUser({**defaults, **columns, "id": each.id, "date_joined": joined}, each.wanted.profile)

@@ -9,14 +9,14 @@ from flask import Response
 from userapi.core import context
 from userapi.core.db import commit_on, db
 
-from . import accounts, permissions, user_json
+from . import account_edits, accounts, permissions, user_json
 from .models import User
 from .problems import WrongPassword
 
 View = Callable[..., Response]
 
 
-def holds_user_for(permission: str) -> Callable[[View], View]:
+def with_locked_user_for(permission: str) -> Callable[[View], View]:
     """Lock the user in the path, or the caller, before the body is looked at: 403, 404 and 412 come before 400.
 
     Args:
@@ -27,7 +27,7 @@ def holds_user_for(permission: str) -> Callable[[View], View]:
         @wraps(view)
         def wrapper(*args: Any, user_id: int | None = None) -> Response:
             caller = context.current_user()
-            user = accounts.hold(caller.id if user_id is None else user_id, by=caller, needs=permission)
+            user = accounts.lock(caller.id if user_id is None else user_id, by=caller, needs=permission)
             user_json.check_precondition(user)
             return view(user, *args)
 
@@ -37,16 +37,16 @@ def holds_user_for(permission: str) -> Callable[[View], View]:
 
 
 #: For a view that changes the user.
-holds_user = holds_user_for(permissions.CHANGE_USER)
+with_locked_user = with_locked_user_for(permissions.CHANGE_USER)
 
 
 def save(user: User, changes: dict[str, Any]) -> Response:
     """Apply what the caller may change, commit, and answer with the user."""
     caller = context.current_user()
-    changes = user_json.without_echoes(user, changes, by=caller)
+    changes = user_json.drop_unchanged_readonly(user, changes, by=caller)
     password = changes.pop("current_password", None)
     with commit_on(WrongPassword):
-        accounts.edit(user, changes, by=caller, password=password)
-    changed = user_json.of_user(user)
+        account_edits.edit(user, changes, by=caller, password=password)
+    changed = user_json.from_user(user)
     db.session.commit()
     return user_json.answer(changed)

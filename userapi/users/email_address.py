@@ -13,7 +13,9 @@ from userapi.core.i18n import tag
 from userapi.core.problems import ValidationFailed
 from userapi.http.fields import trimmed
 
-MAXIMUM_LENGTH = 254
+from .fields import USER
+
+MAX_LENGTH = USER["email"].max_length
 
 #: A local part in which nothing can be wrong: then only the domain, which many share, is looked at.
 PLAIN = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
@@ -47,15 +49,15 @@ def normal_form(address: str) -> str:
     Raises:
         ValueError: when it is no address, or such a one.
     """
-    if len(address) > MAXIMUM_LENGTH:
-        raise ValueError(_("Longer than maximum length {max}.").format(max=MAXIMUM_LENGTH))
+    if len(address) > MAX_LENGTH:
+        raise ValueError(_("Longer than maximum length {max}.").format(max=MAX_LENGTH))
     local, _at, domain = address.rpartition("@")
     if not local.isascii():
         raise ValueError(_("Only ASCII characters are allowed before the @."))
     try:
         if PLAIN.fullmatch(local):
             key = f"{local.lower()}@{_ascii_domain(domain, _is_intranet(domain))}"
-            if len(key) <= MAXIMUM_LENGTH:
+            if len(key) <= MAX_LENGTH:
                 return key
         local, ascii_domain = validated(address, is_intranet=_is_intranet(domain), strict=True)
     except EmailNotValidError as error:

@@ -13,21 +13,28 @@ from userapi.core.prepared import Read
 from userapi.http import pagination
 from userapi.http.pagination import Cursor, Page
 
+from .fields import FLAGS, USER_FIELDS, Search
 from .models import user_groups
-from .queries import profiles, shown, users
+from .queries import document_columns, profiles, users
 
 #: Sorts after every other character, on both databases.
 LAST_CHARACTER = "\U0010ffff"
 
-#: Filters whose value is a parameter, and those whose value is part of the statement.
+#: Filters whose value is a parameter; the value of a flag is part of the statement.
 VALUED = ("country", "group", "joined_after", "joined_before", "ids")
-FLAGS = ("is_active", "is_staff", "is_superuser", "email_verified")
+
+#: What a word of a search is compared with: each searched field has a column of the same name with `_key`.
+SEARCHED = tuple(users.c[f"{field.name}_key"] for field in USER_FIELDS if field.search is Search.EVERYWHERE)
+SEARCHED_BY_STAFF = (
+    *SEARCHED,
+    *(users.c[f"{field.name}_key"] for field in USER_FIELDS if field.search is Search.STAFF_SITE),
+)
 
 #: Words looked at in a search; more would only cost.
-MOST_WORDS = 8
+MAX_WORDS = 8
 
 #: Digits of a number that fits into a column of both databases.
-LONGEST_ID = 18
+MAX_ID_DIGITS = 18
 
 
 class Order(NamedTuple):
@@ -131,10 +138,10 @@ def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
     asked: list[Any] = []
     for name, detail in outline:
         if name == "search":
-            asked += [_begins(f"word_{index}") for index in range(detail)]
+            asked += [_begins(f"word_{index}", SEARCHED) for index in range(detail)]
         elif name == "staff_search":
             for index, is_id in enumerate(detail):
-                begins = _begins(f"word_{index}", users.c.username_key)
+                begins = _begins(f"word_{index}", SEARCHED_BY_STAFF)
                 asked.append(sa.or_(begins, users.c.id == sa.bindparam(f"word_{index}_id")) if is_id else begins)
         elif name == "country":
             of_country = profiles.c.country == sa.bindparam("country")
@@ -179,16 +186,15 @@ def _outline(filters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 def _words(filters: Mapping[str, Any], name: str) -> list[str]:
     words = unicodedata.normalize("NFKC", filters.get(name, "")).casefold().split()
-    return words[:MOST_WORDS]
+    return words[:MAX_WORDS]
 
 
 def _id(word: str) -> int | None:
     """The id that a word could be."""
-    return int(word) if word.isascii() and word.isdigit() and len(word) <= LONGEST_ID else None
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= MAX_ID_DIGITS else None
 
 
-def _begins(word: str, *more: Any) -> Any:
-    columns = (users.c.email_key, users.c.first_name_key, users.c.last_name_key, *more)
+def _begins(word: str, columns: Sequence[Any]) -> Any:
     return sa.or_(*(sa.and_(column >= sa.bindparam(word), column < sa.bindparam(f"{word}_end")) for column in columns))
 
 
@@ -212,7 +218,7 @@ def _statement(shape: _Shape) -> tuple[Read, frozenset[str]]:
     page = cut.order_by(*_by(order, users.c.id, order.column, descending, backwards)).limit(one_more).subquery("page")
     key = page.c[order.column.name]
     statement = (
-        sa.select(*shown(page), key.label("order_value"))
+        sa.select(*document_columns(page), key.label("order_value"))
         .select_from(page.outerjoin(profiles, profiles.c.user_id == page.c.id))
         .order_by(*_by(order, page.c.id, key, descending, backwards))
     )

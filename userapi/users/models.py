@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from userapi.core.db import Model, RowId, UTCDateTime, key_text
 
+from .fields import MAX_KEY_LENGTH, PROFILE, USER, Field
+
 #: The kinds of record that permissions are about, as the staff site names them.
 KINDS = ("user", "group", "session", "message", "event")
 ACTIONS = ("view", "add", "change", "delete")
@@ -74,6 +76,11 @@ class Group(Model):
         return self.name
 
 
+def text(field: Field) -> sa.String:
+    """The type of the column that holds a text field."""
+    return sa.String(field.max_length)
+
+
 class User(Model):
     """An account. Its id is never used twice.
 
@@ -92,22 +99,22 @@ class User(Model):
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    email: Mapped[str] = mapped_column(sa.String(254))
-    email_key: Mapped[str] = mapped_column(key_text(254), unique=True)
-    username: Mapped[str | None] = mapped_column(sa.String(50))
-    username_key: Mapped[str | None] = mapped_column(key_text(450), index=True)
-    first_name: Mapped[str] = mapped_column(sa.String(150), default="")
-    last_name: Mapped[str] = mapped_column(sa.String(150), default="")
-    first_name_key: Mapped[str] = mapped_column(key_text(450), default="")
-    last_name_key: Mapped[str] = mapped_column(key_text(450), default="")
+    email: Mapped[str] = mapped_column(text(USER["email"]))
+    email_key: Mapped[str] = mapped_column(key_text(USER["email"].max_length), unique=True)
+    username: Mapped[str | None] = mapped_column(text(USER["username"]))
+    username_key: Mapped[str | None] = mapped_column(key_text(MAX_KEY_LENGTH), index=True)
+    first_name: Mapped[str] = mapped_column(text(USER["first_name"]), default="")
+    last_name: Mapped[str] = mapped_column(text(USER["last_name"]), default="")
+    first_name_key: Mapped[str] = mapped_column(key_text(MAX_KEY_LENGTH), default="")
+    last_name_key: Mapped[str] = mapped_column(key_text(MAX_KEY_LENGTH), default="")
     password_hash: Mapped[str | None] = mapped_column(sa.String(255))
     session_version: Mapped[int] = mapped_column(sa.Integer, default=0)
     is_active: Mapped[bool] = mapped_column(default=True)
     is_staff: Mapped[bool] = mapped_column(default=False)
     is_superuser: Mapped[bool] = mapped_column(default=False)
     email_verified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    pending_email: Mapped[str | None] = mapped_column(sa.String(254))
-    language: Mapped[str | None] = mapped_column(sa.String(35))
+    pending_email: Mapped[str | None] = mapped_column(text(USER["pending_email"]))
+    language: Mapped[str | None] = mapped_column(text(USER["language"]))
     date_joined: Mapped[datetime] = mapped_column(UTCDateTime)
     last_login: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
@@ -145,22 +152,18 @@ def _without_nulls_last(element: sa.schema.CreateIndex, compiler: Any, **options
     return text.replace(" NULLS LAST", "")
 
 
-#: Characters that a postal code has room for, and the setting that says how many of them it may have.
-ZIP_ROOM, ZIP_SETTING = 16, "PROFILE_ZIP_MAX_LENGTH"
-
-
 class UserProfile(Model):
     """The one profile of a user."""
 
     __tablename__ = "user_profiles"
 
     user_id: Mapped[int] = mapped_column(RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    title: Mapped[str] = mapped_column(sa.String(5))
+    title: Mapped[str] = mapped_column(text(PROFILE["title"]))
     dob: Mapped[date] = mapped_column(sa.Date)
-    address: Mapped[str] = mapped_column(sa.String(255))
-    country: Mapped[str] = mapped_column(sa.String(50), index=True)
-    city: Mapped[str] = mapped_column(sa.String(50))
-    zip: Mapped[str] = mapped_column(sa.String(ZIP_ROOM))
+    address: Mapped[str] = mapped_column(text(PROFILE["address"]))
+    country: Mapped[str] = mapped_column(text(PROFILE["country"]), index=True)
+    city: Mapped[str] = mapped_column(text(PROFILE["city"]))
+    zip: Mapped[str] = mapped_column(text(PROFILE["zip"]))
 
     user: Mapped[User] = relationship(back_populates="profile")
 

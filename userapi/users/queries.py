@@ -1,4 +1,4 @@
-"""Every question asked about users, by name."""
+"""The SELECTs about users, and the writes that only one caller can win."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -11,58 +11,60 @@ from sqlalchemy.orm import joinedload
 from userapi.core.db import db, read_all, read_one
 from userapi.core.prepared import Read
 
+from .fields import PROFILE, USER_FIELDS, Kind
 from .models import OneTimeToken, User, UserProfile
 from .problems import EmailTaken
 
 #: Any number that is not used as a lock elsewhere: changes to who is a superuser wait for each other.
 SUPERUSER_LOCK = 7_210_001
 
-#: What a list may be narrowed by as it stands in the row.
-FLAGS = ("is_active", "is_staff", "is_superuser")
-
 users = User.__table__
 profiles = UserProfile.__table__
+
+#: Of the fields that the API shows, those that a user's row holds.
+SHOWN_OF_USERS = tuple(
+    field.name for field in USER_FIELDS if field.is_shown and field.kind not in (Kind.URL, Kind.PROFILE)
+)
 tokens = OneTimeToken.__table__
 
-PROFILE_FIELDS = tuple(column.name for column in profiles.c if column.name != "user_id")
 
+def document_columns(source: Any = users) -> list[Any]:
+    """The columns of a user's JSON document; those of the profile, which come last, are prefixed `profile_`.
 
-def shown(source: Any = users) -> list[Any]:
-    """The columns of a user's document; those of the profile are prefixed `profile_`."""
-    c = source.c
-    return [
-        c.id, c.email, c.username, c.first_name, c.last_name,
-        *(profiles.c[name].label(f"profile_{name}") for name in PROFILE_FIELDS),
-        c.is_active, c.is_staff, c.is_superuser,
-        c.email_verified_at.is_not(None).label("email_verified"),
-        c.pending_email, c.language, c.date_joined, c.last_login,
-    ]  # fmt: skip
+    Args:
+        source: the users table, or a subquery of all its columns.
+    """
+    of_users = [
+        source.c[name] if name in source.c else source.c.email_verified_at.is_not(None).label("email_verified")
+        for name in SHOWN_OF_USERS
+    ]
+    return [*of_users, *(profiles.c[name].label(f"profile_{name}") for name in PROFILE)]
 
 
 #: The names of those columns, in order.
-SHOWN = tuple(column.name for column in shown())
+SHOWN = tuple(column.name for column in document_columns())
 
 ONE = Read(
-    sa.select(*shown())
+    sa.select(*document_columns())
     .select_from(users.outerjoin(profiles, profiles.c.user_id == users.c.id))
     .where(users.c.id == sa.bindparam("user_id"))
 )
 
 
 def row(user_id: int) -> Any:
-    """A user's document as a row, outside any transaction; None when there is none."""
+    """The row of a user's document, read outside any transaction; None if there is no such user."""
     return ONE.one(user_id=user_id)
 
 
 def row_in_transaction(user_id: int) -> sa.Row[Any]:
-    """A user's document as the present transaction sees it."""
+    """The row of a user's document, as the present transaction sees it."""
     return db.session.execute(ONE.statement, {"user_id": user_id}).one()
 
 
-def held_row(user: User) -> Any:
-    """A user's document as a row, made of what this transaction read and wrote."""
+def row_of_user(user: User) -> Any:
+    """The row of a user's document, made of what this transaction has read and written; nothing is read again."""
     values: dict[str, Any] = {"email_verified": user.email_verified_at is not None}
-    for name in PROFILE_FIELDS:
+    for name in PROFILE:
         values[f"profile_{name}"] = getattr(user.profile, name, None)
     return ONE.record(**{name: values[name] if name in values else getattr(user, name) for name in SHOWN})
 

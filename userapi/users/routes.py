@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Response, request
+from flask_babel import gettext as _
 
 from userapi.core import context
 from userapi.core.db import db
@@ -11,8 +12,8 @@ from userapi.http import pagination, responses
 from userapi.http.openapi import Blueprint
 from userapi.security.throttling import TooManyRequests
 
-from . import accounts, idempotency, list_queries, user_json
-from .editing import holds_user, holds_user_for, save
+from . import accounts, idempotency, list_queries, queries, user_json
+from .editing import save, with_locked_user, with_locked_user_for
 from .idempotency import IdempotencyKeyReused
 from .models import User
 from .password_policy import WeakPassword
@@ -53,7 +54,7 @@ def create_user(new_user: dict[str, Any]) -> Response:
     """Create an account."""
     key = request.headers.get("Idempotency-Key")
     user = accounts.register(**new_user) if key is None else idempotency.register(key, new_user)
-    made = user_json.of_user(user)
+    made = user_json.from_user(user)
     db.session.commit()
     return user_json.answer(made, 201)
 
@@ -70,7 +71,7 @@ def list_users(query: dict[str, Any]) -> Response:
     start = pagination.decode(cursor, ordering) if cursor else None
     page = list_queries.page(query, ordering, query["limit"], start)
     urls = pagination.links(page)
-    document: dict[str, Any] = {**urls, "results": user_json.page(page.rows)}
+    document: dict[str, Any] = {**urls, "results": user_json.from_rows(page.rows)}
     if query["count"]:
         document["count"] = list_queries.count(query)
     return responses.answer(document, headers=pagination.link_header(urls))
@@ -83,14 +84,15 @@ def list_users(query: dict[str, Any]) -> Response:
 def read_user(user_id: int) -> Response:
     """Read a user."""
     me = context.current_user()
-    if user_id == me.id:
-        return user_json.answer(user_json.of_row(me))
-    return user_json.answer(user_json.of_id(user_id))
+    row = me if user_id == me.id else queries.row(user_id)
+    if row is None:
+        raise NotFound(_("There is no user with this id."))
+    return user_json.answer(user_json.from_row(row))
 
 
 @blueprint.put("/users/<row_id:user_id>/")
 @blueprint.owner_or_staff(CHANGE_USER)
-@holds_user
+@with_locked_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(
@@ -103,7 +105,7 @@ def replace_user(user: User, changes: dict[str, Any]) -> Response:
 
 @blueprint.patch("/users/<row_id:user_id>/")
 @blueprint.owner_or_staff(CHANGE_USER)
-@holds_user
+@with_locked_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(
@@ -116,7 +118,7 @@ def edit_user(user: User, changes: dict[str, Any]) -> Response:
 
 @blueprint.delete("/users/<row_id:user_id>/")
 @blueprint.staff_only(DELETE_USER)
-@holds_user_for(DELETE_USER)
+@with_locked_user_for(DELETE_USER)
 @blueprint.response(204)
 @blueprint.refuses(NotFound, LastSuperuser, PreconditionFailed)
 def delete_user(user: User) -> Response:

@@ -1,9 +1,14 @@
-"""The addresses in letters: built from the settings alone, whatever `Host` a request came with."""
+"""URLs in emails and API responses: built from the settings alone, whatever `Host` a request came with."""
 
 from flask import current_app
 
 
 def link(*parts: str) -> str:
-    """A page of the front end, or of ours when there is no other: `link("verify-email", token)`."""
+    """The URL of a page of the front end, or of this service if there is none: `link("verify-email", token)`."""
     base = current_app.config["FRONTEND_URL"] or current_app.config["SITE_URL"]
     return "/".join((base, *parts)) + "/"
+
+
+def users_url() -> str:
+    """The absolute URL of the list of users; the URL of each user begins with it."""
+    return f"{current_app.config['SITE_URL']}/userapi/users/"

@@ -1,8 +1,4 @@
-"""Users as answers: rendered, tagged, and compared with what a client saw before.
-
-`UserSchema` describes the documents that are written here by hand: marshmallow's own dump of a page of 50 takes forty
-times as long, and `tests/house/test_rendering.py` holds both to the same result.
-"""
+"""Users as JSON documents, with ETags, and compared with what a client read before."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,16 +7,17 @@ from flask import Response, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from userapi.core.problems import NotFound, PreconditionFailed
+from userapi.core.problems import PreconditionFailed
 from userapi.http import responses
 from userapi.http.responses import Document
 
 from . import queries
-from .accounts import editable
+from .account_edits import editable_fields
+from .fields import PROFILE, READ_ONLY, WRITABLE_FLAGS
 from .models import User
 from .permissions import Actor
 from .problems import ReadOnlyField
-from .schemas import users_url
+from .site_urls import users_url
 
 #: The object is unchanged, but `If-Match` needs a strong tag (RFC 9110, section 13.1.1).
 WEAK_TAG = lazy_gettext(
@@ -28,90 +25,75 @@ WEAK_TAG = lazy_gettext(
     "turn compression off for this service, or send the ETag without W/."
 )
 
-#: Fields that are only ever sent back.
-ECHOES = ("url", "id", "email_verified", "pending_email", "date_joined", "last_login")
-
-#: Fields that some may set; for the others they are echoes.
-FLAGS = ("is_active", "is_staff", "is_superuser")
-
 
 def answer(document: Document, status: int = 200) -> Response:
-    """A user as an answer: 304 when the caller has it already, with `Location` when it is new (201)."""
+    """A response with a user: 304 if the caller has the same ETag, with `Location` for a new user (201)."""
     headers = {"Location": document["url"]} if status == 201 else None
     return responses.conditional(responses.answer(document, status, headers))
 
 
-def of_row(row: Any) -> Document:
-    """A user's document from a row of `queries.shown()`."""
-    return _document(row, users_url())
+def from_row(row: Any) -> Document:
+    """A user's document.
 
-
-def of_id(user_id: int) -> Document:
-    """A user, read anew.
-
-    Raises:
-        NotFound: when there is none.
+    Args:
+        row: begins with `queries.document_columns()`.
     """
-    row = queries.row(user_id)
-    if row is None:
-        raise NotFound(_("There is no user with this id."))
-    return of_row(row)
+    return _write_document(row, users_url())
 
 
-def of_user(user: User) -> Document:
-    """A user whose row is held, as it will be when the transaction is committed."""
-    return of_row(queries.held_row(user))
+def from_rows(rows: Iterable[Any]) -> list[Document]:
+    """The documents of several users."""
+    base = users_url()
+    return [_write_document(row, base) for row in rows]
 
 
-def current(user_id: int) -> Document:
-    """A user as the present transaction sees it."""
-    return of_row(queries.row_in_transaction(user_id))
+def from_user(user: User) -> Document:
+    """The document of a locked user, with changes that are not committed yet."""
+    return from_row(queries.row_of_user(user))
 
 
 def check_precondition(user: User) -> None:
-    """Honour `If-Match` for a held user.
+    """Compare `If-Match` with the ETag of a locked user.
 
     Raises:
-        PreconditionFailed: when the client saw another state.
+        PreconditionFailed: the client has read another state.
     """
     if "If-Match" in request.headers:
-        body = responses.dumps(of_user(user))
-        if not request.if_match.contains(responses.etag(body)):
-            raise PreconditionFailed(WEAK_TAG if request.if_match.is_weak(responses.etag(body)) else None)
+        etag = responses.etag(responses.dumps(from_user(user)))
+        if not request.if_match.contains(etag):
+            raise PreconditionFailed(WEAK_TAG if request.if_match.is_weak(etag) else None)
 
 
-def without_echoes(user: User, changes: Mapping[str, Any], by: Actor) -> dict[str, Any]:
-    """The changes alone, when what came back of read-only fields is unchanged.
+def drop_unchanged_readonly(user: User, changes: Mapping[str, Any], by: Actor) -> dict[str, Any]:
+    """The changes without read-only fields, which clients may send back as they read them.
 
     Raises:
-        ReadOnlyField: naming those that are not.
+        ReadOnlyField: naming those with another value.
     """
-    read_only = {*ECHOES, *(set(FLAGS) - editable(user, by))}
-    echoed = {name: value for name, value in changes.items() if name in read_only}
-    shown = of_user(user) if echoed else {}
-    differing = sorted(name for name, value in echoed.items() if _text(value) != _text(shown[name]))
+    read_only = {*READ_ONLY, *(set(WRITABLE_FLAGS) - editable_fields(user, by))}
+    sent_back = {name: value for name, value in changes.items() if name in read_only}
+    shown = from_user(user) if sent_back else {}
+    differing = sorted(name for name, value in sent_back.items() if _as_text(value) != _as_text(shown[name]))
     if differing:
         raise ReadOnlyField(
             errors={name: [_("This field is read-only. Omit it, or send it unchanged.")] for name in differing}
         )
-    return {name: value for name, value in changes.items() if name not in echoed}
+    return {name: value for name, value in changes.items() if name not in sent_back}
 
 
-def _text(value: Any) -> str:
+def _as_text(value: Any) -> str:
     """A value as JSON or a form would write it."""
     if value is None:
         return ""
     return value if isinstance(value, str) else responses.dumps(value).decode().strip('"')
 
 
-def page(rows: Iterable[Any]) -> list[Document]:
-    """The documents of rows of `queries.shown()`."""
-    base = users_url()
-    return [_document(row, base) for row in rows]
+def _write_document(row: Any, base: str) -> Document:
+    """A user's document; the profile is null where a left join found none.
 
-
-def _document(row: Any, base: str) -> Document:
-    """A user's document; the profile is null where a left join found none."""
+    The dictionary displays are for speed: a loop over the table in `fields.py` takes twice as long, and a page of the
+    list has up to 200 users. The loops add what the displays do not name.
+    """
     profile = None
     if row.profile_title is not None:
         profile = {
@@ -122,20 +104,35 @@ def _document(row: Any, base: str) -> Document:
             "city": row.profile_city,
             "zip": row.profile_zip,
         }
-    return {
+        for name, index in _OTHER_PROFILE_FIELDS:
+            profile[name] = row[index]
+    document = {
         "url": f"{base}{row.id}/",
         "id": row.id,
         "email": row.email,
         "username": row.username,
         "first_name": row.first_name,
         "last_name": row.last_name,
+        "language": row.language,
         "profile": profile,
         "is_active": row.is_active,
         "is_staff": row.is_staff,
         "is_superuser": row.is_superuser,
         "email_verified": row.email_verified,
         "pending_email": row.pending_email,
-        "language": row.language,
         "date_joined": row.date_joined,
         "last_login": row.last_login,
     }
+    for name, index in _OTHER_USER_FIELDS:
+        document[name] = row[index]
+    return document
+
+
+#: Fields that the displays in `_write_document` do not name, and the places of their columns.
+_OTHER_USER_FIELDS: list[tuple[str, int]] = []
+_OTHER_PROFILE_FIELDS: list[tuple[str, int]] = []
+
+_PLACES = {name: index for index, name in enumerate(queries.SHOWN)}
+_SAMPLE = _write_document(queries.ONE.record(*queries.SHOWN), "")
+_OTHER_USER_FIELDS += [(name, _PLACES[name]) for name in queries.SHOWN_OF_USERS if name not in _SAMPLE]
+_OTHER_PROFILE_FIELDS += [(name, _PLACES[f"profile_{name}"]) for name in PROFILE if name not in _SAMPLE["profile"]]

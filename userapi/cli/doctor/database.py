@@ -11,7 +11,7 @@ from userapi.core import database_errors, migrations, private_files
 from userapi.core.db import READING, db
 from userapi.health.findings import Finding, ok, trouble, warning
 from userapi.users import queries
-from userapi.users.models import ZIP_SETTING
+from userapi.users.fields import PROFILE
 
 #: Connections that a pool opens beyond its size when it must, as SQLAlchemy has it.
 OVERFLOW = 10
@@ -41,11 +41,12 @@ def try_to_write() -> Iterator[Finding]:
 
 
 def _postal_codes() -> Iterator[Finding]:
-    maximum = current_app.config[ZIP_SETTING]
+    setting = PROFILE["zip"].length_setting
+    maximum = current_app.config[setting]
     if migrations.present() == migrations.wanted() and (longer := queries.count_longer_zips(maximum)):
         yield warning(
             "database",
-            f"{longer} profiles have a postal code longer than {ZIP_SETTING} ({maximum}), so their owners cannot save "
+            f"{longer} profiles have a postal code longer than {setting} ({maximum}), so their owners cannot save "
             "them. Raise the setting.",
         )
 
