@@ -118,7 +118,8 @@ USER_FIELDS = (
     ),
     Field(
         "email", Kind.EMAIL, lazy_gettext("Email"),
-        "The email address as it was entered. It is unique regardless of case.", "wren@example.com", max_length=254, is_required=True, writer=Writer.OWNER, is_in_django=True, search=Search.EVERYWHERE,
+        "The email address as it was entered. It is unique regardless of case.", "wren@example.com",
+        max_length=254, is_required=True, writer=Writer.OWNER, is_in_django=True, search=Search.EVERYWHERE,
         autocomplete="email",
     ),
     Field(
