@@ -114,7 +114,7 @@ def deliver_mail() -> None:
 def import_users() -> None:
     """Do the import that staff have waited for the longest."""
     with _at_work():
-        job_worker.do_due()
+        job_worker.run_next_job()
 
 
 @celery.task(name="userapi.act_on_users")
@@ -122,7 +122,7 @@ def act_on_users() -> None:
     """Do the bulk action that staff have waited for the longest, or a part of it: the next task continues."""
     end = time.monotonic() + ROUND
     with _at_work():
-        bulk.do_due(stop=lambda: time.monotonic() > end)
+        bulk.run_next_job(stop=lambda: time.monotonic() > end)
 
 
 @celery.task(name="userapi.prune")

@@ -22,7 +22,7 @@ from tests.support.staff_client import StaffClient, grant_permissions, staff_cli
 from tests.support.staff_imports import from_json, move_clock
 from userapi.admin import user_actions
 from userapi.bulk import job_worker
-from userapi.core import leases
+from userapi.core import leased_jobs
 from userapi.core.db import db
 
 pytestmark = pytest.mark.both
@@ -67,7 +67,7 @@ def test_five_thousand_users_are_deactivated_in_the_background(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(leases, "REST", 0)
+    monkeypatch.setattr(leased_jobs, "BATCH_PAUSE", 0)
     insert_users(boss.app, 5000)
     other = make_user(boss.app)
 
@@ -287,7 +287,7 @@ def test_a_job_that_ends_every_worker_fails(boss: StaffClient, monkeypatch: pyte
         raise MemoryError
 
     monkeypatch.setattr(job_worker.rules, "act", crash)
-    for _ in range(leases.MOST_ATTEMPTS):
+    for _ in range(leased_jobs.MAX_ATTEMPTS):
         with pytest.raises(MemoryError):
             run_bulk_jobs(boss.app)
     run_bulk_jobs(boss.app)

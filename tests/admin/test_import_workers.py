@@ -23,7 +23,7 @@ from tests.support.staff_imports import (
     run_import_jobs,
     upload_import,
 )
-from userapi.core import job_runner, leases
+from userapi.core import job_runner, leased_jobs, loop
 from userapi.transfer import import_pipeline, job_worker
 
 pytestmark = pytest.mark.both
@@ -134,7 +134,7 @@ def test_an_import_that_ends_every_worker_is_given_up(boss: StaffClient, monkeyp
         raise MemoryError
 
     monkeypatch.setattr(job_worker.import_pipeline, "import_records", crash)
-    for _ in range(leases.MOST_ATTEMPTS):
+    for _ in range(leased_jobs.MAX_ATTEMPTS):
         with pytest.raises(MemoryError):
             run_import_jobs(boss.app)
     run_import_jobs(boss.app)
@@ -152,7 +152,7 @@ def test_one_import_is_done_at_a_time_the_oldest_first(boss: StaffClient, monkey
 
     def look() -> bool:
         with boss.app.app_context():
-            job_worker.do_due()
+            job_worker.run_next_job()
         seen.append(imported_emails(boss.app))
         return False
 
@@ -165,7 +165,7 @@ def test_one_import_is_done_at_a_time_the_oldest_first(boss: StaffClient, monkey
 
 def test_a_server_imports_by_itself_unless_the_settings_leave_it_to_others(make_app: Callable[..., Flask]) -> None:
     threads = {
-        label: "userapi-jobs" in make_app(**overrides).extensions
+        label: job_runner.KINDS in make_app(**overrides).extensions
         for label, overrides in {
             "by itself": {"MAIL_DELIVERY": "thread"},
             "left to commands": {"MAIL_DELIVERY": "none"},
@@ -179,7 +179,7 @@ def test_a_server_imports_by_itself_unless_the_settings_leave_it_to_others(make_
 def test_a_server_begins_as_soon_as_it_is_asked(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_runner, "POLL", NEVER)
+    monkeypatch.setattr(job_runner, "POLL_INTERVAL", NEVER)
     app = make_app(MAIL_DELIVERY="thread")
     boss = staff_client(app, is_staff=True, is_superuser=True, email="boss@example.com")
     try:
@@ -189,6 +189,6 @@ def test_a_server_begins_as_soon_as_it_is_asked(
             while newest_import(app).state != "done" and time.monotonic() < deadline:
                 time.sleep(0.02)
     finally:
-        app.extensions["userapi-jobs"].stop()
+        app.extensions[loop.LOOPS][job_runner.NAME].stop()
 
     assert imported_emails(app) == ["ada@example.com", "grace@example.com", "mary@example.com"]

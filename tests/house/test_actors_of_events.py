@@ -3,10 +3,11 @@
 import os
 import pwd
 import sys
+import threading
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import click
 import pytest
@@ -22,7 +23,7 @@ from userapi.audit import audit_log
 from userapi.audit.models import AuditEvent
 from userapi.cli import COMMANDS
 from userapi.core.db import db
-from userapi.core.loop import Background, Round
+from userapi.core.loop import BackgroundLoop, Round
 from userapi.security import signing_keys
 
 OTHER = "brittle harbour lantern 42"
@@ -228,25 +229,16 @@ def test_a_failed_sign_in_of_somebody_who_is_signed_in_keeps_no_actor(app: Flask
 
 
 def test_what_the_server_does_by_itself_is_done_by_the_system(app: Flask, staff: ApiUser) -> None:
-    class Pruner(Background):
-        name: ClassVar[str] = "pruner"
-        logger: ClassVar[str] = "userapi.test"
-        failed: ClassVar[str] = "failed"
-        mark: ClassVar[str] = "test"
+    def prune(stop: Callable[[], bool]) -> Round:
+        audit_log.record("key.retired", "key", "old")
+        db.session.commit()
+        done.set()
+        return Round.DONE
 
-        def do_round(self) -> Round:
-            audit_log.record("key.retired", "key", "old")
-            db.session.commit()
-            self._stopping.set()
-            return Round.DONE
-
-        def poll(self) -> float:
-            return 60.0
-
-    thread = Pruner(app)
+    done = threading.Event()
+    thread = BackgroundLoop(app, "pruner", prune, 60, logger="userapi.test", failure="failed")
     thread.start()
-    assert thread._thread is not None
-    thread._thread.join(10)
+    done.wait(10)
     thread.stop()
 
     (event,) = [event for event in events(app) if event["action"] == "key.retired"]

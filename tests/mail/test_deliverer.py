@@ -14,8 +14,10 @@ from processes import free_port
 from tests.support.api_client import ApiUser
 from tests.support.factories import make_user, new_user
 from tests.support.servers import SmtpSink
+from userapi.core import loop
 from userapi.core.db import db
 from userapi.mail import delivery_loop
+from userapi.mail.outbox import LOOP
 
 pytestmark = pytest.mark.both
 
@@ -47,7 +49,7 @@ def serving_app(make_app: Callable[..., Flask], sink: SmtpSink) -> Iterator[Call
     yield make
     sink.hanging = False
     for app in made:
-        found = app.extensions.get("userapi-deliverer")
+        found = app.extensions.get(loop.LOOPS, {}).get(LOOP)
         if found is not None:
             found.stop()
 
@@ -60,14 +62,13 @@ def sign_up(app: Flask, **overrides: Any) -> str:
 
 
 def is_running(app: Flask) -> bool:
-    thread = app.extensions["userapi-deliverer"]._thread
-    return thread is not None and thread.is_alive()
+    return app.extensions[loop.LOOPS][LOOP].is_running()
 
 
 def test_a_letter_leaves_as_soon_as_it_is_committed(
     serving_app: Callable[..., Flask], sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_loop, "POLL", NEVER)
+    monkeypatch.setattr(delivery_loop, "POLL_INTERVAL", NEVER)
     app = serving_app()
     for number in range(1, 4):
         email = sign_up(app)
@@ -79,7 +80,7 @@ def test_a_letter_leaves_as_soon_as_it_is_committed(
 def test_a_letter_that_somebody_else_wrote_is_found_in_a_while(
     serving_app: Callable[..., Flask], make_app: Callable[..., Flask], sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_loop, "POLL", 0.05)
+    monkeypatch.setattr(delivery_loop, "POLL_INTERVAL", 0.05)
     app = serving_app()
     assert app.test_client().get("/healthz").status_code == 200
 
@@ -106,7 +107,7 @@ def test_a_server_leaves_delivery_to_others_when_told_to(
 
     sign_up(app)
 
-    assert "userapi-deliverer" not in app.extensions
+    assert LOOP not in app.extensions.get(loop.LOOPS, {})
 
 
 def test_X08_a_database_that_is_away_for_a_while_does_not_end_the_deliverer(
@@ -115,7 +116,7 @@ def test_X08_a_database_that_is_away_for_a_while_does_not_end_the_deliverer(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(delivery_loop, "POLL", 0.05)
+    monkeypatch.setattr(delivery_loop, "POLL_INTERVAL", 0.05)
     app = serving_app()
     app.test_client().get("/healthz")
     with app.app_context():
@@ -126,7 +127,7 @@ def test_X08_a_database_that_is_away_for_a_while_does_not_end_the_deliverer(
     def complained() -> bool:
         nonlocal told
         told += capfd.readouterr().err
-        return told.count("delivery failed") >= 2
+        return told.count("email delivery interrupted") >= 2
 
     try:
         assert wait_until(complained)
@@ -142,7 +143,7 @@ def test_X08_a_database_that_is_away_for_a_while_does_not_end_the_deliverer(
 def test_X08_letters_leave_by_themselves_once_the_mail_server_is_back(
     serving_app: Callable[..., Flask], sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_loop, "POLL", 0.05)
+    monkeypatch.setattr(delivery_loop, "POLL_INTERVAL", 0.05)
     monkeypatch.setattr("userapi.mail.delivery.FIRST_DELAY", 0.05)
     app = serving_app()
     sink.answer = "451 4.3.0 Try again later"

@@ -43,7 +43,7 @@ def run_bulk_jobs(app: Flask, times: int = 1, **options: Any) -> None:
     """What a worker does when its time has come."""
     for _time in range(times):
         with app.app_context():
-            job_worker.do_due(**options)
+            job_worker.run_next_job(**options)
 
 
 def newest_bulk_job(app: Flask) -> Any:

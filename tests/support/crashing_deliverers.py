@@ -13,12 +13,13 @@ from userapi.mail import delivery, delivery_loop
 
 def main() -> None:
     app = create_app(config.load())
-    delivery.FIRST_DELAY, delivery.LEASE_IN_TIMEOUTS, delivery_loop.POLL = 0.2, 3, 0.2  # impatient: the test is to end
+    delivery.FIRST_DELAY = delivery_loop.POLL_INTERVAL = 0.2  # seconds, so that the test takes a short time
+    delivery.LEASE_IN_TIMEOUTS = 3
 
     def begin() -> None:
         process = os.fork()
         if process == 0:
-            delivery_loop.Deliverer(app).start()
+            delivery_loop.delivery_loop(app).start()
             signal.pause()
         print(process, flush=True)
 

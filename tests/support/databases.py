@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from userapi.core.db import Model, db
-from userapi.core.loop import THREADS
+from userapi.core.loop import LOOPS
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -38,8 +38,8 @@ def delete_all_rows(app: Flask) -> None:
 
 
 def close_app(app: Flask) -> None:
-    for thread in app.extensions.get(THREADS, ()):
-        thread.stop()
+    for loop in app.extensions.get(LOOPS, {}).values():
+        loop.stop()
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()

@@ -38,7 +38,7 @@ def run_import_jobs(app: Flask, times: int = 1, **options: Any) -> None:
     """What a worker does when its time has come."""
     for _time in range(times):
         with app.app_context():
-            job_worker.do_due(**options)
+            job_worker.run_next_job(**options)
 
 
 def follow_redirect(boss: StaffClient, answer: TestResponse) -> str:

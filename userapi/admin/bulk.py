@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from userapi.bulk import jobs, queries
 from userapi.bulk.rules import RULES
 from userapi.core.db import db
-from userapi.core.leases import ACTIVE
+from userapi.core.leased_jobs import ACTIVE
 from userapi.core.problems import NotFound
 
 from . import audit_log, staff_auth

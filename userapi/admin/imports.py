@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from userapi.auth.caller import get_caller
 from userapi.core import i18n
 from userapi.core.db import db
-from userapi.core.leases import ACTIVE, State
+from userapi.core.leased_jobs import ACTIVE, State
 from userapi.core.problems import NotFound, Problem, ValidationFailed
 from userapi.http import bodies, errors
 from userapi.transfer import job_queries, jobs

@@ -1,4 +1,4 @@
-"""Doing the bulk actions that staff have started, each by one worker at a time: `core/leases.py` says how."""
+"""Running the bulk actions that staff started, each by one worker at a time: see `core/leased_jobs.py`."""
 
 import time
 from collections import defaultdict
@@ -9,19 +9,20 @@ from flask import Flask
 from flask_babel import gettext as _
 
 from userapi.audit import audit_log
-from userapi.core import clock, job_runner, leases
+from userapi.core import clock, job_runner, leased_jobs
 from userapi.core.db import db
-from userapi.core.leases import JobFailed, State
+from userapi.core.leased_jobs import JobFailed, JobRun, State
 from userapi.core.problems import Problem
 from userapi.users import permissions
 from userapi.users.permissions import Actor
 
 from . import jobs, queries, rules
 
-#: Longer than a batch takes, even on a slow day.
+#: Longer than the slowest batch takes.
 LEASE = timedelta(minutes=1)
 
-#: A batch ends after so many accounts or seconds: until then others wait for these, on SQLite for the whole database.
+#: The maximum size of a batch, in accounts and in seconds. Until it ends, other requests wait for these accounts, on
+#: SQLite for the whole database.
 BATCH = 100
 BATCH_SECONDS = 0.25
 
@@ -30,37 +31,40 @@ UNCONCERNED = "unconcerned"
 
 
 def configure(app: Flask) -> None:
-    """Do bulk actions while the application serves."""
-    job_runner.register(app, do_due)
+    """Run bulk actions while the application serves."""
+    job_runner.register(app, run_next_job)
 
 
-def do_due(*, stop: Callable[[], bool] = lambda: False) -> bool:
-    """Do the bulk action that waits longest, and delete those that ended long ago; whether there was one.
+def run_next_job(*, stop: Callable[[], bool] = lambda: False) -> bool:
+    """Run the bulk action that has waited longest, and delete those that ended long ago.
 
     Args:
-        stop: called after each batch; the next worker then continues.
+        stop: called after each batch; if it returns true, the next worker continues.
+
+    Returns:
+        Whether there was one.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: the database is away; what was committed stays, and the next worker continues.
+        sqlalchemy.exc.DBAPIError: the database is unavailable; committed batches stay, and the next worker continues.
     """
     now = clock.now()
     if not queries.is_anything_due(now, now - jobs.JOB_KEPT):
         return False
     jobs.expire()
-    job = leases.claim(queries.jobs, LEASE)
+    job = leased_jobs.claim(queries.jobs, LEASE)
     db.session.commit()
     if job is None:
         return False
-    _Work(job).do(stop)
+    BulkRun(job).run(stop)
     return True
 
 
-class _Work(leases.Work):
-    """One bulk action, as long as one worker has it."""
+class BulkRun(JobRun):
+    """The work of one worker on one bulk action."""
 
     jobs = queries.jobs
 
-    def go(self, stop: Callable[[], bool]) -> None:
+    def run_batches(self, stop: Callable[[], bool]) -> None:
         """Act on one batch of accounts after the other, each in a transaction of its own."""
         while user_ids := queries.waiting(self.job.id, BATCH):
             self._act_on(user_ids, self._actor())
@@ -69,7 +73,7 @@ class _Work(leases.Work):
             if stop():
                 self.release()
                 return
-            self.rest()
+            self.pause()
         self.finish(State.DONE)
 
     def on_finish(self, state: State) -> None:
@@ -79,9 +83,10 @@ class _Work(leases.Work):
         audit_log.record("bulk.finished", "bulk", self.job.id, {name: (None, fact) for name, fact in facts.items()})
 
     def _act_on(self, user_ids: Sequence[int], actor: Actor) -> None:
-        """Act on a batch, and write the progress down.
+        """Act on a batch, and write the progress.
 
-        The job's row is written before those of its accounts, as `jobs.cancel` does, so that neither blocks the other.
+        The row of the job is written before those of its accounts, as in `jobs.cancel`, so that neither blocks the
+        other.
         """
         outcomes: dict[str | None, list[int]] = defaultdict(list)
         end = time.monotonic() + BATCH_SECONDS
@@ -97,7 +102,7 @@ class _Work(leases.Work):
             queries.leave_out(self.job.id, str(reason), ids)
 
     def _act_on_one(self, user_id: int, actor: Actor) -> str | None:
-        """Act on an account, or say why not."""
+        """Act on an account; returns None, or the reason why it was left out."""
         try:
             with db.session.begin_nested():
                 return None if rules.act(self.job.action, user_id, by=actor) else UNCONCERNED
@@ -105,10 +110,10 @@ class _Work(leases.Work):
             return problem.code
 
     def _actor(self) -> Actor:
-        """The member of staff who started the job, with the rights of this moment.
+        """The staff member who started the job, with their current permissions.
 
         Raises:
-            JobFailed: they may not do this any more.
+            JobFailed: they no longer have the permission.
         """
         actor: Actor | None = queries.actor(self.job.actor_id)
         if actor is None or "_".join(rules.RULES[self.job.action].needs) not in permissions.held_by(actor):

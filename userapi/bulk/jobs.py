@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlencode
 from flask_babel import gettext as _
 
 from userapi.audit import audit_log
-from userapi.core import clock, i18n, job_runner, leases
+from userapi.core import clock, i18n, job_runner, leased_jobs
 from userapi.core.db import db
-from userapi.core.leases import State
+from userapi.core.leased_jobs import State
 from userapi.core.problems import NotFound
 from userapi.users.accounts import Actor
 
@@ -62,7 +62,7 @@ def cancel(job_id: int) -> None:
     Raises:
         NotFound: there is no such job, or it has ended.
     """
-    if not leases.cancel(queries.jobs, job_id):
+    if not leased_jobs.cancel(queries.jobs, job_id):
         raise NotFound(_("This bulk action does not exist or has already finished."))
     queries.remove_waiting(job_id)
     audit_log.record("bulk.cancelled", "bulk", job_id)

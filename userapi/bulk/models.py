@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from userapi.core.db import Model, RowId
-from userapi.core.leases import LeasedJob
+from userapi.core.leased_jobs import LeasedJob
 
 
 class BulkJob(LeasedJob, Model):

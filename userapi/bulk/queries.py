@@ -1,4 +1,4 @@
-"""Every statement about actions on many accounts that is not one of `leases`."""
+"""Every statement about actions on many accounts that is not in `core/leased_jobs.py`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all, read_one
-from userapi.core.leases import is_due
+from userapi.core.leased_jobs import is_due
 from userapi.users import list_queries
 from userapi.users.group_queries import HELD_IN_ONE
 from userapi.users.queries import users

@@ -1,4 +1,4 @@
-"""The thread of a server that does the jobs of `leases`, of every kind, woken when one is started."""
+"""The thread of a server that runs the jobs of `leased_jobs`, of every kind; starting a job wakes it."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,57 +6,42 @@ from typing import Protocol
 from flask import Flask
 
 from . import loop
-from .db import db
-from .loop import Background, Round
+from .loop import BackgroundLoop, Round
 
-#: How often it looks for jobs that others started, or that a worker has left, in seconds.
-POLL = 5.0
+#: How often it checks for jobs that other processes started or released, in seconds.
+POLL_INTERVAL = 5.0
 
-#: Marks a database session that has started a job; the thread wakes once it commits.
-STARTED = "userapi-job-started"
+NAME = "job-runner"
 
-EXTENSION = "userapi-jobs"
+#: The kinds of jobs of an application, in its `extensions`.
+KINDS = "userapi-jobs"
 
 
-class DoDue(Protocol):
-    """Does the job of one kind that waits longest; returns whether there was one."""
+class RunNextJob(Protocol):
+    """Runs the job of one kind that has waited longest; returns whether there was one."""
 
     def __call__(self, *, stop: Callable[[], bool]) -> bool:
-        """Do it, and call `stop` after each batch."""
+        """Run it, and call `stop` after each batch: true ends the run early."""
 
 
-class JobRunner(Background):
-    """A thread that does one job after the other until it is to stop."""
-
-    name = "job-runner"
-    logger = "userapi.jobs"
-    failed = "job interrupted"
-    mark = STARTED
-
-    def __init__(self, app: Flask) -> None:
-        super().__init__(app)
-        self.kinds: list[DoDue] = []
-
-    def do_round(self) -> Round:
-        """Do the job of each kind that waits longest."""
-        done = [do_due(stop=self.is_stopping) for do_due in self.kinds]
-        return Round.MORE if any(done) else Round.DONE
-
-    def poll(self) -> float:
-        """See `POLL`."""
-        return POLL
-
-
-def register(app: Flask, do_due: DoDue) -> None:
-    """Do jobs of this kind while the application serves, unless the settings leave that to others."""
-    if loop.is_left_to_others(app):
+def register(app: Flask, run_next_job: RunNextJob) -> None:
+    """Run jobs of this kind while the application serves, unless the settings leave that to others."""
+    if not loop.is_enabled(app):
         return
-    if EXTENSION not in app.extensions:
-        app.extensions[EXTENSION] = JobRunner(app)
-        loop.run(app.extensions[EXTENSION])
-    app.extensions[EXTENSION].kinds.append(do_due)
+    if KINDS not in app.extensions:
+        kinds: list[RunNextJob] = app.extensions.setdefault(KINDS, [])
+
+        def run_jobs(stop: Callable[[], bool]) -> Round:
+            """Run the next job of each kind."""
+            results = [run_next(stop=stop) for run_next in kinds]
+            return Round.MORE if any(results) else Round.DONE
+
+        loop.run_while_serving(
+            BackgroundLoop(app, NAME, run_jobs, POLL_INTERVAL, logger="userapi.jobs", failure="job interrupted")
+        )
+    app.extensions[KINDS].append(run_next_job)
 
 
 def wake_on_commit() -> None:
-    """Wake the thread once the present transaction, which starts a job, is committed."""
-    db.session().info[STARTED] = True
+    """Wake the thread when the current transaction, which starts a job, is committed."""
+    loop.wake_on_commit(NAME)

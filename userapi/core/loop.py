@@ -1,143 +1,144 @@
-"""A thread of the server that does what is due: woken when there is more to do, and looking by itself now and then.
+"""Background threads of the server: woken when there is work, and checking for work at an interval.
 
-It starts with a server's first request, so that no command starts it and every worker process has its own; several may
-run at once. It outlives whatever fails: it logs, waits and goes on.
+A thread starts with the first request, so that commands start none and each worker process has its own; several may run
+at the same time. No failure ends it: it logs the error, waits and continues.
 """
 
 import atexit
-import random
 import threading
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from enum import Enum
-from typing import ClassVar
 
 import sqlalchemy as sa
 import structlog
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
-from . import disk
+from . import backoff, disk
 from .context import Acting, Origin, acting_as
 from .db import db
 
-#: The longest wait after failures in a row, in seconds.
-LONGEST_PAUSE = 60.0
+#: The longest wait after several failures in a row, in seconds.
+MAX_PAUSE = 60.0
 
-#: How long the end of the process waits for what is just being done, in seconds.
-FAREWELL = 5.0
+#: How long the process waits at its end for the current piece of work, in seconds.
+SHUTDOWN_TIMEOUT = 5.0
 
-THREADS = "userapi-background"
+#: The loops of an application by name, in its `extensions`.
+LOOPS = "userapi-background"
+
+#: The names of the loops that a database session wakes when it commits, in its `info`.
+WAKE = "userapi-wake"
 
 
 class Round(Enum):
-    """How a round went."""
+    """How one round of work went."""
 
     DONE = "done"
-    MORE = "more"
-    TROUBLE = "trouble"
+    MORE = "more"  # there may be more to do: start the next round immediately
+    FAILED = "failed"  # what the work depends on does not respond: wait, longer each time
 
 
-class Background(ABC):
-    """A thread that does one round after the other until it is told to stop.
+#: One round of work. It calls its argument between two pieces of work, and ends when that returns true.
+Work = Callable[[Callable[[], bool]], Round]
+
+
+class BackgroundLoop:
+    """A thread that runs one round of work after the other until it is stopped.
 
     Args:
-        app: whose work it does.
-
-    Attributes:
-        name: of the thread, and of what it does in the log.
-        logger: that hears of failures.
-        failed: what it hears.
-        mark: what a database session bears that has written more to do; committing it wakes the thread.
+        app: the application.
+        name: the name of the thread.
+        work: one round; it runs in the context of the application, on behalf of the system.
+        interval: how often to check for work that other processes have added, in seconds.
+        logger: the logger of failures.
+        failure: the event that is logged for a failure.
     """
 
-    name: ClassVar[str]
-    logger: ClassVar[str]
-    failed: ClassVar[str]
-    mark: ClassVar[str]
-
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, name: str, work: Work, interval: float, *, logger: str, failure: str) -> None:
         self.app = app
+        self.name = name
+        self.interval = interval
+        self._work = work
+        self._log = structlog.get_logger(logger)
+        self._failure = failure
         self._starting = threading.Lock()
-        self._work = threading.Event()
+        self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    @abstractmethod
-    def do_round(self) -> Round:
-        """Do what is due; whether there may be more, or whether something was in the way."""
-
-    @abstractmethod
-    def poll(self) -> float:
-        """After how many seconds it looks for what others have written."""
-
-    def is_stopping(self) -> bool:
-        """Whether the process ends: asked between two pieces of work."""
-        return self._stopping.is_set()
+    def is_running(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """See that the thread runs; after a fork the child has to start its own."""
-        if self._thread is not None and self._thread.is_alive():
+        """Start the thread if it does not run; a forked process has to start its own."""
+        if self.is_running():
             return
         with self._starting:
-            if self._thread is None or not self._thread.is_alive():
+            if not self.is_running():
                 self._stopping.clear()
                 self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
                 self._thread.start()
                 atexit.register(self.stop)
 
     def wake(self) -> None:
-        """Do what is due now rather than at the next look."""
-        self._work.set()
+        """Start a round now instead of at the end of the interval."""
+        self._woken.set()
 
     def stop(self) -> None:
-        """Finish the piece of work at hand, if it takes no longer than a few seconds."""
+        """Stop after the current piece of work, and wait for it up to `SHUTDOWN_TIMEOUT`."""
         atexit.unregister(self.stop)
         self._stopping.set()
-        self._work.set()
+        self._woken.set()
         if self._thread is not None:
-            self._thread.join(FAREWELL)
+            self._thread.join(SHUTDOWN_TIMEOUT)
 
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
-            self._work.clear()
+            self._woken.clear()
             try:
                 with self.app.app_context(), acting_as(Acting(Origin.SYSTEM)):
-                    found = self.do_round()
+                    result = self._work(self._stopping.is_set)
             except Exception as error:
                 failures += 1
                 reason = disk.DISK_FULL if disk.is_full_error(error) else type(error).__name__
-                structlog.get_logger(self.logger).exception(self.failed, error=reason, failures=failures)
+                self._log.exception(self._failure, error=reason, failures=failures)
             else:
-                failures = failures + 1 if found is Round.TROUBLE else 0
-                if found is Round.MORE:
+                failures = failures + 1 if result is Round.FAILED else 0
+                if result is Round.MORE:
                     continue
-            self._rest(failures)
+            self._wait(failures)
 
-    def _rest(self, failures: int) -> None:
-        """Wait for more to do, or longer each time while something is amiss."""
-        if failures:
-            pause = min(self.poll() * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-            self._stopping.wait(pause * random.uniform(0.75, 1.25))  # noqa: S311 - spreads load, guards nothing
+    def _wait(self, failures: int) -> None:
+        if failures:  # not woken by new work, which would fail as well
+            self._stopping.wait(backoff.seconds(failures, self.interval, MAX_PAUSE))
         else:
-            self._work.wait(self.poll())
+            self._woken.wait(self.interval)
 
 
-def is_left_to_others(app: Flask) -> bool:
-    """Whether the settings leave what is done in the background to Celery, to commands or to other servers."""
-    return bool(app.config["MAIL_DELIVERY"] != "thread" or app.config["CELERY_BROKER_URL"])
+def is_enabled(app: Flask) -> bool:
+    """Whether the settings let the server itself do background work, instead of Celery, commands or other servers."""
+    return app.config["MAIL_DELIVERY"] == "thread" and not app.config["CELERY_BROKER_URL"]
 
 
-def run(thread: Background) -> None:
-    """Let a thread do its work while its application serves."""
-    thread.app.extensions.setdefault(THREADS, []).append(thread)
-    thread.app.before_request(thread.start)
-    if not sa.event.contains(db.session, "after_commit", _wake):
-        sa.event.listen(db.session, "after_commit", _wake)
+def run_while_serving(loop: BackgroundLoop) -> None:
+    """Start a loop with the first request of its application."""
+    loop.app.extensions.setdefault(LOOPS, {})[loop.name] = loop
+    loop.app.before_request(loop.start)
+    if not sa.event.contains(db.session, "after_commit", _wake_loops):
+        sa.event.listen(db.session, "after_commit", _wake_loops)
 
 
-def _wake(session: Session) -> None:
+def wake_on_commit(name: str) -> None:
+    """Wake a loop when the current transaction, which adds work for it, is committed."""
+    db.session().info.setdefault(WAKE, set()).add(name)
+
+
+def _wake_loops(session: Session) -> None:
     if not session.in_nested_transaction():
-        for thread in current_app.extensions.get(THREADS, ()):
-            if session.info.pop(thread.mark, False):
-                thread.wake()
+        loops = current_app.extensions.get(LOOPS, {})
+        for name in session.info.pop(WAKE, ()):
+            if name in loops:
+                loops[name].wake()

@@ -8,7 +8,7 @@ from flask import current_app
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from userapi.core import clock, leases
+from userapi.core import clock, leased_jobs
 from userapi.core.i18n import in_words
 from userapi.mail import queries as mail_queries
 
@@ -30,7 +30,7 @@ def checks(is_database_usable: bool) -> Iterator[Finding]:
         if is_database_usable:
             now = clock.now()
             waiting = mail_queries.waiting(now) if current_app.config["MAIL_SERVER"] else None
-            since = [leases.due_since(kind.__table__, now) for kind in leases.LeasedJob.__subclasses__()]  # type: ignore[attr-defined]
+            since = [leased_jobs.due_since(kind.__table__, now) for kind in leased_jobs.LeasedJob.__subclasses__()]  # type: ignore[attr-defined]
             since.append(waiting.due_since if waiting else None)
     except sa.exc.SQLAlchemyError:
         is_database_usable = False

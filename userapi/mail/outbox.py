@@ -9,7 +9,7 @@ import jinja2
 from flask import Flask, current_app
 
 from userapi.audit import audit_log
-from userapi.core import clock
+from userapi.core import clock, loop
 from userapi.core.context import acting
 from userapi.core.db import db
 from userapi.core.i18n import in_words, speaking
@@ -20,8 +20,8 @@ from .models import Message
 #: Stands in the place of a token once the letter is sent.
 BLANK = "…"
 
-#: Marks a database session that has written a letter; the deliverer wakes once it commits.
-WRITTEN = "userapi-letter-written"
+#: The name of the loop that delivers emails.
+LOOP = "email-delivery"
 
 
 def configure(app: Flask) -> None:
@@ -71,7 +71,7 @@ def write(
             due_at=now,
         )
     db.session.add(message)
-    db.session().info[WRITTEN] = True
+    loop.wake_on_commit(LOOP)
     return message
 
 

@@ -1,4 +1,4 @@
-"""Every statement about imports that staff start that is not one of `leases`."""
+"""Every statement about imports that staff start that is not in `core/leased_jobs.py`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all, read_one
-from userapi.core.leases import ACTIVE, State, is_due
+from userapi.core.leased_jobs import ACTIVE, State, is_due
 from userapi.users.models import User
 
 from .models import ImportFile, ImportJob

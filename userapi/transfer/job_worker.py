@@ -1,4 +1,4 @@
-"""Doing the imports that staff have started, each by one worker at a time: `core/leases.py` says how."""
+"""Running the imports that staff started, each by one worker at a time: see `core/leased_jobs.py`."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from flask import Flask
 from flask_babel import gettext as _
 
 from userapi.audit import audit_log
-from userapi.core import clock, job_runner, leases
+from userapi.core import clock, job_runner, leased_jobs
 from userapi.core.context import Origin
 from userapi.core.db import db
-from userapi.core.leases import JobFailed, State, line
+from userapi.core.leased_jobs import JobFailed, JobRun, State, printable
 
 from . import import_pipeline, job_queries, jobs, readers
 from .options import NOT_IN_EVENT, Counts, ImportOptions, IssueKind, OnBadProfile, OnConflict
@@ -32,37 +32,40 @@ NAMED = 100
 
 def configure(app: Flask) -> None:
     """Import while the application serves."""
-    job_runner.register(app, do_due)
+    job_runner.register(app, run_next_job)
 
 
 def is_anything_due() -> bool:
-    """Whether `do_due` would find something to do."""
+    """Whether `run_next_job` would find something to do."""
     now = clock.now()
     return job_queries.is_anything_due(now, now - jobs.FILE_KEPT, now - jobs.JOB_KEPT)
 
 
-def do_due(*, stop: Callable[[], bool] = lambda: False) -> bool:
-    """Do the import that waits longest, and clear away what is long over; whether there was one.
+def run_next_job(*, stop: Callable[[], bool] = lambda: False) -> bool:
+    """Run the import that has waited longest, and delete those that ended long ago.
 
     Args:
-        stop: called after each batch; the next worker then goes on.
+        stop: called after each batch; if it returns true, the next worker continues.
+
+    Returns:
+        Whether there was one.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: the database is away; what was committed stays, and the next worker goes on.
+        sqlalchemy.exc.DBAPIError: the database is unavailable; committed batches stay, and the next worker continues.
     """
     if not is_anything_due():
         return False
     jobs.expire()
-    job = leases.claim(job_queries.jobs, LEASE)
+    job = leased_jobs.claim(job_queries.jobs, LEASE)
     db.session.commit()
     if job is None:
         return False
-    _Work(job).do(stop)
+    ImportRun(job).run(stop)
     return True
 
 
-class _Work(leases.Work):
-    """One import, as long as one worker has it."""
+class ImportRun(JobRun):
+    """The work of one worker on one import."""
 
     jobs = job_queries.jobs
     origin = Origin.IMPORT
@@ -78,7 +81,7 @@ class _Work(leases.Work):
         self.report: list[list[str]] = [] if self.begins_anew else list(job.report)
         self.told: Counter[str] = Counter({} if self.begins_anew else job.told)
 
-    def go(self, stop: Callable[[], bool]) -> None:
+    def run_batches(self, stop: Callable[[], bool]) -> None:
         """Import the file a batch at a time."""
         counts = Counts() if self.begins_anew else _counts(self.job.counts)
         records = readers.open_bytes(self._content(), self.job.kind, self.left_out)
@@ -98,14 +101,14 @@ class _Work(leases.Work):
                     self.release()
                     return
                 if not self.is_whole:
-                    self.rest()
+                    self.pause()
         self.finish(State.DONE, **self._columns(counts))
 
     def tell(self, kind: IssueKind, place: str, reason: str) -> None:
         """Take one thing to say of a record; the first of each kind are kept."""
         self.told[kind] += 1
         if self.told[kind] <= REPORTED:
-            self.report.append([str(kind), place, line(reason)])
+            self.report.append([str(kind), place, printable(reason)])
 
     def _content(self) -> bytes:
         """What is to be imported.

@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from userapi.audit import audit_log
-from userapi.core import clock, i18n, job_runner, leases
+from userapi.core import clock, i18n, job_runner, leased_jobs
 from userapi.core.db import db
-from userapi.core.leases import State
+from userapi.core.leased_jobs import State
 from userapi.core.problems import NotFound, Problem
 from userapi.users.permissions import Actor
 
@@ -108,7 +108,7 @@ def cancel(job_id: int) -> bool:
     Raises:
         NotFound: there is nothing to give up.
     """
-    was_active = leases.cancel(job_queries.jobs, job_id)
+    was_active = leased_jobs.cancel(job_queries.jobs, job_id)
     if not job_queries.remove_file(job_id) and not was_active:
         raise NotFound(_("This import does not exist or has already finished."))
     audit_log.record("import.cancelled", "import", job_id)

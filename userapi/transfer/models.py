@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from userapi.core.db import Model, RowId, UTCDateTime
-from userapi.core.leases import LeasedJob
+from userapi.core.leased_jobs import LeasedJob
 
 
 class ImportJob(LeasedJob, Model):
