@@ -92,7 +92,7 @@ def test_L02_one_duration_for_every_refused_sign_in(make_app: Callable[..., Flas
     wrong_password()
 
     for name in ("nobody", "inactive", "none", "unusable"):
-        assert take_equally_long(wrong_password, refuse(name), least=5, most=60), name
+        assert take_equally_long(wrong_password, refuse(name), pairs=7), name
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -1,27 +1,24 @@
-"""Telling whether requests take the same time, on a machine that is busy with other things."""
+"""Comparing the time of two requests on a machine that is busy with other things."""
 
+import statistics
 import time
 from collections.abc import Callable
 
-#: How much longer the slower may take. Work that is left out shows: a letter unwritten is a third of a request.
+#: How much longer the slower may take. Omitted work shows: writing an email is a third of a request.
 TOLERANCE = 1.25
 
 
-def take_equally_long(
-    first: Callable[[], object], second: Callable[[], object], least: int = 40, most: int = 240
-) -> bool:
-    """Whether two calls, made in turn, take equally long.
+def take_equally_long(first: Callable[[], object], second: Callable[[], object], pairs: int = 40) -> bool:
+    """Whether two calls, made in turn, have about the same median of processor time.
 
-    Others on the machine make some calls slower, never one faster: the fastest show the work itself, the better the
-    more there are. So what differs is tried again, and a difference that is real stays.
+    The processor time of this process covers all its threads, and so hashing, templates and SQLite; unlike time on the
+    wall it does not depend on what else the machine does.
     """
-    taken: dict[Callable[[], object], list[float]] = {first: [], second: []}
-    for number in range(1, most + 1):
-        for call, seconds in taken.items():
-            started = time.perf_counter()
+    seconds: dict[Callable[[], object], list[float]] = {first: [], second: []}
+    for _pair in range(pairs):
+        for call, taken in seconds.items():
+            started = time.process_time()
             call()
-            seconds.append(time.perf_counter() - started)
-        faster, slower = sorted(sorted(seconds)[number // 20] for seconds in taken.values())
-        if number >= least and slower < faster * TOLERANCE:
-            return True
-    return False
+            taken.append(time.process_time() - started)
+    faster, slower = sorted(map(statistics.median, seconds.values()))
+    return slower < faster * TOLERANCE

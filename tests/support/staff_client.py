@@ -66,11 +66,11 @@ def _attribute(tag: str, name: str) -> str:
 
 
 def staff_client(app: Flask, **overrides: Any) -> StaffClient:
-    """Somebody who has just signed in at a page: `clerk(app, is_staff=True)`; staff hold their `rights` alone."""
-    rights = overrides.pop("rights", ())
+    """Somebody who has just signed in at a page: `clerk(app, is_staff=True)`; staff hold only these `permissions`."""
+    permissions = overrides.pop("permissions", ())
     user_id = make_user(app, joins_staff_group=False, **overrides)
-    if rights:
-        grant_permissions(app, user_id, *rights)
+    if permissions:
+        grant_permissions(app, user_id, *permissions)
     return sign_in_with_cookies(app, user_id)
 
 
