@@ -111,7 +111,7 @@ def test_a_reset(app: Flask, user: ApiUser) -> None:
 def test_an_invitation(app: Flask) -> None:
     user_id = make_user(app, email="new@example.com", password=None)
     with app.app_context():
-        invitations.invite(db.session.get_one(User, user_id), by=None)
+        invitations.send_invitation(db.session.get_one(User, user_id), by=None)
         db.session.commit()
     letter = emails_to(app, "new@example.com")[0]
     browser = FormBrowser(app)

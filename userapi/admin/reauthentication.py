@@ -40,5 +40,5 @@ def require(*, always: bool = False) -> None:
         raise ValidationFailed(errors={FIELD: [_("Enter your password to continue.")]})
     caller = get_caller()
     with commit_on(ValidationFailed):
-        passwords.prove(caller.user.id, password, field=FIELD)
+        passwords.check_and_lock(caller.user.id, password, field=FIELD)
     session["proven"] = (str(caller.session_id), clock.now().timestamp())

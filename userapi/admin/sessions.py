@@ -50,11 +50,11 @@ class SessionView(StaffView):
     @page("/<uuid:session_id>/end/", needs="delete", methods=("POST",))
     def end(self, session_id: uuid.UUID) -> Any:
         """End a session now."""
-        session = auth_queries.session(session_id)
+        session = auth_queries.read_session(session_id)
         if session is None:
             raise NotFound(_("There is no session with this ID."))
         user = accounts.lock(session.user_id, by=get_caller().user, needs="delete_session")
-        sessions.end(session_id, user.id)
+        sessions.end_session(session_id, user.id)
         db.session.commit()
         say(_("The session of %(email)s was ended.", email=user.email))
         if "of_user" in request.form:

@@ -30,7 +30,7 @@ def admit() -> None:
     idle = timedelta(seconds=current_app.config["STAFF_IDLE_LIFETIME"])
     longest = timedelta(seconds=current_app.config["STAFF_SESSION_LIFETIME"])
     if now - caller.last_used_at > idle or now - caller.signed_in_at > longest:
-        sessions.end(caller.session_id, caller.user.id)
+        sessions.end_session(caller.session_id, caller.user.id)
         db.session.commit()
         raise TokenExpired
 

@@ -76,7 +76,7 @@ class UserView(UserActions):
             fields, password = user_forms.read_new_user(edit_schema, form.values)
             user = accounts.create(fields["email"], password, language=fields["language"])
             if password is None:
-                invitations.invite(user, by=get_caller().user)
+                invitations.send_invitation(user, by=get_caller().user)
             else:
                 email_verification.ask_to_verify(user)
             db.session.commit()
@@ -145,7 +145,7 @@ class UserView(UserActions):
             kinds=KINDS,
             verbs=ACTIONS,
             held=permissions.held_by(me),
-            invitation=invitations.pending(user),
+            invitation=invitations.find_pending_invitation(user),
             now=clock.now(),
             is_fresh=reauthentication.is_fresh(),
             is_own=user.id == me.id,
@@ -168,7 +168,7 @@ class UserView(UserActions):
             reauthentication.require(always=user.id == me.id)
             accounts.set_password(user, user_forms.typed_twice(), field="password1")
             if user.id == me.id:
-                sessions.end_all(user, spare=get_caller().session_id)
+                sessions.end_sessions(user, spare=get_caller().session_id)
             db.session.commit()
         except ValidationFailed as refusal:
             db.session.rollback()
@@ -195,7 +195,7 @@ class UserView(UserActions):
         """Send an invitation, again or for the first time."""
         user = _hold(user_id)
         try:
-            invitations.invite(user, by=get_caller().user)
+            invitations.send_invitation(user, by=get_caller().user)
             db.session.commit()
             say(_("An invitation was sent to %(email)s. Earlier links no longer work.", email=user.email))
         except CannotInvite as refusal:

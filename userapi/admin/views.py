@@ -91,7 +91,7 @@ class StaffView(BaseView):
         except authentication.SIGN_IN_REQUIRED:
             return saved_forms.send_to_sign_in(list_in_form())
         except CsrfFailed:
-            if (again := saved_forms.show_again(list_in_form())) is None:
+            if (again := saved_forms.reopen_form(list_in_form())) is None:
                 raise
             return again
         try:
@@ -245,7 +245,7 @@ def form_id() -> str:
 
 def kept_form() -> MultiDict[str, str] | None:
     """What the caller typed into the form of this page before the session ended; a notice says so."""
-    kept = saved_forms.take(get_caller().user.id)
+    kept = saved_forms.load_form(get_caller().user.id)
     if kept is not None:
         say(_("This is what you typed before your session ended. Nothing is saved yet: check it and send it again."))
     return kept

@@ -16,5 +16,5 @@ def undo_email_change(token: str) -> None:
         TooManyRequests: the client has sent too many bad links.
     """
     user = email_verification.undo_change(token)
-    sessions.end_all(user)
-    passwords.mail_reset_link(user)
+    sessions.end_sessions(user)
+    passwords.send_reset_email(user)

@@ -105,7 +105,7 @@ def is_signed_in_by_cookie() -> bool:
         claims = tokens.read_access(cookie, web=True)
     except Problem:
         return False
-    return caller.load(claims) is not None
+    return caller.load_caller(claims) is not None
 
 
 def require_caller(location: str | None = None) -> Caller:
@@ -119,7 +119,7 @@ def require_caller(location: str | None = None) -> Caller:
     """
     token = credentials.bearer_token() if location != "cookies" else None
     claims = tokens.recall_bearer(token) if token is not None else None
-    found = caller.load(claims) if claims is not None else _verify("headers" if token is not None else location)
+    found = caller.load_caller(claims) if claims is not None else _verify("headers" if token is not None else location)
     if found is None:
         raise TokenRevoked
     set_caller(found)

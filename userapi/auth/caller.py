@@ -42,14 +42,14 @@ class Caller:
     last_used_at: datetime
 
 
-def load(claims: AccessClaims) -> Caller | None:
+def load_caller(claims: AccessClaims) -> Caller | None:
     """Read the account and session behind a verified token, in one statement; None unless the session is active.
 
     The user's permissions are read along if the request is about another user: `g.owner_id` is set then.
     """
     owner_id = context.current_g().get("owner_id")
     now = clock.now()
-    row = queries.caller(
+    row = queries.read_caller(
         claims.session_id,
         claims.user_id,
         now,
@@ -67,7 +67,7 @@ def set_caller(caller: Caller) -> None:
     g = context.current_g()
     g.caller = caller
     g.actor_id = caller.user.id
-    if sessions.touch(caller.session_id, caller.last_used_at):
+    if sessions.record_use(caller.session_id, caller.last_used_at):
         db.session.commit()
 
 

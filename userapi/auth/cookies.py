@@ -11,31 +11,31 @@ from userapi.http.cross_origin import fetch_site
 NAMES = ("JWT_ACCESS_COOKIE_NAME", "JWT_REFRESH_COOKIE_NAME")
 
 
-def put(response: Response, pair: dict[str, Any]) -> Response:
+def set_token_cookies(response: Response, pair: dict[str, Any]) -> Response:
     """Let an answer carry a session's token pair, made for the web, into the browser."""
     set_access_cookies(response, pair["access_token"], max_age=current_app.config["SESSION_LIFETIME"])
     set_refresh_cookies(response, pair["refresh_token"], max_age=current_app.config["SESSION_LIFETIME"])
     return response
 
 
-def drop(response: Response) -> Response:
+def delete_token_cookies(response: Response) -> Response:
     """Let an answer take them out again, if they came with the request and no other site made the browser send it.
 
     Otherwise a form on another site could sign its reader out here.
     """
-    if are_present() and fetch_site() != "cross-site":
+    if has_token_cookies() and fetch_site() != "cross-site":
         unset_jwt_cookies(response)
     return response
 
 
-def are_present() -> bool:
+def has_token_cookies() -> bool:
     """Whether the request carries cookies of a session."""
     return any(current_app.config[name] in request.cookies for name in NAMES)
 
 
-def drop_if_refused() -> None:
+def delete_token_cookies_if_unauthorized() -> None:
     """Let the answer to this request drop the cookies if it is 401: no script can drop them, and they are of no use."""
 
     @after_this_request
     def _drop(response: Response) -> Response:
-        return drop(response) if response.status_code == 401 else response
+        return delete_token_cookies(response) if response.status_code == 401 else response

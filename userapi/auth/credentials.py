@@ -75,9 +75,9 @@ def jwt_required(*, refresh: Literal[True]) -> Callable[[View], View]:
                 context.current_request().environ["HTTP_AUTHORIZATION"] = f"Bearer {body['refresh_token']}"
             token = bearer_token()
             if token is None:
-                if not cookies.are_present():
+                if not cookies.has_token_cookies():
                     raise NotSignedIn(NO_REFRESH_TOKEN)
-                cookies.drop_if_refused()
+                cookies.delete_token_cookies_if_unauthorized()
             recalled = manager().recall(token) if token is not None else None
             if isinstance(recalled, RefreshClaims) and not recalled.is_for_web:
                 return view(recalled)
@@ -106,7 +106,7 @@ def refresh_cookie_claims() -> RefreshClaims:
     Raises:
         NotSignedIn, TokenExpired, InvalidToken, CsrfFailed: it is not valid.
     """
-    cookies.drop_if_refused()
+    cookies.delete_token_cookies_if_unauthorized()
     try:
         verify_jwt_in_request(refresh=True, locations="cookies")
     except CSRFError as error:

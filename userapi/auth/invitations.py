@@ -32,7 +32,7 @@ class CannotInvite(Problem):
     title = lazy_gettext("Cannot send invitation")
 
 
-def invite(user: User, by: Inviter | None = None) -> None:
+def send_invitation(user: User, by: Inviter | None = None) -> None:
     """Email a held user a link to set the first password; the link of an earlier invitation stops working.
 
     Args:
@@ -54,19 +54,19 @@ def invite(user: User, by: Inviter | None = None) -> None:
         name=user.first_name,
         language=user.language,
         inviter=_name_of(by) if by else "",
-        link=link("invitation", passwords.uid(user), token),
+        link=link("invitation", passwords.link_uid(user), token),
         secret=token,
         expires_at=expires_at,
     )
     audit_log.record("user.invited", "user", user.id)
 
 
-def pending(user: User) -> sa.Row[Any] | None:
+def find_pending_invitation(user: User) -> sa.Row[Any] | None:
     """When the user was last invited (`created_at`) and until when that holds (`expires_at`); None without either."""
     return queries.newest_token(user.id, email_links.INVITATION) if user.password_hash is None else None
 
 
-def accept(uid: str, token: str, new_password1: str, new_password2: str) -> User:
+def accept_invitation(uid: str, token: str, new_password1: str, new_password2: str) -> User:
     """Set the first password by the emailed link, which confirms the email.
 
     Raises:
@@ -74,7 +74,7 @@ def accept(uid: str, token: str, new_password1: str, new_password2: str) -> User
         ValidationFailed, WeakPassword: the password cannot be used; the link still works, for the door does not commit.
         TooManyRequests: too many bad links came from this client.
     """
-    user = passwords.spend_link(uid, token, email_links.INVITATION)
+    user = passwords.use_link(uid, token, email_links.INVITATION)
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1", notify=False)
     email_verification.note_verified(user)

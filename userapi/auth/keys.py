@@ -25,7 +25,7 @@ class Listed(NamedTuple):
     needed_until: datetime | None
 
 
-def list_all() -> list[Listed]:
+def list_keys() -> list[Listed]:
     """Every key, the newest first.
 
     Raises:
@@ -40,7 +40,7 @@ def list_all() -> list[Listed]:
     return listed
 
 
-def prepare() -> SigningKey:
+def prepare_key() -> SigningKey:
     """Make a key, and write down that it signs, which it does once it is published.
 
     The door commits before it publishes: no key signs that the trail does not know.
@@ -53,7 +53,7 @@ def prepare() -> SigningKey:
     return key
 
 
-def publish(key: SigningKey) -> None:
+def publish_key(key: SigningKey) -> None:
     """Let a prepared key sign from now on.
 
     Raises:
@@ -62,12 +62,12 @@ def publish(key: SigningKey) -> None:
     signing_keys.keys().publish(key)
 
 
-def others(key: SigningKey) -> list[SigningKey]:
+def list_other_keys(key: SigningKey) -> list[SigningKey]:
     """Every key but one."""
     return [other for other in signing_keys.keys().all() if other.kid != key.kid]
 
 
-def find(kid: str) -> SigningKey:
+def find_verifying_key(kid: str) -> SigningKey:
     """A key that no longer signs.
 
     Raises:
@@ -82,13 +82,13 @@ def find(kid: str) -> SigningKey:
     return key
 
 
-def retire(*keys: SigningKey) -> None:
+def record_retirement(*keys: SigningKey) -> None:
     """Write down that keys are deleted, which they are once the door has committed and removes them."""
     for key in keys:
         audit_log.record("key.retired", "key", key.name[:36], {"kid": (key.kid, None)})
 
 
-def remove(*keys: SigningKey) -> None:
+def delete_keys(*keys: SigningKey) -> None:
     """Delete keys: what they have signed is refused.
 
     Raises:

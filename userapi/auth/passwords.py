@@ -16,7 +16,7 @@ from .claims import parse_id
 from .problems import TokenRevoked
 
 
-def prove(user_id: int, password: str, field: str) -> User:
+def check_and_lock(user_id: int, password: str, field: str) -> User:
     """Check that the caller has the password, and lock the account.
 
     Raises:
@@ -24,17 +24,19 @@ def prove(user_id: int, password: str, field: str) -> User:
         TokenRevoked: the account was closed meanwhile.
         TooManyRequests: it was wrong too often; the password was not looked at.
     """
-    seen = queries.password_hash(user_id)
+    seen = queries.read_password_hash(user_id)
     current_password.check(user_id, seen, password, field)
     user = user_queries.for_update(user_id)
     if user is None or not user.is_active:
         raise TokenRevoked
     if user.password_hash != seen:
-        return prove(user_id, password, field)  # it was changed or hashed anew meanwhile
+        return check_and_lock(user_id, password, field)  # it was changed or hashed anew meanwhile
     return user
 
 
-def change(user_id: int, session_id: uuid.UUID, old_password: str, new_password1: str, new_password2: str) -> None:
+def change_password(
+    user_id: int, session_id: uuid.UUID, old_password: str, new_password1: str, new_password2: str
+) -> None:
     """Replace a password by its owner, who stays signed in; every other session ends.
 
     Raises:
@@ -45,16 +47,16 @@ def change(user_id: int, session_id: uuid.UUID, old_password: str, new_password1
         TooManyRequests: the old one was wrong too often.
     """
     try:
-        user = prove(user_id, old_password, field="old_password")
+        user = check_and_lock(user_id, old_password, field="old_password")
     except WrongPassword as error:
         error.errors = {**(error.errors or {}), **_errors_of_new(user_id, new_password1, new_password2)}
         raise
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1")
-    sessions.end_all(user, spare=session_id)
+    sessions.end_sessions(user, spare=session_id)
 
 
-def ask_to_reset(email: str) -> None:
+def request_reset(email: str) -> None:
     """Mail a link that resets the password, if an active account has this address.
 
     What an unknown address costs is written and discarded, so that it takes as long. Of many letters to one address
@@ -68,13 +70,13 @@ def ask_to_reset(email: str) -> None:
     few = throttling.allows("PASSWORD_RESET_RECIPIENT", key or email)
     user = user_queries.by_email_key(key) if key else None
     if user is not None and user.is_active and few:
-        mail_reset_link(user)
+        send_reset_email(user)
     else:
         emails.decoy()
     audit_log.record("user.password_reset_requested", "user" if user else None, user.id if user else None)
 
 
-def mail_reset_link(user: User) -> None:
+def send_reset_email(user: User) -> None:
     """Mail a held, active user the link that sets a new password."""
     token = email_links.issue(user, email_links.RESET_PASSWORD, user.email_key)
     emails.reset_password(
@@ -82,13 +84,13 @@ def mail_reset_link(user: User) -> None:
         recipient=user.email,
         name=user.first_name,
         language=user.language,
-        link=link("reset", uid(user), token),
+        link=link("reset", link_uid(user), token),
         secret=token,
         minutes=int(email_links.lifetime(email_links.RESET_PASSWORD).total_seconds() // 60),
     )
 
 
-def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:
+def reset_password(uid: str, token: str, new_password1: str, new_password2: str) -> None:
     """Set a forgotten password by the link that was mailed; every session ends, and the address is confirmed.
 
     Raises:
@@ -96,14 +98,14 @@ def reset(uid: str, token: str, new_password1: str, new_password2: str) -> None:
         ValidationFailed, WeakPassword: the password is not; the link stays good, for the door does not commit.
         TooManyRequests: the client has come with too many bad links.
     """
-    user = spend_link(uid, token, email_links.RESET_PASSWORD)
+    user = use_link(uid, token, email_links.RESET_PASSWORD)
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1")
     email_verification.note_verified(user)
-    sessions.end_all(user)
+    sessions.end_sessions(user)
 
 
-def spend_link(uid: str, token: str, purpose: str) -> User:
+def use_link(uid: str, token: str, purpose: str) -> User:
     """Use up an emailed link that sets a password, and lock its user.
 
     Args:
@@ -122,13 +124,13 @@ def spend_link(uid: str, token: str, purpose: str) -> User:
         return email_links.spend(token, (purpose,), user_id)[1]
 
 
-def is_good(uid: str, token: str, purpose: str = email_links.RESET_PASSWORD) -> bool:
+def is_link_valid(uid: str, token: str, purpose: str = email_links.RESET_PASSWORD) -> bool:
     """Whether a link that sets a password would be accepted now."""
     found = email_links.peek(token, (purpose,))
     return found is not None and found[1].id == parse_id(uid)
 
 
-def uid(user: User) -> str:
+def link_uid(user: User) -> str:
     """The half of a reset link that names the account."""
     return str(user.id)
 

@@ -25,7 +25,7 @@ def prune(before: datetime) -> Pruned:
     Submitted forms are of no use after a day, and go then in any case.
     """
     return Pruned(
-        sessions=in_batches(queries.prune, before),
+        sessions=in_batches(queries.delete_ended_sessions, before),
         links=in_batches(user_queries.prune_tokens, before),
         forms=in_batches(submissions.prune, max(before, clock.now() - submissions.LONGEST)),
     )

@@ -48,7 +48,7 @@ CALLER_AND_PERMISSIONS = Read(CALLER.statement.add_columns(HELD_IN_ONE.label("he
 IS_ACTIVE = Read(sa.select(sessions.c.id).select_from(with_users).where(*named, *ACTIVE))
 
 
-def caller(
+def read_caller(
     session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime, *, with_permissions: bool = False
 ) -> Any:
     """The session, account and profile behind a token, in one statement; None unless the session is active.
@@ -63,13 +63,13 @@ def caller(
     return read.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
 
 
-def is_active(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> bool:
+def is_session_active(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> bool:
     """Whether the session behind a token is active."""
     found = IS_ACTIVE.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
     return found is not None
 
 
-def credentials(email_key: str) -> Any:
+def read_credentials(email_key: str) -> Any:
     """What a sign-in is checked against: id, password_hash, is_active and email_verified_at."""
     return CREDENTIALS.one(email_key=email_key)
 
@@ -81,13 +81,13 @@ CREDENTIALS = Read(
 )
 
 
-def password_hash(user_id: int) -> str | None:
+def read_password_hash(user_id: int) -> str | None:
     """A user's stored hash."""
     found = read_one(sa.select(users.c.password_hash).where(users.c.id == user_id))
     return found[0] if found else None
 
 
-def sign_in(user_id: int, seen_hash: str, new_hash: str, now: datetime) -> int | None:
+def record_sign_in(user_id: int, seen_hash: str, new_hash: str, now: datetime) -> int | None:
     """Note a sign-in, if the account is as it was when the password was checked.
 
     One UPDATE, so that a deactivation or a change of password that came between wins.
@@ -117,7 +117,7 @@ def is_known_device(user_id: int, address: str | None, user_agent: str | None) -
     return None if found is None else bool(found)
 
 
-def addresses_of(email_key: str) -> set[str | None]:
+def read_ip_addresses(email_key: str) -> set[str | None]:
     """The network addresses that an account has signed in from."""
     return {row[0] for row in ADDRESSES_OF.all(email_key=email_key)}
 
@@ -130,7 +130,7 @@ ADDRESSES_OF = Read(
 )
 
 
-def addressee(user_id: int) -> sa.Row[str, str, str | None]:
+def read_recipient(user_id: int) -> sa.Row[str, str, str | None]:
     """The email, first_name and language to write to."""
     return db.session.execute(sa.select(User.email, User.first_name, User.language).where(User.id == user_id)).one()
 
@@ -169,17 +169,17 @@ REPLACE_REFRESH_TOKEN = CommittingWrite(
 )
 
 
-def touch(session_id: uuid.UUID, now: datetime) -> None:
+def set_last_used(session_id: uuid.UUID, now: datetime) -> None:
     """Note that a session is in use."""
     _hits(sa.update(Session).where(Session.id == session_id).values(last_used_at=now))
 
 
-def end(session_id: uuid.UUID, now: datetime) -> bool:
+def end_session(session_id: uuid.UUID, now: datetime) -> bool:
     """End a session, if it has not ended yet."""
     return _hits(sa.update(Session).where(Session.id == session_id, Session.ended_at.is_(None)).values(ended_at=now))
 
 
-def end_of_user(user_id: int, now: datetime, spare: uuid.UUID | None = None) -> int:
+def end_sessions(user_id: int, now: datetime, spare: uuid.UUID | None = None) -> int:
     """End a user's sessions, but for one to be spared; how many ended."""
     condition = [Session.user_id == user_id, Session.ended_at.is_(None)]
     if spare is not None:
@@ -187,7 +187,7 @@ def end_of_user(user_id: int, now: datetime, spare: uuid.UUID | None = None) -> 
     return _count(sa.update(Session).where(*condition).values(ended_at=now))
 
 
-def end_of_everybody(now: datetime) -> int:
+def end_all_sessions(now: datetime) -> int:
     """End every session there is, and any whose sign-in is on its way; how many users there are."""
     users = _count(sa.update(User).values(session_version=User.session_version + 1))
     db.session.execute(
@@ -199,7 +199,7 @@ def end_of_everybody(now: datetime) -> int:
     return users
 
 
-def end_surplus(user_id: int, allowed: int, now: datetime, idle_since: datetime) -> int:
+def end_surplus_sessions(user_id: int, allowed: int, now: datetime, idle_since: datetime) -> int:
     """End a user's longest unused active sessions beyond a number."""
     surplus = (
         sa.select(sessions.c.id)
@@ -214,12 +214,12 @@ def end_surplus(user_id: int, allowed: int, now: datetime, idle_since: datetime)
     )
 
 
-def adopt(session_id: uuid.UUID, version: int) -> None:
+def carry_over_session(session_id: uuid.UUID, version: int) -> None:
     """Let a session go on under the user's new version."""
     _hits(sa.update(Session).where(Session.id == session_id).values(session_version=version))
 
 
-def session(session_id: uuid.UUID) -> Session | None:
+def read_session(session_id: uuid.UUID) -> Session | None:
     """A session with its user, as the present transaction sees them."""
     return db.session.scalar(
         sa.select(Session)
@@ -229,7 +229,7 @@ def session(session_id: uuid.UUID) -> Session | None:
     )
 
 
-def session_to_refresh(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> Any:
+def read_session_to_refresh(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> Any:
     """A session with its user, `is_revoked` and `is_expired`, as the present transaction sees them; None without one.
 
     It is active when it is neither.
@@ -248,7 +248,7 @@ def session_to_refresh(session_id: uuid.UUID, now: datetime, idle_since: datetim
     ).one_or_none()
 
 
-def active_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> Session | None:
+def read_active_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> Session | None:
     """A session that is active, as the present transaction sees it."""
     return db.session.scalar(
         sa.select(Session).join(Session.user).where(Session.id == session_id, *ACTIVE),
@@ -256,12 +256,12 @@ def active_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -
     )
 
 
-def of_user(user_id: int, now: datetime, idle_since: datetime) -> Sequence[sa.Row[Any]]:
+def list_sessions(user_id: int, now: datetime, idle_since: datetime) -> Sequence[sa.Row[Any]]:
     """A user's active sessions, the last used first."""
     return read_all(ALL_ACTIVE.where(users.c.id == user_id), {"now": now, "idle_since": idle_since})
 
 
-def all_active(now: datetime, idle_since: datetime, user_id: int | None, most: int) -> Sequence[sa.Row[Any]]:
+def list_active_sessions(now: datetime, idle_since: datetime, user_id: int | None, most: int) -> Sequence[sa.Row[Any]]:
     """Active sessions with the email of their user, of one user or of all, the last used first."""
     statement = ALL_ACTIVE.add_columns(users.c.email).limit(most)
     statement = statement if user_id is None else statement.where(users.c.id == user_id)
@@ -283,13 +283,13 @@ ALL_ACTIVE = (
 )
 
 
-def prune(before: datetime, most: int) -> int:
+def delete_ended_sessions(before: datetime, most: int) -> int:
     """Delete sessions that were over before a moment, a bounded number at a time; how many went."""
     over = sa.select(Session.id).where(sa.or_(Session.expires_at < before, Session.ended_at < before)).limit(most)
     return _count(sa.delete(Session).where(Session.id.in_(over)))
 
 
-def user(user_id: int) -> User:
+def read_user(user_id: int) -> User:
     """A user, for the claims that other services want to read."""
     return db.session.get_one(User, user_id)
 

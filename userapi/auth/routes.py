@@ -64,7 +64,9 @@ def login(login: dict[str, Any]) -> Response:
     pair = tokens.issue_pair(session, web=login["cookies"])
     user = user_json.from_row(user_queries.row_in_transaction(session.user_id))
     db.session.commit()
-    return cookies.put(answer({"user": user}), pair) if login["cookies"] else answer({**pair, "user": user})
+    return (
+        cookies.set_token_cookies(answer({"user": user}), pair) if login["cookies"] else answer({**pair, "user": user})
+    )
 
 
 @blueprint.post("/logout/")
@@ -79,9 +81,9 @@ def logout(logout: dict[str, Any]) -> Response:
         one_of_each_user = {user_id: session_id for session_id, user_id in ending}
         ending = [(session_id, user_id) for user_id, session_id in one_of_each_user.items()]
     for session_id, user_id in ending:
-        sessions.log_out(session_id, user_id, everywhere=logout["all"])
+        sessions.sign_out(session_id, user_id, everywhere=logout["all"])
     db.session.commit()
-    return cookies.drop(answer({"detail": _("Signed out.")}))
+    return cookies.delete_token_cookies(answer({"detail": _("Signed out.")}))
 
 
 @blueprint.get("/user/")
@@ -123,7 +125,7 @@ def change_password(change: dict[str, str]) -> Response:
     """Change your password. Your other sessions end."""
     caller = get_caller()
     with commit_on(WrongPassword):
-        passwords.change(caller.user.id, caller.session_id, **change)
+        passwords.change_password(caller.user.id, caller.session_id, **change)
     db.session.commit()
     return answer({"detail": _("Password changed. Your other sessions have ended.")})
 
@@ -137,7 +139,7 @@ def change_password(change: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, TooManyRequests)
 def ask_to_reset_password(asked: dict[str, str]) -> Response:
     """Request a password reset email. The response is the same whether or not an account exists."""
-    passwords.ask_to_reset(asked["email"])
+    passwords.request_reset(asked["email"])
     db.session.commit()
     return answer({"detail": _("If an active account has this email, we have sent a link to reset the password.")})
 
@@ -149,7 +151,7 @@ def ask_to_reset_password(asked: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
 def reset_password(reset: dict[str, str]) -> Response:
     """Set a new password with the link from the email. All sessions end."""
-    passwords.reset(**reset)
+    passwords.reset_password(**reset)
     db.session.commit()
     return answer({"detail": _("Password set. You can now sign in with it.")})
 
@@ -161,7 +163,7 @@ def reset_password(reset: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
 def accept_invitation(acceptance: dict[str, str]) -> Response:
     """Accept an invitation: set the first password of the account, which also confirms the email."""
-    invitations.accept(**acceptance)
+    invitations.accept_invitation(**acceptance)
     db.session.commit()
     return answer({"detail": _("Password set. You can now sign in with it.")})
 
@@ -204,7 +206,7 @@ def resend_verification(asked: dict[str, str]) -> Response:
 def change_email(change: dict[str, str]) -> Response:
     """Request a change of your email. It takes effect when you confirm the new email."""
     with commit_on(WrongPassword):
-        user = passwords.prove(get_caller().user.id, change["password"], field="password")
+        user = passwords.check_and_lock(get_caller().user.id, change["password"], field="password")
     is_sent = email_verification.ask_to_change(user, change["email"])
     db.session.commit()
     if not is_sent:
@@ -233,7 +235,7 @@ def undo_email_change(body: dict[str, str]) -> Response:
 def list_sessions() -> Response:
     """List your active sessions, most recently used first."""
     caller = get_caller()
-    mine = sessions.list_of(caller.user.id)
+    mine = sessions.list_sessions(caller.user.id)
     return answer({"results": [{**row._mapping, "current": row.id == caller.session_id} for row in mine]})
 
 
@@ -243,7 +245,7 @@ def list_sessions() -> Response:
 def end_other_sessions() -> Response:
     """End all your sessions except this one."""
     caller = get_caller()
-    sessions.end_others(caller.user.id, spare=caller.session_id)
+    sessions.end_other_sessions(caller.user.id, spare=caller.session_id)
     db.session.commit()
     return Response(status=204)
 
@@ -254,6 +256,6 @@ def end_other_sessions() -> Response:
 @blueprint.refuses(NotFound)
 def end_session(session_id: uuid.UUID) -> Response:
     """End one of your sessions."""
-    sessions.end_own(session_id, get_caller().user.id)
+    sessions.end_own_session(session_id, get_caller().user.id)
     db.session.commit()
     return Response(status=204)

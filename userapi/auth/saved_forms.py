@@ -66,17 +66,17 @@ def send_to_sign_in(query: str = "") -> Response:
     """
     if request.method in ("GET", "HEAD"):
         response = _see_other(url_for("pages.show_login", next=request.full_path.rstrip("?")))
-        if cookies.are_present():
+        if cookies.has_token_cookies():
             flash.leave(response, "session_over")
-        return cookies.drop(response)
-    path = page_of_form()
+        return cookies.delete_token_cookies(response)
+    path = path_of_form()
     response = _see_other(url_for("pages.show_login", next=_with_query(path, query)))
-    if cookies.are_present() or _shown_to() is not None:  # else a form of another site may have been sent
-        flash.leave(response, "session_over" if keep(response, path) else "form_not_kept")
-    return cookies.drop(response)
+    if cookies.has_token_cookies() or _shown_to() is not None:  # else a form of another site may have been sent
+        flash.leave(response, "session_over" if save_form(response, path) else "form_not_kept")
+    return cookies.delete_token_cookies(response)
 
 
-def show_again(query: str = "") -> Response | None:
+def reopen_form(query: str = "") -> Response | None:
     """Lead to the page of a form that was opened in an earlier session, with what was typed.
 
     Args:
@@ -85,9 +85,9 @@ def show_again(query: str = "") -> Response | None:
     Returns:
         A redirect; None when no form of ours was sent.
     """
-    path = page_of_form()
+    path = path_of_form()
     response = _see_other(_with_query(path, query))
-    if FIELD not in request.form or not keep(response, path):
+    if FIELD not in request.form or not save_form(response, path):
         return None
     return flash.leave(response, "form_from_before")
 
@@ -100,7 +100,7 @@ def _see_other(location: str) -> Response:
     return Response(status=303, headers={"Location": location})
 
 
-def keep(response: Response, path: str) -> bool:
+def save_form(response: Response, path: str) -> bool:
     """Let the browser keep what this request typed, for the page that shows the form.
 
     Args:
@@ -141,7 +141,7 @@ def _form() -> MultiDict[str, str] | None:
         return None
 
 
-def take(user_id: int) -> MultiDict[str, str] | None:
+def load_form(user_id: int) -> MultiDict[str, str] | None:
     """What this user typed into a form of this page before the session ended; the browser forgets it then."""
     sealed = request.cookies.get(COOKIE)
     if sealed is None:
@@ -153,7 +153,7 @@ def take(user_id: int) -> MultiDict[str, str] | None:
     return MultiDict([(str(name), str(value)) for name, value in kept["values"]])
 
 
-def page_of_form() -> str:
+def path_of_form() -> str:
     """The path of the page that shows the form of this request: its own, or the nearest one above that can be read."""
     adapter, path = request_ctx.url_adapter, request.path
     while path != "/" and (adapter is None or not adapter.test(path, method="GET")):

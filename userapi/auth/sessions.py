@@ -44,7 +44,7 @@ def idle_since(now: datetime) -> datetime:
     return now - timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
 
 
-def begin(user_id: int, version: int) -> Session:
+def begin_session(user_id: int, version: int) -> Session:
     """Begin a session, and end the longest unused ones beyond the number a user may have."""
     origin, now = acting(), clock.now()
     session = Session(
@@ -61,7 +61,7 @@ def begin(user_id: int, version: int) -> Session:
     )
     db.session.add(session)
     db.session.flush()
-    queries.end_surplus(user_id, current_app.config["SESSIONS_PER_USER"], now, idle_since(now))
+    queries.end_surplus_sessions(user_id, current_app.config["SESSIONS_PER_USER"], now, idle_since(now))
     audit_log.record("session.started", "user", user_id, actor_id=user_id)
     return session
 
@@ -87,14 +87,14 @@ def refresh_and_commit(claims: RefreshClaims) -> Refreshed:
 
 def _session_refreshed_before(claims: RefreshClaims, now: datetime) -> Session:
     """A session that has another refresh token now; an error unless this one was used just before."""
-    found = queries.session_to_refresh(claims.session_id, now, idle_since(now))
+    found = queries.read_session_to_refresh(claims.session_id, now, idle_since(now))
     if found is None or found.is_revoked or found.Session.user_id != claims.user_id:
         raise TokenRevoked
     if found.is_expired:
         raise TokenExpired
     session: Session = found.Session
     if not _is_repeat(session, claims.jti, now):
-        queries.end(session.id, now)
+        queries.end_session(session.id, now)
         audit_log.record("session.token_reused", "user", session.user_id)
         user, address = session.user, acting().address
         emails.token_reused(
@@ -114,58 +114,58 @@ def _is_repeat(session: Session, jti: uuid.UUID, now: datetime) -> bool:
     return bool(window) and session.previous_jti == jti and now - session.refreshed_at <= window
 
 
-def touch(session_id: uuid.UUID, last_used_at: datetime) -> bool:
+def record_use(session_id: uuid.UUID, last_used_at: datetime) -> bool:
     """Note that a session is in use, when that was last noted a while ago; whether something was written."""
     now = clock.now()
     if now - last_used_at < TOUCH:
         return False
-    queries.touch(session_id, now)
+    queries.set_last_used(session_id, now)
     return True
 
 
-def end(session_id: uuid.UUID, user_id: int) -> None:
+def end_session(session_id: uuid.UUID, user_id: int) -> None:
     """End one session; nothing happens when it has ended already."""
-    if queries.end(session_id, clock.now()):
+    if queries.end_session(session_id, clock.now()):
         audit_log.record("session.ended", "user", user_id)
 
 
-def end_all(user: User, spare: uuid.UUID | None = None) -> None:
+def end_sessions(user: User, spare: uuid.UUID | None = None) -> None:
     """End a held user's sessions, and any whose sign-in is on its way, but for one to be spared."""
     user.session_version += 1
     db.session.flush()
-    queries.end_of_user(user.id, clock.now(), spare)
+    queries.end_sessions(user.id, clock.now(), spare)
     if spare is not None:
-        queries.adopt(spare, user.session_version)
+        queries.carry_over_session(spare, user.session_version)
     audit_log.record("session.ended_all", "user", user.id)
 
 
-def end_of_everybody() -> int:
+def end_all_sessions() -> int:
     """End every session of every user; how many users there are.
 
     A database that comes from a backup has sessions as active that have ended since: this ends them again.
     """
-    users = queries.end_of_everybody(clock.now())
+    users = queries.end_all_sessions(clock.now())
     audit_log.record("sessions.ended_all", None, None, {"users": (None, users)})
     return users
 
 
-def log_out(session_id: uuid.UUID, user_id: int, *, everywhere: bool) -> None:
+def sign_out(session_id: uuid.UUID, user_id: int, *, everywhere: bool) -> None:
     """End the session of a token, or every session of its user.
 
     Raises:
         TokenRevoked: every session shall end, but the token's own is not active.
     """
     if not everywhere:
-        end(session_id, user_id)
+        end_session(session_id, user_id)
         return
     user = user_queries.for_update(user_id)
     now = clock.now()
-    if user is None or queries.active_session(session_id, now, idle_since(now)) is None:
+    if user is None or queries.read_active_session(session_id, now, idle_since(now)) is None:
         raise TokenRevoked
-    end_all(user)
+    end_sessions(user)
 
 
-def end_others(user_id: int, spare: uuid.UUID) -> None:
+def end_other_sessions(user_id: int, spare: uuid.UUID) -> None:
     """End every session of a user but one.
 
     Raises:
@@ -174,27 +174,27 @@ def end_others(user_id: int, spare: uuid.UUID) -> None:
     user = user_queries.for_update(user_id)
     if user is None:
         raise TokenRevoked
-    end_all(user, spare)
+    end_sessions(user, spare)
 
 
-def list_of(user_id: int) -> Sequence[sa.Row[Any]]:
+def list_sessions(user_id: int) -> Sequence[sa.Row[Any]]:
     """A user's active sessions, the last used first."""
     now = clock.now()
-    return queries.of_user(user_id, now, idle_since(now))
+    return queries.list_sessions(user_id, now, idle_since(now))
 
 
-def list_active(user_id: int | None, most: int) -> Sequence[sa.Row[Any]]:
+def list_active_sessions(user_id: int | None, most: int) -> Sequence[sa.Row[Any]]:
     """Active sessions with the email of their user, of one user or of all, the last used first."""
     now = clock.now()
-    return queries.all_active(now, idle_since(now), user_id, most)
+    return queries.list_active_sessions(now, idle_since(now), user_id, most)
 
 
-def end_own(session_id: uuid.UUID, user_id: int) -> None:
+def end_own_session(session_id: uuid.UUID, user_id: int) -> None:
     """End one of a user's own sessions.
 
     Raises:
         NotFound: the same for another's session and for none at all.
     """
-    if session_id not in {row.id for row in list_of(user_id)}:
+    if session_id not in {row.id for row in list_sessions(user_id)}:
         raise NotFound(_("You have no session with this id."))
-    end(session_id, user_id)
+    end_session(session_id, user_id)

@@ -41,49 +41,49 @@ def sign_in(email: str, password: str) -> Session:
         return _check(key, password)
 
 
-def begin(user: User) -> Session:
+def begin_session_of(user: User) -> Session:
     """Begin a session for somebody who has just proved who they are by another way than a password.
 
     Args:
         user: held or new.
     """
     user.last_login = clock.now()
-    return sessions.begin(user.id, user.session_version)
+    return sessions.begin_session(user.id, user.session_version)
 
 
-def pair_for_browser(session_id: uuid.UUID) -> dict[str, Any] | None:
+def issue_browser_pair(session_id: uuid.UUID) -> dict[str, Any] | None:
     """The tokens that put a session into a browser's cookies; None when it has ended."""
     now = clock.now()
-    session = queries.active_session(session_id, now, sessions.idle_since(now))
+    session = queries.read_active_session(session_id, now, sessions.idle_since(now))
     return None if session is None else tokens.issue_pair(session, web=True)
 
 
 def _check(key: str | None, password: str) -> Session:
-    found = queries.credentials(key) if key else None
+    found = queries.read_credentials(key) if key else None
     proven = password_hashing.verify(password, found.password_hash if found else None)
     if found is None or not proven or not _may_sign_in(found):
         raise _refusal(found.id if found else None)
     outdated = password_hashing.is_outdated(found.password_hash)
     renewed = password_hashing.hash_password(password) if outdated else found.password_hash
-    version = queries.sign_in(found.id, found.password_hash, renewed, clock.now())
+    version = queries.record_sign_in(found.id, found.password_hash, renewed, clock.now())
     if version is None:
         return _check(key, password)  # the account changed meanwhile, or the hash was renewed by another sign-in
     if outdated:
         audit_log.record("user.password_rehashed", "user", found.id, actor_id=found.id)
     _tell_of_new_device(found.id)
-    return sessions.begin(found.id, version)
+    return sessions.begin_session(found.id, version)
 
 
 def _was_here_before(key: str | None, client: str) -> bool:
     """Whether the account has signed in from this client's address: then strangers' guesses do not keep it out."""
-    return key is not None and client in map(throttling.network, queries.addresses_of(key))
+    return key is not None and client in map(throttling.network, queries.read_ip_addresses(key))
 
 
 def _tell_of_new_device(user_id: int) -> None:
     """Write to the owner when neither the address nor the browser is known from an earlier session."""
     origin = acting()
     if queries.is_known_device(user_id, origin.address, origin.user_agent) is False:
-        user = queries.addressee(user_id)
+        user = queries.read_recipient(user_id)
         emails.new_sign_in(
             user_id=user_id,
             recipient=user.email,

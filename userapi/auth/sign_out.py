@@ -61,7 +61,7 @@ def _session_of_bearer() -> SessionKey | None:
 
 def _session_of_cookies() -> SessionKey | None:
     """The session of the access cookie or, once that has expired, of the refresh cookie."""
-    if not cookies.are_present():
+    if not cookies.has_token_cookies():
         return None
     try:
         return _session_of_caller(require_caller("cookies"))

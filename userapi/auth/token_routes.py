@@ -63,7 +63,7 @@ def refresh_tokens(claims: RefreshClaims) -> Response:
         session = sessions.refresh_and_commit(claims)
     pair = tokens.issue_pair(session, web=claims.is_for_web)
     if claims.is_for_web:
-        return cookies.put(answer({"detail": _("The cookies have been renewed.")}), pair)
+        return cookies.set_token_cookies(answer({"detail": _("The cookies have been renewed.")}), pair)
     return answer(pair)
 
 

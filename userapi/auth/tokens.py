@@ -75,7 +75,7 @@ def _verifying_key(header: dict[str, Any], document: dict[str, Any]) -> Any:
 def _look_up(_header: dict[str, Any], document: dict[str, Any]) -> Caller | RefreshClaims | None:
     """Whom a verified token stands for: the caller if it is an access token, else the claims that a refresh needs."""
     claims = parse(document)
-    return claims if isinstance(claims, RefreshClaims) else caller.load(claims)
+    return claims if isinstance(claims, RefreshClaims) else caller.load_caller(claims)
 
 
 def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _extra_claims(user_id: int) -> dict[str, Any]:
     wanted = current_app.config["ACCESS_TOKEN_CLAIMS"]
     if not wanted:
         return {}
-    user = queries.user(user_id)
+    user = queries.read_user(user_id)
     return {name: [group.name for group in user.groups] if name == "groups" else getattr(user, name) for name in wanted}
 
 
@@ -206,7 +206,7 @@ def verify(token: str) -> AccessClaims:
     """
     with throttling.failures("TOKEN_VERIFY", throttling.client()):
         claims, now = read_access(token), clock.now()
-        if not queries.is_active(claims.session_id, claims.user_id, now, sessions.idle_since(now)):
+        if not queries.is_session_active(claims.session_id, claims.user_id, now, sessions.idle_since(now)):
             raise TokenRevoked
         return claims
 

@@ -39,14 +39,14 @@ class Rule(NamedTuple):
 
 
 def _send_reset(user: User) -> None:
-    passwords.mail_reset_link(user)
+    passwords.send_reset_email(user)
     audit_log.record("user.password_reset_requested", "user", user.id)
 
 
 RULES = {
     "activate": Rule(("change", "user"), accounts.activate, is_active=False),
     "deactivate": Rule(("change", "user"), accounts.deactivate, is_active=True, spares_own=True),
-    "end_sessions": Rule(("delete", "session"), sessions.end_all, spares_own=True),
+    "end_sessions": Rule(("delete", "session"), sessions.end_sessions, spares_own=True),
     "send_reset": Rule(("change", "user"), _send_reset, is_active=True),
     "delete": Rule(("delete", "user"), accounts.delete, spares_own=True),
 }

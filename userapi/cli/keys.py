@@ -16,7 +16,7 @@ group = Group("keys", help="Signing keys: list, rotate and retire keys.")
 @group.command("list")
 def list_keys() -> None:
     """List the keys, newest first. The first one signs new tokens, all of them verify tokens."""
-    for key in keys.list_all():
+    for key in keys.list_keys():
         if key.needed_until is None:
             click.echo(_("%(kid)s  %(name)s  signs", kid=key.kid, name=key.name))
         else:
@@ -37,11 +37,11 @@ def rotate(retire_others: bool, yes: bool) -> None:
     """Create a key that signs new tokens from now on. Old keys still verify tokens."""
     if retire_others:
         inputs.confirm(_("Every user will have to sign in again. Continue?"), yes=yes)
-    key = keys.prepare()
+    key = keys.prepare_key()
     db.session.commit()
-    keys.publish(key)
+    keys.publish_key(key)
     if retire_others:
-        _delete(*keys.others(key))
+        _delete(*keys.list_other_keys(key))
     click.echo(_("%(kid)s signs new tokens from now on.", kid=key.kid))
 
 
@@ -50,13 +50,13 @@ def rotate(retire_others: bool, yes: bool) -> None:
 @inputs.yes_option
 def retire(kid: str, yes: bool) -> None:
     """Delete a key. Tokens it has signed are rejected within 30 seconds."""
-    key = keys.find(kid)
+    key = keys.find_verifying_key(kid)
     inputs.confirm(_("Tokens signed with %(kid)s will be rejected. Continue?", kid=kid), yes=yes)
     _delete(key)
     click.echo(_("Deleted the key %(kid)s.", kid=kid))
 
 
 def _delete(*gone: SigningKey) -> None:
-    keys.retire(*gone)
+    keys.record_retirement(*gone)
     db.session.commit()
-    keys.remove(*gone)
+    keys.delete_keys(*gone)

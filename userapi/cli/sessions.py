@@ -24,7 +24,7 @@ group = Group("sessions", help="Sessions: list, end and delete sessions.")
 )
 def list_sessions(email: str | None, limit: int) -> None:
     """List active sessions, most recently used first: those of the user EMAIL, or those of all users."""
-    found = sessions.list_active(inputs.user(email).id if email else None, limit)
+    found = sessions.list_active_sessions(inputs.user(email).id if email else None, limit)
     columns = (_("email"), _("started"), _("last used"), _("expires"), _("IP address"), _("device"))
     tables.show(
         columns,
@@ -47,7 +47,7 @@ def list_sessions(email: str | None, limit: int) -> None:
 def end(email: str) -> None:
     """End all sessions of a user."""
     user = inputs.held_user(email)
-    sessions.end_all(user)
+    sessions.end_sessions(user)
     db.session.commit()
     click.echo(_("All sessions of %(email)s have ended.", email=user.email))
 
@@ -57,7 +57,7 @@ def end(email: str) -> None:
 def end_all(yes: bool) -> None:
     """End all sessions of all users, for example after a backup was restored."""
     inputs.confirm(_("Every user will have to sign in again. Continue?"), yes=yes)
-    users = sessions.end_of_everybody()
+    users = sessions.end_all_sessions()
     db.session.commit()
     click.echo(ngettext("All sessions of %(num)s user have ended.", "All sessions of %(num)s users have ended.", users))
 

@@ -47,7 +47,7 @@ def present(me: Any) -> Form:
         me: who is signed in, or None.
     """
     if "form" not in g:
-        kept = saved_forms.take(me.id) if me else None
+        kept = saved_forms.load_form(me.id) if me else None
         g.form = Form(values=kept or {})
         if kept:
             notices.show("form_given_back")

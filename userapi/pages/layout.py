@@ -67,7 +67,7 @@ def _keep_links_secret(response: Response) -> Response:
 
 def _send_to_sign_in(_refusal: Exception) -> Response:
     if request.endpoint == SIGN_OUT:
-        return cookies.drop(redirects.to("pages.show_logout"))
+        return cookies.delete_token_cookies(redirects.to("pages.show_logout"))
     return saved_forms.send_to_sign_in()
 
 
@@ -76,7 +76,7 @@ def _go_on(refusal: page_auth.StaleForm) -> Response:
     if authentication.is_signed_in_by_cookie():
         if request.endpoint == SIGN_IN:
             return redirects.to_next()
-        if not page_auth.is_open_to_visitors() and (again := saved_forms.show_again()):
+        if not page_auth.is_open_to_visitors() and (again := saved_forms.reopen_form()):
             return again
     show = getattr(current_app.view_functions[str(request.endpoint)], "shown_by", None)
     if show is None or not page_auth.is_open_to_visitors() or fetch_site() == "cross-site":

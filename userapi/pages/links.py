@@ -25,7 +25,7 @@ def open_reset_link(uid: str, token: str) -> Response:
 
     The cookie is Lax, not Strict: whoever comes from a page of webmail could not bring a strict one to the form.
     """
-    if not passwords.is_good(uid, token):
+    if not passwords.is_link_valid(uid, token):
         raise InvalidLink
     return _with_token(token, "pages.show_new_password", uid)
 
@@ -34,7 +34,7 @@ def open_reset_link(uid: str, token: str) -> Response:
 @open_to_visitors
 def show_new_password(uid: str) -> str:
     """The form to set a forgotten password."""
-    if not passwords.is_good(uid, request.cookies.get(LINK_COOKIE, "")):
+    if not passwords.is_link_valid(uid, request.cookies.get(LINK_COOKIE, "")):
         raise InvalidLink
     return page("new_password.html")
 
@@ -45,7 +45,7 @@ def show_new_password(uid: str) -> str:
 @once
 def set_new_password(uid: str) -> Done:
     """Set a forgotten password; every session ends."""
-    passwords.reset(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
+    passwords.reset_password(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
     return Done(url_for("pages.show_reset_done"), forgets=(LINK_COOKIE, request.path))
 
 
@@ -60,7 +60,7 @@ def show_reset_done() -> str:
 @open_to_visitors
 def open_invitation(uid: str, token: str) -> Response:
     """Take the token out of the address bar, as `open_reset_link` does."""
-    if not passwords.is_good(uid, token, INVITATION):
+    if not passwords.is_link_valid(uid, token, INVITATION):
         raise InvalidLink
     return _with_token(token, "pages.show_invitation", uid)
 
@@ -69,7 +69,7 @@ def open_invitation(uid: str, token: str) -> Response:
 @open_to_visitors
 def show_invitation(uid: str) -> str:
     """The form to set the first password."""
-    if not passwords.is_good(uid, request.cookies.get(LINK_COOKIE, ""), INVITATION):
+    if not passwords.is_link_valid(uid, request.cookies.get(LINK_COOKIE, ""), INVITATION):
         raise InvalidLink
     return page("invitation.html")
 
@@ -80,8 +80,8 @@ def show_invitation(uid: str) -> str:
 @once
 def accept_invitation(uid: str) -> Done:
     """Set the first password and sign in."""
-    user = invitations.accept(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
-    session = sign_in.begin(user)
+    user = invitations.accept_invitation(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
+    session = sign_in.begin_session_of(user)
     return Done(
         url_for("pages.show_account"),
         "invitation_accepted",

@@ -50,7 +50,7 @@ def log_in() -> Response:
         session = sign_in.sign_in(typed.get("email") or typed["username"], typed["password"])
     pair, language = tokens.issue_pair(session, web=True), session.user.language
     db.session.commit()
-    response = page_auth.forget_visitor(cookies.put(redirects.to_next(), pair))
+    response = page_auth.forget_visitor(cookies.set_token_cookies(redirects.to_next(), pair))
     return response if i18n.chosen() else i18n.remember(response, language)
 
 
@@ -65,10 +65,10 @@ def show_logout() -> str:
 def log_out() -> Response:
     """End this session, and let the browser forget it."""
     caller = get_caller()
-    sessions.log_out(caller.session_id, caller.user.id, everywhere=False)
+    sessions.sign_out(caller.session_id, caller.user.id, everywhere=False)
     db.session.commit()
     # The language that was chosen goes along, since the browser forgets the cookie that kept it.
-    response = cookies.drop(redirects.to("pages.show_logout", lang=i18n.chosen()))
+    response = cookies.delete_token_cookies(redirects.to("pages.show_logout", lang=i18n.chosen()))
     response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
     return response
 
@@ -90,7 +90,7 @@ def register() -> Done:
     verification = current_app.config["EMAIL_VERIFICATION"]
     if verification == "mandatory":
         return Done(url_for("pages.show_login"), "account_awaits_email", email=user.email)
-    session = sign_in.begin(user)
+    session = sign_in.begin_session_of(user)
     notice = "account_opened" if verification == "none" else "account_opened_with_email"
     return Done(url_for("pages.show_account"), notice, session_id=str(session.id), language=user.language)
 
@@ -116,7 +116,7 @@ def change_password() -> Done:
     change = forms.read(schemas.password_change)
     caller = get_caller()
     with commit_on(WrongPassword):
-        passwords.change(caller.user.id, caller.session_id, **change)
+        passwords.change_password(caller.user.id, caller.session_id, **change)
     return Done(url_for("pages.show_password_changed"))
 
 
@@ -139,7 +139,7 @@ def show_password_reset() -> str:
 @once
 def ask_to_reset_password() -> Done:
     """Ask for a reset link; the answer is the same for every address."""
-    passwords.ask_to_reset(forms.read(schemas.email)["email"])
+    passwords.request_reset(forms.read(schemas.email)["email"])
     return Done(url_for("pages.show_password_reset_asked"))
 
 
@@ -153,7 +153,7 @@ def show_password_reset_asked() -> str:
 @blueprint.get("/account/")
 def show_account() -> str:
     """My account: profile, address, password, sessions."""
-    return page("account.html", sessions=sessions.list_of(get_caller().user.id), describe=describe)
+    return page("account.html", sessions=sessions.list_sessions(get_caller().user.id), describe=describe)
 
 
 @blueprint.post("/account/")
@@ -176,7 +176,7 @@ def change_email() -> Done:
     """Ask for another email; it counts once the link sent there is opened."""
     change = forms.read(schemas.email_change)
     with commit_on(WrongPassword):
-        user = passwords.prove(get_caller().user.id, change["password"], field="password")
+        user = passwords.check_and_lock(get_caller().user.id, change["password"], field="password")
     is_sent = email_verification.ask_to_change(user, change["email"])
     return Done(url_for("pages.show_account"), "address_asked" if is_sent else "own_email")
 
@@ -195,7 +195,7 @@ def resend_letter() -> Done:
 @once
 def end_session(session_id: uuid.UUID) -> Done:
     """End one session of mine."""
-    sessions.end_own(session_id, get_caller().user.id)
+    sessions.end_own_session(session_id, get_caller().user.id)
     return Done(url_for("pages.show_account"), "session_ended")
 
 
@@ -204,5 +204,5 @@ def end_session(session_id: uuid.UUID) -> Done:
 def end_other_sessions() -> Done:
     """End every session of mine but this one."""
     caller = get_caller()
-    sessions.end_others(caller.user.id, spare=caller.session_id)
+    sessions.end_other_sessions(caller.user.id, spare=caller.session_id)
     return Done(url_for("pages.show_account"), "sessions_ended")

@@ -61,8 +61,8 @@ def once(view: Callable[..., Done]) -> Callable[..., Response]:
 
 def _answer(done: Done) -> Response:
     response = redirects.see_other(done.path)
-    if done.session_id and (pair := sign_in.pair_for_browser(uuid.UUID(done.session_id))):
-        page_auth.forget_visitor(cookies.put(response, pair))
+    if done.session_id and (pair := sign_in.issue_browser_pair(uuid.UUID(done.session_id))):
+        page_auth.forget_visitor(cookies.set_token_cookies(response, pair))
     if done.notice:
         flash.leave(response, done.notice)
     if done.email:
