@@ -15,8 +15,8 @@ MEND = "run `make translations`, translate what is empty, and run it again"
 #: What a translation must hold as often as the text does: facts, elements, examples of what to type.
 PARTS = re.compile(r"%\(\w+\)[sd]|\{\w*\}|</?\w+[^>]*>|`[^`]+`|/[a-z-]+/(?:[a-z-]+/)*|\b[A-Z]+(?:_[A-Z]+)+\b")
 
-#: What a plural form may say in a word: no letters, one letter, two letters.
-NUMBERS = {"%(num)s", "%(shown)s"}
+#: What a plural form may spell out: no users, one user, two users.
+NUMBERS = {"%(num)s", "%(count)s", "%(shown)s"}
 
 
 def pairs(message: Message) -> list[tuple[str, str]]:
