@@ -22,7 +22,7 @@ from tests.support.databases import delete_all_rows
 from tests.support.factories import PROFILE, make_user
 from userapi.app import create_app
 from userapi.core.db import db
-from userapi.transfer import export, queries
+from userapi.transfer import csv_cells, export, queries
 
 pytestmark = pytest.mark.both
 
@@ -249,7 +249,7 @@ def test_an_export_is_one_moment_and_keeps_nobody_from_writing(populated: Flask)
     before = kept(populated)
     file = io.StringIO()
     with populated.app_context():
-        pages = export.take_out(export.JsonLines(file), {}, with_passwords=False)
+        pages = export.export_users(export.JsonLinesExport(file), {}, with_passwords=False)
         for written in (0, 5):
             assert next(pages) == written
             db.session.commit()
@@ -268,3 +268,11 @@ def test_C08_a_file_of_no_known_kind_or_a_bad_day_is_a_usage_error(app: Flask, t
     assert run(app, "export", "--joined-after", "yesterday").exit_code == 2
     assert run(app, "export", str(tmp_path / "none" / "users.csv")).exit_code == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["\t=1", "\tAda", "\r\n", "\nAda", "'\tAda", *ODD])
+def test_an_escaped_cell_is_no_formula_and_reads_back_as_the_same_text(text: str) -> None:
+    cell = csv_cells.escape_formula(text)
+
+    assert cell[0] not in "=+-@＝\t\r\n "
+    assert csv_cells.unescape_formula(cell) == text

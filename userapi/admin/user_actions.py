@@ -200,7 +200,7 @@ class UserActions(StaffView):
 
 
 def _download(kind: str, filters: Mapping[str, Any]) -> Response:
-    pieces = export.download(kind, filters, with_groups=staff_auth.may("view", "group"))
+    pieces = export.stream_export(kind, filters, with_groups=staff_auth.may("view", "group"))
     response = Response(stream_with_context(pieces), mimetype=export.FORMATS[kind].media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="users-{clock.now():%Y%m%d-%H%M%S}.{kind}"'
     return response

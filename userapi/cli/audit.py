@@ -1,14 +1,13 @@
 """`flask audit …`: show the audit trail, follow it, and export it."""
 
-import csv
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, TextIO
+from functools import partial
+from typing import Any
 
 import click
-import orjson
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
@@ -16,7 +15,8 @@ from userapi.audit import audit_log, names, queries
 from userapi.auth.claims import parse_id
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.transfer.export import BYTE_ORDER_MARK, JsonLines, as_cell
+from userapi.transfer.csv_cells import CsvWriter
+from userapi.transfer.export import write_json_lines
 from userapi.users import queries as user_queries
 
 from . import inputs, outputs, tables
@@ -116,7 +116,7 @@ def export(file: str, kind: str | None, **options: Any) -> None:
             "audit.exported", changes={name: (None, str(value)) for name, value in filters.items()}
         )
         db.session.commit()
-        write = _csv_writer(stream) if kind == "csv" else JsonLines(stream).page
+        write = CsvWriter(stream, FIELDS).write_rows if kind == "csv" else partial(write_json_lines, stream)
         for page in _pages(filters | {"before": event_id}):
             write(_documents(page))
             written += len(page)
@@ -196,20 +196,6 @@ def _documents(events: Sequence[Any]) -> list[dict[str, Any]]:
 
 def _value(event: Any, name: str, emails: dict[int, str]) -> Any:
     return emails.get(event.actor_id) if name == "actor_email" else getattr(event, name)
-
-
-def _csv_writer(stream: TextIO) -> Callable[[Iterable[dict[str, Any]]], None]:
-    """What writes documents as rows below the names of the columns."""
-    writer = csv.writer(stream, lineterminator="\n")
-    stream.write(BYTE_ORDER_MARK)
-    writer.writerow(FIELDS)
-
-    def write(page: Iterable[dict[str, Any]]) -> None:
-        for document in page:
-            document["changes"] = orjson.dumps(document["changes"]).decode() if document["changes"] else None
-            writer.writerow([as_cell(value) for value in document.values()])
-
-    return write
 
 
 def _emails(events: Iterable[Any]) -> dict[int, str]:

@@ -168,7 +168,7 @@ def export_users(file: str, kind: str | None, with_passwords: bool, **filters: A
     written = 0
     with outputs.written(file) as stream, _progress_bar() as bar:
         task = bar.add_task(_("Users"), total=list_queries.count(filters))
-        for written in export.take_out(export.FORMATS[kind](stream), filters, with_passwords=with_passwords):
+        for written in export.export_users(export.FORMATS[kind](stream), filters, with_passwords=with_passwords):
             db.session.commit()
             bar.update(task, completed=written)
     if file != STANDARD:

@@ -1,8 +1,7 @@
-"""The export of every door: users as CSV or JSON Lines, read and written a page at a time, as the import takes them."""
+"""The export of users as CSV or JSON Lines, for the shell and the staff site. The import can read both."""
 
-import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 import orjson
@@ -13,66 +12,64 @@ from userapi.users.fields import EXPORTED_NAMES, PROFILE_NAMES
 from userapi.users.models import user_groups, user_permissions
 
 from . import line_formats, queries
+from .csv_cells import CsvWriter
 from .records import PASSWORD_HASH, RIGHTS
 
-#: A page of the documents of users.
+#: Some users in the form of the export.
 Page = list[dict[str, Any]]
 
-#: Users between two pieces of a download.
-PIECE = 200
+#: The number of users that a download sends at a time.
+DOWNLOAD_PAGE = 200
 
-#: Says in a cell of a table that there is none.
-NONE = "[]"
-
-#: By this mark a spreadsheet knows the encoding.
-BYTE_ORDER_MARK = "\ufeff"
+#: The cell of a staff member who is in no group.
+NO_GROUPS = "[]"
 
 
-def take_out(write: "Writer", filters: Mapping[str, Any], *, with_passwords: bool) -> Iterator[int]:
-    """Write all users who match, as they were at one moment, and that it was done.
+def export_users(export: "Export", filters: Mapping[str, Any], *, with_passwords: bool) -> Iterator[int]:
+    """Write all users who match, as of one moment, and record it in the audit log.
 
     Args:
-        write: what makes lines of them.
-        filters: as `list_queries.conditions` has them.
-        with_passwords: whether password hashes go along, which are secrets.
+        export: one of `FORMATS`, for the file.
+        filters: as for `list_queries.matching`.
+        with_passwords: whether to include password hashes, which are secrets.
 
     Yields:
-        How many are written: none first, when the trail says that it begins, then after each page. The door commits.
+        The number of users written so far: 0 when the event is recorded, then after each page. The caller commits.
     """
     written = 0
-    asked = {name: (None, str(value)) for name, value in filters.items()} | {"passwords": (None, with_passwords)}
-    event = audit_log.record("users.exported", changes={"count": (None, written), **asked})
+    facts = {name: (None, str(value)) for name, value in filters.items()} | {"passwords": (None, with_passwords)}
+    event = audit_log.record("users.exported", changes={"count": (None, written), **facts})
     yield written
     with queries.snapshot() as connection:
-        write.begin(queries.groups(connection), with_passwords=with_passwords)
+        export.start(queries.groups(connection), with_passwords=with_passwords)
         last_id = 0
-        while page := _documents(connection, filters, last_id, queries.PAGE, with_passwords=with_passwords):
+        while page := _read_page(connection, filters, last_id, queries.PAGE, with_passwords=with_passwords):
             last_id = page[-1]["id"]
-            write.page(page)
+            export.write_users(page)
             written += len(page)
-            audit_log.amend(event, {"count": (None, written), **asked})
+            audit_log.amend(event, {"count": (None, written), **facts})
             yield written
 
 
-def download(kind: str, filters: Mapping[str, Any], *, with_groups: bool) -> Iterator[str]:
-    """The same file without hashes, in pieces; it keeps no connection while a slow client takes them.
+def stream_export(kind: str, filters: Mapping[str, Any], *, with_groups: bool) -> Iterator[str]:
+    """The pieces of an export without password hashes. No connection is held while a slow client reads them.
 
     Args:
         kind: a key of `FORMATS`.
-        filters: as `list_queries.conditions` has them.
-        with_groups: whether JSON Lines tell the permissions of groups.
+        filters: as for `list_queries.matching`.
+        with_groups: whether JSON Lines begins with the groups and their permissions.
     """
     file = io.StringIO()
-    write = FORMATS[kind](file)
+    export = FORMATS[kind](file)
     with queries.snapshot() as connection:
-        write.begin(queries.groups(connection) if with_groups else {}, with_passwords=False)
+        export.start(queries.groups(connection) if with_groups else {}, with_passwords=False)
     last_id = 0
     while True:
         with queries.snapshot() as connection:
-            page = _documents(connection, filters, last_id, PIECE, with_passwords=False)
+            page = _read_page(connection, filters, last_id, DOWNLOAD_PAGE, with_passwords=False)
         if page:
             last_id = page[-1]["id"]
-            write.page(page)
+            export.write_users(page)
         yield file.getvalue()
         if not page:
             return
@@ -80,29 +77,29 @@ def download(kind: str, filters: Mapping[str, Any], *, with_groups: bool) -> Ite
         file.truncate()
 
 
-def _documents(
-    connection: sa.Connection, filters: Mapping[str, Any], last_id: int, most: int, *, with_passwords: bool
+def _read_page(
+    connection: sa.Connection, filters: Mapping[str, Any], last_id: int, limit: int, *, with_passwords: bool
 ) -> Page:
-    """The next users behind an id."""
-    rows = queries.page(connection, filters, last_id, most)
+    """The users with the next ids."""
+    rows = queries.page(connection, filters, last_id, limit)
     if not rows:
         return []
     held = {
         kind: queries.names_held(connection, table, rows[0].id, rows[-1].id)
         for kind, table in zip(RIGHTS, (user_groups, user_permissions), strict=True)
     }
-    return [_document(row, held, with_passwords) for row in rows]
+    return [_user(row, held, with_passwords) for row in rows]
 
 
-def _document(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwords: bool) -> dict[str, Any]:
-    document = {name: getattr(row, name) for name in EXPORTED_NAMES}
-    described = row.profile_user_id is not None
-    document["profile"] = {name: getattr(row, f"profile_{name}") for name in PROFILE_NAMES} if described else None
-    document |= {kind: held[kind].get(row.id, []) for kind in RIGHTS}
-    return document | ({PASSWORD_HASH: row.password_hash} if with_passwords else {})
+def _user(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwords: bool) -> dict[str, Any]:
+    user = {name: getattr(row, name) for name in EXPORTED_NAMES}
+    has_profile = row.profile_user_id is not None
+    user["profile"] = {name: getattr(row, f"profile_{name}") for name in PROFILE_NAMES} if has_profile else None
+    user |= {kind: held[kind].get(row.id, []) for kind in RIGHTS}
+    return user | ({PASSWORD_HASH: row.password_hash} if with_passwords else {})
 
 
-class JsonLines:
+class JsonLinesExport:
     """Groups first, then users, one JSON object a line."""
 
     media_type = "application/jsonl"
@@ -110,52 +107,46 @@ class JsonLines:
     def __init__(self, file: TextIO) -> None:
         self.file = file
 
-    def begin(self, groups: Mapping[str, list[str]], *, with_passwords: bool) -> None:
-        """Write the groups with their permissions."""
-        self.page([{"group": name, "permissions": codenames} for name, codenames in groups.items()])
+    def start(self, groups: Mapping[str, list[str]], *, with_passwords: bool) -> None:
+        """Write the groups, given as codenames of permissions by name."""
+        write_json_lines(self.file, ({"group": name, "permissions": codenames} for name, codenames in groups.items()))
 
-    def page(self, documents: Page) -> None:
-        """Write objects."""
-        option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-        self.file.write(b"".join(orjson.dumps(document, option=option) for document in documents).decode())
+    def write_users(self, users: Page) -> None:
+        """Write a page of users."""
+        write_json_lines(self.file, users)
 
 
-class Table:
-    """CSV for spreadsheets and for the import: a column for each field, and of groups the names alone."""
+class CsvExport:
+    """Users with one column for each field; of their groups it has only the names."""
 
     media_type = "text/csv"
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
-        self.writer = csv.writer(file, lineterminator="\n")
 
-    def begin(self, groups: Mapping[str, list[str]], *, with_passwords: bool) -> None:
-        """Write the names of the columns."""
-        self.columns = line_formats.COLUMNS if with_passwords else line_formats.COLUMNS[:-1]
-        self.file.write(BYTE_ORDER_MARK)
-        self.writer.writerow(self.columns)
+    def start(self, groups: Mapping[str, list[str]], *, with_passwords: bool) -> None:
+        """Write the column names."""
+        columns = line_formats.COLUMNS if with_passwords else line_formats.COLUMNS[:-1]
+        self.writer = CsvWriter(self.file, columns)
 
-    def page(self, documents: Page) -> None:
-        """Write rows."""
-        for document in documents:
-            profile = {line_formats.PROFILE + name: value for name, value in (document.pop("profile") or {}).items()}
-            if document["is_staff"] and not document["groups"]:
-                document["groups"] = NONE  # an empty cell would tell nothing, and the import put them into one
-            values = document | profile
-            self.writer.writerow([as_cell(values.get(column)) for column in self.columns])
+    def write_users(self, users: Page) -> None:
+        """Write a page of users."""
+        self.writer.write_rows(_csv_row(user) for user in users)
 
 
-Writer = JsonLines | Table
-FORMATS: dict[str, type[JsonLines] | type[Table]] = {"jsonl": JsonLines, "csv": Table}
+Export = JsonLinesExport | CsvExport
+FORMATS: dict[str, type[JsonLinesExport] | type[CsvExport]] = {"jsonl": JsonLinesExport, "csv": CsvExport}
 
 
-def as_cell(value: Any) -> str:
-    """A value as a cell that no spreadsheet computes."""
-    if value is None or value == []:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return orjson.dumps(value).decode()
-    text = str(value) if not hasattr(value, "isoformat") else value.isoformat().replace("+00:00", "Z")
-    return line_formats.cell(text)
+def write_json_lines(file: TextIO, objects: Iterable[Mapping[str, Any]]) -> None:
+    """Write JSON objects, one a line."""
+    option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+    file.write(b"".join(orjson.dumps(each, option=option) for each in objects).decode())
+
+
+def _csv_row(user: dict[str, Any]) -> dict[str, Any]:
+    """The cells of a user, by column."""
+    profile = {line_formats.PROFILE + name: value for name, value in (user["profile"] or {}).items()}
+    # The import puts staff without groups in their file into the built-in group, and an empty cell says nothing.
+    groups = NO_GROUPS if user["is_staff"] and not user["groups"] else user["groups"]
+    return {**user, **profile, "groups": groups}

@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import re
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -11,6 +10,7 @@ from flask_babel import gettext as _
 
 from userapi.users.fields import EXPORTED_NAMES, FLAGS, PROFILE_NAMES
 
+from .csv_cells import unescape_formula
 from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, Record, UnreadableFile
 
 #: Characters of a line; a user has a few hundred.
@@ -23,9 +23,6 @@ COLUMNS = (*EXPORTED_NAMES, *(PROFILE + name for name in PROFILE_NAMES), *RIGHTS
 OLD_NAMES = {f"profile_{name}": PROFILE + name for name in PROFILE_NAMES}
 
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
-
-#: What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection), behind any number of apostrophes.
-FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠]")
 
 
 class UnreadableLine(ValueError):
@@ -142,11 +139,6 @@ def from_jsonl(file: TextIO) -> Iterator[Record]:
             yield Record(lines.number, {}, error=str(_("Not a JSON object.")))
 
 
-def cell(text: str) -> str:
-    """A text as a cell that no spreadsheet computes: an apostrophe before it, which the import takes away again."""
-    return f"'{text}" if FORMULA.match(text) else text
-
-
 def _header(lines: Lines) -> tuple[list[str], str]:
     """The names of the columns, and what separates the cells."""
     try:
@@ -177,11 +169,10 @@ def _header(lines: Lines) -> tuple[list[str], str]:
 def _user(cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     profile: dict[str, str] = {}
-    for column, text in cells:
-        if not text or not column:
+    for column, cell in cells:
+        if not cell or not column:
             continue
-        if text[0] == "'" and FORMULA.match(text):
-            text = text[1:]
+        text = unescape_formula(cell)
         if column.startswith(PROFILE):
             profile[column.removeprefix(PROFILE)] = text
         elif column in RIGHTS:
