@@ -33,9 +33,9 @@ stack: $(ENVIRONMENT)/dev.stamp ## Start two app hosts, Celery, PostgreSQL, Redi
 ##@ Check
 
 .PHONY: test
-test: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run all tests but browsers, fuzz and faults; ARGS="tests/users -x" runs some of them
+test: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run all tests but the four kinds below, in a few minutes; ARGS="tests/users -x" runs some of them
 	$(call heading,Tests)
-	@$(PYTEST) -m "not browser and not fuzz and not stack" $(ARGS)
+	@$(PYTEST) -m "not browser and not fuzz and not slow and not stack" $(ARGS)
 
 .PHONY: browsers
 browsers: $(ENVIRONMENT)/dev.stamp ## Test the pages in a real browser, with axe-core
@@ -47,15 +47,20 @@ fuzz: $(ENVIRONMENT)/dev.stamp ## Send generated requests to every operation of 
 	$(call heading,Fuzz)
 	@$(PYTEST) -m fuzz $(ARGS)
 
-.PHONY: coverage
-coverage: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run these three, every test on both databases, and require the branch coverage
-	$(call heading,Tests with coverage)
-	@$(PYTEST) -m "not stack" --database=both --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
+.PHONY: slow
+slow: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Start the service in many ways, and move thousands of users
+	$(call heading,Slow tests)
+	@$(PYTEST) -m slow $(ARGS)
 
 .PHONY: faults
 faults: $(ENVIRONMENT)/dev.stamp ## Kill parts of a whole stack under load, and check the data
 	$(call heading,Faults)
 	@$(BIN)/python -m pytest -q -m stack tests/faults $(ARGS)
+
+.PHONY: coverage
+coverage: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run all of these but faults, every test on both databases, and require the branch coverage
+	$(call heading,Tests with coverage)
+	@$(PYTEST) -m "not stack" --database=both --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
 
 .PHONY: newcomer
 newcomer: $(ENVIRONMENT)/dev.stamp ## Follow the README in a fresh checkout, and report how long it took

@@ -63,6 +63,7 @@ def killed_after(batches: int) -> Callable[[], bool]:
     return stop
 
 
+@pytest.mark.slow
 def test_five_thousand_users_are_deactivated_in_the_background(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def profile(owner: Any, **fields: Any) -> dict[str, Any]:
 # --- The real thing ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.unmeasured
 def test_U09_ten_thousand_users_move_by_the_three_lines_of_the_readme_and_sign_in_as_before(
     app: Flask, project: Path, tmp_path: Path

@@ -79,6 +79,7 @@ def test_the_report_has_every_line_and_is_for_its_owner_alone(app: Flask, bring:
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 @pytest.mark.unmeasured
 def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tmp_path: Path) -> None:
     people = [

@@ -22,7 +22,7 @@ from tests.support import commands, servers
 from userapi.core.db import db
 from userapi.mail import emails
 
-pytestmark = pytest.mark.both
+pytestmark = [pytest.mark.both, pytest.mark.slow]
 
 LETTERS = 500
 KILLS = 12

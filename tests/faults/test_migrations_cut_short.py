@@ -22,7 +22,7 @@ from tests.support.factories import make_user
 from userapi.app import create_app
 from userapi.core.db import Model, db
 
-pytestmark = pytest.mark.both
+pytestmark = [pytest.mark.both, pytest.mark.slow]
 
 PROGRAM = config.ROOT / "tests" / "support" / "interrupted_migration.py"
 

@@ -19,6 +19,8 @@ import pytest
 
 from tests.support import commands, http_server
 
+pytestmark = pytest.mark.slow
+
 
 def bare_environment() -> dict[str, str]:
     """The environment of somebody who has set nothing."""

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support import commands, http_server
 
+pytestmark = pytest.mark.slow
+
 #: Root as well must be kept out of a folder of somebody else.
 ORDINARY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
 AS_ANYBODY = ORDINARY if os.geteuid() == 0 else ()

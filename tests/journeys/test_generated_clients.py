@@ -15,6 +15,8 @@ import config
 from tests.support import http_server, node
 from tests.support.factories import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = config.ROOT / "docs" / "openapi.json"
 numbers = count(1)
 

@@ -17,6 +17,8 @@ import userapi
 from tests.support import commands, http_server
 from tests.support.app_config import SECRET_KEY
 
+pytestmark = pytest.mark.slow
+
 #: Modules that a folder may have by chance, and that the service or its libraries import by the same name.
 TRAPS = (
     "alembic.py", "config.py", "env.py", "flask.py", "migrations/__init__.py", "settings.py", "tests/__init__.py",

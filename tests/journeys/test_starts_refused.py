@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from tests.support import commands
 from userapi.security.signing_keys import KeyRing
 
+pytestmark = pytest.mark.slow
+
 #: The variable that is wrong, its value, and words of the line.
 BAD = (
     ("ACCESS_TOKEN_LIFETIME", "a while", "Not a valid integer"),
