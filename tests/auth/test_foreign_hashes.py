@@ -18,7 +18,7 @@ from tests.support.hash_queue import full_queue
 from tests.support.response_times import take_equally_long
 from tests.support.stored_hashes import sign_in_status, store_hash, stored_hash
 from userapi.security import hashing_threads, legacy_hashes
-from userapi.security.password_hashing import describe, is_outdated, normalise, verify
+from userapi.security.password_hashing import describe_password_hash, needs_rehash, normalize_password, verify_password
 
 PASSWORD = "½ a heron… over wet fields"
 
@@ -37,7 +37,7 @@ DJANGO = {
     ),
 }
 
-#: Hashes whose check would cost too much, each a little beyond its bound, by what would be alike within it.
+#: Hashes whose check would take too long, each a little beyond its bound, by what would be alike within it.
 DEAR = {
     "pbkdf2_sha256$3000001$salt$" + "A" * 43 + "=": "pbkdf2_sha256$3000000$salt$" + "A" * 43 + "=",
     "pbkdf2_sha1$3000001$salt$" + "A" * 27 + "=": "pbkdf2_sha1$3000000$salt$" + "A" * 27 + "=",
@@ -132,7 +132,9 @@ def test_U09_bcrypt_looks_at_72_bytes_as_it_always_did(app: Flask, email: str) -
 @pytest.mark.parametrize("version", [16, 19])
 @pytest.mark.parametrize("prefix", ["", "argon2"])
 def test_argon2_of_both_versions_signs_in(app: Flask, email: str, version: int, prefix: str) -> None:
-    hashed = hash_secret(normalise(PASSWORD).encode(), b"saltsalt", 1, 16, 2, 32, Type.ID, version=version).decode()
+    hashed = hash_secret(
+        normalize_password(PASSWORD).encode(), b"saltsalt", 1, 16, 2, 32, Type.ID, version=version
+    ).decode()
     store_hash(app, email, prefix + hashed)
 
     assert sign_in_status(app, email, PASSWORD[:-1]) == 401
@@ -181,23 +183,23 @@ PIECES = st.one_of(
 @given(hashed=PIECES.filter(lambda text: "\x00" not in text and text.isprintable()))
 def test_no_hash_of_any_shape_breaks_a_sign_in(app: Flask, hashed: str) -> None:
     with app.app_context():
-        assert verify("not this password", hashed) is False
-        assert isinstance(is_outdated(hashed), bool)
-        assert describe(hashed)
+        assert verify_password("not this password", hashed) is False
+        assert isinstance(needs_rehash(hashed), bool)
+        assert describe_password_hash(hashed)
 
 
 @pytest.mark.parametrize("dear", DEAR)
 def test_P15_a_hash_that_costs_too_much_is_not_checked(app: Flask, email: str, dear: str) -> None:
-    assert legacy_hashes.read(DEAR[dear])
+    assert legacy_hashes.parse_legacy_hash(DEAR[dear])
 
-    with pytest.raises(legacy_hashes.UnusableHash, match="would cost too much"), app.app_context():
-        legacy_hashes.read(dear)
+    with pytest.raises(legacy_hashes.UnusableHash, match="would take too long"), app.app_context():
+        legacy_hashes.parse_legacy_hash(dear)
 
 
 @pytest.mark.parametrize("damaged", DAMAGED)
 def test_P15_a_damaged_hash_is_told_apart_and_signs_nobody_in(app: Flask, email: str, damaged: str) -> None:
     with pytest.raises(legacy_hashes.UnusableHash), app.app_context():
-        legacy_hashes.read(damaged)
+        legacy_hashes.parse_legacy_hash(damaged)
     store_hash(app, email, damaged)
 
     assert sign_in_status(app, email, PASSWORD) == 401
@@ -210,7 +212,7 @@ def test_P18_a_foreign_hash_waits_for_its_turn_among_others_of_its_kind(make_app
     store_hash(app, email, DJANGO["scrypt"])
     make_user(app, email="own@example.com")
 
-    with full_queue(hashing_threads.of(app).dear.turns):
+    with full_queue(hashing_threads.get_hashing(app).expensive.queue):
         assert sign_in_status(app, email, PASSWORD) == 503
         assert sign_in_status(app, "own@example.com", factories.PASSWORD) == 200
 
@@ -237,7 +239,7 @@ def test_L02_a_hash_that_cannot_be_checked_takes_as_long_as_a_wrong_password(mak
 
 def test_P16_what_staff_are_told_of_a_hash_has_none_of_it(app: Flask) -> None:
     with app.app_context():
-        told = {kind: describe(hashed) for kind, hashed in DJANGO.items()}
+        told = {kind: describe_password_hash(hashed) for kind, hashed in DJANGO.items()}
 
     assert told["pbkdf2_sha1"] == "pbkdf2_sha1: 10 rounds"
     assert told["argon2"].startswith("argon2id: ")

@@ -54,8 +54,8 @@ def folder(key_folder: str, tmp_path: Path) -> Path:
 @pytest.fixture
 def rotating(make_app: Callable[..., Flask], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """An application that looks into its key folder as if the time for it had always come."""
-    monkeypatch.setattr(signing_keys, "KEEP", 0)
-    monkeypatch.setattr(signing_keys, "LOOK_AGAIN", 0)
+    monkeypatch.setattr(signing_keys, "CACHE_SECONDS", 0)
+    monkeypatch.setattr(signing_keys, "MIN_RELOAD_SECONDS", 0)
     return make_app(JWT_KEY_DIR=str(folder))
 
 
@@ -90,7 +90,7 @@ def test_T22_the_kid_is_the_thumbprint_of_rfc_7638() -> None:
         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
     }  # fmt: skip
 
-    assert signing_keys.thumbprint(example | {"alg": "x"}) == "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
+    assert signing_keys.compute_thumbprint(example | {"alg": "x"}) == "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
 
 
 def test_another_service_verifies_with_pyjwt_and_the_key_set_alone(
@@ -155,9 +155,9 @@ def test_T23_a_key_that_another_worker_made_is_found_when_a_token_names_it(
 ) -> None:
     first, second = (make_app(JWT_KEY_DIR=str(folder)) for _ in range(2))
     assert len(kids(second)) == 1
-    monkeypatch.setattr(signing_keys, "LOOK_AGAIN", 0)
+    monkeypatch.setattr(signing_keys, "MIN_RELOAD_SECONDS", 0)
     with first.app_context():
-        new = signing_keys.keys().add().kid
+        new = signing_keys.get_key_ring().add().kid
 
     token = sign_in(first, email)["access_token"]
 
@@ -190,7 +190,7 @@ def test_T23_the_folder_is_read_twice_a_minute_and_for_unknown_keys_once_a_secon
     make_app: Callable[..., Flask], folder: Path, key_folder: str, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(JWT_KEY_DIR=str(folder))
-    client, now, read = app.test_client(), [time.monotonic() + 100], KeyRing._read
+    client, now, read = app.test_client(), [time.monotonic() + 100], KeyRing._read_folder
     token = sign_in(app, email)["access_token"]
     unknown = [
         forge_token(key_folder, read_claims(token), {"alg": "ES256", "typ": "JWT", "kid": f"unknown{number}"})
@@ -203,7 +203,7 @@ def test_T23_the_folder_is_read_twice_a_minute_and_for_unknown_keys_once_a_secon
         return read(ring)
 
     monkeypatch.setattr(signing_keys, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(KeyRing, "_read", counted)
+    monkeypatch.setattr(KeyRing, "_read_folder", counted)
 
     start = now[0]
     for second in range(61):

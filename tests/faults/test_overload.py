@@ -61,7 +61,7 @@ def test_P18_a_sign_in_that_was_not_looked_at_is_no_failure(make_app: MakeApp) -
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="1 per hour", PASSWORD_HASH_CONCURRENCY="1")
     email = account(app)
 
-    with full_queue(hashing_threads.of(app).usual.turns):
+    with full_queue(hashing_threads.get_hashing(app).normal.queue):
         assert [sign_in(app, email, "wrong").status_code for _ in range(3)] == [503] * 3
 
     assert sign_in(app, email).status_code == 200

@@ -94,7 +94,7 @@ def test_D10_nobody_can_read_in_redis_who_signs_in(make_process: Callable[[str],
 def test_X06_without_redis_each_process_goes_on_from_its_own_counts_and_comes_back(
     make_process: Callable[[str], Flask], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(redis_counters, "ABSENCE", 0.1)
+    monkeypatch.setattr(redis_counters, "REDIS_COOLDOWN", 0.1)
     with servers.redis_server() as url:
         app = make_process(url)
         email, other = account(app), account(app)

@@ -203,8 +203,8 @@ def test_places_for_hashing_are_counted_while_they_are_taken_and_when_they_run_o
     app = make_app(METRICS_TOKEN=METRICS_TOKEN)
     make_user(app, email="ada@example.com")
     with app.app_context():
-        during = hashing_threads.of(app).run(lambda: scrape_metrics(app))
-    with full_queue(hashing_threads.of(app).usual.turns):
+        during = hashing_threads.get_hashing(app).run(lambda: scrape_metrics(app))
+    with full_queue(hashing_threads.get_hashing(app).normal.queue):
         credentials = {"email": "ada@example.com", "password": PASSWORD}
         assert app.test_client().post("/api-token-auth/", json=credentials).status_code == 503
 

@@ -12,7 +12,7 @@ from tests.support.factories import PASSWORD, make_user
 from tests.support.form_browser import FormBrowser, hidden_value, input_value
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.security.encryption import seal
+from userapi.security.encryption import encrypt_json
 
 ENDED = "Your session has ended. Sign in to continue."
 GIVEN_BACK = "This is what you typed before your session ended."
@@ -106,9 +106,9 @@ def test_what_was_typed_is_bound_to_its_page_and_its_time(
     cookie = browser.cookie("kept_form", "/account/")
     assert (cookie.path, cookie.http_only, cookie.same_site, cookie.max_age) == ("/account/", True, "Lax", 3600)
     with app.app_context():
-        elsewhere = seal("kept", {"user": user.id, "path": "/admin/", "values": [["first_name", "Eve"]]})
+        elsewhere = encrypt_json("kept", {"user": user.id, "path": "/admin/", "values": [["first_name", "Eve"]]})
         monkeypatch.setattr("time.time", lambda: clock.now().timestamp() - 3700)
-        old = seal("kept", {"user": user.id, "path": "/account/", "values": [["first_name", "Eve"]]})
+        old = encrypt_json("kept", {"user": user.id, "path": "/account/", "values": [["first_name", "Eve"]]})
         monkeypatch.undo()
     browser.follow(answer)
     browser.sign_in(user.email)

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from userapi.security.fair_queue import NoTurn, Turns
+from userapi.security.fair_queue import FairQueue, NoTurnError
 
 
 @contextmanager
-def full_queue(turns: Turns) -> Iterator[None]:
-    """Let others have every turn, and every place to wait for one, as long as the block lasts."""
+def full_queue(queue: FairQueue) -> Iterator[None]:
+    """Let other clients have every turn and every place in the queue as long as the block lasts."""
     with ExitStack() as others:
-        others.callback(setattr, turns, "places", turns.places)
-        turns.places = 0
+        others.callback(setattr, queue, "size", queue.size)
+        queue.size = 0
         try:
             while True:
-                others.enter_context(turns.turn("others"))
-        except NoTurn:
+                others.enter_context(queue.take_turn("others"))
+        except NoTurnError:
             yield

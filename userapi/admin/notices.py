@@ -21,7 +21,7 @@ class NoticeCookie(SecureCookieSessionInterface):
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Signs with a key of its own, so that no other cookie or token can stand in."""
         with app.app_context():
-            key = signing_keys.derived_key("staff-site-notices")
+            key = signing_keys.derive_key("staff-site-notices")
         return URLSafeTimedSerializer(
             key,
             salt=self.salt,

@@ -14,7 +14,7 @@ from userapi.core import clock, i18n
 from userapi.core.db import commit_on, db
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
 from userapi.http import user_agents
-from userapi.security.password_hashing import describe
+from userapi.security.password_hashing import describe_password_hash
 from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions
 from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
@@ -184,7 +184,7 @@ class UserView(UserActions):
         facts = {
             "user": user,
             "form": form,
-            "kept": describe(user.password_hash),
+            "kept": describe_password_hash(user.password_hash),
             "is_fresh": reauthentication.is_fresh(),
         }
         facts |= {"is_own": user.id == get_caller().user.id, "why_not": _why_not(user)}

@@ -160,7 +160,7 @@ def once(view: Callable[[], Any]) -> Any:
     if key is None:
         return view()
     before = submissions.claim(key, patience=SECOND_CLICK)
-    known = encryption.unseal("staff-answer", before["sealed"], SEALED_SECONDS) if before else None
+    known = encryption.decrypt_json("staff-answer", before["sealed"], SEALED_SECONDS) if before else None
     if known is not None:
         for category, text in known["notices"]:
             say(text, category)
@@ -168,7 +168,7 @@ def once(view: Callable[[], Any]) -> Any:
     answer = view()
     if isinstance(answer, Response) and answer.status_code == 303:
         led_to = {"path": answer.headers["Location"], "notices": session.get("_flashes", [])}
-        submissions.finish(key, {"sealed": encryption.seal("staff-answer", led_to)})
+        submissions.finish(key, {"sealed": encryption.encrypt_json("staff-answer", led_to)})
         db.session.commit()
     return answer
 

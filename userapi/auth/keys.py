@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from userapi.audit import audit_log
 from userapi.security import signing_keys
-from userapi.security.signing_keys import KeyProblem, SigningKey
+from userapi.security.signing_keys import KeyFolderError, SigningKey
 
 
 class Listed(NamedTuple):
@@ -31,12 +31,12 @@ def list_keys() -> list[Listed]:
     Raises:
         KeyProblem: when the folder cannot be read.
     """
-    ring = signing_keys.keys()
+    ring = signing_keys.get_key_ring()
     longest = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
     listed, replaced_at = [], None
     for key in ring.all():
         listed.append(Listed(key.kid, key.name, None if replaced_at is None else replaced_at + longest))
-        replaced_at = ring.made_at(key)
+        replaced_at = ring.created_at(key)
     return listed
 
 
@@ -48,7 +48,7 @@ def prepare_key() -> SigningKey:
     Raises:
         KeyProblem: when the folder cannot be written.
     """
-    key = signing_keys.keys().prepare()
+    key = signing_keys.get_key_ring().prepare()
     audit_log.record("key.added", "key", key.name[:36], {"kid": (None, key.kid)})
     return key
 
@@ -59,12 +59,12 @@ def publish_key(key: SigningKey) -> None:
     Raises:
         KeyProblem: when the folder cannot be written.
     """
-    signing_keys.keys().publish(key)
+    signing_keys.get_key_ring().publish(key)
 
 
 def list_other_keys(key: SigningKey) -> list[SigningKey]:
     """Every key but one."""
-    return [other for other in signing_keys.keys().all() if other.kid != key.kid]
+    return [other for other in signing_keys.get_key_ring().all() if other.kid != key.kid]
 
 
 def find_verifying_key(kid: str) -> SigningKey:
@@ -73,12 +73,12 @@ def find_verifying_key(kid: str) -> SigningKey:
     Raises:
         KeyProblem: when there is none of this name, or it signs.
     """
-    ring = signing_keys.keys()
+    ring = signing_keys.get_key_ring()
     key = next((key for key in ring.all() if key.kid == kid), None)
     if key is None:
-        raise KeyProblem(_("There is no key %(kid)s. To see all keys, run `flask keys list`.", kid=kid))
+        raise KeyFolderError(_("There is no key %(kid)s. To see all keys, run `flask keys list`.", kid=kid))
     if key.kid == ring.newest().kid:
-        raise KeyProblem(_("This key signs new tokens. Run `flask keys rotate` first."))
+        raise KeyFolderError(_("This key signs new tokens. Run `flask keys rotate` first."))
     return key
 
 
@@ -95,4 +95,4 @@ def delete_keys(*keys: SigningKey) -> None:
         KeyProblem: when the folder cannot be written.
     """
     for key in keys:
-        signing_keys.keys().remove(key.name)
+        signing_keys.get_key_ring().remove(key.name)

@@ -65,9 +65,9 @@ def request_reset(email: str) -> None:
     Raises:
         TooManyRequests: the client has asked too often, for whatever addresses.
     """
-    throttling.spend("PASSWORD_RESET", throttling.client())
+    throttling.count_attempt("PASSWORD_RESET", throttling.get_client_subject())
     key = email_address.key_or_none(email)
-    few = throttling.allows("PASSWORD_RESET_RECIPIENT", key or email)
+    few = throttling.try_attempt("PASSWORD_RESET_RECIPIENT", key or email)
     user = user_queries.by_email_key(key) if key else None
     if user is not None and user.is_active and few:
         send_reset_email(user)
@@ -117,7 +117,7 @@ def use_link(uid: str, token: str, purpose: str) -> User:
         InvalidLink: the link is no good.
         TooManyRequests: the client has come with too many bad links.
     """
-    with throttling.failures("LINK", throttling.client()):
+    with throttling.count_failures("LINK", throttling.get_client_subject()):
         user_id = parse_id(uid)
         if user_id is None:
             raise email_links.InvalidLink

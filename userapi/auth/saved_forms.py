@@ -42,7 +42,7 @@ def form_id(user_id: int | None) -> str:
         user_id: who is signed in; None for a visitor.
     """
     if "form_id" not in g:
-        g.form_id = encryption.seal("form", {"user": user_id})
+        g.form_id = encryption.encrypt_json("form", {"user": user_id})
     sealed: str = g.form_id
     return sealed
 
@@ -55,7 +55,7 @@ def submission_key() -> str | None:
     if not request.form.get(FIELD) or request.files:
         return None
     sent = orjson.dumps([request.path, sorted(request.form.items(multi=True))])
-    return hmac.new(signing_keys.derived_key("form-submissions"), sent, sha256).hexdigest()
+    return hmac.new(signing_keys.derive_key("form-submissions"), sent, sha256).hexdigest()
 
 
 def send_to_sign_in(query: str = "") -> Response:
@@ -118,7 +118,7 @@ def save_form(response: Response, path: str) -> bool:
         return True
     if user_id is None:
         return False
-    sealed = encryption.seal("kept", {"user": user_id, "path": path, "values": values})
+    sealed = encryption.encrypt_json("kept", {"user": user_id, "path": path, "values": values})
     if len(sealed) > LONGEST:
         return False
     secure = current_app.config["JWT_COOKIE_SECURE"]
@@ -129,7 +129,7 @@ def save_form(response: Response, path: str) -> bool:
 def _shown_to() -> int | None:
     """The user to whom the form of this request was shown; None for a visitor, and when the form is none of ours."""
     form = _form()
-    note = encryption.unseal("form", form.get(FIELD, "") if form else "", FORM_SECONDS)
+    note = encryption.decrypt_json("form", form.get(FIELD, "") if form else "", FORM_SECONDS)
     return note.get("user") if isinstance(note, dict) else None
 
 
@@ -147,7 +147,7 @@ def load_form(user_id: int) -> MultiDict[str, str] | None:
     if sealed is None:
         return None
     after_this_request(_forget)
-    kept: Any = encryption.unseal("kept", sealed, KEPT_SECONDS)
+    kept: Any = encryption.decrypt_json("kept", sealed, KEPT_SECONDS)
     if not isinstance(kept, dict) or (kept.get("user"), kept.get("path")) != (user_id, request.path):
         return None
     return MultiDict([(str(name), str(value)) for name, value in kept["values"]])

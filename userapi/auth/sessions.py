@@ -77,7 +77,7 @@ def refresh_and_commit(claims: RefreshClaims) -> Refreshed:
         TokenRevoked, TokenExpired: the session has ended, or the account is not active.
         TooManyRequests: the session was refreshed too often.
     """
-    throttling.spend("REFRESH_SESSION", str(claims.session_id))
+    throttling.count_attempt("REFRESH_SESSION", str(claims.session_id))
     now = clock.now()
     refreshed: Refreshed | None = queries.replace_refresh_token(
         claims.session_id, claims.user_id, used=claims.jti, new=uuid.uuid4(), now=now, idle_since=idle_since(now)

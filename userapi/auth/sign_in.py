@@ -31,12 +31,12 @@ def sign_in(email: str, password: str) -> Session:
         InvalidCredentials: with an event in the trail, which the door must commit.
         TooManyRequests: there were too many failures; the password was not looked at.
     """
-    key, client = email_address.key_or_none(email), throttling.client()
+    key, client = email_address.key_or_none(email), throttling.get_client_subject()
     account = key or email
     with (
-        throttling.failures("SIGN_IN_IP", client),
-        throttling.failures("SIGN_IN_PAIR", account, client),
-        throttling.failures("SIGN_IN_ACCOUNT", account, unless=lambda: _was_here_before(key, client)),
+        throttling.count_failures("SIGN_IN_IP", client),
+        throttling.count_failures("SIGN_IN_PAIR", account, client),
+        throttling.count_failures("SIGN_IN_ACCOUNT", account, skip_if=lambda: _was_here_before(key, client)),
     ):
         return _check(key, password)
 
@@ -60,10 +60,10 @@ def issue_browser_pair(session_id: uuid.UUID) -> dict[str, Any] | None:
 
 def _check(key: str | None, password: str) -> Session:
     found = queries.read_credentials(key) if key else None
-    proven = password_hashing.verify(password, found.password_hash if found else None)
+    proven = password_hashing.verify_password(password, found.password_hash if found else None)
     if found is None or not proven or not _may_sign_in(found):
         raise _refusal(found.id if found else None)
-    outdated = password_hashing.is_outdated(found.password_hash)
+    outdated = password_hashing.needs_rehash(found.password_hash)
     renewed = password_hashing.hash_password(password) if outdated else found.password_hash
     version = queries.record_sign_in(found.id, found.password_hash, renewed, clock.now())
     if version is None:
@@ -76,7 +76,7 @@ def _check(key: str | None, password: str) -> Session:
 
 def _was_here_before(key: str | None, client: str) -> bool:
     """Whether the account has signed in from this client's address: then strangers' guesses do not keep it out."""
-    return key is not None and client in map(throttling.network, queries.read_ip_addresses(key))
+    return key is not None and client in map(throttling.ip_subject, queries.read_ip_addresses(key))
 
 
 def _tell_of_new_device(user_id: int) -> None:

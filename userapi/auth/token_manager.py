@@ -45,7 +45,11 @@ class TokenManager(JWTManager):
     def recall(self, token: str) -> Claims | None:
         """The claims of a remembered token; None if it is unknown or expired, or its key is gone."""
         kid, found = self._remembered.get(token, ("", None))
-        if found is None or found.expires_at <= clock.now().timestamp() or signing_keys.keys().find(kid) is None:
+        if (
+            found is None
+            or found.expires_at <= clock.now().timestamp()
+            or signing_keys.get_key_ring().find(kid) is None
+        ):
             return None
         return found
 

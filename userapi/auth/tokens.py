@@ -51,10 +51,10 @@ def configure(app: Flask) -> None:
     jwt.revoked_token_loader(lambda _header, _claims: errors.answer(TokenRevoked()))
     jwt.user_lookup_error_loader(lambda _header, _claims: errors.answer(TokenRevoked()))
     app.register_error_handler(CSRFError, lambda _error: errors.answer(CsrfFailed()))
-    app.register_error_handler(signing_keys.KeyProblem, _report_key_problem)
+    app.register_error_handler(signing_keys.KeyFolderError, _report_key_problem)
 
 
-def _report_key_problem(problem: signing_keys.KeyProblem) -> Response:
+def _report_key_problem(problem: signing_keys.KeyFolderError) -> Response:
     log.error("no usable signing key", extra={"error": str(problem)})
     return errors.answer(problems.Unavailable())
 
@@ -64,7 +64,7 @@ def _verifying_key(header: dict[str, Any], document: dict[str, Any]) -> Any:
 
     Called before the signature is checked, and before Flask-JWT-Extended fills in missing claims.
     """
-    key = signing_keys.keys().find(header.get("kid"))
+    key = signing_keys.get_key_ring().find(header.get("kid"))
     if key is None or {"crit", "jwk", "jku", "x5u", "x5c"} & set(header) or not are_well_formed(document):
         raise InvalidTokenError("not a token of ours")
     if document["exp"] <= time.time():  # PyJWT would allow its leeway, which is meant for `nbf` and `iat`
@@ -89,7 +89,7 @@ def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, A
     Returns:
         `access_token, refresh_token, token_type, expires_in` (seconds).
     """
-    config, subject = current_app.config, Subject(session.user_id, signing_keys.keys().newest())
+    config, subject = current_app.config, Subject(session.user_id, signing_keys.get_key_ring().newest())
     lifetime = session.expires_at - clock.now()
     if not web:
         lifetime = min(lifetime, timedelta(seconds=config["ACCESS_TOKEN_LIFETIME"]))
@@ -118,7 +118,7 @@ def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, A
 
 def csrf_value(session_id: uuid.UUID) -> str:
     """What a page sends along to show that it is ours: the same for the whole session, in every tab."""
-    return hmac.new(signing_keys.derived_key("csrf"), session_id.bytes, hashlib.sha256).hexdigest()[:32]
+    return hmac.new(signing_keys.derive_key("csrf"), session_id.bytes, hashlib.sha256).hexdigest()[:32]
 
 
 def _access_claims(lifetime: timedelta) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def verify(token: str) -> AccessClaims:
         TokenExpired, InvalidToken, TokenRevoked: it would not.
         TooManyRequests: the client has sent too many bad tokens.
     """
-    with throttling.failures("TOKEN_VERIFY", throttling.client()):
+    with throttling.count_failures("TOKEN_VERIFY", throttling.get_client_subject()):
         claims, now = read_access(token), clock.now()
         if not queries.is_session_active(claims.session_id, claims.user_id, now, sessions.idle_since(now)):
             raise TokenRevoked
@@ -213,4 +213,4 @@ def verify(token: str) -> AccessClaims:
 
 def key_set() -> dict[str, Any]:
     """The public keys as a JSON Web Key Set (RFC 7517, section 5)."""
-    return {"keys": [key.jwk for key in signing_keys.keys().all()]}
+    return {"keys": [key.jwk for key in signing_keys.get_key_ring().all()]}

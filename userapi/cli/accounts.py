@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from userapi.auth import sessions
 from userapi.core.db import db
-from userapi.security.password_hashing import describe
+from userapi.security.password_hashing import describe_password_hash
 from userapi.users import account_edits, accounts
 from userapi.users.fields import PROFILE
 from userapi.users.models import User
@@ -48,7 +48,7 @@ def show(email: str) -> None:
         (_("role"), rights(user)),
         (_("groups"), ", ".join(group.name for group in user.groups)),
         (_("direct permissions"), ", ".join(permission.codename for permission in user.permissions)),
-        (_("password"), describe(user.password_hash)),
+        (_("password"), describe_password_hash(user.password_hash)),
         (_("joined"), tables.moment(user.date_joined)),
         (_("last sign-in"), tables.moment(user.last_login) or _("never")),
         (_("active sessions"), str(len(sessions.list_sessions(user.id)))),

@@ -13,10 +13,10 @@ from flask_babel import gettext as _
 
 from userapi.core import database_errors
 from userapi.core.problems import Problem
-from userapi.security.signing_keys import KeyProblem
+from userapi.security.signing_keys import KeyFolderError
 
 #: What a command may meet that is nobody's bug.
-EXPECTED = (Problem, KeyProblem, CommandError, sa.exc.DBAPIError)
+EXPECTED = (Problem, KeyFolderError, CommandError, sa.exc.DBAPIError)
 
 
 class CannotStart(Exception):

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from userapi.core import database_errors, private_files
 from userapi.core.db import engine_arguments
 from userapi.core.environment import exists
-from userapi.security.signing_keys import KeyProblem, KeyRing
+from userapi.security.signing_keys import KeyFolderError, KeyRing
 
 from .failures import CannotStart
 
@@ -52,7 +52,7 @@ def _check_keys(folder: Path) -> None:
             KeyRing(folder).all()
             for path in folder.glob("*.pem"):
                 refuse_exposed(path)
-    except KeyProblem as problem:
+    except KeyFolderError as problem:
         raise CannotStart(str(problem)) from problem
     except OSError as error:
         raise CannotStart(f"JWT_KEY_DIR: Cannot read {folder}: {error.strerror}.") from error

@@ -97,7 +97,7 @@ def _run(ip: str) -> None:
         i18n.read_in()
         for engine in db.engines.values():
             engine.dispose()  # no worker may inherit a connection
-        hashing_threads.of(app).rest()  # nor count on a thread that it does not inherit
+        hashing_threads.get_hashing(app).shutdown_threads()  # nor count on a thread that it does not inherit
     sys.stdout.flush()
     serve(app, ip)
 
@@ -264,7 +264,7 @@ def serve(app: Flask, ip: str) -> None:
     write there, leaves it alone. Until granian lets a worker hear the signal that ends it, that signal has its usual
     effect; else a stop so soon would have to wait until the worker is killed.
     """
-    threads = hashing_threads.of(app).keep_places_for_others(app, app.config["WORKER_THREADS"])
+    threads = hashing_threads.get_hashing(app).reserve_threads(app, app.config["WORKER_THREADS"])
     gc.collect()
     gc.freeze()
     logging.getLogger("_granian").addFilter(_is_no_advice)

@@ -72,11 +72,11 @@ def _migrations(present: str | None) -> Finding:
 
 def _keys() -> Finding:
     ring = signing_keys.KeyRing(
-        signing_keys.keys().folder
+        signing_keys.get_key_ring().folder
     )  # what is in the folder now, not what this process remembers
     try:
         newest, others = ring.newest(), ring.all()[1:]
-    except signing_keys.KeyProblem as problem:
+    except signing_keys.KeyFolderError as problem:
         return trouble("keys", str(problem), "missing", _("There is no usable signing key, so users cannot sign in."))
     signs = _("A signing key is available.")
     return ok("keys", f"{newest.name} signs; {len(others)} more verify", signs)
@@ -108,7 +108,7 @@ def _full(text: str) -> Finding:
 
 def _shared_counts() -> Iterator[Finding]:
     """Redis, where there is to be one."""
-    answers = throttling.redis_answers()
+    answers = throttling.is_redis_reachable()
     if answers is None:
         return
     if answers:
@@ -116,7 +116,7 @@ def _shared_counts() -> Iterator[Finding]:
         return
     yield trouble(
         "redis",
-        f"REDIS_URL: {throttling.redis_error()}. Start Redis; until then each worker counts attempts separately.",
+        f"REDIS_URL: {throttling.get_redis_error()}. Start Redis; until then each worker counts attempts separately.",
         "unreachable",
         _("Redis is not responding, so each worker counts attempts separately."),
     )

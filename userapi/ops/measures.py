@@ -75,11 +75,11 @@ def _outbox() -> Iterator[Any]:
 
 
 def _keys() -> Iterator[Any]:
-    ring = signing_keys.keys()
+    ring = signing_keys.get_key_ring()
     try:
         keys = ring.all()
-        age = (clock.now() - ring.made_at(keys[0])).total_seconds()
-    except (signing_keys.KeyProblem, OSError, IndexError):
+        age = (clock.now() - ring.created_at(keys[0])).total_seconds()
+    except (signing_keys.KeyFolderError, OSError, IndexError):
         return
     yield GaugeMetricFamily("userapi_signing_keys", "Keys that verify tokens.", len(keys))
     yield GaugeMetricFamily("userapi_signing_key_age_seconds", "The age of the current signing key.", age)

@@ -126,4 +126,4 @@ def _cookie_name() -> str:
 
 
 def _proof(visitor: str) -> str:
-    return hmac.new(signing_keys.derived_key("visitor-csrf"), visitor.encode(), sha256).hexdigest()
+    return hmac.new(signing_keys.derive_key("visitor-csrf"), visitor.encode(), sha256).hexdigest()

@@ -12,7 +12,7 @@ def put(response: Response, email: str) -> Response:
     """Let the sign-in form show an email."""
     response.set_cookie(
         COOKIE,
-        encryption.seal("sign-in-email", email),
+        encryption.encrypt_json("sign-in-email", email),
         max_age=SECONDS,
         path=url_for("pages.show_login"),
         httponly=True,
@@ -24,5 +24,5 @@ def put(response: Response, email: str) -> Response:
 
 def email() -> str:
     """The email to show; nothing when none is known."""
-    found = encryption.unseal("sign-in-email", request.cookies.get(COOKIE, ""), SECONDS)
+    found = encryption.decrypt_json("sign-in-email", request.cookies.get(COOKIE, ""), SECONDS)
     return found if isinstance(found, str) else ""

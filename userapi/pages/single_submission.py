@@ -48,11 +48,11 @@ def once(view: Callable[..., Done]) -> Callable[..., Response]:
     def wrapper(**arguments: Any) -> Response:
         key = saved_forms.submission_key()
         before = submissions.claim(key) if key else None
-        known = encryption.unseal("page-answer", before.get("sealed", ""), SEALED_SECONDS) if before else None
+        known = encryption.decrypt_json("page-answer", before.get("sealed", ""), SEALED_SECONDS) if before else None
         done = Done(**known) if known is not None else view(**arguments)
         response = _answer(done)
         if key and known is None:
-            submissions.finish(key, {"sealed": encryption.seal("page-answer", asdict(done))})
+            submissions.finish(key, {"sealed": encryption.encrypt_json("page-answer", asdict(done))})
         db.session.commit()
         return response
 

@@ -1,4 +1,4 @@
-"""Texts that a browser carries for us: encrypted and authenticated, so that no one else can read or change them."""
+"""Encrypts and authenticates data that browsers keep in cookies and forms, so that no one can read or change it."""
 
 import base64
 import zlib
@@ -7,21 +7,21 @@ from typing import Any
 import orjson
 from cryptography.fernet import Fernet, InvalidToken
 
-from .signing_keys import derived_key
+from .signing_keys import derive_key
 
 
-def seal(purpose: str, content: Any) -> str:
-    """Seal plain data, as JSON has it, for one purpose alone; the text is new each time and safe in a cookie."""
-    return _box(purpose).encrypt(zlib.compress(orjson.dumps(content))).decode()
+def encrypt_json(purpose: str, content: Any) -> str:
+    """Encrypt JSON-compatible data for one purpose. The result is different each time and is safe in a cookie."""
+    return _create_fernet(purpose).encrypt(zlib.compress(orjson.dumps(content))).decode()
 
 
-def unseal(purpose: str, text: str, seconds: int) -> Any:
-    """What was sealed for a purpose within the last so many seconds; None for any other text."""
+def decrypt_json(purpose: str, text: str, seconds: int) -> Any:
+    """Decrypt what was encrypted for a purpose less than `seconds` ago; return None for any other text."""
     try:
-        return orjson.loads(zlib.decompress(_box(purpose).decrypt(text.encode(), ttl=seconds)))
+        return orjson.loads(zlib.decompress(_create_fernet(purpose).decrypt(text.encode(), ttl=seconds)))
     except (InvalidToken, UnicodeEncodeError):
         return None
 
 
-def _box(purpose: str) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(derived_key(f"sealed-{purpose}")))
+def _create_fernet(purpose: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(derive_key(f"sealed-{purpose}")))

@@ -1,4 +1,4 @@
-"""Where password hashes are computed: on threads of their own, in turns, and without holding up other requests."""
+"""Computes password hashes on separate threads, in fair order, without blocking other requests."""
 
 import os
 import sys
@@ -18,50 +18,50 @@ from userapi.core.problems import Unavailable
 from userapi.observability import metrics
 
 from . import throttling
-from .fair_queue import NoTurn, Turns
+from .fair_queue import FairQueue, NoTurnError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Result = TypeVar("Result")
 
-#: How argon2id hashes begin, the kind of all new ones.
-OWN = "$argon2id$"
+#: The prefix of argon2id hashes, the kind of all new ones.
+ARGON2ID_PREFIX = "$argon2id$"
 
-#: For hashes of the present cost, and for those that cost more or were made by others: how many requests may wait for
-#: their turn, how long, in seconds, and how far the threads that compute step back behind all others (nice). Those that
-#: change a password hold a database connection while they wait, so there are fewer places than connections.
-PLACES, PATIENCE, STEP_BACK = 12, 5.0, 10
-DEAR_PLACES, DEAR_PATIENCE, DEAR_STEP_BACK = 8, 10.0, 19
+#: For hashes at the configured cost, and for hashes that cost more or are of another kind: how many requests may wait
+#: for their turn, how many seconds they wait, and the nice value of the threads. Requests that change a password hold a
+#: database connection while they wait, so the queues are shorter than the connection pool.
+QUEUE_SIZE, HASHING_TIMEOUT, NICE = 12, 5.0, 10
+EXPENSIVE_QUEUE_SIZE, EXPENSIVE_TIMEOUT, EXPENSIVE_NICE = 8, 10.0, 19
 
 
-class Lane:
-    """Threads that compute hashes, and the requests that wait for them.
+class HashingPool:
+    """Threads that compute hashes, and the queue of requests that wait for them.
 
     Args:
-        concurrency: how many hashes are computed at the same time.
-        places: how many requests may wait.
-        patience: how long they wait, in seconds.
-        step_back: the priority of the threads, as nice has it.
+        concurrency: number of hashes that are computed at the same time.
+        queue_size: number of requests that may wait.
+        timeout: how long they wait, in seconds.
+        nice: the nice value of the threads, 0 to 19.
     """
 
-    def __init__(self, concurrency: int, places: int, patience: float, step_back: int) -> None:
-        self.turns = Turns(concurrency, places, patience)
-        self.requests = concurrency + places
-        self._concurrency, self._step_back = concurrency, step_back
+    def __init__(self, concurrency: int, queue_size: int, timeout: float, nice: int) -> None:
+        self.queue = FairQueue(concurrency, queue_size, timeout)
+        self.requests = concurrency + queue_size
+        self._concurrency, self._nice = concurrency, nice
         self._threads = self._new_threads()
 
     def run(self, client: str, compute: Callable[[], Result]) -> Result:
         """Compute when it is the client's turn.
 
         Raises:
-            NoTurn: no turn came in time, or too many wait already.
+            NoTurnError: the queue is full, or no turn came in time.
         """
-        with self.turns.turn(client):
+        with self.queue.take_turn(client):
             return self._threads.submit(compute).result()
 
-    def rest(self) -> None:
-        """End the threads; the next hash starts others."""
+    def shutdown_threads(self) -> None:
+        """Stop the threads; the next hash starts new ones."""
         self._threads.shutdown()
         self._threads = self._new_threads()
 
@@ -69,27 +69,27 @@ class Lane:
         return ThreadPoolExecutor(self._concurrency, "hashing", initializer=self._lower_priority)
 
     def _lower_priority(self) -> None:
-        if sys.platform == "linux":  # elsewhere a thread has no priority of its own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._step_back)
+        if sys.platform == "linux":  # other systems have no priority per thread
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._nice)
 
 
-class Workplaces:
-    """Lets so many requests work at the same time. A request that waits for a hash leaves its place to another.
+class RequestSlots:
+    """WSGI middleware that limits how many requests run at the same time, not counting those that wait for a hash.
 
-    When it comes back, it does not wait for a place, since it may hold a lock that those who have one are waiting for;
-    there is one request too many until the next one ends.
+    A request releases its slot while it waits for a hash. Afterwards it does not wait for a free slot, because it may
+    hold a lock that the requests in the slots are waiting for. So one request too many runs until the next one ends.
 
     Args:
-        app: what answers the requests.
-        number: how many may work.
+        app: the WSGI application.
+        concurrency: number of slots.
     """
 
-    def __init__(self, app: "WSGIApplication", number: int) -> None:
+    def __init__(self, app: "WSGIApplication", concurrency: int) -> None:
         self._app = app
         self._free: SimpleQueue[None] = SimpleQueue()
-        self._too_many = 0
+        self._excess = 0
         self._lock = threading.Lock()
-        for _number in range(number):
+        for _number in range(concurrency):
             self._free.put(None)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Any:
@@ -97,115 +97,114 @@ class Workplaces:
         try:
             return self._app(environ, start_response)
         finally:
-            self._leave()
+            self._release()
 
     @contextmanager
-    def left(self) -> Iterator[None]:
-        """Leave the present request's place to others for the time of the block."""
-        self._leave()
+    def released(self) -> Iterator[None]:
+        """Release the slot of the current request for the time of the block."""
+        self._release()
         try:
             yield
         finally:
-            self._come_back()
+            self._reclaim()
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         with self._lock:
-            if self._too_many:
-                self._too_many -= 1
+            if self._excess:
+                self._excess -= 1
             else:
                 self._free.put(None)
 
-    def _come_back(self) -> None:
+    def _reclaim(self) -> None:
         with self._lock:
             try:
                 self._free.get_nowait()
             except Empty:
-                self._too_many += 1
+                self._excess += 1
 
 
 class Hashing:
-    """The hashing of one application.
+    """Password hashing of one application.
 
     Args:
-        memory: KiB of memory for one hash.
-        time: passes over it.
-        concurrency: hashes of this cost that are computed at the same time; of others it is one.
+        memory: memory for one hash, in KiB.
+        time: number of passes over the memory.
+        concurrency: hashes at this cost that are computed at the same time; of more expensive ones it is one.
     """
 
     def __init__(self, memory: int, time: int, concurrency: int) -> None:
         self.hasher = PasswordHasher(time_cost=time, memory_cost=memory, parallelism=1, type=Type.ID)
-        self.usual = Lane(concurrency, PLACES, PATIENCE, STEP_BACK)
-        self.dear = Lane(1, DEAR_PLACES, DEAR_PATIENCE, DEAR_STEP_BACK)
-        self._workplaces: Workplaces | None = None
-        self._unknown: str | None = None
+        self.normal = HashingPool(concurrency, QUEUE_SIZE, HASHING_TIMEOUT, NICE)
+        self.expensive = HashingPool(1, EXPENSIVE_QUEUE_SIZE, EXPENSIVE_TIMEOUT, EXPENSIVE_NICE)
+        self._slots: RequestSlots | None = None
+        self._placeholder_hash: str | None = None
 
     @property
-    def unknown(self) -> str:
-        """A hash of no user's password at the present cost."""
-        if self._unknown is None:
-            self._unknown = self.hasher.hash("nobody has this password")
-        return self._unknown
+    def placeholder_hash(self) -> str:
+        """A hash at the configured cost that matches no user's password."""
+        if self._placeholder_hash is None:
+            self._placeholder_hash = self.hasher.hash("no user has this password")
+        return self._placeholder_hash
 
-    def run(self, compute: Callable[[], Result], *, dear: bool = False) -> Result:
-        """Compute hashes on a thread that leaves the processors to calls that hash nothing.
+    def run(self, compute: Callable[[], Result], *, expensive: bool = False) -> Result:
+        """Compute hashes on a thread with a low priority, so that requests without hashing stay fast.
 
         Args:
-            compute: computes them.
-            dear: whether that may cost more than a hash of the present cost.
+            compute: the function that computes them.
+            expensive: whether it may cost more than one hash at the configured cost.
 
         Raises:
-            Unavailable: no turn came in time, or too many wait already.
+            Unavailable: the queue is full, or no turn came in time.
         """
-        lane = self.dear if dear else self.usual
+        lane = self.expensive if expensive else self.normal
         in_request = has_request_context()
-        left = self._workplaces.left() if self._workplaces and in_request else nullcontext()
+        released = self._slots.released() if self._slots and in_request else nullcontext()
         try:
-            with left, metrics.counted().hashing.track_inprogress():
-                return lane.run(throttling.client() if in_request else "", compute)
-        except NoTurn as error:
+            with released, metrics.counted().hashing.track_inprogress():
+                return lane.run(throttling.get_client_subject() if in_request else "", compute)
+        except NoTurnError as error:
             metrics.counted().hashing_refused.inc()
             raise Unavailable(_("Too many sign-ins at the same time. Try again in a moment.")) from error
 
     def costs_more(self, stored: str | None) -> bool:
-        """Whether an argon2id hash costs more than one of the present cost."""
+        """Return whether an argon2id hash costs more than one at the configured cost."""
         try:
             found = extract_parameters(stored or "")
         except InvalidHashError:
-            return False  # it is not computed
+            return False  # a damaged hash is never computed
         return found.memory_cost * found.time_cost > self.hasher.memory_cost * self.hasher.time_cost
 
-    def rest(self) -> None:
-        """End the threads that hash, as before a fork, which copies none."""
-        self.usual.rest()
-        self.dear.rest()
+    def shutdown_threads(self) -> None:
+        """Stop the hashing threads before a fork, which does not copy threads."""
+        self.normal.shutdown_threads()
+        self.expensive.shutdown_threads()
 
-    def keep_places_for_others(self, app: Flask, number: int) -> int:
-        """Let a server have more threads than requests may work: the others are for requests that wait for a hash.
+    def reserve_threads(self, app: Flask, concurrency: int) -> int:
+        """Limit the number of running requests, and return how many threads the server needs.
+
+        The server gets more threads than requests may run: the others are for requests that wait for a hash.
 
         Args:
-            app: this hashing's application.
-            number: how many requests may work at the same time.
-
-        Returns:
-            How many threads the server needs.
+            app: the application.
+            concurrency: number of requests that may run at the same time.
         """
-        self._workplaces = Workplaces(app.wsgi_app, number)
-        app.wsgi_app = self._workplaces  # type: ignore[method-assign]
-        return number + self.usual.requests + self.dear.requests
+        self._slots = RequestSlots(app.wsgi_app, concurrency)
+        app.wsgi_app = self._slots  # type: ignore[method-assign]
+        return concurrency + self.normal.requests + self.expensive.requests
 
 
 def configure(app: Flask) -> None:
-    """Set the cost from the settings."""
+    """Create the hashing pools from the settings."""
     hashing = Hashing(
         app.config["PASSWORD_HASH_MEMORY"],
         app.config["PASSWORD_HASH_TIME"],
         app.config["PASSWORD_HASH_CONCURRENCY"],
     )
     app.extensions["userapi-hashing"] = hashing
-    hashing.unknown  # noqa: B018 - made now, so that the first unknown email costs no more than the next
+    hashing.placeholder_hash  # noqa: B018 - computed now, so that the first unknown email takes no longer than the next
 
 
-def of(app: Flask) -> Hashing:
-    """The hashing of an application."""
+def get_hashing(app: Flask) -> Hashing:
+    """Return the hashing of an application."""
     hashing: Hashing = app.extensions["userapi-hashing"]
     return hashing

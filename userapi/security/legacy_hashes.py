@@ -1,7 +1,7 @@
-"""Password hashes that others made: those of Django, bcrypt, and argon2 of any cost.
+"""Verifies password hashes of other kinds: Django's, bcrypt, and argon2 of any cost.
 
-They are kept as they came and checked until their owner next signs in. What one costs is bounded, for whoever knows an
-address can have it computed at will: none takes much longer than a second.
+They stay as they were imported until their owner next signs in. The cost of each is limited to about one second,
+because anyone who knows an email address can make the service compute its hash.
 """
 
 import base64
@@ -19,45 +19,44 @@ from argon2.low_level import Type, verify_secret
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-#: Twice what Django 6 writes, and a little; Django raises it with each release.
-MAXIMUM_PBKDF2_ROUNDS = 3_000_000
+#: A bit more than twice the rounds of Django 6; Django raises its number with each release.
+MAX_PBKDF2_ROUNDS = 3_000_000
 
-#: bcrypt itself begins at 4; Django writes 12.
-MINIMUM_BCRYPT_COST = 4
-MAXIMUM_BCRYPT_COST = 14
+#: The minimum of bcrypt itself is 4; Django uses 12.
+MIN_BCRYPT_COST = 4
+MAX_BCRYPT_COST = 14
 
-#: KiB for one argon2 hash, KiB times passes, and lanes; Django writes 102,400, twice as many, and 8.
-MAXIMUM_ARGON2_MEMORY = 256 * 1024
-MAXIMUM_ARGON2_WORK = 512 * 1024
-MAXIMUM_ARGON2_LANES = 16
+#: Memory for one argon2 hash in KiB, memory times passes, and lanes; Django uses 102,400, twice as many, and 8.
+MAX_ARGON2_MEMORY = 256 * 1024
+MAX_ARGON2_COST = 512 * 1024
+MAX_ARGON2_LANES = 16
 
-#: What argon2 needs at least for each lane, in KiB; and the versions that there are: 1.0, as old hashes that name none,
-#: and 1.3.
-MINIMUM_ARGON2_MEMORY_PER_LANE = 8
+#: The minimum of argon2 for each lane, in KiB; and the known versions: 1.0, of old hashes that name none, and 1.3.
+MIN_ARGON2_MEMORY_PER_LANE = 8
 ARGON2_VERSIONS = ("", "16", "19")
 
-#: With blocks of this size, the smallest, scrypt takes an N only below the other (RFC 7914, section 6).
-SMALLEST_SCRYPT_BLOCK, SCRYPT_N_OF_SMALLEST = 1, 2**16
+#: With the smallest block size, scrypt accepts only an N below 2**16 (RFC 7914, section 6).
+MIN_SCRYPT_BLOCK, MAX_SCRYPT_N_OF_MIN_BLOCK = 1, 2**16
 
-#: Bytes for one scrypt hash, and N · r · p; Django writes 16 MiB and 5 · 2¹⁷, OWASP advises 128 MiB and 2²⁰.
-MAXIMUM_SCRYPT_MEMORY = 128 * 1024 * 1024
-MAXIMUM_SCRYPT_WORK = 2**20
+#: Memory for one scrypt hash in bytes, and N · r · p; Django uses 16 MiB and 5 · 2¹⁷, OWASP recommends 128 MiB and 2²⁰.
+MAX_SCRYPT_MEMORY = 128 * 1024 * 1024
+MAX_SCRYPT_COST = 2**20
 
-#: bcrypt looks at no more of a password; the library refuses more.
-BCRYPT_LENGTH = 72
+#: bcrypt uses only the first 72 bytes of a password; the library raises an error for longer ones.
+MAX_BCRYPT_LENGTH = 72
 
 
 class UnusableHash(ValueError):
-    """A hash of no known kind, a damaged one, or one that would cost too much; the text never has any of it."""
+    """A hash that is unknown, damaged or would take too long. The text never contains any part of the hash."""
 
 
-class ForeignHash(NamedTuple):
-    """A hash, taken apart.
+class LegacyHash(NamedTuple):
+    """A parsed hash.
 
     Attributes:
-        kind: as `pbkdf2_sha256`.
-        cost: in words.
-        matches: whether a password, as bytes, is the one that was hashed.
+        kind: the algorithm, such as `pbkdf2_sha256`.
+        cost: the cost in words, for staff.
+        matches: returns whether a password, as bytes, is the one that was hashed.
     """
 
     kind: str
@@ -65,42 +64,42 @@ class ForeignHash(NamedTuple):
     matches: Callable[[bytes], bool]
 
 
-def read(stored: str) -> ForeignHash:
-    """Take a hash apart.
+def parse_legacy_hash(stored: str) -> LegacyHash:
+    """Parse a hash.
 
     Args:
         stored: in Django's notation (`pbkdf2_sha256$rounds$salt$base64`), or beginning with `$argon2` or `$2b$`.
 
     Raises:
-        UnusableHash: saying why.
+        UnusableHash: with the reason.
     """
-    for pattern, reader in READERS:
+    for pattern, parser in PARSERS:
         found = pattern.fullmatch(stored)
         if found is not None:
-            return reader(**found.groupdict())
+            return parser(**found.groupdict())
     raise UnusableHash(_("Unknown or damaged password hash."))
 
 
-def _pbkdf2(kind: str, rounds: str, salt: str, digest: str) -> ForeignHash:
-    algorithm, expected = kind.removeprefix("pbkdf2_"), _bytes(digest)
+def _parse_pbkdf2(kind: str, rounds: str, salt: str, digest: str) -> LegacyHash:
+    algorithm, expected = kind.removeprefix("pbkdf2_"), _decode_digest(digest)
     if len(expected) != hashlib.new(algorithm).digest_size:
         raise UnusableHash(_("Damaged password hash."))
-    count = _bounded(rounds, MAXIMUM_PBKDF2_ROUNDS)
+    count = _bounded_number(rounds, MAX_PBKDF2_ROUNDS)
 
     def matches(password: bytes) -> bool:
         return hmac.compare_digest(hashlib.pbkdf2_hmac(algorithm, password, salt.encode(), count), expected)
 
-    return ForeignHash(kind, lazy_gettext("%(number)s rounds", number=f"{count:,}"), matches)
+    return LegacyHash(kind, lazy_gettext("%(number)s rounds", number=f"{count:,}"), matches)
 
 
-def _scrypt(n: str, salt: str, r: str, p: str, digest: str) -> ForeignHash:
-    count, block, lanes, expected = int(n), int(r), int(p), _bytes(digest)
+def _parse_scrypt(n: str, salt: str, r: str, p: str, digest: str) -> LegacyHash:
+    count, block, lanes, expected = int(n), int(r), int(p), _decode_digest(digest)
     memory = 128 * block * (count + 2 + lanes)
     if count < 2 or count & (count - 1) or block < 1 or lanes < 1 or len(expected) < 16:
         raise UnusableHash(_("Damaged password hash."))
-    if block == SMALLEST_SCRYPT_BLOCK and count >= SCRYPT_N_OF_SMALLEST:
+    if block == MIN_SCRYPT_BLOCK and count >= MAX_SCRYPT_N_OF_MIN_BLOCK:
         raise UnusableHash(_("Damaged password hash."))
-    if 128 * count * block > MAXIMUM_SCRYPT_MEMORY or count * block * lanes > MAXIMUM_SCRYPT_WORK:
+    if 128 * count * block > MAX_SCRYPT_MEMORY or count * block * lanes > MAX_SCRYPT_COST:
         raise UnusableHash(_("This password hash would take too long to check."))
 
     def matches(password: bytes) -> bool:
@@ -109,59 +108,59 @@ def _scrypt(n: str, salt: str, r: str, p: str, digest: str) -> ForeignHash:
         )
         return hmac.compare_digest(found, expected)
 
-    return ForeignHash(
+    return LegacyHash(
         "scrypt",
         lazy_gettext("%(memory)s MiB, %(lanes)s lane(s)", memory=f"{128 * count * block / 2**20:g}", lanes=lanes),
         matches,
     )
 
 
-def _bcrypt(kind: str | None, encoded: str, cost: str) -> ForeignHash:
-    rounds = _bounded(cost, MAXIMUM_BCRYPT_COST, MINIMUM_BCRYPT_COST)
+def _parse_bcrypt(kind: str | None, encoded: str, cost: str) -> LegacyHash:
+    rounds = _bounded_number(cost, MAX_BCRYPT_COST, MIN_BCRYPT_COST)
 
     def matches(password: bytes) -> bool:
         if kind == "bcrypt_sha256":
             password = binascii.hexlify(hashlib.sha256(password).digest())
-        return bcrypt.checkpw(password[:BCRYPT_LENGTH], encoded.encode())
+        return bcrypt.checkpw(password[:MAX_BCRYPT_LENGTH], encoded.encode())
 
-    return ForeignHash(kind or "bcrypt", lazy_gettext("cost %(number)s", number=rounds), matches)
+    return LegacyHash(kind or "bcrypt", lazy_gettext("cost %(number)s", number=rounds), matches)
 
 
-def _argon2(
+def _parse_argon2(
     encoded: str, kind: str, version: str | None, memory: str, passes: str, lanes: str, salt: str, digest: str
-) -> ForeignHash:
+) -> LegacyHash:
     kib, count, width = int(memory), int(passes), int(lanes)
-    if (version or "") not in ARGON2_VERSIONS or kib < MINIMUM_ARGON2_MEMORY_PER_LANE * width:
+    if (version or "") not in ARGON2_VERSIONS or kib < MIN_ARGON2_MEMORY_PER_LANE * width:
         raise UnusableHash(_("Damaged password hash."))
-    for part in (salt, digest):  # argon2 takes no other spelling of the same bytes
-        if base64.b64encode(_bytes(part + "=" * (-len(part) % 4))).decode().rstrip("=") != part:
+    for part in (salt, digest):  # argon2 accepts only the canonical base64 of the bytes
+        if base64.b64encode(_decode_digest(part + "=" * (-len(part) % 4))).decode().rstrip("=") != part:
             raise UnusableHash(_("Damaged password hash."))
-    if kib > MAXIMUM_ARGON2_MEMORY or kib * count > MAXIMUM_ARGON2_WORK or width > MAXIMUM_ARGON2_LANES:
+    if kib > MAX_ARGON2_MEMORY or kib * count > MAX_ARGON2_COST or width > MAX_ARGON2_LANES:
         raise UnusableHash(_("This password hash would take too long to check."))
-    return ForeignHash(
+    return LegacyHash(
         f"argon2{kind}",
         lazy_gettext(
             "%(memory)s MiB, %(passes)s passes, %(lanes)s lane(s)", memory=f"{kib / 1024:g}", passes=count, lanes=width
         ),
-        partial(_is_argon2, encoded.encode(), Type[kind.upper()]),
+        partial(_matches_argon2, encoded.encode(), Type[kind.upper()]),
     )
 
 
-def _is_argon2(encoded: bytes, kind: Type, password: bytes) -> bool:
+def _matches_argon2(encoded: bytes, kind: Type, password: bytes) -> bool:
     try:
         return verify_secret(encoded, password, kind)
     except VerificationError:
         return False
 
 
-def _bytes(digest: str) -> bytes:
+def _decode_digest(digest: str) -> bytes:
     try:
         return base64.b64decode(digest, validate=True)
-    except ValueError as error:  # other than ASCII, too
+    except ValueError as error:  # also raised for text that is not ASCII
         raise UnusableHash(_("Damaged password hash.")) from error
 
 
-def _bounded(text: str, maximum: int, minimum: int = 1) -> int:
+def _bounded_number(text: str, maximum: int, minimum: int = 1) -> int:
     number = int(text)
     if number < minimum:
         raise UnusableHash(_("Damaged password hash."))
@@ -170,19 +169,19 @@ def _bounded(text: str, maximum: int, minimum: int = 1) -> int:
     return number
 
 
-# Of 22 and 31 characters of bcrypt's base64 the last one has bits to spare, which bcrypt wants to be 0.
-BCRYPT = r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]"
-ARGON2 = (
+# The last of 22 or 31 characters of bcrypt's base64 has spare bits, which bcrypt requires to be 0.
+BCRYPT_PATTERN = r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]"
+ARGON2_PATTERN = (
     r"\$argon2(?P<kind>id|i|d)(?:\$v=(?P<version>\d{1,3}))?"
     r"\$m=(?P<memory>[1-9]\d{0,9}),t=(?P<passes>[1-9]\d{0,9}),p=(?P<lanes>[1-9]\d{0,9})"
     r"\$(?P<salt>[A-Za-z0-9+/]{11,})\$(?P<digest>[A-Za-z0-9+/]{22,})"
 )
-READERS: tuple[tuple[re.Pattern[str], Callable[..., ForeignHash]], ...] = tuple(
-    (re.compile(pattern, re.ASCII), reader)
-    for pattern, reader in (
-        (r"(?P<kind>pbkdf2_(?:sha256|sha1))\$(?P<rounds>\d{1,15})\$(?P<salt>[^$]+)\$(?P<digest>[^$]+)", _pbkdf2),
-        (r"scrypt\$(?P<n>\d{1,9})\$(?P<salt>[^$]+)\$(?P<r>\d{1,9})\$(?P<p>\d{1,9})\$(?P<digest>[^$]+)", _scrypt),
-        (rf"(?:(?P<kind>bcrypt|bcrypt_sha256)\$)?(?P<encoded>{BCRYPT})", _bcrypt),
-        (rf"(?:argon2)?(?P<encoded>{ARGON2})", _argon2),
+PARSERS: tuple[tuple[re.Pattern[str], Callable[..., LegacyHash]], ...] = tuple(
+    (re.compile(pattern, re.ASCII), parser)
+    for pattern, parser in (
+        (r"(?P<kind>pbkdf2_(?:sha256|sha1))\$(?P<rounds>\d{1,15})\$(?P<salt>[^$]+)\$(?P<digest>[^$]+)", _parse_pbkdf2),
+        (r"scrypt\$(?P<n>\d{1,9})\$(?P<salt>[^$]+)\$(?P<r>\d{1,9})\$(?P<p>\d{1,9})\$(?P<digest>[^$]+)", _parse_scrypt),
+        (rf"(?:(?P<kind>bcrypt|bcrypt_sha256)\$)?(?P<encoded>{BCRYPT_PATTERN})", _parse_bcrypt),
+        (rf"(?:argon2)?(?P<encoded>{ARGON2_PATTERN})", _parse_argon2),
     )
 )

@@ -1,4 +1,4 @@
-"""Password hashing: argon2id for all that is new, other kinds verified until their owner next signs in."""
+"""Password hashing: argon2id for new passwords; hashes of other kinds are verified until their owner next signs in."""
 
 import unicodedata
 
@@ -7,12 +7,12 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from . import hashing_threads, legacy_hashes
-from .hashing_threads import OWN, Hashing
-from .legacy_hashes import ForeignHash, UnusableHash
+from .hashing_threads import ARGON2ID_PREFIX, Hashing
+from .legacy_hashes import LegacyHash, UnusableHash
 
 
-def normalise(password: str) -> str:
-    """NFKC, so that every keyboard writes the same password (SP 800-63B, section 3.1.1.2)."""
+def normalize_password(password: str) -> str:
+    """Return the NFKC form, so that every keyboard produces the same password (SP 800-63B, section 3.1.1.2)."""
     return unicodedata.normalize("NFKC", password)
 
 
@@ -20,63 +20,69 @@ def hash_password(password: str) -> str:
     """Hash a password for storage.
 
     Raises:
-        Unavailable: when too many are being hashed.
+        Unavailable: too many hashes are being computed.
     """
-    own, normal = hashing_threads.of(current_app), normalise(password)
-    return own.run(lambda: own.hasher.hash(normal))
+    hashing, normal = hashing_threads.get_hashing(current_app), normalize_password(password)
+    return hashing.run(lambda: hashing.hasher.hash(normal))
 
 
-def verify(password: str, stored: str | None) -> bool:
-    """Whether a password is the stored one; as slow when there is none (`stored` None) as when it is wrong.
+def verify_password(password: str, stored: str | None) -> bool:
+    """Return whether a password matches a stored hash. Without a hash (`stored` is None) it takes as long as with one.
 
-    A hash of another kind takes as long as it was made to, until its owner signs in (docs/decisions/0011).
+    A hash of another kind takes as long as its own cost requires, until its owner signs in (docs/decisions/0011).
 
     Raises:
-        Unavailable: when too many are being hashed.
+        Unavailable: too many hashes are being computed.
     """
-    own, normal, foreign = hashing_threads.of(current_app), normalise(password), _foreign(stored)
+    hashing, normal, legacy = (
+        hashing_threads.get_hashing(current_app),
+        normalize_password(password),
+        _parse_legacy(stored),
+    )
 
     def matches() -> bool:
-        if foreign is not None:  # others hash what was typed
-            return any(foreign.matches(spelling.encode()) for spelling in {password, normal})
-        if stored is not None and stored.startswith(OWN):
-            return _is_own(own, normal, stored)
-        _is_own(own, normal, own.unknown)
+        if legacy is not None:  # other systems hash passwords as typed
+            return any(legacy.matches(spelling.encode()) for spelling in {password, normal})
+        if stored is not None and stored.startswith(ARGON2ID_PREFIX):
+            return _matches_argon2id(hashing, normal, stored)
+        _matches_argon2id(hashing, normal, hashing.placeholder_hash)
         return False
 
-    return own.run(matches, dear=foreign is not None or own.costs_more(stored))
+    return hashing.run(matches, expensive=legacy is not None or hashing.costs_more(stored))
 
 
-def is_outdated(stored: str) -> bool:
-    """Whether a hash is of another kind or cost than new ones."""
+def needs_rehash(stored: str) -> bool:
+    """Return whether a hash differs from new ones in kind or cost."""
     try:
-        return not stored.startswith(OWN) or hashing_threads.of(current_app).hasher.check_needs_rehash(stored)
+        return not stored.startswith(ARGON2ID_PREFIX) or hashing_threads.get_hashing(
+            current_app
+        ).hasher.check_needs_rehash(stored)
     except ValueError:
         return True
 
 
-def describe(stored: str | None) -> str:
-    """What kind a hash is and what it costs, never what it is: `argon2id: 19 MiB, 2 passes, 1 lane`."""
+def describe_password_hash(stored: str | None) -> str:
+    """Return the kind and cost of a hash, never the hash itself: `argon2id: 19 MiB, 2 passes, 1 lane`."""
     if not stored or stored.startswith("!"):
         return str(_("no password set"))
     try:
-        found = legacy_hashes.read(stored)
+        found = legacy_hashes.parse_legacy_hash(stored)
     except UnusableHash:
         return "unknown"
     return f"{found.kind}: {found.cost}"
 
 
-def _foreign(stored: str | None) -> ForeignHash | None:
-    if stored is None or stored.startswith(OWN):
+def _parse_legacy(stored: str | None) -> LegacyHash | None:
+    if stored is None or stored.startswith(ARGON2ID_PREFIX):
         return None
     try:
-        return legacy_hashes.read(stored)
+        return legacy_hashes.parse_legacy_hash(stored)
     except UnusableHash:
         return None
 
 
-def _is_own(own: Hashing, password: str, stored: str) -> bool:
+def _matches_argon2id(hashing: Hashing, password: str, stored: str) -> bool:
     try:
-        return own.hasher.verify(stored, password)
-    except (VerificationError, ValueError):  # of a damaged hash, several kinds
+        return hashing.hasher.verify(stored, password)
+    except (VerificationError, ValueError):  # damaged hashes raise several kinds of errors
         return False

@@ -1,4 +1,4 @@
-"""Counts that all processes share, in Redis, by the storage of limits; imported where `REDIS_URL` is set."""
+"""Counters in Redis that all processes share, using the storage of `limits`. Imported only if `REDIS_URL` is set."""
 
 import logging
 import time
@@ -13,63 +13,68 @@ from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-#: How long a request waits for Redis, and how long all leave it alone once it did not answer, in seconds.
-PATIENCE = 0.5
-ABSENCE = 2.0
+#: How many seconds a request waits for Redis, and for how many seconds no request calls it after an error.
+REDIS_TIMEOUT = 0.5
+REDIS_COOLDOWN = 2.0
 
 
-class SharedCounts:
-    """Counts in Redis. While it is away, nobody waits for it, and one request now and again looks whether it is back.
+class RedisCounters:
+    """Counters in Redis.
+
+    While Redis is unavailable, requests do not wait for it: only one request per cooldown checks whether it is back.
 
     Args:
-        url: of the Redis.
+        url: the URL of Redis.
 
     Attributes:
-        error: what the last failure said, while Redis is away.
+        error: the text of the last error while Redis is unavailable; otherwise empty.
     """
 
     def __init__(self, url: str) -> None:
         options: dict[str, Any] = {
             "key_prefix": "userapi",
-            "socket_connect_timeout": PATIENCE,
-            "socket_timeout": PATIENCE,
-            # Once more, at once: a connection that was idle while Redis was started anew is dead.
+            "socket_connect_timeout": REDIS_TIMEOUT,
+            "socket_timeout": REDIS_TIMEOUT,
+            # Retry once without a delay: Redis may have been restarted while the connection was idle.
             "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         }
         self._storage = cast(RedisStorage, storage_from_string(url, **options))
-        self._ask_again_at: float | None = None
+        self._retry_at: float | None = None
         self.error = ""
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int | None:
-        """Add to a count that lives for `expiry` seconds, all at once, and give the sum; None while Redis is away."""
-        return self._ask(lambda: self._storage.incr(key, expiry, amount))
+        """Add `amount` to a counter atomically and return the sum; None while Redis is unavailable.
+
+        A new counter expires after `expiry` seconds.
+        """
+        return self._call(lambda: self._storage.incr(key, expiry, amount))
 
     def get_expiry(self, key: str) -> float | None:
-        """When a count ends, in seconds since the epoch; None while Redis is away."""
-        return self._ask(lambda: self._storage.get_expiry(key))
+        """Return when a counter expires, in seconds since the epoch; None while Redis is unavailable."""
+        return self._call(lambda: self._storage.get_expiry(key))
 
-    def answers(self) -> bool:
-        """Whether Redis does."""
-        return bool(self._ask(self._storage.storage.ping))
+    def is_reachable(self) -> bool:
+        """Return whether Redis responds."""
+        return bool(self._call(self._storage.storage.ping))
 
-    def _ask(self, question: Callable[[], Answer]) -> Answer | None:
-        was_away = self._ask_again_at is not None
-        if self._ask_again_at is not None:
-            if time.monotonic() < self._ask_again_at:
+    def _call(self, call: Callable[[], Result]) -> Result | None:
+        was_away = self._retry_at is not None
+        if self._retry_at is not None:
+            if time.monotonic() < self._retry_at:
                 return None
-            self._ask_again_at = time.monotonic() + ABSENCE
+            self._retry_at = time.monotonic() + REDIS_COOLDOWN
         try:
-            answer = question()
+            result = call()
         except RedisError as error:
-            self._ask_again_at = time.monotonic() + ABSENCE
+            self._retry_at = time.monotonic() + REDIS_COOLDOWN
             self.error = str(error)[:200]
             if not was_away:
                 log.error("redis unavailable: each process counts attempts separately", extra={"error": repr(error)})
             return None
         if was_away:
-            self._ask_again_at = None
+            self._retry_at = None
             self.error = ""
             log.warning("redis available again: all processes count attempts together")
-        return answer
+        return result

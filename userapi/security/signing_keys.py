@@ -1,7 +1,7 @@
-"""Keys: the folder of ES256 keys that sign tokens, and purposes derived from the one secret.
+"""Keys: the folder of ES256 keys that sign tokens, and keys derived from SECRET_KEY for other purposes.
 
-A key is a PEM file, `<UTC time>.pem`. The newest signs; all verify. A key that another worker has just made is found
-when a token names it, so all agree at once and nobody restarts.
+Each key is a PEM file, `<UTC time>.pem`. The newest key signs; all keys verify. A worker reads the folder again when a
+token names an unknown key, so keys that another worker has created work immediately and without a restart.
 """
 
 import base64
@@ -28,14 +28,14 @@ from userapi.core import clock
 
 log = logging.getLogger(__name__)
 
-#: At most one look into the folder in this many seconds, however many unknown keys are named.
-LOOK_AGAIN = 1.0
+#: The minimum number of seconds between two reads of the folder, regardless of how many unknown keys tokens name.
+MIN_RELOAD_SECONDS = 1.0
 
-#: The folder is read again after this many seconds, so that a retired key stops verifying.
-KEEP = 30.0
+#: The folder is read again after this many seconds, so that retired keys stop verifying.
+CACHE_SECONDS = 30.0
 
 
-class KeyProblem(Exception):
+class KeyFolderError(Exception):
     """The key folder cannot be used; the text says why and what to do."""
 
 
@@ -44,11 +44,11 @@ class SigningKey:
     """One ES256 key.
 
     Attributes:
-        kid: its RFC 7638 thumbprint.
-        name: the file's name without `.pem`.
-        private: signs.
-        public: verifies.
-        jwk: the public half as a JSON Web Key (RFC 7517).
+        kid: the key id, its RFC 7638 thumbprint.
+        name: the file name without `.pem`.
+        private: the private key, which signs.
+        public: the public key, which verifies.
+        jwk: the public key as a JSON Web Key (RFC 7517).
     """
 
     kid: str
@@ -72,45 +72,47 @@ class KeyRing:
         self._read_at = float("-inf")
 
     def all(self) -> list[SigningKey]:
-        """Every key, the newest first.
+        """Return all keys, newest first.
 
         Raises:
-            KeyProblem: when the folder cannot be read or holds something else.
+            KeyFolderError: the folder cannot be read or contains other files.
         """
-        return list(self._fresh(KEEP).values())
+        return list(self._load_if_older(CACHE_SECONDS).values())
 
     def newest(self) -> SigningKey:
-        """The key that signs.
+        """Return the key that signs.
 
         Raises:
-            KeyProblem: when there is none.
+            KeyFolderError: there is no key.
         """
-        keys = self.all() or list(self._fresh(0).values())
+        keys = self.all() or list(self._load_if_older(0).values())
         if not keys:
-            raise KeyProblem(f"JWT_KEY_DIR: There is no key in {self.folder}. To create one, run `flask keys rotate`.")
+            raise KeyFolderError(
+                f"JWT_KEY_DIR: There is no key in {self.folder}. To create one, run `flask keys rotate`."
+            )
         return keys[0]
 
     def find(self, kid: object) -> SigningKey | None:
-        """The key a token names, looked for again on disk when it is new."""
+        """Return the key with an id; read the folder again if the id is unknown."""
         if not isinstance(kid, str):
             return None
-        return self._fresh(KEEP).get(kid) or self._fresh(LOOK_AGAIN).get(kid)
+        return self._load_if_older(CACHE_SECONDS).get(kid) or self._load_if_older(MIN_RELOAD_SECONDS).get(kid)
 
     def add(self) -> SigningKey:
-        """Make a key that signs from now on.
+        """Create a key and let it sign from now on.
 
         Raises:
-            KeyProblem: when the folder cannot be written.
+            KeyFolderError: the folder cannot be written.
         """
         key = self.prepare()
         self.publish(key)
         return key
 
     def prepare(self) -> SigningKey:
-        """Make a key that nobody knows yet; its file is readable by the owner alone.
+        """Create a key that no worker reads before `publish`; only the owner of its file can read it.
 
         Raises:
-            KeyProblem: when the folder cannot be written.
+            KeyFolderError: the folder cannot be written.
         """
         private = ec.generate_private_key(ec.SECP256R1())
         pem = private.private_bytes(
@@ -124,102 +126,102 @@ class KeyRing:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(pem)
         except OSError as error:
-            raise KeyProblem(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
-        return _signing_key(name, pem)
+            raise KeyFolderError(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
+        return _load_signing_key(name, pem)
 
     def publish(self, key: SigningKey) -> None:
         """Let a prepared key sign from now on.
 
         Raises:
-            KeyProblem: when the folder cannot be written.
+            KeyFolderError: the folder cannot be written.
         """
         try:
             (self.folder / f".{key.name}.new").rename(self.folder / f"{key.name}.pem")
         except OSError as error:
-            raise KeyProblem(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
-        self._fresh(0)
+            raise KeyFolderError(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
+        self._load_if_older(0)
 
-    def made_at(self, key: SigningKey) -> datetime:
-        """When a key was made, as its file has it.
+    def created_at(self, key: SigningKey) -> datetime:
+        """Return when a key was created, from the time of its file.
 
         Raises:
-            OSError: the key is gone.
+            OSError: the file does not exist.
         """
         return datetime.fromtimestamp((self.folder / f"{key.name}.pem").stat().st_mtime, UTC)
 
     def remove(self, name: str) -> None:
-        """Delete a key: no worker takes it for longer than KEEP.
+        """Delete a key. Other workers accept it for at most `CACHE_SECONDS` longer.
 
         Raises:
-            KeyProblem: when the folder cannot be written.
+            KeyFolderError: the folder cannot be written.
         """
         try:
             (self.folder / f"{name}.pem").unlink(missing_ok=True)
         except OSError as error:
-            raise KeyProblem(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
-        self._fresh(0)
+            raise KeyFolderError(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
+        self._load_if_older(0)
 
-    def _fresh(self, age: float) -> Mapping[str, SigningKey]:
+    def _load_if_older(self, age: float) -> Mapping[str, SigningKey]:
         if time.monotonic() - self._read_at >= age:
             with self._lock:
-                self._keys = self._read_again()
+                self._keys = self._reload()
                 self._read_at = time.monotonic()
         return self._keys
 
-    def _read_again(self) -> Mapping[str, SigningKey]:
-        """The keys as they are now; those known before, while a file is half written or the folder away."""
+    def _reload(self) -> Mapping[str, SigningKey]:
+        """Read the folder; keep the loaded keys if it cannot be read or a file is incomplete."""
         try:
-            return {key.kid: key for key in self._read()}
-        except KeyProblem as problem:
+            return {key.kid: key for key in self._read_folder()}
+        except KeyFolderError as problem:
             if not self._keys:
                 raise
             log.error("key folder unusable, using the keys loaded before", extra={"error": str(problem)})
             return self._keys
 
-    def _read(self) -> list[SigningKey]:
+    def _read_folder(self) -> list[SigningKey]:
         try:
             paths = sorted(self.folder.glob("*.pem"), reverse=True)
-            return [_signing_key(path.stem, path.read_bytes()) for path in paths]
+            return [_load_signing_key(path.stem, path.read_bytes()) for path in paths]
         except OSError as error:
-            raise KeyProblem(f"JWT_KEY_DIR: Cannot read {error.filename}: {error.strerror}") from error
+            raise KeyFolderError(f"JWT_KEY_DIR: Cannot read {error.filename}: {error.strerror}") from error
 
 
-def _signing_key(name: str, pem: bytes) -> SigningKey:
+def _load_signing_key(name: str, pem: bytes) -> SigningKey:
     try:
         private = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyProblem(f"JWT_KEY_DIR: {name}.pem is not an unencrypted PEM private key") from error
+        raise KeyFolderError(f"JWT_KEY_DIR: {name}.pem is not an unencrypted PEM private key") from error
     if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
-        raise KeyProblem(f"JWT_KEY_DIR: {name}.pem is not a P-256 key, which ES256 needs")
+        raise KeyFolderError(f"JWT_KEY_DIR: {name}.pem is not a P-256 key, which ES256 needs")
     public = private.public_key()
     members: dict[str, str] = ECAlgorithm.to_jwk(public, as_dict=True)
-    kid = thumbprint(members)
+    kid = compute_thumbprint(members)
     return SigningKey(kid, name, private, public, {**members, "kid": kid, "alg": "ES256", "use": "sig"})
 
 
-def thumbprint(jwk: Mapping[str, str]) -> str:
-    """The JWK thumbprint of an elliptic-curve key (RFC 7638, section 3)."""
+def compute_thumbprint(jwk: Mapping[str, str]) -> str:
+    """Return the JWK thumbprint of an elliptic-curve key (RFC 7638, section 3)."""
     required = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
     digest = hashlib.sha256(orjson.dumps(required, option=orjson.OPT_SORT_KEYS)).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def derived_key(purpose: str) -> bytes:
-    """32 bytes of the application's secret for one purpose alone (HKDF-Expand with one block, RFC 5869)."""
-    return _derived_key(str(current_app.config["SECRET_KEY"]), purpose)
+def derive_key(purpose: str) -> bytes:
+    """Derive 32 bytes from SECRET_KEY for one purpose (HKDF-Expand with one block, RFC 5869)."""
+    return _derive_key(str(current_app.config["SECRET_KEY"]), purpose)
 
 
 @lru_cache(maxsize=64)
-def _derived_key(secret: str, purpose: str) -> bytes:
+def _derive_key(secret: str, purpose: str) -> bytes:
     return hmac.new(secret.encode(), purpose.encode() + b"\x01", hashlib.sha256).digest()
 
 
 def configure(app: Flask) -> None:
-    """Open the key folder."""
+    """Create the key ring of the key folder."""
     app.extensions["userapi-keys"] = KeyRing(Path(app.config["JWT_KEY_DIR"]))
 
 
-def keys() -> KeyRing:
-    """The key ring of the present application."""
+def get_key_ring() -> KeyRing:
+    """Return the key ring of the current application."""
     ring: KeyRing = current_app.extensions["userapi-keys"]
     return ring

@@ -1,11 +1,12 @@
-"""Throttles: how often something may be tried, counted before it is tried.
+"""Throttles limit how often something may be tried. An attempt is counted before it is made.
 
-A throttle is a setting, `RATELIMIT_<NAME>` as "10 per 5 minutes", and it counts for whatever a rule names: a client, an
-account, the pair of them. Each process counts in its memory; with `REDIS_URL` set, all processes count together in
-Redis, and while Redis is away each goes on from its own counts.
+A throttle is a setting, `RATELIMIT_<NAME>`, such as "10 per 5 minutes". It counts per subject: a client, an account, or
+both together. Each process counts in memory. With `REDIS_URL` set, all processes share counters in Redis, and each
+process continues with its own counters while Redis is unavailable.
 
-Limits and Redis are those of limits, the library below Flask-Limiter. Flask-Limiter itself counts for routes, at the
-door; our rules are reached by several doors, count for accounts as well as clients, and give back what a success spent.
+The library `limits`, which Flask-Limiter is built on, parses the limits and stores counters in Redis. Flask-Limiter
+itself is not used: it counts requests to routes, but our rules are called from several routes, pages and commands,
+count per account as well as per client, and refund attempts that succeed.
 """
 
 import functools
@@ -28,10 +29,10 @@ from userapi.core.context import acting, current_request
 from userapi.core.problems import Problem, Unavailable
 from userapi.observability import metrics
 
-from .signing_keys import derived_key
+from .signing_keys import derive_key
 
 if TYPE_CHECKING:
-    from .redis_counters import SharedCounts
+    from .redis_counters import RedisCounters
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 PREFIX = "RATELIMIT_"
 
 #: Waits shorter than this are shown to the caller in seconds, longer ones in minutes.
-SECONDS_SHOWN = 120
+MAX_SECONDS_SHOWN = 120
 
 
 class TooManyRequests(Problem):
@@ -52,48 +53,51 @@ class TooManyRequests(Problem):
     detail = lazy_gettext("Too many attempts. Try again after the number of seconds in the Retry-After header.")
 
 
-class Counts(Protocol):
-    """What counts: each key for itself, from its first unit on until its time is over. None: it is away just now."""
+class Counters(Protocol):
+    """Counters by key. A counter starts with its first attempt and is deleted when it expires.
+
+    The method names are those of the storages of `limits`. Both methods return None while the storage is unavailable.
+    """
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int | None:
-        """Add to a count that lives for `expiry` seconds, all at once, and give the sum."""
+        """Add `amount` to a counter atomically and return the sum; a new counter expires after `expiry` seconds."""
 
     def get_expiry(self, key: str) -> float | None:
-        """When a count ends, in seconds since the epoch."""
+        """Return when a counter expires, in seconds since the epoch."""
 
 
-class Memory:
-    """The counts of this process.
+class MemoryCounters:
+    """The counters of this process.
 
-    Not the memory storage of limits: that one loses units when threads begin a count at once, starts a thread for
-    nearly every unit, and has it look at every count.
+    The memory storage of `limits` is not used: it loses attempts when several threads start a counter at the same time,
+    and for nearly every attempt it starts a thread that looks at every counter.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[str, tuple[int, float]] = {}
-        self._most = 1000
+        self._counters: dict[str, tuple[int, float]] = {}
+        self._prune_at = 1000
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a count; below nothing it does not go."""
+        """Add `amount` to a counter, which never falls below 0, and return the sum."""
         with self._lock:
             now = time.monotonic()
-            count, end = self._counts.get(key, (0, 0.0))
+            count, end = self._counters.get(key, (0, 0.0))
             if end <= now:
                 count, end = 0, now + expiry
             count = max(count + amount, 0)
-            self._counts[key] = (count, end)
-            if len(self._counts) > self._most:
-                self._counts = {
-                    key: counted for key, counted in self._counts.items() if counted[0] and counted[1] > now
+            self._counters[key] = (count, end)
+            if len(self._counters) > self._prune_at:
+                self._counters = {
+                    key: counted for key, counted in self._counters.items() if counted[0] and counted[1] > now
                 }
-                self._most = max(1000, 2 * len(self._counts))
+                self._prune_at = max(1000, 2 * len(self._counters))
             return count
 
     def get_expiry(self, key: str) -> float:
-        """When a count ends."""
+        """Return when a counter expires, in seconds since the epoch."""
         with self._lock:
-            _count, end = self._counts.get(key, (0, 0.0))
+            _count, end = self._counters.get(key, (0, 0.0))
         return time.time() + max(end - time.monotonic(), 0)
 
 
@@ -101,67 +105,68 @@ class Throttles:
     """The throttles of one application.
 
     Args:
-        limits: how much each allows, by name.
-        shared: where the processes count together; None when each counts alone.
+        limits: the limit of each throttle, by name.
+        shared: the counters that all processes share; None if each process counts separately.
     """
 
-    def __init__(self, limits: Mapping[str, RateLimitItem], shared: "SharedCounts | None") -> None:
+    def __init__(self, limits: Mapping[str, RateLimitItem], shared: "RedisCounters | None") -> None:
         self.limits = limits
-        self.memory = Memory()
+        self.memory = MemoryCounters()
         self.shared = shared
 
-    def add(self, name: str, key: str, amount: int = 1) -> tuple[int, Counts]:
-        """Count, and tell the sum and who says so; memory counts along, lest it begin at nothing once it must."""
+    def add(self, name: str, key: str, amount: int = 1) -> tuple[int, Counters]:
+        """Add `amount` to a counter; return the sum and the counters that it comes from."""
+        # Count in memory too, so that the counters are there when Redis becomes unavailable.
         seconds = self.limits[name].get_expiry()
-        here = self.memory.incr(key, seconds, amount)
-        if self.shared is not None and (together := self.shared.incr(key, seconds, amount)) is not None:
-            return together, self.shared
-        return here, self.memory
+        local_count = self.memory.incr(key, seconds, amount)
+        if self.shared is not None and (shared_count := self.shared.incr(key, seconds, amount)) is not None:
+            return shared_count, self.shared
+        return local_count, self.memory
 
-    def seconds_left(self, key: str, counts: Counts) -> int:
-        """How long a count goes on, at least a second."""
-        return max(1, math.ceil((counts.get_expiry(key) or 0) - time.time()))
+    def seconds_left(self, key: str, counters: Counters) -> int:
+        """Return the seconds until a counter expires, at least 1."""
+        return max(1, math.ceil((counters.get_expiry(key) or 0) - time.time()))
 
 
 def configure(app: Flask) -> None:
-    """Set the throttles up from the settings."""
+    """Create the throttles from the settings."""
     limits = {
         name.removeprefix(PREFIX): parse(value)
         for name, value in app.config.items()
         if name.startswith(PREFIX) and isinstance(value, str)
     }
     for name in limits:
-        metrics.of(app).throttled.labels(name.lower())  # from nothing on, so that the first one shows
+        metrics.of(app).throttled.labels(name.lower())  # starts at 0, so that the first rejection shows as an increase
     url = app.config["REDIS_URL"]
-    # Its client takes a tenth of the start, and memory in every worker.
-    shared = import_module("userapi.security.redis_counters").SharedCounts(url) if url else None
+    # Imported only if needed: the Redis client takes a tenth of the start-up time, and memory in every worker.
+    shared = import_module("userapi.security.redis_counters").RedisCounters(url) if url else None
     app.extensions["userapi-throttles"] = Throttles(limits, shared)
 
 
-def spend(name: str, *of: str) -> None:
-    """Spend one unit of a throttle.
+def count_attempt(name: str, *subject: str) -> None:
+    """Count one attempt.
 
     Args:
-        name: of the throttle, as its setting without `RATELIMIT_`.
-        of: for whom it counts.
+        name: the name of the throttle: that of its setting without `RATELIMIT_`.
+        subject: who or what the attempts are counted for, such as a client or an account.
 
     Raises:
-        TooManyRequests: there is none left.
+        TooManyRequests: the limit is exceeded.
     """
-    _spend(name, of, lambda: False)
+    _count_or_reject(name, subject, lambda: False)
 
 
 def limits_each_client(name: str) -> Callable[[View], View]:
-    """Count each call of a view for the client that makes it.
+    """Decorate a view so that each call counts one attempt of the client.
 
     Args:
-        name: of the throttle, as its setting without `RATELIMIT_`.
+        name: the name of the throttle: that of its setting without `RATELIMIT_`.
     """
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            spend(name, client())
+            count_attempt(name, get_client_subject())
             return view(*args, **kwargs)
 
         return cast("View", wrapper)
@@ -169,78 +174,81 @@ def limits_each_client(name: str) -> Callable[[View], View]:
     return decorate
 
 
-def allows(name: str, *of: str) -> bool:
-    """Spend one unit of a throttle, and tell whether there was one: for answers that must not give it away."""
+def try_attempt(name: str, *subject: str) -> bool:
+    """Count one attempt and return whether it is within the limit, for responses that must not reveal that it is not.
+
+    The arguments are those of `count_attempt`.
+    """
     try:
-        _spend(name, of, lambda: False)
+        _count_or_reject(name, subject, lambda: False)
     except TooManyRequests:
         return False
     return True
 
 
 @contextmanager
-def failures(name: str, *of: str, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Count what fails in the block: a unit is spent before it, and given back when nothing was wrong.
+def count_failures(name: str, *subject: str, skip_if: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Count an attempt before the block, and refund it unless the block fails.
 
-    So guesses made at once are all counted before the first is answered, whoever has the secret may use it as often as
-    they like, and one success does not pardon another's failures.
+    So parallel guesses are all counted before the first one is checked, correct passwords are never limited, and a
+    success does not reset the failures of other attempts.
 
     Args:
-        name: of the throttle.
-        of: for whom it counts.
-        unless: asked once there is nothing left; True lets the block run all the same.
+        name: the name of the throttle: that of its setting without `RATELIMIT_`.
+        subject: who or what the attempts are counted for, such as a client or an account.
+        skip_if: called if the limit is exceeded; if it returns True, the block runs nevertheless.
 
     Raises:
-        TooManyRequests: there is nothing left.
+        TooManyRequests: the limit is exceeded.
     """
-    _spend(name, of, unless)
+    _count_or_reject(name, subject, skip_if)
     try:
         yield
     except (TooManyRequests, Unavailable):
-        _give_back(name, of)  # nothing was tried
+        _refund(name, subject)  # the password or code was not checked
         raise
-    _give_back(name, of)
+    _refund(name, subject)
 
 
-def client() -> str:
-    """For whom a throttle counts that is about a network address: the client of this request."""
-    return network(current_request().remote_addr)
+def get_client_subject() -> str:
+    """Return the subject for throttles per client: the IP address or IPv6 network of the current request."""
+    return ip_subject(current_request().remote_addr)
 
 
 @functools.lru_cache(maxsize=1000)
-def network(address: str | None) -> str:
-    """What an address counts as: itself, or the /64 of an IPv6 address, since each customer has a whole one."""
+def ip_subject(address: str | None) -> str:
+    """Return the subject for an IP address: for IPv6 its /64 network, since providers assign a /64 to each customer."""
     try:
-        found = ipaddress.ip_address(address or "")
+        ip = ipaddress.ip_address(address or "")
     except ValueError:
         return "unknown"
-    if isinstance(found, ipaddress.IPv6Address):
-        return str(found.ipv4_mapped or ipaddress.ip_network((int(found), 64), strict=False))
-    return str(found)
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped or ipaddress.ip_network((int(ip), 64), strict=False))
+    return str(ip)
 
 
-def redis_answers() -> bool | None:
-    """Whether Redis does; None where each process counts alone."""
+def is_redis_reachable() -> bool | None:
+    """Return whether Redis responds; None if each process counts separately."""
     shared = _throttles().shared
-    return None if shared is None else shared.answers()
+    return None if shared is None else shared.is_reachable()
 
 
-def redis_error() -> str:
-    """What the last try to reach Redis met; empty where it was reached."""
+def get_redis_error() -> str:
+    """Return the error of the last call to Redis; empty if it succeeded."""
     shared = _throttles().shared
     return "" if shared is None else shared.error
 
 
-def _spend(name: str, of: tuple[str, ...], unless: Callable[[], bool]) -> None:
+def _count_or_reject(name: str, subject: tuple[str, ...], skip_if: Callable[[], bool]) -> None:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
-    throttles, key = _throttles(), _key(name, of)
+    throttles, key = _throttles(), _counter_key(name, subject)
     limit = throttles.limits[name]
-    count, counts = throttles.add(name, key)
-    if count <= limit.amount or unless():
+    count, counters = throttles.add(name, key)
+    if count <= limit.amount or skip_if():
         return
-    seconds = throttles.seconds_left(key, counts)
-    throttles.add(name, key, -1)  # else those refused at once would keep out who comes after
+    seconds = throttles.seconds_left(key, counters)
+    throttles.add(name, key, -1)  # rejected attempts must not count against later ones
     metrics.counted().throttled.labels(name.lower()).inc()
     log.warning("throttled", extra={"throttle": name, "address": acting().address})
     policy = name.lower().replace("_", "-")
@@ -255,8 +263,8 @@ def _spend(name: str, of: tuple[str, ...], unless: Callable[[], bool]) -> None:
 
 
 def _too_many_attempts(seconds: int) -> str:
-    """The message for the caller: seconds for a short wait, otherwise whole minutes."""
-    if seconds < SECONDS_SHOWN:
+    """Return the message for the caller: in seconds for a short wait, otherwise in whole minutes."""
+    if seconds < MAX_SECONDS_SHOWN:
         text: str = ngettext(
             "Too many attempts. Try again in %(num)s second.",
             "Too many attempts. Try again in %(num)s seconds.",
@@ -271,14 +279,14 @@ def _too_many_attempts(seconds: int) -> str:
     return text
 
 
-def _give_back(name: str, of: tuple[str, ...]) -> None:
+def _refund(name: str, subject: tuple[str, ...]) -> None:
     if current_app.config["RATELIMIT_ENABLED"]:
-        _throttles().add(name, _key(name, of), -1)
+        _throttles().add(name, _counter_key(name, subject), -1)
 
 
-def _key(name: str, of: tuple[str, ...]) -> str:
-    """Under which name it is counted: nobody can read from Redis who signs in here."""
-    digest = hashlib.blake2b("\0".join(of).encode("utf-8", "replace"), key=derived_key("throttles"), digest_size=16)
+def _counter_key(name: str, subject: tuple[str, ...]) -> str:
+    """Return the key of a counter. It is a keyed hash, so that Redis does not reveal who signs in here."""
+    digest = hashlib.blake2b("\0".join(subject).encode("utf-8", "replace"), key=derive_key("throttles"), digest_size=16)
     return f"{name}:{digest.hexdigest()}"
 
 

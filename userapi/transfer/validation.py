@@ -87,7 +87,7 @@ class PasswordHash(Line):
         text = super()._deserialize(value, attr, data, **kwargs)
         if not text.startswith("!"):
             try:
-                legacy_hashes.read(text)
+                legacy_hashes.parse_legacy_hash(text)
             except legacy_hashes.UnusableHash as error:
                 raise ValidationError(str(error)) from error
         return text

@@ -84,7 +84,7 @@ def register(**new_user: Any) -> User:
         InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
         TooManyRequests: too many registrations came from the client.
     """
-    throttling.spend("REGISTRATION", throttling.client())
+    throttling.count_attempt("REGISTRATION", throttling.get_client_subject())
     user = create(**{"language": i18n.asked_for(), **new_user})
     email_verification.refuse_reserved(user.id, user.email_key)
     email_verification.ask_to_verify(user)

@@ -30,7 +30,7 @@ def check(user_id: int, stored: str | None, password: str, field: str) -> None:
         WrongPassword: naming the field; the event must be committed by the door.
         TooManyRequests: it was wrong too often; the password was not looked at.
     """
-    with throttling.failures("PASSWORD_CHECK", str(user_id)):
-        if not password_hashing.verify(password, stored):
+    with throttling.count_failures("PASSWORD_CHECK", str(user_id)):
+        if not password_hashing.verify_password(password, stored):
             audit_log.record("user.password_check_failed", "user", user_id)
             raise WrongPassword(field)

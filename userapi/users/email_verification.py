@@ -37,9 +37,9 @@ def ask_again(email: str) -> None:
     Raises:
         TooManyRequests: the client has asked too often, for whatever addresses.
     """
-    throttling.spend("EMAIL_RESEND", throttling.client())
+    throttling.count_attempt("EMAIL_RESEND", throttling.get_client_subject())
     key = email_address.key_or_none(email)
-    few = throttling.allows("EMAIL_RECIPIENT", key or email)
+    few = throttling.try_attempt("EMAIL_RECIPIENT", key or email)
     user = queries.by_email_key(key) if key else None
     if user is not None and user.is_active and _awaits_verification(user) and few:
         ask_to_verify(user)
@@ -66,11 +66,11 @@ def ask_to_change(user: User, email: str) -> bool:
     if key == user.email_key:
         user.email, user.pending_email = typed, None
         return False
-    throttling.spend("EMAIL_CHANGE", str(user.id))
+    throttling.count_attempt("EMAIL_CHANGE", str(user.id))
     if queries.key_is_taken(key):
         raise EmailTaken
     refuse_reserved(user.id, key)
-    throttling.spend("EMAIL_RECIPIENT", key)
+    throttling.count_attempt("EMAIL_RECIPIENT", key)
     user.pending_email = typed
     token = email_links.issue(user, email_links.CHANGE_EMAIL, key)
     emails.confirm_new_email(
@@ -93,7 +93,7 @@ def send_again(user: User) -> None:
         TooManyRequests: it was mailed often enough.
     """
     if user.pending_email is None:
-        throttling.spend("EMAIL_RECIPIENT", user.email_key)
+        throttling.count_attempt("EMAIL_RECIPIENT", user.email_key)
         ask_to_verify(user)
     else:
         ask_to_change(user, user.pending_email)
@@ -116,7 +116,7 @@ def confirm(token: str) -> User:
         EmailTaken: somebody else has confirmed the address meanwhile.
         TooManyRequests: the client has come with too many bad links.
     """
-    with throttling.failures("LINK", throttling.client()):
+    with throttling.count_failures("LINK", throttling.get_client_subject()):
         found, user = email_links.spend(token, (email_links.VERIFY_EMAIL, email_links.CHANGE_EMAIL))
     if found.purpose == email_links.CHANGE_EMAIL and user.pending_email is not None:
         old, new = user.email, user.pending_email
@@ -179,7 +179,7 @@ def undo_change(token: str) -> User:
         EmailTaken: another account has the email by now.
         TooManyRequests: the client has sent too many bad links.
     """
-    with throttling.failures("LINK", throttling.client()):
+    with throttling.count_failures("LINK", throttling.get_client_subject()):
         found, user = email_links.spend(token, (email_links.UNDO_EMAIL_CHANGE,))
     replaced, restored = user.email, str(found.previous_email)
     user.email, user.email_key = restored, found.address_key

@@ -58,8 +58,8 @@ def register(key: str, new_user: Mapping[str, Any]) -> User:
         user = accounts.register(**new_user)
         submissions.finish(claimed, {"user_id": user.id, "body": body})
         return user
-    throttling.spend("REGISTRATION", throttling.client())
-    if before["body"] != body or not password_hashing.verify(new_user["password"], user.password_hash):
+    throttling.count_attempt("REGISTRATION", throttling.get_client_subject())
+    if before["body"] != body or not password_hashing.verify_password(new_user["password"], user.password_hash):
         raise IdempotencyKeyReused
     return user
 
@@ -70,4 +70,4 @@ def _without_password(new_user: Mapping[str, Any]) -> bytes:
 
 
 def _digest(data: bytes) -> str:
-    return hmac.new(signing_keys.derived_key("idempotency"), data, sha256).hexdigest()
+    return hmac.new(signing_keys.derive_key("idempotency"), data, sha256).hexdigest()

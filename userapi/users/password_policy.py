@@ -18,7 +18,7 @@ from zxcvbn.time_estimates import guesses_to_score
 from userapi.core.problems import ValidationFailed
 from userapi.http.fields import MAXIMUM_NEW_PASSWORD, MAXIMUM_PASSWORD
 from userapi.security import throttling
-from userapi.security.password_hashing import normalise
+from userapi.security.password_hashing import normalize_password
 
 from . import queries
 from .problems import EmailTaken
@@ -91,7 +91,7 @@ def check_of_new_account(password: str, email_key: str, personal: Iterable[str |
 
 def reasons(password: str, personal: Iterable[str | None] = ()) -> list[str]:
     """Why a new password is refused; nothing when it is good. Takes what `check` takes."""
-    return list(_reasons(normalise(password[:MAXIMUM_PASSWORD]), [text for text in personal if text]))
+    return list(_reasons(normalize_password(password[:MAXIMUM_PASSWORD]), [text for text in personal if text]))
 
 
 def require_same(
@@ -124,7 +124,7 @@ def add_errors(error: ValidationError, field: str, personal: Iterable[str | None
         personal: the email, names and username in the form.
     """
     password = _valid_text(error, field)
-    if password is not None and throttling.allows("PASSWORD_FEEDBACK", throttling.client()):
+    if password is not None and throttling.try_attempt("PASSWORD_FEEDBACK", throttling.get_client_subject()):
         found = reasons(password, personal)
         if found:
             error.messages_dict[field] = found
@@ -168,7 +168,7 @@ def _reasons(password: str, personal: list[str]) -> Iterable[str]:
 
 
 def _is_close(folded: str, text: str) -> bool:
-    text = normalise(text[:254]).casefold()
+    text = normalize_password(text[:254]).casefold()
     pieces = {text, *text.replace("@", " ").replace(".", " ").replace("-", " ").split()}
     return any(
         (piece in folded and len(folded) <= LARGEST_SHARE * len(piece))

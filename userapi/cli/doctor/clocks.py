@@ -13,7 +13,7 @@ from userapi import settings
 from userapi.core import clock
 from userapi.core.db import READING, db
 from userapi.health.findings import Finding, ok, trouble, warning
-from userapi.security.redis_counters import PATIENCE
+from userapi.security.redis_counters import REDIS_TIMEOUT
 
 #: Seconds that clocks in good order stay within.
 NEAR = 2
@@ -46,4 +46,4 @@ def check() -> Iterator[Finding]:
 
 def _connected(url: str) -> Redis:
     """A client that does not wait long."""
-    return Redis.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+    return Redis.from_url(url, socket_connect_timeout=REDIS_TIMEOUT, socket_timeout=REDIS_TIMEOUT)

@@ -8,7 +8,7 @@ from flask import current_app
 
 from userapi.core import clock, private_files
 from userapi.health.findings import Finding, trouble, warning
-from userapi.security.signing_keys import KeyProblem, KeyRing
+from userapi.security.signing_keys import KeyFolderError, KeyRing
 
 #: A key that has signed for so many days should be followed by another.
 OLD = 366
@@ -19,7 +19,7 @@ def check() -> Iterator[Finding]:
     ring = KeyRing(Path(current_app.config["JWT_KEY_DIR"]))
     try:
         newest = ring.newest()
-    except KeyProblem:
+    except KeyFolderError:
         return  # the health checks say so
     token = jwt.encode({"sub": "doctor"}, newest.private, algorithm=current_app.config["JWT_ALGORITHM"])
     jwt.decode(token, newest.public, algorithms=current_app.config["JWT_DECODE_ALGORITHMS"])
@@ -27,6 +27,6 @@ def check() -> Iterator[Finding]:
         if private_files.is_open_to_others(path):
             level = trouble if private_files.is_open_to_all(path) else warning
             yield level("keys", f"JWT_KEY_DIR: {private_files.advice(path)}")
-    days = (clock.now() - ring.made_at(newest)).days
+    days = (clock.now() - ring.created_at(newest)).days
     if days > OLD:
         yield warning("keys", f"The signing key is {days} days old. To create a new one, run `flask keys rotate`.")
