@@ -14,6 +14,7 @@ from userapi.auth.field_descriptions import DESCRIPTIONS
 from userapi.bulk import job_worker as bulk
 from userapi.core import db, folders, i18n
 from userapi.core.extensions import migrate
+from userapi.html import flash
 from userapi.http import (
     api_document,
     assets,
@@ -53,7 +54,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
         part.configure(app)
     for part in (errors, bodies, tracing, audit_log, tokens, authentication, assets, throttling, outbox, relay):
         part.configure(app)
-    for part in (delivery_loop, imports, bulk):
+    for part in (flash, delivery_loop, imports, bulk):
         part.configure(app)
     migrate.init_app(app, db.db, str(folders.MIGRATIONS), render_item=db.render_item)
 

@@ -40,7 +40,7 @@ ENGLISH = "swagger_ui.html"
 
 #: What says its arguments to somebody.
 SPEAKERS = {
-    "echo", "ClickException", "UsageError", "BadParameter", "prompt", "confirm", "fail", "print", "say", "flash",
+    "echo", "ClickException", "UsageError", "BadParameter", "prompt", "confirm", "fail", "print", "flash",
     "ValidationError", "exit",
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from userapi.users import queries as user_queries
 
 from . import filters, queries
 from .filters import Filters
-from .views import PAGE, StaffView, page
+from .views import PAGE_SIZE, StaffView, staff_page
 
 #: What the form can say.
 READERS = {
@@ -29,11 +29,11 @@ class AuditView(StaffView):
 
     kind = "event"
 
-    @page("/", needs="view")
+    @staff_page("/", needs="view")
     def show_list(self) -> str:
         """Every event, by actor, origin, target, action and time."""
         asked = Filters(request.args, READERS)
-        found = queries.NO_ROWS if asked.errors else queries.events(_conditions(asked.values), start(), PAGE)
+        found = queries.NO_ROWS if asked.errors else queries.events(_conditions(asked.values), start(), PAGE_SIZE)
         choices = {"origins": ORIGINS, "kinds": TARGETS, "actions": sorted(ACTIONS)}
         return self.render(
             "admin/audit/list.html",

@@ -9,10 +9,11 @@ from userapi.bulk.rules import RULES
 from userapi.core.db import db
 from userapi.core.leased_jobs import ACTIVE
 from userapi.core.problems import NotFound
+from userapi.html.flash import flash
 
 from . import audit_log, staff_auth
 from .user_actions import ACTIONS
-from .views import StaffView, page, say
+from .views import StaffView, staff_page
 
 JOB = "/<row_id:job_id>/"
 
@@ -35,7 +36,7 @@ class BulkView(StaffView):
         """Whether the menu names it: for those who can start one."""
         return any(staff_auth.may(*rule.needs) for rule in RULES.values())
 
-    @page("/", needs="view")
+    @staff_page("/", needs="view")
     def show_list(self) -> str:
         """The newest jobs, and how each stands."""
         found = queries.newest(NEWEST)
@@ -47,7 +48,7 @@ class BulkView(StaffView):
             again=AGAIN if any(job.state in ACTIVE for job in found) else 0,
         )
 
-    @page(JOB, needs="view")
+    @staff_page(JOB, needs="view")
     def show(self, job_id: int) -> str:
         """How a job stands, and whom it left out."""
         job = _existing(job_id)
@@ -63,14 +64,14 @@ class BulkView(StaffView):
             again=AGAIN if is_active else 0,
         )
 
-    @page(f"{JOB}cancel/", needs="view", methods=("POST",))
+    @staff_page(f"{JOB}cancel/", needs="view", methods=("POST",))
     def cancel(self, job_id: int) -> Any:
         """Cancel a job; those whom it has acted on stay as they are now."""
         staff_auth.require(*RULES[_existing(job_id).action].needs)
         jobs.cancel(job_id)
         db.session.commit()
-        say(_("The action was cancelled. Changes already made are kept."))
-        return self.to("show", job_id=job_id)
+        flash(_("The action was cancelled. Changes already made are kept."))
+        return self.redirect_to("show", job_id=job_id)
 
 
 def _existing(job_id: int) -> Any:

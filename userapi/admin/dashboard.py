@@ -15,7 +15,7 @@ from userapi.users.models import KINDS
 
 from . import audit_log, charts, queries, staff_auth
 from .charts import Bar
-from .views import ANY_STAFF, StaffView, page
+from .views import ANY_STAFF, StaffView, staff_page
 
 DAYS = 14
 RECENT = 8
@@ -70,7 +70,7 @@ class Chart(NamedTuple):
 class Dashboard(StaffView, AdminIndexView):
     """The first page of the staff site."""
 
-    @page("/", needs=ANY_STAFF)
+    @staff_page("/", needs=ANY_STAFF)
     def index(self) -> str:
         """Totals, charts, health and what happened last, as far as the caller may see each."""
         recent = queries.events({}, None, RECENT).rows if staff_auth.may("view", "event") else []

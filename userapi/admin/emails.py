@@ -13,6 +13,8 @@ from userapi.auth.claims import parse_id
 from userapi.core.db import db
 from userapi.core.loopback import serves_this_machine_only
 from userapi.core.problems import NotFound
+from userapi.html.flash import flash
+from userapi.html.redirects import see_other
 from userapi.http import headers
 from userapi.mail import outbox
 from userapi.mail import queries as mail_queries
@@ -21,7 +23,7 @@ from userapi.mail.outbox import BLANK
 
 from . import filters, queries
 from .filters import Filters
-from .views import PAGE, SUPERUSER, StaffView, page, say, see_other
+from .views import PAGE_SIZE, SUPERUSER, StaffView, staff_page
 
 MESSAGE = "/<row_id:message_id>/"
 
@@ -40,16 +42,16 @@ class OutboxView(StaffView):
 
     kind = "message"
 
-    @page("/", needs="view")
+    @staff_page("/", needs="view")
     def show_list(self) -> str:
         """Every letter, by state, recipient and kind."""
         asked = Filters(request.args, READERS)
         before = parse_id(request.args.get("before", ""))
-        found = queries.NO_ROWS if asked.errors else queries.messages(asked.values, before, PAGE)
+        found = queries.NO_ROWS if asked.errors else queries.messages(asked.values, before, PAGE_SIZE)
         facts = {"page": found, "asked": asked.texts, "errors": asked.errors, "states": list(mail_queries.State)}
         return self.render("admin/outbox/list.html", **facts)
 
-    @page(MESSAGE, needs="view")
+    @staff_page(MESSAGE, needs="view")
     def show(self, message_id: int) -> Response:
         """A letter: where it stands, and what it says, without the secret in it."""
         message = _existing(message_id)
@@ -63,7 +65,7 @@ class OutboxView(StaffView):
         response.headers["Content-Security-Policy"] = f"{policy}; frame-src 'self'"
         return response
 
-    @page(f"{MESSAGE}html/", needs="view")
+    @staff_page(f"{MESSAGE}html/", needs="view")
     def show_html(self, message_id: int) -> Response:
         """The HTML of a letter, for the frame in its page."""
         message = _existing(message_id)
@@ -72,7 +74,7 @@ class OutboxView(StaffView):
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
         return response
 
-    @page(f"{MESSAGE}link/", needs=SUPERUSER, methods=("POST",))
+    @staff_page(f"{MESSAGE}link/", needs=SUPERUSER, methods=("POST",))
     def open_link(self, message_id: int) -> Response:
         """Follow the link of an email that no mail server sends, in development."""
         link = _link(_existing(message_id))
@@ -82,16 +84,16 @@ class OutboxView(StaffView):
         db.session.commit()
         return see_other(link)
 
-    @page(f"{MESSAGE}retry/", needs="change", methods=("POST",))
+    @staff_page(f"{MESSAGE}retry/", needs="change", methods=("POST",))
     def retry(self, message_id: int) -> Any:
         """Give a letter that has not been sent all its attempts again, from now on."""
         message = _existing(message_id)
         if outbox.retry(message_id):
             db.session.commit()
-            say(_("The email to %(email)s was queued again.", email=message.recipient))
+            flash(_("The email to %(email)s was queued again.", email=message.recipient))
         else:
-            say(_("This email was already sent, so it is not sent again."), "warning")
-        return self.to("show", message_id=message_id)
+            flash(_("This email was already sent, so it is not sent again."), "warning")
+        return self.redirect_to("show", message_id=message_id)
 
 
 def _existing(message_id: int) -> Message:

@@ -10,16 +10,18 @@ from werkzeug.datastructures import MultiDict
 from userapi.auth.caller import get_caller
 from userapi.core.db import db
 from userapi.core.problems import Problem
+from userapi.html.flash import flash
+from userapi.html.forms import Form
 from userapi.http.fields import Line
 from userapi.users import group_queries, groups, permissions
 from userapi.users.models import ACTIONS, KINDS
 
 from . import staff_auth
-from .views import Form, StaffView, chosen_ids, kept_form, page, say
+from .views import StaffView, selected_ids, staff_page, take_saved_form
 
 GROUP = "/<row_id:group_id>/"
 
-NAMED_MEMBERS = 20
+MAX_LISTED_MEMBERS = 20
 
 name_field = Line(150, 1)
 
@@ -29,39 +31,39 @@ class GroupView(StaffView):
 
     kind = "group"
 
-    @page("/", needs="view")
+    @staff_page("/", needs="view")
     def show_list(self) -> str:
         """Every group, its permissions and how many it has as members."""
         facts = {"groups": group_queries.all_groups(), "members": group_queries.member_counts()}
         return self.render("admin/groups/list.html", **facts)
 
-    @page("/new/", needs="add")
+    @staff_page("/new/", needs="add")
     def show_new(self) -> Any:
         """The form of a group to be."""
-        return self._show(None, _form(kept_form() or MultiDict()))
+        return self._show(None, _form(take_saved_form() or MultiDict()))
 
-    @page("/new/", needs="add", methods=("POST",))
+    @staff_page("/new/", needs="add", methods=("POST",))
     def add(self) -> Any:
         """Make a group."""
         form = _form(request.form)
         try:
             group = groups.create(_name(form), form.values["permissions"], by=get_caller().user)
             db.session.commit()
-        except (Problem, ValidationError) as refusal:
-            return self._again(None, form, refusal)
-        say(_("The group %(name)s was created.", name=group.name))
-        return self.to("show_list")
+        except (Problem, ValidationError) as error:
+            return self._show_rejected(None, form, error)
+        flash(_("The group %(name)s was created.", name=group.name))
+        return self.redirect_to("show_list")
 
-    @page(GROUP, needs="view")
+    @staff_page(GROUP, needs="view")
     def show(self, group_id: int) -> Any:
         """A group, to read or to change."""
         group = groups.find(group_id)
         permissions = [permission.id for permission in group.permissions]
         stored = Form({"name": group.name, "permissions": permissions, "version": _version(group)})
-        kept = kept_form() if staff_auth.may("change", "group") else None
+        kept = take_saved_form() if staff_auth.may("change", "group") else None
         return self._show(group_id, _form(kept) if kept else stored)
 
-    @page(GROUP, needs="change", methods=("POST",))
+    @staff_page(GROUP, needs="change", methods=("POST",))
     def edit(self, group_id: int) -> Any:
         """Save a group, unless somebody else has changed it meanwhile."""
         form, group = _form(request.form), groups.hold(group_id)
@@ -71,32 +73,32 @@ class GroupView(StaffView):
                 raise groups.GroupChangedMeanwhile
             groups.edit(group, _name(form), form.values["permissions"], by=get_caller().user)
             db.session.commit()
-        except (Problem, ValidationError) as refusal:
-            return self._again(group_id, form, refusal)
-        say(_("The group %(name)s was saved.", name=group.name))
-        return self.to("show_list")
+        except (Problem, ValidationError) as error:
+            return self._show_rejected(group_id, form, error)
+        flash(_("The group %(name)s was saved.", name=group.name))
+        return self.redirect_to("show_list")
 
-    @page(f"{GROUP}delete/", needs="delete")
-    def show_farewell(self, group_id: int) -> str:
+    @staff_page(f"{GROUP}delete/", needs="delete")
+    def show_delete(self, group_id: int) -> str:
         """Who would lose what with a group."""
         group = groups.find(group_id)
-        members = group_queries.members(group_id, NAMED_MEMBERS)
+        members = group_queries.members(group_id, MAX_LISTED_MEMBERS)
         count = group_queries.member_counts().get(group_id, 0)
         return self.render("admin/groups/delete.html", group=group, members=members, count=count)
 
-    @page(f"{GROUP}delete/", needs="delete", methods=("POST",))
+    @staff_page(f"{GROUP}delete/", needs="delete", methods=("POST",))
     def delete(self, group_id: int) -> Any:
         """Do away with a group."""
         group = groups.hold(group_id)
         name = group.name
         groups.delete(group, by=get_caller().user)
         db.session.commit()
-        say(_("The group %(name)s was deleted.", name=name))
-        return self.to("show_list")
+        flash(_("The group %(name)s was deleted.", name=name))
+        return self.redirect_to("show_list")
 
-    def _again(self, group_id: int | None, form: Form, refusal: Problem | ValidationError) -> Any:
+    def _show_rejected(self, group_id: int | None, form: Form, error: Problem | ValidationError) -> Any:
         db.session.rollback()
-        form.refuse(refusal)
+        form.reject(error)
         return self._show(group_id, form)
 
     def _show(self, group_id: int | None, form: Form) -> Any:
@@ -115,7 +117,7 @@ class GroupView(StaffView):
 
 def _form(sent: MultiDict[str, str]) -> Form:
     texts = {name: sent.get(name, "") for name in ("name", "version")}
-    return Form({**texts, "permissions": chosen_ids("permissions", sent)})
+    return Form({**texts, "permissions": selected_ids("permissions", sent)})
 
 
 def _name(form: Form) -> str:

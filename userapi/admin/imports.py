@@ -15,13 +15,15 @@ from userapi.core import i18n
 from userapi.core.db import db
 from userapi.core.leased_jobs import ACTIVE, State
 from userapi.core.problems import NotFound, Problem, ValidationFailed
+from userapi.html.flash import flash
+from userapi.html.forms import Form
 from userapi.http import bodies, errors
 from userapi.transfer import job_queries, jobs
 from userapi.transfer.jobs import FileTooLarge
 from userapi.transfer.options import ImportOptions, IssueKind, OnBadProfile, OnConflict
 
 from . import audit_log, reauthentication
-from .views import SUPERUSER, Form, StaffView, page, say
+from .views import SUPERUSER, StaffView, staff_page
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -50,7 +52,7 @@ class ImportView(StaffView):
         except RequestEntityTooLarge:
             return errors.answer(FileTooLarge())
 
-    @page("/", needs=SUPERUSER)
+    @staff_page("/", needs=SUPERUSER)
     def show_list(self) -> str:
         """The newest imports, and how each stands."""
         found = job_queries.newest(NEWEST)
@@ -61,7 +63,7 @@ class ImportView(StaffView):
             again=AGAIN if any(job.state in ACTIVE for job in found) else 0,
         )
 
-    @page("/new/", needs=SUPERUSER)
+    @staff_page("/new/", needs=SUPERUSER)
     def show_new(self) -> Any:
         """The form: which file, and how."""
         usual = ImportOptions()
@@ -69,7 +71,7 @@ class ImportView(StaffView):
             Form({"dry_run": True, "on_conflict": usual.on_conflict, "on_bad_profile": usual.on_bad_profile})
         )
 
-    @page("/new/", needs=SUPERUSER, methods=("POST",))
+    @staff_page("/new/", needs=SUPERUSER, methods=("POST",))
     def add(self) -> Any:
         """Take a file in, for a worker to look through or to import."""
         sent = {name: request.form.get(name, "") for name in ("dry_run", "on_conflict", "on_bad_profile")}
@@ -87,45 +89,45 @@ class ImportView(StaffView):
             jobs.expire()
             job = jobs.submit(file.filename, file.read(), options, by=get_caller().user)
             db.session.commit()
-        except Problem as refusal:
+        except Problem as error:
             db.session.rollback()
-            form.refuse(refusal)
+            form.reject(error)
             return self._show_new(form)
-        say(_("%(name)s was uploaded. Processing starts in a moment.", name=job.file_name))
-        return self.to("show", job_id=job.id)
+        flash(_("%(name)s was uploaded. Processing starts in a moment.", name=job.file_name))
+        return self.redirect_to("show", job_id=job.id)
 
-    @page(JOB, needs=SUPERUSER)
+    @staff_page(JOB, needs=SUPERUSER)
     def show(self, job_id: int) -> Any:
         """How an import stands, what came of it, and what there was to say."""
         return self._show(job_id, Form())
 
-    @page(f"{JOB}import/", needs=SUPERUSER, methods=("POST",))
+    @staff_page(f"{JOB}import/", needs=SUPERUSER, methods=("POST",))
     def go_ahead(self, job_id: int) -> Any:
         """Import what a dry run has looked through."""
         try:
             reauthentication.require()
             job = jobs.go_ahead(job_id, by=get_caller().user)
             db.session.commit()
-        except ValidationFailed as refusal:
+        except ValidationFailed as error:
             db.session.rollback()
-            return self._show(job_id, Form.of(refusal))
+            return self._show(job_id, Form.rejected(error))
         except NotFound:
             db.session.rollback()
             successor = jobs.import_of(job_id)
             if successor is None:
                 raise
-            say(_("The import of this file was already started."), "warning")
-            return self.to("show", job_id=successor)
-        say(_("The import of %(name)s starts in a moment.", name=job.file_name))
-        return self.to("show", job_id=job.id)
+            flash(_("The import of this file was already started."), "warning")
+            return self.redirect_to("show", job_id=successor)
+        flash(_("The import of %(name)s starts in a moment.", name=job.file_name))
+        return self.redirect_to("show", job_id=job.id)
 
-    @page(f"{JOB}cancel/", needs=SUPERUSER, methods=("POST",))
+    @staff_page(f"{JOB}cancel/", needs=SUPERUSER, methods=("POST",))
     def cancel(self, job_id: int) -> Any:
         """Give an import up, or the file that a dry run has looked through."""
         was_active = jobs.cancel(job_id)
         db.session.commit()
-        say(_("The import was cancelled and its file deleted.") if was_active else _("The file was deleted."))
-        return self.to("show", job_id=job_id)
+        flash(_("The import was cancelled and its file deleted.") if was_active else _("The file was deleted."))
+        return self.redirect_to("show", job_id=job_id)
 
     def _show_new(self, form: Form) -> Any:
         facts = {

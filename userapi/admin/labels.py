@@ -3,22 +3,8 @@
 from flask_babel import lazy_gettext
 
 from userapi.audit.names import ORIGINS, actor
+from userapi.html.field_labels import LABELS
 from userapi.users import fields
-
-#: The fields of forms, by the names of their inputs.
-FIELDS = {
-    **fields.LABELS,
-    "access": lazy_gettext("Initial password"),
-    "groups": lazy_gettext("Groups"),
-    "permissions": lazy_gettext("Permissions"),
-    "password1": lazy_gettext("Password"),
-    "password2": lazy_gettext("Confirm password"),
-    "own_password": lazy_gettext("Your password"),
-    "name": lazy_gettext("Name"),
-    "file": lazy_gettext("File"),
-    "on_conflict": lazy_gettext("If the email already exists"),
-    "on_bad_profile": lazy_gettext("If a profile field is invalid or missing"),
-}
 
 #: The kinds of records, one and many, by the names that permissions give them.
 KIND = {
@@ -128,7 +114,7 @@ ORDERINGS = {
 FOR_TEMPLATES = {
     "origin_names": ORIGINS,
     "actor_name": actor,
-    "field_names": FIELDS,
+    "field_labels": LABELS,
     "text_inputs": fields.TEXT_INPUTS,
     "flag_inputs": fields.WRITABLE_FLAGS,
     "profile_fields": fields.PROFILE,

@@ -14,13 +14,15 @@ from userapi.auth.claims import parse_uuid
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import NotFound
+from userapi.html.flash import flash
+from userapi.html.redirects import see_other
 from userapi.http.user_agents import describe
 from userapi.users import accounts, email_address
 from userapi.users import queries as user_queries
 
 from . import filters, queries
 from .filters import Filters
-from .views import PAGE, StaffView, back_query, own_query, page, say, see_other
+from .views import PAGE_SIZE, StaffView, back_query, current_query, staff_page
 
 STATES = {"active": True, "ended": False}
 
@@ -32,7 +34,7 @@ class SessionView(StaffView):
 
     kind = "session"
 
-    @page("/", needs="view")
+    @staff_page("/", needs="view")
     def show_list(self) -> str:
         """Every session, by user, network address and state."""
         asked, now = Filters(request.args, READERS), clock.now()
@@ -43,11 +45,11 @@ class SessionView(StaffView):
             key = email_address.key_or_none(conditions["user"])
             conditions["user"] = (user_queries.id_of(key) if key else None) or 0
         idle_since = sessions.idle_since(now)
-        found = queries.NO_ROWS if asked.errors else queries.sessions(conditions, start(), PAGE, now, idle_since)
-        facts = {"page": found, "asked": asked.texts, "errors": asked.errors, "now": now, "query": own_query()}
+        found = queries.NO_ROWS if asked.errors else queries.sessions(conditions, start(), PAGE_SIZE, now, idle_since)
+        facts = {"page": found, "asked": asked.texts, "errors": asked.errors, "now": now, "query": current_query()}
         return self.render("admin/sessions/list.html", **facts, describe=describe)
 
-    @page("/<uuid:session_id>/end/", needs="delete", methods=("POST",))
+    @staff_page("/<uuid:session_id>/end/", needs="delete", methods=("POST",))
     def end(self, session_id: uuid.UUID) -> Any:
         """End a session now."""
         session = auth_queries.read_session(session_id)
@@ -56,7 +58,7 @@ class SessionView(StaffView):
         user = accounts.lock(session.user_id, by=get_caller().user, needs="delete_session")
         sessions.end_session(session_id, user.id)
         db.session.commit()
-        say(_("The session of %(email)s was ended.", email=user.email))
+        flash(_("The session of %(email)s was ended.", email=user.email))
         if "of_user" in request.form:
             tab = self.get_url("staff_users.show_sessions", user_id=user.id, back=back_query() or None)
             return see_other(tab)

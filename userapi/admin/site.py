@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext
 from userapi.http import bodies, headers
 from userapi.transfer import jobs
 
-from . import imports, notices
+from . import imports
 from .audit_log import AuditView
 from .bulk import BulkView
 from .dashboard import Dashboard
@@ -23,7 +23,6 @@ FORM_FIELDS = 64 * 1024
 
 def configure(app: Flask) -> None:
     """Put the staff site under `/admin/`."""
-    notices.configure(app)
     bodies.allow_upload(app, "/admin/imports/new/", jobs.max_bytes(app) + FORM_FIELDS)
     site = Admin(
         app,

@@ -14,7 +14,7 @@ from userapi.core.problems import PermissionDenied
 from userapi.users import permissions
 
 
-def admit() -> None:
+def check_access() -> None:
     """Let a member of staff in, by the cookie alone: signature, audience, session, account, and CSRF on every write.
 
     Raises:

@@ -11,11 +11,12 @@ from werkzeug.datastructures import MultiDict
 
 from userapi.core import i18n
 from userapi.core.problems import ValidationFailed
+from userapi.html.forms import Form
 from userapi.users import password_policy
 from userapi.users.fields import PROFILE_INPUTS, PROFILE_NAMES, TEXT_INPUTS, WRITABLE_FLAGS
 from userapi.users.models import User
 
-from .views import Form, chosen_ids
+from .views import selected_ids
 
 #: How somebody whom staff add gets a password.
 INVITE = "invite"
@@ -146,7 +147,7 @@ class UserForm(Form):
         values: dict[str, Any] = {name: sent[name] for name in (*TEXT_INPUTS, *PROFILE_INPUTS) if name in sent}
         values |= {name: name in sent for name in WRITABLE_FLAGS if name in self.may_set}
         if "rights" in sent:
-            values |= {"groups": chosen_ids("groups", sent), "permissions": chosen_ids("permissions", sent)}
+            values |= {"groups": selected_ids("groups", sent), "permissions": selected_ids("permissions", sent)}
         return values
 
 

@@ -1,4 +1,4 @@
-"""Users: the list, the form, the password, the history, the farewell."""
+"""Users: the list, the forms to add, edit and delete one, the password, and what belongs to a user."""
 
 from typing import Any
 
@@ -13,6 +13,8 @@ from userapi.auth.invitations import CannotInvite
 from userapi.core import clock, i18n
 from userapi.core.db import commit_on, db
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
+from userapi.html.flash import flash
+from userapi.html.forms import Form, explain
 from userapi.http import user_agents
 from userapi.security.password_hashing import describe_password_hash
 from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions
@@ -20,18 +22,17 @@ from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
 
-from . import audit_log, labels, reauthentication, staff_auth, user_forms, user_list
+from . import audit_log, labels, reauthentication, staff_auth, user_actions, user_forms, user_list
 from . import queries as staff_queries
 from .sessions import start as session_start
-from .user_actions import UserActions
 from .user_forms import INVITE, UserForm
-from .views import PAGE, Form, back_query, explain, kept_form, own_query, page, say
+from .views import PAGE_SIZE, StaffView, back_query, current_query, staff_page, take_saved_form
 
 #: The list says how many there are up to this number.
-COUNTED = 1000
+MAX_COUNTED = 1000
 
 #: The filter is a list of so many countries; more are typed.
-MOST_COUNTRIES = 250
+MAX_COUNTRIES = 250
 
 #: Rights that are given away only by whoever has just proved to be who they are.
 POWERS = ("is_staff", "is_superuser")
@@ -41,34 +42,39 @@ USER = "/<row_id:user_id>/"
 edit_schema = UserEditSchema()
 
 
-class UserView(UserActions):
-    """The accounts."""
+class UserView(StaffView):
+    """Users."""
 
     kind = "user"
 
-    @page("/", needs="view")
+    @staff_page("/", needs="view")
     def show_list(self) -> str:
         """The list: search, filters, order, pages that cost the same however deep they lie."""
         asked = user_list.read(request.args)
         return self.render(
             "admin/users/list.html",
             asked=asked,
-            page=asked.page(PAGE),
-            count=asked.count_up_to(COUNTED + 1),
-            most_counted=COUNTED,
+            page=asked.page(PAGE_SIZE),
+            count=asked.count_up_to(MAX_COUNTED + 1),
+            most_counted=MAX_COUNTED,
             groups=group_queries.all_groups(),
             countries=_countries(asked.asked.get("country", "")),
-            actions=self.allowed_actions(),
-            query=own_query(),
+            actions=user_actions.allowed_actions(),
+            query=current_query(),
         )
 
-    @page("/new/", needs="add")
+    @staff_page("/act/", needs="view", methods=("POST",))
+    def act(self) -> Any:
+        """Run an action on many users."""
+        return user_actions.run_action(self)
+
+    @staff_page("/new/", needs="add")
     def show_new(self) -> Any:
         """The first of two steps: who, and how the password comes about."""
-        kept = kept_form()
+        kept = take_saved_form()
         return self._show_new(user_forms.new_user(kept or MultiDict({"access": INVITE, "language": i18n.default()})))
 
-    @page("/new/", needs="add", methods=("POST",))
+    @staff_page("/new/", needs="add", methods=("POST",))
     def add(self) -> Any:
         """Open an account, and go on to the whole form."""
         form = user_forms.new_user(request.form)
@@ -80,24 +86,24 @@ class UserView(UserActions):
             else:
                 email_verification.ask_to_verify(user)
             db.session.commit()
-        except (ValidationFailed, ValidationError) as refusal:
+        except (ValidationFailed, ValidationError) as error:
             db.session.rollback()
-            form.refuse(refusal)
+            form.reject(error)
             return self._show_new(form)
-        say(_("%(email)s was added. You can fill in the other details now.", email=user.email))
-        return self._to_user(user.id) if staff_auth.may("view", "user") else self.to("show_new")
+        flash(_("%(email)s was added. You can fill in the other details now.", email=user.email))
+        return self._redirect_to_user(user.id) if staff_auth.may("view", "user") else self.redirect_to("show_new")
 
     def _show_new(self, form: Form) -> Any:
         return self.render("admin/users/new.html", form=form), form.status
 
-    @page(USER, needs="view")
+    @staff_page(USER, needs="view")
     def show(self, user_id: int) -> Any:
         """Everything about one user, to read or to change."""
         user = _existing(user_id)
-        kept = kept_form() if staff_auth.may("change", "user") else None
+        kept = take_saved_form() if staff_auth.may("change", "user") else None
         return self._show(UserForm(user, sent=kept, may_set=account_edits.editable_fields(user, get_caller().user)))
 
-    @page(USER, needs="change", methods=("POST",))
+    @staff_page(USER, needs="change", methods=("POST",))
     def edit(self, user_id: int) -> Any:
         """Save what was changed, unless somebody else has changed the same user meanwhile."""
         me = get_caller().user
@@ -120,14 +126,14 @@ class UserView(UserActions):
                 )
             groups.set_rights(user, *form.chosen_rights(user), by=me)
             db.session.commit()
-        except (Problem, ValidationError) as refusal:
+        except (Problem, ValidationError) as error:
             db.session.rollback()
-            form.refuse(refusal)
+            form.reject(error)
             return self._show(form)
-        say(_("%(email)s was saved.", email=user.email))
+        flash(_("%(email)s was saved.", email=user.email))
         if user.pending_email and "email" in changes:
-            say(_("To confirm your new email, use the link that we sent to %(email)s.", email=user.pending_email))
-        return self._to_user(user_id) if "go_on" in request.form else self.to_list(back_query())
+            flash(_("To confirm your new email, use the link that we sent to %(email)s.", email=user.pending_email))
+        return self._redirect_to_user(user_id) if "go_on" in request.form else self.redirect_to_list(back_query())
 
     def _show(self, form: UserForm) -> Any:
         user, me = _existing(form.user_id), get_caller().user
@@ -151,16 +157,16 @@ class UserView(UserActions):
             is_own=user.id == me.id,
         ), form.status
 
-    def _to_user(self, user_id: int) -> Any:
+    def _redirect_to_user(self, user_id: int) -> Any:
         """The user's page, which still leads back to the list as it was."""
-        return self.to("show", user_id=user_id, back=back_query() or None)
+        return self.redirect_to("show", user_id=user_id, back=back_query() or None)
 
-    @page(f"{USER}password/", needs="change")
+    @staff_page(f"{USER}password/", needs="change")
     def show_password(self, user_id: int) -> Any:
         """The form to set a password; how the present one is kept, never what is kept."""
         return self._show_password(user_id, Form())
 
-    @page(f"{USER}password/", needs="change", methods=("POST",))
+    @staff_page(f"{USER}password/", needs="change", methods=("POST",))
     def set_password(self, user_id: int) -> Any:
         """Set a password; every session of the user ends, and a letter tells of it."""
         user, me = _hold(user_id), get_caller().user
@@ -170,14 +176,14 @@ class UserView(UserActions):
             if user.id == me.id:
                 sessions.end_sessions(user, spare=get_caller().session_id)
             db.session.commit()
-        except ValidationFailed as refusal:
+        except ValidationFailed as error:
             db.session.rollback()
-            return self._show_password(user_id, Form.of(refusal))
+            return self._show_password(user_id, Form.rejected(error))
         if user.id == me.id:
-            say(_("Your password was changed. Your other sessions were ended."))
+            flash(_("Your password was changed. Your other sessions were ended."))
         else:
-            say(_("The password for %(email)s was set and all of the user's sessions were ended.", email=user.email))
-        return self._to_user(user_id)
+            flash(_("The password for %(email)s was set and all of the user's sessions were ended.", email=user.email))
+        return self._redirect_to_user(user_id)
 
     def _show_password(self, user_id: int, form: Form) -> Any:
         user = _existing(user_id)
@@ -190,46 +196,46 @@ class UserView(UserActions):
         facts |= {"is_own": user.id == get_caller().user.id, "why_not": _why_not(user)}
         return self.render("admin/users/password.html", **facts), form.status
 
-    @page(f"{USER}invite/", needs="change", methods=("POST",))
+    @staff_page(f"{USER}invite/", needs="change", methods=("POST",))
     def invite(self, user_id: int) -> Any:
         """Send an invitation, again or for the first time."""
         user = _hold(user_id)
         try:
             invitations.send_invitation(user, by=get_caller().user)
             db.session.commit()
-            say(_("An invitation was sent to %(email)s. Earlier links no longer work.", email=user.email))
-        except CannotInvite as refusal:
+            flash(_("An invitation was sent to %(email)s. Earlier links no longer work.", email=user.email))
+        except CannotInvite as error:
             db.session.rollback()
-            say(explain(refusal), "danger")
-        return self._to_user(user_id)
+            flash(explain(error), "danger")
+        return self._redirect_to_user(user_id)
 
-    @page(f"{USER}history/", needs="view_event")
+    @staff_page(f"{USER}history/", needs="view_event")
     def show_history(self, user_id: int) -> str:
         """What happened to this user: by whom, when, and what each field was before."""
         user = _existing(user_id)
-        found = staff_queries.events({"kind": "user", "target": str(user_id)}, audit_log.start(), PAGE)
+        found = staff_queries.events({"kind": "user", "target": str(user_id)}, audit_log.start(), PAGE_SIZE)
         return self.render("admin/users/history.html", user=user, page=found, names=audit_log.names(found.rows))
 
-    @page(f"{USER}sessions/", needs="view_session")
+    @staff_page(f"{USER}sessions/", needs="view_session")
     def show_sessions(self, user_id: int) -> str:
         """Where this user is or was signed in."""
         user, now = _existing(user_id), clock.now()
-        found = staff_queries.sessions({"user": user_id}, session_start(), PAGE, now, sessions.idle_since(now))
+        found = staff_queries.sessions({"user": user_id}, session_start(), PAGE_SIZE, now, sessions.idle_since(now))
         return self.render("admin/users/sessions.html", user=user, page=found, now=now, describe=user_agents.describe)
 
-    @page(f"{USER}emails/", needs="view_message")
+    @staff_page(f"{USER}emails/", needs="view_message")
     def show_emails(self, user_id: int) -> str:
         """The emails about this account, to whichever email it had."""
         user = _existing(user_id)
-        found = staff_queries.messages({"user": user_id}, audit_log.start(), PAGE)
+        found = staff_queries.messages({"user": user_id}, audit_log.start(), PAGE_SIZE)
         return self.render("admin/users/emails.html", user=user, page=found)
 
-    @page(f"{USER}delete/", needs="delete")
-    def show_farewell(self, user_id: int) -> Any:
+    @staff_page(f"{USER}delete/", needs="delete")
+    def show_delete(self, user_id: int) -> Any:
         """What goes with a user, and what stays."""
-        return self._show_farewell(user_id, Form())
+        return self._show_delete(user_id, Form())
 
-    @page(f"{USER}delete/", needs="delete", methods=("POST",))
+    @staff_page(f"{USER}delete/", needs="delete", methods=("POST",))
     def delete(self, user_id: int) -> Any:
         """Close an account for good."""
         user = _hold(user_id, permissions.DELETE_USER)
@@ -238,13 +244,13 @@ class UserView(UserActions):
             reauthentication.require()
             accounts.delete(user)
             db.session.commit()
-        except Problem as refusal:
+        except Problem as error:
             db.session.rollback()
-            return self._show_farewell(user_id, Form.of(refusal))
-        say(_("%(email)s was deleted.", email=email))
-        return self.to_list(back_query())
+            return self._show_delete(user_id, Form.rejected(error))
+        flash(_("%(email)s was deleted.", email=email))
+        return self.redirect_to_list(back_query())
 
-    def _show_farewell(self, user_id: int, form: Form) -> Any:
+    def _show_delete(self, user_id: int, form: Form) -> Any:
         user = _existing(user_id)
         now = clock.now()
         parts = staff_queries.goes_with(user_id, now, sessions.idle_since(now))
@@ -256,8 +262,8 @@ class UserView(UserActions):
 
 def _countries(chosen: str) -> list[tuple[str, int]]:
     """The countries to choose from, and how many users each has; none where they are too many to choose from."""
-    found = staff_queries.countries(MOST_COUNTRIES + 1, COUNTED + 1)
-    if len(found) > MOST_COUNTRIES:
+    found = staff_queries.countries(MAX_COUNTRIES + 1, MAX_COUNTED + 1)
+    if len(found) > MAX_COUNTRIES:
         return []
     if chosen and chosen not in dict(found):
         found.append((chosen, 0))

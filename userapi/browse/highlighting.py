@@ -1,35 +1,33 @@
-"""JSON for reading: laid out, in colours, every address of ours a link; whatever stands in it stays text."""
+"""JSON as HTML: indented and coloured, with links to URLs of this site. Everything in it is escaped."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
 from markupsafe import Markup, escape
 
-#: What may follow our own origin in a link: a path of this site, in plain characters, never the start of another host.
-OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
+from userapi.html.redirects import is_own_path
 
 INDENT = "    "
 
 
 def highlight(document: Any, site: str, items: str | None = None) -> Markup:
-    """Lay a JSON document out as HTML.
+    """Format a JSON document as HTML.
 
     Args:
         document: plain data.
-        site: our origin; a text that begins with it and a path is a link.
-        items: the address below which each `id` in `results` has one of its own, if there is such.
+        site: the origin of this site; a string that begins with it and a path is a link.
+        items: the path below which each `id` in `results` has a path of its own, if there is one.
     """
     return Markup("".join(_lines(document, site, items, "", ())))  # noqa: S704 every part is escaped below
 
 
 def own_path(value: Any, site: str) -> str | None:
-    """The path of an address of ours; None for any other value."""
+    """The path of a URL of this site; None for any other value."""
     if not isinstance(value, str) or not value.startswith(site):
         return None
     path = value.removeprefix(site)
-    return path if OWN_PATH.fullmatch(path) else None
+    return path if is_own_path(path) else None
 
 
 def _lines(value: Any, site: str, items: str | None, indent: str, where: tuple[Any, ...]) -> Iterator[str]:
@@ -46,11 +44,11 @@ def _lines(value: Any, site: str, items: str | None, indent: str, where: tuple[A
             yield from _lines(part, site, items, indent + INDENT, (*where, key))
         yield f"\n{indent}{closing}"
     else:
-        yield _scalar(value, _target(value, site, items, where))
+        yield _scalar(value, _link_target(value, site, items, where))
 
 
-def _target(value: Any, site: str, items: str | None, where: tuple[Any, ...]) -> str | None:
-    """Where a value leads, if it does."""
+def _link_target(value: Any, site: str, items: str | None, where: tuple[Any, ...]) -> str | None:
+    """The path to which a value links, if it does."""
     if items and len(where) == 3 and (where[0], where[2]) == ("results", "id"):
         return f"{items}{value}/"
     return own_path(value, site)

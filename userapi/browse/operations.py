@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the operations at an address, and who may call them."""
+"""The operations at a path, as the OpenAPI document describes them, and who may call them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,14 @@ from werkzeug.routing import Rule
 from userapi.auth import authentication
 from userapi.http.openapi import Access
 
-#: In the order they are shown.
+#: In the order in which they are shown.
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
 
-#: A part of a rule that an address fills in: `<row_id:user_id>`.
-PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
+#: A variable of a URL rule: `<row_id:user_id>`.
+VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
-WHO = {
+#: Who may call an operation, in a word.
+CALLERS = {
     Access.OPEN: lazy_gettext("anyone"),
     Access.UNCHECKED: lazy_gettext("anyone"),
     Access.SIGNED_IN: lazy_gettext("signed-in users"),
@@ -31,13 +32,13 @@ WHO = {
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one address.
+    """One method of one path.
 
     Attributes:
-        method: as `GET`.
-        path: as in the document: `/userapi/users/{user_id}/`.
+        method: such as `GET`.
+        path: as in the OpenAPI document: `/userapi/users/{user_id}/`.
         access: who may call it.
-        permission: what staff need for that.
+        permission: what staff need to call it.
         text: the operation object (OpenAPI 3.1, section 4.8.10), its references resolved.
     """
 
@@ -55,11 +56,11 @@ class Operation:
     @property
     def who(self) -> str:
         """Who may call it, in a word."""
-        return str(WHO[self.access])
+        return str(CALLERS[self.access])
 
     @property
     def body(self) -> Mapping[str, Any] | None:
-        """The schema of the body it takes."""
+        """The schema of its request body."""
         if "requestBody" not in self.text:
             return None
         schema: Mapping[str, Any] = self.text["requestBody"]["content"]["application/json"]["schema"]
@@ -67,19 +68,19 @@ class Operation:
 
     @property
     def query(self) -> list[Mapping[str, Any]]:
-        """The parameters of its query string."""
+        """Its query parameters."""
         return [parameter for parameter in self.text.get("parameters", []) if parameter["in"] == "query"]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operation at the address of a request, and what that address fills in, as `{"user_id": 5}`."""
+    """An operation and the variables of its path in this request, such as `{"user_id": 5}`."""
 
     operation: Operation
     arguments: Mapping[str, Any]
 
     def is_open_to(self, user: Any) -> bool:
-        """Whether somebody, or a stranger (None), may call it."""
+        """Whether a user, or an anonymous visitor (None), may call it."""
         return authentication.allows(self.operation.access, self.operation.permission, user, self.arguments)
 
 
@@ -92,10 +93,10 @@ class Catalogue:
 
     @cached_property
     def operations(self) -> dict[str, Operation]:
-        """The operations by their endpoints, in the order of their addresses."""
+        """The operations by their endpoints, in the order of their paths."""
         spec = self._app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
         rules = [rule for rule in self._app.url_map.iter_rules() if rule.endpoint in self.endpoints]
-        # The paths that the document leaves out, since the same views are there under others.
+        # The document leaves out paths whose views it has under other paths.
         documented = {
             self._app.view_functions[rule.endpoint]: path for rule in rules if (path := _path(rule)) in spec["paths"]
         }
@@ -110,11 +111,11 @@ class Catalogue:
         return dict(sorted(found.items(), key=lambda pair: (pair[1].path, METHODS.index(pair[1].method))))
 
     def at(self, path: str) -> list[Call]:
-        """The operations at an address."""
+        """The operations at a path."""
         return [found for method in METHODS if (found := self.find(path, method)) is not None]
 
     def find(self, path: str, method: str) -> Call | None:
-        """The operation that a request would call."""
+        """The operation that a request with this path and method would call."""
         adapter = current_app.create_url_adapter(request)
         try:
             endpoint, arguments = adapter.match(path, method=method)  # type: ignore[union-attr]
@@ -124,28 +125,28 @@ class Catalogue:
         return None if operation is None else Call(operation, arguments)
 
     def below(self, path: str) -> list[Operation]:
-        """The operations at the addresses below one."""
+        """The operations at paths below this one."""
         return [found for found in self.operations.values() if found.path.startswith(path) and found.path != path]
 
     def has_items(self, path: str) -> bool:
-        """Whether the id of a thing makes an address of its own below this one."""
+        """Whether there is a path for each item below this one, with the ID of the item."""
         return any(re.fullmatch(re.escape(path) + r"{\w+}/", found.path) for found in self.operations.values())
 
 
 def crumbs(path: str) -> Iterator[tuple[str, str]]:
-    """Every address above a path, and the path, each with its name."""
+    """The names and paths of everything above a path, and of itself."""
     parts = path.strip("/").split("/")
     for count in range(1, len(parts) + 1):
         yield parts[count - 1], "/" + "/".join(parts[:count]) + "/"
 
 
 def _path(rule: Rule) -> str:
-    """The path of a rule as the document writes it."""
-    return PLACE.sub(r"{\1}", rule.rule)
+    """The path of a rule as in the OpenAPI document."""
+    return VARIABLE.sub(r"{\1}", rule.rule)
 
 
 def _resolved(part: Any, components: Mapping[str, Any]) -> Any:
-    """A part of the document with what its references name in their place."""
+    """A part of the OpenAPI document with its references resolved."""
     if isinstance(part, list):
         return [_resolved(item, components) for item in part]
     if not isinstance(part, dict):

@@ -1,4 +1,4 @@
-"""Where a page takes the place of an answer: after the route, so that a page obeys every rule that the data does."""
+"""Replaces a response with its page, after the route: so the same rules apply to pages and data."""
 
 from functools import partial
 from urllib.parse import urlencode
@@ -6,24 +6,25 @@ from urllib.parse import urlencode
 from flask import Flask, Response, current_app, request
 
 from userapi.core import context
+from userapi.html.redirects import see_other
 from userapi.http.negotiation import DATA, prefers_page
 
-from . import page
+from . import api_page
 from .operations import Catalogue
 
-#: What was said of the data and is not true of the page; headers that every answer carries come later.
-OF_THE_DATA = ("ETag", "Cache-Control", "Content-Length")
+#: Headers about the data that do not hold for the page.
+DATA_HEADERS = ("ETag", "Cache-Control", "Content-Length")
 
 
 def configure(app: Flask) -> None:
-    """Show the API to browsers, unless the settings say no. Called when every operation is registered."""
+    """Show the API to browsers if the settings allow it. Call this after all operations are registered."""
     if app.config["BROWSABLE_API"]:
-        app.jinja_env.filters["marked"] = page.marked
-        app.after_request(partial(_show, Catalogue(app)))
+        app.jinja_env.filters["markup"] = api_page.markup
+        app.after_request(partial(_show_page, Catalogue(app)))
 
 
-def _show(catalogue: Catalogue, response: Response) -> Response:
-    """Put a page in the place of an answer for callers who prefer one; for all others, this is two look-ups."""
+def _show_page(catalogue: Catalogue, response: Response) -> Response:
+    """Replace a response with a page if the caller prefers one; for all other callers, this costs two look-ups."""
     request = context.current_request()
     endpoint = request.endpoint
     if endpoint is not None and endpoint not in catalogue.endpoints:
@@ -32,13 +33,13 @@ def _show(catalogue: Catalogue, response: Response) -> Response:
     if "text/" not in request.environ.get("HTTP_ACCEPT", "") or not _wants_page():
         return response
     if response.status_code == 304:
-        response = _whole_answer()
+        response = _repeat_without_condition()
     if endpoint is not None and request.method == "GET" and "" in request.args.values():
-        return _without_blanks()
+        return _redirect_without_blanks()
     if response.mimetype not in DATA and not (endpoint and request.method == "OPTIONS"):
         return response
-    text = page.about(response, catalogue)
-    for name in OF_THE_DATA:
+    text = api_page.render_page(response, catalogue)
+    for name in DATA_HEADERS:
         response.headers.pop(name, None)
     response.set_data(text)
     response.mimetype = "text/html"
@@ -46,23 +47,25 @@ def _show(catalogue: Catalogue, response: Response) -> Response:
 
 
 def _wants_page() -> bool:
-    """Whether to show a page; a script of another origin, which `CORS_ORIGINS` may allow to read, gets no forms."""
+    """Whether to show a page. Scripts of other origins get none, even if `CORS_ORIGINS` allows them to read."""
     is_foreign = (
         request.headers.get("Sec-Fetch-Mode") == "cors" and request.headers.get("Sec-Fetch-Site") != "same-origin"
     )
     return request.args.get("format") != "json" and not is_foreign and prefers_page()
 
 
-def _whole_answer() -> Response:
-    """The answer whose body was left out because the caller has the data; of the page it has nothing."""
+def _repeat_without_condition() -> Response:
+    """The response with its body, which a 304 leaves out: the browser has the data, but not the page."""
     del request.environ["HTTP_IF_NONE_MATCH"]
     response = current_app.make_response(current_app.dispatch_request())
     response.headers.add("Vary", "Accept")
     return response
 
 
-def _without_blanks() -> Response:
-    """Lead a form of filters, which browsers send with every input left blank, to the address without those."""
+def _redirect_without_blanks() -> Response:
+    """Redirect a submitted filter form to the URL without blank parameters, which browsers send too."""
     filled = [(name, value) for name, value in request.args.items(multi=True) if value]
     query = f"?{urlencode(filled)}" if filled else ""
-    return Response(status=303, headers={"Location": request.path + query, "Vary": "Accept"})
+    response = see_other(request.path + query)
+    response.headers["Vary"] = "Accept"
+    return response

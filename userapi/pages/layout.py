@@ -1,94 +1,99 @@
-"""What all pages share: the guard before them, the frame around them, and where a refusal leads."""
+"""What all pages share: the access check, the template context, and what happens on errors."""
 
 from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
-from userapi.auth import authentication, cookies, saved_forms
+from userapi.auth import authentication, cookies
 from userapi.auth.caller import find_caller
+from userapi.html import csrf, saved_forms
+from userapi.html.field_labels import LABELS
+from userapi.html.flash import take_messages
+from userapi.html.redirects import redirect_to, redirect_to_next
 from userapi.http import errors
 from userapi.http.cross_origin import fetch_site
 from userapi.users import fields
 from userapi.users.email_links import InvalidLink
 
-from . import forms, notices, page_auth, redirects
+from . import page_auth, submitted_forms
 
-#: Pages whose address is or was a secret: no request that they cause may tell where it came from.
+#: Pages whose URL is or was a secret: no request from them may reveal it in a Referer header.
 SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/", "/undo-email-change/")
 
 SIGN_IN, SIGN_OUT = "pages.log_in", "pages.log_out"
 
 
 class Pages(Blueprint):
-    """A blueprint whose every page wants a session unless it says otherwise."""
+    """A blueprint whose pages all require a session unless they are `open_to_visitors`."""
 
     def __init__(self, name: str, import_name: str) -> None:
         super().__init__(name, import_name)
-        self.before_request(page_auth.check)
-        self.after_request(page_auth.remember_visitor)
-        self.after_request(notices.clear_taken)
-        self.after_request(_keep_links_secret)
-        for refusal in authentication.SIGN_IN_REQUIRED:
-            self.register_error_handler(refusal, _send_to_sign_in)
-        self.register_error_handler(page_auth.StaleForm, _go_on)
-        self.register_error_handler(InvalidLink, _explain_invalid_link)
+        self.before_request(page_auth.check_access)
+        self.after_request(csrf.set_visitor_cookie)
+        self.after_request(_hide_secret_url)
+        for error in authentication.SIGN_IN_REQUIRED:
+            self.register_error_handler(error, _redirect_to_sign_in)
+        self.register_error_handler(page_auth.StaleForm, _handle_stale_form)
+        self.register_error_handler(InvalidLink, _show_invalid_link)
 
 
-def page(template: str, **facts: Any) -> str:
-    """A page.
+def render_page(template: str, **context: Any) -> str:
+    """Render a page.
 
     Args:
         template: its file in `templates/pages/`.
-        facts: what it says, besides what every page can.
+        context: in addition to what all pages get.
     """
     caller = find_caller()
     me = caller.user if caller else None
+    user_id = me.id if me else None
     common = {
         "caller": caller,
-        "form": forms.present(me),
-        "form_id": page_auth.form_id,
-        "me": me,
-        "notice": notices.take(),
-        "session_proof": page_auth.session_proof,
-        "visitor_proof": page_auth.visitor_proof,
-        "field_labels": fields.LABELS,
+        "form": submitted_forms.current_form(user_id),
+        "field_labels": LABELS,
         "user_fields": fields.OWN_INPUTS,
         "profile_fields": fields.PROFILE,
+        "form_id": partial(saved_forms.form_id, user_id),
+        "me": me,
+        "messages": take_messages(),
+        "csrf_token": partial(csrf.session_token, caller.session_id) if caller else None,
+        "visitor_csrf_token": csrf.visitor_token,
     }
-    return render_template(f"pages/{template}", **common, **facts)
+    return render_template(f"pages/{template}", **common, **context)
 
 
-def _keep_links_secret(response: Response) -> Response:
+def _hide_secret_url(response: Response) -> Response:
     if request.path.startswith(SECRET_PATHS):
         response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 
-def _send_to_sign_in(_refusal: Exception) -> Response:
+def _redirect_to_sign_in(_error: Exception) -> Response:
     if request.endpoint == SIGN_OUT:
-        return cookies.delete_token_cookies(redirects.to("pages.show_logout"))
-    return saved_forms.send_to_sign_in()
+        return cookies.delete_token_cookies(redirect_to("pages.show_logout"))
+    return saved_forms.redirect_to_sign_in()
 
 
-def _go_on(refusal: page_auth.StaleForm) -> Response:
-    """Go where the sign-in leads if somebody is signed in; else show the form again with what was typed into it."""
+def _handle_stale_form(error: page_auth.StaleForm) -> Response:
+    """Continue where the sign-in leads if a user is signed in; otherwise show the form again, filled in."""
     if authentication.is_signed_in_by_cookie():
         if request.endpoint == SIGN_IN:
-            return redirects.to_next()
-        if not page_auth.is_open_to_visitors() and (again := saved_forms.reopen_form()):
-            return again
-    show = getattr(current_app.view_functions[str(request.endpoint)], "shown_by", None)
-    if show is None or not page_auth.is_open_to_visitors() or fetch_site() == "cross-site":
-        return errors.answer(refusal)
+            return redirect_to_next()
+        if not page_auth.is_open_to_visitors() and (redirect := saved_forms.redirect_to_form()):
+            return redirect
+    show_page = getattr(current_app.view_functions[str(request.endpoint)], "page_on_error", None)
+    if show_page is None or not page_auth.is_open_to_visitors() or fetch_site() == "cross-site":
+        return errors.answer(error)
     try:
-        return forms.show_again(page_auth.FormShownAgain(), partial(show, **(request.view_args or {})))
+        show_page = partial(show_page, **(request.view_args or {}))
+        return submitted_forms.show_rejected_form(page_auth.StaleFormShownAgain(), show_page)
     except InvalidLink as invalid:
-        return make_response(_explain_invalid_link(invalid))
+        return make_response(_show_invalid_link(invalid))
 
 
-def _explain_invalid_link(refusal: InvalidLink) -> tuple[str, int]:
-    return page("invalid_link.html", kind=request.path.split("/")[1]), refusal.status
+def _show_invalid_link(error: InvalidLink) -> tuple[str, int]:
+    return render_page("invalid_link.html", kind=request.path.split("/")[1]), error.status
 
 
 blueprint = Pages("pages", __name__)

@@ -3,19 +3,20 @@
 from flask import Response, current_app, request, url_for
 
 from userapi.auth import account_recovery, authentication, invitations, passwords, sign_in
+from userapi.html.redirects import redirect_to
 from userapi.users import email_links, email_verification
 from userapi.users.email_links import INVITATION, InvalidLink
 
-from . import forms, redirects, schemas
-from .forms import shown_again_by
-from .layout import blueprint, page
+from . import schemas
+from .layout import blueprint, render_page
 from .page_auth import open_to_visitors
-from .single_submission import Done, once
+from .single_submission import Done, submit_once
+from .submitted_forms import load_form, show_on_error
 
 #: Holds the token of a link that sets a password, so that it leaves the address bar and the history before the form
 #: shows.
 LINK_COOKIE = "reset_token"
-LINK_SECONDS = 3600
+LINK_MAX_AGE = 3600
 
 
 @blueprint.get("/reset/<uid>/<token>/")
@@ -27,7 +28,7 @@ def open_reset_link(uid: str, token: str) -> Response:
     """
     if not passwords.is_link_valid(uid, token):
         raise InvalidLink
-    return _with_token(token, "pages.show_new_password", uid)
+    return _redirect_with_token(token, "pages.show_new_password", uid)
 
 
 @blueprint.get("/reset/<uid>/set-password/")
@@ -36,24 +37,24 @@ def show_new_password(uid: str) -> str:
     """The form to set a forgotten password."""
     if not passwords.is_link_valid(uid, request.cookies.get(LINK_COOKIE, "")):
         raise InvalidLink
-    return page("new_password.html")
+    return render_page("new_password.html")
 
 
 @blueprint.post("/reset/<uid>/set-password/")
 @open_to_visitors
-@shown_again_by(show_new_password)
-@once
+@show_on_error(show_new_password)
+@submit_once
 def set_new_password(uid: str) -> Done:
     """Set a forgotten password; every session ends."""
-    passwords.reset_password(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
-    return Done(url_for("pages.show_reset_done"), forgets=(LINK_COOKIE, request.path))
+    passwords.reset_password(uid, request.cookies.get(LINK_COOKIE, ""), **load_form(schemas.new_password))
+    return Done(url_for("pages.show_reset_done"), delete_cookie=(LINK_COOKIE, request.path))
 
 
 @blueprint.get("/reset/done/")
 @open_to_visitors
 def show_reset_done() -> str:
     """That the new password is set."""
-    return page("reset_done.html")
+    return render_page("reset_done.html")
 
 
 @blueprint.get("/invitation/<uid>/<token>/")
@@ -62,7 +63,7 @@ def open_invitation(uid: str, token: str) -> Response:
     """Take the token out of the address bar, as `open_reset_link` does."""
     if not passwords.is_link_valid(uid, token, INVITATION):
         raise InvalidLink
-    return _with_token(token, "pages.show_invitation", uid)
+    return _redirect_with_token(token, "pages.show_invitation", uid)
 
 
 @blueprint.get("/invitation/<uid>/set-password/")
@@ -71,33 +72,33 @@ def show_invitation(uid: str) -> str:
     """The form to set the first password."""
     if not passwords.is_link_valid(uid, request.cookies.get(LINK_COOKIE, ""), INVITATION):
         raise InvalidLink
-    return page("invitation.html")
+    return render_page("invitation.html")
 
 
 @blueprint.post("/invitation/<uid>/set-password/")
 @open_to_visitors
-@shown_again_by(show_invitation)
-@once
+@show_on_error(show_invitation)
+@submit_once
 def accept_invitation(uid: str) -> Done:
     """Set the first password and sign in."""
-    user = invitations.accept_invitation(uid, request.cookies.get(LINK_COOKIE, ""), **forms.read(schemas.new_password))
+    user = invitations.accept_invitation(uid, request.cookies.get(LINK_COOKIE, ""), **load_form(schemas.new_password))
     session = sign_in.begin_session_of(user)
     return Done(
         url_for("pages.show_account"),
         "invitation_accepted",
         session_id=str(session.id),
         language=user.language,
-        forgets=(LINK_COOKIE, request.path),
+        delete_cookie=(LINK_COOKIE, request.path),
     )
 
 
-def _with_token(token: str, endpoint: str, uid: str) -> Response:
+def _redirect_with_token(token: str, endpoint: str, uid: str) -> Response:
     """A redirect to the form of a link, with the link's token in a cookie for that form alone."""
-    response = redirects.to(endpoint, uid=uid)
+    response = redirect_to(endpoint, uid=uid)
     response.set_cookie(
         LINK_COOKIE,
         token,
-        max_age=LINK_SECONDS,
+        max_age=LINK_MAX_AGE,
         path=url_for(endpoint, uid=uid),
         httponly=True,
         secure=current_app.config["JWT_COOKIE_SECURE"],
@@ -110,24 +111,24 @@ def _with_token(token: str, endpoint: str, uid: str) -> Response:
 @open_to_visitors
 def show_verification_request() -> str:
     """The form to ask for the confirming letter again."""
-    return page("verification_request.html")
+    return render_page("verification_request.html")
 
 
 @blueprint.post("/verify-email/")
 @open_to_visitors
-@shown_again_by(show_verification_request)
-@once
-def ask_for_verification() -> Done:
+@show_on_error(show_verification_request)
+@submit_once
+def request_verification() -> Done:
     """Ask for the confirming letter again; the answer is the same for every address."""
-    email_verification.ask_again(forms.read(schemas.email)["email"])
-    return Done(url_for("pages.show_verification_asked"))
+    email_verification.ask_again(load_form(schemas.email)["email"])
+    return Done(url_for("pages.show_verification_sent"))
 
 
 @blueprint.get("/verify-email/sent/")
 @open_to_visitors
-def show_verification_asked() -> str:
+def show_verification_sent() -> str:
     """That a letter is on its way, if an account waits for it."""
-    return page("verification_asked.html")
+    return render_page("verification_sent.html")
 
 
 @blueprint.get("/verify-email/<token>/")
@@ -137,18 +138,18 @@ def show_verification(token: str) -> str:
     email = email_verification.email_of_link(token)
     if email is None:
         raise InvalidLink
-    return page("verify_email.html", email=email)
+    return render_page("verify_email.html", email=email)
 
 
 @blueprint.post("/verify-email/<token>/")
 @open_to_visitors
-@once
+@submit_once
 def verify_email(token: str) -> Done:
     """Confirm an email, and go on to the account or to the sign-in."""
     user = email_verification.confirm(token)
     if authentication.is_signed_in_by_cookie():
-        return Done(url_for("pages.show_account"), "address_confirmed")
-    return Done(url_for("pages.show_login"), "address_confirmed", email=user.email)
+        return Done(url_for("pages.show_account"), "email_confirmed")
+    return Done(url_for("pages.show_login"), "email_confirmed", email=user.email)
 
 
 @blueprint.get("/undo-email-change/<token>/")
@@ -158,13 +159,13 @@ def show_email_undo(token: str) -> str:
     found = email_links.peek(token, (email_links.UNDO_EMAIL_CHANGE,))
     if found is None:
         raise InvalidLink
-    return page("undo_email_change.html", email=found[0].previous_email)
+    return render_page("undo_email_change.html", email=found[0].previous_email)
 
 
 @blueprint.post("/undo-email-change/<token>/")
 @open_to_visitors
-@shown_again_by(show_email_undo)
-@once
+@show_on_error(show_email_undo)
+@submit_once
 def undo_email_change(token: str) -> Done:
     """Undo a change of email; every session ends, and a link for a new password is sent."""
     account_recovery.undo_email_change(token)
@@ -175,4 +176,4 @@ def undo_email_change(token: str) -> Done:
 @open_to_visitors
 def show_email_undone() -> str:
     """That the old email is restored, and what to do next."""
-    return page("email_change_undone.html")
+    return render_page("email_change_undone.html")

@@ -1,4 +1,4 @@
-"""Forms that work once, as a registration: a second click is answered like the first one, not with its error."""
+"""Makes a form act once: a second click on its button gets the response of the first, not an error."""
 
 import uuid
 from collections.abc import Callable
@@ -8,29 +8,33 @@ from typing import Any
 
 from flask import Response
 
-from userapi.auth import cookies, saved_forms, sign_in
+from userapi.auth import cookies, sign_in
 from userapi.core import i18n
 from userapi.core.db import db
-from userapi.http import flash, submissions
+from userapi.html import csrf, saved_forms
+from userapi.html.flash import flash
+from userapi.html.redirects import see_other
+from userapi.http import submissions
 from userapi.security import encryption
 
-from . import page_auth, prefilled, redirects
+from . import notices
+from .remembered_email import remember_email
 
-#: How long what a form led to can be read. It is sealed: it may name an email, and its row outlives a deleted account.
-SEALED_SECONDS = 120
+#: Seconds for which a stored result can be read. It is sealed because it may name an email, and outlives the account.
+RESULT_MAX_AGE = 120
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a form that succeeded leads to.
+    """The result of a form that succeeded.
 
     Attributes:
         path: the page to go to.
-        notice: what it says first, one of `notices.TEXTS`.
+        notice: what it says first, a name in `notices.TEXTS`.
         session_id: the session that this browser is signed in to.
-        email: stands in the sign-in form.
-        language: of the account; the browser keeps it.
-        forgets: a cookie to drop, and its path.
+        email: shown in the sign-in form.
+        language: of the account, which the browser remembers.
+        delete_cookie: name and path of a cookie to delete.
     """
 
     path: str
@@ -38,37 +42,39 @@ class Done:
     session_id: str | None = None
     email: str | None = None
     language: str | None = None
-    forgets: tuple[str, str] | None = None
+    delete_cookie: tuple[str, str] | None = None
 
 
-def once(view: Callable[..., Done]) -> Callable[..., Response]:
-    """Commit what a view did, and answer with what it leads to; the same form sent again gets the same answer."""
+def submit_once(view: Callable[..., Done]) -> Callable[..., Response]:
+    """Commit what a view did and respond with its result; submitting the same form again repeats the response."""
 
     @wraps(view)
     def wrapper(**arguments: Any) -> Response:
         key = saved_forms.submission_key()
-        before = submissions.claim(key) if key else None
-        known = encryption.decrypt_json("page-answer", before.get("sealed", ""), SEALED_SECONDS) if before else None
-        done = Done(**known) if known is not None else view(**arguments)
-        response = _answer(done)
-        if key and known is None:
-            submissions.finish(key, {"sealed": encryption.encrypt_json("page-answer", asdict(done))})
+        earlier = submissions.claim(key) if key else None
+        stored = encryption.decrypt_json("page-result", earlier.get("sealed", ""), RESULT_MAX_AGE) if earlier else None
+        done = Done(**stored) if stored is not None else view(**arguments)
+        response = _respond(done)
+        if key and stored is None:
+            submissions.finish(key, {"sealed": encryption.encrypt_json("page-result", asdict(done))})
         db.session.commit()
         return response
 
     return wrapper
 
 
-def _answer(done: Done) -> Response:
-    response = redirects.see_other(done.path)
+def _respond(done: Done) -> Response:
+    response = see_other(done.path)
     if done.session_id and (pair := sign_in.issue_browser_pair(uuid.UUID(done.session_id))):
-        page_auth.forget_visitor(cookies.set_token_cookies(response, pair))
+        csrf.delete_visitor_cookie(cookies.set_token_cookies(response, pair))
+    language = None if done.session_id and i18n.chosen() else done.language
+    if language:
+        i18n.remember(response, language)
     if done.notice:
-        flash.leave(response, done.notice)
+        with i18n.speaking(language):  # the next page is in that language
+            flash(notices.TEXTS[done.notice])
     if done.email:
-        prefilled.put(response, done.email)
-    if done.language and not (done.session_id and i18n.chosen()):
-        i18n.remember(response, done.language)
-    if done.forgets:
-        response.delete_cookie(done.forgets[0], path=done.forgets[1])
+        remember_email(response, done.email)
+    if done.delete_cookie:
+        response.delete_cookie(done.delete_cookie[0], path=done.delete_cookie[1])
     return response

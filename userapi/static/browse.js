@@ -57,11 +57,11 @@ function wholeBodyOf(form, method) {
   return body;
 }
 
-async function ask(path, method, { body, etag, proof } = {}) {
+async function ask(path, method, { body, etag, csrfToken } = {}) {
   const headers = { Accept: "text/html" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (etag) headers["If-Match"] = etag;
-  if (proof) headers["X-CSRF-TOKEN"] = proof;
+  if (csrfToken) headers["X-CSRF-TOKEN"] = csrfToken;
   const response = await fetch(path, { method, headers, body });
   const isPage = response.headers.get("Content-Type")?.startsWith("text/html");
   const page = isPage ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
@@ -130,8 +130,8 @@ async function send(form, button) {
   if (text) body = text.closest("[role=tabpanel]").hidden ? JSON.stringify(bodyOf(form, method)) : text.value;
   button.setAttribute("aria-busy", "true");
   try {
-    const proof = form.querySelector("input[name=csrf_token]")?.value;
-    const { response, page } = await ask(form.getAttribute("action"), method, { body, etag, proof });
+    const csrfToken = form.querySelector("input[name=csrf_token]")?.value;
+    const { response, page } = await ask(form.getAttribute("action"), method, { body, etag, csrfToken });
     form.querySelector("dialog")?.close();
     if (response.status === 204) {
       sessionStorage.setItem(NOTICE, done);

@@ -1,27 +1,29 @@
-"""A page about an answer of the API: what was called, what it said, and what can be called from here."""
+"""The page for a response of the API: the request, the response, and what can be called next."""
 
 import re
+from functools import partial
 from urllib.parse import urlencode
 
 from flask import Response, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 
-from userapi.auth import authentication, tokens
+from userapi.auth import authentication
 from userapi.auth.caller import Caller, Credential, find_caller
 from userapi.core.db import db
+from userapi.html import csrf
 
-from . import forms, inputs, operations, responses
+from . import inputs, operations, responses, writes
 from .operations import Catalogue
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
-#: `this` in a text of the document, which is Markdown.
+#: `code` in a text of the OpenAPI document, which is Markdown.
 CODE = re.compile(r"`([^`]+)`")
 
 
-def about(response: Response, catalogue: Catalogue) -> str:
-    """The page about an answer.
+def render_page(response: Response, catalogue: Catalogue) -> str:
+    """Render the page for a response.
 
     Args:
         response: JSON, a problem document, or nothing.
@@ -30,29 +32,29 @@ def about(response: Response, catalogue: Catalogue) -> str:
     here = catalogue.at(request.path)
     method = "GET" if request.method == "HEAD" else request.method
     called = next((call for call in here if call.operation.method == method), None)
-    answer = responses.read(response, request.path if catalogue.has_items(request.path) else None)
+    answer = responses.parse_response(response, request.path if catalogue.has_items(request.path) else None)
     caller = _caller(response)
     me = caller.user if caller else None
-    mine = [call for call in here if call.is_open_to(me)]
-    reading = next((call for call in mine if call.operation.method == "GET"), None)
-    is_there = response.status_code < 500 and response.status_code != 404
-    writes = forms.of(mine, response, answer, me) if is_there else []
+    allowed = [call for call in here if call.is_open_to(me)]
+    reading = next((call for call in allowed if call.operation.method == "GET"), None)
+    exists = response.status_code < 500 and response.status_code != 404
+    offered = writes.list_writes(allowed, response, answer, me) if exists else []
     return render_template(
         "browse/page.html",
         answer=answer,
         below=catalogue.below(request.path),
         called=called,
         crumbs=_crumbs(catalogue),
-        filters=inputs.of_query(reading.operation.query, request.args) if reading else [],
-        forms=writes,
+        csrf_token=partial(_csrf_token, caller),
+        filters=inputs.query_inputs(reading.operation.query, request.args) if reading else [],
         here=here,
         json=f"{request.path}?{urlencode([*request.args.items(multi=True), ('format', 'json')])}",
         me=me,
         method=method,
-        opened=forms.opened(writes, response),
-        proof=_proof(caller),
+        open_method=writes.initially_open(offered, response),
         query=request.query_string.decode("latin-1"),
         reading=reading,
+        writes=offered,
         sign_in=f"/login/?{urlencode({'next': request.full_path.rstrip('?')})}",
     )
 
@@ -60,29 +62,29 @@ def about(response: Response, catalogue: Catalogue) -> str:
 def _caller(response: Response) -> Caller | None:
     """The caller; None for an anonymous visitor.
 
-    After a 5xx the database is not read, since it may be what failed; an OPTIONS request has no caller.
+    Not looked up after a 5xx, because the database may be what failed, and not for OPTIONS, which anyone may send.
     """
     if response.status_code >= 500 or request.method == "OPTIONS":
         return None
     found = find_caller()
     if found is not None and request.method in SAFE_METHODS:
         return found
-    db.session.rollback()  # of a refused write; what was to stay is committed
+    db.session.rollback()  # of a rejected write; what must stay is committed
     try:
         return find_caller() if authentication.accept_cookie() else None
-    except HTTPException:  # the proof is looked for in a body that is too large to be read
+    except HTTPException:  # the CSRF token is looked for in the body, which may be too large
         return None
 
 
-def _proof(caller: Caller | None) -> str:
-    """What the writes of this page carry; a caller who showed a bearer token needs none."""
+def _csrf_token(caller: Caller | None) -> str:
+    """The token for the writes of this page; empty for a caller with a bearer token, who needs none."""
     if caller is None or caller.credential is not Credential.COOKIE:
         return ""
-    return tokens.csrf_value(caller.session_id)
+    return csrf.session_token(caller.session_id)
 
 
 def _crumbs(catalogue: Catalogue) -> list[tuple[str, str | None]]:
-    """The way here from the index: names, and addresses where there is something to read."""
+    """Names and paths from the index to this page; no path where there is nothing to read."""
     return [
         (name, path if catalogue.find(path, "GET") else None)
         for name, path in operations.crumbs(request.path)
@@ -90,6 +92,6 @@ def _crumbs(catalogue: Catalogue) -> list[tuple[str, str | None]]:
     ]
 
 
-def marked(text: str) -> Markup:
-    """A text of the document with its `code` marked."""
+def markup(text: str) -> Markup:
+    """A text of the OpenAPI document with its `code` as HTML."""
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(text.replace(r"\<", "<")))))  # noqa: S704 escaped before

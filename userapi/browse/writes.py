@@ -1,0 +1,92 @@
+"""The writes that a page offers: a form for each, filled in with the shown data or with what was typed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, request
+from werkzeug.exceptions import HTTPException
+
+from userapi.core.problems import Problem
+
+from . import inputs
+from .inputs import Input
+from .operations import Call, Operation
+from .responses import ApiResponse
+
+#: The roles that `x-set-by` names, and the flags of accounts that have them.
+ROLES = {"staff": "is_staff", "superusers": "is_superuser"}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that the caller may do at this URL.
+
+    Attributes:
+        operation: what is called.
+        inputs: for its body.
+        etag: of the shown data, so that the write overwrites nothing newer.
+        errors: messages by the names of inputs, when the form was submitted without a script.
+        leads_to: the path to show after a deletion.
+    """
+
+    operation: Operation
+    inputs: Sequence[Input]
+    etag: str | None
+    errors: Mapping[str, list[str]]
+    leads_to: str
+
+
+def list_writes(calls: Sequence[Call], response: Response, shown: ApiResponse, user: Any) -> list[Write]:
+    """The forms of those calls that write.
+
+    Args:
+        calls: what the caller may do at this URL.
+        response: of the API.
+        shown: the same, parsed.
+        user: the signed-in user, or None.
+    """
+    has_data = request.method in ("GET", "HEAD") and response.status_code == 200
+    data = shown.document if has_data and isinstance(shown.document, dict) else {}
+    roles = [role for role, flag in ROLES.items() if getattr(user, flag, False)]
+    writes = []
+    for call in calls:
+        operation = call.operation
+        if operation.method == "GET":
+            continue
+        was_submitted = request.method == operation.method == "POST"
+        values = _submitted_values() if was_submitted else {} if operation.method == "POST" else data
+        writes.append(
+            Write(
+                operation,
+                [] if operation.body is None else inputs.body_inputs(operation.body, values, roles),
+                etag=response.headers.get("ETag") if has_data else None,
+                errors=shown.errors if was_submitted else {},
+                leads_to=request.path.rstrip("/").rpartition("/")[0] + "/" if call.arguments else request.path,
+            )
+        )
+    return writes
+
+
+def initially_open(writes: Sequence[Write], response: Response) -> str:
+    """The method whose form is open at first: the one that changes least."""
+    methods = [write.operation.method for write in writes]
+    only = methods[0] if len(methods) == 1 and response.status_code == 405 else ""
+    return next((method for method in ("PATCH", "POST") if method in methods), only)
+
+
+def _submitted_values() -> dict[str, Any]:
+    """The values of the submitted form, nested as in the API."""
+    values: dict[str, Any] = {}
+    nested: dict[str, dict[str, str]] = {}
+    try:
+        form = request.form
+    except (HTTPException, Problem):  # too large, or not a form
+        return {}
+    for name, value in form.items():
+        outer, dot, inner = name.partition(".")
+        if dot:
+            nested.setdefault(outer, {})[inner] = value
+        else:
+            values[name] = value
+    return {**values, **nested}

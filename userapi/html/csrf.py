@@ -1,0 +1,67 @@
+"""The `csrf_token` of forms: proof that the form came from one of our pages in the same browser.
+
+The form of a signed-in user has the token of the session. Before sign-in it is derived from a random cookie, so that
+another site cannot sign a browser in to an account of its own.
+"""
+
+import hmac
+import re
+import secrets
+import uuid
+from hashlib import sha256
+
+from flask import Response, current_app, g, request
+
+from userapi.auth import tokens
+from userapi.security import signing_keys
+
+FIELD = "csrf_token"
+
+#: What `secrets.token_urlsafe(32)` returns.
+VISITOR_ID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+def session_token(session_id: uuid.UUID) -> str:
+    """The token for forms that require a session."""
+    return tokens.csrf_value(session_id)
+
+
+def visitor_token() -> str:
+    """The token for forms that anyone may submit; `set_visitor_cookie` sets the cookie that it belongs to."""
+    visitor_id = request.cookies.get(_cookie_name(), "")
+    if VISITOR_ID.fullmatch(visitor_id):
+        return _derived_token(visitor_id)
+    if "new_visitor_id" not in g:
+        g.new_visitor_id = secrets.token_urlsafe(32)
+    return _derived_token(g.new_visitor_id)
+
+
+def has_visitor_token() -> bool:
+    """Whether the form of this request has the token of this browser."""
+    visitor_id = request.cookies.get(_cookie_name(), "")
+    token = request.form.get(FIELD, "")
+    return VISITOR_ID.fullmatch(visitor_id) is not None and hmac.compare_digest(
+        _derived_token(visitor_id).encode(), token.encode()
+    )
+
+
+def set_visitor_cookie(response: Response) -> Response:
+    """Set the cookie that the forms in this response need, unless the browser already has it."""
+    if "new_visitor_id" in g:
+        secure = current_app.config["JWT_COOKIE_SECURE"]
+        response.set_cookie(_cookie_name(), g.new_visitor_id, httponly=True, secure=secure, samesite="Lax")
+    return response
+
+
+def delete_visitor_cookie(response: Response) -> Response:
+    """Delete the cookie, for the response to a sign-in: no token from before must be valid after it."""
+    response.delete_cookie(_cookie_name(), httponly=True, secure=current_app.config["JWT_COOKIE_SECURE"])
+    return response
+
+
+def _cookie_name() -> str:
+    return "__Host-visitor" if current_app.config["JWT_COOKIE_SECURE"] else "visitor"
+
+
+def _derived_token(visitor_id: str) -> str:
+    return hmac.new(signing_keys.derive_key("visitor-csrf"), visitor_id.encode(), sha256).hexdigest()

@@ -1,0 +1,25 @@
+"""The labels of the inputs of forms, by their names."""
+
+from flask_babel import lazy_gettext
+
+from userapi.users import fields
+
+LABELS = {
+    **fields.LABELS,
+    "groups": lazy_gettext("Groups"),
+    "permissions": lazy_gettext("Permissions"),
+    # Passwords; the staff site's forms have `password1`, `password2` and the caller's `own_password`.
+    "password": lazy_gettext("Password"),
+    "old_password": lazy_gettext("Current password"),
+    "new_password1": lazy_gettext("New password"),
+    "new_password2": lazy_gettext("Confirm new password"),
+    "access": lazy_gettext("Initial password"),
+    "password1": lazy_gettext("Password"),
+    "password2": lazy_gettext("Confirm password"),
+    "own_password": lazy_gettext("Your password"),
+    # Groups and imports.
+    "name": lazy_gettext("Name"),
+    "file": lazy_gettext("File"),
+    "on_conflict": lazy_gettext("If the email already exists"),
+    "on_bad_profile": lazy_gettext("If a profile field is invalid or missing"),
+}
