@@ -26,7 +26,7 @@ def named(text: str) -> list[str]:
 def test_users_whom_the_action_does_not_concern_are_neither_counted_nor_named(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(user_actions, "MOST", most)
+    monkeypatch.setattr(user_actions, "MAX_USERS", most)
     insert_users(boss.app, 2)
     off = [make_user(boss.app, email=f"crowd.off{n}@example.com", password=None) for n in range(2)]
     boss.post(ACTION_PATH, action="deactivate", user=off, confirmed="1")
@@ -41,7 +41,7 @@ def test_users_whom_the_action_does_not_concern_are_neither_counted_nor_named(
 def test_users_who_are_left_out_are_neither_counted_nor_named(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_actions, "MOST", 2)
+    monkeypatch.setattr(user_actions, "MAX_USERS", 2)
     helper = staff_client(
         boss.app, is_staff=True, permissions=("view_user", "change_user"), email="crowd.helper@example.com"
     )
@@ -55,8 +55,8 @@ def test_users_who_are_left_out_are_neither_counted_nor_named(
 
 
 def test_the_list_ends_with_how_many_more_are_changed(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user_actions, "MOST", 2)
-    monkeypatch.setattr(user_actions, "NAMED", 3)
+    monkeypatch.setattr(user_actions, "MAX_USERS", 2)
+    monkeypatch.setattr(user_actions, "MAX_LISTED", 3)
     insert_users(boss.app, 7)
 
     text = boss.post(ACTION_PATH, action="deactivate", all="true", query="search=crowd").text

@@ -37,7 +37,7 @@ def boss(app: Flask) -> StaffClient:
 
 @pytest.fixture(autouse=True)
 def few_in_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user_actions, "MOST", 3)
+    monkeypatch.setattr(user_actions, "MAX_USERS", 3)
     monkeypatch.setattr(job_worker, "BATCH", 2)
 
 

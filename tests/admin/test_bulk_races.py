@@ -20,7 +20,7 @@ SENT = "SELECT count(*) FROM messages WHERE kind = 'reset_password'"
 
 @pytest.fixture
 def boss(app: Flask, monkeypatch: pytest.MonkeyPatch) -> StaffClient:
-    monkeypatch.setattr(user_actions, "MOST", 3)
+    monkeypatch.setattr(user_actions, "MAX_USERS", 3)
     monkeypatch.setattr(job_worker, "BATCH", 2)
     return staff_client(app, is_staff=True, is_superuser=True)
 

@@ -100,10 +100,10 @@ def test_A15_another_sessions_proof_is_none(boss: StaffClient, monkeypatch: pyte
     later = clock.now() + timedelta(minutes=16)
     monkeypatch.setattr("userapi.core.clock.now", lambda: later)
     boss.post(f"/admin/users/{first}/delete/", own_password=PASSWORD)
-    proof = boss.client.get_cookie("staff_notices", path="/admin/")
+    proof = boss.client.get_cookie("staff_reauthentication", path="/admin/")
     assert proof is not None
 
-    other.client.set_cookie("staff_notices", proof.value, path="/admin/")
+    other.client.set_cookie("staff_reauthentication", proof.value, path="/admin/")
 
     assert other.post(f"/admin/users/{second}/delete/").status_code == 400
     assert boss.post(f"/admin/users/{second}/delete/").status_code == 303

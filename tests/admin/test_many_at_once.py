@@ -75,7 +75,7 @@ def test_all_that_match_are_acted_upon_on_every_page(boss: StaffClient) -> None:
 def test_more_chosen_one_by_one_than_fit_into_a_request_are_not_acted_upon(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_actions, "MOST", 3)
+    monkeypatch.setattr(user_actions, "MAX_USERS", 3)
     chosen = make_many(boss.app, 4)
 
     answer = boss.post(ACT, action="deactivate", user=chosen, confirmed="1")

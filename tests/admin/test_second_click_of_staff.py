@@ -36,7 +36,7 @@ def click_twice(boss: StaffClient, path: str, **typed: Any) -> list[TestResponse
 def same(answers: list[TestResponse]) -> None:
     assert [answer.status_code for answer in answers] == [303, 303], [answer.text for answer in answers]
     assert answers[0].headers["Location"] == answers[1].headers["Location"]
-    assert all(any("staff_notices=" in cookie for cookie in answer.headers.getlist("Set-Cookie")) for answer in answers)
+    assert all(any("notice=" in cookie for cookie in answer.headers.getlist("Set-Cookie")) for answer in answers)
 
 
 def test_adding_a_user(boss: StaffClient) -> None:

@@ -25,7 +25,8 @@ SET_PASSWORD = "password"  # noqa: S105 - the name of a choice
 
 def new_user(sent: MultiDict[str, str]) -> Form:
     """The form of a new user with what was typed into it."""
-    return Form({name: sent.get(name, "") for name in ("email", "language", "access")})
+    access = {"access": sent["access"]} if "access" in sent else {}
+    return Form({name: sent.get(name, "") for name in ("email", "language")} | access)
 
 
 def read_new_user(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, Any], str | None]:
@@ -46,7 +47,7 @@ def read_new_user(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, 
     except ValidationError as error:
         errors |= error.normalized_messages()
     try:
-        password = password_unless_invited(values["access"])
+        password = password_unless_invited(values.get("access", ""))
     except ValidationFailed as failed:
         errors |= failed.errors or {}
     if password is not None and (weak := password_policy.reasons(password, [values["email"]])):
