@@ -170,6 +170,10 @@ MAXIMUM_NEW_PASSWORD = 128
 class Birthday(fields.Date):
     """A day of birth as YYYY-MM-DD, not in the future."""
 
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        # A form, which has only texts, sends an empty one for no date.
+        return super().deserialize(None if value == "" and self.allow_none else value, attr, data, **kwargs)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
         if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
             raise _not_a_date()
