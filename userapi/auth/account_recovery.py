@@ -1,4 +1,4 @@
-"""Getting an account back from somebody who changed its email."""
+"""Recovering an account whose email someone else changed."""
 
 from userapi.users import email_verification
 
@@ -6,13 +6,13 @@ from . import passwords, sessions
 
 
 def undo_email_change(token: str) -> None:
-    """Restore the old email by the link that was sent to it, end every session, and mail a link for a new password.
+    """Restore the old email with the link that was sent to it, end every session, and email a link for a new password.
 
-    The old password no longer signs in: the person who changed the email knew it.
+    The old password no longer works, because the person who changed the email knew it.
 
     Raises:
-        InvalidLink: the link is used, expired or altered.
-        EmailTaken: another account has the email by now.
+        InvalidLink: the link was used, has expired or was altered.
+        EmailTaken: another account has this email now.
         TooManyRequests: the client has sent too many bad links.
     """
     user = email_verification.undo_change(token)

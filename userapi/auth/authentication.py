@@ -97,7 +97,7 @@ def accept_cookie() -> bool:
 
 
 def is_signed_in_by_cookie() -> bool:
-    """Whether a cookie names an active session, even if the form lacks our CSRF value; nobody becomes the caller."""
+    """Whether a cookie names an active session, even if the form lacks our CSRF value; it sets no caller."""
     cookie = credentials.access_cookie()
     if cookie is None:
         return False

@@ -1,4 +1,4 @@
-"""A session in a browser: its tokens as cookies (HttpOnly, SameSite, Secure over https)."""
+"""The tokens of a browser session as cookies (HttpOnly, SameSite, and Secure with HTTPS)."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ NAMES = ("JWT_ACCESS_COOKIE_NAME", "JWT_REFRESH_COOKIE_NAME")
 
 
 def set_token_cookies(response: Response, pair: dict[str, Any]) -> Response:
-    """Let an answer carry a session's token pair, made for the web, into the browser."""
+    """Set the cookies of a token pair that was issued for the web."""
     set_access_cookies(response, pair["access_token"], max_age=current_app.config["SESSION_LIFETIME"])
     set_refresh_cookies(response, pair["refresh_token"], max_age=current_app.config["SESSION_LIFETIME"])
     return response
 
 
 def delete_token_cookies(response: Response) -> Response:
-    """Let an answer take them out again, if they came with the request and no other site made the browser send it.
+    """Delete the cookies, if they came with the request and no other site caused it.
 
-    Otherwise a form on another site could sign its reader out here.
+    Otherwise a form on another site could sign its visitor out here.
     """
     if has_token_cookies() and fetch_site() != "cross-site":
         unset_jwt_cookies(response)
@@ -29,13 +29,13 @@ def delete_token_cookies(response: Response) -> Response:
 
 
 def has_token_cookies() -> bool:
-    """Whether the request carries cookies of a session."""
+    """Whether the request has cookies of a session."""
     return any(current_app.config[name] in request.cookies for name in NAMES)
 
 
 def delete_token_cookies_if_unauthorized() -> None:
-    """Let the answer to this request drop the cookies if it is 401: no script can drop them, and they are of no use."""
+    """Delete the cookies if the response is 401: they are useless then, and no script can delete them."""
 
     @after_this_request
-    def _drop(response: Response) -> Response:
+    def _delete(response: Response) -> Response:
         return delete_token_cookies(response) if response.status_code == 401 else response

@@ -1,4 +1,4 @@
-"""What the fields of the API mean, by name: the same in each schema that has them."""
+"""The descriptions of API fields by name, the same in every schema that has them."""
 
 from userapi.users import fields
 

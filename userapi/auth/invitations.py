@@ -1,4 +1,4 @@
-"""Invitations: an account without a password, and an emailed link with which its owner sets the first one."""
+"""Invitations: accounts without a password, and the emailed link to set the first one."""
 
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from . import passwords
 
 
 class Inviter(Protocol):
-    """The row of the person who invites."""
+    """The row of the user who invites."""
 
     email: str
     first_name: str
@@ -33,11 +33,11 @@ class CannotInvite(Problem):
 
 
 def send_invitation(user: User, by: Inviter | None = None) -> None:
-    """Email a held user a link to set the first password; the link of an earlier invitation stops working.
+    """Email a locked user a link to set the first password; the link of an earlier invitation stops working.
 
     Args:
-        user: held, active, without a password.
-        by: who invites; None at the command line.
+        user: locked, active, without a password.
+        by: the staff member who invites; None at the command line.
 
     Raises:
         CannotInvite: the account has a password, or is not active.
@@ -62,7 +62,7 @@ def send_invitation(user: User, by: Inviter | None = None) -> None:
 
 
 def find_pending_invitation(user: User) -> sa.Row[Any] | None:
-    """When the user was last invited (`created_at`) and until when that holds (`expires_at`); None without either."""
+    """The newest unused invitation of a user, as `created_at` and `expires_at`; None without one."""
     return queries.newest_token(user.id, email_links.INVITATION) if user.password_hash is None else None
 
 
@@ -71,8 +71,9 @@ def accept_invitation(uid: str, token: str, new_password1: str, new_password2: s
 
     Raises:
         InvalidLink: the link was used, has expired, or was replaced by a newer one.
-        ValidationFailed, WeakPassword: the password cannot be used; the link still works, for the door does not commit.
-        TooManyRequests: too many bad links came from this client.
+        ValidationFailed, WeakPassword: the password is rejected; the link still works, because the caller does not
+            commit.
+        TooManyRequests: the client sent too many invalid links.
     """
     user = passwords.use_link(uid, token, email_links.INVITATION)
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))

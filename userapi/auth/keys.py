@@ -1,4 +1,4 @@
-"""Rotating the keys that sign tokens: the newest signs, the others verify what they have signed until it is over."""
+"""Rotating signing keys: the newest signs tokens, the others verify the tokens that they signed until these expire."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from userapi.security import signing_keys
 from userapi.security.signing_keys import KeyFolderError, SigningKey
 
 
-class Listed(NamedTuple):
+class ListedKey(NamedTuple):
     """A key and its use.
 
     Attributes:
         kid: its RFC 7638 thumbprint.
         name: of its file, without `.pem`.
-        needed_until: when the last token that it has signed is over; None for the key that signs.
+        needed_until: when the last token that it signed expires; None for the key that signs.
     """
 
     kid: str
@@ -25,28 +25,28 @@ class Listed(NamedTuple):
     needed_until: datetime | None
 
 
-def list_keys() -> list[Listed]:
+def list_keys() -> list[ListedKey]:
     """Every key, the newest first.
 
     Raises:
-        KeyProblem: when the folder cannot be read.
+        KeyFolderError: the folder cannot be read.
     """
     ring = signing_keys.get_key_ring()
-    longest = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
+    max_lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
     listed, replaced_at = [], None
     for key in ring.all():
-        listed.append(Listed(key.kid, key.name, None if replaced_at is None else replaced_at + longest))
+        listed.append(ListedKey(key.kid, key.name, None if replaced_at is None else replaced_at + max_lifetime))
         replaced_at = ring.created_at(key)
     return listed
 
 
 def prepare_key() -> SigningKey:
-    """Make a key, and write down that it signs, which it does once it is published.
+    """Create a key that signs once it is published, and record it in the audit log.
 
-    The door commits before it publishes: no key signs that the trail does not know.
+    The caller commits before publishing, so that no key signs that is missing in the audit log.
 
     Raises:
-        KeyProblem: when the folder cannot be written.
+        KeyFolderError: the folder cannot be written.
     """
     key = signing_keys.get_key_ring().prepare()
     audit_log.record("key.added", "key", key.name[:36], {"kid": (None, key.kid)})
@@ -54,24 +54,24 @@ def prepare_key() -> SigningKey:
 
 
 def publish_key(key: SigningKey) -> None:
-    """Let a prepared key sign from now on.
+    """Sign with a prepared key from now on.
 
     Raises:
-        KeyProblem: when the folder cannot be written.
+        KeyFolderError: the folder cannot be written.
     """
     signing_keys.get_key_ring().publish(key)
 
 
 def list_other_keys(key: SigningKey) -> list[SigningKey]:
-    """Every key but one."""
+    """Every key except one."""
     return [other for other in signing_keys.get_key_ring().all() if other.kid != key.kid]
 
 
 def find_verifying_key(kid: str) -> SigningKey:
-    """A key that no longer signs.
+    """A key that only verifies tokens.
 
     Raises:
-        KeyProblem: when there is none of this name, or it signs.
+        KeyFolderError: there is no key with this id, or it is the one that signs.
     """
     ring = signing_keys.get_key_ring()
     key = next((key for key in ring.all() if key.kid == kid), None)
@@ -83,16 +83,16 @@ def find_verifying_key(kid: str) -> SigningKey:
 
 
 def record_retirement(*keys: SigningKey) -> None:
-    """Write down that keys are deleted, which they are once the door has committed and removes them."""
+    """Record in the audit log that keys are deleted; the caller deletes them after the commit."""
     for key in keys:
         audit_log.record("key.retired", "key", key.name[:36], {"kid": (key.kid, None)})
 
 
 def delete_keys(*keys: SigningKey) -> None:
-    """Delete keys: what they have signed is refused.
+    """Delete keys: the tokens that they signed are rejected from now on.
 
     Raises:
-        KeyProblem: when the folder cannot be written.
+        KeyFolderError: the folder cannot be written.
     """
     for key in keys:
         signing_keys.get_key_ring().remove(key.name)

@@ -1,4 +1,4 @@
-"""One row for each sign-in."""
+"""The table of sessions, with one row for each sign-in."""
 
 import uuid
 from datetime import datetime
@@ -11,14 +11,14 @@ from userapi.users.models import User
 
 
 class Session(Model):
-    """A sign-in and what keeps it active. Tokens only name it; it decides.
+    """A session: tokens only name it, and this row says whether it is active.
 
     Attributes:
-        session_version: the user's when it began; it is over once the user's is another.
-        refresh_jti: the `jti` of the one refresh token that is good now.
-        previous_jti: the `jti` of the one it replaced.
-        refreshed_at: when it did.
-        expires_at: the end that no refresh moves.
+        session_version: that of the user when the session began; the session has ended if the user's differs.
+        refresh_jti: the `jti` of the only valid refresh token.
+        previous_jti: the `jti` of the refresh token that this one replaced.
+        refreshed_at: when it was replaced.
+        expires_at: when the session ends at the latest; a refresh does not change it.
         ended_at: when it was ended before that.
     """
 

@@ -1,4 +1,4 @@
-"""Passwords changed by those who have them, and reset by those who forgot them."""
+"""Changing a password, and resetting a forgotten one."""
 
 import uuid
 
@@ -11,40 +11,40 @@ from userapi.users.models import User
 from userapi.users.problems import WrongPassword
 from userapi.users.site_urls import link
 
-from . import queries, sessions
+from . import sessions, sign_in_queries
 from .claims import parse_id
 from .problems import TokenRevoked
 
 
 def check_and_lock(user_id: int, password: str, field: str) -> User:
-    """Check that the caller has the password, and lock the account.
+    """Check the current password of an account, and lock the account.
 
     Raises:
-        WrongPassword: naming the field; the event must be committed by the door.
-        TokenRevoked: the account was closed meanwhile.
-        TooManyRequests: it was wrong too often; the password was not looked at.
+        WrongPassword: for this field; an audit event was written, which the caller must commit.
+        TokenRevoked: the account has been deactivated or deleted since.
+        TooManyRequests: it was wrong too often; the password was not checked.
     """
-    seen = queries.read_password_hash(user_id)
+    seen = sign_in_queries.read_password_hash(user_id)
     current_password.check(user_id, seen, password, field)
     user = user_queries.for_update(user_id)
     if user is None or not user.is_active:
         raise TokenRevoked
     if user.password_hash != seen:
-        return check_and_lock(user_id, password, field)  # it was changed or hashed anew meanwhile
+        return check_and_lock(user_id, password, field)  # it was changed or rehashed in the meantime
     return user
 
 
 def change_password(
     user_id: int, session_id: uuid.UUID, old_password: str, new_password1: str, new_password2: str
 ) -> None:
-    """Replace a password by its owner, who stays signed in; every other session ends.
+    """Change the password of a signed-in user; every other session ends.
 
     Raises:
-        WrongPassword: the old one is not the present one; the event must be committed by the door.
-        ValidationFailed: the new one was not typed the same twice.
-        WeakPassword: the new one breaks the policy.
-        TokenRevoked: the account was closed meanwhile.
-        TooManyRequests: the old one was wrong too often.
+        WrongPassword: the old password is wrong; an audit event was written, which the caller must commit.
+        ValidationFailed: the new passwords differ.
+        WeakPassword: the new password breaks the policy.
+        TokenRevoked: the account has been deactivated or deleted since.
+        TooManyRequests: the old password was wrong too often.
     """
     try:
         user = check_and_lock(user_id, old_password, field="old_password")
@@ -57,19 +57,19 @@ def change_password(
 
 
 def request_reset(email: str) -> None:
-    """Mail a link that resets the password, if an active account has this address.
+    """Email a link that resets the password, if an active account has this email.
 
-    What an unknown address costs is written and discarded, so that it takes as long. Of many letters to one address
-    the later ones are not written; the answer does not tell.
+    For an unknown email, a message is written and discarded, so that it takes as long. If one email gets too many
+    links, the later ones are not sent; the response is the same.
 
     Raises:
-        TooManyRequests: the client has asked too often, for whatever addresses.
+        TooManyRequests: the client requested too many links, for any emails.
     """
     throttling.count_attempt("PASSWORD_RESET", throttling.get_client_subject())
     key = email_address.key_or_none(email)
-    few = throttling.try_attempt("PASSWORD_RESET_RECIPIENT", key or email)
+    is_within_limit = throttling.try_attempt("PASSWORD_RESET_RECIPIENT", key or email)
     user = user_queries.by_email_key(key) if key else None
-    if user is not None and user.is_active and few:
+    if user is not None and user.is_active and is_within_limit:
         send_reset_email(user)
     else:
         emails.decoy()
@@ -77,7 +77,7 @@ def request_reset(email: str) -> None:
 
 
 def send_reset_email(user: User) -> None:
-    """Mail a held, active user the link that sets a new password."""
+    """Email a locked, active user a link that sets a new password."""
     token = email_links.issue(user, email_links.RESET_PASSWORD, user.email_key)
     emails.reset_password(
         user_id=user.id,
@@ -91,12 +91,13 @@ def send_reset_email(user: User) -> None:
 
 
 def reset_password(uid: str, token: str, new_password1: str, new_password2: str) -> None:
-    """Set a forgotten password by the link that was mailed; every session ends, and the address is confirmed.
+    """Set a new password with the emailed link; every session ends, and the email is confirmed.
 
     Raises:
-        InvalidLink: the link is no good.
-        ValidationFailed, WeakPassword: the password is not; the link stays good, for the door does not commit.
-        TooManyRequests: the client has come with too many bad links.
+        InvalidLink: the link is invalid, expired or already used.
+        ValidationFailed, WeakPassword: the password is rejected; the link still works, because the caller does not
+            commit.
+        TooManyRequests: the client sent too many invalid links.
     """
     user = use_link(uid, token, email_links.RESET_PASSWORD)
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
@@ -106,16 +107,16 @@ def reset_password(uid: str, token: str, new_password1: str, new_password2: str)
 
 
 def use_link(uid: str, token: str, purpose: str) -> User:
-    """Use up an emailed link that sets a password, and lock its user.
+    """Use an emailed link that sets a password, and lock its user.
 
     Args:
-        uid: the half of the link that names the account.
-        token: the secret half.
-        purpose: one of `one_time`.
+        uid: the part of the link that names the account.
+        token: the secret part.
+        purpose: one of those in `users.email_links`.
 
     Raises:
-        InvalidLink: the link is no good.
-        TooManyRequests: the client has come with too many bad links.
+        InvalidLink: the link is invalid, expired or already used.
+        TooManyRequests: the client sent too many invalid links.
     """
     with throttling.count_failures("LINK", throttling.get_client_subject()):
         user_id = parse_id(uid)
@@ -131,12 +132,12 @@ def is_link_valid(uid: str, token: str, purpose: str = email_links.RESET_PASSWOR
 
 
 def link_uid(user: User) -> str:
-    """The half of a reset link that names the account."""
+    """The part of a link that names the account."""
     return str(user.id)
 
 
 def _errors_of_new(user_id: int, first: str, second: str) -> dict[str, list[str]]:
-    """What is wrong with the new password of a user, beside the present one."""
+    """The errors of a new password, to be shown together with a wrong current one."""
     user = user_queries.row(user_id)
     weak = password_policy.reasons(first, () if user is None else accounts.personal_texts(user))
     return {

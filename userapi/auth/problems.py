@@ -1,4 +1,4 @@
-"""The refusals of the rules about sign-in, sessions and tokens."""
+"""The errors of sign-in, sessions and tokens."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class InvalidToken(Problem):
 
 
 class TokenExpired(InvalidToken):
-    """The token's time is over."""
+    """The token has expired."""
 
     code = "token_expired"
     title = lazy_gettext("Token expired")
@@ -44,7 +44,7 @@ class TokenExpired(InvalidToken):
 
 
 class TokenRevoked(InvalidToken):
-    """The session or the account behind the token is no more."""
+    """The session of the token has ended, or its account is not active."""
 
     code = "token_revoked"
     title = lazy_gettext("Token revoked")
@@ -52,7 +52,7 @@ class TokenRevoked(InvalidToken):
 
 
 class TokenReused(InvalidToken):
-    """A spent refresh token came back: somebody else may have it, so its session is over (RFC 9700, section 4.14.2)."""
+    """A used refresh token was sent again. It may be stolen, so its session ends (RFC 9700, section 4.14.2)."""
 
     code = "token_reused"
     title = lazy_gettext("Token reused")
@@ -60,7 +60,7 @@ class TokenReused(InvalidToken):
 
 
 class CsrfFailed(Problem):
-    """A cookie came without the proof that our own page sent it."""
+    """A cookie came without the CSRF value, which only our own pages can send."""
 
     status = 403
     code = "csrf_failed"

@@ -1,4 +1,4 @@
-"""Clearing away sessions and mailed links that have long been over, so that the database does not grow with time."""
+"""Deleting old sessions, email links and submitted forms, so that the database does not grow forever."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -20,9 +20,9 @@ class Pruned(NamedTuple):
 
 
 def prune(before: datetime) -> Pruned:
-    """Delete what was over before a moment, in transactions of a bounded size; many may do so at once.
+    """Delete what ended before a time, in transactions of limited size. Several processes may do so at the same time.
 
-    Submitted forms are of no use after a day, and go then in any case.
+    Submitted forms are useless after a day, and are deleted then in any case.
     """
     return Pruned(
         sessions=in_batches(queries.delete_ended_sessions, before),

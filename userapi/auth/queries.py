@@ -1,4 +1,4 @@
-"""Every question asked about sessions, by name, and the writes that only one caller can win."""
+"""The statements about sessions, and the writes that only one of several requests can win."""
 
 import uuid
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from userapi.core.db import db, read_all, read_one
+from userapi.core.db import db, read_all
 from userapi.core.prepared import CommittingWrite, Read
 from userapi.users.group_queries import HELD_IN_ONE
 from userapi.users.models import User
@@ -17,8 +17,9 @@ from .models import Session
 
 sessions = Session.__table__
 
-#: When a session is active. Whatever shows, counts or accepts sessions takes this definition, joined with the user;
-#: its parameters are the present moment (`now`) and the end of the time that sessions may be idle (`idle_since`).
+#: When a session is active. Everything that shows, counts or accepts sessions uses this definition, joined with the
+#: user. Its parameters are the current time (`now`) and the time since which a session must have been used
+#: (`idle_since`).
 NOT_REVOKED = (
     sessions.c.ended_at.is_(None),
     sessions.c.session_version == users.c.session_version,
@@ -55,8 +56,8 @@ def read_caller(
 
     Args:
         session_id, user_id: named by the token.
-        now: the present moment.
-        idle_since: sessions not used since then have ended.
+        now: the current time.
+        idle_since: sessions not used since then have expired.
         with_permissions: whether to read the caller's permissions too, as `held_permissions`.
     """
     read = CALLER_AND_PERMISSIONS if with_permissions else CALLER
@@ -67,72 +68,6 @@ def is_session_active(session_id: uuid.UUID, user_id: int, now: datetime, idle_s
     """Whether the session behind a token is active."""
     found = IS_ACTIVE.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
     return found is not None
-
-
-def read_credentials(email_key: str) -> Any:
-    """What a sign-in is checked against: id, password_hash, is_active and email_verified_at."""
-    return CREDENTIALS.one(email_key=email_key)
-
-
-CREDENTIALS = Read(
-    sa.select(users.c.id, users.c.password_hash, users.c.is_active, users.c.email_verified_at).where(
-        users.c.email_key == sa.bindparam("email_key")
-    )
-)
-
-
-def read_password_hash(user_id: int) -> str | None:
-    """A user's stored hash."""
-    found = read_one(sa.select(users.c.password_hash).where(users.c.id == user_id))
-    return found[0] if found else None
-
-
-def record_sign_in(user_id: int, seen_hash: str, new_hash: str, now: datetime) -> int | None:
-    """Note a sign-in, if the account is as it was when the password was checked.
-
-    One UPDATE, so that a deactivation or a change of password that came between wins.
-
-    Args:
-        user_id: who.
-        seen_hash: what the password was checked against.
-        new_hash: what to store: the same, or the password hashed at the present cost.
-        now: when.
-
-    Returns:
-        The session version that a session beginning now belongs to; None when the account has changed.
-    """
-    return db.session.scalar(
-        sa.update(User)
-        .where(User.id == user_id, User.is_active, User.password_hash == seen_hash)
-        .values(last_login=now, password_hash=new_hash)
-        .returning(User.session_version)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def is_known_device(user_id: int, address: str | None, user_agent: str | None) -> bool | None:
-    """Whether an earlier session of the user has the same address or browser; None when there is no earlier one."""
-    alike = sa.or_(Session.address == address, Session.user_agent == user_agent)
-    found = db.session.scalar(sa.select(sa.func.max(sa.case((alike, 1), else_=0))).where(Session.user_id == user_id))
-    return None if found is None else bool(found)
-
-
-def read_ip_addresses(email_key: str) -> set[str | None]:
-    """The network addresses that an account has signed in from."""
-    return {row[0] for row in ADDRESSES_OF.all(email_key=email_key)}
-
-
-ADDRESSES_OF = Read(
-    sa.select(sessions.c.address)
-    .select_from(with_users)
-    .where(users.c.email_key == sa.bindparam("email_key"))
-    .distinct()
-)
-
-
-def read_recipient(user_id: int) -> sa.Row[str, str, str | None]:
-    """The email, first_name and language to write to."""
-    return db.session.execute(sa.select(User.email, User.first_name, User.language).where(User.id == user_id)).one()
 
 
 def replace_refresh_token(
@@ -170,17 +105,17 @@ REPLACE_REFRESH_TOKEN = CommittingWrite(
 
 
 def set_last_used(session_id: uuid.UUID, now: datetime) -> None:
-    """Note that a session is in use."""
+    """Store when a session was used."""
     _hits(sa.update(Session).where(Session.id == session_id).values(last_used_at=now))
 
 
 def end_session(session_id: uuid.UUID, now: datetime) -> bool:
-    """End a session, if it has not ended yet."""
+    """End a session; False if it had ended before."""
     return _hits(sa.update(Session).where(Session.id == session_id, Session.ended_at.is_(None)).values(ended_at=now))
 
 
 def end_sessions(user_id: int, now: datetime, spare: uuid.UUID | None = None) -> int:
-    """End a user's sessions, but for one to be spared; how many ended."""
+    """End a user's sessions, except one to spare; the number of sessions that ended."""
     condition = [Session.user_id == user_id, Session.ended_at.is_(None)]
     if spare is not None:
         condition.append(Session.id != spare)
@@ -188,7 +123,7 @@ def end_sessions(user_id: int, now: datetime, spare: uuid.UUID | None = None) ->
 
 
 def end_all_sessions(now: datetime) -> int:
-    """End every session there is, and any whose sign-in is on its way; how many users there are."""
+    """End every session, and those of sign-ins that are still running; the number of users."""
     users = _count(sa.update(User).values(session_version=User.session_version + 1))
     db.session.execute(
         sa.update(Session)
@@ -200,7 +135,7 @@ def end_all_sessions(now: datetime) -> int:
 
 
 def end_surplus_sessions(user_id: int, allowed: int, now: datetime, idle_since: datetime) -> int:
-    """End a user's longest unused active sessions beyond a number."""
+    """End the active sessions of a user that exceed a number, those unused for longest first; the number that ended."""
     surplus = (
         sa.select(sessions.c.id)
         .select_from(with_users)
@@ -215,12 +150,12 @@ def end_surplus_sessions(user_id: int, allowed: int, now: datetime, idle_since: 
 
 
 def carry_over_session(session_id: uuid.UUID, version: int) -> None:
-    """Let a session go on under the user's new version."""
+    """Keep a session active under the new session version of its user."""
     _hits(sa.update(Session).where(Session.id == session_id).values(session_version=version))
 
 
 def read_session(session_id: uuid.UUID) -> Session | None:
-    """A session with its user, as the present transaction sees them."""
+    """A session with its user, as the current transaction sees them."""
     return db.session.scalar(
         sa.select(Session)
         .where(Session.id == session_id)
@@ -230,7 +165,7 @@ def read_session(session_id: uuid.UUID) -> Session | None:
 
 
 def read_session_to_refresh(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> Any:
-    """A session with its user, `is_revoked` and `is_expired`, as the present transaction sees them; None without one.
+    """A session with its user, `is_revoked` and `is_expired`, as the current transaction sees them; None without one.
 
     It is active when it is neither.
     """
@@ -249,7 +184,7 @@ def read_session_to_refresh(session_id: uuid.UUID, now: datetime, idle_since: da
 
 
 def read_active_session(session_id: uuid.UUID, now: datetime, idle_since: datetime) -> Session | None:
-    """A session that is active, as the present transaction sees it."""
+    """A session that is active, as the current transaction sees it."""
     return db.session.scalar(
         sa.select(Session).join(Session.user).where(Session.id == session_id, *ACTIVE),
         {"now": now, "idle_since": idle_since},
@@ -257,12 +192,12 @@ def read_active_session(session_id: uuid.UUID, now: datetime, idle_since: dateti
 
 
 def list_sessions(user_id: int, now: datetime, idle_since: datetime) -> Sequence[sa.Row[Any]]:
-    """A user's active sessions, the last used first."""
+    """A user's active sessions, most recently used first."""
     return read_all(ALL_ACTIVE.where(users.c.id == user_id), {"now": now, "idle_since": idle_since})
 
 
 def list_active_sessions(now: datetime, idle_since: datetime, user_id: int | None, most: int) -> Sequence[sa.Row[Any]]:
-    """Active sessions with the email of their user, of one user or of all, the last used first."""
+    """Active sessions with the email of their user, of one user or of all, most recently used first."""
     statement = ALL_ACTIVE.add_columns(users.c.email).limit(most)
     statement = statement if user_id is None else statement.where(users.c.id == user_id)
     return read_all(statement, {"now": now, "idle_since": idle_since})
@@ -284,13 +219,13 @@ ALL_ACTIVE = (
 
 
 def delete_ended_sessions(before: datetime, most: int) -> int:
-    """Delete sessions that were over before a moment, a bounded number at a time; how many went."""
+    """Delete sessions that ended before a time, at most `most` of them; the number deleted."""
     over = sa.select(Session.id).where(sa.or_(Session.expires_at < before, Session.ended_at < before)).limit(most)
     return _count(sa.delete(Session).where(Session.id.in_(over)))
 
 
 def read_user(user_id: int) -> User:
-    """A user, for the claims that other services want to read."""
+    """A user, for the claims in `ACCESS_TOKEN_CLAIMS`."""
     return db.session.get_one(User, user_id)
 
 

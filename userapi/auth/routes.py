@@ -1,4 +1,4 @@
-"""`/userapi/auth/`: login, logout, one's own account, password and sessions."""
+"""`/userapi/auth/`: login, logout, and the caller's own account, password, email and sessions."""
 
 import uuid
 from typing import Any
@@ -137,9 +137,9 @@ def change_password(change: dict[str, str]) -> Response:
     200, DetailSchema, example=said("If an active account has this email, we have sent a link to reset the password.")
 )
 @blueprint.refuses(ValidationFailed, TooManyRequests)
-def ask_to_reset_password(asked: dict[str, str]) -> Response:
+def ask_to_reset_password(body: dict[str, str]) -> Response:
     """Request a password reset email. The response is the same whether or not an account exists."""
-    passwords.request_reset(asked["email"])
+    passwords.request_reset(body["email"])
     db.session.commit()
     return answer({"detail": _("If an active account has this email, we have sent a link to reset the password.")})
 
@@ -189,9 +189,9 @@ def verify_email(body: dict[str, str]) -> Response:
     example=said("If this email is waiting for confirmation, we have sent a new link."),
 )
 @blueprint.refuses(ValidationFailed, TooManyRequests)
-def resend_verification(asked: dict[str, str]) -> Response:
+def resend_verification(body: dict[str, str]) -> Response:
     """Request a new confirmation email. The response is the same whether or not an account exists."""
-    email_verification.ask_again(asked["email"])
+    email_verification.ask_again(body["email"])
     db.session.commit()
     return answer({"detail": _("If this email is waiting for confirmation, we have sent a new link.")})
 

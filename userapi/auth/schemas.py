@@ -1,4 +1,4 @@
-"""The shapes of sign-in, tokens, passwords and sessions, one for each direction."""
+"""The schemas of sign-in, tokens, passwords and sessions: one for requests, another for responses."""
 
 from typing import Any, ClassVar
 
@@ -54,7 +54,7 @@ class CredentialsSchema(SignInSchema):
 
 
 class LoginSchema(SignInSchema):
-    """Credentials, and where the tokens shall go."""
+    """Credentials, and whether the tokens go into cookies."""
 
     cookies = Flag(
         load_default=False,
@@ -79,7 +79,7 @@ class TokenPairSchema(Schema):
 
 
 class LoginAnswerSchema(Schema):
-    """A sign-in: the user, and the tokens unless they went into cookies."""
+    """A sign-in: the user, and the tokens unless they are in cookies."""
 
     EXAMPLE: ClassVar = {**TokenPairSchema.EXAMPLE, "user": UserSchema.EXAMPLE}
 
@@ -91,7 +91,7 @@ class LoginAnswerSchema(Schema):
 
 
 class RefreshSchema(Schema):
-    """A refresh token, unless it comes as bearer token or cookie."""
+    """A refresh token, unless it is sent as a bearer token or cookie."""
 
     EXAMPLE: ClassVar = {"refresh_token": EXAMPLE_JWT}
 
@@ -99,7 +99,7 @@ class RefreshSchema(Schema):
 
 
 class TokenSchema(Schema):
-    """An access token to be checked."""
+    """An access token to check."""
 
     EXAMPLE: ClassVar = {"token": EXAMPLE_JWT}
 
@@ -109,7 +109,7 @@ class TokenSchema(Schema):
 
 
 class ClaimsSchema(Schema):
-    """The claims of a good token (RFC 7519, section 4.1), and those that a setting adds."""
+    """The claims of a valid token (RFC 7519, section 4.1), and those that `ACCESS_TOKEN_CLAIMS` adds."""
 
     EXAMPLE: ClassVar = {
         "iss": "https://accounts.example.com",
@@ -138,7 +138,7 @@ class ClaimsSchema(Schema):
 
 
 class LogoutSchema(Schema):
-    """Which sessions end; the refresh token may stand in for a lost access token."""
+    """Which sessions end; a refresh token may replace a lost access token."""
 
     EXAMPLE: ClassVar = {"all": True}
 
@@ -147,19 +147,19 @@ class LogoutSchema(Schema):
 
 
 class _NewPasswordSchema(Schema):
-    """A new password, typed twice."""
+    """A new password, entered twice."""
 
     new_password1 = NewPassword(required=True)
     new_password2 = NewPassword(required=True)
 
     def handle_error(self, error: ValidationError, data: Any, **_options: Any) -> None:
-        """Judge the new password too, so that one answer names every field that is wrong."""
+        """Check the new password too, so that one response names every invalid field."""
         password_policy.add_errors(error, "new_password1")
         password_policy.add_repetition_errors(error)
 
 
 class PasswordChangeSchema(_NewPasswordSchema):
-    """The present password, and the new one twice."""
+    """The current password, and the new one twice."""
 
     EXAMPLE: ClassVar = {
         "old_password": "velvet tram outside 7",
@@ -171,7 +171,7 @@ class PasswordChangeSchema(_NewPasswordSchema):
 
 
 class EmailSchema(Schema):
-    """An address that a letter is asked for."""
+    """The email address of someone who requests an email."""
 
     EXAMPLE: ClassVar = {"email": "wren@example.com"}
 
@@ -179,7 +179,7 @@ class EmailSchema(Schema):
 
 
 class PasswordResetSchema(_NewPasswordSchema):
-    """Both halves of a reset link, and the new password twice."""
+    """Both parts of a link that sets a password, and the new password twice."""
 
     EXAMPLE: ClassVar = {
         "uid": "7",
@@ -193,7 +193,7 @@ class PasswordResetSchema(_NewPasswordSchema):
 
 
 class EmailTokenSchema(Schema):
-    """The token of a link that confirms an address."""
+    """The token of a link that confirms an email, or undoes a change of it."""
 
     EXAMPLE: ClassVar = {"token": "from-the-link"}
 
@@ -201,7 +201,7 @@ class EmailTokenSchema(Schema):
 
 
 class EmailChangeSchema(Schema):
-    """Another address, and the password that shows who asks."""
+    """A new email, and the current password."""
 
     EXAMPLE: ClassVar = {"email": "wren.okafor@example.com", "password": "velvet tram outside 7"}
 
@@ -221,7 +221,7 @@ def said(sentence: str) -> dict[str, str]:
 
 
 class SessionSchema(Schema):
-    """A sign-in that is still good."""
+    """An active session."""
 
     id = fields.UUID(required=True, metadata={"description": "The id of the session, the claim `sid` in its tokens."})
     created_at = Instant(required=True)
@@ -235,7 +235,7 @@ class SessionSchema(Schema):
 
 
 class SessionsSchema(Schema):
-    """One's active sessions."""
+    """The active sessions of the caller."""
 
     EXAMPLE: ClassVar = {
         "results": [

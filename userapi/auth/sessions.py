@@ -1,4 +1,4 @@
-"""Sessions: begun by a sign-in, kept active by refresh, ended by logout and by whatever changes the account."""
+"""Sessions: a sign-in begins them, a refresh extends them, a sign-out or a change of the account ends them."""
 
 import uuid
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from .problems import TokenExpired, TokenReused, TokenRevoked
 
 
 class Refreshed(Protocol):
-    """What the tokens of a session are made of: its row, or what the refresh of it returned."""
+    """What tokens are issued from: the row of a session, or what its refresh returned."""
 
     id: uuid.UUID
     user_id: int
@@ -35,17 +35,17 @@ class Refreshed(Protocol):
     refresh_jti: uuid.UUID
 
 
-#: A session's last use is written down at most this often.
-TOUCH = timedelta(minutes=1)
+#: The last use of a session is stored at most this often.
+LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 def idle_since(now: datetime) -> datetime:
-    """Sessions not used after this moment are over."""
+    """The time since which a session must have been used to be active."""
     return now - timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
 
 
 def begin_session(user_id: int, version: int) -> Session:
-    """Begin a session, and end the longest unused ones beyond the number a user may have."""
+    """Begin a session. If the user has too many then, those unused for longest end."""
     origin, now = acting(), clock.now()
     session = Session(
         id=uuid.uuid4(),
@@ -115,22 +115,22 @@ def _is_repeat(session: Session, jti: uuid.UUID, now: datetime) -> bool:
 
 
 def record_use(session_id: uuid.UUID, last_used_at: datetime) -> bool:
-    """Note that a session is in use, when that was last noted a while ago; whether something was written."""
+    """Store that a session is in use, if the stored time is not recent; whether something was written."""
     now = clock.now()
-    if now - last_used_at < TOUCH:
+    if now - last_used_at < LAST_USED_PRECISION:
         return False
     queries.set_last_used(session_id, now)
     return True
 
 
 def end_session(session_id: uuid.UUID, user_id: int) -> None:
-    """End one session; nothing happens when it has ended already."""
+    """End a session; nothing happens if it has ended already."""
     if queries.end_session(session_id, clock.now()):
         audit_log.record("session.ended", "user", user_id)
 
 
 def end_sessions(user: User, spare: uuid.UUID | None = None) -> None:
-    """End a held user's sessions, and any whose sign-in is on its way, but for one to be spared."""
+    """End the sessions of a locked user, and those of sign-ins that are still running, except one to spare."""
     user.session_version += 1
     db.session.flush()
     queries.end_sessions(user.id, clock.now(), spare)
@@ -140,9 +140,9 @@ def end_sessions(user: User, spare: uuid.UUID | None = None) -> None:
 
 
 def end_all_sessions() -> int:
-    """End every session of every user; how many users there are.
+    """End every session of every user; the number of users.
 
-    A database that comes from a backup has sessions as active that have ended since: this ends them again.
+    In a database restored from a backup, sessions that ended since are active again. This ends them.
     """
     users = queries.end_all_sessions(clock.now())
     audit_log.record("sessions.ended_all", None, None, {"users": (None, users)})
@@ -153,7 +153,7 @@ def sign_out(session_id: uuid.UUID, user_id: int, *, everywhere: bool) -> None:
     """End the session of a token, or every session of its user.
 
     Raises:
-        TokenRevoked: every session shall end, but the token's own is not active.
+        TokenRevoked: every session is to end, but that of the token is not active.
     """
     if not everywhere:
         end_session(session_id, user_id)
@@ -166,10 +166,10 @@ def sign_out(session_id: uuid.UUID, user_id: int, *, everywhere: bool) -> None:
 
 
 def end_other_sessions(user_id: int, spare: uuid.UUID) -> None:
-    """End every session of a user but one.
+    """End every session of a user except one.
 
     Raises:
-        TokenRevoked: the user is no more.
+        TokenRevoked: the user was deleted.
     """
     user = user_queries.for_update(user_id)
     if user is None:
@@ -178,13 +178,13 @@ def end_other_sessions(user_id: int, spare: uuid.UUID) -> None:
 
 
 def list_sessions(user_id: int) -> Sequence[sa.Row[Any]]:
-    """A user's active sessions, the last used first."""
+    """The active sessions of a user, most recently used first."""
     now = clock.now()
     return queries.list_sessions(user_id, now, idle_since(now))
 
 
 def list_active_sessions(user_id: int | None, most: int) -> Sequence[sa.Row[Any]]:
-    """Active sessions with the email of their user, of one user or of all, the last used first."""
+    """Active sessions with the email of their user, of one user or of all, most recently used first."""
     now = clock.now()
     return queries.list_active_sessions(now, idle_since(now), user_id, most)
 
@@ -193,7 +193,7 @@ def end_own_session(session_id: uuid.UUID, user_id: int) -> None:
     """End one of a user's own sessions.
 
     Raises:
-        NotFound: the same for another's session and for none at all.
+        NotFound: there is no such session, or it is another user's.
     """
     if session_id not in {row.id for row in list_sessions(user_id)}:
         raise NotFound(_("You have no session with this id."))

@@ -26,7 +26,7 @@ MAX_REMEMBERED = 2048
 class TokenManager(JWTManager):
     """Remembers the tokens that it verified or signed, until they expire.
 
-    Only what never changes is remembered: that the signature is good, and the claims. Every request still reads the
+    Only what never changes is remembered: that the signature is valid, and the claims. Every request still reads the
     session and the account from the database, and the signing key must still be in the folder.
     """
 
@@ -36,7 +36,7 @@ class TokenManager(JWTManager):
         self._lock = threading.Lock()
 
     def remember(self, token: str, kid: str, found: Claims) -> None:
-        """Remember a good token and the id of its key; the oldest token makes room."""
+        """Remember a valid token and the id of its key; if there are too many, the oldest is forgotten."""
         with self._lock:
             while len(self._remembered) >= MAX_REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
@@ -54,7 +54,7 @@ class TokenManager(JWTManager):
         return found
 
     def verify(self, token: str) -> Claims:
-        """The claims of a token whose signature, times, issuer and audience are good.
+        """The claims of a token whose signature, times, issuer and audience are valid.
 
         Raises:
             InvalidToken: the token is too long.

@@ -1,4 +1,4 @@
-"""`/api-token-…/`: tokens obtained, refreshed and verified; and the keys that other services verify them with."""
+"""`/api-token-…/`: obtain, refresh and verify tokens; and the public keys for other services."""
 
 from flask import Response
 from flask_babel import gettext as _

@@ -165,7 +165,7 @@ def recall_bearer(token: str) -> AccessClaims | None:
 
 
 def read(token: str, *, web: bool = False) -> Claims:
-    """The claims of a token whose signature, times, issuer and audience are good.
+    """The claims of a token whose signature, times, issuer and audience are valid.
 
     Args:
         token: as it came.
@@ -202,7 +202,7 @@ def verify(token: str) -> AccessClaims:
 
     Raises:
         TokenExpired, InvalidToken, TokenRevoked: it would not.
-        TooManyRequests: the client has sent too many bad tokens.
+        TooManyRequests: the client sent too many invalid tokens.
     """
     with throttling.count_failures("TOKEN_VERIFY", throttling.get_client_subject()):
         claims, now = read_access(token), clock.now()

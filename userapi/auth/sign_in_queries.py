@@ -1,0 +1,80 @@
+"""The statements of a sign-in: the stored password, and the sessions that the account had before."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from userapi.core.db import db, read_one
+from userapi.core.prepared import Read
+from userapi.users.models import User
+from userapi.users.queries import users
+
+from .models import Session
+from .queries import sessions, with_users
+
+
+def read_credentials(email_key: str) -> Any:
+    """What a sign-in is checked against: id, password_hash, is_active and email_verified_at."""
+    return CREDENTIALS.one(email_key=email_key)
+
+
+CREDENTIALS = Read(
+    sa.select(users.c.id, users.c.password_hash, users.c.is_active, users.c.email_verified_at).where(
+        users.c.email_key == sa.bindparam("email_key")
+    )
+)
+
+
+def read_password_hash(user_id: int) -> str | None:
+    """The stored password hash of a user; None without a user or password."""
+    found = read_one(sa.select(users.c.password_hash).where(users.c.id == user_id))
+    return found[0] if found else None
+
+
+def record_sign_in(user_id: int, seen_hash: str, new_hash: str, now: datetime) -> int | None:
+    """Store a sign-in, if the account has not changed since the password was checked.
+
+    It is one UPDATE, so a deactivation or a change of password in between wins.
+
+    Args:
+        user_id: the user.
+        seen_hash: the hash that the password was checked against.
+        new_hash: the hash to store: the same, or a new one with the current cost settings.
+        now: the current time.
+
+    Returns:
+        The session version for the new session; None if the account has changed.
+    """
+    return db.session.scalar(
+        sa.update(User)
+        .where(User.id == user_id, User.is_active, User.password_hash == seen_hash)
+        .values(last_login=now, password_hash=new_hash)
+        .returning(User.session_version)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def is_known_device(user_id: int, address: str | None, user_agent: str | None) -> bool | None:
+    """Whether an earlier session of the user has the same IP address or browser; None without an earlier one."""
+    alike = sa.or_(Session.address == address, Session.user_agent == user_agent)
+    found = db.session.scalar(sa.select(sa.func.max(sa.case((alike, 1), else_=0))).where(Session.user_id == user_id))
+    return None if found is None else bool(found)
+
+
+def read_ip_addresses(email_key: str) -> set[str | None]:
+    """The IP addresses that an account has signed in from."""
+    return {row[0] for row in IP_ADDRESSES.all(email_key=email_key)}
+
+
+IP_ADDRESSES = Read(
+    sa.select(sessions.c.address)
+    .select_from(with_users)
+    .where(users.c.email_key == sa.bindparam("email_key"))
+    .distinct()
+)
+
+
+def read_recipient(user_id: int) -> sa.Row[str, str, str | None]:
+    """The email, first_name and language of a user who gets an email."""
+    return db.session.execute(sa.select(User.email, User.first_name, User.language).where(User.id == user_id)).one()
