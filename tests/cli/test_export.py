@@ -69,7 +69,7 @@ def _plain(value: Any) -> Any:
 @pytest.fixture
 def populated(app: Flask, superuser: ApiUser, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """A service with every kind of user, read a few at a time."""
-    monkeypatch.setattr(queries, "PAGE", 5)
+    monkeypatch.setattr(queries, "PAGE_SIZE", 5)
     for name in ODD:
         make_user(app, first_name=name, last_name=name, username=name)
     make_user(app, email="+plus@example.com", password=None, profile=None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from .options import Counts, ImportOptions, IssueKind, OnConflict, Reporter
 from .records import Record
 from .seen_keys import SeenKeys
-from .writing import Candidate
+from .validation import ImportedUser
 
 
 @dataclass
@@ -32,6 +32,25 @@ class ImportState:
     seen: SeenKeys
     group_ids: dict[str, int]
     permission_ids: dict[str, int]
+
+
+class Candidate(NamedTuple):
+    """A valid user of a batch.
+
+    Attributes:
+        position: the position of the record in the batch, from 0.
+        user: what the file says about the user.
+        id: the id of the existing or new user; 0 until it is known.
+    """
+
+    position: int
+    user: ImportedUser
+    id: int = 0
+
+    @property
+    def email_key(self) -> str:
+        """The normal form of the email address."""
+        return str(self.user.columns["email_key"])
 
 
 @dataclass

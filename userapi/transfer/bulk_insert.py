@@ -1,4 +1,4 @@
-"""Many users written at once: COPY on PostgreSQL, one prepared statement on SQLite."""
+"""Inserts many users with few statements: COPY on PostgreSQL, one prepared statement on SQLite."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -14,8 +14,8 @@ from userapi.users.models import User, UserProfile
 users: Any = User.__table__
 profiles: Any = UserProfile.__table__
 
-#: So many ids are passed over one by one; with more, the numbers are too far apart for anybody to be in between.
-FEW = 1_000_000
+#: With more ids than this to skip, no other transaction can be drawing ids in that range, and `setval` is safe.
+MAX_DRAWN_IDS = 1_000_000
 
 
 class NewUser(NamedTuple):
@@ -35,29 +35,29 @@ class NewUser(NamedTuple):
         return int(self.columns["id"])
 
 
-#: Every column of users, and what it holds where a new user does not say.
+#: Every column of users, with the value that a new user gets if `columns` has none.
 USER_DEFAULTS: dict[str, Any] = {c.name: c.default.arg if c.default is not None else None for c in users.c}
 PROFILE_DEFAULTS = {field.name: field.empty for field in PROFILE_FIELDS}
 NO_PROFILE = (None,) * len(PROFILE_DEFAULTS)
 
-_OF_USERS, _OF_PROFILES = ", ".join(USER_DEFAULTS), ", ".join(PROFILE_DEFAULTS)
-_BOTH = f"{_OF_USERS}, {_OF_PROFILES}"
+_USER_COLUMNS, _PROFILE_COLUMNS = ", ".join(USER_DEFAULTS), ", ".join(PROFILE_DEFAULTS)
+_ALL_COLUMNS = f"{_USER_COLUMNS}, {_PROFILE_COLUMNS}"
 
-#: A table of this transaction alone, with the types of the real ones.
+#: A temporary table of this transaction, with the types of the real tables.
 INCOMING = f"""
     CREATE TEMPORARY TABLE IF NOT EXISTS incoming ON COMMIT DROP AS
-    SELECT {_BOTH} FROM users, user_profiles WITH NO DATA
-"""  # noqa: S608 - made of names in this file
-COPY = f"COPY incoming ({_BOTH}) FROM STDIN"
+    SELECT {_ALL_COLUMNS} FROM users, user_profiles WITH NO DATA
+"""  # noqa: S608 - made of names of columns
+COPY = f"COPY incoming ({_ALL_COLUMNS}) FROM STDIN"
 MOVE = f"""
-    WITH made AS (
-        INSERT INTO users ({_OF_USERS}) SELECT {_OF_USERS} FROM incoming
+    WITH inserted AS (
+        INSERT INTO users ({_USER_COLUMNS}) SELECT {_USER_COLUMNS} FROM incoming
         ON CONFLICT DO NOTHING RETURNING id
-    ), described AS (
-        INSERT INTO user_profiles (user_id, {_OF_PROFILES})
-        SELECT id, {_OF_PROFILES} FROM incoming JOIN made USING (id) WHERE dob IS NOT NULL
+    ), with_profile AS (
+        INSERT INTO user_profiles (user_id, {_PROFILE_COLUMNS})
+        SELECT id, {_PROFILE_COLUMNS} FROM incoming JOIN inserted USING (id) WHERE dob IS NOT NULL
     )
-    SELECT id FROM made
+    SELECT id FROM inserted
 """  # noqa: S608
 
 
@@ -67,7 +67,7 @@ def is_postgresql() -> bool:
 
 
 def new_ids(count: int) -> list[int]:
-    """Ids that no user ever had, and nobody else gets."""
+    """Ids for new users, which no user ever had and no other transaction gets."""
     if is_postgresql():
         series = sa.func.generate_series(1, count).table_valued("number")
         return list(db.session.scalars(sa.select(sa.func.nextval("users_id_seq")).select_from(series)))
@@ -76,7 +76,7 @@ def new_ids(count: int) -> list[int]:
 
 
 def last_id() -> int:
-    """The highest id that was ever given."""
+    """The highest id that any user ever had."""
     if is_postgresql():
         last = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM users_id_seq"
     else:
@@ -85,13 +85,13 @@ def last_id() -> int:
 
 
 def reserve_ids(highest: int) -> None:
-    """Let no user get an id up to this one who does not ask for it by number."""
+    """Make sure that `new_ids` returns no id up to this one."""
     further = highest - last_id()
     if further <= 0:
         return
     if is_postgresql():
-        # Setting a sequence that others draw from could set it back; drawing from it cannot.
-        if further > FEW:
+        # setval can move the sequence back if another transaction draws from it at the same time; nextval cannot.
+        if further > MAX_DRAWN_IDS:
             db.session.execute(sa.select(sa.func.setval("users_id_seq", highest)))
         else:
             new_ids(further)
@@ -101,25 +101,28 @@ def reserve_ids(highest: int) -> None:
             db.session.execute(sa.text("INSERT INTO sqlite_sequence VALUES ('users', :seq)"), {"seq": highest})
 
 
-def insert(rows: Sequence[NewUser], without_staff_group: Collection[int] = ()) -> set[int]:
-    """Insert users with their profiles whose ids and emails are free; the ids of those who were.
+def insert_users(rows: Sequence[NewUser], without_staff_group: Collection[int] = ()) -> set[int]:
+    """Insert the users whose ids and email addresses are free, with their profiles.
 
-    Somebody who takes an email at the same moment is waited for, and then has it.
+    If another transaction is inserting the same email address, this waits for it.
 
     Args:
         rows: the users.
-        without_staff_group: ids of staff who do not join the built-in group.
+        without_staff_group: ids of staff members who do not join the built-in group.
+
+    Returns:
+        The ids of the users who were inserted.
     """
-    made = _copy(rows) if is_postgresql() else _insert(rows)
-    joining = made.difference(without_staff_group)
+    inserted = _copy(rows) if is_postgresql() else _insert(rows)
+    joining = inserted.difference(without_staff_group)
     staff = [row.id for row in rows if row.columns.get("is_staff") and row.id in joining]
     if staff:
         group_queries.put_into_staff(staff)
-    return made
+    return inserted
 
 
 def _copy(rows: Iterable[NewUser]) -> set[int]:
-    """Let PostgreSQL read the rows as a stream, and sort out what is free by one statement."""
+    """Stream the rows to PostgreSQL, and insert those that are free with one statement."""
     connection = db.session.connection()
     connection.exec_driver_sql(INCOMING)
     driver: Any = connection.connection.driver_connection
@@ -127,9 +130,9 @@ def _copy(rows: Iterable[NewUser]) -> set[int]:
         with cursor.copy(COPY) as copy:
             for row in rows:
                 copy.write_row(_values(row))
-        made = {user_id for (user_id,) in cursor.execute(MOVE)}
+        inserted = {user_id for (user_id,) in cursor.execute(MOVE)}
         cursor.execute("TRUNCATE incoming")
-    return made
+    return inserted
 
 
 def _values(row: NewUser) -> list[Any]:
@@ -139,14 +142,14 @@ def _values(row: NewUser) -> list[Any]:
 
 
 def _insert(rows: Sequence[NewUser]) -> set[int]:
-    """Write to SQLite, where whoever writes is alone."""
+    """Insert into SQLite, which has one writer at a time."""
     insert_users = sqlite.insert(users).on_conflict_do_nothing().returning(users.c.id)
-    made = set(db.session.scalars(insert_users, [{**USER_DEFAULTS, **row.columns} for row in rows]))
-    described = [
+    inserted = set(db.session.scalars(insert_users, [{**USER_DEFAULTS, **row.columns} for row in rows]))
+    profile_rows = [
         {"user_id": row.id, **PROFILE_DEFAULTS, **row.profile}
         for row in rows
-        if row.profile is not None and row.id in made
+        if row.profile is not None and row.id in inserted
     ]
-    if described:
-        db.session.execute(sa.insert(profiles), described)
-    return made
+    if profile_rows:
+        db.session.execute(sa.insert(profiles), profile_rows)
+    return inserted

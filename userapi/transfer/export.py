@@ -43,7 +43,7 @@ def export_users(export: "Export", filters: Mapping[str, Any], *, with_passwords
     with queries.snapshot() as connection:
         export.start(queries.groups(connection), with_passwords=with_passwords)
         last_id = 0
-        while page := _read_page(connection, filters, last_id, queries.PAGE, with_passwords=with_passwords):
+        while page := _read_page(connection, filters, last_id, queries.PAGE_SIZE, with_passwords=with_passwords):
             last_id = page[-1]["id"]
             export.write_users(page)
             written += len(page)
@@ -85,7 +85,7 @@ def _read_page(
     if not rows:
         return []
     held = {
-        kind: queries.names_held(connection, table, rows[0].id, rows[-1].id)
+        kind: queries.member_names(connection, table, rows[0].id, rows[-1].id)
         for kind, table in zip(RIGHTS, (user_groups, user_permissions), strict=True)
     }
     return [_user(row, held, with_passwords) for row in rows]

@@ -18,14 +18,13 @@ from userapi.core.db import db
 from userapi.core.problems import Problem
 from userapi.transfer import bulk_insert
 
-from . import queries, writing
-from .batch import Batch, ImportState, find_issues
+from . import queries, write_users
+from .batch import Batch, Candidate, ImportState, find_issues
 from .memberships import get_or_create_group, write_memberships
 from .options import NOT_IN_EVENT, Counts, ImportOptions, OnConflict, Reporter
 from .records import PASSWORD_HASH, Record
 from .seen_keys import SeenKeys, open_seen_keys
-from .validation import Refused, check, check_group
-from .writing import Candidate
+from .validation import RecordRejected, validate_group, validate_user
 
 #: Records between two commits.
 BATCH_SIZE = 2000
@@ -87,7 +86,7 @@ def recall(batch: Batch, state: ImportState) -> None:
     dedupe(batch, state.seen)
     holders = _find_holders(batch.candidates)
     for candidate in batch.candidates:
-        holder, user_id = holders.get(candidate.email_key), candidate.wanted.user_id
+        holder, user_id = holders.get(candidate.email_key), candidate.user.user_id
         if user_id is not None and (holder is None or holder.id == user_id):
             state.seen.add_id(user_id)
         if holder is None:
@@ -103,12 +102,12 @@ def validate(batch: Batch, options: ImportOptions) -> None:
         values = record.values if options.with_passwords else {**record.values, PASSWORD_HASH: None}
         try:
             if record.error:
-                raise Refused(record.error)
+                raise RecordRejected(record.error)
             if "group" in values and "email" not in values:
-                batch.groups.append(check_group(record.values))
+                batch.groups.append(validate_group(record.values))
             else:
-                batch.candidates.append(Candidate(position, check(values, options.on_bad_profile)))
-        except Refused as error:
+                batch.candidates.append(Candidate(position, validate_user(values, options.on_bad_profile)))
+        except RecordRejected as error:
             batch.rejections[position] = str(error)
 
 
@@ -158,7 +157,7 @@ def write(batch: Batch, state: ImportState) -> None:
     if options.on_conflict is OnConflict.UPDATE:
         counts.updated += len(batch.existing)
         if batch.existing and not options.dry_run:
-            writing.update(batch.existing, batch.holders)
+            write_users.update_users(batch.existing, batch.holders)
         write_memberships(batch.existing, state, replace=True)
         _note_changes(batch.existing, batch)
     if not options.dry_run:
@@ -217,13 +216,13 @@ def _find_holders(candidates: Sequence[Candidate]) -> Mapping[str, sa.Row[Any]]:
 
 def _keep_ids(candidates: Sequence[Candidate], batch: Batch, state: ImportState) -> list[Candidate]:
     """Add the candidates with a free id to `new`, let those whose id is in use wait, and return those without an id."""
-    wanted = [candidate.wanted.user_id for candidate in candidates if candidate.wanted.user_id is not None]
-    used = queries.used_ids(wanted) if wanted else set()
-    if wanted and not state.options.dry_run:
-        bulk_insert.reserve_ids(max(wanted))
+    file_ids = [candidate.user.user_id for candidate in candidates if candidate.user.user_id is not None]
+    used = queries.used_ids(file_ids) if file_ids else set()
+    if file_ids and not state.options.dry_run:
+        bulk_insert.reserve_ids(max(file_ids))
     without_id = []
     for candidate in candidates:
-        user_id = candidate.wanted.user_id
+        user_id = candidate.user.user_id
         if user_id is not None and state.seen.add_id(user_id) and user_id not in used:
             batch.new.append(candidate._replace(id=user_id))
         elif user_id is None and not state.seen.has_ids:
@@ -239,15 +238,15 @@ def _assign_new_ids(candidates: Sequence[Candidate], batch: Batch, options: Impo
     new_ids = [0] * len(candidates) if options.dry_run or not candidates else bulk_insert.new_ids(len(candidates))
     for candidate, new_id in zip(candidates, new_ids, strict=True):
         batch.new.append(candidate._replace(id=new_id))
-        if candidate.wanted.user_id is not None:
-            in_use = _("The ID %(old)s is already in use.", old=candidate.wanted.user_id)
+        if candidate.user.user_id is not None:
+            in_use = _("The ID %(old)s is already in use.", old=candidate.user.user_id)
             instead = f" {_('The user gets the ID %(new)s instead.', new=new_id)}" if new_id else ""
             batch.changes.append((candidate.position, in_use + instead))
 
 
 def _insert_users(batch: Batch, *, confirmed: bool) -> None:
     """Insert the new users. Another transaction may have taken an email address or id since `resolve_ids`."""
-    inserted = writing.make(batch.new, confirmed=confirmed)
+    inserted = write_users.insert_users(batch.new, confirmed=confirmed)
     for candidate in batch.new:
         if candidate.id not in inserted:
             reason = _("Another user got this email or ID during the import. Import the file again.")
@@ -257,7 +256,7 @@ def _insert_users(batch: Batch, *, confirmed: bool) -> None:
 
 def _note_changes(candidates: Sequence[Candidate], batch: Batch) -> None:
     batch.changes += [
-        (candidate.position, candidate.wanted.altered) for candidate in candidates if candidate.wanted.altered
+        (candidate.position, candidate.user.left_out) for candidate in candidates if candidate.user.left_out
     ]
 
 

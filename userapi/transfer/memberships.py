@@ -8,19 +8,18 @@ from userapi.users import group_queries
 from userapi.users.models import Group
 
 from . import queries
-from .batch import ImportState
-from .writing import Candidate
+from .batch import Candidate, ImportState
 
 
 def write_memberships(candidates: Sequence[Candidate], state: ImportState, *, replace: bool = False) -> None:
     """Store the groups and permissions of users; groups that do not exist are created."""
     groups, permissions = {}, {}
     for candidate in candidates:
-        if candidate.wanted.groups is not None:
-            groups[candidate.id] = [get_or_create_group(name, (), state) for name in candidate.wanted.groups]
+        if candidate.user.groups is not None:
+            groups[candidate.id] = [get_or_create_group(name, (), state) for name in candidate.user.groups]
     for candidate in candidates:
-        if candidate.wanted.permissions is not None:
-            permissions[candidate.id] = _find_permissions(candidate.wanted.permissions, state)
+        if candidate.user.permissions is not None:
+            permissions[candidate.id] = _find_permissions(candidate.user.permissions, state)
     if not state.options.dry_run:
         _store("groups", groups, replace=replace)
         _store("permissions", permissions, replace=replace)
@@ -59,13 +58,13 @@ def _store(kind: str, ids: Mapping[int, Collection[int]], *, replace: bool) -> N
     """Store memberships.
 
     Args:
-        kind: a key of `queries.RIGHTS_TABLES`.
+        kind: a key of `queries.MEMBERSHIP_TABLES`.
         ids: the ids of groups or permissions, by user id.
         replace: whether the users lose all others.
     """
-    table = queries.RIGHTS_TABLES[kind]
+    table = queries.MEMBERSHIP_TABLES[kind]
     if replace and ids:
-        queries.take_rights(table, ids)
+        queries.delete_memberships(table, ids)
     pairs = [(user_id, other) for user_id, others in ids.items() for other in others]
     if pairs:
-        queries.give_rights(table, pairs)
+        queries.insert_memberships(table, pairs)

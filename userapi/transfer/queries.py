@@ -1,4 +1,4 @@
-"""Every statement of an import and an export, by name."""
+"""Every statement of imports and exports."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,28 +22,28 @@ from userapi.users.models import (
 )
 from userapi.users.queries import has_other_superuser
 
-#: Users that an export reads in one go.
-PAGE = 2000
+#: The number of users that an export reads at a time.
+PAGE_SIZE = 2000
 
-RIGHTS_TABLES: dict[str, sa.Table] = {"groups": user_groups, "permissions": user_permissions}
+MEMBERSHIP_TABLES: dict[str, sa.Table] = {"groups": user_groups, "permissions": user_permissions}
 
-# --- What is there ----------------------------------------------------------------------------------------
+# --- What exists -------------------------------------------------------------------------------------------
 
 
 def holders(email_keys: Collection[str]) -> dict[str, sa.Row[Any]]:
-    """Who has these addresses: id, password_hash, is_active and is_staff, by address."""
+    """The users who have these email addresses: rows of id, password_hash, is_active and is_staff, by email key."""
     columns = [users.c[name] for name in ("email_key", "id", "password_hash", "is_active", "is_staff")]
     found = db.session.execute(sa.select(*columns).where(_among(users.c.email_key, email_keys)))
     return {row.email_key: row for row in found}
 
 
 def used_ids(ids: Collection[int]) -> set[int]:
-    """Those of these ids that a user has, or had, as the audit trail remembers."""
-    remembered = sa.select(AuditEvent.target_id).where(
+    """Those of these ids that a user has, or had according to the audit log."""
+    former = sa.select(AuditEvent.target_id).where(
         AuditEvent.target_kind == "user", _among(AuditEvent.target_id, [str(number) for number in ids])
     )
     present = sa.select(users.c.id).where(_among(users.c.id, ids))
-    return {*db.session.scalars(present), *(int(number) for number in db.session.scalars(remembered) if number)}
+    return {*db.session.scalars(present), *(int(number) for number in db.session.scalars(former) if number)}
 
 
 def group_ids() -> dict[str, int]:
@@ -57,12 +57,12 @@ def permission_ids() -> dict[str, int]:
 
 
 def has_superuser() -> bool:
-    """Whether anybody may administer the service."""
+    """Whether there is an active superuser."""
     return has_other_superuser(0)
 
 
 def _among(column: Any, values: Collection[Any]) -> sa.ColumnElement[bool]:
-    """`column IN values`, for thousands: PostgreSQL takes them as one parameter."""
+    """`column IN values` for thousands of values: on PostgreSQL they are one parameter."""
     if is_postgresql():
         found: sa.ColumnElement[bool] = column == sa.any_(sa.cast(list(values), postgresql.ARRAY(column.type)))
         return found
@@ -70,11 +70,11 @@ def _among(column: Any, values: Collection[Any]) -> sa.ColumnElement[bool]:
     return listed
 
 
-# --- What an import writes --------------------------------------------------------------------------------
+# --- Writes of an import ----------------------------------------------------------------------------------
 
 
-def change(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write columns of users; each row has the same, `id` among them."""
+def update_users(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Update users; every row has the same columns, including `id`."""
     columns = [name for name in rows[0] if name != "id"]
     statement = (
         sa.update(users)
@@ -86,7 +86,7 @@ def change(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def end_sessions(user_ids: Collection[int]) -> None:
-    """End every session of users, and void the links that were mailed to them."""
+    """End all sessions of users, and delete the links in emails to them."""
     for statement in (
         sa.update(User)
         .where(_among(User.id, user_ids))
@@ -96,31 +96,31 @@ def end_sessions(user_ids: Collection[int]) -> None:
         db.session.execute(statement.execution_options(synchronize_session=False))
 
 
-def put_profiles(rows: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write columns of profiles, by the user's id; other columns keep their values, or are empty in new profiles."""
+def upsert_profiles(rows: Mapping[int, Mapping[str, Any]]) -> None:
+    """Insert or update profiles, by user id. Other columns keep their values; in new profiles they are empty."""
     insert = (postgresql.insert if is_postgresql() else sqlite.insert)(profiles)
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for user_id, told in rows.items():
-        written = {"user_id": user_id, **PROFILE_DEFAULTS, **told}
-        alike.setdefault(tuple(sorted(told)), []).append(written)
-    for names, profiles_alike in alike.items():
+    rows_by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for user_id, profile in rows.items():
+        written = {"user_id": user_id, **PROFILE_DEFAULTS, **profile}
+        rows_by_columns.setdefault(tuple(sorted(profile)), []).append(written)
+    for names, profile_rows in rows_by_columns.items():
         statement = insert.on_conflict_do_update(
             index_elements=["user_id"], set_={name: insert.excluded[name] for name in names}
         )
-        db.session.connection().execute(statement, profiles_alike)
+        db.session.connection().execute(statement, profile_rows)
 
 
-def take_rights(table: sa.Table, user_ids: Collection[int]) -> None:
-    """Take users out of all groups, or all permissions from them."""
+def delete_memberships(table: sa.Table, user_ids: Collection[int]) -> None:
+    """Remove users from all groups, or all their permissions."""
     db.session.execute(sa.delete(table).where(_among(table.c.user_id, user_ids)))
 
 
-def give_rights(table: sa.Table, pairs: Sequence[tuple[int, int]]) -> None:
-    """Put users into groups, or give them permissions: pairs of a user's id and the other's."""
+def insert_memberships(table: sa.Table, pairs: Sequence[tuple[int, int]]) -> None:
+    """Add users to groups or permissions to users: pairs of a user id and the id of the group or permission."""
     other = next(column.name for column in table.c if column.name != "user_id")
     if is_postgresql():
         statement = sa.text(
-            f"INSERT INTO {table.name} (user_id, {other}) "  # noqa: S608 - names of ours
+            f"INSERT INTO {table.name} (user_id, {other}) "  # noqa: S608 - names of tables and columns
             "SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:others AS bigint[])) ON CONFLICT DO NOTHING"
         )
         db.session.execute(statement, {"users": [pair[0] for pair in pairs], "others": [pair[1] for pair in pairs]})
@@ -129,12 +129,12 @@ def give_rights(table: sa.Table, pairs: Sequence[tuple[int, int]]) -> None:
         db.session.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
 
 
-# --- What an export reads ---------------------------------------------------------------------------------
+# --- Reads of an export -----------------------------------------------------------------------------------
 
 
 @contextmanager
 def snapshot() -> Iterator[sa.Connection]:
-    """A connection whose statements all see the database as it was at the first; it keeps nobody from writing."""
+    """A connection whose statements all see the database as of the first one. It blocks no writes."""
     with db.engines[READING].connect() as connection:
         connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ" if is_postgresql() else "BEGIN")
         try:
@@ -143,13 +143,14 @@ def snapshot() -> Iterator[sa.Connection]:
             connection.exec_driver_sql("ROLLBACK")
 
 
-def page(connection: sa.Connection, filters: Mapping[str, Any], last_id: int, most: int) -> Sequence[sa.Row[Any]]:
-    """All columns of the next users who match and of their profiles, by id.
+def page(connection: sa.Connection, filters: Mapping[str, Any], last_id: int, limit: int) -> Sequence[sa.Row[Any]]:
+    """All columns of the next users who match and of their profiles (`profile_…`), ordered by id.
 
     Args:
-        filters: as `list_queries.conditions` has them.
-        last_id: the users before have no higher one.
-        most: how many at most.
+        connection: from `snapshot`.
+        filters: as for `list_queries.matching`.
+        last_id: the last id of the previous page, or 0.
+        limit: the maximum number of users.
     """
     conditions, parameters = list_queries.matching(filters)
     statement = (
@@ -157,13 +158,13 @@ def page(connection: sa.Connection, filters: Mapping[str, Any], last_id: int, mo
         .select_from(users.outerjoin(profiles, profiles.c.user_id == users.c.id))
         .where(users.c.id > sa.bindparam("last_id"), *conditions)
         .order_by(users.c.id)
-        .limit(most)
+        .limit(limit)
     )
     return connection.execute(statement, {**parameters, "last_id": last_id}).all()
 
 
-def names_held(connection: sa.Connection, table: sa.Table, first: int, last: int) -> dict[int, list[str]]:
-    """The groups, or the permissions, of the users from one id to another, by name."""
+def member_names(connection: sa.Connection, table: sa.Table, first: int, last: int) -> dict[int, list[str]]:
+    """The names of the groups or permissions of users with ids from `first` to `last`, by user id."""
     named, name, key = (
         (Group, Group.name, table.c.group_id)
         if table is user_groups
@@ -182,7 +183,7 @@ def names_held(connection: sa.Connection, table: sa.Table, first: int, last: int
 
 
 def groups(connection: sa.Connection) -> dict[str, list[str]]:
-    """Every group and the codenames of its permissions."""
+    """The codenames of the permissions of all groups, by name of the group."""
     statement = (
         sa.select(Group.name, Permission.codename)
         .select_from(Group)

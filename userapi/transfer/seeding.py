@@ -141,7 +141,7 @@ def seed(
         ]
         if past is not None:
             rows = past.prepare(rows)
-        added = bulk_insert.insert(rows)
+        added = bulk_insert.insert_users(rows)
         if past is not None:
             past.write(added)
         done, made = done + len(rows), made + len(added)

@@ -1,4 +1,4 @@
-"""What a record must hold to become a user: the rules of the API, and some for what only a file can tell."""
+"""Checks whether a record is a valid user or group: the rules of the API, and some for fields that only files have."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,32 +19,32 @@ from userapi.users.models import Group
 from .options import OnBadProfile
 from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, printable
 
-#: Above it, JavaScript would read another number; the database would have none left to give.
-HIGHEST_ID = 2**53 - 1
+#: JavaScript reads greater numbers inexactly, and the database needs higher ids for new users.
+MAX_ID = 2**53 - 1
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
-#: So far may the clock of another machine be ahead.
-AHEAD = timedelta(days=1)
+#: How far the clock of another machine may be ahead.
+MAX_CLOCK_DIFFERENCE = timedelta(days=1)
 
-#: Longer lists of groups or permissions are a mistake.
+#: The number of groups or permissions of one user. More are a mistake in the file.
 MAX_NAMES = 1000
 
 
-class Refused(ValueError):
-    """A record that cannot become a user or a group; the text says why, field by field."""
+class RecordRejected(ValueError):
+    """A record is not a valid user or group. The text names every invalid field and the reason."""
 
 
-class Wanted(NamedTuple):
-    """A user as a file wants it.
+class ImportedUser(NamedTuple):
+    """A user in a file.
 
     Attributes:
-        user_id: the id it had, or None.
-        columns: of `users`, those that the file tells; `email` and `email_key` among them.
-        profile: its columns by name, without those that are left out; or None.
-        groups: names, or None when the file tells nothing of groups.
-        permissions: codenames, likewise.
-        altered: what is left out, and why; or nothing.
+        user_id: the id in the file, or None.
+        columns: the columns of `users` that the file has, always with `email` and `email_key`.
+        profile: the columns of the profile, without invalid ones; or None.
+        groups: names of groups, or None if the file does not say.
+        permissions: codenames of permissions, or None if the file does not say.
+        left_out: which invalid parts of the record are not imported, and why; or an empty text.
     """
 
     user_id: int | None
@@ -52,7 +52,7 @@ class Wanted(NamedTuple):
     profile: dict[str, Any] | None
     groups: list[str] | None
     permissions: list[str] | None
-    altered: str
+    left_out: str
 
 
 class RowNumber(fields.Field[int]):
@@ -61,13 +61,13 @@ class RowNumber(fields.Field[int]):
     def _deserialize(self, value: Any, *_args: Any, **_options: Any) -> int:
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
             value = int(value)
-        if type(value) is not int or not 0 < value <= HIGHEST_ID:
-            raise ValidationError(_("Must be a whole number from 1 to %(highest)s.", highest=HIGHEST_ID))
+        if type(value) is not int or not 0 < value <= MAX_ID:
+            raise ValidationError(_("Must be a whole number from 1 to %(highest)s.", highest=MAX_ID))
         return value
 
 
 class PastMoment(fields.Field[datetime]):
-    """A moment (ISO 8601) that has been; without a zone it is one in UTC."""
+    """A time in the past (ISO 8601); without a time zone it is in UTC."""
 
     def _deserialize(self, value: Any, *_args: Any, **_options: Any) -> datetime:
         try:
@@ -75,13 +75,13 @@ class PastMoment(fields.Field[datetime]):
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (TypeError, ValueError, OverflowError) as error:
             raise ValidationError(_("Must be a date and time such as 2026-01-31T12:00:00Z.")) from error
-        if not EARLIEST <= moment <= clock.now() + AHEAD:
+        if not EARLIEST <= moment <= clock.now() + MAX_CLOCK_DIFFERENCE:
             raise ValidationError(_("Must not be before 1970 or in the future."))
         return moment
 
 
 class PasswordHash(Line):
-    """A hash of a kind and cost that can be checked, or `!…` for none."""
+    """A hash whose algorithm and cost are supported, or `!…` for an account without a password."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -106,7 +106,7 @@ GROUP_NAME = Line(Group.__table__.c["name"].type.length, 1)  # type: ignore[attr
 
 
 def _imported_field(field: Field) -> AnyField:
-    """The marshmallow field for a column of a file. Names are checked further by `SHOWN_NAMES`."""
+    """The marshmallow field for a column of a file. Names are checked again by `SHOWN_NAMES`."""
     match field.kind:
         case Kind.ID:
             return RowNumber()
@@ -125,109 +125,118 @@ FIELDS: dict[str, AnyField] = {
     PASSWORD_HASH: PasswordHash(users.c.password_hash.type.length, 1),
 }
 IMPORTED_PROFILE_FIELDS: dict[str, AnyField] = {name: _imported_field(field) for name, field in PROFILE.items()}
-#: What a name must be beyond its line; where it is not, the name is left out and the user is taken.
+#: Names that must be visible; other ones are left out.
 SHOWN_NAMES: dict[str, AnyField] = {
     field.name: input_field(field) for field in USER_FIELDS if field.kind is Kind.NAME and field.allows_formatting
 }
 NOT_COLUMNS = {"id", EMAIL_VERIFIED, *RIGHTS}
 
-#: Left out where it cannot be taken: people sign in by email, and many have no username.
-DISPENSABLE = "username"
+#: Left out if it is invalid: users sign in by email, and many accounts have no username.
+OPTIONAL_FIELD = "username"
 
-#: No profile is stored without these; a text can be empty.
-INDISPENSABLE = {field.name for field in PROFILE_FIELDS if field.is_required and field.empty is None}
+#: The fields of a profile that cannot be empty.
+REQUIRED_IN_PROFILE = {field.name for field in PROFILE_FIELDS if field.is_required and field.empty is None}
 
 
-def check(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> Wanted:
-    """Hold a record against the rules; what is null or empty counts as not told.
+def validate_user(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> ImportedUser:
+    """Check a record of a user. Null and empty values count as missing.
 
     Raises:
-        Refused: naming every field that is wrong.
+        RecordRejected: fields are invalid.
     """
-    told = {name: value for name, value in values.items() if value is not None and value != "" and name != "profile"}
-    taken, wrong = _load(FIELDS, told)
-    left_out = {DISPENSABLE: wrong.pop(DISPENSABLE)} if DISPENSABLE in wrong else {}
-    _shown, not_shown = _load(SHOWN_NAMES, {name: taken[name] for name in SHOWN_NAMES if name in taken})
-    taken = {name: value for name, value in taken.items() if name not in not_shown}
-    left_out |= not_shown
-    if "email" not in taken and "email" not in wrong:
-        wrong["email"] = str(_("Missing."))
-    profile, wrong_in_profile, missing = _profile(values.get("profile"))
-    altered = ""
-    if on_bad_profile is OnBadProfile.LEAVE_OUT_FIELD and profile is not None and profile.keys() >= INDISPENSABLE:
-        left_out |= wrong_in_profile
-    elif on_bad_profile is OnBadProfile.LEAVE_OUT_PROFILE and (wrong_in_profile or missing):
-        reason = _in_words(wrong_in_profile | missing)
-        profile, altered = None, str(_("Imported without the profile. %(reason)s", reason=reason))
+    present = {name: value for name, value in values.items() if value not in (None, "") and name != "profile"}
+    valid, invalid = _load(FIELDS, present)
+    left_out = {OPTIONAL_FIELD: invalid.pop(OPTIONAL_FIELD)} if OPTIONAL_FIELD in invalid else {}
+    _visible, invisible = _load(SHOWN_NAMES, {name: valid[name] for name in SHOWN_NAMES if name in valid})
+    valid = {name: value for name, value in valid.items() if name not in invisible}
+    left_out |= invisible
+    if "email" not in valid and "email" not in invalid:
+        invalid["email"] = str(_("Missing."))
+    profile, invalid_in_profile, missing = _validate_profile(values.get("profile"))
+    omissions = ""
+    if on_bad_profile is OnBadProfile.LEAVE_OUT_FIELD and profile is not None and profile.keys() >= REQUIRED_IN_PROFILE:
+        left_out |= invalid_in_profile
+    elif on_bad_profile is OnBadProfile.LEAVE_OUT_PROFILE and (invalid_in_profile or missing):
+        reason = _join_reasons(invalid_in_profile | missing)
+        profile, omissions = None, str(_("Imported without the profile. %(reason)s", reason=reason))
     else:
-        wrong |= wrong_in_profile | missing
-    if wrong:
-        raise Refused(_in_words(wrong))
+        invalid |= invalid_in_profile | missing
+    if invalid:
+        raise RecordRejected(_join_reasons(invalid))
     if left_out:
-        altered = f"{_('Skipped fields: %(reason)s', reason=_in_words(left_out))} {altered}".rstrip()
-    if taken.get(EMAIL_VERIFIED):
-        taken.setdefault("email_verified_at", taken.get("date_joined") or clock.now())
-    columns = {name: value for name, value in taken.items() if name not in NOT_COLUMNS}
-    columns["email_key"] = email_address.normal_form(taken["email"])
-    if taken.get(EMAIL_VERIFIED) is False:
-        columns.setdefault("email_verified_at", None)
-    return Wanted(taken.get("id"), columns, profile, taken.get("groups"), taken.get("permissions"), altered)
+        omissions = f"{_('Skipped fields: %(reason)s', reason=_join_reasons(left_out))} {omissions}".rstrip()
+    return ImportedUser(
+        valid.get("id"), _to_columns(valid), profile, valid.get("groups"), valid.get("permissions"), omissions
+    )
 
 
-def check_group(values: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """The name of a group, and the codenames of its permissions.
+def validate_group(values: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Check a record of a group; returns its name, and the codenames of its permissions.
 
     Raises:
-        Refused: naming the field that is wrong.
+        RecordRejected: fields are invalid.
     """
-    taken, wrong = _load(
-        {"group": GROUP_NAME, "permissions": FIELDS["permissions"]},
-        {name: value for name, value in values.items() if value is not None},
-    )
-    if wrong or "group" not in taken:
-        raise Refused(_in_words(wrong) or _("The group has no name."))
-    return taken["group"], taken.get("permissions", [])
+    present = {name: value for name, value in values.items() if value is not None}
+    valid, invalid = _load({"group": GROUP_NAME, "permissions": FIELDS["permissions"]}, present)
+    if invalid or "group" not in valid:
+        raise RecordRejected(_join_reasons(invalid) or _("The group has no name."))
+    return valid["group"], valid.get("permissions", [])
 
 
-def _profile(values: Any) -> tuple[dict[str, Any] | None, dict[str, str], dict[str, str]]:
-    """The columns of the profile that can be taken, or None where there is none; what is wrong, and what is missing."""
+def _to_columns(valid: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {name: value for name, value in valid.items() if name not in NOT_COLUMNS}
+    columns["email_key"] = email_address.normal_form(valid["email"])
+    if valid.get(EMAIL_VERIFIED):
+        columns.setdefault("email_verified_at", valid.get("date_joined") or clock.now())
+    elif EMAIL_VERIFIED in valid:
+        columns.setdefault("email_verified_at", None)
+    return columns
+
+
+def _validate_profile(values: Any) -> tuple[dict[str, Any] | None, dict[str, str], dict[str, str]]:
+    """Check a profile.
+
+    Returns:
+        The valid columns, or None if there is no profile; the reasons by invalid field; and by missing field.
+    """
     if values is None:
         return None, {}, {}
     if not isinstance(values, Mapping):
         return None, {"profile": str(_("Must be an object."))}, {}
-    told = {name: value for name, value in values.items() if value is not None and value != ""}
-    if not told:
+    present = {name: value for name, value in values.items() if value not in (None, "")}
+    if not present:
         return None, {}, {}
-    taken, wrong = _load(IMPORTED_PROFILE_FIELDS, told)
+    valid, invalid = _load(IMPORTED_PROFILE_FIELDS, present)
     missing = {
         f"profile.{field.name}": str(_("Missing."))
         for field in PROFILE_FIELDS
-        if field.is_required and field.name not in told
+        if field.is_required and field.name not in present
     }
-    return taken, {f"profile.{name}": reason for name, reason in wrong.items()}, missing
+    return valid, {f"profile.{name}": reason for name, reason in invalid.items()}, missing
 
 
-def _load(known: Mapping[str, AnyField], told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    taken: dict[str, Any] = {}
-    wrong: dict[str, str] = {}
-    for name, value in told.items():
+def _load(known: Mapping[str, AnyField], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The valid values by field, and the reasons by invalid or unknown field."""
+    valid: dict[str, Any] = {}
+    invalid: dict[str, str] = {}
+    for name, value in values.items():
         field = known.get(name)
         if field is None:
             hint = _("Only hashes can be imported, as password_hash.") if name == "password" else _("Unknown field.")
-            wrong[printable(name)] = str(hint)
+            invalid[printable(name)] = str(hint)
             continue
         try:
-            taken[name] = field.deserialize(value)
+            valid[name] = field.deserialize(value)
         except ValidationError as error:
-            wrong[name] = _flat(error.messages)
-    return taken, wrong
+            invalid[name] = _join_messages(error.messages)
+    return valid, invalid
 
 
-def _flat(messages: Any) -> str:
+def _join_messages(messages: Any) -> str:
     if isinstance(messages, dict):
-        return _flat(list(messages.values()))
-    return " ".join(dict.fromkeys(_flat(each) if not isinstance(each, str) else each for each in messages))
+        return _join_messages(list(messages.values()))
+    return " ".join(dict.fromkeys(_join_messages(each) if not isinstance(each, str) else each for each in messages))
 
 
-def _in_words(wrong: Mapping[str, str]) -> str:
-    return "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
+def _join_reasons(reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

@@ -1,0 +1,90 @@
+"""Inserts and updates the users of an import."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from userapi.core import clock
+from userapi.users import group_queries
+from userapi.users.fields import to_columns
+from userapi.users.problems import LastSuperuser
+from userapi.users.queries import lock_superusers
+
+from . import bulk_insert, queries
+from .batch import Candidate
+from .bulk_insert import NewUser
+from .records import PASSWORD_HASH
+
+
+def insert_users(candidates: Sequence[Candidate], *, confirmed: bool) -> set[int]:
+    """Insert the users whose ids and email addresses are free.
+
+    Staff members join the built-in group, unless the file says which groups they are in.
+
+    Args:
+        candidates: users with their new ids.
+        confirmed: whether to treat email addresses as confirmed if the file does not say.
+
+    Returns:
+        The ids of the users who were inserted.
+    """
+    if not candidates:
+        return set()
+    with_groups = {candidate.id for candidate in candidates if candidate.user.groups is not None}
+    rows = [_new_row(candidate, confirmed) for candidate in candidates]
+    return bulk_insert.insert_users(rows, without_staff_group=with_groups)
+
+
+def update_users(candidates: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
+    """Update existing users with the fields that the file has.
+
+    The sessions of users who get another password or are deactivated end.
+
+    Args:
+        candidates: users with their existing ids.
+        holders: rows of id, password_hash, is_active and is_staff, by email key.
+
+    Raises:
+        LastSuperuser: there would be no active superuser.
+    """
+    lock_superusers()
+    had_superuser = queries.has_superuser()
+    rows_by_columns: dict[frozenset[str], list[dict[str, Any]]] = {}
+    signed_out = []
+    for candidate in sorted(candidates, key=lambda candidate: candidate.id):
+        columns = to_columns(candidate.user.columns)
+        rows_by_columns.setdefault(frozenset(columns), []).append({"id": candidate.id, **columns})
+        holder = holders[candidate.email_key]
+        has_new_password = columns.get(PASSWORD_HASH, holder.password_hash) != holder.password_hash
+        if has_new_password or (holder.is_active and not columns.get("is_active", True)):
+            signed_out.append(candidate.id)
+    for rows in rows_by_columns.values():
+        queries.update_users(rows)
+    if signed_out:
+        queries.end_sessions(signed_out)
+    profiles = {each.id: each.user.profile for each in candidates if each.user.profile is not None}
+    if profiles:
+        queries.upsert_profiles(profiles)
+    _update_staff_group(candidates, holders)
+    if had_superuser and not queries.has_superuser():
+        raise LastSuperuser
+
+
+def _update_staff_group(candidates: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
+    """Add new staff members to the built-in group and remove former ones, if the file does not list their groups."""
+    moved: dict[bool, list[int]] = {True: [], False: []}
+    for candidate in candidates:
+        was_staff = holders[candidate.email_key].is_staff
+        is_staff = candidate.user.columns.get("is_staff", was_staff)
+        if candidate.user.groups is None and is_staff != was_staff:
+            moved[is_staff].append(candidate.id)
+    if moved[True]:
+        group_queries.put_into_staff(moved[True])
+    if moved[False]:
+        group_queries.take_out_of_staff(moved[False])
+
+
+def _new_row(candidate: Candidate, confirmed: bool) -> NewUser:
+    columns = to_columns(candidate.user.columns)
+    joined = columns.get("date_joined") or clock.now()
+    defaults = {"email_verified_at": joined if confirmed else None}
+    return NewUser({**defaults, **columns, "id": candidate.id, "date_joined": joined}, candidate.user.profile)
