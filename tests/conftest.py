@@ -1,4 +1,4 @@
-"""Fixtures say who is calling; `factories` fills in the rest."""
+"""The fixtures that most tests use: applications, databases, and callers."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -143,19 +143,19 @@ def sink() -> Iterator[servers.SmtpSink]:
 
 @pytest.fixture
 def mail_app(make_app: Callable[..., Flask], sink: servers.SmtpSink) -> Flask:
-    """An application whose letters go to the sink when the test delivers them."""
+    """An application whose emails go to the sink when the test delivers them."""
     return make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none")
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A stranger."""
+    """An anonymous client."""
     return app.test_client()
 
 
 @pytest.fixture
 def make_api_user(app: Flask) -> Callable[..., ApiUser]:
-    """A maker of signed-in callers: `person(is_staff=True)`."""
+    """Makes signed-in users: `make_api_user(is_staff=True)`."""
 
     def make(**overrides: Any) -> ApiUser:
         user_id = make_user(app, **overrides)

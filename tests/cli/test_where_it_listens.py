@@ -70,7 +70,7 @@ def test_of_several_starts_on_one_port_at_the_same_moment_one_serves(tmp_path: P
     folders = [tmp_path / name for name in ("first", "second", "third")]
     started = [commands.start(*commands.RUN, env=environment(folder, PORT=port)) for folder in folders]
     try:
-        wait_until(lambda: sum(process.poll() is not None for process in started) == 2, patience=60)
+        wait_until(lambda: sum(process.poll() is not None for process in started) == 2, timeout=60)
         (running,) = (process for process in started if process.poll() is None)
         http_server.wait_until_ready(f"http://127.0.0.1:{port}", running)
     finally:

@@ -47,7 +47,7 @@ def test_H02_the_docs_show_every_operation_under_our_policy_and_load_nothing_fro
     expect(watched.page.locator(".opblock")).to_have_count(operations)
     assert answer is not None
     assert "unsafe" not in answer.headers["content-security-policy"]
-    assert watched.complaints == []
+    assert watched.console_errors == []
     assert watched.elsewhere == []
 
 
@@ -59,7 +59,7 @@ def test_the_policy_would_show_a_script_that_is_not_ours(watched: BrowserPage, s
     watched.page.wait_for_timeout(200)
 
     assert watched.page.evaluate("window.ran") is None
-    assert any("Content Security Policy" in complaint for complaint in watched.complaints)
+    assert any("Content Security Policy" in error for error in watched.console_errors)
 
 
 def test_a_reader_signs_in_and_tries_calls(watched: BrowserPage, site: str, user: ApiUser) -> None:
@@ -85,7 +85,7 @@ def test_a_reader_signs_in_and_tries_calls(watched: BrowserPage, site: str, user
 
     expect(reading.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("200")
     expect(reading.locator(".live-responses-table .highlight-code").first).to_contain_text(user.email)
-    assert watched.complaints == []
+    assert watched.console_errors == []
     assert watched.elsewhere == []
 
 
@@ -126,7 +126,7 @@ def test_a_reader_authorizes_with_email_and_password_and_stays_authorized(
     expect_status(reading, "200")
 
     expect(reading.locator(".live-responses-table .highlight-code").first).to_contain_text(user.email)
-    assert watched.complaints == []
+    assert watched.console_errors == []
 
 
 def test_who_is_signed_in_by_cookies_changes_something_without_more_ado(

@@ -239,7 +239,7 @@ def test_OPTIONS_and_a_service_that_is_away(site: Site, visitor: BrowserPage) ->
     visitor.press("OPTIONS")
 
     expect(visitor.page.locator("#answer").get_by_role("alert")).to_contain_text("The service could not be reached.")
-    visitor.complaints.clear()  # of the network, as it should
+    visitor.console_errors.clear()  # of the network, as it should
 
 
 def test_without_a_script_one_reads_filters_and_registers(

@@ -116,7 +116,7 @@ def test_forget_then_reset_by_mail_ends_every_other_session(
     expect(visitor.page.get_by_role("alert")).to_have_text("Wrong email or password.")
     sign_in(visitor, email, NEW_PASSWORD)
     expect_heading(visitor, "Your account")
-    site.letter(email, "Your password was changed")
+    site.email(email, "Your password was changed")
 
 
 def test_change_the_address(site: Site, visitor: BrowserPage) -> None:
@@ -134,7 +134,7 @@ def test_change_the_address(site: Site, visitor: BrowserPage) -> None:
 
     expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {new}. This email address is confirmed.")
     visitor.shoot("journey-address-2-changed")
-    site.letter(old, "Your email address was changed")
+    site.email(old, "Your email address was changed")
 
 
 def test_end_a_session_from_the_list(site: Site, visitor: BrowserPage, watch: Callable[..., Any]) -> None:

@@ -20,7 +20,7 @@ class ApiClient(FlaskClient):
 
 @dataclass
 class ApiUser:
-    """A signed-in caller: `person.get("/userapi/auth/user/")`."""
+    """A signed-in caller: `user.get("/userapi/auth/user/")`."""
 
     client: FlaskClient
     id: int
@@ -65,6 +65,6 @@ def sign_in(app: Flask, email: str, password: str = PASSWORD) -> dict[str, Any]:
 
 
 def can_sign_in(app: Flask, email: str, password: str = PASSWORD) -> bool:
-    """Whether somebody may sign in."""
+    """Whether these credentials are accepted."""
     response = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
     return response.status_code == 200

@@ -1,4 +1,4 @@
-"""A page of the API as its reader's browser takes it apart: forms, links, and what would run."""
+"""A page of the API, parsed: its forms, links and scripts."""
 
 from html.parser import HTMLParser
 
@@ -8,16 +8,16 @@ VOID_TAGS = ("meta", "link", "input", "br", "wbr")
 
 
 class ApiPage(HTMLParser):
-    """What stands in a page.
+    """The parts of a page.
 
     Attributes:
         forms: the inputs of each form by their names; the form by its `data-method`, or its method.
         attributes: those of each form.
         links: where links lead, and what stands in them.
         scripts: the attributes of each script.
-        handlers: attributes that would run, and addresses that are none.
-        errors: what is said of each field.
-        answer: the text of the answer alone.
+        handlers: attributes that would run as scripts, and URLs that are none.
+        errors: the error of each field.
+        answer: the text of the response alone.
     """
 
     def __init__(self, response: TestResponse) -> None:
@@ -68,5 +68,5 @@ class ApiPage(HTMLParser):
                 self.links[-1] = (self.links[-1][0], self.links[-1][1] + data)
 
     def fields(self, form: str) -> set[str]:
-        """The names of a form's inputs, but for the proof that it is ours."""
+        """The names of a form's inputs, except for the CSRF token."""
         return set(self.forms[form]) - {"csrf_token"}

@@ -1,4 +1,4 @@
-"""The environment that tests run in: real parts, cheap hashes."""
+"""Settings for tests: cheap password hashes, no throttles, nothing in the background."""
 
 import os
 from collections.abc import Mapping
@@ -6,14 +6,14 @@ from typing import Any
 
 import config
 
-# Commands speak the language of the shell; tests read English.
+# Commands use the language of the shell, and tests expect English.
 os.environ["LC_ALL"] = "C.UTF-8"
 
 SECRET_KEY = "vK3x-9QmZ_t7Rw2LpY8sUe5HbN4cJ6aG"
 
 
 def app_config(database_url: str, key_folder: str, **overrides: str) -> Mapping[str, Any]:
-    """What `config.load` makes of a test's environment; nothing is done in the background but where letters go out."""
+    """The settings of an application. Nothing runs in the background, except delivery if there is a mail server."""
     return config.load(
         {
             "SECRET_KEY": SECRET_KEY,

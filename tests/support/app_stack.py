@@ -1,4 +1,4 @@
-"""The whole stack for the tests of `tests/faults/stack/`, load on it, and a count of what became of the load."""
+"""The whole stack for the tests of `tests/faults/stack/`, load on it, and counts of what was stored."""
 
 import http.client
 import itertools
@@ -27,10 +27,10 @@ from tests.support.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
 
-#: How long a client waits for an answer, in seconds.
+#: How long a client waits for a response, in seconds.
 TIMEOUT = 30.0
 
-#: What the tests of a stack have to tell, shown at the end of a run.
+#: Lines that the tests of a stack print at the end of a run.
 REPORT = pytest.StashKey[list[str]]()
 
 #: Cheap hashes and short waits; throttles that load from one address does not reach, and those on guesses as they are.
@@ -49,16 +49,16 @@ SETTINGS = {
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    told = config.stash.get(REPORT, [])
-    if told:
-        terminalreporter.section("what was broken, and what became of it")
-        for line in told:
+    lines = config.stash.get(REPORT, [])
+    if lines:
+        terminalreporter.section("results of the fault tests")
+        for line in lines:
             terminalreporter.write_line(line)
 
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Tells people something at the end of the run."""
+    """Adds a line to the output at the end of the run."""
     return request.config.stash.setdefault(REPORT, []).append
 
 
@@ -90,7 +90,7 @@ def running_stack(mailbox: servers.SmtpSink) -> Iterator[Stack]:
 
 @pytest.fixture
 def stack(running_stack: Stack) -> Stack:
-    """The stack, all of it up, whatever the test before has done to it."""
+    """The stack with all of its servers running, whatever the previous test did to them."""
     for server in running_stack.servers.values():
         if server.process is None or server.exit_code is not None:
             server.start()
@@ -99,15 +99,15 @@ def stack(running_stack: Stack) -> Stack:
 
 
 class Response(NamedTuple):
-    """What a client got; status 0 when the connection broke."""
+    """What a client received; status 0 if the connection broke."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
 
     @property
-    def is_told_to_come_back(self) -> bool:
-        """Whether it says that nothing was done, and when to try again."""
+    def asks_to_retry_later(self) -> bool:
+        """Whether it says that nothing was done, and when to retry."""
         return self.status == 503 and self.headers.get("Retry-After", "").isdigit()
 
 
@@ -140,7 +140,7 @@ def post(url: str, path: str, body: Any = None, token: str | None = None) -> Res
 
 
 def register(url: str, **overrides: Any) -> str:
-    """Open an account; its email."""
+    """Register an account. Returns its email address."""
     wanted = new_user(**overrides)
     answer = post(url, "/userapi/users/", wanted)
     assert answer.status == 201, answer
@@ -148,7 +148,7 @@ def register(url: str, **overrides: Any) -> str:
 
 
 def sign_in(url: str, email: str, password: str = PASSWORD) -> Response:
-    """Ask for tokens."""
+    """Request tokens."""
     return post(url, "/api-token-auth/", {"email": email, "password": password})
 
 
@@ -161,15 +161,15 @@ def tokens_for(url: str, email: str) -> dict[str, Any]:
 
 
 class Load:
-    """Clients that call one after another until the block ends, each as fast as it is answered.
+    """Clients that send requests until the block ends, each as soon as it has its response.
 
     Args:
-        act: one call of the client with this number; gives the answer, and what it wrote if anything.
-        clients: how many at once.
+        act: one request of the client with this number; returns the response, and what it wrote, if anything.
+        clients: the number of clients.
 
     Attributes:
-        answers: every answer, with the moment it came.
-        acknowledged: what was written, by the word of the service.
+        answers: every response and when it came.
+        acknowledged: what the service confirmed as written.
     """
 
     def __init__(self, act: Callable[[int], tuple[Response, str | None]], clients: int = 8) -> None:
@@ -200,19 +200,19 @@ class Load:
 
     @property
     def statuses(self) -> Counter[int]:
-        """How many answers had which status."""
+        """The number of responses by status."""
         return Counter(answer.status for _moment, answer in self.answers)
 
-    def wait_for_more(self, answers: int = 20, status: int = 201, patience: float = TIMEOUT) -> float:
-        """Return when as many more were answered so; how long that took, in seconds."""
+    def wait_for_more(self, answers: int = 20, status: int = 201, timeout: float = TIMEOUT) -> float:
+        """Wait for so many more responses with a status. Returns the seconds it took."""
         started = time.monotonic()
         enough = self.statuses[status] + answers
-        wait_until(lambda: self.statuses[status] >= enough, patience)
+        wait_until(lambda: self.statuses[status] >= enough, timeout)
         return time.monotonic() - started
 
 
 def registrations(url: str, clients: int = 8) -> Load:
-    """Load of new accounts: `acknowledged` are their emails."""
+    """Load of registrations: `acknowledged` are their email addresses."""
     numbers = itertools.count()
     mark = f"{time.monotonic_ns():x}"
 
@@ -225,7 +225,7 @@ def registrations(url: str, clients: int = 8) -> Load:
 
 
 def complete_users(stack: Stack) -> set[str]:
-    """The emails of all who are there whole: with their profile, and with their letter."""
+    """The email addresses of all users who have both a profile and an email."""
     return {
         row["email"]
         for row in query_database(
@@ -237,7 +237,7 @@ def complete_users(stack: Stack) -> set[str]:
 
 
 def count_incomplete_users(stack: Stack) -> int:
-    """How many new users lack a part, and how many parts lack a user."""
+    """The number of new users without a profile or email, and of emails without a user."""
     (row,) = query_database(
         stack,
         "SELECT (SELECT count(*) FROM users WHERE email LIKE 'load-%' AND NOT ("
@@ -250,26 +250,26 @@ def count_incomplete_users(stack: Stack) -> int:
 
 
 def query_database(stack: Stack, statement: str, *values: Any) -> list[dict[str, Any]]:
-    """Look into the database, past the service."""
+    """Query the database directly."""
     with psycopg.connect(stack.database_url("postgres"), row_factory=dict_row) as connection:
         return connection.execute(statement, values or None).fetchall()  # type: ignore[arg-type]
 
 
 def delete_queued_emails(stack: Stack) -> None:
-    """Drop the letters that load has left behind, so that those of a test are next."""
+    """Delete the emails that load has queued, so that those of a test are next."""
     query_database(
         stack, "WITH gone AS (DELETE FROM messages WHERE due_at IS NOT NULL RETURNING id) SELECT count(*) FROM gone"
     )
 
 
 def child_processes(pid: int) -> list[int]:
-    """The processes that a process has started."""
+    """The process ids of the children of a process."""
     found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
 
 
 def kill_with_children(server: Server) -> int:
-    """Kill a server and its children at once, as a power cut does; how many processes it was."""
+    """Kill a server and its children together, as a power cut does. Returns the number of processes."""
     victims = [server.pid, *child_processes(server.pid)]
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
@@ -278,17 +278,17 @@ def kill_with_children(server: Server) -> int:
 
 
 def wait_for_email(mailbox: servers.SmtpSink, recipient: str) -> None:
-    """Return once a letter to somebody has arrived."""
+    """Wait until an email to this recipient has arrived."""
     wait_until(lambda: any(message["To"] == recipient for message in list(mailbox.messages)))
 
 
 def memory_in_mb(server: Server) -> float:
     """The resident memory of a server and its children, in MB."""
     pids = ",".join(map(str, [server.pid, *child_processes(server.pid)]))
-    told = subprocess.run(["ps", "-o", "rss=", "-p", pids], capture_output=True, text=True, check=True).stdout
-    return sum(map(int, told.split())) / 1024
+    rss = subprocess.run(["ps", "-o", "rss=", "-p", pids], capture_output=True, text=True, check=True).stdout
+    return sum(map(int, rss.split())) / 1024
 
 
 def read_log(path: Path) -> str:
-    """What a server has written."""
+    """The log of a server."""
     return path.read_text(errors="replace")

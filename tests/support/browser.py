@@ -1,4 +1,4 @@
-"""A real browser on the running service, and an eye on what a page of ours must never do."""
+"""A real browser on the running service, with checks for accessibility, errors and requests to other sites."""
 
 import re
 import time
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import config
 from tests.support import commands, http_server, servers
 
-#: Screenshots, kept for people to look at.
+#: Where screenshots are kept.
 ARTIFACTS = config.ROOT / "tests" / "artifacts"
 
 CHROMIUM_FLAGS = [
@@ -56,14 +56,14 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Site:
-    """The running service, the mail server that its letters arrive at, and the environment of its commands."""
+    """The running service, the mail server it sends to, and the environment of its commands."""
 
     url: str
     sink: servers.SmtpSink
     environment: dict[str, str]
 
-    def letter(self, recipient: str, subject: str) -> EmailMessage:
-        """The newest letter to an address with a subject, once it is there."""
+    def email(self, recipient: str, subject: str) -> EmailMessage:
+        """Wait for an email to a recipient with a subject. Returns the newest."""
         deadline = time.monotonic() + EMAIL_TIMEOUT
         while time.monotonic() < deadline:
             for message in reversed(self.sink.messages):
@@ -71,11 +71,11 @@ class Site:
                     return message
             time.sleep(0.05)
         arrived = [(message["To"], message["Subject"]) for message in self.sink.messages]
-        raise AssertionError(f"no letter {subject!r} to {recipient}; arrived: {arrived}")
+        raise AssertionError(f"no email {subject!r} to {recipient}; arrived: {arrived}")
 
     def link(self, recipient: str, subject: str) -> str:
-        """The link in that letter."""
-        body = self.letter(recipient, subject).get_body(("plain",))
+        """The link in that email."""
+        body = self.email(recipient, subject).get_body(("plain",))
         assert body is not None
         (link,) = re.findall(rf"{self.url}/\S+/\S+/", body.get_content())
         return str(link)
@@ -83,7 +83,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The service as `make run` starts it, which mails to a server of our own."""
+    """The service as `make run` starts it, with a mail server of its own."""
     folder = tmp_path_factory.mktemp("site")
     with servers.smtp_sink() as sink:
         settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
@@ -93,15 +93,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 class BrowserPage:
-    """A page, what it complained of, and what it asked of others than us."""
+    """A page in the browser, its errors, and its requests to other sites."""
 
     def __init__(self, page: Page, origin: str) -> None:
         self.page = page
         self.origin = origin
-        self.complaints: list[str] = []
+        self.console_errors: list[str] = []
         self.elsewhere: list[str] = []
-        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on(
+            "console", lambda message: self.console_errors.append(message.text) if message.type == "error" else None
+        )
+        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
         page.on("request", lambda request: self._note(request.url))
 
     def _note(self, url: str) -> None:
@@ -110,12 +112,12 @@ class BrowserPage:
 
     @property
     def faults(self) -> list[str]:
-        """What a page of ours must never do. A refused form is answered with its status, which is none."""
-        refused = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
-        return self.elsewhere + [complaint for complaint in self.complaints if not refused.match(complaint)]
+        """Requests to other sites, and errors in the console except for the status of a rejected form."""
+        rejected = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+        return self.elsewhere + [error for error in self.console_errors if not rejected.match(error)]
 
     def go(self, path: str) -> None:
-        """Open a page of ours."""
+        """Open a page of the service."""
         self.page.goto(self.origin + path)
 
     def press(self, button: str) -> None:
@@ -128,26 +130,26 @@ class BrowserPage:
             self.page.locator(f'input[name="{name.replace("__", ".")}"]').fill(text)
 
     def shoot(self, name: str) -> None:
-        """Keep a picture of the whole page."""
+        """Save a screenshot of the whole page."""
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
     def violations(self) -> list[str]:
-        """What axe-core finds wrong with the page as it stands."""
+        """The violations that axe-core finds in the page as it is now."""
         self.page.evaluate(Axe().axe_script)
-        # What a page does well is long, and stays in the browser.
+        # The list of passed rules is long and not needed.
         run = "axe.run({resultTypes: ['violations']}).then(found => found.violations)"
         found: list[dict[str, Any]] = self.page.evaluate(run)
         return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
     def overflows(self) -> bool:
-        """Whether one must scroll sideways."""
+        """Whether the page is wider than the window."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
 @pytest.fixture
 def watch(chromium: Browser) -> Callable[..., Any]:
-    """A maker of watched pages, each in a fresh profile: `with watch(origin, viewport=PHONE) as visitor`."""
+    """Opens pages, each in a new browser profile: `with watch(origin, viewport=PHONE) as visitor`."""
 
     @contextmanager
     def make(origin: str, **options: Any) -> Iterator[BrowserPage]:
@@ -162,7 +164,7 @@ def watch(chromium: Browser) -> Callable[..., Any]:
 
 @pytest.fixture
 def visitor(watch: Callable[..., Any], site: Site) -> Iterator[BrowserPage]:
-    """Somebody new on the site; whatever happens, no page asks elsewhere or breaks the policy."""
+    """A page for a new visitor. At the end of the test it must have no errors and no requests to other sites."""
     with watch(site.url) as watched:
         yield watched
     assert watched.faults == []

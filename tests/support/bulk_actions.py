@@ -1,4 +1,4 @@
-"""Bulk actions at the staff site: confirming one, doing what a worker does, looking at what came of it."""
+"""Bulk actions on the staff site: starting one, running the worker, reading the results."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ ACTION_PATH = "/admin/users/act/"
 
 
 def insert_users(app: Flask, number: int, **overrides: Any) -> list[int]:
-    """Make this many accounts in one statement; `?search=crowd` finds them."""
+    """Insert this many users in one statement; `?search=crowd` finds them."""
     with app.app_context():
         rows = [
             {
@@ -32,26 +32,26 @@ def insert_users(app: Flask, number: int, **overrides: Any) -> list[int]:
         return ids
 
 
-def confirm_action(clerk: StaffClient, action: str, query: str = "search=crowd", **fields: str) -> TestResponse:
-    """Choose all that match, and confirm what the page asks."""
-    confirmation = clerk.post(ACTION_PATH, action=action, all="true", query=query)
+def confirm_action(staff: StaffClient, action: str, query: str = "search=crowd", **fields: str) -> TestResponse:
+    """Choose all users that match, and confirm the action."""
+    confirmation = staff.post(ACTION_PATH, action=action, all="true", query=query)
     assert confirmation.status_code == 200, confirmation.text
-    return clerk.post(ACTION_PATH, **{**clerk.fields(confirmation.text), **fields})
+    return staff.post(ACTION_PATH, **{**staff.fields(confirmation.text), **fields})
 
 
 def run_bulk_jobs(app: Flask, times: int = 1, **options: Any) -> None:
-    """What a worker does when its time has come."""
+    """Run the worker as often as given."""
     for _time in range(times):
         with app.app_context():
             job_worker.run_next_job(**options)
 
 
 def newest_bulk_job(app: Flask) -> Any:
-    """The newest bulk action, as it is stored."""
+    """The row of the newest bulk action."""
     return fetch_rows(app, "SELECT * FROM bulk_jobs ORDER BY id DESC LIMIT 1")[0]
 
 
 def skipped_targets(app: Flask) -> dict[int, str]:
-    """Whom it left out, and why."""
+    """The users it skipped, with the reasons."""
     found = fetch_rows(app, f"SELECT user_id, reason FROM bulk_targets WHERE job_id = {newest_bulk_job(app).id}")
     return {row.user_id: row.reason for row in found}

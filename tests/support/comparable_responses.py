@@ -1,9 +1,9 @@
-"""Answers side by side, as an attacker compares them."""
+"""Responses in a form in which an attacker would compare them."""
 
 from werkzeug.test import TestResponse
 
 
 def comparable(response: TestResponse) -> tuple[int, bytes, dict[str, str]]:
-    """An answer without what differs between any two."""
+    """A response without the headers that always differ."""
     headers = {name: value for name, value in response.headers if name not in ("Date", "X-Request-ID")}
     return response.status_code, response.data, headers

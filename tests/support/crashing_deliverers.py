@@ -1,6 +1,6 @@
-"""Two deliverers at a time: whichever dies is replaced, and each says its process id; `test_mail_delivery` kills them.
+"""Runs two email deliverers, replaces each that dies, and prints their process ids; `test_mail_delivery` kills them.
 
-They are forked from one process that has everything loaded, so that a death costs milliseconds and many fit in a test.
+They are forked from a process that has everything loaded, so a replacement takes milliseconds.
 """
 
 import os

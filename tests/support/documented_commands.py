@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import config
 
-#: Tokens, ids and moments.
+#: Tokens, ids and times.
 VOLATILE = re.compile(
     r'eyJ[^"]+|(?<=/users/)\d+|(?<="id": )\d+|(?<=^Created user )\d+|\d{4}-\d\d-\d\dT[\d:.]+Z', re.MULTILINE
 )
@@ -22,14 +22,14 @@ PROGRAMS = ".venv/bin/"
 
 
 class Step(NamedTuple):
-    """A command of a document, and the answer that it shows."""
+    """A command in a document, and the output that the document shows."""
 
     command: str
     answer: str
 
 
 def read_steps(document: str) -> list[Step]:
-    """Every command in a document's console blocks: `$` begins one, a backslash or a bar goes on with it."""
+    """Every command in a document's console blocks: `$` begins one, a backslash or a pipe continues it."""
     found: list[Step] = []
     for block in re.findall(r"```console\n(.*?)```", (config.ROOT / document).read_text(), re.DOTALL):
         for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -38,9 +38,9 @@ def read_steps(document: str) -> list[Step]:
     return found
 
 
-def run_steps(told: list[Step], url: str, environment: dict[str, str]) -> list[str]:
-    """Take some steps in one shell, at the root of the project; the answers, in the words of the documents."""
-    script = "\n".join(f"echo '@@@'\n{step.command}" for step in told)
+def run_steps(steps: list[Step], url: str, environment: dict[str, str]) -> list[str]:
+    """Run steps in one shell at the root of the project. Returns their output with the URL of the documents."""
+    script = "\n".join(f"echo '@@@'\n{step.command}" for step in steps)
     script = script.replace(HERE, url).replace(PROGRAMS, f"{Path(sys.executable).parent}/")
     done = subprocess.run(
         ["bash", "-u"], input=script, env=environment, cwd=config.ROOT, timeout=120, check=True,
@@ -50,5 +50,5 @@ def run_steps(told: list[Step], url: str, environment: dict[str, str]) -> list[s
 
 
 def without_volatile_values(answer: str) -> str:
-    """An answer without what differs from one run to the next."""
+    """Output without what differs between runs."""
     return VOLATILE.sub("…", answer).strip()

@@ -1,4 +1,4 @@
-"""Letters written and delivered when the test says so, and what becomes of them."""
+"""Queueing and delivering emails at a moment that the test chooses."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from userapi.mail import emails
 from userapi.mail.delivery import Counts, deliver_due
 from userapi.mail.models import Message
 
-EMAIL_TOKEN = "t0ken-of-the-letter"
+EMAIL_TOKEN = "t0ken-of-the-email"
 
 MoveClock = Callable[[timedelta], None]
 
@@ -44,7 +44,7 @@ def smtp_recipients(sink: SmtpSink) -> list[str]:
 
 
 def clock_mover(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
-    """Turns the clock on, from the present moment: `later(timedelta(minutes=1))`."""
+    """Moves the clock ahead of the present time: `later(timedelta(minutes=1))`."""
 
     def turn(by: timedelta) -> None:
         moment = datetime.now(UTC) + by

@@ -1,4 +1,4 @@
-"""Reading the letters that were written, as those do who receive them."""
+"""The emails in the database, as their recipients read them."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from userapi.mail.models import Message
 
 @dataclass(frozen=True)
 class Email:
-    """A letter in the outbox."""
+    """An email in the database."""
 
     kind: str
     recipient: str
@@ -23,7 +23,7 @@ class Email:
 
     @property
     def link(self) -> str:
-        """The address to open: the one that ends with the secret."""
+        """The URL that ends with the secret."""
         (link,) = re.findall(rf"https?://\S*/{re.escape(str(self.secret))}/", self.text)
         return str(link)
 
@@ -34,12 +34,12 @@ class Email:
 
     @property
     def uid(self) -> str:
-        """The part before it, which names the account in a reset link."""
+        """The part of a reset link before the token; it names the account."""
         return self.link.rstrip("/").split("/")[-2]
 
 
 def all_emails(app: Flask, kind: str | None = None) -> list[Email]:
-    """Every letter that was written, or those of one kind, the oldest first."""
+    """All emails, or those of one kind, oldest first."""
     with app.app_context():
         found = db.session.scalars(sa.select(Message).order_by(Message.id)).all()
         return [
@@ -50,5 +50,5 @@ def all_emails(app: Flask, kind: str | None = None) -> list[Email]:
 
 
 def emails_to(app: Flask, address: str, kind: str | None = None) -> list[Email]:
-    """The letters to an address, in exactly this spelling."""
-    return [letter for letter in all_emails(app, kind) if letter.recipient == address]
+    """The emails to exactly this email address."""
+    return [email for email in all_emails(app, kind) if email.recipient == address]

@@ -1,4 +1,4 @@
-"""What a test does not care to spell out."""
+"""Makers of users and registrations with default values."""
 
 import itertools
 from datetime import date
@@ -11,7 +11,7 @@ from userapi.users import accounts
 
 sequence = itertools.count(1)
 
-#: A password that the policy takes.
+#: A password that the policy accepts.
 PASSWORD = "velvet tram outside 7"
 
 PROFILE = {
@@ -25,7 +25,7 @@ PROFILE = {
 
 
 def new_user(**overrides: Any) -> dict[str, Any]:
-    """A registration that succeeds."""
+    """The body of a registration that succeeds."""
     return {
         "email": f"person{next(sequence)}@example.com",
         "password": PASSWORD,
@@ -42,7 +42,7 @@ def to_form_fields(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_user(app: Flask, **overrides: Any) -> int:
-    """Open an account past the front door, for the kinds that registration cannot make; its id."""
+    """Create a user of any kind without the API. Returns its id."""
     values = new_user(**overrides)
     profile = values.pop("profile")
     if profile is not None:
@@ -54,7 +54,7 @@ def make_user(app: Flask, **overrides: Any) -> int:
 
 
 def make_account(app: Flask, **overrides: Any) -> str:
-    """The email of an account, opened in the same way."""
+    """Create a user in the same way. Returns its email address."""
     email = str(new_user()["email"])
     make_user(app, email=email, **overrides)
     return email

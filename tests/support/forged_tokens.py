@@ -1,4 +1,4 @@
-"""Tokens as an attacker would make them, who got hold of more than he should: another's claims, even our key."""
+"""Tokens as an attacker would make them, with other claims or even with the signing key."""
 
 import base64
 import json
@@ -17,13 +17,13 @@ from userapi.security.signing_keys import KeyRing
 
 
 def read_claims(token: str) -> dict[str, Any]:
-    """What a token says."""
+    """The claims of a token."""
     claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return claims
 
 
 def read_header(token: str) -> dict[str, Any]:
-    """What a token says of its signature."""
+    """The header of a token."""
     return jwt.get_unverified_header(token)
 
 
@@ -39,12 +39,12 @@ def sign_es256(message: str, key: ec.EllipticCurvePrivateKey, digest: hashes.Has
 
 
 def current_signing_key(key_folder: str) -> ec.EllipticCurvePrivateKey:
-    """The key that signs now."""
+    """The current signing key."""
     return KeyRing(Path(key_folder)).newest().private
 
 
 def valid_header(key_folder: str, **more: Any) -> dict[str, Any]:
-    """The header of a good token, and what an attacker adds to it."""
+    """The header of a valid token, with what an attacker adds."""
     return {"alg": "ES256", "typ": "JWT", "kid": KeyRing(Path(key_folder)).newest().kid, **more}
 
 
@@ -54,20 +54,20 @@ def forge_token(
     header: Any = None,
     key: ec.EllipticCurvePrivateKey | None = None,
 ) -> str:
-    """A token whose signature is right, whatever it says.
+    """A token with a valid signature and any content.
 
     Args:
-        key_folder: where our keys are.
+        key_folder: where the signing keys are.
         claims: the payload, as data or as raw bytes.
-        header: another header than that of a good token.
-        key: another key than the one that signs now.
+        header: another header than that of a valid token.
+        key: another key than the current one.
     """
     message = f"{encode_segment(valid_header(key_folder) if header is None else header)}.{encode_segment(claims)}"
     return f"{message}.{encode_segment(sign_es256(message, key or current_signing_key(key_folder)))}"
 
 
 def valid_claims(client: FlaskClient, user: ApiUser, key_folder: str) -> dict[str, Any]:
-    """The complete claims of a live access token; signed with our key they are accepted."""
+    """The claims of a valid access token; signed with the current key they are accepted."""
     claims = read_claims(user.tokens["access_token"])
     assert get_own_user(client, forge_token(key_folder, claims)).get_json()["id"] == user.id
     assert verify_token(client, forge_token(key_folder, claims)).status_code == 200
@@ -75,12 +75,12 @@ def valid_claims(client: FlaskClient, user: ApiUser, key_folder: str) -> dict[st
 
 
 def get_own_user(client: FlaskClient, token: str) -> TestResponse:
-    """Ask for the account behind a bearer token."""
+    """Read the account of a bearer token."""
     return client.get("/userapi/auth/user/", headers={"Authorization": f"Bearer {token}"})
 
 
 def verify_token(client: FlaskClient, token: Any) -> TestResponse:
-    """Ask whether a token is good."""
+    """Verify a token over the API."""
     return client.post("/api-token-verify/", json={"token": token})
 
 
@@ -90,7 +90,7 @@ def refresh_session(client: FlaskClient, token: Any) -> TestResponse:
 
 
 def accepted_tokens(client: FlaskClient, tokens: dict[str, str]) -> dict[str, tuple[int, int]]:
-    """Those of the tokens that either the API or the verification does not answer with 401, and what they answer."""
+    """The tokens for which the API or the verification does not return 401, with the two statuses."""
     answers = {
         name: (get_own_user(client, token).status_code, verify_token(client, token).status_code)
         for name, token in tokens.items()

@@ -1,4 +1,4 @@
-"""A browser without the browser: keeps cookies, sends a page's form with what is hidden in it."""
+"""A simulated browser over the test client: keeps cookies, sends forms with their hidden fields."""
 
 import re
 from html import unescape
@@ -17,30 +17,30 @@ BROWSER_HEADERS = {
 
 
 def hidden_value(page: TestResponse, name: str = "csrf_token") -> str:
-    """The value of a hidden input, or nothing."""
+    """The value of a hidden input, or an empty text."""
     found = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)"', page.text)
     return unescape(found[1]) if found else ""
 
 
 def input_value(page: TestResponse, name: str) -> str | None:
-    """What stands in an input."""
+    """The value of an input, or None."""
     tag = re.search(rf'<input id="[^"]*" name="{re.escape(name)}"[^>]*>', page.text)
     found = re.search(r' value="([^"]*)"', tag[0]) if tag else None
     return unescape(found[1]) if found else None
 
 
 class FormBrowser:
-    """One person's browser."""
+    """The browser of one visitor."""
 
     def __init__(self, app: Flask) -> None:
         self.client: FlaskClient = app.test_client()
 
     def get(self, path: str, **options: Any) -> TestResponse:
-        """Look at a page."""
+        """Open a page."""
         return self.client.get(path, headers=BROWSER_HEADERS, **options)
 
     def send(self, path: str, fields: dict[str, str] | None = None, form_on: str | None = None) -> TestResponse:
-        """Fill in the form on a page and send it; redirects are not followed."""
+        """Fill in the form on a page and send it, without following redirects."""
         page = self.get(form_on or path)
         return self.post(path, {**(fields or {}), "csrf_token": hidden_value(page)})
 
@@ -49,7 +49,7 @@ class FormBrowser:
         return self.client.post(path, data=fields, headers=BROWSER_HEADERS)
 
     def follow(self, answer: TestResponse) -> TestResponse:
-        """Go where a redirect leads."""
+        """Follow a redirect."""
         assert answer.status_code == 303, answer.text
         return self.get(answer.headers["Location"])
 

@@ -1,4 +1,4 @@
-"""More work than there is room for."""
+"""A full queue of password hashing."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,7 +8,7 @@ from userapi.security.fair_queue import FairQueue, NoTurnError
 
 @contextmanager
 def full_queue(queue: FairQueue) -> Iterator[None]:
-    """Let other clients have every turn and every place in the queue as long as the block lasts."""
+    """Occupy every turn, and every place in the queue for one, inside the block."""
     with ExitStack() as others:
         others.callback(setattr, queue, "size", queue.size)
         queue.size = 0

@@ -27,7 +27,7 @@ class Server:
     Attributes:
         url: its origin, as http://127.0.0.1:40123.
         process: the server's parent process.
-        environment: what it was started with.
+        environment: the environment it was started with.
         log: the file of all that it writes.
         email: the first superuser's.
         password: the first superuser's, if this start has made one.
@@ -40,10 +40,10 @@ class Server:
     email: str
     password: str | None
 
-    def stop(self, farewell: signal.Signals = signal.SIGINT) -> int:
-        """Ask it to stop, as Ctrl-C does; its exit code."""
+    def stop(self, stop_signal: signal.Signals = signal.SIGINT) -> int:
+        """Stop it as Ctrl-C does. Returns its exit code."""
         if self.process.poll() is None:
-            self.process.send_signal(farewell)
+            self.process.send_signal(stop_signal)
         return self.process.wait(SECONDS_TO_STOP)
 
 
@@ -54,9 +54,9 @@ def run_server(
     """Start the service as `make run` does, on a free port, and stop it afterwards.
 
     Args:
-        folder: for its log; also where it works, so that it finds no `.env`.
-        environment: see above; a HOST or PORT in it is kept.
-        cwd: another folder to work in.
+        folder: for its log; also its working directory, so that it finds no `.env`.
+        environment: its variables; a HOST or PORT in it is kept.
+        cwd: another working directory.
         command: another command that starts it.
     """
     port = environment.get("PORT") or str(processes.free_port())
@@ -70,25 +70,27 @@ def run_server(
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url, process, log)
-        told = dict(re.findall(r"^  (Email|Password) +(\S+)$", log.read_text(), re.MULTILINE))
-        yield Server(url, process, environment, log, told.get("Email", "admin@example.com"), told.get("Password"))
+        credentials = dict(re.findall(r"^  (Email|Password) +(\S+)$", log.read_text(), re.MULTILINE))
+        yield Server(
+            url, process, environment, log, credentials.get("Email", "admin@example.com"), credentials.get("Password")
+        )
     finally:
         _kill(process)
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[Any], log: Path | None = None) -> None:
-    """Return when a service is ready; raise ServiceFailed if it ends first or takes too long."""
+    """Wait until a service is ready. Raises ServiceFailed if it ends first or takes too long."""
     deadline = time.monotonic() + SECONDS_TO_START
     while process.poll() is None and time.monotonic() < deadline:
         if status(f"{url}/readyz") == 200:
             return
         time.sleep(0.05)
-    told = log.read_text(errors="replace")[-2000:] if log else ""
-    raise processes.ServiceFailed(f"The service did not start:\n{told}")
+    output = log.read_text(errors="replace")[-2000:] if log else ""
+    raise processes.ServiceFailed(f"The service did not start:\n{output}")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """See the server and its workers gone, whatever happened."""
+    """End the server and its workers."""
     if process.poll() is None:
         process.terminate()
         try:

@@ -1,4 +1,4 @@
-"""Users brought in from a file: its lines, the command, and what is there afterwards."""
+"""Import files for `flask users import`, the command itself, and the imported users."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ DJANGO_HASH = "pbkdf2_sha256$1000$wS4hXv1cQz$MA8xUcAefqqKVQBr4yzb5IdzucipXCvY9dQ
 
 
 def user_record(**fields: Any) -> dict[str, Any]:
-    """A user as a line of JSON has it."""
+    """A user as an import file describes it."""
     return {"email": "ada@example.com", "first_name": "Ada", **fields}
 
 
@@ -52,8 +52,8 @@ def stored_users(app: Flask) -> list[tuple[int, str]]:
 
 
 def import_event(app: Flask) -> dict[str, Any]:
-    """What the trail says of the last import."""
+    """The changes in the audit event of the last import."""
     found = fetch_rows(app, "SELECT changes FROM audit_events WHERE action = 'users.imported' ORDER BY id DESC LIMIT 1")
     changes = found[0].changes
-    told: dict[str, Any] = json.loads(changes) if isinstance(changes, str) else changes
-    return {name: after for name, (_before, after) in told.items() if after}
+    found_changes: dict[str, Any] = json.loads(changes) if isinstance(changes, str) else changes
+    return {name: after for name, (_before, after) in found_changes.items() if after}

@@ -1,4 +1,4 @@
-"""Brings a database up to date, and dies by `kill -9` after as many statements as it is told to let through."""
+"""Migrates a database, and kills itself after the given number of statements."""
 
 import os
 import signal

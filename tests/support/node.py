@@ -1,4 +1,4 @@
-"""JavaScript in the tests: Node, and the tools of `tests/clients/package.json` that `make test` installs."""
+"""Node, and the JavaScript tools of `tests/clients/package.json` that `make test` installs."""
 
 import os
 import subprocess

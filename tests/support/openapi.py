@@ -1,4 +1,4 @@
-"""What the OpenAPI document says, for tests that go through all of it."""
+"""The operations of the OpenAPI document, for tests that check each of them."""
 
 from typing import Any
 

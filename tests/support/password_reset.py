@@ -1,4 +1,4 @@
-"""Passwords forgotten: asking for the letter, and using its link."""
+"""Password resets over the API: requesting the email, and using its link."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ def request_reset(client: FlaskClient, email: Any) -> TestResponse:
 
 
 def reset_link(app: Flask, email: str) -> ResetLink:
-    """Ask for a letter; both halves of the link in it."""
+    """Request a reset email. Returns both parts of its link."""
     assert request_reset(app.test_client(), email).status_code == 200
-    letter = emails_to(app, email, "reset_password")[-1]
-    return {"uid": letter.uid, "token": letter.token}
+    newest = emails_to(app, email, "reset_password")[-1]
+    return {"uid": newest.uid, "token": newest.token}
 
 
 def confirm_reset(client: FlaskClient, link: ResetLink, password: str = NEW_PASSWORD, **fields: Any) -> TestResponse:

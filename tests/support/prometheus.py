@@ -1,4 +1,4 @@
-"""Metrics, read as Prometheus reads them."""
+"""Reading metrics as Prometheus does."""
 
 import urllib.request
 

@@ -1,4 +1,4 @@
-"""Calls made at the same moment."""
+"""Calls made at the same time, to provoke races."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ Answer = TypeVar("Answer")
 
 
 def run_simultaneously(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
-    """Make every call in a thread of its own, all started together; the answers in the order of the calls."""
+    """Make every call in a thread of its own, all started together. Returns the results in the order of the calls."""
     barrier = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Answer]) -> Answer:

@@ -3,7 +3,7 @@
 from tests.support.browser import DESKTOP, PHONE, BrowserPage
 from tests.support.factories import PASSWORD, sequence
 
-#: Name → address of the pages that anyone may see.
+#: The public pages: name → path.
 PUBLIC_PAGES = {
     "front": "/",
     "login": "/login/",
@@ -22,7 +22,7 @@ PUBLIC_PAGES = {
 }
 
 
-#: Those that want a session.
+#: The pages that need a session.
 ACCOUNT_PAGES = {
     "front-signed-in": "/",
     "login-signed-in": "/login/?next=/account/",
@@ -34,13 +34,13 @@ ACCOUNT_PAGES = {
 
 
 LOOKS = {
-    "desk": {"viewport": DESKTOP, "color_scheme": "light"},
+    "desktop": {"viewport": DESKTOP, "color_scheme": "light"},
     "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
 }
 
 
 def register_account(someone: BrowserPage) -> str:
-    """Open an account with a name as long as it may be; the address."""
+    """Register an account with a long email address. Returns the address."""
     email = f"looks{next(sequence)}.with.a.rather.long.name.before.the.at.sign@department.example.com"
     someone.go("/register/")
     someone.fill(email=email, password=PASSWORD, first_name="Wren", last_name="Okafor")
@@ -57,7 +57,7 @@ def sign_in_by_form(someone: BrowserPage, email: str, password: str = PASSWORD) 
 
 
 def check_page(someone: BrowserPage, name: str) -> None:
-    """Keep a picture, and hold the page against axe-core and its width."""
+    """Save a screenshot, and check the page with axe-core and for its width."""
     someone.shoot(name)
 
     assert someone.violations() == [], name

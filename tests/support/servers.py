@@ -1,4 +1,4 @@
-"""Throw-away servers for the tests: each starts, says where it is, and leaves nothing behind."""
+"""Temporary servers for tests: PostgreSQL, Redis and SMTP, and where the browser is."""
 
 import asyncio
 import os
@@ -59,7 +59,7 @@ def postgresql() -> Iterator[str]:
         command = [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
         for setting in ("fsync=off", "synchronous_commit=off", "full_page_writes=off"):
             command += ["-c", setting]
-        # SIGQUIT stops it at once; what it would tidy up first is thrown away anyhow.
+        # SIGQUIT stops it immediately, without the usual cleanup, because all its files are deleted anyway.
         with _running(command, folder, signal.SIGQUIT, **surroundings) as process:
             _wait_until(lambda: _answers_postgresql(folder), process, folder)
             yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
@@ -90,7 +90,7 @@ def redis_server(port: int | None = None) -> Iterator[str]:
 
 
 def _answers_redis(port: int, process_id: int) -> bool:
-    """Whether it is our own Redis that answers, not one that was quicker to take the port."""
+    """Whether the Redis on this port is this one, not another that took the port first."""
     with redis.Redis(port=port) as client:
         try:
             return bool(client.info("server")["process_id"] == process_id)
@@ -103,14 +103,14 @@ def _answers_redis(port: int, process_id: int) -> bool:
 
 @dataclass
 class SmtpSink:
-    """A mail server that keeps what it accepts and, when told to, misbehaves.
+    """A mail server that keeps what it accepts and, if a test says so, fails.
 
     Attributes:
-        messages: what was accepted, oldest first.
+        messages: the accepted emails, oldest first.
         envelopes: sender and recipients of each of `messages`, as SMTP named them.
-        refused_recipients: addresses answered with 550.
-        answer: what to say to every message instead of accepting it, such as "451 4.3.0 Try again later".
-        hanging: take messages in but leave the sender without an answer until it is False again.
+        refused_recipients: email addresses that get 550.
+        answer: the reply to every email instead of accepting it, such as "451 4.3.0 Try again later".
+        hanging: accept emails but send no reply until it is False again.
     """
 
     host: str
@@ -190,7 +190,7 @@ def _temporary_folder(prefix: str) -> Iterator[Path]:
 
 @contextmanager
 def _running(
-    command: list[Any], folder: Path, farewell: signal.Signals, **surroundings: Any
+    command: list[Any], folder: Path, stop_signal: signal.Signals, **surroundings: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server that logs to `folder`, and see it gone afterwards, whatever happened in between."""
     with (folder / "log").open("wb") as log:
@@ -205,7 +205,7 @@ def _running(
     try:
         yield process
     finally:
-        process.send_signal(farewell)
+        process.send_signal(stop_signal)
         try:
             process.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:

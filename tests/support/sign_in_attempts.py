@@ -1,4 +1,4 @@
-"""Trying to sign in from here and from there, more often than one may."""
+"""Sign-ins from several IP addresses, with wrong passwords, and with a stopped clock."""
 
 from collections.abc import Callable
 
@@ -29,12 +29,12 @@ def sign_in_from_ip(
 
 
 def guess_passwords(app: Flask, address: str, email: str, times: int = 1, path: str = TOKEN_PATH) -> list[int]:
-    """The statuses of so many wrong passwords."""
+    """Try this many wrong passwords. Returns the statuses."""
     return [sign_in_from_ip(app, address, email, f"wrong {number}", path).status_code for number in range(times)]
 
 
 class StoppedClock:
-    """What throttles tell the time by, in whole seconds: it goes on when a test says so."""
+    """The clock of the throttles, in seconds; it moves when a test changes `now`."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0

@@ -1,4 +1,4 @@
-"""The database, looked at and changed past the front door."""
+"""Reading and changing the database directly."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from userapi.core.db import db
 
 
 def fetch_rows(app: Flask, statement: str) -> list[Any]:
-    """What a SELECT finds."""
+    """The rows of a SELECT."""
     with app.app_context():
         return list(db.session.execute(sa.text(statement)))
 

@@ -1,4 +1,4 @@
-"""A member of staff at the staff site: a browser's cookies and forms over the test client."""
+"""A client of the staff site: cookies and forms of a browser over the test client."""
 
 import re
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from userapi.users.models import User
 
 ACCEPT_HTML = {"Accept": "text/html"}
 
-#: A password that the policy takes, and another than everybody has.
+#: A password that the policy accepts, other than the one of `make_user`.
 NEW_PASSWORD = "harbour lantern 42 quiet"
 
 
 @dataclass
 class StaffClient:
-    """Somebody signed in by cookie: `clerk.post("/admin/users/new/", email=…)` sends what a page of ours would."""
+    """A user signed in by cookie: `staff.post("/admin/users/new/", email=…)` sends what the page would."""
 
     app: Flask
     client: FlaskClient
@@ -44,11 +44,11 @@ class StaffClient:
         return self.client.post(path, data=data, headers=ACCEPT_HTML | (headers or {}))
 
     def form(self, path: str) -> dict[str, Any]:
-        """What the form on a page would send if nobody touched it."""
+        """What the form on a page sends if no field is changed."""
         return self.fields(self.get(path).text)
 
     def fields(self, text: str) -> dict[str, Any]:
-        """The same, of a page that is at hand."""
+        """The same for the HTML of a page."""
         fields: dict[str, Any] = {}
         for tag in re.findall(r"<input[^>]*>", text):
             if "disabled" in tag or 'type="search"' in tag:
@@ -66,7 +66,7 @@ def _attribute(tag: str, name: str) -> str:
 
 
 def staff_client(app: Flask, **overrides: Any) -> StaffClient:
-    """Somebody who has just signed in at a page: `clerk(app, is_staff=True)`; staff hold only these `permissions`."""
+    """Create a user and sign in: `staff_client(app, is_staff=True)`; staff have only the given `permissions`."""
     permissions = overrides.pop("permissions", ())
     user_id = make_user(app, joins_staff_group=False, **overrides)
     if permissions:
@@ -84,7 +84,7 @@ def sign_in_with_cookies(app: Flask, user_id: int, password: str = PASSWORD) -> 
 
 
 def grant_permissions(app: Flask, user_id: int, *codenames: str) -> None:
-    """Give somebody permissions of their own, past the front door."""
+    """Give a user permissions, directly in the database."""
     with app.app_context():
         found = db.session.execute(sa.text("SELECT id, codename FROM permissions")).all()
         ids = [row.id for row in found if row.codename in codenames]
@@ -95,13 +95,13 @@ def grant_permissions(app: Flask, user_id: int, *codenames: str) -> None:
 
 
 class FirstSuperuser:
-    """Whoever made the first superuser."""
+    """An actor who may grant everything."""
 
     id, is_staff, is_superuser = 0, True, True
 
 
 def stored_value(app: Flask, user_id: int, column: str) -> Any:
-    """What is stored of a user."""
+    """A column of a user."""
     with app.app_context():
         users = User.__table__
         return db.session.scalar(sa.select(users.c[column]).where(users.c.id == user_id))

@@ -1,4 +1,4 @@
-"""An import at the staff site: sending a file, doing what a worker does, looking at what came of it."""
+"""Imports on the staff site: uploading a file, running the worker, reading the results."""
 
 import io
 import json
@@ -20,7 +20,7 @@ USERS_CSV = "email,first_name\nada@example.com,Ada\ngrace@example.com,Grace\n"
 
 
 def upload_import(boss: StaffClient, content: str | bytes, name: str = "users.csv", **fields: str) -> TestResponse:
-    """Send the form as it stands when nobody touches it, but for these fields."""
+    """Send the form with its defaults except for these fields."""
     stream = io.BytesIO(content if isinstance(content, bytes) else content.encode())
     form = {
         "dry_run": "true",
@@ -35,7 +35,7 @@ def upload_import(boss: StaffClient, content: str | bytes, name: str = "users.cs
 
 
 def run_import_jobs(app: Flask, times: int = 1, **options: Any) -> None:
-    """What a worker does when its time has come."""
+    """Run the worker as often as given."""
     for _time in range(times):
         with app.app_context():
             job_worker.run_next_job(**options)
@@ -47,12 +47,12 @@ def follow_redirect(boss: StaffClient, answer: TestResponse) -> str:
 
 
 def imported_emails(app: Flask) -> list[str]:
-    """Who is there besides whoever started it."""
+    """The email addresses of all users except the one who started the import."""
     return [row.email for row in fetch_rows(app, "SELECT email FROM users WHERE email NOT LIKE 'boss%' ORDER BY id")]
 
 
 def newest_import(app: Flask) -> Any:
-    """The newest import, as it is stored."""
+    """The row of the newest import."""
     return fetch_rows(app, "SELECT * FROM import_jobs ORDER BY id DESC LIMIT 1")[0]
 
 
@@ -61,7 +61,7 @@ def from_json(found: Any) -> Any:
 
 
 def import_counts(app: Flask) -> dict[str, int]:
-    """What the newest import has counted, without what is nothing."""
+    """The counts of the newest import that are not zero."""
     found = from_json(newest_import(app).counts)
     return {name: number for name, number in found.items() if number and name != "event_id"}
 

@@ -1,4 +1,4 @@
-"""Counting the statements that a database is asked, whichever way they take."""
+"""Recording the statements that reach a database, through SQLAlchemy or past it."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ TRANSACTION_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK")
 
 @contextmanager
 def record_statements(app: Flask) -> Iterator[list[str]]:
-    """The statements that reach the driver meanwhile, but for those that open and close a transaction."""
+    """The statements that reach the driver inside the block, except those that begin and end transactions."""
     seen: list[str] = []
     touched: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""Stored password hashes, looked at and changed past the front door, and a sign-in that meets them."""
+"""Reading and changing stored password hashes, and signing in against them."""
 
 import sqlalchemy as sa
 from flask import Flask
@@ -7,7 +7,7 @@ from userapi.core.db import db
 
 
 def stored_hash(app: Flask, email: str) -> str:
-    """What is stored for an account."""
+    """The stored hash of an account."""
     with app.app_context():
         return str(db.session.scalar(sa.text("SELECT password_hash FROM users WHERE email = :email"), {"email": email}))
 

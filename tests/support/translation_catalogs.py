@@ -1,4 +1,4 @@
-"""The texts of the sources, and the catalogues that say them in other languages."""
+"""The texts in the sources, and the catalogues of their translations."""
 
 from functools import lru_cache
 from pathlib import Path

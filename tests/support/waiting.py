@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 30.0, pause: float = 0.02) -> None:
-    """Return once the condition holds; it is looked at after each pause, in seconds."""
+    """Wait until the condition holds; it is checked again after each pause, in seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
+        assert time.monotonic() < deadline, "the condition did not hold in time"
         time.sleep(pause)

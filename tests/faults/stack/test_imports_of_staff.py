@@ -84,7 +84,7 @@ def test_X10_an_import_started_at_one_host_is_done_by_celery_and_a_killed_worker
         stack, "UPDATE import_jobs SET claimed_until = now() WHERE state = 'running' RETURNING id"
     )  # a minute passes
     stack["worker"].start()
-    wait_until(lambda: job(stack)["state"] not in ("waiting", "running"), patience=120)
+    wait_until(lambda: job(stack)["state"] not in ("waiting", "running"), timeout=120)
 
     done = job(stack)
     (there,) = query_database(

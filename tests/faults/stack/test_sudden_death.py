@@ -79,7 +79,7 @@ def test_X01_no_write_is_lost_when_postgresql_is_killed(stack: Stack, report: Re
     assert healed_after < 10
     assert "database system was not properly shut down" in read_log(stack["postgresql"].log)
     assert set(load.statuses) <= {201, 503}
-    assert all(answer.is_told_to_come_back for _moment, answer in load.answers if answer.status == 503)
+    assert all(answer.asks_to_retry_later for _moment, answer in load.answers if answer.status == 503)
 
 
 def test_X03_a_restart_of_postgresql_is_503_for_a_while_and_heals_by_itself(stack: Stack, report: Report) -> None:
@@ -92,12 +92,12 @@ def test_X03_a_restart_of_postgresql_is_503_for_a_while_and_heals_by_itself(stac
         start_postgresql(stack)
         healed_after = load.wait_for_more()
         for host in HOSTS:
-            wait_until(lambda host=host: get(stack.host_url(host), "/readyz").status == 200, patience=10)
+            wait_until(lambda host=host: get(stack.host_url(host), "/readyz").status == 200, timeout=10)
 
     assert_nothing_is_lost(stack, load, report, f"PostgreSQL restarted, back after {healed_after:.1f} s")
     assert healed_after < 10
     assert set(load.statuses) <= {201, 503}
-    assert all(answer.is_told_to_come_back for _moment, answer in load.answers if answer.status == 503)
+    assert all(answer.asks_to_retry_later for _moment, answer in load.answers if answer.status == 503)
 
 
 def start_postgresql(stack: Stack) -> None:
@@ -133,7 +133,7 @@ def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
         kill_with_children(stack["worker"])
         deaths += 1
         stack["worker"].start()
-    wait_until(lambda: len(arrived()) == len(recipients), patience=60)
+    wait_until(lambda: len(arrived()) == len(recipients), timeout=60)
 
     twice = sum(1 for times in arrived().values() if times == 2)
     report(f"Celery worker killed {deaths} times: {len(recipients)} letters, {len(arrived())} arrived, {twice} twice")
