@@ -28,7 +28,8 @@ from userapi.http import (
     responses,
 )
 from userapi.http.application import Application
-from userapi.mail import delivery_loop, outbox, relay
+from userapi.mail import delivery_loop, relay
+from userapi.mail import queue as mail_queue
 from userapi.observability import logs, metrics, tracing
 from userapi.ops import routes as ops
 from userapi.pages import routes as pages
@@ -52,7 +53,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     db.configure(app, watch=metrics.watch)
     for part in (signing_keys, hashing_threads, headers, cross_origin):
         part.configure(app)
-    for part in (errors, bodies, tracing, audit_log, tokens, authentication, assets, throttling, outbox, relay):
+    for part in (errors, bodies, tracing, audit_log, tokens, authentication, assets, throttling, mail_queue, relay):
         part.configure(app)
     for part in (flash, delivery_loop, imports, bulk):
         part.configure(app)

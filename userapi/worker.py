@@ -39,7 +39,7 @@ BULK = 3.0
 PRUNING = 3600.0
 
 #: A round of emails goes over one connection, and begins none after so many emails or seconds; a bulk action no batch.
-LETTERS = 100
+BATCH = 100
 ROUND = 30.0
 
 #: How long sessions and links stay after they were over, as with `flask sessions prune`.
@@ -107,7 +107,7 @@ def deliver_mail() -> None:
     """Deliver the letters that are due."""
     end = time.monotonic() + ROUND
     with _at_work():
-        delivery.deliver_due(LETTERS, stop=lambda: time.monotonic() > end)
+        delivery.deliver_due(BATCH, stop=lambda: time.monotonic() > end)
 
 
 @celery.task(name="userapi.import_users", time_limit=LONGEST_IMPORT)

@@ -75,7 +75,7 @@ def test_elsewhere_no_one_can_open_it(make_app: Callable[..., Flask], settings: 
 def test_other_staff_can_neither_see_nor_open_it(make_app: Callable[..., Flask]) -> None:
     app = make_app(**LOCAL)
     page, _link = ask_for_reset(app)
-    helper = staff_client(app, is_staff=True, permissions=("view_message", "change_message"))
+    helper = staff_client(app, is_staff=True, permissions=("view_email", "change_email"))
 
     assert "Open link" not in helper.get(page).text
     assert helper.post(f"{page}link/").status_code == 403

@@ -66,7 +66,7 @@ def test_the_emails_tab_shows_those_to_this_user_alone(boss: StaffClient) -> Non
     assert "zoe@example.com.au" not in shown
 
 
-@pytest.mark.parametrize(("tab", "right"), [("sessions", "view_session"), ("emails", "view_message")])
+@pytest.mark.parametrize(("tab", "right"), [("sessions", "view_session"), ("emails", "view_email")])
 def test_a_tab_is_for_those_who_may_see_what_is_in_it(app: Flask, tab: str, right: str) -> None:
     user_id = make_user(app)
     reader = staff_client(app, is_staff=True, permissions=("view_user",))

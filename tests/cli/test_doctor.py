@@ -202,7 +202,7 @@ def test_mail_that_nobody_takes_and_letters_that_are_stuck(
 
     app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none")
     with app.app_context():
-        emails.reset_password(recipient="a@example.com", name="", link="http://x/", secret="t0ken", minutes=60)
+        emails.send_password_reset(emails.Recipient("a@example.com"), link="http://x/", secret="t0ken", minutes=60)
         db.session.commit()
     assert examine(app)[0] == 0
     now = clock.now()

@@ -25,7 +25,7 @@ from userapi.app import create_app
 from userapi.core import clock, disk
 from userapi.core.db import db
 from userapi.mail import emails
-from userapi.mail.models import Message
+from userapi.mail.models import EmailMessage
 from userapi.security import signing_keys
 from userapi.transfer.models import ImportJob
 
@@ -144,9 +144,9 @@ def _execute(app: Flask, *statements: str) -> None:
 
 def _write_email(app: Flask, **state: Any) -> None:
     with app.app_context():
-        emails.reset_password(recipient="a@example.com", name="", link="http://x/", secret="t0ken", minutes=60)
+        emails.send_password_reset(emails.Recipient("a@example.com"), link="http://x/", secret="t0ken", minutes=60)
         db.session.flush()
-        db.session.execute(sa.update(Message).values(created_at=clock.now() - LONG_AGO, **state))
+        db.session.execute(sa.update(EmailMessage).values(created_at=clock.now() - LONG_AGO, **state))
         db.session.commit()
 
 

@@ -167,14 +167,16 @@ def test_the_outbox_the_keys_and_the_parts_are_told_as_they_are(watched: Flask) 
     with watched.app_context():
         for name in ("one", "two"):
             address = f"{name}@example.com"
-            emails.reset_password(recipient=address, name="", link="http://x/", secret="t0ken", minutes=60)
+            emails.send_password_reset(emails.Recipient(address), link="http://x/", secret="t0ken", minutes=60)
         db.session.commit()
         db.session.execute(sa.text("UPDATE messages SET created_at = '2020-01-01 00:00:00'"))
         db.session.commit()
 
     values = scrape_metrics(watched)
-    assert metric_value(values, "userapi_outbox_letters") == 2
-    assert (metric_value(values, "userapi_outbox_oldest_letter_seconds") or 0) > 5 * 365 * 86400
+    for name in ("userapi_queued_emails", "userapi_outbox_letters"):
+        assert metric_value(values, name) == 2
+    for name in ("userapi_oldest_queued_email_seconds", "userapi_outbox_oldest_letter_seconds"):
+        assert (metric_value(values, name) or 0) > 5 * 365 * 86400
     assert metric_value(values, "userapi_signing_keys") == 1
     assert 0 <= (metric_value(values, "userapi_signing_key_age_seconds") or -1) < 86400
     assert [metric_value(values, "userapi_ready", check=part) for part in ("database", "migrations", "keys")] == [

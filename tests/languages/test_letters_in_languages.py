@@ -117,8 +117,8 @@ def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, u
 )  # fmt: skip
 def test_numbers_take_the_form_of_the_language(app: Flask, language: str, minutes: int, said: str) -> None:
     with app.app_context():
-        emails.reset_password(
-            recipient="wren@example.com", name="", language=language, link="x/t/", secret="t", minutes=minutes
+        emails.send_password_reset(
+            emails.Recipient("wren@example.com", language=language), link="x/t/", secret="t", minutes=minutes
         )
         db.session.commit()
 
@@ -138,7 +138,7 @@ def test_numbers_take_the_form_of_the_language(app: Flask, language: str, minute
 def test_moments_are_in_the_words_of_the_language(app: Flask, language: str, moment: str) -> None:
     when = clock.now().replace(year=2026, month=11, day=24, hour=17, minute=45)
     with app.app_context():
-        emails.password_changed(recipient="wren@example.com", name="", language=language, when=when, address=None)
+        emails.send_password_changed(emails.Recipient("wren@example.com", language=language), when=when, ip=None)
         db.session.commit()
 
     (letter,) = emails_to(app, "wren@example.com")

@@ -17,7 +17,7 @@ from tests.support.servers import SmtpSink
 from userapi.core import loop
 from userapi.core.db import db
 from userapi.mail import delivery_loop
-from userapi.mail.outbox import LOOP
+from userapi.mail.queue import LOOP
 
 pytestmark = pytest.mark.both
 

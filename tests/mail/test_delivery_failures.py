@@ -23,7 +23,7 @@ from tests.support.email_delivery import (
 )
 from tests.support.servers import SmtpSink
 from userapi.core import clock
-from userapi.mail.delivery import LONGEST_DELAY, Counts, delay
+from userapi.mail.delivery import MAX_DELAY, Counts, retry_delay
 
 pytestmark = pytest.mark.both
 
@@ -39,7 +39,7 @@ def test_M06_a_refused_recipient_is_given_up_at_once_and_holds_up_nobody(mail_ap
 
     counts = deliver_emails(mail_app)
 
-    assert counts == Counts(sent=2, given_up=1)
+    assert counts == Counts(sent=2, failed=1)
     assert smtp_recipients(sink) == ["first@example.com", "last@example.com"]
     refused = stored_emails(mail_app)[1]
     assert (refused.attempts, refused.due_at) == (1, None)
@@ -56,7 +56,7 @@ def test_M06_a_refused_content_is_given_up_at_once_and_quoted_without_the_secret
 
     counts = deliver_emails(mail_app)
 
-    assert counts == Counts(given_up=1)
+    assert counts == Counts(failed=1)
     assert stored_emails(mail_app)[0].last_error == "554 5.7.1 We do not like /verify-email/…/"
 
 
@@ -79,7 +79,7 @@ def test_M06_a_temporary_refusal_is_tried_again_with_growing_delays_until_it_is_
     later(now)
     last = deliver_emails(app)
 
-    assert last == Counts(given_up=1)
+    assert last == Counts(failed=1)
     assert delays == sorted(delays)
     (row,) = stored_emails(app)
     assert (row.attempts, row.due_at, row.last_error) == (5, None, "451 4.3.0 Try again later")
@@ -89,8 +89,8 @@ def test_M06_a_temporary_refusal_is_tried_again_with_growing_delays_until_it_is_
 
 def test_M06_delays_double_up_to_an_hour_and_differ_from_letter_to_letter() -> None:
     for attempts in range(1, 101):
-        drawn = [delay(attempts).total_seconds() for _ in range(20)]
-        middle = min(5 * 2 ** (attempts - 1), LONGEST_DELAY)
+        drawn = [retry_delay(attempts).total_seconds() for _ in range(20)]
+        middle = min(5 * 2 ** (attempts - 1), MAX_DELAY)
         assert middle * 0.75 <= min(drawn) < max(drawn) <= middle * 1.25
 
 

@@ -14,7 +14,7 @@ from tests.support.factories import new_user
 from tests.support.servers import SmtpSink
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import emails, outbox
+from userapi.mail import emails, queue
 from userapi.mail.delivery import deliver_due
 
 RECIPIENT = "wren@example.com"
@@ -24,27 +24,31 @@ LINK = "http://accounts.example.com/reset/7/t0ken/"
 
 #: Every letter, as the rules of the house ask for it.
 LETTERS: dict[str, Callable[[str], None]] = {
-    "verify_email": lambda name: emails.verify_email(recipient=RECIPIENT, name=name, link=LINK, secret="t0ken"),
-    "confirm_new_email": lambda name: emails.confirm_new_email(
-        recipient=RECIPIENT, name=name, link=LINK, secret="t0ken"
+    "verify_email": lambda name: emails.send_verification(emails.Recipient(RECIPIENT, name), link=LINK, secret="t0ken"),
+    "confirm_new_email": lambda name: emails.send_email_change_confirmation(
+        emails.Recipient(RECIPIENT, name), link=LINK, secret="t0ken"
     ),
-    "email_changed": lambda name: emails.email_changed(
-        recipient=RECIPIENT, name=name, new_address="other@elsewhere.example"
+    "email_changed": lambda name: emails.send_email_changed(
+        emails.Recipient(RECIPIENT, name), new_email="other@elsewhere.example"
     ),
-    "reset_password": lambda name: emails.reset_password(
-        recipient=RECIPIENT, name=name, link=LINK, secret="t0ken", minutes=60
+    "reset_password": lambda name: emails.send_password_reset(
+        emails.Recipient(RECIPIENT, name), link=LINK, secret="t0ken", minutes=60
     ),
-    "invitation": lambda name: emails.invitation(
-        recipient=RECIPIENT, name=name, inviter="Ada Byron", link=LINK, secret="t0ken", expires_at=clock.now()
+    "invitation": lambda name: emails.send_invitation(
+        emails.Recipient(RECIPIENT, name), inviter="Ada Byron", link=LINK, secret="t0ken", expires_at=clock.now()
     ),
-    "password_changed": lambda name: emails.password_changed(
-        recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS
+    "password_changed": lambda name: emails.send_password_changed(
+        emails.Recipient(RECIPIENT, name), when=clock.now(), ip=ADDRESS
     ),
-    "new_sign_in": lambda name: emails.new_sign_in(
-        recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS, user_agent=FIREFOX
+    "new_sign_in": lambda name: emails.send_new_sign_in(
+        emails.Recipient(RECIPIENT, name), when=clock.now(), user_agent=FIREFOX, ip=ADDRESS
     ),
-    "token_reused": lambda name: emails.token_reused(recipient=RECIPIENT, name=name, when=clock.now(), address=ADDRESS),
-    "rights_granted": lambda name: emails.rights_granted(recipient=RECIPIENT, name=name, rights=["is_staff"]),
+    "token_reused": lambda name: emails.send_token_reused(
+        emails.Recipient(RECIPIENT, name), when=clock.now(), ip=ADDRESS
+    ),
+    "rights_granted": lambda name: emails.send_permissions_granted(
+        emails.Recipient(RECIPIENT, name), rights=["is_staff"]
+    ),
 }
 
 
@@ -58,7 +62,7 @@ def written(app: Flask, kind: str, name: str = "Wren") -> email_inbox.Email:
 def deliver(app: Flask) -> None:
     with app.app_context():
         counts = deliver_due(100)
-    assert (counts.delayed, counts.given_up) == (0, 0)
+    assert (counts.delayed, counts.failed) == (0, 0)
 
 
 @pytest.mark.parametrize("kind", LETTERS)
@@ -146,12 +150,11 @@ def test_M03_a_name_is_escaped_in_the_html_part_alone(app: Flask) -> None:
 
 def test_M03_what_a_browser_calls_itself_is_not_repeated(app: Flask) -> None:
     with app.app_context():
-        emails.new_sign_in(
-            recipient=RECIPIENT,
-            name="",
+        emails.send_new_sign_in(
+            emails.Recipient(RECIPIENT),
             when=clock.now(),
-            address=ADDRESS,
             user_agent="Call +1 555 0100 https://evil.example Firefox",
+            ip=ADDRESS,
         )
         db.session.commit()
     (letter,) = email_inbox.all_emails(app)
@@ -163,7 +166,7 @@ def test_M03_what_a_browser_calls_itself_is_not_repeated(app: Flask) -> None:
 def test_M01_line_breaks_in_a_subject_or_name_add_no_header_and_no_recipient(mail_app: Flask, sink: SmtpSink) -> None:
     facts: dict[str, Any] = {"name": "Wren\r\nBcc: thief@example.com", "link": LINK}
     with mail_app.app_context():
-        outbox.write("verify_email", RECIPIENT, "Hello\r\nBcc: thief@example.com\x00\r\n\r\nbody", **facts)
+        queue.add("verify_email", RECIPIENT, "Hello\r\nBcc: thief@example.com\x00\r\n\r\nbody", **facts)
         db.session.commit()
 
     deliver(mail_app)
@@ -177,11 +180,11 @@ def test_M01_line_breaks_in_a_subject_or_name_add_no_header_and_no_recipient(mai
 def test_M01_a_recipient_with_a_line_break_is_not_written_to(mail_app: Flask, sink: SmtpSink) -> None:
     with mail_app.app_context():
         for recipient in (f"{RECIPIENT}\r\nRCPT TO:<thief@example.com>", RECIPIENT):
-            outbox.write("verify_email", recipient, "Hello", name="", link=LINK)
+            queue.add("verify_email", recipient, "Hello", name="", link=LINK)
         db.session.commit()
         counts = deliver_due(100)
 
-    assert (counts.given_up, counts.sent) == (1, 1)
+    assert (counts.failed, counts.sent) == (1, 1)
     assert [recipients for _, recipients in sink.envelopes] == [[RECIPIENT]]
 
 
@@ -231,7 +234,7 @@ def test_M07_a_letter_goes_with_the_transaction_that_wrote_it(app: Flask) -> Non
 
 def test_F02_a_decoy_leaves_no_letter(app: Flask) -> None:
     with app.app_context():
-        emails.decoy()
+        emails.simulate_password_reset()
         db.session.commit()
 
     assert email_inbox.all_emails(app) == []

@@ -25,7 +25,7 @@ def mail(app: Flask, *arguments: str) -> Result:
 def write(app: Flask, *recipients: str) -> None:
     with app.app_context():
         for recipient in recipients:
-            emails.reset_password(recipient=recipient, name="Wren", link=LINK, secret="t0ken", minutes=60)
+            emails.send_password_reset(emails.Recipient(recipient, "Wren"), link=LINK, secret="t0ken", minutes=60)
         db.session.commit()
 
 
@@ -71,7 +71,7 @@ def test_deliver_fails_with_one_line_when_a_letter_could_not_be_sent(mail_app: F
 
     assert (result.exit_code, result.stdout) == (1, "1 email sent.\n")
     assert result.stderr.count("\n") == 1
-    assert "0 delayed, 1 given up" in result.stderr
+    assert "0 delayed, 1 failed" in result.stderr
 
 
 def test_deliver_says_that_letters_are_kept_when_no_mail_server_is_set(app: Flask) -> None:
@@ -99,9 +99,10 @@ def test_list_shows_where_each_letter_stands_the_newest_first(mail_app: Flask, s
     assert due == ["due", "reset_password", "due@example.com", "0 minutes", "0", ""]
     assert delayed[0].startswith("due ")
     assert delayed[4:] == ["1", "451 4.3.0 Try again later"]
-    assert gone == ["given-up", "reset_password", "gone@example.com", "0 minutes", "1", "550 5.1.1 No such mailbox"]
+    assert gone == ["failed", "reset_password", "gone@example.com", "0 minutes", "1", "550 5.1.1 No such mailbox"]
     assert sent == ["sent", "reset_password", "sent@example.com", "0 minutes", "1", ""]
-    assert [cells[3] for cells in listed(mail_app, "--state", "given-up")] == ["gone@example.com"]
+    for state in ("failed", "given-up"):
+        assert [cells[3] for cells in listed(mail_app, "--state", state)] == ["gone@example.com"]
     assert [cells[3] for cells in listed(mail_app, "--limit", "1")] == ["due@example.com"]
 
 

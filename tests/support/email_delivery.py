@@ -12,7 +12,7 @@ from userapi.core import clock
 from userapi.core.db import db
 from userapi.mail import emails
 from userapi.mail.delivery import Counts, deliver_due
-from userapi.mail.models import Message
+from userapi.mail.models import EmailMessage
 
 EMAIL_TOKEN = "t0ken-of-the-email"
 
@@ -23,7 +23,7 @@ def queue_emails(app: Flask, *recipients: str, name: str = "Wren") -> None:
     with app.app_context():
         for recipient in recipients or ("wren@example.com",):
             link = f"http://accounts.example.com/verify-email/{EMAIL_TOKEN}/"
-            emails.verify_email(recipient=recipient, name=name, link=link, secret=EMAIL_TOKEN)
+            emails.send_verification(emails.Recipient(recipient, name), link=link, secret=EMAIL_TOKEN)
         db.session.commit()
 
 
@@ -32,9 +32,9 @@ def deliver_emails(app: Flask, limit: int = 1000) -> Counts:
         return deliver_due(limit)
 
 
-def stored_emails(app: Flask) -> list[Message]:
+def stored_emails(app: Flask) -> list[EmailMessage]:
     with app.app_context():
-        found = list(db.session.scalars(sa.select(Message).order_by(Message.id)))
+        found = list(db.session.scalars(sa.select(EmailMessage).order_by(EmailMessage.id)))
         db.session.expunge_all()
         return found
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from userapi.core.db import db
-from userapi.mail.models import Message
+from userapi.mail.models import EmailMessage
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Email:
 def all_emails(app: Flask, kind: str | None = None) -> list[Email]:
     """All emails, or those of one kind, oldest first."""
     with app.app_context():
-        found = db.session.scalars(sa.select(Message).order_by(Message.id)).all()
+        found = db.session.scalars(sa.select(EmailMessage).order_by(EmailMessage.id)).all()
         return [
             Email(message.kind, message.recipient, message.subject, message.text, message.html, message.secret)
             for message in found

@@ -86,8 +86,8 @@ def sign_in_with_cookies(app: Flask, user_id: int, password: str = PASSWORD) -> 
 def grant_permissions(app: Flask, user_id: int, *codenames: str) -> None:
     """Give a user permissions, directly in the database."""
     with app.app_context():
-        found = db.session.execute(sa.text("SELECT id, codename FROM permissions")).all()
-        ids = [row.id for row in found if row.codename in codenames]
+        found = db.session.execute(sa.text("SELECT id, code FROM permissions")).all()
+        ids = [row.id for row in found if row.code in codenames]
         assert len(ids) == len(codenames)
         user = db.session.get_one(User, user_id)
         groups.set_rights(user, [], ids, by=FirstSuperuser())
@@ -109,6 +109,6 @@ def stored_value(app: Flask, user_id: int, column: str) -> Any:
 
 def permission_id(app: Flask, codename: str) -> int:
     with app.app_context():
-        found = db.session.scalar(sa.text("SELECT id FROM permissions WHERE codename = :name"), {"name": codename})
+        found = db.session.scalar(sa.text("SELECT id FROM permissions WHERE code = :name"), {"name": codename})
         assert found is not None
         return int(found)

@@ -114,6 +114,6 @@ def _charts() -> list[Chart]:
     if staff_auth.may("view", "session"):
         numbers = queries.events_by_day(list(COUNTED), first)
         drawn += [chart(title, numbers[action]) for action, title in COUNTED.items()]
-    if staff_auth.may("view", "message"):
-        drawn.append(chart(_("Emails sent"), queries.letters_by_day(first)))
+    if staff_auth.may("view", "email"):
+        drawn.append(chart(_("Emails sent"), queries.emails_by_day(first)))
     return drawn

@@ -11,7 +11,8 @@ KIND = {
     "user": lazy_gettext("User"),
     "group": lazy_gettext("Group"),
     "session": lazy_gettext("Session"),
-    "message": lazy_gettext("Email"),
+    "email": lazy_gettext("Email"),
+    "message": lazy_gettext("Email"),  # the name in audit events
     "event": lazy_gettext("Event"),
     "import": lazy_gettext("Import"),
     "bulk": lazy_gettext("Bulk action"),
@@ -21,7 +22,7 @@ KINDS = {
     "user": lazy_gettext("Users"),
     "group": lazy_gettext("Groups"),
     "session": lazy_gettext("Sessions"),
-    "message": lazy_gettext("Emails"),
+    "email": lazy_gettext("Emails"),
     "event": lazy_gettext("Audit log"),
 }
 
@@ -33,11 +34,11 @@ VERBS = {
     "delete": lazy_gettext("Delete"),
 }
 
-#: How letters and sessions stand, by the values of the filter.
+#: The states of emails and sessions, by the values of the filter.
 STATES = {
     "due": lazy_gettext("Queued"),
     "sent": lazy_gettext("Sent"),
-    "given-up": lazy_gettext("Failed"),
+    "failed": lazy_gettext("Failed"),
     "active": lazy_gettext("Active"),
     "ended": lazy_gettext("Ended"),
 }
@@ -95,7 +96,7 @@ PARTS_OF_USERS = {
     "profile": lazy_gettext("Profile"),
     "sessions": lazy_gettext("Active sessions"),
     "memberships of groups": lazy_gettext("Group memberships"),
-    "links in letters": lazy_gettext("Email links"),
+    "links in emails": lazy_gettext("Email links"),
 }
 
 #: The orders of the list of users, by the values of its select.

@@ -14,18 +14,13 @@ from userapi.auth import queries as auth_queries
 from userapi.auth.models import Session
 from userapi.core.db import db, read_all, read_one
 from userapi.mail import queries as mail_queries
-from userapi.mail.models import Message
 from userapi.users.models import Group, OneTimeToken, User, UserProfile, user_groups
 
 logins = Session.__table__
 users = User.__table__
-letters = Message.__table__
+emails = mail_queries.emails
 profiles = UserProfile.__table__
 trail = AuditEvent.__table__
-
-#: The columns of a letter that a list shows: not what it says.
-LETTER = [letters.c[name] for name in ("id", "created_at", "kind", "recipient", "subject", "attempts",
-                                       "due_at", "sent_at", "given_up_at", "last_error")]  # fmt: skip
 
 
 #: Counts on the dashboard go no further.
@@ -59,7 +54,7 @@ def goes_with(user_id: int, now: datetime, idle_since: datetime) -> dict[str, in
         "profile": sa.select(UserProfile.user_id).where(UserProfile.user_id == user_id),
         "sessions": _active_sessions().where(users.c.id == user_id),
         "memberships of groups": sa.select(user_groups.c.user_id).where(user_groups.c.user_id == user_id),
-        "links in letters": sa.select(OneTimeToken.user_id).where(OneTimeToken.user_id == user_id),
+        "links in emails": sa.select(OneTimeToken.user_id).where(OneTimeToken.user_id == user_id),
     }
     return _counts(counted, now, idle_since)
 
@@ -105,24 +100,24 @@ def sessions(
     return Part(rows[:limit], f"{last.expires_at.isoformat()}~{last.id}" if last else None)
 
 
-def messages(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
-    """Letters without what they say, the newest first.
+def list_emails(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
+    """Emails without their contents, the newest first.
 
     Args:
         filters: any of `state` (a `mail.queries.State`), `recipient` (its beginning), `user` (an id) and `kind`.
         before: the id that the page begins below.
         limit: rows on a page.
     """
-    statement = sa.select(*LETTER)
+    statement = sa.select(*mail_queries.LISTED)
     if "state" in filters:
         statement = statement.where(mail_queries.in_state(filters["state"]))
     if "recipient" in filters:
-        statement = statement.where(letters.c.recipient.startswith(filters["recipient"], autoescape=True))
+        statement = statement.where(emails.c.recipient.startswith(filters["recipient"], autoescape=True))
     if "user" in filters:
-        statement = statement.where(letters.c.user_id == filters["user"])
+        statement = statement.where(emails.c.user_id == filters["user"])
     if "kind" in filters:
-        statement = statement.where(letters.c.kind == filters["kind"])
-    return _newest_first(statement, letters.c.id, before, limit)
+        statement = statement.where(emails.c.kind == filters["kind"])
+    return _newest_first(statement, emails.c.id, before, limit)
 
 
 def events(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
@@ -166,8 +161,8 @@ def totals(now: datetime, idle_since: datetime) -> dict[str, int]:
     parts = {
         "sessions": _active_sessions(),
         "groups": sa.select(Group.id),
-        "letters_waiting": sa.select(letters.c.id).where(letters.c.due_at.is_not(None)),
-        "letters_given_up": sa.select(letters.c.id).where(letters.c.given_up_at.is_not(None)),
+        "queued_emails": sa.select(emails.c.id).where(emails.c.due_at.is_not(None)),
+        "failed_emails": sa.select(emails.c.id).where(emails.c.given_up_at.is_not(None)),
     }
     return {"users": estimated_users(), **_counts(parts, now, idle_since)}
 
@@ -219,12 +214,12 @@ def users_by_day(since: date) -> dict[date, int]:
     return {_as_date(row.day): row.number for row in read_all(counted.group_by(day))}
 
 
-def letters_by_day(since: date) -> dict[date, int]:
-    """How many letters were sent on each day (UTC) since a day, that day included."""
-    day = _day(letters.c.sent_at)
+def emails_by_day(since: date) -> dict[date, int]:
+    """How many emails were sent on each day (UTC) since a day, that day included."""
+    day = _day(emails.c.sent_at)
     found = read_all(
         sa.select(day.label("day"), sa.func.count().label("number"))
-        .where(letters.c.created_at >= _midnight(since - timedelta(days=3)), letters.c.sent_at >= _midnight(since))
+        .where(emails.c.created_at >= _midnight(since - timedelta(days=3)), emails.c.sent_at >= _midnight(since))
         .group_by(day)
     )
     return {_as_date(row.day): row.number for row in found}

@@ -12,7 +12,7 @@ from . import imports
 from .audit_log import AuditView
 from .bulk import BulkView
 from .dashboard import Dashboard
-from .emails import OutboxView
+from .emails import EmailsView
 from .groups import GroupView
 from .sessions import SessionView
 from .users import UserView
@@ -35,7 +35,7 @@ def configure(app: Flask) -> None:
         UserView(name=lazy_gettext("Users"), endpoint="staff_users", url="users"),
         GroupView(name=lazy_gettext("Groups"), endpoint="staff_groups", url="groups"),
         SessionView(name=lazy_gettext("Sessions"), endpoint="staff_sessions", url="sessions"),
-        OutboxView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"),
+        EmailsView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"),
         imports.ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
         BulkView(name=lazy_gettext("Bulk actions"), endpoint="staff_bulk", url="bulk"),
         AuditView(name=lazy_gettext("Audit log"), endpoint="staff_audit", url="audit"),

@@ -168,7 +168,7 @@ class UserView(StaffView):
 
     @staff_page(f"{USER}password/", needs="change", methods=("POST",))
     def set_password(self, user_id: int) -> Any:
-        """Set a password; every session of the user ends, and a letter tells of it."""
+        """Set a password; every session of the user ends, and an email reports it."""
         user, me = _hold(user_id), get_caller().user
         try:
             reauthentication.require(always=user.id == me.id)
@@ -223,11 +223,11 @@ class UserView(StaffView):
         found = staff_queries.sessions({"user": user_id}, session_start(), PAGE_SIZE, now, sessions.idle_since(now))
         return self.render("admin/users/sessions.html", user=user, page=found, now=now, describe=user_agents.describe)
 
-    @staff_page(f"{USER}emails/", needs="view_message")
+    @staff_page(f"{USER}emails/", needs="view_email")
     def show_emails(self, user_id: int) -> str:
         """The emails about this account, to whichever email it had."""
         user = _existing(user_id)
-        found = staff_queries.messages({"user": user_id}, audit_log.start(), PAGE_SIZE)
+        found = staff_queries.list_emails({"user": user_id}, audit_log.start(), PAGE_SIZE)
         return self.render("admin/users/emails.html", user=user, page=found)
 
     @staff_page(f"{USER}delete/", needs="delete")

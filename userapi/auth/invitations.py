@@ -48,11 +48,8 @@ def send_invitation(user: User, by: Inviter | None = None) -> None:
         raise CannotInvite(_("%(email)s is not active. Activate the account first.", email=user.email))
     queries.void_tokens(user.id, email_links.INVITATION)
     token, expires_at = email_links.issue_until(user, email_links.INVITATION, user.email_key)
-    emails.invitation(
-        user_id=user.id,
-        recipient=user.email,
-        name=user.first_name,
-        language=user.language,
+    emails.send_invitation(
+        user,
         inviter=_name_of(by) if by else "",
         link=link("invitation", passwords.link_uid(user), token),
         secret=token,

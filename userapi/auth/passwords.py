@@ -72,18 +72,15 @@ def request_reset(email: str) -> None:
     if user is not None and user.is_active and is_within_limit:
         send_reset_email(user)
     else:
-        emails.decoy()
+        emails.simulate_password_reset()
     audit_log.record("user.password_reset_requested", "user" if user else None, user.id if user else None)
 
 
 def send_reset_email(user: User) -> None:
     """Email a locked, active user a link that sets a new password."""
     token = email_links.issue(user, email_links.RESET_PASSWORD, user.email_key)
-    emails.reset_password(
-        user_id=user.id,
-        recipient=user.email,
-        name=user.first_name,
-        language=user.language,
+    emails.send_password_reset(
+        user,
         link=link("reset", link_uid(user), token),
         secret=token,
         minutes=int(email_links.lifetime(email_links.RESET_PASSWORD).total_seconds() // 60),

@@ -96,15 +96,7 @@ def _session_refreshed_before(claims: RefreshClaims, now: datetime) -> Session:
     if not _is_repeat(session, claims.jti, now):
         queries.end_session(session.id, now)
         audit_log.record("session.token_reused", "user", session.user_id)
-        user, address = session.user, acting().address
-        emails.token_reused(
-            user_id=user.id,
-            recipient=user.email,
-            name=user.first_name,
-            language=user.language,
-            when=now,
-            address=address,
-        )
+        emails.send_token_reused(session.user, when=now, ip=acting().address)
         raise TokenReused
     return session
 

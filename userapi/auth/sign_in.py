@@ -84,16 +84,8 @@ def _notify_of_new_device(user_id: int) -> None:
     """Email the user if neither the IP address nor the browser is known from an earlier session."""
     origin = acting()
     if sign_in_queries.is_known_device(user_id, origin.address, origin.user_agent) is False:
-        user = sign_in_queries.read_recipient(user_id)
-        emails.new_sign_in(
-            user_id=user_id,
-            recipient=user.email,
-            name=user.first_name,
-            language=user.language,
-            when=clock.now(),
-            address=origin.address,
-            user_agent=origin.user_agent,
-        )
+        user = emails.Recipient(*sign_in_queries.read_recipient(user_id), user_id)
+        emails.send_new_sign_in(user, when=clock.now(), ip=origin.address, user_agent=origin.user_agent)
 
 
 def _may_sign_in(found: Any) -> bool:

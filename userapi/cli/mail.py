@@ -1,4 +1,4 @@
-"""`flask mail …`: the outbox by hand."""
+"""`flask mail …`: emails."""
 
 import logging
 import uuid
@@ -14,16 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import emails, outbox, pruning, queries
+from userapi.mail import emails, pruning, queries, queue
 from userapi.mail.delivery import Counts, deliver_due
 from userapi.mail.queries import State
-from userapi.mail.relay import Delayed, Refused, Relay
+from userapi.mail.relay import Delayed, Rejected, Relay
 from userapi.users import email_address
 
 from . import inputs, tables
 from .failures import Group
 
-#: Letters over one connection to the mail server.
+#: The number of emails that are sent over one connection to the mail server.
 BATCH = 100
 
 COLUMNS = (
@@ -36,6 +36,14 @@ COLUMNS = (
     lazy_gettext("last error"),
 )
 
+
+class _StateChoice(click.Choice[str]):
+    """A state, also by the name that "failed" had in earlier versions."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert("failed" if value == "given-up" else value, param, ctx)
+
+
 group = Group("mail", help="Emails: deliver, list, read, retry and delete emails, and send a test email.")
 
 
@@ -47,13 +55,13 @@ def test(recipient: str) -> None:
         raise click.ClickException("MAIL_SERVER: Not set, so there is no mail server to test.")
     typed, _key = email_address.checked(recipient)
     server = f"{current_app.config['MAIL_SERVER']}:{current_app.config['MAIL_PORT']}"
-    message = emails.test_email(recipient=typed)
-    db.session.expunge(message)  # it is not kept
-    message.message_id = uuid.uuid4()
+    email = emails.create_test_email(typed)
+    db.session.expunge(email)  # it is not stored
+    email.message_id = uuid.uuid4()
     try:
         with Relay() as relay:
-            answer = relay.deliver(message)
-    except (Delayed, Refused) as error:
+            answer = relay.deliver(email)
+    except (Delayed, Rejected) as error:
         raise click.ClickException(
             _("%(server)s did not accept the email: %(answer)s", server=server, answer=_in_one_line(str(error)))
         ) from error
@@ -67,65 +75,65 @@ def deliver() -> None:
         raise click.ClickException(
             "MAIL_SERVER: Not set, so emails are stored and not sent. To read one, run `flask mail show ID`."
         )
-    logging.disable(logging.CRITICAL)  # what became of each letter stands in the outbox
+    logging.disable(logging.CRITICAL)  # the state of each email is in the database
     total = Counts()
     console = Console(stderr=True)
     with Progress(BarColumn(), MofNCompleteColumn(), console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=queries.count_waiting(clock.now()))
+        task = progress.add_task("", total=queries.count_due(clock.now()))
         counts = None
-        while counts is None or counts.sent:  # there may be more, and some mail servers take only so many at a time
+        while counts is None or counts.sent:  # some mail servers accept only a few over one connection
             counts = deliver_due(BATCH, progress=lambda: progress.advance(task))
             total += counts
     click.echo(ngettext("%(num)s email sent.", "%(num)s emails sent.", total.sent))
-    if total.delayed or total.given_up:
+    if total.delayed or total.failed:
         raise click.ClickException(
             _(
                 "%(delayed)s delayed, %(failed)s failed. To see why, run `flask mail list`; "
                 "to try again, run `flask mail retry`.",
                 delayed=total.delayed,
-                failed=total.given_up,
+                failed=total.failed,
             )
         )
 
 
 @group.command("list")
-@click.option("--state", type=click.Choice([state.value for state in State]), help="Only emails in this state.")
+@click.option("--state", type=_StateChoice([state.value for state in State]), help="Only emails in this state.")
 @click.option(
     "--limit", type=inputs.Number(1, 10_000), default=50, show_default=True, help="Maximum number of emails to show."
 )
-def list_letters(state: str | None, limit: int) -> None:
+def list_emails(state: str | None, limit: int) -> None:
     """List emails, newest first."""
     tables.show(
         [str(column) for column in COLUMNS],
-        (_cells(row) for row in queries.listed(State(state) if state else None, limit)),
+        (_cells(row) for row in queries.newest(State(state) if state else None, limit)),
     )
 
 
 @group.command()
-@click.argument("message_id", type=inputs.Number(1), metavar="ID")
+@click.argument("email_id", type=inputs.Number(1), metavar="ID")
 @click.option("--html", is_flag=True, help="Show the HTML part instead of the plain text.")
-def show(message_id: int, html: bool) -> None:
+def show(email_id: int, html: bool) -> None:
     """Show an email. The link in an unsent email works, so share it only with the recipient."""
-    letter = queries.by_id(message_id)
-    if letter is None:
-        raise click.ClickException(_("There is no email with the id %(id)s.", id=message_id))
-    click.echo(_("To: %(email)s", email=letter.recipient))
-    click.echo(_("Subject: %(subject)s", subject=letter.subject))
-    click.echo(_("State: %(state)s", state=_state(letter)) + "\n")
-    click.echo(letter.html if html else letter.text)
+    email = queries.by_id(email_id)
+    if email is None:
+        raise click.ClickException(_("There is no email with the id %(id)s.", id=email_id))
+    click.echo(_("To: %(email)s", email=email.recipient))
+    click.echo(_("Subject: %(subject)s", subject=email.subject))
+    click.echo(_("State: %(state)s", state=_state(email)) + "\n")
+    click.echo(email.html if html else email.text)
 
 
 @group.command()
-@click.argument("message_id", type=inputs.Number(1), metavar="ID", required=False)
-@click.option("--all", "all_given_up", is_flag=True, help="Retry all failed emails.")
-def retry(message_id: int | None, all_given_up: bool) -> None:
+@click.argument("email_id", type=inputs.Number(1), metavar="ID", required=False)
+@click.option("--all", "all_failed", is_flag=True, help="Retry all failed emails.")
+def retry(email_id: int | None, all_failed: bool) -> None:
     """Try again to deliver a delayed or failed email."""
-    if (message_id is None) is not all_given_up:
+    if (email_id is None) is not all_failed:
         raise click.UsageError(_("Give the ID of an email, or use --all."))
-    found = outbox.retry(message_id)
+    found = queue.retry(email_id)
     db.session.commit()
-    if message_id is not None and not found:
-        raise click.ClickException(_("There is no email with the id %(id)s that is still to be sent.", id=message_id))
+    if email_id is not None and not found:
+        raise click.ClickException(_("There is no email with the id %(id)s that is still to be sent.", id=email_id))
     click.echo(ngettext("%(num)s email queued for delivery.", "%(num)s emails queued for delivery.", found))
 
 
@@ -155,12 +163,12 @@ def _cells(row: Any) -> tuple[str, ...]:
     )
 
 
-def _state(letter: Any) -> str:
-    """Where a letter stands, in more words than are stored."""
-    if letter.sent_at is not None:
+def _state(email: Any) -> str:
+    """The state of an email, in more detail than `State`."""
+    if email.sent_at is not None:
         return State.SENT
-    if letter.given_up_at is not None:
-        return State.GIVEN_UP
-    if letter.claimed_until is not None and letter.claimed_until > clock.now():
+    if email.given_up_at is not None:
+        return State.FAILED
+    if email.claimed_until is not None and email.claimed_until > clock.now():
         return "sending"
-    return State.DUE if letter.due_at <= clock.now() else f"due {letter.due_at:%H:%M:%S} UTC"
+    return State.DUE if email.due_at <= clock.now() else f"due {email.due_at:%H:%M:%S} UTC"

@@ -15,7 +15,7 @@ from userapi.mail import queries as mail_queries
 from .findings import Finding, ok, trouble, warning
 
 #: An email that waits longer is delayed, and work that waits longer has no worker.
-PATIENCE = timedelta(minutes=15)
+MAX_WAIT = timedelta(minutes=15)
 
 
 def checks(is_database_usable: bool) -> Iterator[Finding]:
@@ -24,14 +24,14 @@ def checks(is_database_usable: bool) -> Iterator[Finding]:
     Args:
         is_database_usable: else what waits there is not known.
     """
-    waiting: mail_queries.Waiting | None = None
+    queued: mail_queries.Queued | None = None
     since: list[datetime | None] = []
     try:
         if is_database_usable:
             now = clock.now()
-            waiting = mail_queries.waiting(now) if current_app.config["MAIL_SERVER"] else None
+            queued = mail_queries.queued(now) if current_app.config["MAIL_SERVER"] else None
             since = [leased_jobs.due_since(kind.__table__, now) for kind in leased_jobs.LeasedJob.__subclasses__()]  # type: ignore[attr-defined]
-            since.append(waiting.due_since if waiting else None)
+            since.append(queued.due_since if queued else None)
     except sa.exc.SQLAlchemyError:
         is_database_usable = False
     if not current_app.config["MAIL_SERVER"]:
@@ -39,7 +39,7 @@ def checks(is_database_usable: bool) -> Iterator[Finding]:
     elif not is_database_usable:
         yield _unknown("email")
     else:
-        yield _email(waiting)
+        yield _email(queued)
     if not is_database_usable:
         yield _unknown("worker")
     else:
@@ -59,32 +59,32 @@ def _no_mail_server() -> Finding:
     return warning("email", text, "not configured", explanation)
 
 
-def _email(waiting: mail_queries.Waiting | None) -> Finding:
-    if waiting is None or clock.now() - waiting.since <= PATIENCE:
-        text = f"{_count(waiting)} queued, none for long" if waiting else "no emails are queued"
+def _email(queued: mail_queries.Queued | None) -> Finding:
+    if queued is None or clock.now() - queued.since <= MAX_WAIT:
+        text = f"{_count(queued)} queued, none for long" if queued else "no emails are queued"
         return ok("email", text, _("Emails are being delivered."))
-    cause = waiting.error or "no delivery was attempted"
-    hint = "Correct MAIL_* or the mail server" if waiting.error else "See `worker` below"
-    since = _at(waiting.since)
+    cause = queued.error or "no delivery was attempted"
+    hint = "Correct MAIL_* or the mail server" if queued.error else "See `worker` below"
+    since = _at(queued.since)
     return trouble(
         "email",
-        f"{_count(waiting)} queued, the oldest since {since}: {cause}. {hint}; `flask mail list` shows all.",
+        f"{_count(queued)} queued, the oldest since {since}: {cause}. {hint}; `flask mail list` shows all.",
         "delayed",
         _(
             "Emails have been queued since %(moment)s. Cause: %(cause)s.",
-            moment=LazyString(in_words, waiting.since),
-            cause=waiting.error or _("no delivery was attempted"),
+            moment=LazyString(in_words, queued.since),
+            cause=queued.error or _("no delivery was attempted"),
         ),
     )
 
 
-def _count(waiting: mail_queries.Waiting) -> str:
+def _count(queued: mail_queries.Queued) -> str:
     """How many emails wait, as far as they were counted."""
-    return f"{waiting.number}{' or more' if waiting.number == mail_queries.MAX_COUNTED else ''}"
+    return f"{queued.number}{' or more' if queued.number == mail_queries.MAX_COUNTED else ''}"
 
 
 def _worker(since: datetime | None) -> Finding:
-    if since is None or clock.now() - since <= PATIENCE:
+    if since is None or clock.now() - since <= MAX_WAIT:
         return ok("worker", "no jobs are overdue", _("No jobs are overdue."))
     settings = current_app.config
     if settings["CELERY_BROKER_URL"]:

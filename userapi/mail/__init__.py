@@ -1,1 +1,1 @@
-"""The outbox: letters written in the transaction that causes them, delivered afterwards."""
+"""Emails: queued in the transaction that causes them, delivered afterwards."""

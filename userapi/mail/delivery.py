@@ -1,10 +1,9 @@
-"""Delivering what is in the outbox: every letter at least once, by any number of deliverers at a time.
+"""Delivery of queued emails: each at least once, by any number of workers at the same time.
 
-A letter is claimed for the time of a lease, handed to the mail server, and its fate written down at once. A deliverer
-that dies in between loses nothing: the lease runs out and another sends the letter, under the same Message-ID.
+A worker claims an email (see `core/leases.py`), sends it, and writes the outcome immediately. If the worker is killed
+before that, the next one sends the email again, with the same Message-ID.
 """
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,53 +13,54 @@ import sqlalchemy as sa
 import structlog
 from flask import current_app
 
-from userapi.core import clock
+from userapi.core import backoff, clock, leases
 from userapi.core.db import db
+from userapi.core.leases import LeaseLost
 from userapi.observability import metrics
 
 from . import queries
-from .outbox import BLANK
-from .relay import Delayed, NotAdmitted, Refused, Relay, Unreachable
+from .queue import BLANK
+from .relay import Delayed, NotOffered, Rejected, Relay, Unreachable
 
 log = structlog.get_logger("userapi.mail")
 
-#: Between two attempts, in seconds.
+#: Seconds between the first two attempts, and the most between any two.
 FIRST_DELAY = 5
-LONGEST_DELAY = 3600
+MAX_DELAY = 3600
 
-#: A lease lasts as many waits for the mail server: longer than a letter takes, even on a slow day.
+#: A lease lasts for this many times MAIL_TIMEOUT: longer than the slowest delivery, which waits for several responses.
 LEASE_IN_TIMEOUTS = 6
 
-#: What is kept of the words of a mail server.
-LONGEST_ERROR = 500
+#: The number of characters that are stored of a mail server's response.
+MAX_ERROR_LENGTH = 500
 
 
 @dataclass
 class Counts:
-    """What became of the letters of one round.
+    """The outcome of one round.
 
     Attributes:
-        sent: taken by the mail server.
-        delayed: to be tried again.
-        given_up: refused for good, or tried often enough.
-        unreachable: whether the round ended early, because the mail server was not to be talked to.
+        sent: emails that the mail server accepted.
+        delayed: emails to be tried again.
+        failed: emails that were rejected permanently or had all their attempts.
+        unreachable: whether the round ended early because the mail server did not respond or did not let us in.
     """
 
     sent: int = 0
     delayed: int = 0
-    given_up: int = 0
+    failed: int = 0
     unreachable: bool = False
 
     @property
     def attempted(self) -> int:
-        """How many letters were tried."""
-        return self.sent + self.delayed + self.given_up
+        """The number of emails that were tried."""
+        return self.sent + self.delayed + self.failed
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
             self.sent + other.sent,
             self.delayed + other.delayed,
-            self.given_up + other.given_up,
+            self.failed + other.failed,
             self.unreachable or other.unreachable,
         )
 
@@ -68,106 +68,105 @@ class Counts:
 def deliver_due(
     limit: int, *, progress: Callable[[], object] = lambda: None, stop: Callable[[], bool] = lambda: False
 ) -> Counts:
-    """Deliver letters that are due, each in transactions of its own.
-
-    Does nothing without a MAIL_SERVER: letters are kept.
+    """Deliver emails that are due, each in transactions of its own. Does nothing without MAIL_SERVER.
 
     Args:
-        limit: at most as many.
-        progress: called after each letter.
-        stop: asked before each letter; ends the round.
-
-    Returns:
-        What became of them.
+        limit: the maximum number.
+        progress: called after each email.
+        stop: called before each email; true ends the round.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: the database is away. A letter just sent may then be sent again.
+        sqlalchemy.exc.DBAPIError: the database is unavailable. An email that was just sent may be sent again.
     """
     counts = Counts()
     if not current_app.config["MAIL_SERVER"]:
         return counts
+    lease = timedelta(seconds=LEASE_IN_TIMEOUTS * current_app.config["MAIL_TIMEOUT"])
     with Relay() as relay:
         while counts.attempted < limit and not counts.unreachable and not stop():
-            letter = queries.claim(clock.now(), _lease())
+            email = queries.claim(clock.now(), lease)
             db.session.commit()
-            if letter is None:
+            if email is None:
                 break
-            _deliver(letter, relay, counts)
-            db.session.commit()
+            try:
+                _deliver(email, relay, counts)
+                db.session.commit()
+            except LeaseLost:
+                db.session.rollback()
+                log.warning("email lease lost", email=email.id, kind=email.kind)
             progress()
     return counts
 
 
-def delay(attempts: int) -> timedelta:
-    """How long to wait after so many attempts: doubled each time up to an hour, a quarter more or less."""
-    seconds = min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY)
-    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311 - spreads load, guards nothing
+def retry_delay(attempts: int) -> timedelta:
+    """How long to wait after a number of attempts."""
+    return timedelta(seconds=backoff.seconds(attempts, FIRST_DELAY, MAX_DELAY))
 
 
-def _deliver(letter: sa.Row[Any], relay: Relay, counts: Counts) -> None:
+def _deliver(email: sa.Row[Any], relay: Relay, counts: Counts) -> None:
     try:
-        if letter.attempts > current_app.config["MAIL_MAX_ATTEMPTS"]:  # counted when claimed, by deliverers that died
-            raise Refused(letter.last_error or "No delivery attempt finished.")
-        relay.deliver(letter)
-    except Refused as error:
-        _give_up(letter, error, counts)
+        if email.attempts > current_app.config["MAIL_MAX_ATTEMPTS"]:  # its workers were killed during the attempts
+            raise Rejected(email.last_error or "No delivery attempt finished.")
+        relay.deliver(email)
+    except Rejected as error:
+        _mark_failed(email, error, counts)
     except Delayed as error:
         counts.unreachable = isinstance(error, Unreachable)
-        _delay(letter, error, counts)
+        _delay(email, error, counts)
     except Exception as error:
-        log.exception("letter failed", letter=letter.id, kind=letter.kind)
-        _delay(letter, error, counts)
+        log.exception("email delivery error", email=email.id, kind=email.kind)
+        _delay(email, error, counts)
     else:
-        _mark_sent(letter, counts)
+        _mark_sent(email, counts)
 
 
-def _mark_sent(letter: sa.Row[Any], counts: Counts) -> None:
+def _mark_sent(email: sa.Row[Any], counts: Counts) -> None:
     counts.sent += 1
-    metrics.counted().letters.labels("sent").inc()
-    queries.settle(
-        letter,
+    metrics.counted().count_email("sent")
+    _settle(
+        email,
         sent_at=clock.now(),
         due_at=None,
-        text=_blanked(letter.text, letter.secret),
-        html=_blanked(letter.html, letter.secret),
+        text=_without(email.secret, email.text),
+        html=_without(email.secret, email.html),
         secret=None,
         last_error=None,
     )
-    log.info("letter sent", letter=letter.id, kind=letter.kind, attempts=letter.attempts)
+    log.info("email sent", email=email.id, kind=email.kind, attempts=email.attempts)
 
 
-def _delay(letter: sa.Row[Any], error: Exception, counts: Counts) -> None:
-    # What only the settings or the mail server can put right is no attempt: the email waits until it is.
-    attempts = letter.attempts - isinstance(error, NotAdmitted)
+def _delay(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
+    # An attempt is not counted if the email was not offered: the settings or the mail server have to be fixed first.
+    attempts = email.attempts - isinstance(error, NotOffered)
     if attempts >= current_app.config["MAIL_MAX_ATTEMPTS"]:
-        _give_up(letter, error, counts)
+        _mark_failed(email, error, counts)
         return
     counts.delayed += 1
-    metrics.counted().letters.labels("delayed").inc()
-    due_at: datetime = clock.now() + delay(letter.attempts)
-    said = _error(letter, error)
-    queries.settle(letter, due_at=due_at, attempts=attempts, last_error=said)
-    log.warning("letter delayed", letter=letter.id, kind=letter.kind, attempts=attempts, until=due_at, error=said)
+    metrics.counted().count_email("delayed")
+    due_at: datetime = clock.now() + retry_delay(email.attempts)
+    reason = _reason(email, error)
+    _settle(email, due_at=due_at, attempts=attempts, last_error=reason)
+    log.warning("email delayed", email=email.id, kind=email.kind, attempts=attempts, until=due_at, error=reason)
 
 
-def _give_up(letter: sa.Row[Any], error: Exception, counts: Counts) -> None:
-    """Stop trying. The secret stays, so that `flask mail retry` sends a letter that works; its token ends by itself."""
-    counts.given_up += 1
-    metrics.counted().letters.labels("given_up").inc()
-    said = _error(letter, error)
-    queries.settle(letter, due_at=None, given_up_at=clock.now(), last_error=said)
-    log.error("letter given up", letter=letter.id, kind=letter.kind, attempts=letter.attempts, error=said)
+def _mark_failed(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
+    """Stop trying. The secret stays, so that the link works after `flask mail retry`; its token expires by itself."""
+    counts.failed += 1
+    metrics.counted().count_email("failed")
+    reason = _reason(email, error)
+    _settle(email, due_at=None, given_up_at=clock.now(), last_error=reason)
+    log.error("email failed", email=email.id, kind=email.kind, attempts=email.attempts, error=reason)
 
 
-def _lease() -> timedelta:
-    return timedelta(seconds=LEASE_IN_TIMEOUTS * current_app.config["MAIL_TIMEOUT"])
+def _settle(email: sa.Row[Any], **outcome: Any) -> None:
+    leases.settle(queries.emails, email, **outcome)
 
 
-def _error(letter: sa.Row[Any], error: Exception) -> str:
-    """What went wrong, in one line; some mail servers quote what they are told, and the log is not to know it."""
-    line = " ".join(_blanked(str(error), letter.secret).replace(letter.recipient, BLANK).split())
-    return "".join(character for character in line if character.isprintable())[:LONGEST_ERROR]
+def _reason(email: sa.Row[Any], error: Exception) -> str:
+    """The error in one line, without recipient and secret: some mail servers quote them, and it is logged."""
+    line = " ".join(_without(email.secret, str(error)).replace(email.recipient, BLANK).split())
+    return "".join(character for character in line if character.isprintable())[:MAX_ERROR_LENGTH]
 
 
-def _blanked(text: str, secret: str | None) -> str:
+def _without(secret: str | None, text: str) -> str:
     return text.replace(secret, BLANK) if secret else text

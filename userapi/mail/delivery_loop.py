@@ -9,7 +9,7 @@ from userapi.core.loop import BackgroundLoop, Round
 
 from . import queries
 from .delivery import deliver_due
-from .outbox import LOOP
+from .queue import LOOP
 
 #: How often it checks for emails that other processes queued, or that are due again, in seconds.
 POLL_INTERVAL = 3.0
@@ -33,7 +33,7 @@ def delivery_loop(app: Flask) -> BackgroundLoop:
 
 def deliver_batch(stop: Callable[[], bool]) -> Round:
     """Deliver a batch of the emails that are due."""
-    if not queries.count_waiting(clock.now()):
+    if not queries.count_due(clock.now()):
         return Round.DONE
     counts = deliver_due(BATCH, stop=stop)
     if counts.sent:

@@ -1,14 +1,15 @@
-"""The letters we send, one function each: plain facts in, a row in the outbox.
+"""The emails that we send, one function each: they put an email into the queue.
 
-Names, addresses and browsers come from people we do not know, and the letter comes from us: what they typed is said
-only where it cannot carry a message, a link or markup of their own. A letter is in the language of its recipient, where
-that is known, not of whoever caused it: a warning must be read by the one who is warned. The `user_id` is that of the
-account which it is about: it is deleted with that account.
+People we do not know choose names, email addresses and browsers, but the email comes from us. So it contains what they
+typed only where that cannot be a message, a link or markup. An email is in the language of its recipient if that is
+known, not in that of the request that caused it: a warning must be readable for the person it warns.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from flask import current_app
@@ -19,271 +20,171 @@ from userapi.core.db import db
 from userapi.core.i18n import listed
 from userapi.http.user_agents import describe
 
-from . import outbox
-from .models import Message
+from . import queue
+from .models import EmailMessage
 
-#: What a mail program could make a link of, what lays text out, and what turns it round.
+#: What a mail program could turn into a link, what controls the layout, and what reverses the direction of text.
 SUSPICIOUS = re.compile(
     r"[/\\@<>\[\]{}|`]|\w:|[.。．｡]\w{2}|www|[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", re.IGNORECASE
 )
 
-#: A greeting is no place for a longer text.
-LONGEST_NAME = 50
+#: A longer name could hold a message of its own.
+MAX_NAME_LENGTH = 50
 
 RIGHTS = {"is_staff": lazy_gettext("staff member"), "is_superuser": lazy_gettext("superuser")}
 
 
-def verify_email(
-    *, user_id: int | None = None, recipient: str, name: str, language: str | None = None, link: str, secret: str
-) -> None:
-    """Ask for a new account's address to be confirmed."""
-    outbox.write(
-        "verify_email",
-        recipient,
-        lazy_gettext("Confirm your email address"),
-        language=language,
-        user_id=user_id,
-        secret=secret,
-        name=plain(name),
-        link=link,
-    )
+class Addressee(Protocol):
+    """Who gets an email: a user, or a `Recipient`.
+
+    Attributes:
+        id: the account that the email is about; it is deleted with that account.
+        email: the email address that it is sent to.
+        first_name: for the greeting; may be empty.
+        language: the language of the email; None is that of the request.
+    """
+
+    @property
+    def id(self) -> int | None: ...
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def first_name(self) -> str: ...
+
+    @property
+    def language(self) -> str | None: ...
 
 
-def confirm_new_email(
-    *, user_id: int | None = None, recipient: str, name: str, language: str | None = None, link: str, secret: str
-) -> None:
-    """Ask, at the new address, for a change of address to be confirmed."""
-    outbox.write(
-        "confirm_new_email",
-        recipient,
-        lazy_gettext("Confirm your new email address"),
-        language=language,
-        user_id=user_id,
-        secret=secret,
-        name=plain(name),
-        link=link,
-    )
+@dataclass(frozen=True)
+class Recipient:
+    """An `Addressee` that is not a user with their present email address."""
+
+    email: str
+    first_name: str = ""
+    language: str | None = None
+    id: int | None = None
 
 
-def email_changed(
-    *,
-    user_id: int | None = None,
-    recipient: str,
-    name: str,
-    language: str | None = None,
-    new_address: str,
-    link: str = "",
-    secret: str = "",
-    days: int = 0,
-) -> None:
-    """Tell the old email that another one, of which it gets a hint, has taken its place.
+def at_address(user: Addressee, email: str) -> Recipient:
+    """A user at another email address, such as a new one that is not confirmed yet."""
+    return Recipient(email, user.first_name, user.language, user.id)
+
+
+def send_verification(to: Addressee, *, link: str, secret: str) -> None:
+    """Ask the owner of a new account to confirm the email address.
 
     Args:
-        recipient: the old email.
-        name: the first name, or nothing.
-        language: the recipient's, if it is known; else the letter is in that of the request.
-        new_address: the new email.
-        link: undoes the change; nothing when it cannot be undone.
-        secret: the token in the link, blanked once the letter is sent.
-        days: how long the link is good.
+        to: who gets the email.
+        link: the URL with the secret.
+        secret: the token in it, removed once the email is sent.
     """
-    outbox.write(
-        "email_changed",
-        recipient,
-        lazy_gettext("Your email address was changed"),
-        language=language,
-        user_id=user_id,
-        secret=secret,
-        name=plain(name),
-        new_address=masked(new_address),
-        link=link,
-        days=days,
-    )
+    _queue("verify_email", to, lazy_gettext("Confirm your email address"), secret=secret, link=link)
 
 
-def reset_password(
-    *,
-    user_id: int | None = None,
-    recipient: str,
-    name: str,
-    language: str | None = None,
-    link: str,
-    secret: str,
-    minutes: int,
-) -> None:
-    """Give the link that sets a new password.
+def send_email_change_confirmation(to: Addressee, *, link: str, secret: str) -> None:
+    """Ask, at the new email address, to confirm the change; arguments as for `send_verification`."""
+    _queue("confirm_new_email", to, lazy_gettext("Confirm your new email address"), secret=secret, link=link)
+
+
+def send_email_changed(to: Addressee, *, new_email: str, link: str = "", secret: str = "", days: int = 0) -> None:
+    """Tell the old email address that a new one, shown as a hint, has replaced it.
 
     Args:
-        recipient: the account's address.
-        name: the first name, or nothing.
-        language: the recipient's, if it is known; else the letter is in that of the request.
-        link: the whole address, the secret in it.
-        secret: the token, blanked once the letter is sent.
-        minutes: how long the link is good.
+        to: the user at the old email address.
+        new_email: the new one.
+        link: undoes the change; empty if that is not possible.
+        secret: the token in it, removed once the email is sent.
+        days: how long the link is valid.
     """
-    outbox.write(
-        "reset_password",
-        recipient,
-        lazy_gettext("Reset your password"),
-        language=language,
-        user_id=user_id,
-        secret=secret,
-        name=plain(name),
-        link=link,
-        minutes=minutes,
-    )
+    subject = lazy_gettext("Your email address was changed")
+    _queue("email_changed", to, subject, secret=secret, new_address=masked(new_email), link=link, days=days)
 
 
-def invitation(
-    *,
-    user_id: int | None = None,
-    recipient: str,
-    name: str,
-    language: str | None = None,
-    inviter: str,
-    link: str,
-    secret: str,
-    expires_at: datetime,
-) -> None:
-    """Invite somebody to set the first password of their account.
+def send_password_reset(to: Addressee, *, link: str, secret: str, minutes: int) -> None:
+    """Send the link that sets a new password.
 
     Args:
-        recipient: the account's address.
-        name: the first name, or nothing.
-        language: the recipient's, if it is known; else the email is in that of the request.
-        inviter: the name or email of the person who invites; nothing when the command line does.
-        link: the whole URL, the secret in it.
-        secret: the token, blanked once the email is sent.
-        expires_at: when the link stops working.
+        to: who gets the email.
+        link: the URL with the secret.
+        secret: the token in it, removed once the email is sent.
+        minutes: how long the link is valid.
     """
-    outbox.write(
-        "invitation",
-        recipient,
-        LazyString(_invited_to, urlsplit(current_app.config["SITE_URL"]).netloc),
-        language=language,
-        user_id=user_id,
-        secret=secret,
-        name=plain(name),
-        inviter=inviter,
-        link=link,
-        expires_at=expires_at,
-    )
+    subject = lazy_gettext("Reset your password")
+    _queue("reset_password", to, subject, secret=secret, link=link, minutes=minutes)
 
 
-def _invited_to(site: str) -> str:
+def send_invitation(to: Addressee, *, inviter: str, link: str, secret: str, expires_at: datetime) -> None:
+    """Invite a user to set the first password of their account.
+
+    Args:
+        to: who gets the email.
+        inviter: the name or email address of the staff member who invites; empty for the command line.
+        link: the URL with the secret.
+        secret: the token in it, removed once the email is sent.
+        expires_at: when the link expires.
+    """
+    subject = LazyString(_invitation_subject, urlsplit(current_app.config["SITE_URL"]).netloc)
+    _queue("invitation", to, subject, secret=secret, inviter=inviter, link=link, expires_at=expires_at)
+
+
+def _invitation_subject(site: str) -> str:
     return str(gettext("You have been invited to %(site)s", site=site))
 
 
-def password_changed(
-    *,
-    user_id: int | None = None,
-    recipient: str,
-    name: str,
-    language: str | None = None,
-    when: datetime,
-    address: str | None,
-) -> None:
-    """Tell that the password is another one now."""
-    outbox.write(
-        "password_changed",
-        recipient,
-        lazy_gettext("Your password was changed"),
-        language=language,
-        user_id=user_id,
-        name=plain(name),
-        when=when,
-        address=address,
-    )
+def send_password_changed(to: Addressee, *, when: datetime, ip: str | None) -> None:
+    """Report a new password."""
+    _queue("password_changed", to, lazy_gettext("Your password was changed"), when=when, address=ip)
 
 
-def new_sign_in(
-    *,
-    user_id: int | None = None,
-    recipient: str,
-    name: str,
-    language: str | None = None,
-    when: datetime,
-    address: str | None,
-    user_agent: str | None,
-) -> None:
-    """Tell of a sign-in from an address and browser not seen before."""
-    outbox.write(
-        "new_sign_in",
-        recipient,
-        lazy_gettext("New sign-in to your account"),
-        language=language,
-        user_id=user_id,
-        name=plain(name),
-        when=when,
-        address=address,
-        device=LazyString(describe, user_agent),
-    )
+def send_new_sign_in(to: Addressee, *, when: datetime, ip: str | None, user_agent: str | None) -> None:
+    """Report a sign-in from an IP address and browser that the user has not used before."""
+    subject = lazy_gettext("New sign-in to your account")
+    _queue("new_sign_in", to, subject, when=when, address=ip, device=LazyString(describe, user_agent))
 
 
-def token_reused(
-    *,
-    user_id: int | None = None,
-    recipient: str,
-    name: str,
-    language: str | None = None,
-    when: datetime,
-    address: str | None,
-) -> None:
-    """Tell that a spent refresh token came back, and that its session was ended."""
-    outbox.write(
-        "token_reused",
-        recipient,
-        lazy_gettext("One of your sessions was ended"),
-        language=language,
-        user_id=user_id,
-        name=plain(name),
-        when=when,
-        address=address,
-    )
+def send_token_reused(to: Addressee, *, when: datetime, ip: str | None) -> None:
+    """Report that a used refresh token was sent again, so its session was ended."""
+    _queue("token_reused", to, lazy_gettext("One of your sessions was ended"), when=when, address=ip)
 
 
-def rights_granted(
-    *, user_id: int | None = None, recipient: str, name: str, language: str | None = None, rights: Sequence[str]
-) -> None:
-    """Tell of new staff rights.
+def send_permissions_granted(to: Addressee, *, rights: Sequence[str]) -> None:
+    """Report new permissions.
 
     Args:
-        recipient: the account's address.
-        name: the first name, or nothing.
-        language: the recipient's, if it is known; else the letter is in that of the request.
-        rights: the fields that were set, as `is_staff`.
+        to: who gets the email.
+        rights: the fields that were set, such as `is_staff`.
     """
-    outbox.write(
-        "rights_granted",
-        recipient,
-        lazy_gettext("You were given more permissions"),
-        language=language,
-        user_id=user_id,
-        name=plain(name),
-        rights=LazyString(listed, [RIGHTS.get(right, right) for right in rights]),
-    )
+    named = LazyString(listed, [RIGHTS.get(right, right) for right in rights])
+    _queue("rights_granted", to, lazy_gettext("You were given more permissions"), rights=named)
 
 
-def test_email(*, recipient: str) -> Message:
-    """Show that emails arrive."""
-    return outbox.write("test_email", recipient, lazy_gettext("Test email"), name="")
+def create_test_email(email: str) -> EmailMessage:
+    """An email that shows whether emails arrive."""
+    return _queue("test_email", Recipient(email), lazy_gettext("Test email"))
 
 
-def decoy() -> None:
-    """Do the work of a letter and keep nothing, so that an unknown address takes as long as a known one."""
+def simulate_password_reset() -> None:
+    """Do the work of an email and discard it, so that a request for an unknown email address takes as long."""
     with db.session.begin_nested() as savepoint:
-        reset_password(recipient="nobody@example.com", name="", link="", secret="", minutes=60)
+        send_password_reset(Recipient("nobody@example.com"), link="", secret="", minutes=60)
         db.session.flush()
         savepoint.rollback()
 
 
+def _queue(kind: str, to: Addressee, subject: Any, *, secret: str | None = None, **facts: Any) -> EmailMessage:
+    facts["name"] = plain(to.first_name)
+    return queue.add(kind, to.email, subject, user_id=to.id, language=to.language, secret=secret, **facts)
+
+
 def plain(name: str) -> str:
-    """A name to greet with, or nothing when it could say more than a name does."""
+    """A name for a greeting, or nothing if it could contain more than a name."""
     name = " ".join(name.split())
-    return "" if len(name) > LONGEST_NAME or SUSPICIOUS.search(name) else name
+    return "" if len(name) > MAX_NAME_LENGTH or SUSPICIOUS.search(name) else name
 
 
-def masked(address: str) -> str:
-    """A hint at an address, enough for its owner and no link: `n…@e….com`."""
-    local, _, domain = address.rpartition("@")
+def masked(email: str) -> str:
+    """A hint at an email address that its owner recognizes and no one else can use: `n…@e….com`."""
+    local, _, domain = email.rpartition("@")
     return f"{local[:1]}…@{domain[:1]}….{domain.rpartition('.')[2]}"

@@ -1,4 +1,4 @@
-"""One row for each letter."""
+"""One row for each email."""
 
 import uuid
 from datetime import datetime
@@ -9,18 +9,19 @@ from sqlalchemy.orm import Mapped, mapped_column
 from userapi.core.db import Model, RowId, UTCDateTime
 
 
-class Message(Model):
-    """A letter, from the transaction that caused it until it is sent or given up.
+class EmailMessage(Model):
+    """An email, queued until it is sent or fails. Decision 0041 says why the table keeps its older name.
 
     Attributes:
-        kind: why it was written, as `reset_password`.
-        user_id: of the account that it is about, with which it is deleted; no foreign key, for users are above.
-        secret: the one-time token inside `text` and `html`; blanked there and here once the letter is sent.
-        message_id: the same in every attempt, so that a second delivery of one letter can be told.
-        due_at: when the next attempt may begin; None once the letter is sent or given up.
-        claimed_until: until when a deliverer has it to itself.
-        sent_at, given_up_at: how it ended.
-        last_error: what the mail server said last.
+        kind: the type of email, such as `reset_password`.
+        user_id: the account that it is about, with which it is deleted; no foreign key, because users are above this.
+        secret: the single-use token in `text` and `html`; removed from all three once the email is sent.
+        message_id: the same for every attempt, so that mail programs recognize a second delivery.
+        attempts: the number of delivery attempts, including the current one.
+        due_at: when the next attempt may start; None once the email is sent or failed.
+        claimed_until: the end of the current worker's lease.
+        sent_at, given_up_at: when it was sent, or failed permanently.
+        last_error: the last error from the mail server.
     """
 
     __tablename__ = "messages"

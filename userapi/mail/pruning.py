@@ -1,4 +1,4 @@
-"""Clearing away letters that are long done with: who was written to, and what about, is not to be kept for ever."""
+"""Deletion of old emails: whom we wrote to, and about what, is not kept forever."""
 
 from datetime import datetime
 
@@ -8,5 +8,5 @@ from . import queries
 
 
 def prune(before: datetime) -> int:
-    """Delete letters written before a moment that were sent or given up, some at a time; how many went."""
+    """Delete emails queued before a moment that were sent or failed, in batches; returns the number."""
     return in_batches(queries.prune, before)

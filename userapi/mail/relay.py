@@ -1,4 +1,4 @@
-"""The mail server that takes our letters on: Flask-Mail's connection, its waits bounded, its certificate checked."""
+"""The connection to the mail server: Flask-Mail's, with timeouts and with its certificate checked."""
 
 import base64
 import smtplib
@@ -16,28 +16,28 @@ from flask import Flask, current_app
 
 from userapi.core.email_domains import validated
 
-#: 7-bit text in short lines, whatever a letter says and whatever a mail server can take.
+#: 7-bit text in short lines, which every mail server accepts.
 QUOTED_PRINTABLE = Charset("utf-8")
 QUOTED_PRINTABLE.body_encoding = QP
 
 
 class Delayed(Exception):
-    """The letter was not taken now; it may be later. The text says what the mail server said."""
+    """The email was not accepted, but may be later. The text has the response of the mail server."""
 
 
 class Unreachable(Delayed):
-    """There is no talking to the mail server: no other letter would fare better."""
+    """The mail server cannot be used at the moment, for this email or any other."""
 
 
-class NotAdmitted(Unreachable):
+class NotOffered(Unreachable):
     """The mail server was not reached, or did not accept our user name, password or sender.
 
-    No email was offered to it, so that this is no attempt to send one.
+    No email was offered to it, so this does not count as an attempt to send one.
     """
 
 
-class Refused(Exception):
-    """The letter will never be taken. The text says what the mail server said."""
+class Rejected(Exception):
+    """The email will never be accepted. The text has the response of the mail server."""
 
 
 def configure(app: Flask) -> None:
@@ -45,28 +45,28 @@ def configure(app: Flask) -> None:
     flask_mail.Mail(app)
 
 
-class _KeepsAnswer(smtplib.SMTP):
-    """Keeps the mail server's last answer, which smtplib drops when an email was accepted.
+class _Smtp(smtplib.SMTP):
+    """Keeps the mail server's last response, which smtplib drops when an email was accepted.
 
     Attributes:
-        answer: its code and text.
+        response: its code and text.
     """
 
-    answer: tuple[int, bytes] = (0, b"")
+    response: tuple[int, bytes] = (0, b"")
 
     def getreply(self) -> tuple[int, bytes]:
-        self.answer = super().getreply()
-        return self.answer
+        self.response = super().getreply()
+        return self.response
 
 
-class _KeepsAnswerOverTls(_KeepsAnswer, smtplib.SMTP_SSL):
+class _SmtpOverTls(_Smtp, smtplib.SMTP_SSL):
     """The same, encrypted from the start."""
 
 
 class Relay(flask_mail.Connection):
-    """A connection, opened by the first letter and closed at the end of the `with`.
+    """A connection, opened for the first email and closed at the end of the `with`.
 
-    No wait for the mail server is longer than MAIL_TIMEOUT.
+    It waits at most MAIL_TIMEOUT for each response of the mail server.
     """
 
     def __init__(self) -> None:
@@ -78,24 +78,24 @@ class Relay(flask_mail.Connection):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._hang_up()
+        self._close()
 
-    def configure_host(self) -> _KeepsAnswer:
+    def configure_host(self) -> _Smtp:
         """Connect as the settings say.
 
         Raises:
-            OSError, smtplib.SMTPException: no answer, a certificate that is not trusted, or a refused sign-in.
+            OSError, smtplib.SMTPException: no response, an untrusted certificate, or a failed sign-in.
             ValueError: a setting that cannot be encoded for the mail server.
         """
         # Names us by our domain, since asking the resolver for the machine's name may take for ever.
         options = {"timeout": current_app.config["MAIL_TIMEOUT"], "local_hostname": _domain()}
         if self.mail.use_ssl:
-            host: _KeepsAnswer = _KeepsAnswerOverTls(self.mail.server, self.mail.port, context=_trust(), **options)
+            host: _Smtp = _SmtpOverTls(self.mail.server, self.mail.port, context=_tls_context(), **options)
         else:
-            host = _KeepsAnswer(self.mail.server, self.mail.port, **options)
+            host = _Smtp(self.mail.server, self.mail.port, **options)
         try:
             if self.mail.use_tls:
-                host.starttls(context=_trust())
+                host.starttls(context=_tls_context())
             if self.mail.username:
                 _log_in(host, self.mail.username, self.mail.password)
         except BaseException:
@@ -103,45 +103,45 @@ class Relay(flask_mail.Connection):
             raise
         return host
 
-    def deliver(self, letter: Any) -> str:
+    def deliver(self, email: Any) -> str:
         """Hand an email over.
 
         Args:
-            letter: the email as a row.
+            email: a row, or an `EmailMessage`.
 
         Returns:
             How the mail server accepted it.
 
         Raises:
-            Refused: for good: a recipient or a content that the mail server answers with 5xx (RFC 5321, section 4.2.1).
-            Delayed: this letter, for now.
-            Unreachable: this letter, and any other, for now.
-            NotAdmitted: the same, and the mail server was not offered the letter.
+            Rejected: the mail server responds with 5xx to the recipient or content (RFC 5321, section 4.2.1).
+            Delayed: this email was not accepted at the moment.
+            Unreachable: neither this email nor any other can be sent at the moment.
+            NotOffered: the same, and the mail server was not offered the email.
         """
         try:
-            mail = _Mail(letter)
+            mail = _Mail(email)
         except (EmailNotValidError, UnicodeError) as error:
-            raise Refused(f"{type(error).__name__}: {error}") from error
+            raise Rejected(f"{type(error).__name__}: {error}") from error
         self._connect()
         try:
             self.send(mail)
         except smtplib.SMTPRecipientsRefused as error:
             ((code, said),) = error.recipients.values()
-            raise _refusal(code, said) from error
+            raise _rejection(code, said) from error
         except smtplib.SMTPDataError as error:
-            raise _refusal(error.smtp_code, error.smtp_error) from error
+            raise _rejection(error.smtp_code, error.smtp_error) from error
         except smtplib.SMTPSenderRefused as error:
-            self._hang_up()
-            raise NotAdmitted(_said(error.smtp_code, error.smtp_error)) from error
+            self._close()
+            raise NotOffered(_response(error.smtp_code, error.smtp_error)) from error
         except smtplib.SMTPResponseException as error:
-            self._hang_up()
-            raise Unreachable(_said(error.smtp_code, error.smtp_error)) from error
+            self._close()
+            raise Unreachable(_response(error.smtp_code, error.smtp_error)) from error
         except (smtplib.SMTPException, OSError) as error:
-            self._hang_up()
+            self._close()
             raise Unreachable(f"{type(error).__name__}: {error}") from error
         except flask_mail.BadHeaderError as error:
-            raise Refused(f"{type(error).__name__}: {error}") from error
-        return _said(*self.host.answer) if isinstance(self.host, _KeepsAnswer) else ""
+            raise Rejected(f"{type(error).__name__}: {error}") from error
+        return _response(*self.host.response) if isinstance(self.host, _Smtp) else ""
 
     def _connect(self) -> None:
         if self.host is not None and self.host.sock is not None:
@@ -149,36 +149,36 @@ class Relay(flask_mail.Connection):
         try:
             self.host = self.configure_host()
         except smtplib.SMTPResponseException as error:
-            raise NotAdmitted(_said(error.smtp_code, error.smtp_error)) from error
+            raise NotOffered(_response(error.smtp_code, error.smtp_error)) from error
         except (smtplib.SMTPException, OSError, ValueError) as error:  # ValueError: a setting that cannot be encoded
-            raise NotAdmitted(f"{type(error).__name__}: {error}") from error
+            raise NotOffered(f"{type(error).__name__}: {error}") from error
 
-    def _hang_up(self) -> None:
-        """Part from the mail server, politely when it still answers."""
+    def _close(self) -> None:
+        """End the connection, with QUIT if the mail server still responds."""
         host, self.host = self.host, None
         if host is not None:
             try:
                 if host.sock is not None:
                     host.quit()
             except (smtplib.SMTPException, OSError):
-                pass  # what it took, it has taken
+                pass  # emails that it accepted stay accepted
             finally:
                 host.close()
 
 
 class _Mail(flask_mail.Message):
-    """A letter as Flask-Mail wants it: one recipient, and the same Message-ID and date in every attempt."""
+    """An email for Flask-Mail: one recipient, and the same Message-ID and date in every attempt."""
 
-    def __init__(self, letter: Any) -> None:
+    def __init__(self, email: Any) -> None:
         super().__init__(
-            subject=letter.subject,
-            recipients=[("", _in_ascii(letter.recipient))],
-            body=letter.text,
-            html=letter.html,
-            date=letter.created_at.timestamp(),
-            extra_headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no holiday reply, please
+            subject=email.subject,
+            recipients=[("", _in_ascii(email.recipient))],
+            body=email.text,
+            html=email.html,
+            date=email.created_at.timestamp(),
+            extra_headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: prevents automatic replies
         )
-        self.msgId = message_id(letter.message_id)
+        self.msgId = message_id(email.message_id)
         self.sender = _sender()
 
     def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
@@ -186,12 +186,12 @@ class _Mail(flask_mail.Message):
 
 
 def message_id(number: uuid.UUID) -> str:
-    """The Message-ID of a letter (RFC 5322, section 3.6.4)."""
+    """The Message-ID of an email (RFC 5322, section 3.6.4)."""
     return f"<{number}@{_domain()}>"
 
 
-def _trust() -> ssl.SSLContext:
-    """The authorities of this machine, or of the file that SSL_CERT_FILE names; names are checked."""
+def _tls_context() -> ssl.SSLContext:
+    """Trusts the authorities of this machine, or of the file SSL_CERT_FILE; host names are checked."""
     return ssl.create_default_context()
 
 
@@ -233,17 +233,17 @@ def _domain() -> str:
     return _sender()[1].rpartition("@")[2]
 
 
-def _in_ascii(address: str) -> str:
-    """An address with the A-label of its domain (RFC 5891); Flask-Mail would take that of IDNA 2003, another domain."""
-    local, domain = validated(address, is_intranet=True)
+def _in_ascii(email: str) -> str:
+    """An email address with the A-label of its domain (RFC 5891); Flask-Mail uses IDNA 2003, a different domain."""
+    local, domain = validated(email, is_intranet=True)
     if not local.isascii():
         raise EmailNotValidError("Non-ASCII characters before the @ are not supported.")
     return f"{local}@{domain}"
 
 
-def _refusal(code: int, said: bytes | str) -> Exception:
-    return Refused(_said(code, said)) if 500 <= code < 600 else Delayed(_said(code, said))
+def _rejection(code: int, said: bytes | str) -> Exception:
+    return Rejected(_response(code, said)) if 500 <= code < 600 else Delayed(_response(code, said))
 
 
-def _said(code: int, said: bytes | str) -> str:
+def _response(code: int, said: bytes | str) -> str:
     return f"{code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"

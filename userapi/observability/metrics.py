@@ -27,8 +27,10 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: Upper ends of the ranges that durations of requests are counted in, in seconds.
 DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
-#: Of attempts to send a letter, and of requests that the database failed.
-OUTCOMES = ("sent", "delayed", "given_up")
+#: The outcomes of attempts to send an email, each with its label in the older metric `userapi_letters`.
+OUTCOMES = {"sent": "sent", "delayed": "delayed", "failed": "given_up"}
+
+#: Errors of requests that failed because of the database.
 ERRORS = ("OperationalError", "InterfaceError", "TimeoutError")
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -66,8 +68,11 @@ class Metrics:
         self.throttled = Counter(
             "userapi_throttled", "Attempts rejected by a throttle.", ("throttle",), registry=registry
         )
+        self.emails = Counter(
+            "userapi_emails", "Attempts to send an email, by outcome.", ("outcome",), registry=registry
+        )
         self.letters = Counter(
-            "userapi_letters", "Attempts to send an email, by outcome.", ("outcome",), registry=registry
+            "userapi_letters", "The same as userapi_emails: its older name.", ("outcome",), registry=registry
         )
         self.hashing = Gauge(
             "userapi_password_hashing_places_in_use",
@@ -93,11 +98,17 @@ class Metrics:
             ("error",),
             registry=registry,
         )
-        for outcome in OUTCOMES:  # from nothing on, so that the first one shows
-            self.letters.labels(outcome)
+        for outcome, older in OUTCOMES.items():  # exported as 0, so that an alert sees the first one
+            self.emails.labels(outcome)
+            self.letters.labels(older)
         for error in ERRORS:
             self.database_unavailable.labels(error)
         self._durations: dict[tuple[str, str | None, int], Histogram] = {}
+
+    def count_email(self, outcome: str) -> None:
+        """Count an attempt to send an email, under both names."""
+        self.emails.labels(outcome).inc()
+        self.letters.labels(OUTCOMES[outcome]).inc()
 
     def collector(self) -> Collector:
         """What has been counted: by all workers, where they count together."""

@@ -51,7 +51,7 @@ class _Everything:
     def collect(self) -> Iterator[Any]:
         yield from metrics.counted().collector().collect()
         yield from _readiness()
-        yield from _outbox()
+        yield from _queued_emails()
         yield from _keys()
 
 
@@ -62,16 +62,17 @@ def _readiness() -> Iterator[Any]:
     yield ready
 
 
-def _outbox() -> Iterator[Any]:
+def _queued_emails() -> Iterator[Any]:
+    """The email queue, under the present and the older names of its metrics."""
     try:
         count, oldest = mail_queries.backlog()
     except sa.exc.SQLAlchemyError:
         return
     age = (clock.now() - oldest).total_seconds() if oldest else 0
-    yield GaugeMetricFamily("userapi_outbox_letters", "Emails that are neither sent nor failed.", count)
-    yield GaugeMetricFamily(
-        "userapi_outbox_oldest_letter_seconds", "How long the oldest of these emails has been waiting.", age
-    )
+    for name in ("userapi_queued_emails", "userapi_outbox_letters"):
+        yield GaugeMetricFamily(name, "Emails that are neither sent nor failed.", count)
+    for name in ("userapi_oldest_queued_email_seconds", "userapi_outbox_oldest_letter_seconds"):
+        yield GaugeMetricFamily(name, "How long the oldest of these emails has been waiting.", age)
 
 
 def _keys() -> Iterator[Any]:

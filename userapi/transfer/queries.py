@@ -52,8 +52,10 @@ def group_ids() -> dict[str, int]:
 
 
 def permission_ids() -> dict[str, int]:
-    """The ids of all permissions by codename."""
-    return {row.codename: row.id for row in db.session.execute(sa.select(Permission.id, Permission.codename))}
+    """The ids of all permissions by codename, also by the one that they have in files of earlier versions."""
+    found = db.session.scalars(sa.select(Permission)).all()
+    older = {permission.older_codename: permission.id for permission in found}
+    return older | {permission.codename: permission.id for permission in found}
 
 
 def has_superuser() -> bool:

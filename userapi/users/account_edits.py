@@ -125,9 +125,7 @@ def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
         if name in changes:
             setattr(user, name, changes[name])
     if granted:
-        emails.rights_granted(
-            user_id=user.id, recipient=user.email, name=user.first_name, language=user.language, rights=granted
-        )
+        emails.send_permissions_granted(user, rights=granted)
     if "is_active" in changes:
         if changes["is_active"]:
             accounts.activate(user)

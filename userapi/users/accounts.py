@@ -159,7 +159,7 @@ def delete(user: User) -> None:
     if user.is_staff:  # invitations to others name their sender
         for words in (user.email, f"{user.first_name} {user.last_name}".strip()):
             if "@" in words or " " in words:
-                mail_queries.withhold(words, kind="invitation")
+                mail_queries.redact(words, kind="invitation")
     db.session.delete(user)
     db.session.flush()
 
@@ -182,14 +182,7 @@ def set_password(user: User, password: str, field: str = "password", *, notify: 
     user.pending_email = None
     audit_log.record("user.password_changed", "user", user.id)
     if notify:
-        emails.password_changed(
-            user_id=user.id,
-            recipient=user.email,
-            name=user.first_name,
-            language=user.language,
-            when=clock.now(),
-            address=acting().address,
-        )
+        emails.send_password_changed(user, when=clock.now(), ip=acting().address)
 
 
 def personal_texts(user: Any) -> tuple[str | None, ...]:

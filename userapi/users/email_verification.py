@@ -18,11 +18,8 @@ def ask_to_verify(user: User) -> None:
     if not _awaits_verification(user):
         return
     token = email_links.issue(user, email_links.VERIFY_EMAIL, user.email_key)
-    emails.verify_email(
-        user_id=user.id,
-        recipient=user.email,
-        name=user.first_name,
-        language=user.language,
+    emails.send_verification(
+        user,
         link=link("verify-email", token),
         secret=token,
     )
@@ -44,7 +41,7 @@ def ask_again(email: str) -> None:
     if user is not None and user.is_active and _awaits_verification(user) and few:
         ask_to_verify(user)
     else:
-        emails.decoy()
+        emails.simulate_password_reset()
     audit_log.record("email.verification_requested", "user" if user else None, user.id if user else None)
 
 
@@ -73,11 +70,8 @@ def ask_to_change(user: User, email: str) -> bool:
     throttling.count_attempt("EMAIL_RECIPIENT", key)
     user.pending_email = typed
     token = email_links.issue(user, email_links.CHANGE_EMAIL, key)
-    emails.confirm_new_email(
-        user_id=user.id,
-        recipient=typed,
-        name=user.first_name,
-        language=user.language,
+    emails.send_email_change_confirmation(
+        emails.at_address(user, typed),
         link=link("verify-email", token),
         secret=token,
     )
@@ -151,17 +145,12 @@ def replace(user: User, email: str, *, by_owner: bool) -> None:
     else:
         email_links.void_undo(user)
     if not (by_owner and was_verified):
-        emails.email_changed(
-            user_id=user.id, recipient=old, name=user.first_name, language=user.language, new_address=typed
-        )
+        emails.send_email_changed(emails.at_address(user, old), new_email=typed)
         return
     token = email_links.issue(user, email_links.UNDO_EMAIL_CHANGE, old_key, previous_email=old)
-    emails.email_changed(
-        user_id=user.id,
-        recipient=old,
-        name=user.first_name,
-        language=user.language,
-        new_address=typed,
+    emails.send_email_changed(
+        emails.at_address(user, old),
+        new_email=typed,
         link=link("undo-email-change", token),
         secret=token,
         days=email_links.lifetime(email_links.UNDO_EMAIL_CHANGE).days,
@@ -188,9 +177,7 @@ def undo_change(token: str) -> User:
     queries.flush()
     email_links.void(user)
     email_links.void_undo(user, since=found.created_at)
-    emails.email_changed(
-        user_id=user.id, recipient=replaced, name=user.first_name, language=user.language, new_address=restored
-    )
+    emails.send_email_changed(emails.at_address(user, replaced), new_email=restored)
     audit_log.record("email.change_undone", "user", user.id, {"email": (replaced, restored)})
     return user
 

@@ -39,7 +39,7 @@ HELD_IN_ONE = sa.case(
 
 def codenames_of(user_id: int) -> frozenset[str]:
     """What a user may do, by the user's own permissions and those of the user's groups."""
-    return frozenset(row.codename for row in read_all(HELD, {"user_id": user_id}))
+    return frozenset(codename for (codename,) in read_all(HELD, {"user_id": user_id}))
 
 
 def all_permissions() -> Sequence[Permission]:

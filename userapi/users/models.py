@@ -12,8 +12,11 @@ from userapi.core.db import Model, RowId, UTCDateTime, key_text
 from .fields import MAX_KEY_LENGTH, PROFILE, USER, Field
 
 #: The kinds of record that permissions are about, as the staff site names them.
-KINDS = ("user", "group", "session", "message", "event")
+KINDS = ("user", "group", "session", "email", "event")
 ACTIONS = ("view", "add", "change", "delete")
+
+#: Kinds that had another name before version 0016 of the database (decision 0041).
+OLDER_KINDS = {"email": "message"}
 
 group_permissions = sa.Table(
     "group_permissions",
@@ -42,12 +45,19 @@ user_permissions = sa.Table(
 
 
 class Permission(Model):
-    """The right to do one thing with one kind of record, as Django has it."""
+    """Permission for one action on one kind of record, as in Django.
+
+    Attributes:
+        codename: such as `view_email`.
+        older_codename: the same for versions before 0016 of the database, such as `view_message`.
+        name: in English.
+    """
 
     __tablename__ = "permissions"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    codename: Mapped[str] = mapped_column(sa.String(50), unique=True)
+    older_codename: Mapped[str] = mapped_column("codename", sa.String(50), unique=True)
+    codename: Mapped[str] = mapped_column("code", sa.String(50), unique=True, index=True, nullable=True)
     name: Mapped[str] = mapped_column(sa.String(100))
 
     def __str__(self) -> str:
@@ -58,7 +68,14 @@ class Permission(Model):
 def _insert_permissions(table: sa.Table, connection: sa.Connection, **_options: Any) -> None:
     """Fill a table made by `db.create_all()`, as the first migration does."""
     pairs = [(action, kind) for kind in KINDS for action in ACTIONS]
-    rows = [{"codename": f"{action}_{kind}", "name": f"Can {action} {kind}"} for action, kind in pairs]
+    rows = [
+        {
+            "codename": f"{action}_{OLDER_KINDS.get(kind, kind)}",
+            "code": f"{action}_{kind}",
+            "name": f"Can {action} {kind}",
+        }
+        for action, kind in pairs
+    ]
     connection.execute(table.insert(), rows)
 
 

@@ -1,4 +1,4 @@
-"""The mail server: it accepts a connection with these settings, and it has refused no email."""
+"""The mail server: it accepts a connection with these settings, and no email has failed."""
 
 import smtplib
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from userapi.settings import LOOPBACK
 
 
 def check() -> Iterator[Finding]:
-    """Look at the mail server, and at what it refused."""
+    """Connect to the mail server, and look for failed emails."""
     if current_app.config["MAIL_SERVER"]:
         yield from _server()
-        yield from _given_up()
+        yield from _failed_emails()
 
 
 def _server() -> Iterator[Finding]:
@@ -49,14 +49,14 @@ def _server() -> Iterator[Finding]:
         yield warning("email", f"Connected to {server} {how}: reset links are sent unencrypted. Set MAIL_USE_TLS.")
 
 
-def _given_up() -> Iterator[Finding]:
+def _failed_emails() -> Iterator[Finding]:
     try:
-        given_up = queries.listed(State.GIVEN_UP, 1)
+        failed = queries.newest(State.FAILED, 1)
     except sa.exc.SQLAlchemyError:
         return  # the health checks say so
-    if given_up:
+    if failed:
         yield warning(
             "email",
-            "Some emails failed. To see why, run `flask mail list --state given-up`; to try again, run "
+            "Some emails failed. To see why, run `flask mail list --state failed`; to try again, run "
             "`flask mail retry --all`.",
         )

@@ -1,4 +1,4 @@
-"""Writing a letter: a row in the transaction that causes it, so that it is sent exactly when the act stands."""
+"""Queuing emails: a row in the transaction that causes it, so that the email is sent exactly if that commits."""
 
 from datetime import datetime
 from pathlib import Path
@@ -15,24 +15,26 @@ from userapi.core.db import db
 from userapi.core.i18n import in_words, speaking
 
 from . import queries
-from .models import Message
+from .models import EmailMessage
 
-#: Stands in the place of a token once the letter is sent.
+#: Replaces a token once its email is sent.
 BLANK = "…"
 
 #: The name of the loop that delivers emails.
 LOOP = "email-delivery"
 
+MAX_SUBJECT_LENGTH = 200
+
 
 def configure(app: Flask) -> None:
-    """Look for the templates of letters in the deployer's folder first."""
+    """Look for email templates in the folder MAIL_TEMPLATES first."""
     folder = app.config["MAIL_TEMPLATES"]
     if folder:
         own = jinja2.PrefixLoader({"mail": jinja2.FileSystemLoader(Path(folder))})
         app.jinja_loader = jinja2.ChoiceLoader([own, *([app.jinja_loader] if app.jinja_loader else [])])
 
 
-def write(
+def add(
     kind: str,
     recipient: str,
     subject: Any,
@@ -41,25 +43,25 @@ def write(
     language: str | None = None,
     secret: str | None = None,
     **facts: Any,
-) -> Message:
-    """Add a letter to the present transaction.
+) -> EmailMessage:
+    """Add an email to the current transaction.
 
     Args:
-        kind: names the templates `mail/<kind>.txt` and `mail/<kind>.html`.
-        recipient: the one address it goes to.
-        subject: one line; a lazy text is put into the letter's language.
-        user_id: of the account that it is about; it is deleted with that account.
-        language: that the letter is in, one on offer; that of the request when it is None.
-        secret: the one-time token in it, blanked once it is sent.
-        facts: what the templates say; moments are put into words. They also know the `subject`, our `site`, and when
-            and from which network address the letter was asked for: `asked_at`, `asked_from`.
+        kind: the name of the templates `mail/<kind>.txt` and `mail/<kind>.html`.
+        recipient: the one email address that it is sent to.
+        subject: one line; a lazy text is translated into the language of the email.
+        user_id: the account that it is about; it is deleted with that account.
+        language: one of the available languages; None is that of the request.
+        secret: the single-use token in it, removed once it is sent.
+        facts: the variables of the templates; moments become text. The templates also have the `subject`, our `site`,
+            and when and from which IP address the email was requested: `asked_at`, `asked_from`.
     """
     now = clock.now()
     facts |= {"site": urlsplit(current_app.config["SITE_URL"]).netloc, "asked_at": now, "asked_from": acting().address}
     with speaking(language):
         facts["subject"] = _one_line(str(subject))
         facts |= {name: in_words(fact) for name, fact in facts.items() if isinstance(fact, datetime)}
-        message = Message(
+        email = EmailMessage(
             created_at=now,
             kind=kind,
             user_id=user_id,
@@ -70,25 +72,26 @@ def write(
             secret=secret or None,
             due_at=now,
         )
-    db.session.add(message)
+    db.session.add(email)
     loop.wake_on_commit(LOOP)
-    return message
+    return email
 
 
-def retry(message_id: int | None = None) -> int:
-    """Give one email that is not sent, or all that were given up, all their attempts again; how many there were."""
-    count = queries.make_due(clock.now(), message_id)
-    if count and message_id is not None:
-        audit_log.record("message.retried", "message", message_id)
+def retry(email_id: int | None = None) -> int:
+    """Queue one unsent email, or all failed ones, again with all their attempts; returns the number."""
+    count = queries.make_due(clock.now(), email_id)
+    if count and email_id is not None:
+        audit_log.record("message.retried", "message", email_id)
     elif count:
         audit_log.record("message.retried", changes={"emails": (None, count)})
     return count
 
 
 def _one_line(text: str) -> str:
-    return "".join(character for character in " ".join(text.split()) if character.isprintable())[:200]
+    line = " ".join(text.split())
+    return "".join(character for character in line if character.isprintable())[:MAX_SUBJECT_LENGTH]
 
 
 def _render(template: str, facts: dict[str, Any]) -> str:
-    """The text of a letter, the same whichever request caused it: no context processor has a say in it."""
+    # Without Flask's context processors, so that an email does not depend on the request that causes it.
     return current_app.jinja_env.get_template(template).render(facts)
