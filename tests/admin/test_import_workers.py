@@ -1,7 +1,6 @@
 """Who does the imports that staff start: each once, one at a time, whichever of the workers die."""
 
 import json
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -23,6 +22,7 @@ from tests.support.staff_imports import (
     run_import_jobs,
     upload_import,
 )
+from tests.support.waiting import wait_until
 from userapi.core import job_runner, leased_jobs, loop
 from userapi.transfer import import_pipeline, job_worker
 
@@ -185,9 +185,7 @@ def test_a_server_begins_as_soon_as_it_is_asked(
     try:
         for content in (USERS_CSV, "email\nmary@example.com\n"):
             upload_import(boss, content, dry_run="")
-            deadline = time.monotonic() + 15
-            while newest_import(app).state != "done" and time.monotonic() < deadline:
-                time.sleep(0.02)
+            wait_until(lambda: newest_import(app).state == "done", timeout=15)
     finally:
         app.extensions[loop.LOOPS][job_runner.NAME].stop()
 

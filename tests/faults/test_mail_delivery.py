@@ -19,6 +19,7 @@ from flask import Flask
 
 import config
 from tests.support import commands, servers
+from tests.support.waiting import wait_until
 from userapi.core.db import db
 from userapi.mail import emails
 
@@ -102,8 +103,7 @@ def test_X10_of_500_letters_none_is_lost_when_deliverers_are_killed_at_random(
             while len(sink.messages) < enough and time.monotonic() < deadline:
                 time.sleep(random.uniform(0, 0.02))
             kill_one()
-        while count(app, "sent_at IS NULL") and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: count(app, "sent_at IS NULL") == 0, timeout=SECONDS, pause=0.1)
 
     arrived = Counter(message["Message-ID"] for message in sink.messages)
     twice = arrived.total() - len(arrived)

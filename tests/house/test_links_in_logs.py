@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from functools import wraps
 from pathlib import Path
@@ -13,6 +12,7 @@ from flask import Flask
 from stack import fill_in
 
 import config
+from tests.support.waiting import wait_until
 from userapi.pages.layout import SECRET_PATHS
 
 TEMPLATE = config.ROOT / "deploy" / "nginx" / "userapi.conf.template"
@@ -71,9 +71,7 @@ def send(port: int, path: str, body: int = 0) -> int:
 
 def logged(log: Path, lines: int) -> list[dict[str, str]]:
     """The requests in nginx's log, which it writes after it has responded."""
-    deadline = time.monotonic() + 10
-    while log.read_text().count("\n") < lines and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: log.read_text().count("\n") >= lines)
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 

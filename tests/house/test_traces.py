@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.support import commands, http_server
 from tests.support.api_client import sign_in
 from tests.support.factories import PASSWORD, PROFILE, make_user
+from tests.support.waiting import wait_until
 from userapi.observability import spans, tracing
 
 pytestmark = pytest.mark.both
@@ -60,13 +60,12 @@ class Collector:
 
     def wait_for(self, count: int, name: str) -> list[Span]:
         """The spans of a name, once there are so many."""
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline:
-            found = [span for span in self.spans if span["name"] == name]
-            if len(found) >= count:
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"not {count} of {name}: {[span['name'] for span in self.spans]}")
+
+        def found() -> list[Span]:
+            return [span for span in self.spans if span["name"] == name]
+
+        wait_until(lambda: len(found()) >= count, timeout=15)
+        return found()
 
 
 @contextmanager
