@@ -27,5 +27,5 @@ def prune(before: datetime) -> Pruned:
     return Pruned(
         sessions=in_batches(queries.delete_ended_sessions, before),
         links=in_batches(user_queries.prune_tokens, before),
-        forms=in_batches(submissions.prune, max(before, clock.now() - submissions.LONGEST)),
+        forms=in_batches(submissions.prune, max(before, clock.now() - submissions.MAX_LIFETIME)),
     )

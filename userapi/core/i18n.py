@@ -28,7 +28,7 @@ COOKIE = "language"
 REMEMBERED = 365 * 86400
 
 #: Of a longer `Accept-Language` only the beginning is read.
-LONGEST_HEADER = 300
+MAX_HEADER_LENGTH = 300
 
 #: Where in the shell's environment its language stands, the first that is set (POSIX, section 8.2).
 SHELL_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
@@ -106,7 +106,7 @@ def asked_for() -> str | None:
     """The language on offer that this request asks for; None when it asks for none of them, and outside a request."""
     if not has_request_context():
         return None
-    header = request.headers.get("Accept-Language", "")[:LONGEST_HEADER]
+    header = request.headers.get("Accept-Language", "")[:MAX_HEADER_LENGTH]
     return chosen() or negotiate(header, tuple(offered()))
 
 

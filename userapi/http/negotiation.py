@@ -14,13 +14,13 @@ PAGE = "text/html"
 PROGRAM_PATHS = ("/.well-known/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 
 #: Longer headers are read, too, but not remembered.
-LONGEST_REMEMBERED = 500
+MAX_CACHED_LENGTH = 500
 
 
 def preferred() -> str | None:
     """What the caller takes best, data before a page that is as good; None when it takes neither."""
     header = _accept_header()
-    return _preferred(header) if len(header) <= LONGEST_REMEMBERED else _preferred.__wrapped__(header)
+    return _preferred(header) if len(header) <= MAX_CACHED_LENGTH else _preferred.__wrapped__(header)
 
 
 def prefers_page() -> bool:

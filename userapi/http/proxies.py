@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: Longer than any spelling of an IP address and a port.
-LONGEST = 100
+MAX_IP_LENGTH = 100
 
 
 def configure(app: Flask) -> None:
@@ -30,7 +30,7 @@ def _behind(
     commas behind it.
     """
     address = _value(environ.get("HTTP_X_FORWARDED_FOR", ""), proxies)
-    if len(address) <= LONGEST and (known := ip_address(address)):
+    if len(address) <= MAX_IP_LENGTH and (known := ip_address(address)):
         environ["REMOTE_ADDR"] = known
     scheme = _value(environ.get("HTTP_X_FORWARDED_PROTO", ""), proxies).lower()
     if scheme in ("http", "https"):

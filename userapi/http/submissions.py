@@ -19,7 +19,7 @@ from userapi.core.db import Model, UTCDateTime, db
 WINDOW = timedelta(seconds=60)
 
 #: The longest such time that a caller of `claim` may choose.
-LONGEST = timedelta(days=1)
+MAX_LIFETIME = timedelta(days=1)
 
 #: In seconds.
 BETWEEN_LOOKS = 0.05
