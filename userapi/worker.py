@@ -52,7 +52,7 @@ EXPIRY = 60.0
 LONGEST = ROUND + delivery.LEASE_IN_TIMEOUTS * web.config["MAIL_TIMEOUT"]
 
 #: And an import: no longer than the longest lease. Of most of them, another worker does the rest.
-LONGEST_IMPORT = job_worker.LEASE_OF_WHOLE.total_seconds() - 60
+LONGEST_IMPORT = job_worker.ALL_OR_NOTHING_LEASE.total_seconds() - 60
 
 if not web.config["CELERY_BROKER_URL"]:
     sys.exit("userapi: CELERY_BROKER_URL: Not set. Set it to the URL of the broker, such as redis://127.0.0.1:6379/1.")

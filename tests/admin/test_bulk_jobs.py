@@ -38,7 +38,7 @@ def boss(app: Flask) -> StaffClient:
 @pytest.fixture(autouse=True)
 def few_in_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_actions, "MAX_USERS", 3)
-    monkeypatch.setattr(job_worker, "BATCH", 2)
+    monkeypatch.setattr(job_worker, "BATCH_SIZE", 2)
 
 
 def page(boss: StaffClient) -> str:
@@ -287,7 +287,7 @@ def test_a_job_that_ends_every_worker_fails(boss: StaffClient, monkeypatch: pyte
     def crash(*_arguments: Any, **_options: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(job_worker.rules, "act", crash)
+    monkeypatch.setattr(job_worker.rules, "act_on_account", crash)
     for _ in range(leased_jobs.MAX_ATTEMPTS):
         with pytest.raises(MemoryError):
             run_bulk_jobs(boss.app)

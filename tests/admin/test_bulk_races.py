@@ -21,7 +21,7 @@ SENT = "SELECT count(*) FROM messages WHERE kind = 'reset_password'"
 @pytest.fixture
 def boss(app: Flask, monkeypatch: pytest.MonkeyPatch) -> StaffClient:
     monkeypatch.setattr(user_actions, "MAX_USERS", 3)
-    monkeypatch.setattr(job_worker, "BATCH", 2)
+    monkeypatch.setattr(job_worker, "BATCH_SIZE", 2)
     return staff_client(app, is_staff=True, is_superuser=True)
 
 
@@ -41,7 +41,7 @@ def test_a_cancellation_in_the_middle_of_a_batch_is_answered_and_leaves_true_num
 ) -> None:
     insert_users(boss.app, 9)
     confirm_action(boss, "send_reset")
-    in_batch, act = threading.Event(), rules.act
+    in_batch, act = threading.Event(), rules.act_on_account
 
     def act_slowly(*arguments: Any, **options: Any) -> bool:
         is_done = act(*arguments, **options)
@@ -56,7 +56,7 @@ def test_a_cancellation_in_the_middle_of_a_batch_is_answered_and_leaves_true_num
 
     answers: list[int] = []
     cancelling = threading.Thread(target=cancel)
-    monkeypatch.setattr(job_worker.rules, "act", act_slowly)
+    monkeypatch.setattr(job_worker.rules, "act_on_account", act_slowly)
     cancelling.start()
     run_bulk_jobs(boss.app)
     cancelling.join()

@@ -202,7 +202,7 @@ def test_the_report_is_in_the_language_of_whoever_asked(boss: StaffClient) -> No
 def test_of_a_long_report_the_first_are_kept_and_the_others_counted(
     boss: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_worker, "REPORTED", 3)
+    monkeypatch.setattr(job_worker, "MAX_REPORTED", 3)
     upload_import(boss, "email\n" + "".join(f"nobody {number}\n" for number in range(10)))
 
     run_import_jobs(boss.app)

@@ -71,7 +71,7 @@ def test_a_file_may_be_larger_than_what_any_other_address_takes(boss: StaffClien
 
 
 def test_a_file_of_more_users_than_a_worker_does_is_refused(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "MOST_RECORDS", 2)
+    monkeypatch.setattr(jobs, "MAX_RECORDS", 2)
 
     assert upload_import(boss, USERS_CSV).status_code == 303
     refused = upload_import(boss, f"{USERS_CSV}mary@example.com,Mary\n")

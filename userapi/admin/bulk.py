@@ -39,7 +39,7 @@ class BulkView(StaffView):
     @staff_page("/", needs="view")
     def show_list(self) -> str:
         """The newest jobs, and how each stands."""
-        found = queries.newest(NEWEST)
+        found = queries.newest_jobs(NEWEST)
         return self.render(
             "admin/bulk/list.html",
             jobs=found,
@@ -58,8 +58,8 @@ class BulkView(StaffView):
             job=job,
             action=ACTIONS[job.action],
             names=audit_log.names_of([job.actor_id]),
-            reasons=queries.reasons(job_id),
-            left_out=queries.left_out(job_id, NAMED),
+            reasons=queries.count_reasons(job_id),
+            left_out=queries.left_out_accounts(job_id, NAMED),
             may_cancel=is_active and staff_auth.may(*RULES[job.action].needs),
             again=AGAIN if is_active else 0,
         )
@@ -68,14 +68,14 @@ class BulkView(StaffView):
     def cancel(self, job_id: int) -> Any:
         """Cancel a job; those whom it has acted on stay as they are now."""
         staff_auth.require(*RULES[_existing(job_id).action].needs)
-        jobs.cancel(job_id)
+        jobs.cancel_bulk_action(job_id)
         db.session.commit()
         flash(_("The action was cancelled. Changes already made are kept."))
         return self.redirect_to("show", job_id=job_id)
 
 
 def _existing(job_id: int) -> Any:
-    job = queries.by_id(job_id)
+    job = queries.find_job(job_id)
     if job is None:
         raise NotFound(_("There is no bulk action with this ID."))
     return job

@@ -55,7 +55,7 @@ class ImportView(StaffView):
     @staff_page("/", needs=SUPERUSER)
     def show_list(self) -> str:
         """The newest imports, and how each stands."""
-        found = job_queries.newest(NEWEST)
+        found = job_queries.newest_jobs(NEWEST)
         return self.render(
             "admin/imports/list.html",
             jobs=found,
@@ -86,8 +86,8 @@ class ImportView(StaffView):
             if file is None or not file.filename:
                 raise ValidationFailed(errors={"file": [_("Choose a file.")]})
             reauthentication.require()
-            jobs.expire()
-            job = jobs.submit(file.filename, file.read(), options, by=get_caller().user)
+            jobs.delete_expired()
+            job = jobs.start_import(file.filename, file.read(), options, by=get_caller().user)
             db.session.commit()
         except Problem as error:
             db.session.rollback()
@@ -106,14 +106,14 @@ class ImportView(StaffView):
         """Import what a dry run has looked through."""
         try:
             reauthentication.require()
-            job = jobs.go_ahead(job_id, by=get_caller().user)
+            job = jobs.start_import_after_dry_run(job_id, by=get_caller().user)
             db.session.commit()
         except ValidationFailed as error:
             db.session.rollback()
             return self._show(job_id, Form.rejected(error))
         except NotFound:
             db.session.rollback()
-            successor = jobs.import_of(job_id)
+            successor = jobs.find_import_after_dry_run(job_id)
             if successor is None:
                 raise
             flash(_("The import of this file was already started."), "warning")
@@ -124,7 +124,7 @@ class ImportView(StaffView):
     @staff_page(f"{JOB}cancel/", needs=SUPERUSER, methods=("POST",))
     def cancel(self, job_id: int) -> Any:
         """Give an import up, or the file that a dry run has looked through."""
-        was_active = jobs.cancel(job_id)
+        was_active = jobs.cancel_import(job_id)
         db.session.commit()
         flash(_("The import was cancelled and its file deleted.") if was_active else _("The file was deleted."))
         return self.redirect_to("show", job_id=job_id)
@@ -134,12 +134,12 @@ class ImportView(StaffView):
             "ways": OnConflict,
             "bad_profile_ways": OnBadProfile,
             "is_fresh": reauthentication.is_fresh(),
-            "most": i18n.number(jobs.MOST_RECORDS),
+            "most": i18n.number(jobs.MAX_RECORDS),
         }
         return self.render("admin/imports/new.html", form=form, **facts), form.status
 
     def _show(self, job_id: int, form: Form) -> Any:
-        job = job_queries.by_id(job_id)
+        job = job_queries.find_job(job_id)
         if job is None:
             raise NotFound(_("There is no import with this ID."))
         is_active = job.state in ACTIVE
@@ -147,7 +147,7 @@ class ImportView(StaffView):
             "admin/imports/show.html",
             job=job,
             form=form,
-            import_id=jobs.import_of(job_id) if job.dry_run else None,
+            import_id=jobs.find_import_after_dry_run(job_id) if job.dry_run else None,
             names=audit_log.names_of([job.actor_id]),
             kinds=[str(kind) for kind in IssueKind],
             is_active=is_active,

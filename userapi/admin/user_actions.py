@@ -140,7 +140,7 @@ def run_action(view: StaffView) -> Any:
             reauthentication.require()
         if filters is not None and newest is not None:
             return _start_job(view, name, filters, newest)
-        done = sum([rules.act(name, user_id, by=get_caller().user) for user_id in ids])
+        done = sum([rules.act_on_account(name, user_id, by=get_caller().user) for user_id in ids])
         db.session.commit()
     except Problem as error:
         db.session.rollback()
@@ -151,7 +151,7 @@ def run_action(view: StaffView) -> Any:
 
 def _start_job(view: StaffView, name: str, filters: Mapping[str, Any], newest: int) -> Any:
     query = _read_list(request.form.get("query", "")).query
-    job = jobs.start(name, filters, query, newest, by=get_caller().user)
+    job = jobs.start_bulk_action(name, filters, query, newest, by=get_caller().user)
     db.session.commit()
     return see_other(view.get_url("staff_bulk.show", job_id=job.id))
 
@@ -171,12 +171,12 @@ def _show_confirmation(
     in_background = len(ids) > MAX_USERS and filters is not None
     me = get_caller().user
     rule, matching = RULES[name], filters if in_background and filters is not None else {"ids": ids}
-    tally = bulk_queries.tally(matching, rule.is_active, me.id)
+    tally = bulk_queries.count_targets(matching, rule.is_active, me.id)
     emails = bulk_queries.first_emails(
         matching,
         rule.is_active,
         MAX_LISTED,
-        but=me.id if in_background and rule.spares_own else None,
+        exclude_id=me.id if in_background and rule.spares_own else None,
         superusers=me.is_superuser or not in_background,
     )
     return view.render(

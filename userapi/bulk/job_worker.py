@@ -3,31 +3,27 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 from flask import Flask
 from flask_babel import gettext as _
 
 from userapi.audit import audit_log
-from userapi.core import clock, job_runner, leased_jobs
+from userapi.core import job_runner, leased_jobs
 from userapi.core.db import db
 from userapi.core.leased_jobs import JobFailed, JobRun, State
 from userapi.core.problems import Problem
 from userapi.users import permissions
 from userapi.users.permissions import Actor
 
-from . import jobs, queries, rules
-
-#: Longer than the slowest batch takes.
-LEASE = timedelta(minutes=1)
+from . import queries, rules
 
 #: The maximum size of a batch, in accounts and in seconds. Until it ends, other requests wait for these accounts, on
 #: SQLite for the whole database.
-BATCH = 100
-BATCH_SECONDS = 0.25
+BATCH_SIZE = 100
+MAX_BATCH_SECONDS = 0.25
 
-#: The reason for leaving out an account that the action no longer concerns; other reasons are codes of errors.
-UNCONCERNED = "unconcerned"
+#: The reason for leaving out an account that the action no longer applies to; other reasons are problem codes.
+NOT_APPLICABLE = "unconcerned"
 
 
 def configure(app: Flask) -> None:
@@ -36,27 +32,11 @@ def configure(app: Flask) -> None:
 
 
 def run_next_job(*, stop: Callable[[], bool] = lambda: False) -> bool:
-    """Run the bulk action that has waited longest, and delete those that ended long ago.
-
-    Args:
-        stop: called after each batch; if it returns true, the next worker continues.
-
-    Returns:
-        Whether there was one.
-
-    Raises:
-        sqlalchemy.exc.DBAPIError: the database is unavailable; committed batches stay, and the next worker continues.
-    """
-    now = clock.now()
-    if not queries.is_anything_due(now, now - jobs.JOB_KEPT):
+    """Run the bulk action that has waited longest, and delete expired ones: see `leased_jobs.run_next`."""
+    if not leased_jobs.is_anything_due(queries.jobs):
         return False
-    jobs.expire()
-    job = leased_jobs.claim(queries.jobs, LEASE)
-    db.session.commit()
-    if job is None:
-        return False
-    BulkRun(job).run(stop)
-    return True
+    leased_jobs.delete_expired(queries.jobs)
+    return leased_jobs.run_next(BulkRun, stop)
 
 
 class BulkRun(JobRun):
@@ -66,7 +46,7 @@ class BulkRun(JobRun):
 
     def run_batches(self, stop: Callable[[], bool]) -> None:
         """Act on one batch of accounts after the other, each in a transaction of its own."""
-        while user_ids := queries.waiting(self.job.id, BATCH):
+        while user_ids := queries.next_targets(self.job.id, BATCH_SIZE):
             self._act_on(user_ids, self._actor())
             db.session.commit()
             db.session.expunge_all()
@@ -77,8 +57,8 @@ class BulkRun(JobRun):
         self.finish(State.DONE)
 
     def on_finish(self, state: State) -> None:
-        """Record the end."""
-        queries.remove_waiting(self.job.id)
+        """Delete the rest of the list, and record the end."""
+        queries.delete_remaining_targets(self.job.id)
         facts = {"action": self.job.action, "state": str(state), "done": self.job.done, "left_out": self.job.left_out}
         audit_log.record("bulk.finished", "bulk", self.job.id, {name: (None, fact) for name, fact in facts.items()})
 
@@ -89,23 +69,23 @@ class BulkRun(JobRun):
         other.
         """
         outcomes: dict[str | None, list[int]] = defaultdict(list)
-        end = time.monotonic() + BATCH_SECONDS
+        end = time.monotonic() + MAX_BATCH_SECONDS
         for user_id in user_ids:
             outcomes[self._act_on_one(user_id, actor)].append(user_id)
             if time.monotonic() > end:
                 break
         done = outcomes.pop(None, [])
         left_out = sum(map(len, outcomes.values()))
-        self.renew(LEASE, done=self.job.done + len(done), left_out=self.job.left_out + left_out, attempts=0)
-        queries.remove_targets(self.job.id, done)
+        self.renew(done=self.job.done + len(done), left_out=self.job.left_out + left_out, attempts=0)
+        queries.delete_targets(self.job.id, done)
         for reason, ids in outcomes.items():
-            queries.leave_out(self.job.id, str(reason), ids)
+            queries.set_reason(self.job.id, str(reason), ids)
 
     def _act_on_one(self, user_id: int, actor: Actor) -> str | None:
         """Act on an account; returns None, or the reason why it was left out."""
         try:
             with db.session.begin_nested():
-                return None if rules.act(self.job.action, user_id, by=actor) else UNCONCERNED
+                return None if rules.act_on_account(self.job.action, user_id, by=actor) else NOT_APPLICABLE
         except Problem as problem:
             return problem.code
 
@@ -115,7 +95,7 @@ class BulkRun(JobRun):
         Raises:
             JobFailed: they no longer have the permission.
         """
-        actor: Actor | None = queries.actor(self.job.actor_id)
+        actor: Actor | None = queries.find_actor(self.job.actor_id)
         if actor is None or "_".join(rules.RULES[self.job.action].needs) not in permissions.held_by(actor):
             raise JobFailed(_("The user who started this action no longer has the permission for it."))
         return actor

@@ -1,7 +1,6 @@
-"""Actions on more accounts than one request can deal with: started, cancelled, deleted. `job_worker` does them."""
+"""Starts and cancels bulk actions: actions on too many accounts for one request. `job_worker` runs them."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,26 +17,23 @@ from . import queries
 from .models import BulkJob
 from .rules import RULES
 
-#: How long a job and its report are kept after its end.
-JOB_KEPT = timedelta(days=30)
 
-
-def start(action: str, filters: Mapping[str, Any], query: str, newest: int, by: Actor) -> BulkJob:
-    """Start an action on all accounts that match now.
+def start_bulk_action(action: str, filters: Mapping[str, Any], query: str, newest: int, by: Actor) -> BulkJob:
+    """Start an action on all accounts that match filters.
 
     Args:
         action: a name of `RULES`.
-        filters: as `list_queries.conditions` has them.
-        query: the query string with the same meaning, for people; the words of a search are not stored.
-        newest: the highest id when the list was looked at; accounts made since are left out.
-        by: who starts it, and in whose name each account is acted on.
+        filters: as for `list_queries.matching`.
+        query: the same filters as a query string, to show to staff; search terms are not stored.
+        newest: the highest id when the list was shown; accounts that were created later are left out.
+        by: the staff member who starts it, whose permissions apply to each account.
 
     Raises:
-        NotFound: no account matches that the action concerns.
+        NotFound: no account matches that the action applies to.
     """
     job = BulkJob(
         created_at=clock.now(), actor_id=by.id, language=i18n.tag(), state=State.WAITING,
-        action=action, query=_without_words(query), total=0,
+        action=action, query=_remove_search_terms(query), total=0,
     )  # fmt: skip
     db.session.add(job)
     db.session.flush()
@@ -51,23 +47,18 @@ def start(action: str, filters: Mapping[str, Any], query: str, newest: int, by: 
     return job
 
 
-def _without_words(query: str) -> str:
-    """A query string without the words of a search, which may be the email or the name of an account."""
+def _remove_search_terms(query: str) -> str:
+    """A query string without search terms, which may be the email or name of an account."""
     return urlencode([(name, audit_log.WITHHELD if name == "search" else value) for name, value in parse_qsl(query)])
 
 
-def cancel(job_id: int) -> None:
-    """Cancel a job. What it has done by then stays.
+def cancel_bulk_action(job_id: int) -> None:
+    """Cancel a job. What it has done so far stays.
 
     Raises:
         NotFound: there is no such job, or it has ended.
     """
     if not leased_jobs.cancel(queries.jobs, job_id):
         raise NotFound(_("This bulk action does not exist or has already finished."))
-    queries.remove_waiting(job_id)
+    queries.delete_remaining_targets(job_id)
     audit_log.record("bulk.cancelled", "bulk", job_id)
-
-
-def expire() -> None:
-    """Delete jobs that ended long ago."""
-    queries.expire(clock.now() - JOB_KEPT)

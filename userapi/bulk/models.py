@@ -1,4 +1,4 @@
-"""One row for each action on many accounts, and one for each account that it has not acted on."""
+"""Bulk actions, and the accounts that they have not acted on yet or have left out."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -13,8 +13,8 @@ class BulkJob(LeasedJob, Model):
     Attributes:
         action: a name of `rules.RULES`.
         query: the query string of that list.
-        done: accounts acted on.
-        left_out: accounts not acted on, for a reason.
+        done: the number of accounts acted on.
+        left_out: the number of accounts left out.
     """
 
     __tablename__ = "bulk_jobs"
@@ -27,11 +27,13 @@ class BulkJob(LeasedJob, Model):
 
 
 class BulkTarget(Model):
-    """An account that a job has still to act on, or has left out. It is deleted in the transaction that acts on it.
+    """An account that a job has not acted on yet, or has left out.
+
+    The row is deleted in the transaction that acts on the account.
 
     Attributes:
-        user_id: no foreign key, for the account may be deleted while the job waits.
-        reason: why the account was left out, as a `working.Reason`; None while it waits.
+        user_id: no foreign key, because the account may be deleted while the job waits.
+        reason: why the account was left out: a problem code or `job_worker.NOT_APPLICABLE`; None while it waits.
     """
 
     __tablename__ = "bulk_targets"

@@ -1,13 +1,11 @@
-"""Every statement about actions on many accounts that is not in `core/leased_jobs.py`."""
+"""Every statement about bulk actions that is not in `core/leased_jobs.py`."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all, read_one
-from userapi.core.leased_jobs import is_due
 from userapi.users import list_queries
 from userapi.users.group_queries import HELD_IN_ONE
 from userapi.users.queries import users
@@ -18,21 +16,22 @@ jobs: Any = BulkJob.__table__
 targets: Any = BulkTarget.__table__
 
 
-def tally(filters: Mapping[str, Any], is_active: bool | None, actor_id: int) -> sa.Row[Any]:
-    """What an action would find among the accounts that match.
+def count_targets(filters: Mapping[str, Any], is_active: bool | None, actor_id: int) -> sa.Row[Any]:
+    """Count the accounts that an action would change or leave out.
 
     Args:
-        filters: as `list_queries.conditions` has them.
-        is_active: the accounts that the action concerns.
-        actor_id: who would act.
+        filters: as for `list_queries.matching`.
+        is_active: the accounts that the action applies to: active, inactive, or both (None).
+        actor_id: the user who would start it.
 
     Returns:
-        `matching`, those that the action concerns (`total`), of these the actor's own (`own`), superusers
-        (`superusers`) and other staff (`staff`), and the highest id that matches (`newest`).
+        The number of accounts that match (`matching`); of those, the accounts that the action applies to (`total`),
+        among them the actor's own (`own`), superusers (`superusers`) and other staff members (`staff`); and the
+        highest id that matches (`newest`).
     """
     conditions, values = list_queries.matching(filters)
-    concerned = sa.true() if is_active is None else users.c.is_active.is_(is_active)
-    others = sa.and_(concerned, users.c.id != actor_id)
+    applies = sa.true() if is_active is None else users.c.is_active.is_(is_active)
+    others = sa.and_(applies, users.c.id != actor_id)
 
     def number(condition: Any, name: str) -> Any:
         return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0).label(name)
@@ -40,8 +39,8 @@ def tally(filters: Mapping[str, Any], is_active: bool | None, actor_id: int) -> 
     found = read_one(
         sa.select(
             sa.func.count().label("matching"),
-            number(concerned, "total"),
-            number(sa.and_(concerned, users.c.id == actor_id), "own"),
+            number(applies, "total"),
+            number(sa.and_(applies, users.c.id == actor_id), "own"),
             number(sa.and_(others, users.c.is_superuser), "superusers"),
             number(sa.and_(others, users.c.is_staff, ~users.c.is_superuser), "staff"),
             sa.func.coalesce(sa.func.max(users.c.id), 0).label("newest"),
@@ -50,41 +49,41 @@ def tally(filters: Mapping[str, Any], is_active: bool | None, actor_id: int) -> 
         .where(*conditions),
         values,
     )
-    assert found is not None  # noqa: S101 - an aggregate gives a row
+    assert found is not None  # noqa: S101 - an aggregate always returns a row
     return found
 
 
 def first_emails(
-    filters: Mapping[str, Any], is_active: bool | None, most: int, *, but: int | None, superusers: bool
+    filters: Mapping[str, Any], is_active: bool | None, limit: int, *, exclude_id: int | None, superusers: bool
 ) -> list[str]:
     """The emails of the first accounts that an action would change.
 
     Args:
-        filters: as `list_queries.conditions` has them.
-        is_active: the accounts that the action concerns.
-        most: so many at most.
-        but: an account that is left out.
-        superusers: whether superusers are changed too.
+        filters: as for `list_queries.matching`.
+        is_active: the accounts that the action applies to: active, inactive, or both (None).
+        limit: the maximum number of emails.
+        exclude_id: an account that is left out, or None.
+        superusers: whether to include superusers.
     """
     conditions, values = list_queries.matching(filters)
     if is_active is not None:
         conditions = [*conditions, users.c.is_active.is_(is_active)]
-    if but is not None:
-        conditions = [*conditions, users.c.id != but]
+    if exclude_id is not None:
+        conditions = [*conditions, users.c.id != exclude_id]
     if not superusers:
         conditions = [*conditions, ~users.c.is_superuser]
-    found = read_all(sa.select(users.c.email).where(*conditions).order_by(users.c.id).limit(most), values)
+    found = read_all(sa.select(users.c.email).where(*conditions).order_by(users.c.id).limit(limit), values)
     return [row.email for row in found]
 
 
 def add_targets(job_id: int, filters: Mapping[str, Any], is_active: bool | None, newest: int) -> int:
-    """Note the accounts that a job is to act on; how many there are.
+    """Store the accounts that a job will act on; returns their number.
 
     Args:
         job_id: the job.
-        filters: as `list_queries.conditions` has them.
-        is_active: the accounts that the action concerns.
-        newest: accounts with a higher id are left out, for they were made after the list was looked at.
+        filters: as for `list_queries.matching`.
+        is_active: the accounts that the action applies to: active, inactive, or both (None).
+        newest: accounts with a higher id are left out, because they were created after the list was shown.
     """
     conditions, values = list_queries.matching(filters)
     if is_active is not None:
@@ -94,55 +93,55 @@ def add_targets(job_id: int, filters: Mapping[str, Any], is_active: bool | None,
     return db.session.scalar(sa.select(sa.func.count()).where(targets.c.job_id == job_id)) or 0
 
 
-def waiting(job_id: int, limit: int) -> Sequence[int]:
-    """The accounts that a job is to act on next, in the order of their ids."""
+def next_targets(job_id: int, limit: int) -> Sequence[int]:
+    """The ids of the accounts that a job acts on next, in their order."""
     found = sa.select(targets.c.user_id).where(targets.c.job_id == job_id, targets.c.reason.is_(None))
     return db.session.scalars(found.order_by(targets.c.user_id).limit(limit)).all()
 
 
-def remove_targets(job_id: int, user_ids: Collection[int]) -> None:
-    """Forget the accounts that a job has acted on."""
+def delete_targets(job_id: int, user_ids: Collection[int]) -> None:
+    """Delete the accounts that a job has acted on from its list."""
     db.session.execute(sa.delete(targets).where(targets.c.job_id == job_id, targets.c.user_id.in_(user_ids)))
 
 
-def leave_out(job_id: int, reason: str, user_ids: Collection[int]) -> None:
-    """Note why a job has not acted on some accounts."""
+def set_reason(job_id: int, reason: str, user_ids: Collection[int]) -> None:
+    """Store why a job left out some accounts."""
     db.session.execute(
         sa.update(targets).where(targets.c.job_id == job_id, targets.c.user_id.in_(user_ids)).values(reason=reason)
     )
 
 
-def remove_waiting(job_id: int) -> None:
-    """Forget the accounts that a job which has ended did not come to."""
+def delete_remaining_targets(job_id: int) -> None:
+    """Delete the accounts that a job had not reached when it ended."""
     db.session.execute(sa.delete(targets).where(targets.c.job_id == job_id, targets.c.reason.is_(None)))
 
 
-def actor(user_id: int | None) -> Any:
-    """The row of an active member of staff, as far as the rules ask; None when there is none."""
+def find_actor(user_id: int | None) -> Any:
+    """The row of an active staff member, with the columns that the rules need; or None."""
     found = sa.select(users.c.id, users.c.is_staff, users.c.is_superuser, HELD_IN_ONE.label("held_permissions"))
     found = found.where(users.c.id == sa.bindparam("user_id"), users.c.is_active, users.c.is_staff)
     return db.session.execute(found, {"user_id": user_id}).one_or_none()
 
 
-def by_id(job_id: int) -> sa.Row[Any] | None:
-    """A job, outside any transaction."""
+def find_job(job_id: int) -> sa.Row[Any] | None:
+    """A job, or None. Call it outside a transaction."""
     return read_one(sa.select(*jobs.c).where(jobs.c.id == job_id))
 
 
-def newest(limit: int) -> Sequence[sa.Row[Any]]:
-    """The jobs that were started last."""
+def newest_jobs(limit: int) -> Sequence[sa.Row[Any]]:
+    """The jobs that were started last, newest first."""
     return read_all(sa.select(*jobs.c).order_by(jobs.c.id.desc()).limit(limit))
 
 
-def reasons(job_id: int) -> Mapping[str, int]:
-    """How many accounts a job has left out, by reason."""
+def count_reasons(job_id: int) -> Mapping[str, int]:
+    """The number of accounts that a job left out, by reason."""
     found = sa.select(targets.c.reason, sa.func.count().label("number")).where(targets.c.job_id == job_id)
     rows = read_all(found.where(targets.c.reason.is_not(None)).group_by(targets.c.reason).order_by(targets.c.reason))
     return {row.reason: row.number for row in rows}
 
 
-def left_out(job_id: int, limit: int) -> Sequence[sa.Row[Any]]:
-    """The first accounts that a job has left out: `user_id`, `reason`, and the `email` if the account still exists."""
+def left_out_accounts(job_id: int, limit: int) -> Sequence[sa.Row[Any]]:
+    """The first accounts that a job left out: `user_id`, `reason`, and the `email` if the account still exists."""
     return read_all(
         sa.select(targets.c.user_id, targets.c.reason, users.c.email)
         .select_from(targets.outerjoin(users, users.c.id == targets.c.user_id))
@@ -150,16 +149,3 @@ def left_out(job_id: int, limit: int) -> Sequence[sa.Row[Any]]:
         .order_by(targets.c.user_id)
         .limit(limit)
     )
-
-
-def is_anything_due(now: datetime, finished_before: datetime) -> bool:
-    """Whether a job could begin or continue, or a row is to be deleted; outside any transaction."""
-    found = read_one(
-        sa.select(sa.or_(sa.exists().where(is_due(jobs, now)), sa.exists().where(jobs.c.finished_at < finished_before)))
-    )
-    return bool(found and found[0])
-
-
-def expire(finished_before: datetime) -> None:
-    """Delete jobs that ended long ago, with their reports."""
-    db.session.execute(sa.delete(jobs).where(jobs.c.finished_at < finished_before))

@@ -1,4 +1,4 @@
-"""What can be done to many accounts, and the rules for each of them."""
+"""The actions on accounts that staff can apply to many accounts, and their rules."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from userapi.users.permissions import Actor
 
 
 class OwnAccount(Problem):
-    """The action would lock out the user who takes it."""
+    """The action would lock out the staff member who started it."""
 
     status = 409
     code = "own_account"
@@ -23,13 +23,13 @@ class OwnAccount(Problem):
 
 
 class Rule(NamedTuple):
-    """One thing that can be done to accounts.
+    """An action on accounts.
 
     Attributes:
         needs: the permission, as action and kind.
-        act: does it to a held account.
-        is_active: the accounts that it concerns: active ones, inactive ones, or both (None).
-        spares_own: whether users may not do it to themselves.
+        act: acts on a locked account.
+        is_active: the accounts that it applies to: active, inactive, or both (None).
+        spares_own: whether it is not allowed on the own account.
     """
 
     needs: tuple[str, str]
@@ -52,11 +52,11 @@ RULES = {
 }
 
 
-def act(action: str, user_id: int, by: Actor) -> bool:
-    """Do something to one account; whether the account was one that the action concerns.
+def act_on_account(action: str, user_id: int, by: Actor) -> bool:
+    """Act on one account; returns whether the action applies to it.
 
     Raises:
-        NotFound, PermissionDenied, OwnAccount, LastSuperuser: and nothing is written.
+        NotFound, PermissionDenied, OwnAccount, LastSuperuser: nothing was written.
     """
     rule = RULES[action]
     user = accounts.lock(user_id, by=by, needs="_".join(rule.needs))

@@ -32,6 +32,12 @@ MAX_ATTEMPTS = 3
 #: Seconds between two batches on SQLite, which allows one writer at a time: a waiting one retries every 0.1 s.
 BATCH_PAUSE = 0.15
 
+#: How long a job belongs to a worker unless a batch renews the lease: longer than the slowest batch takes.
+LEASE = timedelta(minutes=1)
+
+#: How long a job and its report are kept after its end.
+RETENTION = timedelta(days=30)
+
 #: The number of characters of an error that are stored.
 MAX_ERROR_LENGTH = 500
 
@@ -99,7 +105,28 @@ def due_since(jobs: Any, now: datetime) -> datetime | None:
     return max(found[0], found[1] or found[0]) if found[0] else None
 
 
-def claim(jobs: Any, lease: timedelta) -> sa.Row[Any] | None:
+def is_anything_due(jobs: Any, *others: sa.ColumnElement[bool]) -> bool:
+    """Whether a job of a table can be claimed or deleted, or another condition is true. Call it outside a transaction.
+
+    This is one statement, because idle servers ask every few seconds.
+    """
+    now = clock.now()
+    conditions = (sa.exists().where(is_due(jobs, now)), sa.exists().where(_is_expired(jobs, now)), *others)
+    found = read_one(sa.select(sa.or_(*conditions)))
+    return bool(found and found[0])
+
+
+def delete_expired(jobs: Any) -> None:
+    """Delete the jobs of a table that ended longer than `RETENTION` ago."""
+    db.session.execute(sa.delete(jobs).where(_is_expired(jobs, clock.now())))
+
+
+def _is_expired(jobs: Any, now: datetime) -> sa.ColumnElement[bool]:
+    is_expired: sa.ColumnElement[bool] = jobs.c.finished_at < now - RETENTION
+    return is_expired
+
+
+def claim(jobs: Any, lease: timedelta = LEASE) -> sa.Row[Any] | None:
     """Claim the oldest job of a table that is due."""
     now = clock.now()
     started_at = sa.func.coalesce(jobs.c.started_at, sa.bindparam("now", now, jobs.c.started_at.type))
@@ -166,7 +193,7 @@ class JobRun(ABC):
             self.release()
             raise
 
-    def renew(self, lease: timedelta, **progress: Any) -> None:
+    def renew(self, lease: timedelta = LEASE, **progress: Any) -> None:
         """Write the progress and extend the lease, in the transaction of the batch.
 
         Raises:
@@ -207,6 +234,27 @@ class JobRun(ABC):
             self.finish(State.FAILED, error=printable(error))
         except LeaseLost:
             db.session.rollback()
+
+
+def run_next(run_type: type[JobRun], stop: Callable[[], bool]) -> bool:
+    """Claim the oldest job that is due, and run it.
+
+    Args:
+        run_type: the kind of job.
+        stop: called after each batch; if it returns true, the next worker continues.
+
+    Returns:
+        Whether there was one.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database is unavailable; committed batches stay, and the next worker continues.
+    """
+    job = claim(run_type.jobs)
+    db.session.commit()
+    if job is None:
+        return False
+    run_type(job).run(stop)
+    return True
 
 
 def printable(text: str) -> str:

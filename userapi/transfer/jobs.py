@@ -1,4 +1,4 @@
-"""Imports that staff start: asked for, looked through, given up. `job_worker` does them."""
+"""Starts and cancels imports on the staff site. `job_worker` runs them."""
 
 import re
 from collections import Counter
@@ -22,21 +22,21 @@ from .models import ImportFile, ImportJob
 from .options import ImportOptions
 from .records import Record, UnreadableFile
 
-#: Records in a file; `flask users import` reads more.
-MOST_RECORDS = 100_000
+#: The maximum number of records in a file; `flask users import` has no limit.
+MAX_RECORDS = 100_000
 
-#: So long a file is kept for an import to follow its dry run, and a row once it is over.
-FILE_KEPT = timedelta(days=1)
-JOB_KEPT = timedelta(days=30)
+#: How long a file is kept after the upload, so that an import can follow the dry run.
+FILE_RETENTION = timedelta(days=1)
 
-NAME_KEPT = 100
+#: The number of characters of a file name that are stored.
+MAX_NAME_LENGTH = 100
 
-#: An email in the name of a file; it would stay when the account is deleted.
+#: An email address in a file name. It is not stored, because it would still be there after the account is deleted.
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+(?=\.\w+$)")
 
 
 class FileTooLarge(Problem):
-    """The file has more bytes than an import takes here."""
+    """The file is larger than IMPORT_MAX_MIB."""
 
     status = 413
     code = "body_too_large"
@@ -51,16 +51,16 @@ class FileTooLarge(Problem):
 
 
 def max_bytes(app: Flask) -> int:
-    """How many bytes a file may have (IMPORT_MAX_MIB)."""
+    """The maximum size of a file in bytes (IMPORT_MAX_MIB)."""
     return int(app.config["IMPORT_MAX_MIB"]) * 2**20
 
 
-def submit(file_name: str, content: bytes, options: ImportOptions, by: Actor) -> ImportJob:
-    """Ask for the import of a file.
+def start_import(file_name: str, content: bytes, options: ImportOptions, by: Actor) -> ImportJob:
+    """Check a file, and start its import or dry run.
 
     Raises:
-        FileTooLarge: it has more bytes than IMPORT_MAX_MIB allows.
-        UnreadableFile: its name does not tell what it is, or it is not that.
+        FileTooLarge: it is larger than IMPORT_MAX_MIB.
+        UnreadableFile: the file name shows no known format, or the file has another format.
     """
     name = EMAIL.sub(audit_log.WITHHELD, _printable(PurePath(file_name.replace("\\", "/")).name))
     if len(content) > max_bytes(current_app):
@@ -71,62 +71,72 @@ def submit(file_name: str, content: bytes, options: ImportOptions, by: Actor) ->
     if kind is None:
         raise UnreadableFile(_("The file name must end in .csv, .jsonl or .json."))
     total = count_records(content, kind)
-    job = _ask(by, options, file_name=name[-NAME_KEPT:], kind=kind, size=len(content), total=total)
+    job = _create_job(by, options, file_name=name[-MAX_NAME_LENGTH:], kind=kind, size=len(content), total=total)
     db.session.add(ImportFile(job_id=job.id, created_at=job.created_at, content=content))
     db.session.flush()
     return job
 
 
-def go_ahead(job_id: int, by: Actor) -> ImportJob:
-    """Ask for the import of a file that a dry run has looked through.
+def start_import_after_dry_run(job_id: int, by: Actor) -> ImportJob:
+    """Start the import of a file after its dry run.
 
     Raises:
-        NotFound: there is no such dry run, it is not done, or its file is not there any more.
+        NotFound: there is no finished dry run with this id, or its file was deleted.
     """
-    looked = job_queries.by_id(job_id)
-    if looked is None or not looked.dry_run or looked.state != State.DONE:
+    dry_run = job_queries.find_job(job_id)
+    if dry_run is None or not dry_run.dry_run or dry_run.state != State.DONE:
         raise NotFound(_("There is no finished dry run with this ID."))
-    facts = {name: looked._mapping[name] for name in ("file_name", "kind", "size", "total")}
-    options = ImportOptions(on_conflict=looked.on_conflict, on_bad_profile=looked.on_bad_profile)
-    job = _ask(by, options, **facts)
-    if not job_queries.hand_over(job_id, job.id):
+    columns = {name: dry_run._mapping[name] for name in ("file_name", "kind", "size", "total")}
+    options = ImportOptions(on_conflict=dry_run.on_conflict, on_bad_profile=dry_run.on_bad_profile)
+    job = _create_job(by, options, **columns)
+    if not job_queries.move_file(job_id, job.id):
         raise NotFound(_("The file of this dry run has been deleted. Upload it again."))
-    job_queries.note_counts(job_id, {**looked.counts, "import_id": job.id})
+    job_queries.store_counts(job_id, {**dry_run.counts, "import_id": job.id})
     return job
 
 
-def import_of(job_id: int) -> int | None:
-    """The import that took the file of a dry run; None when there is none."""
-    looked = job_queries.by_id(job_id)
-    successor = looked.counts.get("import_id") if looked else None
-    return successor if successor and job_queries.by_id(successor) else None
+def find_import_after_dry_run(job_id: int) -> int | None:
+    """The id of the import that was started after a dry run; or None."""
+    dry_run = job_queries.find_job(job_id)
+    import_id = dry_run.counts.get("import_id") if dry_run else None
+    return import_id if import_id and job_queries.find_job(import_id) else None
 
 
-def cancel(job_id: int) -> bool:
-    """Give an import up, and its file; whether it was not over. Whom it has brought in by then stay.
+def cancel_import(job_id: int) -> bool:
+    """Cancel an import and delete its file; users who are already imported stay.
+
+    Returns:
+        Whether the import was still waiting or running; otherwise only the file was deleted.
 
     Raises:
-        NotFound: there is nothing to give up.
+        NotFound: there is no such import, or it has ended and has no file.
     """
     was_active = leased_jobs.cancel(job_queries.jobs, job_id)
-    if not job_queries.remove_file(job_id) and not was_active:
+    if not job_queries.delete_file(job_id) and not was_active:
         raise NotFound(_("This import does not exist or has already finished."))
     audit_log.record("import.cancelled", "import", job_id)
     return was_active
 
 
-def expire() -> None:
-    """Clear away files that nobody asks for any more, and imports that are long over."""
+def is_anything_due() -> bool:
+    """Whether there is an import to run or anything to delete. Call it outside a transaction."""
+    has_expired_file = job_queries.has_expired_file(clock.now() - FILE_RETENTION)
+    return leased_jobs.is_anything_due(job_queries.jobs, has_expired_file)
+
+
+def delete_expired() -> None:
+    """Delete files and imports after their retention."""
     now = clock.now()
     error = _("Not started within 24 hours, so the file was deleted.")
-    job_queries.expire(now, now - FILE_KEPT, now - JOB_KEPT, error)
+    job_queries.delete_expired_files(now, now - FILE_RETENTION, error)
+    leased_jobs.delete_expired(job_queries.jobs)
 
 
 def count_records(content: bytes, kind: str) -> int:
-    """How many users and groups a file has.
+    """Count the users and groups in a file.
 
     Raises:
-        UnreadableFile: there are none or too many, or it is not what its name says.
+        UnreadableFile: there are none or too many, or the file has another format.
     """
     if not content.strip():
         raise UnreadableFile(_("The file is empty."))
@@ -135,28 +145,28 @@ def count_records(content: bytes, kind: str) -> int:
             content.decode()
         except UnicodeDecodeError as error:
             raise UnreadableFile(_("The file is not valid UTF-8. Save it as UTF-8.")) from error
-    first_wrong: Record | None = None
-    total, has_good = 0, False
+    first_invalid: Record | None = None
+    total, has_valid = 0, False
     for total, record in enumerate(readers.open_bytes(content, kind, Counter()), 1):
-        if total > MOST_RECORDS:
+        if total > MAX_RECORDS:
             raise UnreadableFile(
                 _(
                     "The file has more than %(most)s users. Import larger files with the command flask users import.",
-                    most=i18n.number(MOST_RECORDS),
+                    most=i18n.number(MAX_RECORDS),
                 )
             )
-        has_good = has_good or not record.error
-        first_wrong = first_wrong or (record if record.error else None)
-    if not has_good:
-        raise UnreadableFile(_said_of(first_wrong) if first_wrong else _("The file contains no users."))
+        has_valid = has_valid or not record.error
+        first_invalid = first_invalid or (record if record.error else None)
+    if not has_valid:
+        raise UnreadableFile(_describe(first_invalid) if first_invalid else _("The file contains no users."))
     return total
 
 
-def _said_of(record: Record) -> str:
+def _describe(record: Record) -> str:
     return str(_("No line of the file can be read. %(place)s: %(reason)s", place=record.place, reason=record.error))
 
 
-def _ask(by: Actor, options: ImportOptions, **facts: Any) -> ImportJob:
+def _create_job(by: Actor, options: ImportOptions, **columns: Any) -> ImportJob:
     job = ImportJob(
         created_at=clock.now(),
         actor_id=by.id,
@@ -165,12 +175,12 @@ def _ask(by: Actor, options: ImportOptions, **facts: Any) -> ImportJob:
         on_conflict=str(options.on_conflict),
         on_bad_profile=str(options.on_bad_profile),
         state=State.WAITING,
-        **facts,
+        **columns,
     )
     db.session.add(job)
     db.session.flush()
-    told = {"file": job.file_name, "dry_run": options.dry_run, "on_conflict": str(options.on_conflict)}
-    audit_log.record("import.started", "import", job.id, {name: (None, value) for name, value in told.items()})
+    facts = {"file": job.file_name, "dry_run": options.dry_run, "on_conflict": str(options.on_conflict)}
+    audit_log.record("import.started", "import", job.id, {name: (None, value) for name, value in facts.items()})
     job_runner.wake_on_commit()
     return job
 

@@ -1,4 +1,4 @@
-"""One row for each import that staff ask for, and one for its file as long as it is needed."""
+"""The imports that staff start, and their files while these are needed."""
 
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,16 @@ from userapi.core.leased_jobs import LeasedJob
 
 
 class ImportJob(LeasedJob, Model):
-    """An import, from the upload on; `total` counts the records in its file.
+    """An import that staff started; `total` is the number of records in its file.
 
     Attributes:
-        kind: of the file, as `csv`.
+        kind: the format of the file, one of `readers.KINDS`.
+        size: the size of the file in bytes.
         on_conflict, on_bad_profile: see `ImportOptions`.
-        counts: the fields of `options.Counts`, as of the last batch that was committed.
-        left_out: how much of the file means nothing here, by its name.
-        report: the first things there were to say of records: kind, place, reason.
-        told: how many there were, by kind.
+        counts: the fields of `Counts`, as of the last batch that was committed.
+        left_out: the number of entries of the file that were ignored, by name.
+        report: the first issues of each kind: kind, place, reason.
+        issue_counts: the number of issues, by kind; the column keeps its first name.
     """
 
     __tablename__ = "import_jobs"
@@ -34,13 +35,13 @@ class ImportJob(LeasedJob, Model):
     counts: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     left_out: Mapped[dict[str, int]] = mapped_column(sa.JSON, default=dict)
     report: Mapped[list[list[str]]] = mapped_column(sa.JSON, default=list)
-    told: Mapped[dict[str, int]] = mapped_column(sa.JSON, default=dict)
+    issue_counts: Mapped[dict[str, int]] = mapped_column("told", sa.JSON, key="issue_counts", default=dict)
 
 
 class ImportFile(Model):
-    """What was uploaded: personal data and hashes, so it is there no longer than its import needs it.
+    """An uploaded file. It contains personal data and hashes, so it is deleted when the import no longer needs it.
 
-    It stands apart from the job, which is written after every batch.
+    It is not in the row of the job, because that row is written after every batch.
     """
 
     __tablename__ = "import_files"
