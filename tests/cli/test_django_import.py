@@ -302,8 +302,8 @@ WHOLE = json.dumps([user(1), profile(1), user(2)])
 def test_a_dump_that_is_none_or_not_whole_is_one_line_and_nothing_is_imported(
     app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, dump: str | bytes, told: str
 ) -> None:
-    monkeypatch.setattr(django_entries, "CHUNK", 500)
-    monkeypatch.setattr(django_entries, "LONGEST_ENTRY", 4_000)
+    monkeypatch.setattr(django_entries, "CHUNK_SIZE", 500)
+    monkeypatch.setattr(django_entries, "MAX_ENTRY_LENGTH", 4_000)
     assert bring("\ufeff" + WHOLE, "--dry-run").exit_code == 0
 
     result = bring(dump)
@@ -317,7 +317,7 @@ def test_a_dump_that_is_none_or_not_whole_is_one_line_and_nothing_is_imported(
 def test_a_dump_is_read_alike_wherever_a_piece_of_it_ends(
     app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(django_entries, "CHUNK", size)
+    monkeypatch.setattr(django_entries, "CHUNK_SIZE", size)
 
     assert bring(f"\n{WHOLE}\n").exit_code == 0
 

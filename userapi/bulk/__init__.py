@@ -1,1 +1,1 @@
-"""Actions on many accounts: those that do not fit into one request are jobs for a worker."""
+"""Staff actions on many accounts. Actions on too many accounts for one request run in the background."""

@@ -125,7 +125,7 @@ def import_users(
         bar = stack.enter_context(_progress_bar())
         stream = stack.enter_context(_open(file, bar))
         task = bar.add_task(_("Users"), total=None)
-        for counts in import_pipeline.import_records(readers.records(stream, kind, left_out), options, issues.add):
+        for counts in import_pipeline.import_records(readers.read_records(stream, kind, left_out), options, issues.add):
             if dry_run:
                 db.session.rollback()
             elif options.on_conflict is not OnConflict.FAIL:

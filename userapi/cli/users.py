@@ -197,7 +197,7 @@ def seed(
     bar.disable = not console.is_terminal
     with bar:
         task = bar.add_task("", total=count)
-        for done, added in seeding.seed(people, count, password, hash_each=hash_each, past=past):
+        for done, added in seeding.seed_users(people, count, password, hash_each=hash_each, past=past):
             made += added
             bar.update(task, completed=done)
     db.session.commit()

@@ -1,1 +1,1 @@
-"""Moving in and out: many users from a file and to one. Readers of files, the rule of the import, the export."""
+"""Import of users from files, export to files, and made-up users for tests and demonstrations."""

@@ -1,7 +1,8 @@
-"""What `manage.py dumpdata` writes: an entry for each row of every table, in any order.
+"""Reads the output of `manage.py dumpdata`, which has an entry for each row of every table, in any order.
 
-Users, profiles and addresses stand far apart in it, so they are laid out in a temporary database of this process first:
-SQLite keeps it on disk beyond a few megabytes, in a file that has no name and is gone with the connection.
+A user, the profile and the email addresses are far apart in it, so they are joined in a temporary SQLite database of
+this process (decision 0010). It is on disk beyond a few megabytes, without a file name, and is deleted with the
+connection.
 """
 
 import json
@@ -17,23 +18,23 @@ from userapi.users.fields import PROFILE_FIELDS, USER_FIELDS
 from userapi.users.group_queries import STAFF
 
 from . import django_owners
-from .django_entries import entries
+from .django_entries import read_entries
 from .django_owners import key
 from .records import Record, UnreadableFile, printable
 
-#: By what a model is known: every Django user model has the former, the profile of the tutorial the latter.
-OF_USERS = {"password", "last_login"}
-OF_PROFILES = {field.name for field in PROFILE_FIELDS if field.is_in_django}
+#: How to recognize models: every Django user model has these fields, and so does the profile model.
+USER_MODEL_FIELDS = {"password", "last_login"}
+PROFILE_MODEL_FIELDS = {field.name for field in PROFILE_FIELDS if field.is_in_django}
 
 #: The field of a profile that refers to its user.
 OWNER = "user"
 
-#: Fields of Django's users that are taken as they are.
-TAKEN = tuple(field.name for field in USER_FIELDS if field.is_in_django)
-KNOWN = {*TAKEN, "password", "groups", "user_permissions"}
+#: Fields of Django's users that are imported as they are.
+IMPORTED_FIELDS = tuple(field.name for field in USER_FIELDS if field.is_in_django)
+KNOWN_FIELDS = {*IMPORTED_FIELDS, "password", "groups", "user_permissions"}
 
 TABLES = """
-    CREATE TABLE doubtful (number INTEGER, entry TEXT, reason TEXT);
+    CREATE TABLE errors (number INTEGER, entry TEXT, reason TEXT);
 """
 JOINED = """
     SELECT users.number, users.entry, users.fields, users.pk, profiles.fields, coalesce(by_pk.verified, by_key.verified)
@@ -45,7 +46,7 @@ JOINED = """
     LEFT JOIN addresses AS by_key ON by_key.owner = natural_keys.key AND by_key.email = users.email
     ORDER BY users.number
 """
-#: Profiles without a user, and those of a user who has another one.
+#: Profiles without a user, and further profiles of a user.
 NOT_OWNED = """
     SELECT number, entry, user IS NOT NULL
     FROM profiles LEFT JOIN claims ON claims.profile = number
@@ -60,25 +61,25 @@ STRAY_ADDRESSES = """
 
 class _Permission(NamedTuple):
     codename: str
-    #: `["app", "model"]`, the number of one, or nothing.
+    #: `["app", "model"]`, the primary key of a content type, or None.
     content_type: Any
 
 
 def from_django(file: TextIO, left_out: Counter[str]) -> Iterator[Record]:
-    """Groups, then users with their profiles.
+    """The groups, then the users with their profiles.
 
     Args:
         file: the dump, with or without natural keys and indentation.
-        left_out: counts the entries and fields that mean nothing here, by model.
+        left_out: counts the ignored entries and fields, by model.
 
     Raises:
-        UnreadableFile: it is no dump, not a whole one, or it does not say whose something is; nothing was given before.
+        UnreadableFile: it is not a dump, it is incomplete, or references are ambiguous. No record was returned before.
     """
     with closing(sqlite3.connect("", isolation_level=None)) as connection:
         dump = _Dump(connection, left_out)
-        for number, entry in entries(file):
-            dump.take(number, entry)
-        django_owners.resolve(connection)
+        for number, entry in read_entries(file):
+            dump.add(number, entry)
+        django_owners.resolve_owners(connection)
         connection.execute("COMMIT")
         yield from dump.groups_of_file()
         yield from dump.users()
@@ -86,7 +87,7 @@ def from_django(file: TextIO, left_out: Counter[str]) -> Iterator[Record]:
 
 
 class _Dump:
-    """The parts of a dump that matter, laid out to be joined."""
+    """The parts of a dump that are imported, in tables to be joined."""
 
     def __init__(self, connection: sqlite3.Connection, left_out: Counter[str]) -> None:
         self.connection, self.left_out = connection, left_out
@@ -98,8 +99,8 @@ class _Dump:
             f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -32000; {django_owners.TABLES} {TABLES} BEGIN"
         )
 
-    def take(self, number: int, entry: dict[str, Any]) -> None:
-        """Lay one entry by."""
+    def add(self, number: int, entry: dict[str, Any]) -> None:
+        """Store one entry."""
         model, fields, pk = entry["model"], entry["fields"], entry.get("pk")
         label = printable(model if pk is None or "@" in str(pk) else f"{model} {pk}")
         if model == "contenttypes.contenttype":
@@ -113,14 +114,14 @@ class _Dump:
         elif model == "account.emailaddress":
             row = (key(fields.get("user")), key(_lower(fields.get("email"))), fields.get("verified") is True)
             self.connection.execute("INSERT OR IGNORE INTO addresses VALUES (?, ?, ?)", row)
-        elif fields.keys() >= OF_USERS:
-            self._take_user(number, label, model, pk, fields)
-        elif fields.keys() >= OF_PROFILES:
-            self._take_profile(number, label, printable(model), pk, fields)
+        elif fields.keys() >= USER_MODEL_FIELDS:
+            self._add_user(number, label, model, pk, fields)
+        elif fields.keys() >= PROFILE_MODEL_FIELDS:
+            self._add_profile(number, label, printable(model), pk, fields)
         else:
             self.left_out[printable(model)] += 1
 
-    def _take_user(self, number: int, label: str, model: str, pk: Any, fields: dict[str, Any]) -> None:
+    def _add_user(self, number: int, label: str, model: str, pk: Any, fields: dict[str, Any]) -> None:
         self.user_model = self.user_model or model
         if model != self.user_model:
             raise UnreadableFile(
@@ -131,23 +132,23 @@ class _Dump:
                     other=printable(model),
                 )
             )
-        for field in fields.keys() - KNOWN:
+        for field in fields.keys() - KNOWN_FIELDS:
             if fields[field]:
                 self.left_out[printable(f"{model}.{field}")] += 1
         row = (number, label, json.dumps(fields), None if pk is None else key(pk), key(_lower(_email(fields))))
         if not self.connection.execute("INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?, ?)", row).rowcount:
-            self._doubt(number, label, _("An earlier user in the file has the same ID."))
+            self._add_error(number, label, _("An earlier user in the file has the same ID."))
 
-    def _take_profile(self, number: int, label: str, model: str, pk: Any, fields: dict[str, Any]) -> None:
-        for field in fields.keys() - OF_PROFILES - {OWNER}:
+    def _add_profile(self, number: int, label: str, model: str, pk: Any, fields: dict[str, Any]) -> None:
+        for field in fields.keys() - PROFILE_MODEL_FIELDS - {OWNER}:
             if fields[field]:
                 self.left_out[printable(f"{model}.{field}")] += 1
-        profile = json.dumps({name: fields[name] for name in OF_PROFILES})
+        profile = json.dumps({name: fields[name] for name in PROFILE_MODEL_FIELDS})
         owner = key(fields[OWNER]) if OWNER in fields else None
         row = (number, label, model, key(pk), owner, profile)
         self.connection.execute("INSERT INTO profiles VALUES (?, ?, ?, ?, ?, ?)", row)
         if owner is None:
-            possible = {django_owners.PK: pk} | {name: fields[name] for name in fields.keys() - OF_PROFILES}
+            possible = {django_owners.PK: pk} | {name: fields[name] for name in fields.keys() - PROFILE_MODEL_FIELDS}
             links = [
                 (model, printable(name), number, key(value))
                 for name, value in possible.items()
@@ -155,8 +156,8 @@ class _Dump:
             ]
             self.connection.executemany("INSERT INTO links VALUES (?, ?, ?, ?)", links)
 
-    def _doubt(self, number: int, label: str, reason: str) -> None:
-        self.connection.execute("INSERT INTO doubtful VALUES (?, ?, ?)", (number, label, str(reason)))
+    def _add_error(self, number: int, label: str, reason: str) -> None:
+        self.connection.execute("INSERT INTO errors VALUES (?, ?, ?)", (number, label, str(reason)))
 
     def groups_of_file(self) -> Iterator[Record]:
         """The groups with the codenames of their permissions."""
@@ -164,16 +165,16 @@ class _Dump:
             yield Record(number, {"group": name, "permissions": self._codenames(permissions)}, label)
 
     def users(self) -> Iterator[Record]:
-        """The users, each with the profile and what is known of the address."""
+        """The users, each with the profile and whether the email address is verified."""
         for number, label, fields, pk, profile, verified in self.connection.execute(JOINED):
             found = json.loads(fields)
-            values = {name: found[name] for name in TAKEN if name in found}
+            values = {name: found[name] for name in IMPORTED_FIELDS if name in found}
             values["id"] = None if pk is None else json.loads(pk)
             values["email"] = _email(found)
             values["password_hash"] = found.get("password")
             values["groups"] = self._group_names(found.get("groups"))
             if isinstance(values["groups"], list) and found.get("is_staff") is True:
-                values["groups"].append(STAFF)  # Django has no such group, but lets its staff in
+                values["groups"].append(STAFF)  # Django gives its staff access without such a group
             values["permissions"] = self._codenames(found.get("user_permissions"))
             if profile is not None:
                 values["profile"] = json.loads(profile)
@@ -184,11 +185,11 @@ class _Dump:
             yield Record(number, values, label)
 
     def errors(self) -> Iterator[Record]:
-        """What belongs to none of the users, or to one who has another."""
+        """Records that cannot be imported: profiles without a user, further profiles of a user, and duplicate ids."""
         for number, label, has_user in self.connection.execute(NOT_OWNED):
             reason = _("This user has more than one profile in the file.") if has_user else self._no_user()
             yield Record(number, {}, label, str(reason))
-        for number, label, reason in self.connection.execute("SELECT number, entry, reason FROM doubtful"):
+        for number, label, reason in self.connection.execute("SELECT number, entry, reason FROM errors"):
             yield Record(number, {}, label, reason)
         (stray,) = self.connection.execute(STRAY_ADDRESSES).fetchone()
         if stray:
@@ -215,7 +216,7 @@ class _Dump:
         return names
 
     def _codenames(self, references: Any) -> Any:
-        """Permissions as they are called here: those about users and groups, whatever Django's user model is called."""
+        """The codenames of permissions. Those on Django's user model, whatever its name, become those on users."""
         if not isinstance(references, list):
             return references
         names = []
@@ -241,7 +242,7 @@ class _Dump:
             return f"{action}_user"
         if model == "group" and app in (None, "auth"):
             return codename
-        return f"{app}.{codename}" if app else f"django.{codename}"  # whatever it means there, it means nothing here
+        return f"{app}.{codename}" if app else f"django.{codename}"  # unknown here: counted and ignored
 
 
 def _lower(text: Any) -> Any:
@@ -249,6 +250,6 @@ def _lower(text: Any) -> Any:
 
 
 def _email(fields: dict[str, Any]) -> Any:
-    """The address; people often wrote it where Django asks for a username."""
+    """The email address, or a username that is one: many sites use it as the username."""
     email, username = fields.get("email"), fields.get("username")
     return username if not email and isinstance(username, str) and "@" in username else email

@@ -1,4 +1,4 @@
-"""The entries of a dump of Django, read one after the other: a JSON array, or one object a line."""
+"""Reads the entries of a Django dump one by one, from a JSON array or from JSON Lines."""
 
 import json
 import re
@@ -9,21 +9,21 @@ from flask_babel import gettext as _
 
 from .records import UnreadableFile
 
-#: Characters read in one piece, and the most that one entry may have: another application's can be long.
-CHUNK, LONGEST_ENTRY = 2**18, 2**26
+#: The number of characters to read at a time, and the maximum length of an entry: other applications have long ones.
+CHUNK_SIZE, MAX_ENTRY_LENGTH = 2**18, 2**26
 
 BETWEEN = re.compile(r"[\s,]*")
 
 
-def entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The entries and their numbers, from 1; only a few are in memory.
+def read_entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The entries with their numbers, from 1. Only a few are in memory at a time.
 
     Raises:
-        UnreadableFile: it has neither form, or it is cut off.
+        UnreadableFile: it has another format, or it is incomplete.
     """
     decoder = json.JSONDecoder()
     buffer, number = "", 0
-    while not buffer and (chunk := _read(file, 0)):
+    while not buffer and (chunk := _read_chunk(file, 0)):
         buffer = chunk.lstrip()
     if not buffer.startswith(("[", "{")):
         raise UnreadableFile(_("This is not a file from `manage.py dumpdata`: it must start with [ or {."))
@@ -37,7 +37,7 @@ def entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
             entry, at = decoder.raw_decode(buffer, at)
         except (ValueError, RecursionError) as error:
             rest = len(buffer) - at
-            chunk = _read(file, number, least=rest) if rest < LONGEST_ENTRY else ""
+            chunk = _read_chunk(file, number, least=rest) if rest < MAX_ENTRY_LENGTH else ""
             if not chunk and not rest and not is_array:
                 return
             if not chunk:
@@ -53,9 +53,9 @@ def entries(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, entry
 
 
-def _read(file: TextIO, number: int, least: int = 0) -> str:
-    """The next piece; at least as long as the rest of the buffer, so that a long entry is not parsed too often."""
+def _read_chunk(file: TextIO, number: int, least: int = 0) -> str:
+    """The next characters: at least as many as the buffer has, so that a long entry is not parsed too often."""
     try:
-        return file.read(max(CHUNK, least))
+        return file.read(max(CHUNK_SIZE, least))
     except UnicodeDecodeError as error:
         raise UnreadableFile(_("The file is not valid UTF-8 after entry %(number)s.", number=number)) from error

@@ -1,10 +1,9 @@
-"""Which user each profile and each email address of a Django dump belongs to.
+"""Finds the user of each profile and email address in a Django dump.
 
-Usually the dump says so: a field `user` holds the user's primary key. With `--natural-foreign` it holds the natural key
-instead, which is the value of the user model's USERNAME_FIELD, and the dump does not say which field that is. A profile
-whose `OneToOneField` is its primary key has no such field at all. Both are worked out from the whole file: a field is
-taken when it explains every reference, and no other field explains them differently. Nothing is guessed: if two
-fields lead to different users, the file is refused.
+Usually a field `user` contains the primary key of the user. With `--natural-foreign` it contains the natural key: the
+value of the user model's USERNAME_FIELD, whose name is not in the dump. A profile whose `OneToOneField` is its primary
+key has no field `user`. In both cases this finds the field that explains all references in the file. If two fields
+explain them, but lead to different users, the file is rejected.
 """
 
 import json
@@ -16,16 +15,16 @@ from flask_babel import gettext as _
 
 from .records import UnreadableFile, printable
 
-#: Fields of users that are never a reference: everything else may be the natural key, or point at the profile.
-NEVER = {
+#: Fields of users that are never references. Any other field may be the natural key or refer to the profile.
+NEVER_REFERENCES = {
     "password", "last_login", "date_joined", "first_name", "last_name", "is_active", "is_staff", "is_superuser",
     "groups", "user_permissions",
 }  # fmt: skip
 
-#: Fields that are never a reference to the profile.
-OF_PEOPLE = ("username", "email")
+#: Fields of users that never refer to the profile.
+NEVER_PROFILE_KEYS = ("username", "email")
 
-#: The place of a profile's primary key among its fields.
+#: The name of a profile's primary key among its fields.
 PK = "pk"
 
 TABLES = """
@@ -56,11 +55,11 @@ MATCH_LINKS = """
     JOIN users ON users.pk = links.value OR users.number = natural_keys.user
     WHERE model = ?
 """
-#: The other way round: a field of the user that holds the key of the profile.
+#: References in the other direction: a field of the user contains the key of the profile.
 MATCH_BACK_LINKS = f"""
     INSERT INTO matches SELECT 'user.' || field, number, user
     FROM user_values JOIN profiles ON pk = value
-    WHERE model = ? AND owner IS NULL AND field NOT IN {OF_PEOPLE}
+    WHERE model = ? AND owner IS NULL AND field NOT IN {NEVER_PROFILE_KEYS}
 """  # noqa: S608
 CLAIM = """
     INSERT INTO claims SELECT profiles.number, coalesce(users.number, natural_keys.user)
@@ -72,20 +71,20 @@ CLAIM = """
 
 
 def key(value: Any) -> str:
-    """A primary or natural key as text, all of it ASCII."""
+    """A primary or natural key as ASCII text, for comparisons."""
     return json.dumps(value)
 
 
-def resolve(connection: sqlite3.Connection) -> None:
+def resolve_owners(connection: sqlite3.Connection) -> None:
     """Fill `natural_keys`, `claims` and `owned` from the other tables.
 
     Raises:
-        UnreadableFile: the file does not say whose something is; nothing is guessed.
+        UnreadableFile: references are ambiguous.
     """
     has_natural = _exists(connection, REFERENCES)
     models = [model for (model,) in connection.execute("SELECT DISTINCT model FROM links ORDER BY model")]
     if has_natural or models:
-        _spread_users(connection)
+        _insert_user_values(connection)
     if has_natural:
         _resolve_natural_keys(connection)
     connection.execute(CLAIM)
@@ -94,20 +93,20 @@ def resolve(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT OR IGNORE INTO owned SELECT user, profile FROM claims ORDER BY profile")
 
 
-def _spread_users(connection: sqlite3.Connection) -> None:
-    """One row for each value of each user that may take part in a reference."""
+def _insert_user_values(connection: sqlite3.Connection) -> None:
+    """Insert a row for each value of a user that may be part of a reference."""
     for number, fields in connection.execute("SELECT number, fields FROM users"):
         rows = [
             (printable(name), key(value), number)
             for name, value in json.loads(fields).items()
-            if name not in NEVER and may_refer(value)
+            if name not in NEVER_REFERENCES and may_refer(value)
         ]
         connection.executemany("INSERT INTO user_values VALUES (?, ?, ?)", rows)
     connection.execute("CREATE INDEX by_value ON user_values (value)")
 
 
 def may_refer(value: Any) -> bool:
-    """Whether a value may be a reference: a number, a text, or a natural key."""
+    """Whether a value may be a reference: a number, a text or a natural key."""
     return isinstance(value, int | str | list) and not isinstance(value, bool) and value not in ("", [])
 
 
@@ -116,27 +115,27 @@ def _resolve_natural_keys(connection: sqlite3.Connection) -> None:
     connection.execute(MATCH_NATURAL)
     (references,) = connection.execute(f"SELECT count(*) FROM ({REFERENCES})").fetchone()  # noqa: S608
     fields = [field for (field,) in connection.execute("SELECT DISTINCT field FROM matches")]
-    chosen, others = _decide(connection, dict.fromkeys(fields, references))
+    chosen, others = _choose_field(connection, dict.fromkeys(fields, references))
     if others:
         raise UnreadableFile(
             _(
                 "The dump refers to users by a natural key. It could be any of the fields %(fields)s, which point to "
                 "different users. Nothing was imported. Create the dump again without --natural-foreign.",
-                fields=_listed(others),
+                fields=_list_fields(others),
             )
         )
     connection.execute("INSERT OR IGNORE INTO natural_keys SELECT item, user FROM matches WHERE field = ?", (chosen,))
 
 
 def _resolve_links(connection: sqlite3.Connection, model: str) -> None:
-    """Find the owners of the profiles of a model that has no field `user`."""
+    """Find the owners of the profiles of a model without a field `user`."""
     connection.execute("DELETE FROM matches")
     for statement in (MATCH_LINKS, MATCH_BACK_LINKS):
         connection.execute(statement, (model,))
     of_profiles = "SELECT field, count(*) FROM links WHERE model = ? GROUP BY field"
     of_users = "SELECT 'user.' || field, count(*) FROM user_values GROUP BY field"
     values = dict([*connection.execute(of_profiles, (model,)), *connection.execute(of_users)])
-    chosen, others = _decide(connection, values)
+    chosen, others = _choose_field(connection, values)
     if others:
         raise UnreadableFile(
             _(
@@ -144,27 +143,27 @@ def _resolve_links(connection: sqlite3.Connection, model: str) -> None:
                 "%(fields)s, which point to different users. Nothing was imported. Rename the correct field to user, "
                 "or add a field named user that holds the user's key.",
                 model=model,
-                fields=_listed(others),
+                fields=_list_fields(others),
             )
         )
     connection.execute("INSERT OR IGNORE INTO claims SELECT item, user FROM matches WHERE field = ?", (chosen,))
 
 
-def _decide(connection: sqlite3.Connection, values: Mapping[str, int]) -> tuple[str | None, list[str]]:
-    """The field that explains the references in `matches`.
+def _choose_field(connection: sqlite3.Connection, values: Mapping[str, int]) -> tuple[str | None, list[str]]:
+    """Choose the field that explains the references in `matches`.
 
     Args:
-        values: how many values each field has to explain.
+        values: the number of values that each field has to explain.
 
     Returns:
-        The field, or None if none explains anything; and the fields that contradict each other, or nothing.
+        The field, or None if no field explains any; and the fields that contradict each other, if there are any.
     """
     found = {
         field: (items, rows)
         for field, items, rows in connection.execute(
             "SELECT field, count(DISTINCT item), count(*) FROM matches GROUP BY field ORDER BY field"
         )
-        if items == rows  # a key that two users have is none
+        if items == rows  # a value that two users have is not a key
     }
     complete = [field for field, (items, _rows) in found.items() if items == values[field]]
     possible = complete or list(found)
@@ -175,7 +174,7 @@ def _decide(connection: sqlite3.Connection, values: Mapping[str, int]) -> tuple[
 
 
 def _differ(connection: sqlite3.Connection, one: str, other: str) -> bool:
-    """Whether two fields explain different references, or the same ones differently."""
+    """Whether two fields explain different references, or lead to different users."""
     matched = "SELECT item, user FROM matches WHERE field = ?"
     return any(_exists(connection, f"{matched} EXCEPT {matched}", pair) for pair in ((one, other), (other, one)))
 
@@ -184,5 +183,5 @@ def _exists(connection: sqlite3.Connection, statement: str, parameters: tuple[An
     return connection.execute(f"SELECT 1 FROM ({statement}) LIMIT 1", parameters).fetchone() is not None  # noqa: S608
 
 
-def _listed(fields: list[str]) -> str:
+def _list_fields(fields: list[str]) -> str:
     return ", ".join(fields[:5])

@@ -13,7 +13,7 @@ from userapi.users.models import user_groups, user_permissions
 
 from . import line_formats, queries
 from .csv_cells import CsvWriter
-from .records import PASSWORD_HASH, RIGHTS
+from .records import MEMBERSHIPS, PASSWORD_HASH
 
 #: Some users in the form of the export.
 Page = list[dict[str, Any]]
@@ -86,7 +86,7 @@ def _read_page(
         return []
     held = {
         kind: queries.member_names(connection, table, rows[0].id, rows[-1].id)
-        for kind, table in zip(RIGHTS, (user_groups, user_permissions), strict=True)
+        for kind, table in zip(MEMBERSHIPS, (user_groups, user_permissions), strict=True)
     }
     return [_user(row, held, with_passwords) for row in rows]
 
@@ -95,7 +95,7 @@ def _user(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwords:
     user = {name: getattr(row, name) for name in EXPORTED_NAMES}
     has_profile = row.profile_user_id is not None
     user["profile"] = {name: getattr(row, f"profile_{name}") for name in PROFILE_NAMES} if has_profile else None
-    user |= {kind: held[kind].get(row.id, []) for kind in RIGHTS}
+    user |= {kind: held[kind].get(row.id, []) for kind in MEMBERSHIPS}
     return user | ({PASSWORD_HASH: row.password_hash} if with_passwords else {})
 
 

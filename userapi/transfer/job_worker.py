@@ -61,7 +61,7 @@ class ImportRun(JobRun):
     def run_batches(self, stop: Callable[[], bool]) -> None:
         """Import the file a batch at a time."""
         counts = Counts() if self.starts_again else _load_counts(self.job.counts)
-        records = readers.open_bytes(self._read_file(), self.job.kind, self.left_out)
+        records = readers.read_bytes(self._read_file(), self.job.kind, self.left_out)
         if self.is_all_or_nothing:
             self.renew(ALL_OR_NOTHING_LEASE)
             db.session.commit()

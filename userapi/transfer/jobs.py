@@ -147,7 +147,7 @@ def count_records(content: bytes, kind: str) -> int:
             raise UnreadableFile(_("The file is not valid UTF-8. Save it as UTF-8.")) from error
     first_invalid: Record | None = None
     total, has_valid = 0, False
-    for total, record in enumerate(readers.open_bytes(content, kind, Counter()), 1):
+    for total, record in enumerate(readers.read_bytes(content, kind, Counter()), 1):
         if total > MAX_RECORDS:
             raise UnreadableFile(
                 _(

@@ -1,4 +1,4 @@
-"""Files with a line for each user: CSV, and JSON Lines."""
+"""Reads CSV and JSON Lines files, which have a line for each user."""
 
 import csv
 import itertools
@@ -11,34 +11,34 @@ from flask_babel import gettext as _
 from userapi.users.fields import EXPORTED_NAMES, FLAGS, PROFILE_NAMES
 
 from .csv_cells import unescape_formula
-from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, Record, UnreadableFile
+from .records import EMAIL_VERIFIED, MEMBERSHIPS, PASSWORD_HASH, Record, UnreadableFile
 
-#: Characters of a line; a user has a few hundred.
-LONGEST_LINE = 1_000_000
+#: The maximum length of a line in characters; a user has a few hundred.
+MAX_LINE_LENGTH = 1_000_000
 
 PROFILE = "profile."
-COLUMNS = (*EXPORTED_NAMES, *(PROFILE + name for name in PROFILE_NAMES), *RIGHTS, PASSWORD_HASH)
+COLUMNS = (*EXPORTED_NAMES, *(PROFILE + name for name in PROFILE_NAMES), *MEMBERSHIPS, PASSWORD_HASH)
 
-#: Names of columns in older exports of the staff site.
+#: Column names of older exports of the staff site.
 OLD_NAMES = {f"profile_{name}": PROFILE + name for name in PROFILE_NAMES}
 
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 
 
 class UnreadableLine(ValueError):
-    """A line that cannot be read; the next may be."""
+    """A line cannot be read; the next one may be readable."""
 
 
 class Lines:
-    """The lines of a text; after one that cannot be read, reading goes on.
+    """The lines of a text. Reading can continue after an unreadable line.
 
     Attributes:
-        number: of the last line read, from 1.
-        is_whole: whether that line has its line end.
+        number: the number of the last line that was read, from 1.
+        is_complete: whether that line ends with a line break.
     """
 
     def __init__(self, file: TextIO) -> None:
-        self.file, self.number, self.is_whole = file, 0, True
+        self.file, self.number, self.is_complete = file, 0, True
 
     def __iter__(self) -> "Lines":
         return self
@@ -47,17 +47,17 @@ class Lines:
         """The next line.
 
         Raises:
-            UnreadableLine: it is too long, or no UTF-8.
+            UnreadableLine: it is too long or not UTF-8.
         """
-        line = rest = self.file.readline(LONGEST_LINE)
+        line = rest = self.file.readline(MAX_LINE_LENGTH)
         if not line:
             raise StopIteration
         self.number += 1
-        while len(rest) == LONGEST_LINE and not rest.endswith("\n"):
-            rest = self.file.readline(LONGEST_LINE)
-        self.is_whole = rest.endswith(("\n", "\r"))
+        while len(rest) == MAX_LINE_LENGTH and not rest.endswith("\n"):
+            rest = self.file.readline(MAX_LINE_LENGTH)
+        self.is_complete = rest.endswith(("\n", "\r"))
         if rest is not line:
-            raise UnreadableLine(_("Longer than %(most)s characters.", most=LONGEST_LINE))
+            raise UnreadableLine(_("Longer than %(most)s characters.", most=MAX_LINE_LENGTH))
         try:
             line.encode()
         except UnicodeEncodeError as error:
@@ -66,18 +66,18 @@ class Lines:
 
 
 def from_csv(file: TextIO) -> Iterator[Record]:
-    """Users of a table whose first line names the columns; an empty cell tells nothing.
+    """The users of a CSV file. Its first line has the column names. Empty cells count as missing.
 
-    Cells are separated by commas, or by semicolons as spreadsheets do where the comma is the decimal mark.
+    Cells are separated by commas, or by semicolons, which spreadsheets use where the comma is the decimal mark.
 
-    What spreadsheets leave behind does no harm: columns without a name and without a text, rows of empty cells, and
-    rows without their last empty cells.
+    Spreadsheets add empty columns without a name and empty rows, and they leave out empty cells at the end of a row.
+    None of these is an error.
 
     Raises:
-        UnreadableFile: the first line does not name the columns.
+        UnreadableFile: the first line does not have the column names.
     """
     lines = Lines(file)
-    columns, delimiter = _header(lines)
+    columns, delimiter = _read_header(lines)
     rows = csv.reader(lines, strict=True, delimiter=delimiter)
     while True:
         first = lines.number + 1
@@ -86,20 +86,20 @@ def from_csv(file: TextIO) -> Iterator[Record]:
         except StopIteration:
             return
         except (csv.Error, UnreadableLine) as error:
-            yield from _unread(first, lines.number, _reason(error))
+            yield from _unreadable_records(first, lines.number, _reason(error))
             continue
         if not any(cell.strip() for cell in cells):
             continue
-        reason = _misfit(cells, columns, is_whole=lines.is_whole)
+        reason = _find_misfit(cells, columns, is_complete=lines.is_complete)
         if reason:
-            yield from _unread(first, lines.number, reason)
+            yield from _unreadable_records(first, lines.number, reason)
             continue
-        yield Record(first, _user(zip(columns, cells, strict=False)), last=lines.number)
+        yield Record(first, _parse_user(zip(columns, cells, strict=False)), last=lines.number)
 
 
-def _misfit(cells: list[str], columns: list[str], *, is_whole: bool) -> str:
-    """Why a row does not fit the columns, or nothing."""
-    if len(cells) < len(columns) and not is_whole:
+def _find_misfit(cells: list[str], columns: list[str], *, is_complete: bool) -> str:
+    """Why a row does not fit the columns, or an empty text."""
+    if len(cells) < len(columns) and not is_complete:
         return str(_("The file ends in the middle of this line."))
     for number, (cell, column) in enumerate(itertools.zip_longest(cells, columns), 1):
         if cell and cell.strip() and not column:
@@ -110,18 +110,18 @@ def _misfit(cells: list[str], columns: list[str], *, is_whole: bool) -> str:
 def _reason(error: Exception) -> str:
     if str(error) == "unexpected end of data":
         return str(_("This line opens a quote that is never closed."))
-    return _sentence(error)
+    return _to_sentence(error)
 
 
-def _unread(first: int, last: int, reason: str) -> Iterator[Record]:
-    """Lines that cannot be read: a quote that is not closed makes one row of many, and each is named."""
+def _unreadable_records(first: int, last: int, reason: str) -> Iterator[Record]:
+    """A record for each line of an unreadable row. An unclosed quote turns many lines into one row."""
     yield Record(first, {}, error=reason)
     for number in range(first + 1, last + 1):
         yield Record(number, {}, error=str(_("Not read: it is inside a quote opened in line %(first)s.", first=first)))
 
 
 def from_jsonl(file: TextIO) -> Iterator[Record]:
-    """Users, and groups, of a file with one JSON object a line."""
+    """The users and groups of a file with one JSON object in each line."""
     lines = Lines(file)
     while True:
         try:
@@ -130,24 +130,24 @@ def from_jsonl(file: TextIO) -> Iterator[Record]:
         except StopIteration:
             return
         except ValueError as error:
-            reason = _sentence(error) if isinstance(error, UnreadableLine) else _("Not valid JSON.")
+            reason = _to_sentence(error) if isinstance(error, UnreadableLine) else _("Not valid JSON.")
             yield Record(lines.number, {}, error=str(reason))
             continue
         if isinstance(values, dict):
-            yield Record(lines.number, _with_profile(values))
+            yield Record(lines.number, _convert_old_names(values))
         elif line.strip():
             yield Record(lines.number, {}, error=str(_("Not a JSON object.")))
 
 
-def _header(lines: Lines) -> tuple[list[str], str]:
-    """The names of the columns, and what separates the cells."""
+def _read_header(lines: Lines) -> tuple[list[str], str]:
+    """The column names and the delimiter."""
     try:
         first = next(lines, "")
         delimiter = ";" if ";" in first and "," not in first else ","
         rows = csv.reader(itertools.chain([first], lines), strict=True, delimiter=delimiter)
         columns = [OLD_NAMES.get(name, name) for name in (name.strip().lower() for name in next(rows, []))]
     except (csv.Error, UnreadableLine) as error:
-        raise UnreadableFile(_("Line 1 cannot be read: %(reason)s", reason=_sentence(error))) from error
+        raise UnreadableFile(_("Line 1 cannot be read: %(reason)s", reason=_to_sentence(error))) from error
     while columns and not columns[-1]:
         columns.pop()
     named = [name for name in columns if name]
@@ -166,7 +166,7 @@ def _header(lines: Lines) -> tuple[list[str], str]:
     return columns, delimiter
 
 
-def _user(cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
+def _parse_user(cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     profile: dict[str, str] = {}
     for column, cell in cells:
@@ -175,25 +175,25 @@ def _user(cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
         text = unescape_formula(cell)
         if column.startswith(PROFILE):
             profile[column.removeprefix(PROFILE)] = text
-        elif column in RIGHTS:
-            values[column] = _names(text)
+        elif column in MEMBERSHIPS:
+            values[column] = _split_names(text)
         elif column in FLAGS:
-            values[column] = _flag(text)
+            values[column] = _parse_flag(text)
         else:
             values[column] = text
     return {**values, "profile": profile} if profile else values
 
 
-def _with_profile(values: dict[str, Any]) -> dict[str, Any]:
-    """A user of an older export of the staff site, in the shape of the present one."""
+def _convert_old_names(values: dict[str, Any]) -> dict[str, Any]:
+    """Convert a user from an older export of the staff site to the current form."""
     if OLD_NAMES.keys().isdisjoint(values):
         return values
     old = {name.removeprefix("profile_"): values[name] for name in OLD_NAMES if name in values}
     return {name: value for name, value in values.items() if name not in OLD_NAMES} | {"profile": old}
 
 
-def _names(text: str) -> Any:
-    """Names in a cell: a JSON array, or separated by semicolons."""
+def _split_names(text: str) -> Any:
+    """The names in a cell, which is a JSON array or separated by semicolons."""
     if text.startswith("["):
         try:
             return orjson.loads(text)
@@ -202,11 +202,11 @@ def _names(text: str) -> Any:
     return [name.strip() for name in text.split(";") if name.strip()]
 
 
-def _flag(text: str) -> Any:
+def _parse_flag(text: str) -> Any:
     word = text.strip().lower()
     return word in TRUE if word in TRUE or word in FALSE else text
 
 
-def _sentence(error: Exception) -> str:
+def _to_sentence(error: Exception) -> str:
     text = str(error).rstrip(".")
     return f"{text[:1].upper()}{text[1:]}."

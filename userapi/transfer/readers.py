@@ -1,4 +1,4 @@
-"""Files of users: which kind one is, and how it is opened."""
+"""Opens files of users in every supported format."""
 
 import bz2
 import gzip
@@ -17,11 +17,11 @@ from .django_dump import from_django
 from .line_formats import from_csv, from_jsonl
 from .records import Record, UnreadableFile
 
-#: The kinds that are read, by the end of a file's name.
+#: The formats, by file name extension.
 ENDINGS = {".json": "django", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 KINDS = ("django", "csv", "jsonl")
 
-#: What `dumpdata --output` compresses with, by the end of the name, and how such a file begins.
+#: The compressions that `dumpdata --output` supports, by file name extension, with the first bytes of such files.
 COMPRESSED: dict[str, tuple[bytes, Any]] = {
     ".gz": (b"\x1f\x8b", gzip.open),
     ".bz2": (b"BZh", bz2.open),
@@ -29,46 +29,46 @@ COMPRESSED: dict[str, tuple[bytes, Any]] = {
 }
 ZIP = b"PK\x03\x04"
 
-#: How a file begins that spreadsheets call Unicode.
+#: The first bytes of files that spreadsheets save as "Unicode".
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
-#: How the lines of `dumpdata --format jsonl` begin.
+#: The start of a line of `dumpdata --format jsonl`.
 DJANGO_LINE = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"model"\s*:')
 
 
 def kind_of(name: str) -> str | None:
-    """The kind of a file by its name, compressed or not; None if the name does not tell."""
+    """The format of a file by its name, also of a compressed one; or None."""
     path = PurePath(name.lower())
     return ENDINGS.get(PurePath(path.stem).suffix if path.suffix in COMPRESSED else path.suffix)
 
 
 def is_compressed(content: bytes) -> bool:
-    """Whether a file begins like a compressed one."""
+    """Whether a file has the first bytes of a compressed file."""
     return content.startswith((ZIP, *(magic for magic, _open in COMPRESSED.values())))
 
 
-def open_bytes(content: bytes, kind: str, left_out: Counter[str]) -> Iterator[Record]:
-    """`records` of a file that is in memory."""
-    return records(io.BytesIO(content), kind, left_out)
+def read_bytes(content: bytes, kind: str, left_out: Counter[str]) -> Iterator[Record]:
+    """The records of a file in memory: see `read_records`."""
+    return read_records(io.BytesIO(content), kind, left_out)
 
 
-def records(file: BinaryIO, kind: str, left_out: Counter[str]) -> Iterator[Record]:
-    """What a file holds, read as it is needed.
+def read_records(file: BinaryIO, kind: str, left_out: Counter[str]) -> Iterator[Record]:
+    """The records of a file, each read when it is needed.
 
     Args:
         file: UTF-8, with or without a byte order mark; compressed or not.
-        kind: one of KINDS.
-        left_out: counts what means nothing here, by its name.
+        kind: one of `KINDS`.
+        left_out: counts the ignored entries and fields, by name.
 
     Raises:
-        UnreadableFile: the file as a whole is not what it should be.
+        UnreadableFile: the file as a whole cannot be read.
     """
-    buffered = _uncompressed(io.BufferedReader(cast("io.RawIOBase", file)))
+    buffered = _decompress(io.BufferedReader(cast("io.RawIOBase", file)))
     beginning = buffered.peek(1)
     if beginning[:2] in UTF16:
         raise UnreadableFile(_("The file is UTF-16. Save it as UTF-8."))
     is_dump = kind == "django" or (kind == "jsonl" and DJANGO_LINE.match(beginning) is not None)
-    # Of lines those that are no UTF-8 are refused each for itself.
+    # Lines that are not UTF-8 are rejected one by one, so let them through here.
     errors = "strict" if is_dump else "surrogateescape"
     text = io.TextIOWrapper(buffered, "utf-8-sig", errors, newline="")
     if is_dump:
@@ -76,18 +76,18 @@ def records(file: BinaryIO, kind: str, left_out: Counter[str]) -> Iterator[Recor
     return from_csv(text) if kind == "csv" else from_jsonl(text)
 
 
-def _uncompressed(file: io.BufferedReader) -> io.BufferedReader:
+def _decompress(file: io.BufferedReader) -> io.BufferedReader:
     beginning = file.peek(1)
     if beginning.startswith(ZIP):
         raise UnreadableFile(_("The file is a ZIP archive. Extract it first."))
     for magic, opened in COMPRESSED.values():
         if beginning.startswith(magic):
-            return io.BufferedReader(_Unpacked(opened(file, "rb")))
+            return io.BufferedReader(_Decompressed(opened(file, "rb")))
     return file
 
 
-class _Unpacked(io.RawIOBase):
-    """The content of a compressed file; a damaged one is an expected failure."""
+class _Decompressed(io.RawIOBase):
+    """The content of a compressed file, which raises `UnreadableFile` if it is damaged."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file

@@ -1,4 +1,4 @@
-"""What every reader of a file gives: one record for each user and group, and where in the file it stands."""
+"""What every reader returns: a record for each user or group in a file, with its place."""
 
 from typing import Any, NamedTuple
 
@@ -6,27 +6,27 @@ from flask_babel import gettext as _
 
 from userapi.core.problems import Problem
 
-#: Lists of names, and what stands at the end of a line because it is long.
-RIGHTS = ("groups", "permissions")
+#: The fields that are lists of names, and the last column of an export.
+MEMBERSHIPS = ("groups", "permissions")
 PASSWORD_HASH = "password_hash"  # noqa: S105 - the name of a field
 
-#: Understood as well, where no moment is known.
+#: A flag that files can have instead of `email_verified_at`.
 EMAIL_VERIFIED = "email_verified"
 
 
 class UnreadableFile(Problem):
-    """The file as a whole is not what it should be; nothing was written."""
+    """The file as a whole cannot be read; nothing was written."""
 
 
 class Record(NamedTuple):
     """One user, or one group with its permissions.
 
     Attributes:
-        number: of the line or entry.
-        values: fields as the file has them; a group has `group` (its name) and `permissions`.
-        entry: what Django calls it, as `auth.user 17`; empty where the place is a line.
+        number: the number of the line or entry, from 1.
+        values: the fields as in the file; a group has `group` (its name) and `permissions`.
+        entry: the name of an entry of a Django dump, such as `auth.user 17`; empty for lines.
         error: why it could not be read; then there are no values.
-        last: the number of its last line, where it has several.
+        last: the number of the last line, if it has several.
     """
 
     number: int
@@ -37,19 +37,19 @@ class Record(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it stands, for people."""
+        """The place in the file, translated."""
         if self.last > self.number:
             return str(_("lines %(first)s to %(last)s", first=self.number, last=self.last))
         return place(self.number, self.entry)
 
 
 def printable(text: str) -> str:
-    """A text of a file as it can be shown: short, and nothing in it that a terminal would obey."""
+    """A text from a file, shortened and without control characters, which terminals would execute."""
     return "".join(character if character.isprintable() else "?" for character in text[:100])
 
 
 def place(number: int, entry: str) -> str:
-    """Where a record stands, for people."""
+    """The place of a record, translated."""
     if entry:
         return str(_("entry %(number)s (%(entry)s)", number=number, entry=entry))
     return str(_("line %(number)s", number=number))

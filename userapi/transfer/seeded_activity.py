@@ -1,4 +1,4 @@
-"""What made-up people did within the last thirty days: sign-ins, failed ones, and the sessions that came of them."""
+"""The activity of made-up users in the last 30 days: sign-ins, failed sign-ins and sessions."""
 
 import random
 import uuid
@@ -17,29 +17,29 @@ from userapi.core.db import db
 
 from .bulk_insert import NewUser
 
-#: So far the history reaches back.
+#: The number of days with activity.
 DAYS = 30
 
-#: One account of so many is inactive, is staff, has an email that was never verified, or was created within those days.
+#: One of so many accounts is inactive, is staff, has an unverified email address, or was created within those days.
 INACTIVE, STAFF, UNVERIFIED, RECENT = 23, 37, 11, 9
 
-#: The share of accounts that nobody has signed in to within those days.
+#: The share of accounts without a sign-in within those days.
 QUIET = 0.3
 
-#: How often people sign in on average, and at most; and the share of those who mistype the password first.
-SIGN_INS, MOST_SIGN_INS, MISTYPED = 2.5, 12, 0.12
+#: The average and maximum number of sign-ins of a user, and the share of those after a wrong password.
+AVERAGE_SIGN_INS, MAX_SIGN_INS, MISTYPED = 2.5, 12, 0.12
 
-#: Sign-ins to accounts that do not exist, for each of the others.
+#: Sign-ins to accounts that do not exist, as a share of the others.
 UNKNOWN = 0.03
 
-#: The newest sessions of a user are not signed out.
+#: The number of newest sessions of a user that are not signed out.
 OPEN_SESSIONS = 2
 
-#: The share of sign-ins on a weekend that fall on any day instead.
+#: The share of sign-ins on weekends that move to a random day.
 WEEKDAYS = 0.7
 
-#: The hours (UTC) of most sign-ins.
-NOON, SPREAD = 13.5, 3.5
+#: The average hour (UTC) of sign-ins, and the standard deviation in hours.
+MEAN_HOUR, HOUR_DEVIATION = 13.5, 3.5
 
 DEVICES = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
@@ -50,21 +50,21 @@ DEVICES = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
 )
 
-#: Networks that no host has (RFC 5737).
+#: Networks reserved for documentation (RFC 5737).
 NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
 
 
 class _SignIn(NamedTuple):
-    """One try; `user_id` is None where no account has the email."""
+    """An attempt to sign in; `user_id` is None if no account has the email address."""
 
     moment: datetime
     user_id: int | None
-    address: str
+    ip: str
     succeeds: bool
 
 
 class Activity:
-    """A past for the people of a crowd; the same seed makes the same.
+    """The activity of the users of a crowd: a `Past`. The same seed gives the same activity.
 
     Args:
         seed: any text.
@@ -74,81 +74,81 @@ class Activity:
         self.chance = random.Random(f"{seed} activity")  # noqa: S311 - nothing secret comes from it
         self.now = clock.now()
         self.first = self.now - timedelta(days=DAYS)
-        self.people = 0
+        self.number_of_users = 0
         self.sign_ins: list[_SignIn] = []
-        self.open: set[int] = set()
+        self.active: set[int] = set()
 
     def prepare(self, rows: Sequence[NewUser]) -> list[NewUser]:
-        """The accounts as their past has left them; `write` writes that past once they are made."""
-        self.sign_ins, self.open = [], set()
+        """The rows of users, changed as by their activity; `write` inserts that activity."""
+        self.sign_ins, self.active = [], set()
         prepared = [self._account(row) for row in rows]
         for _number in range(round(len(self.sign_ins) * UNKNOWN)):
-            self.sign_ins.append(_SignIn(self._moment(self.first), None, self._address(), succeeds=False))
+            self.sign_ins.append(_SignIn(self._moment(self.first), None, self._ip(), succeeds=False))
         return prepared
 
-    def write(self, made: Collection[int]) -> None:
-        """Write the events and sessions of those accounts that were made."""
-        happened = sorted(
-            (each for each in self.sign_ins if each.user_id is None or each.user_id in made),
+    def write(self, user_ids: Collection[int]) -> None:
+        """Insert the events and sessions of the users who were inserted."""
+        sign_ins = sorted(
+            (each for each in self.sign_ins if each.user_id is None or each.user_id in user_ids),
             key=lambda each: each.moment,
         )
-        if happened:
-            audit_log.record_history([_event(each) for each in happened])
-        sessions = list(self._sessions(happened))
+        if sign_ins:
+            audit_log.record_history([_event(each) for each in sign_ins])
+        sessions = list(self._sessions(sign_ins))
         if sessions:
             db.session.execute(sa.insert(Session), sessions)
 
     def _account(self, row: NewUser) -> NewUser:
-        self.people += 1
-        is_verified = self.people % UNVERIFIED != 0
-        joined = row.columns["date_joined"] if self.people % RECENT else self._moment(self.first)
+        self.number_of_users += 1
+        is_verified = self.number_of_users % UNVERIFIED != 0
+        joined = row.columns["date_joined"] if self.number_of_users % RECENT else self._moment(self.first)
         last_login = self._sign_in(row.id, joined) if is_verified and self.chance.random() >= QUIET else None
-        is_active = self.people % INACTIVE != 0
+        is_active = self.number_of_users % INACTIVE != 0
         if is_active:
-            self.open.add(row.id)
+            self.active.add(row.id)
         past = {
             "date_joined": joined,
             "email_verified_at": joined if is_verified else None,
             "last_login": last_login,
             "is_active": is_active,
-            "is_staff": self.people % STAFF == 0,
+            "is_staff": self.number_of_users % STAFF == 0,
         }
         return row._replace(columns=row.columns | past)
 
     def _sign_in(self, user_id: int, joined: datetime) -> datetime:
-        """Let somebody sign in several times; the last one."""
-        address, last = self._address(), joined
-        for _number in range(min(1 + int(self.chance.expovariate(1 / SIGN_INS)), MOST_SIGN_INS)):
+        """Draw several sign-ins of a user; returns the time of the last one."""
+        ip, last = self._ip(), joined
+        for _number in range(min(1 + int(self.chance.expovariate(1 / AVERAGE_SIGN_INS)), MAX_SIGN_INS)):
             moment = self._moment(max(joined, self.first))
             if self.chance.random() < MISTYPED:
                 before = moment - timedelta(seconds=self.chance.uniform(4, 40))
-                self.sign_ins.append(_SignIn(before, user_id, address, succeeds=False))
-            self.sign_ins.append(_SignIn(moment, user_id, address, succeeds=True))
+                self.sign_ins.append(_SignIn(before, user_id, ip, succeeds=False))
+            self.sign_ins.append(_SignIn(moment, user_id, ip, succeeds=True))
             last = max(last, moment)
         return last
 
     def _moment(self, first: datetime) -> datetime:
-        """A moment from `first` until now, more often by day and on working days than not."""
+        """A random time since `first`, mostly during the day and on weekdays."""
         chance = self.chance
         day = first + (self.now - first) * chance.random()
         if day.weekday() >= 5 and chance.random() < WEEKDAYS:
             day = first + (self.now - first) * chance.random()
         midnight = day.replace(hour=0, minute=0, second=0, microsecond=0)
-        moment = midnight + timedelta(hours=min(max(chance.gauss(NOON, SPREAD), 0), 23.99))
+        moment = midnight + timedelta(hours=min(max(chance.gauss(MEAN_HOUR, HOUR_DEVIATION), 0), 23.99))
         return moment if first <= moment <= self.now else first + (self.now - first) * chance.random()
 
-    def _address(self) -> str:
+    def _ip(self) -> str:
         return f"{self.chance.choice(NETWORKS)}.{self.chance.randint(1, 254)}"
 
-    def _sessions(self, happened: Sequence[_SignIn]) -> Iterator[dict[str, Any]]:
+    def _sessions(self, sign_ins: Sequence[_SignIn]) -> Iterator[dict[str, Any]]:
         lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
         newer: dict[int, int] = {}
-        for each in reversed(happened):
+        for each in reversed(sign_ins):
             if not each.succeeds or each.user_id is None:
                 continue
             number = newer[each.user_id] = newer.get(each.user_id, 0) + 1
             used = each.moment + (self.now - each.moment) * self.chance.random() ** 2
-            is_open = number <= OPEN_SESSIONS and each.user_id in self.open
+            is_open = number <= OPEN_SESSIONS and each.user_id in self.active
             yield {
                 "id": uuid.uuid4(),
                 "user_id": each.user_id,
@@ -159,7 +159,7 @@ class Activity:
                 "last_used_at": used,
                 "expires_at": each.moment + lifetime,
                 "ended_at": None if is_open else used,
-                "address": each.address,
+                "address": each.ip,
                 "user_agent": DEVICES[each.user_id % len(DEVICES)],
             }
 
@@ -172,5 +172,5 @@ def _event(each: _SignIn) -> dict[str, Any]:
         "origin": Origin.WEB.value,
         "target_kind": None if each.user_id is None else "user",
         "target_id": None if each.user_id is None else str(each.user_id),
-        "address": each.address,
+        "address": each.ip,
     }

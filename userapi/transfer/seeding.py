@@ -1,4 +1,4 @@
-"""Made-up people for trials, demonstrations and measurements: the same seed makes the same people."""
+"""Made-up users for tests, demonstrations and benchmarks. The same seed gives the same users."""
 
 import itertools
 import random
@@ -23,35 +23,35 @@ from .bulk_insert import NewUser
 
 LOCALES = tuple(locale.value for locale in Locale)
 
-#: Rows written at once.
-BATCH = 5000
+#: The number of users that are inserted at a time.
+BATCH_SIZE = 5000
 
-#: They joined within so many seconds before they are made.
-JOINED_WITHIN = 3 * 365 * 86400
+#: How long ago users joined at most, in seconds.
+MAX_AGE = 3 * 365 * 86400
 
-#: Days of birth, the last one apart.
-BORN = (date(1940, 1, 1).toordinal(), date(2006, 1, 1).toordinal())
+#: The first date of birth, and the day after the last one.
+BIRTH_DAYS = (date(1940, 1, 1).toordinal(), date(2006, 1, 1).toordinal())
 
-#: Names and places of a country to choose from. A person is put together of them, which costs a twentieth of drawing
-#: one, and of so many, no two in thousands are alike.
+#: How many names and places of a country to draw. Users are combined from them, which takes a twentieth of the time of
+#: drawing each user, and still gives thousands of different users.
 NAMES, PLACES = 500, 2000
 
-#: What a made-up user is called.
-NAMES_DRAWN = ("username", "first_name", "last_name")
+#: The fields of a user that are made up.
+DRAWN_FIELDS = ("username", "first_name", "last_name")
 
-#: For the fields of a profile that nothing below makes up.
+#: Values for the required fields of a profile that are not made up below.
 REQUIRED_OF_PROFILES = {field.name: field.example for field in PROFILE_FIELDS if field.is_required}
 
-#: For a language whose titles are all too long.
-ANY_TITLE = "Mx"
+#: The title in languages whose titles are all too long.
+DEFAULT_TITLE = "Mx"
 
 
 class Crowd:
-    """People of one country without end, always in the same order.
+    """An endless sequence of users from one country, always in the same order.
 
     Args:
         locale: one of LOCALES.
-        seed: which people.
+        seed: chooses the users.
     """
 
     def __init__(self, locale: str, seed: int) -> None:
@@ -59,14 +59,14 @@ class Crowd:
         self.locale, self.seed = locale, seed
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Fields of users, `profile` among them, and how many seconds ago each joined, as `joined`."""
+        """The fields of users, with `profile` and with `joined`: how many seconds ago the user joined."""
         person, address = Person(Locale(self.locale), seed=self.name), Address(Locale(self.locale), seed=self.name)
         genders = [_Names(person, gender) for gender in (Gender.FEMALE, Gender.MALE)]
-        places = [_fitting(address.address, "address") for _ in range(PLACES)]
-        cities = [_fitting(address.city, "city") for _ in range(PLACES)]
-        codes = [_zip(address.postal_code()) for _ in range(PLACES)]
+        places = [_draw_fitting(address.address, "address") for _ in range(PLACES)]
+        cities = [_draw_fitting(address.city, "city") for _ in range(PLACES)]
+        codes = [_shorten_zip(address.postal_code()) for _ in range(PLACES)]
         country = address.default_country()
-        unnamed = f"user.{self.locale}.{self.seed}."  # for names that have no letter from a to z
+        unnamed = f"user.{self.locale}.{self.seed}."  # for names without a letter from a to z
         chance = random.Random(self.name)  # noqa: S311 - nothing secret comes from it
         for number in itertools.count(1):
             choose = chance.random
@@ -79,11 +79,11 @@ class Crowd:
                 "username": f"{words}{number}",
                 "first_name": first,
                 "last_name": last,
-                "joined": int(choose() * JOINED_WITHIN),
+                "joined": int(choose() * MAX_AGE),
                 "profile": {
                     **REQUIRED_OF_PROFILES,
                     "title": names.titles[int(choose() * len(names.titles))],
-                    "dob": date.fromordinal(BORN[0] + int(choose() * (BORN[1] - BORN[0]))),
+                    "dob": date.fromordinal(BIRTH_DAYS[0] + int(choose() * (BIRTH_DAYS[1] - BIRTH_DAYS[0]))),
                     "address": places[int(choose() * PLACES)],
                     "country": country,
                     "city": cities[int(choose() * PLACES)],
@@ -93,38 +93,38 @@ class Crowd:
 
 
 class Past(Protocol):
-    """What people have done before: it changes accounts before they are written, and then writes itself."""
+    """The past activity of users: it changes rows before they are inserted, and then inserts its own."""
 
     def prepare(self, rows: Sequence[NewUser]) -> list[NewUser]:
-        """The accounts as that past has left them."""
+        """The rows of users, changed as by their past activity."""
 
-    def write(self, made: Collection[int]) -> None:
-        """Write the past of those that were made."""
+    def write(self, user_ids: Collection[int]) -> None:
+        """Insert the past activity of the users who were inserted."""
 
 
 class _Names:
-    """What women, or men, of a country are called; each name with its letters that can stand in an address."""
+    """The names of women or men of a country, each with the form that email addresses contain."""
 
     def __init__(self, person: Person, gender: Gender) -> None:
-        self.titles = _titles(person, gender)
-        self.first = [(name, _letters(name)) for name in (person.first_name(gender=gender) for _ in range(NAMES))]
-        self.last = [(name, _letters(name)) for name in (person.last_name(gender=gender) for _ in range(NAMES))]
+        self.titles = _draw_titles(person, gender)
+        self.first = [(name, _to_letters(name)) for name in (person.first_name(gender=gender) for _ in range(NAMES))]
+        self.last = [(name, _to_letters(name)) for name in (person.last_name(gender=gender) for _ in range(NAMES))]
 
 
-def seed(
+def seed_users(
     crowd: Crowd, count: int, password: str, *, hash_each: bool = False, past: Past | None = None
 ) -> Iterator[tuple[int, int]]:
-    """Open the accounts of the first people of a crowd; an address in use is left alone.
+    """Insert the first users of a crowd. Users whose email address is in use are skipped.
 
     Args:
-        crowd: who.
-        count: how many of them.
-        password: of them all, held against the policy.
-        hash_each: whether each gets a hash of its own.
-        past: what they have done before; nothing if None.
+        crowd: the users.
+        count: the number of users.
+        password: the password of all of them, which the password policy must accept.
+        hash_each: whether every user gets a different hash.
+        past: their past activity, or None.
 
     Yields:
-        After each batch how many people are done, and how many of the batch were new.
+        After each batch, the number of users so far, and the number of users of the batch that were inserted.
 
     Raises:
         WeakPassword: before anything is written.
@@ -132,31 +132,31 @@ def seed(
     password_policy.check(password)
     shared = hash_password(password)
     people = itertools.islice(crowd, count)
-    done = made = 0
-    while batch := list(itertools.islice(people, BATCH)):
+    done = inserted = 0
+    while batch := list(itertools.islice(people, BATCH_SIZE)):
         ids, now = bulk_insert.new_ids(len(batch)), clock.now()
         rows = [
-            _row(user_id, fields, hash_password(password) if hash_each else shared, now)
+            _new_row(user_id, fields, hash_password(password) if hash_each else shared, now)
             for user_id, fields in zip(ids, batch, strict=True)
         ]
         if past is not None:
             rows = past.prepare(rows)
-        added = bulk_insert.insert_users(rows)
+        new = bulk_insert.insert_users(rows)
         if past is not None:
-            past.write(added)
-        done, made = done + len(rows), made + len(added)
-        yield done, len(added)
-    audit_log.record("users.seeded", changes={"count": (None, made), "crowd": (None, crowd.name)})
+            past.write(new)
+        done, inserted = done + len(rows), inserted + len(new)
+        yield done, len(new)
+    audit_log.record("users.seeded", changes={"count": (None, inserted), "crowd": (None, crowd.name)})
 
 
-def _row(user_id: int, fields: dict[str, Any], password_hash: str, now: datetime) -> NewUser:
-    """A made-up person as a row."""
+def _new_row(user_id: int, fields: dict[str, Any], password_hash: str, now: datetime) -> NewUser:
+    """A made-up user as a row."""
     joined = now - timedelta(seconds=fields["joined"])
     columns = {
         "id": user_id,
         "email": fields["email"],
         "email_key": fields["email"],  # its own normal form: letters a to z, digits and dots
-        **to_columns({name: fields[name] for name in NAMES_DRAWN}),
+        **to_columns({name: fields[name] for name in DRAWN_FIELDS}),
         "password_hash": password_hash,
         "email_verified_at": joined,
         "date_joined": joined,
@@ -164,31 +164,31 @@ def _row(user_id: int, fields: dict[str, Any], password_hash: str, now: datetime
     return NewUser(columns, fields["profile"])
 
 
-def _titles(person: Person, gender: Gender) -> list[str]:
-    longest = _room("title")
+def _draw_titles(person: Person, gender: Gender) -> list[str]:
+    max_length = _max_length("title")
     drawn = {person.title(gender=gender, title_type=TitleType.TYPICAL) for _ in range(50)}
-    return sorted(title for title in drawn if len(title) <= longest) or [ANY_TITLE]
+    return sorted(title for title in drawn if len(title) <= max_length) or [DEFAULT_TITLE]
 
 
-def _letters(name: str) -> str:
-    """What of a name can stand in an address."""
+def _to_letters(name: str) -> str:
+    """The letters of a name that an email address can contain."""
     return re.sub("[^a-z]", "", unicodedata.normalize("NFKD", name).lower())[:20]
 
 
-def _fitting(draw: Callable[[], str], column: str) -> str:
-    """The first drawn that fits."""
-    room = _room(column)
-    return next(text for text in (draw().strip() for _ in itertools.count()) if len(text) <= room)
+def _draw_fitting(draw: Callable[[], str], column: str) -> str:
+    """The first drawn text that fits the column."""
+    max_length = _max_length(column)
+    return next(text for text in (draw().strip() for _ in itertools.count()) if len(text) <= max_length)
 
 
-def _zip(code: str) -> str:
-    """A postal code, or its largest part that fits."""
-    room: int = current_app.config[PROFILE["zip"].length_setting]
+def _shorten_zip(code: str) -> str:
+    """A postal code, or its longest part that fits."""
+    max_length: int = current_app.config[PROFILE["zip"].length_setting]
     for candidate in (code, re.sub("[ -]", "", code)):
-        if len(candidate) <= room:
+        if len(candidate) <= max_length:
             return candidate
-    return max(re.split("[ -]", code), key=lambda part: (len(part) <= room, len(part)))[:room]
+    return max(re.split("[ -]", code), key=lambda part: (len(part) <= max_length, len(part)))[:max_length]
 
 
-def _room(column: str) -> int:
+def _max_length(column: str) -> int:
     return PROFILE[column].max_length

@@ -17,7 +17,7 @@ from userapi.users.fields import PROFILE, PROFILE_FIELDS, USER_FIELDS, Field, Ki
 from userapi.users.models import Group
 
 from .options import OnBadProfile
-from .records import EMAIL_VERIFIED, PASSWORD_HASH, RIGHTS, printable
+from .records import EMAIL_VERIFIED, MEMBERSHIPS, PASSWORD_HASH, printable
 
 #: JavaScript reads greater numbers inexactly, and the database needs higher ids for new users.
 MAX_ID = 2**53 - 1
@@ -129,7 +129,7 @@ IMPORTED_PROFILE_FIELDS: dict[str, AnyField] = {name: _imported_field(field) for
 SHOWN_NAMES: dict[str, AnyField] = {
     field.name: input_field(field) for field in USER_FIELDS if field.kind is Kind.NAME and field.allows_formatting
 }
-NOT_COLUMNS = {"id", EMAIL_VERIFIED, *RIGHTS}
+NOT_COLUMNS = {"id", EMAIL_VERIFIED, *MEMBERSHIPS}
 
 #: Left out if it is invalid: users sign in by email, and many accounts have no username.
 OPTIONAL_FIELD = "username"
