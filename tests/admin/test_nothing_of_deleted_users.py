@@ -198,7 +198,7 @@ def test_the_migration_blanks_what_earlier_versions_stored(bare_app: Flask) -> N
         db.session.execute(
             sa.insert(job).values(
                 created_at=moment, file_name="users.csv", kind="csv", size=1, total=1, dry_run=False,
-                on_conflict="skip", state="done", attempts=1, counts={}, left_out={}, issue_counts={},
+                on_conflict="skip", state="done", attempts=1, counts={}, left_out={}, told={},
                 report=[["there already", "line 1", f"{EMAIL} is there already, as user 7."]],
                 error=f"Nothing was imported: line 1: {EMAIL} is there already.",
                 **({"on_bad_profile": "refuse-user"} if "on_bad_profile" in job.c else {}),

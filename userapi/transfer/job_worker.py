@@ -56,7 +56,7 @@ class ImportRun(JobRun):
         self.starts_again = self.is_all_or_nothing or job.dry_run
         self.left_out: Counter[str] = Counter()
         self.issues: list[list[str]] = [] if self.starts_again else list(job.report)
-        self.issue_counts: Counter[str] = Counter({} if self.starts_again else job.issue_counts)
+        self.issue_counts: Counter[str] = Counter({} if self.starts_again else job.told)
 
     def run_batches(self, stop: Callable[[], bool]) -> None:
         """Import the file a batch at a time."""
@@ -115,7 +115,7 @@ class ImportRun(JobRun):
             "counts": {**vars(counts), "unknown_permissions": unknown_permissions},
             "left_out": dict(self.left_out.most_common(MAX_NAMES)),
             "report": self.issues,
-            "issue_counts": dict(self.issue_counts),
+            "told": dict(self.issue_counts),
         }
         if not self.starts_again and columns["counts"] != self.job.counts:
             columns["attempts"] = 0

@@ -20,7 +20,7 @@ class ImportJob(LeasedJob, Model):
         counts: the fields of `Counts`, as of the last batch that was committed.
         left_out: the number of entries of the file that were ignored, by name.
         report: the first issues of each kind: kind, place, reason.
-        issue_counts: the number of issues, by kind; the column keeps its first name.
+        told: the number of issues, by kind.
     """
 
     __tablename__ = "import_jobs"
@@ -35,7 +35,7 @@ class ImportJob(LeasedJob, Model):
     counts: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     left_out: Mapped[dict[str, int]] = mapped_column(sa.JSON, default=dict)
     report: Mapped[list[list[str]]] = mapped_column(sa.JSON, default=list)
-    issue_counts: Mapped[dict[str, int]] = mapped_column("told", sa.JSON, key="issue_counts", default=dict)
+    told: Mapped[dict[str, int]] = mapped_column(sa.JSON, default=dict)
 
 
 class ImportFile(Model):

@@ -66,14 +66,14 @@ class Crowd:
         cities = [_draw_fitting(address.city, "city") for _ in range(PLACES)]
         codes = [_shorten_zip(address.postal_code()) for _ in range(PLACES)]
         country = address.default_country()
-        unnamed = f"user.{self.locale}.{self.seed}."  # for names without a letter from a to z
+        unnamed = f"user.{self.locale}.{self.seed}."  # for names without any of a to z
         chance = random.Random(self.name)  # noqa: S311 - nothing secret comes from it
         for number in itertools.count(1):
             choose = chance.random
             names = genders[int(choose() * 2)]
-            first, first_letters = names.first[int(choose() * NAMES)]
-            last, last_letters = names.last[int(choose() * NAMES)]
-            words = ".".join(filter(None, (first_letters, last_letters))) or unnamed
+            first, first_slug = names.first[int(choose() * NAMES)]
+            last, last_slug = names.last[int(choose() * NAMES)]
+            words = ".".join(filter(None, (first_slug, last_slug))) or unnamed
             yield {
                 "email": f"{words}{number}@example.com",
                 "username": f"{words}{number}",
@@ -107,8 +107,8 @@ class _Names:
 
     def __init__(self, person: Person, gender: Gender) -> None:
         self.titles = _draw_titles(person, gender)
-        self.first = [(name, _to_letters(name)) for name in (person.first_name(gender=gender) for _ in range(NAMES))]
-        self.last = [(name, _to_letters(name)) for name in (person.last_name(gender=gender) for _ in range(NAMES))]
+        self.first = [(name, _to_slug(name)) for name in (person.first_name(gender=gender) for _ in range(NAMES))]
+        self.last = [(name, _to_slug(name)) for name in (person.last_name(gender=gender) for _ in range(NAMES))]
 
 
 def seed_users(
@@ -155,7 +155,7 @@ def _new_row(user_id: int, fields: dict[str, Any], password_hash: str, now: date
     columns = {
         "id": user_id,
         "email": fields["email"],
-        "email_key": fields["email"],  # its own normal form: letters a to z, digits and dots
+        "email_key": fields["email"],  # the same: it has only a to z, digits and dots
         **to_columns({name: fields[name] for name in DRAWN_FIELDS}),
         "password_hash": password_hash,
         "email_verified_at": joined,
@@ -170,8 +170,8 @@ def _draw_titles(person: Person, gender: Gender) -> list[str]:
     return sorted(title for title in drawn if len(title) <= max_length) or [DEFAULT_TITLE]
 
 
-def _to_letters(name: str) -> str:
-    """The letters of a name that an email address can contain."""
+def _to_slug(name: str) -> str:
+    """The part of a name that an email address can contain."""
     return re.sub("[^a-z]", "", unicodedata.normalize("NFKD", name).lower())[:20]
 
 
