@@ -1,1 +1,1 @@
-"""What happened: events that outlive their actors and their targets."""
+"""The audit log, whose events outlive their actors and their targets."""

@@ -1,4 +1,4 @@
-"""Writing the trail: an event is part of the transaction of the act it tells of; neither stands without the other."""
+"""Writing the audit log: an event is in the transaction of its action, so neither is committed without the other."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
@@ -16,16 +16,16 @@ from userapi.observability import logs, metrics
 
 from .models import AuditEvent
 
-#: Fields whose values are never stored: secrets, and the words of searches, which may be the email or name of an
-#: account and could not be found again when that is deleted.
+#: Fields whose values are never stored: secrets, and search words, which may be the email address or name of an account
+#: and could not be found when that is deleted.
 SEARCHES = frozenset({"search", "staff_search"})
 SECRET = frozenset({"password", "password_hash", "token", "refresh_token", "access_token"}) | SEARCHES
 
-#: What stands in the place of a secret or forgotten value.
+#: Replaces secret and deleted values.
 WITHHELD = "…"
 
-#: Counted from nothing on, so that the first one shows: what an alert looks at.
-ALARMING = (
+#: Actions that alerts watch: exported as 0, so that an alert sees the first one.
+WATCHED = (
     "session.started",
     "sign_in.failed",
     "session.token_reused",
@@ -34,7 +34,7 @@ ALARMING = (
     "users.exported",
 )
 
-#: Keeps the actions of a database session, each with its transaction, until they are committed and count.
+#: The actions of a database session with their transactions, in its `info`, until they are committed and counted.
 RECORDED = "userapi-actions-recorded"
 
 events: Any = AuditEvent.__table__
@@ -58,7 +58,7 @@ CALLER: Final = _Default.CALLER
 
 def configure(app: Flask) -> None:
     """Count each event once it is committed."""
-    for action in ALARMING:
+    for action in WATCHED:
         metrics.of(app).events.labels(action)
     sa.event.listen(db.session, "after_commit", _count)
     sa.event.listen(db.session, "after_soft_rollback", _discount)
@@ -72,28 +72,31 @@ def record(
     *,
     actor_id: int | _Default | None = CALLER,
 ) -> int:
-    """Write that something happened; the event's id, for what goes on over several transactions.
+    """Write an event.
 
     Args:
-        action: what, as `user.created`; listed in `docs/events.md`.
-        target_kind: what kind of record it happened to.
-        target_id: which one.
+        action: such as `user.created`; `docs/events.md` lists them.
+        target_kind: the kind of the target, such as `user`.
+        target_id: its id.
         changes: `{field: (before, after)}`.
-        actor_id: another actor than the caller, as in a sign-in, when nobody is signed in yet.
+        actor_id: an actor other than the caller, as in a sign-in, which has no caller yet.
+
+    Returns:
+        The id of the event, for `amend`.
     """
-    by = acting()
-    actor = by.actor_id if actor_id is CALLER else actor_id
+    context = acting()
+    actor = context.actor_id if actor_id is CALLER else actor_id
     written = _written(changes) if changes else None
     event = INSERT.one(
         occurred_at=clock.now(),
         action=action,
         actor_id=actor,
-        origin=by.origin.value,
-        os_user=by.os_user,
+        origin=context.origin.value,
+        os_user=context.os_user,
         target_kind=target_kind,
         target_id=None if target_id is None else str(target_id),
-        address=by.address,
-        request_id=by.request_id,
+        address=context.address,
+        request_id=context.request_id,
         changes=written,
     )
     session = db.session()
@@ -103,26 +106,26 @@ def record(
         "userapi.audit",
         action,
         actor=actor,
-        origin=by.origin.value,
+        origin=context.origin.value,
         target=None if target_id is None else f"{target_kind}:{target_id}",
-        address=by.address,
+        address=context.address,
         fields=sorted(written) if written else None,
     )
     return int(event.id)
 
 
 def record_history(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write events of a past that was made up, in the order given: they are neither counted nor logged."""
+    """Write the events of sample users, in the given order; they are neither counted nor logged."""
     db.session.execute(sa.insert(AuditEvent), rows)
 
 
 def amend(event_id: int, changes: Changes) -> None:
-    """Write how an act of several transactions stands, in the transaction that takes it further."""
+    """Update the changes of an event whose action spans several transactions, in one of these."""
     db.session.execute(sa.update(AuditEvent).where(AuditEvent.id == event_id).values(changes=_written(changes)))
 
 
 def forget(target_kind: str, target_id: object) -> None:
-    """Withhold the values in a target's events; what was done, by whom and when stays."""
+    """Hide the values in the events of a target; the action, the actor and the time stay."""
     events = db.session.scalars(
         sa.select(AuditEvent).where(
             AuditEvent.target_kind == target_kind,
@@ -141,7 +144,7 @@ def _count(session: Session) -> None:
 
 
 def _discount(session: Session, undone: SessionTransaction) -> None:
-    """Let what was rolled back, with a savepoint or as a whole, not count."""
+    """Do not count what was rolled back, with a savepoint or the whole transaction."""
     recorded = session.info.get(RECORDED, [])
     recorded[:] = [(action, within) for action, within in recorded if undone not in _lineage(within)]
 

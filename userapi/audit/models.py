@@ -1,4 +1,4 @@
-"""One row for each thing that happened."""
+"""One row for each event."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from userapi.core.db import Model, RowId, UTCDateTime
 
 
 class AuditEvent(Model):
-    """Who did what to whom, when and from where.
+    """An event: who did what to which target, when and from where.
 
     The ids are no foreign keys: an event outlives its actor and its target.
 

@@ -1,4 +1,4 @@
-"""What events are called: the actions and kinds of targets that there are, and who acted where no account did."""
+"""The names of actions, targets and origins, and the name of an event's actor."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,11 +34,11 @@ ORIGINS = {
 
 
 def actor(event: Any, emails: Mapping[int, str]) -> str:
-    """Who acted.
+    """The name of the actor of an event.
 
     Args:
-        event: a row of the trail.
-        emails: of users, by id, as far as there still are any.
+        event: a row of the audit log.
+        emails: the email addresses of users that still exist, by id.
     """
     if event.actor_id is not None:
         return emails.get(event.actor_id) or str(_("user %(id)s", id=event.actor_id))

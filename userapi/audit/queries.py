@@ -1,4 +1,4 @@
-"""The events of the trail, filtered: for the staff site and the command line."""
+"""The events of the audit log, filtered, for the staff site and the command line."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ events = AuditEvent.__table__
 
 
 def newest(filters: Mapping[str, Any], limit: int) -> Sequence[sa.Row[Any]]:
-    """The newest events that match, the newest first."""
+    """The newest matching events, the newest first."""
     return read_all(matching(filters).order_by(events.c.id.desc()).limit(limit))
 
 
 def after(filters: Mapping[str, Any], last_id: int, limit: int) -> Sequence[sa.Row[Any]]:
-    """The next events that match behind an id, the oldest first."""
+    """The next matching events after an id, the oldest first."""
     return read_all(matching(filters).where(events.c.id > last_id).order_by(events.c.id).limit(limit))
 
 

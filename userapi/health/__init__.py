@@ -1,1 +1,1 @@
-"""Whether the service can do its work: one set of checks for staff pages, `/readyz`, `/metrics` and `flask doctor`."""
+"""Checks whether each part of the service works, for staff pages, `/readyz`, `/metrics` and `flask doctor`."""

@@ -1,6 +1,6 @@
-"""The checks themselves. They are cheap: a few indexed statements, and only the database and Redis are contacted.
+"""The checks. They are cheap: a few indexed statements, and connections to the database and Redis only.
 
-`flask doctor` adds what takes longer, as a connection to the mail server.
+`flask doctor` adds slower ones, such as a connection to the mail server.
 """
 
 import time
@@ -14,18 +14,18 @@ from userapi.core.db import READING, db
 from userapi.security import signing_keys, throttling
 
 from . import work
-from .findings import Finding, ok, trouble, warning
+from .findings import Finding, failure, ok, warning
 
-#: Parts that the service cannot do anything without: `/readyz` answers 503 while one of them fails.
+#: Parts without which the service cannot work: `/readyz` responds with 503 while one of them fails.
 ESSENTIAL = frozenset({"database", "migrations", "keys"})
 
-#: MiB that are free beside a SQLite file: with less than SCARCE it is trouble, with less than LOW a warning.
-SCARCE = 100
-LOW = 1000
+#: The free space beside a SQLite file, in MiB, below which the check fails or warns.
+MIN_FREE = 100
+LOW_FREE = 1000
 
 
 def run() -> list[Finding]:
-    """Every part's state, now."""
+    """Check every part."""
     found = list(_database())
     is_usable = all(finding.state == "ok" for finding in found)
     found += (_keys(), _disk(), *work.checks(is_usable))
@@ -33,14 +33,14 @@ def run() -> list[Finding]:
 
 
 def _database() -> Iterator[Finding]:
-    """The database and its tables, over one connection: without an answer, a second try would only take as long."""
+    """The database and its tables, over one connection: a second attempt would only double the timeout."""
     name = "SQLite" if db.engine.dialect.name == "sqlite" else "PostgreSQL"
     started = time.perf_counter()
     try:
         present = migrations.present()
     except sa.exc.SQLAlchemyError as error:
         text = database_errors.in_one_line(error)
-        yield trouble("database", text, "unreachable", _("%(database)s is not responding.", database=name))
+        yield failure("database", text, "unreachable", _("%(database)s is not responding.", database=name))
         yield warning("migrations", "unknown: the database is not responding.", "unknown", _("Unknown."))
         return
     milliseconds = (time.perf_counter() - started) * 1000
@@ -56,13 +56,13 @@ def _migrations(present: str | None) -> Finding:
     if present is None or migrations.knows(present):
         first, *others = migrations.after(present)
         missing = f"{first} to {others[-1]}" if others else first
-        return trouble(
+        return failure(
             "migrations",
             f"pending: {missing}. Run `flask db upgrade` once; every host that uses this database needs this version.",
             "pending",
             _("The schema is older than this version of the service needs."),
         )
-    return trouble(
+    return failure(
         "migrations",
         f"at {present}, which this version does not know: a newer version migrated the database. Install it here too.",
         "pending",
@@ -77,7 +77,7 @@ def _keys() -> Finding:
     try:
         newest, others = ring.newest(), ring.all()[1:]
     except signing_keys.KeyFolderError as problem:
-        return trouble("keys", str(problem), "missing", _("There is no usable signing key, so users cannot sign in."))
+        return failure("keys", str(problem), "missing", _("There is no usable signing key, so users cannot sign in."))
     signs = _("A signing key is available.")
     return ok("keys", f"{newest.name} signs; {len(others)} more verify", signs)
 
@@ -95,26 +95,26 @@ def _disk() -> Finding:
     if free < disk.FULL:
         return _full(f"disk full: {text}. Free up disk space.")
     explanation = _("%(number)s MiB are free.", number=free)
-    if free < SCARCE:
-        return trouble("disk", f"{text}. Free up disk space, or writes will fail.", "almost full", explanation)
-    if free < LOW:
+    if free < MIN_FREE:
+        return failure("disk", f"{text}. Free up disk space, or writes will fail.", "almost full", explanation)
+    if free < LOW_FREE:
         return warning("disk", f"{text}. Free up disk space.", "low", explanation)
     return ok("disk", text, explanation)
 
 
 def _full(text: str) -> Finding:
-    return trouble("disk", text, disk.DISK_FULL, _("The disk is full, so nothing can be saved."))
+    return failure("disk", text, disk.DISK_FULL, _("The disk is full, so nothing can be saved."))
 
 
 def _shared_counts() -> Iterator[Finding]:
-    """Redis, where there is to be one."""
+    """Redis, if REDIS_URL is set."""
     answers = throttling.is_redis_reachable()
     if answers is None:
         return
     if answers:
         yield ok("redis", "Redis is responding", _("All workers share their counts of attempts."))
         return
-    yield trouble(
+    yield failure(
         "redis",
         f"REDIS_URL: {throttling.get_redis_error()}. Start Redis; until then each worker counts attempts separately.",
         "unreachable",
@@ -123,5 +123,5 @@ def _shared_counts() -> Iterator[Finding]:
 
 
 def is_ready(found: list[Finding]) -> bool:
-    """Whether the service can do its work."""
+    """Whether the service can work."""
     return all(finding.state == "ok" for finding in found if finding.part in ESSENTIAL)

@@ -1,4 +1,4 @@
-"""Emails and other work in the background: whether it is done, and since when it is not."""
+"""Checks of email delivery and other background work."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ from userapi.core import clock, leased_jobs
 from userapi.core.i18n import in_words
 from userapi.mail import queries as mail_queries
 
-from .findings import Finding, ok, trouble, warning
+from .findings import Finding, failure, ok, warning
 
-#: An email that waits longer is delayed, and work that waits longer has no worker.
+#: An email that has been queued for longer is delayed; a job that has been due for longer has no worker.
 MAX_WAIT = timedelta(minutes=15)
 
 
@@ -22,7 +22,7 @@ def checks(is_database_usable: bool) -> Iterator[Finding]:
     """Email delivery, and the worker.
 
     Args:
-        is_database_usable: else what waits there is not known.
+        is_database_usable: otherwise the result is "unknown".
     """
     queued: mail_queries.Queued | None = None
     since: list[datetime | None] = []
@@ -54,7 +54,7 @@ def _no_mail_server() -> Finding:
     explanation = _("Emails are not sent. Set MAIL_SERVER; docs/settings.md lists the email settings.")
     if current_app.config["EMAIL_VERIFICATION"] == "mandatory":
         text = "MAIL_SERVER is not set, and EMAIL_VERIFICATION is mandatory: no new user can sign in. Set it."
-        return trouble("email", text, "not configured", explanation)
+        return failure("email", text, "not configured", explanation)
     text = "MAIL_SERVER is not set: emails are stored, and `flask mail list` shows them. Set it to send them."
     return warning("email", text, "not configured", explanation)
 
@@ -66,7 +66,7 @@ def _email(queued: mail_queries.Queued | None) -> Finding:
     cause = queued.error or "no delivery was attempted"
     hint = "Correct MAIL_* or the mail server" if queued.error else "See `worker` below"
     since = _at(queued.since)
-    return trouble(
+    return failure(
         "email",
         f"{_count(queued)} queued, the oldest since {since}: {cause}. {hint}; `flask mail list` shows all.",
         "delayed",
@@ -79,7 +79,7 @@ def _email(queued: mail_queries.Queued | None) -> Finding:
 
 
 def _count(queued: mail_queries.Queued) -> str:
-    """How many emails wait, as far as they were counted."""
+    """The number of queued emails, up to the maximum that is counted."""
     return f"{queued.number}{' or more' if queued.number == mail_queries.MAX_COUNTED else ''}"
 
 
@@ -93,7 +93,7 @@ def _worker(since: datetime | None) -> Finding:
         hint = "MAIL_DELIVERY is none: run `flask mail deliver` regularly, or set it to thread"
     else:
         hint = "Check that the server is running, because its threads do these jobs; its log says what failed"
-    return trouble(
+    return failure(
         "worker",
         f"jobs have been waiting since {_at(since)} and no worker has started them. {hint}.",
         "stopped",

@@ -1,4 +1,4 @@
-"""What `/metrics` tells, and whom: what was counted, and what stands in the database and the key folder just now."""
+"""The contents of `/metrics`: the counters, and the current state of the database and the key folder."""
 
 import hmac
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ from userapi.security import signing_keys
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
-def admit() -> None:
-    """Let those read the metrics who may: whoever knows METRICS_TOKEN.
+def require_access() -> None:
+    """Require METRICS_TOKEN.
 
-    Where there is none, whoever sits at this machine, as long as SITE_URL is a loopback address and the service is only
-    tried out: behind a proxy everybody may seem to sit at this machine.
+    Without that setting, callers on the same machine have access while SITE_URL is a loopback address, as it is for a
+    trial. Behind a proxy, every caller may seem to be on the same machine.
 
     Raises:
-        NotFound: there is no METRICS_TOKEN.
-        NotSignedIn: it did not come along.
+        NotFound: METRICS_TOKEN is not set.
+        NotSignedIn: the request does not contain it.
     """
     token = current_app.config["METRICS_TOKEN"]
     if token:
@@ -40,13 +40,13 @@ def admit() -> None:
         raise NotFound
 
 
-def text() -> bytes:
+def as_text() -> bytes:
     """All metrics in Prometheus's text format."""
     return generate_latest(_Everything())
 
 
 class _Everything:
-    """What was counted, and what is looked up now; what cannot be looked up is left out."""
+    """The counters, and what is read now; what cannot be read is left out."""
 
     def collect(self) -> Iterator[Any]:
         yield from metrics.counted().collector().collect()

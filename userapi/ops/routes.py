@@ -27,13 +27,13 @@ def read_index() -> Response:
 
 @blueprint.get("/healthz")
 def read_liveness() -> Response:
-    """Whether the process answers; the database is not asked."""
+    """Show that the process responds; checks nothing else."""
     return answer({"status": "ok"})
 
 
 @blueprint.get("/readyz")
 def read_readiness() -> Response:
-    """Whether the service can do its work, and the state of each part; 503 when it cannot."""
+    """The state of each part; 503 if the service cannot work."""
     found = checks.run()
     ready = checks.is_ready(found)
     headers = None if ready else {"Retry-After": "5"}
@@ -43,6 +43,6 @@ def read_readiness() -> Response:
 
 @blueprint.get("/metrics")
 def read_metrics() -> Response:
-    """What Prometheus collects, for those alone who may know it."""
-    measures.admit()
-    return Response(measures.text(), content_type=measures.MEDIA_TYPE)
+    """The metrics for Prometheus."""
+    measures.require_access()
+    return Response(measures.as_text(), content_type=measures.MEDIA_TYPE)

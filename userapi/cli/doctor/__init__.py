@@ -14,7 +14,7 @@ from flask_babel import ngettext
 
 from userapi import VERSION
 from userapi.health import checks
-from userapi.health.findings import Finding, Level, ok, trouble
+from userapi.health.findings import Finding, Level, failure, ok
 
 from . import clocks, database, keys, mail, misspelt, settings
 
@@ -35,7 +35,7 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     mail.check,
 )
 
-STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.TROUBLE: "red"}
+STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 
 
 @click.command(short_help="Check the installation and suggest fixes.")
@@ -51,7 +51,7 @@ def doctor(as_json: bool) -> None:
     try:
         for check in CHECKS:
             for finding in _findings(check):
-                troubles += finding.level is Level.TROUBLE
+                troubles += finding.level is Level.ERROR
                 click.echo(_document(finding) if as_json else _line(finding))
     finally:
         logging.disable(logging.NOTSET)
@@ -65,7 +65,7 @@ def _findings(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
         yield from check()
     except Exception as error:
         subject = check.__module__.rpartition(".")[2]
-        yield trouble(subject, f"This check failed: {type(error).__name__}. This is a bug, please report it.")
+        yield failure(subject, f"This check failed: {type(error).__name__}. This is a bug, please report it.")
 
 
 def _document(finding: Finding) -> str:

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from userapi import settings
 from userapi.core import clock
 from userapi.core.db import READING, db
-from userapi.health.findings import Finding, ok, trouble, warning
+from userapi.health.findings import Finding, failure, ok, warning
 from userapi.security.redis_counters import REDIS_TIMEOUT
 
 #: Seconds that clocks in good order stay within.
@@ -37,7 +37,7 @@ def check() -> Iterator[Finding]:
         apart = abs((clock.now() - moment).total_seconds())
         advice = "Synchronize both clocks with NTP."
         if apart > settings.CLOCKS_APART:
-            yield trouble("clock", f"{apart:.0f} s apart from the clock of {whose}: tokens will be rejected. {advice}")
+            yield failure("clock", f"{apart:.0f} s apart from the clock of {whose}: tokens will be rejected. {advice}")
         elif apart > NEAR:
             yield warning("clock", f"{apart:.0f} s apart from the clock of {whose}. {advice}")
         else:

@@ -9,7 +9,7 @@ from flask import current_app
 from userapi.cli import preflight
 from userapi.core import database_errors, migrations, private_files
 from userapi.core.db import READING, db
-from userapi.health.findings import Finding, ok, trouble, warning
+from userapi.health.findings import Finding, failure, ok, warning
 from userapi.users import queries
 from userapi.users.fields import PROFILE
 
@@ -37,7 +37,7 @@ def try_to_write() -> Iterator[Finding]:
             connection.rollback()
     except sa.exc.SQLAlchemyError as error:
         if "readonly" in str(error):
-            yield trouble("database", database_errors.in_one_line(error))
+            yield failure("database", database_errors.in_one_line(error))
 
 
 def _postal_codes() -> Iterator[Finding]:
@@ -54,7 +54,7 @@ def _postal_codes() -> Iterator[Finding]:
 def _sqlite(connection: sa.Connection) -> Iterator[Finding]:
     path = Path(str(connection.engine.url.database))
     if private_files.is_open_to_others(path):
-        yield trouble("database", f"DATABASE_URL: Other users of this machine can read {path}. Run: chmod 600 {path}*")
+        yield failure("database", f"DATABASE_URL: Other users of this machine can read {path}. Run: chmod 600 {path}*")
     mode = connection.scalar(sa.text("PRAGMA journal_mode"))
     if mode != "wal":
         yield warning(
@@ -65,7 +65,7 @@ def _sqlite(connection: sa.Connection) -> Iterator[Finding]:
 def _postgresql(connection: sa.Connection) -> Iterator[Finding]:
     settings = current_app.config
     if problem := preflight.postgresql_problem(settings, connection):
-        yield trouble("database", problem)
+        yield failure("database", problem)
     allowed = int(str(connection.scalar(sa.text("SHOW max_connections"))))
     most = settings["WORKERS"] * 2 * (settings["DATABASE_POOL_SIZE"] + OVERFLOW)
     if settings["DATABASE_POOLER"] == "none" and most > allowed:

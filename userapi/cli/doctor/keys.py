@@ -7,7 +7,7 @@ import jwt
 from flask import current_app
 
 from userapi.core import clock, private_files
-from userapi.health.findings import Finding, trouble, warning
+from userapi.health.findings import Finding, failure, warning
 from userapi.security.signing_keys import KeyFolderError, KeyRing
 
 #: A key that has signed for so many days should be followed by another.
@@ -25,7 +25,7 @@ def check() -> Iterator[Finding]:
     jwt.decode(token, newest.public, algorithms=current_app.config["JWT_DECODE_ALGORITHMS"])
     for path in sorted(ring.folder.glob("*.pem")):
         if private_files.is_open_to_others(path):
-            level = trouble if private_files.is_open_to_all(path) else warning
+            level = failure if private_files.is_open_to_all(path) else warning
             yield level("keys", f"JWT_KEY_DIR: {private_files.advice(path)}")
     days = (clock.now() - ring.created_at(newest)).days
     if days > OLD:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask import current_app
 
 from userapi.core.database_errors import first_line
-from userapi.health.findings import Finding, ok, trouble, warning
+from userapi.health.findings import Finding, failure, ok, warning
 from userapi.mail import queries
 from userapi.mail.queries import State
 from userapi.mail.relay import Relay
@@ -30,16 +30,16 @@ def _server() -> Iterator[Finding]:
             relay.host.ehlo_or_helo_if_needed()
             code, words = relay.host.noop()
     except (OSError, smtplib.SMTPException) as error:
-        yield trouble(
+        yield failure(
             "email", f"MAIL_SERVER: {server}: {first_line(error)}. Check that it is running, and the MAIL_* settings."
         )
         return
     except ValueError as error:
         names = "MAIL_SERVER, MAIL_USERNAME, MAIL_PASSWORD, MAIL_DEFAULT_SENDER"
-        yield trouble("email", f"{names}: One of them cannot be encoded for {server}: {first_line(error)}. Correct it.")
+        yield failure("email", f"{names}: One of them cannot be encoded for {server}: {first_line(error)}. Correct it.")
         return
     if code >= 400:
-        yield trouble("email", f"MAIL_SERVER: {server}: {code} {words.decode(errors='replace')[:100]}")
+        yield failure("email", f"MAIL_SERVER: {server}: {code} {words.decode(errors='replace')[:100]}")
         return
     encrypted = settings["MAIL_USE_TLS"] or settings["MAIL_USE_SSL"]
     how = ("with TLS" if encrypted else "without TLS") + (", authenticated" if settings["MAIL_USERNAME"] else "")

@@ -9,7 +9,7 @@ from flask import current_app
 
 from userapi import settings
 from userapi.core import private_files
-from userapi.health.findings import Finding, ok, trouble, warning
+from userapi.health.findings import Finding, failure, ok, warning
 
 
 def check() -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def _site() -> Iterator[Finding]:
     elif urlsplit(site).hostname in settings.LOOPBACK:
         yield ok("settings", f"SITE_URL is {site}, for use on this machine only")
     else:
-        yield trouble("settings", f"SITE_URL is {site}: passwords and tokens are sent unencrypted. Use https.")
+        yield failure("settings", f"SITE_URL is {site}: passwords and tokens are sent unencrypted. Use https.")
 
 
 def _proxies() -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def _proxies() -> Iterator[Finding]:
 def _secrets() -> Iterator[Finding]:
     path = Path(settings.environment().get("SECRET_KEY_FILE", ""))
     if path.is_file() and private_files.is_open_to_others(path):
-        level = trouble if private_files.is_open_to_all(path) else warning
+        level = failure if private_files.is_open_to_all(path) else warning
         yield level("settings", f"SECRET_KEY_FILE: {private_files.advice(path)}")
     else:
         yield ok("settings", f"SECRET_KEY has {len(current_app.config['SECRET_KEY'])} characters")
