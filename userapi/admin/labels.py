@@ -77,7 +77,7 @@ COUNTS = {
 }
 
 #: What an import has to say of a record.
-TOLD = {
+ISSUE_KINDS = {
     "refused": lazy_gettext("Rejected"),
     "altered": lazy_gettext("Adjusted"),
     "there already": lazy_gettext("Already exists"),
@@ -127,7 +127,7 @@ FOR_TEMPLATES = {
     "way_names": WAYS,
     "bad_profile_way_names": BAD_PROFILE_WAYS,
     "count_names": COUNTS,
-    "told_names": TOLD,
+    "issue_names": ISSUE_KINDS,
     "reason_names": REASONS,
     "orderings": ORDERINGS,
 }
