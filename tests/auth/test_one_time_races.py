@@ -115,7 +115,7 @@ def test_N07_a_reset_waits_for_a_deactivation_under_way_and_then_fails(app: Flas
         target=lambda: answers.append(app.test_client().post(f"{RESET}confirm/", json=body)), daemon=True
     )
     with app.app_context():
-        held = queries.for_update(user.id)
+        held = queries.lock_user(user.id)
         assert held is not None
         confirming.start()
         confirming.join(0.3)

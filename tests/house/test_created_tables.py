@@ -24,4 +24,9 @@ def test_staff_have_their_permissions_in_tables_made_by_create_all(bare_app: Fla
         user = accounts.create("helper@example.com", None, is_staff=True)
         db.session.commit()
 
-        assert group_queries.codenames_of(user.id) == {"view_user", "add_user", "change_user", "delete_user"}
+        assert group_queries.find_permissions(user.id) == {
+            "view_user",
+            "add_user",
+            "change_user",
+            "delete_user",
+        }

@@ -14,9 +14,9 @@ from tests.support.api_client import ApiUser
 from tests.support.factories import make_user
 from tests.support.form_browser import FormBrowser
 from tests.support.staff_client import staff_client
-from userapi.admin import labels
 from userapi.auth.field_descriptions import DESCRIPTIONS
 from userapi.core.db import db
+from userapi.html.field_labels import LABELS
 from userapi.transfer import django_dump, seeding
 from userapi.users.fields import PROFILE_FIELDS, USER_FIELDS, Field, Kind, Search, Writer
 from userapi.users.models import User, UserProfile
@@ -202,9 +202,9 @@ def test_the_api_document_describes_every_field(app: Flask) -> None:
 
 def test_every_input_has_a_label_and_every_field_a_description() -> None:
     for field in WRITABLE:
-        assert str(labels.FIELDS[field.name]) == str(field.label) != ""
+        assert str(LABELS[field.name]) == str(field.label) != ""
     for field in PROFILE_FIELDS:
-        assert str(labels.FIELDS[f"profile.{field.name}"]) == str(field.label) != ""
+        assert str(LABELS[f"profile.{field.name}"]) == str(field.label) != ""
     for field in (*USER_FIELDS, *PROFILE_FIELDS):
         assert DESCRIPTIONS[field.name] == field.description != ""
 

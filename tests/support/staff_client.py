@@ -90,7 +90,7 @@ def grant_permissions(app: Flask, user_id: int, *codenames: str) -> None:
         ids = [row.id for row in found if row.code in codenames]
         assert len(ids) == len(codenames)
         user = db.session.get_one(User, user_id)
-        groups.set_rights(user, [], ids, by=FirstSuperuser())
+        groups.set_memberships(user, [], ids, by=FirstSuperuser())
         db.session.commit()
 
 

@@ -55,12 +55,12 @@ def names(rows: Iterable[Any]) -> Mapping[int, str]:
     rows = list(rows)
     ids = {row.actor_id for row in rows if row.actor_id is not None}
     ids |= {int(row.target_id) for row in rows if row.target_kind == "user" and parse_id(row.target_id or "")}
-    return user_queries.emails_of(ids)
+    return user_queries.find_emails(ids)
 
 
 def names_of(user_ids: Iterable[int | None]) -> Mapping[int, str]:
     """The addresses of users, as far as there still are any."""
-    return user_queries.emails_of({user_id for user_id in user_ids if user_id is not None})
+    return user_queries.find_emails({user_id for user_id in user_ids if user_id is not None})
 
 
 def _conditions(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,5 +79,5 @@ def _conditions(found: Mapping[str, Any]) -> dict[str, Any]:
 def _user_id(text: str) -> int:
     """The id that somebody typed, or that of the email; 0, which nobody has, for neither."""
     key = email_address.key_or_none(text)
-    found = user_queries.id_of(key) if key else None
+    found = user_queries.find_id(key) if key else None
     return parse_id(text) or found or 0

@@ -66,7 +66,7 @@ class GroupView(StaffView):
     @staff_page(GROUP, needs="change", methods=("POST",))
     def edit(self, group_id: int) -> Any:
         """Save a group, unless somebody else has changed it meanwhile."""
-        form, group = _form(request.form), groups.hold(group_id)
+        form, group = _form(request.form), groups.lock(group_id)
         try:
             if form.values["version"] != _version(group):
                 form.values["version"] = _version(group)
@@ -89,7 +89,7 @@ class GroupView(StaffView):
     @staff_page(f"{GROUP}delete/", needs="delete", methods=("POST",))
     def delete(self, group_id: int) -> Any:
         """Do away with a group."""
-        group = groups.hold(group_id)
+        group = groups.lock(group_id)
         name = group.name
         groups.delete(group, by=get_caller().user)
         db.session.commit()
@@ -111,7 +111,7 @@ class GroupView(StaffView):
             built_in=group_queries.STAFF,
             kinds=KINDS,
             verbs=ACTIONS,
-            held=permissions.held_by(get_caller().user),
+            held=permissions.get_permissions(get_caller().user),
         ), form.status
 
 

@@ -43,7 +43,7 @@ class SessionView(StaffView):
             conditions["active"] = STATES[conditions.pop("state")]
         if "user" in conditions:
             key = email_address.key_or_none(conditions["user"])
-            conditions["user"] = (user_queries.id_of(key) if key else None) or 0
+            conditions["user"] = (user_queries.find_id(key) if key else None) or 0
         idle_since = sessions.idle_since(now)
         found = queries.NO_ROWS if asked.errors else queries.sessions(conditions, start(), PAGE_SIZE, now, idle_since)
         facts = {"page": found, "asked": asked.texts, "errors": asked.errors, "now": now, "query": current_query()}

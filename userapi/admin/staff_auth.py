@@ -37,7 +37,7 @@ def check_access() -> None:
 
 def may(action: str, kind: str) -> bool:
     """Whether the caller may do this to records of a kind; who may change them may look at them."""
-    return permissions.may(get_caller().user, f"{action}_{kind}")
+    return permissions.has_permission(get_caller().user, f"{action}_{kind}")
 
 
 def require(action: str, kind: str) -> None:
@@ -46,7 +46,7 @@ def require(action: str, kind: str) -> None:
     Raises:
         PermissionDenied: naming the permission that is missing.
     """
-    permissions.require(get_caller().user, f"{action}_{kind}")
+    permissions.require_permission(get_caller().user, f"{action}_{kind}")
 
 
 def require_superuser() -> None:

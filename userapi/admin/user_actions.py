@@ -127,7 +127,7 @@ def run_action(view: StaffView) -> Any:
     if name not in ACTIONS:
         raise NotFound(_("This action does not exist."))
     staff_auth.require(*RULES[name].needs)
-    ids = selected if filters is None else list_queries.ids(filters, MAX_USERS + 1)
+    ids = selected if filters is None else list_queries.find_ids(filters, MAX_USERS + 1)
     if not ids or (len(ids) > MAX_USERS and filters is None):
         flash(_explain_selection(ids), "warning")
         return view.redirect_to_list(query)

@@ -43,7 +43,7 @@ class Listing:
         """The rows of the page; none while a filter cannot be read."""
         if self.errors:
             return Page((), None, None)
-        return list_queries.page(self.filters, self.ordering, limit, self.cursor)
+        return list_queries.find_page(self.filters, self.ordering, limit, self.cursor)
 
     def count_up_to(self, most: int) -> int:
         """How many users match, counted no further than this."""

@@ -84,7 +84,7 @@ class UserView(StaffView):
             if password is None:
                 invitations.send_invitation(user, by=get_caller().user)
             else:
-                email_verification.ask_to_verify(user)
+                email_verification.send_verification_email(user)
             db.session.commit()
         except (ValidationFailed, ValidationError) as error:
             db.session.rollback()
@@ -124,7 +124,7 @@ class UserView(StaffView):
                     password=request.form.get(reauthentication.FIELD),
                     password_field=reauthentication.FIELD,
                 )
-            groups.set_rights(user, *form.chosen_rights(user), by=me)
+            groups.set_memberships(user, *form.chosen_rights(user), by=me)
             db.session.commit()
         except (Problem, ValidationError) as error:
             db.session.rollback()
@@ -150,7 +150,7 @@ class UserView(StaffView):
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
             kinds=KINDS,
             verbs=ACTIONS,
-            held=permissions.held_by(me),
+            held=permissions.get_permissions(me),
             invitation=invitations.find_pending_invitation(user),
             now=clock.now(),
             is_fresh=reauthentication.is_fresh(),

@@ -15,6 +15,6 @@ def undo_email_change(token: str) -> None:
         EmailTaken: another account has this email now.
         TooManyRequests: the client has sent too many bad links.
     """
-    user = email_verification.undo_change(token)
+    user = email_verification.undo_email_change(token)
     sessions.end_sessions(user)
     passwords.send_reset_email(user)

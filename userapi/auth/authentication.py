@@ -55,7 +55,7 @@ def check() -> None:
     user = require_caller().user
     if not allows(access, permission, user, arguments):
         if user.is_staff:
-            permissions.require(user, permission)
+            permissions.require_permission(user, permission)
         raise PermissionDenied
 
 
@@ -73,7 +73,7 @@ def allows(access: Access | None, permission: str, user: Any, arguments: Mapping
     if access is None or user is None:
         return False
     owns = access is Access.OWNER_OR_STAFF and arguments.get("user_id") == user.id
-    return bool(access is Access.SIGNED_IN or owns or (user.is_staff and permissions.may(user, permission)))
+    return bool(access is Access.SIGNED_IN or owns or (user.is_staff and permissions.has_permission(user, permission)))
 
 
 def _find_optional_caller() -> None:

@@ -46,8 +46,8 @@ def send_invitation(user: User, by: Inviter | None = None) -> None:
         raise CannotInvite(_("%(email)s already has a password. Send a password reset instead.", email=user.email))
     if not user.is_active:
         raise CannotInvite(_("%(email)s is not active. Activate the account first.", email=user.email))
-    queries.void_tokens(user.id, email_links.INVITATION)
-    token, expires_at = email_links.issue_until(user, email_links.INVITATION, user.email_key)
+    queries.delete_tokens(user.id, email_links.INVITATION)
+    token, expires_at = email_links.create_expiring_token(user, email_links.INVITATION, user.email_key)
     emails.send_invitation(
         user,
         inviter=_name_of(by) if by else "",
@@ -60,7 +60,7 @@ def send_invitation(user: User, by: Inviter | None = None) -> None:
 
 def find_pending_invitation(user: User) -> sa.Row[Any] | None:
     """The newest unused invitation of a user, as `created_at` and `expires_at`; None without one."""
-    return queries.newest_token(user.id, email_links.INVITATION) if user.password_hash is None else None
+    return queries.find_newest_token(user.id, email_links.INVITATION) if user.password_hash is None else None
 
 
 def accept_invitation(uid: str, token: str, new_password1: str, new_password2: str) -> User:
@@ -75,7 +75,7 @@ def accept_invitation(uid: str, token: str, new_password1: str, new_password2: s
     user = passwords.use_link(uid, token, email_links.INVITATION)
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1", notify=False)
-    email_verification.note_verified(user)
+    email_verification.mark_email_verified(user)
     audit_log.record("invitation.accepted", "user", user.id)
     return user
 

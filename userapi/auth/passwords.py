@@ -25,8 +25,8 @@ def check_and_lock(user_id: int, password: str, field: str) -> User:
         TooManyRequests: it was wrong too often; the password was not checked.
     """
     seen = sign_in_queries.read_password_hash(user_id)
-    current_password.check(user_id, seen, password, field)
-    user = user_queries.for_update(user_id)
+    current_password.check_password(user_id, seen, password, field)
+    user = user_queries.lock_user(user_id)
     if user is None or not user.is_active:
         raise TokenRevoked
     if user.password_hash != seen:
@@ -68,7 +68,7 @@ def request_reset(email: str) -> None:
     throttling.count_attempt("PASSWORD_RESET", throttling.get_client_subject())
     key = email_address.key_or_none(email)
     is_within_limit = throttling.try_attempt("PASSWORD_RESET_RECIPIENT", key or email)
-    user = user_queries.by_email_key(key) if key else None
+    user = user_queries.lock_user_by_email_key(key) if key else None
     if user is not None and user.is_active and is_within_limit:
         send_reset_email(user)
     else:
@@ -78,7 +78,7 @@ def request_reset(email: str) -> None:
 
 def send_reset_email(user: User) -> None:
     """Email a locked, active user a link that sets a new password."""
-    token = email_links.issue(user, email_links.RESET_PASSWORD, user.email_key)
+    token = email_links.create_token(user, email_links.RESET_PASSWORD, user.email_key)
     emails.send_password_reset(
         user,
         link=link("reset", link_uid(user), token),
@@ -99,7 +99,7 @@ def reset_password(uid: str, token: str, new_password1: str, new_password2: str)
     user = use_link(uid, token, email_links.RESET_PASSWORD)
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1")
-    email_verification.note_verified(user)
+    email_verification.mark_email_verified(user)
     sessions.end_sessions(user)
 
 
@@ -119,12 +119,12 @@ def use_link(uid: str, token: str, purpose: str) -> User:
         user_id = parse_id(uid)
         if user_id is None:
             raise email_links.InvalidLink
-        return email_links.spend(token, (purpose,), user_id)[1]
+        return email_links.use_token(token, (purpose,), user_id)[1]
 
 
 def is_link_valid(uid: str, token: str, purpose: str = email_links.RESET_PASSWORD) -> bool:
     """Whether a link that sets a password would be accepted now."""
-    found = email_links.peek(token, (purpose,))
+    found = email_links.find_valid_token(token, (purpose,))
     return found is not None and found[1].id == parse_id(uid)
 
 
@@ -135,7 +135,7 @@ def link_uid(user: User) -> str:
 
 def _errors_of_new(user_id: int, first: str, second: str) -> dict[str, list[str]]:
     """The errors of a new password, to be shown together with a wrong current one."""
-    user = user_queries.row(user_id)
+    user = user_queries.find_row(user_id)
     weak = password_policy.reasons(first, () if user is None else accounts.personal_texts(user))
     return {
         **({"new_password1": weak} if weak else {}),

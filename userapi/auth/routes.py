@@ -175,7 +175,7 @@ def accept_invitation(acceptance: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def verify_email(body: dict[str, str]) -> Response:
     """Confirm an email address with the link from the email."""
-    email_verification.confirm(body["token"])
+    email_verification.confirm_email(body["token"])
     db.session.commit()
     return answer({"detail": _("Email address confirmed.")})
 
@@ -191,7 +191,7 @@ def verify_email(body: dict[str, str]) -> Response:
 @blueprint.refuses(ValidationFailed, TooManyRequests)
 def resend_verification(body: dict[str, str]) -> Response:
     """Request a new confirmation email. The response is the same whether or not an account exists."""
-    email_verification.ask_again(body["email"])
+    email_verification.resend_verification_email(body["email"])
     db.session.commit()
     return answer({"detail": _("If this email is waiting for confirmation, we have sent a new link.")})
 
@@ -207,7 +207,7 @@ def change_email(change: dict[str, str]) -> Response:
     """Request a change of your email. It takes effect when you confirm the new email."""
     with commit_on(WrongPassword):
         user = passwords.check_and_lock(get_caller().user.id, change["password"], field="password")
-    is_sent = email_verification.ask_to_change(user, change["email"])
+    is_sent = email_verification.request_email_change(user, change["email"])
     db.session.commit()
     if not is_sent:
         return answer(

@@ -150,7 +150,7 @@ def sign_out(session_id: uuid.UUID, user_id: int, *, everywhere: bool) -> None:
     if not everywhere:
         end_session(session_id, user_id)
         return
-    user = user_queries.for_update(user_id)
+    user = user_queries.lock_user(user_id)
     now = clock.now()
     if user is None or queries.read_active_session(session_id, now, idle_since(now)) is None:
         raise TokenRevoked
@@ -163,7 +163,7 @@ def end_other_sessions(user_id: int, spare: uuid.UUID) -> None:
     Raises:
         TokenRevoked: the user was deleted.
     """
-    user = user_queries.for_update(user_id)
+    user = user_queries.lock_user(user_id)
     if user is None:
         raise TokenRevoked
     end_sessions(user, spare)

@@ -96,6 +96,6 @@ class BulkRun(JobRun):
             JobFailed: they no longer have the permission.
         """
         actor: Actor | None = queries.find_actor(self.job.actor_id)
-        if actor is None or "_".join(rules.RULES[self.job.action].needs) not in permissions.held_by(actor):
+        if actor is None or "_".join(rules.RULES[self.job.action].needs) not in permissions.get_permissions(actor):
             raise JobFailed(_("The user who started this action no longer has the permission for it."))
         return actor

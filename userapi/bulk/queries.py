@@ -20,7 +20,7 @@ def count_targets(filters: Mapping[str, Any], is_active: bool | None, actor_id: 
     """Count the accounts that an action would change or leave out.
 
     Args:
-        filters: as for `list_queries.matching`.
+        filters: as for `list_queries.build_conditions`.
         is_active: the accounts that the action applies to: active, inactive, or both (None).
         actor_id: the user who would start it.
 
@@ -29,7 +29,7 @@ def count_targets(filters: Mapping[str, Any], is_active: bool | None, actor_id: 
         among them the actor's own (`own`), superusers (`superusers`) and other staff members (`staff`); and the
         highest id that matches (`newest`).
     """
-    conditions, values = list_queries.matching(filters)
+    conditions, values = list_queries.build_conditions(filters)
     applies = sa.true() if is_active is None else users.c.is_active.is_(is_active)
     others = sa.and_(applies, users.c.id != actor_id)
 
@@ -59,13 +59,13 @@ def first_emails(
     """The emails of the first accounts that an action would change.
 
     Args:
-        filters: as for `list_queries.matching`.
+        filters: as for `list_queries.build_conditions`.
         is_active: the accounts that the action applies to: active, inactive, or both (None).
         limit: the maximum number of emails.
         exclude_id: an account that is left out, or None.
         superusers: whether to include superusers.
     """
-    conditions, values = list_queries.matching(filters)
+    conditions, values = list_queries.build_conditions(filters)
     if is_active is not None:
         conditions = [*conditions, users.c.is_active.is_(is_active)]
     if exclude_id is not None:
@@ -81,11 +81,11 @@ def add_targets(job_id: int, filters: Mapping[str, Any], is_active: bool | None,
 
     Args:
         job_id: the job.
-        filters: as for `list_queries.matching`.
+        filters: as for `list_queries.build_conditions`.
         is_active: the accounts that the action applies to: active, inactive, or both (None).
         newest: accounts with a higher id are left out, because they were created after the list was shown.
     """
-    conditions, values = list_queries.matching(filters)
+    conditions, values = list_queries.build_conditions(filters)
     if is_active is not None:
         conditions = [*conditions, users.c.is_active.is_(is_active)]
     matching = sa.select(sa.literal(job_id), users.c.id).where(*conditions, users.c.id <= newest)

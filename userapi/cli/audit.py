@@ -201,7 +201,7 @@ def _value(event: Any, name: str, emails: dict[int, str]) -> Any:
 def _emails(events: Iterable[Any]) -> dict[int, str]:
     """The emails of the users who acted or were the targets, by id, as far as there still are any."""
     ids = {event.actor_id for event in events} | {_target_user(event) for event in events}
-    return user_queries.emails_of({user_id for user_id in ids if user_id})
+    return user_queries.find_emails({user_id for user_id in ids if user_id})
 
 
 def _target_user(event: Any) -> int:

@@ -76,7 +76,7 @@ def delete(name: str, yes: bool) -> None:
     )
     inputs.confirm(question, yes=yes)
     db.session.rollback()
-    groups.delete(groups.hold(inputs.group(name).id), by=OPERATOR)
+    groups.delete(groups.lock(inputs.group(name).id), by=OPERATOR)
     db.session.commit()
     click.echo(_("Deleted the group %(name)s.", name=name))
 
@@ -106,7 +106,7 @@ def remove(email: str, name: str) -> None:
 
 
 def _set_groups(user: User, group_ids: set[int]) -> None:
-    groups.set_rights(user, group_ids, [permission.id for permission in user.permissions], by=OPERATOR)
+    groups.set_memberships(user, group_ids, [permission.id for permission in user.permissions], by=OPERATOR)
     db.session.commit()
 
 

@@ -131,7 +131,7 @@ def confirm(question: str, *, yes: bool) -> None:
 def user(email: str) -> User:
     """The user with an email in any spelling."""
     key = email_address.key_or_none(email)
-    user_id = queries.id_of(key) if key else None
+    user_id = queries.find_id(key) if key else None
     found = db.session.get(User, user_id) if user_id else None
     return found or _no_user(email)
 
@@ -139,7 +139,7 @@ def user(email: str) -> User:
 def held_user(email: str) -> User:
     """The user with an email in any spelling, locked until the transaction ends."""
     key = email_address.key_or_none(email)
-    found = queries.by_email_key(key) if key else None
+    found = queries.lock_user_by_email_key(key) if key else None
     return found or _no_user(email)
 
 

@@ -167,7 +167,7 @@ def export_users(file: str, kind: str | None, with_passwords: bool, **filters: A
     filters = {name: value for name, value in filters.items() if value not in (None, "")}
     written = 0
     with outputs.written(file) as stream, _progress_bar() as bar:
-        task = bar.add_task(_("Users"), total=list_queries.count(filters))
+        task = bar.add_task(_("Users"), total=list_queries.count_users(filters))
         for written in export.export_users(export.FORMATS[kind](stream), filters, with_passwords=with_passwords):
             db.session.commit()
             bar.update(task, completed=written)

@@ -123,7 +123,7 @@ def list_users(search: str, staff: bool, inactive: bool, group_name: str | None)
     if group_name is not None:
         filters["group"] = inputs.group(group_name).id
     columns = (_("id"), _("email"), _("name"), _("active"), _("role"), _("joined"))
-    tables.show(columns, (_cells(row) for row in list_queries.every(filters)))
+    tables.show(columns, (_cells(row) for row in list_queries.iterate_users(filters)))
 
 
 def _cells(row: Any) -> tuple[str, ...]:

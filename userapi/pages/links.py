@@ -120,7 +120,7 @@ def show_verification_request() -> str:
 @submit_once
 def request_verification() -> Done:
     """Ask for the confirming letter again; the answer is the same for every address."""
-    email_verification.ask_again(load_form(schemas.email)["email"])
+    email_verification.resend_verification_email(load_form(schemas.email)["email"])
     return Done(url_for("pages.show_verification_sent"))
 
 
@@ -135,7 +135,7 @@ def show_verification_sent() -> str:
 @open_to_visitors
 def show_verification(token: str) -> str:
     """The button that confirms an email: programs that follow the links in emails press none."""
-    email = email_verification.email_of_link(token)
+    email = email_verification.find_email_of_link(token)
     if email is None:
         raise InvalidLink
     return render_page("verify_email.html", email=email)
@@ -146,7 +146,7 @@ def show_verification(token: str) -> str:
 @submit_once
 def verify_email(token: str) -> Done:
     """Confirm an email, and go on to the account or to the sign-in."""
-    user = email_verification.confirm(token)
+    user = email_verification.confirm_email(token)
     if authentication.is_signed_in_by_cookie():
         return Done(url_for("pages.show_account"), "email_confirmed")
     return Done(url_for("pages.show_login"), "email_confirmed", email=user.email)
@@ -156,7 +156,7 @@ def verify_email(token: str) -> Done:
 @open_to_visitors
 def show_email_undo(token: str) -> str:
     """The button that undoes a change of email: programs that follow the links in emails press none."""
-    found = email_links.peek(token, (email_links.UNDO_EMAIL_CHANGE,))
+    found = email_links.find_valid_token(token, (email_links.UNDO_EMAIL_CHANGE,))
     if found is None:
         raise InvalidLink
     return render_page("undo_email_change.html", email=found[0].previous_email)

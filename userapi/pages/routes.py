@@ -180,7 +180,7 @@ def change_email() -> Done:
     change = load_form(schemas.email_change)
     with commit_on(WrongPassword):
         user = passwords.check_and_lock(get_caller().user.id, change["password"], field="password")
-    is_sent = email_verification.ask_to_change(user, change["email"])
+    is_sent = email_verification.request_email_change(user, change["email"])
     return Done(url_for("pages.show_account"), "email_change_requested" if is_sent else "email_unchanged")
 
 
@@ -190,7 +190,7 @@ def change_email() -> Done:
 def resend_confirmation() -> Done:
     """Mail the link that an email waits for again."""
     me = get_caller().user
-    email_verification.send_again(accounts.lock(me.id, by=me))
+    email_verification.resend_confirmation_email(accounts.lock(me.id, by=me))
     return Done(url_for("pages.show_account"), "email_sent_again")
 
 

@@ -117,7 +117,7 @@ def insert_users(rows: Sequence[NewUser], without_staff_group: Collection[int] =
     joining = inserted.difference(without_staff_group)
     staff = [row.id for row in rows if row.columns.get("is_staff") and row.id in joining]
     if staff:
-        group_queries.put_into_staff(staff)
+        group_queries.add_to_staff_group(staff)
     return inserted
 
 

@@ -150,11 +150,11 @@ def page(connection: sa.Connection, filters: Mapping[str, Any], last_id: int, li
 
     Args:
         connection: from `snapshot`.
-        filters: as for `list_queries.matching`.
+        filters: as for `list_queries.build_conditions`.
         last_id: the last id of the previous page, or 0.
         limit: the maximum number of users.
     """
-    conditions, parameters = list_queries.matching(filters)
+    conditions, parameters = list_queries.build_conditions(filters)
     statement = (
         sa.select(*users.c, *(column.label(f"profile_{column.name}") for column in profiles.c))
         .select_from(users.outerjoin(profiles, profiles.c.user_id == users.c.id))

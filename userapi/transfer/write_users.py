@@ -78,9 +78,9 @@ def _update_staff_group(candidates: Sequence[Candidate], holders: Mapping[str, A
         if candidate.user.groups is None and is_staff != was_staff:
             moved[is_staff].append(candidate.id)
     if moved[True]:
-        group_queries.put_into_staff(moved[True])
+        group_queries.add_to_staff_group(moved[True])
     if moved[False]:
-        group_queries.take_out_of_staff(moved[False])
+        group_queries.remove_from_staff_group(moved[False])
 
 
 def _new_row(candidate: Candidate, confirmed: bool) -> NewUser:

@@ -60,7 +60,7 @@ def edit(
         raise ReadOnlyField(errors={name: [_("You cannot change this field.")] for name in denied})
     by_owner = by.id == user.id
     if by_owner and changes.get("email", user.email) != user.email:
-        current_password.require(user, password, password_field)
+        current_password.require_current_password(user, password, password_field)
     before = _audited_values(user)
     columns = to_columns({name: value for name, value in changes.items() if name not in WITH_OWN_RULES})
     for name, value in columns.items():
@@ -109,10 +109,10 @@ def _edit_email(user: User, email: str, *, by_owner: bool) -> None:
     if email == user.email:
         return
     if by_owner and current_app.config["EMAIL_VERIFICATION"] != "none":
-        email_verification.ask_to_change(user, email)
+        email_verification.request_email_change(user, email)
     else:
-        email_verification.replace(user, email, by_owner=by_owner)
-        email_verification.ask_to_verify(user)
+        email_verification.replace_email(user, email, by_owner=by_owner)
+        email_verification.send_verification_email(user)
 
 
 def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
@@ -120,7 +120,7 @@ def _edit_flags(user: User, changes: Mapping[str, Any]) -> None:
         accounts.require_other_superuser(user)
     granted = [name for name in ("is_staff", "is_superuser") if changes.get(name) and not getattr(user, name)]
     if changes.get("is_staff", user.is_staff) != user.is_staff:
-        groups.follow_staff(user, joins="is_staff" in granted)
+        groups.update_staff_group(user, joins="is_staff" in granted)
     for name in ("is_staff", "is_superuser"):
         if name in changes:
             setattr(user, name, changes[name])

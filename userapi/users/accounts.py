@@ -69,7 +69,7 @@ def create(
     db.session.add(user)
     queries.flush()
     if user.is_staff and joins_staff_group:
-        group_queries.put_into_staff([user.id])
+        group_queries.add_to_staff_group([user.id])
     audit_log.record("user.created", "user", user.id)
     return user
 
@@ -86,8 +86,8 @@ def register(**new_user: Any) -> User:
     """
     throttling.count_attempt("REGISTRATION", throttling.get_client_subject())
     user = create(**{"language": i18n.asked_for(), **new_user})
-    email_verification.refuse_reserved(user.id, user.email_key)
-    email_verification.ask_to_verify(user)
+    email_verification.require_not_reserved(user.id, user.email_key)
+    email_verification.send_verification_email(user)
     return user
 
 
@@ -116,8 +116,8 @@ def lock(user_id: int, by: Actor, needs: str = permissions.CHANGE_USER) -> User:
         NotFound: there is no such user.
     """
     if user_id != by.id or needs != permissions.CHANGE_USER:
-        permissions.require(by, needs)
-    user = queries.for_update(user_id)
+        permissions.require_permission(by, needs)
+    user = queries.lock_user(user_id)
     if user is None:
         raise NotFound(_("There is no user with this id."))
     permissions.require_authority(user, by)
@@ -141,7 +141,7 @@ def deactivate(user: User) -> None:
         require_other_superuser(user)
         user.is_active = False
         user.session_version += 1
-        email_links.void(user)
+        email_links.invalidate_links(user)
         audit_log.record("user.deactivated", "user", user.id)
 
 

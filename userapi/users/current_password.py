@@ -10,7 +10,7 @@ from .models import User
 from .problems import WrongPassword
 
 
-def require(user: User, password: str | None, field: str) -> None:
+def require_current_password(user: User, password: str | None, field: str) -> None:
     """Check the password that a user typed for a change of their own account.
 
     Raises:
@@ -20,10 +20,10 @@ def require(user: User, password: str | None, field: str) -> None:
     """
     if not password:
         raise ValidationFailed(errors={field: [_("Enter your current password to change your email.")]})
-    check(user.id, user.password_hash, password, field)
+    check_password(user.id, user.password_hash, password, field)
 
 
-def check(user_id: int, stored: str | None, password: str, field: str) -> None:
+def check_password(user_id: int, stored: str | None, password: str, field: str) -> None:
     """Compare a password with a stored hash, and count the failures.
 
     Raises:

@@ -50,7 +50,7 @@ def lifetime(purpose: str) -> timedelta:
     return timedelta(seconds=current_app.config[LIFETIME_SETTINGS[purpose]])
 
 
-def issue(user: User, purpose: str, address_key: str, previous_email: str | None = None) -> str:
+def create_token(user: User, purpose: str, address_key: str, previous_email: str | None = None) -> str:
     """Make a token and store its digest.
 
     Args:
@@ -62,17 +62,19 @@ def issue(user: User, purpose: str, address_key: str, previous_email: str | None
     Returns:
         The token, 43 URL-safe characters; it is not stored.
     """
-    return issue_until(user, purpose, address_key, previous_email)[0]
+    return create_expiring_token(user, purpose, address_key, previous_email)[0]
 
 
-def issue_until(user: User, purpose: str, address_key: str, previous_email: str | None = None) -> tuple[str, datetime]:
-    """Make a token as `issue` does; the token, and when it expires."""
+def create_expiring_token(
+    user: User, purpose: str, address_key: str, previous_email: str | None = None
+) -> tuple[str, datetime]:
+    """Make a token as `create_token` does; the token, and when it expires."""
     token = secrets.token_urlsafe(32)
     now = clock.now()
     expires_at = now + lifetime(purpose)
     db.session.add(
         OneTimeToken(
-            digest=digest(token),
+            digest=hash_token(token),
             purpose=purpose,
             user_id=user.id,
             address_key=address_key,
@@ -86,7 +88,7 @@ def issue_until(user: User, purpose: str, address_key: str, previous_email: str 
     return token, expires_at
 
 
-def spend(token: str, purposes: tuple[str, ...], user_id: int | None = None) -> tuple[OneTimeToken, User]:
+def use_token(token: str, purposes: tuple[str, ...], user_id: int | None = None) -> tuple[OneTimeToken, User]:
     """Spend a token and lock its user.
 
     Args:
@@ -100,35 +102,35 @@ def spend(token: str, purposes: tuple[str, ...], user_id: int | None = None) -> 
     Raises:
         InvalidLink: for every reason alike; the door must not commit.
     """
-    user = queries.holder(digest(token))
+    user = queries.lock_user_of_token(hash_token(token))
     if user is None or not user.is_active or user_id not in (None, user.id):
         raise InvalidLink
-    found = queries.spend(digest(token), purposes, clock.now())
+    found = queries.use_token(hash_token(token), purposes, clock.now())
     if found is None or not _still_fits(found, user):
         raise InvalidLink
     return found, user
 
 
-def peek(token: str, purposes: tuple[str, ...]) -> tuple[OneTimeToken, User] | None:
-    """A token's row and its user, if `spend` would accept it now; nothing is written or locked."""
-    found = queries.token(digest(token), purposes, clock.now())
+def find_valid_token(token: str, purposes: tuple[str, ...]) -> tuple[OneTimeToken, User] | None:
+    """A token's row and its user, if `use_token` would accept it now; nothing is written or locked."""
+    found = queries.find_valid_token(hash_token(token), purposes, clock.now())
     if found is None or not found[1].is_active or not _still_fits(*found):
         return None
     return found
 
 
-def void(user: User) -> None:
+def invalidate_links(user: User) -> None:
     """Invalidate the links that were mailed to a held user and drop a pending email.
 
     Links that undo a change of email stay: the thief who changed it must not be able to invalidate them.
     """
     user.pending_email = None
-    queries.void_tokens(user.id, spare=UNDO_EMAIL_CHANGE)
+    queries.delete_tokens(user.id, spare=UNDO_EMAIL_CHANGE)
 
 
-def void_undo(user: User, since: datetime | None = None) -> None:
+def invalidate_undo_links(user: User, since: datetime | None = None) -> None:
     """Invalidate the links that undo a held user's changes of email: all, or those from a moment on."""
-    queries.void_tokens(user.id, UNDO_EMAIL_CHANGE, since=since)
+    queries.delete_tokens(user.id, UNDO_EMAIL_CHANGE, since=since)
 
 
 def _still_fits(found: OneTimeToken, user: User) -> bool:
@@ -139,7 +141,7 @@ def _still_fits(found: OneTimeToken, user: User) -> bool:
     return found.address_key == wanted and found.password_mark in (None, password_mark(user))
 
 
-def digest(token: str) -> str:
+def hash_token(token: str) -> str:
     """What is stored of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
 

@@ -13,11 +13,11 @@ from .problems import EmailTaken
 from .site_urls import link
 
 
-def ask_to_verify(user: User) -> None:
+def send_verification_email(user: User) -> None:
     """Mail a link that confirms a user's present address, unless the deployer wants none confirmed."""
     if not _awaits_verification(user):
         return
-    token = email_links.issue(user, email_links.VERIFY_EMAIL, user.email_key)
+    token = email_links.create_token(user, email_links.VERIFY_EMAIL, user.email_key)
     emails.send_verification(
         user,
         link=link("verify-email", token),
@@ -25,7 +25,7 @@ def ask_to_verify(user: User) -> None:
     )
 
 
-def ask_again(email: str) -> None:
+def resend_verification_email(email: str) -> None:
     """Mail the link again, if there is an active account with this address that is not confirmed.
 
     What an unknown address costs is written and discarded, so that it takes as long. Of many letters to one address
@@ -37,15 +37,15 @@ def ask_again(email: str) -> None:
     throttling.count_attempt("EMAIL_RESEND", throttling.get_client_subject())
     key = email_address.key_or_none(email)
     few = throttling.try_attempt("EMAIL_RECIPIENT", key or email)
-    user = queries.by_email_key(key) if key else None
+    user = queries.lock_user_by_email_key(key) if key else None
     if user is not None and user.is_active and _awaits_verification(user) and few:
-        ask_to_verify(user)
+        send_verification_email(user)
     else:
         emails.simulate_password_reset()
     audit_log.record("email.verification_requested", "user" if user else None, user.id if user else None)
 
 
-def ask_to_change(user: User, email: str) -> bool:
+def request_email_change(user: User, email: str) -> bool:
     """Let another address wait, and mail it the link that confirms it.
 
     Args:
@@ -64,12 +64,12 @@ def ask_to_change(user: User, email: str) -> bool:
         user.email, user.pending_email = typed, None
         return False
     throttling.count_attempt("EMAIL_CHANGE", str(user.id))
-    if queries.key_is_taken(key):
+    if queries.is_email_taken(key):
         raise EmailTaken
-    refuse_reserved(user.id, key)
+    require_not_reserved(user.id, key)
     throttling.count_attempt("EMAIL_RECIPIENT", key)
     user.pending_email = typed
-    token = email_links.issue(user, email_links.CHANGE_EMAIL, key)
+    token = email_links.create_token(user, email_links.CHANGE_EMAIL, key)
     emails.send_email_change_confirmation(
         emails.at_address(user, typed),
         link=link("verify-email", token),
@@ -79,7 +79,7 @@ def ask_to_change(user: User, email: str) -> bool:
     return True
 
 
-def send_again(user: User) -> None:
+def resend_confirmation_email(user: User) -> None:
     """Mail a held user once more the link that is waited for: the new address's if one is pending, else the present's.
 
     Raises:
@@ -88,21 +88,21 @@ def send_again(user: User) -> None:
     """
     if user.pending_email is None:
         throttling.count_attempt("EMAIL_RECIPIENT", user.email_key)
-        ask_to_verify(user)
+        send_verification_email(user)
     else:
-        ask_to_change(user, user.pending_email)
+        request_email_change(user, user.pending_email)
 
 
-def email_of_link(token: str) -> str | None:
+def find_email_of_link(token: str) -> str | None:
     """The email that a link would confirm; None when the link is no good. Nothing is written."""
-    found = email_links.peek(token, (email_links.VERIFY_EMAIL, email_links.CHANGE_EMAIL))
+    found = email_links.find_valid_token(token, (email_links.VERIFY_EMAIL, email_links.CHANGE_EMAIL))
     if found is None:
         return None
     link_row, user = found
     return user.pending_email if link_row.purpose == email_links.CHANGE_EMAIL else user.email
 
 
-def confirm(token: str) -> User:
+def confirm_email(token: str) -> User:
     """Confirm the address that a link was mailed to; a waiting address takes the place of the old one.
 
     Raises:
@@ -111,16 +111,16 @@ def confirm(token: str) -> User:
         TooManyRequests: the client has come with too many bad links.
     """
     with throttling.count_failures("LINK", throttling.get_client_subject()):
-        found, user = email_links.spend(token, (email_links.VERIFY_EMAIL, email_links.CHANGE_EMAIL))
+        found, user = email_links.use_token(token, (email_links.VERIFY_EMAIL, email_links.CHANGE_EMAIL))
     if found.purpose == email_links.CHANGE_EMAIL and user.pending_email is not None:
         old, new = user.email, user.pending_email
-        replace(user, new, by_owner=True)
+        replace_email(user, new, by_owner=True)
         audit_log.record("user.changed", "user", user.id, {"email": (old, new)})
-    note_verified(user)
+    mark_email_verified(user)
     return user
 
 
-def replace(user: User, email: str, *, by_owner: bool) -> None:
+def replace_email(user: User, email: str, *, by_owner: bool) -> None:
     """Give a held user another email, unconfirmed, and tell the old one; links mailed until now are void.
 
     Args:
@@ -139,15 +139,15 @@ def replace(user: User, email: str, *, by_owner: bool) -> None:
         return
     user.email_verified_at = None
     queries.flush()
-    email_links.void(user)
+    email_links.invalidate_links(user)
     if by_owner:
-        refuse_reserved(user.id, key)
+        require_not_reserved(user.id, key)
     else:
-        email_links.void_undo(user)
+        email_links.invalidate_undo_links(user)
     if not (by_owner and was_verified):
         emails.send_email_changed(emails.at_address(user, old), new_email=typed)
         return
-    token = email_links.issue(user, email_links.UNDO_EMAIL_CHANGE, old_key, previous_email=old)
+    token = email_links.create_token(user, email_links.UNDO_EMAIL_CHANGE, old_key, previous_email=old)
     emails.send_email_changed(
         emails.at_address(user, old),
         new_email=typed,
@@ -157,7 +157,7 @@ def replace(user: User, email: str, *, by_owner: bool) -> None:
     )
 
 
-def undo_change(token: str) -> User:
+def undo_email_change(token: str) -> User:
     """Restore the email that a link to it was mailed for, and remove the password, which the thief may know.
 
     Links that undo earlier changes stay good, so that a thief who changes the email twice cannot invalidate the
@@ -169,20 +169,20 @@ def undo_change(token: str) -> User:
         TooManyRequests: the client has sent too many bad links.
     """
     with throttling.count_failures("LINK", throttling.get_client_subject()):
-        found, user = email_links.spend(token, (email_links.UNDO_EMAIL_CHANGE,))
+        found, user = email_links.use_token(token, (email_links.UNDO_EMAIL_CHANGE,))
     replaced, restored = user.email, str(found.previous_email)
     user.email, user.email_key = restored, found.address_key
     user.email_verified_at = clock.now()
     user.password_hash = None
     queries.flush()
-    email_links.void(user)
-    email_links.void_undo(user, since=found.created_at)
+    email_links.invalidate_links(user)
+    email_links.invalidate_undo_links(user, since=found.created_at)
     emails.send_email_changed(emails.at_address(user, replaced), new_email=restored)
     audit_log.record("email.change_undone", "user", user.id, {"email": (replaced, restored)})
     return user
 
 
-def refuse_reserved(user_id: int, key: str) -> None:
+def require_not_reserved(user_id: int, key: str) -> None:
     """Refuse an email that its former owner can still get back.
 
     Args:
@@ -196,7 +196,7 @@ def refuse_reserved(user_id: int, key: str) -> None:
         raise EmailTaken
 
 
-def note_verified(user: User) -> None:
+def mark_email_verified(user: User) -> None:
     """Note that a held user has answered a letter to the present address."""
     if user.email_verified_at is None:
         user.email_verified_at = clock.now()

@@ -13,7 +13,7 @@ from .models import Group, Permission, User, group_permissions, user_groups, use
 
 #: The built-in group, which new staff join, and the permissions that it has at first.
 STAFF = "Staff"
-GIVEN_TO_STAFF = ("view_user", "add_user", "change_user", "delete_user")
+STAFF_PERMISSIONS = ("view_user", "add_user", "change_user", "delete_user")
 
 OWN = sa.select(user_permissions.c.permission_id).where(user_permissions.c.user_id == sa.bindparam("user_id"))
 OF_GROUPS = (
@@ -37,7 +37,7 @@ HELD_IN_ONE = sa.case(
 )
 
 
-def codenames_of(user_id: int) -> frozenset[str]:
+def find_permissions(user_id: int) -> frozenset[str]:
     """What a user may do, by the user's own permissions and those of the user's groups."""
     return frozenset(codename for (codename,) in read_all(HELD, {"user_id": user_id}))
 
@@ -98,7 +98,7 @@ def members(group_id: int, most: int) -> Sequence[sa.Row[Any]]:
     )
 
 
-def put_into_staff(user_ids: Collection[int]) -> None:
+def add_to_staff_group(user_ids: Collection[int]) -> None:
     """Put users into the group of staff."""
     group_id = staff_group_id()
     _insert(user_groups, [{"user_id": user_id, "group_id": group_id} for user_id in user_ids])
@@ -110,7 +110,7 @@ def staff_group_id() -> int:
     return _make_staff_group() if found is None else found
 
 
-def take_out_of_staff(user_ids: Collection[int]) -> None:
+def remove_from_staff_group(user_ids: Collection[int]) -> None:
     """Take users out of the group of staff."""
     group_id = ID_OF_STAFF_GROUP.scalar_subquery()
     db.session.execute(
@@ -124,7 +124,7 @@ ID_OF_STAFF_GROUP = sa.select(Group.id).where(Group.name == STAFF)
 def _make_staff_group() -> int:
     _insert(Group.__table__, [{"name": STAFF}])
     group_id: int = db.session.execute(ID_OF_STAFF_GROUP).scalar_one()
-    given = db.session.scalars(sa.select(Permission.id).where(Permission.codename.in_(GIVEN_TO_STAFF)))
+    given = db.session.scalars(sa.select(Permission.id).where(Permission.codename.in_(STAFF_PERMISSIONS)))
     _insert(group_permissions, [{"group_id": group_id, "permission_id": permission_id} for permission_id in given])
     return group_id
 

@@ -14,7 +14,7 @@ from userapi.http.fields import folded
 from . import group_queries
 from .group_queries import STAFF
 from .models import Group, Permission, User
-from .permissions import Actor, held_by
+from .permissions import Actor, get_permissions
 
 
 class GroupNameTaken(ValidationFailed):
@@ -81,7 +81,7 @@ def find(group_id: int) -> Group:
     return found[0]
 
 
-def hold(group_id: int) -> Group:
+def lock(group_id: int) -> Group:
     """Lock a group for a change.
 
     Raises:
@@ -130,7 +130,7 @@ def delete(group: Group, by: Actor) -> None:
     db.session.flush()
 
 
-def set_rights(user: User, group_ids: Collection[int], permission_ids: Collection[int], by: Actor) -> None:
+def set_memberships(user: User, group_ids: Collection[int], permission_ids: Collection[int], by: Actor) -> None:
     """Put a held user into exactly these groups, with exactly these permissions besides.
 
     Raises:
@@ -148,13 +148,13 @@ def set_rights(user: User, group_ids: Collection[int], permission_ids: Collectio
         audit_log.record("user.rights_changed", "user", user.id, changes)
 
 
-def follow_staff(user: User, *, joins: bool) -> None:
+def update_staff_group(user: User, *, joins: bool) -> None:
     """Put a held user who becomes staff into the group of staff, or take one who no longer is staff out of it."""
     before = [group.name for group in user.groups]
     if joins:
-        group_queries.put_into_staff([user.id])
+        group_queries.add_to_staff_group([user.id])
     else:
-        group_queries.take_out_of_staff([user.id])
+        group_queries.remove_from_staff_group([user.id])
     db.session.expire(user, ["groups"])
     after = [group.name for group in user.groups]
     if before != after:
@@ -169,7 +169,7 @@ def _found(permission_ids: Collection[int]) -> list[Permission]:
 
 
 def _require_held(permissions: Iterable[Permission], by: Actor) -> None:
-    missing = sorted({permission.codename for permission in permissions} - held_by(by))
+    missing = sorted({permission.codename for permission in permissions} - get_permissions(by))
     if missing:
         raise PermissionDenied(
             _(

@@ -53,7 +53,7 @@ def register(key: str, new_user: Mapping[str, Any]) -> User:
         )
     claimed, body = _digest(key.encode()), _digest(_without_password(new_user))
     before = submissions.claim(claimed, LIFETIME)
-    user = queries.for_update(before["user_id"]) if before else None
+    user = queries.lock_user(before["user_id"]) if before else None
     if before is None or user is None:  # the account may have been deleted since
         user = accounts.register(**new_user)
         submissions.finish(claimed, {"user_id": user.id, "body": body})

@@ -64,7 +64,7 @@ class _Shape(NamedTuple):
     filters: tuple[tuple[str, Any], ...]
 
 
-def page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cursor | None) -> Page:
+def find_page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cursor | None) -> Page:
     """A page of the list of users.
 
     Args:
@@ -90,7 +90,7 @@ def page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cursor |
     return _paged(found, ordering, limit, cursor)
 
 
-def count(filters: Mapping[str, Any]) -> int:
+def count_users(filters: Mapping[str, Any]) -> int:
     """How many users match."""
     matching = sa.select(sa.func.count()).select_from(users).where(*conditions(_outline(filters)))
     found = read_one(matching, values(filters))
@@ -104,24 +104,24 @@ def count_up_to(filters: Mapping[str, Any], most: int) -> int:
     return int(found[0]) if found else 0
 
 
-def ids(filters: Mapping[str, Any], most: int) -> list[int]:
+def find_ids(filters: Mapping[str, Any], most: int) -> list[int]:
     """The ids of the first users who match."""
     matching = sa.select(users.c.id).where(*conditions(_outline(filters))).order_by(users.c.id).limit(most)
     return [row.id for row in read_all(matching, values(filters))]
 
 
-def every(filters: Mapping[str, Any]) -> Iterator[Any]:
+def iterate_users(filters: Mapping[str, Any]) -> Iterator[Any]:
     """All users who match, by id, read a page at a time."""
     cursor = None
     while True:
-        found = page(filters, "id", 200, cursor)
+        found = find_page(filters, "id", 200, cursor)
         yield from found.rows
         if found.next is None:
             return
         cursor = found.next
 
 
-def matching(filters: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def build_conditions(filters: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """What the filters ask as conditions on `users`, and the parameters of those."""
     return conditions(_outline(filters)), values(filters)
 
@@ -133,7 +133,7 @@ def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
         outline: pairs of a filter's name and what its condition depends on. The filters are `search` (words, each the
             beginning of the email, first or last name), `staff_search` (the same, or of the username, or an id),
             `is_active`, `is_staff`, `is_superuser`, `email_verified`, `country`, `group` (its id), `joined_after`
-            (inclusive), `joined_before` (exclusive) and `ids` (a list).
+            (inclusive), `joined_before` (exclusive) and `find_ids` (a list).
     """
     asked: list[Any] = []
     for name, detail in outline:

@@ -83,7 +83,7 @@ def check_of_new_account(password: str, email_key: str, personal: Iterable[str |
         ValidationFailed: it does, and the email is taken as well.
     """
     found = reasons(password, personal)
-    if found and queries.key_is_taken(email_key):
+    if found and queries.is_email_taken(email_key):
         raise ValidationFailed(errors={**(EmailTaken().errors or {}), "password": found})
     if found:
         raise WeakPassword(errors={"password": found})

@@ -23,30 +23,30 @@ class Actor(Protocol):
     is_superuser: bool
 
 
-def held_by(person: Actor) -> frozenset[str]:
+def get_permissions(person: Actor) -> frozenset[str]:
     """The codenames of what somebody may do, as `change_user`: nothing unless they are staff."""
     if person.is_superuser:
         return EVERYTHING
     if not person.is_staff:
         return frozenset()
     held: str | None = getattr(person, "held_permissions", None)
-    return group_queries.codenames_of(person.id) if held is None else frozenset(held.split())
+    return group_queries.find_permissions(person.id) if held is None else frozenset(held.split())
 
 
-def may(by: Actor, permission: str) -> bool:
+def has_permission(by: Actor, permission: str) -> bool:
     """Whether somebody has a permission; to change includes to view."""
-    held = held_by(by)
+    held = get_permissions(by)
     action, _score, kind = permission.partition("_")
     return permission in held or (action == "view" and f"change_{kind}" in held)
 
 
-def require(by: Actor, permission: str) -> None:
+def require_permission(by: Actor, permission: str) -> None:
     """Refuse an act to those who lack a permission.
 
     Raises:
         PermissionDenied: naming it.
     """
-    if not may(by, permission):
+    if not has_permission(by, permission):
         raise PermissionDenied(_("You need the permission %(name)s. A superuser can grant it to you.", name=permission))
 
 
@@ -60,5 +60,5 @@ def require_authority(user: User, by: Actor) -> None:
         return
     if user.is_superuser:
         raise PermissionDenied(_("Only a superuser can change or delete a superuser."))
-    if user.is_staff and not group_queries.codenames_of(user.id) <= held_by(by):
+    if user.is_staff and not group_queries.find_permissions(user.id) <= get_permissions(by):
         raise PermissionDenied(_("%(email)s has permissions that you do not have.", email=user.email))

@@ -51,7 +51,7 @@ ONE = Read(
 )
 
 
-def row(user_id: int) -> Any:
+def find_row(user_id: int) -> Any:
     """The row of a user's document, read outside any transaction; None if there is no such user."""
     return ONE.one(user_id=user_id)
 
@@ -69,7 +69,7 @@ def row_of_user(user: User) -> Any:
     return ONE.record(**{name: values[name] if name in values else getattr(user, name) for name in SHOWN})
 
 
-def for_update(user_id: int) -> User | None:
+def lock_user(user_id: int) -> User | None:
     """A user and profile, locked until the transaction ends."""
     return db.session.scalar(FOR_UPDATE, {"user_id": user_id})
 
@@ -84,23 +84,23 @@ FOR_UPDATE = (
 )
 
 
-def by_email_key(email_key: str) -> User | None:
+def lock_user_by_email_key(email_key: str) -> User | None:
     """A user by the normal form of the address, locked until the transaction ends."""
     return db.session.scalar(sa.select(User).where(User.email_key == email_key).with_for_update())
 
 
-def key_is_taken(email_key: str) -> bool:
+def is_email_taken(email_key: str) -> bool:
     """Whether an account has this address; the insert or update decides in the end."""
     return read_one(sa.select(users.c.id).where(users.c.email_key == email_key)) is not None
 
 
-def id_of(email_key: str) -> int | None:
+def find_id(email_key: str) -> int | None:
     """The id of the account with this address."""
     found = read_one(sa.select(users.c.id).where(users.c.email_key == email_key))
     return found.id if found else None
 
 
-def emails_of(user_ids: Collection[int]) -> dict[int, str]:
+def find_emails(user_ids: Collection[int]) -> dict[int, str]:
     """The addresses of those users that there are, by id."""
     found = read_all(sa.select(users.c.id, users.c.email).where(users.c.id.in_(user_ids)).order_by(users.c.id))
     return {row.id: row.email for row in found}
@@ -127,7 +127,7 @@ def flush() -> None:
         raise
 
 
-def holder(digest: str) -> User | None:
+def lock_user_of_token(digest: str) -> User | None:
     """The user whose one-time token this is, spent or not, locked until the transaction ends.
 
     Whoever spends a token locks its user first, as do those who make its user's tokens void: none waits for the other.
@@ -141,14 +141,14 @@ def holder(digest: str) -> User | None:
     )
 
 
-def spend(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeToken | None:
+def use_token(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeToken | None:
     """Spend a one-time token. One UPDATE, so only one caller can win."""
     return db.session.scalar(
         sa.update(OneTimeToken).where(*_usable(digest, purposes, now)).values(used_at=now).returning(OneTimeToken)
     )
 
 
-def token(digest: str, purposes: tuple[str, ...], now: datetime) -> tuple[OneTimeToken, User] | None:
+def find_valid_token(digest: str, purposes: tuple[str, ...], now: datetime) -> tuple[OneTimeToken, User] | None:
     """A one-time token that is neither used nor expired, and its user; nothing is locked."""
     found = db.session.execute(
         sa.select(OneTimeToken, User).join(User, OneTimeToken.user_id == User.id).where(*_usable(digest, purposes, now))
@@ -165,7 +165,7 @@ def _usable(digest: str, purposes: tuple[str, ...], now: datetime) -> tuple[sa.C
     )
 
 
-def void_tokens(
+def delete_tokens(
     user_id: int, purpose: str | None = None, *, spare: str | None = None, since: datetime | None = None
 ) -> None:
     """Delete a user's one-time tokens.
@@ -202,7 +202,7 @@ def is_reserved(email_key: str, purpose: str, user_id: int, now: datetime) -> bo
     return found is not None
 
 
-def newest_token(user_id: int, purpose: str) -> sa.Row[Any] | None:
+def find_newest_token(user_id: int, purpose: str) -> sa.Row[Any] | None:
     """When the newest unused token of a purpose was issued (`created_at`) and expires (`expires_at`)."""
     return read_one(
         sa.select(tokens.c.created_at, tokens.c.expires_at)

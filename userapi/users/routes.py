@@ -69,11 +69,11 @@ def list_users(query: dict[str, Any]) -> Response:
     """List users, one page at a time."""
     ordering, cursor = query.get("ordering", "id"), query.get("cursor")
     start = pagination.decode(cursor, ordering) if cursor else None
-    page = list_queries.page(query, ordering, query["limit"], start)
+    page = list_queries.find_page(query, ordering, query["limit"], start)
     urls = pagination.links(page)
     document: dict[str, Any] = {**urls, "results": user_json.from_rows(page.rows)}
     if query["count"]:
-        document["count"] = list_queries.count(query)
+        document["count"] = list_queries.count_users(query)
     return responses.answer(document, headers=pagination.link_header(urls))
 
 
@@ -84,7 +84,7 @@ def list_users(query: dict[str, Any]) -> Response:
 def read_user(user_id: int) -> Response:
     """Read a user."""
     me = context.current_user()
-    row = me if user_id == me.id else queries.row(user_id)
+    row = me if user_id == me.id else queries.find_row(user_id)
     if row is None:
         raise NotFound(_("There is no user with this id."))
     return user_json.answer(user_json.from_row(row))
