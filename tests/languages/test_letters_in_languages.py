@@ -59,7 +59,7 @@ def test_a_thief_does_not_choose_the_language_of_the_warning(app: Flask, user: A
 
     (warning,) = emails_to(app, user.email, "new_sign_in")
     assert warning.subject == "Nuevo inicio de sesión en su cuenta"
-    assert "con Firefox en Windows desde la dirección de red 203.0.113.9" in " ".join(warning.text.split())
+    assert "con Firefox en Windows desde la dirección IP 203.0.113.9" in " ".join(warning.text.split())
 
 
 def test_staff_write_in_the_language_of_the_user(app: Flask, superuser: ApiUser) -> None:
@@ -69,7 +69,7 @@ def test_staff_write_in_the_language_of_the_user(app: Flask, superuser: ApiUser)
 
     assert granted.status_code == 200
     (letter,) = emails_to(app, "wren@example.com", "rights_granted")
-    assert letter.subject == "Vous avez reçu plus de droits"
+    assert letter.subject == "Vous avez reçu plus d’autorisations"
     assert "membre du personnel" in " ".join(letter.text.split())
 
 
@@ -112,7 +112,7 @@ def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, u
         ("en", 1, "in 1 minute."), ("en", 60, "in 60 minutes."),
         ("de", 1, "in 1 Minute ab."), ("de", 60, "in 60 Minuten ab."),
         ("fr", 1, "1 minute."), ("fr", 60, "60 minutes."), ("es", 1, "1 minuto."), ("es", 60, "60 minutos."),
-        ("ar", 2, "لمدة دقيقتين."), ("ar", 5, "لمدة 5 دقائق."), ("ar", 60, "لمدة 60 دقيقة."),
+        ("ar", 2, "خلال دقيقتين."), ("ar", 5, "خلال 5 دقائق."), ("ar", 60, "خلال 60 دقيقة."),
     ],
 )  # fmt: skip
 def test_numbers_take_the_form_of_the_language(app: Flask, language: str, minutes: int, said: str) -> None:

@@ -106,7 +106,7 @@ def test_the_account_brings_its_language_to_a_browser_without_a_choice(app: Flas
 
     assert fresh.cookie("language").value == "de"
     assert heading(fresh.get("/account/")) == "Ihr Konto"
-    assert heading(decided.get("/account/")) == "Mi cuenta"
+    assert heading(decided.get("/account/")) == "Su cuenta"
 
 
 def test_a_language_that_is_no_longer_on_offer_is_not_brought_along(make_app: Callable[..., Flask]) -> None:
@@ -129,7 +129,7 @@ def test_the_language_of_letters_is_chosen_on_the_account_page(app: Flask) -> No
     page = browser.follow(saved)
 
     assert browser.cookie("language").value == "fr"
-    assert heading(page) == "Mon compte"
+    assert heading(page) == "Votre compte"
     assert re.search(r'<option value="fr" lang="fr" selected>Français</option>', page.text)
     refused = browser.send("/account/", {**names, "language": "xx"})
     assert refused.status_code == 400
