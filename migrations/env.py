@@ -53,8 +53,8 @@ def run() -> None:
         except sa.exc.DBAPIError as error:
             if isinstance(error.orig, LockNotAvailable):
                 raise CommandError("A table was in use for too long, so nothing was changed. Run it again.") from error
-            if isinstance(error.orig, InsufficientPrivilege) or disk.is_full_error(error):
-                raise CommandError(database_errors.in_one_line(error)) from error
+            if isinstance(error.orig, InsufficientPrivilege) or disk.is_disk_full_error(error):
+                raise CommandError(database_errors.describe_database_error(error)) from error
             raise
         finally:
             if sqlite:
@@ -65,7 +65,7 @@ def _connect(engine: sa.Engine) -> sa.Connection:
     try:
         return engine.connect()
     except sa.exc.OperationalError as error:
-        raise CommandError(database_errors.in_one_line(error)) from error
+        raise CommandError(database_errors.describe_database_error(error)) from error
 
 
 if context.config.config_file_name is not None:

@@ -50,14 +50,14 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.url_map.merge_slashes = False
     for part in (metrics, logs, proxies, requests, i18n, responses):
         part.configure(app)
-    db.configure(app, watch=metrics.watch)
+    db.configure(app, watch=metrics.count_connections)
     for part in (signing_keys, hashing_threads, headers, cross_origin):
         part.configure(app)
     for part in (errors, bodies, tracing, audit_log, tokens, authentication, assets, throttling, mail_queue, relay):
         part.configure(app)
     for part in (flash, delivery_loop, imports, bulk):
         part.configure(app)
-    migrate.init_app(app, db.db, str(folders.MIGRATIONS), render_item=db.render_item)
+    migrate.init_app(app, db.db, str(folders.MIGRATIONS), render_item=db.render_migration_type)
 
     openapi.configure(app)
     api = api_document.configure(app, DESCRIPTIONS)

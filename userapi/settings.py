@@ -26,7 +26,7 @@ OPTIONAL_CLAIMS = ("email", "username", "is_staff", "is_superuser", "groups")
 LANGUAGES = ("en", *sorted(path.name.replace("_", "-") for path in folders.PACKAGE.glob("translations/??*")))
 
 #: How far the clocks of two machines may be apart, in seconds: a token that begins so much later is good already.
-CLOCKS_APART = 60
+MAX_CLOCK_SKEW = 60
 
 #: Settings that have several spellings of one value, and what gives the one that the service works with.
 NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
@@ -42,10 +42,10 @@ NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
 }
 
 #: Mail servers that a password reaches without a network.
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-def environment() -> dict[str, str]:
+def load_environment() -> dict[str, str]:
     """The process environment over the `.env` file in the working directory.
 
     A secret that neither sets is the one that `make run` has made, and its SITE_URL that of the last `make run`.
@@ -53,9 +53,9 @@ def environment() -> dict[str, str]:
     Raises:
         ConfigurationError: `.env` or `instance/` cannot be read.
     """
-    values = sources.read()
+    values = sources.read_environment()
     secret, site_url = Settings(values).secret_file, Settings(values).last_site_url_file
-    if not is_set(values, "SECRET_KEY") and sources.exists(secret, "SECRET_KEY, DATABASE_URL and JWT_KEY_DIR"):
+    if not is_set(values, "SECRET_KEY") and sources.path_exists(secret, "SECRET_KEY, DATABASE_URL and JWT_KEY_DIR"):
         values["SECRET_KEY_FILE"] = str(secret)
         if site_url.is_file() and not any(is_set(values, name) for name in ("SITE_URL", "HOST", "PORT")):
             values["SITE_URL_FILE"] = str(site_url)
@@ -83,7 +83,7 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     Raises:
         ConfigurationError: naming every variable that is missing, weak or of the wrong type.
     """
-    env = Settings(environment() if values is None else values, OLD_NAMES)
+    env = Settings(load_environment() if values is None else values, OLD_NAMES)
     settings = _read(env)
     try:
         env.seal()
@@ -103,7 +103,7 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     return {**settings, **_derived(settings)}
 
 
-def names() -> frozenset[str]:
+def list_setting_names() -> frozenset[str]:
     """The names of all settings."""
     env = Settings({})
     _read(env)
@@ -281,7 +281,7 @@ def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
         "JWT_ENCODE_AUDIENCE": audience,
         "JWT_TOKEN_LOCATION": ["headers", "cookies"],
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings["ACCESS_TOKEN_LIFETIME"]),
-        "JWT_DECODE_LEEWAY": CLOCKS_APART,
+        "JWT_DECODE_LEEWAY": MAX_CLOCK_SKEW,
         "JWT_COOKIE_SECURE": secure,
         "JWT_COOKIE_SAMESITE": "Lax",
         "JWT_SESSION_COOKIE": False,
@@ -301,7 +301,7 @@ def _refuse_unsafe_mail(settings: Mapping[str, Any]) -> None:
         raise ConfigurationError(
             "MAIL_USE_TLS, MAIL_USE_SSL: Set only one: STARTTLS (port 587) or TLS from the start (port 465)."
         )
-    if settings["MAIL_PASSWORD"] and not encrypted and settings["MAIL_SERVER"] not in LOOPBACK:
+    if settings["MAIL_PASSWORD"] and not encrypted and settings["MAIL_SERVER"] not in LOOPBACK_HOSTS:
         raise ConfigurationError("MAIL_PASSWORD: Would be sent unencrypted. Set MAIL_USE_TLS or MAIL_USE_SSL.")
 
 

@@ -24,7 +24,7 @@ from kombu.transport import redis as redis_transport
 from userapi.auth import pruning
 from userapi.bulk import job_worker as bulk
 from userapi.core import clock
-from userapi.core.context import Acting, Origin, acting_as
+from userapi.core.context import ActingContext, Origin, use_acting_context
 from userapi.mail import delivery
 from userapi.mail import pruning as mail_pruning
 from userapi.serving import app as web
@@ -100,7 +100,7 @@ redis_transport.Transport.Channel = Channel
 @contextmanager
 def _as_system() -> Iterator[None]:
     """The context of the application, on behalf of the system."""
-    with web.app_context(), acting_as(Acting(Origin.SYSTEM)):
+    with web.app_context(), use_acting_context(ActingContext(Origin.SYSTEM)):
         yield
 
 

@@ -15,7 +15,7 @@ from tests.support.app_config import app_config
 from tests.support.databases import close_app
 from tests.support.factories import new_user
 from userapi.app import create_app
-from userapi.core.db import READING, db
+from userapi.core.db import AUTOCOMMIT, db
 
 NAME = "Zoë Łukasiewicz 山田"
 
@@ -51,7 +51,7 @@ def shown(app: Flask, name: str) -> set[str]:
     """A parameter of PostgreSQL, as both engines have it."""
     with app.app_context():
         found = set()
-        for engine in (db.engine, db.engines[READING]):
+        for engine in (db.engine, db.engines[AUTOCOMMIT]):
             with engine.connect() as connection:
                 found.add(str(connection.exec_driver_sql(f"SHOW {name}").scalar_one()))
     return found

@@ -93,7 +93,7 @@ def test_K04_only_what_has_long_been_over_is_pruned(
 
 
 def test_K04_a_prune_goes_on_until_all_is_done(app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("userapi.core.batches.BATCH", 2)
+    monkeypatch.setattr("userapi.core.batches.ROWS_PER_TRANSACTION", 2)
     for _ in range(4):
         sign_in(app, user.email)
     sessions(app, "end", user.email)

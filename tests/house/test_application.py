@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 from werkzeug.test import EnvironBuilder
 
-from userapi.http.application import Answer
+from userapi.http.application import CompleteResponse
 
 ADDRESSES = (
     "/", "/userapi/users/7/", "/userapi/users/7", "//userapi/users/7/", "/userapi//users/7/", "/userapi/users/0/",
@@ -91,7 +91,7 @@ def test_where_Flask_refuses_what_is_odd_it_is_answered_plainly(client: FlaskCli
 @pytest.mark.parametrize("status", [200, 201, 204, 304, 404])
 def test_an_answer_is_sent_as_by_Werkzeug(status: int, method: str) -> None:
     headers = {"Location": "/göteborg/", "ETag": '"x"'} if status == 201 else {"ETag": '"x"', "Vary": "Accept"}
-    made = [kind(b'{"id": 7}', status, headers, mimetype="application/json") for kind in (Answer, Response)]
+    made = [kind(b'{"id": 7}', status, headers, mimetype="application/json") for kind in (CompleteResponse, Response)]
 
     ours, werkzeugs = (answer.get_wsgi_response(environ_of(method=method)) for answer in made)
 
@@ -101,7 +101,7 @@ def test_an_answer_is_sent_as_by_Werkzeug(status: int, method: str) -> None:
 
 def test_an_answer_that_holds_something_lets_go_of_it(app: Flask) -> None:
     held = io.BytesIO()
-    answer = Answer(b"{}", mimetype="application/json")
+    answer = CompleteResponse(b"{}", mimetype="application/json")
     answer.call_on_close(held.close)
 
     body, _status, _headers = answer.get_wsgi_response(environ_of())

@@ -60,4 +60,4 @@ def test_both_give_the_same_JSON(app: Flask, people: list[dict[str, Any]]) -> No
         slow = [schema.dump(Whole(person)) for person in people]
         fast = user_json.from_rows([as_row(person) for person in people])
 
-        assert orjson.loads(responses.dumps(fast)) == orjson.loads(orjson.dumps(slow))
+        assert orjson.loads(responses.dump_json(fast)) == orjson.loads(orjson.dumps(slow))

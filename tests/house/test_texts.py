@@ -27,7 +27,7 @@ from tests.support.translation_catalogs import source_messages
 from userapi.audit.names import ACTIONS
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.core.i18n import offered, translated
+from userapi.core.i18n import get_offered_languages, translate_messages
 from userapi.core.problems import Problem
 from userapi.mail import emails
 from userapi.users.permissions import EVERYTHING as PERMISSIONS
@@ -339,8 +339,8 @@ def test_no_message_about_a_field_is_unmarked(app: Flask) -> None:
                 try:
                     schema.load(value)
                 except ValidationError as error:
-                    messages |= set(flat(translated(error.messages)))
-        values = (*ORDERINGS, *offered(), "password")
+                    messages |= set(flat(translate_messages(error.messages)))
+        values = (*ORDERINGS, *get_offered_languages(), "password")
 
     assert len(messages) > 20
     assert english(sorted(messages), *values) == []

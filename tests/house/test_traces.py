@@ -195,7 +195,7 @@ def test_without_the_extra_one_line_says_so_and_the_service_serves(
 
 
 def test_no_trace_is_made_unless_it_is_asked_for(app: Flask) -> None:
-    assert spans.TRACER not in app.extensions
+    assert spans.TRACER_EXTENSION not in app.extensions
 
 
 def test_every_worker_of_the_real_server_sends_its_spans(collector: Collector, tmp_path: Path) -> None:

@@ -158,4 +158,4 @@ def test_the_default_is_on_offer_once_even_if_it_is_not_listed(make_app: Callabl
     app = make_app(LANGUAGES="fr,de", DEFAULT_LANGUAGE="de")
 
     with app.app_context():
-        assert list(i18n.offered()) == ["de", "fr"]
+        assert list(i18n.get_offered_languages()) == ["de", "fr"]

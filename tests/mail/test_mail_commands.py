@@ -153,7 +153,7 @@ def test_retry_all_makes_due_what_was_given_up_and_nothing_else(mail_app: Flask,
 def test_K04_letters_that_are_long_done_with_are_pruned_and_events_stay(
     mail_app: Flask, sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "BATCH", 2)
+    monkeypatch.setattr(batches, "ROWS_PER_TRANSACTION", 2)
     sink.refused_recipients.add("gone@example.com")
     write(mail_app, "gone@example.com", *(f"person{number}@example.com" for number in range(4)))
     mail(mail_app, "deliver")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from userapi.core.i18n import number, short_day
+from userapi.core.i18n import format_number, format_short_day
 
 WIDTH, HEIGHT, BASE, TOP = 420, 140, 118, 14
 GAP = 0.25
@@ -55,7 +55,7 @@ def _bar(bar: Bar, index: int, step: float, most: int) -> Markup:
         width=step * (1 - GAP),
         height=height,
         day=bar.day.isoformat(),
-        number=number(bar.number),
+        number=format_number(bar.number),
     )
 
 
@@ -65,7 +65,7 @@ def _ends(series: Sequence[Bar]) -> Markup:
     return Markup(
         '<text class="chart-text" x="0" y="{y}">{first}</text>'
         '<text class="chart-text" x="{width}" y="{y}" text-anchor="end">{last}</text>'
-    ).format(y=HEIGHT - 6, width=WIDTH, first=short_day(series[0].day), last=short_day(series[-1].day))
+    ).format(y=HEIGHT - 6, width=WIDTH, first=format_short_day(series[0].day), last=format_short_day(series[-1].day))
 
 
 def _peak(series: Sequence[Bar], step: float, most: int) -> Markup:
@@ -75,7 +75,7 @@ def _peak(series: Sequence[Bar], step: float, most: int) -> Markup:
     index = next(index for index, bar in enumerate(series) if bar.number == most)
     middle = min(max(index * step + step / 2, 16), WIDTH - 16)
     return Markup('<text class="chart-text" x="{x:.1f}" y="{y}" text-anchor="middle">{most}</text>').format(
-        x=middle, y=TOP - 3, most=number(most)
+        x=middle, y=TOP - 3, most=format_number(most)
     )
 
 
@@ -83,8 +83,8 @@ def _label(title: str, series: Sequence[Bar], most: int) -> str:
     sentence = _(
         "%(title)s: %(total)s in %(days)s days, at most %(most)s per day. The table below has the numbers.",
         title=title,
-        total=number(sum(bar.number for bar in series)),
-        days=number(len(series)),
-        most=number(most),
+        total=format_number(sum(bar.number for bar in series)),
+        days=format_number(len(series)),
+        most=format_number(most),
     )
     return str(sentence)

@@ -59,7 +59,7 @@ class EmailsView(StaffView):
         text = _without_secret(email, email.text)
         page = self.render("admin/outbox/show.html", email=email, text=text, has_link=link is not None)
         response = Response(page, mimetype="text/html")
-        policy = headers.PAGE_POLICY.format(nonce=headers.nonce())
+        policy = headers.PAGE_POLICY.format(nonce=headers.get_csp_nonce())
         if link is not None:  # browsers check where the answer to a form leads, too
             policy = policy.replace("form-action 'self'", f"form-action 'self' {_origin(link)}")
         response.headers["Content-Security-Policy"] = f"{policy}; frame-src 'self'"

@@ -12,7 +12,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from userapi.auth.claims import parse_id
-from userapi.http.fields import ISO_DATE, REFUSED_CATEGORIES, trimmed
+from userapi.http.fields import CONTROL_CATEGORIES, ISO_DATE, trim_text
 
 #: The most characters of a text.
 LONGEST = 254
@@ -50,24 +50,24 @@ class Filters:
         except ValueError as error:
             self.texts[name], self.errors[name] = text, str(error)
         else:
-            self.texts[name], self.values[name] = value if isinstance(value, str) else trimmed(text), value
+            self.texts[name], self.values[name] = value if isinstance(value, str) else trim_text(text), value
 
 
 def words(text: str) -> str:
     """A text to look for, with ordinary spaces and without what comes along when it is pasted."""
-    return _checked("".join(" " if character.isspace() else character for character in trimmed(text)), {"Cf"})
+    return _checked("".join(" " if character.isspace() else character for character in trim_text(text)), {"Cf"})
 
 
 def exact(text: str) -> str:
     """A text that must be the stored one, which may have any spaces inside."""
-    return _checked(trimmed(text))
+    return _checked(trim_text(text))
 
 
 def _checked(text: str, refused: Collection[str] = ()) -> str:
     if len(text) > LONGEST:
         raise ValueError(_("Longer than maximum length {max}.").format(max=LONGEST))
     categories = {unicodedata.category(character) for character in text if character not in JOINERS}
-    if not text or not categories.isdisjoint({*REFUSED_CATEGORIES, *refused}):
+    if not text or not categories.isdisjoint({*CONTROL_CATEGORIES, *refused}):
         raise ValueError(_("This contains invisible characters. Type it again."))
     return text
 
@@ -76,9 +76,9 @@ def one_of(choices: Collection[str]) -> Reader:
     """A reader of one of these."""
 
     def read(text: str) -> str:
-        if trimmed(text) not in choices:
+        if trim_text(text) not in choices:
             raise ValueError(_("Choose one of the options."))
-        return trimmed(text)
+        return trim_text(text)
 
     return read
 
@@ -90,7 +90,7 @@ def yes_or_no(text: str) -> bool:
 
 def row_id(text: str) -> int:
     """A reader of the id of one of the rows to choose from."""
-    found = parse_id(trimmed(text))
+    found = parse_id(trim_text(text))
     if found is None:
         raise ValueError(_("Choose one of the options."))
     return found
@@ -99,7 +99,7 @@ def row_id(text: str) -> int:
 def midnight(text: str) -> datetime:
     """A reader of a day: its beginning, in UTC."""
     try:
-        day = date.fromisoformat(trimmed(text)) if ISO_DATE.fullmatch(trimmed(text)) else None
+        day = date.fromisoformat(trim_text(text)) if ISO_DATE.fullmatch(trim_text(text)) else None
     except ValueError:
         day = None
     if day is None or not 1900 < day.year < 9000:

@@ -46,11 +46,11 @@ class ImportView(StaffView):
     def _handle_view(self, name: str, **arguments: Any) -> Any:
         """Let a file through that is larger than what anything else sends, and no larger one."""
         if name == "add":
-            request.max_content_length = bodies.limit(current_app, request.path)
+            request.max_content_length = bodies.get_body_limit(current_app, request.path)
         try:
             return super()._handle_view(name, **arguments)
         except RequestEntityTooLarge:
-            return errors.answer(FileTooLarge())
+            return errors.problem_response(FileTooLarge())
 
     @staff_page("/", needs=SUPERUSER)
     def show_list(self) -> str:
@@ -134,7 +134,7 @@ class ImportView(StaffView):
             "ways": OnConflict,
             "bad_profile_ways": OnBadProfile,
             "is_fresh": reauthentication.is_fresh(),
-            "most": i18n.number(jobs.MAX_RECORDS),
+            "most": i18n.format_number(jobs.MAX_RECORDS),
         }
         return self.render("admin/imports/new.html", form=form, **facts), form.status
 

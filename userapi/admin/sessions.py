@@ -16,7 +16,7 @@ from userapi.core.db import db
 from userapi.core.problems import NotFound
 from userapi.html.flash import flash
 from userapi.html.redirects import see_other
-from userapi.http.user_agents import describe
+from userapi.http.user_agents import describe_user_agent
 from userapi.users import accounts, email_address
 from userapi.users import queries as user_queries
 
@@ -47,7 +47,7 @@ class SessionView(StaffView):
         idle_since = sessions.idle_since(now)
         found = queries.NO_ROWS if asked.errors else queries.sessions(conditions, start(), PAGE_SIZE, now, idle_since)
         facts = {"page": found, "asked": asked.texts, "errors": asked.errors, "now": now, "query": current_query()}
-        return self.render("admin/sessions/list.html", **facts, describe=describe)
+        return self.render("admin/sessions/list.html", **facts, describe=describe_user_agent)
 
     @staff_page("/<uuid:session_id>/end/", needs="delete", methods=("POST",))
     def end(self, session_id: uuid.UUID) -> Any:

@@ -23,13 +23,13 @@ FORM_FIELDS = 64 * 1024
 
 def configure(app: Flask) -> None:
     """Put the staff site under `/admin/`."""
-    bodies.allow_upload(app, "/admin/imports/new/", jobs.max_bytes(app) + FORM_FIELDS)
+    bodies.allow_larger_body(app, "/admin/imports/new/", jobs.max_bytes(app) + FORM_FIELDS)
     site = Admin(
         app,
         name=lazy_gettext("Staff site"),
         index_view=Dashboard(name=lazy_gettext("Overview"), endpoint="admin", url="/admin"),
         theme=Bootstrap4Theme(base_template="admin/frame.html"),
-        csp_nonce_generator=headers.nonce,
+        csp_nonce_generator=headers.get_csp_nonce,
     )
     site.add_views(
         UserView(name=lazy_gettext("Users"), endpoint="staff_users", url="users"),

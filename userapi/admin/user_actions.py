@@ -17,7 +17,7 @@ from userapi.bulk import queries as bulk_queries
 from userapi.bulk.rules import RULES
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.core.i18n import number
+from userapi.core.i18n import format_number
 from userapi.core.problems import NotFound, Problem
 from userapi.html.flash import flash
 from userapi.html.forms import Form
@@ -59,13 +59,13 @@ class Action(NamedTuple):
 ACTIONS = {
     "activate": Action(
         lazy_gettext("Activate"),
-        lambda n: ngettext("Activate %(count)s user?", "Activate %(count)s users?", n, count=number(n)),
+        lambda n: ngettext("Activate %(count)s user?", "Activate %(count)s users?", n, count=format_number(n)),
         lambda n: ngettext("%(num)s user activated.", "%(num)s users activated.", n),
         lazy_gettext("These users will be able to sign in again."), lazy_gettext("Already active"),
     ),
     "deactivate": Action(
         lazy_gettext("Deactivate"),
-        lambda n: ngettext("Deactivate %(count)s user?", "Deactivate %(count)s users?", n, count=number(n)),
+        lambda n: ngettext("Deactivate %(count)s user?", "Deactivate %(count)s users?", n, count=format_number(n)),
         lambda n: ngettext("%(num)s user deactivated.", "%(num)s users deactivated.", n),
         lazy_gettext("These users will be signed out everywhere and cannot sign in until they are activated again."),
         lazy_gettext("Already inactive"),
@@ -73,7 +73,7 @@ ACTIONS = {
     "end_sessions": Action(
         lazy_gettext("End sessions"),
         lambda n: ngettext(
-            "End the sessions of %(count)s user?", "End the sessions of %(count)s users?", n, count=number(n)
+            "End the sessions of %(count)s user?", "End the sessions of %(count)s users?", n, count=format_number(n)
         ),
         lambda n: ngettext("%(num)s user signed out.", "%(num)s users signed out.", n),
         lazy_gettext("These users will be signed out everywhere and must sign in again."),
@@ -81,7 +81,10 @@ ACTIONS = {
     "send_reset": Action(
         lazy_gettext("Send password reset"),
         lambda n: ngettext(
-            "Send a password reset to %(count)s user?", "Send a password reset to %(count)s users?", n, count=number(n)
+            "Send a password reset to %(count)s user?",
+            "Send a password reset to %(count)s users?",
+            n,
+            count=format_number(n),
         ),
         lambda n: ngettext("%(num)s reset link sent.", "%(num)s reset links sent.", n),
         lazy_gettext("Each active user gets an email with a single-use reset link."),
@@ -89,7 +92,7 @@ ACTIONS = {
     ),
     "delete": Action(
         lazy_gettext("Delete"),
-        lambda n: ngettext("Delete %(count)s user?", "Delete %(count)s users?", n, count=number(n)),
+        lambda n: ngettext("Delete %(count)s user?", "Delete %(count)s users?", n, count=format_number(n)),
         lambda n: ngettext("%(num)s user deleted.", "%(num)s users deleted.", n),
         lazy_gettext("Their profiles, sessions and email links are deleted too. This cannot be undone."),
         destructive=True,
@@ -228,4 +231,4 @@ def _read_list(query: str) -> user_list.Listing:
 def _explain_selection(ids: list[int]) -> str:
     if not ids:
         return str(_("Select at least one user."))
-    return str(_("Select at most %(most)s users, or select all matching users.", most=number(MAX_USERS)))
+    return str(_("Select at most %(most)s users, or select all matching users.", most=format_number(MAX_USERS)))

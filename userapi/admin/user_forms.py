@@ -43,7 +43,7 @@ def read_new_user(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, 
     fields: dict[str, Any] = {}
     password = None
     try:
-        fields = schema.load({"email": values["email"], "language": values["language"] or i18n.default()})
+        fields = schema.load({"email": values["email"], "language": values["language"] or i18n.get_default_language()})
     except ValidationError as error:
         errors |= error.normalized_messages()
     try:

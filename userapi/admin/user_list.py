@@ -99,10 +99,10 @@ READERS = {
 
 def _cursor(text: str, ordering: str) -> Cursor | None:
     try:
-        cursor = pagination.decode(text, ordering) if text else None
+        cursor = pagination.decode_cursor(text, ordering) if text else None
         if cursor is not None:
             order = list_queries.ORDERS[ordering.removeprefix("-")]
-            pagination.value(cursor, order.kind, nullable=order.nullable)
+            pagination.convert_cursor_value(cursor, order.kind, nullable=order.nullable)
     except ValidationFailed:
         return None
     return cursor

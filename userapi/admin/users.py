@@ -72,7 +72,9 @@ class UserView(StaffView):
     def show_new(self) -> Any:
         """The first of two steps: who, and how the password comes about."""
         kept = take_saved_form()
-        return self._show_new(user_forms.new_user(kept or MultiDict({"access": INVITE, "language": i18n.default()})))
+        return self._show_new(
+            user_forms.new_user(kept or MultiDict({"access": INVITE, "language": i18n.get_default_language()}))
+        )
 
     @staff_page("/new/", needs="add", methods=("POST",))
     def add(self) -> Any:
@@ -221,7 +223,9 @@ class UserView(StaffView):
         """Where this user is or was signed in."""
         user, now = _existing(user_id), clock.now()
         found = staff_queries.sessions({"user": user_id}, session_start(), PAGE_SIZE, now, sessions.idle_since(now))
-        return self.render("admin/users/sessions.html", user=user, page=found, now=now, describe=user_agents.describe)
+        return self.render(
+            "admin/users/sessions.html", user=user, page=found, now=now, describe=user_agents.describe_user_agent
+        )
 
     @staff_page(f"{USER}emails/", needs="view_email")
     def show_emails(self, user_id: int) -> str:

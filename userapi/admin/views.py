@@ -162,7 +162,7 @@ def submit_once(view: Callable[[], Any]) -> Any:
     key = saved_forms.submission_key()
     if key is None:
         return view()
-    earlier = submissions.claim(key, patience=SECOND_CLICK_TIMEOUT)
+    earlier = submissions.claim_submission(key, patience=SECOND_CLICK_TIMEOUT)
     stored = encryption.decrypt_json("staff-result", earlier["sealed"], RESULT_MAX_AGE) if earlier else None
     if stored is not None:
         for category, text in stored["messages"]:
@@ -172,7 +172,7 @@ def submit_once(view: Callable[[], Any]) -> Any:
     if isinstance(response, Response) and response.status_code == 303:
         messages = [list(message) for message in pending_messages()]
         result = {"path": response.headers["Location"], "messages": messages}
-        submissions.finish(key, {"sealed": encryption.encrypt_json("staff-result", result)})
+        submissions.finish_submission(key, {"sealed": encryption.encrypt_json("staff-result", result)})
         db.session.commit()
     return response
 

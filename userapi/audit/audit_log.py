@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy.orm import Session, SessionTransaction
 
 from userapi.core import clock
-from userapi.core.context import acting
+from userapi.core.context import get_acting_context
 from userapi.core.db import db
 from userapi.core.prepared import Write
 from userapi.observability import logs, metrics
@@ -59,7 +59,7 @@ CALLER: Final = _Default.CALLER
 def configure(app: Flask) -> None:
     """Count each event once it is committed."""
     for action in WATCHED:
-        metrics.of(app).events.labels(action)
+        metrics.get_metrics(app).events.labels(action)
     sa.event.listen(db.session, "after_commit", _count)
     sa.event.listen(db.session, "after_soft_rollback", _discount)
 
@@ -84,7 +84,7 @@ def record(
     Returns:
         The id of the event, for `amend`.
     """
-    context = acting()
+    context = get_acting_context()
     actor = context.actor_id if actor_id is CALLER else actor_id
     written = _written(changes) if changes else None
     event = INSERT.one(
@@ -102,7 +102,7 @@ def record(
     session = db.session()
     within = session.get_nested_transaction() or session.get_transaction()
     session.info.setdefault(RECORDED, []).append((action, within))
-    logs.write(
+    logs.log_hot_event(
         "userapi.audit",
         action,
         actor=actor,
@@ -140,7 +140,7 @@ def forget(target_kind: str, target_id: object) -> None:
 def _count(session: Session) -> None:
     if not session.in_nested_transaction():
         for action, _within in session.info.pop(RECORDED, ()):
-            metrics.counted().events.labels(action).inc()
+            metrics.get_current_metrics().events.labels(action).inc()
 
 
 def _discount(session: Session, undone: SessionTransaction) -> None:

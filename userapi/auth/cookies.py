@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, after_this_request, current_app, request
 from flask_jwt_extended import set_access_cookies, set_refresh_cookies, unset_jwt_cookies
 
-from userapi.http.cross_origin import fetch_site
+from userapi.http.cross_origin import get_fetch_site
 
 #: The settings that name the cookies of a session.
 NAMES = ("JWT_ACCESS_COOKIE_NAME", "JWT_REFRESH_COOKIE_NAME")
@@ -23,7 +23,7 @@ def delete_token_cookies(response: Response) -> Response:
 
     Otherwise a form on another site could sign its visitor out here.
     """
-    if has_token_cookies() and fetch_site() != "cross-site":
+    if has_token_cookies() and get_fetch_site() != "cross-site":
         unset_jwt_cookies(response)
     return response
 

@@ -14,7 +14,7 @@ from flask_jwt_extended.exceptions import CSRFError
 from userapi.core import context
 from userapi.core.problems import NotSignedIn
 from userapi.http.bodies import FORM_TYPES
-from userapi.http.cross_origin import fetch_site
+from userapi.http.cross_origin import get_fetch_site
 
 from . import cookies
 from .claims import RefreshClaims
@@ -123,5 +123,5 @@ def reject_cross_site_form() -> None:
     Raises:
         CsrfFailed: it was on another site.
     """
-    if request.mimetype in FORM_TYPES and fetch_site() not in (None, "same-origin", "none"):
+    if request.mimetype in FORM_TYPES and get_fetch_site() not in (None, "same-origin", "none"):
         raise CsrfFailed

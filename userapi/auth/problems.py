@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
-from userapi.core.i18n import in_english
+from userapi.core.i18n import to_english
 from userapi.core.problems import Problem
 
 
@@ -31,7 +31,7 @@ class InvalidToken(Problem):
 
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)
-        challenge = f'Bearer realm="userapi", error="invalid_token", error_description="{in_english(self.title)}"'
+        challenge = f'Bearer realm="userapi", error="invalid_token", error_description="{to_english(self.title)}"'
         self.headers.setdefault("WWW-Authenticate", challenge)
 
 

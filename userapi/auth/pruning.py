@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from userapi.core import clock
-from userapi.core.batches import in_batches
+from userapi.core.batches import prune_in_batches
 from userapi.http import submissions
 from userapi.users import queries as user_queries
 
@@ -25,7 +25,7 @@ def prune(before: datetime) -> Pruned:
     Submitted forms are useless after a day, and are deleted then in any case.
     """
     return Pruned(
-        sessions=in_batches(queries.delete_ended_sessions, before),
-        links=in_batches(user_queries.prune_tokens, before),
-        forms=in_batches(submissions.prune, max(before, clock.now() - submissions.MAX_LIFETIME)),
+        sessions=prune_in_batches(queries.delete_ended_sessions, before),
+        links=prune_in_batches(user_queries.prune_tokens, before),
+        forms=prune_in_batches(submissions.prune_submissions, max(before, clock.now() - submissions.MAX_LIFETIME)),
     )

@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 
 from userapi.core.db import commit_on, db
 from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ValidationFailed
-from userapi.http.endpoint_index import SHAPE, endpoints_below
+from userapi.http.endpoint_index import INDEX_SCHEMA, list_endpoints_below
 from userapi.http.openapi import Blueprint
-from userapi.http.responses import answer
+from userapi.http.responses import json_response
 from userapi.security.throttling import TooManyRequests
 from userapi.users import email_verification, user_json
 from userapi.users import queries as user_queries
@@ -43,11 +43,11 @@ blueprint = Blueprint("auth", __name__, description="Sign-in, sessions and passw
 
 @blueprint.get("/")
 @blueprint.open_to_all
-@blueprint.response(200, SHAPE, example={"login": "https://accounts.example.com/userapi/auth/login/"})
+@blueprint.response(200, INDEX_SCHEMA, example={"login": "https://accounts.example.com/userapi/auth/login/"})
 @blueprint.refuses(InvalidToken, NotAcceptable)
 def read_auth_index() -> Response:
     """List the authentication endpoints."""
-    return answer(endpoints_below("/userapi/auth/", depth=3))
+    return json_response(list_endpoints_below("/userapi/auth/", depth=3))
 
 
 @blueprint.post("/login/")
@@ -65,7 +65,9 @@ def login(login: dict[str, Any]) -> Response:
     user = user_json.from_row(user_queries.row_in_transaction(session.user_id))
     db.session.commit()
     return (
-        cookies.set_token_cookies(answer({"user": user}), pair) if login["cookies"] else answer({**pair, "user": user})
+        cookies.set_token_cookies(json_response({"user": user}), pair)
+        if login["cookies"]
+        else json_response({**pair, "user": user})
     )
 
 
@@ -83,7 +85,7 @@ def logout(logout: dict[str, Any]) -> Response:
     for session_id, user_id in ending:
         sessions.sign_out(session_id, user_id, everywhere=logout["all"])
     db.session.commit()
-    return cookies.delete_token_cookies(answer({"detail": _("Signed out.")}))
+    return cookies.delete_token_cookies(json_response({"detail": _("Signed out.")}))
 
 
 @blueprint.get("/user/")
@@ -127,7 +129,7 @@ def change_password(change: dict[str, str]) -> Response:
     with commit_on(WrongPassword):
         passwords.change_password(caller.user.id, caller.session_id, **change)
     db.session.commit()
-    return answer({"detail": _("Password changed. Your other sessions have ended.")})
+    return json_response({"detail": _("Password changed. Your other sessions have ended.")})
 
 
 @blueprint.post("/password/reset/")
@@ -141,7 +143,9 @@ def ask_to_reset_password(body: dict[str, str]) -> Response:
     """Request a password reset email. The response is the same whether or not an account exists."""
     passwords.request_reset(body["email"])
     db.session.commit()
-    return answer({"detail": _("If an active account has this email, we have sent a link to reset the password.")})
+    return json_response(
+        {"detail": _("If an active account has this email, we have sent a link to reset the password.")}
+    )
 
 
 @blueprint.post("/password/reset/confirm/")
@@ -153,7 +157,7 @@ def reset_password(reset: dict[str, str]) -> Response:
     """Set a new password with the link from the email. All sessions end."""
     passwords.reset_password(**reset)
     db.session.commit()
-    return answer({"detail": _("Password set. You can now sign in with it.")})
+    return json_response({"detail": _("Password set. You can now sign in with it.")})
 
 
 @blueprint.post("/invitation/accept/")
@@ -165,7 +169,7 @@ def accept_invitation(acceptance: dict[str, str]) -> Response:
     """Accept an invitation: set the first password of the account, which also confirms the email."""
     invitations.accept_invitation(**acceptance)
     db.session.commit()
-    return answer({"detail": _("Password set. You can now sign in with it.")})
+    return json_response({"detail": _("Password set. You can now sign in with it.")})
 
 
 @blueprint.post("/email/verify/")
@@ -177,7 +181,7 @@ def verify_email(body: dict[str, str]) -> Response:
     """Confirm an email address with the link from the email."""
     email_verification.confirm_email(body["token"])
     db.session.commit()
-    return answer({"detail": _("Email address confirmed.")})
+    return json_response({"detail": _("Email address confirmed.")})
 
 
 @blueprint.post("/email/resend/")
@@ -193,7 +197,7 @@ def resend_verification(body: dict[str, str]) -> Response:
     """Request a new confirmation email. The response is the same whether or not an account exists."""
     email_verification.resend_verification_email(body["email"])
     db.session.commit()
-    return answer({"detail": _("If this email is waiting for confirmation, we have sent a new link.")})
+    return json_response({"detail": _("If this email is waiting for confirmation, we have sent a new link.")})
 
 
 @blueprint.post("/email/change/")
@@ -210,10 +214,12 @@ def change_email(change: dict[str, str]) -> Response:
     is_sent = email_verification.request_email_change(user, change["email"])
     db.session.commit()
     if not is_sent:
-        return answer(
+        return json_response(
             {"detail": _("This is already your email address, so no link was sent. No email change is pending.")}, 202
         )
-    return answer({"detail": _("We have sent a link to the new email address. Open it to confirm the change.")}, 202)
+    return json_response(
+        {"detail": _("We have sent a link to the new email address. Open it to confirm the change.")}, 202
+    )
 
 
 @blueprint.post("/email/undo/")
@@ -225,7 +231,7 @@ def undo_email_change(body: dict[str, str]) -> Response:
     """Undo a change of email with the link sent to the old email. All sessions end and the password is removed."""
     account_recovery.undo_email_change(body["token"])
     db.session.commit()
-    return answer({"detail": _("Email restored. We have sent you a link to set a new password.")})
+    return json_response({"detail": _("Email restored. We have sent you a link to set a new password.")})
 
 
 @blueprint.get("/sessions/")
@@ -236,7 +242,7 @@ def list_sessions() -> Response:
     """List your active sessions, most recently used first."""
     caller = get_caller()
     mine = sessions.list_sessions(caller.user.id)
-    return answer({"results": [{**row._mapping, "current": row.id == caller.session_id} for row in mine]})
+    return json_response({"results": [{**row._mapping, "current": row.id == caller.session_id} for row in mine]})
 
 
 @blueprint.delete("/sessions/")

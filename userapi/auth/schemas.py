@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from flask_babel import gettext as _
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
 
-from userapi.http.fields import Flag, Instant, Line, NewPassword, Password, length, one_of
+from userapi.http.fields import Flag, Instant, Line, NewPassword, Password, choice_check, length_check
 from userapi.users import password_policy
 from userapi.users.email_address import MAX_LENGTH
 from userapi.users.field_types import EmailAddress
@@ -41,7 +41,7 @@ class CredentialsSchema(SignInSchema):
     """Credentials, as older clients or OAuth 2.0 clients send them (RFC 6749, section 4.3.2)."""
 
     grant_type = fields.String(
-        validate=one_of(["password"]),
+        validate=choice_check(["password"]),
         metadata={"description": "Required by OAuth 2.0 clients; other clients can omit it.", "x-set-by": "programs"},
     )
     scope = Line(
@@ -95,7 +95,7 @@ class RefreshSchema(Schema):
 
     EXAMPLE: ClassVar = {"refresh_token": EXAMPLE_JWT}
 
-    refresh_token = fields.String(validate=length(1, 4096))
+    refresh_token = fields.String(validate=length_check(1, 4096))
 
 
 class TokenSchema(Schema):
@@ -104,7 +104,7 @@ class TokenSchema(Schema):
     EXAMPLE: ClassVar = {"token": EXAMPLE_JWT}
 
     token = fields.String(
-        required=True, validate=length(1, 4096), metadata={"description": "The access token to check."}
+        required=True, validate=length_check(1, 4096), metadata={"description": "The access token to check."}
     )
 
 
@@ -143,7 +143,7 @@ class LogoutSchema(Schema):
     EXAMPLE: ClassVar = {"all": True}
 
     all = Flag(load_default=False, metadata={"description": "Whether to end all your sessions, not only this one."})
-    refresh_token = fields.String(validate=length(1, 4096))
+    refresh_token = fields.String(validate=length_check(1, 4096))
 
 
 class _NewPasswordSchema(Schema):

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from userapi.audit import audit_log
 from userapi.core import clock
-from userapi.core.context import acting
+from userapi.core.context import get_acting_context
 from userapi.core.db import db
 from userapi.core.problems import NotFound
 from userapi.mail import emails
@@ -46,7 +46,7 @@ def idle_since(now: datetime) -> datetime:
 
 def begin_session(user_id: int, version: int) -> Session:
     """Begin a session. If the user has too many then, those unused for longest end."""
-    origin, now = acting(), clock.now()
+    origin, now = get_acting_context(), clock.now()
     session = Session(
         id=uuid.uuid4(),
         user_id=user_id,
@@ -96,7 +96,7 @@ def _session_refreshed_before(claims: RefreshClaims, now: datetime) -> Session:
     if not _is_repeat(session, claims.jti, now):
         queries.end_session(session.id, now)
         audit_log.record("session.token_reused", "user", session.user_id)
-        emails.send_token_reused(session.user, when=now, ip=acting().address)
+        emails.send_token_reused(session.user, when=now, ip=get_acting_context().address)
         raise TokenReused
     return session
 

@@ -7,7 +7,7 @@ from flask import current_app
 
 from userapi.audit import audit_log
 from userapi.core import clock
-from userapi.core.context import acting
+from userapi.core.context import get_acting_context
 from userapi.mail import emails
 from userapi.security import password_hashing, throttling
 from userapi.users import email_address
@@ -82,7 +82,7 @@ def _has_signed_in_from(key: str | None, client: str) -> bool:
 
 def _notify_of_new_device(user_id: int) -> None:
     """Email the user if neither the IP address nor the browser is known from an earlier session."""
-    origin = acting()
+    origin = get_acting_context()
     if sign_in_queries.is_known_device(user_id, origin.address, origin.user_agent) is False:
         user = emails.Recipient(*sign_in_queries.read_recipient(user_id), user_id)
         emails.send_new_sign_in(user, when=clock.now(), ip=origin.address, user_agent=origin.user_agent)

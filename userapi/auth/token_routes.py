@@ -5,9 +5,9 @@ from flask_babel import gettext as _
 
 from userapi.core.db import commit_on, db
 from userapi.core.problems import Problem, ValidationFailed
-from userapi.http.negotiation import names_type
+from userapi.http.negotiation import names_media_type
 from userapi.http.openapi import Blueprint
-from userapi.http.responses import answer
+from userapi.http.responses import json_response
 from userapi.security import throttling
 from userapi.security.throttling import TooManyRequests
 
@@ -41,7 +41,7 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
         session = sign_in.sign_in(credentials.get("email") or credentials["username"], credentials["password"])
     pair = tokens.issue_pair(session)
     db.session.commit()
-    return answer(pair)
+    return json_response(pair)
 
 
 @blueprint.post("/api-token-refresh/")
@@ -63,8 +63,8 @@ def refresh_tokens(claims: RefreshClaims) -> Response:
         session = sessions.refresh_and_commit(claims)
     pair = tokens.issue_pair(session, web=claims.is_for_web)
     if claims.is_for_web:
-        return cookies.set_token_cookies(answer({"detail": _("The cookies have been renewed.")}), pair)
-    return answer(pair)
+        return cookies.set_token_cookies(json_response({"detail": _("The cookies have been renewed.")}), pair)
+    return json_response(pair)
 
 
 @blueprint.post("/api-token-verify/")
@@ -74,7 +74,7 @@ def refresh_tokens(claims: RefreshClaims) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TooManyRequests)
 def verify_token(body: dict[str, str]) -> Response:
     """Check an access token: signature, times, issuer, audience, session and account."""
-    return answer(tokens.verify(body["token"]).document)
+    return json_response(tokens.verify(body["token"]).document)
 
 
 #: RFC 7517, section 8.5.2; `application/json` for callers who do not name it.
@@ -89,7 +89,7 @@ key_blueprint = Blueprint("keys", __name__, description="The public keys that ot
 @key_blueprint.refuses(Problem)
 def read_key_set() -> Response:
     """Read the public keys (RFC 7517)."""
-    response = answer(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})
-    if names_type(KEY_SET_TYPE):
+    response = json_response(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})
+    if names_media_type(KEY_SET_TYPE):
         response.mimetype = KEY_SET_TYPE
     return response

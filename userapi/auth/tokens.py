@@ -45,18 +45,18 @@ def configure(app: Flask) -> None:
     jwt.additional_headers_loader(lambda subject: {"kid": subject.key.kid})
     jwt.decode_key_loader(_verifying_key)
     jwt.user_lookup_loader(_look_up)
-    jwt.unauthorized_loader(lambda _reason: errors.answer(problems.NotSignedIn()))
-    jwt.invalid_token_loader(lambda _reason: errors.answer(InvalidToken()))
-    jwt.expired_token_loader(lambda _header, _claims: errors.answer(TokenExpired()))
-    jwt.revoked_token_loader(lambda _header, _claims: errors.answer(TokenRevoked()))
-    jwt.user_lookup_error_loader(lambda _header, _claims: errors.answer(TokenRevoked()))
-    app.register_error_handler(CSRFError, lambda _error: errors.answer(CsrfFailed()))
+    jwt.unauthorized_loader(lambda _reason: errors.problem_response(problems.NotSignedIn()))
+    jwt.invalid_token_loader(lambda _reason: errors.problem_response(InvalidToken()))
+    jwt.expired_token_loader(lambda _header, _claims: errors.problem_response(TokenExpired()))
+    jwt.revoked_token_loader(lambda _header, _claims: errors.problem_response(TokenRevoked()))
+    jwt.user_lookup_error_loader(lambda _header, _claims: errors.problem_response(TokenRevoked()))
+    app.register_error_handler(CSRFError, lambda _error: errors.problem_response(CsrfFailed()))
     app.register_error_handler(signing_keys.KeyFolderError, _report_key_problem)
 
 
 def _report_key_problem(problem: signing_keys.KeyFolderError) -> Response:
     log.error("no usable signing key", extra={"error": str(problem)})
-    return errors.answer(problems.Unavailable())
+    return errors.problem_response(problems.Unavailable())
 
 
 def _verifying_key(header: dict[str, Any], document: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, request
 
 from userapi.core import context
 from userapi.html.redirects import see_other
-from userapi.http.negotiation import DATA, prefers_page
+from userapi.http.negotiation import DATA_TYPES, prefers_page
 
 from . import api_page
 from .operations import Catalogue
@@ -36,7 +36,7 @@ def _show_page(catalogue: Catalogue, response: Response) -> Response:
         response = _repeat_without_condition()
     if endpoint is not None and request.method == "GET" and "" in request.args.values():
         return _redirect_without_blanks()
-    if response.mimetype not in DATA and not (endpoint and request.method == "OPTIONS"):
+    if response.mimetype not in DATA_TYPES and not (endpoint and request.method == "OPTIONS"):
         return response
     text = api_page.render_page(response, catalogue)
     for name in DATA_HEADERS:

@@ -32,7 +32,7 @@ def start_bulk_action(action: str, filters: Mapping[str, Any], query: str, newes
         NotFound: no account matches that the action applies to.
     """
     job = BulkJob(
-        created_at=clock.now(), actor_id=by.id, language=i18n.tag(), state=State.WAITING,
+        created_at=clock.now(), actor_id=by.id, language=i18n.get_language_tag(), state=State.WAITING,
         action=action, query=_remove_search_terms(query), total=0,
     )  # fmt: skip
     db.session.add(job)

@@ -58,7 +58,7 @@ def in_one_line(error: Exception) -> str:
         advice = _("The database may be newer than this code.") if "locate revision" in str(error) else ""
         return f"DATABASE_URL: {str(error).removeprefix('DATABASE_URL: ')} {advice}".rstrip()
     if isinstance(error, sa.exc.DBAPIError):
-        return database_errors.in_one_line(error)
+        return database_errors.describe_database_error(error)
     return str(error)
 
 

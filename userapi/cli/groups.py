@@ -6,7 +6,7 @@ from flask_babel import ngettext
 from marshmallow import ValidationError
 
 from userapi.core.db import db
-from userapi.core.i18n import translated
+from userapi.core.i18n import translate_messages
 from userapi.http.fields import Line
 from userapi.users import group_queries, groups
 from userapi.users.models import Group as UserGroup
@@ -55,7 +55,7 @@ def create(name: str, codenames: tuple[str, ...]) -> None:
     try:
         checked = Line(UserGroup.__table__.c.name.type.length, 1).deserialize(name)  # type: ignore[attr-defined]
     except ValidationError as error:
-        raise click.ClickException(f"GROUP: {' '.join(translated(error.messages))}") from error
+        raise click.ClickException(f"GROUP: {' '.join(translate_messages(error.messages))}") from error
     groups.create(checked.strip(), [known[codename] for codename in codenames], by=OPERATOR)
     db.session.commit()
     click.echo(_("Created the group %(name)s.", name=checked.strip()))

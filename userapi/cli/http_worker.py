@@ -112,7 +112,7 @@ class Body:
 
     def __init__(self, requests: Requests, request: Any, length: int | None) -> None:
         self._requests, self._request, self._length = requests, request, length
-        self._limit = bodies.limit(requests.app, request.scope.path)
+        self._limit = bodies.get_body_limit(requests.app, request.scope.path)
         self._received = 0
         self._content: IO[bytes] = io.BytesIO()
         self._is_large = False
@@ -204,7 +204,7 @@ class Body:
     def _end(self, *, closes: bool = False, error: Exception | None = None) -> None:
         self._requests.deadlines.remove(self)
         self._content.seek(0)
-        variables: dict[str, Any] = {} if error is None else {bodies.ERROR: error}
+        variables: dict[str, Any] = {} if error is None else {bodies.BODY_ERROR_KEY: error}
         if self._length is None:
             variables["CONTENT_LENGTH"] = str(self._received)
         try:

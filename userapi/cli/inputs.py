@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 
 from userapi.core.db import db
-from userapi.core.i18n import translated
+from userapi.core.i18n import translate_messages
 from userapi.http.fields import Line, Name
 from userapi.users import email_address, group_queries, queries
 from userapi.users.models import Group, User
@@ -35,7 +35,7 @@ class Text(click.ParamType[str]):
         try:
             text: str = self.field.deserialize(value)
         except ValidationError as error:
-            self.fail(" ".join(translated(error.messages)), param, ctx)
+            self.fail(" ".join(translate_messages(error.messages)), param, ctx)
         return text
 
 

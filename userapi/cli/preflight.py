@@ -10,8 +10,8 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from userapi.core import database_errors, private_files
-from userapi.core.db import engine_arguments
-from userapi.core.environment import exists
+from userapi.core.db import build_engine_arguments
+from userapi.core.environment import path_exists
 from userapi.security.signing_keys import KeyFolderError, KeyRing
 
 from .failures import CannotStart
@@ -31,7 +31,7 @@ def check(settings: Mapping[str, Any]) -> None:
     if os.path.lexists(instance):
         _refuse_unless_folder("USERAPI_INSTANCE", instance)
     _check_keys(Path(settings["JWT_KEY_DIR"]))
-    url, options = engine_arguments(settings, instance)
+    url, options = build_engine_arguments(settings, instance)
     if url.get_backend_name() == "sqlite":
         _check_sqlite(Path(str(url.database)), instance)
     else:
@@ -40,13 +40,13 @@ def check(settings: Mapping[str, Any]) -> None:
 
 def refuse_exposed(path: Path) -> None:
     """Refuse a secret that every user of this machine can read or write."""
-    if path.exists() and private_files.is_open_to_all(path):
-        raise CannotStart(private_files.advice(path))
+    if path.exists() and private_files.is_accessible_to_all(path):
+        raise CannotStart(private_files.describe_exposure(path))
 
 
 def _check_keys(folder: Path) -> None:
     try:
-        is_there = exists(folder, "JWT_KEY_DIR")
+        is_there = path_exists(folder, "JWT_KEY_DIR")
         if is_there:
             _refuse_unless_folder("JWT_KEY_DIR", folder)
             KeyRing(folder).all()
@@ -61,7 +61,7 @@ def _check_keys(folder: Path) -> None:
 
 
 def _check_sqlite(path: Path, instance: Path) -> None:
-    if not exists(path, "DATABASE_URL"):
+    if not path_exists(path, "DATABASE_URL"):
         if path.parent != instance:
             if not path.parent.is_dir():
                 raise CannotStart(
@@ -76,7 +76,7 @@ def _check_sqlite(path: Path, instance: Path) -> None:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise CannotStart(f"DATABASE_URL: {path}: {error}. {database_errors.hint(str(error))}") from error
+        raise CannotStart(f"DATABASE_URL: {path}: {error}. {database_errors.find_hint(str(error))}") from error
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise CannotStart(f"DATABASE_URL: This user cannot write to {path} or its folder.")
 
@@ -100,7 +100,7 @@ def _check_postgresql(settings: Mapping[str, Any], url: sa.URL, options: dict[st
         with engine.connect() as connection:
             problem = postgresql_problem(settings, connection)
     except sa.exc.SQLAlchemyError as error:
-        raise CannotStart(database_errors.in_one_line(error, settings["DATABASE_URL"])) from error
+        raise CannotStart(database_errors.describe_database_error(error, settings["DATABASE_URL"])) from error
     finally:
         engine.dispose()
     if problem:
@@ -129,5 +129,5 @@ def postgresql_problem(settings: Mapping[str, Any], connection: sa.Connection) -
             f"for the role: ALTER ROLE \"{role}\" SET timezone TO 'UTC';"
         )
     if not found.may_create and not found.has_tables:
-        return database_errors.with_hint("permission denied for schema public", settings["DATABASE_URL"])
+        return database_errors.add_hint("permission denied for schema public", settings["DATABASE_URL"])
     return None

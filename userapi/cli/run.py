@@ -27,13 +27,13 @@ from granian.log import LogLevels
 from werkzeug.utils import import_string
 
 from userapi.core import folders, i18n
-from userapi.core.context import acting_as, command_line
+from userapi.core.context import command_line_context, use_acting_context
 from userapi.core.db import db
-from userapi.core.environment import ConfigurationError, Settings, unusable_folder
+from userapi.core.environment import ConfigurationError, Settings, describe_unusable_folder
 from userapi.observability import metrics
 from userapi.security import hashing_threads
 from userapi.security.signing_keys import KeyRing
-from userapi.settings import environment, is_set
+from userapi.settings import is_set, load_environment
 from userapi.settings import load as load_settings
 from userapi.users import accounts
 from userapi.users.problems import EmailTaken
@@ -75,7 +75,7 @@ def main() -> None:
 
 def _environment_after_first_start() -> dict[str, str]:
     """The environment, with a secret even if none was made yet, and without what the last start has recorded."""
-    values = environment()
+    values = load_environment()
     if values.get("SITE_URL_FILE") == str(Settings(values).last_site_url_file):
         del values["SITE_URL_FILE"]
     if not is_set(values, "SECRET_KEY"):
@@ -89,12 +89,12 @@ def _run(ip: str) -> None:
     record_site_url(app.config["SITE_URL"])
     with app.app_context():
         try:
-            with quietly(), acting_as(command_line()):
+            with quietly(), use_acting_context(command_line_context()):
                 superuser = prepare()
         except EXPECTED as error:
             raise CannotStart(in_one_line(error)) from error
         announce(app, superuser)
-        i18n.read_in()
+        i18n.preload_locale_data()
         for engine in db.engines.values():
             engine.dispose()  # no worker may inherit a connection
         hashing_threads.get_hashing(app).shutdown_threads()  # nor count on a thread that it does not inherit
@@ -108,7 +108,7 @@ def metrics_folder() -> Iterator[None]:
 
     One made for them lies in memory if it can: who writes to a mapped file on a full disk is killed.
     """
-    told = environment().get(metrics.FOLDER)
+    told = load_environment().get(metrics.FOLDER_SETTING)
     if told:
         for path in Path(told).glob("*.db"):
             path.unlink(missing_ok=True)
@@ -119,7 +119,7 @@ def metrics_folder() -> Iterator[None]:
     folder = tempfile.mkdtemp(prefix=METRICS, dir=parent)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # kept by this process and its workers
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    os.environ[metrics.FOLDER] = folder
+    os.environ[metrics.FOLDER_SETTING] = folder
     try:
         yield
     finally:
@@ -149,7 +149,7 @@ def load() -> Flask:
 
 def make_instance() -> None:
     """Make `instance/` and the one secret in it, as far as the environment tells no others."""
-    values = environment()
+    values = load_environment()
     path = Settings(values).secret_file
     has_secret = is_set(values, "SECRET_KEY")
     if values.get("SECRET_KEY_FILE") == str(path):
@@ -163,7 +163,7 @@ def make_instance() -> None:
 
 def record_site_url(url: str) -> None:
     """Write down SITE_URL for commands that use the same `instance/`, whatever port this start has."""
-    values = environment()
+    values = load_environment()
     if values.get("SECRET_KEY_FILE") == str(Settings(values).secret_file):
         _write(Settings(values).last_site_url_file, url)
 
@@ -217,7 +217,9 @@ def alone_in(folder: Path) -> Iterator[None]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise CannotStart(unusable_folder(folder, error, "SECRET_KEY, DATABASE_URL and JWT_KEY_DIR")) from error
+        raise CannotStart(
+            describe_unusable_folder(folder, error, "SECRET_KEY, DATABASE_URL and JWT_KEY_DIR")
+        ) from error
 
 
 def announce(app: Flask, superuser_password: str | None) -> None:

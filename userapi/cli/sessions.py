@@ -9,7 +9,7 @@ from flask_babel import ngettext
 from userapi.auth import pruning, sessions
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.http.user_agents import describe
+from userapi.http.user_agents import describe_user_agent
 
 from . import inputs, tables
 from .failures import Group
@@ -35,7 +35,7 @@ def list_sessions(email: str | None, limit: int) -> None:
                 tables.moment(row.last_used_at),
                 tables.moment(row.expires_at),
                 row.address or "",
-                describe(row.user_agent),
+                describe_user_agent(row.user_agent),
             )
             for row in found
         ),

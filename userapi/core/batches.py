@@ -6,10 +6,10 @@ from datetime import datetime
 from .db import db
 
 #: Rows deleted in one transaction, so that nobody waits long for them.
-BATCH = 1000
+ROWS_PER_TRANSACTION = 1000
 
 
-def in_batches(prune_some: Callable[[datetime, int], int], before: datetime) -> int:
+def prune_in_batches(prune_some: Callable[[datetime, int], int], before: datetime) -> int:
     """Prune in transactions of a bounded size until nothing is left to prune; how many rows went.
 
     Args:
@@ -17,7 +17,7 @@ def in_batches(prune_some: Callable[[datetime, int], int], before: datetime) -> 
         before: its first argument.
     """
     total = 0
-    while gone := prune_some(before, BATCH):
+    while gone := prune_some(before, ROWS_PER_TRANSACTION):
         db.session.commit()
         total += gone
     db.session.commit()

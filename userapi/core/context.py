@@ -26,7 +26,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Acting:
+class ActingContext:
     """Who acts, and which way.
 
     Attributes:
@@ -72,14 +72,14 @@ def current_user() -> Any:
 
 
 #: Who acts outside requests.
-_outside_requests: ContextVar[Acting | None] = ContextVar("userapi-acting", default=None)
+_outside_requests: ContextVar[ActingContext | None] = ContextVar("userapi-acting", default=None)
 
 
-def acting() -> Acting:
+def get_acting_context() -> ActingContext:
     """Who acts now."""
     if not has_request_context():
         return _outside_requests.get() or _commanding()
-    return Acting(
+    return ActingContext(
         origin=_origin_of_request(),
         actor_id=g.get("actor_id"),
         address=request.remote_addr,
@@ -89,7 +89,7 @@ def acting() -> Acting:
 
 
 @contextmanager
-def acting_as(acting: Acting) -> Iterator[None]:
+def use_acting_context(acting: ActingContext) -> Iterator[None]:
     """Outside a request, say who acts in the block."""
     before = _outside_requests.set(acting)
     try:
@@ -98,18 +98,18 @@ def acting_as(acting: Acting) -> Iterator[None]:
         _outside_requests.reset(before)
 
 
-def command_line() -> Acting:
+def command_line_context() -> ActingContext:
     """The command line, with the operating-system user of this process."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container may run as a number without a name
         name = f"uid {os.getuid()}"
-    return Acting(origin=Origin.COMMAND_LINE, os_user=name[:64])
+    return ActingContext(origin=Origin.COMMAND_LINE, os_user=name[:64])
 
 
-def _commanding() -> Acting:
+def _commanding() -> ActingContext:
     """The command line, if a command of Flask's is running."""
-    return command_line() if click.get_current_context(silent=True) else Acting()
+    return command_line_context() if click.get_current_context(silent=True) else ActingContext()
 
 
 def _origin_of_request() -> Origin:

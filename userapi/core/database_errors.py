@@ -8,7 +8,7 @@ from flask import current_app
 from . import disk
 
 #: What to do about an error of PostgreSQL that has no hint of its own.
-SERVER = "Check that the server is running and lets this user connect."
+SERVER_HINT = "Check that the server is running and lets this user connect."
 
 #: How SQLite and PostgreSQL begin what they say, and what to do. In braces: parts of DATABASE_URL.
 HINTS: tuple[tuple[str, str], ...] = (
@@ -29,7 +29,7 @@ HINTS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def in_one_line(error: sa.exc.SQLAlchemyError, database_url: str | None = None) -> str:
+def describe_database_error(error: sa.exc.SQLAlchemyError, database_url: str | None = None) -> str:
     """What the database said, its URL without the password, and what to do.
 
     Args:
@@ -37,23 +37,23 @@ def in_one_line(error: sa.exc.SQLAlchemyError, database_url: str | None = None) 
         database_url: DATABASE_URL; that of the present application when it is None.
     """
     original = getattr(error, "orig", None) or error
-    reason = "disk full" if disk.is_full_error(error) else first_line(original)
-    return with_hint(reason, database_url or current_app.config["DATABASE_URL"])
+    reason = "disk full" if disk.is_disk_full_error(error) else first_line_of_error(original)
+    return add_hint(reason, database_url or current_app.config["DATABASE_URL"])
 
 
-def with_hint(reason: str, database_url: str) -> str:
+def add_hint(reason: str, database_url: str) -> str:
     """The same, of what the database said."""
     url = sa.make_url(database_url)
-    return f"DATABASE_URL: {reason} ({url.render_as_string()}). {hint(reason, url)}"
+    return f"DATABASE_URL: {reason} ({url.render_as_string()}). {find_hint(reason, url)}"
 
 
-def first_line(error: BaseException) -> str:
+def first_line_of_error(error: BaseException) -> str:
     """The first line of what an error says, without a full stop."""
     lines = str(error).strip().splitlines()
     return lines[0][:300].rstrip(".") if lines else type(error).__name__
 
 
-def hint(reason: str, url: sa.URL | None = None) -> str:
+def find_hint(reason: str, url: sa.URL | None = None) -> str:
     """What to do about an error.
 
     Args:
@@ -65,4 +65,4 @@ def hint(reason: str, url: sa.URL | None = None) -> str:
     for pattern, text in HINTS:
         if re.search(pattern, reason):
             return text.format(**parts)
-    return "The file and its folder must exist and be writable." if is_sqlite else SERVER
+    return "The file and its folder must exist and be writable." if is_sqlite else SERVER_HINT

@@ -21,7 +21,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from . import disk
 
-READING = "reading"
+AUTOCOMMIT = "reading"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 #: How long a SQLite writer waits for another before the answer is 503, in milliseconds.
@@ -56,7 +56,7 @@ else:
 RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def key_text(length: int) -> sa.types.TypeEngine[str]:
+def bytewise_text(length: int) -> sa.types.TypeEngine[str]:
     """Text compared byte by byte on both databases, so that an index serves a search by its beginning."""
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
@@ -90,13 +90,13 @@ def configure(app: Flask, watch: Callable[[Flask, sa.Engine, str], None]) -> Non
         app: the application.
         watch: called with the application, each engine and what the engine is for ("writing" or "reading").
     """
-    url, options = engine_arguments(app.config, Path(app.instance_path))
+    url, options = build_engine_arguments(app.config, Path(app.instance_path))
     if url.get_backend_name() == "sqlite":
         _make_private(url)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     reading = options | {"url": url, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    app.config["SQLALCHEMY_BINDS"] = {READING: reading}
+    app.config["SQLALCHEMY_BINDS"] = {AUTOCOMMIT: reading}
     db.init_app(app)
     with app.app_context():
         for use, engine in db.engines.items():
@@ -104,13 +104,13 @@ def configure(app: Flask, watch: Callable[[Flask, sa.Engine, str], None]) -> Non
                 sa.event.listen(engine, "connect", _prepare_sqlite)
             else:
                 sa.event.listen(engine, "checkout", _refuse_closed)
-            disk.watch(app, engine)
+            disk.record_full_disk_errors(app, engine)
             watch(app, engine, use or "writing")  # last: who refuses a connection has it tried again
         if db.engine.dialect.name == "sqlite":
             sa.event.listen(db.engine, "begin", _begin_sqlite)
 
 
-def engine_arguments(settings: Mapping[str, Any], folder: Path) -> tuple[sa.URL, dict[str, Any]]:
+def build_engine_arguments(settings: Mapping[str, Any], folder: Path) -> tuple[sa.URL, dict[str, Any]]:
     """The URL of the database and the options of an engine for it.
 
     Args:
@@ -147,7 +147,7 @@ def read_all(statement: sa.Select[Any], parameters: dict[str, Any] | None = None
 
 
 def _read(statement: sa.Select[Any], parameters: dict[str, Any] | None) -> Sequence[sa.Row[Any]]:
-    with db.engines[READING].connect() as connection:
+    with db.engines[AUTOCOMMIT].connect() as connection:
         return connection.execute(statement, parameters or {}).all()
 
 
@@ -196,11 +196,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _refuse_closed(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
     """Let the pool replace a connection that the server has closed."""
-    if is_closed(connection):
+    if is_connection_closed(connection):
         raise sa.exc.DisconnectionError("closed by the server")
 
 
-def is_closed(connection: Any) -> bool:
+def is_connection_closed(connection: Any) -> bool:
     """Whether the server has closed an idle connection; that of SQLite never is.
 
     What a server says unasked on an idle connection is goodbye. To look for it costs no round trip, as a ping would.
@@ -220,7 +220,7 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN" if looks else "BEGIN IMMEDIATE")
 
 
-def render_item(kind: str, item: Any, _context: Any) -> str | bool:
+def render_migration_type(kind: str, item: Any, _context: Any) -> str | bool:
     """Write our column types into migrations as the plain types they are made of."""
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"

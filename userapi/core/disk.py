@@ -13,26 +13,26 @@ from flask import Flask, current_app
 EXTENSION = "userapi-disk-full"
 
 #: MiB. With less than FULL free, writes fail.
-FULL = 1
+FULL_BELOW_MEGABYTES = 1
 
 #: A failed write counts as the present state for so many seconds.
-REMEMBERED = 60.0
+ERROR_MEMORY_SECONDS = 60.0
 
 #: How the log names it.
 DISK_FULL = "disk full"
 
 
-def watch(app: Flask, engine: sa.Engine) -> None:
+def record_full_disk_errors(app: Flask, engine: sa.Engine) -> None:
     """Remember the writes of an engine that fail because the disk is full."""
     sa.event.listen(engine, "handle_error", partial(_remember, app))
 
 
 def _remember(app: Flask, context: sa.ExceptionContext) -> None:
-    if is_full_error(context.original_exception):
+    if is_disk_full_error(context.original_exception):
         app.extensions[EXTENSION] = time.monotonic()
 
 
-def is_full_error(error: BaseException | None) -> bool:
+def is_disk_full_error(error: BaseException | None) -> bool:
     """Whether the database could not write because a disk is full: SQLITE_FULL, or PostgreSQL's 53100."""
     error = getattr(error, "orig", None) or error
     if isinstance(error, sqlite3.Error):
@@ -40,19 +40,19 @@ def is_full_error(error: BaseException | None) -> bool:
     return isinstance(error, psycopg.errors.DiskFull)
 
 
-def has_failed_lately() -> bool:
+def has_failed_recently() -> bool:
     """Whether a write of this process has failed within the last minute because the disk is full."""
     failed_at = current_app.extensions.get(EXTENSION)
-    return failed_at is not None and time.monotonic() - failed_at < REMEMBERED
+    return failed_at is not None and time.monotonic() - failed_at < ERROR_MEMORY_SECONDS
 
 
-def free_megabytes(engine: sa.Engine) -> int | None:
+def get_free_megabytes(engine: sa.Engine) -> int | None:
     """MiB that are free beside a SQLite file; None for PostgreSQL, whose disk is elsewhere."""
     if engine.dialect.name != "sqlite":
         return None
-    return shutil.disk_usage(folder(engine)).free // 2**20
+    return shutil.disk_usage(get_database_folder(engine)).free // 2**20
 
 
-def folder(engine: sa.Engine) -> Path:
+def get_database_folder(engine: sa.Engine) -> Path:
     """Where the SQLite file is."""
     return Path(str(engine.url.database)).parent

@@ -6,16 +6,16 @@ from typing import Any
 from email_validator import validate_email
 
 #: email-validator refuses special-use domains whatever its options; below this one it takes them.
-OUTSIDE = ".example.com"
+PUBLIC_SUFFIX = ".example.com"
 
 
-def is_within(domain: str, domains: Iterable[str]) -> bool:
+def is_in_domains(domain: str, domains: Iterable[str]) -> bool:
     """Whether a domain is one of some, or below one of them."""
     domain = domain.lower()
     return any(domain == each or domain.endswith(f".{each}") for each in domains)
 
 
-def validated(email: str, *, is_intranet: bool, **options: Any) -> tuple[str, str]:
+def split_email(email: str, *, is_intranet: bool, **options: Any) -> tuple[str, str]:
     """The local part and the ASCII domain (RFC 5891) of an email.
 
     Args:
@@ -26,6 +26,6 @@ def validated(email: str, *, is_intranet: bool, **options: Any) -> tuple[str, st
     Raises:
         email_validator.EmailNotValidError: it is no email.
     """
-    suffix = OUTSIDE if is_intranet and not email.endswith("]") else ""
+    suffix = PUBLIC_SUFFIX if is_intranet and not email.endswith("]") else ""
     found = validate_email(email + suffix, check_deliverability=False, globally_deliverable=not is_intranet, **options)
     return found.local_part, found.ascii_domain.removesuffix(suffix)

@@ -63,25 +63,25 @@ class Settings(Env):
             env_key = self._old_names[env_key]
         path = self._source.get(f"{env_key}_FILE")
         if path is not None:
-            return read_text(Path(path), f"{env_key}_FILE").strip()
+            return read_setting_file(Path(path), f"{env_key}_FILE").strip()
         value = self._source.get(env_key, default)
         if isinstance(value, str) and not _is_text(value):
             raise ConfigurationError(f"{env_key}: Must be UTF-8 text.")
         return value
 
 
-def read(path: Path = Path(".env")) -> dict[str, str]:
+def read_environment(path: Path = Path(".env")) -> dict[str, str]:
     """The process environment over the lines of a `.env` file.
 
     Raises:
         ConfigurationError: the file is not UTF-8 text or cannot be read.
     """
-    lines = read_text(path, str(path)) if path.is_file() else ""
+    lines = read_setting_file(path, str(path)) if path.is_file() else ""
     from_file = {name: value for name, value in dotenv_values(stream=io.StringIO(lines)).items() if value is not None}
     return {**from_file, **os.environ}
 
 
-def read_text(path: Path, setting: str) -> str:
+def read_setting_file(path: Path, setting: str) -> str:
     """A UTF-8 file's text, without a byte order mark.
 
     Raises:
@@ -99,7 +99,7 @@ def read_text(path: Path, setting: str) -> str:
         raise ConfigurationError(f"{setting}: {path} is not UTF-8 text. Save it as UTF-8.") from error
 
 
-def exists(path: Path, alternatives: str) -> bool:
+def path_exists(path: Path, alternatives: str) -> bool:
     """Whether a file is there.
 
     Args:
@@ -114,11 +114,11 @@ def exists(path: Path, alternatives: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise ConfigurationError(unusable_folder(path.parent, error, alternatives)) from error
+        raise ConfigurationError(describe_unusable_folder(path.parent, error, alternatives)) from error
     return True
 
 
-def unusable_folder(folder: Path, error: OSError, alternatives: str) -> str:
+def describe_unusable_folder(folder: Path, error: OSError, alternatives: str) -> str:
     """One line about a folder that this process cannot use, with its owner where it is somebody else's."""
     owner = ""
     with suppress(OSError, KeyError):

@@ -23,9 +23,9 @@ from werkzeug.http import parse_accept_header
 from . import clock, context
 
 #: The argument that chooses a language, and the cookie that keeps the choice.
-ARGUMENT = "lang"
-COOKIE = "language"
-REMEMBERED = 365 * 86400
+LANGUAGE_ARGUMENT = "lang"
+LANGUAGE_COOKIE = "language"
+LANGUAGE_COOKIE_SECONDS = 365 * 86400
 
 #: Of a longer `Accept-Language` only the beginning is read.
 MAX_HEADER_LENGTH = 300
@@ -34,13 +34,18 @@ MAX_HEADER_LENGTH = 300
 SHELL_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 #: Seconds of each unit that a duration is shown in.
-UNITS: dict[Literal["day", "hour", "minute", "second"], int] = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
+UNIT_SECONDS: dict[Literal["day", "hour", "minute", "second"], int] = {
+    "day": 86400,
+    "hour": 3600,
+    "minute": 60,
+    "second": 1,
+}
 
 #: English is read all over the world, so days come before months and the clock has 24 hours.
-WRITTEN_AS = {"en": Locale("en", "GB")}
+FORMAT_LOCALES = {"en": Locale("en", "GB")}
 
 #: What marshmallow says by itself; its sentences with numbers in them are given to it by `userapi.http.fields`.
-OF_MARSHMALLOW = (
+MARSHMALLOW_MESSAGES = (
     lazy_gettext("Missing data for required field."),
     lazy_gettext("Field may not be null."),
     lazy_gettext("Invalid value."),
@@ -59,7 +64,7 @@ OF_MARSHMALLOW = (
 )
 
 
-class Choice(NamedTuple):
+class LanguageChoice(NamedTuple):
     """A language that a page can be read in.
 
     Attributes:
@@ -79,49 +84,56 @@ def configure(app: Flask) -> None:
     """Offer the languages of the settings, the default first."""
     tags = dict.fromkeys((app.config["DEFAULT_LANGUAGE"], *app.config["LANGUAGES"]))
     app.extensions["userapi-languages"] = {tag: Locale.parse(tag, sep="-") for tag in tags}
-    Babel(app, default_locale=str(Locale.parse(app.config["DEFAULT_LANGUAGE"], sep="-")), locale_selector=_select)
+    Babel(
+        app, default_locale=str(Locale.parse(app.config["DEFAULT_LANGUAGE"], sep="-")), locale_selector=_select_locale
+    )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals.update(
-        language=tag, direction=direction, languages=choices, in_words=in_words, from_now=from_now, number=number
+        language=get_language_tag,
+        direction=get_text_direction,
+        languages=list_language_choices,
+        in_words=format_moment,
+        from_now=format_time_until,
+        number=format_number,
     )
 
 
-def tag() -> str:
+def get_language_tag() -> str:
     """The present language as BCP 47 names it, as `de` or `pt-BR`."""
     return str(get_locale() or "en").replace("_", "-")
 
 
-def direction() -> str:
+def get_text_direction() -> str:
     """Which way the present language is written: `ltr` or `rtl`."""
     return str(get_locale().text_direction)
 
 
-def chosen() -> str | None:
+def get_chosen_language() -> str | None:
     """The language that was chosen in this browser; None when none was."""
-    asked = (request.args.get(ARGUMENT), request.cookies.get(COOKIE))
-    return next((tag for tag in asked if tag in offered()), None)
+    candidates = (request.args.get(LANGUAGE_ARGUMENT), request.cookies.get(LANGUAGE_COOKIE))
+    return next((tag for tag in candidates if tag in get_offered_languages()), None)
 
 
-def asked_for() -> str | None:
+def get_requested_language() -> str | None:
     """The language on offer that this request asks for; None when it asks for none of them, and outside a request."""
     if not has_request_context():
         return None
     header = request.headers.get("Accept-Language", "")[:MAX_HEADER_LENGTH]
-    return chosen() or negotiate(header, tuple(offered()))
+    return get_chosen_language() or negotiate_language(header, tuple(get_offered_languages()))
 
 
-def default() -> str:
+def get_default_language() -> str:
     """The language of the site, as BCP 47 names it."""
-    return next(iter(offered()))
+    return next(iter(get_offered_languages()))
 
 
-def offered() -> dict[str, Locale]:
+def get_offered_languages() -> dict[str, Locale]:
     """The languages on offer by their tags, the default first."""
     found: dict[str, Locale] = current_app.extensions["userapi-languages"]
     return found
 
 
-def choices() -> list[Choice]:
+def list_language_choices() -> list[LanguageChoice]:
     """Every language on offer.
 
     The addresses begin at the query, since that of a page may hold a secret. Where a form was sent to that cannot be
@@ -130,50 +142,59 @@ def choices() -> list[Choice]:
     adapter = request_ctx.url_adapter
     path = "" if adapter is not None and adapter.test(request.path, method="GET") else "/"
     query = request.args.to_dict() if request.method in ("GET", "HEAD") else {}
-    present = tag()
+    present = get_language_tag()
     return [
-        Choice(other, _own_name(locale), f"{path}?{urlencode({**query, ARGUMENT: other})}", other == present)
-        for other, locale in offered().items()
+        LanguageChoice(
+            other, _own_name(locale), f"{path}?{urlencode({**query, LANGUAGE_ARGUMENT: other})}", other == present
+        )
+        for other, locale in get_offered_languages().items()
     ]
 
 
-def remember(response: Response, language: str | None) -> Response:
+def remember_language(response: Response, language: str | None) -> Response:
     """Let a browser keep the choice of a language on offer; None changes nothing."""
-    if language in offered() and language != request.cookies.get(COOKIE):
+    if language in get_offered_languages() and language != request.cookies.get(LANGUAGE_COOKIE):
         secure = current_app.config["JWT_COOKIE_SECURE"]
-        response.set_cookie(COOKIE, str(language), max_age=REMEMBERED, httponly=True, secure=secure, samesite="Lax")
+        response.set_cookie(
+            LANGUAGE_COOKIE,
+            str(language),
+            max_age=LANGUAGE_COOKIE_SECONDS,
+            httponly=True,
+            secure=secure,
+            samesite="Lax",
+        )
     return response
 
 
 @contextmanager
-def speaking(language: str | None) -> Iterator[None]:
+def use_language(language: str | None) -> Iterator[None]:
     """Say everything in the block in a language, or in that of the request when it is None or not on offer.
 
     What is said is for somebody else: the answer to the request names no language for it.
     """
-    with force_locale(offered().get(language or "") or _present()):
+    with force_locale(get_offered_languages().get(language or "") or _current_locale()):
         yield
 
 
-def in_english(text: Any) -> str:
+def to_english(text: Any) -> str:
     """A text as the code has it: for headers, which are ASCII."""
     with force_locale("en"):
         return str(text)
 
 
-def translated(messages: Any) -> Any:
+def translate_messages(messages: Any) -> Any:
     """A tree of messages as texts in the present language: ours are in it, those of libraries are looked up."""
     if isinstance(messages, dict):
-        return {name: translated(found) for name, found in messages.items()}
+        return {name: translate_messages(found) for name, found in messages.items()}
     if isinstance(messages, list | tuple):
-        return [translated(found) for found in messages]
+        return [translate_messages(found) for found in messages]
     text = str(messages)
     return gettext(text) if text else text
 
 
-def in_words(moment: datetime) -> str:
+def format_moment(moment: datetime) -> str:
     """A moment as people read it: `24 November 2026, 17:45 UTC`."""
-    moment, locale = moment.astimezone(UTC), _written_as()
+    moment, locale = moment.astimezone(UTC), _format_locale()
     return str(
         gettext(
             "%(day)s, %(time)s UTC",
@@ -183,87 +204,93 @@ def in_words(moment: datetime) -> str:
     )
 
 
-def from_now(seconds: int) -> str:
+def format_time_until(seconds: int) -> str:
     """How far ahead a moment is, in the largest unit that divides it: `in 90 minutes`, `in 1 hour`, `in 7 days`."""
-    unit = next(unit for unit, length in UNITS.items() if seconds % length == 0)
+    unit = next(unit for unit, length in UNIT_SECONDS.items() if seconds % length == 0)
     never = float("inf")  # no smaller unit is rounded up
-    return dates.format_timedelta(seconds, unit, never, add_direction=True, locale=_written_as())
+    return dates.format_timedelta(seconds, unit, never, add_direction=True, locale=_format_locale())
 
 
-def read_in() -> None:
+def preload_locale_data() -> None:
     """Read what days and numbers in the default language need: before a fork, rather than in each process after it."""
-    with force_locale(next(iter(offered().values()))):
-        in_words(clock.now())
-        number(0)
+    with force_locale(next(iter(get_offered_languages().values()))):
+        format_moment(clock.now())
+        format_number(0)
 
 
-def short_day(day: date) -> str:
+def format_short_day(day: date) -> str:
     """A day of this year: `24 Nov`."""
-    return dates.format_skeleton("MMMd", day, locale=_written_as())
+    return dates.format_skeleton("MMMd", day, locale=_format_locale())
 
 
-def number(value: int) -> str:
+def format_number(value: int) -> str:
     """A number with its thousands apart: `12,345`."""
-    return numbers.format_decimal(value, locale=_written_as())
+    return numbers.format_decimal(value, locale=_format_locale())
 
 
-def listed(words: Iterable[Any]) -> str:
+def format_list(words: Iterable[Any]) -> str:
     """Some words as a list in a sentence: `member of staff and superuser`."""
-    return lists.format_list([str(word) for word in words], locale=_written_as())
+    return lists.format_list([str(word) for word in words], locale=_format_locale())
 
 
 @functools.lru_cache(maxsize=256)
-def negotiate(header: str, offered: tuple[str, ...]) -> str | None:
+def negotiate_language(header: str, offered: tuple[str, ...]) -> str | None:
     """The language on offer that somebody reads best, `de` for `de-AT` too (RFC 4647, section 3.4).
 
     Args:
         header: an `Accept-Language`, well-formed or not.
         offered: tags; the first is what `*` gets.
     """
-    asked = [(tag.lower().replace("_", "-"), quality) for tag, quality in parse_accept_header(header, LanguageAccept)]
-    refused = {tag for tag, quality in asked if quality <= 0}
-    good = {tag.lower(): tag for tag in offered if tag.lower() not in refused}
-    for tag, quality in asked:
+    preferences = [
+        (tag.lower().replace("_", "-"), quality) for tag, quality in parse_accept_header(header, LanguageAccept)
+    ]
+    excluded = {tag for tag, quality in preferences if quality <= 0}
+    available = {tag.lower(): tag for tag in offered if tag.lower() not in excluded}
+    for tag, quality in preferences:
         if quality > 0:
             if tag == "*":
-                return next(iter(good.values()), None)
+                return next(iter(available.values()), None)
             parts = tag.split("-")
             for length in range(len(parts), 0, -1):
-                if (found := good.get("-".join(parts[:length]))) is not None:
+                if (found := available.get("-".join(parts[:length]))) is not None:
                     return found
     return None
 
 
-def _select() -> Locale:
+def _select_locale() -> Locale:
     """The language of an answer, which is to say so; Flask-Babel asks once a request, when a text is first needed."""
     if has_request_context():
         after_this_request(_name_language)
-    return _present()
+    return _current_locale()
 
 
-def _present() -> Locale:
+def _current_locale() -> Locale:
     """The language of whoever is being answered."""
     if has_request_context():
-        wanted = asked_for() or getattr(context.current_user(), "language", None)
+        wanted = get_requested_language() or getattr(context.current_user(), "language", None)
     else:
         shell = next(filter(None, map(os.environ.get, SHELL_VARIABLES)), "")
-        wanted = negotiate(shell.partition(".")[0].partition("@")[0], tuple(offered()))
-    return offered().get(wanted or "") or next(iter(offered().values()))
+        wanted = negotiate_language(shell.partition(".")[0].partition("@")[0], tuple(get_offered_languages()))
+    return get_offered_languages().get(wanted or "") or next(iter(get_offered_languages().values()))
 
 
 def _name_language(response: Response) -> Response:
     """Say which language a text is in, and what that depended on; keep a choice that was made on a page."""
     if "Content-Language" in response.headers:
         return response
-    response.headers["Content-Language"] = tag()
+    response.headers["Content-Language"] = get_language_tag()
     response.headers.add("Vary", "Accept-Language, Cookie")
-    asked = request.args.get(ARGUMENT)
-    return remember(response, asked) if asked in offered() and response.mimetype == "text/html" else response
+    chosen = request.args.get(LANGUAGE_ARGUMENT)
+    return (
+        remember_language(response, chosen)
+        if chosen in get_offered_languages() and response.mimetype == "text/html"
+        else response
+    )
 
 
-def _written_as() -> Locale:
+def _format_locale() -> Locale:
     locale: Locale = get_locale() or Locale("en")
-    return WRITTEN_AS.get(str(locale), locale)
+    return FORMAT_LOCALES.get(str(locale), locale)
 
 
 def _own_name(locale: Locale) -> str:

@@ -18,9 +18,9 @@ from flask_babel import lazy_gettext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from . import clock, leases
-from .context import Acting, Origin, acting_as
+from .context import ActingContext, Origin, use_acting_context
 from .db import RowId, UTCDateTime, db, read_one
-from .i18n import speaking
+from .i18n import use_language
 from .leases import LeaseLost
 from .problems import Problem
 
@@ -173,7 +173,7 @@ class JobRun(ABC):
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Work on the job until it ends or `stop` returns true, on behalf of the user who started it."""
-        with acting_as(Acting(self.origin, self.job.actor_id)), speaking(self.job.language):
+        with use_acting_context(ActingContext(self.origin, self.job.actor_id)), use_language(self.job.language):
             self._run(stop)
 
     def _run(self, stop: Callable[[], bool]) -> None:

@@ -15,7 +15,7 @@ from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
 from . import backoff, disk
-from .context import Acting, Origin, acting_as
+from .context import ActingContext, Origin, use_acting_context
 from .db import db
 
 #: The longest wait after several failures in a row, in seconds.
@@ -99,11 +99,11 @@ class BackgroundLoop:
         while not self._stopping.is_set():
             self._woken.clear()
             try:
-                with self.app.app_context(), acting_as(Acting(Origin.SYSTEM)):
+                with self.app.app_context(), use_acting_context(ActingContext(Origin.SYSTEM)):
                     result = self._work(self._stopping.is_set)
             except Exception as error:
                 failures += 1
-                reason = disk.DISK_FULL if disk.is_full_error(error) else type(error).__name__
+                reason = disk.DISK_FULL if disk.is_disk_full_error(error) else type(error).__name__
                 self._log.exception(self._failure, error=reason, failures=failures)
             else:
                 failures = failures + 1 if result is Round.FAILED else 0

@@ -5,33 +5,33 @@ from functools import cache
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from .db import READING, db
+from .db import AUTOCOMMIT, db
 from .folders import MIGRATIONS
 
 
-def wanted() -> str | None:
+def get_newest_known_revision() -> str | None:
     """The newest migration that this code knows."""
     return _scripts().get_current_head()
 
 
-def knows(revision: str) -> bool:
+def knows_revision(revision: str) -> bool:
     """Whether this code knows a migration."""
     return revision in {script.revision for script in _scripts().walk_revisions()}
 
 
-def after(revision: str | None) -> list[str]:
+def list_revisions_after(revision: str | None) -> list[str]:
     """The migrations that this code knows behind one, in order; all of them behind None."""
     scripts = _scripts()
     return [script.revision for script in scripts.iterate_revisions(scripts.get_current_head(), revision)][::-1]
 
 
-def present() -> str | None:
+def get_database_revision() -> str | None:
     """The migration that the database is at; None before the first.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the database is away.
     """
-    with db.engines[READING].connect() as connection:
+    with db.engines[AUTOCOMMIT].connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
         revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
-from .db import READING, db, is_closed
+from .db import AUTOCOMMIT, db, is_connection_closed
 
 Processor = Callable[[Any], Any]
 
@@ -109,7 +109,7 @@ class Read(_Statement):
     """A SELECT outside any transaction, repeated once if the connection was lost."""
 
     def _engine(self) -> sa.Engine:
-        return db.engines[READING]
+        return db.engines[AUTOCOMMIT]
 
     def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
         try:
@@ -124,7 +124,7 @@ class CommittingWrite(_Statement):
     """An INSERT, UPDATE or DELETE that returns rows and commits by itself."""
 
     def _engine(self) -> sa.Engine:
-        return db.engines[READING]
+        return db.engines[AUTOCOMMIT]
 
     def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
         return _execute_autocommit(engine, sql, arguments, skip_closed=True)
@@ -188,7 +188,7 @@ def _take_idle(engine: sa.Engine, *, skip_closed: bool) -> _Idle | None:
             idle = waiting.pop()
         except IndexError:  # another thread took the last one
             return None
-        if not skip_closed or not is_closed(idle.connection.dbapi_connection):
+        if not skip_closed or not is_connection_closed(idle.connection.dbapi_connection):
             return idle
         idle.connection.invalidate()
     return None

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext
 
-from .i18n import translated
+from .i18n import translate_messages
 
 
 class Problem(Exception):
@@ -36,7 +36,7 @@ class Problem(Exception):
         super().__init__(detail)
         if detail is not None:
             self.detail = detail
-        self.errors = translated(errors) if errors else None
+        self.errors = translate_messages(errors) if errors else None
         self.headers = headers or {}
 
     def __str__(self) -> str:
@@ -123,7 +123,7 @@ class Unavailable(Problem):
         self.headers.setdefault("Retry-After", "2")
 
 
-def document(problem: Problem) -> dict[str, Any]:
+def to_problem_document(problem: Problem) -> dict[str, Any]:
     """The members of a problem document (RFC 9457, section 3.1)."""
     members: dict[str, Any] = {
         "type": "about:blank",
@@ -137,7 +137,7 @@ def document(problem: Problem) -> dict[str, Any]:
     return members
 
 
-def example(kind: type[Problem]) -> dict[str, Any]:
+def to_example_document(kind: type[Problem]) -> dict[str, Any]:
     """A problem document of a class, for the OpenAPI document."""
     members = {
         "type": "about:blank",

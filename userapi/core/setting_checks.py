@@ -18,7 +18,7 @@ from limits import parse_many as parse_limits
 from marshmallow import ValidationError
 from psycopg import conninfo
 
-from .email_domains import is_within, validated
+from .email_domains import is_in_domains, split_email
 
 #: Words that show a secret was copied from an example.
 EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|password|django", re.IGNORECASE)
@@ -122,7 +122,7 @@ def is_ip_address(value: str) -> bool:
 
 def _ascii_domain(domain: str) -> str:
     try:
-        return validated(f"a@{domain}", is_intranet=True)[1]
+        return split_email(f"a@{domain}", is_intranet=True)[1]
     except EmailNotValidError as error:
         raise ValidationError("Not a host name or an IP address.") from error
 
@@ -176,7 +176,7 @@ def sender_or_none(value: str) -> str:
     if value.count("@") != 1 or not email.partition("@")[2] or not (name + email).isprintable() or not is_whole:
         raise ValidationError("Not an email address such as no-reply@example.com or Example <no-reply@example.com>.")
     try:
-        local, domain = validated(email, is_intranet=True, allow_domain_literal=True)
+        local, domain = split_email(email, is_intranet=True, allow_domain_literal=True)
     except EmailNotValidError as error:
         raise ValidationError(f"Not an email address that a mail server accepts. {error}") from error
     if not local.isascii():
@@ -207,7 +207,7 @@ def account_email(value: str, intranet: Sequence[str]) -> None:
     if not value.rpartition("@")[0].isascii():
         raise ValidationError("Only ASCII characters are allowed before the @.")
     try:
-        validated(value, is_intranet=is_within(value.rpartition("@")[2], intranet), strict=True)
+        split_email(value, is_intranet=is_in_domains(value.rpartition("@")[2], intranet), strict=True)
     except EmailNotValidError as error:
         raise ValidationError(f"{str(error).rstrip('.')} ({value}).") from error
 

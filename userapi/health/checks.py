@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _
 
 from userapi.core import database_errors, disk, migrations
-from userapi.core.db import READING, db
+from userapi.core.db import AUTOCOMMIT, db
 from userapi.security import signing_keys, throttling
 
 from . import work
@@ -37,24 +37,24 @@ def _database() -> Iterator[Finding]:
     name = "SQLite" if db.engine.dialect.name == "sqlite" else "PostgreSQL"
     started = time.perf_counter()
     try:
-        present = migrations.present()
+        present = migrations.get_database_revision()
     except sa.exc.SQLAlchemyError as error:
-        text = database_errors.in_one_line(error)
+        text = database_errors.describe_database_error(error)
         yield failure("database", text, "unreachable", _("%(database)s is not responding.", database=name))
         yield warning("migrations", "unknown: the database is not responding.", "unknown", _("Unknown."))
         return
     milliseconds = (time.perf_counter() - started) * 1000
-    version = ".".join(str(part) for part in db.engines[READING].dialect.server_version_info or ())
+    version = ".".join(str(part) for part in db.engines[AUTOCOMMIT].dialect.server_version_info or ())
     answers = _("%(database)s is responding.", database=name)
     yield ok("database", f"{name} {version} responded in {milliseconds:.1f} ms", answers)
     yield _migrations(present)
 
 
 def _migrations(present: str | None) -> Finding:
-    if present == migrations.wanted():
+    if present == migrations.get_newest_known_revision():
         return ok("migrations", f"up to date, at {present}", _("The schema is up to date."))
-    if present is None or migrations.knows(present):
-        first, *others = migrations.after(present)
+    if present is None or migrations.knows_revision(present):
+        first, *others = migrations.list_revisions_after(present)
         missing = f"{first} to {others[-1]}" if others else first
         return failure(
             "migrations",
@@ -83,16 +83,16 @@ def _keys() -> Finding:
 
 
 def _disk() -> Finding:
-    if disk.has_failed_lately():
+    if disk.has_failed_recently():
         return _full("The disk was full within the last minute, so a write failed. Free up disk space.")
     try:
-        free = disk.free_megabytes(db.engine)
+        free = disk.get_free_megabytes(db.engine)
     except OSError as error:
         return warning("disk", f"unknown: {error.strerror}", "unknown", _("Unknown."))
     if free is None:
         return ok("disk", "no recent write failed because of a full disk", _("The database has enough disk space."))
-    text = f"{free} MiB are free in {disk.folder(db.engine)}"
-    if free < disk.FULL:
+    text = f"{free} MiB are free in {disk.get_database_folder(db.engine)}"
+    if free < disk.FULL_BELOW_MEGABYTES:
         return _full(f"disk full: {text}. Free up disk space.")
     explanation = _("%(number)s MiB are free.", number=free)
     if free < MIN_FREE:

@@ -14,7 +14,17 @@ from userapi import VERSION
 from userapi.core.problems import Problem
 from userapi.http.errors import HTTP_CODES, MEDIA_TYPE
 
-from .fields import MAXIMUM_NEW_PASSWORD, Birthday, Flag, Language, Line, LineOfSetting, Name, NewPassword, Password
+from .fields import (
+    MAX_NEW_PASSWORD_LENGTH,
+    Birthday,
+    ConfigurableLine,
+    Flag,
+    Language,
+    Line,
+    Name,
+    NewPassword,
+    Password,
+)
 from .openapi import ProblemCode, ProblemSchema, RowIdConverter
 
 
@@ -101,7 +111,7 @@ def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
     api.register_converter(RowIdConverter, lambda _converter: {"type": "integer", "minimum": 1, "format": "int64"})
     for field, kind in (
         (Line, fields.String),
-        (LineOfSetting, fields.String),
+        (ConfigurableLine, fields.String),
         (Name, fields.String),
         (Language, fields.String),
         (Password, fields.String),
@@ -141,10 +151,10 @@ def _attributes(app: Flask, descriptions: Mapping[str, str], field: fields.Field
         found["description"] = descriptions[str(field.name)]
     if isinstance(field, Language):
         found["enum"] = [*app.extensions["userapi-languages"], *([None] if field.allow_none else [])]
-    elif isinstance(field, LineOfSetting):
+    elif isinstance(field, ConfigurableLine):
         found["maxLength"] = app.config[field.setting]
     elif isinstance(field, NewPassword):
-        found |= {"minLength": app.config["PASSWORD_MIN_LENGTH"], "maxLength": MAXIMUM_NEW_PASSWORD}
+        found |= {"minLength": app.config["PASSWORD_MIN_LENGTH"], "maxLength": MAX_NEW_PASSWORD_LENGTH}
     elif isinstance(field, ProblemCode):
         found["enum"] = problem_codes()
     return found

@@ -40,7 +40,7 @@ class Application(Flask):
         )
 
 
-class Answer(Response):
+class CompleteResponse(Response):
     """An answer whose body is whole."""
 
     def get_wsgi_response(self, environ: "WSGIEnvironment") -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:

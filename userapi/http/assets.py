@@ -9,30 +9,30 @@ from flask import Flask, Response, current_app, request, url_for
 from userapi.core import context
 
 #: Ours, and Flask-Admin's.
-STATIC = ("static", "admin.static")
+STATIC_ENDPOINTS = ("static", "admin.static")
 
 #: For an address that names its version, and for one that does not.
-KEEP = "public, max-age=31536000, immutable"
-ASK_HOURLY = "public, max-age=3600"
+CACHE_FOR_A_YEAR = "public, max-age=31536000, immutable"
+CACHE_FOR_AN_HOUR = "public, max-age=3600"
 
 
 def configure(app: Flask) -> None:
     """Offer `asset()` to templates, and let browsers keep static files."""
-    app.jinja_env.globals["asset"] = asset
-    app.after_request(_let_keep)
+    app.jinja_env.globals["asset"] = get_asset_url
+    app.after_request(_set_cache_control)
 
 
-def asset(filename: str) -> str:
+def get_asset_url(filename: str) -> str:
     """The address of a file in `static/`, its version in it."""
-    return url_for("static", filename=filename, v=_version(Path(str(current_app.static_folder), filename)))
+    return url_for("static", filename=filename, v=_content_hash(Path(str(current_app.static_folder), filename)))
 
 
 @cache
-def _version(path: Path) -> str:
+def _content_hash(path: Path) -> str:
     return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
-def _let_keep(response: Response) -> Response:
-    if context.current_request().endpoint in STATIC and response.status_code < 400:
-        response.headers["Cache-Control"] = KEEP if "v" in request.args else ASK_HOURLY
+def _set_cache_control(response: Response) -> Response:
+    if context.current_request().endpoint in STATIC_ENDPOINTS and response.status_code < 400:
+        response.headers["Cache-Control"] = CACHE_FOR_A_YEAR if "v" in request.args else CACHE_FOR_AN_HOUR
     return response

@@ -21,13 +21,13 @@ from .form_bodies import StrictRequest
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 #: What the query string of any address may hold: the answer's form and its language.
-EVERYWHERE = ("format", "lang")
+COMMON_ARGUMENTS = ("format", "lang")
 
 #: More fields than any schema has; a body with more is not worth naming each.
-MAXIMUM_FIELDS = 100
+MAX_FIELDS = 100
 
 #: Where in the environment of a request the server says why it could not read the body: an exception.
-ERROR = "userapi.body_error"
+BODY_ERROR_KEY = "userapi.body_error"
 
 #: How Python writes flags into forms and queries.
 PYTHON_FLAGS = {"True": "true", "False": "false"}
@@ -36,22 +36,22 @@ PYTHON_FLAGS = {"True": "true", "False": "false"}
 def configure(app: Flask) -> None:
     """Read forms and queries strictly, on every endpoint and page."""
     app.request_class = StrictRequest
-    app.before_request(_require_whole_request)
+    app.before_request(_reject_unreadable_request)
 
 
-def allow_upload(app: Flask, path: str, size: int) -> None:
+def allow_larger_body(app: Flask, path: str, size: int) -> None:
     """Let the server take in larger bodies at one path; the route itself sets `request.max_content_length`."""
     app.extensions.setdefault("userapi-uploads", {})[path.rstrip("/")] = size
 
 
-def limit(app: Flask, path: str) -> int:
+def get_body_limit(app: Flask, path: str) -> int:
     """How many bytes a body may have at a path; what is larger is not read."""
     uploads: dict[str, int] = app.extensions.get("userapi-uploads", {})
     usual: int = app.config["MAX_CONTENT_LENGTH"]
     return uploads.get(path.rstrip("/"), usual)
 
 
-def _require_whole_request() -> None:
+def _reject_unreadable_request() -> None:
     """Refuse a request whose body could not be read, and a query string that is not UTF-8.
 
     In such a query Werkzeug would leave `%E9` as it is.
@@ -61,8 +61,8 @@ def _require_whole_request() -> None:
         Exception: what the server met with while it read the body.
     """
     environ = context.current_request().environ
-    if ERROR in environ:
-        raise environ[ERROR]
+    if BODY_ERROR_KEY in environ:
+        raise environ[BODY_ERROR_KEY]
     query: str = environ.get("QUERY_STRING", "")
     if query.isascii() and "%" not in query:
         return
@@ -72,7 +72,7 @@ def _require_whole_request() -> None:
         raise Problem(_("The query string is not valid UTF-8. Encode it as UTF-8 and send it again.")) from error
 
 
-class Parser(FlaskParser):
+class RequestParser(FlaskParser):
     """Feeds request data to schemas; every unknown field is refused by name."""
 
     DEFAULT_VALIDATION_STATUS = 400
@@ -87,18 +87,18 @@ class Parser(FlaskParser):
 
         Of a form, the proof that it is ours is the gate's matter, and a text left blank is null where it may be.
         """
-        data = body(request)
+        data = read_body(request)
         if request.mimetype in FORM_TYPES:
             data.pop("csrf_token", None)
-            data = {name: _as_typed(schema, name, value) for name, value in data.items()}
+            data = {name: _convert_form_value(schema, name, value) for name, value in data.items()}
         return data
 
     def load_querystring(self, request: Request, schema: Schema) -> Any:
         """The query string as plain data, without what belongs to every address."""
         return {
-            name: _as_typed(schema, name, value)
+            name: _convert_form_value(schema, name, value)
             for name, value in _single_values(request.args).items()
-            if name not in EVERYWHERE
+            if name not in COMMON_ARGUMENTS
         }
 
     def handle_error(self, error: ValidationError, *_args: Any, **_options: Any) -> NoReturn:
@@ -107,7 +107,7 @@ class Parser(FlaskParser):
         raise ValidationFailed(errors=messages)
 
 
-def _as_typed(schema: Schema, name: str, value: Any) -> Any:
+def _convert_form_value(schema: Schema, name: str, value: Any) -> Any:
     """A value of a form or a query, which has only texts, as JSON would have it."""
     field = schema.load_fields.get(name)
     if value == "" and isinstance(field, fields.String) and field.allow_none:
@@ -117,7 +117,7 @@ def _as_typed(schema: Schema, name: str, value: Any) -> Any:
     return value
 
 
-def body(request: Request) -> dict[str, Any]:
+def read_body(request: Request) -> dict[str, Any]:
     """The body of a request as an object.
 
     Raises:
@@ -129,13 +129,13 @@ def body(request: Request) -> dict[str, Any]:
         raise UnsupportedMediaType
     mimetype = request.mimetype
     if mimetype in FORM_TYPES:
-        if len(request.form) + len(request.files) > MAXIMUM_FIELDS:
-            raise MalformedBody(_("The body has more than %(most)s fields.", most=MAXIMUM_FIELDS))
+        if len(request.form) + len(request.files) > MAX_FIELDS:
+            raise MalformedBody(_("The body has more than %(most)s fields.", most=MAX_FIELDS))
         if next(iter(request.form), "").lstrip().startswith(("{", "[")):
             raise MalformedBody(
                 _("This looks like JSON sent as a form. Send it with the header Content-Type: application/json.")
             )
-        return _nested({**_single_values(request.form), **_single_values(request.files)})
+        return _unflatten({**_single_values(request.form), **_single_values(request.files)})
     raw = request.get_data(cache=True)
     if request.content_length is None and len(raw) == request.max_content_length:
         raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off at the limit, and says nothing
@@ -155,19 +155,19 @@ def _json_object(raw: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(data, dict):
         raise MalformedBody(_('The body must be a JSON object, such as {"email": …}.'))
-    if any(len(part) > MAXIMUM_FIELDS for part in (data, *data.values()) if isinstance(part, dict)):
-        raise MalformedBody(_("The body has more than %(most)s fields.", most=MAXIMUM_FIELDS))
+    if any(len(part) > MAX_FIELDS for part in (data, *data.values()) if isinstance(part, dict)):
+        raise MalformedBody(_("The body has more than %(most)s fields.", most=MAX_FIELDS))
     return data
 
 
 def _single_values(values: MultiDict[Any, Any]) -> dict[str, Any]:
     repeated = [name for name, found in values.lists() if len(found) > 1]
     if repeated:
-        raise ValidationFailed(errors={name: [_("Sent more than once.")] for name in repeated[:MAXIMUM_FIELDS]})
+        raise ValidationFailed(errors={name: [_("Sent more than once.")] for name in repeated[:MAX_FIELDS]})
     return values.to_dict()
 
 
-def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+def _unflatten(flat: dict[str, Any]) -> dict[str, Any]:
     """`{"profile.city": "Bath"}` as `{"profile": {"city": "Bath"}}`."""
     nested: dict[str, Any] = {}
     for name, value in flat.items():

@@ -7,10 +7,10 @@ from flask import Flask, request
 from flask_cors import CORS
 
 #: What scripts may call: the API, not the pages.
-RESOURCES = re.compile(r"/(userapi|api-token-|\.well-known|openapi\.json)")
+CORS_PATHS = re.compile(r"/(userapi|api-token-|\.well-known|openapi\.json)")
 
 #: What a browser may send beyond the simple headers.
-ALLOWED = (
+ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
@@ -21,10 +21,10 @@ ALLOWED = (
 )
 
 #: What a script may read beyond the simple headers.
-EXPOSED = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
+EXPOSED_HEADERS = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
 
 #: How long a browser may remember an answer to a preflight, in seconds.
-REMEMBERED = 600
+PREFLIGHT_MAX_AGE = 600
 
 
 def configure(app: Flask) -> None:
@@ -35,18 +35,18 @@ def configure(app: Flask) -> None:
     if origins:
         CORS(
             app,
-            resources=RESOURCES,
+            resources=CORS_PATHS,
             origins=origins,
-            allow_headers=ALLOWED,
-            expose_headers=EXPOSED,
-            max_age=REMEMBERED,
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
+            max_age=PREFLIGHT_MAX_AGE,
             supports_credentials=True,
             always_send=False,
             intercept_exceptions=False,
         )
 
 
-def fetch_site() -> str | None:
+def get_fetch_site() -> str | None:
     """Where the page stands that sent this request, as `Sec-Fetch-Site` says, or else `Origin`; None when neither does.
 
     `same-origin`, `same-site`, `cross-site`, or `none` when the person typed the URL.

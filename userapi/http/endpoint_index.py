@@ -3,10 +3,10 @@
 from flask import current_app
 
 #: What an index looks like, for the OpenAPI document.
-SHAPE = {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}
+INDEX_SCHEMA = {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}
 
 
-def endpoints_below(prefix: str, depth: int) -> dict[str, str]:
+def list_endpoints_below(prefix: str, depth: int) -> dict[str, str]:
     """Name → URL of the addresses below a prefix that need nothing filled in.
 
     Args:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from userapi.core import disk
-from userapi.core.problems import NotFound, Problem, Unavailable, ValidationFailed, document
+from userapi.core.problems import NotFound, Problem, Unavailable, ValidationFailed, to_problem_document
 from userapi.observability import metrics
 
 from .negotiation import PROGRAM_PATHS, prefers_page
@@ -25,24 +25,24 @@ MEDIA_TYPE = "application/problem+json"
 DATA_PATHS = ("/userapi", "/api-token-", *PROGRAM_PATHS)
 
 #: What the database raises when it is away or overloaded rather than wrong.
-UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+DATABASE_ERRORS = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
-def answer(problem: Problem) -> Response:
+def problem_response(problem: Problem) -> Response:
     """Render a problem: a page for a browser outside the API, else a problem document.
 
     Inside the API it becomes a page in `userapi.browse`, which knows what else can be called there.
     """
-    if _is_for_browser():
+    if _wants_error_page():
         page = render_template("pages/problem.html", problem=problem)
         response = Response(page, problem.status, mimetype="text/html")
     else:
-        response = Response(orjson.dumps(document(problem)), problem.status, mimetype=MEDIA_TYPE)
+        response = Response(orjson.dumps(to_problem_document(problem)), problem.status, mimetype=MEDIA_TYPE)
     response.headers.update(problem.headers)
     return response
 
 
-def _is_for_browser() -> bool:
+def _wants_error_page() -> bool:
     return prefers_page() and not request.path.startswith(DATA_PATHS)
 
 
@@ -76,7 +76,7 @@ HTTP_DETAILS = {
 }
 
 
-def from_http(error: HTTPException) -> Problem:
+def problem_from_http_error(error: HTTPException) -> Problem:
     """Say an HTTP error of Werkzeug's as a problem, its headers kept."""
     status = error.code or 500
     problem = Problem(HTTP_DETAILS.get(status, HTTP_STATUS_CODES.get(status, "")))
@@ -91,30 +91,32 @@ def from_http(error: HTTPException) -> Problem:
 
 def configure(app: Flask) -> None:
     """Render whatever is raised in the one shape."""
-    app.register_error_handler(Problem, answer)
-    app.register_error_handler(ValidationError, lambda error: answer(ValidationFailed(errors=error.messages_dict)))
-    app.register_error_handler(HTTPException, _refuse_http)
-    for kind in UNAVAILABLE:
-        app.register_error_handler(kind, _refuse_unavailable)
-    app.register_error_handler(Exception, _refuse_unexpected)
+    app.register_error_handler(Problem, problem_response)
+    app.register_error_handler(
+        ValidationError, lambda error: problem_response(ValidationFailed(errors=error.messages_dict))
+    )
+    app.register_error_handler(HTTPException, _handle_http_error)
+    for kind in DATABASE_ERRORS:
+        app.register_error_handler(kind, _handle_database_error)
+    app.register_error_handler(Exception, _handle_unexpected_error)
 
 
-def _refuse_http(error: HTTPException) -> Any:
+def _handle_http_error(error: HTTPException) -> Any:
     if error.code is not None and error.code < 400:
         return error
-    return answer(from_http(error))
+    return problem_response(problem_from_http_error(error))
 
 
-def _refuse_unavailable(error: Exception) -> Response:
-    metrics.counted().database_unavailable.labels(type(error).__name__).inc()
-    event = disk.DISK_FULL if disk.is_full_error(error) else "database unavailable"
+def _handle_database_error(error: Exception) -> Response:
+    metrics.get_current_metrics().database_unavailable.labels(type(error).__name__).inc()
+    event = disk.DISK_FULL if disk.is_disk_full_error(error) else "database unavailable"
     log.error(event, extra={"error": type(error).__name__})
-    return answer(Unavailable())
+    return problem_response(Unavailable())
 
 
-def _refuse_unexpected(error: Exception) -> Response:
+def _handle_unexpected_error(error: Exception) -> Response:
     route = request.url_rule.rule if request.url_rule else None  # the path itself may hold the secret of a link
     log.exception("unexpected error", extra={"method": request.method, "route": route})
     problem = Problem(HTTP_DETAILS[500])
     problem.status, problem.code, problem.title = 500, HTTP_CODES[500], HTTP_TITLES[500]  # type: ignore[misc]
-    return answer(problem)
+    return problem_response(problem)

@@ -12,13 +12,13 @@ from flask_babel import lazy_gettext
 from marshmallow import ValidationError, fields, validate
 
 from userapi.core import clock
-from userapi.core.i18n import offered
+from userapi.core.i18n import get_offered_languages
 
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 EARLIEST_BIRTH = date(1900, 1, 1)
 
 #: Characters that no one-line text holds: controls (NUL, line ends, escapes), lone surrogates, line separators.
-REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 #: Letters and symbols that show nothing.
@@ -28,39 +28,39 @@ BLANK_CHARACTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 #: The first letters of Unicode categories of marks, which need another character, and of separators.
-NOT_VISIBLE_ALONE = frozenset("MZ")
+INVISIBLE_CATEGORY_LETTERS = frozenset("MZ")
 
 
-def trimmed(text: str) -> str:
+def trim_text(text: str) -> str:
     """A text without the blanks and invisible format characters around it, which come along when it is pasted."""
     first, last = 0, len(text)
-    while first < last and _is_around(text[first]):
+    while first < last and _is_trimmed(text[first]):
         first += 1
-    while last > first and _is_around(text[last - 1]):
+    while last > first and _is_trimmed(text[last - 1]):
         last -= 1
     return text[first:last]
 
 
-def _is_around(character: str) -> bool:
+def _is_trimmed(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) == "Cf"
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """A text without the differences of case and of compatible characters."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def has_visible(text: str) -> bool:
+def has_visible_character(text: str) -> bool:
     """Whether a text has a character that can be seen."""
     return any(
         character not in BLANK_CHARACTERS
         and (category := unicodedata.category(character)) not in ("Cc", "Cf", "Cs")
-        and category[0] not in NOT_VISIBLE_ALONE
+        and category[0] not in INVISIBLE_CATEGORY_LETTERS
         for character in text
     )
 
 
-def length(minimum: int | None = None, maximum: int | None = None) -> validate.Length:
+def length_check(minimum: int | None = None, maximum: int | None = None) -> validate.Length:
     """A check of a length, whose sentence is in the caller's language."""
     if minimum is None:
         return validate.Length(max=maximum, error=lazy_gettext("Longer than maximum length {max}."))
@@ -69,13 +69,13 @@ def length(minimum: int | None = None, maximum: int | None = None) -> validate.L
     return validate.Length(minimum, maximum, error=lazy_gettext("Length must be between {min} and {max}."))
 
 
-def between(minimum: int, maximum: int) -> validate.Range:
+def range_check(minimum: int, maximum: int) -> validate.Range:
     """A check of a number, whose sentence is in the caller's language."""
     sentence = lazy_gettext("Must be greater than or equal to {min} and less than or equal to {max}.")
     return validate.Range(minimum, maximum, error=sentence)
 
 
-def one_of(choices: Sequence[str]) -> validate.OneOf:
+def choice_check(choices: Sequence[str]) -> validate.OneOf:
     """A check of a choice, whose sentence is in the caller's language."""
     return validate.OneOf(choices, error=lazy_gettext("Must be one of: {choices}."))
 
@@ -93,24 +93,24 @@ class Line(fields.String):
     def __init__(
         self, maximum: int, minimum: int = 0, *, formatting: bool = True, trim: bool = False, **options: Any
     ) -> None:
-        checks = [length(maximum=maximum), *([length(minimum)] if minimum else [])]
+        checks = [length_check(maximum=maximum), *([length_check(minimum)] if minimum else [])]
         super().__init__(validate=checks, **options)
         self.minimum, self.maximum, self.trim = minimum, maximum, trim
-        self.refused = REFUSED_CATEGORIES if formatting else REFUSED_CATEGORIES | {"Cf"}
+        self.refused = CONTROL_CATEGORIES if formatting else CONTROL_CATEGORIES | {"Cf"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if self.trim:
-            text = trimmed(text)
+            text = trim_text(text)
         judged = text[: self.maximum + 1]  # the rest makes it too long, whatever is in it
         if not judged.isprintable() and any(unicodedata.category(character) in self.refused for character in judged):
             raise ValidationError(_("Control characters are not allowed."))
-        if self.minimum and not has_visible(judged):
+        if self.minimum and not has_visible_character(judged):
             raise ValidationError(_("Must not be blank."))
         return text
 
 
-class LineOfSetting(Line):
+class ConfigurableLine(Line):
     """One line of text whose greatest length is a setting.
 
     Args:
@@ -125,7 +125,7 @@ class LineOfSetting(Line):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        length(maximum=current_app.config[self.setting])(text)
+        length_check(maximum=current_app.config[self.setting])(text)
         return text
 
 
@@ -134,7 +134,7 @@ class Name(Line):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if text and not has_visible(text[: self.maximum + 1]):
+        if text and not has_visible_character(text[: self.maximum + 1]):
             raise ValidationError(_("Contains no visible characters. Enter a name, or leave this empty."))
         if DIRECTION_CONTROLS.search(text):
             raise ValidationError(_("Control characters are not allowed."))
@@ -146,11 +146,11 @@ class Password(fields.String):
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("metadata", {"format": "password"})
-        super().__init__(load_only=True, validate=length(maximum=MAXIMUM_PASSWORD), **options)
+        super().__init__(load_only=True, validate=length_check(maximum=MAX_PASSWORD_LENGTH), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        judged = text[: MAXIMUM_PASSWORD + 1]
+        judged = text[: MAX_PASSWORD_LENGTH + 1]
         if "\x00" in judged or any(unicodedata.category(character) == "Cs" for character in judged):
             raise ValidationError(_("Contains characters that are not allowed in passwords."))
         return text
@@ -161,10 +161,10 @@ class NewPassword(Password):
 
 
 #: More than the policy allows, so that the policy can say so; less than would cost time.
-MAXIMUM_PASSWORD = 1024
+MAX_PASSWORD_LENGTH = 1024
 
 #: What the policy allows, in characters after NFKC.
-MAXIMUM_NEW_PASSWORD = 128
+MAX_NEW_PASSWORD_LENGTH = 128
 
 
 class Birthday(fields.Date):
@@ -212,8 +212,8 @@ class Language(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        if text not in offered():
-            raise ValidationError(_("Must be one of: {choices}.").format(choices=", ".join(offered())))
+        if text not in get_offered_languages():
+            raise ValidationError(_("Must be one of: {choices}.").format(choices=", ".join(get_offered_languages())))
         return text
 
 

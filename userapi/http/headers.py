@@ -21,7 +21,7 @@ PAGE_POLICY = (
 )
 
 #: For every answer that does not say otherwise itself.
-COMMON = {
+COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -32,7 +32,7 @@ COMMON = {
 }
 
 
-def nonce() -> str:
+def get_csp_nonce() -> str:
     """The value that marks this answer's own scripts and styles."""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
@@ -42,24 +42,24 @@ def nonce() -> str:
 
 def configure(app: Flask) -> None:
     """Add the headers to every answer."""
-    common = dict(COMMON)
+    common = dict(COMMON_HEADERS)
     if app.config["SITE_URL"].startswith("https://"):
         common["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    app.jinja_env.globals["csp_nonce"] = nonce
-    app.after_request(_fit)
-    app.wsgi_app = partial(_with_headers, common, app.wsgi_app)  # type: ignore[method-assign]
+    app.jinja_env.globals["csp_nonce"] = get_csp_nonce
+    app.after_request(_set_content_headers)
+    app.wsgi_app = partial(_add_common_headers, common, app.wsgi_app)  # type: ignore[method-assign]
 
 
-def _fit(response: Response) -> Response:
+def _set_content_headers(response: Response) -> Response:
     """Say what the body is and what it may do."""
     if response.status_code == 204:
         response.headers.pop("Content-Type", None)
     if response.mimetype == "text/html" and "Content-Security-Policy" not in response.headers:
-        response.headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=nonce())
+        response.headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=get_csp_nonce())
     return response
 
 
-def _with_headers(
+def _add_common_headers(
     common: dict[str, str], app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> Iterable[bytes]:
     """Add what an answer does not say itself, as it leaves: on Werkzeug's own headers each would be checked twice."""

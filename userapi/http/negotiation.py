@@ -7,8 +7,8 @@ from werkzeug.http import parse_accept_header
 
 from userapi.core import context
 
-DATA = ("application/json", "application/problem+json")
-PAGE = "text/html"
+DATA_TYPES = ("application/json", "application/problem+json")
+PAGE_TYPE = "text/html"
 
 #: Paths that only programs read: they always answer with data, whatever `Accept` says.
 PROGRAM_PATHS = ("/.well-known/", "/openapi.json", "/healthz", "/readyz", "/metrics")
@@ -17,23 +17,25 @@ PROGRAM_PATHS = ("/.well-known/", "/openapi.json", "/healthz", "/readyz", "/metr
 MAX_CACHED_LENGTH = 500
 
 
-def preferred() -> str | None:
+def get_preferred_media_type() -> str | None:
     """What the caller takes best, data before a page that is as good; None when it takes neither."""
     header = _accept_header()
-    return _preferred(header) if len(header) <= MAX_CACHED_LENGTH else _preferred.__wrapped__(header)
+    return (
+        _negotiate_media_type(header) if len(header) <= MAX_CACHED_LENGTH else _negotiate_media_type.__wrapped__(header)
+    )
 
 
 def prefers_page() -> bool:
     """Whether the caller would rather have a page than data: browsers say so, programs that take anything do not."""
-    return preferred() == PAGE and not is_for_programs()
+    return get_preferred_media_type() == PAGE_TYPE and not is_program_path()
 
 
-def is_for_programs() -> bool:
+def is_program_path() -> bool:
     """Whether the path of the request is one that only programs read."""
     return context.current_request().path.startswith(PROGRAM_PATHS)
 
 
-def names_type(media_type: str) -> bool:
+def names_media_type(media_type: str) -> bool:
     """Whether `Accept` names a media type itself, not only a range that includes it."""
     return media_type in _accept_header().lower()
 
@@ -44,9 +46,9 @@ def _accept_header() -> str:
 
 
 @lru_cache(maxsize=256)
-def _preferred(header: str) -> str | None:
+def _negotiate_media_type(header: str) -> str | None:
     accepted = parse_accept_header(header, MIMEAccept)
-    return _without_parameters(accepted).best_match((*DATA, PAGE)) if accepted else DATA[0]
+    return _without_parameters(accepted).best_match((*DATA_TYPES, PAGE_TYPE)) if accepted else DATA_TYPES[0]
 
 
 def _without_parameters(accepted: MIMEAccept) -> MIMEAccept:

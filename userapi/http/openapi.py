@@ -20,19 +20,19 @@ from userapi.core.problems import (
     PermissionDenied,
     Problem,
     Unavailable,
-    example,
+    to_example_document,
 )
 
-from .bodies import Parser
+from .bodies import RequestParser
 from .errors import MEDIA_TYPE
-from .negotiation import is_for_programs, preferred
+from .negotiation import get_preferred_media_type, is_program_path
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-MAXIMUM_ROW_ID = 2**63 - 1
+MAX_ROW_ID = 2**63 - 1
 
 #: What every operation may answer besides: a body too large or of another type, too many requests, a part away.
-OTHERWISE = "Any other error, in the same format."
+OTHER_ERRORS = "Any other error, in the same format."
 
 #: A part of a rule that is an id: `<row_id:user_id>`.
 ID_IN_PATH = re.compile(r"<(\w+):((\w+)_id)>")
@@ -41,7 +41,7 @@ ID_IN_PATH = re.compile(r"<(\w+):((\w+)_id)>")
 EXAMPLE_IDS: dict[str, Any] = {"row_id": 7, "uuid": "5f2b0c1e-9d3a-4e57-8c64-1a7f0e2b9d35"}
 
 #: How a caller may prove who they are; any of them will do.
-SECURITY: list[dict[str, list[str]]] = [{"oauth2": []}, {"bearer": []}, {"cookie": []}]
+SECURITY_ALTERNATIVES: list[dict[str, list[str]]] = [{"oauth2": []}, {"bearer": []}, {"cookie": []}]
 
 
 class Access(Enum):
@@ -57,7 +57,7 @@ class Access(Enum):
 class Blueprint(flask_smorest.Blueprint):
     """A blueprint whose operations are marked `jwt_required()` unless they say otherwise."""
 
-    ARGUMENTS_PARSER = Parser()
+    ARGUMENTS_PARSER = RequestParser()
 
     @staticmethod
     def jwt_required() -> Callable[[View], View]:
@@ -66,27 +66,27 @@ class Blueprint(flask_smorest.Blueprint):
         Like the three below, this is a mark for `userapi.auth.authentication`, which does what Flask-JWT-Extended's
         decorator of this name does, before the body is read, and verifies no token twice (decision 0038).
         """
-        return partial(_mark, access=Access.SIGNED_IN)
+        return partial(_mark_access, access=Access.SIGNED_IN)
 
     @staticmethod
     def open_to_all(view: View) -> View:
         """Anyone may call, as with `jwt_required(optional=True)`; a bad token is rejected all the same."""
-        return _mark(view, Access.OPEN)
+        return _mark_access(view, Access.OPEN)
 
     @staticmethod
     def checks_credentials_itself(view: View) -> View:
         """Anyone may call; the route itself looks at any token that comes along."""
-        return _mark(view, Access.UNCHECKED)
+        return _mark_access(view, Access.UNCHECKED)
 
     @staticmethod
     def owner_or_staff(permission: str) -> Callable[[View], View]:
         """Only the user whose `user_id` is in the path, and staff with a permission: `jwt_required()` and more."""
-        return partial(_mark, access=Access.OWNER_OR_STAFF, permission=permission)
+        return partial(_mark_access, access=Access.OWNER_OR_STAFF, permission=permission)
 
     @staticmethod
     def staff_only(permission: str) -> Callable[[View], View]:
         """Only staff with a permission: `jwt_required()` and more."""
-        return partial(_mark, access=Access.STAFF, permission=permission)
+        return partial(_mark_access, access=Access.STAFF, permission=permission)
 
     def arguments(self, schema: type[Schema], **options: Any) -> Any:
         """Check the body (or `location="query"`) against a schema and pass the result on.
@@ -104,11 +104,11 @@ class Blueprint(flask_smorest.Blueprint):
         A schema has an `EXAMPLE` of what it gives, unless the operation has an `example` of its own.
         """
         options.setdefault("example", getattr(schema, "EXAMPLE", None))
-        return _documented_by(super().response(status, schema, **options))
+        return _copy_documentation(super().response(status, schema, **options))
 
     def alt_response(self, *args: Any, **options: Any) -> Callable[[View], View]:
         """Document another answer."""
-        return _documented_by(super().alt_response(*args, **options))
+        return _copy_documentation(super().alt_response(*args, **options))
 
     def refuses(self, *problems: type[Problem]) -> Callable[[View], View]:
         """Document the refusals that callers should expect."""
@@ -124,7 +124,9 @@ class Blueprint(flask_smorest.Blueprint):
                     schema=ProblemSchema,
                     content_type=MEDIA_TYPE,
                     description=text,
-                    examples={kind.code: {"summary": str(kind.title), "value": example(kind)} for kind in kinds},
+                    examples={
+                        kind.code: {"summary": str(kind.title), "value": to_example_document(kind)} for kind in kinds
+                    },
                 )
                 view = alternative(view)
             return view
@@ -140,7 +142,7 @@ class Blueprint(flask_smorest.Blueprint):
             where: `parameters` or `requestBody` of those calls, as expressions: `{"user_id": "$response.body#/id"}`.
         """
         links = {name: {"operationId": name, **where} for name in operations}
-        return _documented_by(self.doc(responses={status: {"links": links}}))
+        return _copy_documentation(self.doc(responses={status: {"links": links}}))
 
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
@@ -151,7 +153,7 @@ class Blueprint(flask_smorest.Blueprint):
         view_func._apidoc = deepcopy(getattr(view_func, "_apidoc", {}))
         manual = view_func._apidoc.setdefault("manual_doc", {})
         open_operation = access in (Access.OPEN, Access.UNCHECKED)
-        manual["security"] = [] if open_operation else deepcopy(SECURITY)
+        manual["security"] = [] if open_operation else deepcopy(SECURITY_ALTERNATIVES)
         permission = getattr(view_func, "permission", "")
         manual["description"] = access.value.format(permission=permission)
         refusals: tuple[type[Problem], ...] = ()
@@ -161,8 +163,8 @@ class Blueprint(flask_smorest.Blueprint):
             "default",
             schema=ProblemSchema,
             content_type=MEDIA_TYPE,
-            description=OTHERWISE,
-            example=example(Unavailable),
+            description=OTHER_ERRORS,
+            example=to_example_document(Unavailable),
         )
         view_func = otherwise(self.refuses(*refusals)(view_func))
         options["parameters"] = [
@@ -181,7 +183,7 @@ class Blueprint(flask_smorest.Blueprint):
         super().register_views_in_doc(api, app, spec, name=name, parameters=parameters)
 
 
-def _documented_by(decorator: Callable[[Any], Any]) -> Callable[[View], View]:
+def _copy_documentation(decorator: Callable[[Any], Any]) -> Callable[[View], View]:
     """Take from a decorator of flask-smorest's what it writes down, without the call it wraps around each request."""
 
     def decorate(view: View) -> View:
@@ -192,7 +194,7 @@ def _documented_by(decorator: Callable[[Any], Any]) -> Callable[[View], View]:
     return decorate
 
 
-def _mark(view: View, access: Access, permission: str = "") -> View:
+def _mark_access(view: View, access: Access, permission: str = "") -> View:
     view.access, view.permission = access, permission  # type: ignore[attr-defined]
     return view
 
@@ -229,26 +231,26 @@ class RowIdConverter(BaseConverter):
     def to_python(self, value: str) -> int:
         """The number."""
         number = int(value)
-        if number > MAXIMUM_ROW_ID:
+        if number > MAX_ROW_ID:
             raise ValidationError
         return number
 
 
 def configure(app: Flask) -> None:
     """Check what callers accept before every operation, and know row ids in paths."""
-    app.before_request(_refuse_unacceptable)
+    app.before_request(_reject_unacceptable)
     app.url_map.converters["row_id"] = RowIdConverter
 
 
-def _refuse_unacceptable() -> None:
+def _reject_unacceptable() -> None:
     """Let an operation run for callers who take JSON or, as browsers do, HTML.
 
     Raises:
         NotAcceptable: the caller takes neither (RFC 9110, section 12.5.1).
     """
-    if preferred() is not None:
+    if get_preferred_media_type() is not None:
         return
     request = context.current_request()
     view = current_app.view_functions.get(request.endpoint or "")
-    if hasattr(view, "access") and request.method != "OPTIONS" and not is_for_programs():
+    if hasattr(view, "access") and request.method != "OPTIONS" and not is_program_path():
         raise NotAcceptable

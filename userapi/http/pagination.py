@@ -52,7 +52,7 @@ class Page:
     previous: Cursor | None
 
 
-def decode(text: str, ordering: str) -> Cursor:
+def decode_cursor(text: str, ordering: str) -> Cursor:
     """Read a cursor back.
 
     Raises:
@@ -62,18 +62,18 @@ def decode(text: str, ordering: str) -> Cursor:
         padded = text + "=" * (-len(text) % 4)
         made_for, direction, value, row_id = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
     except (ValueError, TypeError, binascii.Error) as error:
-        raise _refusal() from error
+        raise _invalid_cursor() from error
     known = made_for == ordering and direction in ("next", "previous")
     if not known or not isinstance(row_id, int) or isinstance(row_id, bool) or not -(2**63) <= row_id < 2**63:
-        raise _refusal()
+        raise _invalid_cursor()
     if isinstance(value, bool) or not isinstance(value, str | int | type(None)):
-        raise _refusal()
+        raise _invalid_cursor()
     if isinstance(value, str) and ("\x00" in value or len(value) > 1000):
-        raise _refusal()
+        raise _invalid_cursor()
     return Cursor(made_for, direction, value, row_id)
 
 
-def value(cursor: Cursor, kind: type, *, nullable: bool) -> Any:
+def convert_cursor_value(cursor: Cursor, kind: type, *, nullable: bool) -> Any:
     """A cursor's value as its order's column has it.
 
     Args:
@@ -87,7 +87,7 @@ def value(cursor: Cursor, kind: type, *, nullable: bool) -> Any:
     if cursor.value is None and nullable:
         return None
     if not isinstance(cursor.value, str if kind is datetime else kind):
-        raise _refusal()
+        raise _invalid_cursor()
     return _moment(str(cursor.value)) if kind is datetime else cursor.value
 
 
@@ -95,17 +95,17 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            raise _refusal()
+            raise _invalid_cursor()
         return moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise _refusal() from error
+        raise _invalid_cursor() from error
 
 
-def _refusal() -> ValidationFailed:
+def _invalid_cursor() -> ValidationFailed:
     return ValidationFailed(errors={"cursor": [_("Not a valid cursor for this list. Start again without a cursor.")]})
 
 
-def after(column: Any, row_id: Any, descending: bool, *, is_null: bool, nullable: bool) -> Any:
+def after_condition(column: Any, row_id: Any, descending: bool, *, is_null: bool, nullable: bool) -> Any:
     """The condition that a row comes after another in an order that puts nulls last.
 
     Args:
@@ -119,39 +119,39 @@ def after(column: Any, row_id: Any, descending: bool, *, is_null: bool, nullable
     later_id = row_id < last_id if descending else row_id > last_id
     if is_null:
         return sa.and_(column.is_(None), later_id)
-    later = later_id if column is row_id else _beyond(column, row_id, smaller=descending)
+    later = later_id if column is row_id else _row_comparison(column, row_id, smaller=descending)
     return sa.or_(later, column.is_(None)) if nullable else later
 
 
-def before(column: Any, row_id: Any, descending: bool, *, is_null: bool, nullable: bool) -> Any:
+def before_condition(column: Any, row_id: Any, descending: bool, *, is_null: bool, nullable: bool) -> Any:
     """The condition that a row comes before another; see `after`."""
     last_id = sa.bindparam("after_id", type_=row_id.type)
     earlier_id = row_id > last_id if descending else row_id < last_id
     if is_null:
         return sa.or_(column.is_not(None), sa.and_(column.is_(None), earlier_id))
-    return earlier_id if column is row_id else _beyond(column, row_id, smaller=not descending)
+    return earlier_id if column is row_id else _row_comparison(column, row_id, smaller=not descending)
 
 
-def _beyond(column: Any, row_id: Any, *, smaller: bool) -> Any:
+def _row_comparison(column: Any, row_id: Any, *, smaller: bool) -> Any:
     """A comparison of (value, id) as one row value, which an index on both serves from the right place on."""
     here = sa.tuple_(column, row_id)
     there = sa.tuple_(sa.bindparam("after_value", type_=column.type), sa.bindparam("after_id", type_=row_id.type))
     return here < there if smaller else here > there
 
 
-def links(page: Page) -> dict[str, str | None]:
+def build_page_links(page: Page) -> dict[str, str | None]:
     """The URLs of the neighbouring pages, with the query of this one."""
-    return {"next": _url(page.next), "previous": _url(page.previous)}
+    return {"next": _page_url(page.next), "previous": _page_url(page.previous)}
 
 
-def link_header(urls: dict[str, str | None]) -> dict[str, str]:
+def build_link_header(urls: dict[str, str | None]) -> dict[str, str]:
     """The same as a `Link` header (RFC 8288), where there is a neighbour."""
     names = {"next": "next", "previous": "prev"}
     value = ", ".join(f'<{url}>; rel="{names[name]}"' for name, url in urls.items() if url)
     return {"Link": value} if value else {}
 
 
-def _url(cursor: Cursor | None) -> str | None:
+def _page_url(cursor: Cursor | None) -> str | None:
     if cursor is None:
         return None
     query = {**request.args.to_dict(), "cursor": cursor.encode()}

@@ -12,33 +12,33 @@ from userapi.observability import logs, metrics
 from userapi.observability.metrics import Metrics
 
 #: How the routes of static files end; only those that are not found are worth a line.
-STATIC_FILE = "/<path:filename>"
+STATIC_FILE_SUFFIX = "/<path:filename>"
 
-ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 def configure(app: Flask) -> None:
     """Begin with these, and end with them."""
-    app.before_request(_begin)
-    app.after_request(partial(_end, metrics.of(app)))
+    app.before_request(_start_request)
+    app.after_request(partial(_finish_request, metrics.get_metrics(app)))
 
 
-def _begin() -> None:
+def _start_request() -> None:
     g = context.current_g()
     g.started = time.perf_counter()
     offered = context.current_request().environ.get("HTTP_X_REQUEST_ID")
-    if offered is not None and ACCEPTED_ID.fullmatch(offered):
+    if offered is not None and REQUEST_ID_PATTERN.fullmatch(offered):
         g.request_id = offered
     else:
         g.request_id = f"{random.getrandbits(128):032x}"  # a name, no secret: not worth a system call
 
 
-def _end(metrics: Metrics, response: Response) -> Response:
+def _finish_request(metrics: Metrics, response: Response) -> Response:
     request, g = context.current_request(), context.current_g()
     seconds = time.perf_counter() - g.started
     route = request.url_rule.rule if request.url_rule else None
-    if response.status_code >= 400 or not (route and route.endswith(STATIC_FILE)):
-        logs.write(
+    if response.status_code >= 400 or not (route and route.endswith(STATIC_FILE_SUFFIX)):
+        logs.log_hot_event(
             "userapi.access",
             "request",
             method=request.method[:20],

@@ -10,20 +10,20 @@ from flask.json.provider import JSONProvider
 
 from userapi.core import context
 
-from .application import Answer
+from .application import CompleteResponse
 
 #: Instants as `2026-11-24T17:45:00Z`, to the microsecond.
-OPTIONS = orjson.OPT_UTC_Z
+JSON_OPTIONS = orjson.OPT_UTC_Z
 
 Document = dict[str, Any]
 
 
-class FastJSON(JSONProvider):
+class OrjsonProvider(JSONProvider):
     """Flask's JSON by orjson."""
 
     def dumps(self, obj: Any, **_options: Any) -> str:
         """JSON text of plain data, dates, instants and UUIDs included."""
-        return orjson.dumps(obj, option=OPTIONS).decode()
+        return orjson.dumps(obj, option=JSON_OPTIONS).decode()
 
     def loads(self, s: str | bytes, **_options: Any) -> Any:
         """Plain data of JSON text."""
@@ -32,33 +32,33 @@ class FastJSON(JSONProvider):
 
 def configure(app: Flask) -> None:
     """Let Flask write JSON as we do."""
-    app.json = FastJSON(app)
+    app.json = OrjsonProvider(app)
 
 
-def dumps(document: Any) -> bytes:
+def dump_json(document: Any) -> bytes:
     """JSON text of plain data, dates and instants included."""
-    return orjson.dumps(document, option=OPTIONS)
+    return orjson.dumps(document, option=JSON_OPTIONS)
 
 
-def sorted_dumps(document: Any) -> bytes:
+def dump_sorted_json(document: Any) -> bytes:
     """The same for every order of the members: for comparison."""
-    return orjson.dumps(document, option=OPTIONS | orjson.OPT_SORT_KEYS)
+    return orjson.dumps(document, option=JSON_OPTIONS | orjson.OPT_SORT_KEYS)
 
 
-def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Answer(dumps(document), status, headers, content_type="application/json")
+    return CompleteResponse(dump_json(document), status, headers, content_type="application/json")
 
 
-def etag(body: bytes) -> str:
+def compute_etag(body: bytes) -> str:
     """The entity tag of a representation (RFC 9110, section 8.8.3)."""
     return hashlib.blake2b(body, digest_size=12).hexdigest()
 
 
-def conditional(response: Response) -> Response:
+def make_conditional(response: Response) -> Response:
     """Tag an answer, and empty it when the caller has it already (304)."""
     request = context.current_request()
-    response.headers["ETag"] = f'"{etag(response.get_data())}"'
+    response.headers["ETag"] = f'"{compute_etag(response.get_data())}"'
     if request.method in ("GET", "HEAD") and "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
     return response

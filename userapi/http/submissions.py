@@ -16,13 +16,13 @@ from userapi.core import clock
 from userapi.core.db import Model, UTCDateTime, db
 
 #: How long a form that is submitted again is taken for the same click.
-WINDOW = timedelta(seconds=60)
+DEFAULT_WINDOW = timedelta(seconds=60)
 
 #: The longest such time that a caller of `claim` may choose.
 MAX_LIFETIME = timedelta(days=1)
 
 #: In seconds.
-BETWEEN_LOOKS = 0.05
+POLL_SECONDS = 0.05
 
 
 class FormSubmission(Model):
@@ -41,7 +41,9 @@ class FormSubmission(Model):
     outcome: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
 
 
-def claim(key: str, window: timedelta = WINDOW, patience: timedelta = timedelta(0)) -> dict[str, Any] | None:
+def claim_submission(
+    key: str, window: timedelta = DEFAULT_WINDOW, patience: timedelta = timedelta(0)
+) -> dict[str, Any] | None:
     """What the same form led to just before; None when this submission is the one to act.
 
     Waits for a submission of the same form that is being handled.
@@ -73,15 +75,15 @@ def claim(key: str, window: timedelta = WINDOW, patience: timedelta = timedelta(
             _update(key, created_at=now, outcome=None)
             return None
         db.session.rollback()
-        time.sleep(BETWEEN_LOOKS)
+        time.sleep(POLL_SECONDS)
 
 
-def finish(key: str, outcome: dict[str, Any]) -> None:
+def finish_submission(key: str, outcome: dict[str, Any]) -> None:
     """Write down what a claimed submission led to, in the transaction that acts or in the next one."""
     _update(key, outcome=outcome)
 
 
-def prune(before: datetime, most: int) -> int:
+def prune_submissions(before: datetime, most: int) -> int:
     """Delete submissions made before a moment, a bounded number at a time; how many went."""
     over = sa.select(FormSubmission.key).where(FormSubmission.created_at < before).limit(most)
     deletion = sa.delete(FormSubmission).where(FormSubmission.key.in_(over))

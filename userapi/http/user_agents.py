@@ -26,13 +26,13 @@ SYSTEMS = (
 )
 
 
-def describe(user_agent: str | None) -> str:
+def describe_user_agent(user_agent: str | None) -> str:
     """A browser and its system, as "Firefox on Windows"; "an unknown device" when neither is known."""
-    browser, system = _first(BROWSERS, user_agent), _first(SYSTEMS, user_agent)
+    browser, system = _first_match(BROWSERS, user_agent), _first_match(SYSTEMS, user_agent)
     if browser and system:
         return str(_("%(browser)s on %(system)s", browser=browser, system=system))
     return str(browser or system or _("an unknown device"))
 
 
-def _first(known: tuple[tuple[str, str], ...], user_agent: str | None) -> str | None:
+def _first_match(known: tuple[tuple[str, str], ...], user_agent: str | None) -> str | None:
     return next((name for pattern, name in known if re.search(pattern, user_agent or "")), None)

@@ -122,7 +122,7 @@ def _deliver(email: sa.Row[Any], relay: Relay, counts: Counts) -> None:
 
 def _mark_sent(email: sa.Row[Any], counts: Counts) -> None:
     counts.sent += 1
-    metrics.counted().count_email("sent")
+    metrics.get_current_metrics().count_email("sent")
     _settle(
         email,
         sent_at=clock.now(),
@@ -142,7 +142,7 @@ def _delay(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
         _mark_failed(email, error, counts)
         return
     counts.delayed += 1
-    metrics.counted().count_email("delayed")
+    metrics.get_current_metrics().count_email("delayed")
     due_at: datetime = clock.now() + retry_delay(email.attempts)
     reason = _reason(email, error)
     _settle(email, due_at=due_at, attempts=attempts, last_error=reason)
@@ -152,7 +152,7 @@ def _delay(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
 def _mark_failed(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
     """Stop trying. The secret stays, so that the link works after `flask mail retry`; its token expires by itself."""
     counts.failed += 1
-    metrics.counted().count_email("failed")
+    metrics.get_current_metrics().count_email("failed")
     reason = _reason(email, error)
     _settle(email, due_at=None, given_up_at=clock.now(), last_error=reason)
     log.error("email failed", email=email.id, kind=email.kind, attempts=email.attempts, error=reason)

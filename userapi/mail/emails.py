@@ -17,8 +17,8 @@ from flask_babel import gettext, lazy_gettext
 from flask_babel.speaklater import LazyString
 
 from userapi.core.db import db
-from userapi.core.i18n import listed
-from userapi.http.user_agents import describe
+from userapi.core.i18n import format_list
+from userapi.http.user_agents import describe_user_agent
 
 from . import queue
 from .models import EmailMessage
@@ -141,7 +141,7 @@ def send_password_changed(to: Addressee, *, when: datetime, ip: str | None) -> N
 def send_new_sign_in(to: Addressee, *, when: datetime, ip: str | None, user_agent: str | None) -> None:
     """Report a sign-in from an IP address and browser that the user has not used before."""
     subject = lazy_gettext("New sign-in to your account")
-    _queue("new_sign_in", to, subject, when=when, address=ip, device=LazyString(describe, user_agent))
+    _queue("new_sign_in", to, subject, when=when, address=ip, device=LazyString(describe_user_agent, user_agent))
 
 
 def send_token_reused(to: Addressee, *, when: datetime, ip: str | None) -> None:
@@ -156,7 +156,7 @@ def send_permissions_granted(to: Addressee, *, rights: Sequence[str]) -> None:
         to: who gets the email.
         rights: the fields that were set, such as `is_staff`.
     """
-    named = LazyString(listed, [RIGHTS.get(right, right) for right in rights])
+    named = LazyString(format_list, [RIGHTS.get(right, right) for right in rights])
     _queue("rights_granted", to, lazy_gettext("You were given more permissions"), rights=named)
 
 

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from userapi.core.batches import in_batches
+from userapi.core.batches import prune_in_batches
 
 from . import queries
 
 
 def prune(before: datetime) -> int:
     """Delete emails queued before a moment that were sent or failed, in batches; returns the number."""
-    return in_batches(queries.prune, before)
+    return prune_in_batches(queries.prune, before)

@@ -10,9 +10,9 @@ from flask import Flask, current_app
 
 from userapi.audit import audit_log
 from userapi.core import clock, loop
-from userapi.core.context import acting
+from userapi.core.context import get_acting_context
 from userapi.core.db import db
-from userapi.core.i18n import in_words, speaking
+from userapi.core.i18n import format_moment, use_language
 
 from . import queries
 from .models import EmailMessage
@@ -57,10 +57,14 @@ def add(
             and when and from which IP address the email was requested: `asked_at`, `asked_from`.
     """
     now = clock.now()
-    facts |= {"site": urlsplit(current_app.config["SITE_URL"]).netloc, "asked_at": now, "asked_from": acting().address}
-    with speaking(language):
+    facts |= {
+        "site": urlsplit(current_app.config["SITE_URL"]).netloc,
+        "asked_at": now,
+        "asked_from": get_acting_context().address,
+    }
+    with use_language(language):
         facts["subject"] = _one_line(str(subject))
-        facts |= {name: in_words(fact) for name, fact in facts.items() if isinstance(fact, datetime)}
+        facts |= {name: format_moment(fact) for name, fact in facts.items() if isinstance(fact, datetime)}
         email = EmailMessage(
             created_at=now,
             kind=kind,

@@ -14,7 +14,7 @@ import flask_mail
 from email_validator import EmailNotValidError
 from flask import Flask, current_app
 
-from userapi.core.email_domains import validated
+from userapi.core.email_domains import split_email
 
 #: 7-bit text in short lines, which every mail server accepts.
 QUOTED_PRINTABLE = Charset("utf-8")
@@ -235,7 +235,7 @@ def _domain() -> str:
 
 def _in_ascii(email: str) -> str:
     """An email address with the A-label of its domain (RFC 5891); Flask-Mail uses IDNA 2003, a different domain."""
-    local, domain = validated(email, is_intranet=True)
+    local, domain = split_email(email, is_intranet=True)
     if not local.isascii():
         raise EmailNotValidError("Non-ASCII characters before the @ are not supported.")
     return f"{local}@{domain}"

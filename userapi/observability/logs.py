@@ -18,11 +18,11 @@ from userapi.core import clock, context
 _logger = cache(logging.getLogger)
 
 #: Longer texts in a line are cut: a client must not fill the disk. Of a trace both ends stay.
-MAXIMUM_TEXT = 2000
-MAXIMUM_TRACE = 20_000
+MAX_VALUE_LENGTH = 2000
+MAX_TRACE_LENGTH = 20_000
 
 #: What PostgreSQL adds to an error: it may quote the row.
-ROW_QUOTED = re.compile(r"^DETAIL: .*?(?=\n\n|\n\[SQL|\Z)", re.MULTILINE | re.DOTALL)
+QUOTED_ROW = re.compile(r"^DETAIL: .*?(?=\n\n|\n\[SQL|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def configure(app: Flask) -> None:
@@ -35,11 +35,11 @@ def configure(app: Flask) -> None:
         structlog.stdlib.ExtraAdder(),
         _add_request_id,
         structlog.processors.format_exc_info,
-        _cut,
-        _cut_trace,
+        _truncate_values,
+        _truncate_trace,
     ]
     is_json = app.config["LOG_FORMAT"] == "json"
-    renderer: Any = structlog.processors.JSONRenderer(serializer=_dump) if is_json else _line_for_people
+    renderer: Any = structlog.processors.JSONRenderer(serializer=_dump_json) if is_json else _format_for_terminal
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
@@ -74,7 +74,7 @@ class _StandardError(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-def write(logger: str, event: str, **fields: Any) -> None:
+def log_hot_event(logger: str, event: str, **fields: Any) -> None:
     """Log what many requests do, past the machinery that costs more than many a request.
 
     Args:
@@ -89,7 +89,7 @@ def write(logger: str, event: str, **fields: Any) -> None:
         return
     line = {"event": event, **fields, "logger": logger, "level": "info", "timestamp": clock.now()}
     with suppress(OSError):  # a full disk or a log reader that is gone stops no request
-        sys.stderr.write(_dump(_add_request_id(None, "", line)) + "\n")
+        sys.stderr.write(_dump_json(_add_request_id(None, "", line)) + "\n")
 
 
 def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -101,22 +101,22 @@ def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str
     return event
 
 
-def _cut(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def _truncate_values(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
     for name, value in event.items():
-        if isinstance(value, str) and len(value) > MAXIMUM_TEXT and name != "exception":
-            event[name] = value[:MAXIMUM_TEXT] + "…"
+        if isinstance(value, str) and len(value) > MAX_VALUE_LENGTH and name != "exception":
+            event[name] = value[:MAX_VALUE_LENGTH] + "…"
     return event
 
 
-def _cut_trace(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def _truncate_trace(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
     if "exception" in event:
-        trace = ROW_QUOTED.sub("DETAIL: …", event["exception"])
-        half = MAXIMUM_TRACE // 2
-        event["exception"] = trace if len(trace) <= MAXIMUM_TRACE else f"{trace[:half]}…{trace[-half:]}"
+        trace = QUOTED_ROW.sub("DETAIL: …", event["exception"])
+        half = MAX_TRACE_LENGTH // 2
+        event["exception"] = trace if len(trace) <= MAX_TRACE_LENGTH else f"{trace[:half]}…{trace[-half:]}"
     return event
 
 
-def _line_for_people(_logger: Any, _name: str, event: dict[str, Any]) -> str:
+def _format_for_terminal(_logger: Any, _name: str, event: dict[str, Any]) -> str:
     """A line for a terminal: the local time, what happened, and the fields that have a value; then the trace, if any.
 
     The request id is shown where it helps to find out what went wrong.
@@ -130,17 +130,17 @@ def _line_for_people(_logger: Any, _name: str, event: dict[str, Any]) -> str:
     if what == "request":
         method, route, status, milliseconds = map(event.pop, ("method", "route", "status", "milliseconds"))
         what = f"{method} {route or '-'} {status} {milliseconds:.0f} ms"
-    fields = [f"{name}={_shown(value)}" for name, value in event.items() if value is not None]
+    fields = [f"{name}={_printable(value)}" for name, value in event.items() if value is not None]
     mark = "" if level in ("debug", "info") else f"{level.upper()}: "
-    line = "  ".join((f"{written:%H:%M:%S}", mark + _shown(what), *fields))
-    return "\n".join((line, *map(_shown, trace.split("\n")))) if trace else line
+    line = "  ".join((f"{written:%H:%M:%S}", mark + _printable(what), *fields))
+    return "\n".join((line, *map(_printable, trace.split("\n")))) if trace else line
 
 
-def _shown(value: Any) -> str:
+def _printable(value: Any) -> str:
     """A value as text that cannot move the cursor or begin a line."""
     text = str(value)
     return text if text.isprintable() else ascii(text)
 
 
-def _dump(event: dict[str, Any], **_options: Any) -> str:
+def _dump_json(event: dict[str, Any], **_options: Any) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()

@@ -22,18 +22,18 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+FOLDER_SETTING = "PROMETHEUS_MULTIPROC_DIR"
 
 #: Upper ends of the ranges that durations of requests are counted in, in seconds.
-DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 #: The outcomes of attempts to send an email, each with its label in the older metric `userapi_letters`.
-OUTCOMES = {"sent": "sent", "delayed": "delayed", "failed": "given_up"}
+DELIVERY_OUTCOMES = {"sent": "sent", "delayed": "delayed", "failed": "given_up"}
 
 #: Errors of requests that failed because of the database.
-ERRORS = ("OperationalError", "InterfaceError", "TimeoutError")
+DATABASE_ERROR_NAMES = ("OperationalError", "InterfaceError", "TimeoutError")
 
-METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+LABELLED_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 disable_created_metrics()
 
@@ -59,7 +59,7 @@ class Metrics:
             "userapi_request_duration_seconds",
             "Number and duration of requests.",
             ("method", "route", "status"),
-            buckets=DURATIONS,
+            buckets=DURATION_BUCKETS,
             registry=registry,
         )
         self.events = Counter(
@@ -98,28 +98,28 @@ class Metrics:
             ("error",),
             registry=registry,
         )
-        for outcome, older in OUTCOMES.items():  # exported as 0, so that an alert sees the first one
+        for outcome, older in DELIVERY_OUTCOMES.items():  # exported as 0, so that an alert sees the first one
             self.emails.labels(outcome)
             self.letters.labels(older)
-        for error in ERRORS:
+        for error in DATABASE_ERROR_NAMES:
             self.database_unavailable.labels(error)
         self._durations: dict[tuple[str, str | None, int], Histogram] = {}
 
     def count_email(self, outcome: str) -> None:
         """Count an attempt to send an email, under both names."""
         self.emails.labels(outcome).inc()
-        self.letters.labels(OUTCOMES[outcome]).inc()
+        self.letters.labels(DELIVERY_OUTCOMES[outcome]).inc()
 
     def collector(self) -> Collector:
         """What has been counted: by all workers, where they count together."""
         if not self.folder:
             return self.registry
-        _forget_the_dead(Path(self.folder))
+        _forget_ended_workers(Path(self.folder))
         return MultiProcessCollector(None, self.folder)
 
     def duration(self, method: str, route: str | None, status: int) -> Histogram:
         """Where a request's duration is counted."""
-        if method not in METHODS:
+        if method not in LABELLED_METHODS:
             method = "other"
         key = (method, route, status // 100)
         found = self._durations.get(key)
@@ -131,25 +131,25 @@ class Metrics:
 
 def configure(app: Flask) -> None:
     """Count from now on."""
-    folder = app.config[FOLDER]
+    folder = app.config[FOLDER_SETTING]
     if folder:
-        os.environ[FOLDER] = folder  # prometheus-client reads it from there alone
+        os.environ[FOLDER_SETTING] = folder  # prometheus-client reads it from there alone
     values.ValueClass = values.MultiProcessValue() if folder else values.MutexValue
     app.extensions["userapi-metrics"] = Metrics(folder)
 
 
-def of(app: Flask) -> Metrics:
+def get_metrics(app: Flask) -> Metrics:
     """The counters of an application."""
     metrics: Metrics = app.extensions["userapi-metrics"]
     return metrics
 
 
-def counted() -> Metrics:
+def get_current_metrics() -> Metrics:
     """The counters of the present application."""
-    return of(current_app)
+    return get_metrics(current_app)
 
 
-def watch(app: Flask, engine: sa.Engine, use: str) -> None:
+def count_connections(app: Flask, engine: sa.Engine, use: str) -> None:
     """Count the connections of an engine that are in use.
 
     Args:
@@ -157,20 +157,20 @@ def watch(app: Flask, engine: sa.Engine, use: str) -> None:
         engine: whose connections.
         use: what they are for: a label.
     """
-    in_use = of(app).connections.labels(use)
+    in_use = get_metrics(app).connections.labels(use)
     sa.event.listen(engine, "checkout", lambda *_arguments: in_use.inc())
     sa.event.listen(engine, "checkin", lambda *_arguments: in_use.dec())
 
 
-def _forget_the_dead(folder: Path) -> None:
+def _forget_ended_workers(folder: Path) -> None:
     """Take what workers that are no more held at their end for no longer held; what they counted stays."""
     for path in folder.glob("gauge_live*.db"):
         pid = int(path.stem.rpartition("_")[2])
-        if not _lives(pid):
+        if not _is_running(pid):
             mark_process_dead(pid, str(folder))
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -23,12 +23,12 @@ from userapi.core import prepared
 from userapi.core.db import db
 
 #: Longer statements are cut.
-MAXIMUM_TEXT = 2000
+MAX_STATEMENT_LENGTH = 2000
 
 #: How long the collector may take, in seconds; no request waits for it.
-PATIENCE = 5
+EXPORT_TIMEOUT = 5
 
-TRACER = "userapi-tracer"
+TRACER_EXTENSION = "userapi-tracer"
 
 
 def configure(app: Flask) -> None:
@@ -36,8 +36,8 @@ def configure(app: Flask) -> None:
     endpoint = app.config["OTEL_EXPORTER_OTLP_ENDPOINT"].rstrip("/") + "/v1/traces"
     resource = Resource.create({"service.name": "userapi"}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=PATIENCE)))
-    app.extensions[TRACER] = provider.get_tracer("userapi")
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=EXPORT_TIMEOUT)))
+    app.extensions[TRACER_EXTENSION] = provider.get_tracer("userapi")
     app.extensions["userapi-tracer-provider"] = provider
     app.before_request(_begin)
     app.after_request(_note_status)
@@ -54,7 +54,7 @@ def configure(app: Flask) -> None:
 
 
 def _begin() -> None:
-    tracer: Tracer = current_app.extensions[TRACER]
+    tracer: Tracer = current_app.extensions[TRACER_EXTENSION]
     route = request.url_rule.rule if request.url_rule else None
     method = request.method if request.url_rule else "HTTP"
     g.span = tracer.start_span(
@@ -93,8 +93,8 @@ def _statement_span(engine: sa.Engine, sql: str) -> Span | None:
     """A span below that of the present request, if it has one."""
     if not has_request_context() or "span" not in g:
         return None
-    tracer: Tracer = current_app.extensions[TRACER]
-    attributes = {"db.system.name": engine.dialect.name, "db.query.text": sql[:MAXIMUM_TEXT]}
+    tracer: Tracer = current_app.extensions[TRACER_EXTENSION]
+    attributes = {"db.system.name": engine.dialect.name, "db.query.text": sql[:MAX_STATEMENT_LENGTH]}
     return tracer.start_span(sql.split(None, 1)[0], set_span_in_context(g.span), SpanKind.CLIENT, attributes)
 
 

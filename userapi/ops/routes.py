@@ -6,9 +6,9 @@ from flask import Response
 from userapi.auth.problems import InvalidToken
 from userapi.core.problems import NotAcceptable
 from userapi.health import checks
-from userapi.http.endpoint_index import SHAPE, endpoints_below
+from userapi.http.endpoint_index import INDEX_SCHEMA, list_endpoints_below
 from userapi.http.openapi import Blueprint
-from userapi.http.responses import answer
+from userapi.http.responses import json_response
 
 from . import measures
 
@@ -18,17 +18,17 @@ index_blueprint = Blueprint("index", __name__, description="Lists of endpoints."
 
 @index_blueprint.get("/userapi/")
 @index_blueprint.open_to_all
-@index_blueprint.response(200, SHAPE, example={"users": "https://accounts.example.com/userapi/users/"})
+@index_blueprint.response(200, INDEX_SCHEMA, example={"users": "https://accounts.example.com/userapi/users/"})
 @index_blueprint.refuses(InvalidToken, NotAcceptable)
 def read_index() -> Response:
     """List the API endpoints."""
-    return answer(endpoints_below("/userapi/", depth=1))
+    return json_response(list_endpoints_below("/userapi/", depth=1))
 
 
 @blueprint.get("/healthz")
 def read_liveness() -> Response:
     """Show that the process responds; checks nothing else."""
-    return answer({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 @blueprint.get("/readyz")
@@ -38,7 +38,7 @@ def read_readiness() -> Response:
     ready = checks.is_ready(found)
     headers = None if ready else {"Retry-After": "5"}
     states = {finding.part: finding.state for finding in found}
-    return answer({"status": "ok" if ready else "unavailable", "checks": states}, 200 if ready else 503, headers)
+    return json_response({"status": "ok" if ready else "unavailable", "checks": states}, 200 if ready else 503, headers)
 
 
 @blueprint.get("/metrics")

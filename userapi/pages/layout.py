@@ -12,7 +12,7 @@ from userapi.html.field_labels import LABELS
 from userapi.html.flash import take_messages
 from userapi.html.redirects import redirect_to, redirect_to_next
 from userapi.http import errors
-from userapi.http.cross_origin import fetch_site
+from userapi.http.cross_origin import get_fetch_site
 from userapi.users import fields
 from userapi.users.email_links import InvalidLink
 
@@ -83,8 +83,8 @@ def _handle_stale_form(error: page_auth.StaleForm) -> Response:
         if not page_auth.is_open_to_visitors() and (redirect := saved_forms.redirect_to_form()):
             return redirect
     show_page = getattr(current_app.view_functions[str(request.endpoint)], "page_on_error", None)
-    if show_page is None or not page_auth.is_open_to_visitors() or fetch_site() == "cross-site":
-        return errors.answer(error)
+    if show_page is None or not page_auth.is_open_to_visitors() or get_fetch_site() == "cross-site":
+        return errors.problem_response(error)
     try:
         show_page = partial(show_page, **(request.view_args or {}))
         return submitted_forms.show_rejected_form(page_auth.StaleFormShownAgain(), show_page)

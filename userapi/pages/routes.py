@@ -11,7 +11,7 @@ from userapi.core import i18n
 from userapi.core.db import commit_on, db
 from userapi.html import csrf
 from userapi.html.redirects import next_path, redirect_to, redirect_to_next
-from userapi.http.user_agents import describe
+from userapi.http.user_agents import describe_user_agent
 from userapi.users import account_edits, accounts, email_verification
 from userapi.users.problems import WrongPassword
 
@@ -54,7 +54,7 @@ def log_in() -> Response:
     pair, language = tokens.issue_pair(session, web=True), session.user.language
     db.session.commit()
     response = csrf.delete_visitor_cookie(cookies.set_token_cookies(redirect_to_next(), pair))
-    return response if i18n.chosen() else i18n.remember(response, language)
+    return response if i18n.get_chosen_language() else i18n.remember_language(response, language)
 
 
 @blueprint.get("/logout/")
@@ -71,7 +71,7 @@ def log_out() -> Response:
     sessions.sign_out(caller.session_id, caller.user.id, everywhere=False)
     db.session.commit()
     # The language that was chosen goes along, since the browser forgets the cookie that kept it.
-    response = cookies.delete_token_cookies(redirect_to("pages.show_logout", lang=i18n.chosen()))
+    response = cookies.delete_token_cookies(redirect_to("pages.show_logout", lang=i18n.get_chosen_language()))
     response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
     return response
 
@@ -156,7 +156,9 @@ def show_password_reset_sent() -> str:
 @blueprint.get("/account/")
 def show_account() -> str:
     """My account: profile, address, password, sessions."""
-    return render_page("account.html", sessions=sessions.list_sessions(get_caller().user.id), describe=describe)
+    return render_page(
+        "account.html", sessions=sessions.list_sessions(get_caller().user.id), describe=describe_user_agent
+    )
 
 
 @blueprint.post("/account/")

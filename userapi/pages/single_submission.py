@@ -51,12 +51,12 @@ def submit_once(view: Callable[..., Done]) -> Callable[..., Response]:
     @wraps(view)
     def wrapper(**arguments: Any) -> Response:
         key = saved_forms.submission_key()
-        earlier = submissions.claim(key) if key else None
+        earlier = submissions.claim_submission(key) if key else None
         stored = encryption.decrypt_json("page-result", earlier.get("sealed", ""), RESULT_MAX_AGE) if earlier else None
         done = Done(**stored) if stored is not None else view(**arguments)
         response = _respond(done)
         if key and stored is None:
-            submissions.finish(key, {"sealed": encryption.encrypt_json("page-result", asdict(done))})
+            submissions.finish_submission(key, {"sealed": encryption.encrypt_json("page-result", asdict(done))})
         db.session.commit()
         return response
 
@@ -67,11 +67,11 @@ def _respond(done: Done) -> Response:
     response = see_other(done.path)
     if done.session_id and (pair := sign_in.issue_browser_pair(uuid.UUID(done.session_id))):
         csrf.delete_visitor_cookie(cookies.set_token_cookies(response, pair))
-    language = None if done.session_id and i18n.chosen() else done.language
+    language = None if done.session_id and i18n.get_chosen_language() else done.language
     if language:
-        i18n.remember(response, language)
+        i18n.remember_language(response, language)
     if done.notice:
-        with i18n.speaking(language):  # the next page is in that language
+        with i18n.use_language(language):  # the next page is in that language
             flash(notices.TEXTS[done.notice])
     if done.email:
         remember_email(response, done.email)

@@ -38,7 +38,7 @@ def load_form(schema: Schema) -> dict[str, Any]:
     Raises:
         ValidationFailed: with messages by field.
     """
-    values = bodies.body(request)
+    values = bodies.read_body(request)
     for name in HIDDEN_FIELDS:
         values.pop(name, None)
     try:

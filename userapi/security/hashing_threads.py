@@ -160,10 +160,10 @@ class Hashing:
         in_request = has_request_context()
         released = self._slots.released() if self._slots and in_request else nullcontext()
         try:
-            with released, metrics.counted().hashing.track_inprogress():
+            with released, metrics.get_current_metrics().hashing.track_inprogress():
                 return lane.run(throttling.get_client_subject() if in_request else "", compute)
         except NoTurnError as error:
-            metrics.counted().hashing_refused.inc()
+            metrics.get_current_metrics().hashing_refused.inc()
             raise Unavailable(_("Too many sign-ins at the same time. Try again in a moment.")) from error
 
     def costs_more(self, stored: str | None) -> bool:

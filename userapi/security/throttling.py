@@ -25,7 +25,7 @@ from flask import Flask, current_app
 from flask_babel import lazy_gettext, ngettext
 from limits import RateLimitItem, parse
 
-from userapi.core.context import acting, current_request
+from userapi.core.context import current_request, get_acting_context
 from userapi.core.problems import Problem, Unavailable
 from userapi.observability import metrics
 
@@ -136,7 +136,9 @@ def configure(app: Flask) -> None:
         if name.startswith(PREFIX) and isinstance(value, str)
     }
     for name in limits:
-        metrics.of(app).throttled.labels(name.lower())  # starts at 0, so that the first rejection shows as an increase
+        metrics.get_metrics(app).throttled.labels(
+            name.lower()
+        )  # starts at 0, so that the first rejection shows as an increase
     url = app.config["REDIS_URL"]
     # Imported only if needed: the Redis client takes a tenth of the start-up time, and memory in every worker.
     shared = import_module("userapi.security.redis_counters").RedisCounters(url) if url else None
@@ -249,8 +251,8 @@ def _count_or_reject(name: str, subject: tuple[str, ...], skip_if: Callable[[], 
         return
     seconds = throttles.seconds_left(key, counters)
     throttles.add(name, key, -1)  # rejected attempts must not count against later ones
-    metrics.counted().throttled.labels(name.lower()).inc()
-    log.warning("throttled", extra={"throttle": name, "address": acting().address})
+    metrics.get_current_metrics().throttled.labels(name.lower()).inc()
+    log.warning("throttled", extra={"throttle": name, "address": get_acting_context().address})
     policy = name.lower().replace("_", "-")
     raise TooManyRequests(
         _too_many_attempts(seconds),

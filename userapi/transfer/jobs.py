@@ -152,7 +152,7 @@ def count_records(content: bytes, kind: str) -> int:
             raise UnreadableFile(
                 _(
                     "The file has more than %(most)s users. Import larger files with the command flask users import.",
-                    most=i18n.number(MAX_RECORDS),
+                    most=i18n.format_number(MAX_RECORDS),
                 )
             )
         has_valid = has_valid or not record.error
@@ -170,7 +170,7 @@ def _create_job(by: Actor, options: ImportOptions, **columns: Any) -> ImportJob:
     job = ImportJob(
         created_at=clock.now(),
         actor_id=by.id,
-        language=i18n.tag(),
+        language=i18n.get_language_tag(),
         dry_run=options.dry_run,
         on_conflict=str(options.on_conflict),
         on_bad_profile=str(options.on_bad_profile),

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from userapi.audit.models import AuditEvent
-from userapi.core.db import READING, db
+from userapi.core.db import AUTOCOMMIT, db
 from userapi.transfer.bulk_insert import PROFILE_DEFAULTS, is_postgresql, profiles, users
 from userapi.users import list_queries
 from userapi.users.models import (
@@ -137,7 +137,7 @@ def insert_memberships(table: sa.Table, pairs: Sequence[tuple[int, int]]) -> Non
 @contextmanager
 def snapshot() -> Iterator[sa.Connection]:
     """A connection whose statements all see the database as of the first one. It blocks no writes."""
-    with db.engines[READING].connect() as connection:
+    with db.engines[AUTOCOMMIT].connect() as connection:
         connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ" if is_postgresql() else "BEGIN")
         try:
             yield connection

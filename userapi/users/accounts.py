@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from userapi.audit import audit_log
 from userapi.core import clock, i18n
-from userapi.core.context import acting
+from userapi.core.context import get_acting_context
 from userapi.core.db import db
 from userapi.core.problems import NotFound
 from userapi.mail import emails
@@ -85,7 +85,7 @@ def register(**new_user: Any) -> User:
         TooManyRequests: too many registrations came from the client.
     """
     throttling.count_attempt("REGISTRATION", throttling.get_client_subject())
-    user = create(**{"language": i18n.asked_for(), **new_user})
+    user = create(**{"language": i18n.get_requested_language(), **new_user})
     email_verification.require_not_reserved(user.id, user.email_key)
     email_verification.send_verification_email(user)
     return user
@@ -182,7 +182,7 @@ def set_password(user: User, password: str, field: str = "password", *, notify: 
     user.pending_email = None
     audit_log.record("user.password_changed", "user", user.id)
     if notify:
-        emails.send_password_changed(user, when=clock.now(), ip=acting().address)
+        emails.send_password_changed(user, when=clock.now(), ip=get_acting_context().address)
 
 
 def personal_texts(user: Any) -> tuple[str | None, ...]:

@@ -8,10 +8,10 @@ from flask import current_app, has_app_context
 from flask_babel import gettext, lazy_gettext
 from flask_babel import gettext as _
 
-from userapi.core.email_domains import is_within, validated
-from userapi.core.i18n import tag
+from userapi.core.email_domains import is_in_domains, split_email
+from userapi.core.i18n import get_language_tag
 from userapi.core.problems import ValidationFailed
-from userapi.http.fields import trimmed
+from userapi.http.fields import trim_text
 
 from .fields import USER
 
@@ -59,7 +59,7 @@ def normal_form(address: str) -> str:
             key = f"{local.lower()}@{_ascii_domain(domain, _is_intranet(domain))}"
             if len(key) <= MAX_LENGTH:
                 return key
-        local, ascii_domain = validated(address, is_intranet=_is_intranet(domain), strict=True)
+        local, ascii_domain = split_email(address, is_intranet=_is_intranet(domain), strict=True)
     except EmailNotValidError as error:
         raise ValueError(" ".join((_("Not a valid email address."), *_reason(error)))) from error
     return f"{local.lower()}@{ascii_domain.lower()}"
@@ -67,18 +67,18 @@ def normal_form(address: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _ascii_domain(domain: str, is_intranet: bool) -> str:
-    return validated(f"a@{domain}", is_intranet=is_intranet, strict=True)[1].lower()
+    return split_email(f"a@{domain}", is_intranet=is_intranet, strict=True)[1].lower()
 
 
 def _is_intranet(domain: str) -> bool:
     """Whether the deployer has named a domain that mail from elsewhere cannot reach."""
-    return has_app_context() and is_within(domain, current_app.config["EMAIL_INTRANET_DOMAINS"])
+    return has_app_context() and is_in_domains(domain, current_app.config["EMAIL_INTRANET_DOMAINS"])
 
 
 def key_or_none(address: str) -> str | None:
     """The key of an address, or None when it is none: nobody can have it."""
     try:
-        return normal_form(trimmed(address))
+        return normal_form(trim_text(address))
     except ValueError:
         return None
 
@@ -89,7 +89,7 @@ def checked(address: str, field: str = "email") -> tuple[str, str]:
     Raises:
         InvalidEmail: naming the field.
     """
-    typed = trimmed(address)
+    typed = trim_text(address)
     try:
         return typed, normal_form(typed)
     except ValueError as error:
@@ -100,4 +100,4 @@ def _reason(error: EmailNotValidError) -> tuple[str, ...]:
     """What is wrong with an address, as far as it can be said in the caller's language."""
     text = str(error)
     known = str(gettext(text))
-    return (known,) if known != text or tag() == "en" else ()
+    return (known,) if known != text or get_language_tag() == "en" else ()

@@ -5,7 +5,7 @@ from typing import Any
 from flask_babel import gettext as _
 from marshmallow import ValidationError, fields
 
-from userapi.http.fields import Birthday, Flag, Instant, Language, Line, LineOfSetting, Name
+from userapi.http.fields import Birthday, ConfigurableLine, Flag, Instant, Language, Line, Name
 
 from .email_address import normal_form
 from .fields import USER, Field, Kind
@@ -70,7 +70,7 @@ def text_field(field: Field, **options: Any) -> Line:
     """The marshmallow field of one line of text; a required one must not be blank."""
     minimum = 1 if field.is_required else 0
     if field.length_setting:
-        return LineOfSetting(field.length_setting, field.max_length, minimum, **options)
+        return ConfigurableLine(field.length_setting, field.max_length, minimum, **options)
     return Line(field.max_length, minimum, formatting=field.allows_formatting, **options)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
-from userapi.http.fields import folded
+from userapi.http.fields import fold_text
 
 #: Characters in a column that search and order use: one character may become three when its case is folded.
 MAX_KEY_LENGTH = 450
@@ -252,7 +252,7 @@ EXAMPLE = {field.name: field.example for field in USER_FIELDS if field.is_shown}
 
 def fold_name(name: str) -> str:
     """A name as search and order see it."""
-    return folded(name)[:MAX_KEY_LENGTH]
+    return fold_text(name)[:MAX_KEY_LENGTH]
 
 
 def to_columns(values: Mapping[str, Any]) -> dict[str, Any]:

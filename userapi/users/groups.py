@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from userapi.audit import audit_log
 from userapi.core.db import db
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
-from userapi.http.fields import folded
+from userapi.http.fields import fold_text
 
 from . import group_queries
 from .group_queries import STAFF
@@ -180,8 +180,8 @@ def _require_held(permissions: Iterable[Permission], by: Actor) -> None:
 
 
 def _require_free(name: str, but: int | None = None) -> None:
-    key = folded(name)
-    if any(folded(other) == key for group_id, other in group_queries.names_by_id().items() if group_id != but):
+    key = fold_text(name)
+    if any(fold_text(other) == key for group_id, other in group_queries.names_by_id().items() if group_id != but):
         raise GroupNameTaken
 
 

@@ -52,11 +52,11 @@ def register(key: str, new_user: Mapping[str, Any]) -> User:
             _("Idempotency-Key must have 16 to 255 ASCII characters without spaces. Use a UUID, for example.")
         )
     claimed, body = _digest(key.encode()), _digest(_without_password(new_user))
-    before = submissions.claim(claimed, LIFETIME)
+    before = submissions.claim_submission(claimed, LIFETIME)
     user = queries.lock_user(before["user_id"]) if before else None
     if before is None or user is None:  # the account may have been deleted since
         user = accounts.register(**new_user)
-        submissions.finish(claimed, {"user_id": user.id, "body": body})
+        submissions.finish_submission(claimed, {"user_id": user.id, "body": body})
         return user
     throttling.count_attempt("REGISTRATION", throttling.get_client_subject())
     if before["body"] != body or not password_hashing.verify_password(new_user["password"], user.password_hash):
@@ -66,7 +66,7 @@ def register(key: str, new_user: Mapping[str, Any]) -> User:
 
 def _without_password(new_user: Mapping[str, Any]) -> bytes:
     """The body, of which the password is left out: a digest of it would be quicker to guess than its hash."""
-    return responses.sorted_dumps({name: value for name, value in new_user.items() if name != "password"})
+    return responses.dump_sorted_json({name: value for name, value in new_user.items() if name != "password"})
 
 
 def _digest(data: bytes) -> str:

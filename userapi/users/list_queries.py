@@ -77,7 +77,7 @@ def find_page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cur
     if cursor is not None:
         order = ORDERS[ordering.removeprefix("-")]
         parameters["after_id"] = cursor.row_id
-        parameters["after_value"] = pagination.value(cursor, order.kind, nullable=order.nullable)
+        parameters["after_value"] = pagination.convert_cursor_value(cursor, order.kind, nullable=order.nullable)
     shape = _Shape(
         ordering,
         limit,
@@ -210,7 +210,7 @@ def _statement(shape: _Shape) -> tuple[Read, frozenset[str]]:
     descending, backwards = shape.ordering.startswith("-"), shape.direction == "previous"
     cut = sa.select(users).where(*conditions(shape.filters))
     if shape.direction is not None:
-        compare = pagination.before if backwards else pagination.after
+        compare = pagination.before_condition if backwards else pagination.after_condition
         cut = cut.where(
             compare(order.column, users.c.id, descending, is_null=shape.after_null, nullable=order.nullable)
         )

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from userapi.core.db import Model, RowId, UTCDateTime, key_text
+from userapi.core.db import Model, RowId, UTCDateTime, bytewise_text
 
 from .fields import MAX_KEY_LENGTH, PROFILE, USER, Field
 
@@ -117,13 +117,13 @@ class User(Model):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     email: Mapped[str] = mapped_column(text(USER["email"]))
-    email_key: Mapped[str] = mapped_column(key_text(USER["email"].max_length), unique=True)
+    email_key: Mapped[str] = mapped_column(bytewise_text(USER["email"].max_length), unique=True)
     username: Mapped[str | None] = mapped_column(text(USER["username"]))
-    username_key: Mapped[str | None] = mapped_column(key_text(MAX_KEY_LENGTH), index=True)
+    username_key: Mapped[str | None] = mapped_column(bytewise_text(MAX_KEY_LENGTH), index=True)
     first_name: Mapped[str] = mapped_column(text(USER["first_name"]), default="")
     last_name: Mapped[str] = mapped_column(text(USER["last_name"]), default="")
-    first_name_key: Mapped[str] = mapped_column(key_text(MAX_KEY_LENGTH), default="")
-    last_name_key: Mapped[str] = mapped_column(key_text(MAX_KEY_LENGTH), default="")
+    first_name_key: Mapped[str] = mapped_column(bytewise_text(MAX_KEY_LENGTH), default="")
+    last_name_key: Mapped[str] = mapped_column(bytewise_text(MAX_KEY_LENGTH), default="")
     password_hash: Mapped[str | None] = mapped_column(sa.String(255))
     session_version: Mapped[int] = mapped_column(sa.Integer, default=0)
     is_active: Mapped[bool] = mapped_column(default=True)

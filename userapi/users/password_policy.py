@@ -16,7 +16,7 @@ from zxcvbn.scoring import most_guessable_match_sequence
 from zxcvbn.time_estimates import guesses_to_score
 
 from userapi.core.problems import ValidationFailed
-from userapi.http.fields import MAXIMUM_NEW_PASSWORD, MAXIMUM_PASSWORD
+from userapi.http.fields import MAX_NEW_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH
 from userapi.security import throttling
 from userapi.security.password_hashing import normalize_password
 
@@ -91,7 +91,7 @@ def check_of_new_account(password: str, email_key: str, personal: Iterable[str |
 
 def reasons(password: str, personal: Iterable[str | None] = ()) -> list[str]:
     """Why a new password is refused; nothing when it is good. Takes what `check` takes."""
-    return list(_reasons(normalize_password(password[:MAXIMUM_PASSWORD]), [text for text in personal if text]))
+    return list(_reasons(normalize_password(password[:MAX_PASSWORD_LENGTH]), [text for text in personal if text]))
 
 
 def require_same(
@@ -148,8 +148,8 @@ def _reasons(password: str, personal: list[str]) -> Iterable[str]:
     minimum: int = current_app.config["PASSWORD_MIN_LENGTH"]
     if len(password) < minimum:
         yield _("Shorter than minimum length {min}.").format(min=minimum)
-    if len(password) > MAXIMUM_NEW_PASSWORD:
-        yield _("Longer than maximum length {max}.").format(max=MAXIMUM_NEW_PASSWORD)
+    if len(password) > MAX_NEW_PASSWORD_LENGTH:
+        yield _("Longer than maximum length {max}.").format(max=MAX_NEW_PASSWORD_LENGTH)
         return
     if "\x00" in password or any(unicodedata.category(character) == "Cs" for character in password):
         yield _("Contains characters that are not allowed in passwords.")

@@ -68,13 +68,13 @@ def create_user(new_user: dict[str, Any]) -> Response:
 def list_users(query: dict[str, Any]) -> Response:
     """List users, one page at a time."""
     ordering, cursor = query.get("ordering", "id"), query.get("cursor")
-    start = pagination.decode(cursor, ordering) if cursor else None
+    start = pagination.decode_cursor(cursor, ordering) if cursor else None
     page = list_queries.find_page(query, ordering, query["limit"], start)
-    urls = pagination.links(page)
+    urls = pagination.build_page_links(page)
     document: dict[str, Any] = {**urls, "results": user_json.from_rows(page.rows)}
     if query["count"]:
         document["count"] = list_queries.count_users(query)
-    return responses.answer(document, headers=pagination.link_header(urls))
+    return responses.json_response(document, headers=pagination.build_link_header(urls))
 
 
 @blueprint.get("/users/<row_id:user_id>/")

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from marshmallow import Schema, ValidationError, fields
 
-from userapi.http.fields import ISO_DATE, Flag, Line, NewPassword, Password, between, length, one_of
+from userapi.http.fields import ISO_DATE, Flag, Line, NewPassword, Password, choice_check, length_check, range_check
 
 from . import password_policy
 from .field_types import AnyField, EmailAddress, ReadOnly, input_field, output_field
@@ -189,10 +189,13 @@ class UserListSchema(Schema):
     """What a list of users can be asked for."""
 
     limit = fields.Integer(
-        load_default=50, validate=between(1, 200), metadata={"description": "The maximum number of users on a page."}
+        load_default=50,
+        validate=range_check(1, 200),
+        metadata={"description": "The maximum number of users on a page."},
     )
     cursor = fields.String(
-        validate=length(maximum=2000), metadata={"description": "The cursor from the URL in `next` or `previous`."}
+        validate=length_check(maximum=2000),
+        metadata={"description": "The cursor from the URL in `next` or `previous`."},
     )
     search = Line(
         USER["email"].max_length,
@@ -213,7 +216,7 @@ class UserListSchema(Schema):
         metadata={"type": "string", "description": "Only users who joined before this date or time."}
     )
     ordering = fields.String(
-        validate=one_of([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)]),
+        validate=choice_check([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)]),
         metadata={"description": "The field to sort by, with `-` in front for descending order. The default is `id`."},
     )
     count = Flag(

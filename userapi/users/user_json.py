@@ -29,7 +29,7 @@ WEAK_TAG = lazy_gettext(
 def answer(document: Document, status: int = 200) -> Response:
     """A response with a user: 304 if the caller has the same ETag, with `Location` for a new user (201)."""
     headers = {"Location": document["url"]} if status == 201 else None
-    return responses.conditional(responses.answer(document, status, headers))
+    return responses.make_conditional(responses.json_response(document, status, headers))
 
 
 def from_row(row: Any) -> Document:
@@ -59,7 +59,7 @@ def check_precondition(user: User) -> None:
         PreconditionFailed: the client has read another state.
     """
     if "If-Match" in request.headers:
-        etag = responses.etag(responses.dumps(from_user(user)))
+        etag = responses.compute_etag(responses.dump_json(from_user(user)))
         if not request.if_match.contains(etag):
             raise PreconditionFailed(WEAK_TAG if request.if_match.is_weak(etag) else None)
 
@@ -85,7 +85,7 @@ def _as_text(value: Any) -> str:
     """A value as JSON or a form would write it."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else responses.dumps(value).decode().strip('"')
+    return value if isinstance(value, str) else responses.dump_json(value).decode().strip('"')
 
 
 def _write_document(row: Any, base: str) -> Document:

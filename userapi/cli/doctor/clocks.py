@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from userapi import settings
 from userapi.core import clock
-from userapi.core.db import READING, db
+from userapi.core.db import AUTOCOMMIT, db
 from userapi.health.findings import Finding, failure, ok, warning
 from userapi.security.redis_counters import REDIS_TIMEOUT
 
@@ -24,7 +24,7 @@ def check() -> Iterator[Finding]:
     moments: dict[str, datetime] = {}
     with suppress(sa.exc.SQLAlchemyError):
         if db.engine.dialect.name == "postgresql":
-            with db.engines[READING].connect() as connection:
+            with db.engines[AUTOCOMMIT].connect() as connection:
                 moments["the database server"] = connection.scalar(sa.text("SELECT clock_timestamp()"))
     with suppress(RedisError):
         if current_app.config["REDIS_URL"]:
@@ -36,7 +36,7 @@ def check() -> Iterator[Finding]:
     for whose, moment in moments.items():
         apart = abs((clock.now() - moment).total_seconds())
         advice = "Synchronize both clocks with NTP."
-        if apart > settings.CLOCKS_APART:
+        if apart > settings.MAX_CLOCK_SKEW:
             yield failure("clock", f"{apart:.0f} s apart from the clock of {whose}: tokens will be rejected. {advice}")
         elif apart > NEAR:
             yield warning("clock", f"{apart:.0f} s apart from the clock of {whose}. {advice}")

@@ -8,7 +8,7 @@ from flask import current_app
 
 from userapi.cli import preflight
 from userapi.core import database_errors, migrations, private_files
-from userapi.core.db import READING, db
+from userapi.core.db import AUTOCOMMIT, db
 from userapi.health.findings import Finding, failure, ok, warning
 from userapi.users import queries
 from userapi.users.fields import PROFILE
@@ -20,7 +20,7 @@ OVERFLOW = 10
 def check() -> Iterator[Finding]:
     """Look at the database."""
     try:
-        with db.engines[READING].connect() as connection:
+        with db.engines[AUTOCOMMIT].connect() as connection:
             yield from _postal_codes()
             yield from _sqlite(connection) if connection.dialect.name == "sqlite" else _postgresql(connection)
     except sa.exc.SQLAlchemyError:
@@ -37,13 +37,15 @@ def try_to_write() -> Iterator[Finding]:
             connection.rollback()
     except sa.exc.SQLAlchemyError as error:
         if "readonly" in str(error):
-            yield failure("database", database_errors.in_one_line(error))
+            yield failure("database", database_errors.describe_database_error(error))
 
 
 def _postal_codes() -> Iterator[Finding]:
     setting = PROFILE["zip"].length_setting
     maximum = current_app.config[setting]
-    if migrations.present() == migrations.wanted() and (longer := queries.count_longer_zips(maximum)):
+    if migrations.get_database_revision() == migrations.get_newest_known_revision() and (
+        longer := queries.count_longer_zips(maximum)
+    ):
         yield warning(
             "database",
             f"{longer} profiles have a postal code longer than {setting} ({maximum}), so their owners cannot save "
@@ -53,7 +55,7 @@ def _postal_codes() -> Iterator[Finding]:
 
 def _sqlite(connection: sa.Connection) -> Iterator[Finding]:
     path = Path(str(connection.engine.url.database))
-    if private_files.is_open_to_others(path):
+    if private_files.is_accessible_to_others(path):
         yield failure("database", f"DATABASE_URL: Other users of this machine can read {path}. Run: chmod 600 {path}*")
     mode = connection.scalar(sa.text("PRAGMA journal_mode"))
     if mode != "wal":

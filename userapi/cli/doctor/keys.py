@@ -24,9 +24,9 @@ def check() -> Iterator[Finding]:
     token = jwt.encode({"sub": "doctor"}, newest.private, algorithm=current_app.config["JWT_ALGORITHM"])
     jwt.decode(token, newest.public, algorithms=current_app.config["JWT_DECODE_ALGORITHMS"])
     for path in sorted(ring.folder.glob("*.pem")):
-        if private_files.is_open_to_others(path):
-            level = failure if private_files.is_open_to_all(path) else warning
-            yield level("keys", f"JWT_KEY_DIR: {private_files.advice(path)}")
+        if private_files.is_accessible_to_others(path):
+            level = failure if private_files.is_accessible_to_all(path) else warning
+            yield level("keys", f"JWT_KEY_DIR: {private_files.describe_exposure(path)}")
     days = (clock.now() - ring.created_at(newest)).days
     if days > OLD:
         yield warning("keys", f"The signing key is {days} days old. To create a new one, run `flask keys rotate`.")

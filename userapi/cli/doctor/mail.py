@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from flask import current_app
 
-from userapi.core.database_errors import first_line
+from userapi.core.database_errors import first_line_of_error
 from userapi.health.findings import Finding, failure, ok, warning
 from userapi.mail import queries
 from userapi.mail.queries import State
 from userapi.mail.relay import Relay
-from userapi.settings import LOOPBACK
+from userapi.settings import LOOPBACK_HOSTS
 
 
 def check() -> Iterator[Finding]:
@@ -31,19 +31,22 @@ def _server() -> Iterator[Finding]:
             code, words = relay.host.noop()
     except (OSError, smtplib.SMTPException) as error:
         yield failure(
-            "email", f"MAIL_SERVER: {server}: {first_line(error)}. Check that it is running, and the MAIL_* settings."
+            "email",
+            f"MAIL_SERVER: {server}: {first_line_of_error(error)}. Check that it is running, and the MAIL_* settings.",
         )
         return
     except ValueError as error:
         names = "MAIL_SERVER, MAIL_USERNAME, MAIL_PASSWORD, MAIL_DEFAULT_SENDER"
-        yield failure("email", f"{names}: One of them cannot be encoded for {server}: {first_line(error)}. Correct it.")
+        yield failure(
+            "email", f"{names}: One of them cannot be encoded for {server}: {first_line_of_error(error)}. Correct it."
+        )
         return
     if code >= 400:
         yield failure("email", f"MAIL_SERVER: {server}: {code} {words.decode(errors='replace')[:100]}")
         return
     encrypted = settings["MAIL_USE_TLS"] or settings["MAIL_USE_SSL"]
     how = ("with TLS" if encrypted else "without TLS") + (", authenticated" if settings["MAIL_USERNAME"] else "")
-    if encrypted or settings["MAIL_SERVER"] in LOOPBACK:
+    if encrypted or settings["MAIL_SERVER"] in LOOPBACK_HOSTS:
         yield ok("email", f"connected to {server} {how}")
     else:
         yield warning("email", f"Connected to {server} {how}: reset links are sent unencrypted. Set MAIL_USE_TLS.")

@@ -27,7 +27,7 @@ def _site() -> Iterator[Finding]:
     site = current_app.config["SITE_URL"]
     if site.startswith("https://"):
         yield ok("settings", f"SITE_URL is {site}")
-    elif urlsplit(site).hostname in settings.LOOPBACK:
+    elif urlsplit(site).hostname in settings.LOOPBACK_HOSTS:
         yield ok("settings", f"SITE_URL is {site}, for use on this machine only")
     else:
         yield failure("settings", f"SITE_URL is {site}: passwords and tokens are sent unencrypted. Use https.")
@@ -46,10 +46,10 @@ def _proxies() -> Iterator[Finding]:
 
 
 def _secrets() -> Iterator[Finding]:
-    path = Path(settings.environment().get("SECRET_KEY_FILE", ""))
-    if path.is_file() and private_files.is_open_to_others(path):
-        level = failure if private_files.is_open_to_all(path) else warning
-        yield level("settings", f"SECRET_KEY_FILE: {private_files.advice(path)}")
+    path = Path(settings.load_environment().get("SECRET_KEY_FILE", ""))
+    if path.is_file() and private_files.is_accessible_to_others(path):
+        level = failure if private_files.is_accessible_to_all(path) else warning
+        yield level("settings", f"SECRET_KEY_FILE: {private_files.describe_exposure(path)}")
     else:
         yield ok("settings", f"SECRET_KEY has {len(current_app.config['SECRET_KEY'])} characters")
 
