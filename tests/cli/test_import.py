@@ -140,6 +140,14 @@ def test_permissions_that_there_are_not_here_are_named(app: Flask, bring: RunImp
     assert [row.codename for row in own] == ["view_user"]
 
 
+def test_files_of_earlier_versions_name_the_permissions_for_emails_differently(app: Flask, bring: RunImport) -> None:
+    result = bring(as_jsonl(user_record(permissions=["view_message", "change_email"])))
+
+    assert "Unknown permissions" not in result.stdout
+    own = fetch_rows(app, "SELECT code FROM user_permissions JOIN permissions ON id = permission_id ORDER BY code")
+    assert [row.code for row in own] == ["change_email", "view_email"]
+
+
 def test_a_group_that_is_there_keeps_its_permissions(app: Flask, bring: RunImport) -> None:
     bring(as_jsonl({"group": "Editors", "permissions": ["view_user"]}))
 

@@ -1,6 +1,7 @@
 """Tables made by `db.create_all()` are those of the migrations."""
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from tests.support.schema import schema_differences, table_names
@@ -30,3 +31,18 @@ def test_staff_have_their_permissions_in_tables_made_by_create_all(bare_app: Fla
             "change_user",
             "delete_user",
         }
+
+
+def test_permissions_have_the_same_names_in_both(app: Flask, bare_app: Flask) -> None:
+    with bare_app.app_context():
+        db.create_all()
+        created = permission_names()
+    with app.app_context():
+        migrated = permission_names()
+
+    assert created == migrated
+    assert ("view_message", "view_email") in created
+
+
+def permission_names() -> set[tuple[str, str]]:
+    return {tuple(row) for row in db.session.execute(sa.text("SELECT codename, code FROM permissions"))}
