@@ -169,7 +169,7 @@ def test_an_invitation_no_longer_names_a_deleted_member_of_staff(app: Flask) -> 
     over_api(app, boss, inviter.id)
 
     (stored,) = fetch_rows(app, invitation)
-    assert "Zora" not in stored.text + stored.html + boss.get(f"/admin/outbox/{stored.id}/").text
+    assert "Zora" not in stored.text + stored.html + boss.get(f"/admin/emails/{stored.id}/").text
 
 
 def test_submitted_forms_are_deleted_after_a_day_however_long_sessions_stay(app: Flask) -> None:

@@ -22,7 +22,7 @@ def ask_for_reset(app: Flask) -> tuple[str, str]:
     with app.app_context():
         message_id = db.session.scalar(sa.text("SELECT max(id) FROM messages WHERE kind = 'reset_password'"))
     site = app.config["FRONTEND_URL"] or app.config["SITE_URL"]
-    return f"/admin/outbox/{message_id}/", f"{site}/reset/{letter.uid}/{letter.token}/"
+    return f"/admin/emails/{message_id}/", f"{site}/reset/{letter.uid}/{letter.token}/"
 
 
 def superuser(app: Flask) -> StaffClient:

@@ -152,11 +152,11 @@ def test_A08_a_letter_is_shown_without_the_secret_of_its_link(boss: StaffClient)
     with boss.app.app_context():
         message, secret = db.session.execute(sa.text("SELECT id, secret FROM messages WHERE secret IS NOT NULL")).one()
 
-    page, letter = boss.get(f"/admin/outbox/{message}/"), boss.get(f"/admin/outbox/{message}/html/")
+    page, letter = boss.get(f"/admin/emails/{message}/"), boss.get(f"/admin/emails/{message}/html/")
 
     assert "/reset/" in page.text
     assert "/reset/" in letter.text
-    assert secret not in page.text + letter.text + boss.get("/admin/outbox/").text
+    assert secret not in page.text + letter.text + boss.get("/admin/emails/").text
     assert 'sandbox=""' in page.text
 
 
@@ -169,14 +169,14 @@ def test_a_letter_in_its_frame_can_do_nothing(boss: StaffClient) -> None:
         )
         db.session.commit()
 
-    answer = boss.get(f"/admin/outbox/{message}/html/")
+    answer = boss.get(f"/admin/emails/{message}/html/")
     policy = answer.headers["Content-Security-Policy"]
 
     assert policy.startswith("sandbox; default-src 'none'")
     assert "script-src" not in policy
     assert "frame-ancestors 'self'" in policy
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
-    assert "frame-src 'self'" in boss.get(f"/admin/outbox/{message}/").headers["Content-Security-Policy"]
+    assert "frame-src 'self'" in boss.get(f"/admin/emails/{message}/").headers["Content-Security-Policy"]
 
 
 def test_a_letter_that_was_given_up_is_tried_again_and_a_sent_one_is_not(boss: StaffClient) -> None:
@@ -187,7 +187,7 @@ def test_a_letter_that_was_given_up_is_tried_again_and_a_sent_one_is_not(boss: S
             message = db.session.scalar(sa.text("SELECT max(id) FROM messages"))
             db.session.execute(sa.text(f"UPDATE messages SET due_at = NULL, {change}"))
             db.session.commit()
-        assert boss.post(f"/admin/outbox/{message}/retry/").status_code == 303
+        assert boss.post(f"/admin/emails/{message}/retry/").status_code == 303
         with boss.app.app_context():
             return db.session.scalar(sa.text("SELECT due_at FROM messages WHERE id = :id"), {"id": message}) is not None
 
@@ -201,7 +201,7 @@ def test_letters_are_found_by_state_recipient_and_kind(boss: StaffClient) -> Non
     boss.post("/admin/users/act/", action="send_reset", user=user_id, confirmed="1")
 
     def found(query: str) -> bool:
-        return "reader@example.com" in boss.get(f"/admin/outbox/?{query}").text.partition("<tbody>")[2]
+        return "reader@example.com" in boss.get(f"/admin/emails/?{query}").text.partition("<tbody>")[2]
 
     assert found("state=due&recipient=reader&kind=reset_password")
     assert not found("state=sent")

@@ -62,7 +62,7 @@ def test_the_emails_tab_shows_those_to_this_user_alone(boss: StaffClient) -> Non
 
     shown = boss.get(f"/admin/users/{chosen}/emails/").text
 
-    assert shown.count("/admin/outbox/") == 2  # the menu, and one email
+    assert shown.count("/admin/emails/") == 2  # the menu, and one email
     assert "zoe@example.com.au" not in shown
 
 
@@ -80,3 +80,12 @@ def test_a_tab_is_for_those_who_may_see_what_is_in_it(app: Flask, tab: str, righ
 def test_an_unknown_user_has_no_tabs(boss: StaffClient) -> None:
     assert boss.get("/admin/users/999999999/sessions/").status_code == 404
     assert boss.get("/admin/users/999999999/emails/").status_code == 404
+
+
+def test_old_urls_of_emails_lead_to_the_new_ones(app: Flask) -> None:
+    boss = staff_client(app, is_staff=True, is_superuser=True)
+
+    listed, shown = boss.get("/admin/outbox/?state=due"), boss.get("/admin/outbox/7/")
+
+    assert (listed.status_code, listed.headers["Location"]) == (303, "/admin/emails/?state=due")
+    assert (shown.status_code, shown.headers["Location"]) == (303, "/admin/emails/7/")

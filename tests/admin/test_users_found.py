@@ -98,9 +98,9 @@ def test_the_countries_in_use_can_be_chosen_and_are_counted(boss: StaffClient, m
     found = {"Chile": "Chile (1)", "Norway": "Norway (2)", "norway": "norway (1)"}
     assert countries(boss) == {**found, "United Kingdom": "United Kingdom (1)"}
     assert countries(boss, country="Peru")["Peru"] == "Peru (0)"
-    monkeypatch.setattr(users, "COUNTED", 1)
+    monkeypatch.setattr(users, "MAX_COUNTED", 1)
     assert countries(boss)["Norway"] == "Norway (1+)"
-    monkeypatch.setattr(users, "MOST_COUNTRIES", 2)
+    monkeypatch.setattr(users, "MAX_COUNTRIES", 2)
     assert countries(boss) == {}
     assert "Exactly as in the profile" in boss.get("/admin/users/").text
     assert len(listed(boss, country="Norway")) == 2

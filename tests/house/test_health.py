@@ -289,7 +289,7 @@ def test_without_a_mail_server_the_overview_names_the_setting_and_links_the_emai
 
     assert "Not configured" in line
     assert "Set MAIL_SERVER" in line
-    assert 'href="/admin/outbox/?state=due"' in line
+    assert 'href="/admin/emails/?state=due"' in line
     limited = signed_in(app).get("/admin/").text.partition("Email delivery:")[2].partition("</li>")[0]
     assert "Not configured" in limited
-    assert "/admin/outbox/" not in limited
+    assert "/admin/emails/" not in limited

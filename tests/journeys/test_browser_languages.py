@@ -15,7 +15,7 @@ PAGES_OF_THE_API = {"index": "/userapi/", "refusal": "/userapi/auth/user/"}
 STAFF_PAGES = {
     "overview": "/admin/", "users": "/admin/users/", "new-user": "/admin/users/new/", "user": "/admin/users/1/",
     "password": "/admin/users/1/password/", "groups": "/admin/groups/new/", "sessions": "/admin/sessions/",
-    "outbox": "/admin/outbox/", "audit": "/admin/audit/",
+    "emails": "/admin/emails/", "audit": "/admin/audit/",
 }  # fmt: skip
 
 

@@ -241,7 +241,7 @@ def test_every_page_of_the_staff_site_is_accessible_and_fits(look: str, at_desk:
     someone.page.get_by_label("Send an invitation").check()
     someone.press("Create and continue")
     user = someone.page.url.removeprefix(someone.origin)
-    someone.go("/admin/outbox/")
+    someone.go("/admin/emails/")
     letter = someone.page.locator("tbody a").first.get_attribute("href")
     pages = {
         "overview": "/admin/",
@@ -255,7 +255,7 @@ def test_every_page_of_the_staff_site_is_accessible_and_fits(look: str, at_desk:
         "groups": "/admin/groups/",
         "new-group": "/admin/groups/new/",
         "sessions": "/admin/sessions/",
-        "outbox": "/admin/outbox/",
+        "emails": "/admin/emails/",
         "letter": letter,
         "audit": "/admin/audit/",
     }

@@ -1,4 +1,4 @@
-"""Bars drawn here, as SVG: no script, no style attribute, no picture from elsewhere; the numbers stand beside them."""
+"""Bar charts as SVG without scripts, style attributes and external images, which the CSP would block."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,22 +14,22 @@ GAP = 0.25
 
 
 class Bar(NamedTuple):
-    """One day's number."""
+    """The number of one day."""
 
     day: date
     number: int
 
 
-def bars(title: str, series: Sequence[Bar]) -> Markup:
-    """A bar chart of days.
+def draw_bars(title: str, series: Sequence[Bar]) -> Markup:
+    """Draw a bar chart of days.
 
     Args:
         title: what is counted.
-        series: one bar a day, the oldest first.
+        series: one bar for each day, the oldest first.
     """
     most = max((bar.number for bar in series), default=0)
     step = WIDTH / max(len(series), 1)
-    parts = [_bar(bar, index, step, most) for index, bar in enumerate(series)]
+    parts = [_draw_bar(bar, index, step, most) for index, bar in enumerate(series)]
     return Markup(
         '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
         '<line class="chart-axis" x1="0" x2="{width}" y1="{base}" y2="{base}"></line>{bars}{ends}{peak}</svg>'
@@ -39,12 +39,12 @@ def bars(title: str, series: Sequence[Bar]) -> Markup:
         base=BASE,
         label=_label(title, series, most),
         bars=Markup("").join(parts),
-        ends=_ends(series),
-        peak=_peak(series, step, most),
+        ends=_draw_dates(series),
+        peak=_draw_maximum(series, step, most),
     )
 
 
-def _bar(bar: Bar, index: int, step: float, most: int) -> Markup:
+def _draw_bar(bar: Bar, index: int, step: float, most: int) -> Markup:
     height = (BASE - TOP) * bar.number / most if most else 0
     return Markup(
         '<rect class="chart-bar" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="2">'
@@ -59,7 +59,7 @@ def _bar(bar: Bar, index: int, step: float, most: int) -> Markup:
     )
 
 
-def _ends(series: Sequence[Bar]) -> Markup:
+def _draw_dates(series: Sequence[Bar]) -> Markup:
     if not series:
         return Markup("")
     return Markup(
@@ -68,7 +68,7 @@ def _ends(series: Sequence[Bar]) -> Markup:
     ).format(y=HEIGHT - 6, width=WIDTH, first=format_short_day(series[0].day), last=format_short_day(series[-1].day))
 
 
-def _peak(series: Sequence[Bar], step: float, most: int) -> Markup:
+def _draw_maximum(series: Sequence[Bar], step: float, most: int) -> Markup:
     """The largest number, above its bar."""
     if not most:
         return Markup("")

@@ -1,4 +1,4 @@
-"""The first page: how the service is, and how the last days were."""
+"""The first page of the staff site: totals, charts, health and recent events."""
 
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -18,15 +18,15 @@ from .charts import Bar
 from .views import ANY_STAFF, StaffView, staff_page
 
 DAYS = 14
-RECENT = 8
+MAX_RECENT = 8
 
-#: What is counted from the audit log; the permission to see sessions shows it.
-COUNTED = {
+#: Counted from the audit log, for staff who may view sessions.
+COUNTED_ACTIONS = {
     "session.started": lazy_gettext("Sign-ins"),
     "sign_in.failed": lazy_gettext("Failed sign-ins"),
 }
 
-#: The parts that the health checks look at, and the states that they find.
+#: The parts and the states of the health checks.
 PARTS = {
     "database": lazy_gettext("Database"),
     "migrations": lazy_gettext("Database schema"),
@@ -52,12 +52,12 @@ STATES = {
 
 
 class Chart(NamedTuple):
-    """A drawing and its numbers.
+    """A chart and its numbers.
 
     Attributes:
         title: what is counted.
-        note: what the numbers include, where the title does not say it.
-        filters: of the list of users that has the same rows; None where there is none.
+        note: what the numbers include, if the title does not say it.
+        filters: of the user list with the same rows; None if there is no such list.
     """
 
     title: str
@@ -72,28 +72,28 @@ class Dashboard(StaffView, AdminIndexView):
 
     @staff_page("/", needs=ANY_STAFF)
     def index(self) -> str:
-        """Totals, charts, health and what happened last, as far as the caller may see each."""
-        recent = queries.events({}, None, RECENT).rows if staff_auth.may("view", "event") else []
+        """Show what the caller may view of totals, charts, health and recent events."""
+        recent = queries.list_events({}, None, MAX_RECENT).rows if staff_auth.may("view", "event") else []
         now = clock.now()
         sees_anything = any(staff_auth.may("view", kind) for kind in KINDS)
         return self.render(
             "admin/dashboard.html",
             sees_anything=sees_anything,
             staff_see_users=not sees_anything and _do_staff_see_users(),
-            totals=queries.totals(now, sessions.idle_since(now)),
-            most_counted=queries.MOST_COUNTED,
+            totals=queries.count_totals(now, sessions.idle_since(now)),
+            max_counted=queries.MAX_COUNTED,
             charts=_charts(),
             recent=recent,
-            names=audit_log.names(recent),
+            names=audit_log.emails_in_events(recent),
             health=checks.run(),
-            parts_of_health=PARTS,
+            health_parts=PARTS,
             states=STATES,
             days=DAYS,
         )
 
 
 def _do_staff_see_users() -> bool:
-    """Whether there still is the group Staff, and its members may see users."""
+    """Whether the group Staff still exists and its members may view users."""
     staff = [group for group in group_queries.all_groups() if group.name == group_queries.STAFF]
     return any(permission.codename == "view_user" for group in staff for permission in group.permissions)
 
@@ -102,18 +102,18 @@ def _charts() -> list[Chart]:
     first = clock.today() - timedelta(days=DAYS - 1)
     days = [first + timedelta(days=number) for number in range(DAYS)]
 
-    def chart(title: Any, found: dict[date, int], **more: Any) -> Chart:
-        series = [Bar(day, found.get(day, 0)) for day in days]
-        return Chart(title, charts.bars(title, series), series, **more)
+    def chart(title: Any, counts: dict[date, int], **options: Any) -> Chart:
+        series = [Bar(day, counts.get(day, 0)) for day in days]
+        return Chart(title, charts.draw_bars(title, series), series, **options)
 
     drawn = []
     if staff_auth.may("view", "user"):
         note = _("Users by the day they were created, including imported and seeded users.")
         filters = {"joined_from": days[0].isoformat(), "joined_to": days[-1].isoformat()}
-        drawn.append(chart(_("New users"), queries.users_by_day(first), note=note, filters=filters))
+        drawn.append(chart(_("New users"), queries.count_users_by_day(first), note=note, filters=filters))
     if staff_auth.may("view", "session"):
-        numbers = queries.events_by_day(list(COUNTED), first)
-        drawn += [chart(title, numbers[action]) for action, title in COUNTED.items()]
+        numbers = queries.count_events_by_day(list(COUNTED_ACTIONS), first)
+        drawn += [chart(title, numbers[action]) for action, title in COUNTED_ACTIONS.items()]
     if staff_auth.may("view", "email"):
-        drawn.append(chart(_("Emails sent"), queries.emails_by_day(first)))
+        drawn.append(chart(_("Emails sent"), queries.count_emails_by_day(first)))
     return drawn

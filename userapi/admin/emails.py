@@ -1,4 +1,4 @@
-"""Emails: their state, their contents, and another attempt."""
+"""Emails: which are queued, sent or failed, what they say, and sending one again."""
 
 import re
 from typing import Any
@@ -23,44 +23,44 @@ from userapi.mail.queue import BLANK
 
 from . import filters, queries
 from .filters import Filters
-from .views import PAGE_SIZE, SUPERUSER, StaffView, staff_page
+from .views import PAGE_SIZE, SUPERUSER, StaffView, current_query, staff_page
 
 EMAIL = "/<row_id:email_id>/"
 
-#: The HTML of an email, in a frame: its own styles; no scripts, no other resources, and no frame of another site.
+#: The CSP of an email in its frame: its own styles, but no scripts, no external resources, and only in our pages.
 EMAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
 READERS = {
-    "state": filters.one_of(list(mail_queries.State)),
-    "recipient": filters.words,
-    "kind": filters.words,
+    "state": filters.reader_of(list(mail_queries.State)),
+    "recipient": filters.read_words,
+    "kind": filters.read_words,
 }
 
 
-class EmailsView(StaffView):
-    """All emails."""
+class EmailView(StaffView):
+    """Emails."""
 
     kind = "email"
 
     @staff_page("/", needs="view")
     def show_list(self) -> str:
-        """A list of emails, with filters."""
-        asked = Filters(request.args, READERS)
+        """List emails by status, recipient and type."""
+        search = Filters(request.args, READERS)
         before = parse_id(request.args.get("before", ""))
-        found = queries.NO_ROWS if asked.errors else queries.list_emails(asked.values, before, PAGE_SIZE)
-        facts = {"page": found, "asked": asked.texts, "errors": asked.errors, "states": list(mail_queries.State)}
-        return self.render("admin/outbox/list.html", **facts)
+        emails = queries.NO_ROWS if search.errors else queries.list_emails(search.values, before, PAGE_SIZE)
+        context = {"page": emails, "filters": search.texts, "errors": search.errors}
+        return self.render("admin/emails/list.html", states=list(mail_queries.State), **context)
 
     @staff_page(EMAIL, needs="view")
     def show(self, email_id: int) -> Response:
-        """An email: its state, and its contents without the secret."""
-        email = _existing(email_id)
+        """Show an email and its status, without the secret token in it."""
+        email = _find_email(email_id)
         link = _link(email) if get_caller().user.is_superuser else None
         text = _without_secret(email, email.text)
-        page = self.render("admin/outbox/show.html", email=email, text=text, has_link=link is not None)
+        page = self.render("admin/emails/show.html", email=email, text=text, has_link=link is not None)
         response = Response(page, mimetype="text/html")
         policy = headers.PAGE_POLICY.format(nonce=headers.get_csp_nonce())
-        if link is not None:  # browsers check where the answer to a form leads, too
+        if link is not None:  # browsers apply form-action to redirects, too
             policy = policy.replace("form-action 'self'", f"form-action 'self' {_origin(link)}")
         response.headers["Content-Security-Policy"] = f"{policy}; frame-src 'self'"
         return response
@@ -68,7 +68,7 @@ class EmailsView(StaffView):
     @staff_page(f"{EMAIL}html/", needs="view")
     def show_html(self, email_id: int) -> Response:
         """The HTML of an email, for the frame in its page."""
-        email = _existing(email_id)
+        email = _find_email(email_id)
         response = Response(_without_secret(email, email.html), mimetype="text/html")
         response.headers["Content-Security-Policy"] = EMAIL_POLICY
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
@@ -76,8 +76,8 @@ class EmailsView(StaffView):
 
     @staff_page(f"{EMAIL}link/", needs=SUPERUSER, methods=("POST",))
     def open_link(self, email_id: int) -> Response:
-        """Follow the link of an email that no mail server sends, in development."""
-        link = _link(_existing(email_id))
+        """Open the link of an email, in development without a mail server."""
+        link = _link(_find_email(email_id))
         if link is None:
             raise NotFound(_("This email has no link to open."))
         audit_log.record("message.link_opened", "message", email_id)
@@ -86,8 +86,8 @@ class EmailsView(StaffView):
 
     @staff_page(f"{EMAIL}retry/", needs="change", methods=("POST",))
     def retry(self, email_id: int) -> Any:
-        """Queue an unsent email again, with all its attempts."""
-        email = _existing(email_id)
+        """Queue an email that was not sent again, with all attempts."""
+        email = _find_email(email_id)
         if queue.retry(email_id):
             db.session.commit()
             flash(_("The email to %(email)s was queued again.", email=email.recipient))
@@ -96,7 +96,7 @@ class EmailsView(StaffView):
         return self.redirect_to("show", email_id=email_id)
 
 
-def _existing(email_id: int) -> EmailMessage:
+def _find_email(email_id: int) -> EmailMessage:
     email = mail_queries.by_id(email_id)
     if email is None:
         raise NotFound(_("There is no email with this ID."))
@@ -104,7 +104,7 @@ def _existing(email_id: int) -> EmailMessage:
 
 
 def _link(email: EmailMessage) -> str | None:
-    """The link with the secret of an email; None unless the service is being developed and has no mail server."""
+    """The link with the secret token; None unless this is a development machine without a mail server."""
     if current_app.config["MAIL_SERVER"] or not serves_this_machine_only() or not email.secret:
         return None
     links = re.findall(r"https?://\S+", email.text)
@@ -117,5 +117,26 @@ def _origin(url: str) -> str:
 
 
 def _without_secret(email: EmailMessage, text: str) -> str:
-    """The contents of an email, in which no one can find a link that works."""
+    """The text of an email without its token, because anyone who sees the page could use the link."""
     return text.replace(email.secret, BLANK) if email.secret else text
+
+
+class OldEmailView(StaffView):
+    """Redirects bookmarks of emails, which were below `/admin/outbox/` before."""
+
+    kind = "email"
+
+    def is_visible(self) -> bool:
+        """Not in the menu."""
+        return False
+
+    @staff_page("/", needs="view")
+    def show_list(self) -> Response:
+        """Redirect to the list, with the same filters."""
+        query = f"?{current_query()}" if current_query() else ""
+        return see_other(self.get_url("staff_emails.show_list") + query)
+
+    @staff_page(EMAIL, needs="view")
+    def show(self, email_id: int) -> Response:
+        """Redirect to an email."""
+        return see_other(self.get_url("staff_emails.show", email_id=email_id))

@@ -1,7 +1,7 @@
-"""The filters above the lists of the staff site: read from the query string, which people also edit by hand.
+"""The filters above the lists of the staff site, read from the query string, which users may edit by hand.
 
-A filter that cannot be read is never dropped: the list would show more than was searched for, and an action on all
-that match would reach everybody. It stays in the form with what is wrong with it, and the list is empty.
+An invalid filter is never ignored: the list would show more than was searched for, and an action on all matching users
+would affect everyone. It stays in the form with an error, and the list is empty.
 """
 
 import unicodedata
@@ -14,25 +14,25 @@ from flask_babel import gettext as _
 from userapi.auth.claims import parse_id
 from userapi.http.fields import CONTROL_CATEGORIES, ISO_DATE, trim_text
 
-#: The most characters of a text.
-LONGEST = 254
+#: Characters of a text.
+MAX_LENGTH = 254
 
-#: Invisible characters that belong to words: the zero-width non-joiner and joiner of Persian and of Indian scripts.
+#: Invisible characters that are part of words: the zero-width non-joiner and joiner of Persian and Indian scripts.
 JOINERS = "\u200c\u200d"
 
 YES_OR_NO = {"true": True, "false": False}
 
-#: Makes a value of a text; raises ValueError, with a sentence for people, when it cannot.
+#: Converts a text to a value; raises ValueError, with a message for users, when it is invalid.
 Reader = Callable[[str], Any]
 
 
 class Filters:
-    """What a list is narrowed by.
+    """The filters of a list.
 
     Attributes:
-        texts: by name, to fill the form with and to make query strings of; those that cannot be read as they came.
-        values: by name, of those that can be read.
-        errors: by name, what is wrong with the others.
+        texts: by name, for the form and for query strings; invalid ones are unchanged.
+        values: by name, of the valid ones.
+        errors: messages by name, of the invalid ones.
     """
 
     def __init__(self, arguments: Mapping[str, str], readers: Mapping[str, Reader]) -> None:
@@ -53,27 +53,27 @@ class Filters:
             self.texts[name], self.values[name] = value if isinstance(value, str) else trim_text(text), value
 
 
-def words(text: str) -> str:
-    """A text to look for, with ordinary spaces and without what comes along when it is pasted."""
-    return _checked("".join(" " if character.isspace() else character for character in trim_text(text)), {"Cf"})
+def read_words(text: str) -> str:
+    """A text to search for, with ordinary spaces and without invisible characters from the clipboard."""
+    return _check_text("".join(" " if character.isspace() else character for character in trim_text(text)), {"Cf"})
 
 
-def exact(text: str) -> str:
-    """A text that must be the stored one, which may have any spaces inside."""
-    return _checked(trim_text(text))
+def read_exact(text: str) -> str:
+    """A text that must equal the stored one, which may contain any kind of space."""
+    return _check_text(trim_text(text))
 
 
-def _checked(text: str, refused: Collection[str] = ()) -> str:
-    if len(text) > LONGEST:
-        raise ValueError(_("Longer than maximum length {max}.").format(max=LONGEST))
+def _check_text(text: str, rejected: Collection[str] = ()) -> str:
+    if len(text) > MAX_LENGTH:
+        raise ValueError(_("Longer than maximum length {max}.").format(max=MAX_LENGTH))
     categories = {unicodedata.category(character) for character in text if character not in JOINERS}
-    if not text or not categories.isdisjoint({*CONTROL_CATEGORIES, *refused}):
+    if not text or not categories.isdisjoint({*CONTROL_CATEGORIES, *rejected}):
         raise ValueError(_("This contains invisible characters. Type it again."))
     return text
 
 
-def one_of(choices: Collection[str]) -> Reader:
-    """A reader of one of these."""
+def reader_of(choices: Collection[str]) -> Reader:
+    """A reader that accepts only these texts."""
 
     def read(text: str) -> str:
         if trim_text(text) not in choices:
@@ -83,21 +83,21 @@ def one_of(choices: Collection[str]) -> Reader:
     return read
 
 
-def yes_or_no(text: str) -> bool:
-    """A reader of a choice between both."""
-    return YES_OR_NO[one_of(YES_OR_NO)(text)]
+def read_flag(text: str) -> bool:
+    """True or false."""
+    return YES_OR_NO[reader_of(YES_OR_NO)(text)]
 
 
-def row_id(text: str) -> int:
-    """A reader of the id of one of the rows to choose from."""
+def read_id(text: str) -> int:
+    """The ID of a row."""
     found = parse_id(trim_text(text))
     if found is None:
         raise ValueError(_("Choose one of the options."))
     return found
 
 
-def midnight(text: str) -> datetime:
-    """A reader of a day: its beginning, in UTC."""
+def read_day(text: str) -> datetime:
+    """The beginning of a day, in UTC."""
     try:
         day = date.fromisoformat(trim_text(text)) if ISO_DATE.fullmatch(trim_text(text)) else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Groups and the permissions they give."""
+"""Groups and their permissions."""
 
 from typing import Any
 
@@ -27,24 +27,24 @@ name_field = Line(150, 1)
 
 
 class GroupView(StaffView):
-    """The groups."""
+    """Groups."""
 
     kind = "group"
 
     @staff_page("/", needs="view")
     def show_list(self) -> str:
-        """Every group, its permissions and how many it has as members."""
+        """List groups with their permissions and number of members."""
         facts = {"groups": group_queries.all_groups(), "members": group_queries.member_counts()}
         return self.render("admin/groups/list.html", **facts)
 
     @staff_page("/new/", needs="add")
     def show_new(self) -> Any:
-        """The form of a group to be."""
+        """Show the form of a new group."""
         return self._show(None, _form(take_saved_form() or MultiDict()))
 
     @staff_page("/new/", needs="add", methods=("POST",))
     def add(self) -> Any:
-        """Make a group."""
+        """Create a group."""
         form = _form(request.form)
         try:
             group = groups.create(_name(form), form.values["permissions"], by=get_caller().user)
@@ -56,16 +56,16 @@ class GroupView(StaffView):
 
     @staff_page(GROUP, needs="view")
     def show(self, group_id: int) -> Any:
-        """A group, to read or to change."""
+        """Show a group, with a form for staff who may change it."""
         group = groups.find(group_id)
         permissions = [permission.id for permission in group.permissions]
         stored = Form({"name": group.name, "permissions": permissions, "version": _version(group)})
-        kept = take_saved_form() if staff_auth.may("change", "group") else None
-        return self._show(group_id, _form(kept) if kept else stored)
+        saved = take_saved_form() if staff_auth.may("change", "group") else None
+        return self._show(group_id, _form(saved) if saved else stored)
 
     @staff_page(GROUP, needs="change", methods=("POST",))
     def edit(self, group_id: int) -> Any:
-        """Save a group, unless somebody else has changed it meanwhile."""
+        """Save a group, unless someone else has changed it since the form was opened."""
         form, group = _form(request.form), groups.lock(group_id)
         try:
             if form.values["version"] != _version(group):
@@ -80,7 +80,7 @@ class GroupView(StaffView):
 
     @staff_page(f"{GROUP}delete/", needs="delete")
     def show_delete(self, group_id: int) -> str:
-        """Who would lose what with a group."""
+        """Show which members would lose which permissions."""
         group = groups.find(group_id)
         members = group_queries.members(group_id, MAX_LISTED_MEMBERS)
         count = group_queries.member_counts().get(group_id, 0)
@@ -88,7 +88,7 @@ class GroupView(StaffView):
 
     @staff_page(f"{GROUP}delete/", needs="delete", methods=("POST",))
     def delete(self, group_id: int) -> Any:
-        """Do away with a group."""
+        """Delete a group."""
         group = groups.lock(group_id)
         name = group.name
         groups.delete(group, by=get_caller().user)

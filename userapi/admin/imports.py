@@ -1,6 +1,6 @@
-"""Imports: a file of users is taken in here, looked through, then brought in by a worker. For superusers alone.
+"""Imports: superusers upload a file of users, which a background job checks or imports.
 
-A file may hold password hashes and rights, so who may send one could make anybody a superuser.
+Only superusers may do this, because a file can contain password hashes and permissions and so make anyone a superuser.
 """
 
 from enum import StrEnum
@@ -29,22 +29,22 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 JOB = "/<row_id:job_id>/"
 
-#: How many imports the list shows; older than a month are none.
-NEWEST = 50
+#: Imports in the list. They are deleted after a month.
+MAX_LISTED = 50
 
-#: How often the page of an import that is not over is loaded again, in seconds.
-AGAIN = 3
+#: Seconds after which the page of an active import reloads.
+RELOAD_INTERVAL = 3
 
 
 class ImportView(StaffView):
-    """The imports."""
+    """Imports."""
 
     def is_accessible(self) -> bool:
-        """Whether the menu names it."""
+        """Whether the menu shows this."""
         return bool(get_caller().user.is_superuser)
 
     def _handle_view(self, name: str, **arguments: Any) -> Any:
-        """Let a file through that is larger than what anything else sends, and no larger one."""
+        """Accept a larger body for an upload than for all other requests."""
         if name == "add":
             request.max_content_length = bodies.get_body_limit(current_app, request.path)
         try:
@@ -54,33 +54,33 @@ class ImportView(StaffView):
 
     @staff_page("/", needs=SUPERUSER)
     def show_list(self) -> str:
-        """The newest imports, and how each stands."""
-        found = job_queries.newest_jobs(NEWEST)
+        """List the newest imports and their status."""
+        found = job_queries.newest_jobs(MAX_LISTED)
         return self.render(
             "admin/imports/list.html",
             jobs=found,
-            names=audit_log.names_of(job.actor_id for job in found),
-            again=AGAIN if any(job.state in ACTIVE for job in found) else 0,
+            names=audit_log.emails_of_users(job.actor_id for job in found),
+            again=RELOAD_INTERVAL if any(job.state in ACTIVE for job in found) else 0,
         )
 
     @staff_page("/new/", needs=SUPERUSER)
     def show_new(self) -> Any:
-        """The form: which file, and how."""
-        usual = ImportOptions()
+        """Show the upload form."""
+        defaults = ImportOptions()
         return self._show_new(
-            Form({"dry_run": True, "on_conflict": usual.on_conflict, "on_bad_profile": usual.on_bad_profile})
+            Form({"dry_run": True, "on_conflict": defaults.on_conflict, "on_bad_profile": defaults.on_bad_profile})
         )
 
     @staff_page("/new/", needs=SUPERUSER, methods=("POST",))
     def add(self) -> Any:
-        """Take a file in, for a worker to look through or to import."""
+        """Store a file, for a background job to check or import."""
         sent = {name: request.form.get(name, "") for name in ("dry_run", "on_conflict", "on_bad_profile")}
         form = Form(sent)
         try:
             options = ImportOptions(
-                _choice(OnConflict, sent, "on_conflict"),
+                _read_choice(OnConflict, sent, "on_conflict"),
                 bool(sent["dry_run"]),
-                _choice(OnBadProfile, sent, "on_bad_profile"),
+                _read_choice(OnBadProfile, sent, "on_bad_profile"),
             )
             file = request.files.get("file")
             if file is None or not file.filename:
@@ -98,12 +98,12 @@ class ImportView(StaffView):
 
     @staff_page(JOB, needs=SUPERUSER)
     def show(self, job_id: int) -> Any:
-        """How an import stands, what came of it, and what there was to say."""
+        """Show the status, the results and the issues of an import."""
         return self._show(job_id, Form())
 
     @staff_page(f"{JOB}import/", needs=SUPERUSER, methods=("POST",))
-    def go_ahead(self, job_id: int) -> Any:
-        """Import what a dry run has looked through."""
+    def start_import(self, job_id: int) -> Any:
+        """Import the file of a dry run."""
         try:
             reauthentication.require()
             job = jobs.start_import_after_dry_run(job_id, by=get_caller().user)
@@ -123,7 +123,7 @@ class ImportView(StaffView):
 
     @staff_page(f"{JOB}cancel/", needs=SUPERUSER, methods=("POST",))
     def cancel(self, job_id: int) -> Any:
-        """Give an import up, or the file that a dry run has looked through."""
+        """Cancel an import, or delete the file of a dry run."""
         was_active = jobs.cancel_import(job_id)
         db.session.commit()
         flash(_("The import was cancelled and its file deleted.") if was_active else _("The file was deleted."))
@@ -131,8 +131,8 @@ class ImportView(StaffView):
 
     def _show_new(self, form: Form) -> Any:
         facts = {
-            "ways": OnConflict,
-            "bad_profile_ways": OnBadProfile,
+            "conflict_options": OnConflict,
+            "bad_profile_options": OnBadProfile,
             "is_fresh": reauthentication.is_fresh(),
             "most": i18n.format_number(jobs.MAX_RECORDS),
         }
@@ -148,16 +148,16 @@ class ImportView(StaffView):
             job=job,
             form=form,
             import_id=jobs.find_import_after_dry_run(job_id) if job.dry_run else None,
-            names=audit_log.names_of([job.actor_id]),
+            names=audit_log.emails_of_users([job.actor_id]),
             kinds=[str(kind) for kind in IssueKind],
             is_active=is_active,
-            may_go_ahead=job.dry_run and job.state == State.DONE and job.has_file,
+            may_start=job.dry_run and job.state == State.DONE and job.has_file,
             is_fresh=reauthentication.is_fresh(),
-            again=AGAIN if is_active else 0,
+            again=RELOAD_INTERVAL if is_active else 0,
         ), form.status
 
 
-def _choice(choices: type[Choice], sent: dict[str, str], name: str) -> Choice:
+def _read_choice(choices: type[Choice], sent: dict[str, str], name: str) -> Choice:
     if sent[name] not in list(choices):
         raise ValidationFailed(errors={name: [_("Choose one of the options.")]})
     return choices(sent[name])

@@ -1,4 +1,4 @@
-"""What the staff site calls things: fields, kinds of records, what may be done to them, and how they stand."""
+"""The staff site's names of record types, actions, states and reasons."""
 
 from flask_babel import lazy_gettext
 
@@ -6,7 +6,7 @@ from userapi.audit.names import ORIGINS, actor
 from userapi.html.field_labels import LABELS
 from userapi.users import fields
 
-#: The kinds of records, one and many, by the names that permissions give them.
+#: Types of records, singular and plural, by their names in permissions.
 KIND = {
     "user": lazy_gettext("User"),
     "group": lazy_gettext("Group"),
@@ -26,7 +26,7 @@ KINDS = {
     "event": lazy_gettext("Audit log"),
 }
 
-#: What a permission lets people do, by its beginning.
+#: Actions, by their names in permissions.
 VERBS = {
     "view": lazy_gettext("View"),
     "add": lazy_gettext("Add"),
@@ -34,7 +34,7 @@ VERBS = {
     "delete": lazy_gettext("Delete"),
 }
 
-#: The states of emails and sessions, by the values of the filter.
+#: States of emails and sessions, by the values of the filters.
 STATES = {
     "due": lazy_gettext("Queued"),
     "sent": lazy_gettext("Sent"),
@@ -43,8 +43,8 @@ STATES = {
     "ended": lazy_gettext("Ended"),
 }
 
-#: How imports and bulk actions stand.
-STATES_OF_JOBS = {
+#: States of imports and bulk actions.
+JOB_STATES = {
     "waiting": lazy_gettext("Queued"),
     "running": lazy_gettext("Running"),
     "done": lazy_gettext("Done"),
@@ -52,21 +52,21 @@ STATES_OF_JOBS = {
     "cancelled": lazy_gettext("Cancelled"),
 }
 
-#: What becomes of a row whose email a user has already.
-WAYS = {
+#: What an import does with a record whose email exists.
+CONFLICT_CHOICES = {
     "skip": lazy_gettext("Skip the record"),
     "update": lazy_gettext("Update the user"),
     "fail": lazy_gettext("Stop without importing anything"),
 }
 
-#: What becomes of a user whose profile has a field that is wrong or missing.
-BAD_PROFILE_WAYS = {
+#: What an import does with a user whose profile is invalid or incomplete.
+BAD_PROFILE_CHOICES = {
     "leave-out-field": lazy_gettext("Skip the field"),
     "refuse-user": lazy_gettext("Reject the user"),
     "leave-out-profile": lazy_gettext("Import without the profile"),
 }
 
-#: What an import counts, in the order in which it is shown.
+#: What an import counts, in the order of its page.
 COUNTS = {
     "made": lazy_gettext("Imported"),
     "updated": lazy_gettext("Updated"),
@@ -76,14 +76,14 @@ COUNTS = {
     "groups_made": lazy_gettext("Groups created"),
 }
 
-#: What an import has to say of a record.
-ISSUE_KINDS = {
+#: The kinds of issues that an import finds.
+ISSUES = {
     "refused": lazy_gettext("Rejected"),
     "altered": lazy_gettext("Adjusted"),
     "there already": lazy_gettext("Already exists"),
 }
 
-#: Why a bulk action left accounts out; what it says of accounts that it does not concern depends on the action.
+#: Why a bulk action skips users. For users whom it does not affect, the reason depends on the action.
 REASONS = {
     "own_account": lazy_gettext("Your own account"),
     "permission_denied": lazy_gettext("Has permissions that you do not have"),
@@ -91,15 +91,15 @@ REASONS = {
     "not_found": lazy_gettext("No longer exists"),
 }
 
-#: What is deleted along with a user.
-PARTS_OF_USERS = {
+#: What is deleted with a user.
+DATA_OF_USERS = {
     "profile": lazy_gettext("Profile"),
     "sessions": lazy_gettext("Active sessions"),
-    "memberships of groups": lazy_gettext("Group memberships"),
-    "links in emails": lazy_gettext("Email links"),
+    "memberships": lazy_gettext("Group memberships"),
+    "email_links": lazy_gettext("Email links"),
 }
 
-#: The orders of the list of users, by the values of its select.
+#: The orders of the user list, by their names in the URL.
 ORDERINGS = {
     "-date_joined": lazy_gettext("Newest first"),
     "date_joined": lazy_gettext("Oldest first"),
@@ -111,7 +111,7 @@ ORDERINGS = {
     "last_login": lazy_gettext("Last sign-in, oldest first"),
 }
 
-#: What every template of the staff site can call by name.
+#: For every template of the staff site.
 FOR_TEMPLATES = {
     "origin_names": ORIGINS,
     "actor_name": actor,
@@ -123,11 +123,11 @@ FOR_TEMPLATES = {
     "kinds_names": KINDS,
     "verb_names": VERBS,
     "state_names": STATES,
-    "job_state_names": STATES_OF_JOBS,
-    "way_names": WAYS,
-    "bad_profile_way_names": BAD_PROFILE_WAYS,
+    "job_state_names": JOB_STATES,
+    "conflict_choices": CONFLICT_CHOICES,
+    "bad_profile_choices": BAD_PROFILE_CHOICES,
     "count_names": COUNTS,
-    "issue_names": ISSUE_KINDS,
+    "issue_names": ISSUES,
     "reason_names": REASONS,
     "orderings": ORDERINGS,
 }

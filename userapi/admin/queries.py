@@ -1,4 +1,4 @@
-"""Every question that only the staff site asks, by name: lists over all accounts, totals, counts by day."""
+"""The SELECTs of the staff site: lists of all sessions, emails and events, totals, counts by day."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,30 +16,29 @@ from userapi.core.db import db, read_all, read_one
 from userapi.mail import queries as mail_queries
 from userapi.users.models import Group, OneTimeToken, User, UserProfile, user_groups
 
-logins = Session.__table__
+sessions = Session.__table__
 users = User.__table__
 emails = mail_queries.emails
 profiles = UserProfile.__table__
-trail = AuditEvent.__table__
-
+audit_events = AuditEvent.__table__
 
 #: Counts on the dashboard go no further.
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 
 
-class Part(NamedTuple):
-    """Rows of a list, and where the next begin; None after the last."""
+class ListPage(NamedTuple):
+    """Rows of a list, and where the next page begins; None after the last."""
 
     rows: Sequence[sa.Row[Any]]
     next: str | None
 
 
-#: What a list shows whose filters cannot be read.
-NO_ROWS = Part((), None)
+#: What a list with invalid filters shows.
+NO_ROWS = ListPage((), None)
 
 
-def user(user_id: int) -> User | None:
-    """A user with profile, groups and permissions, as the present transaction sees them."""
+def read_user(user_id: int) -> User | None:
+    """A user with profile, groups and permissions, as the current transaction sees them."""
     return db.session.scalar(
         sa.select(User)
         .where(User.id == user_id)
@@ -48,64 +47,65 @@ def user(user_id: int) -> User | None:
     )
 
 
-def goes_with(user_id: int, now: datetime, idle_since: datetime) -> dict[str, int]:
-    """How much is deleted along with a user, by what it is."""
+def count_data_of_user(user_id: int, now: datetime, idle_since: datetime) -> dict[str, int]:
+    """The number of rows that are deleted with a user, by kind."""
     counted: dict[str, sa.Select[Any]] = {
         "profile": sa.select(UserProfile.user_id).where(UserProfile.user_id == user_id),
         "sessions": _active_sessions().where(users.c.id == user_id),
-        "memberships of groups": sa.select(user_groups.c.user_id).where(user_groups.c.user_id == user_id),
-        "links in emails": sa.select(OneTimeToken.user_id).where(OneTimeToken.user_id == user_id),
+        "memberships": sa.select(user_groups.c.user_id).where(user_groups.c.user_id == user_id),
+        "email_links": sa.select(OneTimeToken.user_id).where(OneTimeToken.user_id == user_id),
     }
-    return _counts(counted, now, idle_since)
+    return _count_rows(counted, now, idle_since)
 
 
-def sessions(
+def list_sessions(
     filters: Mapping[str, Any],
     start: tuple[datetime, uuid.UUID] | None,
     limit: int,
     now: datetime,
     idle_since: datetime,
-) -> Part:
-    """Sessions and whose they are, those that last longest first.
+) -> ListPage:
+    """Sessions and their users, those that end last first.
 
     Args:
         filters: any of `user` (an id), `address` (its beginning) and `active` (whether it could be used now).
-        start: where the page begins: the last row's end and id.
+        start: the end and the ID of the last row of the previous page.
         limit: rows on a page.
-        now: the present moment.
+        now: the current time.
         idle_since: sessions not used after this moment are idle.
     """
     active = sa.and_(*auth_queries.ACTIVE)
     statement = (
         sa.select(
-            logins.c.id, logins.c.user_id, users.c.email, logins.c.created_at, logins.c.last_used_at,
-            logins.c.expires_at, logins.c.ended_at, logins.c.address, logins.c.user_agent, active.label("is_active"),
+            sessions.c.id, sessions.c.user_id, users.c.email, sessions.c.created_at, sessions.c.last_used_at,
+            sessions.c.expires_at, sessions.c.ended_at, sessions.c.address, sessions.c.user_agent,
+            active.label("is_active"),
         )
         .select_from(auth_queries.with_users)
-        .order_by(logins.c.expires_at.desc(), logins.c.id.desc())
+        .order_by(sessions.c.expires_at.desc(), sessions.c.id.desc())
         .limit(limit + 1)
     )  # fmt: skip
     if "user" in filters:
-        statement = statement.where(logins.c.user_id == filters["user"])
+        statement = statement.where(sessions.c.user_id == filters["user"])
     if "address" in filters:
-        statement = statement.where(logins.c.address.startswith(filters["address"], autoescape=True))
+        statement = statement.where(sessions.c.address.startswith(filters["address"], autoescape=True))
     if "active" in filters:
         statement = statement.where(active if filters["active"] else sa.not_(active))
     if start is not None:
         end, row_id = start
-        later = sa.and_(logins.c.expires_at == end, logins.c.id < row_id)
-        statement = statement.where(sa.or_(logins.c.expires_at < end, later))
+        later = sa.and_(sessions.c.expires_at == end, sessions.c.id < row_id)
+        statement = statement.where(sa.or_(sessions.c.expires_at < end, later))
     rows = read_all(statement, {"now": now, "idle_since": idle_since})
     last = rows[limit - 1] if len(rows) > limit else None
-    return Part(rows[:limit], f"{last.expires_at.isoformat()}~{last.id}" if last else None)
+    return ListPage(rows[:limit], f"{last.expires_at.isoformat()}~{last.id}" if last else None)
 
 
-def list_emails(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
-    """Emails without their contents, the newest first.
+def list_emails(filters: Mapping[str, Any], before: int | None, limit: int) -> ListPage:
+    """Emails without their texts, the newest first.
 
     Args:
         filters: any of `state` (a `mail.queries.State`), `recipient` (its beginning), `user` (an id) and `kind`.
-        before: the id that the page begins below.
+        before: only rows with a lower ID.
         limit: rows on a page.
     """
     statement = sa.select(*mail_queries.LISTED)
@@ -120,69 +120,69 @@ def list_emails(filters: Mapping[str, Any], before: int | None, limit: int) -> P
     return _newest_first(statement, emails.c.id, before, limit)
 
 
-def events(filters: Mapping[str, Any], before: int | None, limit: int) -> Part:
-    """What happened, the newest first.
+def list_events(filters: Mapping[str, Any], before: int | None, limit: int) -> ListPage:
+    """Audit events, the newest first.
 
     Args:
         filters: as `audit.queries.matching` has them.
-        before: the id that the page begins below.
+        before: only rows with a lower ID.
         limit: rows on a page.
     """
     return _part(audit_queries.newest(dict(filters) | ({"before": before} if before else {}), limit + 1), limit)
 
 
-def countries(most: int, most_counted: int) -> list[tuple[str, int]]:
-    """The first countries of profiles, and how many profiles each has, counted no further than `most_counted`.
+def count_by_country(limit: int, max_counted: int) -> list[tuple[str, int]]:
+    """The first `limit` countries of profiles, and the number of profiles of each, counted up to `max_counted`.
 
-    It jumps from one country to the next in their index: a page of the list cannot afford to read all profiles.
+    It jumps from one country to the next in the index, because reading all profiles would be too slow for a page.
     """
     country = profiles.c.country
     found = sa.select(sa.func.min(country).label("country")).where(country > "").cte("found", recursive=True)
     following = sa.select(sa.func.min(country)).where(country > found.c.country).scalar_subquery()
     found = found.union_all(sa.select(following).where(found.c.country.is_not(None)))
-    some = sa.select(country).where(country == found.c.country).limit(most_counted).correlate(found).subquery()
+    some = sa.select(country).where(country == found.c.country).limit(max_counted).correlate(found).subquery()
     number = sa.select(sa.func.count()).select_from(some).scalar_subquery().label("number")
-    rows = read_all(sa.select(found.c.country, number).where(found.c.country.is_not(None)).limit(most))
+    rows = read_all(sa.select(found.c.country, number).where(found.c.country.is_not(None)).limit(limit))
     return [(row.country, row.number) for row in rows]
 
 
-def _newest_first(statement: sa.Select[Any], row_id: Any, before: int | None, limit: int) -> Part:
+def _newest_first(statement: sa.Select[Any], row_id: Any, before: int | None, limit: int) -> ListPage:
     if before is not None:
         statement = statement.where(row_id < before)
     return _part(read_all(statement.order_by(row_id.desc()).limit(limit + 1)), limit)
 
 
-def _part(rows: Sequence[sa.Row[Any]], limit: int) -> Part:
-    return Part(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
+def _part(rows: Sequence[sa.Row[Any]], limit: int) -> ListPage:
+    return ListPage(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
 
 
-def totals(now: datetime, idle_since: datetime) -> dict[str, int]:
-    """How much there is: the users estimated where they are many, the rest counted up to `MOST_COUNTED`."""
+def count_totals(now: datetime, idle_since: datetime) -> dict[str, int]:
+    """Totals for the dashboard: users are estimated if there are many, the rest is counted up to `MAX_COUNTED`."""
     parts = {
         "sessions": _active_sessions(),
         "groups": sa.select(Group.id),
         "queued_emails": sa.select(emails.c.id).where(emails.c.due_at.is_not(None)),
         "failed_emails": sa.select(emails.c.id).where(emails.c.given_up_at.is_not(None)),
     }
-    return {"users": estimated_users(), **_counts(parts, now, idle_since)}
+    return {"users": estimate_users(), **_count_rows(parts, now, idle_since)}
 
 
 def _active_sessions() -> sa.Select[Any]:
-    return sa.select(logins.c.id).select_from(auth_queries.with_users).where(*auth_queries.ACTIVE)
+    return sa.select(sessions.c.id).select_from(auth_queries.with_users).where(*auth_queries.ACTIVE)
 
 
-def _counts(parts: Mapping[str, sa.Select[Any]], now: datetime, idle_since: datetime) -> dict[str, int]:
-    """How many rows each of these finds, up to `MOST_COUNTED`."""
+def _count_rows(parts: Mapping[str, sa.Select[Any]], now: datetime, idle_since: datetime) -> dict[str, int]:
+    """The number of rows of each statement, up to `MAX_COUNTED`."""
     counts = [
-        sa.select(sa.func.count()).select_from(part.limit(MOST_COUNTED).subquery()).scalar_subquery().label(name)
+        sa.select(sa.func.count()).select_from(part.limit(MAX_COUNTED).subquery()).scalar_subquery().label(name)
         for name, part in parts.items()
     ]
     row = read_one(sa.select(*counts), {"now": now, "idle_since": idle_since})
     return dict(row._mapping) if row else {}
 
 
-def estimated_users() -> int:
-    """How many users there are: the database's own estimate where it has one of a large table, else the number."""
+def estimate_users() -> int:
+    """The number of users: PostgreSQL's estimate for a large table, otherwise the exact number."""
     if db.engine.dialect.name == "postgresql":
         known = read_one(sa.text("SELECT reltuples::bigint FROM pg_class WHERE oid = 'users'::regclass"))  # type: ignore[arg-type]
         if known and known[0] > 100_000:
@@ -191,13 +191,13 @@ def estimated_users() -> int:
     return int(counted[0]) if counted else 0
 
 
-def events_by_day(actions: Sequence[str], since: date) -> dict[str, dict[date, int]]:
-    """How often each of these happened on each day (UTC) since a day, that day included."""
-    day = _day(trail.c.occurred_at)
+def count_events_by_day(actions: Sequence[str], since: date) -> dict[str, dict[date, int]]:
+    """The number of events of each action on each day (UTC), from a day on."""
+    day = _day(audit_events.c.occurred_at)
     found = read_all(
-        sa.select(trail.c.action, day.label("day"), sa.func.count().label("number"))
-        .where(trail.c.action.in_(actions), trail.c.occurred_at >= _midnight(since))
-        .group_by(trail.c.action, day)
+        sa.select(audit_events.c.action, day.label("day"), sa.func.count().label("number"))
+        .where(audit_events.c.action.in_(actions), audit_events.c.occurred_at >= _midnight(since))
+        .group_by(audit_events.c.action, day)
     )
     by_action: dict[str, dict[date, int]] = {action: {} for action in actions}
     for row in found:
@@ -205,8 +205,8 @@ def events_by_day(actions: Sequence[str], since: date) -> dict[str, dict[date, i
     return by_action
 
 
-def users_by_day(since: date) -> dict[date, int]:
-    """How many of the present accounts were created on each day (UTC) since a day, however they came to be."""
+def count_users_by_day(since: date) -> dict[date, int]:
+    """The number of current users created on each day (UTC), from a day on, including imported and seeded ones."""
     day = _day(users.c.date_joined)
     counted = sa.select(day.label("day"), sa.func.count().label("number")).where(
         users.c.date_joined >= _midnight(since)
@@ -214,8 +214,8 @@ def users_by_day(since: date) -> dict[date, int]:
     return {_as_date(row.day): row.number for row in read_all(counted.group_by(day))}
 
 
-def emails_by_day(since: date) -> dict[date, int]:
-    """How many emails were sent on each day (UTC) since a day, that day included."""
+def count_emails_by_day(since: date) -> dict[date, int]:
+    """The number of emails sent on each day (UTC), from a day on."""
     day = _day(emails.c.sent_at)
     found = read_all(
         sa.select(day.label("day"), sa.func.count().label("number"))
@@ -226,7 +226,7 @@ def emails_by_day(since: date) -> dict[date, int]:
 
 
 def _day(column: Any) -> Any:
-    """The day of a moment, in UTC on both databases."""
+    """The day of a time, in UTC on both databases."""
     if db.engine.dialect.name == "postgresql":
         return sa.cast(sa.func.timezone("UTC", column), sa.Date)
     return sa.func.date(column)

@@ -1,4 +1,4 @@
-"""Sessions: who is signed in, from where, and the end of it."""
+"""Sessions: who is signed in and from where, and ending a session."""
 
 import uuid
 from datetime import datetime
@@ -26,28 +26,38 @@ from .views import PAGE_SIZE, StaffView, back_query, current_query, staff_page
 
 STATES = {"active": True, "ended": False}
 
-READERS = {"user": filters.words, "address": filters.words, "state": filters.one_of(STATES)}
+READERS = {"user": filters.read_words, "address": filters.read_words, "state": filters.reader_of(STATES)}
 
 
 class SessionView(StaffView):
-    """The sign-ins."""
+    """Sessions."""
 
     kind = "session"
 
     @staff_page("/", needs="view")
     def show_list(self) -> str:
-        """Every session, by user, network address and state."""
-        asked, now = Filters(request.args, READERS), clock.now()
-        conditions = dict(asked.values)
+        """List sessions by user, IP address and status."""
+        search, now = Filters(request.args, READERS), clock.now()
+        conditions = dict(search.values)
         if "state" in conditions:
             conditions["active"] = STATES[conditions.pop("state")]
         if "user" in conditions:
             key = email_address.key_or_none(conditions["user"])
             conditions["user"] = (user_queries.find_id(key) if key else None) or 0
         idle_since = sessions.idle_since(now)
-        found = queries.NO_ROWS if asked.errors else queries.sessions(conditions, start(), PAGE_SIZE, now, idle_since)
-        facts = {"page": found, "asked": asked.texts, "errors": asked.errors, "now": now, "query": current_query()}
-        return self.render("admin/sessions/list.html", **facts, describe=describe_user_agent)
+        found = (
+            queries.NO_ROWS
+            if search.errors
+            else queries.list_sessions(conditions, first_session(), PAGE_SIZE, now, idle_since)
+        )
+        context = {
+            "page": found,
+            "filters": search.texts,
+            "errors": search.errors,
+            "now": now,
+            "query": current_query(),
+        }
+        return self.render("admin/sessions/list.html", **context, describe=describe_user_agent)
 
     @staff_page("/<uuid:session_id>/end/", needs="delete", methods=("POST",))
     def end(self, session_id: uuid.UUID) -> Any:
@@ -67,8 +77,8 @@ class SessionView(StaffView):
         return see_other(f"{back}?{query}" if query.isascii() and query.isprintable() and query else back)
 
 
-def start() -> tuple[datetime, uuid.UUID] | None:
-    """The end and the id of the session that the page begins after."""
+def first_session() -> tuple[datetime, uuid.UUID] | None:
+    """The end and the ID of the session after which the page begins."""
     end, _, row_id = request.args.get("before", "").partition("~")
     session_id = parse_uuid(row_id)
     try:

@@ -1,4 +1,4 @@
-"""The staff site put together: Flask-Admin, its views in the order of the menu, its cookie."""
+"""Sets up the staff site: Flask-Admin, and its views in the order of the menu."""
 
 from flask import Flask
 from flask_admin import Admin
@@ -12,12 +12,12 @@ from . import imports
 from .audit_log import AuditView
 from .bulk import BulkView
 from .dashboard import Dashboard
-from .emails import EmailsView
+from .emails import EmailView, OldEmailView
 from .groups import GroupView
 from .sessions import SessionView
 from .users import UserView
 
-#: Bytes that a form may have besides the file in it.
+#: Bytes that an import form may have besides the file.
 FORM_FIELDS = 64 * 1024
 
 
@@ -35,7 +35,8 @@ def configure(app: Flask) -> None:
         UserView(name=lazy_gettext("Users"), endpoint="staff_users", url="users"),
         GroupView(name=lazy_gettext("Groups"), endpoint="staff_groups", url="groups"),
         SessionView(name=lazy_gettext("Sessions"), endpoint="staff_sessions", url="sessions"),
-        EmailsView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"),
+        EmailView(name=lazy_gettext("Emails"), endpoint="staff_emails", url="emails"),
+        OldEmailView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"),
         imports.ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
         BulkView(name=lazy_gettext("Bulk actions"), endpoint="staff_bulk", url="bulk"),
         AuditView(name=lazy_gettext("Audit log"), endpoint="staff_audit", url="audit"),

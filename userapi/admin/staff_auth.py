@@ -1,4 +1,4 @@
-"""Who may come in, and what for: asked once a request, of the database."""
+"""Who may use the staff site, and what for."""
 
 from datetime import timedelta
 
@@ -15,11 +15,11 @@ from userapi.users import permissions
 
 
 def check_access() -> None:
-    """Let a member of staff in, by the cookie alone: signature, audience, session, account, and CSRF on every write.
+    """Check the session cookie and, for writes, the CSRF token; only staff may continue.
 
     Raises:
-        NotSignedIn, InvalidToken, TokenRevoked, TokenExpired: nobody is signed in, or not any more.
-        CsrfFailed: a write came without the proof that one of our pages sent it.
+        NotSignedIn, InvalidToken, TokenRevoked, TokenExpired: there is no active session.
+        CsrfFailed: a write has no valid CSRF token.
         PermissionDenied: not a member of staff.
     """
     g.owner_id = authentication.NO_USER
@@ -36,12 +36,12 @@ def check_access() -> None:
 
 
 def may(action: str, kind: str) -> bool:
-    """Whether the caller may do this to records of a kind; who may change them may look at them."""
+    """Whether the caller may do this to records of a type. Staff who may change them may also view them."""
     return permissions.has_permission(get_caller().user, f"{action}_{kind}")
 
 
 def require(action: str, kind: str) -> None:
-    """Refuse what the caller may not do.
+    """Check that the caller may do this to records of a type.
 
     Raises:
         PermissionDenied: naming the permission that is missing.
@@ -50,7 +50,7 @@ def require(action: str, kind: str) -> None:
 
 
 def require_superuser() -> None:
-    """Refuse all but superusers.
+    """Check that the caller is a superuser.
 
     Raises:
         PermissionDenied: the caller is none.

@@ -120,7 +120,7 @@ def run_action(view: StaffView) -> Any:
     selected, query = selected_ids("user"), request.form.get("query", "")
     filters = None
     if "all" in request.form:
-        listing = _read_list(query)
+        listing = _parse_list(query)
         if listing.errors:
             flash(_("Correct the invalid filters first."), "warning")
             return view.redirect_to_list(query)
@@ -153,7 +153,7 @@ def run_action(view: StaffView) -> Any:
 
 
 def _start_job(view: StaffView, name: str, filters: Mapping[str, Any], newest: int) -> Any:
-    query = _read_list(request.form.get("query", "")).query
+    query = _parse_list(request.form.get("query", "")).query
     job = jobs.start_bulk_action(name, filters, query, newest, by=get_caller().user)
     db.session.commit()
     return see_other(view.get_url("staff_bulk.show", job_id=job.id))
@@ -224,8 +224,8 @@ def _download(file_format: str, filters: Mapping[str, Any]) -> Response:
     return response
 
 
-def _read_list(query: str) -> user_list.Listing:
-    return user_list.read(MultiDict(parse_qsl(query)))
+def _parse_list(query: str) -> user_list.Listing:
+    return user_list.read_list(MultiDict(parse_qsl(query)))
 
 
 def _explain_selection(ids: list[int]) -> str:

@@ -1,4 +1,4 @@
-"""What the forms about a user send, held against what they had shown."""
+"""The forms about a user: what was submitted, compared with what the form had shown."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -18,19 +18,19 @@ from userapi.users.models import User
 
 from .views import selected_ids
 
-#: How somebody whom staff add gets a password.
+#: How a user whom staff add gets a password.
 INVITE = "invite"
 SET_PASSWORD = "password"  # noqa: S105 - the name of a choice
 
 
-def new_user(sent: MultiDict[str, str]) -> Form:
-    """The form of a new user with what was typed into it."""
+def new_user_form(sent: MultiDict[str, str]) -> Form:
+    """The form of a new user, filled in."""
     access = {"access": sent["access"]} if "access" in sent else {}
     return Form({name: sent.get(name, "") for name in ("email", "language")} | access)
 
 
 def read_new_user(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, Any], str | None]:
-    """The fields of a new account, and its password; None when the person is to be invited instead.
+    """The fields of a new user, and the password; None if the user is to be invited.
 
     Args:
         schema: of the fields.
@@ -47,7 +47,7 @@ def read_new_user(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, 
     except ValidationError as error:
         errors |= error.normalized_messages()
     try:
-        password = password_unless_invited(values.get("access", ""))
+        password = read_password(values.get("access", ""))
     except ValidationFailed as failed:
         errors |= failed.errors or {}
     if password is not None and (weak := password_policy.reasons(password, [values["email"]])):
@@ -57,27 +57,27 @@ def read_new_user(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, 
     return fields, password
 
 
-def password_unless_invited(access: str) -> str | None:
-    """The password in the form of a new account; None when the person is to be invited instead.
+def read_password(access: str) -> str | None:
+    """The password in the form of a new user; None if the user is to be invited.
 
     Raises:
-        ValidationFailed: nothing was chosen, a password was typed beside an invitation, or not typed the same twice.
+        ValidationFailed: nothing was chosen, a password was entered for an invitation, or the two passwords differ.
     """
     if access not in (INVITE, SET_PASSWORD):
         raise ValidationFailed(errors={"access": [_("Choose how the user gets a password.")]})
     if access == SET_PASSWORD:
-        return typed_twice()
+        return read_new_password()
     if request.form.get("password1") or request.form.get("password2"):
         message = _("You entered a password but chose to send an invitation. Choose “Set a password” to use it.")
         raise ValidationFailed(errors={"password1": [message]})
     return None
 
 
-def typed_twice() -> str:
-    """The new password in a form.
+def read_new_password() -> str:
+    """The new password in the submitted form.
 
     Raises:
-        ValidationFailed: it was not typed the same twice.
+        ValidationFailed: the two passwords differ.
     """
     first, second = request.form.get("password1", ""), request.form.get("password2", "")
     password_policy.require_same(first, second, fields=("password1", "password2"))
@@ -85,13 +85,13 @@ def typed_twice() -> str:
 
 
 class UserForm(Form):
-    """The form of a user: what is stored, and on top of it what somebody changed of what they had seen.
+    """The form of a user: the stored values, with the changes that were made in the form.
 
-    What they left alone is never sent back over what somebody else has changed meanwhile.
+    A field that was not changed in the form never overwrites what someone else has changed in the meantime.
 
     Args:
-        user: as the present transaction sees the user.
-        sent: the form that came in; None when the page is only shown.
+        user: as the current transaction sees it.
+        sent: the submitted form; None when the page is only shown.
         may_set: the fields that the caller may set.
     """
 
@@ -112,16 +112,16 @@ class UserForm(Form):
 
     @property
     def status(self) -> int:
-        """409 when somebody else was quicker."""
+        """409 if someone else has changed the user since the form was opened."""
         return 409 if self.is_stale else super().status
 
     @property
     def differing(self) -> list[str]:
-        """The fields where what was sent differs from what is stored now."""
+        """The fields whose submitted and stored values differ."""
         return [name for name in self.stored if self.values[name] != self.stored[name]]
 
     def changes(self) -> dict[str, Any]:
-        """The fields that shall change, nested as the API takes them."""
+        """The fields to change, nested as in the API."""
         changes = {name: self.values[name] for name in self.differing if name in (*TEXT_INPUTS, *WRITABLE_FLAGS)}
         if "language" in changes:
             changes["language"] = changes["language"] or None
@@ -132,15 +132,15 @@ class UserForm(Form):
             changes["profile"] = profile
         return changes
 
-    def chosen_rights(self, user: User) -> tuple[set[int], set[int]]:
-        """The ids of the groups, and of the permissions, that shall be the user's.
+    def selected_permissions(self, user: User) -> tuple[set[int], set[int]]:
+        """The IDs of the groups and of the permissions that the user gets.
 
         Args:
-            user: after the other changes, which may have led into a group or out of one.
+            user: after the other changes, which may have added or removed a group.
         """
-        return self._chosen("groups", user.groups), self._chosen("permissions", user.permissions)
+        return self._merge_selection("groups", user.groups), self._merge_selection("permissions", user.permissions)
 
-    def _chosen(self, name: str, held: Collection[Any]) -> set[int]:
+    def _merge_selection(self, name: str, held: Collection[Any]) -> set[int]:
         before, after = set(self.stored[name]), set(self.values[name])
         return ({each.id for each in held} | (after - before)) - (before - after)
 
@@ -153,7 +153,7 @@ class UserForm(Form):
 
 
 def stored_values(user: User) -> dict[str, Any]:
-    """What the form shows of a user."""
+    """The stored values that the form shows."""
     values: dict[str, Any] = {name: getattr(user, name) or "" for name in TEXT_INPUTS}
     values |= {name: getattr(user, name) for name in WRITABLE_FLAGS}
     values |= {f"profile.{name}": _as_text(getattr(user.profile, name, None)) for name in PROFILE_NAMES}
@@ -167,7 +167,7 @@ def _as_text(value: Any) -> str:
 
 
 def _seen(text: str) -> dict[str, Any]:
-    """What the page had shown when it was filled in."""
+    """The values that the form had shown."""
     try:
         seen = orjson.loads(text)
     except orjson.JSONDecodeError:

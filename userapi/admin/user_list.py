@@ -1,4 +1,4 @@
-"""What the list of users is asked for, read from the query string."""
+"""The filters, the order and the page of the user list, read from the query string."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -23,52 +23,52 @@ DEFAULT_ORDER = "-date_joined"
 
 @dataclass(frozen=True)
 class Listing:
-    """A list that was asked for.
+    """A requested list.
 
     Attributes:
-        asked: the filters as texts, to fill the form with and to make query strings of.
-        filters: the same as the query takes it.
-        errors: what is wrong with the filters that cannot be read; the list is empty then.
+        texts: the filters as texts, for the form and for query strings.
+        filters: the same as `list_queries` expects them.
+        errors: messages for invalid filters; if there are any, the list is empty.
         ordering: a name of `list_queries.ORDERS`, `-` before it for descending.
         cursor: where the page starts.
     """
 
-    asked: Mapping[str, str]
+    texts: Mapping[str, str]
     filters: Mapping[str, Any]
     errors: Mapping[str, str]
     ordering: str
     cursor: Cursor | None
 
     def page(self, limit: int) -> Page:
-        """The rows of the page; none while a filter cannot be read."""
+        """The rows of the page; none if a filter is invalid."""
         if self.errors:
             return Page((), None, None)
         return list_queries.find_page(self.filters, self.ordering, limit, self.cursor)
 
-    def count_up_to(self, most: int) -> int:
-        """How many users match, counted no further than this."""
-        return 0 if self.errors else list_queries.count_up_to(self.filters, most)
+    def count_up_to(self, limit: int) -> int:
+        """The number of matching users, counted up to a limit."""
+        return 0 if self.errors else list_queries.count_up_to(self.filters, limit)
 
     @property
     def query(self) -> str:
-        """The query string that asks for the same list, from its first page."""
+        """The query string of the first page of this list."""
         order = {} if self.ordering == DEFAULT_ORDER else {"ordering": self.ordering}
-        return urlencode({**self.asked, **order})
+        return urlencode({**self.texts, **order})
 
-    def at(self, cursor: Cursor | None) -> str:
-        """The query string for another page of the list."""
-        return urlencode({**self.asked, "ordering": self.ordering, **({"cursor": cursor.encode()} if cursor else {})})
+    def query_at(self, cursor: Cursor | None) -> str:
+        """The query string of another page of this list."""
+        return urlencode({**self.texts, "ordering": self.ordering, **({"cursor": cursor.encode()} if cursor else {})})
 
     def ordered_by(self, name: str) -> str:
-        """The query string for another order: the other way round when it is this one's name."""
+        """The query string for the order by this name, reversed if the list already has it."""
         ordering = f"-{name}" if self.ordering == name else name
-        return urlencode({**self.asked, "ordering": ordering})
+        return urlencode({**self.texts, "ordering": ordering})
 
 
-def read(arguments: Mapping[str, str]) -> Listing:
-    """Read the filters, the order and where the page starts; the last two by default where they cannot be read."""
-    found = Filters(arguments, READERS)
-    values = dict(found.values)
+def read_list(arguments: Mapping[str, str]) -> Listing:
+    """Read filters, order and cursor. An invalid order or cursor is replaced by the default."""
+    search = Filters(arguments, READERS)
+    values = dict(search.values)
     if "search" in values:
         values["staff_search"] = values.pop("search")
     if "joined_from" in values:
@@ -78,26 +78,26 @@ def read(arguments: Mapping[str, str]) -> Listing:
     ordering = arguments.get("ordering", DEFAULT_ORDER)
     if ordering.removeprefix("-") not in list_queries.ORDERS or ordering.startswith("--"):
         ordering = DEFAULT_ORDER
-    return Listing(found.texts, values, found.errors, ordering, _cursor(arguments.get("cursor", ""), ordering))
+    return Listing(search.texts, values, search.errors, ordering, _read_cursor(arguments.get("cursor", ""), ordering))
 
 
-def _search(text: str) -> str:
-    text = filters.words(text)
+def _read_search(text: str) -> str:
+    text = filters.read_words(text)
     if len(unicodedata.normalize("NFKC", text).split()) > list_queries.MAX_WORDS:
         raise ValueError(_("Search for at most %(most)s words.", most=list_queries.MAX_WORDS))
     return text
 
 
 READERS = {
-    "search": _search,
-    "country": filters.exact,
-    **dict.fromkeys(FLAGS, filters.yes_or_no),
-    **dict.fromkeys(("joined_from", "joined_to"), filters.midnight),
-    "group": filters.row_id,
+    "search": _read_search,
+    "country": filters.read_exact,
+    **dict.fromkeys(FLAGS, filters.read_flag),
+    **dict.fromkeys(("joined_from", "joined_to"), filters.read_day),
+    "group": filters.read_id,
 }
 
 
-def _cursor(text: str, ordering: str) -> Cursor | None:
+def _read_cursor(text: str, ordering: str) -> Cursor | None:
     try:
         cursor = pagination.decode_cursor(text, ordering) if text else None
         if cursor is not None:

@@ -24,18 +24,18 @@ from userapi.users.schemas import UserEditSchema
 
 from . import audit_log, labels, reauthentication, staff_auth, user_actions, user_forms, user_list
 from . import queries as staff_queries
-from .sessions import start as session_start
+from .sessions import first_session
 from .user_forms import INVITE, UserForm
 from .views import PAGE_SIZE, StaffView, back_query, current_query, staff_page, take_saved_form
 
-#: The list says how many there are up to this number.
+#: The list counts matching users up to this number.
 MAX_COUNTED = 1000
 
-#: The filter is a list of so many countries; more are typed.
+#: The country filter is a select for up to this many countries, otherwise a text input.
 MAX_COUNTRIES = 250
 
-#: Rights that are given away only by whoever has just proved to be who they are.
-POWERS = ("is_staff", "is_superuser")
+#: Granting these requires the caller's password.
+PRIVILEGES = ("is_staff", "is_superuser")
 
 USER = "/<row_id:user_id>/"
 
@@ -49,16 +49,16 @@ class UserView(StaffView):
 
     @staff_page("/", needs="view")
     def show_list(self) -> str:
-        """The list: search, filters, order, pages that cost the same however deep they lie."""
-        asked = user_list.read(request.args)
+        """List users, with search, filters and order. All pages cost the same, because they use cursors."""
+        listing = user_list.read_list(request.args)
         return self.render(
             "admin/users/list.html",
-            asked=asked,
-            page=asked.page(PAGE_SIZE),
-            count=asked.count_up_to(MAX_COUNTED + 1),
-            most_counted=MAX_COUNTED,
+            listing=listing,
+            page=listing.page(PAGE_SIZE),
+            count=listing.count_up_to(MAX_COUNTED + 1),
+            max_counted=MAX_COUNTED,
             groups=group_queries.all_groups(),
-            countries=_countries(asked.asked.get("country", "")),
+            countries=_list_countries(listing.texts.get("country", "")),
             actions=user_actions.allowed_actions(),
             query=current_query(),
         )
@@ -70,16 +70,16 @@ class UserView(StaffView):
 
     @staff_page("/new/", needs="add")
     def show_new(self) -> Any:
-        """The first of two steps: who, and how the password comes about."""
-        kept = take_saved_form()
+        """Show the first of two steps: email, language, and how the user gets a password."""
+        saved = take_saved_form()
         return self._show_new(
-            user_forms.new_user(kept or MultiDict({"access": INVITE, "language": i18n.get_default_language()}))
+            user_forms.new_user_form(saved or MultiDict({"access": INVITE, "language": i18n.get_default_language()}))
         )
 
     @staff_page("/new/", needs="add", methods=("POST",))
     def add(self) -> Any:
-        """Open an account, and go on to the whole form."""
-        form = user_forms.new_user(request.form)
+        """Create an account, and continue with the other fields."""
+        form = user_forms.new_user_form(request.form)
         try:
             fields, password = user_forms.read_new_user(edit_schema, form.values)
             user = accounts.create(fields["email"], password, language=fields["language"])
@@ -100,23 +100,23 @@ class UserView(StaffView):
 
     @staff_page(USER, needs="view")
     def show(self, user_id: int) -> Any:
-        """Everything about one user, to read or to change."""
-        user = _existing(user_id)
-        kept = take_saved_form() if staff_auth.may("change", "user") else None
-        return self._show(UserForm(user, sent=kept, may_set=account_edits.editable_fields(user, get_caller().user)))
+        """Show a user, with a form for staff who may change it."""
+        user = _find_user(user_id)
+        saved = take_saved_form() if staff_auth.may("change", "user") else None
+        return self._show(UserForm(user, sent=saved, may_set=account_edits.editable_fields(user, get_caller().user)))
 
     @staff_page(USER, needs="change", methods=("POST",))
     def edit(self, user_id: int) -> Any:
-        """Save what was changed, unless somebody else has changed the same user meanwhile."""
+        """Save the changes, unless someone else has changed the user since the form was opened."""
         me = get_caller().user
-        user = _hold(user_id)
+        user = _lock_user(user_id)
         form = UserForm(user, sent=request.form, may_set=account_edits.editable_fields(user, me))
         if form.is_stale:
             db.session.rollback()
             return self._show(form)
         try:
             changes = edit_schema.load(form.changes())
-            if any(changes.get(power) for power in POWERS):
+            if any(changes.get(privilege) for privilege in PRIVILEGES):
                 reauthentication.require()
             with commit_on(WrongPassword):
                 account_edits.edit(
@@ -126,7 +126,7 @@ class UserView(StaffView):
                     password=request.form.get(reauthentication.FIELD),
                     password_field=reauthentication.FIELD,
                 )
-            groups.set_memberships(user, *form.chosen_rights(user), by=me)
+            groups.set_memberships(user, *form.selected_permissions(user), by=me)
             db.session.commit()
         except (Problem, ValidationError) as error:
             db.session.rollback()
@@ -138,8 +138,8 @@ class UserView(StaffView):
         return self._redirect_to_user(user_id) if "go_on" in request.form else self.redirect_to_list(back_query())
 
     def _show(self, form: UserForm) -> Any:
-        user, me = _existing(form.user_id), get_caller().user
-        why_not = _why_not(user) if staff_auth.may("change", "user") else ""
+        user, me = _find_user(form.user_id), get_caller().user
+        why_not = _explain_lack_of_authority(user) if staff_auth.may("change", "user") else ""
         may_edit = staff_auth.may("change", "user") and not why_not
         may_set = account_edits.editable_fields(user, me) if may_edit else frozenset()
         return self.render(
@@ -160,21 +160,21 @@ class UserView(StaffView):
         ), form.status
 
     def _redirect_to_user(self, user_id: int) -> Any:
-        """The user's page, which still leads back to the list as it was."""
+        """Redirect to the user's page, which keeps the filters of the list."""
         return self.redirect_to("show", user_id=user_id, back=back_query() or None)
 
     @staff_page(f"{USER}password/", needs="change")
     def show_password(self, user_id: int) -> Any:
-        """The form to set a password; how the present one is kept, never what is kept."""
+        """Show the form to set a password, and how the current one is hashed."""
         return self._show_password(user_id, Form())
 
     @staff_page(f"{USER}password/", needs="change", methods=("POST",))
     def set_password(self, user_id: int) -> Any:
-        """Set a password; every session of the user ends, and an email reports it."""
-        user, me = _hold(user_id), get_caller().user
+        """Set a password. All sessions of the user end, and an email reports the change."""
+        user, me = _lock_user(user_id), get_caller().user
         try:
             reauthentication.require(always=user.id == me.id)
-            accounts.set_password(user, user_forms.typed_twice(), field="password1")
+            accounts.set_password(user, user_forms.read_new_password(), field="password1")
             if user.id == me.id:
                 sessions.end_sessions(user, spare=get_caller().session_id)
             db.session.commit()
@@ -188,20 +188,20 @@ class UserView(StaffView):
         return self._redirect_to_user(user_id)
 
     def _show_password(self, user_id: int, form: Form) -> Any:
-        user = _existing(user_id)
-        facts = {
+        user = _find_user(user_id)
+        context = {
             "user": user,
             "form": form,
             "kept": describe_password_hash(user.password_hash),
             "is_fresh": reauthentication.is_fresh(),
         }
-        facts |= {"is_own": user.id == get_caller().user.id, "why_not": _why_not(user)}
-        return self.render("admin/users/password.html", **facts), form.status
+        context |= {"is_own": user.id == get_caller().user.id, "why_not": _explain_lack_of_authority(user)}
+        return self.render("admin/users/password.html", **context), form.status
 
     @staff_page(f"{USER}invite/", needs="change", methods=("POST",))
     def invite(self, user_id: int) -> Any:
-        """Send an invitation, again or for the first time."""
-        user = _hold(user_id)
+        """Send or resend an invitation."""
+        user = _lock_user(user_id)
         try:
             invitations.send_invitation(user, by=get_caller().user)
             db.session.commit()
@@ -212,37 +212,41 @@ class UserView(StaffView):
         return self._redirect_to_user(user_id)
 
     @staff_page(f"{USER}history/", needs="view_event")
-    def show_history(self, user_id: int) -> str:
-        """What happened to this user: by whom, when, and what each field was before."""
-        user = _existing(user_id)
-        found = staff_queries.events({"kind": "user", "target": str(user_id)}, audit_log.start(), PAGE_SIZE)
-        return self.render("admin/users/history.html", user=user, page=found, names=audit_log.names(found.rows))
+    def show_audit_log(self, user_id: int) -> str:
+        """Show the audit log of this user."""
+        user = _find_user(user_id)
+        found = staff_queries.list_events({"kind": "user", "target": str(user_id)}, audit_log.first_id(), PAGE_SIZE)
+        return self.render(
+            "admin/users/audit_log.html", user=user, page=found, names=audit_log.emails_in_events(found.rows)
+        )
 
     @staff_page(f"{USER}sessions/", needs="view_session")
     def show_sessions(self, user_id: int) -> str:
-        """Where this user is or was signed in."""
-        user, now = _existing(user_id), clock.now()
-        found = staff_queries.sessions({"user": user_id}, session_start(), PAGE_SIZE, now, sessions.idle_since(now))
+        """List the sessions of this user."""
+        user, now = _find_user(user_id), clock.now()
+        found = staff_queries.list_sessions(
+            {"user": user_id}, first_session(), PAGE_SIZE, now, sessions.idle_since(now)
+        )
         return self.render(
             "admin/users/sessions.html", user=user, page=found, now=now, describe=user_agents.describe_user_agent
         )
 
     @staff_page(f"{USER}emails/", needs="view_email")
     def show_emails(self, user_id: int) -> str:
-        """The emails about this account, to whichever email it had."""
-        user = _existing(user_id)
-        found = staff_queries.list_emails({"user": user_id}, audit_log.start(), PAGE_SIZE)
+        """List the emails to this user, at the current and all earlier addresses."""
+        user = _find_user(user_id)
+        found = staff_queries.list_emails({"user": user_id}, audit_log.first_id(), PAGE_SIZE)
         return self.render("admin/users/emails.html", user=user, page=found)
 
     @staff_page(f"{USER}delete/", needs="delete")
     def show_delete(self, user_id: int) -> Any:
-        """What goes with a user, and what stays."""
+        """Show what is deleted with a user, and what is kept."""
         return self._show_delete(user_id, Form())
 
     @staff_page(f"{USER}delete/", needs="delete", methods=("POST",))
     def delete(self, user_id: int) -> Any:
-        """Close an account for good."""
-        user = _hold(user_id, permissions.DELETE_USER)
+        """Delete a user."""
+        user = _lock_user(user_id, permissions.DELETE_USER)
         email = user.email
         try:
             reauthentication.require()
@@ -255,34 +259,36 @@ class UserView(StaffView):
         return self.redirect_to_list(back_query())
 
     def _show_delete(self, user_id: int, form: Form) -> Any:
-        user = _existing(user_id)
+        user = _find_user(user_id)
         now = clock.now()
-        parts = staff_queries.goes_with(user_id, now, sessions.idle_since(now))
-        goes = {labels.PARTS_OF_USERS[what]: count for what, count in parts.items()}
-        facts = {"user": user, "form": form, "goes": goes, "is_fresh": reauthentication.is_fresh()}
-        facts["why_not"] = _why_not(user) or (LastSuperuser.detail if accounts.is_last_superuser(user) else "")
-        return self.render("admin/users/delete.html", **facts), form.status
+        parts = staff_queries.count_data_of_user(user_id, now, sessions.idle_since(now))
+        counts = {labels.DATA_OF_USERS[data]: count for data, count in parts.items()}
+        context = {"user": user, "form": form, "counts": counts, "is_fresh": reauthentication.is_fresh()}
+        context["why_not"] = _explain_lack_of_authority(user) or (
+            LastSuperuser.detail if accounts.is_last_superuser(user) else ""
+        )
+        return self.render("admin/users/delete.html", **context), form.status
 
 
-def _countries(chosen: str) -> list[tuple[str, int]]:
-    """The countries to choose from, and how many users each has; none where they are too many to choose from."""
-    found = staff_queries.countries(MAX_COUNTRIES + 1, MAX_COUNTED + 1)
+def _list_countries(selected: str) -> list[tuple[str, int]]:
+    """The countries of the filter and their number of users; none if there are too many for a select."""
+    found = staff_queries.count_by_country(MAX_COUNTRIES + 1, MAX_COUNTED + 1)
     if len(found) > MAX_COUNTRIES:
         return []
-    if chosen and chosen not in dict(found):
-        found.append((chosen, 0))
+    if selected and selected not in dict(found):
+        found.append((selected, 0))
     return sorted(found, key=lambda country: country[0].casefold())
 
 
-def _existing(user_id: int) -> User:
-    user = staff_queries.user(user_id)
+def _find_user(user_id: int) -> User:
+    user = staff_queries.read_user(user_id)
     if user is None:
         raise NotFound(_("There is no user with this id."))
     return user
 
 
-def _why_not(user: User) -> str:
-    """Why the caller may not change or delete a user, whatever permissions the caller has; or nothing."""
+def _explain_lack_of_authority(user: User) -> str:
+    """Why the caller may not change or delete this user; empty if the caller may."""
     try:
         permissions.require_authority(user, get_caller().user)
     except PermissionDenied as denied:
@@ -290,5 +296,5 @@ def _why_not(user: User) -> str:
     return ""
 
 
-def _hold(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
+def _lock_user(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
     return accounts.lock(user_id, by=get_caller().user, needs=needs)

@@ -1,4 +1,4 @@
-"""The browsable API: whatever the API answers is a page for whoever opens its address in a browser."""
+"""The browsable API: whatever the API answers is a page to everyone who opens its URL in a browser."""
 
 from .rendering import configure
 

@@ -1,6 +1,6 @@
 """Messages that the next page shows once, such as "Your changes have been saved.".
 
-They travel in one cookie for all pages. It is sealed, so no one else can put words into a page of ours.
+They travel in one cookie for all pages. It is sealed, so no one else can put words into our pages.
 """
 
 from typing import Any, NamedTuple

@@ -70,9 +70,11 @@ def redirect_to_sign_in(query: str = "") -> Response:
     if request.method in ("GET", "HEAD"):
         if cookies.has_token_cookies():
             _flash_session_ended()
-        return cookies.delete_token_cookies(see_other(url_for("pages.show_login", next=request.full_path.rstrip("?"))))
+        return cookies.delete_token_cookies(
+            see_other(url_for("pages.show_sign_in", next=request.full_path.rstrip("?")))
+        )
     path = page_of_form()
-    response = see_other(url_for("pages.show_login", next=_with_query(path, query)))
+    response = see_other(url_for("pages.show_sign_in", next=_with_query(path, query)))
     if cookies.has_token_cookies() or _user_of_form() is not None:  # otherwise another site may have submitted the form
         if save_form(response, path):
             _flash_session_ended()
@@ -93,7 +95,7 @@ def redirect_to_form(query: str = "") -> Response | None:
         query: the query string of that page.
 
     Returns:
-        None when the form is not one of ours.
+        None when the form is not from this site.
     """
     path = page_of_form()
     response = see_other(_with_query(path, query))
@@ -165,7 +167,7 @@ def _with_query(path: str, query: str) -> str:
 
 
 def _user_of_form() -> int | None:
-    """The user to whom the submitted form was shown; None for a visitor, and when the form is not one of ours."""
+    """The user to whom the submitted form was shown; None for a visitor, and when the form is not from this site."""
     form = _submitted_form()
     content = encryption.decrypt_json("form", form.get(FIELD, "") if form else "", FORM_MAX_AGE)
     return content.get("user") if isinstance(content, dict) else None

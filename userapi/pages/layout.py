@@ -21,7 +21,7 @@ from . import page_auth, submitted_forms
 #: Pages whose URL is or was a secret: no request from them may reveal it in a Referer header.
 SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/", "/undo-email-change/")
 
-SIGN_IN, SIGN_OUT = "pages.log_in", "pages.log_out"
+SIGN_IN, SIGN_OUT = "pages.sign_in_user", "pages.sign_out_user"
 
 
 class Pages(Blueprint):
@@ -71,7 +71,7 @@ def _hide_secret_url(response: Response) -> Response:
 
 def _redirect_to_sign_in(_error: Exception) -> Response:
     if request.endpoint == SIGN_OUT:
-        return cookies.delete_token_cookies(redirect_to("pages.show_logout"))
+        return cookies.delete_token_cookies(redirect_to("pages.show_sign_out"))
     return saved_forms.redirect_to_sign_in()
 
 

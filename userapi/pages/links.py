@@ -1,4 +1,4 @@
-"""The pages that links in emails lead to: a new password, an invitation, a confirmed email, an undone change."""
+"""The pages that links in emails open: password reset, invitation, email confirmation, undoing an email change."""
 
 from flask import Response, current_app, request, url_for
 
@@ -13,8 +13,7 @@ from .page_auth import open_to_visitors
 from .single_submission import Done, submit_once
 from .submitted_forms import load_form, show_on_error
 
-#: Holds the token of a link that sets a password, so that it leaves the address bar and the history before the form
-#: shows.
+#: Holds the token of a link that sets a password, so that it is in no URL when the form is shown.
 LINK_COOKIE = "reset_token"
 LINK_MAX_AGE = 3600
 
@@ -22,9 +21,9 @@ LINK_MAX_AGE = 3600
 @blueprint.get("/reset/<uid>/<token>/")
 @open_to_visitors
 def open_reset_link(uid: str, token: str) -> Response:
-    """Take the token out of the address bar; nothing is spent.
+    """Move the token from the URL to a cookie. The link can still be used.
 
-    The cookie is Lax, not Strict: whoever comes from a page of webmail could not bring a strict one to the form.
+    The cookie is Lax, because browsers would not send a Strict one after a click in a webmail page.
     """
     if not passwords.is_link_valid(uid, token):
         raise InvalidLink
@@ -34,7 +33,7 @@ def open_reset_link(uid: str, token: str) -> Response:
 @blueprint.get("/reset/<uid>/set-password/")
 @open_to_visitors
 def show_new_password(uid: str) -> str:
-    """The form to set a forgotten password."""
+    """Show the form to set a new password."""
     if not passwords.is_link_valid(uid, request.cookies.get(LINK_COOKIE, "")):
         raise InvalidLink
     return render_page("new_password.html")
@@ -45,7 +44,7 @@ def show_new_password(uid: str) -> str:
 @show_on_error(show_new_password)
 @submit_once
 def set_new_password(uid: str) -> Done:
-    """Set a forgotten password; every session ends."""
+    """Set a new password; all sessions end."""
     passwords.reset_password(uid, request.cookies.get(LINK_COOKIE, ""), **load_form(schemas.new_password))
     return Done(url_for("pages.show_reset_done"), delete_cookie=(LINK_COOKIE, request.path))
 
@@ -53,14 +52,14 @@ def set_new_password(uid: str) -> Done:
 @blueprint.get("/reset/done/")
 @open_to_visitors
 def show_reset_done() -> str:
-    """That the new password is set."""
+    """Show that the new password is set."""
     return render_page("reset_done.html")
 
 
 @blueprint.get("/invitation/<uid>/<token>/")
 @open_to_visitors
 def open_invitation(uid: str, token: str) -> Response:
-    """Take the token out of the address bar, as `open_reset_link` does."""
+    """Move the token from the URL to a cookie, as `open_reset_link` does."""
     if not passwords.is_link_valid(uid, token, INVITATION):
         raise InvalidLink
     return _redirect_with_token(token, "pages.show_invitation", uid)
@@ -69,7 +68,7 @@ def open_invitation(uid: str, token: str) -> Response:
 @blueprint.get("/invitation/<uid>/set-password/")
 @open_to_visitors
 def show_invitation(uid: str) -> str:
-    """The form to set the first password."""
+    """Show the form to set the first password."""
     if not passwords.is_link_valid(uid, request.cookies.get(LINK_COOKIE, ""), INVITATION):
         raise InvalidLink
     return render_page("invitation.html")
@@ -93,7 +92,7 @@ def accept_invitation(uid: str) -> Done:
 
 
 def _redirect_with_token(token: str, endpoint: str, uid: str) -> Response:
-    """A redirect to the form of a link, with the link's token in a cookie for that form alone."""
+    """Redirect to the form of a link, with its token in a cookie that only that form gets."""
     response = redirect_to(endpoint, uid=uid)
     response.set_cookie(
         LINK_COOKIE,
@@ -110,7 +109,7 @@ def _redirect_with_token(token: str, endpoint: str, uid: str) -> Response:
 @blueprint.get("/verify-email/")
 @open_to_visitors
 def show_verification_request() -> str:
-    """The form to ask for the confirming letter again."""
+    """Show the form to request another confirmation email."""
     return render_page("verification_request.html")
 
 
@@ -119,7 +118,7 @@ def show_verification_request() -> str:
 @show_on_error(show_verification_request)
 @submit_once
 def request_verification() -> Done:
-    """Ask for the confirming letter again; the answer is the same for every address."""
+    """Send another confirmation email. The response is the same for all email addresses."""
     email_verification.resend_verification_email(load_form(schemas.email)["email"])
     return Done(url_for("pages.show_verification_sent"))
 
@@ -127,14 +126,14 @@ def request_verification() -> Done:
 @blueprint.get("/verify-email/sent/")
 @open_to_visitors
 def show_verification_sent() -> str:
-    """That a letter is on its way, if an account waits for it."""
+    """Show that an email was sent, if there is an unconfirmed account."""
     return render_page("verification_sent.html")
 
 
 @blueprint.get("/verify-email/<token>/")
 @open_to_visitors
 def show_verification(token: str) -> str:
-    """The button that confirms an email: programs that follow the links in emails press none."""
+    """Show a button that confirms the email: mail scanners open links but press no buttons."""
     email = email_verification.find_email_of_link(token)
     if email is None:
         raise InvalidLink
@@ -145,17 +144,17 @@ def show_verification(token: str) -> str:
 @open_to_visitors
 @submit_once
 def verify_email(token: str) -> Done:
-    """Confirm an email, and go on to the account or to the sign-in."""
+    """Confirm an email, and continue with the account or the sign-in."""
     user = email_verification.confirm_email(token)
     if authentication.is_signed_in_by_cookie():
         return Done(url_for("pages.show_account"), "email_confirmed")
-    return Done(url_for("pages.show_login"), "email_confirmed", email=user.email)
+    return Done(url_for("pages.show_sign_in"), "email_confirmed", email=user.email)
 
 
 @blueprint.get("/undo-email-change/<token>/")
 @open_to_visitors
 def show_email_undo(token: str) -> str:
-    """The button that undoes a change of email: programs that follow the links in emails press none."""
+    """Show a button that undoes an email change: mail scanners open links but press no buttons."""
     found = email_links.find_valid_token(token, (email_links.UNDO_EMAIL_CHANGE,))
     if found is None:
         raise InvalidLink
@@ -167,7 +166,7 @@ def show_email_undo(token: str) -> str:
 @show_on_error(show_email_undo)
 @submit_once
 def undo_email_change(token: str) -> Done:
-    """Undo a change of email; every session ends, and a link for a new password is sent."""
+    """Undo an email change; all sessions end, and a reset link is sent."""
     account_recovery.undo_email_change(token)
     return Done(url_for("pages.show_email_undone"))
 
@@ -175,5 +174,5 @@ def undo_email_change(token: str) -> Done:
 @blueprint.get("/undo-email-change/done/")
 @open_to_visitors
 def show_email_undone() -> str:
-    """That the old email is restored, and what to do next."""
+    """Show that the old email is restored, and what to do next."""
     return render_page("email_change_undone.html")

@@ -16,7 +16,7 @@ def remember_email(response: Response, email: str) -> Response:
         COOKIE,
         encryption.encrypt_json("sign-in-email", email),
         max_age=MAX_AGE,
-        path=url_for("pages.show_login"),
+        path=url_for("pages.show_sign_in"),
         httponly=True,
         secure=current_app.config["JWT_COOKIE_SECURE"],
         samesite="Lax",

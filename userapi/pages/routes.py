@@ -1,4 +1,4 @@
-"""The pages: sign in and out, register, and one's own account; those that emails link to are in `links`."""
+"""The pages for signing in and out, registering, and the account; those that emails link to are in `links`."""
 
 import uuid
 
@@ -32,22 +32,22 @@ CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
 @blueprint.get("/")
 @open_to_visitors
 def show_front() -> str:
-    """What is here."""
+    """Show the home page."""
     return render_page("front.html")
 
 
 @blueprint.get("/login/")
 @open_to_visitors
-def show_login() -> str:
-    """The form to sign in."""
+def show_sign_in() -> str:
+    """Show the sign-in form."""
     return render_page("login.html", next=next_path(), email=remembered_email())
 
 
 @blueprint.post("/login/")
 @open_to_visitors
-@show_on_error(show_login)
-def log_in() -> Response:
-    """Sign in, and go where the visitor was going."""
+@show_on_error(show_sign_in)
+def sign_in_user() -> Response:
+    """Sign in, and continue to the page that the visitor requested."""
     typed = load_form(schemas.credentials)
     with commit_on(InvalidCredentials):
         session = sign_in.sign_in(typed.get("email") or typed["username"], typed["password"])
@@ -59,19 +59,19 @@ def log_in() -> Response:
 
 @blueprint.get("/logout/")
 @open_to_visitors
-def show_logout() -> str:
-    """The form to sign out, or that one is signed out."""
+def show_sign_out() -> str:
+    """Show the sign-out form, or that the visitor is signed out."""
     return render_page("logout.html")
 
 
 @blueprint.post("/logout/")
-def log_out() -> Response:
-    """End this session, and let the browser forget it."""
+def sign_out_user() -> Response:
+    """End this session, and delete its data in the browser."""
     caller = get_caller()
     sessions.sign_out(caller.session_id, caller.user.id, everywhere=False)
     db.session.commit()
-    # The language that was chosen goes along, since the browser forgets the cookie that kept it.
-    response = cookies.delete_token_cookies(redirect_to("pages.show_logout", lang=i18n.get_chosen_language()))
+    # The URL names the chosen language, because the browser deletes the cookie that remembered it.
+    response = cookies.delete_token_cookies(redirect_to("pages.show_sign_out", lang=i18n.get_chosen_language()))
     response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
     return response
 
@@ -79,7 +79,7 @@ def log_out() -> Response:
 @blueprint.get("/register/")
 @open_to_visitors
 def show_registration() -> str:
-    """The form to open an account."""
+    """Show the registration form."""
     return render_page("register.html")
 
 
@@ -88,11 +88,11 @@ def show_registration() -> str:
 @show_on_error(show_registration)
 @submit_once
 def register() -> Done:
-    """Open an account, and sign in to it unless its email must be confirmed first."""
+    """Create an account, and sign in unless its email must be confirmed first."""
     user = accounts.register(**load_form(schemas.new_user))
     verification = current_app.config["EMAIL_VERIFICATION"]
     if verification == "mandatory":
-        return Done(url_for("pages.show_login"), "account_created_confirm_email_first", email=user.email)
+        return Done(url_for("pages.show_sign_in"), "account_created_confirm_email_first", email=user.email)
     session = sign_in.begin_session_of(user)
     notice = "account_created" if verification == "none" else "account_created_confirm_email"
     return Done(url_for("pages.show_account"), notice, session_id=str(session.id), language=user.language)
@@ -100,14 +100,14 @@ def register() -> Done:
 
 @blueprint.get("/.well-known/change-password")
 @open_to_visitors
-def show_where_passwords_change() -> Response:
-    """Where password managers find the page that changes a password."""
+def redirect_to_password_change() -> Response:
+    """Redirect password managers to the page that changes a password."""
     return redirect_to("pages.show_password_change")
 
 
 @blueprint.get("/password_change/")
 def show_password_change() -> str:
-    """The form to change one's password."""
+    """Show the form to change the password."""
     return render_page("password_change.html")
 
 
@@ -115,7 +115,7 @@ def show_password_change() -> str:
 @show_on_error(show_password_change)
 @submit_once
 def change_password() -> Done:
-    """Change one's password; every other session ends."""
+    """Change the password; all other sessions end."""
     change = load_form(schemas.password_change)
     caller = get_caller()
     with commit_on(WrongPassword):
@@ -125,14 +125,14 @@ def change_password() -> Done:
 
 @blueprint.get("/password_change/done/")
 def show_password_changed() -> str:
-    """That the password is changed."""
+    """Show that the password is changed."""
     return render_page("password_changed.html")
 
 
 @blueprint.get("/password_reset/")
 @open_to_visitors
 def show_password_reset() -> str:
-    """The form to ask for a reset link."""
+    """Show the form to request a reset link."""
     return render_page("password_reset.html")
 
 
@@ -141,7 +141,7 @@ def show_password_reset() -> str:
 @show_on_error(show_password_reset)
 @submit_once
 def request_password_reset() -> Done:
-    """Ask for a reset link; the answer is the same for every address."""
+    """Send a reset link. The response is the same for all email addresses."""
     passwords.request_reset(load_form(schemas.email)["email"])
     return Done(url_for("pages.show_password_reset_sent"))
 
@@ -149,13 +149,13 @@ def request_password_reset() -> Done:
 @blueprint.get("/password_reset/done/")
 @open_to_visitors
 def show_password_reset_sent() -> str:
-    """That a letter is on its way, if there is such an account."""
+    """Show that an email was sent, if there is such an account."""
     return render_page("password_reset_sent.html")
 
 
 @blueprint.get("/account/")
 def show_account() -> str:
-    """My account: profile, address, password, sessions."""
+    """Show the account: email, profile, password, sessions."""
     return render_page(
         "account.html", sessions=sessions.list_sessions(get_caller().user.id), describe=describe_user_agent
     )
@@ -165,7 +165,7 @@ def show_account() -> str:
 @show_on_error(show_account)
 @submit_once
 def edit_account() -> Done:
-    """Change my names and profile."""
+    """Change names, language and profile."""
     me = get_caller().user
     schema = schemas.account_without_profile if me.profile_title is None else schemas.account
     user = accounts.lock(me.id, by=me)
@@ -178,7 +178,7 @@ def edit_account() -> Done:
 @show_on_error(show_account)
 @submit_once
 def change_email() -> Done:
-    """Ask for another email; it counts once the link sent there is opened."""
+    """Request an email change, which takes effect when the link in the email is opened."""
     change = load_form(schemas.email_change)
     with commit_on(WrongPassword):
         user = passwords.check_and_lock(get_caller().user.id, change["password"], field="password")
@@ -190,7 +190,7 @@ def change_email() -> Done:
 @show_on_error(show_account)
 @submit_once
 def resend_confirmation() -> Done:
-    """Mail the link that an email waits for again."""
+    """Send the confirmation link again."""
     me = get_caller().user
     email_verification.resend_confirmation_email(accounts.lock(me.id, by=me))
     return Done(url_for("pages.show_account"), "email_sent_again")
@@ -199,7 +199,7 @@ def resend_confirmation() -> Done:
 @blueprint.post("/account/sessions/<uuid:session_id>/end/")
 @submit_once
 def end_session(session_id: uuid.UUID) -> Done:
-    """End one session of mine."""
+    """End one of the caller's sessions."""
     sessions.end_own_session(session_id, get_caller().user.id)
     return Done(url_for("pages.show_account"), "session_ended")
 
@@ -207,7 +207,7 @@ def end_session(session_id: uuid.UUID) -> Done:
 @blueprint.post("/account/sessions/end-others/")
 @submit_once
 def end_other_sessions() -> Done:
-    """End every session of mine but this one."""
+    """End all sessions of the caller except this one."""
     caller = get_caller()
     sessions.end_other_sessions(caller.user.id, spare=caller.session_id)
     return Done(url_for("pages.show_account"), "sessions_ended")
