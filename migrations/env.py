@@ -14,11 +14,11 @@ from userapi.core.db import Model
 migrate = current_app.extensions["migrate"]
 target_metadata = Model.metadata
 
-#: Any number that is not used as a lock elsewhere: who migrates waits for whoever already does.
+#: Any number that is not used as a lock elsewhere: a migration waits until another one has ended.
 MIGRATION_LOCK = 7_210_000
 
 
-#: How long a migration waits for a table that others use, before it gives up. Whoever comes after it waits as long.
+#: How long a migration waits for a table that others use, before it fails. Requests behind it wait as long.
 LOCK_TIMEOUT = "3s"
 
 #: How long it waits for another migration.

@@ -198,7 +198,7 @@ def _passwords(env: Env) -> dict[str, Any]:
 
 
 def _mail(env: Env) -> dict[str, Any]:
-    """How letters leave; without a MAIL_SERVER they are kept, and `flask mail list` shows them."""
+    """How emails are sent. Without a MAIL_SERVER they are stored, and `flask mail list` shows them."""
     return {
         "MAIL_SERVER": env.str("MAIL_SERVER", "", validate=checks.host_or_none),
         "MAIL_PORT": env.int("MAIL_PORT", 0, validate=validate.Range(0, 65535)),

@@ -1,4 +1,4 @@
-"""Accounts with profiles, groups and permissions, login sessions, and the audit trail.
+"""Accounts with profiles, groups and permissions, sessions, and the audit log.
 
 Revision: 0001
 Before it: nothing

@@ -1,4 +1,4 @@
-"""The outbox of letters, and the one-time tokens of the links in them.
+"""The queue of emails, and the single-use tokens of the links in them.
 
 Revision: 0002
 Before it: 0001

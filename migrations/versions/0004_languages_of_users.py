@@ -1,4 +1,4 @@
-"""The language that somebody reads, for the letters to them.
+"""The language of each user, for the emails to them.
 
 Revision: 0004
 Before it: 0003

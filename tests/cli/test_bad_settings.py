@@ -141,7 +141,7 @@ def test_one_value_in_another_spelling_is_taken(name: str, value: str, taken: st
 
 
 def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
-    empty = dict.fromkeys(config.names() - {"SECRET_KEY"}, "") | {"MAIL_PASSWORD_FILE": "", "WORKERS": " "}
+    empty = dict.fromkeys(config.list_setting_names() - {"SECRET_KEY"}, "") | {"MAIL_PASSWORD_FILE": "", "WORKERS": " "}
 
     assert config.load({"SECRET_KEY": SECRET_KEY, **empty}) == config.load({"SECRET_KEY": SECRET_KEY})
 

@@ -15,7 +15,7 @@ import config
 
 DEPLOY = config.ROOT / "deploy"
 REQUIREMENTS = config.ROOT / "requirements"
-SETTINGS = config.names()
+SETTINGS = config.list_setting_names()
 
 
 def test_C05_the_containers_get_only_known_settings_and_no_secret_in_their_environment() -> None:

@@ -22,7 +22,7 @@ from tests.support.factories import new_user
 from tests.support.form_browser import FormBrowser
 from userapi import VERSION
 from userapi.cli import openapi
-from userapi.users.password_policy import MAXIMUM_NEW_PASSWORD
+from userapi.users.password_policy import MAX_NEW_PASSWORD_LENGTH
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = ROOT / "docs" / "openapi.json"
@@ -154,7 +154,7 @@ def test_the_document_gives_the_lengths_that_the_settings_enforce(
             ("PasswordReset", "new_password2"),
         ):
             limits = schemas[schema]["properties"][field]
-            assert (limits["minLength"], limits["maxLength"]) == (minimum, MAXIMUM_NEW_PASSWORD)
+            assert (limits["minLength"], limits["maxLength"]) == (minimum, MAX_NEW_PASSWORD_LENGTH)
 
 
 def test_the_document_names_the_languages_on_offer_and_the_version(document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`flask audit …`: show the audit trail, follow it, and export it."""
+"""`flask audit …`: show the audit log, follow it, and export it."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,7 +39,7 @@ group = Group("audit", help="Audit log: show, follow and export events.")
 
 
 class Action(click.ParamType[str]):
-    """An action of the trail."""
+    """An action that is recorded in the audit log."""
 
     name = "action"
 

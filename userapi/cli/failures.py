@@ -15,7 +15,7 @@ from userapi.core import database_errors
 from userapi.core.problems import Problem
 from userapi.security.signing_keys import KeyFolderError
 
-#: What a command may meet that is nobody's bug.
+#: Errors that a command may meet and that are not bugs.
 EXPECTED = (Problem, KeyFolderError, CommandError, sa.exc.DBAPIError)
 
 
@@ -42,7 +42,7 @@ class Group(AppGroup):
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Let only warnings be logged: what a command does stands in its own words, and in the audit trail."""
+    """Log only warnings: commands report what they do in their output, and the audit log records it."""
     logging.disable(logging.INFO)
     try:
         yield

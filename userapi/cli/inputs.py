@@ -93,11 +93,11 @@ password_stdin = click.option(
 
 
 def password(*, from_stdin: bool, required: bool = True) -> str | None:
-    """The password from standard input, from USER_PASSWORD, or from whoever sits at the terminal.
+    """Return the password from standard input, from USER_PASSWORD, or from a prompt at the terminal.
 
     Args:
-        from_stdin: what `--password-stdin` says.
-        required: whether to ask for one that was not given.
+        from_stdin: the value of `--password-stdin`.
+        required: whether to prompt for a password that was not given.
     """
     if from_stdin:
         line = sys.stdin.readline(LONGEST_INPUT)
@@ -109,8 +109,8 @@ def password(*, from_stdin: bool, required: bool = True) -> str | None:
         raise click.UsageError(
             _("No password given. Use --password-stdin, or set the environment variable USER_PASSWORD.")
         )
-    asked: str = click.prompt(str(_("Password")), hide_input=True, confirmation_prompt=str(_("Repeat password")))
-    return asked
+    typed: str = click.prompt(str(_("Password")), hide_input=True, confirmation_prompt=str(_("Repeat password")))
+    return typed
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -108,9 +108,9 @@ def metrics_folder() -> Iterator[None]:
 
     One made for them lies in memory if it can: who writes to a mapped file on a full disk is killed.
     """
-    told = load_environment().get(metrics.FOLDER_SETTING)
-    if told:
-        for path in Path(told).glob("*.db"):
+    configured = load_environment().get(metrics.FOLDER_SETTING)
+    if configured:
+        for path in Path(configured).glob("*.db"):
             path.unlink(missing_ok=True)
         yield
         return
@@ -128,7 +128,7 @@ def metrics_folder() -> Iterator[None]:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the folders of servers that were killed: nobody holds them any more."""
+    """Remove the folders of servers that were killed: their locks are free."""
     for folder in parent.glob(f"{METRICS}*"):
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime < YOUNG:

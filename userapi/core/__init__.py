@@ -1,1 +1,1 @@
-"""The ground floor: what every room needs and what knows nothing of users."""
+"""What all other folders need. Knows nothing of users."""

@@ -1,4 +1,4 @@
-"""Who is acting, from where, and under which request id: what the audit trail and the log write down."""
+"""Who acts, from where, and in which request: what the audit log and log lines record."""
 
 import os
 import pwd

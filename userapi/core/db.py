@@ -118,7 +118,7 @@ def build_engine_arguments(settings: Mapping[str, Any], folder: Path) -> tuple[s
         folder: that the path of a SQLite file may be relative to.
     """
     url = sa.make_url(settings["DATABASE_URL"])
-    options: dict[str, Any] = {"hide_parameters": True}  # an error that is logged tells what was asked, not of whom
+    options: dict[str, Any] = {"hide_parameters": True}  # logged errors then show the statement without its values
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": BUSY_TIMEOUT / 1000}
         return url.set(database=str(folder / str(url.database))), options
@@ -137,7 +137,7 @@ def read_one(statement: sa.Select[Any], parameters: dict[str, Any] | None = None
 
 
 def read_all(statement: sa.Select[Any], parameters: dict[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
-    """Every row of a statement, outside any transaction; asked again once if the connection had died."""
+    """Return all rows of a statement, outside any transaction; retry once if the connection was lost."""
     try:
         return _read(statement, parameters)
     except sa.exc.DBAPIError as error:
@@ -201,9 +201,10 @@ def _refuse_closed(connection: psycopg.Connection[Any], _record: object, _proxy:
 
 
 def is_connection_closed(connection: Any) -> bool:
-    """Whether the server has closed an idle connection; that of SQLite never is.
+    """Return whether the server has closed an idle connection; connections of SQLite are never closed.
 
-    What a server says unasked on an idle connection is goodbye. To look for it costs no round trip, as a ping would.
+    Unsolicited data on an idle connection means that the server has closed it. Checking costs no round trip, unlike a
+    ping.
     """
     if not isinstance(connection, psycopg.Connection):
         return False

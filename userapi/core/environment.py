@@ -119,7 +119,7 @@ def path_exists(path: Path, alternatives: str) -> bool:
 
 
 def describe_unusable_folder(folder: Path, error: OSError, alternatives: str) -> str:
-    """One line about a folder that this process cannot use, with its owner where it is somebody else's."""
+    """Return one line about a folder that this process cannot use, with its owner if that is another user."""
     owner = ""
     with suppress(OSError, KeyError):
         number = folder.stat().st_uid

@@ -115,7 +115,7 @@ def get_chosen_language() -> str | None:
 
 
 def get_requested_language() -> str | None:
-    """The language on offer that this request asks for; None when it asks for none of them, and outside a request."""
+    """Return the offered language that this request prefers; None if it names none of them, and outside a request."""
     if not has_request_context():
         return None
     header = request.headers.get("Accept-Language", "")[:MAX_HEADER_LENGTH]
@@ -168,9 +168,9 @@ def remember_language(response: Response, language: str | None) -> Response:
 
 @contextmanager
 def use_language(language: str | None) -> Iterator[None]:
-    """Say everything in the block in a language, or in that of the request when it is None or not on offer.
+    """Use a language for all texts in the block; that of the request if it is None or not offered.
 
-    What is said is for somebody else: the answer to the request names no language for it.
+    The texts are for another user, so the response does not name their language.
     """
     with force_locale(get_offered_languages().get(language or "") or _current_locale()):
         yield
@@ -235,11 +235,11 @@ def format_list(words: Iterable[Any]) -> str:
 
 @functools.lru_cache(maxsize=256)
 def negotiate_language(header: str, offered: tuple[str, ...]) -> str | None:
-    """The language on offer that somebody reads best, `de` for `de-AT` too (RFC 4647, section 3.4).
+    """Return the offered language that suits a header best, `de` for `de-AT` too (RFC 4647, section 3.4).
 
     Args:
-        header: an `Accept-Language`, well-formed or not.
-        offered: tags; the first is what `*` gets.
+        header: an `Accept-Language` header, well-formed or not.
+        offered: tags; the first one is the result for `*`.
     """
     preferences = [
         (tag.lower().replace("_", "-"), quality) for tag, quality in parse_accept_header(header, LanguageAccept)
@@ -265,7 +265,7 @@ def _select_locale() -> Locale:
 
 
 def _current_locale() -> Locale:
-    """The language of whoever is being answered."""
+    """Return the locale of the current request, or of the shell."""
     if has_request_context():
         wanted = get_requested_language() or getattr(context.current_user(), "language", None)
     else:

@@ -8,16 +8,16 @@ from .i18n import translate_messages
 
 
 class Problem(Exception):
-    """A refusal that the caller can act on.
+    """An error that the caller can act on.
 
     Attributes:
         status: the HTTP status code.
-        code: a stable snake_case word for programs.
+        code: a stable snake_case code for programs.
         title: what is wrong, the same for every occurrence; in the caller's language when it is read.
         detail: what is wrong this time and what to do next, likewise.
-        errors: messages by field, nested as the input was.
+        errors: messages by field, nested like the input.
         example_errors: such messages, for the OpenAPI document.
-        headers: HTTP headers that go with the answer.
+        headers: HTTP headers of the response.
     """
 
     status: ClassVar[int] = 400

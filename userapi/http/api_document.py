@@ -35,7 +35,7 @@ class Api(flask_smorest.Api):
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def _register_error_handlers(self) -> None:
-        """None: `userapi.core.problems` renders every refusal."""
+        """Do nothing: `userapi.http.errors` renders all errors."""
 
     def _register_responses(self) -> None:
         self.DEFAULT_RESPONSE_CONTENT_TYPE = MEDIA_TYPE
@@ -43,7 +43,7 @@ class Api(flask_smorest.Api):
         del self.DEFAULT_RESPONSE_CONTENT_TYPE
 
     def _register_pagination_header(self) -> None:
-        """None: pages are told by `next` and `previous`."""
+        """Do nothing: lists name their neighbouring pages in `next` and `previous`."""
 
 
 DESCRIPTION = """User accounts with profiles, JSON Web Tokens that other services can verify, and sessions you can end.

@@ -23,7 +23,7 @@ class Application(Flask):
         return func
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """What matches a request's address, made of what is known of it; Flask works out host and subdomain anew."""
+        """Create the adapter that matches the URL of a request; Flask would determine host and subdomain again."""
         if request is None or self.config["TRUSTED_HOSTS"] is not None:
             return super().create_url_adapter(request)
         environ = request.environ
@@ -41,10 +41,10 @@ class Application(Flask):
 
 
 class CompleteResponse(Response):
-    """An answer whose body is whole."""
+    """A response whose body is complete, not streamed."""
 
     def get_wsgi_response(self, environ: "WSGIEnvironment") -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
-        """Body, status and headers as they are, where Werkzeug would copy them and find nothing to mend."""
+        """Return body, status and headers unchanged; Werkzeug would copy them first."""
         if self.status_code == 200 and environ["REQUEST_METHOD"] != "HEAD" and not self._on_close:
             return self.response, self.status, self.headers.to_wsgi_list()  # type: ignore[return-value]
         return super().get_wsgi_response(environ)

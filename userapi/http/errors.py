@@ -46,7 +46,7 @@ def _wants_error_page() -> bool:
     return prefers_page() and not request.path.startswith(DATA_PATHS)
 
 
-#: Codes of refusals that come from HTTP itself, not from a rule of ours.
+#: Codes of errors that come from HTTP itself, not from one of our rules.
 HTTP_CODES = {
     400: "bad_request",
     404: "not_found",

@@ -1,4 +1,8 @@
-"""Marshmallow fields that take exactly what the contract says and nothing that looks like it."""
+"""Marshmallow fields that accept exactly what the contract describes.
+
+They check input. Dates and times in responses are written by `userapi.http.responses`, whose `JSON_OPTIONS` decide
+about microseconds and time zones.
+"""
 
 import re
 import unicodedata
@@ -21,13 +25,13 @@ EARLIEST_BIRTH = date(1900, 1, 1)
 CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-#: Letters and symbols that show nothing.
+#: Characters of the categories letter and symbol that are invisible.
 BLANK_CHARACTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 #: Controls that turn the direction of the text after them, up to U+202E and U+2069.
 DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
-#: The first letters of Unicode categories of marks, which need another character, and of separators.
+#: The first character of the Unicode categories of marks, which need another character, and of separators.
 INVISIBLE_CATEGORY_LETTERS = frozenset("MZ")
 
 
@@ -218,7 +222,10 @@ class Language(fields.String):
 
 
 class Instant(fields.DateTime):
-    """A moment in UTC, written with `Z`."""
+    """A UTC time in an output schema: for the OpenAPI document, and for the test that compares it with our responses.
+
+    Schemas do not render responses: `userapi.http.responses` does, and its `JSON_OPTIONS` define how times are written.
+    """
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.isoformat().replace("+00:00", "Z")

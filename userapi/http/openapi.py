@@ -91,8 +91,8 @@ class Blueprint(flask_smorest.Blueprint):
     def arguments(self, schema: type[Schema], **options: Any) -> Any:
         """Check the body (or `location="query"`) against a schema and pass the result on.
 
-        An instance is made here once: a class would be made anew with every request. The schema of a body has an
-        `EXAMPLE` of what it takes; a body that needs no field may be left out.
+        The schema is instantiated once here, because a class would be instantiated for every request. The schema of a
+        body has an `EXAMPLE`; a body without required fields may be left out.
         """
         shape = schema()
         needed = any(field.required for field in shape.load_fields.values())
@@ -111,7 +111,7 @@ class Blueprint(flask_smorest.Blueprint):
         return _copy_documentation(super().alt_response(*args, **options))
 
     def refuses(self, *problems: type[Problem]) -> Callable[[View], View]:
-        """Document the refusals that callers should expect."""
+        """Document the errors that callers should expect."""
         by_status: dict[int, list[type[Problem]]] = defaultdict(list)
         for problem in problems:
             by_status[problem.status].append(problem)
@@ -156,9 +156,9 @@ class Blueprint(flask_smorest.Blueprint):
         manual["security"] = [] if open_operation else deepcopy(SECURITY_ALTERNATIVES)
         permission = getattr(view_func, "permission", "")
         manual["description"] = access.value.format(permission=permission)
-        refusals: tuple[type[Problem], ...] = ()
+        errors: tuple[type[Problem], ...] = ()
         if not open_operation:
-            refusals = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
+            errors = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
         otherwise = self.alt_response(
             "default",
             schema=ProblemSchema,
@@ -166,7 +166,7 @@ class Blueprint(flask_smorest.Blueprint):
             description=OTHER_ERRORS,
             example=to_example_document(Unavailable),
         )
-        view_func = otherwise(self.refuses(*refusals)(view_func))
+        view_func = otherwise(self.refuses(*errors)(view_func))
         options["parameters"] = [
             {"in": "path", "name": name, "description": f"The id of the {thing}.", "example": EXAMPLE_IDS[kind]}
             for kind, name, thing in ID_IN_PATH.findall(rule)

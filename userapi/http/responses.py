@@ -1,4 +1,7 @@
-"""JSON responses: written by orjson, tagged, and conditional."""
+"""JSON responses: written by orjson, with entity tags and conditional requests.
+
+This is the only place that decides how dates and times look in responses: see `JSON_OPTIONS`.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,7 +15,8 @@ from userapi.core import context
 
 from .application import CompleteResponse
 
-#: Instants as `2026-11-24T17:45:00Z`, to the microsecond.
+#: How all dates and times in responses are written: UTC with `Z`, with microseconds, as `2026-11-24T17:45:00.123456Z`.
+#: To write times without microseconds, add `orjson.OPT_OMIT_MICROSECONDS`.
 JSON_OPTIONS = orjson.OPT_UTC_Z
 
 Document = dict[str, Any]

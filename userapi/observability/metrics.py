@@ -39,7 +39,7 @@ disable_created_metrics()
 
 
 class Collector(Protocol):
-    """What gives metrics when asked."""
+    """An object that returns the metrics when Prometheus scrapes them."""
 
     def collect(self) -> Any:
         """The metrics as they are now."""

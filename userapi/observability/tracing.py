@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 def configure(app: Flask) -> None:
-    """Trace requests, if that is asked for; it costs nothing otherwise, not even the import."""
+    """Trace requests if OTEL_EXPORTER_OTLP_ENDPOINT is set; otherwise this costs nothing, not even the import."""
     if not app.config["OTEL_EXPORTER_OTLP_ENDPOINT"]:
         return
     try:
