@@ -21,7 +21,12 @@ FLASK = (sys.executable, "-m", "flask", "--app", str(config.ROOT / "wsgi.py"))
 
 def bare_environment(**variables: str) -> dict[str, str]:
     """This process's environment without any setting of the service, and with these variables."""
-    dropped = {*config.list_setting_names(), *(f"{name}_FILE" for name in config.list_setting_names()), "FLASK_APP", "USER_PASSWORD"}
+    dropped = {
+        *config.list_setting_names(),
+        *(f"{name}_FILE" for name in config.list_setting_names()),
+        "FLASK_APP",
+        "USER_PASSWORD",
+    }
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "PYTHONPATH": str(config.ROOT), "FLASK_SKIP_DOTENV": "1", **variables}
 
