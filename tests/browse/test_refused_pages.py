@@ -137,7 +137,7 @@ def test_a_write_with_a_stale_etag_is_refused_readably(app: Flask, user: ApiUser
     second = browser.client.patch(user.url, json={"first_name": "Jay"}, headers=headers)
 
     assert (first.status_code, second.status_code) == (200, 412)
-    assert "The object was changed since you read it." in ApiPage(second).answer
+    assert "The resource has changed since you read it." in ApiPage(second).answer
     assert (user.url, "Reload") in ApiPage(second).links
     assert user.get(user.url).get_json()["first_name"] == "Robin"
 
