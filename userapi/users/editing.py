@@ -1,4 +1,4 @@
-"""What the routes that edit a user share: the hold on the row, and the save."""
+"""What the routes that edit a user share: locking the row, and saving."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -41,7 +41,7 @@ with_locked_user = with_locked_user_for(permissions.CHANGE_USER)
 
 
 def save(user: User, changes: dict[str, Any]) -> Response:
-    """Apply what the caller may change, commit, and answer with the user."""
+    """Apply what the caller may change, commit, and return the user."""
     caller = context.current_user()
     changes = user_json.drop_unchanged_readonly(user, changes, by=caller)
     password = changes.pop("current_password", None)

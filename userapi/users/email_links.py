@@ -1,4 +1,4 @@
-"""One-time tokens: the secret half of a link that was mailed.
+"""Single-use tokens: the secret part of links in emails.
 
 256 random bits, of which only the digest is stored; bound to a purpose, an account, an address and, where it could take
 the account over, to the password of that time; spent by one UPDATE in the transaction that acts.
@@ -38,7 +38,7 @@ BOUND_TO_PASSWORD = frozenset({RESET_PASSWORD, CHANGE_EMAIL, INVITATION})
 
 
 class InvalidLink(Problem):
-    """The link is used, old, altered or somebody else's: one answer for all."""
+    """The link is used, expired, altered or another user's: one error for all."""
 
     code = "invalid_link"
     title = lazy_gettext("Invalid link")
@@ -89,7 +89,7 @@ def create_expiring_token(
 
 
 def use_token(token: str, purposes: tuple[str, ...], user_id: int | None = None) -> tuple[OneTimeToken, User]:
-    """Spend a token and lock its user.
+    """Use a token and lock its user.
 
     Args:
         token: as it came.
@@ -120,7 +120,7 @@ def find_valid_token(token: str, purposes: tuple[str, ...]) -> tuple[OneTimeToke
 
 
 def invalidate_links(user: User) -> None:
-    """Invalidate the links that were mailed to a held user and drop a pending email.
+    """Invalidate the links in emails to a locked user and drop a pending email.
 
     Links that undo a change of email stay: the thief who changed it must not be able to invalidate them.
     """
@@ -129,7 +129,7 @@ def invalidate_links(user: User) -> None:
 
 
 def invalidate_undo_links(user: User, since: datetime | None = None) -> None:
-    """Invalidate the links that undo a held user's changes of email: all, or those from a moment on."""
+    """Invalidate the links that undo a locked user's changes of email: all, or those from a moment on."""
     queries.delete_tokens(user.id, UNDO_EMAIL_CHANGE, since=since)
 
 

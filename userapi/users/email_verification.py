@@ -1,4 +1,4 @@
-"""Whether an address is its owner's: verification, and the change to another address."""
+"""Confirmation of email addresses, and changes of email."""
 
 from flask import current_app
 
@@ -14,7 +14,7 @@ from .site_urls import link
 
 
 def send_verification_email(user: User) -> None:
-    """Mail a link that confirms a user's present address, unless the deployer wants none confirmed."""
+    """Send a link that confirms a user's current email, unless the service confirms none."""
     if not _awaits_verification(user):
         return
     token = email_links.create_token(user, email_links.VERIFY_EMAIL, user.email_key)
@@ -26,7 +26,7 @@ def send_verification_email(user: User) -> None:
 
 
 def resend_verification_email(email: str) -> None:
-    """Mail the link again, if there is an active account with this address that is not confirmed.
+    """Send the link again, if there is an active account with this email that is not confirmed.
 
     What an unknown address costs is written and discarded, so that it takes as long. Of many letters to one address
     the later ones are not written; the answer does not tell.
@@ -46,10 +46,10 @@ def resend_verification_email(email: str) -> None:
 
 
 def request_email_change(user: User, email: str) -> bool:
-    """Let another address wait, and mail it the link that confirms it.
+    """Keep a new email as `pending_email`, and send it a link that confirms it.
 
     Args:
-        user: held.
+        user: locked.
         email: as typed.
 
     Returns:
@@ -83,7 +83,7 @@ def resend_confirmation_email(user: User) -> None:
     """Mail a held user once more the link that is waited for: the new address's if one is pending, else the present's.
 
     Raises:
-        EmailTaken: somebody else has the pending address by now.
+        EmailTaken: another account has the pending email by now.
         TooManyRequests: it was mailed often enough.
     """
     if user.pending_email is None:
@@ -103,11 +103,11 @@ def find_email_of_link(token: str) -> str | None:
 
 
 def confirm_email(token: str) -> User:
-    """Confirm the address that a link was mailed to; a waiting address takes the place of the old one.
+    """Confirm the email that a link was sent to; a pending email replaces the current one.
 
     Raises:
         InvalidLink: the link is no good.
-        EmailTaken: somebody else has confirmed the address meanwhile.
+        EmailTaken: another account has confirmed the email.
         TooManyRequests: the client has come with too many bad links.
     """
     with throttling.count_failures("LINK", throttling.get_client_subject()):
@@ -121,12 +121,12 @@ def confirm_email(token: str) -> User:
 
 
 def replace_email(user: User, email: str, *, by_owner: bool) -> None:
-    """Give a held user another email, unconfirmed, and tell the old one; links mailed until now are void.
+    """Give a locked user another email, unconfirmed, and notify the old one; earlier links become invalid.
 
     Args:
-        user: held.
+        user: locked.
         email: as typed.
-        by_owner: whether the owner asked; then the old email, if it was confirmed, gets a link that undoes the change.
+        by_owner: whether the owner acts; then the old email, if it was confirmed, gets a link that undoes the change.
             A change by staff cannot be undone so: they may have made it because the old mailbox is in other hands.
 
     Raises:
@@ -183,7 +183,7 @@ def undo_email_change(token: str) -> User:
 
 
 def require_not_reserved(user_id: int, key: str) -> None:
-    """Refuse an email that its former owner can still get back.
+    """Reject an email that its former owner can still get back.
 
     Args:
         user_id: who wants it.
@@ -197,7 +197,7 @@ def require_not_reserved(user_id: int, key: str) -> None:
 
 
 def mark_email_verified(user: User) -> None:
-    """Note that a held user has answered a letter to the present address."""
+    """Mark the current email of a locked user as confirmed."""
     if user.email_verified_at is None:
         user.email_verified_at = clock.now()
         audit_log.record("email.verified", "user", user.id)

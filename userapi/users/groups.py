@@ -28,7 +28,7 @@ class GroupNameTaken(ValidationFailed):
 
 
 class GroupChangedMeanwhile(Problem):
-    """Somebody else saved the group between the reading and the writing."""
+    """Another staff member saved the group after it was read."""
 
     status = 409
     code = "changed_meanwhile"
@@ -94,7 +94,7 @@ def lock(group_id: int) -> Group:
 
 
 def edit(group: Group, name: str, permission_ids: Collection[int], by: Actor) -> None:
-    """Change a held group's name and permissions.
+    """Change a locked group's name and permissions.
 
     Raises:
         GroupIsBuiltIn: it would get another name.
@@ -116,7 +116,7 @@ def edit(group: Group, name: str, permission_ids: Collection[int], by: Actor) ->
 
 
 def delete(group: Group, by: Actor) -> None:
-    """Do away with a held group; its members lose what it gave them.
+    """Delete a locked group; its members lose what it gave them.
 
     Raises:
         GroupIsBuiltIn: it is the one that staff join.
@@ -131,7 +131,7 @@ def delete(group: Group, by: Actor) -> None:
 
 
 def set_memberships(user: User, group_ids: Collection[int], permission_ids: Collection[int], by: Actor) -> None:
-    """Put a held user into exactly these groups, with exactly these permissions besides.
+    """Put a locked user into exactly these groups, with exactly these permissions besides.
 
     Raises:
         PermissionDenied: something would come or go that the actor does not hold.
@@ -149,7 +149,7 @@ def set_memberships(user: User, group_ids: Collection[int], permission_ids: Coll
 
 
 def update_staff_group(user: User, *, joins: bool) -> None:
-    """Put a held user who becomes staff into the group of staff, or take one who no longer is staff out of it."""
+    """Put a locked user who becomes staff into the group of staff, or take one who no longer is staff out of it."""
     before = [group.name for group in user.groups]
     if joins:
         group_queries.add_to_staff_group([user.id])

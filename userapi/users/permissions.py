@@ -24,7 +24,7 @@ class Actor(Protocol):
 
 
 def get_permissions(person: Actor) -> frozenset[str]:
-    """The codenames of what somebody may do, as `change_user`: nothing unless they are staff."""
+    """The codenames of the permissions of a user, such as `change_user`: nothing unless they are staff."""
     if person.is_superuser:
         return EVERYTHING
     if not person.is_staff:
@@ -34,7 +34,7 @@ def get_permissions(person: Actor) -> frozenset[str]:
 
 
 def has_permission(by: Actor, permission: str) -> bool:
-    """Whether somebody has a permission; to change includes to view."""
+    """Whether a user has a permission; to change includes to view."""
     held = get_permissions(by)
     action, _score, kind = permission.partition("_")
     return permission in held or (action == "view" and f"change_{kind}" in held)

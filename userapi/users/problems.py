@@ -1,4 +1,4 @@
-"""The refusals of the rules about users."""
+"""Errors of the rules about users."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from userapi.core.problems import Problem, ValidationFailed
 
 
 class EmailTaken(ValidationFailed):
-    """The address belongs to an account, in whatever spelling."""
+    """The email belongs to an account, in this or another spelling."""
 
     code = "email_taken"
     title = lazy_gettext("Email already in use")
@@ -21,7 +21,7 @@ class EmailTaken(ValidationFailed):
 
 
 class LastSuperuser(Problem):
-    """Nobody could administer the service any more."""
+    """No active superuser would be left."""
 
     status = 409
     code = "last_superuser"

@@ -74,7 +74,7 @@ def lock_user(user_id: int) -> User | None:
     return db.session.scalar(FOR_UPDATE, {"user_id": user_id})
 
 
-#: Made once: SQLAlchemy finds what it compiled of it at once.
+#: Made once: SQLAlchemy finds the compiled statement immediately.
 FOR_UPDATE = (
     sa.select(User)
     .where(User.id == sa.bindparam("user_id"))
@@ -85,23 +85,23 @@ FOR_UPDATE = (
 
 
 def lock_user_by_email_key(email_key: str) -> User | None:
-    """A user by the normal form of the address, locked until the transaction ends."""
+    """Lock a user, found by the normal form of the email, until the transaction ends."""
     return db.session.scalar(sa.select(User).where(User.email_key == email_key).with_for_update())
 
 
 def is_email_taken(email_key: str) -> bool:
-    """Whether an account has this address; the insert or update decides in the end."""
+    """Whether an account has this email; the insert or update decides in the end."""
     return read_one(sa.select(users.c.id).where(users.c.email_key == email_key)) is not None
 
 
 def find_id(email_key: str) -> int | None:
-    """The id of the account with this address."""
+    """The id of the account with this email."""
     found = read_one(sa.select(users.c.id).where(users.c.email_key == email_key))
     return found.id if found else None
 
 
 def find_emails(user_ids: Collection[int]) -> dict[int, str]:
-    """The addresses of those users that there are, by id."""
+    """The emails of existing users, by id."""
     found = read_all(sa.select(users.c.id, users.c.email).where(users.c.id.in_(user_ids)).order_by(users.c.id))
     return {row.id: row.email for row in found}
 
@@ -114,10 +114,10 @@ def count_longer_zips(maximum: int) -> int:
 
 
 def flush() -> None:
-    """Write what is pending; the database alone decides who gets an address that two ask for.
+    """Write what is pending; the database alone decides who gets an email that two requests want.
 
     Raises:
-        EmailTaken: somebody else did.
+        EmailTaken: another account has the email.
     """
     try:
         db.session.flush()
@@ -128,9 +128,9 @@ def flush() -> None:
 
 
 def lock_user_of_token(digest: str) -> User | None:
-    """The user whose one-time token this is, spent or not, locked until the transaction ends.
+    """The user whose single-use token this is, used or not, locked until the transaction ends.
 
-    Whoever spends a token locks its user first, as do those who make its user's tokens void: none waits for the other.
+    Using a token and deleting a user's tokens both lock the user first, so that neither waits for the other.
     """
     return db.session.scalar(
         sa.select(User)
@@ -142,7 +142,7 @@ def lock_user_of_token(digest: str) -> User | None:
 
 
 def use_token(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeToken | None:
-    """Spend a one-time token. One UPDATE, so only one caller can win."""
+    """Use a single-use token. One UPDATE, so only one caller can win."""
     return db.session.scalar(
         sa.update(OneTimeToken).where(*_usable(digest, purposes, now)).values(used_at=now).returning(OneTimeToken)
     )
