@@ -14,6 +14,7 @@ from tests.support.sql import execute_sql, fetch_rows
 from tests.support.staff_client import StaffClient, staff_client
 from userapi.core.db import db
 from userapi.mail import emails as written
+from userapi.mail.emails import Recipient
 
 pytestmark = pytest.mark.both
 
@@ -115,8 +116,8 @@ def test_the_migration_assigns_stored_emails_where_that_is_certain(bare_app: Fla
         execute_sql(bare_app, "UPDATE users SET pending_email = 'two@example.com' WHERE id = :id", id=waiting[number])
     with bare_app.app_context():
         for recipient in (X, "two@example.com"):
-            written.confirm_new_email(recipient=recipient, name="", link="", secret="")
-            written.reset_password(recipient=recipient, name="", link="", secret="", minutes=60)
+            written.send_email_change_confirmation(Recipient(email=recipient), link="", secret="")
+            written.send_password_reset(Recipient(email=recipient), link="", secret="", minutes=60)
         db.session.commit()
         downgrade(revision="0012")
 

@@ -32,7 +32,7 @@ def test_the_group_staff_is_advised_only_while_its_members_may_see_users(app: Fl
 
 
 @pytest.mark.parametrize(
-    "rights", [{"rights": ("view_user",)}, {"rights": ("change_group",)}, {"rights": ("view_event",)}]
+    "rights", [{"permissions": ("view_user",)}, {"permissions": ("change_group",)}, {"permissions": ("view_event",)}]
 )
 def test_staff_with_a_permission_do_not_read_it(app: Flask, rights: dict[str, tuple[str, ...]]) -> None:
     assert "No permissions yet" not in staff_client(app, is_staff=True, **rights).get("/admin/").text

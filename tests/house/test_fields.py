@@ -217,5 +217,5 @@ def test_made_up_users_have_every_required_field_of_a_profile(app: Flask) -> Non
 
 
 def test_django_dumps_are_read_by_the_table() -> None:
-    assert {field.name for field in USER_FIELDS if field.is_in_django} == set(django_dump.TAKEN)
-    assert {field.name for field in PROFILE_FIELDS if field.is_in_django} == django_dump.OF_PROFILES
+    assert {field.name for field in USER_FIELDS if field.is_in_django} == set(django_dump.IMPORTED_FIELDS)
+    assert {field.name for field in PROFILE_FIELDS if field.is_in_django} == django_dump.PROFILE_MODEL_FIELDS

@@ -188,7 +188,7 @@ BROKEN = {
         "migrations", "pending", "Migration pending", "flask db upgrade", at_an_older_migration, SINK, is_ready=False
     ),
     "keys": Broken("keys", "missing", "Missing", "flask keys rotate", without_keys, SINK, is_ready=False),
-    "disk": Broken("disk", "disk full", "Disk full", "disk full", on_a_full_disk, SINK),
+    "disk": Broken("disk", "disk full", "Disk full", "disk was full", on_a_full_disk, SINK),
     "no mail server": Broken("email", "not configured", "Not configured", "MAIL_SERVER is not set"),
     "mail server": Broken(
         "email", "delayed", "Delayed", "451 4.3.0 Try again later", with_an_email_that_was_tried, SINK

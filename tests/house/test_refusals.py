@@ -139,7 +139,7 @@ def test_a_500_leaves_no_half_done_work_behind(app: Flask, user: ApiUser, monkey
         raise Secret
 
     with monkeypatch.context() as broken:
-        broken.setattr(user_json, "of_user", fail)
+        broken.setattr(user_json, "from_user", fail)
         assert user.client.post(USERS, json=new_user(email="half@example.com")).status_code == 500
 
     assert user.client.post(USERS, json=new_user(email="half@example.com")).status_code == 201

@@ -234,7 +234,7 @@ OWN_PAGES = ("/", "/login/?next=/account/", "/logout/", "/password_change/", "/p
 STAFF_PAGES = (
     "", "users/", "users/?is_staff=true", "users/new/", "users/{id}/", "users/{id}/password/", "users/{id}/history/",
     "users/{id}/delete/", "groups/", "groups/new/", "users/{id}/sessions/",
-    "users/{id}/emails/", "bulk/", "sessions/", "outbox/", "audit/", "users/987654321/",
+    "users/{id}/emails/", "bulk/", "sessions/", "emails/", "audit/", "users/987654321/",
 )  # fmt: skip
 
 

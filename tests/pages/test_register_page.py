@@ -94,7 +94,7 @@ def test_P06_a_common_password_is_refused_with_every_reason(app: Flask) -> None:
     page = FormBrowser(app).send("/register/", registration(password="12345678"))
 
     assert page.status_code == 400
-    assert "Contains only digits." in page.text
+    assert "Contains only digits. One of the most common passwords. Too easy to guess" in page.text
     assert "12345678" not in page.text
 
 
