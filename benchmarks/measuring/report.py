@@ -22,8 +22,8 @@ TITLES = {
 HEADER = ("operation", "service", "requests/s", "p50 ms", "p99 ms", "application ms", "database ms")
 
 #: A share of the processors used by others, or a spread of the cost, from which figures say little.
-MOST_FOREIGN = 0.10
-MOST_SPREAD = 0.20
+MAX_FOREIGN = 0.10
+MAX_SPREAD = 0.20
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -81,16 +81,16 @@ def noise(samples: Sequence[Sample]) -> str:
     wild = [
         f"{TITLES[operation]} ({peer})"
         for operation, peer in dict.fromkeys((s["operation"], s["peer"]) for s in samples)
-        if spread([s for s in samples if (s["operation"], s["peer"]) == (operation, peer)]) > MOST_SPREAD
+        if spread([s for s in samples if (s["operation"], s["peer"]) == (operation, peer)]) > MAX_SPREAD
     ]
     others = f"Other processes used {foreign:.0%} of the processors (median)."
-    if foreign > MOST_FOREIGN:
+    if foreign > MAX_FOREIGN:
         return (
             f"**Too noisy.** {others} Requests a second and latencies are not reliable. The costs, which are processor "
             "time, are inflated for all services, so their ratios are still useful. Measure again on a quiet machine."
         )
     if wild:
         return (
-            f"{others} **Too noisy to compare**, with costs that differ by over ±{MOST_SPREAD:.0%}: {', '.join(wild)}."
+            f"{others} **Too noisy to compare**, with costs that differ by over ±{MAX_SPREAD:.0%}: {', '.join(wild)}."
         )
-    return f"{others} Quiet enough: no cost differs by more than ±{MOST_SPREAD:.0%} between rounds."
+    return f"{others} Quiet enough: no cost differs by more than ±{MAX_SPREAD:.0%} between rounds."

@@ -28,12 +28,12 @@ SECONDS_OF_WRITING = 2.0
 
 @pytest.fixture
 def on_file(tmp_path: Path, key_folder: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Flask]:
-    """A maker of applications over a SQLite file of their own: `on_file(patience=200)`."""
+    """A maker of applications over a SQLite file of their own: `on_file(timeout=200)`."""
     made: list[Flask] = []
 
-    def make(patience: int | None = None) -> Flask:
-        if patience is not None:
-            monkeypatch.setattr(database, "BUSY_TIMEOUT", patience)
+    def make(timeout: int | None = None) -> Flask:
+        if timeout is not None:
+            monkeypatch.setattr(database, "BUSY_TIMEOUT", timeout)
         app = create_app(app_config(f"sqlite:///{tmp_path}/accounts.db", key_folder))
         app.test_client_class = ApiClient
         with app.app_context():
@@ -59,7 +59,7 @@ def test_C11_the_file_of_the_database_is_its_owners_alone(on_file: Callable[...,
 def test_X04_a_locked_database_answers_503_after_a_while_and_reads_go_on(
     on_file: Callable[..., Flask], tmp_path: Path
 ) -> None:
-    client = on_file(patience=200).test_client()
+    client = on_file(timeout=200).test_client()
     blocker = sqlite3.connect(tmp_path / "accounts.db", isolation_level=None)
     wanted = new_user()
     blocker.execute("BEGIN IMMEDIATE")

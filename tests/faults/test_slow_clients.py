@@ -19,7 +19,7 @@ CROWD = 60
 SOON = 2
 
 #: After how many seconds a body that has stopped coming is answered at the latest.
-PATIENCE = 30
+RESPONSE_TIMEOUT = 30
 
 JSON = "Content-Type: application/json\r\n"
 FORM = "Content-Type: multipart/form-data; boundary=b\r\n"
@@ -59,7 +59,7 @@ def connect(server: http_server.Server) -> Iterator[Callable[..., socket.socket]
 
         def connected(request: bytes) -> socket.socket:
             connection = stack.enter_context(socket.socket())
-            connection.settimeout(PATIENCE)
+            connection.settimeout(RESPONSE_TIMEOUT)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that little is read ahead
             connection.connect((host, int(port)))
             connection.sendall(request)
@@ -73,7 +73,7 @@ def ask(server: http_server.Server, path: str, body: dict[str, str] | None = Non
     request = urllib.request.Request(
         server.url + path, None if body is None else json.dumps(body).encode(), headers=headers
     )
-    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+    with urllib.request.urlopen(request, timeout=RESPONSE_TIMEOUT) as response:
         answer: dict[str, str] = json.load(response)
     return answer
 
@@ -115,7 +115,7 @@ def test_D12_stalled_and_dripping_bodies_get_408_and_do_not_stop_others(
 
         for kind, connection in {**stalled, ("dripped", 0): dripping}.items():
             answer = connection.recv(65536)
-            assert time.monotonic() - began < PATIENCE
+            assert time.monotonic() - began < RESPONSE_TIMEOUT
             assert answer.startswith(b"HTTP/1.1 408 "), (kind, answer)
             assert b"\r\nconnection: close\r\n" in answer.lower(), kind
             assert b'"code":"request_timeout"' in answer or b"text/html" in answer, kind
@@ -209,7 +209,7 @@ def test_D12_an_answer_in_many_pieces_comes_whole(server: http_server.Server) ->
     last = len(content) - 2
 
     request = urllib.request.Request(server.url + path, headers={"Range": f"bytes=1-{last}"})
-    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+    with urllib.request.urlopen(request, timeout=RESPONSE_TIMEOUT) as response:
         assert response.status == 206
         assert response.headers["Content-Length"] == str(last)
         assert response.read() == content[1:-1]

@@ -25,7 +25,7 @@ from userapi.users.models import User, UserProfile
 VALUES = {Kind.EMAIL: "finch@example.com", Kind.BIRTHDAY: "1988-02-29", Kind.FLAG: True, Kind.LANGUAGE: "de"}
 
 SHOWN = {field.name for field in USER_FIELDS if field.is_shown}
-WRITABLE = [field for field in USER_FIELDS if field.writer is not Writer.NOBODY and field.kind is not Kind.PROFILE]
+WRITABLE = [field for field in USER_FIELDS if field.writer is not Writer.NO_ONE and field.kind is not Kind.PROFILE]
 PROFILE_INPUTS = {f"profile.{field.name}" for field in PROFILE_FIELDS}
 
 

@@ -16,8 +16,8 @@ def talk(server: http_server.Server) -> Callable[..., bytes]:
     """Sends bytes, and gives all that comes back until the server closes or falls silent."""
     parts = urlsplit(server.url)
 
-    def send(request: bytes, patience: float = 5) -> bytes:
-        with socket.create_connection((parts.hostname, parts.port), timeout=patience) as connection:
+    def send(request: bytes, timeout: float = 5) -> bytes:
+        with socket.create_connection((parts.hostname, parts.port), timeout=timeout) as connection:
             answer = b""
             try:
                 connection.sendall(request)
@@ -67,7 +67,7 @@ BROKEN = {
 def test_V17_a_broken_request_is_refused_or_closed_and_the_next_one_is_served(
     talk: Callable[..., bytes], kind: str
 ) -> None:
-    answer = talk(BROKEN[kind].encode("latin-1"), patience=3)
+    answer = talk(BROKEN[kind].encode("latin-1"), timeout=3)
 
     assert status(answer) is None or status(answer) in (200, 400, 404, 411, 413, 414, 415, 431, 501, 505)
     assert status(answer) != 200 or kind in ("1000 headers", "a header of 64 kB", "a bare line feed")
@@ -81,7 +81,7 @@ def test_V17_a_length_beside_chunks_smuggles_no_second_request(talk: Callable[..
         f"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
     )
 
-    answer = talk(request.encode(), patience=2)
+    answer = talk(request.encode(), timeout=2)
 
     assert status(answer) in (None, 400) or b'"keys"' not in answer or answer.count(b"HTTP/1.1") == 2
     assert_well(talk)
@@ -94,7 +94,7 @@ def test_D11_a_large_chunked_body_is_refused(talk: Callable[..., bytes]) -> None
         b"Transfer-Encoding: chunked\r\n\r\n"
     )
 
-    answer = talk(head + chunk * 20 + b"0\r\n\r\n", patience=3)
+    answer = talk(head + chunk * 20 + b"0\r\n\r\n", timeout=3)
 
     assert status(answer) in (None, 413)
     assert_well(talk)

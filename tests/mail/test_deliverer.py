@@ -24,11 +24,11 @@ pytestmark = pytest.mark.both
 #: Letters are woken for at once; who is left to a look into the outbox waits longer than a test does.
 NEVER = 3600.0
 
-PATIENCE = 15.0
+TIMEOUT = 15.0
 
 
-def wait_until(condition: Callable[[], object], patience: float = PATIENCE) -> bool:
-    deadline = time.monotonic() + patience
+def wait_until(condition: Callable[[], object], timeout: float = TIMEOUT) -> bool:
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if condition():
             return True

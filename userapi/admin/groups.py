@@ -70,7 +70,7 @@ class GroupView(StaffView):
         try:
             if form.values["version"] != _version(group):
                 form.values["version"] = _version(group)
-                raise groups.GroupChangedMeanwhile
+                raise groups.GroupChanged
             groups.edit(group, _name(form), form.values["permissions"], by=get_caller().user)
             db.session.commit()
         except (Problem, ValidationError) as error:

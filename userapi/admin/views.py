@@ -162,7 +162,7 @@ def submit_once(view: Callable[[], Any]) -> Any:
     key = saved_forms.submission_key()
     if key is None:
         return view()
-    earlier = submissions.claim_submission(key, patience=SECOND_CLICK_TIMEOUT)
+    earlier = submissions.claim_submission(key, timeout=SECOND_CLICK_TIMEOUT)
     stored = encryption.decrypt_json("staff-result", earlier["sealed"], RESULT_MAX_AGE) if earlier else None
     if stored is not None:
         for category, text in stored["messages"]:

@@ -17,7 +17,7 @@ MAX_SECOND = 253_402_300_799
 
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    """What every token of ours says.
+    """What every token says.
 
     Attributes:
         session_id: the session that the token belongs to (`sid`).

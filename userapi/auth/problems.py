@@ -22,7 +22,7 @@ class InvalidCredentials(Problem):
 
 
 class InvalidToken(Problem):
-    """The token is not one of ours, or not for this use (RFC 6750, section 3.1)."""
+    """The service did not issue the token, or issued it for another use (RFC 6750, section 3.1)."""
 
     status = 401
     code = "token_invalid"

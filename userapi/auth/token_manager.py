@@ -16,7 +16,7 @@ from . import claims
 from .claims import Claims
 from .problems import InvalidToken
 
-#: Longer texts are not tokens of ours, and not worth decoding.
+#: The service issues no longer tokens, so a longer text is not decoded.
 MAX_TOKEN_LENGTH = 4096
 
 #: How many verified tokens an application remembers.

@@ -66,7 +66,7 @@ def _verifying_key(header: dict[str, Any], document: dict[str, Any]) -> Any:
     """
     key = signing_keys.get_key_ring().find(header.get("kid"))
     if key is None or {"crit", "jwk", "jku", "x5u", "x5c"} & set(header) or not are_well_formed(document):
-        raise InvalidTokenError("not a token of ours")
+        raise InvalidTokenError("not issued by this service")
     if document["exp"] <= time.time():  # PyJWT would allow its leeway, which is meant for `nbf` and `iat`
         raise TokenExpired
     return key.public

@@ -27,7 +27,7 @@ from .deadlines import Deadlines
 from .wsgi_gateway import answer, environment
 
 #: How long a body may take, in seconds, and how many bytes of it that came give one second more.
-PATIENCE = 20.0
+BODY_TIMEOUT = 20.0
 BYTES_PER_SECOND = 50_000
 
 #: A larger body, in bytes, is kept in a temporary file, and so many at a time are taken in by one worker.
@@ -140,7 +140,7 @@ class Body:
             pending.cancel()
 
     def _extend(self) -> None:
-        self.deadline = self._began + PATIENCE + self._received / BYTES_PER_SECOND
+        self.deadline = self._began + BODY_TIMEOUT + self._received / BYTES_PER_SECOND
 
     def _wait(self) -> None:
         self._pending = pending = self._request.proto.__anext__()

@@ -16,7 +16,7 @@ from userapi.users import email_address, group_queries, queries
 from userapi.users.models import Group, User
 
 #: Longer input is no password.
-LONGEST_INPUT = 4096
+MAX_INPUT_LENGTH = 4096
 
 #: The databases hold no greater id.
 HIGHEST_ID = 2**63 - 1
@@ -100,7 +100,7 @@ def password(*, from_stdin: bool, required: bool = True) -> str | None:
         required: whether to prompt for a password that was not given.
     """
     if from_stdin:
-        line = sys.stdin.readline(LONGEST_INPUT)
+        line = sys.stdin.readline(MAX_INPUT_LENGTH)
         return line.removesuffix("\n").removesuffix("\r")
     given = os.environ.get("USER_PASSWORD")
     if given is not None or not required:

@@ -10,7 +10,7 @@ from granian.server import MPServer
 #: How long before a worker that keeps ending is started again, in seconds; each time twice as long. The first time
 #: there is no delay.
 FIRST_DELAY = 1.0
-LONGEST_DELAY = 60.0
+MAX_DELAY = 60.0
 
 #: A worker that has run for so long, in seconds, is started again without a delay.
 STEADY = 60.0
@@ -42,7 +42,7 @@ class Supervisor(MPServer):
         worker = self.wrks[index]
         ran = time.monotonic() - worker.birth
         is_first = previous is None or ran >= STEADY
-        delay = 0.0 if is_first else min(LONGEST_DELAY, max(FIRST_DELAY, 2 * (previous or 0)))
+        delay = 0.0 if is_first else min(MAX_DELAY, max(FIRST_DELAY, 2 * (previous or 0)))
         structlog.get_logger("userapi.workers").error(
             "worker_ended", worker=index + 1, exit_code=worker.inner.exitcode, ran=round(ran, 1), starts_in=delay
         )

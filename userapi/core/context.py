@@ -34,7 +34,7 @@ class ActingContext:
         actor_id: the signed-in user, or the user who started what a worker does; None for anonymous requests, for the
             command line and for what the service does by itself.
         os_user: the operating-system user at the command line.
-        address: the client's network address; None outside a request.
+        address: the client's IP address; None outside a request.
         user_agent: at most 255 characters of the client's own description.
         request_id: the id in the answer's `X-Request-ID`; None outside a request.
     """

@@ -77,7 +77,7 @@ def settle(table: Any, row: sa.Row[Any], **outcome: Any) -> sa.Row[Any]:
 
 
 def _update(table: Any, row: sa.Row[Any], **values: Any) -> sa.Row[Any]:
-    # The end of the lease identifies the claim: whoever claims the row next, or cancels it, changes it.
+    # The end of the lease identifies the claim: claiming the row again, or cancelling it, changes it.
     found = db.session.execute(
         sa.update(table)
         .where(table.c.id == row.id, table.c.claimed_until == row.claimed_until)

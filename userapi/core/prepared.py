@@ -161,7 +161,7 @@ def _execute_autocommit(engine: sa.Engine, sql: str, arguments: Any, *, skip_clo
 
     Args:
         skip_closed: check first that the server has not closed the connection. A write cannot be repeated after an
-            error, since nobody knows whether it took place.
+            error, since it is unknown whether it took place.
     """
     idle = _take_idle(engine, skip_closed=skip_closed) or _connect(engine, sql)
     cursor = idle.cursors.get(sql) or idle.connection.cursor()

@@ -19,7 +19,7 @@ class Application(Flask):
     """A Flask application without coroutines, subdomains, WebSockets and names of hosts beyond ASCII."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function as it is: none of ours is a coroutine, and Flask would look a dozen times a request."""
+        """The function as it is: no view here is a coroutine, and Flask would check a dozen times per request."""
         return func
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:

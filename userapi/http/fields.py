@@ -25,14 +25,14 @@ EARLIEST_BIRTH = date(1900, 1, 1)
 CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-#: Characters of the categories letter and symbol that are invisible.
+#: Invisible characters whose Unicode category does not say so.
 BLANK_CHARACTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 #: Controls that turn the direction of the text after them, up to U+202E and U+2069.
 DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 #: The first character of the Unicode categories of marks, which need another character, and of separators.
-INVISIBLE_CATEGORY_LETTERS = frozenset("MZ")
+INVISIBLE_CATEGORIES = frozenset("MZ")
 
 
 def trim_text(text: str) -> str:
@@ -59,7 +59,7 @@ def has_visible_character(text: str) -> bool:
     return any(
         character not in BLANK_CHARACTERS
         and (category := unicodedata.category(character)) not in ("Cc", "Cf", "Cs")
-        and category[0] not in INVISIBLE_CATEGORY_LETTERS
+        and category[0] not in INVISIBLE_CATEGORIES
         for character in text
     )
 

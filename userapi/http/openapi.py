@@ -134,7 +134,7 @@ class Blueprint(flask_smorest.Blueprint):
         return decorate
 
     def leads_to(self, status: int, *operations: str, **where: dict[str, str]) -> Callable[[View], View]:
-        """Document what an answer is good for (OpenAPI 3.1, section 4.8.20).
+        """Document the links of a response (OpenAPI 3.1, section 4.8.20).
 
         Args:
             status: of the answer.

@@ -56,7 +56,7 @@ def decode_cursor(text: str, ordering: str) -> Cursor:
     """Read a cursor back.
 
     Raises:
-        ValidationFailed: when it is not one of ours or was made for another order.
+        ValidationFailed: the cursor is not valid, or belongs to another order.
     """
     try:
         padded = text + "=" * (-len(text) % 4)

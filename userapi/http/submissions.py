@@ -42,7 +42,7 @@ class FormSubmission(Model):
 
 
 def claim_submission(
-    key: str, window: timedelta = DEFAULT_WINDOW, patience: timedelta = timedelta(0)
+    key: str, window: timedelta = DEFAULT_WINDOW, timeout: timedelta = timedelta(0)
 ) -> dict[str, Any] | None:
     """What the same form led to just before; None when this submission is the one to act.
 
@@ -51,10 +51,10 @@ def claim_submission(
     Args:
         key: of the form.
         window: how long ago that may have been.
-        patience: how long to wait for an outcome that is written only after the act was committed; this transaction
+        timeout: how long to wait for an outcome that is written only after the act was committed; this transaction
             must have done nothing yet.
     """
-    deadline = time.monotonic() + patience.total_seconds()
+    deadline = time.monotonic() + timeout.total_seconds()
     while True:
         now = clock.now()
         try:

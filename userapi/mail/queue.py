@@ -54,13 +54,13 @@ def add(
         language: one of the available languages; None is that of the request.
         secret: the single-use token in it, removed once it is sent.
         facts: the variables of the templates; moments become text. The templates also have the `subject`, our `site`,
-            and when and from which IP address the email was requested: `asked_at`, `asked_from`.
+            and when and from which IP address the email was requested: `requested_at`, `requested_from`.
     """
     now = clock.now()
     facts |= {
         "site": urlsplit(current_app.config["SITE_URL"]).netloc,
-        "asked_at": now,
-        "asked_from": get_acting_context().address,
+        "requested_at": now,
+        "requested_from": get_acting_context().address,
     }
     with use_language(language):
         facts["subject"] = _one_line(str(subject))

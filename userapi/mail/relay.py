@@ -97,7 +97,7 @@ class Relay(flask_mail.Connection):
             if self.mail.use_tls:
                 host.starttls(context=_tls_context())
             if self.mail.username:
-                _log_in(host, self.mail.username, self.mail.password)
+                _sign_in(host, self.mail.username, self.mail.password)
         except BaseException:
             host.close()
             raise
@@ -195,7 +195,7 @@ def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _log_in(host: smtplib.SMTP, username: str, password: str) -> None:
+def _sign_in(host: smtplib.SMTP, username: str, password: str) -> None:
     """Sign in. smtplib only encodes ASCII; PLAIN takes UTF-8 (RFC 4616, section 2), and so does LOGIN in practice."""
     if username.isascii() and password.isascii():
         host.login(username, password)
@@ -221,7 +221,7 @@ def _base64(text: str) -> str:
 
 
 def _sender() -> tuple[str, str]:
-    """The display name and the email of the sender: a pair, since Flask-Mail parses a string once more."""
+    """The display name and the email of the sender: a pair, since Flask-Mail would parse a string again."""
     sender: str = current_app.config["MAIL_DEFAULT_SENDER"]
     name, email = parseaddr(sender)
     if not email:  # `parseaddr` of Python 3.11.2 reads no address literal (RFC 5321, section 4.1.3)

@@ -1,6 +1,6 @@
 """What is counted while the service runs, for Prometheus; `docs/metrics.md` says what each name means.
 
-A label takes one of a few values that are known beforehand: never an id, an address or a path as it was asked for.
+A label takes one of a few values that are known beforehand: never an id, an IP address or a requested path.
 
 A process counts in its memory, or, where PROMETHEUS_MULTIPROC_DIR names a folder, in files of its own in there: then
 any worker can tell the sum of all, and what a worker has counted outlives it.

@@ -1,7 +1,7 @@
 """Spans: one for each request, and below it one for each statement that it runs.
 
-They tell the method, the route, the status and the text of statements; never a parameter, an address as it was asked
-for, a query string, a header or who called. Nothing here may be imported unless the extra `tracing` is installed.
+They contain the method, the route, the status and the text of statements, but no parameters, requested paths, query
+strings, headers or callers. Nothing here may be imported unless the extra `tracing` is installed.
 """
 
 import logging
@@ -67,7 +67,7 @@ def _begin() -> None:
 
 
 def _begun_by_proxy() -> Context | None:
-    """The trace that a proxy of ours has begun. A stranger begins none: it would decide what is recorded."""
+    """The trace that a trusted proxy has begun. Other clients cannot begin one: they would decide what is recorded."""
     if not current_app.config["TRUSTED_PROXIES"]:
         return None
     carrier = {name: request.headers.get(name, "") for name in ("traceparent", "tracestate")}

@@ -20,7 +20,7 @@ MAX_LENGTH = USER["email"].max_length
 #: A local part in which nothing can be wrong: then only the domain, which many share, is looked at.
 PLAIN = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 
-#: What email-validator finds wrong most often. Its other reasons name what was typed, and are told in English alone.
+#: The most frequent errors of email-validator. Its other errors quote what was typed, and are in English only.
 REASONS = (
     lazy_gettext("An email address must have an @-sign."),
     lazy_gettext("There must be something before the @-sign."),
@@ -37,17 +37,17 @@ REASONS = (
 
 
 class InvalidEmail(ValidationFailed):
-    """The address cannot receive mail."""
+    """The email cannot receive emails."""
 
 
 def normal_form(address: str) -> str:
-    """The key of an address: case-folded local part, A-label domain (RFC 5891).
+    """The key of an email: case-folded local part, A-label domain (RFC 5891).
 
-    A local part of other than ASCII letters is refused, also where NFKC would make it one: mail goes to the address as
-    it was typed, and servers without SMTPUTF8 cannot take it. Of ASCII, NFKC and case folding make lower case.
+    A local part that is not ASCII is rejected, even if NFKC would turn it into ASCII: the service writes to it as
+    typed, and servers without SMTPUTF8 cannot accept it. NFKC and case folding turn ASCII into lower case.
 
     Raises:
-        ValueError: when it is no address, or such a one.
+        ValueError: it is not an email, or its local part is not ASCII.
     """
     if len(address) > MAX_LENGTH:
         raise ValueError(_("Longer than maximum length {max}.").format(max=MAX_LENGTH))
@@ -76,7 +76,7 @@ def _is_intranet(domain: str) -> bool:
 
 
 def key_or_none(address: str) -> str | None:
-    """The key of an address, or None when it is none: nobody can have it."""
+    """The key of an email, or None if it is not a valid email and so no user has it."""
     try:
         return normal_form(trim_text(address))
     except ValueError:

@@ -1,7 +1,7 @@
 """Single-use tokens: the secret part of links in emails.
 
 256 random bits, of which only the digest is stored; bound to a purpose, an account, an address and, where it could take
-the account over, to the password of that time; spent by one UPDATE in the transaction that acts.
+the account over, to the password of that time; used up by one UPDATE in the transaction that acts.
 """
 
 import hashlib

@@ -28,17 +28,17 @@ def send_verification_email(user: User) -> None:
 def resend_verification_email(email: str) -> None:
     """Send the link again, if there is an active account with this email that is not confirmed.
 
-    What an unknown address costs is written and discarded, so that it takes as long. Of many letters to one address
-    the later ones are not written; the answer does not tell.
+    For an unknown recipient, an email is written and discarded, so that the response takes as long. After too many
+    emails to one recipient no more are written; the response does not show it.
 
     Raises:
-        TooManyRequests: the client has asked too often, for whatever addresses.
+        TooManyRequests: the client made too many requests, for any emails.
     """
     throttling.count_attempt("EMAIL_RESEND", throttling.get_client_subject())
     key = email_address.key_or_none(email)
-    few = throttling.try_attempt("EMAIL_RECIPIENT", key or email)
+    is_within_limit = throttling.try_attempt("EMAIL_RECIPIENT", key or email)
     user = queries.lock_user_by_email_key(key) if key else None
-    if user is not None and user.is_active and _awaits_verification(user) and few:
+    if user is not None and user.is_active and _awaits_verification(user) and is_within_limit:
         send_verification_email(user)
     else:
         emails.simulate_password_reset()
@@ -57,7 +57,7 @@ def request_email_change(user: User, email: str) -> bool:
 
     Raises:
         InvalidEmail, EmailTaken: and nothing is written.
-        TooManyRequests: the user has asked too often, or others for the same address.
+        TooManyRequests: too many requests by the user, or for the same email.
     """
     typed, key = email_address.checked(email)
     if key == user.email_key:
@@ -80,7 +80,7 @@ def request_email_change(user: User, email: str) -> bool:
 
 
 def resend_confirmation_email(user: User) -> None:
-    """Mail a held user once more the link that is waited for: the new address's if one is pending, else the present's.
+    """Send a locked user the pending link again: to the new email if one is pending, otherwise to the current one.
 
     Raises:
         EmailTaken: another account has the pending email by now.

@@ -39,7 +39,7 @@ class Writer(Enum):
     OWNER = auto()  # and staff who may change the user
     STAFF = auto()
     SUPERUSER = auto()
-    NOBODY = auto()
+    NO_ONE = auto()
 
 
 class Search(Enum):
@@ -85,7 +85,7 @@ class Field:
     is_required: bool = False
     is_nullable: bool = False
     allows_formatting: bool = True
-    writer: Writer = Writer.NOBODY
+    writer: Writer = Writer.NO_ONE
     is_shown: bool = True
     is_stored: bool = True
     is_exported: bool = True
@@ -215,16 +215,16 @@ PROFILE = {field.name: field for field in PROFILE_FIELDS}
 
 PROFILE_NAMES = tuple(PROFILE)
 FLAGS = tuple(field.name for field in USER_FIELDS if field.kind is Kind.FLAG)
-WRITABLE_FLAGS = tuple(name for name in FLAGS if USER[name].writer is not Writer.NOBODY)
-READ_ONLY = tuple(field.name for field in USER_FIELDS if field.is_shown and field.writer is Writer.NOBODY)
+WRITABLE_FLAGS = tuple(name for name in FLAGS if USER[name].writer is not Writer.NO_ONE)
+READ_ONLY = tuple(field.name for field in USER_FIELDS if field.is_shown and field.writer is Writer.NO_ONE)
 
 #: One-line inputs of a form, those of the profile named as `profile.city`.
 TEXT_INPUTS = tuple(
     field.name
     for field in USER_FIELDS
-    if field.writer is not Writer.NOBODY and field.kind not in (Kind.FLAG, Kind.PROFILE)
+    if field.writer is not Writer.NO_ONE and field.kind not in (Kind.FLAG, Kind.PROFILE)
 )
-#: Of these, what the form of one's own account shows as one line; email and language have inputs of their own.
+#: Of these, what the account page shows as one line; email and language have inputs of their own.
 OWN_INPUTS = {
     name: USER[name] for name in TEXT_INPUTS if USER[name].writer is Writer.OWNER and name not in ("email", "language")
 }

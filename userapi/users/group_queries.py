@@ -1,4 +1,4 @@
-"""Every question asked about groups and permissions, by name."""
+"""Every query about groups and permissions."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -27,7 +27,7 @@ class GroupNameTaken(ValidationFailed):
         super().__init__(errors={"name": [_("Another group already has this name.")]})
 
 
-class GroupChangedMeanwhile(Problem):
+class GroupChanged(Problem):
     """Another staff member saved the group after it was read."""
 
     status = 409

@@ -135,32 +135,32 @@ def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
             `is_active`, `is_staff`, `is_superuser`, `email_verified`, `country`, `group` (its id), `joined_after`
             (inclusive), `joined_before` (exclusive) and `find_ids` (a list).
     """
-    asked: list[Any] = []
+    clauses: list[Any] = []
     for name, detail in outline:
         if name == "search":
-            asked += [_begins(f"word_{index}", SEARCHED) for index in range(detail)]
+            clauses += [_begins(f"word_{index}", SEARCHED) for index in range(detail)]
         elif name == "staff_search":
             for index, is_id in enumerate(detail):
                 begins = _begins(f"word_{index}", SEARCHED_BY_STAFF)
-                asked.append(sa.or_(begins, users.c.id == sa.bindparam(f"word_{index}_id")) if is_id else begins)
+                clauses.append(sa.or_(begins, users.c.id == sa.bindparam(f"word_{index}_id")) if is_id else begins)
         elif name == "country":
             of_country = profiles.c.country == sa.bindparam("country")
-            asked.append(users.c.id.in_(sa.select(profiles.c.user_id).where(of_country)))
+            clauses.append(users.c.id.in_(sa.select(profiles.c.user_id).where(of_country)))
         elif name == "group":
             of_group = user_groups.c.group_id == sa.bindparam("group")
-            asked.append(users.c.id.in_(sa.select(user_groups.c.user_id).where(of_group)))
+            clauses.append(users.c.id.in_(sa.select(user_groups.c.user_id).where(of_group)))
         elif name == "email_verified":
             verified_at = users.c.email_verified_at
-            asked.append(verified_at.is_not(None) if detail else verified_at.is_(None))
+            clauses.append(verified_at.is_not(None) if detail else verified_at.is_(None))
         elif name == "ids":
-            asked.append(users.c.id.in_(sa.bindparam("ids", expanding=True)))
+            clauses.append(users.c.id.in_(sa.bindparam("ids", expanding=True)))
         elif name == "joined_after":
-            asked.append(users.c.date_joined >= sa.bindparam("joined_after"))
+            clauses.append(users.c.date_joined >= sa.bindparam("joined_after"))
         elif name == "joined_before":
-            asked.append(users.c.date_joined < sa.bindparam("joined_before"))
+            clauses.append(users.c.date_joined < sa.bindparam("joined_before"))
         else:
-            asked.append(users.c[name].is_(detail))
-    return asked
+            clauses.append(users.c[name].is_(detail))
+    return clauses
 
 
 def values(filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _statement(shape: _Shape) -> tuple[Read, frozenset[str]]:
 
     The page is cut on `users` first and joined to the profiles then: joined first, PostgreSQL may merge both tables
     from their first row on, and a page costs the more the deeper it lies. The limit is part of the text: for a
-    parameter PostgreSQL would expect a tenth of the table and plan anew each time.
+    parameter PostgreSQL would expect a tenth of the table and plan again each time.
     """
     order = ORDERS[shape.ordering.removeprefix("-")]
     descending, backwards = shape.ordering.startswith("-"), shape.direction == "previous"

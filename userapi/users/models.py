@@ -109,7 +109,7 @@ class User(Model):
         session_version: sessions begun under another version are over; adding one ends them all.
         email_verified_at: when the present address was confirmed.
         pending_email: the address that becomes `email` once confirmed.
-        language: in which letters are written, as BCP 47 names it; None while it is not known.
+        language: of emails to the user, as BCP 47 names it; None while it is not known.
     """
 
     __tablename__ = "users"
@@ -153,7 +153,7 @@ sa.Index("ix_users_last_login", User.last_login, User.id)
 sa.Index("ix_users_last_name_key", User.last_name_key, User.id)
 sa.Index("ix_users_first_name_key", User.first_name_key, User.id)
 
-# Staff are few: a list of them must not read past everybody else.
+# Staff are few: a list of them must not read past all other users.
 for flag in (User.is_staff, User.is_superuser):
     few = flag.is_(True)
     sa.Index(f"ix_users_{flag.key}", User.date_joined, User.id, postgresql_where=few, sqlite_where=few)
@@ -189,12 +189,12 @@ class OneTimeToken(Model):
     """A link that was mailed: 256 random bits, of which only the digest is kept.
 
     Attributes:
-        purpose: what it is good for, and for nothing else: one of `one_time.lifetime`.
+        purpose: the only use it is valid for: a key of `email_links.LIFETIME_SETTINGS`.
         address_key: the normal form of the address it was mailed to.
         previous_email: what a link that undoes a change of email restores, as it was typed.
         password_mark: where the link could take the account over, a mark of the password hash at that time; another
             password voids the link.
-        used_at: when it was spent, by one UPDATE that only one caller can win.
+        used_at: when it was used, by one UPDATE that only one caller can win.
     """
 
     __tablename__ = "one_time_tokens"

@@ -1,4 +1,4 @@
-"""Which passwords are refused, and why: every reason at once (NIST SP 800-63B, section 3.1.1.2)."""
+"""Which passwords are rejected, with every reason (NIST SP 800-63B, section 3.1.1.2)."""
 
 import math
 import unicodedata
@@ -26,26 +26,26 @@ from .problems import EmailTaken
 #: A longer password is judged by its beginning, since the cost grows with the square.
 JUDGED_LENGTH = 48
 
-#: zxcvbn reads signs as letters, `3` as e, in every combination; a password made of many signs has thousands.
-MOST_READINGS = 16
+#: zxcvbn tries every combination of readings, such as `3` as e; a password of many symbols has thousands of them.
+MAX_READINGS = 16
 
-#: The same signs, of which each can be one of several letters, made illegible.
+#: Replaces these symbols, so that zxcvbn does not read them as characters.
 ILLEGIBLE = {ord(sign): "~" for signs in L33T_TABLE.values() for sign in signs if not sign.isalnum()}
 
 #: Where the forms that set a new password have it twice.
 NEW_PASSWORD_FIELDS = ("new_password1", "new_password2")
 
-#: Words that everybody tries first on a service like this one.
+#: Words that are tried first on a service like this one.
 CONTEXT_WORDS = ("userapi", "account", "password")
 
 #: From here on two texts count as alike; Django's own bound.
 ALIKE = 0.7
 
 #: A shorter piece of a name proves nothing: "Al" is in many good passwords.
-SHORTEST_PIECE = 4
+MIN_PIECE_LENGTH = 4
 
 #: A long passphrase may mention a name; one of which a quarter is the name is built on it.
-LARGEST_SHARE = 4
+MAX_LENGTH_RATIO = 4
 
 COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 
@@ -171,15 +171,15 @@ def _is_close(folded: str, text: str) -> bool:
     text = normalize_password(text[:254]).casefold()
     pieces = {text, *text.replace("@", " ").replace(".", " ").replace("-", " ").split()}
     return any(
-        (piece in folded and len(folded) <= LARGEST_SHARE * len(piece))
+        (piece in folded and len(folded) <= MAX_LENGTH_RATIO * len(piece))
         or (len(folded) <= 2 * len(piece) and SequenceMatcher(a=folded, b=piece).ratio() >= ALIKE)
         for piece in pieces
-        if len(piece) >= SHORTEST_PIECE
+        if len(piece) >= MIN_PIECE_LENGTH
     )
 
 
 def _score(password: str, personal: list[str]) -> int:
-    """zxcvbn's estimate, 0 (guessed at once) to 4.
+    """zxcvbn's estimate, 0 (guessed immediately) to 4.
 
     Its own function keeps the personal words where other threads find them, and takes seconds for some passwords.
     """
@@ -193,4 +193,4 @@ def _score(password: str, personal: list[str]) -> int:
 def _legible(password: str) -> str:
     """A password that has few enough readings; one of so many different signs is no word anyway."""
     readings = math.prod(max(1, sum(sign in password for sign in signs)) for signs in L33T_TABLE.values())
-    return password if readings <= MOST_READINGS else password.translate(ILLEGIBLE)
+    return password if readings <= MAX_READINGS else password.translate(ILLEGIBLE)

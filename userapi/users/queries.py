@@ -149,7 +149,7 @@ def use_token(digest: str, purposes: tuple[str, ...], now: datetime) -> OneTimeT
 
 
 def find_valid_token(digest: str, purposes: tuple[str, ...], now: datetime) -> tuple[OneTimeToken, User] | None:
-    """A one-time token that is neither used nor expired, and its user; nothing is locked."""
+    """A single-use token that is neither used nor expired, and its user; nothing is locked."""
     found = db.session.execute(
         sa.select(OneTimeToken, User).join(User, OneTimeToken.user_id == User.id).where(*_usable(digest, purposes, now))
     ).one_or_none()
@@ -168,7 +168,7 @@ def _usable(digest: str, purposes: tuple[str, ...], now: datetime) -> tuple[sa.C
 def delete_tokens(
     user_id: int, purpose: str | None = None, *, spare: str | None = None, since: datetime | None = None
 ) -> None:
-    """Delete a user's one-time tokens.
+    """Delete a user's single-use tokens.
 
     Args:
         user_id: whose.
@@ -213,7 +213,7 @@ def find_newest_token(user_id: int, purpose: str) -> sa.Row[Any] | None:
 
 
 def prune_tokens(before: datetime, most: int) -> int:
-    """Delete one-time tokens that were over before a moment, a bounded number at a time; how many went."""
+    """Delete single-use tokens that were over before a moment, a bounded number at a time; how many went."""
     over = sa.select(OneTimeToken.digest).where(OneTimeToken.expires_at < before).limit(most)
     result = db.session.execute(sa.delete(OneTimeToken).where(OneTimeToken.digest.in_(over)))
     return cast("sa.CursorResult[Any]", result).rowcount

@@ -72,7 +72,7 @@ def _input_fields(source: Iterable[Field], *, are_required: bool = False) -> dic
             **({"metadata": SET_BY[field.writer]} if field.writer in SET_BY else {}),
         )
         for field in source
-        if field.writer is not Writer.NOBODY and field.kind is not Kind.PROFILE
+        if field.writer is not Writer.NO_ONE and field.kind is not Kind.PROFILE
     }
 
 
@@ -186,7 +186,7 @@ class UserSchema(Schema):
 
 
 class UserListSchema(Schema):
-    """What a list of users can be asked for."""
+    """The filters, order and page of a list of users."""
 
     limit = fields.Integer(
         load_default=50,
