@@ -10,6 +10,7 @@ BIN := $(ENVIRONMENT)/bin
 # Options of pytest, as in `make test ARGS="tests/users -k address"`.
 ARGS ?=
 COVERAGE := 95
+MEASURE :=
 CLIENTS := tests/clients
 # Each worker gets half of the tests in order, so that neighbouring tests share a server or browser; an idle worker steals.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
@@ -35,32 +36,32 @@ stack: $(ENVIRONMENT)/dev.stamp ## Start two app hosts, Celery, PostgreSQL, Redi
 .PHONY: test
 test: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run all tests but the four kinds below, in a few minutes; ARGS="tests/users -x" runs some of them
 	$(call heading,Tests)
-	@$(PYTEST) -m "not browser and not fuzz and not slow and not stack" $(ARGS)
+	@$(PYTEST) -m "not browser and not fuzz and not slow and not stack" $(MEASURE) $(ARGS)
 
 .PHONY: browsers
 browsers: $(ENVIRONMENT)/dev.stamp ## Test the pages in a real browser, with axe-core
 	$(call heading,Browsers)
-	@$(PYTEST) -m browser $(ARGS)
+	@$(PYTEST) -m browser $(MEASURE) $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(ENVIRONMENT)/dev.stamp ## Send generated requests to every operation of the API
 	$(call heading,Fuzz)
-	@$(PYTEST) -m fuzz $(ARGS)
+	@$(PYTEST) -m fuzz $(MEASURE) $(ARGS)
 
 .PHONY: slow
 slow: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Start the service in many ways, and move thousands of users
 	$(call heading,Slow tests)
-	@$(PYTEST) -m slow $(ARGS)
+	@$(PYTEST) -m slow $(MEASURE) $(ARGS)
 
 .PHONY: faults
 faults: $(ENVIRONMENT)/dev.stamp ## Kill parts of a whole stack under load, and check the data
 	$(call heading,Faults)
 	@$(BIN)/python -m pytest -q -m stack tests/faults $(ARGS)
 
-.PHONY: coverage
-coverage: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run all of these but faults, every test on both databases, and require the branch coverage
-	$(call heading,Tests with coverage)
-	@$(PYTEST) -m "not stack" --database=both --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
+.PHONY: both
+both: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run every test but faults on both databases, even where SQL does not matter
+	$(call heading,Tests on both databases)
+	@$(PYTEST) -m "not stack" --database=both $(ARGS)
 
 .PHONY: newcomer
 newcomer: $(ENVIRONMENT)/dev.stamp ## Follow the README in a fresh checkout, and report how long it took
@@ -117,8 +118,16 @@ leaks: ## Search the tracked files for secrets, package hosts and private paths
 	@git grep -nIE $(LEAKS) -- . ':!*/vendor/*'; test $$? -eq 1
 	@git grep -nIE 'https?://' -- requirements; test $$? -eq 1
 
+.PHONY: no-coverage
+no-coverage: $(ENVIRONMENT)/dev.stamp
+	@$(BIN)/coverage erase
+
+# Coverage is taken of the four kinds of tests together, and only here.
 .PHONY: check
-check: lint types imports leaks docs coverage faults ## Run everything that CI runs
+check: MEASURE := --cov --cov-append --cov-report=
+check: no-coverage lint types imports leaks docs test browsers fuzz slow faults ## Run everything that CI runs, and require the branch coverage
+	$(call heading,Coverage)
+	@$(BIN)/coverage report --fail-under=$(COVERAGE)
 
 # `make bench BENCH="--rounds 3 --operations me,list"` runs a part of it; without --write nothing in docs/ changes.
 BENCH ?= --write
