@@ -204,7 +204,7 @@ def test_an_export_that_fails_leaves_the_old_file_and_no_half_one(
 ) -> None:
     file = tmp_path / "users.csv"
     file.write_text("old")
-    monkeypatch.setattr(queries, "names_held", None)
+    monkeypatch.setattr(queries, "member_names", None)
 
     assert run(populated, "export", str(file)).exit_code == 1
 
@@ -235,7 +235,7 @@ def test_K05_an_export_is_in_the_trail_before_a_line_of_it_is_written(
     populated: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(populated, "export", "--country", "Schweiz", "--with-passwords")
-    monkeypatch.setattr(queries, "names_held", None)
+    monkeypatch.setattr(queries, "member_names", None)
     run(populated, "export")
 
     found = rows(populated, "SELECT changes FROM audit_events WHERE action = 'users.exported' ORDER BY id")

@@ -9,6 +9,7 @@ from flask import Flask
 from tests.support.api_client import ApiUser
 from tests.support.factories import PASSWORD
 from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value, input_value
+from tests.support.staff_client import staff_client
 
 PAGES = (
     "/",
@@ -25,6 +26,15 @@ PAGES = (
     "/password_change/",
     "/nothing/",
 )
+
+
+@pytest.mark.parametrize(
+    "path", [*PAGES, "/admin/", "/admin/users/", "/admin/nothing/", "/userapi/", "/userapi/users/"]
+)
+def test_a_page_begins_with_its_doctype(app: Flask, path: str) -> None:
+    page = staff_client(app, is_staff=True, is_superuser=True).client.get(path, headers=BROWSER_HEADERS).text
+
+    assert page.startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize("path", PAGES)

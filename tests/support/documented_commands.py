@@ -10,7 +10,8 @@ import config
 
 #: Tokens, ids and times.
 VOLATILE = re.compile(
-    r'eyJ[^"]+|(?<=/users/)\d+|(?<="id": )\d+|(?<=^Created user )\d+|\d{4}-\d\d-\d\dT[\d:.]+Z', re.MULTILINE
+    r'eyJ[^"]+|(?<=/users/)\d+|(?<="id": )\d+|(?<=^Created user )\d+|(?<=^user )\d+|\d{4}-\d\d-\d\dT[\d:.]+Z',
+    re.MULTILINE,
 )
 
 
