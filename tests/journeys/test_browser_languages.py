@@ -68,6 +68,6 @@ def test_the_staff_site_is_accessible_and_fits_from_right_to_left(
             check_page(someone, f"{look}-ar-staff-{page}")
         someone.go("/admin/users/")
         someone.page.locator("input[name=user]").first.check()
-        assert someone.page.locator("[data-count]").inner_text() == "المختارون: 1"
+        assert someone.page.locator("[data-count]").inner_text() == "المحدد: 1"
 
         assert someone.faults == []

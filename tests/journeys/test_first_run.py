@@ -120,7 +120,7 @@ def test_commands_use_the_port_of_the_last_start(tree: Path, bare: dict[str, str
     def site_url(**variables: str) -> str:
         env = {**bare, "PYTHONPATH": str(tree), **variables}
         command = (sys.executable, "-m", "flask", "--app", str(tree / "wsgi.py"), "doctor")
-        (line,) = re.findall(r"SITE_URL is (\S+?):? ", commands.run(*command, env=env, cwd=tree).output)
+        (line,) = re.findall(r"SITE_URL is (\S+?)[:,]? ", commands.run(*command, env=env, cwd=tree).output)
         return str(line)
 
     for _start in ("first", "second"):
@@ -206,7 +206,7 @@ def test_a_taken_port_is_one_line_that_offers_another(tree: Path, bare: dict[str
         done = commands.run(*commands.RUN, env=bare | {"PORT": str(port)}, cwd=tree)
 
     assert done.is_one_line, done
-    assert f"PORT: {port} is taken" in done.errors
+    assert f"PORT: {port} is already in use" in done.errors
     assert f"make run PORT={port + 1}" in done.errors
     assert not (tree / "instance").exists()
 
@@ -225,7 +225,7 @@ def test_a_database_in_no_folder_is_one_line(tree: Path, bare: dict[str, str]) -
 
     assert done.is_one_line, done
     assert "DATABASE_URL: " in done.errors
-    assert f"{tree}/nowhere." in done.errors
+    assert f"{tree}/nowhere does not exist" in done.errors
 
 
 def test_U07_a_database_newer_than_the_code_is_one_line(tree: Path, bare: dict[str, str]) -> None:

@@ -132,7 +132,7 @@ def origin(value: str) -> str:
     url = base_url(value)
     path = urlsplit(url).path
     if path:
-        raise ValidationError(f"Must not have a path: remove {path}. The service needs its own host name.")
+        raise ValidationError(f"Must be an origin, without a path: remove {path}.")
     return url
 
 
