@@ -205,7 +205,7 @@ def test_a_failure_of_ours_is_a_page_that_asks_nobody_and_tells_nothing(
 
     fail.access = app.view_functions["index.read_index"].access  # type: ignore[attr-defined]
     monkeypatch.setitem(app.view_functions, "index.read_index", fail)
-    monkeypatch.setattr(authentication, "accept_cookie", fail)
+    monkeypatch.setattr(authentication, "sign_in_by_cookie", fail)
     page = browser.get(path)
 
     assert page.status_code == 500

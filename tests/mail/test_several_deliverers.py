@@ -73,9 +73,9 @@ def test_M06_a_deliverer_that_overslept_its_lease_does_not_overrule_the_next(mai
         assert first is not None
         assert second is not None
 
-        leases.settle(queries.emails, second, sent_at=clock.now(), due_at=None)
+        leases.finish(queries.emails, second, sent_at=clock.now(), due_at=None)
         with pytest.raises(leases.LeaseLost):
-            leases.settle(queries.emails, first, given_up_at=clock.now(), due_at=None)
+            leases.finish(queries.emails, first, given_up_at=clock.now(), due_at=None)
         db.session.commit()
 
     assert stored_emails(mail_app)[0].sent_at is not None

@@ -19,7 +19,7 @@ from userapi.http import headers
 from userapi.mail import queries as mail_queries
 from userapi.mail import queue
 from userapi.mail.models import EmailMessage
-from userapi.mail.queue import BLANK
+from userapi.mail.queue import REDACTED
 
 from . import filters, queries
 from .filters import Filters
@@ -118,7 +118,7 @@ def _origin(url: str) -> str:
 
 def _without_secret(email: EmailMessage, text: str) -> str:
     """The text of an email without its token, because anyone who sees the page could use the link."""
-    return text.replace(email.secret, BLANK) if email.secret else text
+    return text.replace(email.secret, REDACTED) if email.secret else text
 
 
 class OldEmailView(StaffView):

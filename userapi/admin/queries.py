@@ -58,7 +58,7 @@ def count_data_of_user(user_id: int, now: datetime, idle_since: datetime) -> dic
     return _count_rows(counted, now, idle_since)
 
 
-def list_sessions(
+def list_session_page(
     filters: Mapping[str, Any],
     start: tuple[datetime, uuid.UUID] | None,
     limit: int,

@@ -48,7 +48,7 @@ class SessionView(StaffView):
         found = (
             queries.NO_ROWS
             if search.errors
-            else queries.list_sessions(conditions, first_session(), PAGE_SIZE, now, idle_since)
+            else queries.list_session_page(conditions, first_session(), PAGE_SIZE, now, idle_since)
         )
         context = {
             "page": found,
@@ -65,7 +65,7 @@ class SessionView(StaffView):
         session = auth_queries.read_session(session_id)
         if session is None:
             raise NotFound(_("There is no session with this ID."))
-        user = accounts.lock(session.user_id, by=get_caller().user, needs="delete_session")
+        user = accounts.lock(session.user_id, by=get_caller().user, permission="delete_session")
         sessions.end_session(session_id, user.id)
         db.session.commit()
         flash(_("The session of %(email)s was ended.", email=user.email))

@@ -13,7 +13,7 @@ from userapi.core import i18n
 from userapi.core.problems import ValidationFailed
 from userapi.html.forms import Form
 from userapi.users import password_policy
-from userapi.users.fields import PROFILE_INPUTS, PROFILE_NAMES, TEXT_INPUTS, WRITABLE_FLAGS
+from userapi.users.fields import PROFILE_FIELD_NAMES, PROFILE_INPUTS, TEXT_INPUTS, WRITABLE_FLAGS
 from userapi.users.models import User
 
 from .views import selected_ids
@@ -125,7 +125,7 @@ class UserForm(Form):
         changes = {name: self.values[name] for name in self.differing if name in (*TEXT_INPUTS, *WRITABLE_FLAGS)}
         if "language" in changes:
             changes["language"] = changes["language"] or None
-        profile = {name: self.values[f"profile.{name}"] for name in PROFILE_NAMES}
+        profile = {name: self.values[f"profile.{name}"] for name in PROFILE_FIELD_NAMES}
         if self.has_profile:
             profile = {name: value for name, value in profile.items() if f"profile.{name}" in self.differing}
         if any(profile.values()) or (self.has_profile and profile):
@@ -156,7 +156,7 @@ def stored_values(user: User) -> dict[str, Any]:
     """The stored values that the form shows."""
     values: dict[str, Any] = {name: getattr(user, name) or "" for name in TEXT_INPUTS}
     values |= {name: getattr(user, name) for name in WRITABLE_FLAGS}
-    values |= {f"profile.{name}": _as_text(getattr(user.profile, name, None)) for name in PROFILE_NAMES}
+    values |= {f"profile.{name}": _as_text(getattr(user.profile, name, None)) for name in PROFILE_FIELD_NAMES}
     values["groups"] = sorted(group.id for group in user.groups)
     values["permissions"] = sorted(permission.id for permission in user.permissions)
     return values

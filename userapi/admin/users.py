@@ -224,7 +224,7 @@ class UserView(StaffView):
     def show_sessions(self, user_id: int) -> str:
         """List the sessions of this user."""
         user, now = _find_user(user_id), clock.now()
-        found = staff_queries.list_sessions(
+        found = staff_queries.list_session_page(
             {"user": user_id}, first_session(), PAGE_SIZE, now, sessions.idle_since(now)
         )
         return self.render(
@@ -297,4 +297,4 @@ def _explain_lack_of_authority(user: User) -> str:
 
 
 def _lock_user(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
-    return accounts.lock(user_id, by=get_caller().user, needs=needs)
+    return accounts.lock(user_id, by=get_caller().user, permission=needs)

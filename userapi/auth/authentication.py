@@ -1,4 +1,4 @@
-"""Who may call: every request is checked here before its route runs, by what the route's decorators say."""
+"""Authorization: every request is checked before its route runs, as the decorators of the route say."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +17,13 @@ from . import caller, credentials, tokens
 from .caller import Caller, Credential, set_caller
 from .problems import CsrfFailed, InvalidToken, TokenRevoked
 
-#: `g.owner_id` of requests that are about no user, or about any.
+#: `g.owner_id` of requests that concern no particular user.
 NO_USER = 0
 
 #: What is raised when there is no valid access token.
 SIGN_IN_REQUIRED = (NotSignedIn, InvalidToken, JWTExtendedException, PyJWTError)
 
-#: The same, and what says that the session has ended or that a form came without its CSRF value.
+#: Every error that checking a token can raise; `Problem` covers `TokenRevoked`, `CsrfFailed` and the like.
 TOKEN_ERRORS = (JWTExtendedException, PyJWTError, Problem)
 
 
@@ -36,8 +36,8 @@ def check() -> None:
     """Let the request through to its route, or reject it.
 
     Raises:
-        NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: 401 (403), whether what the path names exists
-            or not.
+        NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: 401 (CsrfFailed: 403), whether or not the
+            resource in the path exists.
         PermissionDenied: the caller may not do this.
     """
     request = context.current_request()
@@ -64,7 +64,7 @@ def allows(access: Access | None, permission: str, user: Any, arguments: Mapping
 
     Args:
         access: what its decorators say; an operation without any is closed.
-        permission: what they say that staff need.
+        permission: the permission that staff need, as its decorators say.
         user: the caller's.
         arguments: the values of the placeholders in its path.
     """
@@ -79,16 +79,16 @@ def allows(access: Access | None, permission: str, user: Any, arguments: Mapping
 def _find_optional_caller() -> None:
     """Find the caller, if there is one.
 
-    A bad bearer token is rejected. A bad cookie is not, because no script can drop it.
+    An invalid bearer token is rejected. An invalid cookie is ignored, because a script cannot delete it (HttpOnly).
     """
     if "Authorization" in request.headers:
         require_caller("headers")
     else:
-        accept_cookie()
+        sign_in_by_cookie()
 
 
-def accept_cookie() -> bool:
-    """Whether a cookie names an active session; its user is the caller then."""
+def sign_in_by_cookie() -> bool:
+    """Set the caller from the cookie; returns whether it names an active session."""
     try:
         require_caller("cookies")
     except TOKEN_ERRORS:
@@ -97,12 +97,12 @@ def accept_cookie() -> bool:
 
 
 def is_signed_in_by_cookie() -> bool:
-    """Whether a cookie names an active session, even if the form lacks our CSRF value; it sets no caller."""
+    """Whether a cookie names an active session, without checking the CSRF value and without setting the caller."""
     cookie = credentials.access_cookie()
     if cookie is None:
         return False
     try:
-        claims = tokens.read_access(cookie, web=True)
+        claims = tokens.verify_access(cookie, web=True)
     except Problem:
         return False
     return caller.load_caller(claims) is not None
@@ -112,12 +112,12 @@ def require_caller(location: str | None = None) -> Caller:
     """Find the caller of this request by its access token.
 
     Args:
-        location: `headers` or `cookies`; without it, both are looked at.
+        location: `headers` or `cookies`; None means both.
 
     Raises:
         NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: there is none.
     """
-    token = credentials.bearer_token() if location != "cookies" else None
+    token = credentials.normalize_bearer_token() if location != "cookies" else None
     claims = tokens.recall_bearer(token) if token is not None else None
     found = caller.load_caller(claims) if claims is not None else _verify("headers" if token is not None else location)
     if found is None:
@@ -127,7 +127,7 @@ def require_caller(location: str | None = None) -> Caller:
 
 
 def _verify(location: str | None) -> Caller:
-    """Verify the access token of this request as `jwt_required()` does, which is this call around a route."""
+    """Verify the access token with the library function that its `jwt_required()` decorator calls."""
     try:
         verified = verify_jwt_in_request(locations=location)
     except CSRFError as error:

@@ -1,4 +1,4 @@
-"""Who calls: the account and the session behind a request, found once and used by everything else."""
+"""The caller of a request: its account and session, loaded once."""
 
 import uuid
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .claims import AccessClaims
 
 
 class Credential(StrEnum):
-    """How the caller showed the access token."""
+    """How the access token was sent."""
 
     BEARER = "bearer"
     COOKIE = "cookie"
@@ -28,9 +28,10 @@ class Caller:
     """The authenticated client of a request.
 
     Attributes:
-        user: a row of `users.queries.shown()`, with `held_permissions` where the request is about another user.
+        user: a row that begins with the columns of `users.queries.document_columns()`, with `held_permissions` if the
+            request concerns another user.
         session_id: the session that the access token names.
-        credential: how the token came.
+        credential: how the token was sent.
         signed_in_at: when the session began.
         last_used_at: when the session was last used before this request, to the minute.
     """
@@ -45,7 +46,7 @@ class Caller:
 def load_caller(claims: AccessClaims) -> Caller | None:
     """Read the account and session behind a verified token, in one statement; None unless the session is active.
 
-    The user's permissions are read along if the request is about another user: `g.owner_id` is set then.
+    The user's permissions are read too if the request concerns another user (`g.owner_id`).
     """
     owner_id = context.current_g().get("owner_id")
     now = clock.now()
@@ -63,7 +64,7 @@ def load_caller(claims: AccessClaims) -> Caller | None:
 
 
 def set_caller(caller: Caller) -> None:
-    """Make this the caller of the current request; the session's time of last use is stored if it is not recent."""
+    """Set the caller. Stores the time of last use, and commits it, if the stored one is over a minute old."""
     g = context.current_g()
     g.caller = caller
     g.actor_id = caller.user.id

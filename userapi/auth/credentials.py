@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Literal
+from typing import Any
 
 import flask_jwt_extended
 from flask import Response, current_app, request
@@ -31,13 +31,13 @@ NO_REFRESH_TOKEN = lazy_gettext(
 BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 
 
-def bearer_token() -> str | None:
-    """The bearer token of this request; None without one.
+def normalize_bearer_token() -> str | None:
+    """Normalize the Authorization header, and return the bearer token in it; None without one.
 
-    Flask-JWT-Extended reads only one spelling of the header, so the header is rewritten in it.
+    Flask-JWT-Extended accepts only `Bearer TOKEN`, so the header is rewritten that way. Other schemes are removed.
 
     Raises:
-        InvalidToken: the header names the scheme without exactly one well-formed token.
+        InvalidToken: the header has the scheme Bearer, but not exactly one well-formed token.
     """
     environ = context.current_request().environ
     header = environ.get("HTTP_AUTHORIZATION", "")
@@ -56,43 +56,40 @@ def access_cookie() -> str | None:
     return context.current_request().cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"])
 
 
-def jwt_required(*, refresh: Literal[True]) -> Callable[[View], View]:
+def refresh_token_required(view: View) -> View:
     """Flask-JWT-Extended's decorator for a route that needs a refresh token; the route gets its claims.
 
-    The library looks into headers and cookies, and into JSON but not into forms. So the `refresh_token` of the body,
-    which the schema has read in either form, is put where the bearer token is. A bearer token that was verified before
-    skips the library, which would decode it three more times (decision 0038).
+    The library looks into headers and cookies, and into JSON but not into forms. So a `refresh_token` in the body
+    is copied to the Authorization header. A bearer token that was verified before skips the library, which would decode
+    it three more times (decision 0038).
 
     Raises:
         NotSignedIn, TokenExpired, InvalidToken, CsrfFailed: there is no valid refresh token.
     """
-    verified_claims = flask_jwt_extended.jwt_required(refresh=refresh)(_claims_of_library)
+    verified_claims = flask_jwt_extended.jwt_required(refresh=True)(_verified_refresh_claims)
 
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def wrapper(body: dict[str, str]) -> Response:
-            if "refresh_token" in body:
-                context.current_request().environ["HTTP_AUTHORIZATION"] = f"Bearer {body['refresh_token']}"
-            token = bearer_token()
-            if token is None:
-                if not cookies.has_token_cookies():
-                    raise NotSignedIn(NO_REFRESH_TOKEN)
-                cookies.delete_token_cookies_if_unauthorized()
-            recalled = manager().recall(token) if token is not None else None
-            if isinstance(recalled, RefreshClaims) and not recalled.is_for_web:
-                return view(recalled)
-            return view(verified_claims())
+    @wraps(view)
+    def wrapper(body: dict[str, str]) -> Response:
+        if "refresh_token" in body:
+            context.current_request().environ["HTTP_AUTHORIZATION"] = f"Bearer {body['refresh_token']}"
+        token = normalize_bearer_token()
+        if token is None:
+            if not cookies.has_token_cookies():
+                raise NotSignedIn(NO_REFRESH_TOKEN)
+            cookies.delete_token_cookies_if_unauthorized()
+        recalled = manager().recall(token) if token is not None else None
+        if isinstance(recalled, RefreshClaims) and not recalled.is_for_web:
+            return view(recalled)
+        return view(verified_claims())
 
-        return wrapper
-
-    return decorate
+    return wrapper
 
 
-def _claims_of_library() -> RefreshClaims:
+def _verified_refresh_claims() -> RefreshClaims:
     """The claims of the refresh token that Flask-JWT-Extended found and verified.
 
     Raises:
-        InvalidToken: a token for cookies came outside a cookie, or the other way round.
+        InvalidToken: a cookie token was sent outside a cookie, or another token in a cookie.
     """
     claims: RefreshClaims = get_current_user()
     if claims.is_for_web != (get_jwt_request_location() == "cookies"):
@@ -111,14 +108,14 @@ def refresh_cookie_claims() -> RefreshClaims:
         verify_jwt_in_request(refresh=True, locations="cookies")
     except CSRFError as error:
         raise CsrfFailed from error
-    return _claims_of_library()
+    return _verified_refresh_claims()
 
 
 def reject_cross_site_form() -> None:
-    """Keep another site's form from signing its reader in here as someone else (login CSRF).
+    """Reject a sign-in form on another site, which could sign the visitor in to an attacker's account (login CSRF).
 
-    A script of another site needs our permission to send JSON (CORS). A form does not, but the browser says where the
-    form was.
+    A script of another site needs our permission to send JSON (CORS). A form does not need it, but browsers say
+    in Sec-Fetch-Site where it was.
 
     Raises:
         CsrfFailed: it was on another site.

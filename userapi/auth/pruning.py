@@ -27,5 +27,5 @@ def prune(before: datetime) -> Pruned:
     return Pruned(
         sessions=prune_in_batches(queries.delete_ended_sessions, before),
         links=prune_in_batches(user_queries.prune_tokens, before),
-        forms=prune_in_batches(submissions.prune_submissions, max(before, clock.now() - submissions.MAX_LIFETIME)),
+        forms=prune_in_batches(submissions.prune_submissions, max(before, clock.now() - submissions.MAX_WINDOW)),
     )

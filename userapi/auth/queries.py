@@ -191,7 +191,7 @@ def read_active_session(session_id: uuid.UUID, now: datetime, idle_since: dateti
     )
 
 
-def list_sessions(user_id: int, now: datetime, idle_since: datetime) -> Sequence[sa.Row[Any]]:
+def read_user_sessions(user_id: int, now: datetime, idle_since: datetime) -> Sequence[sa.Row[Any]]:
     """A user's active sessions, most recently used first."""
     return read_all(ALL_ACTIVE.where(users.c.id == user_id), {"now": now, "idle_since": idle_since})
 

@@ -21,7 +21,7 @@ from userapi.users.password_policy import WeakPassword
 from userapi.users.problems import EmailTaken, WrongPassword
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
 
-from . import account_recovery, cookies, credentials, invitations, passwords, sessions, sign_in, sign_out, tokens
+from . import account_recovery, cookies, credentials, invitations, logout_request, passwords, sessions, sign_in, tokens
 from .caller import get_caller
 from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenRevoked
 from .schemas import (
@@ -78,7 +78,7 @@ def login(login: dict[str, Any]) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
 def logout(logout: dict[str, Any]) -> Response:
     """End the session of each token that is sent, or all your sessions."""
-    ending = sign_out.sessions_to_end(logout.get("refresh_token"))
+    ending = logout_request.sessions_to_end(logout.get("refresh_token"))
     if logout["all"]:
         one_of_each_user = {user_id: session_id for session_id, user_id in ending}
         ending = [(session_id, user_id) for user_id, session_id in one_of_each_user.items()]
@@ -241,7 +241,7 @@ def undo_email_change(body: dict[str, str]) -> Response:
 def list_sessions() -> Response:
     """List your active sessions, most recently used first."""
     caller = get_caller()
-    mine = sessions.list_sessions(caller.user.id)
+    mine = sessions.list_user_sessions(caller.user.id)
     return json_response({"results": [{**row._mapping, "current": row.id == caller.session_id} for row in mine]})
 
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from flask_babel import gettext as _
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
 
-from userapi.http.fields import Flag, Instant, Line, NewPassword, Password, choice_check, length_check
+from userapi.http.fields import Flag, Line, NewPassword, Password, Timestamp, choice_check, length_check
 from userapi.users import password_policy
 from userapi.users.email_address import MAX_LENGTH
 from userapi.users.field_types import EmailAddress
@@ -224,9 +224,9 @@ class SessionSchema(Schema):
     """An active session."""
 
     id = fields.UUID(required=True, metadata={"description": "The id of the session, the claim `sid` in its tokens."})
-    created_at = Instant(required=True)
-    last_used_at = Instant(required=True)
-    expires_at = Instant(required=True)
+    created_at = Timestamp(required=True)
+    last_used_at = Timestamp(required=True)
+    expires_at = Timestamp(required=True)
     address = fields.String(
         allow_none=True, required=True, metadata={"description": "The IP address from which the session was last used."}
     )

@@ -169,10 +169,10 @@ def end_other_sessions(user_id: int, spare: uuid.UUID) -> None:
     end_sessions(user, spare)
 
 
-def list_sessions(user_id: int) -> Sequence[sa.Row[Any]]:
+def list_user_sessions(user_id: int) -> Sequence[sa.Row[Any]]:
     """The active sessions of a user, most recently used first."""
     now = clock.now()
-    return queries.list_sessions(user_id, now, idle_since(now))
+    return queries.read_user_sessions(user_id, now, idle_since(now))
 
 
 def list_active_sessions(user_id: int | None, most: int) -> Sequence[sa.Row[Any]]:
@@ -187,6 +187,6 @@ def end_own_session(session_id: uuid.UUID, user_id: int) -> None:
     Raises:
         NotFound: there is no such session, or it is another user's.
     """
-    if session_id not in {row.id for row in list_sessions(user_id)}:
+    if session_id not in {row.id for row in list_user_sessions(user_id)}:
         raise NotFound(_("You have no session with this id."))
     end_session(session_id, user_id)

@@ -13,7 +13,7 @@ from userapi.security.throttling import TooManyRequests
 
 from . import cookies, sessions, sign_in, tokens
 from .claims import RefreshClaims
-from .credentials import jwt_required
+from .credentials import refresh_token_required
 from .problems import InvalidCredentials, InvalidToken, TokenReused, TokenRevoked
 from .schemas import (
     ClaimsSchema,
@@ -56,7 +56,7 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
 @blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
 @throttling.limits_each_client("REFRESH_IP")
-@jwt_required(refresh=True)
+@refresh_token_required
 def refresh_tokens(claims: RefreshClaims) -> Response:
     """Exchange a refresh token for new tokens. A refresh token is single-use."""
     with commit_on(TokenReused):
@@ -74,10 +74,10 @@ def refresh_tokens(claims: RefreshClaims) -> Response:
 @blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TooManyRequests)
 def verify_token(body: dict[str, str]) -> Response:
     """Check an access token: signature, times, issuer, audience, session and account."""
-    return json_response(tokens.verify(body["token"]).document)
+    return json_response(tokens.verify_active(body["token"]).document)
 
 
-#: RFC 7517, section 8.5.2; `application/json` for callers who do not name it.
+#: RFC 7517, section 8.5.2; `application/json` unless the caller accepts this type by name.
 KEY_SET_TYPE = "application/jwk-set+json"
 
 key_blueprint = Blueprint("keys", __name__, description="The public keys that other services use to verify tokens.")

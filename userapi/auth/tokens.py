@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Subject(NamedTuple):
-    """What Flask-JWT-Extended makes a token for: a user, and the key that signs it."""
+    """The identity that Flask-JWT-Extended gets: a user, and the key that signs the token."""
 
     user_id: int
     key: SigningKey
@@ -60,7 +60,7 @@ def _report_key_problem(problem: signing_keys.KeyFolderError) -> Response:
 
 
 def _verifying_key(header: dict[str, Any], document: dict[str, Any]) -> Any:
-    """The key that a token names, if the token is built as ours are.
+    """The public key of a token's `kid`. Rejects a token with other headers or claims than ours.
 
     Called before the signature is checked, and before Flask-JWT-Extended fills in missing claims.
     """
@@ -73,17 +73,17 @@ def _verifying_key(header: dict[str, Any], document: dict[str, Any]) -> Any:
 
 
 def _look_up(_header: dict[str, Any], document: dict[str, Any]) -> Caller | RefreshClaims | None:
-    """Whom a verified token stands for: the caller if it is an access token, else the claims that a refresh needs."""
+    """What a verified token gives: the caller for an access token, the claims for a refresh token."""
     claims = parse(document)
     return claims if isinstance(claims, RefreshClaims) else caller.load_caller(claims)
 
 
 def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, Any]:
-    """The access and refresh token of a session.
+    """Issue an access token and a refresh token for a session.
 
     Args:
         session: as it was begun or refreshed.
-        web: for cookies. They have an audience of their own, so that they are no use as bearer tokens. The access token
+        web: for cookies. They have their own audience, so that they cannot be used as bearer tokens. The access token
             is valid as long as the session, which every request reads anyway, so pages never need to refresh.
 
     Returns:
@@ -103,7 +103,7 @@ def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, A
     }
     access = {**_extra_claims(session.user_id), **common, **_access_claims(lifetime)}
     refresh = {**common, **_refresh_claims(session)}
-    # Every claim is given, `exp` too, so that the token need not be decoded to be remembered.
+    # Every claim is given, `exp` too, so that the token can be cached without decoding it.
     access_token = create_access_token(subject, expires_delta=False, additional_claims=access)
     refresh_token = create_refresh_token(subject, expires_delta=False, additional_claims=refresh)
     manager().remember(access_token, subject.key.kid, AccessClaims.parse(access))
@@ -117,7 +117,7 @@ def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, A
 
 
 def csrf_value(session_id: uuid.UUID) -> str:
-    """What a page sends along to show that it is ours: the same for the whole session, in every tab."""
+    """The CSRF value of a session, the same in every tab."""
     return hmac.new(signing_keys.derive_key("csrf"), session_id.bytes, hashlib.sha256).hexdigest()[:32]
 
 
@@ -164,15 +164,15 @@ def recall_bearer(token: str) -> AccessClaims | None:
     return claims if isinstance(claims, AccessClaims) and not claims.is_for_web else None
 
 
-def read(token: str, *, web: bool = False) -> Claims:
+def verify(token: str, *, web: bool = False) -> Claims:
     """The claims of a token whose signature, times, issuer and audience are valid.
 
     Args:
-        token: as it came.
-        web: whether it came in a cookie.
+        token: as it was sent.
+        web: whether it was sent in a cookie.
 
     Raises:
-        TokenExpired, InvalidToken: they are not.
+        TokenExpired, InvalidToken: the token is expired, or invalid for another reason.
     """
     try:
         claims = manager().verify(token)
@@ -185,27 +185,27 @@ def read(token: str, *, web: bool = False) -> Claims:
     return claims
 
 
-def read_access(token: str, *, web: bool = False) -> AccessClaims:
-    """The same of an access token.
+def verify_access(token: str, *, web: bool = False) -> AccessClaims:
+    """Like `verify`, for access tokens only.
 
     Raises:
         TokenExpired, InvalidToken: it is not valid, or is a refresh token.
     """
-    claims = read(token, web=web)
+    claims = verify(token, web=web)
     if not isinstance(claims, AccessClaims):
         raise InvalidToken
     return claims
 
 
-def verify(token: str) -> AccessClaims:
+def verify_active(token: str) -> AccessClaims:
     """The claims of an access token that would be accepted now: session and account are active too.
 
     Raises:
-        TokenExpired, InvalidToken, TokenRevoked: it would not.
+        TokenExpired, InvalidToken, TokenRevoked: the token would not be accepted.
         TooManyRequests: the client sent too many invalid tokens.
     """
     with throttling.count_failures("TOKEN_VERIFY", throttling.get_client_subject()):
-        claims, now = read_access(token), clock.now()
+        claims, now = verify_access(token), clock.now()
         if not queries.is_session_active(claims.session_id, claims.user_id, now, sessions.idle_since(now)):
             raise TokenRevoked
         return claims

@@ -71,7 +71,7 @@ def _caller(response: Response) -> Caller | None:
         return found
     db.session.rollback()  # of a rejected write; what must stay is committed
     try:
-        return find_caller() if authentication.accept_cookie() else None
+        return find_caller() if authentication.sign_in_by_cookie() else None
     except HTTPException:  # the CSRF token is looked for in the body, which may be too large
         return None
 

@@ -59,7 +59,7 @@ def act_on_account(action: str, user_id: int, by: Actor) -> bool:
         NotFound, PermissionDenied, OwnAccount, LastSuperuser: nothing was written.
     """
     rule = RULES[action]
-    user = accounts.lock(user_id, by=by, needs="_".join(rule.needs))
+    user = accounts.lock(user_id, by=by, permission="_".join(rule.needs))
     if rule.is_active not in (None, user.is_active):
         return False
     if rule.spares_own and user.id == by.id:

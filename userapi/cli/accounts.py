@@ -51,7 +51,7 @@ def show(email: str) -> None:
         (_("password"), describe_password_hash(user.password_hash)),
         (_("joined"), tables.moment(user.date_joined)),
         (_("last sign-in"), tables.moment(user.last_login) or _("never")),
-        (_("active sessions"), str(len(sessions.list_sessions(user.id)))),
+        (_("active sessions"), str(len(sessions.list_user_sessions(user.id)))),
     ]
     if user.profile is not None:
         facts += [(f"profile.{name}", str(getattr(user.profile, name) or "")) for name in PROFILE]

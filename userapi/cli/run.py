@@ -47,24 +47,24 @@ from .supervision import Supervisor
 #: How long a client may take to send its headers, in milliseconds.
 HEADER_TIMEOUT = 10_000
 
-#: Connections that one worker holds open; more wait for their turn in the system's queue.
-CONNECTIONS = 512
+#: Maximum open connections per worker; more wait in the kernel's backlog.
+MAX_CONNECTIONS = 512
 
 #: How long a stop waits for requests under way, in seconds.
-LAST_REQUESTS = 10
+SHUTDOWN_TIMEOUT = 10
 
-#: How the folders begin that workers count in, and for how many seconds one may be there before it is held.
-METRICS = "userapi-counts-"
-YOUNG = 60
+#: The prefix of the temporary metrics folders, and the seconds for which a new one may not be locked yet.
+METRICS_FOLDER_PREFIX = "userapi-counts-"
+MIN_STALE_AGE = 60
 
-#: A folder that lies in memory, on Linux.
-MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is readable by its owner alone
+#: A folder in memory, on Linux.
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - what is made in it is readable by its owner alone
 
 
 def main() -> None:
     """Check the settings, take the port, prepare what is missing, say where the service is, and serve."""
     try:
-        settings = load_settings(_environment_after_first_start())
+        settings = load_settings(_environment_for_checks())
         os.environ["SITE_URL"] = settings["SITE_URL"]
         preflight.check(settings)
         with reserved(settings["HOST"], settings["PORT"]) as ip, metrics_folder():
@@ -73,8 +73,11 @@ def main() -> None:
         sys.exit(f"userapi: {error}")
 
 
-def _environment_after_first_start() -> dict[str, str]:
-    """The environment, with a secret even if none was made yet, and without what the last start has recorded."""
+def _environment_for_checks() -> dict[str, str]:
+    """The environment for the checks before a start.
+
+    It has a temporary secret key if none exists yet, and not the SITE_URL that the last start stored.
+    """
     values = load_environment()
     if values.get("SITE_URL_FILE") == str(Settings(values).last_site_url_file):
         del values["SITE_URL_FILE"]
@@ -97,16 +100,16 @@ def _run(ip: str) -> None:
         i18n.preload_locale_data()
         for engine in db.engines.values():
             engine.dispose()  # no worker may inherit a connection
-        hashing_threads.get_hashing(app).shutdown_threads()  # nor count on a thread that it does not inherit
+        hashing_threads.get_hashing(app).shutdown_threads()  # and threads do not survive the fork
     sys.stdout.flush()
     serve(app, ip)
 
 
 @contextmanager
 def metrics_folder() -> Iterator[None]:
-    """Let the workers count together, from nothing on: where the environment says, or in a folder made for them.
+    """Give the workers one metrics folder, empty at the start: the configured one, or a temporary one.
 
-    One made for them lies in memory if it can: who writes to a mapped file on a full disk is killed.
+    A temporary one is in memory if possible: writing to a memory-mapped file on a full disk kills the process (SIGBUS).
     """
     configured = load_environment().get(metrics.FOLDER_SETTING)
     if configured:
@@ -114,9 +117,9 @@ def metrics_folder() -> Iterator[None]:
             path.unlink(missing_ok=True)
         yield
         return
-    parent = MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    _sweep(parent)
-    folder = tempfile.mkdtemp(prefix=METRICS, dir=parent)
+    parent = MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else Path(tempfile.gettempdir())
+    _delete_stale_folders(parent)
+    folder = tempfile.mkdtemp(prefix=METRICS_FOLDER_PREFIX, dir=parent)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # kept by this process and its workers
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     os.environ[metrics.FOLDER_SETTING] = folder
@@ -127,11 +130,11 @@ def metrics_folder() -> Iterator[None]:
         os.close(descriptor)
 
 
-def _sweep(parent: Path) -> None:
-    """Remove the folders of servers that were killed: their locks are free."""
-    for folder in parent.glob(f"{METRICS}*"):
+def _delete_stale_folders(parent: Path) -> None:
+    """Delete the metrics folders that no server has locked: their servers were killed."""
+    for folder in parent.glob(f"{METRICS_FOLDER_PREFIX}*"):
         with suppress(OSError):
-            if time.time() - folder.stat().st_mtime < YOUNG:
+            if time.time() - folder.stat().st_mtime < MIN_STALE_AGE:
                 continue
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
@@ -148,7 +151,7 @@ def load() -> Flask:
 
 
 def make_instance() -> None:
-    """Make `instance/` and the one secret in it, as far as the environment tells no others."""
+    """Create `instance/` and the secret key in it, unless the environment sets SECRET_KEY and DATABASE_URL."""
     values = load_environment()
     path = Settings(values).secret_file
     has_secret = is_set(values, "SECRET_KEY")
@@ -156,13 +159,13 @@ def make_instance() -> None:
         preflight.refuse_exposed(path)
     if has_secret and is_set(values, "DATABASE_URL"):
         return
-    with alone_in(path.parent):
+    with locked_folder(path.parent):
         if not has_secret and not path.exists():
             _write(path, secrets.token_urlsafe(48))
 
 
 def record_site_url(url: str) -> None:
-    """Write down SITE_URL for commands that use the same `instance/`, whatever port this start has."""
+    """Store SITE_URL for commands that use the same `instance/`, whatever port this start has."""
     values = load_environment()
     if values.get("SECRET_KEY_FILE") == str(Settings(values).secret_file):
         _write(Settings(values).last_site_url_file, url)
@@ -178,7 +181,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def prepare() -> str | None:
-    """Make the first key, bring the database up to date, and open a superuser's account where there is none.
+    """Create the first signing key, migrate the database, and create a superuser if there is none.
 
     Returns:
         The new superuser's password.
@@ -187,27 +190,27 @@ def prepare() -> str | None:
     alembic.command.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
     password = secrets.token_urlsafe(15)
     try:
-        opened = accounts.create_first_superuser(current_app.config["SUPERUSER_EMAIL"], password)
+        created = accounts.create_first_superuser(current_app.config["SUPERUSER_EMAIL"], password)
     except EmailTaken as error:
         raise CannotStart(
             "SUPERUSER_EMAIL: There is no superuser yet, and this email is already in use. Set another "
             "email, or run `flask users create-superuser`."
         ) from error
     db.session.commit()
-    return password if opened else None
+    return password if created else None
 
 
 def make_first_key(folder: Path) -> None:
     """Make a signing key where there is none."""
     if not KeyRing(folder).all():
-        with alone_in(folder):
+        with locked_folder(folder):
             if not KeyRing(folder).all():  # another process may have been quicker
                 KeyRing(folder).add()
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Make a folder if need be, and let one process at a time work in it."""
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Create a folder if necessary, and lock it for one process."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -223,7 +226,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def announce(app: Flask, superuser_password: str | None) -> None:
-    """Print where the service is, how to sign in as admin, and where emails go when no mail server is set.
+    """Print where the service is, how to sign in as admin, and where emails are if no mail server is set.
 
     Args:
         app: the application.
@@ -254,7 +257,7 @@ def announce(app: Flask, superuser_password: str | None) -> None:
 
 
 def _flask() -> str:
-    """The command for everything else, of this environment, as it is typed in this folder."""
+    """The path of the `flask` (or `userapi`) command of this environment, relative to this folder if possible."""
     command = Path(sys.executable).with_name("userapi" if folders.IS_INSTALLED else "flask")
     return str(command.relative_to(Path.cwd())) if command.is_relative_to(Path.cwd()) else command.name
 
@@ -263,13 +266,13 @@ def serve(app: Flask, ip: str) -> None:
     """Be the production server until it is stopped.
 
     The workers are forked with all code loaded, and share the memory that holds it. The garbage collector, which would
-    write there, leaves it alone. Until granian lets a worker hear the signal that ends it, that signal has its usual
-    effect; else a stop so soon would have to wait until the worker is killed.
+    write there, does not touch it. Until granian has installed its handler in a worker, SIGTERM
+    keeps its default effect; otherwise a stop during start-up would wait for the kill timeout.
     """
     threads = hashing_threads.get_hashing(app).reserve_threads(app, app.config["WORKER_THREADS"])
     gc.collect()
     gc.freeze()
-    logging.getLogger("_granian").addFilter(_is_no_advice)
+    logging.getLogger("_granian").addFilter(_is_not_advice)
     os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     Supervisor(
         APPLICATION,
@@ -281,15 +284,15 @@ def serve(app: Flask, ip: str) -> None:
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
         websockets=False,
-        backpressure=CONNECTIONS,
+        backpressure=MAX_CONNECTIONS,
         log_level=LogLevels.warning,
         respawn_interval=0.5,
-        workers_kill_timeout=LAST_REQUESTS,
+        workers_kill_timeout=SHUTDOWN_TIMEOUT,
     ).serve(spawn_target=work, target_loader=load, wrap_loader=False)
 
 
-def _is_no_advice(record: logging.LogRecord) -> bool:
-    """Whether a line of granian's is more than its advice, at each start, on numbers that are set on purpose."""
+def _is_not_advice(record: logging.LogRecord) -> bool:
+    """Drop granian's tuning advice from the log: our numbers are deliberate."""
     return not record.getMessage().startswith(("Configuration allows", "Configured number of"))
 
 

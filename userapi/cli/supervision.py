@@ -1,4 +1,4 @@
-"""The server's parent process: it starts a worker again that ended, and leaves the others alone."""
+"""The server's parent process: it restarts workers that have ended, and does not touch the others."""
 
 import time
 from collections.abc import Callable
@@ -7,17 +7,16 @@ from typing import Any
 import structlog
 from granian.server import MPServer
 
-#: How long before a worker that keeps ending is started again, in seconds; each time twice as long. The first time
-#: there is no delay.
-FIRST_DELAY = 1.0
+#: Seconds before a worker that keeps crashing is restarted, doubled each time. The first restart is immediate.
+MIN_DELAY = 1.0
 MAX_DELAY = 60.0
 
-#: A worker that has run for so long, in seconds, is started again without a delay.
-STEADY = 60.0
+#: A worker that ran for this many seconds is restarted without delay.
+STABLE_AFTER = 60.0
 
 
 class Supervisor(MPServer):
-    """Granian, whose own loop ends the whole service when a worker ends twice within seconds."""
+    """Granian's server with our own loop. Granian's stops the whole service if a worker crashes twice in seconds."""
 
     def _serve_loop(self, spawn_target: Any, target_loader: Callable[..., Any]) -> None:
         delays: dict[int, float] = {}
@@ -41,8 +40,8 @@ class Supervisor(MPServer):
     def _next_delay(self, index: int, previous: float | None) -> float:
         worker = self.wrks[index]
         ran = time.monotonic() - worker.birth
-        is_first = previous is None or ran >= STEADY
-        delay = 0.0 if is_first else min(MAX_DELAY, max(FIRST_DELAY, 2 * (previous or 0)))
+        is_first = previous is None or ran >= STABLE_AFTER
+        delay = 0.0 if is_first else min(MAX_DELAY, max(MIN_DELAY, 2 * (previous or 0)))
         structlog.get_logger("userapi.workers").error(
             "worker_ended", worker=index + 1, exit_code=worker.inner.exitcode, ran=round(ran, 1), starts_in=delay
         )
@@ -52,7 +51,7 @@ class Supervisor(MPServer):
         worker = self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
         try:
             worker.start()
-        except OSError:  # the system can start no process now
+        except OSError:  # the system cannot start a process now
             self.interrupt_children.append(index)
             self.main_loop_interrupt.set()
         else:

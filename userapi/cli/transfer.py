@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from userapi.core.db import db
 from userapi.transfer import export, import_pipeline, readers
+from userapi.transfer.csv_cells import format_cell
 from userapi.transfer.options import Counts, ImportOptions, IssueKind, OnBadProfile, OnConflict
 from userapi.users import list_queries
 
@@ -44,7 +45,7 @@ class IssueList:
         if len(self.first[kind]) < MAX_SHOWN:
             self.first[kind].append(f"  {place}: {reason}")
         if self.writer is not None:
-            self.writer.writerow((kind, place, reason))
+            self.writer.writerow([format_cell(cell) for cell in (kind, place, reason)])
 
     def show(self) -> None:
         """Print the first of each kind."""

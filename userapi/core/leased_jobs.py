@@ -216,7 +216,7 @@ class JobRun(ABC):
         Raises:
             LeaseLost: nothing of the transaction may be committed.
         """
-        self.job = leases.settle(self.jobs, self.job, state=state, finished_at=clock.now(), **progress)
+        self.job = leases.finish(self.jobs, self.job, state=state, finished_at=clock.now(), **progress)
         self.on_finish(state)
         db.session.commit()
         log.info("job finished", kind=self.jobs.name, job=self.job.id, state=str(state))
@@ -224,7 +224,7 @@ class JobRun(ABC):
     def release(self) -> None:
         """Let the next worker continue immediately instead of when the lease expires."""
         try:
-            leases.settle(self.jobs, self.job)
+            leases.finish(self.jobs, self.job)
             db.session.commit()
         except LeaseLost:
             db.session.rollback()

@@ -1,8 +1,8 @@
-"""Rows that one worker at a time works on, however many workers there are and whichever of them are killed.
+"""Leases: only one worker at a time works on a row, even if workers are killed.
 
-A worker claims a row for the time of a lease, works on it, and writes the outcome in a transaction that also ends the
-lease. If the worker is killed, the lease expires and another worker claims the row. If the work took longer than the
-lease, the write fails with `LeaseLost`, because another worker may have the row by then.
+A worker claims a row for the duration of a lease, works on it, and writes the outcome in a transaction that also ends
+the lease. If the worker is killed, the lease expires and another worker claims the row. If the work took longer than
+the lease, the write fails with `LeaseLost`, because another worker may have the row by then.
 
 Emails, imports and bulk actions use this. Their tables have the columns `id`, `attempts` and `claimed_until`.
 """
@@ -54,7 +54,7 @@ def claim(
 
 
 def renew(table: Any, row: sa.Row[Any], lease: timedelta, **values: Any) -> sa.Row[Any]:
-    """Extend the lease of a claimed row, in the transaction of the work that was done.
+    """Extend the lease of a claimed row, in the transaction that stores the work.
 
     Args:
         table: the table of the row.
@@ -66,18 +66,18 @@ def renew(table: Any, row: sa.Row[Any], lease: timedelta, **values: Any) -> sa.R
         The row as it is now.
 
     Raises:
-        LeaseLost: the row belongs to this worker no longer.
+        LeaseLost: another worker may have claimed the row, or it was cancelled.
     """
     return _update(table, row, claimed_until=clock.now() + lease, **values)
 
 
-def settle(table: Any, row: sa.Row[Any], **outcome: Any) -> sa.Row[Any]:
-    """End the lease of a claimed row, and write the outcome; otherwise as `renew`."""
+def finish(table: Any, row: sa.Row[Any], **outcome: Any) -> sa.Row[Any]:
+    """End the lease of a claimed row, and write the outcome. Arguments and errors are those of `renew`."""
     return _update(table, row, claimed_until=None, **outcome)
 
 
 def _update(table: Any, row: sa.Row[Any], **values: Any) -> sa.Row[Any]:
-    # The end of the lease identifies the claim: claiming the row again, or cancelling it, changes it.
+    # The end of the lease identifies the claim: another claim, or a cancellation, changes this time.
     found = db.session.execute(
         sa.update(table)
         .where(table.c.id == row.id, table.c.claimed_until == row.claimed_until)

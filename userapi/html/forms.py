@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 
 from userapi.core.problems import Problem, ValidationFailed
 
-#: Inputs of every form that belong to no schema.
+#: Inputs that every form has, besides those of its schema.
 HIDDEN_FIELDS = ("csrf_token", "form_id", "next")
 
 
@@ -18,7 +18,7 @@ class Form:
     Attributes:
         values: by the names of inputs, such as `profile.city`. Templates never show passwords again.
         errors: messages by the same names.
-        error: what is wrong with the form as a whole; None before it was submitted.
+        error: what is wrong with the form as a whole; None if there is no error.
     """
 
     def __init__(self, values: dict[str, Any] | None = None) -> None:
@@ -57,7 +57,7 @@ class Form:
 def flatten_errors(errors: Mapping[str, Any], prefix: str = "") -> dict[str, list[str]]:
     """Messages by the names of inputs: `{"profile": {"zip": […]}}` becomes `{"profile.zip": […]}`.
 
-    Messages that marshmallow files under `_schema` get the name of their object; at the top that is `""`.
+    Messages that marshmallow stores under `_schema` get the name of their object; at the top that is `""`.
     """
     flat: dict[str, list[str]] = {}
     for name, messages in errors.items():

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+import orjson
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
@@ -18,17 +19,19 @@ from marshmallow import ValidationError, fields, validate
 from userapi.core import clock
 from userapi.core.i18n import get_offered_languages
 
+from .responses import dump_json
+
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 EARLIEST_BIRTH = date(1900, 1, 1)
 
-#: Characters that no one-line text holds: controls (NUL, line ends, escapes), lone surrogates, line separators.
+#: Characters that no line of text may contain: controls (NUL, line ends, escapes), lone surrogates, line separators.
 CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 #: Invisible characters whose Unicode category does not say so.
 BLANK_CHARACTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
-#: Controls that turn the direction of the text after them, up to U+202E and U+2069.
+#: Bidirectional control characters, which change the direction of the text after them: up to U+202E and U+2069.
 DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 #: The first character of the Unicode categories of marks, which need another character, and of separators.
@@ -36,7 +39,7 @@ INVISIBLE_CATEGORIES = frozenset("MZ")
 
 
 def trim_text(text: str) -> str:
-    """A text without the blanks and invisible format characters around it, which come along when it is pasted."""
+    """A text without the blanks and invisible format characters around it, which are often pasted with it."""
     first, last = 0, len(text)
     while first < last and _is_trimmed(text[first]):
         first += 1
@@ -65,7 +68,7 @@ def has_visible_character(text: str) -> bool:
 
 
 def length_check(minimum: int | None = None, maximum: int | None = None) -> validate.Length:
-    """A check of a length, whose sentence is in the caller's language."""
+    """A length validator with a translated message."""
     if minimum is None:
         return validate.Length(max=maximum, error=lazy_gettext("Longer than maximum length {max}."))
     if maximum is None:
@@ -74,13 +77,13 @@ def length_check(minimum: int | None = None, maximum: int | None = None) -> vali
 
 
 def range_check(minimum: int, maximum: int) -> validate.Range:
-    """A check of a number, whose sentence is in the caller's language."""
+    """A range validator with a translated message."""
     sentence = lazy_gettext("Must be greater than or equal to {min} and less than or equal to {max}.")
     return validate.Range(minimum, maximum, error=sentence)
 
 
 def choice_check(choices: Sequence[str]) -> validate.OneOf:
-    """A check of a choice, whose sentence is in the caller's language."""
+    """A choice validator with a translated message."""
     return validate.OneOf(choices, error=lazy_gettext("Must be one of: {choices}."))
 
 
@@ -106,25 +109,25 @@ class Line(fields.String):
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if self.trim:
             text = trim_text(text)
-        judged = text[: self.maximum + 1]  # the rest makes it too long, whatever is in it
-        if not judged.isprintable() and any(unicodedata.category(character) in self.refused for character in judged):
+        checked = text[: self.maximum + 1]  # the rest makes it too long, whatever is in it
+        if not checked.isprintable() and any(unicodedata.category(character) in self.refused for character in checked):
             raise ValidationError(_("Control characters are not allowed."))
-        if self.minimum and not has_visible_character(judged):
+        if self.minimum and not has_visible_character(checked):
             raise ValidationError(_("Must not be blank."))
         return text
 
 
 class ConfigurableLine(Line):
-    """One line of text whose greatest length is a setting.
+    """One line of text whose maximum length is a setting.
 
     Args:
         setting: its name.
-        most: characters that the database has room for.
+        column_length: characters that the database has room for.
         minimum: as `Line` has it.
     """
 
-    def __init__(self, setting: str, most: int, minimum: int = 0, **options: Any) -> None:
-        super().__init__(most, minimum, **options)
+    def __init__(self, setting: str, column_length: int, minimum: int = 0, **options: Any) -> None:
+        super().__init__(column_length, minimum, **options)
         self.setting = setting
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -134,7 +137,7 @@ class ConfigurableLine(Line):
 
 
 class Name(Line):
-    """One line of text that is empty or holds something that can be seen, and turns no text around it."""
+    """One line of text that is empty or has a visible character, and has no bidirectional control characters."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -154,17 +157,17 @@ class Password(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        judged = text[: MAX_PASSWORD_LENGTH + 1]
-        if "\x00" in judged or any(unicodedata.category(character) == "Cs" for character in judged):
+        checked = text[: MAX_PASSWORD_LENGTH + 1]
+        if "\x00" in checked or any(unicodedata.category(character) == "Cs" for character in checked):
             raise ValidationError(_("Contains characters that are not allowed in passwords."))
         return text
 
 
 class NewPassword(Password):
-    """A password that is set here: the document gives the lengths that the policy enforces."""
+    """A new password. The OpenAPI document states the lengths that the policy allows."""
 
 
-#: More than the policy allows, so that the policy can say so; less than would cost time.
+#: Above the policy's limit, so that the policy reports the error; low enough to be fast.
 MAX_PASSWORD_LENGTH = 1024
 
 #: What the policy allows, in characters after NFKC.
@@ -221,11 +224,12 @@ class Language(fields.String):
         return text
 
 
-class Instant(fields.DateTime):
+class Timestamp(fields.DateTime):
     """A UTC time in an output schema: for the OpenAPI document, and for the test that compares it with our responses.
 
-    Schemas do not render responses: `userapi.http.responses` does, and its `JSON_OPTIONS` define how times are written.
+    Schemas do not render responses: `userapi.http.responses` does, and its `JSON_OPTIONS` define how times are written,
+    here too.
     """
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else value.isoformat().replace("+00:00", "Z")
+        return None if value is None else orjson.loads(dump_json(value))

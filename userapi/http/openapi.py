@@ -31,10 +31,11 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 MAX_ROW_ID = 2**63 - 1
 
-#: What every operation may answer besides: a body too large or of another type, too many requests, a part away.
+#: What every operation may also return: body too large, unsupported media type, too many requests, or a dependency
+#: unavailable.
 OTHER_ERRORS = "Any other error, in the same format."
 
-#: A part of a rule that is an id: `<row_id:user_id>`.
+#: A placeholder for an ID in a URL rule: `<row_id:user_id>`.
 ID_IN_PATH = re.compile(r"<(\w+):((\w+)_id)>")
 
 #: Ids to try an operation with, by their converters.
@@ -47,7 +48,7 @@ SECURITY_ALTERNATIVES: list[dict[str, list[str]]] = [{"oauth2": []}, {"bearer": 
 class Access(Enum):
     """Who may call an operation. `userapi.auth.authentication` checks it before the route runs."""
 
-    OPEN = "Public. If you send a token, it must be valid."
+    OPEN = "Public. If you send a bearer token, it must be valid."
     UNCHECKED = "Public. The operation checks any credentials itself."
     SIGNED_IN = "Requires sign-in."
     OWNER_OR_STAFF = "Requires sign-in as the user in the path, or as staff with the permission `{permission}`."
@@ -55,7 +56,7 @@ class Access(Enum):
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose operations are marked `jwt_required()` unless they say otherwise."""
+    """A blueprint whose operations require sign-in unless they are marked otherwise."""
 
     ARGUMENTS_PARSER = RequestParser()
 
@@ -63,29 +64,32 @@ class Blueprint(flask_smorest.Blueprint):
     def jwt_required() -> Callable[[View], View]:
         """Only callers with a valid access token.
 
-        Like the three below, this is a mark for `userapi.auth.authentication`, which does what Flask-JWT-Extended's
+        Like the four marks below, this is a mark for `userapi.auth.authentication`. It does what Flask-JWT-Extended's
         decorator of this name does, before the body is read, and verifies no token twice (decision 0038).
         """
         return partial(_mark_access, access=Access.SIGNED_IN)
 
     @staticmethod
     def open_to_all(view: View) -> View:
-        """Anyone may call, as with `jwt_required(optional=True)`; a bad token is rejected all the same."""
+        """Anyone may call, as with `jwt_required(optional=True)`.
+
+        An invalid bearer token is still rejected; an invalid cookie is ignored.
+        """
         return _mark_access(view, Access.OPEN)
 
     @staticmethod
     def checks_credentials_itself(view: View) -> View:
-        """Anyone may call; the route itself looks at any token that comes along."""
+        """Anyone may call; the route itself checks any token that is sent."""
         return _mark_access(view, Access.UNCHECKED)
 
     @staticmethod
     def owner_or_staff(permission: str) -> Callable[[View], View]:
-        """Only the user whose `user_id` is in the path, and staff with a permission: `jwt_required()` and more."""
+        """Requires sign-in as the user whose `user_id` is in the path, or as staff with a permission."""
         return partial(_mark_access, access=Access.OWNER_OR_STAFF, permission=permission)
 
     @staticmethod
     def staff_only(permission: str) -> Callable[[View], View]:
-        """Only staff with a permission: `jwt_required()` and more."""
+        """Requires sign-in as staff with a permission."""
         return partial(_mark_access, access=Access.STAFF, permission=permission)
 
     def arguments(self, schema: type[Schema], **options: Any) -> Any:
@@ -99,7 +103,7 @@ class Blueprint(flask_smorest.Blueprint):
         return super().arguments(shape, required=needed, example=getattr(schema, "EXAMPLE", None), **options)
 
     def response(self, status: int, schema: Any = None, **options: Any) -> Callable[[View], View]:
-        """Document the answer; the view renders it itself and is called as it is.
+        """Document the response. The view is not wrapped, because it renders the response itself.
 
         A schema has an `EXAMPLE` of what it gives, unless the operation has an `example` of its own.
         """
@@ -107,7 +111,7 @@ class Blueprint(flask_smorest.Blueprint):
         return _copy_documentation(super().response(status, schema, **options))
 
     def alt_response(self, *args: Any, **options: Any) -> Callable[[View], View]:
-        """Document another answer."""
+        """Document another response."""
         return _copy_documentation(super().alt_response(*args, **options))
 
     def refuses(self, *problems: type[Problem]) -> Callable[[View], View]:
@@ -137,7 +141,7 @@ class Blueprint(flask_smorest.Blueprint):
         """Document the links of a response (OpenAPI 3.1, section 4.8.20).
 
         Args:
-            status: of the answer.
+            status: of the response.
             operations: the names of what can be called next.
             where: `parameters` or `requestBody` of those calls, as expressions: `{"user_id": "$response.body#/id"}`.
         """
@@ -147,7 +151,7 @@ class Blueprint(flask_smorest.Blueprint):
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
-        """Register an operation, closed unless marked, with its access in the document."""
+        """Register an operation, which requires sign-in unless marked otherwise, and document its access."""
         access = getattr(view_func, "access", None) or Access.SIGNED_IN
         view_func.access = access
         view_func._apidoc = deepcopy(getattr(view_func, "_apidoc", {}))
@@ -184,7 +188,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 def _copy_documentation(decorator: Callable[[Any], Any]) -> Callable[[View], View]:
-    """Take from a decorator of flask-smorest's what it writes down, without the call it wraps around each request."""
+    """Take the documentation from a flask-smorest decorator, but not its wrapper around each request."""
 
     def decorate(view: View) -> View:
         documented = decorator(view)
@@ -237,7 +241,7 @@ class RowIdConverter(BaseConverter):
 
 
 def configure(app: Flask) -> None:
-    """Check what callers accept before every operation, and know row ids in paths."""
+    """Check the Accept header before every operation, and register the `row_id` converter."""
     app.before_request(_reject_unacceptable)
     app.url_map.converters["row_id"] = RowIdConverter
 

@@ -50,7 +50,7 @@ def dump_sorted_json(document: Any) -> bytes:
 
 
 def json_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON answer."""
+    """A JSON response."""
     return CompleteResponse(dump_json(document), status, headers, content_type="application/json")
 
 
@@ -60,7 +60,7 @@ def compute_etag(body: bytes) -> str:
 
 
 def make_conditional(response: Response) -> Response:
-    """Tag an answer, and empty it when the caller has it already (304)."""
+    """Add an entity tag to a response; if the caller has this version already, empty it (304)."""
     request = context.current_request()
     response.headers["ETag"] = f'"{compute_etag(response.get_data())}"'
     if request.method in ("GET", "HEAD") and "HTTP_IF_NONE_MATCH" in request.environ:

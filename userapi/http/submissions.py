@@ -1,7 +1,7 @@
-"""Forms that were submitted twice: the second submission is answered like the first.
+"""Forms that were submitted twice: the second submission gets the same response as the first.
 
-A person who clicks twice sends the same form twice, and sees only the second answer. The first submission writes a row
-in the transaction that acts, and what it led to beside it; the second waits for that transaction at the row's key.
+A person who clicks twice sends the same form twice, and sees only the second response. The first submission inserts a
+row, and its outcome, in the transaction that does the work; the second waits on the row's key for it.
 """
 
 import time
@@ -15,11 +15,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from userapi.core import clock
 from userapi.core.db import Model, UTCDateTime, db
 
-#: How long a form that is submitted again is taken for the same click.
+#: A second submission within this time counts as the same click.
 DEFAULT_WINDOW = timedelta(seconds=60)
 
-#: The longest such time that a caller of `claim` may choose.
-MAX_LIFETIME = timedelta(days=1)
+#: The maximum `window` of `claim_submission`; older rows are deleted.
+MAX_WINDOW = timedelta(days=1)
 
 #: In seconds.
 POLL_SECONDS = 0.05
@@ -31,7 +31,7 @@ class FormSubmission(Model):
     Attributes:
         key: a digest of the form, the page it was on and everything in it.
         created_at: when it was submitted.
-        outcome: what it led to, as its page wrote it; None when it did not succeed.
+        outcome: the outcome, as its page wrote it; None if it did not succeed.
     """
 
     __tablename__ = "form_submissions"
@@ -44,15 +44,15 @@ class FormSubmission(Model):
 def claim_submission(
     key: str, window: timedelta = DEFAULT_WINDOW, timeout: timedelta = timedelta(0)
 ) -> dict[str, Any] | None:
-    """What the same form led to just before; None when this submission is the one to act.
+    """The outcome of the earlier submission of the same form; None if this one should be processed.
 
     Waits for a submission of the same form that is being handled.
 
     Args:
         key: of the form.
-        window: how long ago that may have been.
-        timeout: how long to wait for an outcome that is written only after the act was committed; this transaction
-            must have done nothing yet.
+        window: the maximum age of the earlier submission.
+        timeout: how long to wait for an outcome that is stored in a later transaction. Waiting rolls back, so nothing
+            may be written before.
     """
     deadline = time.monotonic() + timeout.total_seconds()
     while True:
@@ -79,12 +79,12 @@ def claim_submission(
 
 
 def finish_submission(key: str, outcome: dict[str, Any]) -> None:
-    """Write down what a claimed submission led to, in the transaction that acts or in the next one."""
+    """Store the outcome of a claimed submission, in the transaction that does the work or in the next one."""
     _update(key, outcome=outcome)
 
 
 def prune_submissions(before: datetime, most: int) -> int:
-    """Delete submissions made before a moment, a bounded number at a time; how many went."""
+    """Delete submissions made before a moment, a bounded number at a time; returns the number deleted."""
     over = sa.select(FormSubmission.key).where(FormSubmission.created_at < before).limit(most)
     deletion = sa.delete(FormSubmission).where(FormSubmission.key.in_(over))
     result = db.session.execute(deletion.execution_options(synchronize_session=False))

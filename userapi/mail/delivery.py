@@ -19,7 +19,7 @@ from userapi.core.leases import LeaseLost
 from userapi.observability import metrics
 
 from . import queries
-from .queue import BLANK
+from .queue import REDACTED
 from .relay import Delayed, NotOffered, Rejected, Relay, Unreachable
 
 log = structlog.get_logger("userapi.mail")
@@ -159,14 +159,14 @@ def _mark_failed(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
 
 
 def _settle(email: sa.Row[Any], **outcome: Any) -> None:
-    leases.settle(queries.emails, email, **outcome)
+    leases.finish(queries.emails, email, **outcome)
 
 
 def _reason(email: sa.Row[Any], error: Exception) -> str:
     """The error in one line, without recipient and secret: some mail servers quote them, and it is logged."""
-    line = " ".join(_without(email.secret, str(error)).replace(email.recipient, BLANK).split())
+    line = " ".join(_without(email.secret, str(error)).replace(email.recipient, REDACTED).split())
     return "".join(character for character in line if character.isprintable())[:MAX_ERROR_LENGTH]
 
 
 def _without(secret: str | None, text: str) -> str:
-    return text.replace(secret, BLANK) if secret else text
+    return text.replace(secret, REDACTED) if secret else text

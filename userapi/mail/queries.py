@@ -78,7 +78,7 @@ def queued(now: datetime) -> Queued | None:
 
 
 def claim(now: datetime, lease: timedelta) -> sa.Row[Any] | None:
-    """Claim the email that has been due longest; `leases.settle` ends the claim."""
+    """Claim the email that has been due longest; `leases.finish` ends the claim."""
     return leases.claim(emails, _is_due(now), emails.c.due_at, emails.c.id, now=now, lease=lease)
 
 

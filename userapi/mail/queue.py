@@ -1,4 +1,4 @@
-"""Queuing emails: a row in the transaction that causes it, so that the email is sent exactly if that commits."""
+"""Queues emails: each is a row in the transaction that causes it, and is sent only if that transaction commits."""
 
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +17,8 @@ from userapi.core.i18n import format_moment, use_language
 from . import queries
 from .models import EmailMessage
 
-#: Replaces a token once its email is sent.
-BLANK = "…"
+#: Replaces the token in an email that was sent.
+REDACTED = "…"
 
 #: The name of the loop that delivers emails.
 LOOP = "email-delivery"
@@ -50,8 +50,8 @@ def add(
         kind: the name of the templates `mail/<kind>.txt` and `mail/<kind>.html`.
         recipient: the one email address that it is sent to.
         subject: one line; a lazy text is translated into the language of the email.
-        user_id: the account that it is about; it is deleted with that account.
-        language: one of the available languages; None is that of the request.
+        user_id: the account that the email is about; deleting the account deletes the email.
+        language: one of the available languages; None: the language of the request.
         secret: the single-use token in it, removed once it is sent.
         facts: the variables of the templates; moments become text. The templates also have the `subject`, our `site`,
             and when and from which IP address the email was requested: `requested_at`, `requested_from`.
@@ -82,7 +82,7 @@ def add(
 
 
 def retry(email_id: int | None = None) -> int:
-    """Queue one unsent email, or all failed ones, again with all their attempts; returns the number."""
+    """Queue one unsent email, or all failed ones, again, with no attempts counted; returns the number."""
     count = queries.make_due(clock.now(), email_id)
     if count and email_id is not None:
         audit_log.record("message.retried", "message", email_id)

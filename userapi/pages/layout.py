@@ -52,7 +52,7 @@ def render_page(template: str, **context: Any) -> str:
         "caller": caller,
         "form": submitted_forms.current_form(user_id),
         "field_labels": LABELS,
-        "user_fields": fields.OWN_INPUTS,
+        "user_fields": fields.ACCOUNT_PAGE_INPUTS,
         "profile_fields": fields.PROFILE,
         "form_id": partial(saved_forms.form_id, user_id),
         "me": me,

@@ -53,7 +53,7 @@ def check_access() -> None:
         return
     if is_open_to_visitors():
         if request.method in SAFE_METHODS:
-            authentication.accept_cookie()
+            authentication.sign_in_by_cookie()
         elif not csrf.has_visitor_token():
             raise StaleForm
         return

@@ -157,7 +157,7 @@ def show_password_reset_sent() -> str:
 def show_account() -> str:
     """Show the account: email, profile, password, sessions."""
     return render_page(
-        "account.html", sessions=sessions.list_sessions(get_caller().user.id), describe=describe_user_agent
+        "account.html", sessions=sessions.list_user_sessions(get_caller().user.id), describe=describe_user_agent
     )
 
 

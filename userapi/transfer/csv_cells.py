@@ -1,4 +1,4 @@
-"""CSV for spreadsheets and for the import: every export writes its cells here.
+"""CSV for spreadsheets and for the import: every export, and the report of an import, writes its cells here.
 
 A spreadsheet computes a cell that looks like a formula. Such a cell gets an apostrophe, which the import removes
 (OWASP, CSV Injection).

@@ -8,7 +8,7 @@ import orjson
 import sqlalchemy as sa
 
 from userapi.audit import audit_log
-from userapi.users.fields import EXPORTED_NAMES, PROFILE_NAMES
+from userapi.users.fields import EXPORTED_FIELDS, PROFILE_FIELD_NAMES
 from userapi.users.models import user_groups, user_permissions
 
 from . import line_formats, queries
@@ -92,9 +92,9 @@ def _read_page(
 
 
 def _user(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwords: bool) -> dict[str, Any]:
-    user = {name: getattr(row, name) for name in EXPORTED_NAMES}
+    user = {name: getattr(row, name) for name in EXPORTED_FIELDS}
     has_profile = row.profile_user_id is not None
-    user["profile"] = {name: getattr(row, f"profile_{name}") for name in PROFILE_NAMES} if has_profile else None
+    user["profile"] = {name: getattr(row, f"profile_{name}") for name in PROFILE_FIELD_NAMES} if has_profile else None
     user |= {kind: held[kind].get(row.id, []) for kind in MEMBERSHIPS}
     return user | ({PASSWORD_HASH: row.password_hash} if with_passwords else {})
 

@@ -63,7 +63,7 @@ def import_records(
         for batch in itertools.chain([first], batches):
             done_in_batch = max(done - position, 0)
             position += len(batch)
-            recall(Batch(batch[:done_in_batch]), state)
+            restore_seen_keys(Batch(batch[:done_in_batch]), state)
             process(Batch(batch[done_in_batch:]), state)
             yield state.counts
         for batch in _split_into_batches(seen.waiting_records()):
@@ -80,11 +80,11 @@ def process(batch: Batch, state: ImportState) -> None:
     report(batch, state)
 
 
-def recall(batch: Batch, state: ImportState) -> None:
-    """Add the email addresses and ids of records that were imported before an interruption."""
+def restore_seen_keys(batch: Batch, state: ImportState) -> None:
+    """Add email addresses and IDs to `state.seen`, for records that were imported before an interruption."""
     validate(batch, state.options)
     dedupe(batch, state.seen)
-    holders = _find_holders(batch.candidates)
+    holders = _find_users_by_email(batch.candidates)
     for candidate in batch.candidates:
         holder, user_id = holders.get(candidate.email_key), candidate.user.user_id
         if user_id is not None and (holder is None or holder.id == user_id):
@@ -114,7 +114,7 @@ def validate(batch: Batch, options: ImportOptions) -> None:
 def dedupe(batch: Batch, seen: SeenKeys) -> None:
     """Reject the candidates whose email address an earlier record has: changes `candidates` and `rejections`."""
     if batch.needs_new_ids:
-        return  # was done before the records had to wait
+        return  # already done before these records were deferred
     first_with_email = []
     for candidate in batch.candidates:
         earlier = seen.add_email(candidate.email_key, batch.records[candidate.position])
@@ -128,10 +128,10 @@ def dedupe(batch: Batch, seen: SeenKeys) -> None:
 def resolve_ids(batch: Batch, state: ImportState) -> None:
     """Find the users that already exist, and an id for each of the others: fills `holders`, `existing` and `new`.
 
-    New users keep the id that they have in the file. If it is in use, the record waits until all ids of the file are
-    known, so that a new id is never the id of another record.
+    New users keep the id that they have in the file. If it is in use, the record is deferred until all ids of the file
+    are known, so that a new id is never the id of another record.
     """
-    batch.holders = _find_holders(batch.candidates)
+    batch.holders = _find_users_by_email(batch.candidates)
     missing = []
     for candidate in batch.candidates:
         holder = batch.holders.get(candidate.email_key)
@@ -204,18 +204,18 @@ def _start(options: ImportOptions, reporter: Reporter, counts: Counts, seen: See
 
 
 def _event_changes(state: ImportState) -> dict[str, tuple[None, Any]]:
-    """The counts and the options as the audit event has them; nothing in it identifies a user."""
+    """The counts and options for the audit event. None of them identifies a user."""
     facts = {name: value for name, value in asdict(state.counts).items() if name not in NOT_IN_EVENT}
     facts["on_conflict"] = str(state.options.on_conflict)
     return {name: (None, value) for name, value in facts.items()}
 
 
-def _find_holders(candidates: Sequence[Candidate]) -> Mapping[str, sa.Row[Any]]:
+def _find_users_by_email(candidates: Sequence[Candidate]) -> Mapping[str, sa.Row[Any]]:
     return queries.holders([candidate.email_key for candidate in candidates]) if candidates else {}
 
 
 def _keep_ids(candidates: Sequence[Candidate], batch: Batch, state: ImportState) -> list[Candidate]:
-    """Add the candidates with a free id to `new`, let those whose id is in use wait, and return those without an id."""
+    """Add the candidates with a free id to `new`, defer those whose ID is in use, and return those without an id."""
     file_ids = [candidate.user.user_id for candidate in candidates if candidate.user.user_id is not None]
     used = queries.used_ids(file_ids) if file_ids else set()
     if file_ids and not state.options.dry_run:
@@ -234,7 +234,7 @@ def _keep_ids(candidates: Sequence[Candidate], batch: Batch, state: ImportState)
 
 
 def _assign_new_ids(candidates: Sequence[Candidate], batch: Batch, options: ImportOptions) -> None:
-    """Add candidates to `new` with an id that no user ever had; a dry run uses up no ids."""
+    """Add candidates to `new` with an id that no user ever had; a dry run reserves no IDs."""
     new_ids = [0] * len(candidates) if options.dry_run or not candidates else bulk_insert.new_ids(len(candidates))
     for candidate, new_id in zip(candidates, new_ids, strict=True):
         batch.new.append(candidate._replace(id=new_id))

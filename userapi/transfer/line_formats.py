@@ -8,7 +8,7 @@ from typing import Any, TextIO
 import orjson
 from flask_babel import gettext as _
 
-from userapi.users.fields import EXPORTED_NAMES, FLAGS, PROFILE_NAMES
+from userapi.users.fields import EXPORTED_FIELDS, FLAGS, PROFILE_FIELD_NAMES
 
 from .csv_cells import unescape_formula
 from .records import EMAIL_VERIFIED, MEMBERSHIPS, PASSWORD_HASH, Record, UnreadableFile
@@ -17,10 +17,10 @@ from .records import EMAIL_VERIFIED, MEMBERSHIPS, PASSWORD_HASH, Record, Unreada
 MAX_LINE_LENGTH = 1_000_000
 
 PROFILE = "profile."
-COLUMNS = (*EXPORTED_NAMES, *(PROFILE + name for name in PROFILE_NAMES), *MEMBERSHIPS, PASSWORD_HASH)
+COLUMNS = (*EXPORTED_FIELDS, *(PROFILE + name for name in PROFILE_FIELD_NAMES), *MEMBERSHIPS, PASSWORD_HASH)
 
 #: Column names of older exports of the staff site.
-OLD_NAMES = {f"profile_{name}": PROFILE + name for name in PROFILE_NAMES}
+OLD_NAMES = {f"profile_{name}": PROFILE + name for name in PROFILE_FIELD_NAMES}
 
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 

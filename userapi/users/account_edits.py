@@ -11,7 +11,7 @@ from userapi.core.problems import ValidationFailed
 from userapi.mail import emails
 
 from . import accounts, current_password, email_verification, groups, queries
-from .fields import AUDITED_NAMES, PROFILE, PROFILE_FIELDS, USER_FIELDS, Writer, to_columns
+from .fields import AUDITED_FIELDS, PROFILE, PROFILE_FIELDS, USER_FIELDS, Writer, to_columns
 from .models import User, UserProfile
 from .permissions import Actor
 from .problems import ReadOnlyField
@@ -51,7 +51,7 @@ def edit(
         password_field: the field that an error about it names.
 
     Raises:
-        ReadOnlyField, InvalidEmail, EmailTaken, LastSuperuser, ValidationFailed: and nothing is written.
+        ReadOnlyField, InvalidEmail, EmailTaken, LastSuperuser, ValidationFailed: nothing is written then.
         WrongPassword: the event must be committed by the door.
         TooManyRequests: too many wrong passwords, or too many changes of email.
     """
@@ -83,7 +83,7 @@ def _audited_values(user: User) -> dict[str, Any]:
     SQLAlchemy's attribute history cannot tell them apart from what was there before the edit: it begins again with
     each flush, and a change of email flushes.
     """
-    values = {name: getattr(user, name) for name in AUDITED_NAMES}
+    values = {name: getattr(user, name) for name in AUDITED_FIELDS}
     if user.profile is not None:
         values |= {f"profile.{name}": getattr(user.profile, name) for name in PROFILE}
     return values

@@ -24,7 +24,7 @@ from . import (
     permissions,
     queries,
 )
-from .fields import PERSONAL_NAMES, to_columns
+from .fields import PERSONAL_FIELDS, to_columns
 from .models import User, UserProfile
 from .permissions import Actor as Actor
 from .problems import LastSuperuser
@@ -50,11 +50,11 @@ def create(
         values: other fields of `fields.USER`, such as `first_name` and `is_staff`.
 
     Raises:
-        InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
+        InvalidEmail, WeakPassword, EmailTaken: nothing is written then.
     """
     typed, key = email_address.checked(email)
     if password is not None:
-        personal = (typed, *(values.get(name) for name in PERSONAL_NAMES if name != "email"))
+        personal = (typed, *(values.get(name) for name in PERSONAL_FIELDS if name != "email"))
         password_policy.check_of_new_account(password, key, personal)
     now = clock.now()
     user = User(
@@ -81,7 +81,7 @@ def register(**new_user: Any) -> User:
         new_user: what `create` takes.
 
     Raises:
-        InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
+        InvalidEmail, WeakPassword, EmailTaken: nothing is written then.
         TooManyRequests: too many registrations came from the client.
     """
     throttling.count_attempt("REGISTRATION", throttling.get_client_subject())
@@ -95,7 +95,7 @@ def create_first_superuser(email: str, password: str) -> User | None:
     """Create a superuser if there is none yet; of two calls at the same time, one succeeds.
 
     Raises:
-        InvalidEmail, WeakPassword, EmailTaken: and nothing is written.
+        InvalidEmail, WeakPassword, EmailTaken: nothing is written then.
     """
     queries.lock_superusers()
     if queries.count_superusers():
@@ -103,20 +103,20 @@ def create_first_superuser(email: str, password: str) -> User | None:
     return create(email, password, is_staff=True, is_superuser=True, email_verified=True)
 
 
-def lock(user_id: int, by: Actor, needs: str = permissions.CHANGE_USER) -> User:
+def lock(user_id: int, by: Actor, permission: str = permissions.CHANGE_USER) -> User:
     """Lock a user until the transaction ends, if the actor has the permission.
 
     Args:
-        user_id: whom.
+        user_id: the user to lock.
         by: who acts.
-        needs: the permission; owners need none to change themselves.
+        permission: the permission; owners need none to change themselves.
 
     Raises:
         PermissionDenied: the actor lacks it, or the user has more permissions than the actor.
         NotFound: there is no such user.
     """
-    if user_id != by.id or needs != permissions.CHANGE_USER:
-        permissions.require_permission(by, needs)
+    if user_id != by.id or permission != permissions.CHANGE_USER:
+        permissions.require_permission(by, permission)
     user = queries.lock_user(user_id)
     if user is None:
         raise NotFound(_("There is no user with this id."))
@@ -125,7 +125,7 @@ def lock(user_id: int, by: Actor, needs: str = permissions.CHANGE_USER) -> User:
 
 
 def activate(user: User) -> None:
-    """Let a user sign in again; sessions that were ended stay ended."""
+    """Let a user sign in again; ended sessions stay ended."""
     if not user.is_active:
         user.is_active = True
         audit_log.record("user.activated", "user", user.id)
@@ -187,7 +187,7 @@ def set_password(user: User, password: str, field: str = "password", *, notify: 
 
 def personal_texts(user: Any) -> tuple[str | None, ...]:
     """Texts of a user, given as object or row, that the password must not resemble."""
-    return tuple(getattr(user, name) for name in PERSONAL_NAMES)
+    return tuple(getattr(user, name) for name in PERSONAL_FIELDS)
 
 
 def require_other_superuser(user: User) -> None:

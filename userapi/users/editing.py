@@ -27,7 +27,7 @@ def with_locked_user_for(permission: str) -> Callable[[View], View]:
         @wraps(view)
         def wrapper(*args: Any, user_id: int | None = None) -> Response:
             caller = context.current_user()
-            user = accounts.lock(caller.id if user_id is None else user_id, by=caller, needs=permission)
+            user = accounts.lock(caller.id if user_id is None else user_id, by=caller, permission=permission)
             user_json.check_precondition(user)
             return view(user, *args)
 

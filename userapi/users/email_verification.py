@@ -56,7 +56,7 @@ def request_email_change(user: User, email: str) -> bool:
         False when it is the user's email already: then no link is sent, and no other email waits any more.
 
     Raises:
-        InvalidEmail, EmailTaken: and nothing is written.
+        InvalidEmail, EmailTaken: nothing is written then.
         TooManyRequests: too many requests by the user, or for the same email.
     """
     typed, key = email_address.checked(email)
@@ -130,7 +130,7 @@ def replace_email(user: User, email: str, *, by_owner: bool) -> None:
             A change by staff cannot be undone so: they may have made it because the old mailbox is in other hands.
 
     Raises:
-        InvalidEmail, EmailTaken: and nothing is written.
+        InvalidEmail, EmailTaken: nothing is written then.
     """
     typed, key = email_address.checked(email)
     old, old_key, was_verified = user.email, user.email_key, user.email_verified_at is not None

@@ -5,7 +5,7 @@ from typing import Any
 from flask_babel import gettext as _
 from marshmallow import ValidationError, fields
 
-from userapi.http.fields import Birthday, ConfigurableLine, Flag, Instant, Language, Line, Name
+from userapi.http.fields import Birthday, ConfigurableLine, Flag, Language, Line, Name, Timestamp
 
 from .email_address import normal_form
 from .fields import USER, Field, Kind
@@ -91,7 +91,7 @@ def output_field(field: Field, **options: Any) -> AnyField:
         case Kind.BIRTHDAY:
             return fields.Date(**options)
         case Kind.MOMENT:
-            return Instant(**options)
+            return Timestamp(**options)
         case Kind.URL:
             return fields.String(metadata={"format": "uri"}, **options)
         case Kind.EMAIL if not field.is_nullable:

@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext
 
 from userapi.http.fields import fold_text
 
-#: Characters in a column that search and order use: one character may become three when its case is folded.
+#: Maximum length of a search key: three times the longest name, because case folding can turn one character into three.
 MAX_KEY_LENGTH = 450
 
 
@@ -34,9 +34,9 @@ class Kind(Enum):
 
 
 class Writer(Enum):
-    """Who may change a field, besides those in the lines below."""
+    """Who may change a field. Each value includes the values below it."""
 
-    OWNER = auto()  # and staff who may change the user
+    OWNER = auto()  # the owner, and staff who may change the user
     STAFF = auto()
     SUPERUSER = auto()
     NO_ONE = auto()
@@ -56,7 +56,7 @@ class Field:
 
     Attributes:
         name: in the API, in forms and in files; of the column too, if there is one.
-        label: in forms; empty for a field that no page shows.
+        label: in forms; empty for a field that is not on any page.
         description: for the API document.
         example: a value, as JSON has it.
         max_length: characters that the column has room for.
@@ -69,7 +69,7 @@ class Field:
         is_stored: whether it has a column of its own.
         is_exported: whether exports contain it and imports accept it.
         is_in_django: whether Django's user model, or the profile of the Django project, has it under the same name.
-        is_audited: whether `user.changed` events list it; what has events of its own is not.
+        is_audited: whether `user.changed` events list it; fields with their own events are left out.
         search: which searches look at it.
         hint: below the label on the pages for users.
         autocomplete: the HTML attribute on the pages for users.
@@ -97,7 +97,7 @@ class Field:
 
     @property
     def empty(self) -> Any:
-        """What is stored instead of no value; None also where there is no such value, as for a date."""
+        """What is stored if there is no value: an empty text or None."""
         return "" if self.kind in (Kind.NAME, Kind.TEXT) and not self.is_nullable else None
 
     @property
@@ -180,7 +180,7 @@ USER_FIELDS = (
     ),
 )  # fmt: skip
 
-#: In the order of the API and of exports. Of a profile at least the first field has a value.
+#: In the order of the API and of exports. The first profile field always has a value: without one, there is no profile.
 PROFILE_FIELDS = (
     Field(
         "title", Kind.TEXT, lazy_gettext("Title"), "Title before the name, such as `Ms`.", "Ms", max_length=5,
@@ -213,7 +213,7 @@ PROFILE_FIELDS = (
 USER = {field.name: field for field in USER_FIELDS}
 PROFILE = {field.name: field for field in PROFILE_FIELDS}
 
-PROFILE_NAMES = tuple(PROFILE)
+PROFILE_FIELD_NAMES = tuple(PROFILE)
 FLAGS = tuple(field.name for field in USER_FIELDS if field.kind is Kind.FLAG)
 WRITABLE_FLAGS = tuple(name for name in FLAGS if USER[name].writer is not Writer.NO_ONE)
 READ_ONLY = tuple(field.name for field in USER_FIELDS if field.is_shown and field.writer is Writer.NO_ONE)
@@ -224,18 +224,18 @@ TEXT_INPUTS = tuple(
     for field in USER_FIELDS
     if field.writer is not Writer.NO_ONE and field.kind not in (Kind.FLAG, Kind.PROFILE)
 )
-#: Of these, what the account page shows as one line; email and language have inputs of their own.
-OWN_INPUTS = {
+#: Those that the account page shows in a loop; email and language have their own inputs.
+ACCOUNT_PAGE_INPUTS = {
     name: USER[name] for name in TEXT_INPUTS if USER[name].writer is Writer.OWNER and name not in ("email", "language")
 }
 PROFILE_INPUTS = tuple(f"profile.{name}" for name in PROFILE)
 
 #: Fields that a password must not resemble.
-PERSONAL_NAMES = tuple(
+PERSONAL_FIELDS = tuple(
     field.name for field in USER_FIELDS if field.writer is Writer.OWNER and field.kind in (Kind.EMAIL, Kind.NAME)
 )
-EXPORTED_NAMES = tuple(field.name for field in USER_FIELDS if field.is_exported)
-AUDITED_NAMES = tuple(field.name for field in USER_FIELDS if field.is_audited and field.is_stored)
+EXPORTED_FIELDS = tuple(field.name for field in USER_FIELDS if field.is_exported)
+AUDITED_FIELDS = tuple(field.name for field in USER_FIELDS if field.is_audited and field.is_stored)
 
 #: Labels by the names of inputs.
 LABELS = {
@@ -258,7 +258,7 @@ def fold_name(name: str) -> str:
 def to_columns(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a user's fields as columns, with those that search and order use.
 
-    An empty text becomes null where the field is nullable. Names that are no field stay as they are.
+    An empty text becomes null where the field is nullable. Names that are not fields are kept unchanged.
     """
     columns: dict[str, Any] = {}
     for name, value in values.items():

@@ -54,7 +54,7 @@ def create(name: str, permission_ids: Collection[int], by: Actor) -> Group:
     """Make a group.
 
     Raises:
-        GroupNameTaken: and nothing is written.
+        GroupNameTaken: nothing is written then.
         PermissionDenied: for a permission that the actor does not hold.
     """
     permissions = _found(permission_ids)
@@ -98,7 +98,7 @@ def edit(group: Group, name: str, permission_ids: Collection[int], by: Actor) ->
 
     Raises:
         GroupIsBuiltIn: it would get another name.
-        GroupNameTaken: and nothing is written.
+        GroupNameTaken: nothing is written then.
         PermissionDenied: a permission would come or go that the actor does not hold.
     """
     if group.name == STAFF != name:

@@ -20,7 +20,7 @@ from .models import User
 KEY = re.compile(r"[!-~]{16,255}")
 
 #: How long a key stands for the account that it opened.
-LIFETIME = submissions.MAX_LIFETIME
+LIFETIME = submissions.MAX_WINDOW
 
 
 class IdempotencyKeyReused(Problem):

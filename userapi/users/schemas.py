@@ -15,7 +15,7 @@ from .field_types import AnyField, EmailAddress, ReadOnly, input_field, output_f
 from .fields import (
     EXAMPLE,
     EXAMPLE_PROFILE,
-    PERSONAL_NAMES,
+    PERSONAL_FIELDS,
     PROFILE,
     PROFILE_FIELDS,
     READ_ONLY,
@@ -128,7 +128,7 @@ class NewUserSchema(Schema):
     def handle_error(self, error: ValidationError, data: Any, **_options: Any) -> None:
         """Judge the password too, so that one answer names every field that is wrong."""
         sent = data if isinstance(data, dict) else {}
-        personal = [text for name in PERSONAL_NAMES if isinstance(text := sent.get(name), str)]
+        personal = [text for name in PERSONAL_FIELDS if isinstance(text := sent.get(name), str)]
         password_policy.add_errors(error, "password", personal)
 
 

@@ -1,4 +1,4 @@
-"""Which sessions a sign-out ends."""
+"""Which sessions a sign-out request names. `userapi.auth.sessions` ends them, also everywhere."""
 
 import uuid
 from functools import partial
@@ -42,7 +42,7 @@ def sessions_to_end(token_in_body: str | None) -> list[SessionKey]:
 def _session_of_body(token: str | None) -> SessionKey | None:
     if token is None:
         return None
-    claims = tokens.read(token)
+    claims = tokens.verify(token)
     if not isinstance(claims, RefreshClaims):
         raise InvalidToken
     return _session_of_claims(claims)
@@ -50,10 +50,10 @@ def _session_of_body(token: str | None) -> SessionKey | None:
 
 def _session_of_bearer() -> SessionKey | None:
     """The session of the bearer token: a refresh token, or an access token whose session is active."""
-    token = credentials.bearer_token()
+    token = credentials.normalize_bearer_token()
     if token is None:
         return None
-    claims = tokens.read(token)
+    claims = tokens.verify(token)
     if isinstance(claims, RefreshClaims):
         return _session_of_claims(claims)
     return _session_of_caller(require_caller("headers"))
