@@ -1,4 +1,4 @@
-"""Schemathesis calls every operation with all kinds of input, as a stranger, a user and staff."""
+"""Schemathesis calls every operation with all kinds of input, as an anonymous caller, a user and staff."""
 
 import json
 from collections.abc import Callable
@@ -83,7 +83,7 @@ def caller(request: pytest.FixtureRequest, database_kind: str) -> Caller:
     """Each of the three in turn; on PostgreSQL staff alone, who reach the most."""
     if database_kind == "postgresql" and request.param != "staff":
         pytest.skip("nobody and user are held to the document on SQLite")
-    return Caller(request.param, request.getfixturevalue("person"))
+    return Caller(request.param, request.getfixturevalue("make_api_user"))
 
 
 @pytest.fixture
