@@ -89,7 +89,9 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
         env.seal()
     except EnvValidationError as error:
         messages: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
-        raise ConfigurationError("; ".join(f"{name}: {' '.join(texts)}" for name, texts in messages.items())) from error
+        raise ConfigurationError(
+            "; ".join(f"{env.names_in_use.get(name, name)}: {' '.join(texts)}" for name, texts in messages.items())
+        ) from error
     for name, normal_form in NORMAL_FORMS.items():
         settings[name] = normal_form(settings[name])
     settings["SITE_URL"] = settings["SITE_URL"] or _url(settings["HOST"], settings["PORT"])

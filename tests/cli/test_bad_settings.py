@@ -101,6 +101,7 @@ def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tup
         ("TRUSTED_PROXIES", "all"),
         ("WORKERS", "0"),
         ("WORKER_THREADS", "many"),
+        ("RATELIMIT_SIGN_IN_ADDRESS", "junk"),  # the old name of RATELIMIT_SIGN_IN_IP
     ],
 )
 def test_C07_an_invalid_value_is_named(name: str, value: str) -> None:

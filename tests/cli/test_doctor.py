@@ -275,6 +275,15 @@ def test_the_old_name_of_a_setting_is_named(
     assert not [text for text in warnings if "no such setting" in text]
 
 
+def test_an_old_name_without_a_value_is_not_named(
+    healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = healthy()
+    monkeypatch.setenv("RATELIMIT_SIGN_IN_ADDRESS", "")
+
+    assert not [text for text in of(examine(app)[1], "warning") if "old name" in text]
+
+
 def test_variables_of_other_programs_are_not_named(
     healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:

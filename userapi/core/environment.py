@@ -33,6 +33,7 @@ class Settings(Env):
 
     Attributes:
         names: the settings that were read.
+        names_in_use: the name of a setting to the old name, where that is set.
     """
 
     def __init__(self, values: Mapping[str, str], old_names: Mapping[str, str] | None = None) -> None:
@@ -41,6 +42,7 @@ class Settings(Env):
         self._source = {"SECRET_KEY": ""} | {name: value for name, value in values.items() if value.strip()}
         self.names: set[str] = set()
         self._old_names = old_names or {}
+        self.names_in_use: dict[str, str] = {}
 
     @property
     def instance(self) -> Path:
@@ -60,7 +62,10 @@ class Settings(Env):
     def _get_value(self, env_key: str, default: Any) -> Any:
         self.names.add(env_key)
         if env_key in self._old_names and not {env_key, f"{env_key}_FILE"} & self._source.keys():
-            env_key = self._old_names[env_key]
+            old_key = self._old_names[env_key]
+            if {old_key, f"{old_key}_FILE"} & self._source.keys():
+                self.names_in_use[env_key] = old_key
+                env_key = old_key
         path = self._source.get(f"{env_key}_FILE")
         if path is not None:
             return read_setting_file(Path(path), f"{env_key}_FILE").strip()

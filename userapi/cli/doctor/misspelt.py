@@ -21,7 +21,7 @@ def check() -> Iterator[Finding]:
     """Compare the names of all variables with those of the settings."""
     variables = settings.load_environment()
     renamed = {old + suffix: new + suffix for new, old in settings.OLD_NAMES.items() for suffix in ("", "_FILE")}
-    for old in sorted(renamed.keys() & variables.keys()):
+    for old in sorted(name for name in renamed if variables.get(name, "").strip()):
         yield warning("settings", f"{old} is the old name of {renamed[old]}. Rename it.")
     for name, setting in misspelt(variables.keys() - renamed.keys(), settings.list_setting_names()):
         advice = f"Did you mean {setting}?" if setting else "See docs/settings.md."
