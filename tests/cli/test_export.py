@@ -21,8 +21,10 @@ from tests.support.app_config import app_config
 from tests.support.databases import delete_all_rows
 from tests.support.factories import PROFILE, make_user
 from userapi.app import create_app
+from userapi.cli.transfer import IssueList
 from userapi.core.db import db
 from userapi.transfer import csv_cells, export, queries
+from userapi.transfer.options import IssueKind
 
 pytestmark = pytest.mark.both
 
@@ -276,3 +278,15 @@ def test_an_escaped_cell_is_no_formula_and_reads_back_as_the_same_text(text: str
 
     assert cell[0] not in "=+-@＝\t\r\n "
     assert csv_cells.unescape_formula(cell) == text
+
+
+@pytest.mark.parametrize("text", ["\t=1", *ODD])
+def test_the_report_of_an_import_has_no_formula_either(text: str) -> None:
+    file = io.StringIO(newline="")
+
+    IssueList(file).add(IssueKind.REJECTED, "line 1", text)
+
+    (kind, place, reason) = list(csv.reader(io.StringIO(file.getvalue(), newline="")))[1]
+    assert (kind, place) == (IssueKind.REJECTED, "line 1")
+    assert reason == csv_cells.escape_formula(text)
+    assert csv_cells.unescape_formula(reason) == text

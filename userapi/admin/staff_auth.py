@@ -22,7 +22,7 @@ def check_access() -> None:
         CsrfFailed: a write has no valid CSRF token.
         PermissionDenied: not a member of staff.
     """
-    g.owner_id = authentication.NO_USER
+    g.requested_user_id = authentication.NO_USER
     caller = authentication.require_caller("cookies")
     if not caller.user.is_staff:
         raise PermissionDenied(_("You need a staff account to open this page."))

@@ -17,7 +17,7 @@ from . import caller, credentials, tokens
 from .caller import Caller, Credential, set_caller
 from .problems import CsrfFailed, InvalidToken, TokenRevoked
 
-#: `g.owner_id` of requests that concern no particular user.
+#: `g.requested_user_id` of requests that concern no particular user.
 NO_USER = 0
 
 #: What is raised when there is no valid access token.
@@ -51,7 +51,7 @@ def check() -> None:
     permission: str = getattr(view, "permission", "")
     arguments = request.view_args or {}
     if permission:
-        context.current_g().owner_id = arguments.get("user_id") if access is Access.OWNER_OR_STAFF else NO_USER
+        context.current_g().requested_user_id = arguments.get("user_id") if access is Access.OWNER_OR_STAFF else NO_USER
     user = require_caller().user
     if not allows(access, permission, user, arguments):
         if user.is_staff:

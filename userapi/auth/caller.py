@@ -46,16 +46,16 @@ class Caller:
 def load_caller(claims: AccessClaims) -> Caller | None:
     """Read the account and session behind a verified token, in one statement; None unless the session is active.
 
-    The user's permissions are read too if the request concerns another user (`g.owner_id`).
+    The user's permissions are read too if the request concerns another user (`g.requested_user_id`).
     """
-    owner_id = context.current_g().get("owner_id")
+    requested_user_id = context.current_g().get("requested_user_id")
     now = clock.now()
     row = queries.read_caller(
         claims.session_id,
         claims.user_id,
         now,
         sessions.idle_since(now),
-        with_permissions=owner_id is not None and owner_id != claims.user_id,
+        with_permissions=requested_user_id is not None and requested_user_id != claims.user_id,
     )
     if row is None:
         return None

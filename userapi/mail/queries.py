@@ -96,7 +96,7 @@ def by_id(email_id: int) -> EmailMessage | None:
 
 
 def make_due(now: datetime, email_id: int | None = None) -> int:
-    """Queue one unsent email, or all failed ones, again with all their attempts; returns the number."""
+    """Queue one unsent email, or all failed ones, again, with no attempts counted; returns the number."""
     chosen = in_state(State.FAILED)
     if email_id is not None:
         chosen = sa.and_(EmailMessage.id == email_id, EmailMessage.sent_at.is_(None))

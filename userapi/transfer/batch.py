@@ -59,11 +59,11 @@ class Batch:
 
     Attributes:
         records: what was read from the file.
-        needs_new_ids: whether the records had to wait for a new id; otherwise they are read for the first time.
+        needs_new_ids: whether the records were deferred, to get a new id; otherwise they are read for the first time.
         groups: names of valid groups, with the codenames of their permissions.
         candidates: valid users.
         rejections: the reasons why records are rejected, by position.
-        holders: the rows of the users who already have one of the email addresses, by email key.
+        users_by_email: the rows of the users who already have one of the email addresses, by email key.
         existing: the candidates that already exist, with their ids.
         new: the candidates to insert, with their ids; after `write`, those that were inserted.
         changes: positions, and how the user differs from the record.
@@ -74,7 +74,7 @@ class Batch:
     groups: list[tuple[str, list[str]]] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     rejections: dict[int, str] = field(default_factory=dict)
-    holders: Mapping[str, sa.Row[Any]] = field(default_factory=dict)
+    users_by_email: Mapping[str, sa.Row[Any]] = field(default_factory=dict)
     existing: list[Candidate] = field(default_factory=list)
     new: list[Candidate] = field(default_factory=list)
     changes: list[tuple[int, str]] = field(default_factory=list)

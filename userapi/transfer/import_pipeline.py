@@ -66,7 +66,7 @@ def import_records(
             restore_seen_keys(Batch(batch[:done_in_batch]), state)
             process(Batch(batch[done_in_batch:]), state)
             yield state.counts
-        for batch in _split_into_batches(seen.waiting_records()):
+        for batch in _split_into_batches(seen.deferred_records()):
             process(Batch(batch, needs_new_ids=True), state)
             yield state.counts
 
@@ -84,13 +84,13 @@ def restore_seen_keys(batch: Batch, state: ImportState) -> None:
     """Add email addresses and IDs to `state.seen`, for records that were imported before an interruption."""
     validate(batch, state.options)
     dedupe(batch, state.seen)
-    holders = _find_users_by_email(batch.candidates)
+    users_by_email = _find_users_by_email(batch.candidates)
     for candidate in batch.candidates:
-        holder, user_id = holders.get(candidate.email_key), candidate.user.user_id
-        if user_id is not None and (holder is None or holder.id == user_id):
+        existing_user, user_id = users_by_email.get(candidate.email_key), candidate.user.user_id
+        if user_id is not None and (existing_user is None or existing_user.id == user_id):
             state.seen.add_id(user_id)
-        if holder is None:
-            state.seen.add_waiting(batch.records[candidate.position])
+        if existing_user is None:
+            state.seen.add_deferred(batch.records[candidate.position])
 
 
 # --- The five steps ---------------------------------------------------------------------------------------
@@ -126,19 +126,19 @@ def dedupe(batch: Batch, seen: SeenKeys) -> None:
 
 
 def resolve_ids(batch: Batch, state: ImportState) -> None:
-    """Find the users that already exist, and an id for each of the others: fills `holders`, `existing` and `new`.
+    """Find the users that exist, and an id for each of the others: fills `users_by_email`, `existing` and `new`.
 
     New users keep the id that they have in the file. If it is in use, the record is deferred until all ids of the file
     are known, so that a new id is never the id of another record.
     """
-    batch.holders = _find_users_by_email(batch.candidates)
+    batch.users_by_email = _find_users_by_email(batch.candidates)
     missing = []
     for candidate in batch.candidates:
-        holder = batch.holders.get(candidate.email_key)
-        if holder is None:
+        existing_user = batch.users_by_email.get(candidate.email_key)
+        if existing_user is None:
             missing.append(candidate)
         else:
-            batch.existing.append(candidate._replace(id=holder.id))
+            batch.existing.append(candidate._replace(id=existing_user.id))
     without_id = missing if batch.needs_new_ids else _keep_ids(missing, batch, state)
     _assign_new_ids(without_id, batch, state.options)
 
@@ -157,7 +157,7 @@ def write(batch: Batch, state: ImportState) -> None:
     if options.on_conflict is OnConflict.UPDATE:
         counts.updated += len(batch.existing)
         if batch.existing and not options.dry_run:
-            write_users.update_users(batch.existing, batch.holders)
+            write_users.update_users(batch.existing, batch.users_by_email)
         write_memberships(batch.existing, state, replace=True)
         _note_changes(batch.existing, batch)
     if not options.dry_run:
@@ -211,7 +211,7 @@ def _event_changes(state: ImportState) -> dict[str, tuple[None, Any]]:
 
 
 def _find_users_by_email(candidates: Sequence[Candidate]) -> Mapping[str, sa.Row[Any]]:
-    return queries.holders([candidate.email_key for candidate in candidates]) if candidates else {}
+    return queries.users_by_email([candidate.email_key for candidate in candidates]) if candidates else {}
 
 
 def _keep_ids(candidates: Sequence[Candidate], batch: Batch, state: ImportState) -> list[Candidate]:
@@ -228,7 +228,7 @@ def _keep_ids(candidates: Sequence[Candidate], batch: Batch, state: ImportState)
         elif user_id is None and not state.seen.has_ids:
             without_id.append(candidate)
         else:
-            state.seen.add_waiting(batch.records[candidate.position])
+            state.seen.add_deferred(batch.records[candidate.position])
             state.counts.waiting += 1
     return without_id
 

@@ -30,7 +30,7 @@ MEMBERSHIP_TABLES: dict[str, sa.Table] = {"groups": user_groups, "permissions": 
 # --- What exists -------------------------------------------------------------------------------------------
 
 
-def holders(email_keys: Collection[str]) -> dict[str, sa.Row[Any]]:
+def users_by_email(email_keys: Collection[str]) -> dict[str, sa.Row[Any]]:
     """The users who have these email addresses: rows of id, password_hash, is_active and is_staff, by email key."""
     columns = [users.c[name] for name in ("email_key", "id", "password_hash", "is_active", "is_staff")]
     found = db.session.execute(sa.select(*columns).where(_among(users.c.email_key, email_keys)))

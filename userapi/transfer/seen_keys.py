@@ -16,7 +16,7 @@ TABLES = """
     PRAGMA cache_size = -32000;
     CREATE TABLE keys (email_key TEXT PRIMARY KEY, number INTEGER, entry TEXT) WITHOUT ROWID;
     CREATE TABLE ids (id INTEGER PRIMARY KEY);
-    CREATE TABLE waiting (number INTEGER, entry TEXT, record TEXT);
+    CREATE TABLE deferred (number INTEGER, entry TEXT, record TEXT);
     BEGIN;
 """
 
@@ -46,14 +46,14 @@ class SeenKeys:
         self.has_ids = True
         return bool(self.connection.execute("INSERT OR IGNORE INTO ids VALUES (?)", (user_id,)).rowcount)
 
-    def add_waiting(self, record: Record) -> None:
+    def add_deferred(self, record: Record) -> None:
         """Store a record until all ids of the file are known."""
         row = (record.number, record.entry, json.dumps(record.values))
-        self.connection.execute("INSERT INTO waiting VALUES (?, ?, ?)", row)
+        self.connection.execute("INSERT INTO deferred VALUES (?, ?, ?)", row)
 
-    def waiting_records(self) -> Iterator[Record]:
+    def deferred_records(self) -> Iterator[Record]:
         """The records that were stored, in their order."""
-        found = self.connection.execute("SELECT number, entry, record FROM waiting ORDER BY rowid")
+        found = self.connection.execute("SELECT number, entry, record FROM deferred ORDER BY rowid")
         for number, entry, values in found:
             yield Record(number, json.loads(values), entry)
 

@@ -66,7 +66,7 @@ class RowNumber(fields.Field[int]):
         return value
 
 
-class PastMoment(fields.Field[datetime]):
+class PastTimestamp(fields.Field[datetime]):
     """A time in the past (ISO 8601); without a time zone it is in UTC."""
 
     def _deserialize(self, value: Any, *_args: Any, **_options: Any) -> datetime:
@@ -110,8 +110,8 @@ def _imported_field(field: Field) -> AnyField:
     match field.kind:
         case Kind.ID:
             return RowNumber()
-        case Kind.MOMENT:
-            return PastMoment()
+        case Kind.TIMESTAMP:
+            return PastTimestamp()
         case Kind.NAME:
             return text_field(field)
     return input_field(field)

@@ -34,14 +34,14 @@ def insert_users(candidates: Sequence[Candidate], *, confirmed: bool) -> set[int
     return bulk_insert.insert_users(rows, without_staff_group=with_groups)
 
 
-def update_users(candidates: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
+def update_users(candidates: Sequence[Candidate], users_by_email: Mapping[str, Any]) -> None:
     """Update existing users with the fields that the file has.
 
     The sessions of users who get another password or are deactivated end.
 
     Args:
         candidates: users with their existing ids.
-        holders: rows of id, password_hash, is_active and is_staff, by email key.
+        users_by_email: rows of id, password_hash, is_active and is_staff, by email key.
 
     Raises:
         LastSuperuser: there would be no active superuser.
@@ -53,9 +53,9 @@ def update_users(candidates: Sequence[Candidate], holders: Mapping[str, Any]) ->
     for candidate in sorted(candidates, key=lambda candidate: candidate.id):
         columns = to_columns(candidate.user.columns)
         rows_by_columns.setdefault(frozenset(columns), []).append({"id": candidate.id, **columns})
-        holder = holders[candidate.email_key]
-        has_new_password = columns.get(PASSWORD_HASH, holder.password_hash) != holder.password_hash
-        if has_new_password or (holder.is_active and not columns.get("is_active", True)):
+        existing_user = users_by_email[candidate.email_key]
+        has_new_password = columns.get(PASSWORD_HASH, existing_user.password_hash) != existing_user.password_hash
+        if has_new_password or (existing_user.is_active and not columns.get("is_active", True)):
             signed_out.append(candidate.id)
     for rows in rows_by_columns.values():
         queries.update_users(rows)
@@ -64,16 +64,16 @@ def update_users(candidates: Sequence[Candidate], holders: Mapping[str, Any]) ->
     profiles = {each.id: each.user.profile for each in candidates if each.user.profile is not None}
     if profiles:
         queries.upsert_profiles(profiles)
-    _update_staff_group(candidates, holders)
+    _update_staff_group(candidates, users_by_email)
     if had_superuser and not queries.has_superuser():
         raise LastSuperuser
 
 
-def _update_staff_group(candidates: Sequence[Candidate], holders: Mapping[str, Any]) -> None:
+def _update_staff_group(candidates: Sequence[Candidate], users_by_email: Mapping[str, Any]) -> None:
     """Add new staff members to the built-in group and remove former ones, if the file does not list their groups."""
     moved: dict[bool, list[int]] = {True: [], False: []}
     for candidate in candidates:
-        was_staff = holders[candidate.email_key].is_staff
+        was_staff = users_by_email[candidate.email_key].is_staff
         is_staff = candidate.user.columns.get("is_staff", was_staff)
         if candidate.user.groups is None and is_staff != was_staff:
             moved[is_staff].append(candidate.id)

@@ -90,7 +90,7 @@ def output_field(field: Field, **options: Any) -> AnyField:
             return fields.Boolean(**options)
         case Kind.BIRTHDAY:
             return fields.Date(**options)
-        case Kind.MOMENT:
+        case Kind.TIMESTAMP:
             return Timestamp(**options)
         case Kind.URL:
             return fields.String(metadata={"format": "uri"}, **options)

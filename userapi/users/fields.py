@@ -28,7 +28,7 @@ class Kind(Enum):
     TEXT = auto()  # one line
     BIRTHDAY = auto()  # a date from 1900 until today
     FLAG = auto()
-    MOMENT = auto()
+    TIMESTAMP = auto()
     LANGUAGE = auto()  # a BCP 47 tag
     PROFILE = auto()
 
@@ -162,8 +162,9 @@ USER_FIELDS = (
         example=True, is_stored=False, is_exported=False,
     ),
     Field(
-        "email_verified_at", Kind.MOMENT, lazy_gettext("Email confirmed"), "When the user confirmed the email address.",
-        "2026-11-24T18:40:03.220914Z", is_nullable=True, is_shown=False, is_audited=False,
+        "email_verified_at", Kind.TIMESTAMP, lazy_gettext("Email confirmed"),
+        "When the user confirmed the email address.", "2026-11-24T18:40:03.220914Z",
+        is_nullable=True, is_shown=False, is_audited=False,
     ),
     Field(
         "pending_email", Kind.EMAIL, lazy_gettext("New email address"),
@@ -171,11 +172,11 @@ USER_FIELDS = (
         max_length=254, is_nullable=True,
     ),
     Field(
-        "date_joined", Kind.MOMENT, lazy_gettext("Joined"), "When the account was created.",
+        "date_joined", Kind.TIMESTAMP, lazy_gettext("Joined"), "When the account was created.",
         "2026-11-24T18:37:50.155589Z", is_in_django=True, is_audited=False,
     ),
     Field(
-        "last_login", Kind.MOMENT, lazy_gettext("Last sign-in"), "When the user last signed in.",
+        "last_login", Kind.TIMESTAMP, lazy_gettext("Last sign-in"), "When the user last signed in.",
         "2026-11-29T08:05:12.482913Z", is_nullable=True, is_in_django=True, is_audited=False,
     ),
 )  # fmt: skip

@@ -42,7 +42,7 @@ class Refused(fields.Raw):
         raise ValidationError(str(self.reason))
 
 
-class Moment(fields.Field[datetime]):
+class InputTimestamp(fields.Field[datetime]):
     """A day, which begins at midnight UTC, or a moment with its zone."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
@@ -209,10 +209,10 @@ class UserListSchema(Schema):
         PROFILE["country"].max_length,
         metadata={"description": "Only users with exactly this country in their profile."},
     )
-    joined_after = Moment(
+    joined_after = InputTimestamp(
         metadata={"type": "string", "description": "Only users who joined on or after this date or time."}
     )
-    joined_before = Moment(
+    joined_before = InputTimestamp(
         metadata={"type": "string", "description": "Only users who joined before this date or time."}
     )
     ordering = fields.String(
