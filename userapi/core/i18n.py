@@ -92,7 +92,7 @@ def configure(app: Flask) -> None:
         language=get_language_tag,
         direction=get_text_direction,
         languages=list_language_choices,
-        in_words=format_moment,
+        in_words=format_timestamp,
         from_now=format_time_until,
         number=format_number,
     )
@@ -192,7 +192,7 @@ def translate_messages(messages: Any) -> Any:
     return gettext(text) if text else text
 
 
-def format_moment(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """A moment as people read it: `24 November 2026, 17:45 UTC`."""
     moment, locale = moment.astimezone(UTC), _format_locale()
     return str(
@@ -214,7 +214,7 @@ def format_time_until(seconds: int) -> str:
 def preload_locale_data() -> None:
     """Read what days and numbers in the default language need: before a fork, rather than in each process after it."""
     with force_locale(next(iter(get_offered_languages().values()))):
-        format_moment(clock.now())
+        format_timestamp(clock.now())
         format_number(0)
 
 

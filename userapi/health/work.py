@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from userapi.core import clock, leased_jobs
-from userapi.core.i18n import format_moment
+from userapi.core.i18n import format_timestamp
 from userapi.mail import queries as mail_queries
 
 from .findings import Finding, failure, ok, warning
@@ -72,7 +72,7 @@ def _email(queued: mail_queries.Queued | None) -> Finding:
         "delayed",
         _(
             "Emails have been queued since %(moment)s. Cause: %(cause)s.",
-            moment=LazyString(format_moment, queued.since),
+            moment=LazyString(format_timestamp, queued.since),
             cause=queued.error or _("no delivery was attempted"),
         ),
     )
@@ -99,7 +99,7 @@ def _worker(since: datetime | None) -> Finding:
         "stopped",
         _(
             "Jobs have been waiting since %(moment)s and no worker has started them.",
-            moment=LazyString(format_moment, since),
+            moment=LazyString(format_timestamp, since),
         ),
     )
 

@@ -12,7 +12,7 @@ from userapi.audit import audit_log
 from userapi.core import clock, loop
 from userapi.core.context import get_acting_context
 from userapi.core.db import db
-from userapi.core.i18n import format_moment, use_language
+from userapi.core.i18n import format_timestamp, use_language
 
 from . import queries
 from .models import EmailMessage
@@ -64,7 +64,7 @@ def add(
     }
     with use_language(language):
         facts["subject"] = _one_line(str(subject))
-        facts |= {name: format_moment(fact) for name, fact in facts.items() if isinstance(fact, datetime)}
+        facts |= {name: format_timestamp(fact) for name, fact in facts.items() if isinstance(fact, datetime)}
         email = EmailMessage(
             created_at=now,
             kind=kind,
