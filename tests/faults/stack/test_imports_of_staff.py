@@ -76,7 +76,7 @@ def test_X10_an_import_started_at_one_host_is_done_by_celery_and_a_killed_worker
         "/admin/imports/new/", file=FileStorage(io.BytesIO(content), "users.jsonl"), on_conflict="skip",
         on_bad_profile="leave-out-field",
     )  # fmt: skip
-    assert "users.jsonl is here" in page
+    assert "users.jsonl was uploaded" in page
     wait_until(lambda: job(stack)["counts"].get("made", 0) >= USERS / 5)
     kill_with_children(stack["worker"])
     at_death = job(stack)["counts"]["made"]
