@@ -179,7 +179,7 @@ def following(app: Flask) -> Iterator[Popen[str]]:
         "1",
         "--action",
         "user.created",
-        env=commands.environment_for(app),
+        env=commands.without_coverage(commands.environment_for(app)),
     )
     yield process
     process.kill()

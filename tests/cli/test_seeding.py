@@ -205,20 +205,20 @@ def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
     screen, terminal = pty.openpty()
     env = commands.environment_for(app, TERM="xterm", PYTHONFAULTHANDLER="1")
     command = [*commands.FLASK, "users", "seed", "1000000", "--random-seed", "7", "--password", PASSWORD]
-    process = commands.start(*command, env=env, stderr=terminal)
-    os.close(terminal)
-    shown = ""
-    while not re.search(r"[1-9]\d*/1000000", shown):
-        shown += os.read(screen, 4096).decode(errors="replace")
+    with commands.start(*command, env=commands.without_coverage(env), stderr=terminal) as process:
+        os.close(terminal)
+        shown = ""
+        while not re.search(r"[1-9]\d*/1000000", shown):
+            shown += os.read(screen, 4096).decode(errors="replace")
 
-    process.send_signal(signal.SIGINT)
-    try:
-        output, _ = process.communicate(timeout=30)
-    finally:
-        process.send_signal(signal.SIGABRT)  # should it hang, it says where, and no test after this one waits for it
-        said = os.read(screen, 65536).decode(errors="replace") if process.wait() < 0 else ""
-        os.close(screen)
-        assert not said, said
+        process.send_signal(signal.SIGINT)
+        try:
+            output, _ = process.communicate(timeout=30)
+        finally:
+            process.send_signal(signal.SIGABRT)  # if it hangs, it says where, and the next test does not wait for it
+            said = os.read(screen, 65536).decode(errors="replace") if process.wait() < 0 else ""
+            os.close(screen)
+            assert not said, said
 
     assert (process.returncode, output) == (1, "")
     assert fetch_rows(app, "SELECT id FROM users") == []

@@ -60,6 +60,15 @@ def environment_for(app: Flask, **variables: str) -> dict[str, str]:
     return bare_environment(**own, **variables)
 
 
+def without_coverage(env: dict[str, str]) -> dict[str, str]:
+    """The environment of a command that Ctrl-C interrupts.
+
+    Coverage takes a lock that is not reentrant while it traces; a KeyboardInterrupt inside it leaves the lock taken and
+    the command hangs.
+    """
+    return {name: value for name, value in env.items() if not name.startswith("COVERAGE_PROCESS_")}
+
+
 class CommandResult(NamedTuple):
     """How a command ended, and what it said."""
 
