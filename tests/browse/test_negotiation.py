@@ -1,4 +1,4 @@
-"""Who gets a page, who gets data: by what they accept, and nothing else about the answer differs."""
+"""The Accept header decides between a page and data; the rest of the response is the same."""
 
 from collections.abc import Callable
 
@@ -15,10 +15,10 @@ CHROMIUM = (
     "application/signed-exchange;v=b3;q=0.7"
 )
 
-#: Opens `/metrics`.
+#: The bearer token for `/metrics`.
 TOKEN = "kV3x9QmZt7Rw2LpY8sUe5HbN4cJ6aG1d"
 
-#: What is accepted → whether a page comes.
+#: Accept headers, and whether the response is a page.
 ACCEPTED = {
     BROWSER_HEADERS["Accept"]: True,
     CHROMIUM: True,
@@ -46,34 +46,34 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("accept", ACCEPTED)
-def test_what_is_accepted_decides(user: ApiUser, accept: str) -> None:
-    answers = [
+def test_the_accept_header_decides_between_page_and_data(user: ApiUser, accept: str) -> None:
+    responses = [
         user.get(user.url, headers={"Accept": accept}),
         user.get("/userapi/users/", headers={"Accept": accept}),
         user.get("/api-token-auth/", headers={"Accept": accept}),
         user.post("/api-token-auth/", json={}, headers={"Accept": accept}),
     ]
 
-    assert [answer.status_code for answer in answers] == [200, 403, 405, 400]
-    for answer in answers:
-        assert (answer.mimetype == "text/html") is ACCEPTED[accept]
-        assert "Accept" in ", ".join(answer.headers.getlist("Vary"))
+    assert [response.status_code for response in responses] == [200, 403, 405, 400]
+    for response in responses:
+        assert (response.mimetype == "text/html") is ACCEPTED[accept]
+        assert "Accept" in ", ".join(response.headers.getlist("Vary"))
 
 
-def test_who_names_no_type_gets_data(user: ApiUser) -> None:
+def test_a_request_without_an_accept_header_gets_data(user: ApiUser) -> None:
     assert user.get(user.url).mimetype == "application/json"
 
 
-def test_format_json_in_the_address_gives_data_to_a_browser(app: Flask, user: ApiUser) -> None:
+def test_format_json_in_the_URL_gives_data_to_a_browser(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     assert browser.get(user.url).mimetype == "text/html"
 
     data = browser.get(f"{user.url}?format=json")
-    refusal = browser.get("/userapi/users/?format=json")
+    error = browser.get("/userapi/users/?format=json")
 
     assert (data.status_code, data.get_json()["email"]) == (200, user.email)
-    assert (refusal.status_code, refusal.mimetype) == (403, "application/problem+json")
+    assert (error.status_code, error.mimetype) == (403, "application/problem+json")
 
 
 def test_with_BROWSABLE_API_false_a_browser_gets_what_programs_get(
@@ -87,7 +87,7 @@ def test_with_BROWSABLE_API_false_a_browser_gets_what_programs_get(
     assert without.get("/login/", headers=BROWSER_HEADERS).mimetype == "text/html"
 
 
-def test_data_is_the_same_to_the_byte_with_and_without_the_pages(make_app: Callable[..., Flask], user: ApiUser) -> None:
+def test_the_data_is_identical_with_and_without_the_pages(make_app: Callable[..., Flask], user: ApiUser) -> None:
     without = make_app(BROWSABLE_API="false").test_client()
 
     for path in (user.url, "/userapi/", "/userapi/users/", "/.well-known/jwks.json", "/api-token-auth/"):
@@ -97,7 +97,7 @@ def test_data_is_the_same_to_the_byte_with_and_without_the_pages(make_app: Calla
         assert [here.headers.get(name) for name in same] == [there.headers.get(name) for name in same]
 
 
-def test_the_pages_own_headers_are_not_those_of_the_data(app: Flask, user: ApiUser) -> None:
+def test_headers_of_a_page_are_not_sent_with_the_data(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
 
@@ -111,7 +111,7 @@ def test_the_pages_own_headers_are_not_those_of_the_data(app: Flask, user: ApiUs
     assert user.get(user.url).headers["ETag"].strip('"') in me.text
 
 
-def test_a_condition_on_the_data_is_none_on_the_page(app: Flask, user: ApiUser) -> None:
+def test_the_etag_of_the_data_does_not_apply_to_the_page(app: Flask, user: ApiUser) -> None:
     tag = user.get(user.url).headers["ETag"]
     assert user.get(user.url, headers={"If-None-Match": tag}).status_code == 304
 
@@ -145,20 +145,20 @@ def test_OPTIONS_is_a_page_for_browsers_and_empty_for_programs(user: ApiUser) ->
 def test_204_stays_204(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     goner = user.client.post("/userapi/users/", json=new_user()).get_json()["id"]
 
-    answer = staff.delete(f"/userapi/users/{goner}/", headers=BROWSER_HEADERS)
+    response = staff.delete(f"/userapi/users/{goner}/", headers=BROWSER_HEADERS)
 
-    assert answer.status_code == 204
-    assert answer.data == b""
+    assert response.status_code == 204
+    assert response.data == b""
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
-def test_what_is_no_operation_of_the_API_stays_data(client: FlaskClient, path: str) -> None:
-    answer = client.get(path, headers=BROWSER_HEADERS)
+def test_paths_outside_the_API_always_return_data(client: FlaskClient, path: str) -> None:
+    response = client.get(path, headers=BROWSER_HEADERS)
 
-    assert answer.mimetype == "application/json"
+    assert response.mimetype == "application/json"
 
 
-def test_a_script_of_another_origin_gets_data_and_so_no_proof(app: Flask, user: ApiUser) -> None:
+def test_a_script_of_another_origin_gets_data_without_a_csrf_token(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
 
@@ -171,7 +171,7 @@ def test_a_script_of_another_origin_gets_data_and_so_no_proof(app: Flask, user: 
         assert fetch(site).startswith('{"url":')
 
 
-def test_a_blank_filter_leads_to_an_address_of_ours(client: FlaskClient) -> None:
+def test_a_blank_filter_redirects_to_a_path_of_this_service(client: FlaskClient) -> None:
     page = client.get("/userapi/?x=&y=%0d%0aX:1", headers=BROWSER_HEADERS)
     data = client.get("/userapi/?x=&y=%0d%0aX:1")
 
@@ -179,19 +179,19 @@ def test_a_blank_filter_leads_to_an_address_of_ours(client: FlaskClient) -> None
     assert page.headers["Location"] == "/userapi/?y=%0D%0AX%3A1"
 
 
-def test_every_reason_to_vary_is_named_whoever_adds_it(make_app: Callable[..., Flask]) -> None:
+def test_vary_names_every_header_that_changes_the_response(make_app: Callable[..., Flask]) -> None:
     client = make_app(CORS_ORIGINS="https://one.example.com,https://two.example.com").test_client()
 
     for headers in ({}, BROWSER_HEADERS):
-        refused = client.get("/userapi/users/", headers={**headers, "Origin": "https://one.example.com"})
-        named = {name for line in refused.headers.getlist("Vary") for name in line.split(", ")}
+        rejected = client.get("/userapi/users/", headers={**headers, "Origin": "https://one.example.com"})
+        named = {name for line in rejected.headers.getlist("Vary") for name in line.split(", ")}
 
-        assert refused.headers["Access-Control-Allow-Origin"] == "https://one.example.com"
+        assert rejected.headers["Access-Control-Allow-Origin"] == "https://one.example.com"
         assert named == {"Accept", "Accept-Language", "Cookie", "Origin"}
 
 
 @pytest.mark.parametrize(
-    ("path", "own"),
+    ("path", "media_type"),
     [
         ("/.well-known/jwks.json", "application/jwk-set+json"),
         ("/openapi.json", "application/vnd.oai.openapi+json;version=3.1"),
@@ -200,14 +200,12 @@ def test_every_reason_to_vary_is_named_whoever_adds_it(make_app: Callable[..., F
         ("/metrics", "application/openmetrics-text;version=1.0.0"),
     ],
 )
-def test_an_address_that_only_programs_read_is_never_a_page(
-    make_app: Callable[..., Flask], path: str, own: str
-) -> None:
+def test_paths_for_programs_are_never_pages(make_app: Callable[..., Flask], path: str, media_type: str) -> None:
     client = make_app(METRICS_TOKEN=TOKEN).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     plain = client.get(path)
     for accept in (
-        own,
+        media_type,
         CHROMIUM,
         BROWSER_HEADERS["Accept"],
         "text/html",
@@ -216,17 +214,17 @@ def test_an_address_that_only_programs_read_is_never_a_page(
         "application/json;q=0",
         "",
     ):
-        answer = client.get(path, headers={"Accept": accept})
-        refused = client.post(path, headers={"Accept": accept})
+        response = client.get(path, headers={"Accept": accept})
+        rejected = client.post(path, headers={"Accept": accept})
         missing = client.get(path + "x/y", headers={"Accept": accept})
 
-        assert answer.status_code == 200, accept
-        assert answer.mimetype in (plain.mimetype, own), accept
-        assert (refused.status_code, refused.mimetype) == (405, "application/problem+json"), accept
+        assert response.status_code == 200, accept
+        assert response.mimetype in (plain.mimetype, media_type), accept
+        assert (rejected.status_code, rejected.mimetype) == (405, "application/problem+json"), accept
         assert (missing.status_code, missing.mimetype) == (404, "application/problem+json"), accept
 
 
-def test_the_key_set_comes_in_its_own_media_type_for_those_who_name_it(client: FlaskClient) -> None:
+def test_the_key_set_has_its_own_media_type_if_the_request_accepts_it(client: FlaskClient) -> None:
     path = "/.well-known/jwks.json"
     named = client.get(path, headers={"Accept": "application/jwk-set+json, application/json;q=0.5"})
 

@@ -1,4 +1,4 @@
-"""Every operation has its page: what it is, what it answered, where one can go, and a form for what one may do."""
+"""Every operation has a page: its description, its response, links, and a form for what the caller may do."""
 
 import re
 import uuid
@@ -19,12 +19,12 @@ ME = "/userapi/auth/user/"
 
 
 def filled(path: str, user_id: int) -> str:
-    """A path with something in its braces."""
+    """A path with its placeholders filled in."""
     return re.sub(r"{\w+}", str(uuid.uuid4()), path.replace("{user_id}", str(user_id)))
 
 
 def fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> set[str]:
-    """The fields that a schema takes from people, as a form names them; those without a type are only ever refused."""
+    """The fields that users can fill in, named as in a form; a field without a type is always rejected."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     found = set()
@@ -47,8 +47,8 @@ def test_every_operation_has_a_page_with_a_form_of_exactly_its_schema(app: Flask
     for method, path, operation in documented_operations(app):
         if path.startswith(PROGRAM_PATHS):
             continue
-        address = filled(path, superuser.id)
-        response = browser.get(address)
+        path_with_id = filled(path, superuser.id)
+        response = browser.get(path_with_id)
         page = ApiPage(response)
         seen += 1
 
@@ -60,11 +60,11 @@ def test_every_operation_has_a_page_with_a_form_of_exactly_its_schema(app: Flask
         if method != "GET":
             body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
             assert page.fields(method) == (fields(document, body) if body else set()), (method, path)
-            assert page.attributes[method]["action"] == address
+            assert page.attributes[method]["action"] == path_with_id
     assert seen >= 24
 
 
-def test_a_form_says_what_its_schema_says(app: Flask, user: ApiUser) -> None:
+def test_a_form_has_the_types_and_limits_of_its_schema(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
 
@@ -91,24 +91,24 @@ def test_a_form_says_what_its_schema_says(app: Flask, user: ApiUser) -> None:
 FLAGS = {"is_active", "is_staff", "is_superuser"}
 
 
-@pytest.mark.parametrize(("who", "shown"), [("user", set()), ("staff", {"is_active"}), ("superuser", FLAGS)])
-def test_a_flag_is_in_the_form_of_those_who_may_set_it(
-    app: Flask, user: ApiUser, staff: ApiUser, superuser: ApiUser, who: str, shown: set[str]
+@pytest.mark.parametrize(("role", "shown"), [("user", set()), ("staff", {"is_active"}), ("superuser", FLAGS)])
+def test_a_form_has_the_flags_that_the_caller_may_set(
+    app: Flask, user: ApiUser, staff: ApiUser, superuser: ApiUser, role: str, shown: set[str]
 ) -> None:
-    caller = {"user": user, "staff": staff, "superuser": superuser}[who]
+    caller = {"user": user, "staff": staff, "superuser": superuser}[role]
     browser = FormBrowser(app)
     browser.sign_in(caller.email)
 
     form = ApiPage(browser.get(user.url)).forms["PATCH"]
-    taken = {name for name in FLAGS if caller.patch(user.url, json={name: name != "is_active"}).status_code == 200}
+    accepted = {name for name in FLAGS if caller.patch(user.url, json={name: name != "is_active"}).status_code == 200}
 
-    assert set(form) & FLAGS == shown == taken
+    assert set(form) & FLAGS == shown == accepted
     assert all(form[name]["type"] == "checkbox" for name in shown)
     assert ["checked" in form[name] for name in sorted(shown)] == [True, False, False][: len(shown)]
 
 
 @pytest.mark.parametrize(
-    ("who", "path", "expected"),
+    ("role", "path", "expected"),
     [
         (None, USERS, {"POST"}),
         (None, ME, set()),
@@ -123,11 +123,11 @@ def test_a_flag_is_in_the_form_of_those_who_may_set_it(
         ("staff", "another", {"PUT", "PATCH", "DELETE"}),
     ],
 )
-def test_the_forms_are_those_of_what_the_caller_may_do(
-    app: Flask, user: ApiUser, staff: ApiUser, other_user: ApiUser, who: str | None, path: str, expected: set[str]
+def test_a_page_has_the_forms_of_what_the_caller_may_do(
+    app: Flask, user: ApiUser, staff: ApiUser, other_user: ApiUser, role: str | None, path: str, expected: set[str]
 ) -> None:
     browser = FormBrowser(app)
-    caller = {"user": user, "staff": staff, None: None}[who]
+    caller = {"user": user, "staff": staff, None: None}[role]
     if caller:
         browser.sign_in(caller.email)
     path = {"own": user.url, "another": other_user.url}.get(path, path)
@@ -137,7 +137,7 @@ def test_the_forms_are_those_of_what_the_caller_may_do(
     assert set(page.forms) == expected
 
 
-def test_an_address_that_is_only_written_to_is_a_page_with_its_form(app: Flask) -> None:
+def test_a_path_without_GET_has_a_page_with_its_form(app: Flask) -> None:
     response = FormBrowser(app).get("/api-token-auth/")
     page = ApiPage(response)
 
@@ -146,7 +146,7 @@ def test_an_address_that_is_only_written_to_is_a_page_with_its_form(app: Flask) 
     assert page.fields("POST") == {"email", "username", "password"}
 
 
-def test_a_list_leads_to_its_neighbours_its_members_and_back(app: Flask, staff: ApiUser) -> None:
+def test_a_list_links_to_the_next_page_the_users_and_back(app: Flask, staff: ApiUser) -> None:
     for _number in range(4):
         staff.client.post(USERS, json=new_user())
     browser = FormBrowser(app)
@@ -158,7 +158,7 @@ def test_a_list_leads_to_its_neighbours_its_members_and_back(app: Flask, staff: 
     (back,) = {path for path, text in second.links if "Previous" in text}
 
     assert following.startswith(f"{USERS}?limit=2&ordering=-email&cursor=")
-    assert ApiPage(browser.get(back)).answer.count('"url"') == 2
+    assert ApiPage(browser.get(back)).response_text.count('"url"') == 2
     members = [path for path, text in first.links if text.startswith('"http://accounts.example.com/userapi/users/')]
     assert [browser.get(path).status_code for path in members[:2]] == [200, 200]
     assert any(path == staff.url and text == str(staff.id) for path, text in ApiPage(browser.get(USERS)).links)
@@ -175,20 +175,20 @@ def test_the_filters_of_a_list_are_a_form_that_works_without_a_script(app: Flask
     found = browser.follow(sent)
 
     assert sent.headers["Location"] == f"{USERS}?search=quimby"
-    assert ApiPage(found).answer.count("Quimby") == 1
+    assert ApiPage(found).response_text.count("Quimby") == 1
     assert ApiPage(found).forms["get"]["search"]["value"] == "quimby"
 
 
-def test_a_bad_filter_is_refused_beside_its_input(app: Flask, staff: ApiUser) -> None:
+def test_the_error_of_a_filter_is_shown_beside_its_input(app: Flask, staff: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(staff.email)
 
-    refused = browser.get(f"{USERS}?limit=900")
+    rejected = browser.get(f"{USERS}?limit=900")
 
-    assert refused.status_code == 400
-    assert list(ApiPage(refused).errors) == ["limit"]
-    assert ApiPage(refused).forms["get"]["limit"]["aria-invalid"] == "true"
-    assert ApiPage(refused).forms["get"]["limit"]["value"] == "900"
+    assert rejected.status_code == 400
+    assert list(ApiPage(rejected).errors) == ["limit"]
+    assert ApiPage(rejected).forms["get"]["limit"]["aria-invalid"] == "true"
+    assert ApiPage(rejected).forms["get"]["limit"]["value"] == "900"
 
 
 def test_breadcrumbs_lead_up_to_what_can_be_read(app: Flask, staff: ApiUser) -> None:
@@ -202,35 +202,35 @@ def test_breadcrumbs_lead_up_to_what_can_be_read(app: Flask, staff: ApiUser) -> 
     assert crumbs("/userapi/auth/password/change/") == [("/userapi/", "API"), ("/userapi/auth/", "auth")]
 
 
-def test_the_index_leads_to_every_address_below_it(app: Flask) -> None:
+def test_the_index_links_to_every_path_below_it(app: Flask) -> None:
     page = ApiPage(FormBrowser(app).get("/userapi/"))
 
     for _method, path, _operation in documented_operations(app):
         if path.startswith("/userapi/") and path != "/userapi/":
-            assert path in page.answer or path in FormBrowser(app).get("/userapi/").text
+            assert path in page.response_text or path in FormBrowser(app).get("/userapi/").text
             assert "{" in path or path in {link for link, _text in page.links}, path
 
 
 def test_a_page_says_who_is_signed_in(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
-    stranger = browser.get("/userapi/?x=1")
+    anonymous = browser.get("/userapi/?x=1")
     browser.sign_in(user.email)
     signed_in = [browser.get(path).text for path in ("/userapi/", ME, "/api-token-auth/", "/userapi/auth/")]
 
-    assert '<a href="/login/?next=%2Fuserapi%2F%3Fx%3D1">' in stranger.text
+    assert '<a href="/login/?next=%2Fuserapi%2F%3Fx%3D1">' in anonymous.text
     for text in signed_in:
         assert f"<strong>{user.email}</strong>" in text
         assert "Not signed in" not in text
 
 
-def test_a_caller_with_a_bearer_token_sees_pages_too_and_gives_no_proof(user: ApiUser) -> None:
+def test_a_caller_with_a_bearer_token_sees_pages_without_a_csrf_token(user: ApiUser) -> None:
     page = ApiPage(user.get(user.url, headers=BROWSER_HEADERS))
 
     assert set(page.forms) == {"PUT", "PATCH"}
     assert "csrf_token" not in page.forms["PATCH"]
 
 
-def test_an_index_page_asks_the_database_no_more_than_its_data(app: Flask, user: ApiUser) -> None:
+def test_an_index_page_runs_no_more_statements_than_its_data(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
 
     page = browser.get("/userapi/")
@@ -239,7 +239,7 @@ def test_an_index_page_asks_the_database_no_more_than_its_data(app: Flask, user:
     assert "Set-Cookie" not in page.headers
 
 
-def test_a_text_is_laid_out_by_its_own_direction(app: Flask, user: ApiUser) -> None:
+def test_each_text_has_its_own_direction(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     forms = ApiPage(browser.get(f"{user.url}?lang=ar")).forms

@@ -1,4 +1,4 @@
-"""One's own account by the page: profile, address, sessions."""
+"""The page of your own account: profile, email address, sessions."""
 
 from typing import Any
 
@@ -31,16 +31,16 @@ def test_the_form_shows_and_changes_names_and_profile(app: Flask, user: ApiUser)
     shown = {name: input_value(page, name) for name in {**NAMES_FORM, **PROFILE_FORM}}
     changed = {**NAMES_FORM, **PROFILE_FORM, "first_name": "Robin", "last_name": "", "profile.city": "Wells"}
 
-    answer = browser.send("/account/", changed)
+    response = browser.send("/account/", changed)
 
     assert shown == {**NAMES_FORM, **PROFILE_FORM}
-    assert "Your changes have been saved." in browser.follow(answer).text
+    assert "Your changes have been saved." in browser.follow(response).text
     after = me(user)
     assert (after["first_name"], after["last_name"], after["username"]) == ("Robin", "", None)
     assert after["profile"] == {**PROFILE, "city": "Wells"}
 
 
-def test_H15_a_refused_change_keeps_what_was_typed_and_changes_nothing(app: Flask, user: ApiUser) -> None:
+def test_H15_a_rejected_change_keeps_what_was_typed_and_changes_nothing(app: Flask, user: ApiUser) -> None:
     browser = signed_in(app, user)
     before = me(user)
 
@@ -54,13 +54,13 @@ def test_H15_a_refused_change_keeps_what_was_typed_and_changes_nothing(app: Flas
 
 
 @pytest.mark.parametrize("fields", [{"email": "other@example.com"}, {"is_staff": "true"}, {"password": "x" * 12}])
-def test_Z08_the_profile_form_takes_nothing_else(app: Flask, user: ApiUser, fields: dict[str, str]) -> None:
+def test_Z08_the_profile_form_rejects_other_fields(app: Flask, user: ApiUser, fields: dict[str, str]) -> None:
     browser = signed_in(app, user)
     before = me(user)
 
-    refused = browser.send("/account/", {**NAMES_FORM, **PROFILE_FORM, **fields})
+    rejected = browser.send("/account/", {**NAMES_FORM, **PROFILE_FORM, **fields})
 
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
     assert me(user) == before
 
 
@@ -80,12 +80,12 @@ def test_an_account_without_a_profile_may_stay_so_or_get_one(app: Flask) -> None
     assert input_value(browser.get("/account/"), "profile.city") == "Bath"
 
 
-def test_F17_another_address_counts_once_its_link_is_opened(app: Flask, user: ApiUser) -> None:
+def test_F17_a_new_email_address_is_used_once_its_link_is_confirmed(app: Flask, user: ApiUser) -> None:
     browser = signed_in(app, user)
     new = f"moved{next(sequence)}@example.com"
 
-    asked = browser.send("/account/email/", {"email": new, "password": PASSWORD}, form_on="/account/")
-    waiting = browser.follow(asked)
+    requested = browser.send("/account/email/", {"email": new, "password": PASSWORD}, form_on="/account/")
+    waiting = browser.follow(requested)
     before = me(user)["email"]
     link = f"/verify-email/{emails_to(app, new)[0].token}/"
     confirmed = browser.follow(browser.send(link))
@@ -102,15 +102,15 @@ def test_F17_another_address_counts_once_its_link_is_opened(app: Flask, user: Ap
     [
         ("new@example.com", "wrong password 7", "This is not your current password."),
         ("new@example.com", "", "This field is required."),
-        ("nobody", PASSWORD, "Not a valid email address."),
-        ("taken", PASSWORD, "This email address is already in use."),
+        ("invalid", PASSWORD, "Not a valid email address."),
+        ("in use", PASSWORD, "This email address is already in use."),
     ],
 )
-def test_F17_a_refused_change_of_address_says_why(
+def test_F17_a_rejected_change_of_email_address_says_why(
     app: Flask, user: ApiUser, other_user: ApiUser, email: str, password: str, message: str
 ) -> None:
     browser = signed_in(app, user)
-    email = other_user.email if email == "taken" else email
+    email = other_user.email if email == "in use" else email
 
     page = browser.send("/account/email/", {"email": email, "password": password}, form_on="/account/")
 
@@ -123,22 +123,22 @@ def test_F17_a_refused_change_of_address_says_why(
 
 
 @pytest.mark.parametrize("waits_for", ["present", "new"])
-def test_the_letter_that_is_waited_for_is_sent_again(app: Flask, user: ApiUser, waits_for: str) -> None:
+def test_the_confirmation_email_is_sent_again(app: Flask, user: ApiUser, waits_for: str) -> None:
     browser = signed_in(app, user)
-    address, kind = user.email, "verify_email"
+    recipient, kind = user.email, "verify_email"
     if waits_for == "new":
-        address, kind = f"moved{next(sequence)}@example.com", "confirm_new_email"
-        browser.send("/account/email/", {"email": address, "password": PASSWORD}, form_on="/account/")
-    before = len(emails_to(app, address, kind))
+        recipient, kind = f"moved{next(sequence)}@example.com", "confirm_new_email"
+        browser.send("/account/email/", {"email": recipient, "password": PASSWORD}, form_on="/account/")
+    before = len(emails_to(app, recipient, kind))
 
-    answer = browser.send("/account/email/resend/", form_on="/account/")
+    response = browser.send("/account/email/resend/", form_on="/account/")
 
-    assert "We have sent the email again." in browser.follow(answer).text
-    assert len(emails_to(app, address, kind)) == before + 1
+    assert "We have sent the email again." in browser.follow(response).text
+    assert len(emails_to(app, recipient, kind)) == before + 1
 
 
 def session_ids(user: ApiUser) -> dict[bool, list[str]]:
-    """The ids of the sessions of a user: that of the API, and the others."""
+    """The ids of a user's sessions: under True the one of the API client, under False the others."""
     results = user.get("/userapi/auth/sessions/").get_json()["results"]
     return {current: [row["id"] for row in results if row["current"] is current] for current in (True, False)}
 
@@ -148,33 +148,33 @@ def test_R08_a_session_is_ended_from_the_list(app: Flask, user: ApiUser) -> None
     api = session_ids(user)[True][0]
     page = browser.get("/account/")
 
-    answer = browser.send(f"/account/sessions/{api}/end/", form_on="/account/")
+    response = browser.send(f"/account/sessions/{api}/end/", form_on="/account/")
 
     assert f"/account/sessions/{api}/end/" in page.text
-    assert "The session has ended." in browser.follow(answer).text
+    assert "The session has ended." in browser.follow(response).text
     assert user.get("/userapi/auth/user/").status_code == 401
     assert browser.get("/account/").status_code == 200
 
 
-def test_R06_all_other_sessions_are_ended_at_once(app: Flask, user: ApiUser) -> None:
+def test_R06_all_other_sessions_are_ended_with_one_click(app: Flask, user: ApiUser) -> None:
     browser, another = signed_in(app, user), signed_in(app, user)
 
-    answer = browser.send("/account/sessions/end-others/", form_on="/account/")
+    response = browser.send("/account/sessions/end-others/", form_on="/account/")
 
-    assert answer.status_code == 303
+    assert response.status_code == 303
     assert user.get("/userapi/auth/user/").status_code == 401
     assert another.get("/account/").status_code == 303
     assert browser.get("/account/").status_code == 200
 
 
-def test_R09_sessions_of_others_are_not_mine_to_end(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
+def test_R09_a_user_cannot_end_the_sessions_of_others(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
     browser = signed_in(app, user)
     theirs = session_ids(other_user)[True][0]
 
-    refused = browser.send(f"/account/sessions/{theirs}/end/", form_on="/account/")
+    rejected = browser.send(f"/account/sessions/{theirs}/end/", form_on="/account/")
     unknown = browser.send("/account/sessions/00000000-0000-4000-8000-000000000000/end/", form_on="/account/")
 
-    assert refused.status_code == unknown.status_code == 404
+    assert rejected.status_code == unknown.status_code == 404
     assert other_user.get("/userapi/auth/user/").status_code == 200
 
 
@@ -191,7 +191,7 @@ def test_A02_no_form_works_without_the_sessions_token(app: Flask, user: ApiUser,
     assert user.get("/userapi/auth/user/").status_code == 200
 
 
-def test_R10_an_account_that_is_switched_off_sees_no_page(app: Flask, user: ApiUser, superuser: ApiUser) -> None:
+def test_R10_a_deactivated_account_sees_no_page(app: Flask, user: ApiUser, superuser: ApiUser) -> None:
     browser = signed_in(app, user)
     assert browser.get("/account/").status_code == 200
 
@@ -203,7 +203,7 @@ def test_R10_an_account_that_is_switched_off_sees_no_page(app: Flask, user: ApiU
 MARKUP = '"><script>alert(1)</script>{{"xyz"*2}}'
 
 
-def test_A04_what_people_type_is_shown_as_text(app: Flask) -> None:
+def test_A04_what_users_type_is_shown_as_text(app: Flask) -> None:
     make_user(app, email="markup@example.com", first_name=MARKUP, profile=PROFILE | {"address": MARKUP})
     browser = FormBrowser(app)
     browser.sign_in("markup@example.com")

@@ -1,4 +1,4 @@
-"""A session that ended while somebody typed: a message, the way back to the form, and what was typed (F3)."""
+"""After a session ended while a form was open: a message, the form again, and what was typed (F3)."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ GIVEN_BACK = "This is what you typed before your session ended."
 
 
 def open_form(app: Flask, user: ApiUser, path: str = "/account/") -> tuple[FormBrowser, dict[str, str]]:
-    """A browser with a form on its screen, and what is hidden in it."""
+    """A signed-in browser that has opened a form, and the hidden fields of the form."""
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     page = browser.get(path)
@@ -30,9 +30,9 @@ def end_sessions(user: ApiUser) -> None:
     assert user.delete("/userapi/auth/sessions/").status_code == 204
 
 
-def sign_in_again(browser: FormBrowser, answer: TestResponse, email: str) -> TestResponse:
-    """Follow to the sign-in, sign in, and go where that leads."""
-    form = browser.follow(answer)
+def sign_in_again(browser: FormBrowser, response: TestResponse, email: str) -> TestResponse:
+    """Follow the redirect to the sign-in form, sign in, and follow the redirect after that."""
+    form = browser.follow(response)
     assert ENDED in form.text
     signed_in = browser.post(
         "/login/",
@@ -46,10 +46,10 @@ def test_the_profile_that_was_typed_comes_back_and_is_not_saved(app: Flask, user
     end_sessions(user)
     typed = {"first_name": "Robin", "profile.address": "A long new address I typed", "language": "de"}
 
-    answer = browser.post("/account/", {**form, **typed})
-    page = sign_in_again(browser, answer, user.email)
+    response = browser.post("/account/", {**form, **typed})
+    page = sign_in_again(browser, response, user.email)
 
-    assert answer.headers["Location"] == "/login/?next=/account/"
+    assert response.headers["Location"] == "/login/?next=/account/"
     assert GIVEN_BACK in page.text
     assert input_value(page, "first_name") == "Robin"
     assert input_value(page, "profile.address") == "A long new address I typed"
@@ -62,9 +62,9 @@ def test_a_new_email_comes_back_without_the_password(app: Flask, user: ApiUser) 
     browser, form = open_form(app, user)
     end_sessions(user)
 
-    answer = browser.post("/account/email/", {**form, "email": "new@example.org", "password": PASSWORD})
+    response = browser.post("/account/email/", {**form, "email": "new@example.org", "password": PASSWORD})
     cookie = browser.cookie("kept_form", "/account/").value
-    page = sign_in_again(browser, answer, user.email)
+    page = sign_in_again(browser, response, user.email)
 
     assert input_value(page, "email") == "new@example.org"
     assert "<details open>" in page.text
@@ -78,20 +78,20 @@ def test_passwords_are_never_kept(app: Flask, user: ApiUser) -> None:
     end_sessions(user)
     typed = dict.fromkeys(("old_password", "new_password1", "new_password2"), PASSWORD)
 
-    answer = browser.post("/password_change/", {**form, **typed})
+    response = browser.post("/password_change/", {**form, **typed})
 
-    assert answer.headers["Location"] == "/login/?next=/password_change/"
-    page = sign_in_again(browser, answer, user.email)
+    assert response.headers["Location"] == "/login/?next=/password_change/"
+    page = sign_in_again(browser, response, user.email)
     assert PASSWORD not in page.text
     assert GIVEN_BACK not in page.text
 
 
-def test_what_was_typed_is_given_back_to_the_same_user_alone(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
+def test_what_was_typed_is_given_back_only_to_the_same_user(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)
 
-    answer = browser.post("/account/", {**form, "first_name": "Robin"})
-    page = sign_in_again(browser, answer, other_user.email)
+    response = browser.post("/account/", {**form, "first_name": "Robin"})
+    page = sign_in_again(browser, response, other_user.email)
 
     assert input_value(page, "first_name") == "Wren"
     assert GIVEN_BACK not in page.text
@@ -102,7 +102,7 @@ def test_what_was_typed_is_bound_to_its_page_and_its_time(
 ) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)
-    answer = browser.post("/account/", {**form, "first_name": "Robin"})
+    response = browser.post("/account/", {**form, "first_name": "Robin"})
     cookie = browser.cookie("kept_form", "/account/")
     assert (cookie.path, cookie.http_only, cookie.same_site, cookie.max_age) == ("/account/", True, "Lax", 3600)
     with app.app_context():
@@ -110,7 +110,7 @@ def test_what_was_typed_is_bound_to_its_page_and_its_time(
         monkeypatch.setattr("time.time", lambda: clock.now().timestamp() - 3700)
         old = encrypt_json("kept", {"user": user.id, "path": "/account/", "values": [["first_name", "Eve"]]})
         monkeypatch.undo()
-    browser.follow(answer)
+    browser.follow(response)
     browser.sign_in(user.email)
 
     for forged in (elsewhere, old, cookie.value[:-4] + "AAAA", "x", "é"):
@@ -120,38 +120,38 @@ def test_what_was_typed_is_bound_to_its_page_and_its_time(
 
 
 def test_another_site_cannot_put_words_into_a_form(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
-    """A form needs the sealed note that we gave it; that of another user gives nothing to this one."""
+    """Values are only restored with the encrypted form id that this user got, never with that of another user."""
     _other, foreign = open_form(app, other_user)
 
     for form_id in ("", "made up", foreign["form_id"]):
         browser, form = open_form(app, user)
         browser.client.delete_cookie("access_token")
-        answer = browser.post("/account/", {**form, "form_id": form_id, "first_name": "Eve"})
-        assert answer.headers["Location"] == "/login/?next=/account/"
+        response = browser.post("/account/", {**form, "form_id": form_id, "first_name": "Eve"})
+        assert response.headers["Location"] == "/login/?next=/account/"
         browser.sign_in(user.email)
         assert input_value(browser.get("/account/"), "first_name") == "Wren"
 
 
-def test_more_than_a_cookie_holds_is_said_to_be_lost(app: Flask, user: ApiUser) -> None:
+def test_a_form_too_large_for_the_cookie_is_reported_as_lost(app: Flask, user: ApiUser) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)
     noise = "".join(chr(0x4E00 + (7919 * number * number) % 20000) for number in range(3000))
 
-    answer = browser.post("/account/", {**form, "profile.address": noise})
+    response = browser.post("/account/", {**form, "profile.address": noise})
 
-    assert "What you typed could not be saved" in browser.follow(answer).text
+    assert "What you typed could not be saved" in browser.follow(response).text
 
 
 def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(app: Flask, user: ApiUser) -> None:
-    """Signed in again in another tab, the old form has the old session's proof."""
+    """After signing in again in another tab, the open form has the CSRF token of the earlier session."""
     browser, form = open_form(app, user)
     end_sessions(user)
     browser.sign_in(user.email)
 
-    answer = browser.post("/account/", {**form, "first_name": "Robin"})
-    page = browser.follow(answer)
+    response = browser.post("/account/", {**form, "first_name": "Robin"})
+    page = browser.follow(response)
 
-    assert answer.headers["Location"] == "/account/"
+    assert response.headers["Location"] == "/account/"
     assert "nothing was saved" in page.text
     assert input_value(page, "first_name") == "Robin"
     assert user.get("/userapi/auth/user/").get_json()["first_name"] == "Wren"
@@ -161,19 +161,19 @@ def test_after_signing_out_in_another_tab_what_was_typed_comes_back(app: Flask, 
     browser, form = open_form(app, user)
     browser.send("/logout/")
 
-    answer = browser.post("/account/", {**form, "first_name": "Robin"})
+    response = browser.post("/account/", {**form, "first_name": "Robin"})
 
-    assert input_value(sign_in_again(browser, answer, user.email), "first_name") == "Robin"
+    assert input_value(sign_in_again(browser, response, user.email), "first_name") == "Robin"
 
 
 def test_looking_at_a_page_after_the_session_ended_says_so(app: Flask, user: ApiUser) -> None:
     browser, _form = open_form(app, user)
     end_sessions(user)
 
-    answer = browser.get("/account/?lang=en")
+    response = browser.get("/account/?lang=en")
 
-    assert answer.headers["Location"].startswith("/login/?next=/account/")
-    assert ENDED in browser.follow(answer).text
+    assert response.headers["Location"].startswith("/login/?next=/account/")
+    assert ENDED in browser.follow(response).text
     assert ENDED not in FormBrowser(app).follow(FormBrowser(app).get("/account/")).text
 
 
@@ -186,19 +186,17 @@ def test_an_idle_session_counts_as_ended(make_app: Callable[..., Flask]) -> None
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.text("UPDATE login_sessions SET last_used_at = '2026-01-01 00:00:00+00:00'"))
 
-    answer = browser.post(
+    response = browser.post(
         "/account/", {"csrf_token": hidden_value(page), "form_id": hidden_value(page, "form_id"), "first_name": "Robin"}
     )
 
-    assert input_value(sign_in_again(browser, answer, "ada@example.com"), "first_name") == "Robin"
+    assert input_value(sign_in_again(browser, response, "ada@example.com"), "first_name") == "Robin"
 
 
 @pytest.mark.parametrize("path", ["/account/", "/admin/users/new/", "/register/"])
 @pytest.mark.parametrize("kind", ["too large", "not UTF-8", "too many fields"])
 @pytest.mark.parametrize("cookies", [True, False])
-def test_a_form_that_cannot_be_read_is_no_fault_of_ours(
-    app: Flask, user: ApiUser, path: str, kind: str, cookies: bool
-) -> None:
+def test_an_unreadable_form_is_no_server_error(app: Flask, user: ApiUser, path: str, kind: str, cookies: bool) -> None:
     browser, form = open_form(app, user)
     end_sessions(user)
     if not cookies:
@@ -209,8 +207,8 @@ def test_a_form_that_cannot_be_read_is_no_fault_of_ours(
         "too many fields": b"&".join(b"f%d=x" % number for number in range(5000)),
     }[kind]
 
-    answer = browser.client.post(
+    response = browser.client.post(
         path, data=content, content_type="application/x-www-form-urlencoded", headers={"Accept": "text/html"}
     )
 
-    assert answer.status_code < 500, answer.text
+    assert response.status_code < 500, response.text

@@ -1,4 +1,4 @@
-"""What every page and every answer to a browser carries, and what it never does."""
+"""The headers and cookies of every page, and what no page contains."""
 
 import re
 from collections.abc import Callable
@@ -38,9 +38,7 @@ def test_a_page_begins_with_its_doctype(app: Flask, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_H01_to_H05_every_page_carries_the_policy_and_stays_with_its_reader(
-    app: Flask, user: ApiUser, path: str
-) -> None:
+def test_H01_to_H05_every_page_has_the_policy_and_is_not_cached(app: Flask, user: ApiUser, path: str) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
 
@@ -56,8 +54,8 @@ def test_H01_to_H05_every_page_carries_the_policy_and_stays_with_its_reader(
     for directive in ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
         assert directive in policy
     assert "unsafe" not in policy
-    ours = r'<script nonce="[\w-]+" src="/static/forms\.js[^"]*" defer></script>'
-    assert not re.search(r"<script|<style|\son\w+=|\sstyle=", re.sub(ours, "", page.text))
+    own_script = r'<script nonce="[\w-]+" src="/static/forms\.js[^"]*" defer></script>'
+    assert not re.search(r"<script|<style|\son\w+=|\sstyle=", re.sub(own_script, "", page.text))
     assert not re.findall(r"""(?:href|src|action)=["']?(?:\w+:|//)""", page.text)
 
 
@@ -65,9 +63,9 @@ def test_H06_cookies_are_out_of_reach_of_scripts_and_other_sites(app: Flask, use
     browser = FormBrowser(app)
 
     form = browser.get("/login/")
-    answer = browser.sign_in(user.email)
+    response = browser.sign_in(user.email)
 
-    found = [*form.headers.getlist("Set-Cookie"), *answer.headers.getlist("Set-Cookie")]
+    found = [*form.headers.getlist("Set-Cookie"), *response.headers.getlist("Set-Cookie")]
     for cookie in found:
         name = cookie.partition("=")[0]
         assert "SameSite=Lax" in cookie or "Max-Age=0" in cookie, cookie
@@ -86,12 +84,12 @@ def test_H06_H07_under_https_cookies_and_connections_are_bound_to_it(make_app: C
 
     form = client.get("/login/", **https)
     sent = {"email": wanted["email"], "password": PASSWORD, "csrf_token": hidden_value(form)}
-    answer = client.post("/login/", data=sent, **https)
+    response = client.post("/login/", data=sent, **https)
 
-    assert answer.status_code == 303
+    assert response.status_code == 303
     assert client.get("/account/", **https).status_code == 200
     assert form.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
-    cookies = [*form.headers.getlist("Set-Cookie"), *answer.headers.getlist("Set-Cookie")]
+    cookies = [*form.headers.getlist("Set-Cookie"), *response.headers.getlist("Set-Cookie")]
     assert len(cookies) >= 4
     for cookie in cookies:
         assert "Secure" in cookie, cookie
@@ -102,7 +100,7 @@ def profile() -> dict[str, str]:
     return {"title": "Ms", "dob": "1990-12-10", "address": "x", "country": "x", "city": "x", "zip": "x"}
 
 
-def test_H09_a_cookie_drives_the_api_only_with_the_proof_that_our_page_asked(app: Flask, user: ApiUser) -> None:
+def test_H09_a_cookie_works_for_the_api_only_with_a_csrf_token(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     token = hidden_value(browser.get("/logout/"))
@@ -125,7 +123,7 @@ def test_H09_a_cookie_drives_the_api_only_with_the_proof_that_our_page_asked(app
 
 
 @pytest.mark.parametrize("path", ["/nothing/", "/static/nothing.css", "/reset/", "/account/nothing/"])
-def test_H16_a_browser_gets_a_lost_page_as_a_page(app: Flask, path: str) -> None:
+def test_H16_a_browser_gets_a_page_for_an_unknown_path(app: Flask, path: str) -> None:
     page = FormBrowser(app).get(path)
     data = app.test_client().get(path)
 
@@ -136,7 +134,7 @@ def test_H16_a_browser_gets_a_lost_page_as_a_page(app: Flask, path: str) -> None
 
 
 @pytest.mark.parametrize("path", ["/userapi/nothing/", "/api-token-auth/x/"])
-def test_H16_under_the_api_a_refusal_is_data_for_programs_and_a_page_for_a_browser(app: Flask, path: str) -> None:
+def test_H16_an_error_of_the_api_is_data_for_programs_and_a_page_for_a_browser(app: Flask, path: str) -> None:
     page = FormBrowser(app).get(path)
     data = app.test_client().get(path)
 
@@ -146,7 +144,7 @@ def test_H16_under_the_api_a_refusal_is_data_for_programs_and_a_page_for_a_brows
     assert data.get_json()["code"] == "not_found"
 
 
-def test_H16_a_form_that_is_not_ours_and_a_wrong_method_are_explained_on_pages(app: Flask) -> None:
+def test_H16_a_forged_form_and_a_wrong_method_are_explained_on_pages(app: Flask) -> None:
     browser = FormBrowser(app)
 
     stale = browser.post("/verify-email/made-up/", {})
@@ -161,7 +159,7 @@ def test_H16_a_form_that_is_not_ours_and_a_wrong_method_are_explained_on_pages(a
     assert "<h1>Method not allowed</h1>" in method.text
 
 
-def test_H16_O05_an_unexpected_error_is_a_page_that_tells_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_H16_O05_an_unexpected_error_is_a_page_without_details(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = FormBrowser(app)
     assert browser.get("/").status_code == 200
     app.config["PROPAGATE_EXCEPTIONS"] = False
@@ -179,7 +177,7 @@ def test_H16_O05_an_unexpected_error_is_a_page_that_tells_nothing(app: Flask, mo
     assert page.headers["X-Request-ID"] in page.text
 
 
-def test_static_files_are_kept_as_long_as_their_address_names_their_version(app: Flask) -> None:
+def test_static_files_are_cached_when_their_URL_names_their_version(app: Flask) -> None:
     browser = FormBrowser(app)
     found = re.findall(r'href="(/static/[^"]+)"', browser.get("/").text)
 
@@ -188,22 +186,22 @@ def test_static_files_are_kept_as_long_as_their_address_names_their_version(app:
         versioned, plain = browser.get(path), browser.get(path.partition("?")[0])
         assert versioned.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert plain.headers["Cache-Control"] == "public, max-age=3600"
-        for answer in (versioned, plain):
-            assert answer.status_code == 200
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            assert "Set-Cookie" not in answer.headers
-            answer.close()
+        for response in (versioned, plain):
+            assert response.status_code == 200
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert "Set-Cookie" not in response.headers
+            response.close()
 
 
 def test_H03_the_host_of_a_request_is_in_no_page_and_no_redirect(app: Flask) -> None:
     client = app.test_client()
 
     for path in ("/", "/login/", "/account/"):
-        answer = client.get(
+        response = client.get(
             path, headers={**BROWSER_HEADERS, "X-Forwarded-Host": "evil.example"}, base_url="http://evil.example"
         )
-        assert "evil.example" not in answer.text
-        assert "evil.example" not in answer.headers.get("Location", "")
+        assert "evil.example" not in response.text
+        assert "evil.example" not in response.headers.get("Location", "")
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
@@ -216,6 +214,6 @@ def test_every_link_on_the_front_page_leads_somewhere(app: Flask, user: ApiUser,
 
     assert {"/docs/", "/userapi/", "/openapi.json", "/admin/", "/account/" if signed_in else "/login/"} <= links
     for link in links:
-        answer = browser.get(link)
-        assert answer.status_code in (200, 302, 303) or (link == "/admin/" and answer.status_code == 403), link
-        answer.close()
+        response = browser.get(link)
+        assert response.status_code in (200, 302, 303) or (link == "/admin/" and response.status_code == 403), link
+        response.close()

@@ -1,4 +1,4 @@
-"""Changing a password by the page, and resetting a forgotten one with the link from the letter."""
+"""The pages that change a password, and that reset a forgotten one with the link from the email."""
 
 from datetime import datetime, timedelta
 
@@ -15,12 +15,12 @@ NEW = "copper lantern 41 drift"
 
 
 def path_of(link: str) -> str:
-    """A link's path: the test client is no mail program."""
+    """The path of a link, because the test client cannot open whole URLs."""
     return "/" + link.split("/", 3)[3]
 
 
 def reset_link(app: Flask, user: ApiUser) -> str:
-    """The path of a reset link that was just mailed."""
+    """Request a reset; return the path of the link in the email."""
     assert FormBrowser(app).send("/password_reset/", {"email": user.email}).status_code == 303
     return path_of(emails_to(app, user.email, "reset_password")[-1].link)
 
@@ -33,10 +33,10 @@ def test_P12_P14_a_change_keeps_this_session_and_ends_the_others(app: Flask, use
     browser = FormBrowser(app)
     browser.sign_in(user.email)
 
-    answer = browser.send("/password_change/", {"old_password": PASSWORD, **twice(NEW)})
+    response = browser.send("/password_change/", {"old_password": PASSWORD, **twice(NEW)})
 
-    assert answer.headers["Location"] == "/password_change/done/"
-    assert "Your password has been changed" in browser.follow(answer).text
+    assert response.headers["Location"] == "/password_change/done/"
+    assert "Your password has been changed" in browser.follow(response).text
     assert browser.get("/account/").status_code == 200
     assert user.get("/userapi/auth/user/").status_code == 401
     assert FormBrowser(app).sign_in(user.email).status_code == 401
@@ -55,7 +55,7 @@ def test_P12_P14_a_change_keeps_this_session_and_ends_the_others(app: Flask, use
         ({"old_password": "", **twice("")}, "This field is required."),
     ],
 )
-def test_P12_a_refused_change_says_why_and_repeats_no_password(
+def test_P12_a_rejected_change_says_why_and_shows_no_password(
     app: Flask, user: ApiUser, fields: dict[str, str], message: str
 ) -> None:
     browser = FormBrowser(app)
@@ -79,39 +79,39 @@ def test_A02_a_form_of_another_session_changes_nothing(
     change = {"old_password": PASSWORD, **twice(NEW)} if path == "/password_change/" else {"first_name": "Mallory"}
     token = attacker.get("/logout/").text.partition('name="csrf_token" value="')[2].partition('"')[0]
 
-    refused = browser.post(path, {**change, "csrf_token": token})
+    rejected = browser.post(path, {**change, "csrf_token": token})
 
-    assert refused.status_code == 403
+    assert rejected.status_code == 403
     assert user.get("/userapi/auth/user/").get_json()["first_name"] == "Wren"
     assert browser.send(path, change).status_code == 303
 
 
-def test_F01_asking_for_a_link_answers_the_same_for_everyone(app: Flask, user: ApiUser) -> None:
+def test_F01_requesting_a_link_gets_the_same_response_for_everyone(app: Flask, user: ApiUser) -> None:
     known = FormBrowser(app).send("/password_reset/", {"email": user.email})
-    unknown = FormBrowser(app).send("/password_reset/", {"email": "nobody@example.com"})
+    unknown = FormBrowser(app).send("/password_reset/", {"email": "unknown@example.com"})
 
     assert known.status_code == unknown.status_code == 303
     assert known.headers["Location"] == unknown.headers["Location"] == "/password_reset/done/"
     assert known.text == unknown.text
-    assert [letter.recipient for letter in all_emails(app, "reset_password")] == [user.email]
+    assert [email.recipient for email in all_emails(app, "reset_password")] == [user.email]
 
 
-def test_R18_F15_the_link_sets_a_password_ends_every_session_and_signs_nobody_in(app: Flask, user: ApiUser) -> None:
+def test_R18_F15_the_link_sets_a_password_ends_every_session_and_signs_no_one_in(app: Flask, user: ApiUser) -> None:
     signed_in, browser = FormBrowser(app), FormBrowser(app)
     signed_in.sign_in(user.email)
     link = reset_link(app, user)
 
     form = browser.get(link)
-    answer = browser.send(form.headers["Location"], twice(NEW))
+    response = browser.send(form.headers["Location"], twice(NEW))
 
-    assert answer.headers["Location"] == "/reset/done/"
+    assert response.headers["Location"] == "/reset/done/"
     assert browser.cookie("access_token") is None
     assert user.get("/userapi/auth/user/").status_code == 401
     assert signed_in.get("/account/").status_code == 303
     assert FormBrowser(app).sign_in(user.email, NEW).status_code == 303
 
 
-def test_F12_the_token_leaves_the_address_before_the_form_shows(app: Flask, user: ApiUser) -> None:
+def test_F12_the_token_leaves_the_URL_before_the_form_is_shown(app: Flask, user: ApiUser) -> None:
     browser, link = FormBrowser(app), reset_link(app, user)
     token = link.split("/")[3]
 
@@ -123,12 +123,12 @@ def test_F12_the_token_leaves_the_address_before_the_form_shows(app: Flask, user
     assert cookie.value == token
     assert (cookie.http_only, cookie.same_site, cookie.max_age) == (True, "Lax", 3600)
     assert token not in form.text
-    for answer in (opened, form):
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert answer.headers["Cache-Control"] == "no-store"
+    for response in (opened, form):
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_F12_a_used_token_leaves_the_browser(app: Flask, user: ApiUser) -> None:
+def test_F12_a_used_token_is_removed_from_the_browser(app: Flask, user: ApiUser) -> None:
     browser, link = FormBrowser(app), reset_link(app, user)
     form = browser.get(link).headers["Location"]
 
@@ -137,7 +137,7 @@ def test_F12_a_used_token_leaves_the_browser(app: Flask, user: ApiUser) -> None:
     assert browser.cookie("reset_token", form) is None
 
 
-def test_F11_looking_at_the_link_spends_nothing(app: Flask, user: ApiUser) -> None:
+def test_F11_opening_the_link_does_not_use_it_up(app: Flask, user: ApiUser) -> None:
     browser, link = FormBrowser(app), reset_link(app, user)
 
     for _ in range(3):
@@ -158,16 +158,16 @@ def test_F11_looking_at_the_link_spends_nothing(app: Flask, user: ApiUser) -> No
         ({"new_password1": NEW, "new_password2": NEW + "x"}, "The two passwords do not match."),
     ],
 )
-def test_F13_a_refused_password_leaves_the_link_good(
+def test_F13_the_link_stays_valid_after_a_rejected_password(
     app: Flask, user: ApiUser, fields: dict[str, str], message: str
 ) -> None:
     browser, link = FormBrowser(app), reset_link(app, user)
     form = browser.get(link).headers["Location"]
 
-    refused = browser.send(form, fields)
+    rejected = browser.send(form, fields)
 
-    assert refused.status_code == 400
-    assert message in refused.text
+    assert rejected.status_code == 400
+    assert message in rejected.text
     assert browser.send(form, twice(NEW)).headers["Location"] == "/reset/done/"
 
 
@@ -189,10 +189,10 @@ def test_F05_a_used_link_is_explained(app: Flask, user: ApiUser) -> None:
         },
     )
 
-    for answer in (opened, sent):
-        assert answer.status_code == 400
-        assert "This link is no longer valid" in answer.text
-        assert 'href="/password_reset/"' in answer.text
+    for response in (opened, sent):
+        assert response.status_code == 400
+        assert "This link is no longer valid" in response.text
+        assert 'href="/password_reset/"' in response.text
     assert FormBrowser(app).sign_in(user.email, NEW).status_code == 303
 
 
@@ -214,20 +214,20 @@ def test_F06_F08_an_altered_or_old_link_sets_no_password(
     if change == "late":
         then: datetime = clock.now() + timedelta(hours=1, seconds=1)
         monkeypatch.setattr(clock, "now", lambda: then)
-    refused = FormBrowser(app).get(bad)
+    rejected = FormBrowser(app).get(bad)
 
-    assert refused.status_code == 400
-    assert "This link is no longer valid" in refused.text
-    assert refused.headers["Referrer-Policy"] == "no-referrer"
+    assert rejected.status_code == 400
+    assert "This link is no longer valid" in rejected.text
+    assert rejected.headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_H15_a_reset_form_without_our_token_sets_no_password(app: Flask, user: ApiUser) -> None:
+def test_H15_a_reset_form_without_a_csrf_token_sets_no_password(app: Flask, user: ApiUser) -> None:
     browser, link = FormBrowser(app), reset_link(app, user)
     form = browser.get(link).headers["Location"]
     browser.get(form)
 
-    refused = browser.post(form, twice(NEW))
+    rejected = browser.post(form, twice(NEW))
 
-    assert refused.status_code == 403
+    assert rejected.status_code == 403
     assert FormBrowser(app).sign_in(user.email).status_code == 303
     assert browser.send(form, twice(NEW)).status_code == 303

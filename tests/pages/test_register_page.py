@@ -1,4 +1,4 @@
-"""Opening an account by the page."""
+"""The page that creates an account."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_valu
 
 
 def registration(**changes: str) -> dict[str, str]:
-    """A form that is accepted."""
+    """The fields of a valid registration."""
     profile = {f"profile.{name}": text for name, text in PROFILE.items()}
     names = {"first_name": "Wren", "last_name": "Okafor", "username": ""}
     return {"email": f"newcomer{next(sequence)}@example.com", "password": PASSWORD, **names, **profile, **changes}
@@ -24,42 +24,42 @@ def test_the_form_opens_an_account_and_signs_in_to_it(make_app: Callable[..., Fl
     app = make_app(EMAIL_VERIFICATION=verification)
     browser, typed = FormBrowser(app), registration()
 
-    answer = browser.send("/register/", typed)
+    response = browser.send("/register/", typed)
 
-    assert answer.headers["Location"] == "/account/"
-    page = browser.follow(answer)
+    assert response.headers["Location"] == "/account/"
+    page = browser.follow(response)
     assert "Your account has been created and you are signed in." in page.text
     assert typed["email"] in page.text
     assert page.text.count('id="session-') == 1
 
 
-def test_an_account_that_must_be_confirmed_first_leads_to_the_sign_in_with_its_email(
+def test_registering_leads_to_the_sign_in_form_if_the_email_must_be_confirmed(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app(EMAIL_VERIFICATION="mandatory")
     browser, typed = FormBrowser(app), registration()
 
-    answer = browser.send("/register/", typed)
+    response = browser.send("/register/", typed)
 
-    assert answer.headers["Location"] == "/login/"
-    form = browser.follow(answer)
+    assert response.headers["Location"] == "/login/"
+    form = browser.follow(response)
     assert "Your account has been created." in form.text
     assert input_value(form, "email") == typed["email"]
     assert browser.cookie("access_token") is None
-    assert [letter.kind for letter in emails_to(app, typed["email"])] == ["verify_email"]
+    assert [email.kind for email in emails_to(app, typed["email"])] == ["verify_email"]
 
 
 def test_a_notice_is_shown_once(app: Flask) -> None:
     browser = FormBrowser(app)
-    answer = browser.send("/register/", registration())
+    response = browser.send("/register/", registration())
 
-    first, second = browser.follow(answer), browser.follow(answer)
+    first, second = browser.follow(response), browser.follow(response)
 
     assert "Your account has been created and you are signed in." in first.text
     assert "Your account has been created and you are signed in." not in second.text
 
 
-def test_nobody_puts_words_of_their_own_into_a_notice(app: Flask) -> None:
+def test_a_notice_cannot_be_forged(app: Flask) -> None:
     browser = FormBrowser(app)
 
     browser.client.set_cookie("notice", "Call 555-0100 now")
@@ -68,7 +68,7 @@ def test_nobody_puts_words_of_their_own_into_a_notice(app: Flask) -> None:
 
 
 def test_H15_every_mistake_is_named_by_its_field_and_all_that_was_typed_is_kept(app: Flask) -> None:
-    typed = registration(email="nobody", **{"profile.dob": "2999-01-01", "profile.zip": "123456", "profile.city": ""})
+    typed = registration(email="invalid", **{"profile.dob": "2999-01-01", "profile.zip": "123456", "profile.city": ""})
 
     page = FormBrowser(app).send("/register/", dict(reversed(typed.items())))
 
@@ -90,7 +90,7 @@ def test_H15_every_mistake_is_named_by_its_field_and_all_that_was_typed_is_kept(
     assert PASSWORD not in page.text
 
 
-def test_P06_a_common_password_is_refused_with_every_reason(app: Flask) -> None:
+def test_P06_a_common_password_is_rejected_with_every_reason(app: Flask) -> None:
     page = FormBrowser(app).send("/register/", registration(password="12345678"))
 
     assert page.status_code == 400
@@ -98,7 +98,7 @@ def test_P06_a_common_password_is_refused_with_every_reason(app: Flask) -> None:
     assert "12345678" not in page.text
 
 
-def test_G01_an_address_in_use_is_refused_whatever_its_case(app: Flask, user: ApiUser) -> None:
+def test_G01_an_email_address_in_use_is_rejected_whatever_its_case(app: Flask, user: ApiUser) -> None:
     page = FormBrowser(app).send("/register/", registration(email=user.email.upper()))
 
     assert page.status_code == 400
@@ -106,27 +106,27 @@ def test_G01_an_address_in_use_is_refused_whatever_its_case(app: Flask, user: Ap
 
 
 @pytest.mark.parametrize("extra", ["is_staff", "is_superuser", "is_active", "email_verified"])
-def test_Z08_a_form_cannot_give_itself_rights(app: Flask, extra: str) -> None:
+def test_Z08_a_form_cannot_grant_permissions(app: Flask, extra: str) -> None:
     browser, typed = FormBrowser(app), registration()
 
-    refused = browser.send("/register/", {**typed, extra: "true"})
+    rejected = browser.send("/register/", {**typed, extra: "true"})
 
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
     assert browser.sign_in(typed["email"]).status_code == 401
 
 
-def test_H15_a_form_without_our_token_opens_no_account(app: Flask) -> None:
+def test_H15_a_form_without_a_csrf_token_opens_no_account(app: Flask) -> None:
     browser, typed = FormBrowser(app), registration()
     browser.get("/register/")
 
-    refused = browser.post("/register/", typed)
+    rejected = browser.post("/register/", typed)
 
-    assert refused.status_code == 403
+    assert rejected.status_code == 403
     assert emails_to(app, typed["email"]) == []
     assert browser.send("/register/", typed).status_code == 303
 
 
-def test_no_letter_is_promised_where_none_is_sent(make_app: Callable[..., Flask]) -> None:
+def test_no_email_is_announced_where_none_is_sent(make_app: Callable[..., Flask]) -> None:
     app = make_app(EMAIL_VERIFICATION="none")
     browser = FormBrowser(app)
 
@@ -151,7 +151,7 @@ def test_a_form_that_was_open_for_too_long_is_shown_again_with_what_was_typed(ap
     assert browser.post("/register/", {**typed, "csrf_token": hidden_value(page)}).status_code == 303
 
 
-def test_a_form_of_another_site_puts_no_words_into_ours(app: Flask) -> None:
+def test_a_form_of_another_site_fills_in_no_field(app: Flask) -> None:
     page = FormBrowser(app).client.post(
         "/register/",
         data=registration(first_name="Planted"),

@@ -1,4 +1,4 @@
-"""A form that works once, sent twice: the second answer is that of the first (B15)."""
+"""Single-use forms that are sent twice: the second response is the same as the first (B15)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,14 +23,14 @@ NEW_PASSWORD = "brittle harbour lantern 42"
 
 
 def fill(browser: FormBrowser, path: str, fields: dict[str, str], form_on: str | None = None) -> dict[str, str]:
-    """A form as a browser sends it, with all that is hidden in it."""
+    """The fields of a form as a browser sends them, including the hidden ones."""
     page = browser.get(form_on or path)
     assert page.status_code == 200, page.text
     return {**fields, "csrf_token": hidden_value(page), "form_id": hidden_value(page, "form_id")}
 
 
 def click_twice(browser: FormBrowser, path: str, form: dict[str, str]) -> list[TestResponse]:
-    """Send one form twice at the same moment, with the cookies that the browser has now."""
+    """Send one form twice at the same time, with the current cookies of the browser."""
     cookies = "; ".join(
         f"{cookie.key}={cookie.value}" for cookie in browser.client._cookies.values() if path.startswith(cookie.path)
     )
@@ -42,9 +42,9 @@ def click_twice(browser: FormBrowser, path: str, form: dict[str, str]) -> list[T
     return run_simultaneously([send, send])
 
 
-def same(answers: list[TestResponse], location: str) -> None:
-    assert [answer.status_code for answer in answers] == [303, 303], [answer.text for answer in answers]
-    assert [answer.headers["Location"] for answer in answers] == [location, location]
+def assert_same_redirects(responses: list[TestResponse], location: str) -> None:
+    assert [response.status_code for response in responses] == [303, 303], [response.text for response in responses]
+    assert [response.headers["Location"] for response in responses] == [location, location]
 
 
 def registration() -> dict[str, str]:
@@ -52,8 +52,8 @@ def registration() -> dict[str, str]:
     return {"email": f"clicker{next(sequence)}@example.com", "password": PASSWORD, **profile}
 
 
-def cookies_of(answer: TestResponse) -> list[str]:
-    return [header.partition("=")[0] for header in answer.headers.getlist("Set-Cookie")]
+def cookies_of(response: TestResponse) -> list[str]:
+    return [header.partition("=")[0] for header in response.headers.getlist("Set-Cookie")]
 
 
 def count(app: Flask, statement: str) -> Any:
@@ -61,116 +61,118 @@ def count(app: Flask, statement: str) -> Any:
         return db.session.scalar(sa.text(statement))
 
 
-def test_a_registration(app: Flask) -> None:
+def test_a_registration_sent_twice_creates_one_account(app: Flask) -> None:
     browser, typed = FormBrowser(app), registration()
     form = fill(browser, "/register/", typed)
 
-    answers = click_twice(browser, "/register/", form)
+    responses = click_twice(browser, "/register/", form)
 
-    same(answers, "/account/")
-    for answer in answers:
-        assert {"access_token", "refresh_token", "notice"} <= set(cookies_of(answer))
+    assert_same_redirects(responses, "/account/")
+    for response in responses:
+        assert {"access_token", "refresh_token", "notice"} <= set(cookies_of(response))
     assert count(app, "SELECT count(*) FROM users") == 1
     assert count(app, "SELECT count(*) FROM login_sessions") == 1
     assert len(emails_to(app, typed["email"])) == 1
 
 
-def test_a_registration_that_must_be_confirmed(make_app: Callable[..., Flask]) -> None:
+def test_a_registration_sent_twice_without_sign_in_gets_two_equal_responses(make_app: Callable[..., Flask]) -> None:
     app = make_app(EMAIL_VERIFICATION="mandatory")
     browser = FormBrowser(app)
 
-    answers = click_twice(browser, "/register/", fill(browser, "/register/", registration()))
+    responses = click_twice(browser, "/register/", fill(browser, "/register/", registration()))
 
-    same(answers, "/login/")
-    assert all("access_token" not in cookies_of(answer) for answer in answers)
+    assert_same_redirects(responses, "/login/")
+    assert all("access_token" not in cookies_of(response) for response in responses)
 
 
-def test_the_confirmation_of_an_email(app: Flask, user: ApiUser) -> None:
+def test_a_confirmation_of_an_email_sent_twice_gets_two_equal_responses(app: Flask, user: ApiUser) -> None:
     user.client.post("/userapi/auth/email/resend/", json={"email": user.email})
     browser, link = FormBrowser(app), f"/verify-email/{emails_to(app, user.email)[0].token}/"
 
-    answers = click_twice(browser, link, fill(browser, link, {}))
+    responses = click_twice(browser, link, fill(browser, link, {}))
 
-    same(answers, "/login/")
+    assert_same_redirects(responses, "/login/")
 
 
-def test_a_reset(app: Flask, user: ApiUser) -> None:
+def test_a_password_reset_sent_twice_gets_two_equal_responses(app: Flask, user: ApiUser) -> None:
     user.client.post("/userapi/auth/password/reset/", json={"email": user.email})
-    letter = emails_to(app, user.email)[0]
+    email = emails_to(app, user.email)[0]
     browser = FormBrowser(app)
-    path = browser.get(f"/reset/{letter.uid}/{letter.token}/").headers["Location"]
+    path = browser.get(f"/reset/{email.uid}/{email.token}/").headers["Location"]
     typed = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
-    answers = click_twice(browser, path, fill(browser, path, typed))
+    responses = click_twice(browser, path, fill(browser, path, typed))
 
-    same(answers, "/reset/done/")
+    assert_same_redirects(responses, "/reset/done/")
     assert can_sign_in(app, user.email, NEW_PASSWORD)
     assert len(emails_to(app, user.email, "password_changed")) == 1
 
 
-def test_an_invitation(app: Flask) -> None:
+def test_an_invitation_accepted_twice_gets_two_equal_responses(app: Flask) -> None:
     user_id = make_user(app, email="new@example.com", password=None)
     with app.app_context():
         invitations.send_invitation(db.session.get_one(User, user_id), by=None)
         db.session.commit()
-    letter = emails_to(app, "new@example.com")[0]
+    email = emails_to(app, "new@example.com")[0]
     browser = FormBrowser(app)
-    path = browser.get(f"/invitation/{letter.uid}/{letter.token}/").headers["Location"]
+    path = browser.get(f"/invitation/{email.uid}/{email.token}/").headers["Location"]
     typed = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
-    answers = click_twice(browser, path, fill(browser, path, typed))
+    responses = click_twice(browser, path, fill(browser, path, typed))
 
-    same(answers, "/account/")
-    assert all("access_token" in cookies_of(answer) for answer in answers)
+    assert_same_redirects(responses, "/account/")
+    assert all("access_token" in cookies_of(response) for response in responses)
 
 
-def test_a_change_of_password_which_counts_no_failure(make_app: Callable[..., Flask]) -> None:
+def test_a_change_of_password_sent_twice_counts_no_failed_sign_in(make_app: Callable[..., Flask]) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_CHECK="1 per hour")
     make_user(app, email="ada@example.com")
     browser = FormBrowser(app)
     browser.sign_in("ada@example.com")
     typed = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
-    answers = click_twice(browser, "/password_change/", fill(browser, "/password_change/", typed))
+    responses = click_twice(browser, "/password_change/", fill(browser, "/password_change/", typed))
 
-    same(answers, "/password_change/done/")
+    assert_same_redirects(responses, "/password_change/done/")
     assert count(app, "SELECT count(*) FROM audit_events WHERE action = 'user.password_check_failed'") == 0
     back = {"old_password": NEW_PASSWORD, "new_password1": PASSWORD, "new_password2": PASSWORD}
     assert browser.send("/password_change/", back).status_code == 303
 
 
-def test_an_undone_change_of_email(app: Flask, make_api_user: Callable[..., ApiUser]) -> None:
+def test_undoing_a_change_of_email_twice_gets_two_equal_responses(
+    app: Flask, make_api_user: Callable[..., ApiUser]
+) -> None:
     user = make_api_user(email_verified=True)
     user.post("/userapi/auth/email/change/", json={"email": "thief@example.org", "password": PASSWORD})
     token = emails_to(app, "thief@example.org")[0].token
     user.client.post("/userapi/auth/email/verify/", json={"token": token})
     browser, link = FormBrowser(app), f"/undo-email-change/{emails_to(app, user.email)[0].token}/"
 
-    answers = click_twice(browser, link, fill(browser, link, {}))
+    responses = click_twice(browser, link, fill(browser, link, {}))
 
-    same(answers, "/undo-email-change/done/")
+    assert_same_redirects(responses, "/undo-email-change/done/")
     assert len(emails_to(app, user.email, "reset_password")) == 1
 
 
-def test_the_end_of_a_session(app: Flask, user: ApiUser) -> None:
+def test_ending_a_session_twice_gets_two_equal_responses(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     (session,) = [row["id"] for row in user.get("/userapi/auth/sessions/").get_json()["results"] if row["current"]]
     path = f"/account/sessions/{session}/end/"
 
-    answers = click_twice(browser, path, fill(browser, path, {}, form_on="/account/"))
+    responses = click_twice(browser, path, fill(browser, path, {}, form_on="/account/"))
 
-    same(answers, "/account/")
+    assert_same_redirects(responses, "/account/")
 
 
-def test_a_change_of_email_is_mailed_once(app: Flask, user: ApiUser) -> None:
+def test_a_change_of_email_sent_twice_sends_one_email(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     form = fill(browser, "/account/email/", {"email": "new@example.org", "password": PASSWORD}, form_on="/account/")
 
-    answers = click_twice(browser, "/account/email/", form)
+    responses = click_twice(browser, "/account/email/", form)
 
-    same(answers, "/account/")
+    assert_same_redirects(responses, "/account/")
     assert len(emails_to(app, "new@example.org")) == 1
 
 
@@ -184,11 +186,11 @@ def test_a_form_sent_again_shortly_after_is_the_same_click(app: Flask) -> None:
     again = browser.post("/register/", form)
     other = FormBrowser(app).post("/register/", form)
 
-    same([first, again], "/account/")
+    assert_same_redirects([first, again], "/account/")
     assert other.status_code == 403
 
 
-def test_the_same_form_with_other_words_is_another_submission(app: Flask, user: ApiUser) -> None:
+def test_the_same_form_with_other_values_is_another_submission(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     form = fill(browser, "/account/", {"first_name": "Robin", "last_name": "", "username": ""})
@@ -199,15 +201,15 @@ def test_the_same_form_with_other_words_is_another_submission(app: Flask, user: 
     assert user.get("/userapi/auth/user/").get_json()["first_name"] == "Wren"
 
 
-def test_a_form_that_was_refused_may_be_sent_again(app: Flask, user: ApiUser) -> None:
+def test_a_rejected_form_can_be_sent_again(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     typed = {"old_password": "not my password at all", "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     form = fill(browser, "/password_change/", typed)
 
-    answers = [browser.post("/password_change/", form) for _ in range(2)]
+    responses = [browser.post("/password_change/", form) for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [400, 400]
+    assert [response.status_code for response in responses] == [400, 400]
 
 
 def test_an_old_submission_is_no_second_click(app: Flask, user: ApiUser) -> None:
@@ -225,7 +227,7 @@ def test_an_old_submission_is_no_second_click(app: Flask, user: ApiUser) -> None
     assert "This is not your current password." in late.text
 
 
-def test_a_session_that_has_ended_is_not_given_again(app: Flask) -> None:
+def test_a_session_that_has_ended_is_not_returned_again(app: Flask) -> None:
     browser, typed = FormBrowser(app), registration()
     form = fill(browser, "/register/", typed)
     visitor = browser.cookie("visitor").value
@@ -240,7 +242,7 @@ def test_a_session_that_has_ended_is_not_given_again(app: Flask) -> None:
 
 
 @pytest.mark.usefixtures("user")
-def test_what_is_kept_of_a_submission_tells_nothing(app: Flask) -> None:
+def test_what_is_stored_of_a_submission_contains_no_secrets(app: Flask) -> None:
     browser, typed = FormBrowser(app), registration()
     browser.post("/register/", fill(browser, "/register/", typed))
 

@@ -1,4 +1,4 @@
-"""Signing in by the page."""
+"""The sign-in page."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.support.form_browser import FormBrowser, hidden_value, input_value
 
 SITE = "http://localhost"
 
-#: Ways to say another site that some browser or parser has fallen for, and ways to say none.
+#: URLs of other sites that some browsers or parsers took for paths, and URLs without a site.
 LEADING_AWAY = [
     "https://evil.example/",
     "http://evil.example",
@@ -68,41 +68,41 @@ LEADING_AWAY = [
 STAYING = ["/account/", "/admin/user/?page=2&search=a%20b", "/userapi/", "/admin/user/edit/?id=7&url=/admin/user/"]
 
 
-def test_L03_the_right_password_signs_in_and_a_wrong_one_is_told_as_by_the_api(app: Flask, user: ApiUser) -> None:
+def test_L03_the_correct_password_signs_in_and_a_wrong_one_gets_the_error_of_the_api(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
 
-    refused = browser.sign_in(user.email, "wrong password 7")
+    rejected = browser.sign_in(user.email, "wrong password 7")
     accepted = browser.sign_in(user.email)
 
     api = app.test_client().post("/api-token-auth/", json={"email": user.email, "password": "wrong password 7"})
-    assert refused.status_code == api.status_code == 401
-    assert api.get_json()["detail"] in refused.text
+    assert rejected.status_code == api.status_code == 401
+    assert api.get_json()["detail"] in rejected.text
     assert accepted.headers["Location"] == "/account/"
     assert user.email in browser.follow(accepted).text
 
 
 @pytest.mark.parametrize("kind", ["unknown", "inactive"])
-def test_L01_a_refused_login_tells_nothing_of_the_account(
+def test_L01_a_failed_sign_in_reveals_nothing_about_the_account(
     app: Flask, user: ApiUser, superuser: ApiUser, kind: str
 ) -> None:
     if kind == "inactive":
         superuser.patch(user.url, json={"is_active": False})
     known, other = FormBrowser(app), FormBrowser(app)
-    address = user.email if kind == "inactive" else "nobody@example.com"
+    email_address = user.email if kind == "inactive" else "unknown@example.com"
 
     wrong = known.sign_in(superuser.email, "wrong password 7")
-    refused = other.sign_in(address, PASSWORD)
+    rejected = other.sign_in(email_address, PASSWORD)
 
-    assert refused.status_code == wrong.status_code == 401
+    assert rejected.status_code == wrong.status_code == 401
     assert other.cookie("access_token") is None
     texts = [
         re.sub('nonce="[^"]+"', "", page.text.replace(email, "").replace(hidden_value(page), ""))
-        for page, email in ((refused, address), (wrong, superuser.email))
+        for page, email in ((rejected, email_address), (wrong, superuser.email))
     ]
     assert texts[0] == texts[1]
 
 
-def test_H15_a_refused_form_keeps_what_was_typed_but_the_password_and_says_what_is_wrong(
+def test_H15_a_rejected_form_keeps_what_was_typed_except_the_password_and_says_what_is_wrong(
     app: Flask, user: ApiUser
 ) -> None:
     page = FormBrowser(app).sign_in(user.email, "wrong password 7")
@@ -127,7 +127,7 @@ def test_H15_the_form_helps_password_managers_and_screen_readers(app: Flask) -> 
 @pytest.mark.parametrize(
     "forgery", ["no token", "another's token", "no cookie", "another's cookie", "a session's token"]
 )
-def test_H15_nobody_is_signed_in_by_a_form_that_is_not_ours(app: Flask, user: ApiUser, forgery: str) -> None:
+def test_H15_a_forged_form_signs_no_one_in(app: Flask, user: ApiUser, forgery: str) -> None:
     browser, attacker = FormBrowser(app), FormBrowser(app)
     credentials = {"email": user.email, "password": PASSWORD}
     token = hidden_value(browser.get("/login/"))
@@ -144,9 +144,9 @@ def test_H15_nobody_is_signed_in_by_a_form_that_is_not_ours(app: Flask, user: Ap
         attacker.sign_in(user.email)
         token = hidden_value(attacker.get("/account/"))
 
-    refused = browser.post("/login/", {**credentials, "csrf_token": token})
+    rejected = browser.post("/login/", {**credentials, "csrf_token": token})
 
-    assert refused.status_code == 403
+    assert rejected.status_code == 403
     assert browser.cookie("access_token") is None
     assert browser.sign_in(user.email).status_code == 303
 
@@ -183,12 +183,12 @@ def test_A10_H14_next_never_leaves_the_site(app: Flask, user: ApiUser, target: s
     browser = FormBrowser(app)
 
     page = browser.get("/login/", query_string={"next": target})
-    answer = browser.sign_in(user.email, next=target)
+    response = browser.sign_in(user.email, next=target)
 
     assert hidden_value(page, "next") == ""
-    assert answer.headers["Location"] == "/account/"
-    assert answer.headers.get_all("Location") == ["/account/"]
-    assert "stolen" not in str(answer.headers)
+    assert response.headers["Location"] == "/account/"
+    assert response.headers.get_all("Location") == ["/account/"]
+    assert "stolen" not in str(response.headers)
 
 
 @pytest.mark.parametrize("target", STAYING)
@@ -196,18 +196,18 @@ def test_A10_next_leads_back_to_where_the_visitor_was_going(app: Flask, user: Ap
     browser = FormBrowser(app)
 
     page = browser.get("/login/", query_string={"next": target})
-    answer = browser.sign_in(user.email, next=hidden_value(page, "next"))
+    response = browser.sign_in(user.email, next=hidden_value(page, "next"))
 
-    assert answer.headers["Location"] == target
+    assert response.headers["Location"] == target
     assert urlsplit(urljoin(SITE, target)).netloc == "localhost"
 
 
-def test_a_page_that_wants_a_session_leads_to_the_form_and_back(app: Flask, user: ApiUser) -> None:
+def test_a_page_that_requires_a_session_leads_to_the_form_and_back(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
 
     sent = browser.get("/password_change/?from=mail")
     form = browser.follow(sent)
-    answer = browser.post(
+    response = browser.post(
         "/login/",
         {
             "email": user.email,
@@ -217,7 +217,7 @@ def test_a_page_that_wants_a_session_leads_to_the_form_and_back(app: Flask, user
         },
     )
 
-    assert answer.headers["Location"] == "/password_change/?from=mail"
+    assert response.headers["Location"] == "/password_change/?from=mail"
 
 
 @pytest.mark.parametrize("path", ["/account/", "/account/email/", "/password_change/", "/account/sessions/end-others/"])
@@ -227,26 +227,26 @@ def test_a_form_sent_after_the_session_ended_leads_to_sign_in(app: Flask, user: 
     token = hidden_value(browser.get("/account/"))
     user.delete("/userapi/auth/sessions/")
 
-    answer = browser.post(path, {"csrf_token": token})
+    response = browser.post(path, {"csrf_token": token})
 
     form = "/password_change/" if path == "/password_change/" else "/account/"
-    assert answer.headers["Location"] == f"/login/?next={form}"
+    assert response.headers["Location"] == f"/login/?next={form}"
     assert browser.cookie("access_token") is None
 
 
-def test_who_is_signed_in_by_another_tab_goes_on(app: Flask, user: ApiUser) -> None:
+def test_a_user_who_signed_in_in_another_tab_continues(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     other_tab = {"email": user.email, "password": PASSWORD, "next": "/password_change/"}
     token = hidden_value(browser.get("/login/?next=/password_change/"))
     browser.sign_in(user.email)
 
-    answer = browser.post("/login/", {**other_tab, "csrf_token": token})
+    response = browser.post("/login/", {**other_tab, "csrf_token": token})
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/password_change/")
+    assert (response.status_code, response.headers["Location"]) == (303, "/password_change/")
     assert browser.get("/password_change/").status_code == 200
 
 
-def test_without_a_session_a_sign_in_form_that_is_not_ours_is_still_refused(app: Flask, user: ApiUser) -> None:
+def test_without_a_session_a_forged_sign_in_form_is_rejected(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
 
     assert browser.post("/login/", {"email": user.email, "password": PASSWORD, "csrf_token": "x"}).status_code == 403
@@ -255,27 +255,27 @@ def test_without_a_session_a_sign_in_form_that_is_not_ours_is_still_refused(app:
 def test_password_managers_find_the_page_that_changes_a_password(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
 
-    answer = browser.get("/.well-known/change-password")
+    response = browser.get("/.well-known/change-password")
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/password_change/")
+    assert (response.status_code, response.headers["Location"]) == (303, "/password_change/")
 
 
-def test_L13_a_field_sent_twice_is_refused(app: Flask, user: ApiUser) -> None:
+def test_L13_a_field_sent_twice_is_rejected(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     token = hidden_value(browser.get("/login/"))
 
-    refused = browser.client.post(
+    rejected = browser.client.post(
         "/login/", data={"email": [user.email, "b@example.com"], "password": PASSWORD, "csrf_token": token}
     )
 
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
     assert browser.cookie("access_token") is None
 
 
 def test_A11_L03_the_page_and_the_api_count_guesses_together(make_app: Callable[..., Flask]) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="4 per hour")
     browser, api = FormBrowser(app), app.test_client()
-    guess = {"email": "somebody@example.com", "password": "wrong password 7"}
+    guess = {"email": "unknown@example.com", "password": "wrong password 7"}
     for _ in range(2):
         assert browser.sign_in(guess["email"], guess["password"]).status_code == 401
         assert api.post("/api-token-auth/", json=guess).status_code == 401

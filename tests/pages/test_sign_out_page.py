@@ -1,4 +1,4 @@
-"""Signing out by the page."""
+"""The sign-out page."""
 
 import pytest
 from flask import Flask
@@ -13,10 +13,10 @@ def test_H18_signing_out_ends_the_session_and_lets_the_browser_forget_it(app: Fl
     stolen = browser.cookie("access_token").value
     assert browser.get("/account/").status_code == 200
 
-    answer = browser.send("/logout/")
+    response = browser.send("/logout/")
 
-    assert answer.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
-    assert "You have been signed out of this browser." in browser.follow(answer).text
+    assert response.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
+    assert "You have been signed out of this browser." in browser.follow(response).text
     assert browser.cookie("access_token") is None
     browser.client.set_cookie("access_token", stolen)
     assert browser.get("/account/").headers["Location"] == "/login/?next=/account/"
@@ -34,18 +34,18 @@ def test_H18_looking_at_the_page_ends_nothing_and_every_page_leads_to_it(app: Fl
 
 
 @pytest.mark.parametrize("token", ["", "0" * 32])
-def test_A02_nobody_is_signed_out_by_a_form_that_is_not_ours(app: Flask, user: ApiUser, token: str) -> None:
+def test_A02_a_forged_form_signs_no_one_out(app: Flask, user: ApiUser, token: str) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
 
-    refused = browser.post("/logout/", {"csrf_token": token})
+    rejected = browser.post("/logout/", {"csrf_token": token})
 
-    assert refused.status_code == 403
+    assert rejected.status_code == 403
     assert browser.get("/account/").status_code == 200
     assert browser.send("/logout/").status_code == 303
 
 
-def test_signing_out_spares_the_other_sessions(app: Flask, user: ApiUser) -> None:
+def test_signing_out_keeps_the_other_sessions(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
 

@@ -1,4 +1,4 @@
-"""A page of the API, parsed: its forms, links and scripts."""
+"""Parses a page of the API into forms, links and scripts."""
 
 from html.parser import HTMLParser
 
@@ -11,13 +11,13 @@ class ApiPage(HTMLParser):
     """The parts of a page.
 
     Attributes:
-        forms: the inputs of each form by their names; the form by its `data-method`, or its method.
-        attributes: those of each form.
-        links: where links lead, and what stands in them.
+        forms: the inputs of each form, by name; a form is named by its `data-method`, or its method.
+        attributes: the attributes of each form.
+        links: the URL and the text of each link.
         scripts: the attributes of each script.
-        handlers: attributes that would run as scripts, and URLs that are none.
+        handlers: attributes that would run as scripts, and URLs that would leave the site.
         errors: the error of each field.
-        answer: the text of the response alone.
+        response_text: only the text of the response.
     """
 
     def __init__(self, response: TestResponse) -> None:
@@ -29,7 +29,7 @@ class ApiPage(HTMLParser):
         self.scripts: list[dict[str, str | None]] = []
         self.handlers: list[tuple[str, str | None]] = []
         self.errors: dict[str, str] = {}
-        self.answer = ""
+        self.response_text = ""
         self._form = ""
         self._open: list[dict[str, str | None]] = []
         self.feed(response.text)
@@ -60,7 +60,7 @@ class ApiPage(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if any(part.get("id") == "answer" for part in self._open):
-            self.answer += data
+            self.response_text += data
         for part in self._open:
             if "data-field" in part:
                 self.errors[str(part["data-field"])] = self.errors.get(str(part["data-field"]), "") + data

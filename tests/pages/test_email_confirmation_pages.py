@@ -1,4 +1,4 @@
-"""Confirming an address by the page that the letter links to, and asking for the letter again."""
+"""The page that confirms an email address, and the form that requests the email again."""
 
 import pytest
 from flask import Flask
@@ -10,14 +10,14 @@ from tests.support.form_browser import FormBrowser, hidden_value, input_value
 
 
 def register(app: Flask) -> str:
-    """An account that waits for its address to be confirmed."""
+    """Register an account whose email address is not confirmed; return the address."""
     wanted = new_user()
     assert app.test_client().post("/userapi/users/", json=wanted).status_code == 201
     return str(wanted["email"])
 
 
-def path_of(letter: Email) -> str:
-    return f"/verify-email/{letter.token}/"
+def path_of(email: Email) -> str:
+    return f"/verify-email/{email.token}/"
 
 
 def is_verified(app: Flask, email: str) -> bool:
@@ -35,25 +35,25 @@ def test_F11_looking_at_the_link_confirms_nothing_and_the_button_does(app: Flask
         page = browser.get(link)
         browser.client.head(link)
     before = is_verified(app, email)
-    answer = browser.send(link)
+    response = browser.send(link)
 
     assert f"Confirm that <strong>{email}</strong> is your email address." in page.text
     assert not before
-    assert answer.headers["Location"] == "/login/"
+    assert response.headers["Location"] == "/login/"
     assert is_verified(app, email)
 
 
-def test_F12_the_page_tells_nobody_of_the_link(app: Flask) -> None:
-    letter = emails_to(app, register(app))[0]
+def test_F12_the_page_does_not_leak_the_link(app: Flask) -> None:
+    email = emails_to(app, register(app))[0]
 
-    page = FormBrowser(app).get(path_of(letter))
+    page = FormBrowser(app).get(path_of(email))
 
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["Cache-Control"] == "no-store"
-    assert letter.token not in page.text
+    assert email.token not in page.text
 
 
-def test_F18_confirming_signs_nobody_in_and_fills_the_email_in(app: Flask) -> None:
+def test_F18_confirming_signs_no_one_in_and_fills_in_the_email(app: Flask) -> None:
     email = register(app)
     browser = FormBrowser(app)
 
@@ -65,15 +65,15 @@ def test_F18_confirming_signs_nobody_in_and_fills_the_email_in(app: Flask) -> No
     assert email not in str(browser.cookie("sign_in_email", "/login/"))
 
 
-def test_who_is_signed_in_goes_on_to_the_account(app: Flask) -> None:
+def test_a_signed_in_user_continues_to_the_account(app: Flask) -> None:
     email = register(app)
     browser = FormBrowser(app)
     browser.sign_in(email)
 
-    answer = browser.send(path_of(emails_to(app, email)[0]))
+    response = browser.send(path_of(emails_to(app, email)[0]))
 
-    assert answer.headers["Location"] == "/account/"
-    assert "This email address is confirmed." in browser.follow(answer).text
+    assert response.headers["Location"] == "/account/"
+    assert "This email address is confirmed." in browser.follow(response).text
 
 
 def test_the_page_names_the_new_email_of_a_change(app: Flask, user: ApiUser) -> None:
@@ -100,14 +100,14 @@ def test_F05_F06_every_bad_link_gets_the_same_helpful_page(app: Flask, user: Api
     looked = browser.get(link)
     sent = browser.post(link, {"csrf_token": hidden_value(browser.get("/login/"))})
 
-    for refused in (looked, sent):
-        assert refused.status_code == 400
-        assert "This link is no longer valid" in refused.text
-        assert 'href="/verify-email/"' in refused.text
+    for rejected in (looked, sent):
+        assert rejected.status_code == 400
+        assert "This link is no longer valid" in rejected.text
+        assert 'href="/verify-email/"' in rejected.text
     assert is_verified(app, email) is (kind == "used")
 
 
-def test_H15_a_form_without_our_token_confirms_nothing(app: Flask) -> None:
+def test_H15_a_form_without_a_csrf_token_confirms_nothing(app: Flask) -> None:
     email = register(app)
     link = path_of(emails_to(app, email)[0])
     browser = FormBrowser(app)
@@ -118,13 +118,13 @@ def test_H15_a_form_without_our_token_confirms_nothing(app: Flask) -> None:
     assert browser.send(link).status_code == 303
 
 
-def test_F19_the_letter_is_asked_for_again_with_one_answer_for_all(app: Flask) -> None:
+def test_F19_requesting_the_email_again_gets_the_same_response_for_everyone(app: Flask) -> None:
     email = register(app)
 
     waiting = FormBrowser(app).send("/verify-email/", {"email": email})
-    unknown = FormBrowser(app).send("/verify-email/", {"email": "nobody@example.com"})
+    unknown = FormBrowser(app).send("/verify-email/", {"email": "unknown@example.com"})
 
     assert waiting.headers["Location"] == unknown.headers["Location"] == "/verify-email/sent/"
     assert waiting.text == unknown.text
     assert len(emails_to(app, email, "verify_email")) == 2
-    assert emails_to(app, "nobody@example.com") == []
+    assert emails_to(app, "unknown@example.com") == []

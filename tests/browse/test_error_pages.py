@@ -1,4 +1,4 @@
-"""Refusals are pages for a browser as well: the same status, the same headers, and what to do next."""
+"""Errors are pages for a browser: the same status, the same headers, and what to do next."""
 
 import re
 from collections.abc import Callable
@@ -23,15 +23,15 @@ from userapi.core.db import db
 def test_401_leads_to_the_sign_in_and_back(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
 
-    refused = browser.get(user.url)
-    (sign_in,) = {path for path, _text in ApiPage(refused).links if path.startswith("/login/?next")}
-    answer = browser.send("/login/", {"email": user.email, "password": user.password}, form_on=sign_in)
+    rejected = browser.get(user.url)
+    (sign_in,) = {path for path, _text in ApiPage(rejected).links if path.startswith("/login/?next")}
+    response = browser.send("/login/", {"email": user.email, "password": user.password}, form_on=sign_in)
 
-    assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="userapi"'
-    assert "not_authenticated" in refused.text
+    assert rejected.status_code == 401
+    assert rejected.headers["WWW-Authenticate"] == 'Bearer realm="userapi"'
+    assert "not_authenticated" in rejected.text
     assert ApiPage(browser.get(sign_in)).forms["post"]["next"]["value"] == user.url
-    assert answer.status_code == 303
+    assert response.status_code == 303
 
 
 def test_403_404_and_413_are_pages(app: Flask, user: ApiUser, staff: ApiUser) -> None:
@@ -51,7 +51,7 @@ def test_403_404_and_413_are_pages(app: Flask, user: ApiUser, staff: ApiUser) ->
         (typed, 413, "body_too_large"),
     ):
         assert page.status_code == status
-        assert code in ApiPage(page).answer
+        assert code in ApiPage(page).response_text
         assert page.headers["Cache-Control"] == "no-store"
 
 
@@ -64,10 +64,10 @@ def test_429_is_a_page_that_says_when_to_try_again(make_app: Callable[..., Flask
 
     assert page.status_code == 429
     assert int(page.headers["Retry-After"]) > 0
-    assert "rate_limited" in ApiPage(page).answer
+    assert "rate_limited" in ApiPage(page).response_text
 
 
-def test_406_stays_a_refusal_of_everything_that_we_have_not(user: ApiUser) -> None:
+def test_406_is_returned_for_other_media_types(user: ApiUser) -> None:
     assert user.get(user.url, headers={"Accept": "application/xml"}).status_code == 406
     assert user.get(user.url, headers={"Accept": "application/xml, text/html"}).mimetype == "text/html"
 
@@ -76,10 +76,10 @@ def test_a_form_without_a_script_is_shown_again_with_what_was_typed_and_what_is_
     browser = FormBrowser(app)
     typed = {"email": "wren@example.com", "password": "1", "first_name": "Wren", "profile.city": "Bath"}
 
-    refused = browser.post("/userapi/users/", typed)
-    page = ApiPage(refused)
+    rejected = browser.post("/userapi/users/", typed)
+    page = ApiPage(rejected)
 
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
     assert {"profile.zip", "profile.dob"} <= set(page.errors)
     form = page.forms["POST"]
     assert (form["email"]["value"], form["profile.city"]["value"]) == ("wren@example.com", "Bath")
@@ -89,7 +89,7 @@ def test_a_form_without_a_script_is_shown_again_with_what_was_typed_and_what_is_
     assert "aria-invalid" not in form["email"]
 
 
-def test_a_form_without_a_script_is_taken_with_the_proof_that_it_is_ours(app: Flask, user: ApiUser) -> None:
+def test_a_form_without_a_script_is_accepted_with_its_csrf_token(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     path = "/userapi/auth/password/change/"
@@ -99,14 +99,16 @@ def test_a_form_without_a_script_is_taken_with_the_proof_that_it_is_ours(app: Fl
 
     without = browser.post(path, change)
     wrong = browser.post(path, {**change, "csrf_token": "0" * 32})
-    taken = browser.post(path, {**change, "csrf_token": proof})
+    accepted = browser.post(path, {**change, "csrf_token": proof})
 
-    assert (without.status_code, wrong.status_code, taken.status_code) == (403, 403, 200)
-    assert "csrf_failed" in ApiPage(without).answer
-    assert "Password changed." in ApiPage(taken).answer
+    assert (without.status_code, wrong.status_code, accepted.status_code) == (403, 403, 200)
+    assert "csrf_failed" in ApiPage(without).response_text
+    assert "Password changed." in ApiPage(accepted).response_text
 
 
-def test_H09_no_write_of_a_page_is_taken_on_the_cookie_alone(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
+def test_H09_no_write_of_a_page_is_accepted_with_only_the_cookie(
+    app: Flask, user: ApiUser, other_user: ApiUser
+) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     page = ApiPage(browser.get(user.url))
@@ -118,15 +120,15 @@ def test_H09_no_write_of_a_page_is_taken_on_the_cookie_alone(app: Flask, user: A
     def patch(**headers: str) -> Any:
         return browser.client.patch(user.url, json={"first_name": "Robin"}, headers={**BROWSER_HEADERS, **headers})
 
-    refused = [patch(), patch(**{"X-CSRF-TOKEN": foreign}), patch(**{"X-CSRF-TOKEN": proof[:-1]})]
-    taken = patch(**{"X-CSRF-TOKEN": proof})
+    rejected = [patch(), patch(**{"X-CSRF-TOKEN": foreign}), patch(**{"X-CSRF-TOKEN": proof[:-1]})]
+    accepted = patch(**{"X-CSRF-TOKEN": proof})
 
-    assert [answer.status_code for answer in refused] == [403, 403, 403]
-    assert "Robin" not in "".join(answer.text for answer in refused)
-    assert taken.status_code == 200
+    assert [response.status_code for response in rejected] == [403, 403, 403]
+    assert "Robin" not in "".join(response.text for response in rejected)
+    assert accepted.status_code == 200
 
 
-def test_a_write_with_a_stale_etag_is_refused_readably(app: Flask, user: ApiUser) -> None:
+def test_a_write_with_a_stale_etag_is_rejected_with_a_readable_error(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     page = ApiPage(browser.get(user.url))
@@ -137,12 +139,12 @@ def test_a_write_with_a_stale_etag_is_refused_readably(app: Flask, user: ApiUser
     second = browser.client.patch(user.url, json={"first_name": "Jay"}, headers=headers)
 
     assert (first.status_code, second.status_code) == (200, 412)
-    assert "The resource has changed since you read it." in ApiPage(second).answer
+    assert "The resource has changed since you read it." in ApiPage(second).response_text
     assert (user.url, "Reload") in ApiPage(second).links
     assert user.get(user.url).get_json()["first_name"] == "Robin"
 
 
-def test_after_the_session_has_ended_a_page_knows_nobody(app: Flask, user: ApiUser) -> None:
+def test_a_page_shows_no_user_after_the_session_has_ended(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     assert user.email in browser.get("/userapi/").text
@@ -155,7 +157,7 @@ def test_after_the_session_has_ended_a_page_knows_nobody(app: Flask, user: ApiUs
     assert browser.get(user.url).status_code == 401
 
 
-def test_a_refused_token_names_nobody_on_the_page(app: Flask, user: ApiUser) -> None:
+def test_a_page_shows_no_user_for_a_rejected_token(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     assert user.email in user.get("/userapi/auth/user/", headers=BROWSER_HEADERS).text
     browser.client.set_cookie("access_token", user.tokens["access_token"])
@@ -167,20 +169,20 @@ def test_a_refused_token_names_nobody_on_the_page(app: Flask, user: ApiUser) -> 
     assert ApiPage(page).forms == {}
 
 
-def test_a_refused_write_is_not_committed_by_the_look_at_who_asks(
+def test_a_rejected_write_is_not_committed_when_the_page_finds_the_caller(
     app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The view changes something and is refused; the page then looks at the cookie, which notes the session's use."""
+    """The view changes a row and fails; the page then reads the cookie, which stores when the session was used."""
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     view = app.view_functions["tokens.verify_token"]
 
-    def change_then_refuse(**arguments: Any) -> Any:
+    def change_then_reject(**arguments: Any) -> Any:
         db.session.execute(sa.text("UPDATE users SET first_name = 'Changed'"))
         return view(**arguments)
 
-    change_then_refuse.access = view.access  # type: ignore[attr-defined]
-    monkeypatch.setitem(app.view_functions, "tokens.verify_token", change_then_refuse)
+    change_then_reject.access = view.access  # type: ignore[attr-defined]
+    monkeypatch.setitem(app.view_functions, "tokens.verify_token", change_then_reject)
     proof = str(ApiPage(browser.get(user.url)).forms["PATCH"]["csrf_token"]["value"])
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.update(Session).values(last_used_at=clock.now() - timedelta(hours=1)))
@@ -191,7 +193,7 @@ def test_a_refused_write_is_not_committed_by_the_look_at_who_asks(
     assert user.get(user.url).get_json()["first_name"] == "Wren"
 
 
-def test_a_failure_of_ours_is_a_page_that_asks_nobody_and_tells_nothing(
+def test_a_server_error_is_a_page_without_details_or_user(
     app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = FormBrowser(app)
@@ -215,7 +217,7 @@ def test_a_failure_of_ours_is_a_page_that_asks_nobody_and_tells_nothing(
     assert ApiPage(page).forms == {}
 
 
-def test_every_page_has_the_policy_and_scripts_of_ours_alone(client: FlaskClient, user: ApiUser) -> None:
+def test_every_page_has_the_policy_and_only_scripts_of_this_service(client: FlaskClient, user: ApiUser) -> None:
     for path in ("/userapi/", "/userapi/users/", "/api-token-auth/", "/userapi/nothing/"):
         first, second = (client.get(path, headers=BROWSER_HEADERS) for _ in range(2))
 
@@ -230,22 +232,22 @@ def test_every_page_has_the_policy_and_scripts_of_ours_alone(client: FlaskClient
         assert "Set-Cookie" not in first.headers
 
 
-def test_a_blank_in_a_form_is_null_where_the_field_may_be(app: Flask) -> None:
+def test_a_blank_input_is_null_where_the_field_allows_it(app: Flask) -> None:
     wanted = new_user()
     profile = {f"profile.{name}": value for name, value in wanted.pop("profile").items()}
 
     made = FormBrowser(app).post(
         "/userapi/users/", {**wanted, **profile, "username": "", "language": "", "last_name": ""}
     )
-    refused = FormBrowser(app).post("/userapi/users/", {**wanted, **profile, "email": ""})
+    rejected = FormBrowser(app).post("/userapi/users/", {**wanted, **profile, "email": ""})
 
     assert made.status_code == 201
-    assert '"username": null' in ApiPage(made).answer
-    assert '"last_name": ""' in ApiPage(made).answer
-    assert (refused.status_code, list(ApiPage(refused).errors)) == (400, ["email"])
+    assert '"username": null' in ApiPage(made).response_text
+    assert '"last_name": ""' in ApiPage(made).response_text
+    assert (rejected.status_code, list(ApiPage(rejected).errors)) == (400, ["email"])
 
 
-def test_a_page_about_nothing_is_titled_so_and_offers_no_changes(app: Flask, superuser: ApiUser) -> None:
+def test_a_404_page_says_so_in_its_title_and_has_no_forms_for_changes(app: Flask, superuser: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(superuser.email)
 

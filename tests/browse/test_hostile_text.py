@@ -1,4 +1,4 @@
-"""What people typed into their accounts stays text on the pages of the API (stored and reflected XSS)."""
+"""What users type into their accounts is shown as text on the pages of the API (stored and reflected XSS)."""
 
 import json
 from urllib.parse import quote
@@ -25,7 +25,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_V19_a_hostile_name_runs_nothing_and_leads_nowhere_else(app: Flask, user: ApiUser, text: str) -> None:
+def test_V19_a_hostile_name_runs_no_script_and_adds_no_link(app: Flask, user: ApiUser, text: str) -> None:
     assert user.patch(user.url, json={"first_name": text, "profile": {"address": text}}).status_code == 200
     browser = FormBrowser(app)
     browser.sign_in(user.email)
@@ -34,15 +34,15 @@ def test_V19_a_hostile_name_runs_nothing_and_leads_nowhere_else(app: Flask, user
 
     assert page.handlers == []
     assert all(script["src"].startswith("/static/") for script in page.scripts)
-    assert json.dumps(text, ensure_ascii=False) in page.answer
+    assert json.dumps(text, ensure_ascii=False) in page.response_text
     assert page.forms["PATCH"]["first_name"]["value"] == text
     for path, _text in page.links:
         assert not path.startswith(("//", "/\\"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_V19_what_a_request_says_is_shown_as_text(client: FlaskClient, text: str) -> None:
-    answers = [
+def test_V19_values_of_a_request_are_shown_as_text(client: FlaskClient, text: str) -> None:
+    responses = [
         client.get(f"/userapi/?x={quote(text)}&{quote(text)}=1", headers=BROWSER_HEADERS),
         client.get(f"/userapi/{quote(text, safe='')}/", headers=BROWSER_HEADERS),
         client.post("/userapi/users/", json={text: text, "email": text}, headers=BROWSER_HEADERS),
@@ -51,11 +51,11 @@ def test_V19_what_a_request_says_is_shown_as_text(client: FlaskClient, text: str
         client.get("/userapi/", headers={**BROWSER_HEADERS, "X-Request-ID": "a<b>"}),
     ]
 
-    for answer in answers:
-        page = ApiPage(answer)
+    for response in responses:
+        page = ApiPage(response)
         assert page.handlers == []
         assert all(script["src"].startswith("/static/") for script in page.scripts)
-        assert "8641969" not in answer.text
+        assert "8641969" not in response.text
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_V19_what_a_request_says_is_shown_as_text(client: FlaskClient, text: str
         (1, None),
     ],
 )
-def test_only_addresses_of_our_own_are_links(value: object, path: str | None) -> None:
+def test_only_urls_of_this_service_are_links(value: object, path: str | None) -> None:
     assert own_path(value, SITE) == path
 
 
-def test_the_laid_out_JSON_says_what_the_JSON_says() -> None:
+def test_the_highlighted_JSON_equals_the_JSON() -> None:
     document = {
         "a": [], "b": {}, "c": [1, -2.5, 1e30, True, False, None], "d": {"e": [{"f": "<&>\"'\u202e\u2028"}], "": "\\"},
     }  # fmt: skip
@@ -106,13 +106,13 @@ def test_the_laid_out_JSON_says_what_the_JSON_says() -> None:
     assert json.loads(Text(str(highlight(document, SITE))).text) == document
 
 
-def test_a_token_is_shown_to_whoever_asked_for_it_and_nowhere_else(app: Flask, user: ApiUser) -> None:
+def test_a_token_is_shown_only_in_the_response_that_creates_it(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
 
     page = browser.post("/api-token-auth/", {"email": user.email, "password": user.password})
     again = browser.get("/api-token-auth/")
 
-    assert '"access_token": "eyJ' in ApiPage(page).answer
+    assert '"access_token": "eyJ' in ApiPage(page).response_text
     assert page.headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in page.headers
     assert user.password not in page.text
