@@ -1,7 +1,7 @@
 """What every view of the staff site has in common: access checks, error pages, the template context.
 
-Flask-Admin's model views write rows themselves. Here the rules of other folders do that, so these are plain views;
-Flask-Admin provides the menu, the blueprints, the theme and its static files.
+Flask-Admin provides the menu, the blueprints, the theme and its static files. Its model views are not used: they would
+need more code than these plain views, which call the rules of other folders (decisions 0009 and 0043).
 """
 
 from collections.abc import Callable
