@@ -1,4 +1,4 @@
-"""A session in a browser: its tokens as cookies, which need a proof that our own page sent them."""
+"""Browser sessions: tokens in cookies, protected by a CSRF token."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ ME = "/userapi/auth/user/"
 REFRESH = "/api-token-refresh/"
 
 
-def log_in(client: FlaskClient, email: str, **more: Any) -> TestResponse:
+def sign_in_with_cookies(client: FlaskClient, email: str, **more: Any) -> TestResponse:
     return client.post(LOGIN, json={"email": email, "password": PASSWORD, "cookies": True, **more})
 
 
@@ -27,29 +27,29 @@ def cookie(client: FlaskClient, name: str) -> str:
     return found.value
 
 
-def proof(client: FlaskClient) -> dict[str, str]:
-    """The header that a page of ours sends along."""
+def csrf_header(client: FlaskClient) -> dict[str, str]:
+    """The CSRF header that our pages send."""
     return {"X-CSRF-TOKEN": cookie(client, "csrf_token")}
 
 
 @pytest.fixture
 def web(app: Flask, user: ApiUser) -> FlaskClient:
-    """The user's browser, signed in."""
+    """A browser in which the user is signed in."""
     web = app.test_client()
-    assert log_in(web, user.email).status_code == 200
+    assert sign_in_with_cookies(web, user.email).status_code == 200
     return web
 
 
-def test_the_tokens_go_into_cookies_that_no_script_reads(app: Flask, user: ApiUser) -> None:
-    answer = log_in(app.test_client(), user.email)
+def test_tokens_are_stored_in_cookies_that_scripts_cannot_read(app: Flask, user: ApiUser) -> None:
+    response = sign_in_with_cookies(app.test_client(), user.email)
 
-    assert answer.get_json() == {"user": answer.get_json()["user"]}
-    assert answer.get_json()["user"]["email"] == user.email
-    cookies = {line.partition("=")[0]: line for line in answer.headers.getlist("Set-Cookie")}
+    assert response.get_json() == {"user": response.get_json()["user"]}
+    assert response.get_json()["user"]["email"] == user.email
+    cookies = {line.partition("=")[0]: line for line in response.headers.getlist("Set-Cookie")}
     assert set(cookies) == {"access_token", "refresh_token", "csrf_token", "csrf_refresh_token"}
     for name in ("access_token", "refresh_token"):
         assert "HttpOnly" in cookies[name]
-        assert cookies[name].split("; ")[0] not in answer.text
+        assert cookies[name].split("; ")[0] not in response.text
     for line in cookies.values():
         assert "SameSite=Lax" in line
         assert "Path=/" in line
@@ -57,15 +57,15 @@ def test_the_tokens_go_into_cookies_that_no_script_reads(app: Flask, user: ApiUs
     assert "HttpOnly" not in cookies["csrf_token"]
 
 
-def test_over_https_the_cookies_are_secure_and_bound_to_the_host(make_app: Callable[..., Flask]) -> None:
+def test_cookies_are_secure_and_bound_to_the_host_over_https(make_app: Callable[..., Flask]) -> None:
     app = make_app(SITE_URL="https://accounts.example.com")
     email = str(new_user()["email"])
     make_user(app, email=email)
     web = app.test_client()
 
-    answer = log_in(web, email)
+    response = sign_in_with_cookies(web, email)
 
-    lines = answer.headers.getlist("Set-Cookie")
+    lines = response.headers.getlist("Set-Cookie")
     assert {"__Host-access_token", "__Host-refresh_token"} < {line.partition("=")[0] for line in lines}
     for line in lines:
         assert "; Secure" in line
@@ -73,25 +73,25 @@ def test_over_https_the_cookies_are_secure_and_bound_to_the_host(make_app: Calla
         assert "Domain" not in line
 
 
-def test_without_asking_there_are_no_cookies(client: FlaskClient, user: ApiUser) -> None:
+def test_no_cookies_are_set_unless_requested(client: FlaskClient, user: ApiUser) -> None:
     for more in ({}, {"cookies": False}):
-        answer = client.post(LOGIN, json={"email": user.email, "password": PASSWORD, **more})
-        assert "Set-Cookie" not in answer.headers
-        assert "access_token" in answer.get_json()
-    refused = client.post(LOGIN, json={"email": user.email, "password": "wrong", "cookies": True})
-    assert refused.status_code == 401
-    assert "Set-Cookie" not in refused.headers
+        response = client.post(LOGIN, json={"email": user.email, "password": PASSWORD, **more})
+        assert "Set-Cookie" not in response.headers
+        assert "access_token" in response.get_json()
+    rejected = client.post(LOGIN, json={"email": user.email, "password": "wrong", "cookies": True})
+    assert rejected.status_code == 401
+    assert "Set-Cookie" not in rejected.headers
     assert client.post(LOGIN, json={"email": user.email, "password": PASSWORD, "cookies": "yes"}).status_code == 400
 
 
-def test_reading_needs_the_cookie_alone(web: FlaskClient, user: ApiUser) -> None:
+def test_reading_needs_only_the_cookie(web: FlaskClient, user: ApiUser) -> None:
     assert web.get(ME).get_json()["id"] == user.id
     assert web.get("/userapi/auth/sessions/").status_code == 200
 
 
-def test_writing_needs_the_proof(web: FlaskClient, user: ApiUser, app: Flask, other_user: ApiUser) -> None:
+def test_writing_needs_the_csrf_token(web: FlaskClient, user: ApiUser, app: Flask, other_user: ApiUser) -> None:
     other = app.test_client()
-    log_in(other, other_user.email)
+    sign_in_with_cookies(other, other_user.email)
     calls: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("PATCH", ME, {"first_name": "Odile"}),
         ("PATCH", user.url, {"first_name": "Odile"}),
@@ -105,18 +105,18 @@ def test_writing_needs_the_proof(web: FlaskClient, user: ApiUser, app: Flask, ot
             {},
             {"X-CSRF-TOKEN": ""},
             {"X-CSRF-TOKEN": "x"},
-            proof(other),
+            csrf_header(other),
             {"X-CSRFToken": cookie(web, "csrf_token")},
         ):
-            answer = web.open(path, method=method, json=body, headers=headers)
-            assert (answer.status_code, answer.get_json()["code"]) == (403, "csrf_failed"), (method, path, headers)
+            response = web.open(path, method=method, json=body, headers=headers)
+            assert (response.status_code, response.get_json()["code"]) == (403, "csrf_failed"), (method, path, headers)
     assert web.get(ME).get_json()["first_name"] != "Odile"
 
-    assert web.patch(ME, json={"first_name": "Odile"}, headers=proof(web)).status_code == 200
-    assert web.delete("/userapi/auth/sessions/", headers=proof(web)).status_code == 204
+    assert web.patch(ME, json={"first_name": "Odile"}, headers=csrf_header(web)).status_code == 200
+    assert web.delete("/userapi/auth/sessions/", headers=csrf_header(web)).status_code == 204
 
 
-def test_a_cookie_is_no_bearer_token_and_a_bearer_token_no_cookie(web: FlaskClient, app: Flask, user: ApiUser) -> None:
+def test_cookies_and_bearer_tokens_are_not_interchangeable(web: FlaskClient, app: Flask, user: ApiUser) -> None:
     client = app.test_client(use_cookies=False)
     access, refresh_token = cookie(web, "access_token"), cookie(web, "refresh_token")
 
@@ -135,36 +135,36 @@ def test_a_cookie_is_no_bearer_token_and_a_bearer_token_no_cookie(web: FlaskClie
     assert read_claims(access)["aud"] == "userapi-web"
 
 
-def test_a_bearer_token_goes_before_a_cookie(web: FlaskClient, other_user: ApiUser) -> None:
+def test_a_bearer_token_takes_precedence_over_a_cookie(web: FlaskClient, other_user: ApiUser) -> None:
     assert web.get(ME, headers=other_user.headers).get_json()["id"] == other_user.id
     assert web.patch(ME, json={"first_name": "Odile"}, headers=other_user.headers).get_json()["id"] == other_user.id
     assert web.get(ME, headers={"Authorization": "Bearer x"}).status_code == 401
 
 
-def test_the_cookie_refreshes_with_the_proof_alone(web: FlaskClient, user: ApiUser) -> None:
+def test_refreshing_by_cookie_needs_only_the_csrf_token(web: FlaskClient, user: ApiUser) -> None:
     before = cookie(web, "refresh_token")
     for headers in ({}, {"X-CSRF-TOKEN": "x"}, {"X-CSRF-TOKEN": ""}):
-        answer = web.post(REFRESH, headers=headers)
-        assert (answer.status_code, answer.get_json()["code"]) == (403, "csrf_failed")
+        response = web.post(REFRESH, headers=headers)
+        assert (response.status_code, response.get_json()["code"]) == (403, "csrf_failed")
 
-    answer = web.post(REFRESH, headers=proof(web))
+    response = web.post(REFRESH, headers=csrf_header(web))
 
-    assert answer.status_code == 200
-    assert "token" not in " ".join(answer.get_json())
+    assert response.status_code == 200
+    assert "token" not in " ".join(response.get_json())
     old, new = read_claims(before), read_claims(cookie(web, "refresh_token"))
     assert (new["sid"], new["aud"]) == (old["sid"], "userapi-web")
     assert new["jti"] != old["jti"]
     assert web.get(ME).get_json()["id"] == user.id
-    assert web.patch(ME, json={"first_name": "Odile"}, headers=proof(web)).status_code == 200
+    assert web.patch(ME, json={"first_name": "Odile"}, headers=csrf_header(web)).status_code == 200
 
 
 def test_R05_logout_ends_the_session_and_clears_the_cookies(web: FlaskClient, app: Flask, user: ApiUser) -> None:
     stolen = {"Cookie": f"access_token={cookie(web, 'access_token')}"}
     assert app.test_client(use_cookies=False).get(ME, headers=stolen).status_code == 200
 
-    answer = web.post("/userapi/auth/logout/", headers=proof(web))
+    response = web.post("/userapi/auth/logout/", headers=csrf_header(web))
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     for name in ("access_token", "refresh_token", "csrf_token", "csrf_refresh_token"):
         left = web.get_cookie(name)
         assert left is None or left.value == ""
@@ -173,13 +173,13 @@ def test_R05_logout_ends_the_session_and_clears_the_cookies(web: FlaskClient, ap
     assert user.get(ME).status_code == 200
 
 
-def test_a_stale_cookie_keeps_nobody_from_public_pages(web: FlaskClient, user: ApiUser, app: Flask) -> None:
+def test_a_stale_cookie_does_not_block_public_pages(web: FlaskClient, user: ApiUser, app: Flask) -> None:
     user.delete("/userapi/auth/sessions/")
     assert web.get(ME).status_code == 401
 
     assert web.get("/userapi/").status_code == 200
     assert web.post("/userapi/users/", json=new_user()).status_code == 201
-    assert log_in(web, user.email).status_code == 200
+    assert sign_in_with_cookies(web, user.email).status_code == 200
     assert web.get(ME).status_code == 200
 
 
@@ -193,7 +193,7 @@ def test_a_stale_cookie_keeps_nobody_from_public_pages(web: FlaskClient, user: A
     ],
 )
 @pytest.mark.parametrize("media_type", ["application/x-www-form-urlencoded", "multipart/form-data"])
-def test_a_form_of_another_site_signs_nobody_in(
+def test_a_form_on_another_site_cannot_sign_a_user_in(
     app: Flask, user: ApiUser, headers: dict[str, str], media_type: str
 ) -> None:
     form = {"email": user.email, "password": PASSWORD, "cookies": "true"}
@@ -202,7 +202,7 @@ def test_a_form_of_another_site_signs_nobody_in(
     assert app.test_client().post(LOGIN, **post, headers=ours, base_url="http://localhost").status_code == 200
     assert app.test_client().post(LOGIN, **post).status_code == 200
 
-    answer = app.test_client().post(LOGIN, **post, headers=headers)
+    response = app.test_client().post(LOGIN, **post, headers=headers)
 
-    assert (answer.status_code, answer.get_json()["code"]) == (403, "csrf_failed")
-    assert "Set-Cookie" not in answer.headers
+    assert (response.status_code, response.get_json()["code"]) == (403, "csrf_failed")
+    assert "Set-Cookie" not in response.headers

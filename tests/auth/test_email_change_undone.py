@@ -26,7 +26,7 @@ NEW_PASSWORD = "brittle harbour lantern 42"
 
 @pytest.fixture
 def user(make_api_user: Callable[..., ApiUser]) -> ApiUser:
-    """A user whose email is confirmed: others cannot undo its change."""
+    """A user with a confirmed email; only then does its change send a link to undo it."""
     return make_api_user(email_verified=True)
 
 
@@ -35,10 +35,10 @@ def body(**changes: Any) -> dict[str, Any]:
 
 
 def move(app: Flask, user: ApiUser, email: str = THIEF) -> str:
-    """Change the email of somebody as who has the password and the new mailbox; the token that undoes it."""
+    """Change a user's email with the password and the new mailbox, and return the token that undoes it."""
     before = user.get(ME).get_json()["email"]
-    asked = user.post(CHANGE, json={"email": email, "password": user.password})
-    assert asked.status_code == 202, asked.text
+    requested = user.post(CHANGE, json={"email": email, "password": user.password})
+    assert requested.status_code == 202, requested.text
     assert verify(app, email).status_code == 200
     return emails_to(app, before, "email_changed")[-1].token
 
@@ -59,8 +59,13 @@ def stored(app: Flask, user: ApiUser) -> Any:
 
 
 def set_new_password(app: Flask, email: str) -> None:
-    letter = emails_to(app, email, "reset_password")[-1]
-    change = {"uid": letter.uid, "token": letter.token, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+    sent_email = emails_to(app, email, "reset_password")[-1]
+    change = {
+        "uid": sent_email.uid,
+        "token": sent_email.token,
+        "new_password1": NEW_PASSWORD,
+        "new_password2": NEW_PASSWORD,
+    }
     assert app.test_client().post("/userapi/auth/password/reset/confirm/", json=change).status_code == 200
 
 
@@ -70,22 +75,22 @@ def set_new_password(app: Flask, email: str) -> None:
 def test_a_new_email_needs_the_current_password(
     app: Flask, user: ApiUser, by: str, method: str, password: str | None
 ) -> None:
-    """A04."""
+    """Requirement A04."""
     path = user.url if by == "id" else ME
     whole = {**user.get(ME).get_json(), **body()} if method == "PUT" else body()
     proof = {} if password is None else {"current_password": password}
 
-    refused = user.open(path, method=method, json=whole | proof)
+    rejected = user.open(path, method=method, json=whole | proof)
     accepted = user.open(path, method=method, json=whole | {"current_password": PASSWORD})
 
-    assert refused.status_code == 400
-    assert list(refused.get_json()["errors"]) == ["current_password"]
+    assert rejected.status_code == 400
+    assert list(rejected.get_json()["errors"]) == ["current_password"]
     assert accepted.status_code == 200
     assert accepted.get_json()["pending_email"] == THIEF
     assert accepted.get_json()["email"] == user.email
 
 
-def test_a_wrong_current_password_is_written_in_the_audit_trail(app: Flask, user: ApiUser) -> None:
+def test_a_wrong_current_password_is_recorded_in_the_audit_log(app: Flask, user: ApiUser) -> None:
     user.patch(ME, json=body(current_password="not my password at all"))
 
     with app.app_context():
@@ -101,9 +106,9 @@ def test_guesses_at_the_current_password_are_throttled(make_app: Callable[..., F
     bearer = {"Authorization": f"Bearer {sign_in(app, wanted['email'])['access_token']}"}
     guess = body(current_password="not my password at all")
 
-    answers = [app.test_client().patch(ME, json=guess, headers=bearer).status_code for _ in range(3)]
+    responses = [app.test_client().patch(ME, json=guess, headers=bearer).status_code for _ in range(3)]
 
-    assert answers == [400, 400, 429]
+    assert responses == [400, 400, 429]
 
 
 def test_the_current_password_is_needed_where_no_email_is_confirmed(make_app: Callable[..., Flask]) -> None:
@@ -145,10 +150,10 @@ def test_the_old_email_undoes_the_change(app: Flask, user: ApiUser) -> None:
     assert not can_sign_in(app, THIEF)
     set_new_password(app, user.email)
     assert can_sign_in(app, user.email, NEW_PASSWORD)
-    assert [letter.kind for letter in emails_to(app, THIEF)] == ["confirm_new_email", "email_changed"]
+    assert [sent_email.kind for sent_email in emails_to(app, THIEF)] == ["confirm_new_email", "email_changed"]
 
 
-def test_an_undone_change_is_written_in_the_audit_trail(app: Flask, user: ApiUser) -> None:
+def test_an_undone_change_is_recorded_in_the_audit_log(app: Flask, user: ApiUser) -> None:
     undo(app, move(app, user))
 
     with app.app_context():
@@ -217,7 +222,7 @@ def test_a_change_by_staff_sends_no_link_and_invalidates_earlier_ones(
 def test_an_old_email_that_was_never_confirmed_gets_a_notice_without_a_link(
     make_app: Callable[..., Flask], verification: str
 ) -> None:
-    """It may be mistyped: a stranger who reads it must not take the account after the owner has corrected it."""
+    """It may be mistyped, and its reader must not get the account after the owner has corrected it."""
     app = make_app(EMAIL_VERIFICATION=verification)
     wanted = new_user()
     assert app.test_client().post("/userapi/users/", json=wanted).status_code == 201
@@ -241,22 +246,22 @@ def test_an_old_email_is_kept_for_its_owner_while_the_change_can_be_undone(
     registered = app.test_client().post("/userapi/users/", json=new_user(email=user.email.upper()))
     wanted = other_user.post(CHANGE, json={"email": user.email, "password": PASSWORD})
 
-    assert [answer.get_json()["code"] for answer in (registered, wanted)] == ["email_taken"] * 2
+    assert [response.get_json()["code"] for response in (registered, wanted)] == ["email_taken"] * 2
     assert undo(app, token).status_code == 200
 
 
 @pytest.mark.both
-def test_of_many_who_undo_at_the_same_time_one_succeeds(app: Flask, user: ApiUser) -> None:
+def test_only_one_of_many_parallel_undos_succeeds(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
 
-    answers = run_simultaneously([lambda: undo(app, token)] * 6)
+    responses = run_simultaneously([lambda: undo(app, token)] * 6)
 
-    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
+    assert sorted(response.status_code for response in responses) == [200] + [400] * 5
     assert len(emails_to(app, user.email, "reset_password")) == 1
 
 
 @pytest.mark.both
-def test_undo_beats_a_second_change_confirmed_at_the_same_time(app: Flask, user: ApiUser) -> None:
+def test_undo_wins_over_a_second_change_confirmed_at_the_same_time(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
     user.post(CHANGE, json={"email": "accomplice@example.org", "password": PASSWORD})
 
@@ -268,11 +273,11 @@ def test_undo_beats_a_second_change_confirmed_at_the_same_time(app: Flask, user:
 
 
 @pytest.mark.both
-def test_undo_beats_a_new_password_and_a_patch_at_the_same_time(app: Flask, user: ApiUser) -> None:
+def test_undo_wins_over_a_new_password_and_a_patch_at_the_same_time(app: Flask, user: ApiUser) -> None:
     token = move(app, user)
     change = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
-    answers = run_simultaneously(
+    responses = run_simultaneously(
         [
             lambda: undo(app, token),
             lambda: user.post("/userapi/auth/password/change/", json=change),
@@ -280,7 +285,7 @@ def test_undo_beats_a_new_password_and_a_patch_at_the_same_time(app: Flask, user
         ]
     )
 
-    assert answers[0].status_code == 200
+    assert responses[0].status_code == 200
     assert stored(app, user)[0] == user.email
     assert stored(app, user).password_hash is None
     assert not can_sign_in(app, user.email, NEW_PASSWORD)
@@ -320,12 +325,12 @@ def test_the_page_undoes_the_change_when_the_button_is_pressed(app: Flask, user:
     assert "This link is no longer valid" in again.text
 
 
-def test_the_letter_says_how_long_the_link_works(app: Flask, user: ApiUser) -> None:
+def test_the_email_says_how_long_the_link_works(app: Flask, user: ApiUser) -> None:
     move(app, user)
 
-    (letter,) = emails_to(app, user.email, "email_changed")
+    (sent_email,) = emails_to(app, user.email, "email_changed")
 
-    assert "in 7 days" in letter.text
-    assert letter.link == f"http://accounts.example.com/undo-email-change/{letter.secret}/"
-    assert letter.link in letter.html
+    assert "in 7 days" in sent_email.text
+    assert sent_email.link == f"http://accounts.example.com/undo-email-change/{sent_email.secret}/"
+    assert sent_email.link in sent_email.html
     assert [found.kind for found in all_emails(app)] == ["confirm_new_email", "email_changed"]

@@ -1,4 +1,4 @@
-"""Confirming an address: the letter at registration, its link, and what an unconfirmed account may do."""
+"""Confirming an email address: the email at registration, its link, and what an unconfirmed account can do."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ ME = "/userapi/auth/user/"
 
 
 def register(app: Flask, **overrides: Any) -> str:
-    """Register; the address."""
+    """Register an account and return its email."""
     wanted = new_user(**overrides)
     assert app.test_client().post("/userapi/users/", json=wanted).status_code == 201
     return str(wanted["email"])
@@ -50,7 +50,7 @@ def is_verified(app: Flask, email: str) -> bool:
         return found is not None
 
 
-def test_the_link_in_the_letter_confirms_the_address(app: Flask, client: FlaskClient) -> None:
+def test_the_link_in_the_email_confirms_the_address(app: Flask, client: FlaskClient) -> None:
     email = register(app)
     me = {"Authorization": f"Bearer {sign_in(app, email)['access_token']}"}
     before = client.get(ME, headers=me).get_json()["email_verified"]
@@ -61,19 +61,19 @@ def test_the_link_in_the_letter_confirms_the_address(app: Flask, client: FlaskCl
     assert (before, client.get(ME, headers=me).get_json()["email_verified"]) == (False, True)
 
 
-def test_F03_the_link_leads_to_our_site_whatever_host_is_asked(app: Flask, client: FlaskClient) -> None:
+def test_F03_the_link_leads_to_our_site_whatever_the_host_header(app: Flask, client: FlaskClient) -> None:
     forged = {"Host": "evil.example.net", "X-Forwarded-Host": "evil.example.net", "Forwarded": "host=evil.example.net"}
     wanted = new_user()
 
     response = client.post("/userapi/users/", json=wanted, headers=forged)
 
     assert response.status_code == 201
-    (letter,) = all_emails(app)
-    assert letter.link == f"http://accounts.example.com/verify-email/{letter.secret}/"
-    assert "evil" not in letter.text + letter.html
+    (sent_email,) = all_emails(app)
+    assert sent_email.link == f"http://accounts.example.com/verify-email/{sent_email.secret}/"
+    assert "evil" not in sent_email.text + sent_email.html
 
 
-def test_F08_a_link_is_good_for_a_day(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F08_a_link_expires_after_a_day(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     email = register(app)
     token = token_to(app, email)
     monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(hours=24, seconds=1))
@@ -86,7 +86,7 @@ def test_F08_a_link_is_good_for_a_day(app: Flask, client: FlaskClient, monkeypat
     assert in_time.status_code == 200
 
 
-def test_F06_F18_every_bad_link_gets_the_very_same_answer(app: Flask, client: FlaskClient) -> None:
+def test_F06_F18_every_invalid_link_gets_the_same_response(app: Flask, client: FlaskClient) -> None:
     email, other, inactive = register(app), register(app), register(app)
     used, good = token_to(app, other), token_to(app, email)
     assert verify(client, used).status_code == 200
@@ -105,16 +105,16 @@ def test_F06_F18_every_bad_link_gets_the_very_same_answer(app: Flask, client: Fl
         "an inactive account's": token_to(app, inactive),
     }
 
-    answers = {why: comparable(verify(client, token)) for why, token in bad.items()}
+    responses = {why: comparable(verify(client, token)) for why, token in bad.items()}
 
-    status, body, _headers = answers["used"]
+    status, body, _headers = responses["used"]
     assert (status, body.count(b'"code":"invalid_link"')) == (400, 1)
-    assert {why: answer for why, answer in answers.items() if answer != answers["used"]} == {}
+    assert {why: response for why, response in responses.items() if response != responses["used"]} == {}
     assert not is_verified(app, email)
     assert verify(client, good).status_code == 200
 
 
-def test_F18_another_address_voids_the_link_of_the_first(app: Flask, client: FlaskClient, staff: ApiUser) -> None:
+def test_F18_changing_the_email_invalidates_the_earlier_link(app: Flask, client: FlaskClient, staff: ApiUser) -> None:
     email = register(app)
     token = token_to(app, email)
     user_id = app.test_client().post("/userapi/auth/login/", json={"email": email, "password": PASSWORD})
@@ -126,18 +126,20 @@ def test_F18_another_address_voids_the_link_of_the_first(app: Flask, client: Fla
     assert not is_verified(app, "moved@example.com")
 
 
-def test_F18_an_address_given_without_voiding_the_link_is_not_confirmed_by_it(app: Flask, client: FlaskClient) -> None:
+def test_F18_a_link_never_confirms_another_email_address(app: Flask, client: FlaskClient) -> None:
     email = register(app)
     move = "UPDATE users SET email = :new, email_key = :new WHERE email = :old"
     execute_sql(app, move, new="moved@example.com", old=email)
-    refused = verify(client, token_to(app, email))
+    rejected = verify(client, token_to(app, email))
     execute_sql(app, move, new=email, old="moved@example.com")
 
-    assert refused.get_json()["code"] == "invalid_link"
+    assert rejected.get_json()["code"] == "invalid_link"
     assert verify(client, token_to(app, email)).status_code == 200
 
 
-def test_F18_a_link_opened_by_another_account_confirms_its_own_and_signs_nobody_in(app: Flask, user: ApiUser) -> None:
+def test_F18_a_link_opened_by_another_account_confirms_only_its_own_and_starts_no_session(
+    app: Flask, user: ApiUser
+) -> None:
     email = register(app)
 
     response = user.post(VERIFY, json={"token": token_to(app, email)})
@@ -150,40 +152,40 @@ def test_F18_a_link_opened_by_another_account_confirms_its_own_and_signs_nobody_
     assert (mine["email"], mine["email_verified"]) == (user.email, False)
 
 
-def test_F19_resend_answers_the_same_for_every_address(app: Flask, client: FlaskClient) -> None:
+def test_F19_resending_returns_the_same_response_for_every_address(app: Flask, client: FlaskClient) -> None:
     waiting, verified, inactive = register(app), register(app), register(app)
     verify(client, token_to(app, verified))
     execute_sql(app, "UPDATE users SET is_active = false WHERE email = :email", email=inactive)
     before = len(all_emails(app))
 
-    answers = [comparable(resend(client, email)) for email in (waiting, verified, inactive, "nobody@example.com")]
+    responses = [comparable(resend(client, email)) for email in (waiting, verified, inactive, "unknown@example.com")]
 
-    assert answers[0][0] == 200
-    assert answers == [answers[0]] * 4
-    assert [letter.recipient for letter in all_emails(app)[before:]] == [waiting]
+    assert responses[0][0] == 200
+    assert responses == [responses[0]] * 4
+    assert [sent_email.recipient for sent_email in all_emails(app)[before:]] == [waiting]
 
 
 @pytest.mark.parametrize("kind", ["unknown", "verified"])
-def test_F19_resend_takes_as_long_whether_or_not_a_letter_is_written(
+def test_F19_resending_takes_equally_long_whether_or_not_an_email_is_queued(
     app: Flask, client: FlaskClient, kind: str
 ) -> None:
     waiting, other = register(app), register(app)
     verify(client, token_to(app, other))
-    without = {"unknown": "nobody@example.com", "verified": other}[kind]
+    without = {"unknown": "unknown@example.com", "verified": other}[kind]
 
-    def with_a_letter() -> None:
+    def resend_to_unverified() -> None:
         assert resend(client, waiting).status_code == 200
 
-    def without_a_letter() -> None:
+    def resend_to_others() -> None:
         assert resend(client, without).status_code == 200
 
-    with_a_letter(), without_a_letter()
+    resend_to_unverified(), resend_to_others()
 
-    assert take_equally_long(with_a_letter, without_a_letter)
+    assert take_equally_long(resend_to_unverified, resend_to_others)
     assert len(emails_to(app, waiting)) > 40
 
 
-def test_the_letter_that_was_sent_again_confirms_as_the_first_does(app: Flask, client: FlaskClient) -> None:
+def test_a_resent_email_confirms_as_the_first_does(app: Flask, client: FlaskClient) -> None:
     email = register(app)
     first = token_to(app, email)
     resend(client, email.upper())
@@ -196,7 +198,7 @@ def test_the_letter_that_was_sent_again_confirms_as_the_first_does(app: Flask, c
     assert is_verified(app, email)
 
 
-def test_G04_a_taken_address_gets_no_letter_and_tells_only_that(app: Flask, client: FlaskClient) -> None:
+def test_G04_an_email_in_use_is_sent_nothing_and_the_response_says_only_that(app: Flask, client: FlaskClient) -> None:
     email = register(app, first_name="Secretia")
     before = len(all_emails(app))
 
@@ -208,7 +210,7 @@ def test_G04_a_taken_address_gets_no_letter_and_tells_only_that(app: Flask, clie
     assert len(all_emails(app)) == before
 
 
-def test_M07_a_registration_that_is_not_committed_leaves_no_letter(app: Flask, client: FlaskClient) -> None:
+def test_M07_a_registration_that_is_not_committed_queues_no_email(app: Flask, client: FlaskClient) -> None:
     wanted = new_user()
 
     def lose_the_database(_session: object) -> None:
@@ -223,10 +225,10 @@ def test_M07_a_registration_that_is_not_committed_leaves_no_letter(app: Flask, c
     assert response.status_code == 503
     assert all_emails(app) == []
     assert client.post("/userapi/users/", json=wanted).status_code == 201
-    assert [letter.recipient for letter in all_emails(app)] == [wanted["email"]]
+    assert [sent_email.recipient for sent_email in all_emails(app)] == [wanted["email"]]
 
 
-def test_no_letter_is_written_where_no_address_is_to_be_confirmed(make_app: Callable[..., Flask]) -> None:
+def test_no_email_is_queued_when_confirmation_is_switched_off(make_app: Callable[..., Flask]) -> None:
     app = make_app(EMAIL_VERIFICATION="none")
     email = register(app)
 
@@ -236,7 +238,7 @@ def test_no_letter_is_written_where_no_address_is_to_be_confirmed(make_app: Call
     assert all_emails(app) == []
 
 
-DOORS: dict[str, Callable[[FlaskClient, str, str], TestResponse]] = {
+SIGN_IN_ENDPOINTS: dict[str, Callable[[FlaskClient, str, str], TestResponse]] = {
     "api-token-auth": lambda client, email, password: client.post(
         "/api-token-auth/", json={"email": email, "password": password}
     ),
@@ -255,38 +257,38 @@ DOORS: dict[str, Callable[[FlaskClient, str, str], TestResponse]] = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS.keys())
-def test_L01_Z17_no_door_opens_to_an_unconfirmed_account_where_confirming_is_mandatory(
-    make_app: Callable[..., Flask], door: Callable[[FlaskClient, str, str], TestResponse]
+@pytest.mark.parametrize("endpoint", SIGN_IN_ENDPOINTS.values(), ids=SIGN_IN_ENDPOINTS.keys())
+def test_L01_Z17_an_unconfirmed_account_cannot_sign_in_where_confirmation_is_required(
+    make_app: Callable[..., Flask], endpoint: Callable[[FlaskClient, str, str], TestResponse]
 ) -> None:
     app = make_app(EMAIL_VERIFICATION="mandatory")
     email = register(app)
 
-    unconfirmed = door(app.test_client(), email, PASSWORD)
-    wrong = door(app.test_client(), email, "not my password at all")
-    unknown = door(app.test_client(), "nobody@example.com", PASSWORD)
+    unconfirmed = endpoint(app.test_client(), email, PASSWORD)
+    wrong = endpoint(app.test_client(), email, "not my password at all")
+    unknown = endpoint(app.test_client(), "unknown@example.com", PASSWORD)
 
     assert unconfirmed.status_code == 401
     assert comparable(unconfirmed) == comparable(wrong) == comparable(unknown)
     verify(app.test_client(), token_to(app, email))
-    assert door(app.test_client(), email, PASSWORD).status_code == 200
+    assert endpoint(app.test_client(), email, PASSWORD).status_code == 200
 
 
-def test_Z17_a_completed_reset_confirms_the_address(make_app: Callable[..., Flask]) -> None:
+def test_Z17_a_completed_reset_confirms_the_email_address(make_app: Callable[..., Flask]) -> None:
     app = make_app(EMAIL_VERIFICATION="mandatory")
     client, email, password = app.test_client(), register(app), "brittle harbour lantern 42"
     client.post("/userapi/auth/password/reset/", json={"email": email})
-    letter = emails_to(app, email, "reset_password")[0]
-    body = {"uid": letter.uid, "token": letter.token, "new_password1": password, "new_password2": password}
-    assert DOORS["login"](client, email, PASSWORD).status_code == 401
+    sent_email = emails_to(app, email, "reset_password")[0]
+    body = {"uid": sent_email.uid, "token": sent_email.token, "new_password1": password, "new_password2": password}
+    assert SIGN_IN_ENDPOINTS["login"](client, email, PASSWORD).status_code == 401
 
     response = client.post("/userapi/auth/password/reset/confirm/", json=body)
 
     assert response.status_code == 200
-    assert DOORS["login"](client, email, password).status_code == 200
+    assert SIGN_IN_ENDPOINTS["login"](client, email, password).status_code == 200
 
 
-def test_Z17_an_address_set_by_staff_is_mailed_a_link_and_must_be_confirmed(make_app: Callable[..., Flask]) -> None:
+def test_Z17_an_email_set_by_staff_must_be_confirmed_with_a_link(make_app: Callable[..., Flask]) -> None:
     app = make_app(EMAIL_VERIFICATION="mandatory")
     client, wanted, staff = app.test_client(), new_user(), new_user()
     user_id = make_user(app, **wanted, email_verified=True)
@@ -294,14 +296,14 @@ def test_Z17_an_address_set_by_staff_is_mailed_a_link_and_must_be_confirmed(make
     bearer = {"Authorization": f"Bearer {sign_in(app, staff['email'])['access_token']}"}
     moved = client.patch(f"/userapi/users/{user_id}/", json={"email": "moved@example.com"}, headers=bearer)
     assert moved.get_json()["email_verified"] is False
-    assert DOORS["login"](client, "moved@example.com", PASSWORD).status_code == 401
+    assert SIGN_IN_ENDPOINTS["login"](client, "moved@example.com", PASSWORD).status_code == 401
 
     verify(client, token_to(app, "moved@example.com"))
 
-    assert DOORS["login"](client, "moved@example.com", PASSWORD).status_code == 200
+    assert SIGN_IN_ENDPOINTS["login"](client, "moved@example.com", PASSWORD).status_code == 200
 
 
-def test_K04_tokens_that_are_over_are_cleared_away_a_bounded_number_at_a_time(app: Flask) -> None:
+def test_K04_expired_tokens_are_pruned_in_batches(app: Flask) -> None:
     emails = [register(app) for _ in range(5)]
     for email in emails[:3]:
         execute_sql(app, "UPDATE one_time_tokens SET expires_at = created_at WHERE address_key = :email", email=email)
@@ -316,7 +318,7 @@ def test_K04_tokens_that_are_over_are_cleared_away_a_bounded_number_at_a_time(ap
     assert [verify(app.test_client(), token_to(app, email)).status_code for email in emails] == [400] * 3 + [200] * 2
 
 
-def test_K01_a_deleted_account_takes_its_tokens_along(app: Flask, superuser: ApiUser) -> None:
+def test_K01_deleting_an_account_deletes_its_tokens(app: Flask, superuser: ApiUser) -> None:
     email = register(app)
     token = token_to(app, email)
     users = superuser.get("/userapi/users/", query_string={"search": email}).get_json()["results"]

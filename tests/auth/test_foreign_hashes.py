@@ -1,4 +1,4 @@
-"""Hashes that Django and others made: each kind signs its owner in once, and none may stall the service."""
+"""Password hashes from Django and others: each kind works for one sign-in, and none may stall the service."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ from userapi.security.password_hashing import describe_password_hash, needs_reha
 
 PASSWORD = "½ a heron… over wet fields"
 
-#: PASSWORD as Django 5.2 hashed it, cheaply.
+#: PASSWORD as hashed by Django 5.2 with a low cost.
 DJANGO = {
     "pbkdf2_sha256": "pbkdf2_sha256$10$AE3Uwb8luPa2u7p8ZvlGI7$WQ04WLvBQ000kmbkWJuUaasji1I+jU/4mbmNl1wdRgA=",
     "pbkdf2_sha1": "pbkdf2_sha1$10$R0KIQv4GDqZDzDpRl1PlPf$NOKHIBjSygMAxMzfQR4C7dmHG2s=",
@@ -37,7 +37,7 @@ DJANGO = {
     ),
 }
 
-#: Hashes whose check would take too long, each a little beyond its bound, by what would be alike within it.
+#: Hashes that are too expensive to check, each just over its limit, by a similar hash within the limit.
 DEAR = {
     "pbkdf2_sha256$3000001$salt$" + "A" * 43 + "=": "pbkdf2_sha256$3000000$salt$" + "A" * 43 + "=",
     "pbkdf2_sha1$3000001$salt$" + "A" * 27 + "=": "pbkdf2_sha1$3000000$salt$" + "A" * 27 + "=",
@@ -101,12 +101,12 @@ DAMAGED = (
 
 @pytest.fixture
 def email(app: Flask) -> str:
-    """The email of an account."""
+    """The email of a new account."""
     return make_account(app)
 
 
 @pytest.mark.parametrize("kind", DJANGO)
-def test_U09_a_hash_of_django_signs_in_once_and_is_replaced(app: Flask, email: str, kind: str) -> None:
+def test_U09_a_django_hash_is_replaced_at_the_first_sign_in(app: Flask, email: str, kind: str) -> None:
     store_hash(app, email, DJANGO[kind])
 
     assert [sign_in_status(app, email, wrong) for wrong in (PASSWORD[:-1], PASSWORD + "x", "", DJANGO[kind])] == [
@@ -117,10 +117,10 @@ def test_U09_a_hash_of_django_signs_in_once_and_is_replaced(app: Flask, email: s
 
     assert stored_hash(app, email).startswith("$argon2id$v=19$m=8,t=1,p=1$")
     assert sign_in_status(app, email, PASSWORD) == 200
-    assert sign_in_status(app, email, "1⁄2 a heron... over wet fields") == 200  # every keyboard's way from now on
+    assert sign_in_status(app, email, "1⁄2 a heron... over wet fields") == 200  # normalised from now on
 
 
-def test_U09_bcrypt_looks_at_72_bytes_as_it_always_did(app: Flask, email: str) -> None:
+def test_U09_bcrypt_compares_only_72_bytes(app: Flask, email: str) -> None:
     long = "x" * 70 + "ééé"
     for prefix in ("bcrypt$", ""):
         store_hash(app, email, prefix + bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode())
@@ -131,7 +131,7 @@ def test_U09_bcrypt_looks_at_72_bytes_as_it_always_did(app: Flask, email: str) -
 
 @pytest.mark.parametrize("version", [16, 19])
 @pytest.mark.parametrize("prefix", ["", "argon2"])
-def test_argon2_of_both_versions_signs_in(app: Flask, email: str, version: int, prefix: str) -> None:
+def test_both_argon2_versions_can_sign_in(app: Flask, email: str, version: int, prefix: str) -> None:
     hashed = hash_secret(
         normalize_password(PASSWORD).encode(), b"saltsalt", 1, 16, 2, 32, Type.ID, version=version
     ).decode()
@@ -143,15 +143,15 @@ def test_argon2_of_both_versions_signs_in(app: Flask, email: str, version: int, 
 
 
 @pytest.mark.parametrize("cost", ["2$salt$1$500000", "16$salt$8$8192", "32768$salt$1$32"])
-def test_scrypt_of_many_lanes_is_checked(app: Flask, email: str, cost: str) -> None:
-    n, salt, r, p = cost.split("$")  # lanes need memory besides N times r
+def test_scrypt_with_many_lanes_is_checked(app: Flask, email: str, cost: str) -> None:
+    n, salt, r, p = cost.split("$")  # lanes need memory in addition to N * r
     digest = hashlib.scrypt(PASSWORD.encode(), salt=salt.encode(), n=int(n), r=int(r), p=int(p), maxmem=2**28)
     store_hash(app, email, f"scrypt${cost}${base64.b64encode(digest).decode()}")
 
     assert sign_in_status(app, email, PASSWORD) == 200
 
 
-#: Pieces of hashes, right and wrong ones, cheap to compute in every combination.
+#: Valid and invalid parts of hashes, cheap to compute in every combination.
 NUMBERS = st.sampled_from(("", "0", "1", "2", "3", "4", "04", "8", "16", "18", "19", "99", "-1", "x", "١", "9" * 10))
 BASE64 = st.sampled_from(("", "A" * 11, "A" * 22, "A" * 43 + "=", "A" * 27 + "=", "B" * 43, "A" * 86 + "==", "é", "a$"))
 PIECES = st.one_of(
@@ -181,7 +181,7 @@ PIECES = st.one_of(
 
 @hypothesis.settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hashed=PIECES.filter(lambda text: "\x00" not in text and text.isprintable()))
-def test_no_hash_of_any_shape_breaks_a_sign_in(app: Flask, hashed: str) -> None:
+def test_malformed_hashes_never_cause_a_server_error(app: Flask, hashed: str) -> None:
     with app.app_context():
         assert verify_password("not this password", hashed) is False
         assert isinstance(needs_rehash(hashed), bool)
@@ -189,7 +189,7 @@ def test_no_hash_of_any_shape_breaks_a_sign_in(app: Flask, hashed: str) -> None:
 
 
 @pytest.mark.parametrize("dear", DEAR)
-def test_P15_a_hash_that_costs_too_much_is_not_checked(app: Flask, email: str, dear: str) -> None:
+def test_P15_a_hash_that_is_too_expensive_is_not_checked(app: Flask, email: str, dear: str) -> None:
     assert legacy_hashes.parse_legacy_hash(DEAR[dear])
 
     with pytest.raises(legacy_hashes.UnusableHash, match="would take too long"), app.app_context():
@@ -197,7 +197,7 @@ def test_P15_a_hash_that_costs_too_much_is_not_checked(app: Flask, email: str, d
 
 
 @pytest.mark.parametrize("damaged", DAMAGED)
-def test_P15_a_damaged_hash_is_told_apart_and_signs_nobody_in(app: Flask, email: str, damaged: str) -> None:
+def test_P15_a_damaged_hash_is_recognised_and_never_matches(app: Flask, email: str, damaged: str) -> None:
     with pytest.raises(legacy_hashes.UnusableHash), app.app_context():
         legacy_hashes.parse_legacy_hash(damaged)
     store_hash(app, email, damaged)
@@ -205,7 +205,7 @@ def test_P15_a_damaged_hash_is_told_apart_and_signs_nobody_in(app: Flask, email:
     assert sign_in_status(app, email, PASSWORD) == 401
 
 
-def test_P18_a_foreign_hash_waits_for_its_turn_among_others_of_its_kind(make_app: Callable[..., Flask]) -> None:
+def test_P18_foreign_hashes_are_checked_in_their_own_queue(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     email = str(new_user()["email"])
     make_user(app, email=email)
@@ -226,23 +226,23 @@ def test_L02_a_hash_that_cannot_be_checked_takes_as_long_as_a_wrong_password(mak
     store_hash(app, "dear@example.com", next(iter(DEAR)))
     store_hash(app, "damaged@example.com", DAMAGED[-1])
 
-    def refuse(name: str) -> Callable[[], None]:
+    def try_to_sign_in(name: str) -> Callable[[], None]:
         def wrong() -> None:
             assert sign_in_status(app, f"{name}@example.com", "velvet tram outside 8") == 401
 
         return wrong
 
-    refuse("known")()
+    try_to_sign_in("known")()
     for name in ("dear", "damaged"):
-        assert take_equally_long(refuse("known"), refuse(name), pairs=7), name
+        assert take_equally_long(try_to_sign_in("known"), try_to_sign_in(name), pairs=7), name
 
 
-def test_P16_what_staff_are_told_of_a_hash_has_none_of_it(app: Flask) -> None:
+def test_P16_the_description_of_a_hash_reveals_nothing_of_it(app: Flask) -> None:
     with app.app_context():
-        told = {kind: describe_password_hash(hashed) for kind, hashed in DJANGO.items()}
+        reported = {kind: describe_password_hash(hashed) for kind, hashed in DJANGO.items()}
 
-    assert told["pbkdf2_sha1"] == "pbkdf2_sha1: 10 rounds"
-    assert told["argon2"].startswith("argon2id: ")
-    assert told["bcrypt"] == "bcrypt: cost 4"
+    assert reported["pbkdf2_sha1"] == "pbkdf2_sha1: 10 rounds"
+    assert reported["argon2"].startswith("argon2id: ")
+    assert reported["bcrypt"] == "bcrypt: cost 4"
     for kind, hashed in DJANGO.items():
-        assert [part for part in hashed.split("$") if len(part) > 6 and part in told[kind].replace(kind, "")] == []
+        assert [part for part in hashed.split("$") if len(part) > 6 and part in reported[kind].replace(kind, "")] == []

@@ -1,4 +1,4 @@
-"""Tokens signed as ours are, whose claims are not: their times, issuer, audience, kind and owner."""
+"""Tokens with a valid signature and forged claims: times, issuer, audience, kind and owner."""
 
 import json
 import time
@@ -26,7 +26,7 @@ def claims(client: FlaskClient, user: ApiUser, key_folder: str) -> dict[str, Any
     return valid_claims(client, user, key_folder)
 
 
-def test_X11_a_token_of_a_machine_whose_clock_is_ahead_is_good(
+def test_X11_a_token_from_a_host_with_a_fast_clock_is_valid(
     client: FlaskClient, user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     begin = int(time.time()) + 50
@@ -40,7 +40,7 @@ def test_X11_a_token_of_a_machine_whose_clock_is_ahead_is_good(
     assert refresh_session(client, renewed).status_code == 200
 
 
-def test_X11_the_leeway_keeps_no_token_alive(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
+def test_X11_the_leeway_does_not_extend_expiry(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
     assert get_own_user(client, forge_token(key_folder, claims | {"exp": int(time.time()) + 60})).status_code == 200
 
     for late in (0, 1, 30):
@@ -102,7 +102,7 @@ def test_T09_issuer_and_audience_are_exact(client: FlaskClient, claims: dict[str
     assert accepted_tokens(client, tokens) == {}
 
 
-def test_T10_kinds_of_token_are_not_interchangeable(
+def test_T10_token_types_are_not_interchangeable(
     client: FlaskClient, user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     access, refresh_token = user.tokens["access_token"], user.tokens["refresh_token"]
@@ -117,7 +117,7 @@ def test_T10_kinds_of_token_are_not_interchangeable(
     assert refresh_session(client, refresh_token).status_code == 200
 
 
-def test_T11_no_claim_may_be_missing_or_of_another_type(
+def test_T11_rejects_missing_claims_and_wrong_types(
     client: FlaskClient, user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     tokens = {}
@@ -157,7 +157,7 @@ def test_T11_no_claim_may_be_missing_or_of_another_type(
     assert accepted_tokens(client, tokens) == {}
 
 
-def test_T11_a_session_is_good_only_for_its_own_user(
+def test_T11_a_session_is_valid_only_for_its_own_user(
     client: FlaskClient, user: ApiUser, other_user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     other = read_claims(other_user.tokens["access_token"])
@@ -172,7 +172,7 @@ def test_T11_a_session_is_good_only_for_its_own_user(
     assert refresh_session(client, forge_token(key_folder, mine)).status_code == 200
 
 
-def test_T12_claims_never_decide_what_one_may(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
+def test_T12_claims_never_grant_permissions(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
     bold = forge_token(
         key_folder,
         claims
@@ -186,13 +186,13 @@ def test_T12_claims_never_decide_what_one_may(client: FlaskClient, claims: dict[
         },
     )
 
-    answer = client.get("/userapi/users/", headers={"Authorization": f"Bearer {bold}"})
+    response = client.get("/userapi/users/", headers={"Authorization": f"Bearer {bold}"})
 
-    assert answer.status_code == 403
+    assert response.status_code == 403
     assert get_own_user(client, bold).get_json()["is_staff"] is False
 
 
-def test_T12_staff_who_lost_the_right_lose_it_with_the_token_in_hand(superuser: ApiUser, staff: ApiUser) -> None:
+def test_T12_demoted_staff_lose_access_with_existing_tokens(superuser: ApiUser, staff: ApiUser) -> None:
     assert staff.get("/userapi/users/").status_code == 200
 
     superuser.patch(staff.url, json={"is_staff": False})
@@ -200,7 +200,7 @@ def test_T12_staff_who_lost_the_right_lose_it_with_the_token_in_hand(superuser: 
     assert staff.get("/userapi/users/").status_code == 403
 
 
-def test_T17_duplicate_claims_mean_one_person(
+def test_T17_duplicate_claims_never_identify_two_users(
     client: FlaskClient, user: ApiUser, other_user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     mine, other = json.dumps(claims)[1:-1], json.dumps(read_claims(other_user.tokens["access_token"]))[1:-1]

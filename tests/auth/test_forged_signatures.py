@@ -1,4 +1,4 @@
-"""Tokens with a live user's complete claims, so that the signature, its algorithm or its key alone is in the way."""
+"""Tokens with a user's valid claims, so that only the signature, its algorithm or its key is wrong."""
 
 import base64
 import hashlib
@@ -42,11 +42,11 @@ def hmac_token(header: dict[str, Any], claims: dict[str, Any], secret: bytes) ->
     return f"{message}.{encode_segment(hmac.new(secret, message.encode(), digest).digest())}"
 
 
-def test_header_of_a_token_names_its_key(user: ApiUser, key_folder: str) -> None:
+def test_the_header_of_a_token_names_its_key(user: ApiUser, key_folder: str) -> None:
     assert read_header(user.tokens["access_token"]) == valid_header(key_folder)
 
 
-def test_T01_no_spelling_of_no_algorithm_is_accepted(
+def test_T01_rejects_every_spelling_of_the_none_algorithm(
     client: FlaskClient, claims: dict[str, Any], key_folder: str
 ) -> None:
     real = forge_token(key_folder, claims).rpartition(".")[2]
@@ -85,7 +85,9 @@ def test_T02_the_signature_is_always_checked(client: FlaskClient, claims: dict[s
     assert accepted_tokens(client, tokens) == {}
 
 
-def test_T03_the_public_key_is_no_secret_for_hmac(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
+def test_T03_rejects_hmac_with_the_public_key_as_secret(
+    client: FlaskClient, claims: dict[str, Any], key_folder: str
+) -> None:
     public = current_signing_key(key_folder).public_key()
     info, point = serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.UncompressedPoint
     pem = public.public_bytes(serialization.Encoding.PEM, info)
@@ -113,7 +115,7 @@ def test_T03_the_public_key_is_no_secret_for_hmac(client: FlaskClient, claims: d
     assert accepted_tokens(client, tokens) == {}
 
 
-def test_T04_a_token_brings_no_key_along(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
+def test_T04_ignores_keys_inside_tokens(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
     attacker = ec.generate_private_key(ec.SECP256R1())
     jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(attacker.public_key()))
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -137,7 +139,7 @@ def test_T04_a_token_brings_no_key_along(client: FlaskClient, claims: dict[str, 
             listener.accept()
 
 
-def test_T05_kid_is_looked_up_and_nothing_else(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
+def test_T05_kid_is_only_looked_up(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
     key = KeyRing(Path(key_folder)).newest()
     kids: dict[str, Any] = {
         "the file's name": key.name,
@@ -171,7 +173,9 @@ def test_T05_kid_is_looked_up_and_nothing_else(client: FlaskClient, claims: dict
     assert time.thread_time() - started < 5
 
 
-def test_T06_only_the_configured_algorithm(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
+def test_T06_accepts_only_the_configured_algorithm(
+    client: FlaskClient, claims: dict[str, Any], key_folder: str
+) -> None:
     ours, rsa_key = current_signing_key(key_folder), rsa.generate_private_key(65537, 2048)
 
     def signed(algorithm: str, sign: Any) -> str:
@@ -197,7 +201,7 @@ def test_T06_only_the_configured_algorithm(client: FlaskClient, claims: dict[str
     assert accepted_tokens(client, tokens) == {}
 
 
-def test_T07_blank_and_common_secrets_do_not_verify(
+def test_T07_rejects_tokens_signed_with_blank_or_common_secrets(
     client: FlaskClient, claims: dict[str, Any], key_folder: str
 ) -> None:
     secret = client.application.config["SECRET_KEY"].encode()
@@ -211,7 +215,7 @@ def test_T07_blank_and_common_secrets_do_not_verify(
     assert accepted_tokens(client, tokens) == {}
 
 
-def test_T18_unknown_critical_headers_are_refused(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
+def test_T18_rejects_unknown_critical_headers(client: FlaskClient, claims: dict[str, Any], key_folder: str) -> None:
     crits: tuple[Any, ...] = (["x"], ["exp"], ["b64"], [], "x", None, {}, 1)
     tokens = {
         repr(crit): forge_token(key_folder, claims, valid_header(key_folder, crit=crit, x=1, b64=True, exp=1))

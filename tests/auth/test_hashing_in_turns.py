@@ -1,4 +1,4 @@
-"""Clients that send many sign-ins at the same moment: others get their turn between them."""
+"""Clients that send many sign-ins at the same time: others get their turn between them."""
 
 import base64
 import hashlib
@@ -18,12 +18,12 @@ from tests.support.waiting import wait_until
 
 MakeApp = Callable[..., Flask]
 
-#: As new hashes cost where nothing is set.
+#: The default cost of new hashes.
 USUAL = {"PASSWORD_HASH_MEMORY": "19456", "PASSWORD_HASH_TIME": "2", "PASSWORD_HASH_CONCURRENCY": "1"}
 
 
-def of_django(password: str, rounds: int) -> str:
-    """A hash as Django makes it."""
+def django_hash(password: str, rounds: int) -> str:
+    """A hash as created by Django."""
     digest = hashlib.pbkdf2_hmac("sha256", password.encode(), b"pepper", rounds)
     return f"pbkdf2_sha256${rounds}$pepper${base64.b64encode(digest).decode()}"
 
@@ -36,7 +36,7 @@ def sign_in(app: Flask, email: str, password: str = PASSWORD, ip: str = "192.0.2
 
 @contextmanager
 def guessing(app: Flask, emails: list[str], connections: int) -> Iterator[list[int]]:
-    """One client guesses at accounts over many connections while the block runs; the statuses of its answers."""
+    """Let one client guess passwords over many connections while the block runs; yields the response statuses."""
     statuses: list[int] = []
     ended, chosen = threading.Event(), itertools.cycle(emails)
 
@@ -56,7 +56,7 @@ def guessing(app: Flask, emails: list[str], connections: int) -> Iterator[list[i
             ended.set()
 
 
-def test_P18_ten_registrations_of_one_client_at_the_same_moment_all_succeed(make_app: MakeApp) -> None:
+def test_P18_ten_parallel_registrations_from_one_client_all_succeed(make_app: MakeApp) -> None:
     app = make_app(**USUAL, WORKER_THREADS="4")
 
     def register() -> int:
@@ -65,28 +65,28 @@ def test_P18_ten_registrations_of_one_client_at_the_same_moment_all_succeed(make
     assert run_simultaneously([register] * 10) == [201] * 10
 
 
-def test_P18_a_client_with_many_connections_leaves_their_turn_to_others(make_app: MakeApp) -> None:
+def test_P18_a_client_with_many_connections_does_not_starve_others(make_app: MakeApp) -> None:
     app = make_app(**USUAL, WORKER_THREADS="4")
     email = make_account(app)
 
     with guessing(app, [email], connections=30) as guesses:
-        answers = [sign_in(app, email, ip=f"192.0.2.{number}") for number in range(12)]
+        responses = [sign_in(app, email, ip=f"192.0.2.{number}") for number in range(12)]
 
-    assert answers.count(200) >= 10
+    assert responses.count(200) >= 10
     assert set(guesses) == {401, 503}
 
 
-def test_P18_guesses_at_expensive_hashes_keep_no_other_client_out(make_app: MakeApp) -> None:
+def test_P18_guesses_at_expensive_hashes_do_not_block_other_clients(make_app: MakeApp) -> None:
     app = make_app(**USUAL)
     own, imported, targets = make_account(app), make_account(app), [make_account(app) for _ in range(12)]
     for email in targets:
-        store_hash(app, email, of_django("of nobody", 400_000))
-    store_hash(app, imported, of_django(PASSWORD, 400_000))
+        store_hash(app, email, django_hash("of no account", 400_000))
+    store_hash(app, imported, django_hash(PASSWORD, 400_000))
 
     with guessing(app, targets, connections=12) as guesses:
-        answers = [sign_in(app, own, ip=f"192.0.2.{number}") for number in range(6)]
+        responses = [sign_in(app, own, ip=f"192.0.2.{number}") for number in range(6)]
         of_imported = sign_in(app, imported, ip="192.0.2.20")
 
-    assert answers.count(200) >= 5
+    assert responses.count(200) >= 5
     assert of_imported == 200
     assert set(guesses) <= {401, 503}

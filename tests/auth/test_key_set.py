@@ -1,4 +1,4 @@
-"""The keys: what others see of them, and how a new one takes over from an old one."""
+"""The signing keys: what other services see of them, and how they are rotated."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ from userapi.security.signing_keys import KeyRing
 
 KEYS = "/.well-known/jwks.json"
 
-#: What any service does that wants to know who its caller is.
+#: How another service identifies its caller.
 ELSEWHERE = """
 import json, sys
 import jwt
@@ -40,20 +40,20 @@ try:
     key = keys[jwt.get_unverified_header(token)["kid"]]
     claims = jwt.decode(token, key, algorithms=["ES256"], issuer=issuer, audience=audience)
 except (jwt.PyJWTError, KeyError) as error:
-    sys.exit(f"refused: {error}")
+    sys.exit(f"rejected: {error}")
 print(claims["sub"])
 """
 
 
 @pytest.fixture
 def folder(key_folder: str, tmp_path: Path) -> Path:
-    """A key folder of one's own, with the key that the other tests sign with."""
+    """A separate key folder with the signing key of the other tests."""
     return Path(shutil.copytree(key_folder, tmp_path / "keys"))
 
 
 @pytest.fixture
 def rotating(make_app: Callable[..., Flask], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """An application that looks into its key folder as if the time for it had always come."""
+    """An application that reads its key folder without waiting."""
     monkeypatch.setattr(signing_keys, "CACHE_SECONDS", 0)
     monkeypatch.setattr(signing_keys, "MIN_RELOAD_SECONDS", 0)
     return make_app(JWT_KEY_DIR=str(folder))
@@ -61,7 +61,7 @@ def rotating(make_app: Callable[..., Flask], folder: Path, monkeypatch: pytest.M
 
 @pytest.fixture
 def email(make_app: Callable[..., Flask]) -> str:
-    """The email of an account."""
+    """The email of a new account."""
     return make_account(make_app())
 
 
@@ -69,19 +69,19 @@ def kids(app: Flask) -> list[str]:
     return [key["kid"] for key in app.test_client().get(KEYS).get_json()["keys"]]
 
 
-def test_T22_the_key_set_shows_public_keys_alone(client: FlaskClient, key_folder: str) -> None:
-    answer = client.get(KEYS)
+def test_T22_the_key_set_contains_only_public_keys(client: FlaskClient, key_folder: str) -> None:
+    response = client.get(KEYS)
 
-    assert answer.status_code == 200
-    assert answer.mimetype == "application/json"
-    assert answer.headers["Cache-Control"] == "public, max-age=300"
-    (key,) = answer.get_json()["keys"]
+    assert response.status_code == 200
+    assert response.mimetype == "application/json"
+    assert response.headers["Cache-Control"] == "public, max-age=300"
+    (key,) = response.get_json()["keys"]
     assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
     assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("EC", "P-256", "ES256", "sig")
     assert key["kid"] == KeyRing(Path(key_folder)).newest().kid
     secret = KeyRing(Path(key_folder)).newest().private.private_numbers().private_value
-    assert str(secret) not in answer.text
-    assert "PRIVATE" not in answer.text
+    assert str(secret) not in response.text
+    assert "PRIVATE" not in response.text
 
 
 def test_T22_the_kid_is_the_thumbprint_of_rfc_7638() -> None:
@@ -93,7 +93,7 @@ def test_T22_the_kid_is_the_thumbprint_of_rfc_7638() -> None:
     assert signing_keys.compute_thumbprint(example | {"alg": "x"}) == "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
 
 
-def test_another_service_verifies_with_pyjwt_and_the_key_set_alone(
+def test_another_service_verifies_with_only_pyjwt_and_the_key_set(
     app: Flask, client: FlaskClient, key_folder: str
 ) -> None:
     email = str(new_user()["email"])
@@ -112,12 +112,14 @@ def test_another_service_verifies_with_pyjwt_and_the_key_set_alone(
     for_others = elsewhere(forge_token(key_folder, claims | {"aud": "userapi-web"}))
 
     assert (accepted.returncode, accepted.stdout.strip()) == (0, str(user_id))
-    for refused in (forged, expired, for_others):
-        assert (refused.returncode, refused.stdout) == (1, "")
-        assert refused.stderr.startswith("refused: ")
+    for rejected in (forged, expired, for_others):
+        assert (rejected.returncode, rejected.stdout) == (1, "")
+        assert rejected.stderr.startswith("rejected: ")
 
 
-def test_T23_a_new_key_signs_at_once_and_the_old_one_verifies_on(rotating: Flask, folder: Path, email: str) -> None:
+def test_T23_a_new_key_signs_immediately_and_the_old_one_still_verifies(
+    rotating: Flask, folder: Path, email: str
+) -> None:
     client = rotating.test_client()
     before = sign_in(rotating, email)
     (old,) = kids(rotating)
@@ -134,7 +136,7 @@ def test_T23_a_new_key_signs_at_once_and_the_old_one_verifies_on(rotating: Flask
         assert read_header(refresh_session(client, pair["refresh_token"]).get_json()["access_token"])["kid"] == new
 
 
-def test_T23_a_retired_key_verifies_no_more(rotating: Flask, folder: Path, email: str) -> None:
+def test_T23_a_retired_key_no_longer_verifies(rotating: Flask, folder: Path, email: str) -> None:
     client = rotating.test_client()
     before = sign_in(rotating, email)
     old = KeyRing(folder).newest()
@@ -150,7 +152,7 @@ def test_T23_a_retired_key_verifies_no_more(rotating: Flask, folder: Path, email
     assert get_own_user(client, sign_in(rotating, email)["access_token"]).status_code == 200
 
 
-def test_T23_a_key_that_another_worker_made_is_found_when_a_token_names_it(
+def test_T23_a_key_created_by_another_worker_is_loaded_when_a_token_names_it(
     make_app: Callable[..., Flask], folder: Path, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (make_app(JWT_KEY_DIR=str(folder)) for _ in range(2))
@@ -165,7 +167,7 @@ def test_T23_a_key_that_another_worker_made_is_found_when_a_token_names_it(
     assert get_own_user(second.test_client(), token).status_code == 200
 
 
-def test_T23_within_a_minute_all_workers_agree_that_a_key_is_retired(
+def test_T23_all_workers_notice_a_retired_key_within_a_minute(
     make_app: Callable[..., Flask], folder: Path, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workers = [make_app(JWT_KEY_DIR=str(folder)) for _ in range(3)]
@@ -218,7 +220,7 @@ def test_T23_the_folder_is_read_twice_a_minute_and_for_unknown_keys_once_a_secon
     assert len(reads) <= 5
 
 
-def test_a_broken_file_stops_nobody(rotating: Flask, folder: Path, email: str) -> None:
+def test_a_broken_key_file_does_not_stop_the_service(rotating: Flask, folder: Path, email: str) -> None:
     client = rotating.test_client()
     token = sign_in(rotating, email)["access_token"]
 
@@ -229,21 +231,21 @@ def test_a_broken_file_stops_nobody(rotating: Flask, folder: Path, email: str) -
     assert len(kids(rotating)) == 1
 
 
-def test_without_a_key_nothing_is_signed_and_nothing_verifies(rotating: Flask, folder: Path, email: str) -> None:
+def test_nothing_is_signed_or_verified_without_a_key(rotating: Flask, folder: Path, email: str) -> None:
     client = rotating.test_client()
     token = sign_in(rotating, email)["access_token"]
 
     shutil.rmtree(folder)
 
-    refused = client.post("/api-token-auth/", json={"email": email, "password": PASSWORD})
-    assert (refused.status_code, refused.get_json()["code"]) == (503, "unavailable")
+    rejected = client.post("/api-token-auth/", json={"email": email, "password": PASSWORD})
+    assert (rejected.status_code, rejected.get_json()["code"]) == (503, "unavailable")
     assert get_own_user(client, token).status_code == 401
     assert kids(rotating) == []
     KeyRing(folder).add()
     assert get_own_user(client, sign_in(rotating, email)["access_token"]).status_code == 200
 
 
-def test_keys_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_key_files(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "keys"
 
     KeyRing(folder).add()

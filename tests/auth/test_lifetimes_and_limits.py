@@ -1,4 +1,4 @@
-"""Lifetimes and limits stand in the settings, and every text that names one reads it there."""
+"""Lifetimes and limits come from the settings, and every text that names one reads it from there."""
 
 from collections.abc import Callable
 from datetime import timedelta

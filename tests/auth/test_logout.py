@@ -1,4 +1,4 @@
-"""Signing out: which sessions end, and when the browser is to drop its cookies."""
+"""Signing out: which sessions end, and when the browser must delete its cookies."""
 
 from typing import Any
 
@@ -21,26 +21,26 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def dropped(answer: TestResponse) -> set[str]:
-    """The names of the cookies that an answer drops."""
-    lines = [line for line in answer.headers.getlist("Set-Cookie") if "01 Jan 1970" in line]
+def deleted_cookies(response: TestResponse) -> set[str]:
+    """The names of the cookies that a response deletes."""
+    lines = [line for line in response.headers.getlist("Set-Cookie") if "01 Jan 1970" in line]
     return {line.partition("=")[0] for line in lines}
 
 
 @pytest.fixture
 def web(app: Flask, user: ApiUser) -> FlaskClient:
-    """The user's browser, signed in."""
+    """A browser in which the user is signed in."""
     web = app.test_client()
     web.post("/userapi/auth/login/", json={"email": user.email, "password": PASSWORD, "cookies": True})
     return web
 
 
-def proof(web: FlaskClient) -> dict[str, str]:
+def csrf_header(web: FlaskClient) -> dict[str, str]:
     cookie = web.get_cookie("csrf_token")
     return {"X-CSRF-TOKEN": cookie.value if cookie else ""}
 
 
-def is_over(client: FlaskClient, tokens: dict[str, Any]) -> bool:
+def has_ended(client: FlaskClient, tokens: dict[str, Any]) -> bool:
     return get_own_user(client, tokens["access_token"]).status_code == 401
 
 
@@ -53,41 +53,43 @@ def test_a_bearer_token_and_the_refresh_token_of_another_session_end_both(
 
     assert client.post(LOGOUT, json=body, headers=bearer(mine["access_token"])).status_code == 200
 
-    assert is_over(client, mine)
-    assert is_over(client, other)
-    assert is_over(client, third) is everywhere
+    assert has_ended(client, mine)
+    assert has_ended(client, other)
+    assert has_ended(client, third) is everywhere
 
 
 def test_two_refresh_tokens_end_both_sessions(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     mine, other = sign_in(app, user.email), sign_in(app, user.email)
 
-    answer = client.post(LOGOUT, json={"refresh_token": other["refresh_token"]}, headers=bearer(mine["refresh_token"]))
+    response = client.post(
+        LOGOUT, json={"refresh_token": other["refresh_token"]}, headers=bearer(mine["refresh_token"])
+    )
 
-    assert answer.status_code == 200
-    assert is_over(client, mine)
-    assert is_over(client, other)
+    assert response.status_code == 200
+    assert has_ended(client, mine)
+    assert has_ended(client, other)
 
 
-def test_a_bad_bearer_token_does_not_keep_the_refresh_token_from_ending_its_session(
+def test_an_invalid_bearer_token_does_not_stop_the_refresh_token_from_ending_its_session(
     app: Flask, client: FlaskClient, user: ApiUser
 ) -> None:
     mine = sign_in(app, user.email)
-    answer = client.post(LOGOUT, json={"refresh_token": mine["refresh_token"]}, headers=bearer("a.b.c"))
+    response = client.post(LOGOUT, json={"refresh_token": mine["refresh_token"]}, headers=bearer("a.b.c"))
 
-    assert answer.status_code == 200
-    assert is_over(client, mine)
+    assert response.status_code == 200
+    assert has_ended(client, mine)
     assert client.post(LOGOUT, headers=bearer("a.b.c")).status_code == 401
 
 
-def test_a_refresh_token_and_cookies_with_their_proof_end_both_sessions(
+def test_a_refresh_token_and_cookies_with_a_csrf_token_end_both_sessions(
     app: Flask, client: FlaskClient, web: FlaskClient, user: ApiUser
 ) -> None:
     other = sign_in(app, user.email)
     body = {"refresh_token": other["refresh_token"]}
 
-    assert web.post(LOGOUT, json=body, headers=proof(web)).status_code == 200
+    assert web.post(LOGOUT, json=body, headers=csrf_header(web)).status_code == 200
 
-    assert is_over(client, other)
+    assert has_ended(client, other)
     assert len(user.get("/userapi/auth/sessions/").get_json()["results"]) == 1
 
 
@@ -97,36 +99,36 @@ def test_logout_works_with_the_refresh_cookie_once_the_access_cookie_has_expired
     web.delete_cookie("access_token")
     web.set_cookie("access_token", "a.b.c")
 
-    answer = web.post(LOGOUT, headers=proof(web))
+    response = web.post(LOGOUT, headers=csrf_header(web))
 
-    assert (answer.status_code, dropped(answer)) == (200, COOKIES)
+    assert (response.status_code, deleted_cookies(response)) == (200, COOKIES)
     assert len(user.get("/userapi/auth/sessions/").get_json()["results"]) == 1
 
 
 @pytest.mark.parametrize("path", [LOGOUT, REFRESH])
-def test_dead_cookies_are_dropped_with_the_401(web: FlaskClient, path: str) -> None:
+def test_invalid_cookies_are_deleted_with_the_401(web: FlaskClient, path: str) -> None:
     for name in ("access_token", "refresh_token"):
         web.set_cookie(name, "a.b.c")
 
-    answer = web.post(path, headers=proof(web))
+    response = web.post(path, headers=csrf_header(web))
 
-    assert (answer.status_code, dropped(answer)) == (401, COOKIES)
+    assert (response.status_code, deleted_cookies(response)) == (401, COOKIES)
     assert web.get_cookie("access_token") is None
 
 
-def test_the_cookies_of_a_session_that_has_ended_can_be_dropped(web: FlaskClient, user: ApiUser) -> None:
+def test_the_cookies_of_an_ended_session_can_be_deleted(web: FlaskClient, user: ApiUser) -> None:
     user.delete("/userapi/auth/sessions/")
-    before = proof(web)
+    before = csrf_header(web)
 
     everywhere = web.post(LOGOUT, json={"all": True}, headers=before)
-    assert (everywhere.status_code, dropped(everywhere)) == (401, COOKIES)
+    assert (everywhere.status_code, deleted_cookies(everywhere)) == (401, COOKIES)
 
 
 @pytest.mark.parametrize("path", [LOGOUT, REFRESH])
-def test_a_bad_bearer_token_drops_no_cookies(web: FlaskClient, path: str) -> None:
-    answer = web.post(path, headers={**proof(web), **bearer("a.b.c")})
+def test_an_invalid_bearer_token_deletes_no_cookies(web: FlaskClient, path: str) -> None:
+    response = web.post(path, headers={**csrf_header(web), **bearer("a.b.c")})
 
-    assert (answer.status_code, dropped(answer)) == (401, set())
+    assert (response.status_code, deleted_cookies(response)) == (401, set())
 
 
 @pytest.mark.parametrize("path", ["/account/", "/password_change/", "/logout/", "/admin/users/", LOGOUT, REFRESH])
@@ -138,9 +140,9 @@ def test_a_bad_bearer_token_drops_no_cookies(web: FlaskClient, path: str) -> Non
         {"Sec-Fetch-Site": "same-origin"},
     ],
 )
-def test_a_request_without_cookies_drops_none(client: FlaskClient, path: str, headers: dict[str, str]) -> None:
-    for answer in (client.post(path, data={"x": "y"}, headers=headers), client.get(path, headers=headers)):
-        assert "Set-Cookie" not in answer.headers or dropped(answer) == set()
+def test_a_request_without_cookies_deletes_none(client: FlaskClient, path: str, headers: dict[str, str]) -> None:
+    for response in (client.post(path, data={"x": "y"}, headers=headers), client.get(path, headers=headers)):
+        assert "Set-Cookie" not in response.headers or deleted_cookies(response) == set()
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_a_request_without_cookies_drops_none(client: FlaskClient, path: str, he
         ({"Origin": "null"}, set()),
     ],
 )
-def test_dead_cookies_are_dropped_only_for_a_request_of_the_same_site(
+def test_invalid_cookies_are_deleted_only_for_requests_from_the_same_site(
     web: FlaskClient, user: ApiUser, headers: dict[str, str], expected: set[str]
 ) -> None:
     user.delete("/userapi/auth/sessions/")
@@ -164,11 +166,11 @@ def test_dead_cookies_are_dropped_only_for_a_request_of_the_same_site(
     page = web.get("/account/", headers=headers, base_url="http://localhost")
 
     assert page.status_code == 303
-    assert dropped(page) == expected
+    assert deleted_cookies(page) == expected
 
 
-def test_signing_out_by_the_page_drops_the_cookies(app: Flask, user: ApiUser) -> None:
+def test_signing_out_on_the_page_deletes_the_cookies(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
 
-    assert dropped(browser.send("/logout/")) >= COOKIES
+    assert deleted_cookies(browser.send("/logout/")) >= COOKIES

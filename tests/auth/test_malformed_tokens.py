@@ -1,4 +1,4 @@
-"""Tokens that are none, are too large or too deep, or are spelt otherwise: refused quickly, and never a success."""
+"""Malformed, oversized, deeply nested and respelled tokens are rejected quickly."""
 
 import json
 import time
@@ -66,20 +66,20 @@ def test_T16_malformed_tokens_are_401(client: FlaskClient, claims: dict[str, Any
     assert accepted_tokens(client, tokens) == {}
 
 
-def test_T16_huge_tokens_are_refused_quickly(client: FlaskClient, user: ApiUser) -> None:
+def test_T16_huge_tokens_are_rejected_quickly(client: FlaskClient, user: ApiUser) -> None:
     good = user.tokens["access_token"]
-    started = time.thread_time()  # what others on the machine take does not count
+    started = time.thread_time()  # processor time, because the machine may be busy
 
-    answers = [
+    responses = [
         get_own_user(client, token).status_code
         for token in (good + "A" * 1_000_000, "." * 100_000, good * 300, "a" * 5000)
     ]
 
-    assert answers == [401] * 4
+    assert responses == [401] * 4
     assert time.thread_time() - started < 1
 
 
-def test_T16_deep_tokens_in_cookies_are_401_as_well(
+def test_T16_deeply_nested_tokens_in_cookies_are_401(
     app: Flask, user: ApiUser, claims: dict[str, Any], key_folder: str
 ) -> None:
     def use_cookie(token: str, path: str = "/userapi/auth/user/") -> int:
@@ -95,7 +95,7 @@ def test_T16_deep_tokens_in_cookies_are_401_as_well(
     assert use_cookie(deep, "/userapi/") == 200
 
 
-def test_T19_another_spelling_dies_with_the_original(client: FlaskClient, user: ApiUser) -> None:
+def test_T19_another_spelling_of_a_token_ends_with_the_original(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     spare_bits = token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
@@ -118,7 +118,7 @@ def test_T19_another_spelling_dies_with_the_original(client: FlaskClient, user: 
     assert [verify_token(client, spelling).status_code for spelling in spellings] == [401] * len(spellings)
 
 
-def test_T19_a_spent_refresh_token_in_another_spelling_is_spent(client: FlaskClient, user: ApiUser) -> None:
+def test_T19_a_used_refresh_token_stays_used_in_another_spelling(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["refresh_token"]
     first = refresh_session(client, token).get_json()
 
@@ -130,7 +130,7 @@ def test_T19_a_spent_refresh_token_in_another_spelling_is_spent(client: FlaskCli
         assert again.status_code == 401
 
 
-def test_T25_a_bad_token_is_no_anonymous_success(client: FlaskClient, user: ApiUser, key_folder: str) -> None:
+def test_T25_an_invalid_token_is_not_treated_as_anonymous(client: FlaskClient, user: ApiUser, key_folder: str) -> None:
     claims = read_claims(user.tokens["access_token"])
     bad = (
         "x",

@@ -1,4 +1,4 @@
-"""Changing a password: by whoever has the present one, in one place alone, and what ends with it."""
+"""Changing a password: it needs the current one, and ends the other sessions."""
 
 from typing import Any
 
@@ -27,25 +27,25 @@ def stored_hash(app: Flask, user: ApiUser) -> str:
         return str(db.session.scalar(sa.text("SELECT password_hash FROM users WHERE id = :id"), {"id": user.id}))
 
 
-def test_F16_a_password_is_changed_and_its_owner_told(app: Flask, user: ApiUser) -> None:
+def test_F16_a_password_is_changed_and_its_owner_notified(app: Flask, user: ApiUser) -> None:
     assert change(user).status_code == 200
 
     assert can_sign_in(app, user.email, NEW)
     assert not can_sign_in(app, user.email, PASSWORD)
-    (letter,) = emails_to(app, user.email)
-    assert letter.kind == "password_changed"
-    assert NEW not in letter.text + letter.html
+    (sent_email,) = emails_to(app, user.email)
+    assert sent_email.kind == "password_changed"
+    assert NEW not in sent_email.text + sent_email.html
 
 
-def test_P12_the_present_password_is_needed(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_P12_the_current_password_is_required(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     before = stored_hash(app, user)
     other = sign_in(app, user.email)
     body = {"new_password1": NEW, "new_password2": NEW}
 
     assert user.post(CHANGE, json=body).get_json()["errors"] == {"old_password": ["Missing data for required field."]}
     for wrong in ("", "wrong", NEW, PASSWORD.upper(), f"{PASSWORD} ", f" {PASSWORD}"):
-        answer = change(user, old_password=wrong)
-        assert (answer.status_code, list(answer.get_json()["errors"])) == (400, ["old_password"])
+        response = change(user, old_password=wrong)
+        assert (response.status_code, list(response.get_json()["errors"])) == (400, ["old_password"])
     for odd in (None, True, 1, [PASSWORD], {"$ne": ""}):
         assert change(user, old_password=odd).status_code == 400
 
@@ -55,7 +55,7 @@ def test_P12_the_present_password_is_needed(app: Flask, client: FlaskClient, use
     assert change(user).status_code == 200
 
 
-def test_a_wrong_present_password_leaves_a_mark(app: Flask, user: ApiUser) -> None:
+def test_a_wrong_current_password_is_recorded(app: Flask, user: ApiUser) -> None:
     change(user, old_password="wrong")
 
     with app.app_context():
@@ -65,7 +65,7 @@ def test_a_wrong_present_password_leaves_a_mark(app: Flask, user: ApiUser) -> No
     assert [tuple(mark) for mark in marks] == [(user.id, str(user.id))]
 
 
-def test_the_new_password_is_typed_the_same_twice(app: Flask, user: ApiUser) -> None:
+def test_the_new_password_must_be_repeated(app: Flask, user: ApiUser) -> None:
     before = stored_hash(app, user)
 
     differing = change(user, new_password2=f"{NEW}!")
@@ -76,7 +76,7 @@ def test_the_new_password_is_typed_the_same_twice(app: Flask, user: ApiUser) -> 
     assert stored_hash(app, user) == before
 
 
-def test_P13_there_is_no_second_way_to_set_a_password(
+def test_P13_other_operations_cannot_set_a_password(
     app: Flask, client: FlaskClient, user: ApiUser, staff: ApiUser, superuser: ApiUser
 ) -> None:
     before = stored_hash(app, user)
@@ -84,7 +84,7 @@ def test_P13_there_is_no_second_way_to_set_a_password(
 
     for field in ("password", "password_hash", "hash", "new_password1", "old_password"):
         for value in (NEW, before, "", None):
-            answers = [
+            responses = [
                 user.patch(user.url, json={field: value}),
                 user.put(user.url, json=whole | {field: value}),
                 user.patch("/userapi/auth/user/", json={field: value}),
@@ -93,8 +93,8 @@ def test_P13_there_is_no_second_way_to_set_a_password(
                 staff.patch(user.url, json={field: value}),
                 superuser.put(user.url, json=whole | {field: value}),
             ]
-            assert {answer.status_code for answer in answers} == {400}
-            assert all(list(answer.get_json()["errors"]) == [field] for answer in answers)
+            assert {response.status_code for response in responses} == {400}
+            assert all(list(response.get_json()["errors"]) == [field] for response in responses)
 
     assert stored_hash(app, user) == before
     assert "password/change" in user.patch(user.url, json={"password": NEW}).text
@@ -121,7 +121,9 @@ def test_P14_a_change_ends_every_other_session(
 
 
 @pytest.mark.parametrize("body", [{"new_password1": "short", "new_password2": "short"}, {"old_password": "wrong"}])
-def test_a_refused_change_ends_nothing(app: Flask, client: FlaskClient, user: ApiUser, body: dict[str, str]) -> None:
+def test_a_rejected_change_ends_no_session(
+    app: Flask, client: FlaskClient, user: ApiUser, body: dict[str, str]
+) -> None:
     other = sign_in(app, user.email)
 
     assert change(user, **body).status_code == 400

@@ -1,4 +1,4 @@
-"""How passwords are stored: argon2id at the present cost, older hashes replaced when their owner signs in."""
+"""How passwords are stored: as argon2id with the configured cost; older hashes are replaced at sign-in."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from userapi.core.db import db
 
 
 def pbkdf2(password: str, rounds: int = 1000, salt: str = "wS4hXv1cQz") -> str:
-    """A hash as Django writes it."""
+    """A hash as created by Django."""
     digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), rounds)
     return f"pbkdf2_sha256${rounds}${salt}${base64.b64encode(digest).decode()}"
 
@@ -28,7 +28,7 @@ def email(app: Flask) -> str:
     return make_account(app)
 
 
-def test_P15_the_cost_is_that_of_owasp_unless_set_otherwise() -> None:
+def test_P15_the_default_cost_follows_owasp() -> None:
     defaults = config.load({"SECRET_KEY": "vK3x-9QmZ_t7Rw2LpY8sUe5HbN4cJ6aG"})
 
     assert (defaults["PASSWORD_HASH_MEMORY"], defaults["PASSWORD_HASH_TIME"]) == (19456, 2)
@@ -47,7 +47,7 @@ def test_P15_passwords_are_stored_as_argon2id_each_with_its_own_salt(make_app: C
     assert all(len(hashed.split("$")[4]) >= 22 for hashed in hashes)
 
 
-def test_P15_a_change_of_password_is_stored_as_argon2id(app: Flask, user: ApiUser) -> None:
+def test_P15_a_changed_password_is_stored_as_argon2id(app: Flask, user: ApiUser) -> None:
     new = "quartz melon bicycle 41"
     body = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
     assert user.post("/userapi/auth/password/change/", json=body).status_code == 200
@@ -56,7 +56,7 @@ def test_P15_a_change_of_password_is_stored_as_argon2id(app: Flask, user: ApiUse
     assert PasswordHasher().verify(stored_hash(app, user.email), new)
 
 
-def test_P15_a_raised_cost_rewrites_the_hash_at_the_next_sign_in(
+def test_P15_a_higher_cost_replaces_the_hash_at_the_next_sign_in(
     app: Flask, make_app: Callable[..., Flask], email: str
 ) -> None:
     raised = make_app(PASSWORD_HASH_MEMORY="16", PASSWORD_HASH_TIME="2")
@@ -70,7 +70,7 @@ def test_P15_a_raised_cost_rewrites_the_hash_at_the_next_sign_in(
     assert sign_in_status(raised, email, PASSWORD) == 200
 
 
-def test_P15_a_rewritten_hash_ends_no_session(app: Flask, make_app: Callable[..., Flask], email: str) -> None:
+def test_P15_a_replaced_hash_ends_no_session(app: Flask, make_app: Callable[..., Flask], email: str) -> None:
     tokens = sign_in(app, email)
     raised = make_app(PASSWORD_HASH_MEMORY="16")
 
@@ -80,7 +80,7 @@ def test_P15_a_rewritten_hash_ends_no_session(app: Flask, make_app: Callable[...
     assert app.test_client().get("/userapi/auth/user/", headers=headers).status_code == 200
 
 
-def test_P15_the_same_cost_leaves_the_hash_alone(app: Flask, email: str) -> None:
+def test_P15_the_same_cost_keeps_the_hash(app: Flask, email: str) -> None:
     before = stored_hash(app, email)
 
     assert sign_in_status(app, email, PASSWORD) == 200
@@ -101,8 +101,8 @@ def test_P15_a_django_hash_verifies_and_is_replaced(app: Flask, email: str, roun
     assert sign_in_status(app, email, PASSWORD) == 401
 
 
-def test_P15_a_django_hash_is_of_what_was_typed(app: Flask, email: str) -> None:
-    """Django does not normalise, and its users' phones write … and ½ and é as two."""
+def test_P15_a_django_hash_is_compared_without_normalisation(app: Flask, email: str) -> None:
+    """Django does not normalise passwords, and phones write … and ½, and é as two code points."""
     for typed in ("well… half ½ is fine", "cafe\u0301 mit Sahne", "café mit Sahne"):
         store_hash(app, email, pbkdf2(typed))
 
@@ -145,18 +145,18 @@ def test_P15_a_weaker_or_other_argon2_is_replaced(app: Flask, email: str) -> Non
         "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$",
     ],
 )
-def test_a_damaged_or_unknown_hash_signs_nobody_in(app: Flask, email: str, hashed: str) -> None:
+def test_a_damaged_or_unknown_hash_never_matches(app: Flask, email: str, hashed: str) -> None:
     store_hash(app, email, hashed)
 
     assert [sign_in_status(app, email, password) for password in (PASSWORD, hashed or "x", "!")] == [401, 401, 401]
 
 
-def test_P16_no_password_and_no_hash_ever_leaves(
+def test_P16_no_response_log_or_email_contains_a_password_or_hash(
     app: Flask, client: FlaskClient, superuser: ApiUser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second, wrong = "heron over wet fields", "quartz melon bicycle 41", "ferret beneath dry umbrella"
     email = str(new_user()["email"])
-    answers = [
+    responses = [
         client.post("/userapi/users/", json=new_user(email=email, password=first)),
         client.post("/userapi/users/", json=new_user(email=email, password=first)),
         client.post("/userapi/users/", json=new_user(email="x", password=wrong, surprise=wrong)),
@@ -174,20 +174,20 @@ def test_P16_no_password_and_no_hash_ever_leaves(
         {"old_password": first, "new_password1": second, "new_password2": wrong},
         {"old_password": first, "new_password1": second, "new_password2": second},
     )
-    answers += [client.post("/userapi/auth/password/change/", json=body, headers=headers) for body in bodies]
-    answers += [
+    responses += [client.post("/userapi/auth/password/change/", json=body, headers=headers) for body in bodies]
+    responses += [
         client.patch("/userapi/auth/user/", json={"password": wrong}, headers=headers),
         client.get("/userapi/auth/user/", headers=headers),
         client.get("/userapi/auth/sessions/", headers=headers),
         superuser.get("/userapi/users/"),
-        superuser.get(answers[0].get_json()["url"]),
+        superuser.get(responses[0].get_json()["url"]),
         superuser.get("/userapi/users/", query_string={"search": wrong}),
     ]
-    assert answers[11].status_code == 200
+    assert responses[11].status_code == 200
 
     written = {name: text for name, text in everything_stored(app) if name != "users.password_hash"}
     logged = capsys.readouterr().err
-    spoken = [f"{answer.headers}{answer.text}" for answer in answers] + [logged] + list(written.values())
+    spoken = [f"{response.headers}{response.text}" for response in responses] + [logged] + list(written.values())
     assert "sign_in.failed" in logged
     assert any(email in text for text in spoken)
     for secret in (first, second, wrong, "$argon2", stored_hash(app, email).rpartition("$")[2]):
@@ -195,7 +195,7 @@ def test_P16_no_password_and_no_hash_ever_leaves(
 
 
 def everything_stored(app: Flask) -> Iterator[tuple[str, str]]:
-    """Every column of every table, and all that is in it."""
+    """The contents of every column of every table."""
     with app.app_context(), db.engine.connect() as connection:
         for table in db.metadata.tables.values():
             rows = connection.execute(table.select()).mappings().all()

@@ -1,4 +1,4 @@
-"""Which passwords are taken, at registration and at a change alike, and what the others are told."""
+"""Which passwords are accepted at registration and at a change, and why others are rejected."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.support.factories import PASSWORD, make_user, new_user
 from userapi.core import clock
 from userapi.users import password_policy
 
-#: Eight signs that are no word and no sequence.
+#: Eight characters that are neither a word nor a sequence.
 EMOJI = "🦔🪴🧶🛟🥟🪁🦩🧭"
 
 
@@ -34,20 +34,20 @@ def sign_in(client: FlaskClient, email: str, password: Any) -> int:
 
 
 def registered(client: FlaskClient, password: str) -> str:
-    """The email of a new account with this password."""
-    answer = register(client, password)
-    assert answer.status_code == 201, answer.text
-    return str(answer.get_json()["email"])
+    """Register an account with this password and return its email."""
+    response = register(client, password)
+    assert response.status_code == 201, response.text
+    return str(response.get_json()["email"])
 
 
-def reasons(answer: TestResponse) -> list[str]:
-    """Why a password was refused."""
-    assert answer.status_code == 400, answer.text
-    ((_field, texts),) = answer.get_json()["errors"].items()
+def reasons(response: TestResponse) -> list[str]:
+    """The reasons why a password was rejected."""
+    assert response.status_code == 400, response.text
+    ((_field, texts),) = response.get_json()["errors"].items()
     return list(texts)
 
 
-def test_P01_at_least_eight_code_points(client: FlaskClient, user: ApiUser) -> None:
+def test_P01_a_password_has_at_least_eight_code_points(client: FlaskClient, user: ApiUser) -> None:
     for password in ("vk7+tq!", EMOJI[:7], ""):
         assert any("Shorter" in reason for reason in reasons(register(client, password))), password
         assert any("Shorter" in reason for reason in reasons(change(user, password))), password
@@ -58,14 +58,14 @@ def test_P01_at_least_eight_code_points(client: FlaskClient, user: ApiUser) -> N
     assert sign_in(client, registered(client, EMOJI), EMOJI) == 200
 
 
-def test_P01_the_minimum_is_a_setting(make_app: Callable[..., Flask]) -> None:
+def test_P01_the_minimum_length_is_a_setting(make_app: Callable[..., Flask]) -> None:
     client = make_app(PASSWORD_MIN_LENGTH="15").test_client()
 
     assert reasons(register(client, "vk7+tq!wzpm3?h")) == ["Shorter than minimum length 15."]
     assert register(client, "vk7+tq!wzpm3?hn").status_code == 201
 
 
-def test_P02_long_passphrases_are_taken(client: FlaskClient) -> None:
+def test_P02_accepts_long_passphrases(client: FlaskClient) -> None:
     for length in (64, 128):
         password = ("ferret umbrella quarry mandolin " * 4)[:length]
         assert sign_in(client, registered(client, password), password) == 200
@@ -83,12 +83,12 @@ def test_P03_every_character_counts(client: FlaskClient) -> None:
     assert [sign_in(client, email, longest + end) for end in "ab"] == [200, 401]
 
 
-def test_P04_absurdly_long_passwords_cost_nothing(client: FlaskClient, user: ApiUser) -> None:
+def test_P04_rejects_oversized_passwords_quickly(client: FlaskClient, user: ApiUser) -> None:
     started = time.thread_time()
     for size in (1025, 50_000, 400_000):
         password = "v" * size
-        for answer in (register(client, password), change(user, password)):
-            assert answer.status_code == 400
+        for response in (register(client, password), change(user, password)):
+            assert response.status_code == 400
         assert sign_in(client, user.email, password) == 400
         wrong = {"old_password": password, "new_password1": PASSWORD, "new_password2": PASSWORD}
         assert user.post("/userapi/auth/password/change/", json=wrong).status_code == 400
@@ -98,7 +98,7 @@ def test_P04_absurdly_long_passwords_cost_nothing(client: FlaskClient, user: Api
     assert "Longer than maximum length 128." in reasons(register(client, "ferret umbrella " * 9))
 
 
-def test_P04_no_password_takes_long_to_judge(client: FlaskClient) -> None:
+def test_P04_every_password_is_checked_quickly(client: FlaskClient) -> None:
     signs = "4@8({[</369&#!1/|0$5+7%2"
     hard = (signs * 6, f"a{signs}zx" * 5, "1234567890" * 12, "p4ssw0rd" * 16, "4@69$51!" * 16, "({[<!1|$%7zq" * 10)
 
@@ -108,7 +108,7 @@ def test_P04_no_password_takes_long_to_judge(client: FlaskClient) -> None:
         assert time.thread_time() - started < 1, password
 
 
-def test_P05_no_rules_of_composition(client: FlaskClient) -> None:
+def test_P05_has_no_composition_rules(client: FlaskClient) -> None:
     for password in (
         "a slow heron over wet fields",
         "verschneitebirkenallee",
@@ -119,18 +119,18 @@ def test_P05_no_rules_of_composition(client: FlaskClient) -> None:
         assert sign_in(client, registered(client, password), password) == 200
 
 
-def test_P06_common_passwords_are_refused_with_the_reason(client: FlaskClient, user: ApiUser) -> None:
+def test_P06_rejects_common_passwords_with_the_reason(client: FlaskClient, user: ApiUser) -> None:
     common = [word for word in FREQUENCY_LISTS["passwords"][:3000] if len(word) >= 8]
     assert len(common) > 100
 
     for password in (*common[:40:4], *common[-5:], "Password1", "PASSWORD123", "TrustNo1", "p@ssw0rd", "qwertyuiop"):
-        for answer in (register(client, password), change(user, password)):
-            texts = " ".join(reasons(answer))
+        for response in (register(client, password), change(user, password)):
+            texts = " ".join(reasons(response))
             assert "common" in texts or "guess" in texts
     assert "One of the most common passwords." in reasons(register(client, "TRUSTNO1"))
 
 
-def test_P06_every_one_of_the_common_passwords_is_refused(app: Flask) -> None:
+def test_P06_rejects_every_common_password(app: Flask) -> None:
     common = [word for word in FREQUENCY_LISTS["passwords"][:3000] if len(word) >= 8]
     taken = []
     with app.app_context():
@@ -144,7 +144,7 @@ def test_P06_every_one_of_the_common_passwords_is_refused(app: Flask) -> None:
     assert taken == []
 
 
-def test_P07_passwords_built_from_the_account_or_the_service_are_refused(client: FlaskClient, app: Flask) -> None:
+def test_P07_rejects_passwords_built_from_the_account_or_the_service(client: FlaskClient, app: Flask) -> None:
     own: dict[str, Any] = {
         "email": "theodora.vance@example.com",
         "username": "thevance77",
@@ -155,8 +155,8 @@ def test_P07_passwords_built_from_the_account_or_the_service_are_refused(client:
         "theodora.vance@example.com", "theodora.vance", "Theodora.Vance1", "theodora", "Theodora99", "thevance77",
         "xthevance77", "Bartholomew", "bartholomew1987", "1bartholomew!", "THEODORA.VANCE",
     ):  # fmt: skip
-        answer = client.post("/userapi/users/", json=new_user(password=password, **own))
-        assert "Too similar to your email or name." in reasons(answer), password
+        response = client.post("/userapi/users/", json=new_user(password=password, **own))
+        assert "Too similar to your email or name." in reasons(response), password
     for password in ("userapi1", "MyAccount1", "password!", "account99"):
         assert "Contains a word that is too easy to guess." in reasons(register(client, password)), password
 
@@ -168,7 +168,7 @@ def test_P07_passwords_built_from_the_account_or_the_service_are_refused(client:
     )
 
 
-def test_P07_a_change_knows_the_account_as_well(make_api_user: Callable[..., ApiUser]) -> None:
+def test_P07_a_change_compares_with_the_account_too(make_api_user: Callable[..., ApiUser]) -> None:
     someone = make_api_user(email="ludovic.marchetti@example.com", username="marchetti", first_name="Ludovic")
 
     for password in ("ludovic.marchetti", "marchetti88", "Ludovic2024"):
@@ -176,7 +176,7 @@ def test_P07_a_change_knows_the_account_as_well(make_api_user: Callable[..., Api
     assert change(someone, "quartz melon bicycle 41").status_code == 200
 
 
-def test_P08_comparing_with_the_account_is_bounded(client: FlaskClient) -> None:
+def test_P08_comparing_with_the_account_takes_bounded_time(client: FlaskClient) -> None:
     name = "ab.cd-efgh " * 13
     started = time.thread_time()
 
@@ -187,7 +187,7 @@ def test_P08_comparing_with_the_account_is_bounded(client: FlaskClient) -> None:
     assert time.thread_time() - started < 1
 
 
-def test_P09_exactly_what_was_typed(client: FlaskClient) -> None:
+def test_P09_passwords_are_compared_exactly_as_typed(client: FlaskClient) -> None:
     password = "  Heron over Wet fields "
     email = registered(client, password)
 
@@ -203,7 +203,7 @@ def test_P09_exactly_what_was_typed(client: FlaskClient) -> None:
         assert sign_in(client, email, other) == 401
 
 
-def test_P10_every_keyboard_writes_the_same_password(client: FlaskClient) -> None:
+def test_P10_passwords_are_normalised_across_keyboards(client: FlaskClient) -> None:
     composed, decomposed = "crème brûlée à Málaga", "cre\u0300me bru\u0302le\u0301e a\u0300 Ma\u0301laga"
     assert composed != decomposed
 
@@ -240,8 +240,8 @@ def test_P11_nul_and_lone_surrogates_never_reach_the_hasher(client: FlaskClient,
         ):
             assert client.post(path, data=body, content_type="application/json").status_code == 400, (path, bad)
         body = f'{{"old_password": "{PASSWORD}", "new_password1": "{bad}", "new_password2": "{bad}"}}'
-        answer = user.post("/userapi/auth/password/change/", data=body, content_type="application/json")
-        assert answer.status_code == 400
+        response = user.post("/userapi/auth/password/change/", data=body, content_type="application/json")
+        assert response.status_code == 400
     assert sign_in(client, user.email, f"{PASSWORD}\x00") == 400
     assert (
         client.post("/api-token-auth/", data={"email": user.email, "password": f"{PASSWORD}\x00x"}).status_code == 400
@@ -249,7 +249,7 @@ def test_P11_nul_and_lone_surrogates_never_reach_the_hasher(client: FlaskClient,
     assert sign_in(client, user.email, PASSWORD) == 200
 
 
-def test_every_reason_comes_at_once(client: FlaskClient) -> None:
+def test_every_reason_is_in_one_response(client: FlaskClient) -> None:
     assert reasons(register(client, "1234567")) == [
         "Shorter than minimum length 8.",
         "Contains only digits.",
@@ -259,17 +259,17 @@ def test_every_reason_comes_at_once(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("password", ["aaaaaaaaaaaa", "abcdefghijkl", "asdfasdfasdf", "letmein1!", "1qaz2wsx3edc"])
-def test_guessable_passwords_are_refused(client: FlaskClient, password: str) -> None:
+def test_rejects_guessable_passwords(client: FlaskClient, password: str) -> None:
     assert "Too easy to guess. Try a few unrelated words." in reasons(register(client, password))
 
 
-def test_numbers_alone_are_refused(client: FlaskClient) -> None:
+def test_rejects_passwords_of_digits_only(client: FlaskClient) -> None:
     for password in ("816402993714", "٨١٦٤٠٢٩٩٣٧١٤", "８１６４０２９９３７１４"):
         assert "Contains only digits." in reasons(register(client, password))
 
 
-def test_P07_one_person_s_names_are_no_measure_for_another(client: FlaskClient) -> None:
-    """zxcvbn's own function would remember the names of whoever asked last."""
+def test_P07_the_names_of_one_user_do_not_affect_another(client: FlaskClient) -> None:
+    """zxcvbn's own function would keep the names of the previous caller."""
     backwards = "xaznerolliv"
 
     assert register(client, backwards, last_name="Villorenzax").status_code == 400
@@ -277,7 +277,7 @@ def test_P07_one_person_s_names_are_no_measure_for_another(client: FlaskClient) 
     assert register(client, backwards, last_name="Okafor").status_code == 201
 
 
-def test_how_guessable_is_a_setting(make_app: Callable[..., Flask]) -> None:
+def test_the_required_strength_is_a_setting(make_app: Callable[..., Flask]) -> None:
     strict, lax = make_app(PASSWORD_MIN_SCORE="4"), make_app(PASSWORD_MIN_SCORE="0")
 
     assert register(strict.test_client(), "vk7+tq!w").status_code == 400
@@ -285,7 +285,7 @@ def test_how_guessable_is_a_setting(make_app: Callable[..., Flask]) -> None:
     assert register(lax.test_client(), "abcdefghijkl").status_code == 201
 
 
-def test_P17_an_old_password_is_as_good_as_a_new_one(
+def test_P17_passwords_do_not_expire_and_can_be_reused(
     client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     email = str(new_user()["email"])

@@ -1,4 +1,4 @@
-"""A forgotten password: another one is set by the link in a letter, and what comes of it."""
+"""Resetting a password with the link in an email, and its effects."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ from tests.support.password_reset import (
 from tests.support.sql import execute_sql
 
 
-def test_the_link_in_the_letter_sets_another_password(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_the_link_in_the_email_sets_a_new_password(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     link = reset_link(app, user.email)
 
     response = confirm_reset(client, link)
@@ -31,13 +31,18 @@ def test_the_link_in_the_letter_sets_another_password(app: Flask, client: FlaskC
     assert not can_sign_in(app, user.email, PASSWORD)
 
 
-def test_a_form_resets_as_json_does(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_forms_and_json_both_reset_the_password(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     client.post(REQUEST_PATH, data={"email": user.email})
-    letter = emails_to(app, user.email, "reset_password")[0]
+    sent_email = emails_to(app, user.email, "reset_password")[0]
 
     response = client.post(
         CONFIRM_PATH,
-        data={"uid": letter.uid, "token": letter.token, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD},
+        data={
+            "uid": sent_email.uid,
+            "token": sent_email.token,
+            "new_password1": NEW_PASSWORD,
+            "new_password2": NEW_PASSWORD,
+        },
     )
 
     assert response.status_code == 200
@@ -65,20 +70,22 @@ def test_an_account_without_a_password_gets_its_first_one(app: Flask, client: Fl
         ({"new_password2": OTHER_PASSWORD}, "new_password2"),
     ],
 )
-def test_F13_a_refused_password_leaves_the_link_good(
+def test_F13_the_link_stays_valid_after_a_rejected_password(
     app: Flask, client: FlaskClient, user: ApiUser, fields: dict[str, str], field: str
 ) -> None:
     link = reset_link(app, user.email)
 
-    refused = confirm_reset(client, link, **fields)
+    rejected = confirm_reset(client, link, **fields)
 
-    assert refused.status_code == 400
-    assert list(refused.get_json()["errors"]) == [field]
+    assert rejected.status_code == 400
+    assert list(rejected.get_json()["errors"]) == [field]
     assert can_sign_in(app, user.email, PASSWORD)
     assert confirm_reset(client, link).status_code == 200
 
 
-def test_F13_a_bad_link_is_told_before_a_bad_password(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_F13_an_invalid_link_is_reported_before_an_invalid_password(
+    app: Flask, client: FlaskClient, user: ApiUser
+) -> None:
     link = reset_link(app, user.email)
 
     response = confirm_reset(client, link | {"token": "A" * 43}, "12345678")
@@ -97,38 +104,38 @@ def test_F15_a_reset_does_not_sign_in(app: Flask, client: FlaskClient, user: Api
 def test_F15_an_inactive_account_stays_inactive(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     link = reset_link(app, user.email)
     execute_sql(app, "UPDATE users SET is_active = false WHERE id = :id", id=user.id)
-    refused = confirm_reset(client, link)
+    rejected = confirm_reset(client, link)
     execute_sql(app, "UPDATE users SET is_active = true WHERE id = :id", id=user.id)
 
-    assert refused.get_json()["code"] == "invalid_link"
+    assert rejected.get_json()["code"] == "invalid_link"
     assert can_sign_in(app, user.email, PASSWORD)
     assert confirm_reset(client, link).status_code == 200
 
 
 @pytest.mark.parametrize("missing", ["uid", "token", "new_password1", "new_password2"])
-def test_F15_no_step_can_be_left_out(app: Flask, client: FlaskClient, user: ApiUser, missing: str) -> None:
+def test_F15_no_step_can_be_skipped(app: Flask, client: FlaskClient, user: ApiUser, missing: str) -> None:
     body = {**reset_link(app, user.email), "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     without = {name: value for name, value in body.items() if name != missing}
 
-    answers = [
+    responses = [
         client.post(CONFIRM_PATH, json=json) for json in (without, without | {missing: None}, without | {missing: ""})
     ]
 
-    assert [answer.status_code for answer in answers] == [400, 400, 400]
+    assert [response.status_code for response in responses] == [400, 400, 400]
     assert can_sign_in(app, user.email, PASSWORD)
     assert client.post(CONFIRM_PATH, json=body).status_code == 200
 
 
-def test_F16_the_owner_is_told_of_a_reset(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_F16_the_owner_is_notified_of_a_reset(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     link = reset_link(app, user.email)
     confirm_reset(client, link)
 
-    (letter,) = emails_to(app, user.email, "password_changed")
-    assert letter.secret is None
-    assert not {link["token"], NEW_PASSWORD} & set((letter.text + letter.html).split())
+    (sent_email,) = emails_to(app, user.email, "password_changed")
+    assert sent_email.secret is None
+    assert not {link["token"], NEW_PASSWORD} & set((sent_email.text + sent_email.html).split())
 
 
-def test_R18_a_reset_ends_every_session_at_once(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_R18_a_reset_ends_every_session_immediately(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     browser, second = app.test_client(), sign_in(app, user.email)
     browser.post("/userapi/auth/login/", json={"email": user.email, "password": PASSWORD, "cookies": True})
     bearer = {"Authorization": f"Bearer {second['access_token']}"}
@@ -148,7 +155,7 @@ def test_R18_a_reset_ends_every_session_at_once(app: Flask, client: FlaskClient,
     assert can_sign_in(app, user.email, NEW_PASSWORD)
 
 
-def test_a_reset_shows_that_the_address_is_the_owners(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_a_reset_confirms_the_email_address(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     assert user.get("/userapi/auth/user/").get_json()["email_verified"] is False
 
     confirm_reset(client, reset_link(app, user.email))

@@ -1,4 +1,4 @@
-"""Refreshing: each refresh token is good once, a lost answer is survived, and theft ends the session."""
+"""Refreshing: each refresh token works once, a lost response can be fetched again, and reuse ends the session."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -21,20 +21,22 @@ pytestmark = pytest.mark.both
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Turn the clock: `later(seconds=11)`; `later()` is now."""
+    """Move the clock: `later(seconds=11)`; `later()` is now."""
     real = clock.now
 
-    def turn(**by: float) -> None:
+    def move_clock(**by: float) -> None:
         monkeypatch.setattr(clock, "now", lambda: real() + timedelta(**by))
 
-    return turn
+    return move_clock
 
 
-def test_R01_a_refresh_rotates(client: FlaskClient, user: ApiUser, later: Callable[..., None]) -> None:
-    answer = refresh_session(client, user.tokens["refresh_token"])
+def test_R01_a_refresh_rotates_the_refresh_token(
+    client: FlaskClient, user: ApiUser, later: Callable[..., None]
+) -> None:
+    response = refresh_session(client, user.tokens["refresh_token"])
 
-    assert answer.status_code == 200
-    pair = answer.get_json()
+    assert response.status_code == 200
+    pair = response.get_json()
     assert set(pair) == {"access_token", "refresh_token", "token_type", "expires_in"}
     old, new = read_claims(user.tokens["refresh_token"]), read_claims(pair["refresh_token"])
     assert new["jti"] != old["jti"]
@@ -44,15 +46,15 @@ def test_R01_a_refresh_rotates(client: FlaskClient, user: ApiUser, later: Callab
     assert refresh_session(client, user.tokens["refresh_token"]).get_json()["code"] == "token_reused"
 
 
-def test_refresh_goes_on_and_on(client: FlaskClient, user: ApiUser) -> None:
+def test_a_session_can_be_refreshed_repeatedly(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["refresh_token"]
     for _ in range(5):
-        answer = refresh_session(client, token)
-        assert answer.status_code == 200
-        token = answer.get_json()["refresh_token"]
+        response = refresh_session(client, token)
+        assert response.status_code == 200
+        token = response.get_json()["refresh_token"]
 
 
-def test_R02_reuse_of_a_rotated_token_ends_the_family(
+def test_R02_reusing_a_rotated_token_ends_the_session(
     app: Flask, client: FlaskClient, user: ApiUser, later: Callable[..., None]
 ) -> None:
     elsewhere = sign_in(app, user.email)
@@ -72,7 +74,7 @@ def test_R02_reuse_of_a_rotated_token_ends_the_family(
     assert len(fetch_rows(app, "SELECT 1 FROM audit_events WHERE action = 'session.token_reused'")) == 1
 
 
-def test_R02_the_owner_is_told_of_a_reuse_and_of_nothing_less(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_R02_the_owner_is_notified_only_of_reuse(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     first = user.tokens["refresh_token"]
     second = refresh_session(client, first).get_json()["refresh_token"]
     refresh_session(client, first)
@@ -82,11 +84,13 @@ def test_R02_the_owner_is_told_of_a_reuse_and_of_nothing_less(app: Flask, client
     refresh_session(client, first)
     refresh_session(client, first)
 
-    (letter,) = all_emails(app, "token_reused")
-    assert (letter.recipient, letter.secret) == (user.email, None)
+    (sent_email,) = all_emails(app, "token_reused")
+    assert (sent_email.recipient, sent_email.secret) == (user.email, None)
 
 
-def test_R02_a_token_whose_successor_was_used_is_theft_even_at_once(client: FlaskClient, user: ApiUser) -> None:
+def test_R02_reusing_a_token_after_its_successor_was_used_ends_the_session_immediately(
+    client: FlaskClient, user: ApiUser
+) -> None:
     first = user.tokens["refresh_token"]
     second = refresh_session(client, first).get_json()["refresh_token"]
     third = refresh_session(client, second).get_json()["refresh_token"]
@@ -96,7 +100,7 @@ def test_R02_a_token_whose_successor_was_used_is_theft_even_at_once(client: Flas
     assert refresh_session(client, third).get_json()["code"] == "token_revoked"
 
 
-def test_R03_a_lost_answer_is_given_again_within_the_window(
+def test_R03_a_lost_response_is_repeated_within_the_grace_period(
     client: FlaskClient, user: ApiUser, later: Callable[..., None]
 ) -> None:
     first = refresh_session(client, user.tokens["refresh_token"]).get_json()
@@ -112,7 +116,7 @@ def test_R03_a_lost_answer_is_given_again_within_the_window(
 
 
 @pytest.mark.parametrize("seconds", [-0.5, 0.5])
-def test_R03_without_a_window_nothing_is_given_again(
+def test_R03_no_response_is_repeated_without_a_grace_period(
     make_app: Callable[..., Flask], later: Callable[..., None], seconds: float
 ) -> None:
     app = make_app(REFRESH_REUSE_WINDOW="0")
@@ -127,7 +131,7 @@ def test_R03_without_a_window_nothing_is_given_again(
     assert refresh_session(client, token).get_json()["code"] == "token_reused"
 
 
-def test_R04_rotation_is_known_to_every_worker_and_after_a_restart(
+def test_R04_every_worker_knows_of_a_rotation_even_after_a_restart(
     app: Flask, client: FlaskClient, user: ApiUser, later: Callable[..., None]
 ) -> None:
     successor = refresh_session(client, user.tokens["refresh_token"]).get_json()["refresh_token"]
@@ -171,9 +175,7 @@ def test_R12_rotation_never_moves_the_end_of_the_session(
     assert get_own_user(client, pair["access_token"]).status_code == 401
 
 
-def test_R13_an_idle_session_is_over(
-    app: Flask, client: FlaskClient, user: ApiUser, later: Callable[..., None]
-) -> None:
+def test_R13_an_idle_session_ends(app: Flask, client: FlaskClient, user: ApiUser, later: Callable[..., None]) -> None:
     later(days=7, seconds=1)
     assert refresh_session(client, user.tokens["refresh_token"]).get_json()["code"] == "token_expired"
     assert verify_token(client, user.tokens["access_token"]).get_json()["code"] == "token_revoked"
@@ -192,9 +194,7 @@ def test_R13_the_refresh_token_of_an_idle_session_expires_by_itself(
     assert refresh_session(client, forge_token(key_folder, claims | past)).get_json()["code"] == "token_expired"
 
 
-def test_R15_refresh_tokens_are_of_no_use_to_who_reads_the_database(
-    app: Flask, client: FlaskClient, user: ApiUser
-) -> None:
+def test_R15_the_database_contains_no_usable_refresh_token(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     tokens = [
         user.tokens["refresh_token"],
         refresh_session(client, user.tokens["refresh_token"]).get_json()["refresh_token"],
@@ -210,7 +210,7 @@ def test_R15_refresh_tokens_are_of_no_use_to_who_reads_the_database(
     assert "eyJ" not in stored
 
 
-def test_R16_a_refresh_asks_for_the_account_again(
+def test_R16_a_refresh_checks_the_account_again(
     app: Flask, client: FlaskClient, make_api_user: Callable[..., ApiUser], superuser: ApiUser
 ) -> None:
     disabled, deleted, changed, untouched = make_api_user(), make_api_user(), make_api_user(), make_api_user()
@@ -220,17 +220,17 @@ def test_R16_a_refresh_asks_for_the_account_again(
     body = {"old_password": PASSWORD, "new_password1": "quartz melon 41", "new_password2": "quartz melon 41"}
     changed.post("/userapi/auth/password/change/", json=body)
 
-    answers = [
+    responses = [
         refresh_session(client, token)
         for token in (disabled.tokens["refresh_token"], deleted.tokens["refresh_token"], other)
     ]
 
-    assert [answer.status_code for answer in answers] == [401, 401, 401]
-    assert {answer.get_json()["code"] for answer in answers} == {"token_revoked"}
+    assert [response.status_code for response in responses] == [401, 401, 401]
+    assert {response.get_json()["code"] for response in responses} == {"token_revoked"}
     assert refresh_session(client, untouched.tokens["refresh_token"]).status_code == 200
 
 
-def test_R17_a_refresh_token_comes_in_the_body_or_as_bearer_token(client: FlaskClient, user: ApiUser) -> None:
+def test_R17_a_refresh_token_is_sent_in_the_body_or_as_bearer_token(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["refresh_token"]
     path = "/api-token-refresh/"
 
@@ -255,7 +255,7 @@ def test_R17_a_refresh_token_comes_in_the_body_or_as_bearer_token(client: FlaskC
     assert [in_body.status_code, as_bearer.status_code, in_form.status_code] == [200, 200, 200]
 
 
-def test_R17_what_is_no_refresh_token_refreshes_nothing(client: FlaskClient, user: ApiUser, key_folder: str) -> None:
+def test_R17_other_tokens_cannot_refresh_a_session(client: FlaskClient, user: ApiUser, key_folder: str) -> None:
     claims = read_claims(user.tokens["refresh_token"])
     unknown = "9b2f4f3e-6f0b-4b5f-8a55-0c5be1f7a001"
     web = client.application.config["JWT_WEB_AUDIENCE"]
@@ -268,8 +268,8 @@ def test_R17_what_is_no_refresh_token_refreshes_nothing(client: FlaskClient, use
         forge_token(key_folder, claims | {"iss": "elsewhere"}),
         forge_token(key_folder, claims | {"exp": 1}),
     ):
-        answer = refresh_session(client, bad)
-        assert answer.status_code == 401, bad
-        assert "invalid_token" in answer.headers["WWW-Authenticate"]
+        response = refresh_session(client, bad)
+        assert response.status_code == 401, bad
+        assert "invalid_token" in response.headers["WWW-Authenticate"]
 
     assert refresh_session(client, forge_token(key_folder, claims)).status_code == 200

@@ -1,4 +1,4 @@
-"""Tokens that were verified or signed here are remembered, and nothing else depends on it."""
+"""The cache of verified and signed tokens, which only saves time."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from userapi.auth.claims import AccessClaims, RefreshClaims
 from userapi.auth.token_manager import MAX_REMEMBERED, TokenManager, manager
 
 
-def test_a_new_token_is_remembered_with_the_claims_that_it_has(app: Flask, user: ApiUser) -> None:
+def test_a_new_token_is_cached_with_its_claims(app: Flask, user: ApiUser) -> None:
     with app.app_context():
         access = manager().recall(user.tokens["access_token"])
         refresh = manager().recall(user.tokens["refresh_token"])
@@ -26,7 +26,7 @@ def test_a_new_token_is_remembered_with_the_claims_that_it_has(app: Flask, user:
     assert access.session_id == refresh.session_id
 
 
-def test_a_token_of_another_process_is_verified_and_then_remembered(
+def test_a_token_from_another_process_is_verified_and_then_cached(
     app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = user.tokens["access_token"]
@@ -34,15 +34,15 @@ def test_a_token_of_another_process_is_verified_and_then_remembered(
         monkeypatch.setattr(manager(), "_remembered", {})
         assert manager().recall(token) is None
 
-        answer = get_own_user(app.test_client(), token)
+        response = get_own_user(app.test_client(), token)
 
-        assert answer.status_code == 200
+        assert response.status_code == 200
         found = manager().recall(token)
         assert found is not None
         assert found.document == jwt.decode(token, options={"verify_signature": False})
 
 
-def test_the_oldest_token_makes_room(app: Flask, user: ApiUser) -> None:
+def test_the_oldest_token_is_dropped_when_the_cache_is_full(app: Flask, user: ApiUser) -> None:
     remembering = TokenManager()
     with app.app_context():
         claims = manager().recall(user.tokens["access_token"])
@@ -55,7 +55,7 @@ def test_the_oldest_token_makes_room(app: Flask, user: ApiUser) -> None:
     assert "0" not in remembering._remembered
 
 
-def test_only_auth_knows_the_library_and_none_its_private_names() -> None:
+def test_only_auth_imports_the_library_and_no_code_uses_its_private_names() -> None:
     texts = {path: path.read_text() for path in Path(config.ROOT, "userapi").rglob("*.py")}
 
     importing = {path.parent.name for path, text in texts.items() if "flask_jwt_extended" in text}

@@ -1,4 +1,4 @@
-"""The link to a forgotten password: which is good, how often, and for how long."""
+"""Reset links: which are valid, how often, and for how long."""
 
 import hashlib
 from collections.abc import Callable
@@ -25,11 +25,11 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def turn_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+def move_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + by)
 
 
-def test_F05_F06_F20_every_bad_link_gets_the_very_same_answer(
+def test_F05_F06_F20_every_invalid_link_gets_the_same_response(
     app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser
 ) -> None:
     used, good, foreign = (reset_link(app, email) for email in (user.email, user.email, other_user.email))
@@ -41,7 +41,7 @@ def test_F05_F06_F20_every_bad_link_gets_the_very_same_answer(
         "used": used,
         "another account's token": good | {"token": foreign["token"]},
         "another account's uid": good | {"uid": foreign["uid"]},
-        "a uid that nobody has": good | {"uid": "999999"},
+        "an unused uid": good | {"uid": "999999"},
         "a uid in another spelling": good | {"uid": f"0{good['uid']}"},
         "a uid with blanks": good | {"uid": f" {good['uid']}"},
         "a uid in other digits": good | {"uid": "".join(chr(ord(digit) + 0x0660 - 0x30) for digit in good["uid"])},
@@ -61,11 +61,11 @@ def test_F05_F06_F20_every_bad_link_gets_the_very_same_answer(
         "an access token": good | {"token": user.tokens["access_token"][:200]},
     }
 
-    answers = {why: comparable(confirm_reset(client, link)) for why, link in bad.items()}
+    responses = {why: comparable(confirm_reset(client, link)) for why, link in bad.items()}
 
-    status, body, _headers = answers["used"]
+    status, body, _headers = responses["used"]
     assert (status, body.count(b'"code":"invalid_link"')) == (400, 1)
-    assert {why: answer for why, answer in answers.items() if answer != answers["used"]} == {}
+    assert {why: response for why, response in responses.items() if response != responses["used"]} == {}
     assert can_sign_in(app, user.email, PASSWORD)
     assert can_sign_in(app, other_user.email, PASSWORD)
     assert confirm_reset(client, good).status_code == 200
@@ -82,8 +82,10 @@ def test_F05_a_link_works_once(app: Flask, client: FlaskClient, user: ApiUser) -
     assert can_sign_in(app, user.email, NEW_PASSWORD)
 
 
-def test_F05_a_link_that_only_its_use_stands_against_is_refused(app: Flask, client: FlaskClient, user: ApiUser) -> None:
-    """The password of the link's time is put back, so that the mark of the password fits again."""
+def test_F05_a_used_link_is_rejected_even_if_the_account_is_as_before(
+    app: Flask, client: FlaskClient, user: ApiUser
+) -> None:
+    """The earlier password is restored, so that the password check of the link passes again."""
     link = reset_link(app, user.email)
     with app.app_context():
         before = db.session.scalar(sa.text("SELECT password_hash FROM users WHERE id = :id"), {"id": user.id})
@@ -105,32 +107,32 @@ def complete_a_newer_reset(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     assert confirm_reset(user.client, reset_link(app, user.email), OTHER_PASSWORD).status_code == 200
 
 
-def move_to_another_address(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+def change_the_email(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     user.post("/userapi/auth/email/change/", json={"email": "moved@example.com", "password": PASSWORD})
     token = emails_to(app, "moved@example.com", "confirm_new_email")[0].token
     assert user.client.post("/userapi/auth/email/verify/", json={"token": token}).status_code == 200
 
 
-def be_moved_by_staff_and_back(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+def change_the_email_as_staff_and_back(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     for address in ("moved@example.com", user.email):
         assert staff.patch(user.url, json={"email": address}).status_code == 200
 
 
-def be_deactivated(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+def deactivate(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     assert staff.patch(user.url, json={"is_active": False}).status_code == 200
 
 
-def be_deactivated_and_activated(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+def deactivate_and_activate(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     for is_active in (False, True):
         assert staff.patch(user.url, json={"is_active": is_active}).status_code == 200
 
 
-def be_deleted(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+def delete_the_account(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     assert staff.delete(user.url).status_code == 204
 
 
-def be_deleted_and_register_again(app: Flask, user: ApiUser, staff: ApiUser) -> None:
-    be_deleted(app, user, staff)
+def delete_the_account_and_register_again(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+    delete_the_account(app, user, staff)
     assert user.client.post("/userapi/users/", json=new_user(email=user.email)).status_code == 201
 
 
@@ -139,15 +141,15 @@ def be_deleted_and_register_again(app: Flask, user: ApiUser, staff: ApiUser) -> 
     [
         change_password,
         complete_a_newer_reset,
-        move_to_another_address,
-        be_moved_by_staff_and_back,
-        be_deactivated,
-        be_deactivated_and_activated,
-        be_deleted,
-        be_deleted_and_register_again,
+        change_the_email,
+        change_the_email_as_staff_and_back,
+        deactivate,
+        deactivate_and_activate,
+        delete_the_account,
+        delete_the_account_and_register_again,
     ],
 )
-def test_F07_K03_a_link_dies_with_the_state_it_was_made_for(
+def test_F07_K03_later_changes_to_the_account_invalidate_the_link(
     app: Flask, user: ApiUser, staff: ApiUser, event: Callable[[Flask, ApiUser, ApiUser], None]
 ) -> None:
     link = reset_link(app, user.email)
@@ -160,13 +162,13 @@ def test_F07_K03_a_link_dies_with_the_state_it_was_made_for(
     assert not can_sign_in(app, user.email, NEW_PASSWORD)
 
 
-def test_F08_a_link_is_good_for_an_hour(
+def test_F08_a_link_expires_after_an_hour(
     app: Flask, client: FlaskClient, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, older = reset_link(app, user.email), reset_link(app, user.email)
-    turn_clock(monkeypatch, timedelta(hours=1, seconds=1))
+    move_clock(monkeypatch, timedelta(hours=1, seconds=1))
     expired = confirm_reset(client, older)
-    turn_clock(monkeypatch, timedelta(minutes=59, seconds=30))
+    move_clock(monkeypatch, timedelta(minutes=59, seconds=30))
 
     in_time = confirm_reset(client, old)
 
@@ -174,14 +176,14 @@ def test_F08_a_link_is_good_for_an_hour(
     assert in_time.status_code == 200
 
 
-def test_F09_two_letters_carry_different_tokens_of_256_random_bits(app: Flask, user: ApiUser) -> None:
+def test_F09_each_email_has_a_new_token_of_256_random_bits(app: Flask, user: ApiUser) -> None:
     tokens = {reset_link(app, user.email)["token"] for _ in range(3)}
 
     assert len(tokens) == 3
     assert {len(token) for token in tokens} == {43}  # 256 bits in base64 without padding
 
 
-def test_F10_only_the_letter_that_waits_to_be_sent_holds_the_token(app: Flask, user: ApiUser) -> None:
+def test_F10_only_the_queued_email_contains_the_token(app: Flask, user: ApiUser) -> None:
     token = reset_link(app, user.email)["token"]
 
     with app.app_context():

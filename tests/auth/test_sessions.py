@@ -1,4 +1,4 @@
-"""Sessions: listed, ended one by one or all together, and ended by whatever happens to the account."""
+"""Sessions are listed, ended singly or all together, and ended by changes to the account."""
 
 import uuid
 from collections.abc import Callable
@@ -26,50 +26,50 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def is_alive(client: FlaskClient, tokens: dict[str, Any]) -> bool:
-    """Whether a session lives; its refresh token is not spent on that."""
-    alive = get_own_user(client, tokens["access_token"]).status_code == 200
-    if not alive:
+def is_active(client: FlaskClient, tokens: dict[str, Any]) -> bool:
+    """Whether a session is active, checked without using its refresh token."""
+    works = get_own_user(client, tokens["access_token"]).status_code == 200
+    if not works:
         assert refresh_session(client, tokens["refresh_token"]).status_code == 401
-    return alive
+    return works
 
 
 def test_R05_logout_ends_the_session(client: FlaskClient, user: ApiUser) -> None:
-    assert is_alive(client, user.tokens)
+    assert is_active(client, user.tokens)
 
-    answer = user.post(LOGOUT)
+    response = user.post(LOGOUT)
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert get_own_user(client, user.tokens["access_token"]).get_json()["code"] == "token_revoked"
     assert refresh_session(client, user.tokens["refresh_token"]).get_json()["code"] == "token_revoked"
 
 
-def test_R05_logout_is_known_to_every_worker(app: Flask, make_app: Callable[..., Flask]) -> None:
+def test_R05_every_worker_knows_of_a_logout(app: Flask, make_app: Callable[..., Flask]) -> None:
     other = make_app()
     email = str(new_user()["email"])
     make_user(other, email=email)
     tokens = sign_in(app, email)
-    assert is_alive(other.test_client(), tokens)
+    assert is_active(other.test_client(), tokens)
 
     app.test_client().post(LOGOUT, headers=bearer(tokens["access_token"]))
 
-    assert not is_alive(other.test_client(), tokens)
-    assert not is_alive(app.test_client(), tokens)
+    assert not is_active(other.test_client(), tokens)
+    assert not is_active(app.test_client(), tokens)
 
 
-def test_R05_the_refresh_token_logs_out_as_well(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_R05_the_refresh_token_can_sign_out_too(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     in_body, as_bearer = sign_in(app, user.email), sign_in(app, user.email)
 
     first = client.post(LOGOUT, json={"refresh_token": in_body["refresh_token"]})
     second = client.post(LOGOUT, headers=bearer(as_bearer["refresh_token"]))
 
     assert [first.status_code, second.status_code] == [200, 200]
-    assert not is_alive(client, in_body)
-    assert not is_alive(client, as_bearer)
-    assert is_alive(client, user.tokens)
+    assert not is_active(client, in_body)
+    assert not is_active(client, as_bearer)
+    assert is_active(client, user.tokens)
 
 
-def test_R06_logout_is_scoped_and_idempotent(
+def test_R06_logout_ends_only_its_session_and_is_idempotent(
     app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser
 ) -> None:
     other = sign_in(app, user.email)
@@ -79,19 +79,19 @@ def test_R06_logout_is_scoped_and_idempotent(
     again = client.post(LOGOUT, json={"refresh_token": user.tokens["refresh_token"]})
 
     assert again.status_code == 200
-    assert is_alive(client, other)
-    assert is_alive(client, other_user.tokens)
+    assert is_active(client, other)
+    assert is_active(client, other_user.tokens)
 
 
 def test_R06_logout_of_all_sessions(app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser) -> None:
     others = [sign_in(app, user.email) for _ in range(2)]
 
-    answer = client.post(LOGOUT, json={"all": True}, headers=bearer(others[0]["access_token"]))
+    response = client.post(LOGOUT, json={"all": True}, headers=bearer(others[0]["access_token"]))
 
-    assert answer.status_code == 200
-    assert [is_alive(client, tokens) for tokens in (user.tokens, *others)] == [False] * 3
-    assert is_alive(client, other_user.tokens)
-    assert is_alive(client, sign_in(app, user.email))
+    assert response.status_code == 200
+    assert [is_active(client, tokens) for tokens in (user.tokens, *others)] == [False] * 3
+    assert is_active(client, other_user.tokens)
+    assert is_active(client, sign_in(app, user.email))
 
 
 def test_R06_an_ended_session_ends_no_others(app: Flask, client: FlaskClient, user: ApiUser) -> None:
@@ -101,12 +101,12 @@ def test_R06_an_ended_session_ends_no_others(app: Flask, client: FlaskClient, us
 
     assert client.post(LOGOUT, json=body).status_code == 401
 
-    assert is_alive(client, user.tokens)
+    assert is_active(client, user.tokens)
     assert client.post(LOGOUT, json=body | {"refresh_token": user.tokens["refresh_token"]}).status_code == 200
-    assert not is_alive(client, user.tokens)
+    assert not is_active(client, user.tokens)
 
 
-def test_logout_wants_a_token(client: FlaskClient, user: ApiUser) -> None:
+def test_logout_requires_a_token(client: FlaskClient, user: ApiUser) -> None:
     for headers, body in (
         ({}, {}),
         ({}, {"refresh_token": "x"}),
@@ -117,28 +117,28 @@ def test_logout_wants_a_token(client: FlaskClient, user: ApiUser) -> None:
         assert client.post(LOGOUT, json=body, headers=headers).status_code == 401
     assert client.post(LOGOUT, json={"all": "yes"}, headers=user.headers).status_code == 400
     assert client.get(LOGOUT, headers=user.headers).status_code == 405
-    assert is_alive(client, user.tokens)
+    assert is_active(client, user.tokens)
 
 
-def test_R07_the_list_is_own_complete_and_without_secrets(app: Flask, client: FlaskClient, other_user: ApiUser) -> None:
+def test_R07_the_list_has_all_own_sessions_and_no_secrets(app: Flask, client: FlaskClient, other_user: ApiUser) -> None:
     email = str(new_user()["email"])
     make_user(app, email=email)
     tokens = []
-    for address, agent in (("192.0.2.1", "Firefox on a desk"), ("2001:db8::1", "x" * 400), ("192.0.2.3", "")):
-        answer = client.post(
+    for address, agent in (("192.0.2.1", "Firefox on a desktop"), ("2001:db8::1", "x" * 400), ("192.0.2.3", "")):
+        response = client.post(
             "/api-token-auth/",
             json={"email": email, "password": PASSWORD},
             headers={"User-Agent": agent},
             environ_overrides={"REMOTE_ADDR": address},
         )
-        tokens.append(answer.get_json())
+        tokens.append(response.get_json())
 
-    answer = client.get(SESSIONS, headers=bearer(tokens[1]["access_token"]))
+    response = client.get(SESSIONS, headers=bearer(tokens[1]["access_token"]))
 
-    found = answer.get_json()["results"]
+    found = response.get_json()["results"]
     assert {session["id"] for session in found} == {read_claims(pair["access_token"])["sid"] for pair in tokens}
     assert {(session["address"], session["user_agent"]) for session in found} == {
-        ("192.0.2.1", "Firefox on a desk"),
+        ("192.0.2.1", "Firefox on a desktop"),
         ("2001:db8::1", "x" * 255),
         ("192.0.2.3", None),
     }
@@ -153,11 +153,11 @@ def test_R07_the_list_is_own_complete_and_without_secrets(app: Flask, client: Fl
         assert created <= used < end == created + timedelta(days=30)
     for pair in tokens:
         for token in (pair["access_token"], pair["refresh_token"]):
-            assert read_claims(token)["jti"] not in answer.text
-            assert token.rpartition(".")[2] not in answer.text
+            assert read_claims(token)["jti"] not in response.text
+            assert token.rpartition(".")[2] not in response.text
 
 
-def test_R07_the_list_shows_the_living_and_the_last_used_first(
+def test_R07_the_list_shows_active_sessions_last_used_first(
     app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = clock.now
@@ -176,7 +176,7 @@ def test_R07_the_list_shows_the_living_and_the_last_used_first(
     assert found[0]["current"]
 
 
-def test_a_use_is_noted_at_most_once_a_minute(user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_use_is_stored_at_most_once_a_minute(user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     def last_used() -> str:
         (session,) = user.get(SESSIONS).get_json()["results"]
         return str(session["last_used_at"])
@@ -190,42 +190,44 @@ def test_a_use_is_noted_at_most_once_a_minute(user: ApiUser, monkeypatch: pytest
     assert last_used() > before
 
 
-def test_R08_ending_a_session_ends_its_tokens_now(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_R08_ending_a_session_invalidates_its_tokens_immediately(
+    app: Flask, client: FlaskClient, user: ApiUser
+) -> None:
     other, third = sign_in(app, user.email), sign_in(app, user.email)
-    assert is_alive(client, other)
+    assert is_active(client, other)
 
-    answer = user.delete(f"{SESSIONS}{read_claims(other['access_token'])['sid']}/")
+    response = user.delete(f"{SESSIONS}{read_claims(other['access_token'])['sid']}/")
 
-    assert (answer.status_code, answer.data) == (204, b"")
-    assert not is_alive(client, other)
-    assert is_alive(client, third)
-    assert is_alive(client, user.tokens)
+    assert (response.status_code, response.data) == (204, b"")
+    assert not is_active(client, other)
+    assert is_active(client, third)
+    assert is_active(client, user.tokens)
 
 
-def test_R08_ending_my_own_session_signs_me_out(client: FlaskClient, user: ApiUser) -> None:
+def test_R08_ending_the_current_session_signs_out(client: FlaskClient, user: ApiUser) -> None:
     path = f"{SESSIONS}{read_claims(user.tokens['access_token'])['sid']}/"
 
     assert user.delete(path).status_code == 204
 
-    assert not is_alive(client, user.tokens)
+    assert not is_active(client, user.tokens)
     assert user.delete(path).status_code == 401
 
 
-def test_R08_ending_all_spares_the_present_one(
+def test_R08_ending_all_other_sessions_keeps_the_current_one(
     app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser
 ) -> None:
     others = [sign_in(app, user.email) for _ in range(3)]
 
     assert user.delete(SESSIONS).status_code == 204
 
-    assert [is_alive(client, tokens) for tokens in others] == [False] * 3
-    assert is_alive(client, user.tokens)
+    assert [is_active(client, tokens) for tokens in others] == [False] * 3
+    assert is_active(client, user.tokens)
     assert refresh_session(client, user.tokens["refresh_token"]).status_code == 200
-    assert is_alive(client, other_user.tokens)
+    assert is_active(client, other_user.tokens)
     assert len(user.get(SESSIONS).get_json()["results"]) == 1
 
 
-def test_R09_the_sessions_of_others_are_invisible(
+def test_R09_the_sessions_of_other_users_are_not_visible(
     app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser, superuser: ApiUser
 ) -> None:
     theirs = read_claims(other_user.tokens["access_token"])["sid"]
@@ -234,11 +236,11 @@ def test_R09_the_sessions_of_others_are_invisible(
     ids = (theirs, str(uuid.uuid4()), read_claims(ended["access_token"])["sid"])
 
     for caller in (user, superuser):
-        answers = [caller.delete(f"{SESSIONS}{session_id}/") for session_id in ids]
-        assert [answer.status_code for answer in answers] == [404] * 3
-        assert len({answer.data for answer in answers}) == 1
+        responses = [caller.delete(f"{SESSIONS}{session_id}/") for session_id in ids]
+        assert [response.status_code for response in responses] == [404] * 3
+        assert len({response.data for response in responses}) == 1
 
-    assert is_alive(client, other_user.tokens)
+    assert is_active(client, other_user.tokens)
     assert theirs not in user.get(SESSIONS).text
     for odd in ("1", "x", theirs.replace("-", ""), theirs + "0"):
         assert user.delete(f"{SESSIONS}{odd}/").status_code == 404
@@ -246,7 +248,7 @@ def test_R09_the_sessions_of_others_are_invisible(
     assert client.delete(f"{SESSIONS}{theirs}/").status_code == 401
 
 
-def test_R10_disabling_a_user_ends_everything_now_and_for_good(
+def test_R10_deactivating_a_user_ends_all_sessions_for_good(
     app: Flask, client: FlaskClient, user: ApiUser, staff: ApiUser
 ) -> None:
     other = sign_in(app, user.email)
@@ -256,15 +258,15 @@ def test_R10_disabling_a_user_ends_everything_now_and_for_good(
 
     assert staff.patch(user.url, json={"is_active": False}).status_code == 200
 
-    assert [is_alive(client, tokens) for tokens in (user.tokens, other)] == [False, False]
+    assert [is_active(client, tokens) for tokens in (user.tokens, other)] == [False, False]
     assert web.get("/userapi/auth/user/").status_code == 401
     assert staff.patch(user.url, json={"is_active": True}).status_code == 200
-    assert [is_alive(client, tokens) for tokens in (user.tokens, other)] == [False, False]
+    assert [is_active(client, tokens) for tokens in (user.tokens, other)] == [False, False]
     assert web.get("/userapi/auth/user/").status_code == 401
-    assert is_alive(client, sign_in(app, user.email))
+    assert is_active(client, sign_in(app, user.email))
 
 
-def test_R11_deleting_a_user_ends_everything_now(
+def test_R11_deleting_a_user_ends_all_sessions_immediately(
     app: Flask, client: FlaskClient, user: ApiUser, superuser: ApiUser
 ) -> None:
     web = app.test_client()
@@ -276,7 +278,7 @@ def test_R11_deleting_a_user_ends_everything_now(
 
     assert created.status_code == 201
     assert created.get_json()["id"] != user.id
-    for answer in (
+    for response in (
         user.get("/userapi/auth/user/"),
         user.get(user.url),
         user.get(created.get_json()["url"]),
@@ -285,10 +287,10 @@ def test_R11_deleting_a_user_ends_everything_now(
         refresh_session(client, user.tokens["refresh_token"]),
         web.get("/userapi/auth/user/"),
     ):
-        assert answer.status_code == 401
+        assert response.status_code == 401
 
 
-def test_R14_the_number_of_sessions_is_bounded(make_app: Callable[..., Flask]) -> None:
+def test_R14_the_number_of_sessions_is_limited(make_app: Callable[..., Flask]) -> None:
     app = make_app(SESSIONS_PER_USER="3")
     client = app.test_client()
     email, other = str(new_user()["email"]), str(new_user()["email"])
@@ -296,29 +298,29 @@ def test_R14_the_number_of_sessions_is_bounded(make_app: Callable[..., Flask]) -
     make_user(app, email=other)
     bystander = sign_in(app, other)
     tokens = [sign_in(app, email) for _ in range(3)]
-    assert [is_alive(client, pair) for pair in tokens] == [True] * 3
+    assert [is_active(client, pair) for pair in tokens] == [True] * 3
 
     newest = sign_in(app, email)
 
-    assert [is_alive(client, pair) for pair in (*tokens, newest)] == [False, True, True, True]
+    assert [is_active(client, pair) for pair in (*tokens, newest)] == [False, True, True, True]
     assert len(client.get(SESSIONS, headers=bearer(newest["access_token"])).get_json()["results"]) == 3
-    assert is_alive(client, bystander)
+    assert is_active(client, bystander)
 
 
-def test_R19_staff_end_all_sessions_of_a_user_by_one_call(
+def test_R19_staff_end_all_sessions_of_a_user_with_one_request(
     app: Flask, client: FlaskClient, user: ApiUser, other_user: ApiUser, staff: ApiUser
 ) -> None:
     other = sign_in(app, user.email)
     assert other_user.patch(user.url, json={"is_active": False}).status_code == 403
-    assert is_alive(client, other)
+    assert is_active(client, other)
 
     staff.patch(user.url, json={"is_active": False})
 
-    assert [is_alive(client, tokens) for tokens in (user.tokens, other)] == [False, False]
-    assert is_alive(client, other_user.tokens)
+    assert [is_active(client, tokens) for tokens in (user.tokens, other)] == [False, False]
+    assert is_active(client, other_user.tokens)
 
 
-def test_every_end_of_a_session_is_in_the_trail(app: Flask, user: ApiUser) -> None:
+def test_the_audit_log_records_every_end_of_a_session(app: Flask, user: ApiUser) -> None:
     other = sign_in(app, user.email)
     user.delete(f"{SESSIONS}{read_claims(other['access_token'])['sid']}/")
     user.delete(SESSIONS)

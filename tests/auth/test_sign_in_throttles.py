@@ -1,4 +1,4 @@
-"""Guessed passwords: they are stopped, owners are not, and nobody learns who has an account."""
+"""Throttles stop password guesses, not owners, and do not reveal who has an account."""
 
 from functools import partial
 
@@ -26,7 +26,7 @@ from userapi.core.db import db
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
-    """The application as it is out of the box: throttled."""
+    """An application with the default throttles."""
     return make_app(RATELIMIT_ENABLED="true")
 
 
@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
     return stop_clock(monkeypatch)
 
 
-def test_D01_guesses_from_one_address_are_stopped_and_then_the_right_password_too(app: Flask) -> None:
+def test_D01_guesses_from_one_ip_address_are_throttled_even_with_the_right_password(app: Flask) -> None:
     email = make_account(app)
     assert sign_in_from_ip(app, AWAY_IP, email).status_code == 200
 
@@ -45,7 +45,7 @@ def test_D01_guesses_from_one_address_are_stopped_and_then_the_right_password_to
     assert sign_in_from_ip(app, AWAY_IP, email).status_code == 429
 
 
-def test_D02_the_owner_elsewhere_is_not_locked_out(app: Flask) -> None:
+def test_D02_the_owner_can_sign_in_from_elsewhere(app: Flask) -> None:
     email = make_account(app)
 
     assert guess_passwords(app, AWAY_IP, email, times=100)[-1] == 429
@@ -53,7 +53,7 @@ def test_D02_the_owner_elsewhere_is_not_locked_out(app: Flask) -> None:
     assert sign_in_from_ip(app, HOME_IP, email).status_code == 200
 
 
-def test_D03_guesses_from_many_addresses_are_capped_but_a_known_device_signs_in(app: Flask) -> None:
+def test_D03_guesses_from_many_ip_addresses_are_throttled_but_a_known_device_signs_in(app: Flask) -> None:
     email = make_account(app)
     assert sign_in_from_ip(app, HOME_IP, email).status_code == 200
 
@@ -64,7 +64,7 @@ def test_D03_guesses_from_many_addresses_are_capped_but_a_known_device_signs_in(
     assert sign_in_from_ip(app, HOME_IP, email).status_code == 200
 
 
-def test_D03_a_device_is_known_by_its_network_and_its_guesses_stay_limited(make_app: MakeApp) -> None:
+def test_D03_a_device_is_known_by_its_network_and_its_guesses_are_throttled(make_app: MakeApp) -> None:
     app = make_app(
         RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_ACCOUNT="2 per hour", RATELIMIT_SIGN_IN_PAIR="5 per hour"
     )
@@ -81,14 +81,14 @@ def test_D04_parallel_guesses_do_not_beat_the_counter(app: Flask) -> None:
     email = make_account(app)
     guesses = [partial(sign_in_from_ip, app, AWAY_IP, email, f"wrong {number}") for number in range(40)]
 
-    statuses = [answer.status_code for answer in run_simultaneously(guesses)]
+    statuses = [response.status_code for response in run_simultaneously(guesses)]
 
     assert 1 <= statuses.count(401) <= 10
     assert statuses.count(401) + statuses.count(429) == 40
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP"])
-def test_D05_no_header_gives_a_client_another_address(app: Flask, header: str) -> None:
+def test_D05_no_header_changes_the_ip_address_of_a_client(app: Flask, header: str) -> None:
     email = make_account(app)
 
     statuses = [
@@ -101,7 +101,7 @@ def test_D05_no_header_gives_a_client_another_address(app: Flask, header: str) -
     assert statuses == [401] * 10 + [429]
 
 
-def test_D05_only_what_the_trusted_proxy_wrote_is_believed(make_app: MakeApp) -> None:
+def test_D05_only_headers_from_the_trusted_proxy_are_used(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", TRUSTED_PROXIES="1")
     email = make_account(app)
 
@@ -113,7 +113,7 @@ def test_D05_only_what_the_trusted_proxy_wrote_is_believed(make_app: MakeApp) ->
     assert attempt(f"{AWAY_IP}, {HOME_IP}") == 401
 
 
-def test_D05_the_addresses_of_one_ipv6_network_count_together(app: Flask) -> None:
+def test_D05_ip_addresses_in_one_ipv6_network_count_together(app: Flask) -> None:
     email = make_account(app)
 
     statuses = [guess_passwords(app, f"2001:db8:0:1::{number}", email)[0] for number in range(1, 12)]
@@ -122,7 +122,7 @@ def test_D05_the_addresses_of_one_ipv6_network_count_together(app: Flask) -> Non
     assert guess_passwords(app, "2001:db8:0:2::1", email) == [401]
 
 
-def test_D05_an_ipv4_address_counts_for_itself_however_it_is_written(app: Flask) -> None:
+def test_D05_an_ipv4_address_counts_once_however_it_is_written(app: Flask) -> None:
     email = make_account(app)
 
     assert (
@@ -134,7 +134,7 @@ def test_D05_an_ipv4_address_counts_for_itself_however_it_is_written(app: Flask)
     assert guess_passwords(app, "::ffff:203.0.113.10", email) == [401]
 
 
-def test_D06_a_success_between_the_guesses_does_not_clear_them(make_app: MakeApp) -> None:
+def test_D06_a_success_between_guesses_does_not_reset_the_count(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_IP="5 per hour")
     own, other = make_account(app), make_account(app)
     statuses = []
@@ -147,25 +147,25 @@ def test_D06_a_success_between_the_guesses_does_not_clear_them(make_app: MakeApp
     assert guess_passwords(app, AWAY_IP, other) == [429]
 
 
-def test_D06_whoever_has_the_password_may_sign_in_as_often_as_they_like(app: Flask) -> None:
+def test_D06_successful_sign_ins_are_not_throttled(app: Flask) -> None:
     email = make_account(app)
 
     assert {sign_in_from_ip(app, HOME_IP, email).status_code for _ in range(120)} == {200}
 
 
-def test_D06_sign_ins_refused_at_once_do_not_keep_out_who_comes_after(make_app: MakeApp) -> None:
+def test_D06_parallel_rejected_sign_ins_do_not_block_later_ones(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="2 per hour", PASSWORD_HASH_CONCURRENCY="1")
     email = make_account(app)
 
     statuses = {
-        answer.status_code for answer in run_simultaneously([lambda: sign_in_from_ip(app, HOME_IP, email)] * 12)
+        response.status_code for response in run_simultaneously([lambda: sign_in_from_ip(app, HOME_IP, email)] * 12)
     }
 
     assert statuses <= {200, 429}
     assert [sign_in_from_ip(app, HOME_IP, email).status_code for _ in range(5)] == [200] * 5
 
 
-def test_L03_every_door_counts_together(app: Flask) -> None:
+def test_L03_all_paths_share_one_count(app: Flask) -> None:
     email = make_account(app)
 
     assert (
@@ -179,7 +179,7 @@ def test_L03_every_door_counts_together(app: Flask) -> None:
     ] == [429] * 3
 
 
-def test_L13_every_spelling_of_an_address_counts_together(app: Flask) -> None:
+def test_L13_all_spellings_of_an_email_share_one_count(app: Flask) -> None:
     email = make_account(app)
     spellings = (email, email.upper(), f" {email} ", email.replace("example.com", "EXAMPLE.com"))
 
@@ -189,22 +189,22 @@ def test_L13_every_spelling_of_an_address_counts_together(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGN_IN_PAIR", "SIGN_IN_ACCOUNT", "SIGN_IN_ADDRESS"])
-def test_G04_a_throttle_does_not_tell_whether_there_is_an_account(
+def test_G04_a_throttle_does_not_reveal_whether_an_account_exists(
     make_app: MakeApp, clock: StoppedClock, name: str
 ) -> None:
     app = make_app(**{"RATELIMIT_ENABLED": "true", f"RATELIMIT_{name}": "3 per hour"})
-    answers = []
+    responses = []
     inactive = make_account(app)
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(sa.text("UPDATE users SET is_active = false WHERE email = :email"), {"email": inactive})
-    for number, email in enumerate((make_account(app), "nobody@example.com", inactive, "no address")):
-        answers.append([comparable(sign_in_from_ip(app, f"203.0.113.{number}", email, "wrong")) for _ in range(4)])
+    for number, email in enumerate((make_account(app), "unknown@example.com", inactive, "no address")):
+        responses.append([comparable(sign_in_from_ip(app, f"203.0.113.{number}", email, "wrong")) for _ in range(4)])
 
-    assert [status for status, _body, _headers in answers[0]] == [401, 401, 401, 429]
-    assert answers == [answers[0]] * 4
+    assert [status for status, _body, _headers in responses[0]] == [401, 401, 401, 429]
+    assert responses == [responses[0]] * 4
 
 
-def test_D10_the_answer_is_a_problem_with_consistent_headers(app: Flask, clock: StoppedClock) -> None:
+def test_D10_the_response_is_a_problem_with_consistent_headers(app: Flask, clock: StoppedClock) -> None:
     email = make_account(app)
     guess_passwords(app, AWAY_IP, email, times=10)
 
@@ -224,14 +224,14 @@ def test_D10_the_answer_is_a_problem_with_consistent_headers(app: Flask, clock: 
     assert email not in str(response.headers) + response.text
 
 
-def test_D10_after_the_time_it_names_it_is_open_again(app: Flask, clock: StoppedClock) -> None:
+def test_D10_sign_in_works_again_after_the_time_in_retry_after(app: Flask, clock: StoppedClock) -> None:
     email = make_account(app)
     guess_passwords(app, AWAY_IP, email, times=10)
     clock.now += 100
-    refused = sign_in_from_ip(app, AWAY_IP, email)
-    assert refused.status_code == 429
+    rejected = sign_in_from_ip(app, AWAY_IP, email)
+    assert rejected.status_code == 429
 
-    clock.now += int(refused.headers["Retry-After"]) - 1
+    clock.now += int(rejected.headers["Retry-After"]) - 1
     assert sign_in_from_ip(app, AWAY_IP, email).status_code == 429
     clock.now += 1
     assert sign_in_from_ip(app, AWAY_IP, email).status_code == 200

@@ -1,4 +1,4 @@
-"""What could be flooded is limited, besides signing in, and what may come as often as it likes is not."""
+"""Throttles on operations other than signing in, and which operations have none."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ NEW = "brittle harbour lantern 42"
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
-    """The application as it is out of the box: throttled."""
+    """An application with the default throttles."""
     return make_app(RATELIMIT_ENABLED="true")
 
 
@@ -117,7 +117,7 @@ LIMITED: dict[str, tuple[str, str, int, Attempt]] = {
 
 
 @pytest.mark.parametrize("what", LIMITED)
-def test_D07_what_could_be_flooded_is_limited_and_documented(
+def test_D07_operations_that_could_be_flooded_are_throttled_and_documented(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     stop_clock(monkeypatch)
@@ -136,7 +136,7 @@ def test_D07_what_could_be_flooded_is_limited_and_documented(
     assert "rate_limited" in operation["responses"]["429"]["description"]
 
 
-def test_D07_good_tokens_are_verified_as_often_as_they_come(make_app: MakeApp) -> None:
+def test_D07_verifying_valid_tokens_is_not_throttled(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_TOKEN_VERIFY="3 per hour")
     token = sign_in(app, make_account(app))["access_token"]
 
@@ -147,7 +147,7 @@ def test_D07_good_tokens_are_verified_as_often_as_they_come(make_app: MakeApp) -
     assert statuses == {200}
 
 
-def test_P12_wrong_old_passwords_count_and_then_the_right_one_is_refused(app: Flask) -> None:
+def test_P12_wrong_current_passwords_count_and_then_the_right_one_is_throttled(app: Flask) -> None:
     email = make_account(app)
     client, tokens = client_from_ip(app, HOME_IP), sign_in(app, email)
 
@@ -158,7 +158,7 @@ def test_P12_wrong_old_passwords_count_and_then_the_right_one_is_refused(app: Fl
     assert sign_in_from_ip(app, HOME_IP, email).status_code == 200
 
 
-def test_P12_right_old_passwords_do_not_count(make_app: MakeApp) -> None:
+def test_P12_correct_current_passwords_do_not_count(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_CHECK="1 per hour")
     client, tokens = client_from_ip(app, HOME_IP), sign_in(app, make_account(app))
     assert change_password(PASSWORD)(app, client, tokens).status_code == 200
@@ -173,7 +173,7 @@ def test_P12_right_old_passwords_do_not_count(make_app: MakeApp) -> None:
         ("/userapi/auth/email/resend/", "verify_email", False),
     ],
 )
-def test_D08_F19_one_recipient_gets_few_letters_and_the_answer_does_not_tell(
+def test_D08_F19_emails_to_one_recipient_are_limited_and_the_response_does_not_reveal_it(
     app: Flask, path: str, kind: str, verified: bool
 ) -> None:
     email = make_account(app, email_verified=verified)
@@ -181,7 +181,7 @@ def test_D08_F19_one_recipient_gets_few_letters_and_the_answer_does_not_tell(
 
     known = [client_from_ip(app, f"203.0.113.{n}").post(path, json={"email": email}) for n in range(12)]
     unknown = [
-        client_from_ip(app, f"203.0.113.{n}").post(path, json={"email": "nobody@example.com"}) for n in range(12)
+        client_from_ip(app, f"203.0.113.{n}").post(path, json={"email": "unknown@example.com"}) for n in range(12)
     ]
 
     assert {str(comparable(response)) for response in known + unknown} == {str(comparable(known[0]))}
@@ -193,12 +193,12 @@ def test_D08_F19_one_recipient_gets_few_letters_and_the_answer_does_not_tell(
     assert len(emails_to(app, other, kind)) == 1
 
 
-def test_F20_guessed_links_are_stopped_and_then_a_good_one_too(make_app: MakeApp) -> None:
+def test_F20_guessed_links_are_throttled_even_with_a_valid_one(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_LINK="3 per hour")
     email = make_account(app, email_verified=False)
     client_from_ip(app, HOME_IP).post("/userapi/auth/password/reset/", json={"email": email})
-    letter = emails_to(app, email, "reset_password")[0]
-    good = RESET | {"uid": letter.uid, "token": letter.token}
+    sent_email = emails_to(app, email, "reset_password")[0]
+    good = RESET | {"uid": sent_email.uid, "token": sent_email.token}
     confirm = "/userapi/auth/password/reset/confirm/"
     weak = good | {"new_password1": "password", "new_password2": "password"}
     assert "rate_limited" not in {
@@ -219,7 +219,7 @@ def test_throttles_can_be_switched_off(make_app: MakeApp) -> None:
 
 
 @pytest.mark.parametrize("value", ["ten per minute", "0 per minute", "-1 per minute", "5 per minute; 9 per hour"])
-def test_C07_a_limit_that_is_none_is_refused_by_name(value: str, key_folder: str) -> None:
+def test_C07_an_invalid_limit_is_named(value: str, key_folder: str) -> None:
     assert (
         app_config("sqlite:///x.db", key_folder, RATELIMIT_REGISTRATION="9/hour")["RATELIMIT_REGISTRATION"] == "9/hour"
     )

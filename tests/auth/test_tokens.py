@@ -1,4 +1,4 @@
-"""What a token says, how it is sent, and what asking for the account behind it costs."""
+"""What a token contains, how it is sent, and what loading its user costs."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from userapi.core.db import db
 
 CLAIMS = {"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "type"}
 
-#: What Flask-JWT-Extended adds of itself; neither says anything of the person.
+#: Added by Flask-JWT-Extended; neither is personal data.
 OF_THE_LIBRARY = {"csrf", "fresh"}
 
 
@@ -57,9 +57,7 @@ def test_access_token_claims_are_added_for_other_services(make_app: Callable[...
     assert get_own_user(app.test_client(), tokens["access_token"]).status_code == 200
 
 
-def test_T12_added_claims_are_for_others_and_never_trusted_here(
-    make_app: Callable[..., Flask], key_folder: str
-) -> None:
+def test_T12_added_claims_are_never_trusted_here(make_app: Callable[..., Flask], key_folder: str) -> None:
     app = make_app(ACCESS_TOKEN_CLAIMS="is_staff,is_superuser")
     email = str(new_user()["email"])
     make_user(app, email=email)
@@ -90,7 +88,7 @@ def test_issuer_and_audience_are_settings(make_app: Callable[..., Flask], key_fo
     assert get_own_user(app.test_client(), forge_token(key_folder, same_session)).status_code == 401
 
 
-def test_T14_a_short_life_and_an_honest_expires_in(client: FlaskClient, user: ApiUser) -> None:
+def test_T14_tokens_are_short_lived_and_expires_in_is_correct(client: FlaskClient, user: ApiUser) -> None:
     access, refresh_token = (read_claims(user.tokens[kind]) for kind in ("access_token", "refresh_token"))
 
     assert access["exp"] - access["iat"] == user.tokens["expires_in"] == 900
@@ -98,7 +96,7 @@ def test_T14_a_short_life_and_an_honest_expires_in(client: FlaskClient, user: Ap
     assert abs(access["iat"] - time.time()) < 60
 
 
-def test_T14_lifetimes_are_settings_and_no_token_outlives_its_session(make_app: Callable[..., Flask]) -> None:
+def test_T14_lifetimes_are_settings_and_tokens_end_with_their_session(make_app: Callable[..., Flask]) -> None:
     app = make_app(ACCESS_TOKEN_LIFETIME="120", SESSION_LIFETIME="60", SESSION_IDLE_LIFETIME="3600")
     email = str(new_user()["email"])
     make_user(app, email=email)
@@ -111,7 +109,7 @@ def test_T14_lifetimes_are_settings_and_no_token_outlives_its_session(make_app: 
     assert refresh_token["exp"] - refresh_token["iat"] in (59, 60)
 
 
-def test_T08_a_token_is_good_until_its_time_is_over(make_app: Callable[..., Flask]) -> None:
+def test_T08_a_token_is_valid_until_it_expires(make_app: Callable[..., Flask]) -> None:
     # Claims are whole seconds: a token issued at the end of one lives almost a second less.
     app = make_app(ACCESS_TOKEN_LIFETIME="4")
     email = str(new_user()["email"])
@@ -128,7 +126,7 @@ def test_T08_a_token_is_good_until_its_time_is_over(make_app: Callable[..., Flas
     assert verify_token(client, token).get_json()["code"] == "token_expired"
 
 
-def test_T15_every_token_has_an_id_of_its_own_and_a_sane_date(app: Flask, user: ApiUser) -> None:
+def test_T15_every_token_has_a_unique_id_and_a_plausible_date(app: Flask, user: ApiUser) -> None:
     tokens = [sign_in(app, user.email) for _ in range(20)]
 
     claims = [read_claims(pair[kind]) for pair in tokens for kind in ("access_token", "refresh_token")]
@@ -136,7 +134,7 @@ def test_T15_every_token_has_an_id_of_its_own_and_a_sane_date(app: Flask, user: 
     assert all(abs(one["iat"] - time.time()) < 60 for one in claims)
 
 
-def test_T20_the_scheme_is_bearer_in_any_case(client: FlaskClient, user: ApiUser) -> None:
+def test_T20_the_bearer_scheme_is_case_insensitive(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
 
     for scheme in ("Bearer", "bearer", "BEARER", "bEaReR", "Bearer  "):
@@ -144,7 +142,7 @@ def test_T20_the_scheme_is_bearer_in_any_case(client: FlaskClient, user: ApiUser
         assert client.get("/userapi/auth/user/", headers=headers).status_code == 200, scheme
 
 
-def test_T20_tokens_elsewhere_are_ignored(client: FlaskClient, user: ApiUser) -> None:
+def test_T20_tokens_in_other_places_are_ignored(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
     assert get_own_user(client, token).status_code == 200
     path = "/userapi/auth/user/"
@@ -162,7 +160,7 @@ def test_T20_tokens_elsewhere_are_ignored(client: FlaskClient, user: ApiUser) ->
         assert client.get(path, headers={header: f"Bearer {token}"}).status_code == 401
 
 
-def test_T20_a_header_with_anything_but_one_token_is_refused(client: FlaskClient, user: ApiUser) -> None:
+def test_T20_rejects_a_header_with_anything_but_one_token(client: FlaskClient, user: ApiUser) -> None:
     token = user.tokens["access_token"]
     values = (
         token, f"Token {token}", f"JWT {token}", f"Bearer{token}", f"Bearer {token} {token}", f"Bearer {token},{token}",
@@ -171,14 +169,14 @@ def test_T20_a_header_with_anything_but_one_token_is_refused(client: FlaskClient
         "Bearer null", "Bearer undefined", "Bearer {}",
     )  # fmt: skip
 
-    answers = {value: client.get("/userapi/auth/user/", headers={"Authorization": value}) for value in values}
+    responses = {value: client.get("/userapi/auth/user/", headers={"Authorization": value}) for value in values}
     twice = client.get("/userapi/auth/user/", headers=[("Authorization", f"Bearer {token}")] * 2)
 
-    assert {value: answer.status_code for value, answer in answers.items() if answer.status_code != 401} == {}
+    assert {value: response.status_code for value, response in responses.items() if response.status_code != 401} == {}
     assert twice.status_code == 401
 
 
-def test_T21_401_says_how_and_403_says_no(client: FlaskClient, user: ApiUser, other_user: ApiUser) -> None:
+def test_T21_401_names_the_scheme_and_403_does_not(client: FlaskClient, user: ApiUser, other_user: ApiUser) -> None:
     nothing = client.get("/userapi/auth/user/")
     bad = get_own_user(client, "x")
     not_allowed = user.get(other_user.url)
@@ -189,28 +187,28 @@ def test_T21_401_says_how_and_403_says_no(client: FlaskClient, user: ApiUser, ot
     assert bad.headers["WWW-Authenticate"].startswith('Bearer realm="userapi", error="invalid_token"')
     assert (not_allowed.status_code, not_allowed.get_json()["code"]) == (403, "permission_denied")
     assert "WWW-Authenticate" not in not_allowed.headers
-    assert {answer.mimetype for answer in (nothing, bad, not_allowed)} == {"application/problem+json"}
+    assert {response.mimetype for response in (nothing, bad, not_allowed)} == {"application/problem+json"}
 
 
-def test_verify_gives_the_claims(client: FlaskClient, user: ApiUser) -> None:
-    answer = verify_token(client, user.tokens["access_token"])
+def test_verify_returns_the_claims(client: FlaskClient, user: ApiUser) -> None:
+    response = verify_token(client, user.tokens["access_token"])
 
-    assert answer.status_code == 200
-    assert answer.get_json() == read_claims(user.tokens["access_token"])
+    assert response.status_code == 200
+    assert response.get_json() == read_claims(user.tokens["access_token"])
     under_userapi = client.post("/userapi/api-token-verify/", json={"token": user.tokens["access_token"]})
-    assert under_userapi.get_json() == answer.get_json()
+    assert under_userapi.get_json() == response.get_json()
 
 
-def test_verify_wants_one_token(client: FlaskClient, user: ApiUser) -> None:
+def test_verify_requires_one_token(client: FlaskClient, user: ApiUser) -> None:
     for body in ({}, {"token": None}, {"token": ""}, {"token": 1}, {"token": [user.tokens["access_token"]]}):
         assert client.post("/api-token-verify/", json=body).status_code == 400
     for text in ("x", "a.b.c", user.tokens["access_token"] + "x"):
-        answer = verify_token(client, text)
-        assert answer.status_code == 401
-        assert "invalid_token" in answer.headers["WWW-Authenticate"]
+        response = verify_token(client, text)
+        assert response.status_code == 401
+        assert "invalid_token" in response.headers["WWW-Authenticate"]
 
 
-def test_T24_verify_accepts_just_what_the_api_accepts(
+def test_T24_verify_accepts_exactly_the_tokens_that_the_api_accepts(
     app: Flask, client: FlaskClient, make_api_user: Callable[..., ApiUser], superuser: ApiUser
 ) -> None:
     def logged_out() -> str:
@@ -258,9 +256,9 @@ def test_T24_verify_accepts_just_what_the_api_accepts(
 
     for end in (logged_out, logged_out_elsewhere, password_changed, disabled, deleted, reused):
         token = end()
-        answers = [get_own_user(client, token), verify_token(client, token)]
-        assert [answer.status_code for answer in answers] == [401, 401], end.__name__
-        assert [answer.get_json()["code"] for answer in answers] == ["token_revoked"] * 2, end.__name__
+        responses = [get_own_user(client, token), verify_token(client, token)]
+        assert [response.status_code for response in responses] == [401, 401], end.__name__
+        assert [response.get_json()["code"] for response in responses] == ["token_revoked"] * 2, end.__name__
     for token in (make_api_user().tokens["access_token"], refreshed()):
         assert [get_own_user(client, token).status_code, verify_token(client, token).status_code] == [200, 200]
 
@@ -284,7 +282,7 @@ def test_one_statement_loads_the_caller(app: Flask, client: FlaskClient, user: A
 
 
 @pytest.mark.both
-def test_a_stranger_and_a_forger_cost_no_statement(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_missing_and_forged_tokens_cost_no_statement(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     forged = jwt.encode(read_claims(user.tokens["access_token"]), "x" * 32, "HS256")
 
     with record_statements(app) as seen:
@@ -298,7 +296,7 @@ def test_a_stranger_and_a_forger_cost_no_statement(app: Flask, client: FlaskClie
 
 @pytest.mark.both
 @pytest.mark.parametrize("others", [0, 7])
-def test_a_page_of_users_is_one_statement_more(app: Flask, staff: ApiUser, others: int) -> None:
+def test_a_page_of_users_costs_one_more_statement(app: Flask, staff: ApiUser, others: int) -> None:
     for _ in range(others):
         make_user(app)
 

@@ -1,4 +1,4 @@
-"""Asking for the letter to a forgotten password: who gets one, and that the answer tells nobody."""
+"""Requesting a reset email: who gets one, and that the response does not reveal it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,25 +28,25 @@ FORGED_HOSTS = {
 }
 
 
-def test_F01_the_answer_is_the_same_for_every_address(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_F01_the_response_is_the_same_for_every_address(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     inactive, without_password = new_user(), new_user(password=None)
     execute_sql(app, "UPDATE users SET is_active = false WHERE id = :id", id=make_user(app, **inactive))
     make_user(app, **without_password)
-    addresses = [user.email, "nobody@example.com", inactive["email"], without_password["email"], "a@b.co.uk"]
+    addresses = [user.email, "unknown@example.com", inactive["email"], without_password["email"], "a@b.co.uk"]
 
-    answers = [comparable(request_reset(client, address)) for address in addresses]
+    responses = [comparable(request_reset(client, address)) for address in addresses]
 
-    assert answers[0][0] == 200
-    assert answers == [answers[0]] * len(addresses)
-    assert [letter.recipient for letter in all_emails(app)] == [user.email, without_password["email"]]
+    assert responses[0][0] == 200
+    assert responses == [responses[0]] * len(addresses)
+    assert [sent_email.recipient for sent_email in all_emails(app)] == [user.email, without_password["email"]]
 
 
-def test_F02_a_known_address_takes_as_long_as_an_unknown_one(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_F02_known_and_unknown_addresses_take_equally_long(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     def known() -> None:
         assert request_reset(client, user.email).status_code == 200
 
     def unknown() -> None:
-        assert request_reset(client, "nobody@example.com").status_code == 200
+        assert request_reset(client, "unknown@example.com").status_code == 200
 
     known(), unknown()
 
@@ -55,7 +55,7 @@ def test_F02_a_known_address_takes_as_long_as_an_unknown_one(app: Flask, client:
 
 
 @pytest.mark.parametrize("proxies", ["0", "1"])
-def test_F03_the_link_leads_to_our_site_whatever_host_is_asked(make_app: Callable[..., Flask], proxies: str) -> None:
+def test_F03_the_link_leads_to_our_site_whatever_the_host_header(make_app: Callable[..., Flask], proxies: str) -> None:
     app = make_app(TRUSTED_PROXIES=proxies)
     wanted = new_user()
     user_id = make_user(app, **wanted)
@@ -63,30 +63,30 @@ def test_F03_the_link_leads_to_our_site_whatever_host_is_asked(make_app: Callabl
     response = app.test_client().post(REQUEST_PATH, json={"email": wanted["email"]}, headers=FORGED_HOSTS)
 
     assert response.status_code == 200
-    (letter,) = all_emails(app)
-    assert letter.link == f"http://accounts.example.com/reset/{user_id}/{letter.secret}/"
-    assert "evil" not in letter.text + letter.html
+    (sent_email,) = all_emails(app)
+    assert sent_email.link == f"http://accounts.example.com/reset/{user_id}/{sent_email.secret}/"
+    assert "evil" not in sent_email.text + sent_email.html
 
 
-def test_F03_the_link_leads_to_the_front_end_where_there_is_one(make_app: Callable[..., Flask]) -> None:
+def test_F03_the_link_leads_to_the_configured_front_end(make_app: Callable[..., Flask]) -> None:
     app = make_app(FRONTEND_URL="https://app.example.org/")
     wanted = new_user()
     user_id = make_user(app, **wanted)
 
     request_reset(app.test_client(), wanted["email"])
 
-    (letter,) = all_emails(app)
-    assert letter.link == f"https://app.example.org/reset/{user_id}/{letter.secret}/"
+    (sent_email,) = all_emails(app)
+    assert sent_email.link == f"https://app.example.org/reset/{user_id}/{sent_email.secret}/"
 
 
 @pytest.mark.parametrize("spelling", ["Mike.Frost@Example.com", "MIKE.FROST@EXAMPLE.COM", "  mike.frost@ｅxample.com "])
-def test_F04_the_letter_goes_to_the_stored_spelling(app: Flask, client: FlaskClient, spelling: str) -> None:
+def test_F04_the_email_is_sent_to_the_stored_spelling(app: Flask, client: FlaskClient, spelling: str) -> None:
     make_user(app, email="Mike.frost@example.com")
 
     response = request_reset(client, spelling)
 
     assert response.status_code == 200
-    assert [letter.recipient for letter in all_emails(app)] == ["Mike.frost@example.com"]
+    assert [sent_email.recipient for sent_email in all_emails(app)] == ["Mike.frost@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -114,32 +114,32 @@ def test_F04_no_payload_adds_a_recipient(app: Flask, client: FlaskClient, payloa
     response = request_reset(client, payload)
 
     assert response.status_code == 400
-    assert [letter.recipient for letter in all_emails(app)] == ["mike@example.com"]
+    assert [sent_email.recipient for sent_email in all_emails(app)] == ["mike@example.com"]
 
 
 def test_F04_neither_a_second_field_nor_a_repeated_one_adds_a_recipient(app: Flask, client: FlaskClient) -> None:
     make_user(app, email="mike@example.com")
 
-    answers = [
+    responses = [
         client.post(REQUEST_PATH, json={"email": "mike@example.com", "bcc": "eve@example.net"}),
         client.post(REQUEST_PATH, data={"email": ["mike@example.com", "eve@example.net"]}),
     ]
 
-    assert [answer.status_code for answer in answers] == [400, 400]
+    assert [response.status_code for response in responses] == [400, 400]
     assert all_emails(app) == []
 
 
-def test_F10_the_letter_names_its_secret_so_that_it_can_be_blanked(app: Flask, user: ApiUser) -> None:
+def test_F10_a_queued_email_stores_its_secret_so_that_it_can_be_erased(app: Flask, user: ApiUser) -> None:
     token = reset_link(app, user.email)["token"]
 
-    (letter,) = all_emails(app)
-    assert letter.secret == token
-    assert token in letter.text
-    assert token in letter.html
-    assert token not in letter.subject
+    (sent_email,) = all_emails(app)
+    assert sent_email.secret == token
+    assert token in sent_email.text
+    assert token in sent_email.html
+    assert token not in sent_email.subject
 
 
-def test_F14_asking_changes_nothing(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_F14_requesting_a_reset_changes_nothing(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     before = user.get("/userapi/auth/user/").get_json()
 
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Letters that tell the owner what happened without asking: a sign-in from a new device, more rights."""
+"""Notifications to the owner: a sign-in from a new device, new permissions."""
 
 from typing import Any
 
@@ -28,36 +28,36 @@ def sign_in(
 
 @pytest.fixture
 def email(app: Flask) -> str:
-    """The address of an account that has signed in once, from home."""
+    """The email of an account that has signed in once, from home."""
     wanted: dict[str, Any] = new_user()
     make_user(app, **wanted)
     assert sign_in(app, wanted["email"], FIREFOX, HOME).status_code == 200
     return str(wanted["email"])
 
 
-def test_the_first_sign_in_is_no_news(app: Flask, email: str) -> None:
+def test_the_first_sign_in_sends_no_notice(app: Flask, email: str) -> None:
     assert all_emails(app) == []
 
 
 @pytest.mark.parametrize("path", ["/api-token-auth/", "/userapi/auth/login/"])
-def test_F16_a_sign_in_from_a_new_device_is_told(app: Flask, email: str, path: str) -> None:
+def test_F16_a_sign_in_from_a_new_device_sends_a_notice(app: Flask, email: str, path: str) -> None:
     assert sign_in(app, email, SAFARI, ELSEWHERE, path).status_code == 200
 
-    (letter,) = emails_to(app, email)
-    assert letter.kind == "new_sign_in"
-    assert ELSEWHERE in letter.text
-    assert "Safari" in letter.text
-    assert letter.secret is None
+    (sent_email,) = emails_to(app, email)
+    assert sent_email.kind == "new_sign_in"
+    assert ELSEWHERE in sent_email.text
+    assert "Safari" in sent_email.text
+    assert sent_email.secret is None
 
 
 @pytest.mark.parametrize(("agent", "address"), [(FIREFOX, HOME), (FIREFOX, ELSEWHERE), (SAFARI, HOME)])
-def test_a_known_browser_or_address_is_no_news(app: Flask, email: str, agent: str, address: str) -> None:
+def test_a_known_browser_or_ip_address_sends_no_notice(app: Flask, email: str, agent: str, address: str) -> None:
     assert sign_in(app, email, agent, address).status_code == 200
 
     assert all_emails(app) == []
 
 
-def test_a_device_is_news_once(app: Flask, email: str) -> None:
+def test_a_new_device_sends_only_one_notice(app: Flask, email: str) -> None:
     for _ in range(2):
         sign_in(app, email, SAFARI, ELSEWHERE)
 
@@ -82,36 +82,36 @@ def test_another_accounts_device_is_not_known(app: Flask, email: str, user: ApiU
     assert len(emails_to(app, email)) == before + 1
 
 
-def test_a_sign_in_that_fails_is_not_told(app: Flask, email: str) -> None:
+def test_a_failed_sign_in_sends_no_notice(app: Flask, email: str) -> None:
     response = sign_in(app, email, SAFARI, ELSEWHERE, password="not my password at all")
 
     assert response.status_code == 401
     assert all_emails(app) == []
 
 
-def test_a_browser_that_says_nothing_of_itself_is_told_too(app: Flask, email: str) -> None:
+def test_a_browser_without_a_user_agent_sends_a_notice(app: Flask, email: str) -> None:
     assert sign_in(app, email, "", ELSEWHERE).status_code == 200
 
-    assert [letter.kind for letter in emails_to(app, email)] == ["new_sign_in"]
+    assert [sent_email.kind for sent_email in emails_to(app, email)] == ["new_sign_in"]
 
 
-def test_M03_a_browser_cannot_put_its_own_words_into_the_letter(app: Flask, email: str) -> None:
+def test_M03_a_user_agent_cannot_add_text_to_the_email(app: Flask, email: str) -> None:
     sign_in(app, email, "Win a prize at http://evil.example.net <b>now</b>", ELSEWHERE)
 
-    (letter,) = emails_to(app, email)
-    assert "evil.example.net" not in letter.text + letter.html
-    assert "prize" not in letter.text + letter.html
+    (sent_email,) = emails_to(app, email)
+    assert "evil.example.net" not in sent_email.text + sent_email.html
+    assert "prize" not in sent_email.text + sent_email.html
 
 
-@pytest.mark.parametrize("right", ["is_staff", "is_superuser"])
-def test_F16_new_rights_are_told(app: Flask, user: ApiUser, superuser: ApiUser, right: str) -> None:
-    assert superuser.patch(user.url, json={right: True}).status_code == 200
+@pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
+def test_F16_new_permissions_send_a_notice(app: Flask, user: ApiUser, superuser: ApiUser, flag: str) -> None:
+    assert superuser.patch(user.url, json={flag: True}).status_code == 200
 
-    (letter,) = all_emails(app)
-    assert (letter.kind, letter.recipient, letter.secret) == ("rights_granted", user.email, None)
+    (sent_email,) = all_emails(app)
+    assert (sent_email.kind, sent_email.recipient, sent_email.secret) == ("rights_granted", user.email, None)
 
 
-def test_rights_sent_back_or_taken_are_not_told(app: Flask, staff: ApiUser, superuser: ApiUser) -> None:
+def test_unchanged_or_removed_permissions_send_no_notice(app: Flask, staff: ApiUser, superuser: ApiUser) -> None:
     for is_staff in (True, False):
         assert superuser.patch(staff.url, json={"is_staff": is_staff}).status_code == 200
 

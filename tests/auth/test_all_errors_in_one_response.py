@@ -1,4 +1,4 @@
-"""A form with several mistakes is answered with all of them in one response."""
+"""A form with several mistakes gets all of them in one response."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,21 +19,21 @@ WEAK = "12345678"
 NEW = "brittle harbour lantern 42"
 
 
-def three_mistakes() -> dict[str, Any]:
+def form_with_three_mistakes() -> dict[str, Any]:
     return new_user(email="x", password="1", profile=PROFILE | {"zip": "1" * 20})
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_a_registration_names_email_profile_and_password_errors(client: FlaskClient, media: str) -> None:
-    wanted = three_mistakes()
+    wanted = form_with_three_mistakes()
     sent: dict[str, Any] = (
         {"json": wanted} if media == "application/json" else {"data": to_form_fields(wanted), "content_type": media}
     )
 
-    answer = client.post(USERS, **sent)
+    response = client.post(USERS, **sent)
 
-    assert (answer.status_code, answer.get_json()["code"]) == (400, "validation_failed")
-    errors = answer.get_json()["errors"]
+    assert (response.status_code, response.get_json()["code"]) == (400, "validation_failed")
+    errors = response.get_json()["errors"]
     assert set(errors) == {"email", "profile", "password"}
     assert list(errors["profile"]) == ["zip"]
     assert {"Shorter than minimum length 8.", "Contains only digits."} < set(errors["password"])
@@ -49,22 +49,22 @@ def test_missing_fields_are_named_beside_a_weak_password(client: FlaskClient) ->
 
 
 def test_a_password_close_to_a_name_is_reported_beside_a_bad_email(client: FlaskClient) -> None:
-    answer = client.post(USERS, json=new_user(email="x", password="Theodora99", first_name="Theodora"))
+    response = client.post(USERS, json=new_user(email="x", password="Theodora99", first_name="Theodora"))
 
-    errors = answer.get_json()["errors"]
+    errors = response.get_json()["errors"]
     assert set(errors) == {"email", "password"}
     assert "Too similar to your email or name." in errors["password"]
 
 
 def test_a_taken_email_is_reported_beside_a_weak_password(client: FlaskClient, user: ApiUser) -> None:
-    answer = client.post(USERS, json=new_user(email=user.email.upper(), password=WEAK))
+    response = client.post(USERS, json=new_user(email=user.email.upper(), password=WEAK))
 
-    assert answer.get_json()["errors"]["email"] == ["This email address is already in use."]
-    assert "Contains only digits." in answer.get_json()["errors"]["password"]
+    assert response.get_json()["errors"]["email"] == ["This email address is already in use."]
+    assert "Contains only digits." in response.get_json()["errors"]["password"]
 
 
 def test_the_registration_page_marks_every_mistake(app: Flask) -> None:
-    page = FormBrowser(app).send("/register/", to_form_fields(three_mistakes()))
+    page = FormBrowser(app).send("/register/", to_form_fields(form_with_three_mistakes()))
 
     assert page.status_code == 400
     for name in ("email", "profile.zip", "password"):
@@ -75,7 +75,7 @@ def test_the_registration_page_marks_every_mistake(app: Flask) -> None:
 
 def test_the_browse_form_shows_every_mistake(app: Flask) -> None:
     browser = FormBrowser(app)
-    page = browser.post(USERS, to_form_fields(three_mistakes()))
+    page = browser.post(USERS, to_form_fields(form_with_three_mistakes()))
 
     assert (page.status_code, page.mimetype) == (400, "text/html")
     assert page.text.count('aria-invalid="true"') == 3
@@ -119,15 +119,15 @@ def test_the_password_pages_mark_both_fields(app: Flask, user: ApiUser) -> None:
     assert page.text.count('aria-invalid="true"') == 2
 
 
-def test_a_word_that_is_easy_to_guess_is_called_that(client: FlaskClient) -> None:
-    answer = client.post(USERS, json=new_user(password="password!"))
+def test_a_guessable_word_is_reported_as_easy_to_guess(client: FlaskClient) -> None:
+    response = client.post(USERS, json=new_user(password="password!"))
 
-    assert answer.get_json()["code"] == "weak_password"
-    assert "Contains a word that is too easy to guess." in answer.get_json()["errors"]["password"]
-    assert "name of this service" not in answer.text
+    assert response.get_json()["code"] == "weak_password"
+    assert "Contains a word that is too easy to guess." in response.get_json()["errors"]["password"]
+    assert "name of this service" not in response.text
 
 
-def test_passwords_of_refused_forms_are_judged_only_so_often(make_app: Callable[..., Flask]) -> None:
+def test_password_checks_of_rejected_forms_are_throttled(make_app: Callable[..., Flask]) -> None:
     client = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_FEEDBACK="2 per hour").test_client()
 
     named = [set(client.post(USERS, json={"password": WEAK}).get_json()["errors"]) for _ in range(3)]
