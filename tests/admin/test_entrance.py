@@ -62,6 +62,7 @@ def test_the_map_is_what_these_tests_believe(app: Flask) -> None:
         "staff_imports.start_import",
         "staff_imports.cancel",
         "staff_bulk.cancel",
+        "staff_audit.export",
     }
     assert not [path for method in ("PUT", "PATCH", "DELETE") for path in addresses(app, method)]
 
@@ -103,7 +104,14 @@ def test_A01_every_address_refuses_staff_without_the_permission(app: Flask) -> N
 def test_A01_staff_with_the_permission_pass(boss: StaffClient) -> None:
     for endpoint, path in addresses(boss.app, "GET"):
         if not endpoint.startswith(
-            ("staff_groups", "staff_emails", "staff_outbox", "staff_imports.show", "staff_bulk.show")
+            (
+                "staff_groups",
+                "staff_emails",
+                "staff_outbox",
+                "staff_imports.show",
+                "staff_bulk.show",
+                "staff_audit.show",
+            )
         ) or (endpoint.endswith("list") and endpoint != "staff_outbox.show_list"):
             assert boss.get(path.replace("/1/", f"/{boss.id}/")).status_code == 200, endpoint
 

@@ -160,7 +160,7 @@ def test_a_table_goes_to_a_file_that_its_owner_alone_can_read(app: Flask, user: 
 
 
 def test_an_export_takes_more_than_one_page(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("userapi.cli.audit.PAGE", 3)
+    monkeypatch.setattr("userapi.transfer.audit_export.PAGE_SIZE", 3)
     ids = [make_user(app) for _user in range(8)]
 
     lines = exported(audit(app, "export", "--action", "user.created"))

@@ -10,10 +10,11 @@ from flask_babel import lazy_gettext
 from userapi.auth import sessions
 from userapi.core import clock
 from userapi.health import checks
+from userapi.transfer import audit_export
 from userapi.users import group_queries
 from userapi.users.models import KINDS
 
-from . import audit_log, charts, queries, staff_auth
+from . import charts, queries, staff_auth
 from .charts import Bar
 from .views import ANY_STAFF, StaffView, staff_page
 
@@ -84,7 +85,7 @@ class Dashboard(StaffView, AdminIndexView):
             max_counted=queries.MAX_COUNTED,
             charts=_charts(),
             recent=recent,
-            names=audit_log.emails_in_events(recent),
+            names=audit_export.find_emails(recent),
             health=checks.run(),
             health_parts=PARTS,
             states=STATES,

@@ -17,6 +17,7 @@ from userapi.html.flash import flash
 from userapi.html.forms import Form, explain
 from userapi.http import user_agents
 from userapi.security.password_hashing import describe_password_hash
+from userapi.transfer import audit_export
 from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions
 from userapi.users.models import ACTIONS, KINDS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
@@ -217,7 +218,7 @@ class UserView(StaffView):
         user = _find_user(user_id)
         found = staff_queries.list_events({"kind": "user", "target": str(user_id)}, audit_log.first_id(), PAGE_SIZE)
         return self.render(
-            "admin/users/audit_log.html", user=user, page=found, names=audit_log.emails_in_events(found.rows)
+            "admin/users/audit_log.html", user=user, page=found, names=audit_export.find_emails(found.rows)
         )
 
     @staff_page(f"{USER}sessions/", needs="view_session")

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from userapi.core.db import read_all
+from userapi.core.db import read_all, read_one
 
 from .models import AuditEvent
 
@@ -15,6 +15,11 @@ events = AuditEvent.__table__
 def newest(filters: Mapping[str, Any], limit: int) -> Sequence[sa.Row[Any]]:
     """The newest matching events, the newest first."""
     return read_all(matching(filters).order_by(events.c.id.desc()).limit(limit))
+
+
+def find_event(event_id: int) -> sa.Row[Any] | None:
+    """One event."""
+    return read_one(sa.select(events).where(events.c.id == event_id))
 
 
 def after(filters: Mapping[str, Any], last_id: int, limit: int) -> Sequence[sa.Row[Any]]:
@@ -27,8 +32,8 @@ def matching(filters: Mapping[str, Any]) -> sa.Select[Any]:
 
     Args:
         filters: any of `actor` (a user's id), `user` (the id of a user who acted or was the target), `kind` (of the
-            target), `target` (its id), `action`, `origin`, `since` (inclusive), `until` (exclusive) and `before`
-            (an id that theirs are smaller than).
+            target), `target` (its id), `action`, `origin`, `address` (the beginning of the IP address), `since`
+            (inclusive), `until` (exclusive) and `before` (an id that theirs are smaller than).
     """
     conditions = {
         "actor": lambda value: events.c.actor_id == value,
@@ -40,6 +45,7 @@ def matching(filters: Mapping[str, Any]) -> sa.Select[Any]:
         "target": lambda value: events.c.target_id == value,
         "action": lambda value: events.c.action == value,
         "origin": lambda value: events.c.origin == value,
+        "address": lambda value: events.c.address.startswith(value, autoescape=True),
         "since": lambda value: events.c.occurred_at >= value,
         "until": lambda value: events.c.occurred_at < value,
         "before": lambda value: events.c.id < value,

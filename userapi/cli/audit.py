@@ -1,23 +1,20 @@
 """`flask audit …`: show the audit log, follow it, and export it."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import click
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from userapi.audit import audit_log, names, queries
+from userapi.audit import names, queries
 from userapi.auth.claims import parse_id
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.transfer.csv_cells import CsvWriter
-from userapi.transfer.export import write_json_lines
-from userapi.users import queries as user_queries
+from userapi.transfer import audit_export
 
 from . import inputs, outputs, tables
 from .failures import Group
@@ -25,15 +22,8 @@ from .failures import Group
 #: Seconds between two looks for new events.
 PAUSE = 1.0
 
-#: Events read together.
-PAGE = 1000
-
 #: An event may be committed so much later than events with greater ids.
 LATE = timedelta(seconds=30)
-
-#: What an export has of each event.
-FIELDS = ("id", "occurred_at", "action", "origin", "actor_id", "actor_email", "os_user",
-          "target_kind", "target_id", "address", "request_id", "changes")  # fmt: skip
 
 group = Group("audit", help="Audit log: show, follow and export events.")
 
@@ -112,14 +102,10 @@ def export(file: str, kind: str | None, **options: Any) -> None:
     kind, filters = outputs.format_of(file, kind), _filters(options)
     written = 0
     with outputs.written(file) as stream:
-        event_id = audit_log.record(
-            "audit.exported", changes={name: (None, str(value)) for name, value in filters.items()}
-        )
+        event_id = audit_export.record_export(filters)
         db.session.commit()
-        write = CsvWriter(stream, FIELDS).write_rows if kind == "csv" else partial(write_json_lines, stream)
-        for page in _pages(filters | {"before": event_id}):
-            write(_documents(page))
-            written += len(page)
+        for count in audit_export.write_events(kind, stream, filters | {"before": event_id}):
+            written = count
     if file != outputs.STANDARD:
         click.echo(
             ngettext(
@@ -143,9 +129,11 @@ def _filters(options: dict[str, Any]) -> dict[str, Any]:
 
 def _rows(events: Sequence[Any]) -> Iterator[tuple[str, ...]]:
     """Events as cells of a table."""
-    emails = _emails(events)
+    emails = audit_export.find_emails(events)
     for event in events:
-        target = emails.get(_target_user(event)) or " ".join(filter(None, (event.target_kind, event.target_id)))
+        target = emails.get(audit_export.target_user_id(event)) or " ".join(
+            filter(None, (event.target_kind, event.target_id))
+        )
         yield (
             f"{event.occurred_at:%Y-%m-%d %H:%M:%S} UTC",
             event.action,
@@ -178,32 +166,4 @@ def _new_events(filters: dict[str, Any], shown: Callable[[], Sequence[Any]]) -> 
 def _since(filters: dict[str, Any], moment: datetime) -> list[Any]:
     """The events that match from a moment on."""
     narrowed = filters | {"since": max(moment, filters.get("since", moment))}
-    return [event for page in _pages(narrowed) for event in page]
-
-
-def _pages(filters: dict[str, Any]) -> Iterator[Sequence[Any]]:
-    """All events that match, the oldest first."""
-    last_id = 0
-    while found := queries.after(filters, last_id, PAGE):
-        yield found
-        last_id = found[-1].id
-
-
-def _documents(events: Sequence[Any]) -> list[dict[str, Any]]:
-    emails = _emails(events)
-    return [{name: _value(event, name, emails) for name in FIELDS} for event in events]
-
-
-def _value(event: Any, name: str, emails: dict[int, str]) -> Any:
-    return emails.get(event.actor_id) if name == "actor_email" else getattr(event, name)
-
-
-def _emails(events: Iterable[Any]) -> dict[int, str]:
-    """The emails of the users who acted or were the targets, by id, as far as there still are any."""
-    ids = {event.actor_id for event in events} | {_target_user(event) for event in events}
-    return user_queries.find_emails({user_id for user_id in ids if user_id})
-
-
-def _target_user(event: Any) -> int:
-    """The id of the user who was the target; 0 when it was none."""
-    return parse_id(event.target_id or "") or 0 if event.target_kind == "user" else 0
+    return [event for page in audit_export.read_pages(narrowed) for event in page]
