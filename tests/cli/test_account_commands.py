@@ -1,4 +1,4 @@
-"""One account at the shell: shown, promoted, demoted, deleted; wrong input is one sentence."""
+"""`flask users show`, `promote`, `demote` and `delete`; wrong input gets one sentence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +20,8 @@ NOTHING_CHANGED = "Error: Nothing was changed. To confirm, answer y or use --yes
 
 
 @pytest.fixture
-def shell(app: Flask) -> Shell:
-    """The `flask` command: `shell("users", "list")`."""
+def run_command(app: Flask) -> Shell:
+    """The `flask` command: `run_command("users", "list")`."""
 
     def invoke(*arguments: str, stdin: str = "") -> Result:
         return app.test_cli_runner().invoke(args=arguments, input=stdin, env={"USER_PASSWORD": None})
@@ -29,9 +29,9 @@ def shell(app: Flask) -> Shell:
     return invoke
 
 
-def facts(shell: Shell, email: str) -> dict[str, str]:
-    """What `users show` tells a program."""
-    shown = shell("users", "show", email)
+def account_as_json(run_command: Shell, email: str) -> dict[str, str]:
+    """The JSON output of `users show`."""
+    shown = run_command("users", "show", email)
     assert (shown.exit_code, shown.stderr) == (0, "")
     header, *lines = (line.split("\t") for line in shown.stdout.splitlines())
     assert header == ["field", "value"]
@@ -44,37 +44,42 @@ def last_events(app: Flask, number: int) -> list[str]:
         return [row.action for row in found][::-1]
 
 
-def test_an_account_is_shown_with_its_profile_rights_and_sessions(shell: Shell, user: ApiUser) -> None:
-    shell("groups", "create", "Helpers")
-    shell("groups", "add", user.email, "Helpers")
+def test_users_show_prints_profile_permissions_and_sessions(run_command: Shell, user: ApiUser) -> None:
+    run_command("groups", "create", "Helpers")
+    run_command("groups", "add", user.email, "Helpers")
 
-    shown = facts(shell, user.email.upper())
+    shown = account_as_json(run_command, user.email.upper())
 
     assert (shown["id"], shown["email"]) == (str(user.id), user.email)
     assert (shown["active"], shown["role"], shown["groups"], shown["active sessions"]) == ("yes", "", "Helpers", "1")
     assert shown["password"].startswith("argon2id")
     user.post("/userapi/auth/logout/", json={})
-    assert facts(shell, user.email)["active sessions"] == "0"
+    assert account_as_json(run_command, user.email)["active sessions"] == "0"
 
 
-def test_a_promoted_user_may_open_the_staff_site_and_gets_an_email(shell: Shell, app: Flask, user: ApiUser) -> None:
-    promoted = shell("users", "promote", user.email)
+def test_a_promoted_user_can_open_the_staff_site_and_gets_an_email(
+    run_command: Shell, app: Flask, user: ApiUser
+) -> None:
+    promoted = run_command("users", "promote", user.email)
 
     assert (promoted.exit_code, promoted.stdout) == (0, f"{user.email} now has the role: staff.\n")
     assert user.get("/userapi/auth/user/").get_json()["is_staff"]
-    assert [letter.recipient for letter in all_emails(app, "rights_granted")] == [user.email]
+    assert [sent_email.recipient for sent_email in all_emails(app, "rights_granted")] == [user.email]
     assert "user.changed" in last_events(app, 3)
-    assert facts(shell, user.email)["groups"] == "Staff"
+    assert account_as_json(run_command, user.email)["groups"] == "Staff"
 
-    assert shell("users", "promote", user.email, "--superuser").stdout == f"{user.email} now has the role: superuser.\n"
-    assert shell("users", "demote", user.email, "--keep-staff").exit_code == 1  # the only superuser
+    assert (
+        run_command("users", "promote", user.email, "--superuser").stdout
+        == f"{user.email} now has the role: superuser.\n"
+    )
+    assert run_command("users", "demote", user.email, "--keep-staff").exit_code == 1  # the only superuser
 
 
-def test_a_demoted_user_has_no_rights_left(shell: Shell, superuser: ApiUser, staff: ApiUser) -> None:
-    shell("users", "promote", staff.email, "--superuser")
+def test_a_demoted_user_has_no_permissions_left(run_command: Shell, superuser: ApiUser, staff: ApiUser) -> None:
+    run_command("users", "promote", staff.email, "--superuser")
 
-    kept = shell("users", "demote", superuser.email, "--keep-staff")
-    demoted = shell("users", "demote", superuser.email)
+    kept = run_command("users", "demote", superuser.email, "--keep-staff")
+    demoted = run_command("users", "demote", superuser.email)
 
     assert kept.stdout == f"{superuser.email} now has the role: staff.\n"
     assert demoted.stdout == f"{superuser.email} now has the role: regular user.\n"
@@ -82,32 +87,32 @@ def test_a_demoted_user_has_no_rights_left(shell: Shell, superuser: ApiUser, sta
     assert (me["is_staff"], me["is_superuser"]) == (False, False)
 
 
-def test_a_deleted_account_is_gone_and_its_event_stays(shell: Shell, app: Flask, user: ApiUser) -> None:
-    deleted = shell("users", "delete", user.email.upper(), stdin="y\n")
+def test_the_event_of_a_deleted_account_stays(run_command: Shell, app: Flask, user: ApiUser) -> None:
+    deleted = run_command("users", "delete", user.email.upper(), stdin="y\n")
 
     assert (deleted.exit_code, deleted.stdout) == (0, f"Deleted {user.email}.\n")
     assert user.get("/userapi/auth/user/").status_code == 401
     assert last_events(app, 1) == ["user.deleted"]
     assert not can_sign_in(app, user.email, user.password)
-    assert shell("users", "show", user.email).exit_code == 1
+    assert run_command("users", "show", user.email).exit_code == 1
 
 
-@pytest.mark.parametrize("answer", ["", "n\n", "\n"])
-def test_without_a_yes_no_account_is_deleted(shell: Shell, user: ApiUser, answer: str) -> None:
-    unanswered = shell("users", "delete", user.email, stdin=answer)
+@pytest.mark.parametrize("response", ["", "n\n", "\n"])
+def test_an_account_is_deleted_only_after_confirmation(run_command: Shell, user: ApiUser, response: str) -> None:
+    unanswered = run_command("users", "delete", user.email, stdin=response)
 
     assert unanswered.exit_code == 1
     assert f"Delete {user.email} with their profile, sessions and emails?" in unanswered.stderr
     assert unanswered.stderr.endswith(NOTHING_CHANGED)
     assert user.get("/userapi/auth/user/").status_code == 200
-    assert shell("users", "delete", user.email, "--yes").exit_code == 0
+    assert run_command("users", "delete", user.email, "--yes").exit_code == 0
 
 
 @pytest.mark.parametrize("command", [("delete", "--yes"), ("demote",), ("demote", "--keep-staff")])
-def test_the_last_superuser_is_neither_deleted_nor_demoted(
-    shell: Shell, superuser: ApiUser, command: tuple[str, ...]
+def test_the_last_superuser_cannot_be_deleted_or_demoted(
+    run_command: Shell, superuser: ApiUser, command: tuple[str, ...]
 ) -> None:
-    result = shell("users", *command, superuser.email)
+    result = run_command("users", *command, superuser.email)
 
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     assert "last active superuser" in result.stderr
@@ -115,8 +120,8 @@ def test_the_last_superuser_is_neither_deleted_nor_demoted(
 
 
 @pytest.mark.parametrize("command", ["show", "promote", "demote", "delete"])
-def test_an_unknown_email_is_one_sentence(shell: Shell, command: str) -> None:
-    result = shell("users", command, "unknown@example.com")
+def test_an_unknown_email_gets_one_sentence(run_command: Shell, command: str) -> None:
+    result = run_command("users", command, "unknown@example.com")
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: There is no user with the email unknown@example.com.\n"
@@ -140,8 +145,8 @@ def test_an_unknown_email_is_one_sentence(shell: Shell, command: str) -> None:
         ),
     ],
 )
-def test_a_wrong_number_day_or_locale_is_one_plain_sentence(shell: Shell, arguments: str, sentence: str) -> None:
-    result = shell(*arguments.split())
+def test_a_wrong_number_date_or_locale_gets_one_sentence(run_command: Shell, arguments: str, sentence: str) -> None:
+    result = run_command(*arguments.split())
 
     assert (result.exit_code, result.stdout) == (2, "")
     said = result.stderr.splitlines()[-1]
@@ -157,16 +162,16 @@ DAYS = ("users export --joined-after", "users export --joined-before", "audit ta
 
 @pytest.mark.parametrize("number", ["9223372036854775808", "99999999999999999999", "9" * 5000])
 @pytest.mark.parametrize("command", NUMBERS)
-def test_a_number_that_no_database_holds_is_one_plain_sentence(shell: Shell, command: str, number: str) -> None:
-    result = shell(*command.split(), number)
+def test_a_number_too_large_for_the_database_gets_one_sentence(run_command: Shell, command: str, number: str) -> None:
+    result = run_command(*command.split(), number)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"'{number}' is not a whole number from " in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("command", ["show", "retry"])
-def test_the_greatest_number_is_that_of_no_email(shell: Shell, command: str) -> None:
-    result = shell("mail", command, "9223372036854775807")
+def test_the_largest_id_is_unknown(run_command: Shell, command: str) -> None:
+    result = run_command("mail", command, "9223372036854775807")
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: There is no email with the id 9223372036854775807")
@@ -174,8 +179,8 @@ def test_the_greatest_number_is_that_of_no_email(shell: Shell, command: str) -> 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
 @pytest.mark.parametrize("command", DAYS)
-def test_a_moment_outside_the_calendar_is_one_plain_sentence(shell: Shell, command: str, moment: str) -> None:
-    result = shell(*command.split(), moment)
+def test_a_date_outside_the_calendar_gets_one_sentence(run_command: Shell, command: str, moment: str) -> None:
+    result = run_command(*command.split(), moment)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1].endswith(f": '{moment}' is outside the years 1 to 9999 (UTC).")
@@ -183,28 +188,28 @@ def test_a_moment_outside_the_calendar_is_one_plain_sentence(shell: Shell, comma
 
 @pytest.mark.parametrize("moment", ["9999-12-31", "9999-12-31T23:59:59+00:00", "0001-01-01", "0001-01-01T00:00:00Z"])
 @pytest.mark.parametrize("command", DAYS)
-def test_the_first_and_last_moment_of_the_calendar_are_taken(shell: Shell, command: str, moment: str) -> None:
-    result = shell(*command.split(), moment)
+def test_accepts_the_first_and_last_date_of_the_calendar(run_command: Shell, command: str, moment: str) -> None:
+    result = run_command(*command.split(), moment)
 
     assert (result.exit_code, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("command", ["export {}/x.csv", "import users.csv --report {}/x.csv"])
-def test_a_folder_that_does_not_exist_is_named_in_one_sentence(
-    shell: Shell, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+def test_a_missing_folder_is_named_in_one_sentence(
+    run_command: Shell, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     make_user(app, email="ada@example.com")
     monkeypatch.chdir(tmp_path)
     Path("users.csv").write_text("email\nbob@example.com\n")
     folder = tmp_path / "missing"
 
-    result = shell("users", *command.format(folder).split())
+    result = run_command("users", *command.format(folder).split())
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"Error: Cannot write {folder}/x.csv: the folder {folder} does not exist.\n"
 
 
-def test_the_help_begins_with_our_own_text_and_cuts_no_sentence(app: Flask) -> None:
+def test_help_starts_with_our_text_and_cuts_no_sentence(app: Flask) -> None:
     env = commands.environment_for(app, COLUMNS="80")
 
     everything, users = (commands.run(*commands.FLASK, *words, env=env) for words in (["--help"], ["users", "--help"]))

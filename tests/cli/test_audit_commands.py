@@ -1,4 +1,4 @@
-"""The audit trail at the shell: shown, followed and exported, by user, action and days."""
+"""`flask audit`: events are shown, followed and exported, filtered by user, action and date."""
 
 import csv
 import io
@@ -40,8 +40,8 @@ def exported(result: Result) -> list[dict[str, object]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def move(app: Flask, action: str, when: datetime) -> None:
-    """Let the events of an action be of another time."""
+def move_events(app: Flask, action: str, when: datetime) -> None:
+    """Move the events of an action to another time."""
     with app.app_context():
         db.session.execute(sa.update(AuditEvent).where(AuditEvent.action == action).values(occurred_at=when))
         db.session.commit()
@@ -58,7 +58,7 @@ def test_the_newest_events_are_shown_newest_last(app: Flask, staff: ApiUser, use
     assert len(shown(audit(app, "tail"))) == 5
 
 
-def test_what_a_command_did_is_shown_with_its_operator(app: Flask) -> None:
+def test_changes_by_a_command_are_shown_with_its_operator(app: Flask) -> None:
     app.test_cli_runner().invoke(args=["users", "seed", "1", "--force"])
 
     ((_when, action, who, origin, *_rest),) = shown(audit(app, "tail", "-n", "1"))
@@ -67,10 +67,10 @@ def test_what_a_command_did_is_shown_with_its_operator(app: Flask) -> None:
     assert who.startswith("Command line (")
 
 
-def test_events_are_filtered_as_on_the_page(app: Flask, staff: ApiUser, user: ApiUser) -> None:
+def test_events_are_filtered_as_in_the_audit_log_on_the_staff_site(app: Flask, staff: ApiUser, user: ApiUser) -> None:
     staff.patch(user.url, json={"last_name": "Quill"})
     today, tomorrow = clock.today(), clock.today() + timedelta(days=1)
-    move(app, "user.created", clock.now() - timedelta(days=3))
+    move_events(app, "user.created", clock.now() - timedelta(days=3))
 
     def found(*filters: str) -> set[str]:
         rows = shown(audit(app, "tail", *filters))
@@ -95,7 +95,7 @@ def test_events_are_filtered_as_on_the_page(app: Flask, staff: ApiUser, user: Ap
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--user", "nobody@example.com"), "There is no user with the email nobody@example.com."),
+        (("--user", "unknown@example.com"), "There is no user with the email unknown@example.com."),
         (("--action", "user.walked"), "Unknown action 'user.walked'. docs/events.md lists all actions."),
         (("--since", "tomorrow"), "'tomorrow' is not a date"),
         (("--until", "2026-02-30"), "'2026-02-30' is not a date"),
@@ -126,8 +126,8 @@ def test_a_wrong_number_or_path_gets_one_sentence(app: Flask, arguments: tuple[s
     assert result.stderr.splitlines()[-1].endswith(sentence)
 
 
-def test_json_lines_have_everything_that_is_stored(app: Flask, staff: ApiUser, user: ApiUser) -> None:
-    staff.patch(user.url, json={"last_name": "Quill"}, headers={"X-Request-ID": "trail-1"})
+def test_json_lines_contain_everything_that_is_stored(app: Flask, staff: ApiUser, user: ApiUser) -> None:
+    staff.patch(user.url, json={"last_name": "Quill"}, headers={"X-Request-ID": "audit-1"})
 
     lines = exported(audit(app, "export"))
 
@@ -138,12 +138,12 @@ def test_json_lines_have_everything_that_is_stored(app: Flask, staff: ApiUser, u
     change = lines[-1]
     assert set(change) == {*events[0], "actor_email"}
     assert (change["actor_id"], change["actor_email"], change["origin"]) == (staff.id, staff.email, "api")
-    assert (change["target_kind"], change["target_id"], change["request_id"]) == ("user", str(user.id), "trail-1")
+    assert (change["target_kind"], change["target_id"], change["request_id"]) == ("user", str(user.id), "audit-1")
     assert change["changes"] == {"last_name": ["Okafor", "Quill"]}
     assert str(change["occurred_at"]).endswith("Z")
 
 
-def test_a_table_goes_to_a_file_that_its_owner_alone_can_read(app: Flask, user: ApiUser, tmp_path: Path) -> None:
+def test_a_table_is_written_to_a_file_that_only_its_owner_can_read(app: Flask, user: ApiUser, tmp_path: Path) -> None:
     file = tmp_path / "events.csv"
     user.patch("/userapi/auth/user/", json={"last_name": "=1+1"})
 
@@ -159,7 +159,7 @@ def test_a_table_goes_to_a_file_that_its_owner_alone_can_read(app: Flask, user: 
     assert event["changes"] == {"action": [None, "user.changed"]}
 
 
-def test_an_export_takes_more_than_one_page(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_has_more_than_one_page(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("userapi.transfer.audit_export.PAGE_SIZE", 3)
     ids = [make_user(app) for _user in range(8)]
 
@@ -186,8 +186,8 @@ def following(app: Flask) -> Iterator[Popen[str]]:
     process.communicate()
 
 
-def test_new_events_are_followed_until_ctrl_c(app: Flask, following: Popen[str]) -> None:
-    def happen(event_id: int, os_user: str) -> None:
+def test_follow_prints_new_events_until_ctrl_c(app: Flask, following: Popen[str]) -> None:
+    def create_events(event_id: int, os_user: str) -> None:
         with app.app_context():
             event = {"id": event_id, "action": "user.created", "origin": "cli", "os_user": os_user}
             db.session.execute(sa.insert(AuditEvent).values(**event, occurred_at=clock.now()))
@@ -196,7 +196,7 @@ def test_new_events_are_followed_until_ctrl_c(app: Flask, following: Popen[str])
     assert following.stdout is not None
     assert following.stdout.readline().startswith("time\t")
     for event_id, os_user in ((2 * 10**6, "first"), (3 * 10**6, "second"), (10**6, "committed-late")):
-        happen(event_id, os_user)
+        create_events(event_id, os_user)
         assert f"Command line ({os_user})" in following.stdout.readline()
 
     following.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""A setting that is missing, weak or wrong: nothing starts, and one line names it."""
+"""A missing, weak or wrong setting stops the start with one line that names it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from userapi.security import signing_keys
 USERS = (*commands.FLASK, "users", "list")
 
 
-def refusal(**values: str) -> str:
+def startup_error(**values: str) -> str:
     with pytest.raises(config.ConfigurationError) as caught:
         config.load({"SECRET_KEY": SECRET_KEY, **values})
     return str(caught.value)
@@ -33,12 +33,12 @@ def refusal(**values: str) -> str:
         "abcabcabcabcabcabcabcabcabcabcabcabc",
     ],
 )
-def test_C03_a_weak_or_copied_secret_does_not_start(secret: str) -> None:
+def test_C03_a_weak_or_copied_secret_stops_the_start(secret: str) -> None:
     assert config.load({"SECRET_KEY": SECRET_KEY})["SECRET_KEY"] == SECRET_KEY
-    assert refusal(SECRET_KEY=secret).startswith("SECRET_KEY: ")
+    assert startup_error(SECRET_KEY=secret).startswith("SECRET_KEY: ")
 
 
-def test_C03_a_missing_secret_does_not_start() -> None:
+def test_C03_a_missing_secret_stops_the_start() -> None:
     with pytest.raises(config.ConfigurationError, match=r"^SECRET_KEY: .*make run"):
         config.load({})
 
@@ -106,21 +106,21 @@ def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tup
 )
 def test_C07_an_invalid_value_is_named(name: str, value: str) -> None:
     config.load({"SECRET_KEY": SECRET_KEY})
-    assert refusal(**{name: value}).startswith(f"{name}: ")
+    assert startup_error(**{name: value}).startswith(f"{name}: ")
 
 
-def test_C07_all_that_is_wrong_is_said_at_once() -> None:
-    told = refusal(PORT="x", LOG_LEVEL="loud", SECRET_KEY="short")
+def test_C07_all_invalid_settings_are_reported_together() -> None:
+    message = startup_error(PORT="x", LOG_LEVEL="loud", SECRET_KEY="short")
 
-    assert [name for name in ("PORT: ", "LOG_LEVEL: ", "SECRET_KEY: ") if name in told] == [
+    assert [name for name in ("PORT: ", "LOG_LEVEL: ", "SECRET_KEY: ") if name in message] == [
         "PORT: ",
         "LOG_LEVEL: ",
         "SECRET_KEY: ",
     ]
 
 
-def test_C07_a_value_in_a_file_that_is_not_there_is_named() -> None:
-    assert refusal(DATABASE_URL_FILE="/nowhere/url").startswith("DATABASE_URL_FILE: Cannot read /nowhere/url")
+def test_C07_a_missing_file_with_a_value_is_named() -> None:
+    assert startup_error(DATABASE_URL_FILE="/nowhere/url").startswith("DATABASE_URL_FILE: Cannot read /nowhere/url")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_C07_a_value_in_a_file_that_is_not_there_is_named() -> None:
         ("FRONTEND_URL", "https://app.example.com/accounts/", "https://app.example.com/accounts"),
     ],
 )
-def test_one_value_in_another_spelling_is_taken(name: str, value: str, taken: str | None) -> None:
+def test_accepts_another_spelling_of_a_value(name: str, value: str, taken: str | None) -> None:
     expected = taken or ["https://app.example.com", "http://xn--bcher-kva.example"]
 
     assert config.load({"SECRET_KEY": SECRET_KEY, name: value})[name] == expected
@@ -154,20 +154,20 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
 def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "secret").write_bytes(content)
 
-    told = refusal(SECRET_KEY_FILE=str(tmp_path / "secret"))
+    message = startup_error(SECRET_KEY_FILE=str(tmp_path / "secret"))
 
-    assert told.startswith(f"SECRET_KEY_FILE: {tmp_path}/secret is ")
-    assert words in told
+    assert message.startswith(f"SECRET_KEY_FILE: {tmp_path}/secret is ")
+    assert words in message
 
 
-def test_a_byte_order_mark_is_no_part_of_a_value(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_a_value(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET_KEY, encoding="utf-8-sig")
 
     assert config.load({"SECRET_KEY_FILE": str(tmp_path / "secret")})["SECRET_KEY"] == SECRET_KEY
 
 
-def test_C06_debugging_in_production_is_refused_and_nowhere_opens_a_debugger(tmp_path: Path) -> None:
-    assert refusal(FLASK_DEBUG="1", SITE_URL="https://accounts.example.com").startswith("FLASK_DEBUG: ")
+def test_C06_debug_mode_is_rejected_in_production_and_never_opens_a_debugger(tmp_path: Path) -> None:
+    assert startup_error(FLASK_DEBUG="1", SITE_URL="https://accounts.example.com").startswith("FLASK_DEBUG: ")
     assert config.load({"SECRET_KEY": SECRET_KEY, "SITE_URL": "https://accounts.example.com"})["DEBUG"] is False
 
     values = {"SECRET_KEY": SECRET_KEY, "FLASK_DEBUG": "1", "DATABASE_URL": f"sqlite:///{tmp_path}/test.db"}
@@ -176,16 +176,14 @@ def test_C06_debugging_in_production_is_refused_and_nowhere_opens_a_debugger(tmp
     assert app.test_client().get("/console?__debugger__=yes&cmd=resource&f=debugger.js").status_code == 404
 
 
-def test_C05_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+def test_C05_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(f"{SECRET_KEY}\n")
 
     assert config.load({"SECRET_KEY_FILE": str(tmp_path / "secret")})["SECRET_KEY"] == SECRET_KEY
 
 
 @pytest.mark.parametrize("command", [USERS, commands.RUN])
-def test_C05_a_database_that_cannot_be_reached_is_named_without_its_password(
-    tmp_path: Path, command: tuple[str, ...]
-) -> None:
+def test_C05_an_unreachable_database_is_named_without_its_password(tmp_path: Path, command: tuple[str, ...]) -> None:
     address = f"127.0.0.1:{processes.free_port()}"
     env = commands.environment(f"postgresql://ada:hidden-word@{address}/users", tmp_path)
 
@@ -197,7 +195,7 @@ def test_C05_a_database_that_cannot_be_reached_is_named_without_its_password(
     assert "hidden-word" not in done.errors
 
 
-def test_C05_a_key_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
+def test_C05_rejects_a_key_file_that_everyone_can_read(tmp_path: Path) -> None:
     env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
     signing_keys.KeyRing(tmp_path / "keys").add()
     (key,) = (tmp_path / "keys").glob("*.pem")
@@ -209,7 +207,7 @@ def test_C05_a_key_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
     assert f"chmod 600 {key}" in done.errors
 
 
-def test_C03_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+def test_C03_rejects_a_key_of_another_type(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir(mode=0o700)
     (tmp_path / "keys" / "a.pem").write_text("not a key")
     (tmp_path / "keys" / "a.pem").chmod(0o600)
@@ -221,14 +219,14 @@ def test_C03_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
     assert "JWT_KEY_DIR: a.pem" in done.errors
 
 
-def test_a_database_without_tables_is_told_from_one_that_is_away(tmp_path: Path) -> None:
+def test_a_database_without_tables_is_distinguished_from_an_unreachable_one(tmp_path: Path) -> None:
     done = commands.run(*USERS, env=commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path), cwd=tmp_path)
 
     assert done.is_one_line, done
     assert "flask db upgrade" in done.errors
 
 
-def test_an_env_file_that_is_not_utf_8_is_one_line_for_the_server(tmp_path: Path) -> None:
+def test_an_env_file_that_is_not_utf_8_stops_the_server_with_one_line(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("LOG_LEVEL=INFO\n".encode("utf-16"))
     env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
 

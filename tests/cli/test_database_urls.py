@@ -1,4 +1,4 @@
-"""What DATABASE_URL may say of a connection, and how the database may be set up: it works, or it is one line."""
+"""Options in DATABASE_URL and unusual databases either work or get one line."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ NAME = "Zoë Łukasiewicz 山田"
 
 @pytest.fixture
 def on_postgresql(postgresql: str, key_folder: str) -> Iterator[Callable[..., Flask]]:
-    """A maker of applications over one migrated database: `on_postgresql(options="-c work_mem=8MB")`."""
+    """Makes applications for one migrated database: `on_postgresql(options="-c work_mem=8MB")`."""
     server = sa.make_url(postgresql)
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     made: list[Flask] = []
@@ -30,7 +30,7 @@ def on_postgresql(postgresql: str, key_folder: str) -> Iterator[Callable[..., Fl
         connection.exec_driver_sql("CREATE DATABASE connections")
         connection.exec_driver_sql("ALTER DATABASE connections SET timezone TO 'Asia/Kolkata'")
 
-    def make(**query: str) -> Flask:
+    def make_app_with_options(**query: str) -> Flask:
         url = server.set(database="connections").update_query_dict(query)
         app = create_app(app_config(url.render_as_string(hide_password=False), key_folder))
         app.test_client_class = ApiClient
@@ -39,7 +39,7 @@ def on_postgresql(postgresql: str, key_folder: str) -> Iterator[Callable[..., Fl
         made.append(app)
         return app
 
-    yield make
+    yield make_app_with_options
     for app in made:
         close_app(app)
     with engine.connect() as connection:
@@ -47,8 +47,8 @@ def on_postgresql(postgresql: str, key_folder: str) -> Iterator[Callable[..., Fl
     engine.dispose()
 
 
-def shown(app: Flask, name: str) -> set[str]:
-    """A parameter of PostgreSQL, as both engines have it."""
+def server_parameter(app: Flask, name: str) -> set[str]:
+    """A PostgreSQL parameter, which must be the same on both engines."""
     with app.app_context():
         found = set()
         for engine in (db.engine, db.engines[AUTOCOMMIT]):
@@ -57,18 +57,18 @@ def shown(app: Flask, name: str) -> set[str]:
     return found
 
 
-def test_options_of_the_url_are_kept_beside_our_own(on_postgresql: Callable[..., Flask]) -> None:
+def test_options_in_the_url_are_combined_with_our_own(on_postgresql: Callable[..., Flask]) -> None:
     app = on_postgresql(options="-c work_mem=8MB -c timezone=Asia/Tokyo", application_name="accounts")
 
-    assert shown(app, "work_mem") == {"8MB"}
-    assert shown(app, "application_name") == {"accounts"}
-    assert shown(app, "timezone") == {"UTC"}
-    assert shown(app, "statement_timeout") == {"15s"}
-    assert shown(on_postgresql(options="-c statement_timeout=3s"), "statement_timeout") == {"3s"}
+    assert server_parameter(app, "work_mem") == {"8MB"}
+    assert server_parameter(app, "application_name") == {"accounts"}
+    assert server_parameter(app, "timezone") == {"UTC"}
+    assert server_parameter(app, "statement_timeout") == {"15s"}
+    assert server_parameter(on_postgresql(options="-c statement_timeout=3s"), "statement_timeout") == {"3s"}
 
 
 @pytest.mark.parametrize("query", [{}, {"client_encoding": "LATIN1"}])
-def test_every_name_and_moment_is_stored_whatever_the_database_and_the_url_say(
+def test_names_and_timestamps_are_stored_correctly_whatever_the_database_settings(
     on_postgresql: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
 ) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
@@ -82,7 +82,7 @@ def test_every_name_and_moment_is_stored_whatever_the_database_and_the_url_say(
     assert created.get_json()["date_joined"].endswith("Z")
 
 
-def test_commands_tell_a_missing_database_from_missing_tables(postgresql: str, tmp_path: Path) -> None:
+def test_commands_distinguish_a_missing_database_from_missing_tables(postgresql: str, tmp_path: Path) -> None:
     missing = sa.make_url(postgresql).set(database="people").render_as_string(hide_password=False)
     for url, words in ((missing, "createdb --encoding=UTF8 people"), (postgresql, "Run `flask db upgrade` first")):
         env = commands.environment(url, tmp_path)
@@ -92,7 +92,7 @@ def test_commands_tell_a_missing_database_from_missing_tables(postgresql: str, t
         assert words in done.errors
 
 
-def test_a_role_that_may_not_migrate_is_told_what_to_grant(postgresql: str, tmp_path: Path) -> None:
+def test_a_role_without_migration_privileges_gets_the_grants_it_needs(postgresql: str, tmp_path: Path) -> None:
     engine = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql("CREATE ROLE visiting LOGIN")
@@ -111,7 +111,7 @@ def test_a_role_that_may_not_migrate_is_told_what_to_grant(postgresql: str, tmp_
 ODD = "my accounts, 100%25 #1 ?x=é & [a]"
 
 
-def test_folders_with_odd_names_work(tmp_path: Path) -> None:
+def test_folders_with_unusual_names_work(tmp_path: Path) -> None:
     folder = tmp_path / ODD
     folder.mkdir()
     env = commands.environment(f"sqlite:///{quote(str(folder))}/people.db", folder)

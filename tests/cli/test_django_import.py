@@ -1,4 +1,4 @@
-"""Moving in from Django: a real project, dumped by Django itself, and dumps as no Django would write them."""
+"""Importing from Django: dumps of a real project, and unusual and broken dumps."""
 
 import json
 import random
@@ -30,19 +30,19 @@ DEAR, KINDS = populate["DEAR"], populate["KINDS"]
 email, password, kind, is_dear = (populate[name] for name in ("email", "password", "kind", "is_dear"))
 USERS, FEW = 10_000, 60
 
-#: How many of them sign in.
+#: The number of users who sign in.
 SAMPLE = 100
 
 Bring = Callable[..., Result]
 
 
 def attempt(app: Flask, email: str, password: str) -> int:
-    answer = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
-    return answer.status_code
+    response = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
+    return response.status_code
 
 
 def django_project(folder: Path, count: int) -> Path:
-    """A copy of the project with users in its database."""
+    """A copy of the Django project with users in its database."""
     project = folder / "project"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("__pycache__"))
     for command in (("manage.py", "migrate", "--run-syncdb", "-v0"), ("populate.py", str(count))):
@@ -63,13 +63,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with few."""
+    """The project with a few users."""
     return django_project(tmp_path_factory.mktemp("small"), FEW)
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> Bring:
-    """`flask users import` of a dump: its text, bytes or entries."""
+def import_file(app: Flask, tmp_path: Path) -> Bring:
+    """Runs `flask users import` with a dump as text, bytes or entries."""
 
     def invoke(dump: str | bytes | list[Any], *options: str) -> Result:
         path = tmp_path / "users.json"
@@ -82,8 +82,14 @@ def bring(app: Flask, tmp_path: Path) -> Bring:
 
 def user(pk: int | str, **fields: Any) -> dict[str, Any]:
     """A user's entry in a dump."""
-    told = {"email": f"user{pk}@example.com", "password": "!", "last_login": None, "groups": [], "user_permissions": []}
-    return {"model": "api.user", "pk": pk, "fields": told | fields}
+    values = {
+        "email": f"user{pk}@example.com",
+        "password": "!",
+        "last_login": None,
+        "groups": [],
+        "user_permissions": [],
+    }
+    return {"model": "api.user", "pk": pk, "fields": values | fields}
 
 
 def profile(owner: Any, **fields: Any) -> dict[str, Any]:
@@ -91,24 +97,24 @@ def profile(owner: Any, **fields: Any) -> dict[str, Any]:
     return {"model": "api.userprofile", "pk": 1, "fields": {"user": owner, **PROFILE, **fields}}
 
 
-# --- The real thing ---------------------------------------------------------------------------------------
+# --- A real project ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 @pytest.mark.unmeasured
-def test_U09_ten_thousand_users_move_by_the_three_lines_of_the_readme_and_sign_in_as_before(
+def test_U09_ten_thousand_users_are_moved_with_the_commands_of_the_readme_and_can_sign_in(
     app: Flask, project: Path, tmp_path: Path
 ) -> None:
     section = re.search(
         r"## Move from Django\n.*?\n((?:    [^\n]+\n)+)", (config.ROOT / "README.md").read_text(), re.DOTALL
     )
     assert section is not None
-    dump, look, bring = (line.split("#")[0].split() for line in section[1].splitlines())
+    dump, look, import_file = (line.split("#")[0].split() for line in section[1].splitlines())
     env = commands.environment_for(app)
 
     assert django(project, *dump[1:]).code == 0
     shutil.copy(project / "users.json", tmp_path)
-    looked, brought = (commands.run(*commands.FLASK, *line[1:], env=env, cwd=tmp_path) for line in (look, bring))
+    looked, brought = (commands.run(*commands.FLASK, *line[1:], env=env, cwd=tmp_path) for line in (look, import_file))
 
     assert (looked.code, looked.errors, brought.code, brought.errors) == (0, "", 0, "")
     assert "10,002 read, 10,000 imported, 0 updated, 0 already existed, 0 rejected, 0 changed" in looked.output
@@ -145,10 +151,10 @@ EVERYTHING = (
 )
 
 
-def test_a_dump_says_the_same_with_natural_keys_in_any_order_and_layout(
-    app: Flask, bring: Bring, small_project: Path
+def test_a_dump_gives_the_same_result_with_natural_keys_and_in_any_order_and_layout(
+    app: Flask, import_file: Bring, small_project: Path
 ) -> None:
-    told = []
+    imported = []
     for options in (
         (),
         ("--natural-foreign", "--indent", "2"),
@@ -161,26 +167,26 @@ def test_a_dump_says_the_same_with_natural_keys_in_any_order_and_layout(
             with app.app_context(), db.engine.begin() as connection:
                 connection.execute(sa.text("DELETE FROM users"))
                 connection.execute(sa.text("DELETE FROM groups"))
-            assert bring(text).exit_code == 0
-            told.append([[tuple(row) for row in fetch_rows(app, statement)] for statement in EVERYTHING])
+            assert import_file(text).exit_code == 0
+            imported.append([[tuple(row) for row in fetch_rows(app, statement)] for statement in EVERYTHING])
 
-    assert all(each == told[0] for each in told)
-    users, profiles, members, group_rights, own_rights = told[0]
+    assert all(each == imported[0] for each in imported)
+    users, profiles, members, group_permissions, own_permissions = imported[0]
     assert (len(users), len(profiles), len(members)) == (FEW, FEW - FEW // 5, 6 + 3 + 1)
     assert ("user1@example.com", "Staff") in members
-    assert [pair for pair in group_rights if pair[0] != "Staff"] == [
+    assert [pair for pair in group_permissions if pair[0] != "Staff"] == [
         ("Editors", "change_user"),
         ("Editors", "view_user"),
         ("Écrivains", "view_group"),
     ]
-    assert own_rights == [("user2@example.com", "delete_user")]
+    assert own_permissions == [("user2@example.com", "delete_user")]
 
 
-# --- What else a dump may be ------------------------------------------------------------------------------
+# --- Other dumps ----------------------------------------------------------------------------------------
 
 
-def test_U08_addresses_that_django_took_for_two_are_named(app: Flask, bring: Bring) -> None:
-    result = bring([user(3, email="Ada@example.com"), user(4, email="ada@example.com"), profile(4)])
+def test_U08_emails_that_django_treats_as_different_are_named(app: Flask, import_file: Bring) -> None:
+    result = import_file([user(3, email="Ada@example.com"), user(4, email="ada@example.com"), profile(4)])
 
     assert result.exit_code == 1
     assert "entry 2 (api.user 4): Has the same email as entry 1 (api.user 3)." in result.stdout
@@ -188,11 +194,11 @@ def test_U08_addresses_that_django_took_for_two_are_named(app: Flask, bring: Bri
     assert fetch_rows(app, "SELECT * FROM user_profiles") == []
 
 
-def test_django_s_own_users_may_have_their_address_as_a_username(app: Flask, bring: Bring) -> None:
+def test_users_of_the_default_django_model_may_have_an_email_as_username(app: Flask, import_file: Bring) -> None:
     entry = user(3, email="", username="ada@example.com") | {"model": "auth.user"}
     other = user(4, email="", username="bob") | {"model": "auth.user"}
 
-    result = bring([entry, other, profile(["ada@example.com"])])
+    result = import_file([entry, other, profile(["ada@example.com"])])
 
     assert "entry 2 (auth.user 4): email: Missing." in result.stdout
     assert [row.email for row in fetch_rows(app, "SELECT email FROM users JOIN user_profiles ON user_id = id")] == [
@@ -200,12 +206,12 @@ def test_django_s_own_users_may_have_their_address_as_a_username(app: Flask, bri
     ]
 
 
-def test_addresses_that_allauth_has_confirmed_are_confirmed(app: Flask, bring: Bring) -> None:
+def test_emails_confirmed_by_allauth_are_confirmed(app: Flask, import_file: Bring) -> None:
     def address(owner: int, email: str, verified: bool) -> dict[str, Any]:
         fields = {"user": owner, "email": email, "verified": verified, "primary": True}
         return {"model": "account.emailaddress", "pk": owner, "fields": fields}
 
-    bring(
+    import_file(
         [
             address(1, "USER1@example.com", verified=True),
             address(2, "user2@example.com", verified=False),
@@ -219,18 +225,18 @@ def test_addresses_that_allauth_has_confirmed_are_confirmed(app: Flask, bring: B
     assert [row.id for row in found] == [1, 3, 4]
 
 
-def test_users_whose_keys_are_no_numbers_get_new_ids(app: Flask, bring: Bring) -> None:
+def test_users_without_numeric_keys_get_new_ids(app: Flask, import_file: Bring) -> None:
     key = "8b7e0c5e-7f0c-4d0e-9a5b-0f6d5a1c2b3d"
 
-    assert bring([user(key), profile(key)]).exit_code == 0
+    assert import_file([user(key), profile(key)]).exit_code == 0
 
     assert len(fetch_rows(app, "SELECT * FROM users JOIN user_profiles ON user_id = id")) == 1
 
 
-def test_a_permission_of_another_application_gives_nothing_here(app: Flask, bring: Bring) -> None:
+def test_permissions_of_other_applications_are_ignored(app: Flask, import_file: Bring) -> None:
     permissions = [["view_event", "diary", "event"], ["view_user", "forum", "user"], ["view_user", "api", "user"]]
 
-    result = bring([user(1, is_staff=True, user_permissions=permissions)])
+    result = import_file([user(1, is_staff=True, user_permissions=permissions)])
 
     own = fetch_rows(app, "SELECT codename FROM user_permissions JOIN permissions ON id = permission_id")
     assert [row.codename for row in own] == ["view_user"]
@@ -238,8 +244,8 @@ def test_a_permission_of_another_application_gives_nothing_here(app: Flask, brin
     assert len(own) == 1
 
 
-def test_what_belongs_to_nobody_is_refused_and_what_means_nothing_is_named(app: Flask, bring: Bring) -> None:
-    result = bring(
+def test_entries_without_a_user_are_rejected_and_ignored_entries_are_named(app: Flask, import_file: Bring) -> None:
+    result = import_file(
         [
             user(1, shoe_size=38, groups=[7]),
             profile(1, photo="a.png"),
@@ -258,7 +264,7 @@ def test_what_belongs_to_nobody_is_refused_and_what_means_nothing_is_named(app: 
     assert [row.city for row in fetch_rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
 
 
-def test_what_one_entry_has_wrong_keeps_nobody_else_out(app: Flask, bring: Bring) -> None:
+def test_an_invalid_entry_does_not_affect_other_users(app: Flask, import_file: Bring) -> None:
     dump = json.dumps(
         [
             user(1, first_name="\ud800"),
@@ -272,7 +278,7 @@ def test_what_one_entry_has_wrong_keeps_nobody_else_out(app: Flask, bring: Bring
         ]
     )
 
-    result = bring(dump)
+    result = import_file(dump)
 
     assert result.exit_code == 1
     assert "1 imported, 0 updated, 0 already existed, 7 rejected" in result.stdout
@@ -283,7 +289,7 @@ WHOLE = json.dumps([user(1), profile(1), user(2)])
 
 
 @pytest.mark.parametrize(
-    ("dump", "told"),
+    ("dump", "message"),
     [
         ("", "must start with [ or {"),
         ("users", "must start with [ or {"),
@@ -299,35 +305,35 @@ WHOLE = json.dumps([user(1), profile(1), user(2)])
         (WHOLE.encode("utf-16"), "UTF-16"),
     ],
 )
-def test_a_dump_that_is_none_or_not_whole_is_one_line_and_nothing_is_imported(
-    app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, dump: str | bytes, told: str
+def test_an_invalid_or_incomplete_dump_gets_one_line_and_imports_nothing(
+    app: Flask, import_file: Bring, monkeypatch: pytest.MonkeyPatch, dump: str | bytes, message: str
 ) -> None:
     monkeypatch.setattr(django_entries, "CHUNK_SIZE", 500)
     monkeypatch.setattr(django_entries, "MAX_ENTRY_LENGTH", 4_000)
-    assert bring("\ufeff" + WHOLE, "--dry-run").exit_code == 0
+    assert import_file("\ufeff" + WHOLE, "--dry-run").exit_code == 0
 
-    result = bring(dump)
+    result = import_file(dump)
 
     assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (1, 1, "")
-    assert told in result.stderr
+    assert message in result.stderr
     assert fetch_rows(app, "SELECT * FROM users") == []
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_a_dump_is_read_alike_wherever_a_piece_of_it_ends(
-    app: Flask, bring: Bring, monkeypatch: pytest.MonkeyPatch, size: int
+def test_a_dump_is_read_correctly_whatever_the_chunk_size(
+    app: Flask, import_file: Bring, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(django_entries, "CHUNK_SIZE", size)
 
-    assert bring(f"\n{WHOLE}\n").exit_code == 0
+    assert import_file(f"\n{WHOLE}\n").exit_code == 0
 
     assert len(fetch_rows(app, "SELECT * FROM users")) == 2
 
 
-def test_who_is_there_keeps_the_id_that_a_dump_asks_for(app: Flask, bring: Bring) -> None:
+def test_an_existing_user_keeps_an_id_that_the_dump_contains_too(app: Flask, import_file: Bring) -> None:
     taken = make_user(app, email="admin@example.com")
 
-    result = bring([user(taken), profile(taken, city="York"), user(taken + 1)])
+    result = import_file([user(taken), profile(taken, city="York"), user(taken + 1)])
 
     assert result.exit_code == 0
     found = {row.email: row.id for row in fetch_rows(app, "SELECT id, email FROM users")}

@@ -1,4 +1,4 @@
-"""`flask doctor`: each thing is really broken, and its line says what to do."""
+"""`flask doctor`: for each real failure, a line says what to do."""
 
 import json
 import os
@@ -28,18 +28,18 @@ Findings = list[dict[str, str]]
 
 @pytest.fixture
 def healthy(make_app: Callable[..., Flask], tmp_path: Path) -> Callable[..., Flask]:
-    """A maker of applications with a key folder of their own, in which nothing is amiss but what is asked for."""
+    """Makes healthy applications with their own key folders; arguments break one thing each."""
     signing_keys.KeyRing(tmp_path / "keys").add()
 
-    def make(**overrides: str) -> Flask:
+    def make_healthy_app(**overrides: str) -> Flask:
         well = {"SITE_URL": "http://127.0.0.1:8000", "RATELIMIT_ENABLED": "true", "WORKERS": "1"}
         return make_app(**well | {"JWT_KEY_DIR": str(tmp_path / "keys")} | overrides)
 
-    return make
+    return make_healthy_app
 
 
-def examine(app: Flask) -> tuple[int, Findings]:
-    """The exit code, and what was found."""
+def run_doctor(app: Flask) -> tuple[int, Findings]:
+    """The exit code and the findings."""
     result = app.test_cli_runner().invoke(args=["doctor", "--json"])
     findings = [json.loads(line) for line in result.stdout.splitlines()]
     assert (result.exit_code == 1) == any(finding["level"] == "error" for finding in findings)
@@ -47,11 +47,13 @@ def examine(app: Flask) -> tuple[int, Findings]:
     return result.exit_code, findings
 
 
-def of(findings: Findings, level: str) -> list[str]:
+def findings_at(findings: Findings, level: str) -> list[str]:
     return [finding["text"] for finding in findings if finding["level"] == level]
 
 
-def test_all_is_well_in_one_line_each(healthy: Callable[..., Flask], sink: servers.SmtpSink) -> None:
+def test_every_check_of_a_healthy_service_prints_one_ok_line(
+    healthy: Callable[..., Flask], sink: servers.SmtpSink
+) -> None:
     app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port))
 
     result = app.test_cli_runner().invoke(args=["doctor"])
@@ -76,55 +78,55 @@ def test_C05_no_secret_is_printed(healthy: Callable[..., Flask]) -> None:
         assert secret not in result.output
 
 
-def test_a_database_that_is_away(healthy: Callable[..., Flask]) -> None:
-    assert examine(healthy())[0] == 0
+def test_reports_an_unreachable_database(healthy: Callable[..., Flask]) -> None:
+    assert run_doctor(healthy())[0] == 0
 
-    code, findings = examine(healthy(DATABASE_URL="postgresql://us@127.0.0.1:1/none"))
+    code, findings = run_doctor(healthy(DATABASE_URL="postgresql://us@127.0.0.1:1/none"))
 
     assert code == 1
-    (told,) = of(findings, "error")
-    assert told.startswith("DATABASE_URL: ")
+    (finding,) = findings_at(findings, "error")
+    assert finding.startswith("DATABASE_URL: ")
 
 
-def test_U07_a_database_one_migration_behind_and_one_that_comes_from_the_future(
+def test_U07_reports_a_database_that_is_behind_or_ahead_of_the_code(
     healthy: Callable[..., Flask], tmp_path: Path
 ) -> None:
     app = healthy(DATABASE_URL=f"sqlite:///{tmp_path}/behind.db")
     with app.app_context():
         upgrade(revision="0002")
-    (told,) = of(examine(app)[1], "error")
-    assert "flask db upgrade" in told
+    (finding,) = findings_at(run_doctor(app)[1], "error")
+    assert "flask db upgrade" in finding
     ready = app.test_client().get("/readyz")
     assert (ready.status_code, ready.get_json()["checks"]["migrations"]) == (503, "pending")
 
     with app.app_context():
         upgrade()
-    assert examine(app)[0] == 0
+    assert run_doctor(app)[0] == 0
     assert app.test_client().get("/readyz").status_code == 200
 
     with app.app_context():
         db.session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
         db.session.commit()
-    (told,) = of(examine(app)[1], "error")
-    assert "does not know" in told
+    (finding,) = findings_at(run_doctor(app)[1], "error")
+    assert "does not know" in finding
     assert app.test_client().get("/readyz").status_code == 503
 
 
-def test_C05_files_that_others_may_read(healthy: Callable[..., Flask], tmp_path: Path) -> None:
+def test_C05_reports_files_that_others_can_read(healthy: Callable[..., Flask], tmp_path: Path) -> None:
     app = healthy(DATABASE_URL=f"sqlite:///{tmp_path}/open.db")
     with app.app_context():
         upgrade()
-    assert examine(app)[0] == 0
+    assert run_doctor(app)[0] == 0
 
     (key,) = (tmp_path / "keys").glob("*.pem")
     for path in (key, tmp_path / "open.db"):
         path.chmod(0o644)
-        (told,) = of(examine(app)[1], "error")
-        assert f"chmod 600 {path}" in told
+        (finding,) = findings_at(run_doctor(app)[1], "error")
+        assert f"chmod 600 {path}" in finding
         path.chmod(0o600)
 
 
-def test_a_key_that_is_missing_broken_or_old(
+def test_reports_a_missing_broken_or_old_key(
     healthy: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = healthy()
@@ -132,88 +134,100 @@ def test_a_key_that_is_missing_broken_or_old(
     content = path.read_bytes()
 
     path.write_text("no key")
-    assert of(examine(app)[1], "error") == [f"JWT_KEY_DIR: {path.name} is not an unencrypted PEM private key"]
+    assert findings_at(run_doctor(app)[1], "error") == [
+        f"JWT_KEY_DIR: {path.name} is not an unencrypted PEM private key"
+    ]
     path.unlink()
-    (told,) = of(examine(app)[1], "error")
-    assert "flask keys rotate" in told
+    (finding,) = findings_at(run_doctor(app)[1], "error")
+    assert "flask keys rotate" in finding
     path.write_bytes(content)
     path.chmod(0o600)
     old = (datetime.now() - timedelta(days=400)).timestamp()
     os.utime(path, (old, old))
 
-    code, findings = examine(app)
+    code, findings = run_doctor(app)
 
     assert code == 0
-    assert [text for text in of(findings, "warning") if "400 days old" in text]
+    assert [text for text in findings_at(findings, "warning") if "400 days old" in text]
 
 
-def test_redis_that_is_stopped(healthy: Callable[..., Flask]) -> None:
+def test_reports_that_redis_is_stopped(healthy: Callable[..., Flask]) -> None:
     with servers.redis_server() as url:
         app = healthy(REDIS_URL=url)
-        assert examine(app)[0] == 0
+        assert run_doctor(app)[0] == 0
 
-    (told,) = of(examine(app)[1], "error")
+    (finding,) = findings_at(run_doctor(app)[1], "error")
 
-    assert told.startswith("REDIS_URL: ")
+    assert finding.startswith("REDIS_URL: ")
 
 
-def test_X11_a_clock_that_is_not_that_of_redis(healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_X11_reports_a_clock_that_differs_from_that_of_redis(
+    healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = clock.now
     with servers.redis_server() as url:
         app = healthy(REDIS_URL=url)
-        assert [text for text in of(examine(app)[1], "ok") if text == "same time as Redis"]
+        assert [text for text in findings_at(run_doctor(app)[1], "ok") if text == "same time as Redis"]
 
         monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=30))
-        assert [text for text in of(examine(app)[1], "warning") if "30 s apart from the clock of Redis" in text]
+        assert [
+            text for text in findings_at(run_doctor(app)[1], "warning") if "30 s apart from the clock of Redis" in text
+        ]
         monkeypatch.setattr(clock, "now", lambda: now() - timedelta(seconds=90))
-        assert [text for text in of(examine(app)[1], "error") if "90 s apart from the clock of Redis" in text]
+        assert [
+            text for text in findings_at(run_doctor(app)[1], "error") if "90 s apart from the clock of Redis" in text
+        ]
 
 
-def test_X11_a_clock_that_is_not_that_of_the_database(
+def test_X11_reports_a_clock_that_differs_from_that_of_the_database(
     postgresql: str, healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, app = clock.now, healthy(DATABASE_URL=postgresql)
-    assert [text for text in of(examine(app)[1], "ok") if text == "same time as the database server"]
+    assert [text for text in findings_at(run_doctor(app)[1], "ok") if text == "same time as the database server"]
 
     monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=90))
 
-    assert [text for text in of(examine(app)[1], "error") if "90 s apart from the clock of the database server" in text]
+    assert [
+        text
+        for text in findings_at(run_doctor(app)[1], "error")
+        if "90 s apart from the clock of the database server" in text
+    ]
 
 
-def test_more_connections_than_postgresql_allows(postgresql: str, healthy: Callable[..., Flask]) -> None:
+def test_reports_more_connections_than_postgresql_allows(postgresql: str, healthy: Callable[..., Flask]) -> None:
     def warnings(**settings: str) -> list[str]:
-        return of(examine(healthy(DATABASE_URL=postgresql, **settings))[1], "warning")
+        return findings_at(run_doctor(healthy(DATABASE_URL=postgresql, **settings))[1], "warning")
 
     assert not [text for text in warnings() if "max_connections" in text]
 
     assert [text for text in warnings(DATABASE_POOL_SIZE="100") if "220 connections" in text and "is 100" in text]
 
 
-def test_mail_that_nobody_takes_and_letters_that_are_stuck(
+def test_reports_an_unreachable_mail_server_and_stuck_emails(
     healthy: Callable[..., Flask], sink: servers.SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, findings = examine(healthy())
-    assert (code, [text[:11] for text in of(findings, "warning")]) == (0, ["MAIL_SERVER"])
+    code, findings = run_doctor(healthy())
+    assert (code, [text[:11] for text in findings_at(findings, "warning")]) == (0, ["MAIL_SERVER"])
     away = healthy(MAIL_SERVER="127.0.0.1", MAIL_PORT=str(processes.free_port()))
-    (told,) = of(examine(away)[1], "error")
-    assert told.startswith("MAIL_SERVER: 127.0.0.1:")
+    (finding,) = findings_at(run_doctor(away)[1], "error")
+    assert finding.startswith("MAIL_SERVER: 127.0.0.1:")
     mandatory = healthy(EMAIL_VERIFICATION="mandatory")
-    assert [text for text in of(examine(mandatory)[1], "error") if "no new user can sign in" in text]
+    assert [text for text in findings_at(run_doctor(mandatory)[1], "error") if "no new user can sign in" in text]
 
     app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none")
     with app.app_context():
         emails.send_password_reset(emails.Recipient("a@example.com"), link="http://x/", secret="t0ken", minutes=60)
         db.session.commit()
-    assert examine(app)[0] == 0
+    assert run_doctor(app)[0] == 0
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(minutes=16))
     stuck = f"1 queued, the oldest since {now:%Y-%m-%d %H:%M} UTC: no delivery was attempted."
-    assert [text for text in of(examine(app)[1], "error") if text.startswith(stuck)]
+    assert [text for text in findings_at(run_doctor(app)[1], "error") if text.startswith(stuck)]
 
     monkeypatch.undo()
     sink.refused_recipients.add("a@example.com")
     app.test_cli_runner().invoke(args=["mail", "deliver"])
-    assert [text for text in of(examine(app)[1], "warning") if "flask mail retry" in text]
+    assert [text for text in findings_at(run_doctor(app)[1], "warning") if "flask mail retry" in text]
 
 
 @pytest.mark.parametrize(
@@ -226,12 +240,12 @@ def test_mail_that_nobody_takes_and_letters_that_are_stuck(
         ("warning", "WORKERS is 250", {"WORKERS": "250"}),
     ],
 )
-def test_settings_that_are_unwise(
+def test_warns_of_risky_settings(
     healthy: Callable[..., Flask], level: str, word: str, settings: dict[str, str]
 ) -> None:
-    assert not [text for text in of(examine(healthy())[1], level) if word in text]
+    assert not [text for text in findings_at(run_doctor(healthy())[1], level) if word in text]
 
-    assert [text for text in of(examine(healthy(**settings))[1], level) if word in text]
+    assert [text for text in findings_at(run_doctor(healthy(**settings))[1], level) if word in text]
 
 
 @pytest.mark.parametrize(
@@ -248,43 +262,43 @@ def test_settings_that_are_unwise(
         ("MAIL_HOST", "docs/settings.md"),
     ],
 )
-def test_a_variable_that_looks_like_a_misspelt_setting_is_named(
+def test_names_a_variable_that_looks_like_a_misspelt_setting(
     healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, variable: str, setting: str
 ) -> None:
     app = healthy()
-    assert not [text for text in of(examine(app)[1], "warning") if "no such setting" in text]
+    assert not [text for text in findings_at(run_doctor(app)[1], "warning") if "no such setting" in text]
 
     monkeypatch.setenv(variable, "a secret value")
 
-    (line,) = [text for text in of(examine(app)[1], "warning") if "no such setting" in text]
+    (line,) = [text for text in findings_at(run_doctor(app)[1], "warning") if "no such setting" in text]
     assert line.startswith(f"{variable} is set")
     assert setting in line
     assert "a secret value" not in line
 
 
 @pytest.mark.parametrize("suffix", ["", "_FILE"])
-def test_the_old_name_of_a_setting_is_named(
+def test_names_the_old_name_of_a_setting(
     healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     app = healthy()
     monkeypatch.setenv(f"RATELIMIT_SIGN_IN_ADDRESS{suffix}", "5 per hour")
 
-    warnings = of(examine(app)[1], "warning")
+    warnings = findings_at(run_doctor(app)[1], "warning")
 
     assert f"RATELIMIT_SIGN_IN_ADDRESS{suffix} is the old name of RATELIMIT_SIGN_IN_IP{suffix}. Rename it." in warnings
     assert not [text for text in warnings if "no such setting" in text]
 
 
-def test_an_old_name_without_a_value_is_not_named(
+def test_does_not_name_an_old_name_without_a_value(
     healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = healthy()
     monkeypatch.setenv("RATELIMIT_SIGN_IN_ADDRESS", "")
 
-    assert not [text for text in of(examine(app)[1], "warning") if "old name" in text]
+    assert not [text for text in findings_at(run_doctor(app)[1], "warning") if "old name" in text]
 
 
-def test_variables_of_other_programs_are_not_named(
+def test_does_not_name_variables_of_other_programs(
     healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     foreign = (
@@ -295,24 +309,26 @@ def test_variables_of_other_programs_are_not_named(
     for name in foreign.split():
         monkeypatch.setenv(name, "en" if name.startswith("L") else "/x")
 
-    assert not [text for text in of(examine(healthy())[1], "warning") if "no such setting" in text]
+    assert not [text for text in findings_at(run_doctor(healthy())[1], "warning") if "no such setting" in text]
 
 
-def test_pending_migrations_are_named_and_so_are_the_hosts_they_concern(
-    healthy: Callable[..., Flask], tmp_path: Path
-) -> None:
+def test_names_pending_migrations_and_the_hosts_they_affect(healthy: Callable[..., Flask], tmp_path: Path) -> None:
     app = healthy(DATABASE_URL=f"sqlite:///{tmp_path}/behind.db")
     with app.app_context():
         upgrade(revision="0006")
 
-    (line,) = of(examine(app)[1], "error")
+    (line,) = findings_at(run_doctor(app)[1], "error")
 
     assert line.startswith("pending: 0007 to ")
     assert "every host that uses this database" in line
 
 
-def test_the_version_is_named(healthy: Callable[..., Flask]) -> None:
-    assert [text for text in of(examine(healthy())[1], "ok") if text.startswith(f"userapi {VERSION} on Python 3.")]
+def test_prints_the_version(healthy: Callable[..., Flask]) -> None:
+    assert [
+        text
+        for text in findings_at(run_doctor(healthy())[1], "ok")
+        if text.startswith(f"userapi {VERSION} on Python 3.")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -323,7 +339,7 @@ def test_the_version_is_named(healthy: Callable[..., Flask]) -> None:
         {"SITE_URL": "http://bücher.example"},
     ],
 )
-def test_mail_settings_beyond_ascii_are_checked_like_any_other(
+def test_mail_settings_that_are_not_ascii_are_checked_too(
     healthy: Callable[..., Flask], settings: dict[str, str]
 ) -> None:
     def accept(_server: SMTP, _session: Session, _envelope: Envelope, _kind: str, given: LoginPassword) -> AuthResult:
@@ -332,24 +348,24 @@ def test_mail_settings_beyond_ascii_are_checked_like_any_other(
     with servers.smtp_sink(authenticator=accept, auth_require_tls=False) as sink:
         app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), **settings)
 
-        lines = [line for line in examine(app)[1] if line["subject"] in ("email", "mail")]
+        lines = [line for line in run_doctor(app)[1] if line["subject"] in ("email", "mail")]
 
     assert {line["level"] for line in lines} == {"ok"}, lines
     assert [line for line in lines if f"{sink.host}:{sink.port}" in line["text"]]
 
 
-def test_a_mail_setting_that_cannot_be_encoded_is_one_plain_line(
+def test_a_mail_setting_that_cannot_be_encoded_gets_one_line(
     healthy: Callable[..., Flask], sink: servers.SmtpSink
 ) -> None:
     app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port))
-    app.config["MAIL_DEFAULT_SENDER"] = f"no-reply@{chr(0xE9)}.example"  # past the checks of the settings
+    app.config["MAIL_DEFAULT_SENDER"] = f"no-reply@{chr(0xE9)}.example"  # after the settings were checked
 
-    (line,) = of(examine(app)[1], "error")
+    (line,) = findings_at(run_doctor(app)[1], "error")
 
     assert line.startswith("MAIL_SERVER, MAIL_USERNAME, MAIL_PASSWORD, MAIL_DEFAULT_SENDER: ")
 
 
-def test_C07_the_real_command_examines_what_is_really_there(tmp_path: Path) -> None:
+def test_C07_the_real_command_checks_the_real_environment(tmp_path: Path) -> None:
     env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
 
     done = commands.run(*commands.FLASK, "doctor", env=env, cwd=tmp_path)

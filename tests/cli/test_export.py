@@ -1,4 +1,4 @@
-"""Users to a file: what is in it, who may read it, and that it comes in again, on either database."""
+"""`flask users export`: the contents and permissions of the file, and importing it into either database."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.both
 
 Shell = Callable[..., Result]
 
-#: What a move must not change: rows of every table that an export is about.
+#: Rows that must be the same after an export and an import.
 KEPT = (
     "SELECT id, email, email_key, username, first_name, last_name, first_name_key, last_name_key, language, "
     "password_hash, is_active, is_staff, is_superuser, email_verified_at, pending_email, date_joined, last_login "
@@ -43,7 +43,7 @@ KEPT = (
     "SELECT user_id, codename FROM user_permissions JOIN permissions ON id = permission_id ORDER BY 1, 2",
 )
 
-#: Names that mean something to a spreadsheet, to CSV, or to a careless reader.
+#: Names with a special meaning in spreadsheets, CSV or careless parsers.
 ODD = ('=HYPERLINK("x")', "+1", "-1", "@x", "'=1", "''@", "'tis", "  =1", "＝1", 'a "b", c; d', "[1]", "Ада", "null")
 
 
@@ -53,15 +53,15 @@ def run(app: Flask, *arguments: str) -> Result:
 
 def rows(app: Flask, statement: str) -> list[Any]:
     with app.app_context():
-        return [tuple(_plain(value) for value in row) for row in db.session.execute(sa.text(statement))]
+        return [tuple(portable_value(value) for value in row) for row in db.session.execute(sa.text(statement))]
 
 
-def kept(app: Flask) -> list[list[Any]]:
+def portable_rows(app: Flask) -> list[list[Any]]:
     return [rows(app, statement) for statement in KEPT]
 
 
-def _plain(value: Any) -> Any:
-    """A value as both databases have it in common."""
+def portable_value(value: Any) -> Any:
+    """A value in the form that both databases share."""
     if isinstance(value, bool):
         return int(value)
     text = str(value).replace("+00:00", "").removesuffix(".000000")
@@ -70,7 +70,7 @@ def _plain(value: Any) -> Any:
 
 @pytest.fixture
 def populated(app: Flask, superuser: ApiUser, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """A service with every kind of user, read a few at a time."""
+    """A service with every kind of user, exported in small batches."""
     monkeypatch.setattr(queries, "PAGE_SIZE", 5)
     for name in ODD:
         make_user(app, first_name=name, last_name=name, username=name)
@@ -95,13 +95,13 @@ def populated(app: Flask, superuser: ApiUser, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(params=["jsonl", "csv"])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Both kinds of file."""
+    """Both file formats."""
     return str(request.param)
 
 
 @pytest.fixture
 def other_app(database_kind: str, request: pytest.FixtureRequest, key_folder: str, tmp_path: Path) -> Iterator[Flask]:
-    """An empty service on the other kind of database."""
+    """An empty service on the other database."""
     url = f"sqlite:///{tmp_path}/other.db"
     with servers.postgresql() if database_kind == "sqlite" else nullcontext(url) as url:
         app = create_app(app_config(url, key_folder))
@@ -115,14 +115,14 @@ def other_app(database_kind: str, request: pytest.FixtureRequest, key_folder: st
 
 def test_U10_users_move_to_the_other_database_and_back(populated: Flask, other_app: Flask, tmp_path: Path) -> None:
     there, back = str(tmp_path / "there.jsonl"), str(tmp_path / "back.jsonl")
-    before = kept(populated)
+    before = portable_rows(populated)
     assert all(before)
 
     assert run(populated, "export", there, "--with-passwords").exit_code == 0
     moved = run(other_app, "import", there)
 
     assert (moved.exit_code, moved.stderr) == (0, "")
-    assert kept(other_app) == before
+    assert portable_rows(other_app) == before
     highest = max(row[0] for row in before[0])
     assert make_user(other_app, email="later@example.com") > highest
     sign_in(other_app, "eve@bücher.example")
@@ -134,43 +134,43 @@ def test_U10_users_move_to_the_other_database_and_back(populated: Flask, other_a
     delete_all_rows(populated)
     assert run(other_app, "export", back, "--with-passwords").exit_code == 0
     assert run(populated, "import", back).exit_code == 0
-    assert kept(populated) == before
+    assert portable_rows(populated) == before
 
 
-def test_U10_an_export_comes_in_again_after_all_is_lost(populated: Flask, kind: str, tmp_path: Path) -> None:
+def test_U10_an_export_restores_all_users_after_a_loss(populated: Flask, kind: str, tmp_path: Path) -> None:
     file = str(tmp_path / f"users.{kind}")
-    before = kept(populated)
+    before = portable_rows(populated)
     assert run(populated, "export", file, "--with-passwords").exit_code == 0
     delete_all_rows(populated)
 
     result = run(populated, "import", file)
 
     assert (result.exit_code, result.stderr) == (0, "")
-    after = kept(populated)
+    after = portable_rows(populated)
     assert after[:2] == before[:2]
     assert after[4:] == before[4:]
     if kind == "jsonl":
         assert after[2:4] == before[2:4]
 
 
-def test_an_export_comes_in_again_where_all_are_there(
+def test_an_export_can_be_imported_where_all_users_exist(
     populated: Flask, kind: str, superuser: ApiUser, tmp_path: Path
 ) -> None:
     file = str(tmp_path / f"users.{kind}")
-    before = kept(populated)
+    before = portable_rows(populated)
     run(populated, "export", file)
 
     skipped, updated = run(populated, "import", file), run(populated, "import", file, "--on-conflict", "update")
 
     assert (skipped.exit_code, updated.exit_code) == (0, 0), updated.output
-    assert kept(populated) == before
+    assert portable_rows(populated) == before
     assert superuser.get("/userapi/auth/user/").status_code == 200
 
 
-def test_no_spreadsheet_computes_a_cell(populated: Flask) -> None:
-    told = run(populated, "export", "--format", "csv").stdout
-    assert told.startswith("\ufeffid,email,")  # by which a spreadsheet knows the encoding
-    table = list(csv.DictReader(io.StringIO(told)))
+def test_spreadsheets_evaluate_no_cell(populated: Flask) -> None:
+    output = run(populated, "export", "--format", "csv").stdout
+    assert output.startswith("\ufeffid,email,")  # the byte order mark that spreadsheets need
+    table = list(csv.DictReader(io.StringIO(output)))
 
     cells = [cell for row in table for cell in row.values()]
     assert '\'=HYPERLINK("x")' in cells
@@ -178,7 +178,7 @@ def test_no_spreadsheet_computes_a_cell(populated: Flask) -> None:
     assert [cell for cell in cells if cell.strip().startswith(("=", "+", "-", "@", "＝"))] == []
 
 
-def test_P16_hashes_go_along_only_when_asked_for(populated: Flask, kind: str) -> None:
+def test_P16_hashes_are_exported_only_on_request(populated: Flask, kind: str) -> None:
     without = run(populated, "export", "--format", kind)
     with_them = run(populated, "export", "--format", kind, "--with-passwords")
 
@@ -188,7 +188,7 @@ def test_P16_hashes_go_along_only_when_asked_for(populated: Flask, kind: str) ->
     assert with_them.stdout.count("$argon2id$") == len(ODD) + 2
 
 
-def test_an_export_is_for_its_owner_alone_and_appears_when_it_is_whole(populated: Flask, tmp_path: Path) -> None:
+def test_only_the_owner_can_read_an_export_and_it_appears_when_complete(populated: Flask, tmp_path: Path) -> None:
     file = tmp_path / "users.csv"
     file.write_text("old")
     file.chmod(0o644)
@@ -201,7 +201,7 @@ def test_an_export_is_for_its_owner_alone_and_appears_when_it_is_whole(populated
     assert len(file.read_text().splitlines()) == len(ODD) + 4
 
 
-def test_an_export_that_fails_leaves_the_old_file_and_no_half_one(
+def test_a_failed_export_keeps_the_old_file_and_leaves_no_partial_one(
     populated: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "users.csv"
@@ -226,14 +226,14 @@ def test_an_export_that_fails_leaves_the_old_file_and_no_half_one(
         (("--staff", "--country", "Schweiz"), "email LIKE 'eve%'"),
     ],
 )
-def test_an_export_is_narrowed_as_the_list_is(populated: Flask, options: tuple[str, ...], wanted: str) -> None:
-    told = [json.loads(line) for line in run(populated, "export", *options).stdout.splitlines()]
+def test_an_export_has_the_filters_of_the_list(populated: Flask, options: tuple[str, ...], wanted: str) -> None:
+    output = [json.loads(line) for line in run(populated, "export", *options).stdout.splitlines()]
 
-    found = [user["id"] for user in told if "group" not in user]
+    found = [user["id"] for user in output if "group" not in user]
     assert found == [row[0] for row in rows(populated, f"SELECT id FROM users WHERE {wanted} ORDER BY id")]
 
 
-def test_K05_an_export_is_in_the_trail_before_a_line_of_it_is_written(
+def test_K05_an_export_is_recorded_before_its_first_line_is_written(
     populated: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(populated, "export", "--country", "Schweiz", "--with-passwords")
@@ -247,8 +247,8 @@ def test_K05_an_export_is_in_the_trail_before_a_line_of_it_is_written(
     assert broken == {"count": [None, 0], "passwords": [None, False]}
 
 
-def test_an_export_is_one_moment_and_keeps_nobody_from_writing(populated: Flask) -> None:
-    before = kept(populated)
+def test_an_export_is_one_snapshot_and_does_not_block_writers(populated: Flask) -> None:
+    before = portable_rows(populated)
     file = io.StringIO()
     with populated.app_context():
         pages = export.export_users(export.JsonLinesExport(file), {}, with_passwords=False)
@@ -260,12 +260,12 @@ def test_an_export_is_one_moment_and_keeps_nobody_from_writing(populated: Flask)
                 connection.execute(sa.text(statement))
         list(pages)
 
-    told = [json.loads(line) for line in file.getvalue().splitlines()]
-    assert [user["first_name"] for user in told if "group" not in user] == [row[4] for row in before[0]]
-    assert sum(len(user["groups"]) for user in told if "group" not in user) == len(before[4])
+    output = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [user["first_name"] for user in output if "group" not in user] == [row[4] for row in before[0]]
+    assert sum(len(user["groups"]) for user in output if "group" not in user) == len(before[4])
 
 
-def test_C08_a_file_of_no_known_kind_or_a_bad_day_is_a_usage_error(app: Flask, tmp_path: Path) -> None:
+def test_C08_an_unknown_format_or_an_invalid_date_is_a_usage_error(app: Flask, tmp_path: Path) -> None:
     assert run(app, "export", str(tmp_path / "users.xlsx")).exit_code == 2
     assert run(app, "export", "--joined-after", "yesterday").exit_code == 2
     assert run(app, "export", str(tmp_path / "none" / "users.csv")).exit_code == 1
@@ -273,7 +273,7 @@ def test_C08_a_file_of_no_known_kind_or_a_bad_day_is_a_usage_error(app: Flask, t
 
 
 @pytest.mark.parametrize("text", ["\t=1", "\tAda", "\r\n", "\nAda", "'\tAda", *ODD])
-def test_an_escaped_cell_is_no_formula_and_reads_back_as_the_same_text(text: str) -> None:
+def test_an_escaped_cell_is_not_a_formula_and_reads_back_unchanged(text: str) -> None:
     cell = csv_cells.escape_formula(text)
 
     assert cell[0] not in "=+-@＝\t\r\n "
@@ -281,7 +281,7 @@ def test_an_escaped_cell_is_no_formula_and_reads_back_as_the_same_text(text: str
 
 
 @pytest.mark.parametrize("text", ["\t=1", *ODD])
-def test_the_report_of_an_import_has_no_formula_either(text: str) -> None:
+def test_the_report_of_an_import_contains_no_formula_either(text: str) -> None:
     file = io.StringIO(newline="")
 
     IssueList(file).add(IssueKind.REJECTED, "line 1", text)

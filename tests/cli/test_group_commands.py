@@ -1,4 +1,4 @@
-"""Groups at the shell: listed, made, deleted, joined and left."""
+"""`flask groups`: groups are listed, created and deleted, and members added and removed."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ def groups(app: Flask) -> Groups:
 
 
 def listed(groups: Groups) -> dict[str, tuple[str, str]]:
-    """Members and permissions by the name of the group."""
+    """The members and permissions of each group."""
     header, *lines = (line.split("\t") for line in groups("list").stdout.splitlines())
     assert header == ["name", "members", "permissions"]
     return {name: (members, permissions) for name, members, permissions in lines}
@@ -34,7 +34,9 @@ def is_one_line(result: Result) -> bool:
     return result.exit_code == 1 and result.stderr.count("\n") == 1 and not result.stdout
 
 
-def test_members_of_a_group_have_its_permissions_until_they_leave(groups: Groups, app: Flask, staff: ApiUser) -> None:
+def test_members_of_a_group_have_its_permissions_until_they_are_removed(
+    groups: Groups, app: Flask, staff: ApiUser
+) -> None:
     groups("create", "Helpers", "--permission", "view_event", "--permission", "view_group")
 
     added = groups("add", staff.email.upper(), "Helpers")
@@ -64,7 +66,7 @@ def test_a_change_of_groups_keeps_the_other_groups_and_is_recorded(groups: Group
     assert actions == ["group.created"] * 2 + ["user.rights_changed"] * 3
 
 
-def test_deleting_a_group_asks_first(groups: Groups, user: ApiUser) -> None:
+def test_deleting_a_group_asks_for_confirmation(groups: Groups, user: ApiUser) -> None:
     groups("create", "Helpers")
     groups("add", user.email, "Helpers")
 
@@ -94,7 +96,7 @@ def test_deleting_a_group_asks_first(groups: Groups, user: ApiUser) -> None:
         (("create", "Others", "--permission", "fly"), "Unknown permission 'fly'. Choose from: "),
     ],
 )
-def test_wrong_input_is_one_line_and_changes_nothing(
+def test_wrong_input_gets_one_line_and_changes_nothing(
     groups: Groups, user: ApiUser, arguments: tuple[str, ...], said: str
 ) -> None:
     groups("create", "Helpers")
@@ -107,7 +109,7 @@ def test_wrong_input_is_one_line_and_changes_nothing(
     assert listed(groups) == before
 
 
-def test_a_missing_argument_is_a_mistake_in_the_command(groups: Groups) -> None:
+def test_a_missing_argument_is_a_usage_error(groups: Groups) -> None:
     missing, unknown = groups("add", "ada@example.com"), groups("nothing")
 
     assert (missing.exit_code, missing.stderr.splitlines()[-1]) == (2, "Error: Missing argument 'GROUP'.")

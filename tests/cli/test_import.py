@@ -1,4 +1,4 @@
-"""Users from a file of lines or a table: what is told of them is kept."""
+"""Importing users from JSON lines or CSV keeps all their data."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.both
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> RunImport:
+def import_file(app: Flask, tmp_path: Path) -> RunImport:
     return import_command(app, tmp_path)
 
 
-def test_everything_that_a_line_tells_is_kept(
-    app: Flask, bring: RunImport, make_api_user: Callable[..., ApiUser]
+def test_everything_in_a_line_is_imported(
+    app: Flask, import_file: RunImport, make_api_user: Callable[..., ApiUser]
 ) -> None:
-    told = user_record(
+    record = user_record(
         id=4711,
         email="Ada.Lovelace@Example.com",
         username="ada",
@@ -45,7 +45,7 @@ def test_everything_that_a_line_tells_is_kept(
         permissions=["view_user"],
     )
 
-    result = bring(as_jsonl({"group": "Editors", "permissions": ["view_group", "change_user"]}, told))
+    result = import_file(as_jsonl({"group": "Editors", "permissions": ["view_group", "change_user"]}, record))
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert "1 imported" in result.stdout
@@ -72,15 +72,15 @@ def test_everything_that_a_line_tells_is_kept(
     assert [each["id"] for each in found] == [4711]
 
 
-def test_a_table_says_the_same_as_lines(app: Flask, bring: RunImport) -> None:
-    told = {
+def test_a_table_gives_the_same_result_as_lines(app: Flask, import_file: RunImport) -> None:
+    row = {
         "id": "4711", "email": "ada@example.com", "first_name": "Ada", "is_staff": "True", "email_verified": "yes",
         "password_hash": DJANGO_HASH, "groups": "Editors; Writers", "profile.title": "Ms", "profile.dob": "1990-12-10",
         "profile.address": "12, Pulteney Street", "profile.country": "United Kingdom", "profile.city": "Bath",
         "profile.zip": "BA2 4", "last_login": "",
     }  # fmt: skip
 
-    result = bring(as_csv(told), name="users.csv")
+    result = import_file(as_csv(row), name="users.csv")
 
     assert (result.exit_code, result.stderr) == (0, "")
     sign_in(app, "ada@example.com")
@@ -91,30 +91,30 @@ def test_a_table_says_the_same_as_lines(app: Flask, bring: RunImport) -> None:
     assert [row.name for row in names] == ["Editors", "Writers"]
 
 
-def test_a_byte_order_mark_and_other_line_ends_do_no_harm(app: Flask, bring: RunImport) -> None:
+def test_accepts_a_byte_order_mark_and_other_line_ends(app: Flask, import_file: RunImport) -> None:
     table = "\ufeff" + as_csv({"email": "ada@example.com", "first_name": "Ada"}).replace("\n", "\r\n")
     lines = "\ufeff" + as_jsonl(user_record(email="bob@example.com")).replace("\n", "\r\n") + "\r\n\r\n"
 
-    assert bring(table, name="users.csv").exit_code == 0
-    assert bring(lines).exit_code == 0
+    assert import_file(table, name="users.csv").exit_code == 0
+    assert import_file(lines).exit_code == 0
 
     assert [email for _id, email in stored_users(app)] == ["ada@example.com", "bob@example.com"]
 
 
-def test_standard_input_is_read_when_its_kind_is_told(app: Flask) -> None:
+def test_standard_input_needs_a_format(app: Flask) -> None:
     runner = app.test_cli_runner()
     content = as_jsonl(user_record())
 
-    untold = runner.invoke(args=["users", "import", "-"], input=content)
-    told = runner.invoke(args=["users", "import", "-", "--format", "jsonl"], input=content)
+    without_format = runner.invoke(args=["users", "import", "-"], input=content)
+    with_format = runner.invoke(args=["users", "import", "-", "--format", "jsonl"], input=content)
 
-    assert (untold.exit_code, told.exit_code) == (2, 0)
-    assert "--format" in untold.stderr
+    assert (without_format.exit_code, with_format.exit_code) == (2, 0)
+    assert "--format" in without_format.stderr
     assert len(stored_users(app)) == 1
 
 
-def test_U09_an_imported_hash_signs_in_and_becomes_argon2id(app: Flask, bring: RunImport) -> None:
-    bring(as_jsonl(user_record(password_hash=DJANGO_HASH)))
+def test_U09_an_imported_hash_signs_in_and_becomes_argon2id(app: Flask, import_file: RunImport) -> None:
+    import_file(as_jsonl(user_record(password_hash=DJANGO_HASH)))
     assert fetch_rows(app, "SELECT password_hash FROM users")[0].password_hash == DJANGO_HASH
 
     sign_in(app, "ada@example.com")
@@ -123,14 +123,14 @@ def test_U09_an_imported_hash_signs_in_and_becomes_argon2id(app: Flask, bring: R
     sign_in(app, "ada@example.com")
 
 
-def test_hashes_can_be_left_behind(app: Flask, bring: RunImport) -> None:
-    assert bring(as_jsonl(user_record(password_hash=DJANGO_HASH)), "--without-passwords").exit_code == 0
+def test_hashes_can_be_ignored(app: Flask, import_file: RunImport) -> None:
+    assert import_file(as_jsonl(user_record(password_hash=DJANGO_HASH)), "--without-passwords").exit_code == 0
 
     assert fetch_rows(app, "SELECT password_hash FROM users")[0].password_hash is None
 
 
-def test_permissions_that_there_are_not_here_are_named(app: Flask, bring: RunImport) -> None:
-    result = bring(
+def test_unknown_permissions_are_named(app: Flask, import_file: RunImport) -> None:
+    result = import_file(
         as_jsonl({"group": "G", "permissions": ["x"]}, user_record(permissions=["view_user", "blog.add_post"]))
     )
 
@@ -140,18 +140,18 @@ def test_permissions_that_there_are_not_here_are_named(app: Flask, bring: RunImp
     assert [row.codename for row in own] == ["view_user"]
 
 
-def test_files_of_earlier_versions_name_the_permissions_for_emails_differently(app: Flask, bring: RunImport) -> None:
-    result = bring(as_jsonl(user_record(permissions=["view_message", "change_email"])))
+def test_accepts_the_email_permissions_of_earlier_versions(app: Flask, import_file: RunImport) -> None:
+    result = import_file(as_jsonl(user_record(permissions=["view_message", "change_email"])))
 
     assert "Unknown permissions" not in result.stdout
     own = fetch_rows(app, "SELECT code FROM user_permissions JOIN permissions ON id = permission_id ORDER BY code")
     assert [row.code for row in own] == ["change_email", "view_email"]
 
 
-def test_a_group_that_is_there_keeps_its_permissions(app: Flask, bring: RunImport) -> None:
-    bring(as_jsonl({"group": "Editors", "permissions": ["view_user"]}))
+def test_an_existing_group_keeps_its_permissions(app: Flask, import_file: RunImport) -> None:
+    import_file(as_jsonl({"group": "Editors", "permissions": ["view_user"]}))
 
-    bring(
+    import_file(
         as_jsonl({"group": "Editors", "permissions": ["delete_user"]}, user_record(groups=["Editors"])),
         "--on-conflict",
         "update",
@@ -161,13 +161,13 @@ def test_a_group_that_is_there_keeps_its_permissions(app: Flask, bring: RunImpor
     assert [row.codename for row in found] == ["view_user"]
 
 
-def test_addresses_count_as_confirmed_when_told(app: Flask, bring: RunImport) -> None:
+def test_emails_are_confirmed_with_the_option(app: Flask, import_file: RunImport) -> None:
     joined = "2024-05-06T07:08:09Z"
-    bring(
+    import_file(
         as_jsonl(user_record(date_joined=joined), user_record(email="bob@example.com", email_verified=False)),
         "--confirmed",
     )
-    bring(as_jsonl(user_record(email="eve@example.com")))
+    import_file(as_jsonl(user_record(email="eve@example.com")))
 
     found = fetch_rows(app, "SELECT email_verified_at IS NOT NULL AS confirmed FROM users ORDER BY id")
     assert [bool(row.confirmed) for row in found] == [True, False, False]

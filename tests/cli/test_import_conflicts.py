@@ -1,4 +1,4 @@
-"""Users from a file who are there already, or share an address or an id."""
+"""Importing users who exist already, or who share an email or an id."""
 
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.both
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> RunImport:
+def import_file(app: Flask, tmp_path: Path) -> RunImport:
     return import_command(app, tmp_path)
 
 
-def test_U08_addresses_that_are_one_after_normalising_are_named_and_the_first_is_taken(
-    app: Flask, bring: RunImport
+def test_U08_emails_equal_after_normalising_are_named_and_the_first_is_imported(
+    app: Flask, import_file: RunImport
 ) -> None:
     content = as_jsonl(
         user_record(id=5, email="Ada@Example.com"),
@@ -33,7 +33,7 @@ def test_U08_addresses_that_are_one_after_normalising_are_named_and_the_first_is
     )
 
     for options in (("--dry-run",), ()):
-        result = bring(content, *options)
+        result = import_file(content, *options)
 
         assert result.exit_code == 1
         assert "line 3: Has the same email as line 1." in result.stdout
@@ -43,10 +43,10 @@ def test_U08_addresses_that_are_one_after_normalising_are_named_and_the_first_is
     assert stored_users(app) == [(5, "Ada@Example.com"), (6, "bob@example.com"), (8, "eve@bücher.example")]
 
 
-def test_who_is_there_already_is_left_alone_unless_told_otherwise(app: Flask, bring: RunImport, user: ApiUser) -> None:
+def test_existing_users_are_skipped_by_default(app: Flask, import_file: RunImport, user: ApiUser) -> None:
     before = user.get("/userapi/auth/user/").get_json()
 
-    result = bring(
+    result = import_file(
         as_jsonl(user_record(email=user.email.upper(), last_name="Changed", password_hash=DJANGO_HASH), user_record())
     )
 
@@ -56,13 +56,13 @@ def test_who_is_there_already_is_left_alone_unless_told_otherwise(app: Flask, br
     assert user.get("/userapi/auth/user/").get_json() == before
 
 
-def test_an_update_changes_what_the_file_tells_and_nothing_else(app: Flask, bring: RunImport, user: ApiUser) -> None:
+def test_an_update_changes_only_the_fields_in_the_file(app: Flask, import_file: RunImport, user: ApiUser) -> None:
     before = user.get("/userapi/auth/user/").get_json()
     changed = user_record(
         email=user.email.upper(), first_name="Élodie", profile=PROFILE | {"city": "York"}, groups=["Editors"]
     )
 
-    result = bring(as_jsonl(changed), "--on-conflict", "update")
+    result = import_file(as_jsonl(changed), "--on-conflict", "update")
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert "0 imported, 1 updated" in result.stdout
@@ -75,39 +75,39 @@ def test_an_update_changes_what_the_file_tells_and_nothing_else(app: Flask, brin
     assert fetch_rows(app, "SELECT first_name_key FROM users")[0].first_name_key == "élodie"
     sign_in(app, user.email)
 
-    assert bring(as_jsonl(user_record(email=user.email, groups=[])), "--on-conflict", "update").exit_code == 0
+    assert import_file(as_jsonl(user_record(email=user.email, groups=[])), "--on-conflict", "update").exit_code == 0
     assert fetch_rows(app, "SELECT * FROM user_groups") == []
 
 
 @pytest.mark.parametrize("change", [{"password_hash": DJANGO_HASH}, {"is_active": False}])
-def test_an_update_that_takes_the_password_or_the_right_to_sign_in_ends_every_session(
-    app: Flask, bring: RunImport, user: ApiUser, other_user: ApiUser, change: dict[str, Any]
+def test_an_update_that_changes_the_password_or_deactivates_ends_every_session(
+    app: Flask, import_file: RunImport, user: ApiUser, other_user: ApiUser, change: dict[str, Any]
 ) -> None:
     same = fetch_rows(app, f"SELECT password_hash FROM users WHERE id = {other_user.id}")[0].password_hash
     content = as_jsonl(
         user_record(email=user.email, **change), user_record(email=other_user.email, password_hash=same, is_active=True)
     )
 
-    assert bring(content, "--on-conflict", "update").exit_code == 0
+    assert import_file(content, "--on-conflict", "update").exit_code == 0
 
     assert user.get("/userapi/auth/user/").status_code == 401
     assert other_user.get("/userapi/auth/user/").status_code == 200
 
 
-def test_an_update_never_takes_the_last_superuser(app: Flask, bring: RunImport, superuser: ApiUser) -> None:
+def test_an_update_never_removes_the_last_superuser(app: Flask, import_file: RunImport, superuser: ApiUser) -> None:
     demoted = as_jsonl(user_record(email=superuser.email, is_superuser=False))
 
-    refused = bring(demoted, "--on-conflict", "update")
-    another = bring(
+    rejected = import_file(demoted, "--on-conflict", "update")
+    another = import_file(
         demoted + as_jsonl(user_record(email="root@example.com", is_superuser=True)), "--on-conflict", "update"
     )
 
-    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
-    assert "last active superuser" in refused.stderr
-    assert another.exit_code == 1  # the other one is not there yet
+    assert (rejected.exit_code, rejected.stderr.count("\n")) == (1, 1)
+    assert "last active superuser" in rejected.stderr
+    assert another.exit_code == 1  # the other superuser does not exist yet
     assert superuser.get("/userapi/auth/user/").get_json()["is_superuser"] is True
-    bring(as_jsonl(user_record(email="root@example.com", is_superuser=True)))
-    assert bring(demoted, "--on-conflict", "update").exit_code == 0
+    import_file(as_jsonl(user_record(email="root@example.com", is_superuser=True)))
+    assert import_file(demoted, "--on-conflict", "update").exit_code == 0
     assert superuser.get("/userapi/auth/user/").get_json()["is_superuser"] is False
 
 
@@ -120,33 +120,33 @@ def test_an_update_never_takes_the_last_superuser(app: Flask, bring: RunImport, 
         {"profile": {"city": "Bath"}},
     ],
 )
-def test_fail_imports_all_or_nothing(
-    app: Flask, bring: RunImport, monkeypatch: pytest.MonkeyPatch, obstacle: dict[str, Any]
+def test_the_fail_mode_imports_all_or_nothing(
+    app: Flask, import_file: RunImport, monkeypatch: pytest.MonkeyPatch, obstacle: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
     make_user(app, email="taken@example.com")
     good = [user_record(), *(user_record(email=f"person{number}@example.org") for number in range(5))]
 
-    refused = bring(
+    rejected = import_file(
         as_jsonl({"group": "Editors"}, *good, user_record(**{"email": "eve@example.com"} | obstacle)),
         "--on-conflict",
         "fail",
     )
 
-    assert (refused.exit_code, refused.stderr.count("\n"), refused.stdout) == (1, 1, "")
-    assert "line 8:" in refused.stderr
+    assert (rejected.exit_code, rejected.stderr.count("\n"), rejected.stdout) == (1, 1, "")
+    assert "line 8:" in rejected.stderr
     assert len(stored_users(app)) == 1
     assert fetch_rows(app, "SELECT * FROM groups") == []
     assert fetch_rows(app, "SELECT * FROM audit_events WHERE action <> 'user.created'") == []
-    assert bring(as_jsonl(*good), "--on-conflict", "fail").exit_code == 0
+    assert import_file(as_jsonl(*good), "--on-conflict", "fail").exit_code == 0
     assert len(stored_users(app)) == 7
 
 
 # --- Ids ------------------------------------------------------------------------------------------------
 
 
-def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
-    app: Flask, bring: RunImport, monkeypatch: pytest.MonkeyPatch
+def test_an_id_in_use_is_replaced_and_reported(
+    app: Flask, import_file: RunImport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
     taken = make_user(app)
@@ -156,7 +156,7 @@ def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
         user_record(email="none@example.org"),
     )
 
-    result = bring(content)
+    result = import_file(content)
 
     assert result.exit_code == 0
     kept = {email: user_id for user_id, email in stored_users(app)}
@@ -172,22 +172,24 @@ def test_an_id_that_is_not_free_is_replaced_and_told_and_displaces_nobody(
     assert "2 changed" in result.stdout
 
 
-def test_an_id_of_the_past_is_not_given_again(app: Flask, bring: RunImport, superuser: ApiUser, user: ApiUser) -> None:
+def test_the_id_of_a_deleted_user_is_not_reused(
+    app: Flask, import_file: RunImport, superuser: ApiUser, user: ApiUser
+) -> None:
     assert superuser.delete(user.url).status_code == 204
 
-    bring(as_jsonl(user_record(id=user.id)))
+    import_file(as_jsonl(user_record(id=user.id)))
 
     assert dict(stored_users(app)).get(user.id) is None
     assert len(stored_users(app)) == 2
 
 
-def test_U10_those_who_come_later_get_higher_ids(app: Flask, bring: RunImport) -> None:
-    bring(as_jsonl(user_record(id=70_000), user_record(id=12, email="bob@example.com")))
+def test_U10_later_users_get_higher_ids(app: Flask, import_file: RunImport) -> None:
+    import_file(as_jsonl(user_record(id=70_000), user_record(id=12, email="bob@example.com")))
 
     assert make_user(app) > 70_000
 
 
-def test_an_id_that_leaves_no_other_is_refused(bare_app: Flask, tmp_path: Path) -> None:
+def test_rejects_the_largest_possible_id(bare_app: Flask, tmp_path: Path) -> None:
     app = bare_app
     with app.app_context():
         upgrade()

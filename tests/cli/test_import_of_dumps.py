@@ -1,4 +1,4 @@
-"""Dumps of Django with one object a line, and compressed files."""
+"""Django dumps with one object per line, and compressed files."""
 
 import bz2
 import gzip
@@ -31,13 +31,13 @@ FILES = {
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> RunImport:
+def import_file(app: Flask, tmp_path: Path) -> RunImport:
     return import_command(app, tmp_path)
 
 
 @pytest.mark.parametrize("start", ["", "\ufeff", "\n"])
-def test_a_dump_with_one_object_a_line_comes_in(app: Flask, bring: RunImport, start: str) -> None:
-    result = bring(start + FILES["users.jsonl"])
+def test_imports_a_dump_with_one_object_per_line(app: Flask, import_file: RunImport, start: str) -> None:
+    result = import_file(start + FILES["users.jsonl"])
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert stored_users(app) == [(9, "ada@example.com")]
@@ -46,15 +46,15 @@ def test_a_dump_with_one_object_a_line_comes_in(app: Flask, bring: RunImport, st
 
 @pytest.mark.parametrize("ending", WAYS)
 @pytest.mark.parametrize("name", FILES)
-def test_a_compressed_file_comes_in(app: Flask, bring: RunImport, name: str, ending: str) -> None:
-    result = bring(WAYS[ending](FILES[name].encode()), name=name + ending)
+def test_imports_a_compressed_file(app: Flask, import_file: RunImport, name: str, ending: str) -> None:
+    result = import_file(WAYS[ending](FILES[name].encode()), name=name + ending)
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert [email for _id, email in stored_users(app)] == ["ada@example.com"]
     assert [row.city for row in fetch_rows(app, "SELECT city FROM user_profiles")] == ["Bath"]
 
 
-def test_a_compressed_dump_comes_in_by_standard_input(app: Flask) -> None:
+def test_imports_a_compressed_dump_from_standard_input(app: Flask) -> None:
     content = gzip.compress(FILES["users.json"].encode())
 
     result = app.test_cli_runner().invoke(args=["users", "import", "-", "--format", "django"], input=content)
@@ -64,18 +64,18 @@ def test_a_compressed_dump_comes_in_by_standard_input(app: Flask) -> None:
 
 @pytest.mark.parametrize("ending", WAYS)
 @pytest.mark.parametrize("name", ["users.json", "lines.jsonl"])
-def test_a_compressed_file_that_is_cut_off_is_one_line(app: Flask, bring: RunImport, name: str, ending: str) -> None:
+def test_a_truncated_compressed_file_gets_one_line(app: Flask, import_file: RunImport, name: str, ending: str) -> None:
     whole = WAYS[ending](FILES[name].encode())
 
-    result = bring(whole[: len(whole) // 2], name=name + ending)
+    result = import_file(whole[: len(whole) // 2], name=name + ending)
 
     assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (1, 1, "")
     assert "damaged or incomplete" in result.stderr
     assert stored_users(app) == []
 
 
-def test_an_archive_is_named_as_one(app: Flask, bring: RunImport) -> None:
-    result = bring(b"PK\x03\x04" + bytes(100), name="users.json")
+def test_an_archive_is_reported_as_such(app: Flask, import_file: RunImport) -> None:
+    result = import_file(b"PK\x03\x04" + bytes(100), name="users.json")
 
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "ZIP archive. Extract it first." in result.stderr

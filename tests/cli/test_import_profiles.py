@@ -1,4 +1,4 @@
-"""Profiles and usernames of a file that break a rule: one wrong field never costs the rest unseen."""
+"""Importing profiles and usernames with invalid fields."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.both
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> RunImport:
+def import_file(app: Flask, tmp_path: Path) -> RunImport:
     return import_command(app, tmp_path)
 
 
@@ -27,8 +27,8 @@ def profiles(app: Flask) -> list[tuple[Any, ...]]:
 LONG = user_record(profile=PROFILE | {"zip": "SW1A 1AA", "shoe": 38})
 
 
-def test_a_profile_field_that_breaks_a_rule_is_left_out_and_named(app: Flask, bring: RunImport) -> None:
-    result = bring(as_jsonl(LONG))
+def test_an_invalid_profile_field_is_left_out_and_named(app: Flask, import_file: RunImport) -> None:
+    result = import_file(as_jsonl(LONG))
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert (
@@ -39,8 +39,8 @@ def test_a_profile_field_that_breaks_a_rule_is_left_out_and_named(app: Flask, br
     assert profiles(app) == [("ada@example.com", "Ms", "Bath", "")]
 
 
-def test_a_user_whose_profile_breaks_a_rule_is_refused_when_that_is_chosen(app: Flask, bring: RunImport) -> None:
-    result = bring(
+def test_a_user_with_an_invalid_profile_is_rejected_with_the_option(app: Flask, import_file: RunImport) -> None:
+    result = import_file(
         as_jsonl(LONG, user_record(email="bob@example.com", profile=PROFILE)), "--bad-profile", "refuse-user"
     )
 
@@ -50,8 +50,8 @@ def test_a_user_whose_profile_breaks_a_rule_is_refused_when_that_is_chosen(app: 
     assert [email for _id, email in stored_users(app)] == ["bob@example.com"]
 
 
-def test_the_whole_profile_is_left_out_when_that_is_chosen(app: Flask, bring: RunImport) -> None:
-    result = bring(
+def test_an_invalid_profile_is_left_out_completely_with_the_option(app: Flask, import_file: RunImport) -> None:
+    result = import_file(
         as_jsonl(LONG, user_record(email="bob@example.com", profile=PROFILE)), "--bad-profile", "leave-out-profile"
     )
 
@@ -70,56 +70,56 @@ def test_the_whole_profile_is_left_out_when_that_is_chosen(app: Flask, bring: Ru
         ("none", "profile: Must be an object."),
     ],
 )
-def test_without_a_date_of_birth_the_user_is_refused_unless_profiles_may_be_left_out(
-    app: Flask, bring: RunImport, profile: Any, reason: str
+def test_a_user_without_a_date_of_birth_is_rejected_unless_profiles_may_be_left_out(
+    app: Flask, import_file: RunImport, profile: Any, reason: str
 ) -> None:
     content = as_jsonl(user_record(profile=profile))
 
-    refused = bring(content)
-    taken = bring(content, "--bad-profile", "leave-out-profile")
+    rejected = import_file(content)
+    taken = import_file(content, "--bad-profile", "leave-out-profile")
 
-    assert f"line 1: {reason}" in refused.stdout
-    assert (refused.exit_code, taken.exit_code) == (1, 0)
+    assert f"line 1: {reason}" in rejected.stdout
+    assert (rejected.exit_code, taken.exit_code) == (1, 0)
     assert reason in taken.stdout
     assert (len(stored_users(app)), profiles(app)) == (1, [])
 
 
-def test_a_profile_without_some_texts_is_taken_and_comes_in_again_from_its_export(
-    app: Flask, bring: RunImport, tmp_path: Path
+def test_a_profile_with_empty_fields_is_imported_and_can_be_exported_and_imported_again(
+    app: Flask, import_file: RunImport, tmp_path: Path
 ) -> None:
-    result = bring(as_jsonl(user_record(profile={"dob": "1990-12-10", "city": "Bath"})))
+    result = import_file(as_jsonl(user_record(profile={"dob": "1990-12-10", "city": "Bath"})))
     for kind in ("csv", "jsonl"):
         file = tmp_path / f"out.{kind}"
         app.test_cli_runner().invoke(args=["users", "export", str(file)])
-        again = bring(file.read_bytes(), "--on-conflict", "update", name=file.name)
+        again = import_file(file.read_bytes(), "--on-conflict", "update", name=file.name)
         assert "1 updated, 0 already existed, 0 rejected, 0 changed" in again.stdout
 
     assert "0 changed" in result.stdout
     assert profiles(app) == [("ada@example.com", "", "Bath", "")]
 
 
-def test_an_update_keeps_the_stored_value_of_a_field_that_is_left_out(app: Flask, bring: RunImport) -> None:
+def test_an_update_keeps_the_stored_value_of_a_field_that_is_left_out(app: Flask, import_file: RunImport) -> None:
     make_user(app, email="ada@example.com", profile=PROFILE)
 
-    bring(as_jsonl(LONG | {"profile": LONG["profile"] | {"city": "York"}}), "--on-conflict", "update")
+    import_file(as_jsonl(LONG | {"profile": LONG["profile"] | {"city": "York"}}), "--on-conflict", "update")
 
     assert profiles(app) == [("ada@example.com", "Ms", "York", "BA2 4")]
 
 
-def test_a_user_whose_profile_holds_nothing_has_none(app: Flask, bring: RunImport) -> None:
-    assert "0 changed" in bring(as_jsonl(user_record(profile=dict.fromkeys(PROFILE)))).stdout
+def test_an_empty_profile_is_not_created(app: Flask, import_file: RunImport) -> None:
+    assert "0 changed" in import_file(as_jsonl(user_record(profile=dict.fromkeys(PROFILE)))).stdout
     table = as_csv({"email": "bob@example.com", **{f"profile.{name}": "" for name in PROFILE}})
-    assert "0 changed" in bring(table, name="users.csv").stdout
+    assert "0 changed" in import_file(table, name="users.csv").stdout
 
     assert (len(stored_users(app)), profiles(app)) == (2, [])
 
 
 @pytest.mark.parametrize("username", ["x" * 51, "very.long.name." * 4 + "@department.example.com", "\x1b[31mred"])
-def test_a_username_that_does_not_fit_is_left_out_and_named(app: Flask, bring: RunImport, username: str) -> None:
+def test_an_invalid_username_is_left_out_and_named(app: Flask, import_file: RunImport, username: str) -> None:
     fields = {"email": "ada@example.com", "username": username, "password": "!", "last_login": None}
     dump = json.dumps([{"model": "auth.user", "pk": 7, "fields": fields}])
 
-    result = bring(dump, name="users.json")
+    result = import_file(dump, name="users.json")
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert "entry 1 (auth.user 7): Skipped fields: username: " in result.stdout

@@ -1,4 +1,4 @@
-"""A run of an import: looked at first, told of, broken off, and two at once."""
+"""Running an import: dry runs, reports, interruptions and parallel imports."""
 
 import csv
 import os
@@ -26,11 +26,11 @@ pytestmark = pytest.mark.both
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> RunImport:
+def import_file(app: Flask, tmp_path: Path) -> RunImport:
     return import_command(app, tmp_path)
 
 
-def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: RunImport) -> None:
+def test_a_dry_run_reports_the_same_and_writes_nothing(app: Flask, import_file: RunImport) -> None:
     taken = make_user(app, email="taken@example.com")
     content = as_jsonl(
         {"group": "Editors"},
@@ -40,7 +40,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: RunImpor
     )
     before = fetch_rows(app, "SELECT * FROM audit_events")
 
-    looked = bring(content, "--dry-run")
+    looked = import_file(content, "--dry-run")
 
     assert looked.exit_code == 1
     assert "Dry run: nothing was written." in looked.stdout
@@ -49,14 +49,14 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask, bring: RunImpor
     assert fetch_rows(app, "SELECT * FROM groups") == []
     summary = "4 read, 1 imported, 0 updated, 1 already existed, 1 rejected, 2 changed, 2 groups created."
     assert looked.stdout.endswith(summary + "\n")
-    assert bring(content).stdout.endswith(summary + "\n")
+    assert import_file(content).stdout.endswith(summary + "\n")
 
 
-def test_C09_an_import_is_one_event_that_names_nobody(
-    app: Flask, bring: RunImport, monkeypatch: pytest.MonkeyPatch
+def test_C09_an_import_is_one_event_without_personal_data(
+    app: Flask, import_file: RunImport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 3)
-    bring(as_jsonl(*(user_record(email=f"person{number}@example.com") for number in range(10))))
+    import_file(as_jsonl(*(user_record(email=f"person{number}@example.com") for number in range(10))))
 
     (found,) = fetch_rows(app, "SELECT * FROM audit_events")
 
@@ -65,28 +65,32 @@ def test_C09_an_import_is_one_event_that_names_nobody(
     assert "person" not in str(found.changes)
 
 
-def test_the_report_has_every_line_and_is_for_its_owner_alone(app: Flask, bring: RunImport, tmp_path: Path) -> None:
+def test_the_report_has_every_line_and_only_its_owner_can_read_it(
+    app: Flask, import_file: RunImport, tmp_path: Path
+) -> None:
     report = tmp_path / "report.csv"
 
-    result = bring(as_jsonl(*(user_record(email=f"nobody{number}") for number in range(50))), "--report", str(report))
+    result = import_file(
+        as_jsonl(*(user_record(email=f"invalid{number}") for number in range(50))), "--report", str(report)
+    )
 
     assert result.stdout.count("line ") == 20
     assert "… and 30 more. To see all of them, use --report FILE." in result.stdout
-    header, *told = csv.reader(report.read_text().splitlines())
+    header, *rows = csv.reader(report.read_text().splitlines())
     assert header == ["kind", "place", "reason"]
-    assert len(told) == 50
-    assert told[49][:2] == ["refused", "line 50"]
+    assert len(rows) == 50
+    assert rows[49][:2] == ["refused", "line 50"]
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
 
 @pytest.mark.slow
 @pytest.mark.unmeasured
-def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tmp_path: Path) -> None:
-    people = [
+def test_C09_an_interrupted_import_continues_when_run_again(app: Flask, tmp_path: Path) -> None:
+    users = [
         user_record(id=number, email=f"person{number}@example.com", profile=PROFILE, groups=["All"])
         for number in range(1, 12_001)
     ]
-    (tmp_path / "users.jsonl").write_text(as_jsonl(*people))
+    (tmp_path / "users.jsonl").write_text(as_jsonl(*users))
     env = commands.environment_for(app, TERM="xterm")
     command = [*commands.FLASK, "users", "import", str(tmp_path / "users.jsonl")]
     screen, terminal = pty.openpty()
@@ -113,20 +117,20 @@ def test_C09_an_import_that_was_broken_off_goes_on_when_run_again(app: Flask, tm
     assert stored_users(app) == [(number, f"person{number}@example.com") for number in range(1, 12_001)]
 
 
-def test_nobody_waits_while_a_dump_is_read(app: Flask) -> None:
-    def reading() -> Iterator[Record]:
-        with db.engine.begin() as somebody:
-            somebody.execute(sa.text("DELETE FROM groups"))
+def test_reading_a_dump_locks_no_table(app: Flask) -> None:
+    def read_records() -> Iterator[Record]:
+        with db.engine.begin() as connection:
+            connection.execute(sa.text("DELETE FROM groups"))
         yield Record(1, user_record())
 
     with app.app_context():
-        for _counts in import_pipeline.import_records(reading(), ImportOptions(), lambda *_told: None):
+        for _counts in import_pipeline.import_records(read_records(), ImportOptions(), lambda *_progress: None):
             db.session.commit()
 
     assert len(stored_users(app)) == 1
 
 
-def test_two_imports_at_once_make_everybody_once(app: Flask, tmp_path: Path) -> None:
+def test_two_parallel_imports_create_every_user_once(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "users.jsonl").write_text(as_jsonl(*(user_record(email=f"person{n}@example.com") for n in range(3000))))
     env = commands.environment_for(app)
     running = [

@@ -1,4 +1,4 @@
-"""Tables as spreadsheets leave them, and tables with a quote that is not closed."""
+"""CSV files saved by spreadsheets, and files with an unclosed quote."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ ADA = "ada@example.com,Ada,Ms,1990-12-10,1 Main St,US,Boston,02110"
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> RunImport:
+def import_file(app: Flask, tmp_path: Path) -> RunImport:
     def invoke(content: str, *options: str) -> object:
         return import_command(app, tmp_path)(content, *options, name="users.csv")
 
@@ -45,8 +45,8 @@ def bring(app: Flask, tmp_path: Path) -> RunImport:
         "semicolons and quotes",
     ],
 )
-def test_what_a_spreadsheet_leaves_behind_does_no_harm(app: Flask, bring: RunImport, table: str) -> None:
-    result = bring(table)
+def test_accepts_tables_saved_by_spreadsheets(app: Flask, import_file: RunImport, table: str) -> None:
+    result = import_file(table)
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert "1 read, 1 imported, 0 updated, 0 already existed, 0 rejected, 0 changed" in result.stdout
@@ -55,8 +55,8 @@ def test_what_a_spreadsheet_leaves_behind_does_no_harm(app: Flask, bring: RunImp
     ]
 
 
-def test_a_cell_has_either_separator_when_it_is_quoted(app: Flask, bring: RunImport) -> None:
-    result = bring('email;first_name;groups\nada@example.com;"Lovelace; Ada, née Byron";"Editors;Staff, all"\n')
+def test_a_quoted_cell_may_contain_either_separator(app: Flask, import_file: RunImport) -> None:
+    result = import_file('email;first_name;groups\nada@example.com;"Lovelace; Ada, née Byron";"Editors;Staff, all"\n')
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert [row.first_name for row in fetch_rows(app, "SELECT first_name FROM users")] == ["Lovelace; Ada, née Byron"]
@@ -64,8 +64,8 @@ def test_a_cell_has_either_separator_when_it_is_quoted(app: Flask, bring: RunImp
     assert [row.name for row in groups] == ["Editors", "Staff, all"]
 
 
-def test_lines_separated_by_semicolons_are_named_by_their_number(app: Flask, bring: RunImport) -> None:
-    result = bring("email;first_name\nada@example.com;Ada\nnot an email;Bob\neve@example.com;Eve;more\n")
+def test_rows_separated_by_semicolons_are_named_by_line(app: Flask, import_file: RunImport) -> None:
+    result = import_file("email;first_name\nada@example.com;Ada\nnot an email;Bob\neve@example.com;Eve;more\n")
 
     assert "line 3: email: " in result.stdout
     assert "line 4: Cell 3 has a value, but its column has no name in line 1." in result.stdout
@@ -80,16 +80,18 @@ def test_lines_separated_by_semicolons_are_named_by_their_number(app: Flask, bri
         ("ada@example.com,Ad", "line 2: The file ends in the middle of this line."),
     ],
 )
-def test_a_row_that_does_not_fit_the_columns_is_refused(app: Flask, bring: RunImport, row: str, reason: str) -> None:
-    result = bring(f"{NAMES}\n{row}")
+def test_rejects_a_row_that_does_not_fit_the_columns(app: Flask, import_file: RunImport, row: str, reason: str) -> None:
+    result = import_file(f"{NAMES}\n{row}")
 
     assert result.exit_code == 1
     assert reason in result.stdout
     assert stored_users(app) == []
 
 
-def test_a_quote_that_is_never_closed_names_every_line_behind_it(app: Flask, bring: RunImport) -> None:
-    result = bring('email,first_name\nfirst@example.com,F\na@example.com,"Ann\nb@example.com,Bob\nc@example.com,Cid\n')
+def test_an_unclosed_quote_names_every_following_line(app: Flask, import_file: RunImport) -> None:
+    result = import_file(
+        'email,first_name\nfirst@example.com,F\na@example.com,"Ann\nb@example.com,Bob\nc@example.com,Cid\n'
+    )
 
     assert result.exit_code == 1
     assert "line 3: This line opens a quote that is never closed." in result.stdout
@@ -99,11 +101,11 @@ def test_a_quote_that_is_never_closed_names_every_line_behind_it(app: Flask, bri
     assert [email for _id, email in stored_users(app)] == ["first@example.com"]
 
 
-def test_a_quote_that_a_later_line_closes_names_the_lines_between(app: Flask, bring: RunImport) -> None:
-    closed_badly = bring(
+def test_a_quote_closed_by_a_later_line_names_the_lines_between(app: Flask, import_file: RunImport) -> None:
+    closed_badly = import_file(
         'email,first_name\na@example.com,"Ann\nb@example.com,Bob\nc@example.com,"Cid"\nd@example.com,D\n'
     )
-    closed = bring('email,first_name\na@example.com,"Ann\nb@example.com,Bob"\ne@example.com,E\n')
+    closed = import_file('email,first_name\na@example.com,"Ann\nb@example.com,Bob"\ne@example.com,E\n')
 
     assert "4 read, 1 imported, 0 updated, 0 already existed, 3 rejected" in closed_badly.stdout
     assert "lines 2 to 3: first_name: Control characters are not allowed." in closed.stdout

@@ -1,4 +1,4 @@
-"""Signing keys at the shell: rotated without a logout, retired with one."""
+"""`flask keys`: rotating signs no user out; retiring does."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from userapi.security import signing_keys
 
 @pytest.fixture
 def keyed_app(make_app: Callable[..., Flask], tmp_path: Path) -> Flask:
-    """An application with a key folder that no other test uses, and one account."""
+    """An application with its own key folder and one account."""
     signing_keys.KeyRing(tmp_path / "keys").add()
     app = make_app(JWT_KEY_DIR=str(tmp_path / "keys"))
     make_user(app, email="ada@example.com")
@@ -43,7 +43,7 @@ def signer(tokens: dict[str, Any]) -> str:
     return str(get_unverified_header(tokens["access_token"])["kid"])
 
 
-def test_C12_a_new_key_signs_at_once_and_nobody_is_logged_out(keyed_app: Flask) -> None:
+def test_C12_a_new_key_signs_immediately_and_users_stay_signed_in(keyed_app: Flask) -> None:
     before = sign_in(keyed_app, "ada@example.com")
 
     assert keys(keyed_app, "rotate").exit_code == 0
@@ -54,7 +54,7 @@ def test_C12_a_new_key_signs_at_once_and_nobody_is_logged_out(keyed_app: Flask) 
     assert (status_with(keyed_app, before), status_with(keyed_app, after)) == (200, 200)
 
 
-def test_C12_a_retired_key_verifies_nothing_any_more(keyed_app: Flask) -> None:
+def test_C12_a_retired_key_no_longer_verifies(keyed_app: Flask) -> None:
     before = sign_in(keyed_app, "ada@example.com")
     keys(keyed_app, "rotate")
     after = sign_in(keyed_app, "ada@example.com")
@@ -65,7 +65,7 @@ def test_C12_a_retired_key_verifies_nothing_any_more(keyed_app: Flask) -> None:
     assert (status_with(keyed_app, before), status_with(keyed_app, after)) == (401, 200)
 
 
-def test_C12_in_an_emergency_one_command_logs_everyone_out(keyed_app: Flask) -> None:
+def test_C12_one_command_signs_everyone_out_in_an_emergency(keyed_app: Flask) -> None:
     keys(keyed_app, "rotate")
     before = sign_in(keyed_app, "ada@example.com")
 
@@ -78,7 +78,7 @@ def test_C12_in_an_emergency_one_command_logs_everyone_out(keyed_app: Flask) -> 
 
 
 @pytest.mark.parametrize("command", ["rotate --retire-others", "retire"])
-def test_what_signs_users_out_asks_first(keyed_app: Flask, command: str) -> None:
+def test_commands_that_sign_users_out_ask_for_confirmation(keyed_app: Flask, command: str) -> None:
     keys(keyed_app, "rotate")
     before = published(keyed_app)
     arguments = [*command.split(), *([before[1]] if command == "retire" else [])]
@@ -93,22 +93,22 @@ def test_what_signs_users_out_asks_first(keyed_app: Flask, command: str) -> None
 def test_the_key_that_signs_cannot_be_retired(keyed_app: Flask) -> None:
     tokens = sign_in(keyed_app, "ada@example.com")
 
-    refused = keys(keyed_app, "retire", signer(tokens), "--yes")
+    rejected = keys(keyed_app, "retire", signer(tokens), "--yes")
 
-    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
-    assert "flask keys rotate" in refused.stderr
+    assert (rejected.exit_code, rejected.stderr.count("\n")) == (1, 1)
+    assert "flask keys rotate" in rejected.stderr
     assert status_with(keyed_app, tokens) == 200
 
 
 @pytest.mark.parametrize("kid", ["nothing", "-abc_", "--abc-"])
-def test_an_unknown_key_is_said_to_be_unknown(keyed_app: Flask, kid: str) -> None:
-    refused = keys(keyed_app, "retire", kid)
+def test_an_unknown_key_is_reported(keyed_app: Flask, kid: str) -> None:
+    rejected = keys(keyed_app, "retire", kid)
 
-    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
-    assert "flask keys list" in refused.stderr
+    assert (rejected.exit_code, rejected.stderr.count("\n")) == (1, 1)
+    assert "flask keys list" in rejected.stderr
 
 
-def test_the_list_tells_which_key_signs_and_how_long_the_others_are_needed(keyed_app: Flask) -> None:
+def test_the_list_shows_which_key_signs_and_how_long_the_others_are_needed(keyed_app: Flask) -> None:
     keys(keyed_app, "rotate")
 
     newest, oldest = keys(keyed_app, "list").stdout.splitlines()
@@ -117,14 +117,14 @@ def test_the_list_tells_which_key_signs_and_how_long_the_others_are_needed(keyed
     assert re.search(r"  verifies; needed until \d{4}-\d\d-\d\d \d\d:\d\d UTC$", oldest)
 
 
-def test_C05_a_key_file_is_its_owners_alone(keyed_app: Flask) -> None:
+def test_C05_only_the_owner_can_read_a_key_file(keyed_app: Flask) -> None:
     keys(keyed_app, "rotate")
 
     folder = Path(keyed_app.config["JWT_KEY_DIR"])
     assert [path.stat().st_mode & 0o777 for path in folder.glob("*.pem")] == [0o600, 0o600]
 
 
-def test_C09_rotation_is_in_the_trail(keyed_app: Flask) -> None:
+def test_C09_rotation_is_recorded(keyed_app: Flask) -> None:
     keys(keyed_app, "rotate", "--retire-others", "--yes")
 
     with keyed_app.app_context():
@@ -132,7 +132,7 @@ def test_C09_rotation_is_in_the_trail(keyed_app: Flask) -> None:
         assert [row.action for row in found] == ["key.added", "key.retired"]
 
 
-def test_C09_no_key_signs_or_goes_that_the_trail_does_not_know_of(keyed_app: Flask) -> None:
+def test_C09_no_key_is_added_or_removed_without_an_event(keyed_app: Flask) -> None:
     keys(keyed_app, "rotate")
     signs, verifies = published(keyed_app)
     with keyed_app.app_context():

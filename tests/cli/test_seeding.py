@@ -1,4 +1,4 @@
-"""Made-up people: realistic, the same for the same seed, and never in the way of real ones."""
+"""`flask users seed`: realistic users, the same for the same seed, that never replace real ones."""
 
 import itertools
 import os
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.both
 
 NEW_PASSWORD = "quiet harbour lantern 4"
 
-PEOPLE = """
+USERS = """
     SELECT email, email_key, username, first_name, last_name, title, dob, address, country, city, zip
     FROM users JOIN user_profiles ON user_id = id ORDER BY id
 """
@@ -40,9 +40,9 @@ def seed(app: Flask, *arguments: str, **variables: str) -> Result:
     return app.test_cli_runner().invoke(args=["users", "seed", *arguments], env={"USER_PASSWORD": None, **variables})
 
 
-def test_C02_the_same_seed_makes_the_same_people_again(app: Flask) -> None:
+def test_C02_the_same_seed_creates_the_same_users(app: Flask) -> None:
     first = seed(app, "40", "--locale", "en_GB", "--random-seed", "7", "--password", PASSWORD)
-    people = fetch_rows(app, PEOPLE)
+    users = fetch_rows(app, USERS)
     with app.app_context():
         db.session.execute(sa.text("DELETE FROM users"))
         db.session.commit()
@@ -51,30 +51,30 @@ def test_C02_the_same_seed_makes_the_same_people_again(app: Flask) -> None:
 
     assert first.exit_code == 0, first.stderr
     assert first.stderr == ""
-    assert len(people) == 40
-    assert fetch_rows(app, PEOPLE) == people
+    assert len(users) == 40
+    assert fetch_rows(app, USERS) == users
 
 
-def test_another_seed_or_place_makes_other_people(app: Flask) -> None:
+def test_another_seed_or_locale_creates_other_users(app: Flask) -> None:
     for options in (("--random-seed", "7"), ("--random-seed", "8"), ("--random-seed", "7", "--locale", "de")):
         assert seed(app, "20", *options).exit_code == 0
 
-    people = [(row.first_name, row.last_name, row.dob) for row in fetch_rows(app, PEOPLE)]
-    assert len(people) == 60
-    assert len({tuple(people[start : start + 20]) for start in (0, 20, 40)}) == 3
+    users = [(row.first_name, row.last_name, row.dob) for row in fetch_rows(app, USERS)]
+    assert len(users) == 60
+    assert len({tuple(users[start : start + 20]) for start in (0, 20, 40)}) == 3
 
 
 def test_a_larger_run_only_adds_to_a_smaller_one(app: Flask) -> None:
     seed(app, "10", "--random-seed", "7", "--password", PASSWORD)
-    people = fetch_rows(app, PEOPLE)
+    users = fetch_rows(app, USERS)
 
     again = seed(app, "25", "--random-seed", "7", "--password", PASSWORD)
 
     assert "15 users created, 10 already existed" in again.stdout
-    assert fetch_rows(app, PEOPLE)[:10] == people
+    assert fetch_rows(app, USERS)[:10] == users
 
 
-def test_C02_seeding_never_touches_who_is_there(app: Flask) -> None:
+def test_C02_seeding_never_changes_existing_users(app: Flask) -> None:
     with app.app_context():
         taken = next(iter(Crowd("en", 7)))["email"].upper()
     make_user(app, email=taken, first_name="Wren")
@@ -84,57 +84,57 @@ def test_C02_seeding_never_touches_who_is_there(app: Flask) -> None:
     assert "9 users created, 1 already existed" in result.stdout
     assert can_sign_in(app, taken, PASSWORD)
     assert not can_sign_in(app, taken, NEW_PASSWORD)
-    assert fetch_rows(app, PEOPLE)[0].first_name == "Wren"
+    assert fetch_rows(app, USERS)[0].first_name == "Wren"
 
 
-def test_C02_a_password_made_for_them_is_shown_once_and_good(app: Flask) -> None:
+def test_C02_a_generated_password_is_shown_once_and_valid(app: Flask) -> None:
     result = seed(app, "3", "--random-seed", "7")
 
     (password,) = re.findall(r"Password of these users, shown only once: (\S+)", result.stdout)
-    assert all(can_sign_in(app, row.email, password) for row in fetch_rows(app, PEOPLE))
+    assert all(can_sign_in(app, row.email, password) for row in fetch_rows(app, USERS))
     assert "password" not in seed(app, "3", "--random-seed", "7").stdout
 
 
 def test_C02_production_is_not_seeded_unless_forced(make_app: Callable[..., Flask]) -> None:
     production = make_app(SITE_URL="https://accounts.example.org")
 
-    refused = seed(production, "3", "--random-seed", "7", "--password", PASSWORD)
+    rejected = seed(production, "3", "--random-seed", "7", "--password", PASSWORD)
 
-    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
-    assert "--force" in refused.stderr
-    assert fetch_rows(production, PEOPLE) == []
+    assert (rejected.exit_code, rejected.stderr.count("\n")) == (1, 1)
+    assert "--force" in rejected.stderr
+    assert fetch_rows(production, USERS) == []
     assert seed(production, "3", "--random-seed", "7", "--password", PASSWORD, "--force").exit_code == 0
-    assert len(fetch_rows(production, PEOPLE)) == 3
+    assert len(fetch_rows(production, USERS)) == 3
 
 
-def test_C02_a_weak_shared_password_is_refused(app: Flask) -> None:
+def test_C02_rejects_a_weak_shared_password(app: Flask) -> None:
     result = seed(app, "3", "--password", "password")
 
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert fetch_rows(app, PEOPLE) == []
+    assert fetch_rows(app, USERS) == []
 
 
-def test_one_hash_is_shared_unless_each_shall_have_its_own(app: Flask) -> None:
+def test_users_share_one_hash_unless_separate_hashes_are_requested(app: Flask) -> None:
     seed(app, "5", "--random-seed", "7", USER_PASSWORD=PASSWORD)
     seed(app, "5", "--random-seed", "8", "--hash-each", USER_PASSWORD=PASSWORD)
 
     hashes = fetch_rows(app, "SELECT password_hash FROM users ORDER BY id")
 
     assert (len(set(hashes[:5])), len(set(hashes[5:]))) == (1, 5)
-    assert all(can_sign_in(app, row.email, PASSWORD) for row in fetch_rows(app, PEOPLE))
+    assert all(can_sign_in(app, row.email, PASSWORD) for row in fetch_rows(app, USERS))
 
 
-def test_emails_are_a_name_and_a_number(app: Flask) -> None:
+def test_emails_consist_of_a_name_and_a_number(app: Flask) -> None:
     seed(app, "50", "--random-seed", "7")
     seed(app, "50", "--random-seed", "7", "--locale", "ja")
 
-    found = [row.email for row in fetch_rows(app, PEOPLE)]
+    found = [row.email for row in fetch_rows(app, USERS)]
     assert len(found) == 100
     assert [email for email in found[:50] if not re.fullmatch(r"[a-z]+(\.[a-z]+)?\d+@example\.com", email)] == []
     assert [email for email in found[50:] if not re.fullmatch(r"user\.ja\.7\.\d+@example\.com", email)] == []
 
 
-def test_with_activity_accounts_are_in_every_state_and_people_have_signed_in(app: Flask) -> None:
+def test_activity_creates_accounts_in_every_state_with_sign_ins(app: Flask) -> None:
     result = seed(app, "150", "--random-seed", "7", "--password", PASSWORD, "--with-activity")
 
     assert result.exit_code == 0, result.output
@@ -164,7 +164,7 @@ def test_with_activity_accounts_are_in_every_state_and_people_have_signed_in(app
     assert can_sign_in(app, active.email, PASSWORD)
 
 
-def test_activity_is_only_of_those_who_were_made(app: Flask) -> None:
+def test_activity_is_created_only_for_seeded_users(app: Flask) -> None:
     seed(app, "60", "--random-seed", "7", "--password", PASSWORD, "--with-activity")
     before = [fetch_rows(app, f"SELECT count(*) FROM {table}")[0][0] for table in ("users", "login_sessions")]
 
@@ -174,7 +174,7 @@ def test_activity_is_only_of_those_who_were_made(app: Flask) -> None:
     assert [fetch_rows(app, f"SELECT count(*) FROM {table}")[0][0] for table in ("users", "login_sessions")] == before
 
 
-def test_without_activity_nothing_but_users_is_written(app: Flask) -> None:
+def test_only_users_are_written_without_activity(app: Flask) -> None:
     seed(app, "60", "--random-seed", "7", "--password", PASSWORD)
 
     assert fetch_rows(app, "SELECT * FROM login_sessions") == []
@@ -183,7 +183,7 @@ def test_without_activity_nothing_but_users_is_written(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "named"), [(("0",), "COUNT"), (("5", "--locale", "xx"), "--locale")])
-def test_C08_what_cannot_be_seeded_is_a_usage_error(app: Flask, arguments: tuple[str, ...], named: str) -> None:
+def test_C08_invalid_seeding_options_are_usage_errors(app: Flask, arguments: tuple[str, ...], named: str) -> None:
     result = seed(app, *arguments)
 
     assert result.exit_code == 2
@@ -191,17 +191,17 @@ def test_C08_what_cannot_be_seeded_is_a_usage_error(app: Flask, arguments: tuple
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_people_of_every_country_are_ones_that_could_have_signed_up(shared_app: Flask, locale: str) -> None:
+def test_seeded_users_of_every_locale_pass_the_registration_rules(shared_app: Flask, locale: str) -> None:
     with shared_app.app_context():
-        for person in itertools.islice(Crowd(locale, 24), 100):  # which would have a Brazilian in too long a town
-            del person["joined"]
-            person["profile"]["dob"] = person["profile"]["dob"].isoformat()
+        for caller in itertools.islice(Crowd(locale, 24), 100):  # the Brazilian locale has very long city names
+            del caller["joined"]
+            caller["profile"]["dob"] = caller["profile"]["dob"].isoformat()
 
-            assert NewUserSchema().validate({**person, "password": PASSWORD}) == {}
-            assert email_address.normal_form(person["email"]) == person["email"]
+            assert NewUserSchema().validate({**caller, "password": PASSWORD}) == {}
+            assert email_address.normal_form(caller["email"]) == caller["email"]
 
 
-def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
+def test_C09_ctrl_c_leaves_no_users_behind(app: Flask) -> None:
     screen, terminal = pty.openpty()
     env = commands.environment_for(app, TERM="xterm", PYTHONFAULTHANDLER="1")
     command = [*commands.FLASK, "users", "seed", "1000000", "--random-seed", "7", "--password", PASSWORD]
@@ -215,7 +215,7 @@ def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
         try:
             output, _ = process.communicate(timeout=30)
         finally:
-            process.send_signal(signal.SIGABRT)  # if it hangs, it says where, and the next test does not wait for it
+            process.send_signal(signal.SIGABRT)  # a hang is reported, and does not block the next test
             said = os.read(screen, 65536).decode(errors="replace") if process.wait() < 0 else ""
             os.close(screen)
             assert not said, said
@@ -225,7 +225,7 @@ def test_C09_ctrl_c_in_the_middle_leaves_nobody(app: Flask) -> None:
     assert fetch_rows(app, "SELECT id FROM audit_events") == []
 
 
-def test_N11_two_who_seed_the_same_people_at_once_make_them_once(app: Flask) -> None:
+def test_N11_parallel_seeding_creates_every_user_once(app: Flask) -> None:
     env = commands.environment_for(app)
     command = [*commands.FLASK, "users", "seed", "2500", "--random-seed", "7", "--password", PASSWORD]
     running = [commands.start(*command, env=env) for _ in range(2)]
@@ -234,4 +234,4 @@ def test_N11_two_who_seed_the_same_people_at_once_make_them_once(app: Flask) -> 
 
     assert [result.code for result in done] == [0, 0], done
     made = [int(result.output.split()[0]) for result in done]
-    assert sum(made) == len(fetch_rows(app, PEOPLE)) == 2500
+    assert sum(made) == len(fetch_rows(app, USERS)) == 2500

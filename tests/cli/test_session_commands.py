@@ -1,4 +1,4 @@
-"""Sessions at the shell: ended for somebody, and cleared away when long over."""
+"""`flask sessions`: sessions are listed, ended and pruned."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def count_sessions(app: Flask) -> int:
         return int(db.session.scalar(sa.text("SELECT count(*) FROM login_sessions")) or 0)
 
 
-def test_R19_an_operator_ends_every_session_of_one_user_at_once(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
+def test_R19_an_operator_ends_every_session_of_a_user(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
     second = sign_in(app, user.email)
     assert user.get("/userapi/auth/user/").status_code == 200
 
@@ -38,7 +38,7 @@ def test_R19_an_operator_ends_every_session_of_one_user_at_once(app: Flask, user
     assert sign_in(app, user.email)
 
 
-def test_K06_a_restored_backup_revives_no_session_once_all_are_ended(
+def test_K06_a_restored_backup_does_not_revive_sessions_after_ending_all(
     app: Flask, user: ApiUser, other_user: ApiUser
 ) -> None:
     other_user.post("/userapi/auth/logout/", json={})
@@ -46,7 +46,7 @@ def test_K06_a_restored_backup_revives_no_session_once_all_are_ended(
         200,
         401,
     )
-    with app.app_context():  # as a backup has it that was made before the logout
+    with app.app_context():  # as restored from a backup made before the sign-out
         db.session.execute(sa.text("UPDATE login_sessions SET ended_at = NULL"))
         db.session.commit()
     assert other_user.get("/userapi/auth/user/").status_code == 200
@@ -56,25 +56,25 @@ def test_K06_a_restored_backup_revives_no_session_once_all_are_ended(
     result = sessions(app, "end-all", "--yes")
 
     assert (result.exit_code, result.stdout) == (0, "All sessions of 2 users have ended.\n")
-    for person in (user, other_user):
-        assert person.get("/userapi/auth/user/").status_code == 401
-        refresh = {"refresh_token": person.tokens["refresh_token"]}
+    for caller in (user, other_user):
+        assert caller.get("/userapi/auth/user/").status_code == 401
+        refresh = {"refresh_token": caller.tokens["refresh_token"]}
         assert app.test_client().post("/api-token-refresh/", json=refresh).status_code == 401
-        assert sign_in(app, person.email)
+        assert sign_in(app, caller.email)
     with app.app_context():
         db.session.execute(sa.text("UPDATE login_sessions SET ended_at = NULL"))
         db.session.commit()
     assert user.get("/userapi/auth/user/").status_code == 401
 
 
-def test_R19_ending_the_sessions_of_nobody_is_refused(app: Flask) -> None:
-    result = sessions(app, "end", "nobody@example.com")
+def test_R19_ending_the_sessions_of_an_unknown_user_is_rejected(app: Flask) -> None:
+    result = sessions(app, "end", "unknown@example.com")
 
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert "nobody@example.com" in result.stderr
+    assert "unknown@example.com" in result.stderr
 
 
-def test_K04_only_what_has_long_been_over_is_pruned(
+def test_K04_prunes_only_sessions_that_ended_long_ago(
     app: Flask, user: ApiUser, other_user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other_user.post("/userapi/auth/logout/", json={})
@@ -92,7 +92,9 @@ def test_K04_only_what_has_long_been_over_is_pruned(
     assert user.get("/userapi/auth/user/").status_code == 200
 
 
-def test_K04_a_prune_goes_on_until_all_is_done(app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_K04_pruning_continues_until_everything_is_done(
+    app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("userapi.core.batches.ROWS_PER_TRANSACTION", 2)
     for _ in range(4):
         sign_in(app, user.email)
@@ -102,7 +104,7 @@ def test_K04_a_prune_goes_on_until_all_is_done(app: Flask, user: ApiUser, monkey
     assert count_sessions(app) == 0
 
 
-def test_K04_links_that_have_long_been_over_are_pruned_too(
+def test_K04_prunes_links_that_expired_long_ago_too(
     app: Flask, client: FlaskClient, user: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.post("/userapi/auth/password/reset/", json={"email": user.email})
@@ -115,7 +117,7 @@ def test_K04_links_that_have_long_been_over_are_pruned_too(
     assert sessions(app, "prune").stdout.endswith("0 email links deleted.\n")
 
 
-def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
+def test_lists_active_sessions_of_one_user_or_of_all(app: Flask, user: ApiUser, other_user: ApiUser) -> None:
     sign_in(app, user.email)
 
     def emails(*arguments: str) -> list[str]:
@@ -133,7 +135,7 @@ def test_active_sessions_are_listed_of_one_user_or_of_all(app: Flask, user: ApiU
     assert emails(other_user.email) == []
 
 
-def test_sessions_of_an_unknown_email_are_one_sentence(app: Flask) -> None:
+def test_an_unknown_email_gets_one_sentence(app: Flask) -> None:
     result = sessions(app, "list", "unknown@example.com")
 
     assert (result.exit_code, result.stderr) == (1, "Error: There is no user with the email unknown@example.com.\n")

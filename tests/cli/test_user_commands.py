@@ -1,4 +1,4 @@
-"""Accounts at the shell: made, listed, changed, and every refusal one line."""
+"""`flask users`: accounts are created, listed and changed, and every error is one line."""
 
 import os
 import pty
@@ -23,8 +23,8 @@ NEW_PASSWORD = "quiet harbour lantern 4"
 
 
 @pytest.fixture
-def shell(app: Flask) -> Shell:
-    """The `flask` command: `shell("users", "list")`."""
+def run_command(app: Flask) -> Shell:
+    """The `flask` command: `run_command("users", "list")`."""
 
     def invoke(*arguments: str, stdin: str = "", **variables: str) -> Result:
         return app.test_cli_runner().invoke(args=arguments, input=stdin, env={"USER_PASSWORD": None, **variables})
@@ -46,8 +46,10 @@ def count_users(app: Flask) -> int:
         return int(db.session.scalar(sa.text("SELECT count(*) FROM users")) or 0)
 
 
-def test_C01_a_superuser_made_at_the_shell_may_do_everything(app: Flask, shell: Shell) -> None:
-    made = shell("users", "create-superuser", "--email", "Ada@example.com", "--password-stdin", stdin=f"{PASSWORD}\n")
+def test_C01_a_superuser_created_with_the_command_can_do_everything(app: Flask, run_command: Shell) -> None:
+    made = run_command(
+        "users", "create-superuser", "--email", "Ada@example.com", "--password-stdin", stdin=f"{PASSWORD}\n"
+    )
 
     assert made.exit_code == 0, made.stderr
     tokens = sign_in(app, "ada@example.com")
@@ -57,14 +59,14 @@ def test_C01_a_superuser_made_at_the_shell_may_do_everything(app: Flask, shell: 
     assert app.test_client().get("/userapi/users/", headers=headers).status_code == 200
 
 
-def test_C01_the_password_may_stand_in_a_variable(app: Flask, shell: Shell) -> None:
-    made = shell("users", "create-superuser", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
+def test_C01_the_password_may_be_in_a_variable(app: Flask, run_command: Shell) -> None:
+    made = run_command("users", "create-superuser", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
 
     assert made.exit_code == 0, made.stderr
     assert can_sign_in(app, "ada@example.com", PASSWORD)
 
 
-def test_C01_the_password_is_asked_for_twice_at_a_terminal_and_not_shown(shared_app: Flask, app: Flask) -> None:
+def test_C01_a_terminal_prompts_twice_for_the_password_without_showing_it(shared_app: Flask, app: Flask) -> None:
     keyboard, terminal = pty.openpty()
     env = commands.environment_for(app)
     command = [*commands.FLASK, "users", "create-superuser", "--email", "ada@example.com"]
@@ -82,26 +84,28 @@ def test_C01_the_password_is_asked_for_twice_at_a_terminal_and_not_shown(shared_
     os.close(keyboard)
 
 
-def test_C01_a_password_is_never_an_argument(app: Flask, shell: Shell) -> None:
+def test_C01_a_password_is_never_an_argument(app: Flask, run_command: Shell) -> None:
     command = ("users", "create-superuser", "--email", "ada@example.com")
 
-    refused = shell(*command, "--password", NEW_PASSWORD, USER_PASSWORD=PASSWORD)
+    rejected = run_command(*command, "--password", NEW_PASSWORD, USER_PASSWORD=PASSWORD)
 
-    assert refused.exit_code == 2
+    assert rejected.exit_code == 2
     assert count_users(app) == 0
-    assert shell(*command, USER_PASSWORD=PASSWORD).exit_code == 0
+    assert run_command(*command, USER_PASSWORD=PASSWORD).exit_code == 0
 
 
-def test_C01_without_a_terminal_a_missing_password_is_said_not_waited_for(app: Flask, shell: Shell) -> None:
-    result = shell("users", "create-superuser", "--email", "ada@example.com")
+def test_C01_a_missing_password_is_reported_without_a_terminal(app: Flask, run_command: Shell) -> None:
+    result = run_command("users", "create-superuser", "--email", "ada@example.com")
 
     assert result.exit_code == 2
     assert "--password-stdin" in result.stderr
     assert count_users(app) == 0
 
 
-def test_C01_the_policy_holds_at_the_shell_too(app: Flask, shell: Shell) -> None:
-    result = shell("users", "create-superuser", "--email", "ada@example.com", "--password-stdin", stdin="1234567\n")
+def test_C01_commands_apply_the_password_policy(app: Flask, run_command: Shell) -> None:
+    result = run_command(
+        "users", "create-superuser", "--email", "ada@example.com", "--password-stdin", stdin="1234567\n"
+    )
 
     assert is_one_line(result)
     for reason in ("password:", "Shorter than minimum length 8.", "Contains only digits."):
@@ -109,10 +113,10 @@ def test_C01_the_policy_holds_at_the_shell_too(app: Flask, shell: Shell) -> None
     assert count_users(app) == 0
 
 
-def test_C01_an_address_in_use_is_left_as_it_is(app: Flask, shell: Shell) -> None:
+def test_C01_an_existing_account_is_not_changed(app: Flask, run_command: Shell) -> None:
     make_user(app, email="ada@example.com")
 
-    result = shell("users", "create-superuser", "--email", "ADA@example.com", USER_PASSWORD=NEW_PASSWORD)
+    result = run_command("users", "create-superuser", "--email", "ADA@example.com", USER_PASSWORD=NEW_PASSWORD)
 
     assert is_one_line(result)
     assert "already in use" in result.stderr
@@ -130,34 +134,36 @@ def test_C01_an_address_in_use_is_left_as_it_is(app: Flask, shell: Shell) -> Non
         (("--email", "ada@example.com", "--last-name", "\udce9"), "Control characters are not allowed"),
     ],
 )
-def test_C08_bad_input_is_refused_with_its_reason(
-    app: Flask, shell: Shell, arguments: tuple[str, ...], said: str
+def test_C08_bad_input_is_rejected_with_the_reason(
+    app: Flask, run_command: Shell, arguments: tuple[str, ...], said: str
 ) -> None:
-    result = shell("users", "create", *arguments, USER_PASSWORD=PASSWORD)
+    result = run_command("users", "create", *arguments, USER_PASSWORD=PASSWORD)
 
     assert result.exit_code in (1, 2)
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert count_users(app) == 0
     fine = ("--email", "ada@example.com", "--first-name", "A" * 150, "--username", "ada", "--last-name", "é")
-    assert shell("users", "create", *fine, USER_PASSWORD=PASSWORD).exit_code == 0
+    assert run_command("users", "create", *fine, USER_PASSWORD=PASSWORD).exit_code == 0
 
 
-def test_an_ordinary_account_has_no_rights_and_staff_has_to_be_said(app: Flask, shell: Shell) -> None:
-    shell("users", "create", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
-    shell("users", "create", "--email", "bob@example.com", "--staff", USER_PASSWORD=PASSWORD)
+def test_an_account_has_no_permissions_unless_created_as_staff(app: Flask, run_command: Shell) -> None:
+    run_command("users", "create", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
+    run_command("users", "create", "--email", "bob@example.com", "--staff", USER_PASSWORD=PASSWORD)
 
-    header, *lines = [line.split("\t") for line in shell("users", "list").stdout.splitlines()]
+    header, *lines = [line.split("\t") for line in run_command("users", "list").stdout.splitlines()]
 
     assert header == ["id", "email", "name", "active", "role", "joined"]
-    assert [(email, rights) for _id, email, _name, _active, rights, _joined in lines] == [
+    assert [(email, permissions) for _id, email, _name, _active, permissions, _joined in lines] == [
         ("ada@example.com", ""),
         ("bob@example.com", "staff"),
     ]
 
 
-def test_a_set_password_replaces_the_old_one_and_ends_every_session(shell: Shell, app: Flask, user: ApiUser) -> None:
-    result = shell("users", "set-password", user.email.upper(), "--password-stdin", stdin=f"{NEW_PASSWORD}\n")
+def test_a_set_password_replaces_the_old_one_and_ends_every_session(
+    run_command: Shell, app: Flask, user: ApiUser
+) -> None:
+    result = run_command("users", "set-password", user.email.upper(), "--password-stdin", stdin=f"{NEW_PASSWORD}\n")
 
     assert result.exit_code == 0, result.stderr
     assert user.get("/userapi/auth/user/").status_code == 401
@@ -165,35 +171,35 @@ def test_a_set_password_replaces_the_old_one_and_ends_every_session(shell: Shell
     assert not can_sign_in(app, user.email, user.password)
 
 
-def test_P01_a_set_password_is_held_against_the_policy(shell: Shell, app: Flask, user: ApiUser) -> None:
-    result = shell("users", "set-password", user.email, USER_PASSWORD="short")
+def test_P01_set_password_applies_the_password_policy(run_command: Shell, app: Flask, user: ApiUser) -> None:
+    result = run_command("users", "set-password", user.email, USER_PASSWORD="short")
 
     assert is_one_line(result)
     assert "Shorter than minimum length" in result.stderr
     assert user.get("/userapi/auth/user/").status_code == 200
 
 
-def test_P09_a_password_from_standard_input_keeps_its_blanks(shell: Shell, app: Flask, user: ApiUser) -> None:
-    shell("users", "set-password", user.email, "--password-stdin", stdin=f"  {NEW_PASSWORD} \r\n")
+def test_P09_a_password_from_standard_input_keeps_its_spaces(run_command: Shell, app: Flask, user: ApiUser) -> None:
+    run_command("users", "set-password", user.email, "--password-stdin", stdin=f"  {NEW_PASSWORD} \r\n")
 
     assert can_sign_in(app, user.email, f"  {NEW_PASSWORD} ")
     assert not can_sign_in(app, user.email, NEW_PASSWORD)
 
 
-def test_R10_a_deactivated_user_is_out_at_once_and_activation_revives_no_session(
-    shell: Shell, app: Flask, user: ApiUser
+def test_R10_deactivation_ends_sessions_immediately_and_activation_revives_none(
+    run_command: Shell, app: Flask, user: ApiUser
 ) -> None:
-    assert shell("users", "deactivate", user.email).exit_code == 0
+    assert run_command("users", "deactivate", user.email).exit_code == 0
     assert user.get("/userapi/auth/user/").status_code == 401
     assert not can_sign_in(app, user.email, user.password)
 
-    assert shell("users", "activate", user.email).exit_code == 0
+    assert run_command("users", "activate", user.email).exit_code == 0
     assert user.get("/userapi/auth/user/").status_code == 401
     assert can_sign_in(app, user.email, user.password)
 
 
-def test_the_last_superuser_stays_active(shell: Shell, superuser: ApiUser) -> None:
-    result = shell("users", "deactivate", superuser.email)
+def test_the_last_superuser_stays_active(run_command: Shell, superuser: ApiUser) -> None:
+    result = run_command("users", "deactivate", superuser.email)
 
     assert is_one_line(result)
     assert "last active superuser" in result.stderr
@@ -201,20 +207,20 @@ def test_the_last_superuser_stays_active(shell: Shell, superuser: ApiUser) -> No
 
 
 @pytest.mark.parametrize("command", ["set-password", "activate", "deactivate"])
-def test_an_unknown_address_is_named(shell: Shell, command: str) -> None:
-    result = shell("users", command, "nobody@example.com", USER_PASSWORD=NEW_PASSWORD)
+def test_an_unknown_email_is_named(run_command: Shell, command: str) -> None:
+    result = run_command("users", command, "unknown@example.com", USER_PASSWORD=NEW_PASSWORD)
 
     assert is_one_line(result)
-    assert "nobody@example.com" in result.stderr
+    assert "unknown@example.com" in result.stderr
 
 
-def test_the_list_is_searched_and_filtered(shell: Shell, app: Flask) -> None:
+def test_the_list_can_be_searched_and_filtered(run_command: Shell, app: Flask) -> None:
     make_user(app, email="ada@example.com", first_name="Ada")
     make_user(app, email="bob@example.com", first_name="Bob", is_staff=True)
-    shell("users", "deactivate", "ada@example.com")
+    run_command("users", "deactivate", "ada@example.com")
 
     def emails(*options: str) -> list[str]:
-        return re.findall(r"\S+@\S+", shell("users", "list", *options).stdout)
+        return re.findall(r"\S+@\S+", run_command("users", "list", *options).stdout)
 
     assert emails() == ["ada@example.com", "bob@example.com"]
     assert emails("--search", "bo") == ["bob@example.com"]
@@ -222,17 +228,17 @@ def test_the_list_is_searched_and_filtered(shell: Shell, app: Flask) -> None:
     assert emails("--inactive") == ["ada@example.com"]
 
 
-def test_C09_every_change_at_the_shell_is_in_the_trail_without_an_actor(shell: Shell, app: Flask) -> None:
-    shell("users", "create-superuser", "--email", "root@example.com", USER_PASSWORD=PASSWORD)
-    shell("users", "create", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
-    shell("users", "set-password", "ada@example.com", USER_PASSWORD=NEW_PASSWORD)
-    shell("users", "deactivate", "ada@example.com")
-    shell("users", "activate", "ada@example.com")
-    shell("users", "seed", "3", "--random-seed", "7")
+def test_C09_every_change_by_a_command_is_recorded_without_an_actor(run_command: Shell, app: Flask) -> None:
+    run_command("users", "create-superuser", "--email", "root@example.com", USER_PASSWORD=PASSWORD)
+    run_command("users", "create", "--email", "ada@example.com", USER_PASSWORD=PASSWORD)
+    run_command("users", "set-password", "ada@example.com", USER_PASSWORD=NEW_PASSWORD)
+    run_command("users", "deactivate", "ada@example.com")
+    run_command("users", "activate", "ada@example.com")
+    run_command("users", "seed", "3", "--random-seed", "7")
 
-    trail = events(app)
+    recorded = events(app)
 
-    assert [event.action for event in trail] == [
+    assert [event.action for event in recorded] == [
         "user.created",
         "user.created",
         "user.password_changed",
@@ -240,26 +246,26 @@ def test_C09_every_change_at_the_shell_is_in_the_trail_without_an_actor(shell: S
         "user.activated",
         "users.seeded",
     ]
-    assert {event.actor_id for event in trail} == {None}
+    assert {event.actor_id for event in recorded} == {None}
 
 
-def test_C09_what_is_refused_leaves_no_event(shell: Shell, app: Flask) -> None:
-    shell("users", "create", "--email", "ada@example.com", USER_PASSWORD="short")
+def test_C09_rejected_commands_record_no_event(run_command: Shell, app: Flask) -> None:
+    run_command("users", "create", "--email", "ada@example.com", USER_PASSWORD="short")
 
     assert events(app) == []
 
 
-def test_help_is_everywhere(app: Flask, shell: Shell) -> None:
+def test_every_command_has_help(app: Flask, run_command: Shell) -> None:
     context = click.Context(app.cli)  # type: ignore[arg-type]
     groups = {name: app.cli.get_command(context, name) for name in ("users", "groups", "keys", "sessions", "mail")}
     commands = [(group, name) for group, command in groups.items() for name in command.commands]  # type: ignore[attr-defined]
 
     assert len(commands) >= 30
     for group, name in commands:
-        assert shell(group, name, "--help").exit_code == 0
+        assert run_command(group, name, "--help").exit_code == 0
 
 
-def test_C08_the_real_command_exits_with_one_line_and_no_trace(app: Flask) -> None:
+def test_C08_the_real_command_exits_with_one_line_and_no_traceback(app: Flask) -> None:
     env = commands.environment_for(app)
     command = (*commands.FLASK, "users", "create", "--email", "ada@example.com", "--password-stdin")
 

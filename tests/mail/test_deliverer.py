@@ -1,4 +1,4 @@
-"""The deliverer of one machine: letters leave by themselves, and no request waits for them."""
+"""The background deliverer: emails are sent by themselves, and no request waits for them."""
 
 import statistics
 import time
@@ -21,7 +21,7 @@ from userapi.mail.queue import LOOP
 
 pytestmark = pytest.mark.both
 
-#: Letters are woken for at once; who is left to a look into the outbox waits longer than a test does.
+#: Committed emails wake the deliverer; only other emails wait for the poll, here longer than a test runs.
 NEVER = 3600.0
 
 TIMEOUT = 15.0
@@ -38,15 +38,15 @@ def wait_until(condition: Callable[[], object], timeout: float = TIMEOUT) -> boo
 
 @pytest.fixture
 def serving_app(make_app: Callable[..., Flask], sink: SmtpSink) -> Iterator[Callable[..., Flask]]:
-    """A maker of applications that deliver their own mail, as a server process does."""
+    """Makes applications that deliver their own emails, as a server process does."""
     made = []
 
-    def make(**overrides: str) -> Flask:
+    def make_delivering_app(**overrides: str) -> Flask:
         app = make_app(**{"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "MAIL_TIMEOUT": "1", **overrides})
         made.append(app)
         return app
 
-    yield make
+    yield make_delivering_app
     sink.hanging = False
     for app in made:
         found = app.extensions.get(loop.LOOPS, {}).get(LOOP)
@@ -65,7 +65,7 @@ def is_running(app: Flask) -> bool:
     return app.extensions[loop.LOOPS][LOOP].is_running()
 
 
-def test_a_letter_leaves_as_soon_as_it_is_committed(
+def test_an_email_is_sent_as_soon_as_it_is_committed(
     serving_app: Callable[..., Flask], sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery_loop, "POLL_INTERVAL", NEVER)
@@ -77,7 +77,7 @@ def test_a_letter_leaves_as_soon_as_it_is_committed(
         assert sink.envelopes[-1][1] == [email]
 
 
-def test_a_letter_that_somebody_else_wrote_is_found_in_a_while(
+def test_an_email_queued_by_another_process_is_found_by_polling(
     serving_app: Callable[..., Flask], make_app: Callable[..., Flask], sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery_loop, "POLL_INTERVAL", 0.05)
@@ -100,7 +100,7 @@ def test_a_server_delivers_and_a_command_does_not(serving_app: Callable[..., Fla
 
 
 @pytest.mark.parametrize("overrides", [{"MAIL_DELIVERY": "none"}, {"MAIL_SERVER": ""}])
-def test_a_server_leaves_delivery_to_others_when_told_to(
+def test_a_server_does_not_deliver_if_the_setting_says_so(
     serving_app: Callable[..., Flask], overrides: dict[str, str]
 ) -> None:
     app = serving_app(**overrides)
@@ -110,7 +110,7 @@ def test_a_server_leaves_delivery_to_others_when_told_to(
     assert LOOP not in app.extensions.get(loop.LOOPS, {})
 
 
-def test_X08_a_database_that_is_away_for_a_while_does_not_end_the_deliverer(
+def test_X08_the_deliverer_survives_a_database_outage(
     serving_app: Callable[..., Flask],
     sink: SmtpSink,
     monkeypatch: pytest.MonkeyPatch,
@@ -122,15 +122,15 @@ def test_X08_a_database_that_is_away_for_a_while_does_not_end_the_deliverer(
     with app.app_context():
         db.session.execute(sa.text("ALTER TABLE messages RENAME TO elsewhere"))
         db.session.commit()
-    told = ""
+    log_output = ""
 
-    def complained() -> bool:
-        nonlocal told
-        told += capfd.readouterr().err
-        return told.count("email delivery interrupted") >= 2
+    def has_complained() -> bool:
+        nonlocal log_output
+        log_output += capfd.readouterr().err
+        return log_output.count("email delivery interrupted") >= 2
 
     try:
-        assert wait_until(complained)
+        assert wait_until(has_complained)
     finally:
         with app.app_context():
             db.session.execute(sa.text("ALTER TABLE elsewhere RENAME TO messages"))
@@ -140,7 +140,7 @@ def test_X08_a_database_that_is_away_for_a_while_does_not_end_the_deliverer(
     assert wait_until(lambda: sink.messages)
 
 
-def test_X08_letters_leave_by_themselves_once_the_mail_server_is_back(
+def test_X08_emails_are_sent_once_the_mail_server_is_back(
     serving_app: Callable[..., Flask], sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery_loop, "POLL_INTERVAL", 0.05)
@@ -157,49 +157,49 @@ def test_X08_letters_leave_by_themselves_once_the_mail_server_is_back(
     assert sink.envelopes[0][1] == [email]
 
 
-def answers(client: FlaskClient, email: str) -> tuple[int, bytes, list[str], float]:
+def request_reset(client: FlaskClient, email: str) -> tuple[int, bytes, list[str], float]:
     began = time.perf_counter()
     response = client.post("/userapi/auth/password/reset/", json={"email": email})
     took = time.perf_counter() - began
     return response.status_code, response.data, sorted(response.headers.keys()), took
 
 
-@pytest.mark.parametrize("trouble", ["down", "hanging", "refusing"])
-def test_D16_F02_X08_a_request_is_as_fast_and_the_same_whatever_the_mail_server_does(
-    serving_app: Callable[..., Flask], make_app: Callable[..., Flask], sink: SmtpSink, trouble: str
+@pytest.mark.parametrize("failure", ["down", "hanging", "rejecting"])
+def test_D16_F02_X08_a_request_is_equally_fast_and_the_same_whatever_the_mail_server_does(
+    serving_app: Callable[..., Flask], make_app: Callable[..., Flask], sink: SmtpSink, failure: str
 ) -> None:
-    if trouble == "down":
+    if failure == "down":
         app = serving_app(MAIL_PORT=str(free_port()))
     else:
         app = serving_app()
-        sink.hanging = trouble == "hanging"
-        sink.answer = "451 4.3.0 Try again later" if trouble == "refusing" else None
+        sink.hanging = failure == "hanging"
+        sink.answer = "451 4.3.0 Try again later" if failure == "rejecting" else None
     undisturbed = make_app(MAIL_DELIVERY="none")
     make_user(app, email="wren@example.com")
-    clients = {"troubled": app.test_client(), "undisturbed": undisturbed.test_client()}
+    clients = {"failing": app.test_client(), "undisturbed": undisturbed.test_client()}
 
     seen: dict[str, list[tuple[int, bytes, list[str], float]]] = {name: [] for name in clients}
     for _ in range(15):
         for name, client in clients.items():
-            seen[name].append(answers(client, "wren@example.com"))
+            seen[name].append(request_reset(client, "wren@example.com"))
 
     medians = {name: statistics.median(took for *_, took in found) for name, found in seen.items()}
-    assert {found[0] for found in seen["troubled"]} == {200}
-    assert {found[1] for found in seen["troubled"]} == {found[1] for found in seen["undisturbed"]}
-    assert seen["troubled"][0][2] == seen["undisturbed"][0][2]
-    assert medians["troubled"] < medians["undisturbed"] + 0.1, medians
+    assert {found[0] for found in seen["failing"]} == {200}
+    assert {found[1] for found in seen["failing"]} == {found[1] for found in seen["undisturbed"]}
+    assert seen["failing"][0][2] == seen["undisturbed"][0][2]
+    assert medians["failing"] < medians["undisturbed"] + 0.1, medians
     with app.app_context():
         tried = "SELECT count(*) FROM messages WHERE attempts > 0 OR last_error IS NOT NULL"
         assert wait_until(lambda: db.session.scalar(sa.text(tried)) or db.session.rollback())
 
 
-def test_F02_an_unknown_address_takes_as_long_as_a_known_one(serving_app: Callable[..., Flask], user: ApiUser) -> None:
+def test_F02_known_and_unknown_addresses_take_equally_long(serving_app: Callable[..., Flask], user: ApiUser) -> None:
     client = serving_app().test_client()
     make_user(client.application, email="wren@example.com")
     known, unknown = [], []
     for _ in range(40):
-        known.append(answers(client, "wren@example.com"))
-        unknown.append(answers(client, "nobody@example.com"))
+        known.append(request_reset(client, "wren@example.com"))
+        unknown.append(request_reset(client, "unknown@example.com"))
 
     medians = [statistics.median(took for *_, took in found) for found in (known, unknown)]
 

@@ -1,4 +1,4 @@
-"""Letters that arrive, at a real mail server: what is in them, and what is kept of them."""
+"""Emails delivered to a real mail server: their contents, and what stays stored."""
 
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -16,7 +16,9 @@ from userapi.mail.delivery import Counts
 pytestmark = pytest.mark.both
 
 
-def test_M02_one_recipient_and_the_headers_that_mail_wants(make_app: Callable[..., Flask], sink: SmtpSink) -> None:
+def test_M02_an_email_has_one_recipient_and_the_required_headers(
+    make_app: Callable[..., Flask], sink: SmtpSink
+) -> None:
     app = make_app(
         MAIL_SERVER=sink.host,
         MAIL_PORT=str(sink.port),
@@ -46,7 +48,7 @@ def test_M02_one_recipient_and_the_headers_that_mail_wants(make_app: Callable[..
         assert EMAIL_TOKEN in part.get_content()
 
 
-def test_M08_an_internationalised_domain_is_written_to_by_its_own_name(mail_app: Flask, sink: SmtpSink) -> None:
+def test_M08_an_internationalised_domain_is_sent_as_punycode(mail_app: Flask, sink: SmtpSink) -> None:
     wanted = new_user(email="wren@straße.de")
     assert mail_app.test_client().post("/userapi/users/", json=wanted).status_code == 201
 
@@ -56,20 +58,20 @@ def test_M08_an_internationalised_domain_is_written_to_by_its_own_name(mail_app:
     assert smtp_recipients(sink) == ["wren@xn--strae-oqa.de"]
 
 
-def test_M08_an_address_that_needs_smtputf8_is_refused_at_registration_or_given_up(
+def test_M08_an_address_that_needs_smtputf8_is_rejected_at_registration_and_fails_in_delivery(
     mail_app: Flask, sink: SmtpSink
 ) -> None:
-    refused = mail_app.test_client().post("/userapi/users/", json=new_user(email="zoë@example.com"))
+    rejected = mail_app.test_client().post("/userapi/users/", json=new_user(email="zoë@example.com"))
     queue_emails(mail_app, "zoë@example.com", "wren@example.com")
 
     counts = deliver_emails(mail_app)
 
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
     assert counts == Counts(sent=1, failed=1)
     assert smtp_recipients(sink) == ["wren@example.com"]
 
 
-def test_what_was_sent_keeps_no_secret(mail_app: Flask, sink: SmtpSink) -> None:
+def test_a_sent_email_keeps_no_secret(mail_app: Flask, sink: SmtpSink) -> None:
     queue_emails(mail_app)
     assert EMAIL_TOKEN in stored_emails(mail_app)[0].text
 
@@ -83,7 +85,7 @@ def test_what_was_sent_keeps_no_secret(mail_app: Flask, sink: SmtpSink) -> None:
     assert "/verify-email/…/" in row.text
 
 
-def test_without_a_mail_server_letters_are_kept_and_their_links_work(make_app: Callable[..., Flask]) -> None:
+def test_emails_stay_queued_without_a_mail_server_and_their_links_work(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     wanted = new_user()
     assert app.test_client().post("/userapi/users/", json=wanted).status_code == 201
@@ -91,19 +93,19 @@ def test_without_a_mail_server_letters_are_kept_and_their_links_work(make_app: C
     counts = deliver_emails(app)
 
     assert counts == Counts()
-    (letter,) = email_inbox.emails_to(app, wanted["email"])
-    confirmed = app.test_client().post("/userapi/auth/email/verify/", json={"token": letter.token})
+    (sent_email,) = email_inbox.emails_to(app, wanted["email"])
+    confirmed = app.test_client().post("/userapi/auth/email/verify/", json={"token": sent_email.token})
     assert confirmed.status_code == 200
 
 
 class Talkative(SmtpSink):
-    """Repeats in its answers whom it is told to write to."""
+    """Repeats the recipient in its replies."""
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        answer = await super().handle_RCPT(server, session, envelope, address, options)
-        return answer if answer.startswith("250") else f"550 5.1.1 No mailbox for <{address}>"
+        reply = await super().handle_RCPT(server, session, envelope, address, options)
+        return reply if reply.startswith("250") else f"550 5.1.1 No mailbox for <{address}>"
 
 
 def test_M04_the_log_names_neither_recipient_nor_secret(
@@ -116,9 +118,9 @@ def test_M04_the_log_names_neither_recipient_nor_secret(
 
         deliver_emails(app)
 
-    told = capfd.readouterr().err
-    assert told.count("email sent") == 1
-    assert told.count("email failed") == 1
-    assert "No mailbox for <…>" in told
-    assert EMAIL_TOKEN not in told
-    assert "@example.com" not in told
+    log_output = capfd.readouterr().err
+    assert log_output.count("email sent") == 1
+    assert log_output.count("email failed") == 1
+    assert "No mailbox for <…>" in log_output
+    assert EMAIL_TOKEN not in log_output
+    assert "@example.com" not in log_output

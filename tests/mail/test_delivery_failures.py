@@ -1,4 +1,4 @@
-"""Letters that a mail server refuses, or that meet one that hangs, is down or does not let us in."""
+"""Mail servers that reject emails, hang, are down or reject our credentials."""
 
 import socket
 import time
@@ -33,7 +33,9 @@ def later(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
     return clock_mover(monkeypatch)
 
 
-def test_M06_a_refused_recipient_is_given_up_at_once_and_holds_up_nobody(mail_app: Flask, sink: SmtpSink) -> None:
+def test_M06_an_email_to_a_rejected_recipient_fails_immediately_and_does_not_delay_others(
+    mail_app: Flask, sink: SmtpSink
+) -> None:
     sink.refused_recipients.add("gone@example.com")
     queue_emails(mail_app, "first@example.com", "gone@example.com", "last@example.com")
 
@@ -41,14 +43,14 @@ def test_M06_a_refused_recipient_is_given_up_at_once_and_holds_up_nobody(mail_ap
 
     assert counts == Counts(sent=2, failed=1)
     assert smtp_recipients(sink) == ["first@example.com", "last@example.com"]
-    refused = stored_emails(mail_app)[1]
-    assert (refused.attempts, refused.due_at) == (1, None)
-    assert refused.given_up_at is not None
-    assert refused.last_error == "550 5.1.1 No such mailbox"
-    assert refused.secret == EMAIL_TOKEN
+    rejected = stored_emails(mail_app)[1]
+    assert (rejected.attempts, rejected.due_at) == (1, None)
+    assert rejected.given_up_at is not None
+    assert rejected.last_error == "550 5.1.1 No such mailbox"
+    assert rejected.secret == EMAIL_TOKEN
 
 
-def test_M06_a_refused_content_is_given_up_at_once_and_quoted_without_the_secret(
+def test_M06_rejected_content_fails_immediately_and_is_quoted_without_the_secret(
     mail_app: Flask, sink: SmtpSink
 ) -> None:
     sink.answer = f"554 5.7.1 We do not like /verify-email/{EMAIL_TOKEN}/"
@@ -60,7 +62,7 @@ def test_M06_a_refused_content_is_given_up_at_once_and_quoted_without_the_secret
     assert stored_emails(mail_app)[0].last_error == "554 5.7.1 We do not like /verify-email/…/"
 
 
-def test_M06_a_temporary_refusal_is_tried_again_with_growing_delays_until_it_is_given_up(
+def test_M06_a_temporary_error_is_retried_with_growing_delays_until_the_email_fails(
     make_app: Callable[..., Flask], sink: SmtpSink, later: MoveClock
 ) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_MAX_ATTEMPTS="5", MAIL_DELIVERY="none")
@@ -87,14 +89,14 @@ def test_M06_a_temporary_refusal_is_tried_again_with_growing_delays_until_it_is_
     assert deliver_emails(app) == Counts()
 
 
-def test_M06_delays_double_up_to_an_hour_and_differ_from_letter_to_letter() -> None:
+def test_M06_delays_double_up_to_an_hour_and_differ_between_emails() -> None:
     for attempts in range(1, 101):
         drawn = [retry_delay(attempts).total_seconds() for _ in range(20)]
         middle = min(5 * 2 ** (attempts - 1), MAX_DELAY)
         assert middle * 0.75 <= min(drawn) < max(drawn) <= middle * 1.25
 
 
-def test_X08_what_waited_for_a_mail_server_that_was_down_is_sent_after_its_recovery(
+def test_X08_emails_queued_during_an_outage_of_the_mail_server_are_sent_afterwards(
     make_app: Callable[..., Flask], later: MoveClock
 ) -> None:
     port = processes.free_port()
@@ -103,7 +105,7 @@ def test_X08_what_waited_for_a_mail_server_that_was_down_is_sent_after_its_recov
 
     down = deliver_emails(app)
 
-    assert down == Counts(delayed=1, unreachable=True)  # one letter is enough to find out
+    assert down == Counts(delayed=1, unreachable=True)  # one email is enough to find out
     assert "ConnectionRefusedError" in str(stored_emails(app)[0].last_error)
     with servers.smtp_sink(port=port) as sink:
         later(timedelta(minutes=1))
@@ -112,7 +114,9 @@ def test_X08_what_waited_for_a_mail_server_that_was_down_is_sent_after_its_recov
         assert stored_emails(app)[0].last_error is None
 
 
-def test_X08_a_mail_server_that_hangs_is_left_after_the_timeout(make_app: Callable[..., Flask], sink: SmtpSink) -> None:
+def test_X08_a_hanging_mail_server_is_abandoned_after_the_timeout(
+    make_app: Callable[..., Flask], sink: SmtpSink
+) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_TIMEOUT="1", MAIL_DELIVERY="none")
     queue_emails(app, "first@example.com", "last@example.com")
     sink.hanging = True
@@ -127,7 +131,7 @@ def test_X08_a_mail_server_that_hangs_is_left_after_the_timeout(make_app: Callab
     assert "timed out" in str(stored_emails(app)[0].last_error)
 
 
-def test_X08_a_mail_server_that_never_greets_is_left_after_the_timeout(make_app: Callable[..., Flask]) -> None:
+def test_X08_a_mail_server_that_never_greets_is_abandoned_after_the_timeout(make_app: Callable[..., Flask]) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]
         app = make_app(MAIL_SERVER="127.0.0.1", MAIL_PORT=str(port), MAIL_TIMEOUT="1", MAIL_DELIVERY="none")
@@ -141,14 +145,16 @@ def test_X08_a_mail_server_that_never_greets_is_left_after_the_timeout(make_app:
     assert took < 8
 
 
-def only_us(server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword) -> AuthResult:
+def accept_our_password(
+    server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword
+) -> AuthResult:
     return AuthResult(success=given.login == b"us" and given.password == b"right", handled=False)
 
 
-def test_a_wrong_password_for_the_mail_server_delays_letters_and_loses_none(
+def test_a_wrong_password_for_the_mail_server_delays_emails_and_loses_none(
     make_app: Callable[..., Flask], later: MoveClock
 ) -> None:
-    with servers.smtp_sink(authenticator=only_us, auth_require_tls=False) as sink:
+    with servers.smtp_sink(authenticator=accept_our_password, auth_require_tls=False) as sink:
         server = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "MAIL_USERNAME": "us", "MAIL_DELIVERY": "none"}
         app = make_app(**server, MAIL_PASSWORD="wrong")
         queue_emails(app, "first@example.com", "last@example.com")

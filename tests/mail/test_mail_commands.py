@@ -1,4 +1,4 @@
-"""The outbox by hand: what an operator does when the mail server was set wrong for a day."""
+"""`flask mail`: how an operator handles queued and failed emails."""
 
 import re
 from datetime import timedelta
@@ -22,7 +22,7 @@ def mail(app: Flask, *arguments: str) -> Result:
     return app.test_cli_runner().invoke(args=["mail", *arguments])
 
 
-def write(app: Flask, *recipients: str) -> None:
+def queue(app: Flask, *recipients: str) -> None:
     with app.app_context():
         for recipient in recipients:
             emails.send_password_reset(emails.Recipient(recipient, "Wren"), link=LINK, secret="t0ken", minutes=60)
@@ -42,8 +42,8 @@ def id_of(app: Flask, recipient: str) -> str:
     return found
 
 
-def test_deliver_sends_what_is_due_and_says_how_many(mail_app: Flask, sink: SmtpSink) -> None:
-    write(mail_app, "one@example.com", "two@example.com")
+def test_deliver_sends_due_emails_and_prints_their_number(mail_app: Flask, sink: SmtpSink) -> None:
+    queue(mail_app, "one@example.com", "two@example.com")
 
     first, second = mail(mail_app, "deliver"), mail(mail_app, "deliver")
 
@@ -52,19 +52,19 @@ def test_deliver_sends_what_is_due_and_says_how_many(mail_app: Flask, sink: Smtp
     assert len(sink.messages) == 2
 
 
-def test_deliver_goes_on_over_as_many_connections_as_it_takes(
+def test_deliver_uses_as_many_connections_as_needed(
     mail_app: Flask, sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("userapi.cli.mail.BATCH", 2)
-    write(mail_app, *(f"person{number}@example.com" for number in range(5)))
+    queue(mail_app, *(f"person{number}@example.com" for number in range(5)))
 
     result = mail(mail_app, "deliver")
 
     assert result.stdout == "5 emails sent.\n"
 
 
-def test_deliver_fails_with_one_line_when_a_letter_could_not_be_sent(mail_app: Flask, sink: SmtpSink) -> None:
-    write(mail_app, "one@example.com", "gone@example.com")
+def test_deliver_fails_with_one_line_when_an_email_could_not_be_sent(mail_app: Flask, sink: SmtpSink) -> None:
+    queue(mail_app, "one@example.com", "gone@example.com")
     sink.refused_recipients.add("gone@example.com")
 
     result = mail(mail_app, "deliver")
@@ -74,8 +74,8 @@ def test_deliver_fails_with_one_line_when_a_letter_could_not_be_sent(mail_app: F
     assert "0 delayed, 1 failed" in result.stderr
 
 
-def test_deliver_says_that_letters_are_kept_when_no_mail_server_is_set(app: Flask) -> None:
-    write(app, "one@example.com")
+def test_deliver_says_that_emails_stay_queued_when_no_mail_server_is_set(app: Flask) -> None:
+    queue(app, "one@example.com")
 
     result = mail(app, "deliver")
 
@@ -84,14 +84,14 @@ def test_deliver_says_that_letters_are_kept_when_no_mail_server_is_set(app: Flas
     assert [cells[1] for cells in listed(app)] == ["due"]
 
 
-def test_list_shows_where_each_letter_stands_the_newest_first(mail_app: Flask, sink: SmtpSink) -> None:
-    write(mail_app, "sent@example.com", "gone@example.com")
+def test_list_shows_the_state_of_each_email_newest_first(mail_app: Flask, sink: SmtpSink) -> None:
+    queue(mail_app, "sent@example.com", "gone@example.com")
     sink.refused_recipients.add("gone@example.com")
     mail(mail_app, "deliver")
     sink.answer = "451 4.3.0 Try again later"
-    write(mail_app, "delayed@example.com")
+    queue(mail_app, "delayed@example.com")
     mail(mail_app, "deliver")
-    write(mail_app, "due@example.com")
+    queue(mail_app, "due@example.com")
 
     rows = listed(mail_app)
 
@@ -106,8 +106,8 @@ def test_list_shows_where_each_letter_stands_the_newest_first(mail_app: Flask, s
     assert [cells[3] for cells in listed(mail_app, "--limit", "1")] == ["due@example.com"]
 
 
-def test_show_prints_a_letter_so_that_its_link_can_be_followed(app: Flask) -> None:
-    write(app, "one@example.com")
+def test_show_prints_an_email_with_its_link(app: Flask) -> None:
+    queue(app, "one@example.com")
     number = id_of(app, "one@example.com")
 
     text, html = mail(app, "show", number), mail(app, "show", number, "--html")
@@ -118,8 +118,8 @@ def test_show_prints_a_letter_so_that_its_link_can_be_followed(app: Flask) -> No
     assert f'href="{LINK}"' in html.stdout
 
 
-def test_a_letter_that_was_given_up_goes_out_whole_after_a_retry(mail_app: Flask, sink: SmtpSink) -> None:
-    write(mail_app, "gone@example.com", "other@example.com")
+def test_a_failed_email_is_sent_unchanged_after_a_retry(mail_app: Flask, sink: SmtpSink) -> None:
+    queue(mail_app, "gone@example.com", "other@example.com")
     sink.refused_recipients |= {"gone@example.com", "other@example.com"}
     mail(mail_app, "deliver")
     sink.refused_recipients.clear()
@@ -137,8 +137,8 @@ def test_a_letter_that_was_given_up_goes_out_whole_after_a_retry(mail_app: Flask
     assert LINK in part.get_content()
 
 
-def test_retry_all_makes_due_what_was_given_up_and_nothing_else(mail_app: Flask, sink: SmtpSink) -> None:
-    write(mail_app, "gone@example.com", "other@example.com", "sent@example.com")
+def test_retry_all_queues_only_failed_emails(mail_app: Flask, sink: SmtpSink) -> None:
+    queue(mail_app, "gone@example.com", "other@example.com", "sent@example.com")
     sink.refused_recipients |= {"gone@example.com", "other@example.com"}
     mail(mail_app, "deliver")
     sink.refused_recipients.clear()
@@ -150,14 +150,14 @@ def test_retry_all_makes_due_what_was_given_up_and_nothing_else(mail_app: Flask,
     assert delivered.stdout == "2 emails sent.\n"
 
 
-def test_K04_letters_that_are_long_done_with_are_pruned_and_events_stay(
+def test_K04_old_emails_are_pruned_and_events_stay(
     mail_app: Flask, sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "ROWS_PER_TRANSACTION", 2)
     sink.refused_recipients.add("gone@example.com")
-    write(mail_app, "gone@example.com", *(f"person{number}@example.com" for number in range(4)))
+    queue(mail_app, "gone@example.com", *(f"person{number}@example.com" for number in range(4)))
     mail(mail_app, "deliver")
-    write(mail_app, "waits@example.com")
+    queue(mail_app, "waits@example.com")
     make_user(mail_app)
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=89))
@@ -173,15 +173,15 @@ def test_K04_letters_that_are_long_done_with_are_pruned_and_events_stay(
 
 
 @pytest.mark.parametrize("command", ["show", "retry"])
-def test_a_letter_that_is_not_there_is_one_line_on_stderr(app: Flask, command: str) -> None:
+def test_an_unknown_email_id_gets_one_line_on_stderr(app: Flask, command: str) -> None:
     result = mail(app, command, "4711")
 
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     assert "4711" in result.stderr
 
 
-def test_a_letter_that_is_sent_is_not_sent_again(mail_app: Flask, sink: SmtpSink) -> None:
-    write(mail_app, "one@example.com")
+def test_a_sent_email_cannot_be_retried(mail_app: Flask, sink: SmtpSink) -> None:
+    queue(mail_app, "one@example.com")
     mail(mail_app, "deliver")
 
     result = mail(mail_app, "retry", id_of(mail_app, "one@example.com"))
@@ -191,11 +191,11 @@ def test_a_letter_that_is_sent_is_not_sent_again(mail_app: Flask, sink: SmtpSink
 
 
 @pytest.mark.parametrize("arguments", [(), ("1", "--all"), ("0",), ("one",)])
-def test_retry_wants_one_letter_or_all(app: Flask, arguments: tuple[str, ...]) -> None:
+def test_retry_requires_one_email_or_all(app: Flask, arguments: tuple[str, ...]) -> None:
     assert mail(app, "retry", *arguments).exit_code == 2
 
 
-def test_a_test_email_is_sent_now_and_the_answer_is_shown(mail_app: Flask, sink: SmtpSink) -> None:
+def test_a_test_email_is_sent_immediately_and_the_reply_is_shown(mail_app: Flask, sink: SmtpSink) -> None:
     result = mail(mail_app, "test", "ada@example.com")
 
     assert (result.exit_code, result.stderr) == (0, "")
@@ -204,7 +204,7 @@ def test_a_test_email_is_sent_now_and_the_answer_is_shown(mail_app: Flask, sink:
     assert listed(mail_app) == []
 
 
-def test_a_test_email_that_is_not_accepted_shows_what_the_server_answered(mail_app: Flask, sink: SmtpSink) -> None:
+def test_a_rejected_test_email_shows_the_reply_of_the_server(mail_app: Flask, sink: SmtpSink) -> None:
     sink.refused_recipients.add("gone@example.com")
 
     result = mail(mail_app, "test", "gone@example.com")
@@ -221,7 +221,7 @@ def test_a_test_email_that_is_not_accepted_shows_what_the_server_answered(mail_a
         ("ada", "127.0.0.1", "Not a valid email address"),
     ],
 )
-def test_a_test_email_that_cannot_be_sent_is_one_line(
+def test_a_test_email_that_cannot_be_sent_gets_one_line(
     app: Flask, recipient: str, server: str | None, said: str
 ) -> None:
     app.config |= {"MAIL_SERVER": server or "", "MAIL_PORT": free_port()}
@@ -245,22 +245,22 @@ def test_a_test_email_that_cannot_be_sent_is_one_line(
 def test_the_age_of_an_email_is_in_words(
     app: Flask, monkeypatch: pytest.MonkeyPatch, age: timedelta, shown: str
 ) -> None:
-    write(app, "one@example.com")
+    queue(app, "one@example.com")
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + age)
 
     assert [cells[4] for cells in listed(app)] == [shown]
 
 
-def test_what_is_sent_once_more_is_recorded(mail_app: Flask, sink: SmtpSink) -> None:
-    write(mail_app, "gone@example.com", "lost@example.com")
+def test_a_retry_is_recorded(mail_app: Flask, sink: SmtpSink) -> None:
+    queue(mail_app, "gone@example.com", "lost@example.com")
     sink.refused_recipients |= {"gone@example.com", "lost@example.com"}
     mail(mail_app, "deliver")
     number = id_of(mail_app, "gone@example.com")
 
     assert mail(mail_app, "retry", number).exit_code == 0
     assert mail(mail_app, "retry", "--all").exit_code == 0
-    assert mail(mail_app, "retry", "--all").exit_code == 0  # there is none left
+    assert mail(mail_app, "retry", "--all").exit_code == 0  # no failed email is left
 
     with mail_app.app_context():
         statement = sa.text("SELECT target_id, origin FROM audit_events WHERE action = 'message.retried' ORDER BY id")

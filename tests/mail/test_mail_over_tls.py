@@ -1,4 +1,4 @@
-"""Whom letters are entrusted to: a mail server whose certificate is good, and no other."""
+"""Emails are sent only to mail servers with a valid certificate."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from userapi.mail.delivery import Counts
 
 @contextmanager
 def tls_sink(folder: Path, *, from_the_start: bool, name: str = "localhost") -> Iterator[SmtpSink]:
-    """A mail server with a certificate that only the file `certificate.pem` in the folder vouches for."""
+    """A mail server with a self-signed certificate, stored as `certificate.pem` in the folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -56,7 +56,7 @@ MODES = pytest.mark.parametrize(
 
 
 @MODES
-def test_M09_a_letter_goes_to_a_mail_server_whose_certificate_is_good(
+def test_M09_an_email_is_sent_to_a_mail_server_with_a_valid_certificate(
     make_app: Callable[..., Flask],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -76,7 +76,7 @@ def test_M09_a_letter_goes_to_a_mail_server_whose_certificate_is_good(
 
 @MODES
 @pytest.mark.parametrize("fault", ["unknown issuer", "another name"])
-def test_M09_no_letter_goes_to_a_mail_server_whose_certificate_is_bad(
+def test_M09_no_email_is_sent_to_a_mail_server_with_an_invalid_certificate(
     make_app: Callable[..., Flask],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -100,7 +100,7 @@ def test_M09_no_letter_goes_to_a_mail_server_whose_certificate_is_bad(
         assert "CERTIFICATE_VERIFY_FAILED" in capfd.readouterr().err
 
 
-def test_M09_no_letter_goes_in_the_clear_when_the_mail_server_offers_no_tls(
+def test_M09_no_email_is_sent_unencrypted_when_the_mail_server_offers_no_tls(
     make_app: Callable[..., Flask], sink: SmtpSink
 ) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_USE_TLS="true", MAIL_DELIVERY="none")

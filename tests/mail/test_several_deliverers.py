@@ -1,4 +1,4 @@
-"""Deliverers that die, oversleep or work at once: each letter is sent, and once."""
+"""Deliverers that die, overrun their lease or run in parallel send every email once."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,7 +29,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
     return clock_mover(monkeypatch)
 
 
-def test_X10_a_letter_whose_deliverer_died_is_sent_when_its_lease_is_over(
+def test_X10_an_email_whose_deliverer_died_is_sent_when_its_lease_expires(
     mail_app: Flask, sink: SmtpSink, later: MoveClock
 ) -> None:
     queue_emails(mail_app)
@@ -46,7 +46,7 @@ def test_X10_a_letter_whose_deliverer_died_is_sent_when_its_lease_is_over(
     assert sink.messages[0]["Message-ID"] == f"<{claimed.message_id}@accounts.example.com>"
 
 
-def test_X10_a_letter_that_kills_its_deliverers_is_given_up(
+def test_X10_an_email_that_crashes_its_deliverers_fails(
     make_app: Callable[..., Flask], sink: SmtpSink, later: MoveClock
 ) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_MAX_ATTEMPTS="2", MAIL_DELIVERY="none")
@@ -64,7 +64,9 @@ def test_X10_a_letter_that_kills_its_deliverers_is_given_up(
     assert sink.messages == []
 
 
-def test_M06_a_deliverer_that_overslept_its_lease_does_not_overrule_the_next(mail_app: Flask, sink: SmtpSink) -> None:
+def test_M06_a_deliverer_with_an_expired_lease_does_not_overwrite_the_result_of_the_next(
+    mail_app: Flask, sink: SmtpSink
+) -> None:
     queue_emails(mail_app)
     with mail_app.app_context():
         first = queries.claim(clock.now(), timedelta(seconds=-1))
@@ -82,13 +84,13 @@ def test_M06_a_deliverer_that_overslept_its_lease_does_not_overrule_the_next(mai
     assert stored_emails(mail_app)[0].given_up_at is None
 
 
-def test_M06_several_deliverers_at_once_send_each_letter_once(mail_app: Flask, sink: SmtpSink) -> None:
-    everybody = sorted(f"person{number}@example.com" for number in range(60))
-    queue_emails(mail_app, *everybody)
+def test_M06_parallel_deliverers_send_each_email_once(mail_app: Flask, sink: SmtpSink) -> None:
+    recipients = sorted(f"person{number}@example.com" for number in range(60))
+    queue_emails(mail_app, *recipients)
 
     totals = run_simultaneously([lambda: deliver_emails(mail_app)] * 4)
 
-    assert smtp_recipients(sink) == everybody
+    assert smtp_recipients(sink) == recipients
     assert sum(counts.sent for counts in totals) == 60
     assert [row.attempts for row in stored_emails(mail_app)] == [1] * 60
     assert sum(counts.sent > 0 for counts in totals) > 1

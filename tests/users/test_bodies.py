@@ -1,4 +1,4 @@
-"""Request bodies: three media types, one meaning, and nothing that only looks like one of them."""
+"""Request bodies in three media types with one meaning, and rejected variants."""
 
 import gzip
 import io
@@ -17,7 +17,7 @@ USERS = "/userapi/users/"
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_L11_each_media_type_says_the_same(client: FlaskClient, media: str) -> None:
+def test_L11_all_media_types_have_the_same_meaning(client: FlaskClient, media: str) -> None:
     wanted = new_user(username="ada")
     body: dict[str, Any] = (
         {"json": wanted} if media == "application/json" else {"data": to_form_fields(wanted), "content_type": media}
@@ -42,14 +42,14 @@ def test_a_form_edits_nested_fields_and_flags(user: ApiUser, staff: ApiUser, med
     assert retired.get_json()["is_active"] is False
 
 
-def test_a_forms_refusal_is_nested_like_any_other(client: FlaskClient) -> None:
+def test_errors_of_a_form_are_nested_as_those_of_json(client: FlaskClient) -> None:
     response = client.post(USERS, data=to_form_fields(new_user()) | {"profile.zip": "123456"})
 
     assert response.get_json()["errors"] == {"profile": {"zip": ["Longer than maximum length 5."]}}
 
 
 @pytest.mark.parametrize("name", ["profile", "profile.", "profile.city.x", ".profile", "profile[city]", "."])
-def test_a_form_field_that_nests_otherwise_is_refused(client: FlaskClient, name: str) -> None:
+def test_rejects_form_fields_with_other_nesting(client: FlaskClient, name: str) -> None:
     for form in ({name: "x"} | to_form_fields(new_user()), to_form_fields(new_user()) | {name: "x"}):
         assert client.post(USERS, data=form).status_code == 400
 
@@ -63,18 +63,18 @@ def test_a_form_field_that_nests_otherwise_is_refused(client: FlaskClient, name:
         "text/html; x=application/json",
     ],
 )  # fmt: skip
-def test_V13_another_media_type_is_refused(client: FlaskClient, user: ApiUser, media: str) -> None:
+def test_V13_rejects_other_media_types(client: FlaskClient, user: ApiUser, media: str) -> None:
     body = json.dumps(new_user())
 
-    refused = client.post(USERS, data=body, content_type=media)
+    rejected = client.post(USERS, data=body, content_type=media)
 
-    assert refused.status_code == 415
-    assert refused.get_json()["code"] == "unsupported_media_type"
+    assert rejected.status_code == 415
+    assert rejected.get_json()["code"] == "unsupported_media_type"
     assert user.patch(user.url, data=b'{"first_name": "Ada"}', content_type=media).status_code == 415
     assert client.post(USERS, data=body, content_type="application/json").status_code == 201
 
 
-def test_V13_a_body_without_a_media_type_is_refused(client: FlaskClient) -> None:
+def test_V13_rejects_a_body_without_a_media_type(client: FlaskClient) -> None:
     response = client.post(USERS, data=json.dumps(new_user()))
 
     assert response.status_code == 415
@@ -86,7 +86,7 @@ def test_V13_parameters_and_case_of_the_media_type_do_not_matter(client: FlaskCl
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, identity", "compress"])
-def test_V13_a_compressed_body_is_refused_unopened(client: FlaskClient, encoding: str) -> None:
+def test_V13_rejects_a_compressed_body_without_unpacking_it(client: FlaskClient, encoding: str) -> None:
     bomb = gzip.compress(b" " * 50_000_000, 9)
 
     response = client.post(USERS, data=bomb, content_type="application/json", headers={"Content-Encoding": encoding})
@@ -94,7 +94,7 @@ def test_V13_a_compressed_body_is_refused_unopened(client: FlaskClient, encoding
     assert response.status_code == 415
 
 
-def test_V13_files_are_no_texts(client: FlaskClient, user: ApiUser) -> None:
+def test_V13_rejects_files_in_text_fields(client: FlaskClient, user: ApiUser) -> None:
     for name in ("email", "first_name", "password", "profile.city", "avatar"):
         form = to_form_fields(new_user()) | {name: FileStorage(io.BytesIO(b"x"), "x.txt")}
 
@@ -107,7 +107,7 @@ def test_V13_files_are_no_texts(client: FlaskClient, user: ApiUser) -> None:
         assert user.patch(user.url, data=form, content_type="multipart/form-data").status_code == 400, name
 
 
-def test_V13_a_form_of_too_many_or_too_large_parts_is_refused(client: FlaskClient) -> None:
+def test_V13_rejects_a_form_with_too_many_or_too_large_parts(client: FlaskClient) -> None:
     part = '--x\r\nContent-Disposition: form-data; name="field{number}"\r\n\r\n{value}\r\n'
     many = "".join(part.format(number=number, value="x") for number in range(101)) + "--x--"
     large = part.format(number=1, value="x" * 600_000) + "--x--"
@@ -130,7 +130,7 @@ def test_no_body_is_the_same_as_an_empty_one_in_every_media_type(user: ApiUser, 
     assert response.status_code == 200
 
 
-def test_V13_a_broken_multipart_body_is_no_error_of_ours(client: FlaskClient) -> None:
+def test_V13_a_broken_multipart_body_is_not_a_server_error(client: FlaskClient) -> None:
     for body, media in (
         (b"", "multipart/form-data"),
         (b"--x", "multipart/form-data; boundary=x"),
@@ -166,7 +166,7 @@ MALFORMED = {
 }  # fmt: skip
 
 
-def test_V09_a_body_that_is_no_JSON_object_is_refused(client: FlaskClient, user: ApiUser) -> None:
+def test_V09_rejects_a_body_that_is_not_a_JSON_object(client: FlaskClient, user: ApiUser) -> None:
     for kind, body in MALFORMED.items():
         began = time.thread_time()
 
@@ -195,7 +195,7 @@ BOMBS = {
 }
 
 
-def test_V10_a_form_of_more_fields_than_any_schema_has_is_refused_without_naming_them(client: FlaskClient) -> None:
+def test_V10_rejects_a_form_with_too_many_fields_without_naming_them(client: FlaskClient) -> None:
     few = client.post(USERS, data={f"k{number}": "x" for number in range(100)})
     many = client.post(USERS, data={f"k{number}": "x" for number in range(101)})
 
@@ -204,7 +204,7 @@ def test_V10_a_form_of_more_fields_than_any_schema_has_is_refused_without_naming
     assert "k7" not in many.text
 
 
-def test_V10_a_JSON_bomb_is_refused_at_once(client: FlaskClient, user: ApiUser) -> None:
+def test_V10_rejects_a_JSON_bomb_immediately(client: FlaskClient, user: ApiUser) -> None:
     for kind, bomb in BOMBS.items():
         for send, url in ((client.post, USERS), (user.patch, user.url)):
             began = time.thread_time()
@@ -228,15 +228,15 @@ def test_D11_a_body_over_one_mebibyte_is_too_large(client: FlaskClient, user: Ap
         assert response.get_json()["code"] == "body_too_large"
 
 
-def test_V11_of_a_name_given_twice_the_last_counts_everywhere(client: FlaskClient, user: ApiUser) -> None:
+def test_V11_the_last_of_repeated_JSON_members_counts_everywhere(client: FlaskClient, user: ApiUser) -> None:
     twice = '{"first_name": "One", "first_name": "Two"}'
 
     assert user.patch(user.url, data=twice, content_type="application/json").get_json()["first_name"] == "Two"
-    credentials = f'{{"email": "nobody@example.com", "email": "{user.email}", "password": "{user.password}"}}'
+    credentials = f'{{"email": "unknown@example.com", "email": "{user.email}", "password": "{user.password}"}}'
     assert client.post("/api-token-auth/", data=credentials, content_type="application/json").status_code == 200
 
 
-def test_V11_a_form_field_given_twice_is_refused_by_name(user: ApiUser) -> None:
+def test_V11_a_repeated_form_field_is_rejected_by_name(user: ApiUser) -> None:
     for media in ("application/x-www-form-urlencoded", "multipart/form-data"):
         response = user.patch(user.url, data={"first_name": ["One", "Two"]}, content_type=media)
 
@@ -258,7 +258,7 @@ def test_V12_every_unknown_field_is_named(client: FlaskClient, user: ApiUser) ->
 
 
 @pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD"])
-def test_a_body_where_none_belongs_is_not_looked_at(user: ApiUser, method: str) -> None:
+def test_a_body_is_ignored_where_none_is_expected(user: ApiUser, method: str) -> None:
     response = user.open("/userapi/auth/sessions/", method=method, data=b"{broken", content_type="text/plain")
 
     assert response.status_code in (200, 204)

@@ -1,4 +1,4 @@
-"""Closing an account for good."""
+"""Deleting a user."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.both
 
 
 def rows_of(app: Flask, user_id: int) -> dict[str, int]:
-    """How many rows of each table are about a user; the trail and the outbox, which are history, apart."""
+    """The number of rows about a user in each table, except the audit log and the emails."""
     with app.app_context():
         counts = {
             table.name: db.session.scalar(
@@ -28,7 +28,7 @@ def rows_of(app: Flask, user_id: int) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 
-def test_K01_everything_of_the_user_goes(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+def test_K01_deletes_everything_of_the_user(app: Flask, user: ApiUser, staff: ApiUser) -> None:
     user.patch(user.url, json={"email": "waiting@example.com", "current_password": PASSWORD})
     assert {"users", "user_profiles", "login_sessions", "one_time_tokens"} <= rows_of(app, user.id).keys()
 
@@ -42,18 +42,22 @@ def test_K01_everything_of_the_user_goes(app: Flask, user: ApiUser, staff: ApiUs
     assert staff.delete(user.url).status_code == 404
 
 
-def test_K01_no_letter_to_the_user_stays(app: Flask, user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
+def test_K01_deletes_every_email_to_the_user(app: Flask, user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
     for someone in (user, other_user):
         someone.client.post("/userapi/auth/password/reset/", json={"email": someone.email})
     user.patch(user.url, json={"email": "waiting@example.com", "current_password": PASSWORD})
-    assert {letter.recipient for letter in all_emails(app)} == {user.email, "waiting@example.com", other_user.email}
+    assert {sent_email.recipient for sent_email in all_emails(app)} == {
+        user.email,
+        "waiting@example.com",
+        other_user.email,
+    }
 
     staff.delete(user.url)
 
-    assert {letter.recipient for letter in all_emails(app)} == {other_user.email}
+    assert {sent_email.recipient for sent_email in all_emails(app)} == {other_user.email}
 
 
-def test_R10_a_deleted_users_tokens_are_dead_at_once(user: ApiUser, staff: ApiUser) -> None:
+def test_R10_a_deleted_users_tokens_are_invalid_immediately(user: ApiUser, staff: ApiUser) -> None:
     assert user.get(user.url).status_code == 200
     staff.delete(user.url)
 
@@ -74,7 +78,7 @@ def test_K02_an_id_is_never_used_twice(
     assert newest.get("/userapi/auth/user/").status_code == 401
 
 
-def test_K03_an_address_used_again_is_another_account(
+def test_K03_an_email_used_again_is_another_account(
     app: Flask, client: FlaskClient, user: ApiUser, staff: ApiUser
 ) -> None:
     user.patch(user.url, json={"username": "former", "first_name": "Former"})

@@ -1,4 +1,4 @@
-"""Changing some fields of an account (PATCH), and what nobody can change."""
+"""Changing some fields of an account (PATCH), and the fields that cannot be changed."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ME = "/userapi/auth/user/"
 
 
 def stored(app: Flask, user_id: int) -> dict[str, Any]:
-    """A user's row as it is in the database."""
+    """A user's row in the database."""
     with app.app_context():
         row = db.session.execute(sa.text("SELECT * FROM users WHERE id = :id"), {"id": user_id}).one()
     return dict(row._mapping)
@@ -34,7 +34,7 @@ def test_the_owner_changes_names_and_username(user: ApiUser) -> None:
     assert user.get(user.url).get_json() == changed
 
 
-def test_a_username_can_be_taken_back(user: ApiUser) -> None:
+def test_a_username_can_be_removed(user: ApiUser) -> None:
     user.patch(user.url, json={"username": "ada"})
 
     assert user.patch(user.url, json={"username": None}).get_json()["username"] is None
@@ -77,7 +77,7 @@ def test_V14_patch_validates_what_it_is_given(user: ApiUser) -> None:
     assert user.get(user.url).get_json() == before
 
 
-def test_V14_patch_makes_a_missing_profile_when_all_six_fields_are_there(make_api_user: Callable[..., ApiUser]) -> None:
+def test_V14_patch_creates_a_missing_profile_from_all_six_fields(make_api_user: Callable[..., ApiUser]) -> None:
     bare = make_api_user(profile=None)
     assert bare.patch(bare.url, json={"first_name": "Ada"}).status_code == 200
     assert bare.patch(bare.url, json={"profile": None}).status_code == 200
@@ -91,7 +91,7 @@ def test_V14_patch_makes_a_missing_profile_when_all_six_fields_are_there(make_ap
     assert whole.get_json()["profile"] == PROFILE
 
 
-def test_a_profile_is_not_removed(user: ApiUser) -> None:
+def test_a_profile_cannot_be_removed(user: ApiUser) -> None:
     response = user.patch(user.url, json={"profile": None})
 
     assert response.status_code == 400
@@ -99,7 +99,7 @@ def test_a_profile_is_not_removed(user: ApiUser) -> None:
     assert user.get(user.url).get_json()["profile"] == PROFILE
 
 
-def test_the_owners_new_address_waits_to_be_confirmed(user: ApiUser) -> None:
+def test_the_owners_new_email_must_be_confirmed(user: ApiUser) -> None:
     response = user.patch(user.url, json={"email": "new@example.com", "current_password": PASSWORD})
 
     assert response.status_code == 200
@@ -107,7 +107,7 @@ def test_the_owners_new_address_waits_to_be_confirmed(user: ApiUser) -> None:
     assert response.get_json()["pending_email"] == "new@example.com"
 
 
-def test_the_owners_new_address_counts_at_once_where_none_is_confirmed(
+def test_the_owners_new_email_takes_effect_immediately_without_confirmation(
     make_app: Callable[..., Flask], user: ApiUser
 ) -> None:
     app = make_app(EMAIL_VERIFICATION="none")
@@ -122,7 +122,7 @@ def test_the_owners_new_address_counts_at_once_where_none_is_confirmed(
     sign_in(app, "new@example.com")
 
 
-def test_an_address_in_use_is_refused(user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
+def test_rejects_an_email_in_use(user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
     for caller in (user, staff):
         response = caller.patch(user.url, json={"email": other_user.email.upper(), "current_password": PASSWORD})
 
@@ -131,7 +131,7 @@ def test_an_address_in_use_is_refused(user: ApiUser, other_user: ApiUser, staff:
         assert list(response.get_json()["errors"]) == ["email"]
 
 
-def test_P13_a_password_is_refused_with_a_pointer_to_where_it_is_changed(
+def test_P13_rejects_a_password_and_names_the_operation_that_changes_it(
     app: Flask, user: ApiUser, staff: ApiUser
 ) -> None:
     before = stored(app, user.id)["password_hash"]
@@ -141,8 +141,8 @@ def test_P13_a_password_is_refused_with_a_pointer_to_where_it_is_changed(
 
             assert response.status_code == 400, name
             assert list(response.get_json()["errors"]) == [name]
-        refusal = caller.patch(url, json={"password": "another good 7 phrase"})
-        assert "auth/password/change/" in str(refusal.get_json()["errors"]["password"])
+        rejection = caller.patch(url, json={"password": "another good 7 phrase"})
+        assert "auth/password/change/" in str(rejection.get_json()["errors"]["password"])
     assert stored(app, user.id)["password_hash"] == before
 
 
@@ -201,7 +201,7 @@ STATES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_Z09_no_state_is_assigned(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_Z09_an_edit_assigns_no_read_only_state(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     before = stored(app, user.id)
     for name, value in STATES.items():
         assert client.post("/userapi/users/", json=new_user() | {name: value}).status_code == 400, name
@@ -214,11 +214,11 @@ def test_Z09_no_state_is_assigned(app: Flask, client: FlaskClient, user: ApiUser
 
 
 @pytest.mark.parametrize("caller", ["owner", "staff", "superuser"])
-def test_Z10_nobody_moves_a_user_to_another_identity(
+def test_Z10_no_edit_changes_the_id_of_a_user(
     app: Flask, user: ApiUser, other_user: ApiUser, staff: ApiUser, superuser: ApiUser, caller: str
 ) -> None:
     by = {"owner": user, "staff": staff, "superuser": superuser}[caller]
-    before = [stored(app, person.id) for person in (user, other_user)]
+    before = [stored(app, each_user.id) for each_user in (user, other_user)]
     identities: list[dict[str, Any]] = [
         {"id": other_user.id}, {"id": str(other_user.id)}, {"id": None}, {"id": 2**70}, {"id": 1e400},
         {"id": [user.id]},
@@ -231,11 +231,11 @@ def test_Z10_nobody_moves_a_user_to_another_identity(
         )
 
         assert response.status_code == 400, identity
-    assert [stored(app, person.id) for person in (user, other_user)] == before
+    assert [stored(app, each_user.id) for each_user in (user, other_user)] == before
     assert by.patch(user.url, json={"id": user.id}).status_code == 200
 
 
-def test_Z11_a_nested_identity_leaves_the_other_profile_alone(user: ApiUser, other_user: ApiUser) -> None:
+def test_Z11_a_nested_id_does_not_change_another_profile(user: ApiUser, other_user: ApiUser) -> None:
     before = other_user.get(other_user.url).get_json()
     for identity in ("id", "pk", "user", "user_id", "url"):
         response = user.patch(user.url, json={"profile": {identity: other_user.id, "city": "Ghost"}})
@@ -246,7 +246,7 @@ def test_Z11_a_nested_identity_leaves_the_other_profile_alone(user: ApiUser, oth
     assert user.get(user.url).get_json()["profile"] == PROFILE
 
 
-def test_read_only_fields_sent_back_unchanged_are_no_change(app: Flask, user: ApiUser) -> None:
+def test_accepts_read_only_fields_sent_back_unchanged(app: Flask, user: ApiUser) -> None:
     before = stored(app, user.id)
     shown = user.get(user.url).get_json()
 
@@ -256,7 +256,7 @@ def test_read_only_fields_sent_back_unchanged_are_no_change(app: Flask, user: Ap
 
 
 @pytest.mark.parametrize("name", ["url", "id", "email_verified", "pending_email", "date_joined", "last_login"])
-def test_a_read_only_field_takes_no_other_value_of_whatever_type(user: ApiUser, name: str) -> None:
+def test_rejects_other_values_of_read_only_fields_of_any_type(user: ApiUser, name: str) -> None:
     deep = "[" * 900 + "]" * 900
     for text in (
         "null",
@@ -279,7 +279,7 @@ def test_a_read_only_field_takes_no_other_value_of_whatever_type(user: ApiUser, 
             assert response.status_code == 400, text[:40]
 
 
-def test_an_edited_name_is_found_and_ordered_by_its_new_spelling(user: ApiUser, staff: ApiUser) -> None:
+def test_search_and_order_use_an_edited_name(user: ApiUser, staff: ApiUser) -> None:
     user.patch(user.url, json={"last_name": "Zygmunt"})
 
     found = staff.get("/userapi/users/", query_string={"search": "zyg"}).get_json()["results"]

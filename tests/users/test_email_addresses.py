@@ -1,4 +1,4 @@
-"""Which texts are addresses, and which addresses are the same."""
+"""Which texts are email addresses, and which of them are the same."""
 
 import time
 
@@ -38,7 +38,7 @@ WELL_FORMED = (
 )  # fmt: skip
 
 
-def test_V08_what_is_no_address_is_refused(client: FlaskClient) -> None:
+def test_V08_rejects_invalid_email_addresses(client: FlaskClient) -> None:
     for email in MALFORMED:
         response = client.post(USERS, json=new_user(email=email))
 
@@ -46,7 +46,7 @@ def test_V08_what_is_no_address_is_refused(client: FlaskClient) -> None:
         assert list(response.get_json()["errors"]) == ["email"], email
 
 
-def test_V08_what_is_an_address_is_taken_as_it_was_typed_and_signs_in(app: Flask, client: FlaskClient) -> None:
+def test_V08_keeps_valid_email_addresses_as_typed_and_they_can_sign_in(app: Flask, client: FlaskClient) -> None:
     for email in WELL_FORMED:
         response = client.post(USERS, json=new_user(email=email))
 
@@ -55,7 +55,7 @@ def test_V08_what_is_an_address_is_taken_as_it_was_typed_and_signs_in(app: Flask
         sign_in(app, email)
 
 
-def test_V08_an_address_has_at_most_254_characters(client: FlaskClient) -> None:
+def test_V08_an_email_address_has_at_most_254_characters(client: FlaskClient) -> None:
     def of_length(total: int) -> str:
         domain = ".".join(["x" * 60] * 3 + ["y" * (total - 64 - 1 - 183 - 4), "com"])
         return "a" * 64 + "@" + domain
@@ -70,7 +70,7 @@ def test_V08_an_address_has_at_most_254_characters(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "email", ["a" * 50_000, "a@" + "b." * 25_000, "@" * 50_000, "a." * 25_000 + "@example.com", "ﷺ" * 50_000]
 )
-def test_D14_a_long_text_is_no_work(client: FlaskClient, email: str) -> None:
+def test_D14_long_texts_are_rejected_quickly(client: FlaskClient, email: str) -> None:
     began = time.thread_time()
 
     response = client.post(USERS, json=new_user(email=email))
@@ -88,7 +88,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("email", SAME)
-def test_G01_another_spelling_of_an_address_in_use_is_refused(app: Flask, client: FlaskClient, email: str) -> None:
+def test_G01_rejects_another_spelling_of_an_email_in_use(app: Flask, client: FlaskClient, email: str) -> None:
     assert client.post(USERS, json=new_user(email=email)).status_code == 201
     for spelling in SAME[email]:
         response = client.post(USERS, json=new_user(email=spelling))
@@ -106,7 +106,7 @@ LOOKALIKES = (
 )  # fmt: skip
 
 
-def test_G02_an_address_that_only_looks_alike_is_refused_or_another_account(app: Flask, client: FlaskClient) -> None:
+def test_G02_a_lookalike_email_is_rejected_or_another_account(app: Flask, client: FlaskClient) -> None:
     kim = client.post(USERS, json=new_user(email="kim@example.com", password="first velvet tram 7")).get_json()
     for lookalike in LOOKALIKES:
         made = client.post(USERS, json=new_user(email=lookalike, password="second quiet lamp 9"))
@@ -118,9 +118,7 @@ def test_G02_an_address_that_only_looks_alike_is_refused_or_another_account(app:
     sign_in(app, "kim@example.com", "first velvet tram 7")
 
 
-def test_G04_a_refused_registration_tells_no_more_than_that_the_address_is_in_use(
-    client: FlaskClient, user: ApiUser
-) -> None:
+def test_G04_a_rejected_registration_reveals_only_that_the_email_is_in_use(client: FlaskClient, user: ApiUser) -> None:
     response = client.post(USERS, json=new_user(email=user.email))
 
     assert response.get_json() == {
@@ -133,7 +131,7 @@ def test_G04_a_refused_registration_tells_no_more_than_that_the_address_is_in_us
     }
 
 
-def test_a_change_of_case_alone_is_a_change_of_ones_own_address(user: ApiUser, staff: ApiUser) -> None:
+def test_a_user_can_change_the_case_of_their_own_email(user: ApiUser, staff: ApiUser) -> None:
     shouted = user.email.upper()
 
     response = user.patch(user.url, json={"email": shouted, "current_password": PASSWORD})

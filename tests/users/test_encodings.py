@@ -1,4 +1,4 @@
-"""What is not UTF-8 is refused in every kind of body and in queries, so that nothing damaged is stored."""
+"""Input that is not UTF-8 is rejected in all bodies and queries, so that no damaged text is stored."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ URLENCODED = "application/x-www-form-urlencoded"
 
 
 def multipart(fields: dict[str, bytes], part_type: str = "") -> dict[str, Any]:
-    """A form in parts, each field as the bytes that are given."""
+    """A multipart form with the fields as raw bytes."""
     kind = f"Content-Type: {part_type}\r\n" if part_type else ""
     parts = [
         f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n{kind}\r\n'.encode() + value + b"\r\n"
@@ -25,20 +25,20 @@ def multipart(fields: dict[str, bytes], part_type: str = "") -> dict[str, Any]:
     return {"data": b"".join(parts) + b"--b--\r\n", "content_type": "multipart/form-data; boundary=b"}
 
 
-def assert_malformed(answer: TestResponse) -> None:
-    assert (answer.status_code, answer.get_json().get("code")) == (400, "malformed_body")
-    assert "UTF-8" in answer.get_json()["detail"]
+def assert_malformed(response: TestResponse) -> None:
+    assert (response.status_code, response.get_json().get("code")) == (400, "malformed_body")
+    assert "UTF-8" in response.get_json()["detail"]
 
 
 @pytest.mark.parametrize(
     "body", [b"first_name=Ren%E9", b"first_name=Ren\xe9", b"first_nam%E9=x", b"first_name=%ED%A0%80"]
 )
-def test_a_form_that_is_not_UTF_8_is_refused(user: ApiUser, body: bytes) -> None:
+def test_rejects_a_form_that_is_not_UTF_8(user: ApiUser, body: bytes) -> None:
     assert_malformed(user.patch(user.url, data=body, content_type=URLENCODED))
     assert user.get(user.url).get_json()["first_name"] == "Wren"
 
 
-def test_a_multipart_form_that_is_not_UTF_8_is_refused(user: ApiUser) -> None:
+def test_rejects_a_multipart_form_that_is_not_UTF_8(user: ApiUser) -> None:
     assert_malformed(user.patch(user.url, **multipart({"first_name": b"Ren\xe9"})))
     assert user.get(user.url).get_json()["first_name"] == "Wren"
 
@@ -73,22 +73,22 @@ def test_a_part_may_name_another_encoding(user: ApiUser) -> None:
 @pytest.mark.parametrize(
     "body", [b"--b\r\n\r\n", b'--b\r\nContent-Disposition: form-data; name="\xe9"\r\n\r\nx\r\n--b--', b"nothing"]
 )
-def test_a_form_that_cannot_be_read_is_refused_rather_than_taken_for_empty(user: ApiUser, body: bytes) -> None:
-    answer = user.patch(user.url, data=body, content_type="multipart/form-data; boundary=b")
+def test_an_unreadable_form_is_rejected_not_treated_as_empty(user: ApiUser, body: bytes) -> None:
+    response = user.patch(user.url, data=body, content_type="multipart/form-data; boundary=b")
 
-    assert (answer.status_code, answer.get_json().get("code")) == (400, "malformed_body")
+    assert (response.status_code, response.get_json().get("code")) == (400, "malformed_body")
 
 
 @pytest.mark.parametrize("query", ["search=Ren%E9", "search=%ED%A0%80", "sear%FFch=x"])
-def test_a_query_that_is_not_UTF_8_is_refused(staff: ApiUser, query: str) -> None:
-    answer = staff.get(f"{USERS}?{query}")
+def test_rejects_a_query_that_is_not_UTF_8(staff: ApiUser, query: str) -> None:
+    response = staff.get(f"{USERS}?{query}")
 
-    assert (answer.status_code, answer.get_json().get("code")) == (400, "bad_request")
-    assert "UTF-8" in answer.get_json()["detail"]
+    assert (response.status_code, response.get_json().get("code")) == (400, "bad_request")
+    assert "UTF-8" in response.get_json()["detail"]
     assert staff.get(f"{USERS}?search=Ren%C3%A9").status_code == 200
 
 
-def test_pages_refuse_what_is_not_UTF_8(app: Flask, user: ApiUser) -> None:
+def test_pages_reject_input_that_is_not_UTF_8(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     proof = hidden_value(browser.get("/login/")).encode()
     for body in (b"email=a%40b.example&password=tr%E9m", b"email=a%40b.example&password=tr\xe9m"):
@@ -112,10 +112,10 @@ def test_a_JSON_body_may_begin_with_a_byte_order_mark(user: ApiUser) -> None:
 
 @pytest.mark.parametrize("body", ['{"email": "a@example.com", "password": "x"}', ' [{"email": "a"}]', "\n{}"])
 def test_JSON_sent_as_a_form_names_the_header_it_needs(client: FlaskClient, body: str) -> None:
-    answer = client.post("/api-token-auth/", data=body, content_type=URLENCODED)
+    response = client.post("/api-token-auth/", data=body, content_type=URLENCODED)
 
-    assert (answer.status_code, answer.get_json().get("code")) == (400, "malformed_body")
-    assert "Content-Type: application/json" in answer.get_json()["detail"]
+    assert (response.status_code, response.get_json().get("code")) == (400, "malformed_body")
+    assert "Content-Type: application/json" in response.get_json()["detail"]
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/json; charset=utf-8"])
@@ -137,7 +137,7 @@ def test_no_body_under_a_JSON_type_is_an_empty_body(app: Flask, user: ApiUser, m
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("True", True), ("False", False), ("true", True)])
-def test_a_form_and_a_query_take_the_flags_that_Python_writes(
+def test_forms_and_queries_accept_flags_as_Python_writes_them(
     staff: ApiUser, user: ApiUser, typed: str, meant: bool
 ) -> None:
     assert staff.patch(user.url, data={"is_active": typed}).get_json()["is_active"] is meant

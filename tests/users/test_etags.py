@@ -1,4 +1,4 @@
-"""Entity tags: what is unchanged is not sent again, and nobody overwrites what they have not seen."""
+"""Entity tags: unchanged users are not sent again, and a change cannot overwrite an unseen version."""
 
 import pytest
 from werkzeug.test import TestResponse
@@ -10,12 +10,12 @@ STALE = '"000000000000000000000000"'
 
 
 def tag(response: TestResponse) -> str:
-    """The entity tag of an answer."""
+    """The entity tag of a response."""
     return response.headers["ETag"]
 
 
 @pytest.mark.parametrize("address", ["users", "me"])
-def test_what_the_caller_has_already_is_not_sent_again(user: ApiUser, address: str) -> None:
+def test_an_unchanged_user_is_not_sent_again(user: ApiUser, address: str) -> None:
     url = user.url if address == "users" else ME
     first = user.get(url)
 
@@ -45,7 +45,7 @@ def test_a_new_user_has_a_tag(user: ApiUser, staff: ApiUser) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_N05_a_stale_tag_is_refused_and_changes_nothing(user: ApiUser, staff: ApiUser, method: str) -> None:
+def test_N05_a_stale_tag_is_rejected_and_changes_nothing(user: ApiUser, staff: ApiUser, method: str) -> None:
     seen = user.get(user.url)
     user.patch(user.url, json={"first_name": "Ada"})
     current = user.get(user.url)
@@ -61,14 +61,14 @@ def test_N05_a_stale_tag_is_refused_and_changes_nothing(user: ApiUser, staff: Ap
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_N05_ones_own_account_has_the_same_protection(user: ApiUser, method: str) -> None:
+def test_N05_the_own_account_path_checks_tags_too(user: ApiUser, method: str) -> None:
     seen = user.get(ME)
 
     assert user.open(ME, method=method, json=seen.get_json(), headers={"If-Match": STALE}).status_code == 412
     assert user.open(ME, method=method, json=seen.get_json(), headers={"If-Match": tag(seen)}).status_code == 200
 
 
-def test_a_tag_that_a_proxy_made_weak_is_refused_with_the_reason(user: ApiUser) -> None:
+def test_a_tag_weakened_by_a_proxy_is_rejected_with_the_reason(user: ApiUser) -> None:
     tag = user.get(user.url).headers["ETag"]
 
     weak = user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": f"W/{tag}"})
@@ -82,7 +82,7 @@ def test_a_tag_that_a_proxy_made_weak_is_refused_with_the_reason(user: ApiUser) 
 
 
 @pytest.mark.parametrize("value", ["W/{tag}", '""', "garbage", '"', "*garbage", "{bare}x", ","])
-def test_N05_a_tag_that_does_not_match_strongly_is_refused(user: ApiUser, value: str) -> None:
+def test_N05_rejects_a_tag_without_a_strong_match(user: ApiUser, value: str) -> None:
     current = tag(user.get(user.url))
     sent = value.format(tag=current, bare=current.strip('"'))
 
@@ -91,7 +91,7 @@ def test_N05_a_tag_that_does_not_match_strongly_is_refused(user: ApiUser, value:
 
 
 @pytest.mark.parametrize("value", ["*", "{tag}", '"x", {tag}'])
-def test_N05_a_tag_that_matches_lets_the_change_through(user: ApiUser, value: str) -> None:
+def test_N05_a_matching_tag_allows_the_change(user: ApiUser, value: str) -> None:
     current = tag(user.get(user.url))
 
     response = user.patch(user.url, json={"first_name": "Ada"}, headers={"If-Match": value.format(tag=current)})
@@ -99,5 +99,5 @@ def test_N05_a_tag_that_matches_lets_the_change_through(user: ApiUser, value: st
     assert response.status_code == 200
 
 
-def test_a_star_finds_nobody_where_nobody_is(staff: ApiUser) -> None:
+def test_a_star_does_not_match_a_missing_user(staff: ApiUser) -> None:
     assert staff.delete("/userapi/users/987654321/", headers={"If-Match": "*"}).status_code == 404

@@ -1,4 +1,4 @@
-"""A registration whose answer was lost is sent again with the same Idempotency-Key, and gets the first answer."""
+"""A registration whose response was lost can be repeated with the same Idempotency-Key."""
 
 import uuid
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def register(client: FlaskClient, body: dict[str, Any], key: str) -> TestRespons
     return client.post(USERS, json=body, headers={"Idempotency-Key": key})
 
 
-def test_the_repeat_gets_the_first_answer(app: Flask, client: FlaskClient) -> None:
+def test_a_repeated_registration_gets_the_first_response(app: Flask, client: FlaskClient) -> None:
     key, body = a_key(), new_user()
 
     first, again = register(client, body, key), register(client, body, key)
@@ -43,7 +43,7 @@ def test_the_repeat_gets_the_first_answer(app: Flask, client: FlaskClient) -> No
     assert len(emails_to(app, body["email"], "verify_email")) == 1
 
 
-def test_the_repeat_may_be_written_otherwise(client: FlaskClient) -> None:
+def test_a_repeated_registration_may_be_formatted_differently(client: FlaskClient) -> None:
     key, body = a_key(), new_user()
     first = register(client, body, key)
 
@@ -53,7 +53,7 @@ def test_the_repeat_may_be_written_otherwise(client: FlaskClient) -> None:
     assert again.get_json() == form.get_json() == first.get_json()
 
 
-def test_the_repeat_shows_the_account_as_it_is_until_its_password_changes(client: FlaskClient) -> None:
+def test_a_repeated_registration_returns_the_current_account_until_its_password_changes(client: FlaskClient) -> None:
     key, body, new = a_key(), new_user(), "brittle harbour lantern 42"
     register(client, body, key)
     bearer = {"Authorization": f"Bearer {sign_in(client.application, body['email'])['access_token']}"}
@@ -72,7 +72,7 @@ def test_the_repeat_shows_the_account_as_it_is_until_its_password_changes(client
 @pytest.mark.parametrize(
     "changed", [{"first_name": "Ada"}, {"email": "other@example.com"}, {"password": f"{PASSWORD}!"}]
 )
-def test_another_body_under_the_same_key_is_refused(app: Flask, client: FlaskClient, changed: dict[str, str]) -> None:
+def test_rejects_another_body_with_the_same_key(app: Flask, client: FlaskClient, changed: dict[str, str]) -> None:
     key, body = a_key(), new_user()
     register(client, body, key)
 
@@ -84,15 +84,15 @@ def test_another_body_under_the_same_key_is_refused(app: Flask, client: FlaskCli
     assert register(client, body, key).status_code == 201
 
 
-def test_another_key_or_none_is_another_registration(client: FlaskClient) -> None:
+def test_another_key_or_no_key_is_another_registration(client: FlaskClient) -> None:
     body = new_user()
     register(client, body, a_key())
 
-    for answer in (register(client, body, a_key()), client.post(USERS, json=body)):
-        assert (answer.status_code, answer.get_json()["code"]) == (400, "email_taken")
+    for response in (register(client, body, a_key()), client.post(USERS, json=body)):
+        assert (response.status_code, response.get_json()["code"]) == (400, "email_taken")
 
 
-def test_a_refused_registration_uses_no_key_up(client: FlaskClient) -> None:
+def test_a_rejected_registration_does_not_use_up_the_key(client: FlaskClient) -> None:
     key, body = a_key(), new_user()
 
     for mistake in ({"password": "12345678"}, {"email": "x"}):
@@ -102,14 +102,14 @@ def test_a_refused_registration_uses_no_key_up(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 256, "a key with an ümlaut in it", "tab\tinside-the-long-key"])
-def test_a_key_that_others_could_use_by_chance_is_refused(client: FlaskClient, key: str) -> None:
-    answer = register(client, new_user(), key)
+def test_rejects_a_key_that_others_could_use_by_chance(client: FlaskClient, key: str) -> None:
+    response = register(client, new_user(), key)
 
-    assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_request")
-    assert "Idempotency-Key" in answer.get_json()["detail"]
+    assert (response.status_code, response.get_json()["code"]) == (400, "bad_request")
+    assert "Idempotency-Key" in response.get_json()["detail"]
 
 
-def test_a_key_is_good_for_a_day(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_expires_after_a_day(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     key, body = a_key(), new_user()
     first = register(client, body, key)
     now = clock.now()
@@ -121,7 +121,7 @@ def test_a_key_is_good_for_a_day(client: FlaskClient, monkeypatch: pytest.Monkey
     assert register(client, new_user(), key).status_code == 201
 
 
-def test_after_the_account_is_deleted_the_key_opens_another(client: FlaskClient, superuser: ApiUser) -> None:
+def test_the_key_creates_another_account_after_the_first_is_deleted(client: FlaskClient, superuser: ApiUser) -> None:
     key, body = a_key(), new_user()
     first = register(client, body, key).get_json()
     superuser.delete(f"{USERS}{first['id']}/")
@@ -133,16 +133,16 @@ def test_after_the_account_is_deleted_the_key_opens_another(client: FlaskClient,
     assert register(client, body, key).get_json()["id"] == again.get_json()["id"]
 
 
-def test_two_at_the_same_time_open_one_account(app: Flask) -> None:
+def test_two_parallel_requests_create_one_account(app: Flask) -> None:
     key, body = a_key(), new_user()
 
-    answers = run_simultaneously([lambda: register(app.test_client(), body, key)] * 4)
+    responses = run_simultaneously([lambda: register(app.test_client(), body, key)] * 4)
 
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.get_json()["id"] for answer in answers}) == 1
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.get_json()["id"] for response in responses}) == 1
 
 
-def test_nothing_of_the_body_is_kept(app: Flask, client: FlaskClient) -> None:
+def test_nothing_of_the_body_is_stored(app: Flask, client: FlaskClient) -> None:
     key, body = a_key(), new_user()
     register(client, body, key)
 
@@ -154,7 +154,7 @@ def test_nothing_of_the_body_is_kept(app: Flask, client: FlaskClient) -> None:
         assert text not in kept
 
 
-def test_repeats_count_as_registrations(make_app: Callable[..., Flask]) -> None:
+def test_repeated_registrations_count_for_the_throttle(make_app: Callable[..., Flask]) -> None:
     client = make_app(RATELIMIT_ENABLED="true", RATELIMIT_REGISTRATION="3 per hour").test_client()
     key, body = a_key(), new_user()
 

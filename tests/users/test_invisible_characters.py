@@ -1,4 +1,4 @@
-"""Invisible characters: removed around a pasted email, refused where they are all that a name has."""
+"""Invisible characters are removed around a pasted email, and rejected where a name has no others."""
 
 import pytest
 from flask import Flask
@@ -29,7 +29,7 @@ DIRECTION_CONTROLS = ("\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066"
 
 
 @pytest.mark.parametrize("around", AROUND)
-def test_what_cannot_be_seen_around_an_email_is_removed(
+def test_invisible_characters_around_an_email_are_removed(
     app: Flask, client: FlaskClient, user: ApiUser, around: str
 ) -> None:
     for pasted in (f"{around}{user.email}", f"{user.email}{around}", f"{around}{user.email}{around}"):
@@ -44,24 +44,24 @@ def test_what_cannot_be_seen_around_an_email_is_removed(
     assert form.status_code == 200
 
 
-def test_the_other_forms_that_take_an_email_remove_it_too(app: Flask, client: FlaskClient, user: ApiUser) -> None:
-    answer = client.post("/userapi/auth/password/reset/", json={"email": f"\u00a0{user.email}\u200b"})
+def test_other_forms_with_an_email_remove_them_too(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+    response = client.post("/userapi/auth/password/reset/", json={"email": f"\u00a0{user.email}\u200b"})
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert len(emails_to(app, user.email, "reset_password")) == 1
 
 
 @pytest.mark.parametrize(
     "email", ["a\u200bb@example.com", "a@exa\u00a0mple.com", "a\tb@example.com", "\x00a@example.com", "\u200b"]
 )
-def test_inside_an_email_it_is_refused(client: FlaskClient, email: str) -> None:
-    answer = client.post(USERS, json=new_user(email=email))
+def test_rejects_invisible_characters_inside_an_email(client: FlaskClient, email: str) -> None:
+    response = client.post(USERS, json=new_user(email=email))
 
-    assert (answer.status_code, list(answer.get_json()["errors"])) == (400, ["email"])
+    assert (response.status_code, list(response.get_json()["errors"])) == (400, ["email"])
 
 
 @pytest.mark.parametrize("field", ["first_name", "last_name", "username"])
-def test_a_name_has_a_visible_character(client: FlaskClient, user: ApiUser, field: str) -> None:
+def test_a_name_needs_a_visible_character(client: FlaskClient, user: ApiUser, field: str) -> None:
     for text in NOTHING_VISIBLE:
         registered = client.post(USERS, json=new_user(**{field: text}))
         edited = user.patch(user.url, json={field: text})
@@ -74,7 +74,9 @@ def test_a_name_has_a_visible_character(client: FlaskClient, user: ApiUser, fiel
 
 @pytest.mark.parametrize("field", ["first_name", "last_name", "username"])
 @pytest.mark.parametrize("control", DIRECTION_CONTROLS)
-def test_a_name_turns_no_text_around_it(client: FlaskClient, user: ApiUser, field: str, control: str) -> None:
+def test_rejects_a_name_that_changes_the_text_direction(
+    client: FlaskClient, user: ApiUser, field: str, control: str
+) -> None:
     text = f"Ada{control}gnp.exe"
 
     registered = client.post(USERS, json=new_user(**{field: text}))
@@ -85,7 +87,7 @@ def test_a_name_turns_no_text_around_it(client: FlaskClient, user: ApiUser, fiel
         assert user.patch(user.url, json={"first_name": shaped}).status_code == 200, repr(shaped)
 
 
-def test_a_field_that_must_not_be_blank_has_a_visible_character(user: ApiUser) -> None:
+def test_a_required_field_needs_a_visible_character(user: ApiUser) -> None:
     for text in NOTHING_VISIBLE:
-        answer = user.patch(user.url, json={"profile": {"city": text}})
-        assert answer.status_code == 400, repr(text)
+        response = user.patch(user.url, json={"profile": {"city": text}})
+        assert response.status_code == 400, repr(text)

@@ -1,4 +1,4 @@
-"""The list of users: pages, orders, filters and what comes of odd parameters."""
+"""The list of users: pages, orders, filters and unusual parameters."""
 
 import base64
 import itertools
@@ -23,23 +23,23 @@ LIST = "/userapi/users/"
 ORDERINGS = ("date_joined", "email", "last_name", "last_login")
 START = datetime(2024, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 
-#: A cursor's text for what is in it.
+#: Encodes the contents of a cursor.
 Cursor = Callable[..., str]
 
 
 def cursor(*content: Any) -> str:
-    """What the list would make of these members."""
+    """The cursor of a list for these members."""
     return base64.urlsafe_b64encode(json.dumps(list(content)).encode()).rstrip(b"=").decode()
 
 
 def ids(response: TestResponse) -> list[int]:
-    """The users on a page."""
+    """The ids of the users on a page."""
     assert response.status_code == 200, response.text
     return [row["id"] for row in response.get_json()["results"]]
 
 
 def follow(staff: ApiUser, url: str | None, direction: str) -> Iterator[TestResponse]:
-    """The pages from an address on."""
+    """The pages from a URL onwards."""
     while url:
         response = staff.get(url.removeprefix("http://accounts.example.com"))
         yield response
@@ -47,8 +47,8 @@ def follow(staff: ApiUser, url: str | None, direction: str) -> Iterator[TestResp
 
 
 @pytest.fixture
-def crowd(app: Flask, staff: ApiUser) -> list[int]:
-    """Eleven users with ties in every order and some who never signed in; their ids and that of `staff`."""
+def user_ids(app: Flask, staff: ApiUser) -> list[int]:
+    """The ids of `staff` and of eleven users, with ties in every order; some never signed in."""
     made = [
         make_user(app, last_name=("Ash", "ash", "Birch", "")[number % 4], profile=None if number % 5 == 0 else PROFILE)
         for number in range(10)
@@ -70,7 +70,7 @@ def crowd(app: Flask, staff: ApiUser) -> list[int]:
 
 
 def expected_order(staff: ApiUser, ordering: str) -> list[int]:
-    """The order of all users as the contract has it: the column, then the id, both descending with `-`; nulls last."""
+    """All ids in the documented order: by column, then id, both descending with `-`; nulls last."""
     name, down = ordering.removeprefix("-"), ordering.startswith("-")
     rows = staff.get(LIST, query_string={"limit": 200}).get_json()["results"]
     given = [row for row in rows if row[name] is not None]
@@ -87,9 +87,11 @@ def expected_order(staff: ApiUser, ordering: str) -> list[int]:
 
 
 @pytest.mark.parametrize("ordering", [*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
-def test_walking_there_and_back_meets_everyone_once(staff: ApiUser, crowd: list[int], ordering: str) -> None:
+def test_paging_forwards_and_backwards_shows_every_user_once(
+    staff: ApiUser, user_ids: list[int], ordering: str
+) -> None:
     wanted = expected_order(staff, ordering)
-    assert sorted(wanted) == sorted(crowd)
+    assert sorted(wanted) == sorted(user_ids)
     for limit in (1, 3, 4):
         there = list(follow(staff, f"{LIST}?ordering={ordering}&limit={limit}", "next"))
         back = list(follow(staff, there[-1].get_json()["previous"], "previous"))
@@ -101,20 +103,22 @@ def test_walking_there_and_back_meets_everyone_once(staff: ApiUser, crowd: list[
         assert back[-1].get_json()["previous"] is None
 
 
-def test_without_an_order_users_come_as_they_were_made(staff: ApiUser, crowd: list[int]) -> None:
+def test_users_are_ordered_by_creation_by_default(staff: ApiUser, user_ids: list[int]) -> None:
     pages = list(follow(staff, f"{LIST}?limit=5", "next"))
 
-    assert [user_id for page in pages for user_id in ids(page)] == sorted(crowd)
+    assert [user_id for page in pages for user_id in ids(page)] == sorted(user_ids)
 
 
-def test_a_page_that_is_exactly_full_has_no_next(staff: ApiUser, crowd: list[int]) -> None:
-    response = staff.get(LIST, query_string={"limit": len(crowd)})
+def test_a_last_page_that_is_exactly_full_has_no_next(staff: ApiUser, user_ids: list[int]) -> None:
+    response = staff.get(LIST, query_string={"limit": len(user_ids)})
 
-    assert len(ids(response)) == len(crowd)
+    assert len(ids(response)) == len(user_ids)
     assert response.get_json()["next"] is None
 
 
-def test_new_and_deleted_users_between_pages_move_nobody(app: Flask, staff: ApiUser, crowd: list[int]) -> None:
+def test_users_created_or_deleted_between_pages_do_not_shift_others(
+    app: Flask, staff: ApiUser, user_ids: list[int]
+) -> None:
     first = staff.get(LIST, query_string={"limit": 4})
     with app.app_context():
         db.session.execute(sa.text("DELETE FROM users WHERE id = :id"), {"id": ids(first)[-1]})
@@ -123,10 +127,10 @@ def test_new_and_deleted_users_between_pages_move_nobody(app: Flask, staff: ApiU
 
     rest = [user_id for page in follow(staff, first.get_json()["next"], "next") for user_id in ids(page)]
 
-    assert ids(first) + rest == [*sorted(crowd), newest]
+    assert ids(first) + rest == [*sorted(user_ids), newest]
 
 
-def test_neighbours_are_told_in_the_Link_header_too_and_keep_the_query(staff: ApiUser, crowd: list[int]) -> None:
+def test_the_Link_header_names_neighbouring_pages_and_keeps_the_query(staff: ApiUser, user_ids: list[int]) -> None:
     query = {"limit": "2", "ordering": "-email", "search": "person wr", "format": "json"}
     first = staff.get(LIST, query_string=query)
     second = staff.get(first.get_json()["next"].removeprefix("http://accounts.example.com"))
@@ -135,8 +139,8 @@ def test_neighbours_are_told_in_the_Link_header_too_and_keep_the_query(staff: Ap
     assert second.headers["Link"] == f'<{urls["next"]}>; rel="next", <{urls["previous"]}>; rel="prev"'
     for url in (urls["next"], urls["previous"]):
         assert url.startswith(f"http://accounts.example.com{LIST}?")
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-        assert {name: asked[name] for name in query} == query
+        parameters = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        assert {name: parameters[name] for name in query} == query
 
 
 def test_a_list_of_one_page_has_no_Link_header(staff: ApiUser) -> None:
@@ -146,17 +150,17 @@ def test_a_list_of_one_page_has_no_Link_header(staff: ApiUser) -> None:
     assert "Link" not in response.headers
 
 
-def test_a_count_comes_when_it_is_asked_for(staff: ApiUser, crowd: list[int]) -> None:
+def test_the_count_is_included_on_request(staff: ApiUser, user_ids: list[int]) -> None:
     counted = staff.get(LIST, query_string={"count": "true", "limit": 2})
     filtered = staff.get(LIST, query_string={"count": "true", "limit": 2, "is_staff": "true"})
 
-    assert counted.get_json()["count"] == len(crowd)
+    assert counted.get_json()["count"] == len(user_ids)
     assert filtered.get_json()["count"] == 1
     for quiet in ({}, {"count": "false"}):
         assert "count" not in staff.get(LIST, query_string=quiet).get_json()
 
 
-def test_fifty_are_on_a_page_unless_asked_otherwise_and_never_more_than_two_hundred(staff: ApiUser, app: Flask) -> None:
+def test_a_page_has_50_users_by_default_and_200_at_most(staff: ApiUser, app: Flask) -> None:
     with app.app_context():
         for number in range(55):
             db.session.execute(
@@ -175,7 +179,7 @@ def test_fifty_are_on_a_page_unless_asked_otherwise_and_never_more_than_two_hund
     assert staff.get(LIST, query_string={"limit": 0}).status_code == 400
 
 
-def test_filters_by_flag_country_and_day(app: Flask, staff: ApiUser, crowd: list[int]) -> None:
+def test_filters_by_flag_country_and_date(app: Flask, staff: ApiUser, user_ids: list[int]) -> None:
     french = make_user(app, profile=PROFILE | {"country": "France"})
     idle = make_user(app)
     staff.patch(f"{LIST}{idle}/", json={"is_active": False})
@@ -188,15 +192,17 @@ def test_filters_by_flag_country_and_day(app: Flask, staff: ApiUser, crowd: list
     assert idle not in found(is_active="true")
     assert found(country="France") == [french]
     assert found(country="france") == []
-    assert found(joined_before="2024-02-01") == crowd[1:4]
-    assert found(joined_after="2024-02-01", joined_before="2024-02-02") == crowd[4:7]
-    assert found(joined_after="2024-01-31T12:00:00.123456Z", joined_before="2024-01-31T12:00:00.123457Z") == crowd[1:4]
-    assert found(joined_after="2024-01-31T13:00:00.123456+01:00", joined_before="2024-02-01") == crowd[1:4]
+    assert found(joined_before="2024-02-01") == user_ids[1:4]
+    assert found(joined_after="2024-02-01", joined_before="2024-02-02") == user_ids[4:7]
+    assert (
+        found(joined_after="2024-01-31T12:00:00.123456Z", joined_before="2024-01-31T12:00:00.123457Z") == user_ids[1:4]
+    )
+    assert found(joined_after="2024-01-31T13:00:00.123456+01:00", joined_before="2024-02-01") == user_ids[1:4]
     assert found(joined_before="2024-01-31T12:00:00.123456Z") == []
     assert found(is_staff="true", country="France") == []
 
 
-def test_search_finds_beginnings_of_address_and_names_whatever_their_case(app: Flask, staff: ApiUser) -> None:
+def test_search_finds_beginnings_of_emails_and_names_whatever_their_case(app: Flask, staff: ApiUser) -> None:
     ada = make_user(app, email="Quill.Pen@example.com", first_name="Ada Maria", last_name="O'Neill")
     sofia = make_user(app, first_name="Σοφία", last_name="Straße")
 
@@ -226,7 +232,7 @@ BROKEN_CURSORS = (
 )  # fmt: skip
 
 
-def test_V15_a_tampered_cursor_is_refused(staff: ApiUser) -> None:
+def test_V15_rejects_a_tampered_cursor(staff: ApiUser) -> None:
     for broken in BROKEN_CURSORS:
         response = staff.get(LIST, query_string={"cursor": broken})
 
@@ -241,7 +247,7 @@ FORGED_PLACES: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("ordering", [*ORDERINGS, *(f"-{name}" for name in ORDERINGS)])
-def test_V15_a_forged_place_in_an_order_is_refused_or_harmless(staff: ApiUser, ordering: str) -> None:
+def test_V15_a_forged_cursor_position_is_rejected_or_harmless(staff: ApiUser, ordering: str) -> None:
     for value, direction in itertools.product(FORGED_PLACES, ("next", "previous")):
         forged = cursor(ordering, direction, value, 1)
 
@@ -251,7 +257,7 @@ def test_V15_a_forged_place_in_an_order_is_refused_or_harmless(staff: ApiUser, o
         assert response.status_code in ((200, 400) if harmless else (400,)), value
 
 
-def test_V15_a_cursor_belongs_to_its_order(staff: ApiUser, crowd: list[int]) -> None:
+def test_V15_a_cursor_is_valid_only_for_its_order(staff: ApiUser, user_ids: list[int]) -> None:
     url = staff.get(LIST, query_string={"ordering": "email", "limit": 2}).get_json()["next"]
     (taken,) = parse_qs(urlsplit(url).query)["cursor"]
 
@@ -260,7 +266,7 @@ def test_V15_a_cursor_belongs_to_its_order(staff: ApiUser, crowd: list[int]) -> 
     assert staff.get(LIST, query_string={"cursor": taken}).status_code == 400
 
 
-REFUSED = {
+REJECTED = {
     "limit": ["", "0", "-1", "201", "1.5", "1e2", "abc", "9" * 30, "9" * 5000, "0x10", "null", "1;2", "NaN"],
     "ordering": [
         "", "id", "-id", "password", "password_hash", "-password_hash", "email_key", "--email", "email,last_name",
@@ -282,16 +288,16 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_V15_a_parameter_of_another_kind_is_refused_by_name(staff: ApiUser, name: str) -> None:
-    for value in REFUSED[name]:
+@pytest.mark.parametrize("name", REJECTED)
+def test_V15_a_parameter_of_a_wrong_type_is_rejected_by_name(staff: ApiUser, name: str) -> None:
+    for value in REJECTED[name]:
         response = staff.get(LIST, query_string={name: value})
 
         assert response.status_code == 400, value[:50]
         assert list(response.get_json()["errors"]) == [name], value[:50]
 
 
-def test_V15_odd_but_honest_parameters_are_answered(staff: ApiUser) -> None:
+def test_V15_accepts_unusual_valid_parameters(staff: ApiUser) -> None:
     odd: list[dict[str, str]] = [
         {"search": "'; DROP TABLE users; --"}, {"search": "%"}, {"search": "_"}, {"search": "\\"},
         {"search": "\U0010ffff"},
@@ -311,7 +317,7 @@ def test_V15_odd_but_honest_parameters_are_answered(staff: ApiUser) -> None:
 @pytest.mark.parametrize(
     "query", ["limit=5&limit=6", "is_staff=true&is_staff=false", "search=a&search=b", "ordering=email&ordering=-email"]
 )
-def test_L13_a_parameter_given_twice_is_refused(staff: ApiUser, query: str) -> None:
+def test_L13_rejects_a_repeated_parameter(staff: ApiUser, query: str) -> None:
     response = staff.get(f"{LIST}?{query}")
 
     assert response.status_code == 400
@@ -319,5 +325,5 @@ def test_L13_a_parameter_given_twice_is_refused(staff: ApiUser, query: str) -> N
 
 
 @pytest.mark.parametrize("raw", ["%", "%zz", "%ff=1", "&&&", "=", "==&=", "a" * 5000, quote("\x00") + "=1", "%c0%80=x"])
-def test_V15_a_broken_query_string_is_no_error_of_ours(staff: ApiUser, raw: str) -> None:
+def test_V15_a_broken_query_string_is_not_a_server_error(staff: ApiUser, raw: str) -> None:
     assert staff.get(f"{LIST}?{raw}").status_code in (200, 400)

@@ -1,4 +1,4 @@
-"""Who may do what to whom."""
+"""Which callers may do what to which users."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,13 +17,13 @@ UNUSED_ID = 987_654_321
 
 
 def shown(staff: ApiUser, make_api_user: ApiUser) -> dict[str, Any]:
-    """A user as staff see it."""
+    """A user as shown to staff."""
     document: dict[str, Any] = staff.get(make_api_user.url).get_json()
     return document
 
 
 def set_flags(app: Flask, user_id: int, **flags: bool) -> None:
-    """Change a user past the front door."""
+    """Change a user directly in the database."""
     with app.app_context():
         for name, value in flags.items():
             db.session.execute(
@@ -32,33 +32,35 @@ def set_flags(app: Flask, user_id: int, **flags: bool) -> None:
         db.session.commit()
 
 
-def test_Z02_the_list_is_for_staff_alone(client: FlaskClient, user: ApiUser, staff: ApiUser) -> None:
+def test_Z02_only_staff_can_list_users(client: FlaskClient, user: ApiUser, staff: ApiUser) -> None:
     assert client.get(LIST).status_code == 401
     assert user.get(LIST).status_code == 403
     assert staff.get(LIST).status_code == 200
 
 
-def test_Z03_a_user_is_read_and_changed_by_the_owner_and_staff_alone(
+def test_Z03_only_the_owner_and_staff_can_read_and_change_a_user(
     user: ApiUser, other_user: ApiUser, staff: ApiUser
 ) -> None:
     before = shown(staff, user)
     whole = before | {"first_name": "Taken"}
 
-    refusals = [
+    rejections = [
         other_user.get(user.url),
         other_user.patch(user.url, json={"first_name": "Taken"}),
         other_user.put(user.url, json=whole),
     ]
 
-    assert [refusal.status_code for refusal in refusals] == [403, 403, 403]
-    assert not any(user.email in refusal.text for refusal in refusals)
+    assert [rejection.status_code for rejection in rejections] == [403, 403, 403]
+    assert not any(user.email in rejection.text for rejection in rejections)
     assert shown(staff, user) == before
     assert user.patch(user.url, json={"first_name": "Own"}).status_code == 200
     assert staff.patch(user.url, json={"first_name": "Kept"}).status_code == 200
     assert shown(staff, user)["first_name"] == "Kept"
 
 
-def test_Z04_only_staff_delete(client: FlaskClient, user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
+def test_Z04_only_staff_can_delete_users(
+    client: FlaskClient, user: ApiUser, other_user: ApiUser, staff: ApiUser
+) -> None:
     assert client.delete(user.url).status_code == 401
     assert other_user.delete(user.url).status_code == 403
     assert user.delete(user.url).status_code == 403
@@ -68,7 +70,7 @@ def test_Z04_only_staff_delete(client: FlaskClient, user: ApiUser, other_user: A
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_Z05_another_users_id_and_an_unused_one_look_the_same(user: ApiUser, other_user: ApiUser, method: str) -> None:
+def test_Z05_responses_do_not_reveal_which_ids_exist(user: ApiUser, other_user: ApiUser, method: str) -> None:
     used = user.open(other_user.url, method=method, json={})
     unused = user.open(f"{LIST}{UNUSED_ID}/", method=method, json={})
 
@@ -76,7 +78,7 @@ def test_Z05_another_users_id_and_an_unused_one_look_the_same(user: ApiUser, oth
     assert used.get_json() == unused.get_json()
 
 
-def test_Z05_a_stranger_without_a_token_learns_nothing_of_ids_either(client: FlaskClient, user: ApiUser) -> None:
+def test_Z05_anonymous_callers_do_not_learn_which_ids_exist_either(client: FlaskClient, user: ApiUser) -> None:
     used, unused = client.get(user.url), client.get(f"{LIST}{UNUSED_ID}/")
 
     assert used.status_code == unused.status_code == 401
@@ -103,7 +105,7 @@ def test_Z06_an_id_has_one_spelling(user: ApiUser, other_user: ApiUser) -> None:
         assert other_user.email not in response.text, spelling
 
 
-def test_Z06_not_even_staff_reach_a_user_by_another_spelling(staff: ApiUser, user: ApiUser) -> None:
+def test_Z06_staff_cannot_reach_a_user_by_another_spelling_of_the_id(staff: ApiUser, user: ApiUser) -> None:
     arabic = "".join(chr(0x660 + int(digit)) for digit in str(user.id))
     for spelling in SPELLINGS:
         response = staff.get(f"{LIST}{spelling.format(id=user.id, arabic=arabic, fullwidth=arabic)}/")
@@ -111,14 +113,14 @@ def test_Z06_not_even_staff_reach_a_user_by_another_spelling(staff: ApiUser, use
         assert response.status_code == 404, spelling
 
 
-def test_Z06_an_escaped_digit_or_slash_is_the_same_id_and_the_same_rule(user: ApiUser, other_user: ApiUser) -> None:
+def test_Z06_an_escaped_digit_or_slash_follows_the_same_rule(user: ApiUser, other_user: ApiUser) -> None:
     escaped = "".join(f"%{ord(digit):x}" for digit in str(other_user.id))
 
     assert user.get(f"{LIST}{escaped}/").status_code == 403
     assert user.get(f"{LIST}{other_user.id}%2f").status_code == 403
 
 
-def test_Z07_no_header_or_field_turns_one_method_or_address_into_another(user: ApiUser, other_user: ApiUser) -> None:
+def test_Z07_no_header_or_field_overrides_the_method_or_path(user: ApiUser, other_user: ApiUser) -> None:
     tricks: list[dict[str, Any]] = [
         {"headers": {"X-HTTP-Method-Override": "DELETE"}},
         {"headers": {"X-Method-Override": "DELETE"}},
@@ -145,7 +147,7 @@ MISSPELT_PATHS = (
 )  # fmt: skip
 
 
-def test_Z07_a_misspelt_path_gives_no_more_rights(user: ApiUser) -> None:
+def test_Z07_a_misspelt_path_grants_no_more_permissions(user: ApiUser) -> None:
     for path in MISSPELT_PATHS:
         response = user.get(path)
 
@@ -153,7 +155,7 @@ def test_Z07_a_misspelt_path_gives_no_more_rights(user: ApiUser) -> None:
         assert "results" not in response.text, path
 
 
-def test_Z12_rights_are_read_with_every_request(app: Flask, staff: ApiUser) -> None:
+def test_Z12_permissions_are_checked_with_every_request(app: Flask, staff: ApiUser) -> None:
     assert staff.get(LIST).status_code == 200
 
     set_flags(app, staff.id, is_staff=False)
@@ -171,71 +173,71 @@ def test_Z12_a_promotion_needs_no_new_token(superuser: ApiUser, user: ApiUser) -
 
 @pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
 @pytest.mark.parametrize("whom", ["themselves", "others"])
-def test_Z13_staff_make_neither_staff_nor_superusers(
+def test_Z13_staff_cannot_create_staff_or_superusers(
     staff: ApiUser, user: ApiUser, superuser: ApiUser, flag: str, whom: str
 ) -> None:
     target = staff if whom == "themselves" else user
     wanted = not shown(superuser, target)[flag]
 
-    refused = staff.patch(target.url, json={flag: wanted})
+    rejected = staff.patch(target.url, json={flag: wanted})
 
-    assert refused.status_code == 400
-    assert list(refused.get_json()["errors"]) == [flag]
+    assert rejected.status_code == 400
+    assert list(rejected.get_json()["errors"]) == [flag]
     assert shown(superuser, target)[flag] is not wanted
     assert superuser.patch(target.url, json={flag: wanted}).status_code == 200
     assert shown(superuser, target)[flag] is wanted
 
 
-def test_Z13_staff_do_not_touch_a_superuser(
+def test_Z13_staff_cannot_change_a_superuser(
     staff: ApiUser, superuser: ApiUser, make_api_user: Callable[..., ApiUser]
 ) -> None:
     other = make_api_user(is_staff=True, is_superuser=True)
     before = shown(superuser, other)
 
-    refusals = [
+    rejections = [
         staff.patch(other.url, json={"first_name": "Changed"}),
         staff.put(other.url, json=before | {"first_name": "Changed"}),
         staff.delete(other.url),
     ]
 
-    assert [refusal.status_code for refusal in refusals] == [403, 403, 403]
+    assert [rejection.status_code for rejection in rejections] == [403, 403, 403]
     assert shown(superuser, other) == before
     assert staff.get(other.url).status_code == 200
     assert superuser.patch(other.url, json={"first_name": "Changed"}).status_code == 200
     assert superuser.delete(other.url).status_code == 204
 
 
-def test_Z13_staff_do_not_touch_staff_who_may_do_more(
+def test_Z13_staff_cannot_change_staff_with_more_permissions(
     app: Flask, staff: ApiUser, superuser: ApiUser, make_api_user: Callable[..., ApiUser]
 ) -> None:
-    clerk = make_api_user(is_staff=True)
-    assert staff.patch(clerk.url, json={"first_name": "Ada"}).status_code == 200
+    staff_member = make_api_user(is_staff=True)
+    assert staff.patch(staff_member.url, json={"first_name": "Ada"}).status_code == 200
     with app.app_context():
         db.session.execute(
             sa.text("INSERT INTO user_permissions SELECT :id, id FROM permissions WHERE codename = 'delete_group'"),
-            {"id": clerk.id},
+            {"id": staff_member.id},
         )
         db.session.commit()
 
-    for answer in (
-        staff.patch(clerk.url, json={"email": "mine@example.com"}),
-        staff.put(clerk.url, json=shown(superuser, clerk) | {"email": "mine@example.com"}),
-        staff.delete(clerk.url),
+    for response in (
+        staff.patch(staff_member.url, json={"email": "mine@example.com"}),
+        staff.put(staff_member.url, json=shown(superuser, staff_member) | {"email": "mine@example.com"}),
+        staff.delete(staff_member.url),
     ):
-        assert (answer.status_code, answer.get_json()["code"]) == (403, "permission_denied")
+        assert (response.status_code, response.get_json()["code"]) == (403, "permission_denied")
 
-    assert clerk.patch(clerk.url, json={"first_name": "Eve"}).status_code == 200
-    assert superuser.patch(clerk.url, json={"first_name": "Ada"}).status_code == 200
+    assert staff_member.patch(staff_member.url, json={"first_name": "Eve"}).status_code == 200
+    assert superuser.patch(staff_member.url, json={"first_name": "Ada"}).status_code == 200
 
 
-def test_Z13_staff_do_not_deactivate_themselves(staff: ApiUser, user: ApiUser) -> None:
+def test_Z13_staff_cannot_deactivate_themselves(staff: ApiUser, user: ApiUser) -> None:
     assert staff.patch(staff.url, json={"is_active": False}).status_code == 400
     assert staff.get(staff.url).get_json()["is_active"] is True
 
     assert staff.patch(user.url, json={"is_active": False}).status_code == 200
 
 
-def test_staff_set_an_address_at_once(staff: ApiUser, user: ApiUser) -> None:
+def test_staff_change_an_email_immediately(staff: ApiUser, user: ApiUser) -> None:
     response = staff.patch(user.url, json={"email": "given@example.com"})
 
     assert response.status_code == 200
@@ -256,7 +258,7 @@ def test_Z14_owner_and_staff_see_the_same_fields_and_no_secret(user: ApiUser, st
     assert list(own["profile"]) == ["title", "dob", "address", "country", "city", "zip"]
 
 
-def test_Z15_parameters_do_not_choose_another_user(user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
+def test_Z15_parameters_cannot_select_another_user(user: ApiUser, other_user: ApiUser, staff: ApiUser) -> None:
     for name in ("user", "id", "user_id", "email", "pk", "sub"):
         value = other_user.email if name == "email" else str(other_user.id)
 
@@ -276,19 +278,19 @@ LOSSES: dict[str, Callable[[ApiUser, ApiUser], Any]] = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_Z16_the_last_active_superuser_stays(
+def test_Z16_the_last_active_superuser_cannot_be_removed(
     superuser: ApiUser, make_api_user: Callable[..., ApiUser], loss: str
 ) -> None:
-    refused = LOSSES[loss](superuser, superuser)
+    rejected = LOSSES[loss](superuser, superuser)
 
-    assert refused.status_code == 409
-    assert refused.get_json()["code"] == "last_superuser"
+    assert rejected.status_code == 409
+    assert rejected.get_json()["code"] == "last_superuser"
     assert superuser.get(superuser.url).get_json()["is_superuser"] is True
     other = make_api_user(is_staff=True, is_superuser=True)
     assert LOSSES[loss](superuser, other).status_code in (200, 204)
 
 
-def test_Z16_a_deactivated_superuser_is_no_substitute(app: Flask, superuser: ApiUser) -> None:
+def test_Z16_a_deactivated_superuser_does_not_count(app: Flask, superuser: ApiUser) -> None:
     idle = make_user(app, is_staff=True, is_superuser=True)
     set_flags(app, idle, is_active=False)
 
@@ -303,7 +305,7 @@ def test_Z16_the_last_superuser_may_change_everything_else(superuser: ApiUser) -
     assert superuser.put(superuser.url, json=own | {"last_name": "Else"}).status_code == 200
 
 
-def test_V20_who_may_comes_before_what_is_there_and_what_is_sent(
+def test_V20_permission_is_checked_before_existence_and_input(
     client: FlaskClient, user: ApiUser, other_user: ApiUser, staff: ApiUser
 ) -> None:
     broken = {"json": {"email": 5, "surprise": True}}
@@ -318,7 +320,7 @@ def test_V20_who_may_comes_before_what_is_there_and_what_is_sent(
     assert staff.put(user.url, **broken).status_code == 400
 
 
-def test_G07_a_registration_with_a_token_is_an_account_like_any_other(superuser: ApiUser) -> None:
+def test_G07_registering_with_a_token_creates_an_ordinary_account(superuser: ApiUser) -> None:
     response = superuser.post(LIST, json=new_user())
 
     assert response.status_code == 201

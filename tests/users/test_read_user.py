@@ -1,4 +1,4 @@
-"""Reading one account."""
+"""Reading one user."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,21 +19,21 @@ def test_the_owner_and_staff_read_an_account(user: ApiUser, staff: ApiUser) -> N
     assert own.get_json()["email"] == user.email
 
 
-def test_a_user_is_at_its_url_with_or_without_the_last_slash(user: ApiUser) -> None:
+def test_the_url_of_a_user_works_with_or_without_the_last_slash(user: ApiUser) -> None:
     with_slash, without = user.get(user.url), user.get(user.url.rstrip("/"))
 
     assert without.status_code == 200
     assert without.get_json() == with_slash.get_json()
 
 
-def test_staff_find_nobody_at_an_unused_id(staff: ApiUser) -> None:
+def test_staff_get_404_for_an_unused_id(staff: ApiUser) -> None:
     response = staff.get("/userapi/users/987654321/")
 
     assert response.status_code == 404
     assert response.get_json()["code"] == "not_found"
 
 
-def test_G05_a_registration_gives_no_secret_and_does_not_sign_in(client: FlaskClient) -> None:
+def test_G05_a_registration_returns_no_secret_and_does_not_sign_in(client: FlaskClient) -> None:
     wanted = new_user()
 
     response = client.post("/userapi/users/", json=wanted)
@@ -52,7 +52,7 @@ def test_G05_a_registration_gives_no_secret_and_does_not_sign_in(client: FlaskCl
         {"X-Forwarded-Proto": "gopher"}, {"X-Forwarded-Prefix": "/evil"}, {"X-Host": "evil.example"},
     ],
 )  # fmt: skip
-def test_G06_the_url_is_the_configured_one_whatever_the_request_says(
+def test_G06_the_url_uses_the_configured_host_whatever_the_request(
     client: FlaskClient, staff: ApiUser, headers: dict[str, str]
 ) -> None:
     response = client.post("/userapi/users/", json=new_user(), headers=headers)
@@ -63,7 +63,7 @@ def test_G06_the_url_is_the_configured_one_whatever_the_request_says(
     assert staff.get(made["url"].removeprefix("http://accounts.example.com"), headers=headers).get_json() == made
 
 
-def test_K07_moments_are_in_UTC_with_a_Z(user: ApiUser) -> None:
+def test_K07_timestamps_are_in_UTC_with_a_Z(user: ApiUser) -> None:
     document = user.get(user.url).get_json()
 
     for name in ("date_joined", "last_login"):
@@ -73,7 +73,7 @@ def test_K07_moments_are_in_UTC_with_a_Z(user: ApiUser) -> None:
         assert abs(datetime.now(UTC) - moment) < timedelta(minutes=1)
 
 
-def test_K07_the_moment_of_joining_stays_whatever_changes(user: ApiUser) -> None:
+def test_K07_date_joined_never_changes(user: ApiUser) -> None:
     before = user.get(user.url).get_json()["date_joined"]
 
     after = user.patch(user.url, json={"first_name": "Ada"}).get_json()["date_joined"]
@@ -81,7 +81,7 @@ def test_K07_the_moment_of_joining_stays_whatever_changes(user: ApiUser) -> None
     assert after == before
 
 
-def test_K07_a_moment_without_a_fraction_is_whole(
+def test_K07_a_whole_second_is_written_without_a_fraction(
     app: Flask, client: FlaskClient, staff: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as turned:

@@ -1,4 +1,4 @@
-"""Replacing an account as a whole (PUT)."""
+"""Replacing a user (PUT)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from tests.support.factories import PASSWORD, PROFILE
 
 
 def flat(document: dict[str, Any]) -> dict[str, str]:
-    """A user as a form sends it back."""
+    """A user as form fields."""
     fields = {name: value for name, value in document.items() if name != "profile"}
     fields |= {f"profile.{name}": value for name, value in document["profile"].items()}
     return {name: "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
@@ -28,7 +28,7 @@ def test_PUT_replaces_names_and_profile(user: ApiUser) -> None:
     assert user.get(user.url).get_json() == response.get_json()
 
 
-def test_V14_PUT_wants_every_required_field_but_the_password(user: ApiUser) -> None:
+def test_V14_PUT_requires_every_required_field_but_the_password(user: ApiUser) -> None:
     nothing = user.put(user.url, json={})
     part = user.put(user.url, json={"email": user.email, "profile": {"city": "Bath"}})
     whole = user.put(user.url, json={"email": user.email, "profile": PROFILE})
@@ -41,7 +41,7 @@ def test_V14_PUT_wants_every_required_field_but_the_password(user: ApiUser) -> N
 
 @pytest.mark.parametrize("address", ["users", "me"])
 @pytest.mark.parametrize("media", ["json", "form"])
-def test_V18_what_GET_gives_can_be_PUT_back_unchanged(user: ApiUser, address: str, media: str) -> None:
+def test_V18_a_response_to_GET_can_be_PUT_back_unchanged(user: ApiUser, address: str, media: str) -> None:
     url = user.url if address == "users" else "/userapi/auth/user/"
     user.patch(url, json={"username": "ada", "email": "waiting@example.com", "current_password": PASSWORD})
     before = user.get(url)
@@ -74,7 +74,7 @@ def test_V18_even_a_superuser_can_be_PUT_back(superuser: ApiUser) -> None:
     assert superuser.put(superuser.url, json=before).get_json() == before
 
 
-def test_P13_PUT_refuses_a_password(user: ApiUser) -> None:
+def test_P13_PUT_rejects_a_password(user: ApiUser) -> None:
     whole = user.get(user.url).get_json()
 
     response = user.put(user.url, json=whole | {"password": "another good 7 phrase"})

@@ -1,4 +1,4 @@
-"""Opening an account."""
+"""Signing up."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,7 +9,7 @@ from tests.support.factories import new_user
 pytestmark = pytest.mark.both
 
 
-def test_anyone_opens_an_account(client: FlaskClient) -> None:
+def test_anyone_can_sign_up(client: FlaskClient) -> None:
     wanted = new_user()
 
     response = client.post("/userapi/users/", json=wanted)

@@ -1,4 +1,4 @@
-"""What is refused of a file of users, with its line, while the others come in; and files that are none."""
+"""Which records of an import are rejected, with their lines, and files that cannot be imported."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.support.import_files import (
 
 
 @pytest.fixture
-def bring(app: Flask, tmp_path: Path) -> RunImport:
+def import_file(app: Flask, tmp_path: Path) -> RunImport:
     return import_command(app, tmp_path)
 
 
@@ -68,12 +68,12 @@ HOSTILE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
-    app: Flask, bring: RunImport, what: str
+def test_invalid_records_are_rejected_with_their_lines_and_the_others_are_imported(
+    app: Flask, import_file: RunImport, what: str
 ) -> None:
     content = as_jsonl(user_record(email="first@example.com"), HOSTILE[what], user_record(email="last@example.com"))
 
-    result = bring(content)
+    result = import_file(content)
 
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert re.search(r"Rejected:\n  line 2: .+\n", result.stdout), result.stdout
@@ -85,7 +85,7 @@ def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("overrides", "reason"),
     [
         ({"password_hash": "velvet tram"}, "unknown or damaged password hash"),
         ({"password_hash": "md5$salt$0123456789abcdef"}, "unknown or damaged password hash"),
@@ -96,14 +96,14 @@ def test_what_cannot_be_taken_is_refused_with_its_line_and_the_others_come_in(
         ({"password": PASSWORD}, "only hashes can be imported, as password_hash"),
     ],
 )
-def test_what_is_no_hash_is_refused_and_never_repeated(
-    app: Flask, bring: RunImport, told: dict[str, str], reason: str
+def test_an_invalid_hash_is_rejected_and_never_printed(
+    app: Flask, import_file: RunImport, overrides: dict[str, str], reason: str
 ) -> None:
-    result = bring(as_jsonl(user_record(**told)))
+    result = import_file(as_jsonl(user_record(**overrides)))
 
     assert result.exit_code == 1
     assert reason in result.stdout.lower()
-    assert not [value for value in told.values() if value in result.output]
+    assert not [value for value in overrides.values() if value in result.output]
     assert stored_users(app) == []
 
 
@@ -118,10 +118,12 @@ def test_what_is_no_hash_is_refused_and_never_repeated(
         b"ada@example.com," + b"x" * 3_000_000 + b"\n",
     ],
 )
-def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask, bring: RunImport, bad: bytes) -> None:
+def test_an_unreadable_row_is_rejected_and_the_others_are_imported(
+    app: Flask, import_file: RunImport, bad: bytes
+) -> None:
     content = b"email,first_name\nfirst@example.com,First\n" + bad + b"last@example.com,Last\n"
 
-    result = bring(content, name="users.csv")
+    result = import_file(content, name="users.csv")
 
     assert result.exit_code == 1
     assert "  line 3: " in result.stdout
@@ -130,7 +132,7 @@ def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask,
 
 
 @pytest.mark.parametrize(
-    ("bad", "name", "told"),
+    ("bad", "name", "message"),
     [
         (b"ada@example.com,Ad\xe9\n", "users.csv", "line 2: Not valid UTF-8. Save the file as UTF-8."),
         (b'{"email": "ad\xe9@example.com"}\n', "users.jsonl", "line 1: Not valid UTF-8. Save the file as UTF-8."),
@@ -140,18 +142,18 @@ def test_a_row_that_cannot_be_read_is_refused_and_the_others_come_in(app: Flask,
         (b'{"email": "ada@example.com", "zip": "1"}\n', "users.jsonl", "line 1: zip: Unknown field."),
     ],
 )
-def test_a_reason_says_what_to_mend(app: Flask, bring: RunImport, bad: bytes, name: str, told: str) -> None:
-    result = bring((b"email,first_name\n" if name == "users.csv" else b"") + bad, name=name)
+def test_a_reason_says_what_to_correct(app: Flask, import_file: RunImport, bad: bytes, name: str, message: str) -> None:
+    result = import_file((b"email,first_name\n" if name == "users.csv" else b"") + bad, name=name)
 
-    assert told in result.stdout.splitlines()[1]
+    assert message in result.stdout.splitlines()[1]
 
 
-def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: RunImport) -> None:
+def test_a_truncated_file_loses_only_its_last_row(app: Flask, import_file: RunImport) -> None:
     table = 'email,first_name\nfirst@example.com,First\nada@example.com,"Ad'
     lines = as_jsonl(user_record(email="bob@example.com")) + '{"email": "eve@exam'
 
     for content, name, place in ((table, "users.csv", "line 3: "), (lines, "users.jsonl", "line 2: ")):
-        result = bring(content, name=name)
+        result = import_file(content, name=name)
 
         assert result.exit_code == 1
         assert place in result.stdout
@@ -160,7 +162,7 @@ def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: RunImport) -
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "told"),
+    ("content", "name", "message"),
     [
         ("", "users.csv", "Line 1 must list the column names"),
         ("first_name\nAda\n", "users.csv", "The column email is required"),
@@ -173,16 +175,16 @@ def test_a_file_cut_off_loses_its_last_row_alone(app: Flask, bring: RunImport) -
         (as_csv({"email": "ada@example.com"}).encode("utf-16"), "users.csv", "UTF-16"),
     ],
 )
-def test_a_file_that_is_none_is_one_line(
-    app: Flask, bring: RunImport, content: str | bytes, name: str, told: str
+def test_an_unreadable_file_gets_one_line(
+    app: Flask, import_file: RunImport, content: str | bytes, name: str, message: str
 ) -> None:
-    result = bring(content, name=name)
+    result = import_file(content, name=name)
 
     assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (1, 1, "")
-    assert told in result.stderr
+    assert message in result.stderr
     assert stored_users(app) == []
 
 
-def test_a_file_of_no_known_kind_or_none_is_a_usage_error(app: Flask, bring: RunImport) -> None:
-    assert bring("", name="users.xlsx").exit_code == 2
+def test_an_unknown_format_or_a_missing_file_is_a_usage_error(app: Flask, import_file: RunImport) -> None:
+    assert import_file("", name="users.xlsx").exit_code == 2
     assert app.test_cli_runner().invoke(args=["users", "import", "/nowhere/users.csv"]).exit_code == 2

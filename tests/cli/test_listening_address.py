@@ -1,4 +1,4 @@
-"""HOST and PORT of `make run`: what cannot be listened on is refused before anything is made."""
+"""HOST and PORT of `make run`: an unusable address is rejected before any file is created."""
 
 import signal
 from pathlib import Path
@@ -11,12 +11,12 @@ from tests.support.waiting import wait_until
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
-    """An environment whose database and keys are in a folder of their own."""
+    """An environment with its own folder for database and keys."""
     folder.mkdir()
     return commands.environment(f"sqlite:///{folder}/test.db", folder, **variables)
 
 
-def test_a_host_name_is_resolved_and_announced_as_it_was_set(tmp_path: Path) -> None:
+def test_a_host_name_is_resolved_and_printed_as_set(tmp_path: Path) -> None:
     env = environment(tmp_path / "own", HOST="localhost")
 
     with http_server.run_server(tmp_path, env) as server:
@@ -34,9 +34,7 @@ def test_a_host_name_is_resolved_and_announced_as_it_was_set(tmp_path: Path) -> 
         ("fe80::1", "fe80::1"),
     ],
 )
-def test_a_host_that_cannot_be_listened_on_is_one_line_and_nothing_is_made(
-    tmp_path: Path, host: str, words: str
-) -> None:
+def test_an_unusable_host_gets_one_line_and_creates_no_file(tmp_path: Path, host: str, words: str) -> None:
     env = environment(tmp_path / "own", HOST=host, PORT=str(processes.free_port()))
 
     done = commands.run(*commands.RUN, env=env)
@@ -46,7 +44,7 @@ def test_a_host_that_cannot_be_listened_on_is_one_line_and_nothing_is_made(
     assert list((tmp_path / "own").iterdir()) == []
 
 
-def test_a_second_start_on_a_port_is_one_line_and_leaves_the_first_its_counts(tmp_path: Path) -> None:
+def test_a_second_start_on_a_port_gets_one_line_and_keeps_the_metrics_of_the_first(tmp_path: Path) -> None:
     counts = tmp_path / "counts"
     counts.mkdir()
     shared = {"PROMETHEUS_MULTIPROC_DIR": str(counts)}
@@ -65,7 +63,7 @@ def test_a_second_start_on_a_port_is_one_line_and_leaves_the_first_its_counts(tm
     assert list((tmp_path / "second").iterdir()) == []
 
 
-def test_of_several_starts_on_one_port_at_the_same_moment_one_serves(tmp_path: Path) -> None:
+def test_only_one_of_several_parallel_starts_on_a_port_serves(tmp_path: Path) -> None:
     port = str(processes.free_port())
     folders = [tmp_path / name for name in ("first", "second", "third")]
     started = [commands.start(*commands.RUN, env=environment(folder, PORT=port)) for folder in folders]

@@ -1,4 +1,4 @@
-"""What letters say, and what those we write about cannot make them say."""
+"""The contents of emails, and what user input cannot add to them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +22,8 @@ ADDRESS = "203.0.113.5"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 LINK = "http://accounts.example.com/reset/7/t0ken/"
 
-#: Every letter, as the rules of the house ask for it.
-LETTERS: dict[str, Callable[[str], None]] = {
+#: Sends an email of each kind.
+SENDERS: dict[str, Callable[[str], None]] = {
     "verify_email": lambda name: emails.send_verification(emails.Recipient(RECIPIENT, name), link=LINK, secret="t0ken"),
     "confirm_new_email": lambda name: emails.send_email_change_confirmation(
         emails.Recipient(RECIPIENT, name), link=LINK, secret="t0ken"
@@ -52,9 +52,9 @@ LETTERS: dict[str, Callable[[str], None]] = {
 }
 
 
-def written(app: Flask, kind: str, name: str = "Wren") -> email_inbox.Email:
+def queue_and_read(app: Flask, kind: str, name: str = "Wren") -> email_inbox.Email:
     with app.app_context():
-        LETTERS[kind](name)
+        SENDERS[kind](name)
         db.session.commit()
     return email_inbox.all_emails(app, kind)[-1]
 
@@ -65,11 +65,11 @@ def deliver(app: Flask) -> None:
     assert (counts.delayed, counts.failed) == (0, 0)
 
 
-@pytest.mark.parametrize("kind", LETTERS)
-def test_M04_a_letter_says_to_whom_when_and_what_if_it_was_not_you(app: Flask, kind: str) -> None:
-    letter = written(app, kind)
+@pytest.mark.parametrize("kind", SENDERS)
+def test_M04_a_notice_names_the_account_and_time_and_says_what_to_do_if_it_was_not_you(app: Flask, kind: str) -> None:
+    sent_email = queue_and_read(app, kind)
 
-    for part in (letter.text, letter.html):
+    for part in (sent_email.text, sent_email.html):
         assert "Hello Wren," in part
         assert f"{clock.now():%B %Y}" in part
         assert "accounts.example.com" in part
@@ -77,35 +77,35 @@ def test_M04_a_letter_says_to_whom_when_and_what_if_it_was_not_you(app: Flask, k
 
 
 @pytest.mark.parametrize("kind", ["verify_email", "confirm_new_email", "reset_password", "invitation"])
-def test_M04_a_letter_that_asks_for_something_gives_its_link_in_both_parts(app: Flask, kind: str) -> None:
-    letter = written(app, kind)
+def test_M04_an_email_with_a_link_has_it_in_both_parts(app: Flask, kind: str) -> None:
+    sent_email = queue_and_read(app, kind)
 
-    assert f"\n{LINK}\n" in letter.text
-    assert f'href="{LINK}"' in letter.html
-
-
-def test_M04_a_reset_letter_says_how_long_its_link_is_good(app: Flask) -> None:
-    assert "60 minutes" in written(app, "reset_password").text
+    assert f"\n{LINK}\n" in sent_email.text
+    assert f'href="{LINK}"' in sent_email.html
 
 
-def test_M04_a_notice_of_a_sign_in_says_where_it_came_from(app: Flask) -> None:
-    letter = written(app, "new_sign_in")
+def test_M04_a_reset_email_says_when_its_link_expires(app: Flask) -> None:
+    assert "60 minutes" in queue_and_read(app, "reset_password").text
 
-    for part in (letter.text, letter.html):
+
+def test_M04_a_notice_of_a_sign_in_names_device_and_ip_address(app: Flask) -> None:
+    sent_email = queue_and_read(app, "new_sign_in")
+
+    for part in (sent_email.text, sent_email.html):
         assert ADDRESS in part
         assert "Firefox on Windows" in part
 
 
-def test_F16_the_old_address_gets_no_more_than_a_hint_at_the_new_one(app: Flask) -> None:
-    letter = written(app, "email_changed")
+def test_F16_the_notice_to_the_old_address_masks_the_new_one(app: Flask) -> None:
+    sent_email = queue_and_read(app, "email_changed")
 
-    for part in (letter.text, letter.html):
+    for part in (sent_email.text, sent_email.html):
         assert "o…@e….example" in part
         assert "elsewhere" not in part
 
 
-def test_F16_a_notice_of_new_rights_names_them(app: Flask) -> None:
-    assert "staff member" in written(app, "rights_granted").text
+def test_F16_a_notice_of_new_permissions_names_them(app: Flask) -> None:
+    assert "staff member" in queue_and_read(app, "rights_granted").text
 
 
 @pytest.mark.parametrize(
@@ -125,30 +125,30 @@ def test_F16_a_notice_of_new_rights_names_them(app: Flask) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["verify_email", "new_sign_in"])
-def test_M03_a_name_that_could_carry_a_message_is_left_out(app: Flask, kind: str, name: str) -> None:
-    assert "Hello Wren," in written(app, kind).text
+def test_M03_a_name_that_could_contain_a_message_is_left_out(app: Flask, kind: str, name: str) -> None:
+    assert "Hello Wren," in queue_and_read(app, kind).text
 
-    letter = written(app, kind, name)
+    sent_email = queue_and_read(app, kind, name)
 
-    for part in (letter.text, letter.html):
+    for part in (sent_email.text, sent_email.html):
         assert "Hello," in part
         assert "evil" not in part
         assert "suspended" not in part
 
 
 @pytest.mark.parametrize("name", ["Zoë", "J.R.", "Jean-Luc", "O'Neil", "St. John", "美咲", "Mary Ann & Sons"])
-def test_M03_a_name_stays_a_name(app: Flask, name: str) -> None:
-    assert f"Hello {name}," in written(app, "verify_email", name).text
+def test_M03_ordinary_names_are_kept(app: Flask, name: str) -> None:
+    assert f"Hello {name}," in queue_and_read(app, "verify_email", name).text
 
 
-def test_M03_a_name_is_escaped_in_the_html_part_alone(app: Flask) -> None:
-    letter = written(app, "verify_email", 'Tom & "Co')
+def test_M03_a_name_is_escaped_only_in_the_html_part(app: Flask) -> None:
+    sent_email = queue_and_read(app, "verify_email", 'Tom & "Co')
 
-    assert 'Hello Tom & "Co,' in letter.text
-    assert "Hello Tom &amp; &#34;Co," in letter.html
+    assert 'Hello Tom & "Co,' in sent_email.text
+    assert "Hello Tom &amp; &#34;Co," in sent_email.html
 
 
-def test_M03_what_a_browser_calls_itself_is_not_repeated(app: Flask) -> None:
+def test_M03_the_user_agent_is_not_repeated(app: Flask) -> None:
     with app.app_context():
         emails.send_new_sign_in(
             emails.Recipient(RECIPIENT),
@@ -157,10 +157,10 @@ def test_M03_what_a_browser_calls_itself_is_not_repeated(app: Flask) -> None:
             ip=ADDRESS,
         )
         db.session.commit()
-    (letter,) = email_inbox.all_emails(app)
+    (sent_email,) = email_inbox.all_emails(app)
 
-    assert "with Firefox from" in letter.text
-    assert "evil" not in letter.text + letter.html
+    assert "with Firefox from" in sent_email.text
+    assert "evil" not in sent_email.text + sent_email.html
 
 
 def test_M01_line_breaks_in_a_subject_or_name_add_no_header_and_no_recipient(mail_app: Flask, sink: SmtpSink) -> None:
@@ -177,7 +177,7 @@ def test_M01_line_breaks_in_a_subject_or_name_add_no_header_and_no_recipient(mai
     assert sink.envelopes == [("no-reply@accounts.example.com", [RECIPIENT])]
 
 
-def test_M01_a_recipient_with_a_line_break_is_not_written_to(mail_app: Flask, sink: SmtpSink) -> None:
+def test_M01_rejects_a_recipient_with_a_line_break(mail_app: Flask, sink: SmtpSink) -> None:
     with mail_app.app_context():
         for recipient in (f"{RECIPIENT}\r\nRCPT TO:<thief@example.com>", RECIPIENT):
             queue.add("verify_email", recipient, "Hello", name="", link=LINK)
@@ -188,7 +188,7 @@ def test_M01_a_recipient_with_a_line_break_is_not_written_to(mail_app: Flask, si
     assert [recipients for _, recipients in sink.envelopes] == [[RECIPIENT]]
 
 
-def test_M05_links_are_built_from_the_settings_whatever_host_is_named(make_app: Callable[..., Flask]) -> None:
+def test_M05_links_are_built_from_the_settings_whatever_the_host_header(make_app: Callable[..., Flask]) -> None:
     app = make_app(SITE_URL="https://accounts.example.com")
     wanted = new_user()
 
@@ -197,42 +197,42 @@ def test_M05_links_are_built_from_the_settings_whatever_host_is_named(make_app: 
     )
 
     assert response.status_code == 201, response.text
-    (letter,) = email_inbox.emails_to(app, wanted["email"])
-    assert letter.link.startswith("https://accounts.example.com/")
-    assert "evil" not in letter.text + letter.html
+    (sent_email,) = email_inbox.emails_to(app, wanted["email"])
+    assert sent_email.link.startswith("https://accounts.example.com/")
+    assert "evil" not in sent_email.text + sent_email.html
 
 
-def test_a_deployer_puts_templates_of_their_own_first(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+def test_templates_of_the_deployer_take_precedence(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     (tmp_path / "verify_email.txt").write_text("Ahoy {{ name }}! {{ link }}")
     app = make_app(MAIL_TEMPLATES=str(tmp_path))
 
-    letter = written(app, "verify_email")
+    sent_email = queue_and_read(app, "verify_email")
 
-    assert letter.text == f"Ahoy Wren! {LINK}"
-    assert "Confirm email address" in letter.html
+    assert sent_email.text == f"Ahoy Wren! {LINK}"
+    assert "Confirm email address" in sent_email.html
 
 
-def test_M07_a_registration_that_is_refused_writes_no_letter(client: FlaskClient, app: Flask, user: ApiUser) -> None:
+def test_M07_a_rejected_registration_queues_no_email(client: FlaskClient, app: Flask, user: ApiUser) -> None:
     accepted = new_user()
     assert client.post("/userapi/users/", json=accepted).status_code == 201
     assert len(email_inbox.emails_to(app, accepted["email"])) == 1
 
-    refused = client.post("/userapi/users/", json=new_user(email=user.email.upper()))
+    rejected = client.post("/userapi/users/", json=new_user(email=user.email.upper()))
 
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
     assert email_inbox.emails_to(app, user.email.upper()) == []
 
 
-def test_M07_a_letter_goes_with_the_transaction_that_wrote_it(app: Flask) -> None:
+def test_M07_an_email_is_queued_with_its_transaction(app: Flask) -> None:
     with app.app_context():
-        LETTERS["verify_email"]("Wren")
+        SENDERS["verify_email"]("Wren")
         db.session.flush()
         db.session.rollback()
 
     assert email_inbox.all_emails(app) == []
 
 
-def test_F02_a_decoy_leaves_no_letter(app: Flask) -> None:
+def test_F02_a_decoy_queues_no_email(app: Flask) -> None:
     with app.app_context():
         emails.simulate_password_reset()
         db.session.commit()

@@ -1,4 +1,4 @@
-"""What a Celery worker does on time, called as the worker calls it."""
+"""The scheduled tasks of a Celery worker."""
 
 import sqlite3
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.support import commands
 
 
-def test_K04_letters_and_sessions_that_are_long_over_are_cleared_away_on_time(tmp_path: Path) -> None:
+def test_K04_old_emails_and_sessions_are_pruned_on_schedule(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/test.db"
     env = commands.environment(url, tmp_path, CELERY_BROKER_URL="redis://127.0.0.1:1/0", MAIL_KEEP_DAYS="30")
     assert commands.run(*commands.FLASK, "db", "upgrade", env=env).code == 0
@@ -29,7 +29,7 @@ def test_K04_letters_and_sessions_that_are_long_over_are_cleared_away_on_time(tm
     assert left == [(1,), (0,)]
 
 
-def test_bulk_actions_are_done_on_time(tmp_path: Path) -> None:
+def test_bulk_actions_are_processed_on_schedule(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/test.db"
     env = commands.environment(url, tmp_path, CELERY_BROKER_URL="redis://127.0.0.1:1/0")
     assert commands.run(*commands.FLASK, "db", "upgrade", env=env).code == 0

@@ -1,4 +1,4 @@
-"""What is written down of each act, and what of it outlives the people."""
+"""What the audit log records of each change, and what stays after the users are deleted."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.both
 
 
 def events(app: Flask, action: str, target_id: int) -> list[dict[str, Any]]:
-    """The events of a kind that happened to a user, the oldest first."""
+    """The events of a kind about a user, oldest first."""
     table = AuditEvent.__table__
     with app.app_context():
         rows = db.session.execute(
@@ -25,28 +25,30 @@ def events(app: Flask, action: str, target_id: int) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
-def test_O01_a_change_is_written_down_with_who_whom_whence_and_what(app: Flask, staff: ApiUser, user: ApiUser) -> None:
+def test_O01_a_change_is_recorded_with_actor_target_origin_and_fields(
+    app: Flask, staff: ApiUser, user: ApiUser
+) -> None:
     changes = {"last_name": "Quill", "profile": {"city": "Wells"}}
 
-    staff.patch(user.url, json=changes, headers={"X-Request-ID": "trail-1"}, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    staff.patch(user.url, json=changes, headers={"X-Request-ID": "audit-1"}, environ_base={"REMOTE_ADDR": "192.0.2.7"})
 
     (event,) = events(app, "user.changed", user.id)
     assert event["actor_id"] == staff.id
     assert event["target_kind"] == "user"
     assert event["address"] == "192.0.2.7"
-    assert event["request_id"] == "trail-1"
+    assert event["request_id"] == "audit-1"
     assert event["changes"] == {"last_name": ["Okafor", "Quill"], "profile.city": ["Bath", "Wells"]}
     assert event["occurred_at"].utcoffset().total_seconds() == 0
 
 
-def test_O01_a_registration_is_an_act_of_nobody(app: Flask, client: FlaskClient) -> None:
+def test_O01_a_registration_has_no_actor(app: Flask, client: FlaskClient) -> None:
     made = client.post("/userapi/users/", json=new_user()).get_json()
 
     (event,) = events(app, "user.created", made["id"])
     assert event["actor_id"] is None
 
 
-def test_what_is_refused_is_not_written_down_as_done(app: Flask, user: ApiUser) -> None:
+def test_rejected_changes_are_not_recorded(app: Flask, user: ApiUser) -> None:
     assert user.patch(user.url, json={"profile": {"zip": "too long"}}).status_code == 400
     assert user.patch(user.url, json={"is_staff": True}).status_code == 400
     assert user.patch(user.url, json={}).status_code == 200
@@ -54,7 +56,9 @@ def test_what_is_refused_is_not_written_down_as_done(app: Flask, user: ApiUser) 
     assert events(app, "user.changed", user.id) == []
 
 
-def test_O07_the_trail_outlives_its_target_without_the_targets_data(app: Flask, staff: ApiUser, user: ApiUser) -> None:
+def test_O07_events_stay_after_their_target_is_deleted_without_its_data(
+    app: Flask, staff: ApiUser, user: ApiUser
+) -> None:
     staff.patch(user.url, json={"last_name": "Quill"})
 
     staff.delete(user.url)
@@ -68,7 +72,9 @@ def test_O07_the_trail_outlives_its_target_without_the_targets_data(app: Flask, 
     assert deletion["actor_id"] == staff.id
 
 
-def test_O07_the_trail_outlives_its_actor(app: Flask, superuser: ApiUser, staff: ApiUser, user: ApiUser) -> None:
+def test_O07_events_stay_after_their_actor_is_deleted(
+    app: Flask, superuser: ApiUser, staff: ApiUser, user: ApiUser
+) -> None:
     staff.patch(user.url, json={"last_name": "Quill"})
 
     superuser.delete(staff.url)
@@ -78,7 +84,7 @@ def test_O07_the_trail_outlives_its_actor(app: Flask, superuser: ApiUser, staff:
     assert change["changes"] == {"last_name": ["Okafor", "Quill"]}
 
 
-def test_P16_the_trail_holds_no_password(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_P16_the_audit_log_contains_no_password(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     change = {
         "old_password": PASSWORD,
         "new_password1": "quiet harbour 31 lamps",
