@@ -1,8 +1,8 @@
-"""What the staff site's pages cost with a million accounts in PostgreSQL, and what an export needs of memory.
+"""The cost of the staff site's pages with a million accounts in PostgreSQL, and the memory of an export.
 
     python benchmarks/admin_at_a_million.py [number of accounts]
 
-Starts a PostgreSQL of its own, fills it past the front door, and asks each page 15 times, all in this process.
+Starts its own PostgreSQL, inserts the users directly, and requests each page 15 times, all in this process.
 The bar: a first page, a search by the beginning of an email and a filtered page under 300 ms each.
 """
 
@@ -55,7 +55,7 @@ PAGES = {
     "search: beginning of emails": "/admin/users/?search=user98765",
     "search: broad beginning": "/admin/users/?search=user9",
     "search: by last name": "/admin/users/?search=last4999",
-    "search: nobody": "/admin/users/?search=zzz",
+    "search: no result": "/admin/users/?search=zzz",
     "filter: staff": "/admin/users/?is_staff=true",
     "filter: superusers": "/admin/users/?is_superuser=true",
     "filter: inactive": "/admin/users/?is_active=false",
@@ -68,7 +68,7 @@ PAGES = {
 
 
 def main(number: int) -> int:
-    """Print a line for each page; 1 when one misses the bar."""
+    """Print a line for each page; returns 1 if a page is too slow."""
     with servers.postgresql() as url, tempfile.TemporaryDirectory() as folder:
         signing_keys.KeyRing(Path(folder)).add()
         app = create_app(app_config(url, folder, LOG_LEVEL="ERROR"))
@@ -102,7 +102,7 @@ def _median(boss: StaffClient, name: str, path: str) -> float:
 
 
 def _deep(boss: StaffClient) -> list[str]:
-    """A later page costs what the first does; its address is only known from the one before."""
+    """Measure a later page, whose URL is known only from the page before; it must cost the same as the first."""
     path = "/admin/users/?ordering=email"
     for _page in range(20):
         text = boss.get(path).text
@@ -122,7 +122,7 @@ def _export(boss: StaffClient) -> None:
 
 
 def _memory() -> float:
-    """The most memory this process has held, in MB."""
+    """The peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -1,4 +1,4 @@
-"""What the service costs, measured beside its peers on this machine, in rounds that take turns.
+"""The cost of the service, measured in alternating rounds with its peers on this machine.
 
     python benchmarks/bench.py [--rounds 5] [--seconds 8] [--operations me,list] [--write]
 
@@ -27,15 +27,15 @@ DOCUMENT = machine.PROJECT / "docs" / "performance.md"
 PLOT = machine.PROJECT / "docs" / "performance.svg"
 MARKED = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- end of results -->)", re.DOTALL)
 
-#: Registrations hash passwords: of more at once, our service would tell some to come back.
+#: Registrations hash passwords: with more in parallel, our service would respond 503 to some.
 CONNECTIONS = {"register": 1}
 
-#: Sign-ins at once, and the other calls that must not notice.
+#: Parallel sign-ins, and the number of other requests that they must not delay.
 CROWD, BYSTANDERS = 50, 2
 
 
 def main() -> None:
-    """Measure, print the tables, and write them down if asked."""
+    """Measure, print the tables, and write them to a file if requested."""
     arguments = parsed()
     machine.prepare()
     postgresql.start()
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def parsed() -> argparse.Namespace:
-    """What was asked for."""
+    """The parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8, help="of one service in one round")
@@ -73,14 +73,14 @@ def parsed() -> argparse.Namespace:
 
 
 def note(text: str) -> None:
-    """Say on standard error how it goes."""
+    """Report progress on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def compare(
     chosen: Sequence[Peer], arguments: argparse.Namespace
 ) -> tuple[list[report.Sample], dict[str, tuple[float, float]]]:
-    """Drive all services, operation by operation and in turn; the samples, and the memory of each at the end."""
+    """Measure all services in turn, operation by operation; returns the samples and the final memory of each."""
     samples: list[report.Sample] = []
     path = machine.STATE / "results" / time.strftime("%Y-%m-%d-%H%M%S.jsonl")
     with servers.running(chosen) as running, path.open("w") as file:
@@ -94,10 +94,10 @@ def compare(
             for number in range(-1, arguments.rounds):
                 for server in able:
                     if "chain" in server.peer.about["operations"][operation]:
-                        callers[server] = load.sign_in(server)  # the tokens of the last round are spent
+                        callers[server] = load.sign_in(server)  # the tokens of the last round are used
                     sample = load.drive(server, operation, callers[server], connections, arguments.seconds)
                     if number < 0:
-                        continue  # only to warm up
+                        continue  # warm-up only
                     samples.append({"operation": operation, "peer": server.peer.name, "round": number, **sample})
                     print(json.dumps(samples[-1]), file=file, flush=True)
         memory = {server.peer.name: server.memory() for server in running}
@@ -106,7 +106,7 @@ def compare(
 
 
 def starts(chosen: Sequence[Peer], rounds: int) -> str:
-    """How long each service takes from its start to its first answer."""
+    """Measure the time from the start of each service to its first response."""
     rows = []
     for peer in chosen:
         seconds = []
@@ -121,14 +121,14 @@ def starts(chosen: Sequence[Peer], rounds: int) -> str:
 
 
 def crowds(seconds: float) -> str:
-    """What other calls wait while fifty sign in at once, over and over."""
+    """Measure the delay of other requests while fifty clients sign in repeatedly in parallel."""
     with servers.running([peers.load(OURS)]) as (server,):
         callers = load.sign_in(server)
-        asked = load.requests(server, "sign_in", callers)
+        requests = load.requests(server, "sign_in", callers)
         load.drive(server, "me", callers, BYSTANDERS, 2)
         quiet = load.drive(server, "me", callers, BYSTANDERS, seconds)
         with ThreadPoolExecutor(1) as thread:
-            signing_in = thread.submit(crowd.sign_in, server, asked, CROWD, seconds + 1)
+            signing_in = thread.submit(crowd.sign_in, server, requests, CROWD, seconds + 1)
             time.sleep(0.5)
             busy = load.drive(server, "me", callers, BYSTANDERS, seconds)
         tally = signing_in.result()
@@ -142,19 +142,22 @@ def crowds(seconds: float) -> str:
         )
         for name, sample in (("alone", quiet), (f"during {CROWD} parallel sign-ins", busy))
     ]
-    told = (
-        f"In that time {tally.served / (seconds + 1):.0f} sign-ins a second succeeded; {tally.told_to_come_back} "
+    summary = (
+        f"In that time {tally.served / (seconds + 1):.0f} sign-ins a second succeeded; {tally.unavailable} "
         f"requests got 503 with Retry-After and were retried; {tally.failed} failed."
     )
-    return report.table(("own user by token", "p50 ms", "p99 ms", "relative p50", "errors"), rows) + f"\n\n{told}"
+    return report.table(("own user by token", "p50 ms", "p99 ms", "relative p50", "errors"), rows) + f"\n\n{summary}"
 
 
 def seeding(count: int) -> str:
-    """How fast `flask users seed` fills an empty database."""
+    """Measure how fast `flask users seed` fills an empty database."""
     ours = peers.load(OURS)
     database = f"{ours.about['database']}_seeding"
     postgresql.create(database)
-    environment = ours.environment | {"DATABASE_URL": postgresql.url(database), "USER_PASSWORD": load.people.PASSWORD}
+    environment = ours.environment | {
+        "DATABASE_URL": postgresql.url(database),
+        "USER_PASSWORD": load.sample_users.PASSWORD,
+    }
     flask = [ours.python, "-m", "flask", "--app", "wsgi"]
     subprocess.run([*flask, "db", "upgrade"], cwd=ours.folder, env=environment, check=True, capture_output=True)
     started = time.perf_counter()
@@ -182,7 +185,7 @@ def _held(pid: int) -> float:
 
 
 def facts(chosen: Sequence[Peer], arguments: argparse.Namespace) -> str:
-    """When, on what, and what was measured."""
+    """The date, the machine and the versions of the measurement."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     commit = subprocess.run(
         ["git", "-C", machine.PROJECT, "describe", "--always", "--dirty"], capture_output=True, text=True

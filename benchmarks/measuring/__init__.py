@@ -1,1 +1,1 @@
-"""The runner: a PostgreSQL, the services, a load generator, and what came of it."""
+"""The runner: PostgreSQL, the services, the load generator and the report."""

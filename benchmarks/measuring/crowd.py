@@ -1,4 +1,4 @@
-"""Many who sign in at once, as clients do: whoever is told to come back comes back when told."""
+"""Parallel sign-ins by clients that honour Retry-After."""
 
 import http.client
 import threading
@@ -11,33 +11,33 @@ from .servers import Server
 
 @dataclass
 class Tally:
-    """What became of their requests."""
+    """The outcome of the requests."""
 
     served: int = 0
-    told_to_come_back: int = 0
+    unavailable: int = 0
     failed: int = 0
 
 
-def sign_in(server: Server, asked: list[Request], count: int, seconds: float) -> Tally:
-    """Let clients sign in over and over, all of them beginning at once.
+def sign_in(server: Server, requests: list[Request], count: int, seconds: float) -> Tally:
+    """Let clients sign in repeatedly, all starting at the same time.
 
     Args:
-        server: where.
-        asked: their requests, in turn.
-        count: how many clients.
-        seconds: for how long.
+        server: the server.
+        requests: their requests, used in turn.
+        count: the number of clients.
+        seconds: the duration.
     """
     tally, lock, end = Tally(), threading.Lock(), time.monotonic() + seconds
     together = threading.Barrier(count)
 
     def client(number: int) -> None:
-        request = asked[number % len(asked)]
+        request = requests[number % len(requests)]
         together.wait()
         while time.monotonic() < end:
             status, pause = _send(server, request)
             with lock:
                 tally.served += status == 200
-                tally.told_to_come_back += status == 503
+                tally.unavailable += status == 503
                 tally.failed += status not in (200, 503)
             time.sleep(min(pause, max(end - time.monotonic(), 0)))
 
@@ -50,7 +50,7 @@ def sign_in(server: Server, asked: list[Request], count: int, seconds: float) ->
 
 
 def _send(server: Server, request: Request) -> tuple[int, float]:
-    """Send a request; its status, and how long to wait before the next."""
+    """Send a request; returns its status and the seconds to wait before the next."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request(request.method, request.path, request.body, request.headers)

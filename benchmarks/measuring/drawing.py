@@ -1,4 +1,4 @@
-"""The plot: for each operation a bar a service, as long as a request costs; on a scale of powers of two."""
+"""The plot: a bar for each operation and service with the cost of a request, on a scale of powers of two."""
 
 from collections.abc import Sequence
 from math import ceil, floor, log2

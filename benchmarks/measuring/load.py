@@ -1,4 +1,4 @@
-"""The load: requests of an operation, made from what `peer.toml` says, and wrk to send them."""
+"""The load: requests built from `peer.toml` and sent by wrk."""
 
 import http.client
 import json
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import people
+import sample_users
 
 from . import postgresql
 from .machine import BENCHMARKS, used_by, used_by_all, used_by_children
 from .servers import Server
 
-#: Who sends the requests; lists are asked for by the member of staff.
-CALLERS = (people.STAFF, *range(1001, 1001 + 613 * 24, 613))
+#: The users that send the requests; the staff user requests lists.
+CALLERS = (sample_users.STAFF, *range(1001, 1001 + 613 * 24, 613))
 
 UNIQUE = "@@UNIQUE@@UNIQUE"
 CHAINED = "@@CHAINED@@"
@@ -25,21 +25,21 @@ CHAINED = "@@CHAINED@@"
 
 @dataclass
 class Caller:
-    """Who sends requests, with tokens once signed in."""
+    """A user that sends requests, with tokens after sign-in."""
 
     number: int
     access: str = ""
     refresh: str = ""
 
     def fill(self, value: Any) -> Any:
-        """Put what is known of this caller in the place of `{id}`, `{email}` and the like."""
+        """Replace `{id}`, `{email}` and other placeholders with the data of this caller."""
         if isinstance(value, dict):
             return {name: self.fill(part) for name, part in value.items()}
         known = {
             "id": str(self.number),
-            "uuid": str(people.identity(self.number)),
-            "email": people.email(self.number),
-            "password": people.PASSWORD,
+            "uuid": str(sample_users.identity(self.number)),
+            "email": sample_users.email(self.number),
+            "password": sample_users.PASSWORD,
             "access": self.access,
             "refresh": self.refresh,
             "chained": CHAINED,
@@ -52,7 +52,7 @@ class Caller:
 
 @dataclass
 class Request:
-    """A request, ready to be sent."""
+    """A request that can be sent."""
 
     method: str
     path: str
@@ -60,13 +60,13 @@ class Request:
     body: str
 
     def text(self) -> str:
-        """The request as it goes over the wire."""
+        """The request as sent over the wire."""
         head = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         return f"{self.method} {self.path} HTTP/1.1\r\n{head}\r\n{self.body}"
 
 
 def request(server: Server, operation: dict[str, Any], caller: Caller) -> Request:
-    """The request of an operation by a caller."""
+    """Build the request of an operation by a caller."""
     headers, body = {"Host": f"127.0.0.1:{server.port}", "Accept": "application/json"}, ""
     if "json" in operation:
         body, headers["Content-Type"] = json.dumps(caller.fill(operation["json"])), "application/json"
@@ -80,12 +80,12 @@ def request(server: Server, operation: dict[str, Any], caller: Caller) -> Reques
     return Request(method, caller.fill(operation["path"]), headers, body)
 
 
-def send(server: Server, asked: Request) -> tuple[int, bytes]:
-    """Send one request; the status and body of its answer."""
+def send(server: Server, request: Request) -> tuple[int, bytes]:
+    """Send one request; returns the status and body of the response."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
-        body = asked.body.replace(UNIQUE, f"{time.time_ns() % 10**16:016d}")
-        connection.request(asked.method, asked.path, body or None, asked.headers)
+        body = request.body.replace(UNIQUE, f"{time.time_ns() % 10**16:016d}")
+        connection.request(request.method, request.path, body or None, request.headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -93,10 +93,10 @@ def send(server: Server, asked: Request) -> tuple[int, bytes]:
 
 
 def sign_in(server: Server) -> list[Caller]:
-    """Every caller, signed in anew.
+    """Sign in every caller again.
 
     Raises:
-        SystemExit: one was refused.
+        SystemExit: a sign-in was rejected.
     """
     operation, callers = server.peer.about["operations"]["sign_in"], []
     for number in CALLERS:
@@ -111,34 +111,34 @@ def sign_in(server: Server) -> list[Caller]:
 
 
 def requests(server: Server, name: str, callers: list[Caller]) -> list[Request]:
-    """The requests of an operation, by whom it is for."""
+    """The requests of an operation, for the callers that may send it."""
     operation = server.peer.about["operations"][name]
     chosen = callers[:1] if operation.get("by") == "staff" else callers[1:]
     return [request(server, operation, caller) for caller in chosen]
 
 
 def check(server: Server, name: str, callers: list[Caller]) -> int:
-    """Send an operation once; how many bytes the answer has.
+    """Send an operation once; returns the size of the response in bytes.
 
     Raises:
-        SystemExit: it was refused.
+        SystemExit: the request was rejected.
     """
     operation = server.peer.about["operations"][name]
-    asked = requests(server, name, callers)[0]
-    asked.body = asked.body.replace(CHAINED, callers[0].refresh)
-    asked.headers |= {"Content-Length": str(len(asked.body))} if asked.body else {}
-    status, body = send(server, asked)
+    request = requests(server, name, callers)[0]
+    request.body = request.body.replace(CHAINED, callers[0].refresh)
+    request.headers |= {"Content-Length": str(len(request.body))} if request.body else {}
+    status, body = send(server, request)
     if status != operation.get("expect", 200):
         raise SystemExit(f"bench: {server.peer.name} answers {name} with {status}: {body[:300]!r}")
     return len(body)
 
 
 def drive(server: Server, name: str, callers: list[Caller], connections: int, seconds: float) -> dict[str, Any]:
-    """Send an operation over and over.
+    """Send an operation repeatedly.
 
     Returns:
         `rate` (requests a second), `p50`, `p99` (ms), `requests`, `errors`, `broken`; `app` and `db` (processor ms a
-        request), and `foreign`: the share of this machine's processors that others used meanwhile.
+        request), and `foreign`: the share of this machine's processors that other programs used.
     """
     database, cores = postgresql.pid(), os.cpu_count() or 1
     watched = (server.used, lambda: used_by(database), used_by_children, used_by_all, time.perf_counter)
@@ -156,7 +156,7 @@ def drive(server: Server, name: str, callers: list[Caller], connections: int, se
 def _wrk(server: Server, name: str, callers: list[Caller], connections: int, seconds: float) -> dict[str, Any]:
     chain = server.peer.about["operations"][name].get("chain", "")
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        texts = ",\n".join(_literal(asked.text()) for asked in requests(server, name, callers))
+        texts = ",\n".join(_literal(request.text()) for request in requests(server, name, callers))
         tokens = ",\n".join(_literal(caller.refresh) for caller in callers[1:])
         file.write(f"return {{\n{texts}\n}}, {{\n{tokens}\n}}\n")
         file.flush()
@@ -171,6 +171,6 @@ def _wrk(server: Server, name: str, callers: list[Caller], connections: int, sec
 
 
 def _literal(text: str) -> str:
-    """Any text as Lua writes it."""
+    """A text as a Lua literal."""
     plain = " -_./:{},@"
     return '"' + "".join(c if c.isalnum() or c in plain else f"\\{ord(c):03d}" for c in text) + '"'

@@ -1,4 +1,4 @@
-"""This machine: where the benchmarks keep what they make, and who uses its processors and memory (Linux's /proc)."""
+"""This machine: the folders of the benchmarks, and processor and memory use (from Linux's /proc)."""
 
 import contextlib
 import hashlib
@@ -12,20 +12,20 @@ from pathlib import Path
 BENCHMARKS = Path(__file__).resolve().parent.parent
 PROJECT = BENCHMARKS.parent
 
-#: Environments, databases, logs. Outside the project, since PostgreSQL's account must reach it when root measures.
+#: Environments, databases, logs. Outside the project, because PostgreSQL's user must reach it when root runs this.
 STATE = Path(os.environ.get("BENCH_STATE") or Path(tempfile.gettempdir()) / "userapi-benchmarks").resolve()
 
-#: Where Debian and macOS keep PostgreSQL's programs.
+#: The folders of PostgreSQL's programs on Debian and macOS.
 POSTGRESQL_FOLDERS = (("/usr/lib/postgresql", "*/bin"), ("/opt/homebrew/opt", "postgresql*/bin"))
 
 TICK = os.sysconf("SC_CLK_TCK")
 
 
 def prepare() -> None:
-    """Make the folders, and say in one line which program is missing.
+    """Create the folders, and check that all programs are installed.
 
     Raises:
-        SystemExit: one is.
+        SystemExit: a program is missing.
     """
     if not Path("/proc/self/smaps_rollup").exists():
         sys.exit("bench: needs Linux, whose /proc tells what each process used")
@@ -40,24 +40,24 @@ def prepare() -> None:
 
 
 def digest(*texts: str) -> str:
-    """A short name for what something was made from."""
+    """A short hash of the given texts."""
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
 def family(pid: int) -> list[int]:
-    """A process and all below it."""
+    """A process and all its descendants."""
     found = [pid] if pid else []
     for parent in found:
-        with contextlib.suppress(OSError):  # it may end meanwhile
+        with contextlib.suppress(OSError):  # it may have ended
             for task in Path(f"/proc/{parent}/task").iterdir():
                 found += map(int, (task / "children").read_text().split())
     return found
 
 
 def used_by(pid: int) -> float:
-    """Processor seconds of a process and all below it, those that have ended included.
+    """Processor seconds of a process and all its descendants, including ended ones.
 
-    Unlike requests a second, they hardly depend on what else the machine does.
+    Unlike requests per second, they hardly depend on other load on the machine.
     """
     ticks = 0
     for process in family(pid):
@@ -67,19 +67,19 @@ def used_by(pid: int) -> float:
 
 
 def used_by_all() -> float:
-    """Processor seconds of everything on this machine."""
+    """Processor seconds of all processes on this machine."""
     user, nice, system, _idle, _waiting, *others = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
     return (user + nice + system + sum(others)) / TICK
 
 
 def used_by_children() -> float:
-    """Processor seconds of those processes that we started and that have ended, as the load generator."""
+    """Processor seconds of our child processes that have ended, such as the load generator."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def held(pid: int) -> float:
-    """Megabytes of memory that a process holds; of what it shares with others, its share."""
+    """The memory of a process in megabytes, with its share of memory shared with others (PSS)."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024

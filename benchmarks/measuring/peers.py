@@ -1,4 +1,4 @@
-"""A peer is a folder with a `peer.toml`: what it needs, how it is filled and started, and how to talk to it."""
+"""A peer is a folder with a `peer.toml`, which describes its requirements, data, start and operations."""
 
 import os
 import subprocess
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import people
 import psycopg
+import sample_users
 
 from . import postgresql
 from .machine import BENCHMARKS, PROJECT, STATE, digest
@@ -20,11 +20,11 @@ OURS = "userapi"
 
 @dataclass(frozen=True)
 class Peer:
-    """A service, our own included.
+    """A service that is measured, including our own.
 
     Attributes:
-        name: of its folder.
-        about: its `peer.toml`.
+        name: the name of its folder.
+        about: the contents of its `peer.toml`.
     """
 
     name: str
@@ -32,22 +32,22 @@ class Peer:
 
     @property
     def folder(self) -> Path:
-        """Where its code is."""
+        """The folder of its code."""
         return PEERS / self.name
 
     @property
     def python(self) -> str:
-        """The interpreter with its packages, and no others."""
+        """The interpreter of its virtual environment."""
         return str(STATE / "environments" / self.name / "bin" / "python")
 
     @property
     def requirements(self) -> Path:
-        """What it needs; of ours, what `make run` installs."""
+        """Its requirements; for our service, those of `make run`."""
         return PROJECT / "requirements" / "base.txt" if self.name == OURS else self.folder / "requirements.txt"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its processes see."""
+        """The environment variables of its processes."""
         return {
             "PATH": f"{Path(self.python).parent}:{os.environ['PATH']}",
             "PYTHONPATH": f"{BENCHMARKS}:{PROJECT}" if self.name == OURS else str(BENCHMARKS),
@@ -58,7 +58,7 @@ class Peer:
         }
 
     def call(self, *command: str) -> str:
-        """Run Python in its folder, and give what it prints."""
+        """Run Python in its folder and return the output."""
         return subprocess.run(
             [self.python, *command],
             cwd=self.folder,
@@ -69,16 +69,16 @@ class Peer:
         ).stdout.strip()
 
     def versions(self) -> str:
-        """What it is made of, with versions."""
+        """Its main packages with versions."""
         code = "import sys, importlib.metadata as m; print(', '.join(f'{n} {m.version(n)}' for n in sys.argv[1:]))"
         return self.call("-c", code, *self.about["packages"])
 
 
 def load(name: str) -> Peer:
-    """The peer of a name.
+    """The peer with a name.
 
     Raises:
-        SystemExit: there is none.
+        SystemExit: there is no such peer.
     """
     path = PEERS / name / "peer.toml"
     if not path.exists():
@@ -88,7 +88,7 @@ def load(name: str) -> Peer:
 
 
 def install(peer: Peer) -> None:
-    """Make its environment when it is missing or its requirements have changed."""
+    """Create its environment if it is missing or its requirements have changed."""
     stamp = STATE / "environments" / f"{peer.name}.stamp"
     wanted = digest(peer.requirements.read_text())
     if stamp.exists() and stamp.read_text() == wanted:
@@ -101,10 +101,10 @@ def install(peer: Peer) -> None:
 
 
 def fill(peer: Peer, count: int) -> None:
-    """Give its database the people, when it has others: its own tables, then COPY for everybody alike."""
+    """Fill its database if the data has changed: it creates its tables, then all peers are filled with COPY."""
     tables = peer.about.get("tables", {})
     stamp = STATE / "results" / f"{peer.name}.filled"
-    wanted = digest(str(count), repr(tables), people.__loader__.get_source("people"))  # type: ignore[union-attr]
+    wanted = digest(str(count), repr(tables), sample_users.__loader__.get_source("sample_users"))  # type: ignore[union-attr]
     if not tables or (stamp.exists() and stamp.read_text() == wanted and postgresql.has(peer.about["database"])):
         return
     print(f"{peer.name}: {count:,} users", file=sys.stderr)
@@ -126,6 +126,6 @@ def _copy(
 ) -> None:
     names, sources = ", ".join(columns), list(columns.values())
     with connection.cursor() as cursor, cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
-        for person in people.everybody(count):
-            values = person | secret
+        for sample_user in sample_users.first_users(count):
+            values = sample_user | secret
             copy.write_row([values[source] for source in sources])

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the benchmark's own: as it comes, durable, reached by a Unix socket."""
+"""A separate PostgreSQL for the benchmarks: default settings, durable, reached by a Unix socket."""
 
 import os
 import pwd
@@ -24,12 +24,12 @@ max_connections = 300
 
 
 def _call(*command: str, check: bool = True) -> int:
-    """Run one of its programs, which refuse to be root's."""
+    """Run one of its programs, not as root, which they do not allow."""
     account: dict[str, Any] = {}
     if os.geteuid() == 0:
         postgres = pwd.getpwnam("postgres")
         account = {"user": postgres.pw_uid, "group": postgres.pw_gid, "extra_groups": []}
-    # Into a file: the server would keep a pipe open.
+    # To a file, because the server would keep a pipe open.
     log = STATE / "logs" / "postgresql.log"
     with log.open("ab") as output:
         code = subprocess.run(command, cwd="/", stdout=output, stderr=output, **account).returncode
@@ -39,7 +39,7 @@ def _call(*command: str, check: bool = True) -> int:
 
 
 def start() -> None:
-    """Start it; the first time, make it."""
+    """Start the server, and create it the first time."""
     if not DATA.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
@@ -52,18 +52,18 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Stop it, if it runs."""
+    """Stop the server if it runs."""
     if DATA.exists() and _call("pg_ctl", "-D", str(DATA), "status", check=False) == 0:
         _call("pg_ctl", "-D", str(DATA), "-m", "fast", "-w", "stop")
 
 
 def pid() -> int:
-    """The server's process."""
+    """The process id of the server."""
     return int((DATA / "postmaster.pid").read_text().split()[0])
 
 
 def url(database: str) -> str:
-    """The address of a database."""
+    """The URL of a database."""
     return f"postgresql://bench@/{database}?host={FOLDER}&port={PORT}"
 
 
@@ -73,14 +73,14 @@ def connect(database: str = "postgres") -> psycopg.Connection[Any]:
 
 
 def version() -> str:
-    """As `15.18`."""
+    """The version, such as `15.18`."""
     with connect() as connection:
         number = connection.info.server_version
     return f"{number // 10000}.{number % 10000}"
 
 
 def has(database: str) -> bool:
-    """Whether there is such a database."""
+    """Whether a database exists."""
     with connect() as connection:
         return bool(connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone())
 
@@ -92,12 +92,12 @@ def remove(database: str) -> None:
 
 
 def create(database: str) -> None:
-    """An empty database."""
+    """Create an empty database."""
     remove(database)
     with connect() as connection:
         connection.execute(f'CREATE DATABASE "{database}"')
 
 
 def log_file() -> Path:
-    """Where it says what went wrong."""
+    """The path of the server's log."""
     return FOLDER / "log"

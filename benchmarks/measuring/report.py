@@ -8,7 +8,7 @@ from .peers import OURS
 
 Sample = dict[str, Any]
 
-#: What the operations are called.
+#: The labels of the operations.
 TITLES = {
     "me": "own user by token",
     "list": "list of 50, first page",
@@ -21,7 +21,7 @@ TITLES = {
 
 HEADER = ("operation", "service", "requests/s", "p50 ms", "p99 ms", "application ms", "database ms")
 
-#: A share of the processors used by others, or a spread of the cost, from which figures say little.
+#: The share of processors used by others, and the spread of costs, above which the figures are unreliable.
 MAX_FOREIGN = 0.10
 MAX_SPREAD = 0.20
 
@@ -32,12 +32,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def cost(sample: Sample) -> float:
-    """Processor milliseconds of a request, application and database."""
+    """Processor milliseconds per request of application and database."""
     return float(sample["app"] + sample["db"])
 
 
 def ratio(samples: Sequence[Sample], operation: str, peer: str) -> float | None:
-    """How many times as much a request costs a peer as us: the median of the ratios within rounds."""
+    """The relative cost of a request at a peer: the median of the ratios to ours within rounds."""
     theirs = {s["round"]: cost(s) for s in samples if (s["operation"], s["peer"]) == (operation, peer)}
     ours = {s["round"]: cost(s) for s in samples if (s["operation"], s["peer"]) == (operation, OURS)}
     both = [theirs[number] / ours[number] for number in theirs.keys() & ours.keys()]
@@ -45,7 +45,7 @@ def ratio(samples: Sequence[Sample], operation: str, peer: str) -> float | None:
 
 
 def operations(samples: Sequence[Sample], memory: dict[str, tuple[float, float]]) -> str:
-    """The table: a line for each operation and service."""
+    """The table with a line for each operation and service."""
     rows = []
     for operation, peer in dict.fromkeys((s["operation"], s["peer"]) for s in samples):
         group = [s for s in samples if (s["operation"], s["peer"]) == (operation, peer)]
@@ -70,13 +70,13 @@ def operations(samples: Sequence[Sample], memory: dict[str, tuple[float, float]]
 
 
 def spread(group: Sequence[Sample]) -> float:
-    """Half the distance between the cheapest and the dearest round, to the median."""
+    """Half the difference between the cheapest and the most expensive round, relative to the median."""
     costs = [cost(sample) for sample in group]
     return (max(costs) - min(costs)) / 2 / (median(costs) or 1)
 
 
 def noise(samples: Sequence[Sample]) -> str:
-    """A sentence: whether to believe the figures."""
+    """A sentence that says whether the figures are reliable."""
     foreign = median(s["foreign"] for s in samples)
     wild = [
         f"{TITLES[operation]} ({peer})"

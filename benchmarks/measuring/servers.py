@@ -1,4 +1,4 @@
-"""A peer that runs: on the server that its users would take, two processes each."""
+"""Running peers, each with the server that its users would choose and two processes."""
 
 import http.client
 import os
@@ -47,10 +47,10 @@ class Server:
             )
 
     def wait(self, seconds: float = 60) -> float:
-        """Wait for the first answer, whatever it says; how many seconds it took from the start.
+        """Wait for the first response of any status; returns the seconds since the start.
 
         Raises:
-            SystemExit: none came.
+            SystemExit: there was no response.
         """
         while self.process.poll() is None and time.perf_counter() - self.started < seconds:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
@@ -66,12 +66,12 @@ class Server:
         raise SystemExit(f"bench: {self.peer.name} does not answer; see {self.log}")
 
     def memory(self) -> tuple[float, float]:
-        """Megabytes that a worker holds, the largest of them, and that all processes hold together."""
+        """The memory of the largest worker and of all processes together, in megabytes."""
         parent, *workers = [held(pid) for pid in family(self.process.pid)]
         return max(workers), parent + sum(workers)
 
     def used(self) -> float:
-        """Processor seconds so far."""
+        """The processor seconds used so far."""
         return used_by(self.process.pid)
 
     def stop(self) -> None:
@@ -86,7 +86,7 @@ class Server:
 
 @contextmanager
 def running(peers: Sequence[Peer]) -> Iterator[list[Server]]:
-    """Start peers side by side, and stop them at the end."""
+    """Start peers in parallel, and stop them at the end."""
     servers: list[Server] = []
     try:
         for peer in peers:

@@ -1,4 +1,4 @@
-"""Connections that PostgreSQL has closed while nobody used them, as when it is started anew."""
+"""Idle connections that PostgreSQL has closed, as in a restart."""
 
 import psycopg
 import pytest
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.both
 
 
 def close_every_connection(app: Flask) -> None:
-    """End, at the server, what the application holds open, and wait until it has ended; SQLite has no server."""
+    """Close the application's connections at the PostgreSQL server and wait until they are closed."""
     with app.app_context():
         url = db.engine.url
     if url.get_backend_name() == "sqlite":
@@ -27,7 +27,7 @@ def close_every_connection(app: Flask) -> None:
     assert all(one for (one,) in ended)
 
 
-def test_X03_the_next_call_of_each_kind_is_answered(app: Flask, client: FlaskClient, user: ApiUser) -> None:
+def test_X03_the_next_request_of_each_kind_succeeds(app: Flask, client: FlaskClient, user: ApiUser) -> None:
     refresh_token = user.tokens["refresh_token"]
 
     for _again in range(2):

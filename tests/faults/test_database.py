@@ -1,4 +1,4 @@
-"""A database that is busy, or fails half way."""
+"""A database that is busy, or fails half way through."""
 
 import sqlite3
 import threading
@@ -28,10 +28,10 @@ SECONDS_OF_WRITING = 2.0
 
 @pytest.fixture
 def on_file(tmp_path: Path, key_folder: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Flask]:
-    """A maker of applications over a SQLite file of their own: `on_file(timeout=200)`."""
+    """Makes applications with their own SQLite files: `on_file(timeout=200)`."""
     made: list[Flask] = []
 
-    def make(timeout: int | None = None) -> Flask:
+    def make_app_on_file(timeout: int | None = None) -> Flask:
         if timeout is not None:
             monkeypatch.setattr(database, "BUSY_TIMEOUT", timeout)
         app = create_app(app_config(f"sqlite:///{tmp_path}/accounts.db", key_folder))
@@ -41,12 +41,12 @@ def on_file(tmp_path: Path, key_folder: str, monkeypatch: pytest.MonkeyPatch) ->
         made.append(app)
         return app
 
-    yield make
+    yield make_app_on_file
     for app in made:
         close_app(app)
 
 
-def test_C11_the_file_of_the_database_is_its_owners_alone(on_file: Callable[..., Flask], tmp_path: Path) -> None:
+def test_C11_only_the_owner_can_read_the_database_file(on_file: Callable[..., Flask], tmp_path: Path) -> None:
     app = on_file()
     app.test_client().post("/userapi/users/", json=new_user())
 
@@ -56,7 +56,7 @@ def test_C11_the_file_of_the_database_is_its_owners_alone(on_file: Callable[...,
     assert set(modes.values()) == {0o600}
 
 
-def test_X04_a_locked_database_answers_503_after_a_while_and_reads_go_on(
+def test_X04_writes_to_a_locked_database_are_503_after_the_timeout_and_reads_work(
     on_file: Callable[..., Flask], tmp_path: Path
 ) -> None:
     client = on_file(timeout=200).test_client()
@@ -64,18 +64,18 @@ def test_X04_a_locked_database_answers_503_after_a_while_and_reads_go_on(
     wanted = new_user()
     blocker.execute("BEGIN IMMEDIATE")
 
-    refused = client.post("/userapi/users/", json=wanted)
+    rejected = client.post("/userapi/users/", json=wanted)
     read = client.get("/readyz")
     blocker.execute("COMMIT")
     blocker.close()
 
-    assert (refused.status_code, refused.get_json()["code"]) == (503, "unavailable")
-    assert int(refused.headers["Retry-After"]) > 0
+    assert (rejected.status_code, rejected.get_json()["code"]) == (503, "unavailable")
+    assert int(rejected.headers["Retry-After"]) > 0
     assert read.status_code == 200
     assert client.post("/userapi/users/", json=wanted).status_code == 201
 
 
-def test_N12_many_writers_at_once_all_get_their_turn(on_file: Callable[..., Flask]) -> None:
+def test_N12_many_parallel_writers_all_succeed(on_file: Callable[..., Flask]) -> None:
     app = on_file()
     statuses: list[int] = []
     until = time.monotonic() + SECONDS_OF_WRITING
@@ -97,7 +97,7 @@ def test_N12_many_writers_at_once_all_get_their_turn(on_file: Callable[..., Flas
         assert db.session.scalar(sa.text("SELECT count(*) FROM user_profiles")) == len(statuses)
 
 
-def test_X16_a_registration_that_fails_half_way_leaves_nothing(app: Flask, client: FlaskClient, staff: ApiUser) -> None:
+def test_X16_a_registration_that_fails_half_way_stores_nothing(app: Flask, client: FlaskClient, staff: ApiUser) -> None:
     wanted = new_user()
 
     def fail(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:

@@ -1,4 +1,4 @@
-"""Workers of a running server that end again and again."""
+"""Workers of a running server that keep dying."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from tests.support.waiting import wait_until
 
 
 def delays(log: Path) -> list[float]:
-    """How long each worker that ended had to wait for its next start."""
+    """The restart delay of each worker that ended."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     return [line["starts_in"] for line in lines if line["event"] == "worker_ended"]
 
 
-def test_a_worker_that_keeps_dying_is_started_again_later_each_time_and_the_others_serve(tmp_path: Path) -> None:
+def test_a_worker_that_keeps_dying_is_restarted_with_growing_delays_while_others_serve(tmp_path: Path) -> None:
     env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="2")
 
     with http_server.run_server(tmp_path, env) as server:
@@ -50,7 +50,7 @@ def test_the_service_outlives_the_death_of_all_its_workers(tmp_path: Path) -> No
         assert server.stop() == 0
 
 
-def test_a_stop_does_not_wait_for_a_worker_that_is_to_be_started_later(tmp_path: Path) -> None:
+def test_stopping_does_not_wait_for_a_delayed_restart(tmp_path: Path) -> None:
     env = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
 
     with http_server.run_server(tmp_path, env) as server:

@@ -1,4 +1,4 @@
-"""Connections that are kept for the next request: an error before the body was read must not spoil them."""
+"""Kept-alive connections still work after an error before the body was read."""
 
 import http.client
 import select
@@ -12,7 +12,7 @@ from tests.support import commands, http_server
 
 JSON = "Content-Type: application/json\r\n"
 
-#: Requests that are answered without a look at their body, with the status of the answer.
+#: Requests with a response that does not need their body, with its status.
 UNREAD = {
     "not signed in": (401, "PATCH", "/userapi/auth/user/", JSON),
     "no such page": (404, "POST", "/nothing/", JSON),
@@ -20,21 +20,21 @@ UNREAD = {
     "nothing acceptable": (406, "POST", "/userapi/users/", JSON + "Accept: application/xml\r\n"),
     "compressed body": (415, "POST", "/userapi/users/", JSON + "Content-Encoding: gzip\r\n"),
     "from another site": (403, "POST", "/login/", JSON + "Origin: https://evil.example\r\n"),
-    # not a form, which would be read so that it can be shown again after signing in
+    # not a form, which would be read to show it again after sign-in
     "redirect": (303, "POST", "/admin/imports/new/", "Content-Type: text/plain\r\n"),
 }
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Server]:
-    """A server with its usual workers and threads."""
+    """A server with the default workers and threads."""
     folder = tmp_path_factory.mktemp("kept")
     with http_server.run_server(folder, commands.environment(f"sqlite:///{folder}/kept.db", folder)) as server:
         yield server
 
 
 def exchange(connection: socket.socket, request: str, body: bytes) -> http.client.HTTPResponse:
-    """Send the headers, and the body in a second packet; the answer, read whole."""
+    """Send the headers, then the body in a second packet; returns the whole response."""
     connection.sendall(request.encode())
     time.sleep(0.05)
     connection.sendall(body)
@@ -53,7 +53,7 @@ def connected(server: http_server.Server) -> socket.socket:
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 @pytest.mark.parametrize("kind", UNREAD)
-def test_a_connection_goes_on_after_an_error_before_the_body_was_read(
+def test_a_connection_stays_usable_after_an_error_before_the_body_was_read(
     server: http_server.Server, kind: str, framing: str
 ) -> None:
     status, method, path, headers = UNREAD[kind]
@@ -73,7 +73,7 @@ def test_a_connection_goes_on_after_an_error_before_the_body_was_read(
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 @pytest.mark.parametrize("path", ["/userapi/users/", "/nothing/", "/admin/imports/new/"])
-def test_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_end(
+def test_a_body_that_is_too_large_is_not_read_and_the_response_closes_the_connection(
     server: http_server.Server, path: str, framing: str
 ) -> None:
     size = 12 * 2**20
@@ -82,7 +82,7 @@ def test_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_e
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
         for _piece in range(size // 2**20 if framing == "chunks" else 0):
             if select.select([connection], [], [], 0.2)[0]:
-                break  # answered
+                break  # already responded
             connection.sendall(b"100000\r\n" + b" " * 2**20 + b"\r\n")
         response = http.client.HTTPResponse(connection)
         response.begin()
@@ -92,12 +92,12 @@ def test_a_body_that_is_too_large_is_left_unread_and_the_connection_is_said_to_e
 
 
 @pytest.mark.parametrize(("length", "body"), [("00", b""), ("0000", b""), ("0002", b"{}")])
-def test_a_length_may_begin_with_zeros(server: http_server.Server, length: str, body: bytes) -> None:
+def test_a_content_length_may_begin_with_zeros(server: http_server.Server, length: str, body: bytes) -> None:
     """RFC 9110, section 8.6: a length is any number of digits."""
     with connected(server) as connection:
         for _again in range(2):
             headers = f"Host: x\r\n{JSON}Content-Length: {length}\r\n"
-            answer = exchange(connection, f"POST /userapi/users/ HTTP/1.1\r\n{headers}\r\n", body)
-            assert answer.status == 400
-            assert answer.headers["Content-Type"] == "application/problem+json"
-            assert answer.headers["Connection"] is None
+            response = exchange(connection, f"POST /userapi/users/ HTTP/1.1\r\n{headers}\r\n", body)
+            assert response.status == 400
+            assert response.headers["Content-Type"] == "application/problem+json"
+            assert response.headers["Connection"] is None

@@ -1,4 +1,4 @@
-"""Nobody takes the log any more: the disk is full, or the program that read it is gone."""
+"""The log cannot be written because the disk is full or its reader has ended."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.support.factories import new_user
 
 @contextmanager
 def full_device() -> Iterator[int]:
-    """Takes nothing: no space is left (ENOSPC)."""
+    """A device without space (ENOSPC)."""
     descriptor = os.open("/dev/full", os.O_WRONLY)
     yield descriptor
     os.close(descriptor)
@@ -26,14 +26,14 @@ def full_device() -> Iterator[int]:
 
 @contextmanager
 def broken_pipe() -> Iterator[int]:
-    """Takes nothing: nobody reads (EPIPE)."""
+    """A pipe without a reader (EPIPE)."""
     reader, writer = os.pipe()
     os.close(reader)
     yield writer
     os.close(writer)
 
 
-def ask(url: str, body: object = None) -> int:
+def send_request(url: str, body: object = None) -> int:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:
@@ -46,7 +46,7 @@ def ask(url: str, body: object = None) -> int:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(("log", "form"), [(full_device, "json"), (broken_pipe, "console")])
-def test_X12_the_service_goes_on_when_its_log_cannot_be_written(
+def test_X12_the_service_keeps_working_when_its_log_cannot_be_written(
     tmp_path: Path, log: Callable[[], Iterator[int]], form: str
 ) -> None:
     port = str(processes.free_port())
@@ -58,9 +58,11 @@ def test_X12_the_service_goes_on_when_its_log_cannot_be_written(
         )
     try:
         http_server.wait_until_ready(url, process)
-        statuses = [ask(f"{url}/userapi/") for _ in range(20)]
-        statuses += [ask(f"{url}/userapi/users/", new_user()) for _ in range(3)]
-        statuses += [ask(f"{url}/api-token-auth/", {"email": "a@example.com", "password": "wrong"}) for _ in range(3)]
+        statuses = [send_request(f"{url}/userapi/") for _ in range(20)]
+        statuses += [send_request(f"{url}/userapi/users/", new_user()) for _ in range(3)]
+        statuses += [
+            send_request(f"{url}/api-token-auth/", {"email": "a@example.com", "password": "wrong"}) for _ in range(3)
+        ]
     finally:
         process.terminate()
         process.wait(http_server.SECONDS_TO_STOP)

@@ -1,4 +1,4 @@
-"""Letters and sudden death: at least once, never lost."""
+"""Emails are delivered at least once even if deliverers are killed."""
 
 import asyncio
 import os
@@ -25,16 +25,16 @@ from userapi.mail import emails
 
 pytestmark = [pytest.mark.both, pytest.mark.slow]
 
-LETTERS = 500
+EMAILS = 500
 KILLS = 12
 SECONDS = 90
 
 
 class FlakySink(servers.SmtpSink):
-    """Takes its time, puts one letter in ten off, and sometimes is gone, before or after it has taken a letter.
+    """A slow mail server that delays one email in ten, and sometimes disconnects before or after it accepts one.
 
     Attributes:
-        lost_answers: how many letters it took without a word.
+        lost_answers: the number of emails that it accepted without a reply.
     """
 
     lost_answers = 0
@@ -47,16 +47,16 @@ class FlakySink(servers.SmtpSink):
         if fate < 0.12:
             server.transport.abort()
             return "421 4.3.0 Gone"
-        answer = await super().handle_DATA(server, session, envelope)
+        response = await super().handle_DATA(server, session, envelope)
         if fate < 0.13:
             self.lost_answers += 1
             server.transport.abort()
-        return answer
+        return response
 
 
 @contextmanager
 def mortal_deliverers(app: Flask, sink: servers.SmtpSink, folder: Path) -> Iterator[Callable[[], None]]:
-    """Run two deliverers; gives a function that kills one of them, and returns when there is another."""
+    """Run two deliverers; yields a function that kills one of them and returns when it is replaced."""
     environment = commands.environment(
         app.config["DATABASE_URL"],
         folder,
@@ -73,11 +73,11 @@ def mortal_deliverers(app: Flask, sink: servers.SmtpSink, folder: Path) -> Itera
     assert parent.stdout is not None
     said = parent.stdout
     try:
-        living = [int(said.readline()), int(said.readline())]
+        running = [int(said.readline()), int(said.readline())]
 
         def kill_one() -> None:
-            os.kill(living.pop(random.randrange(2)), signal.SIGKILL)
-            living.append(int(said.readline()))
+            os.kill(running.pop(random.randrange(2)), signal.SIGKILL)
+            running.append(int(said.readline()))
 
         yield kill_one
     finally:
@@ -86,12 +86,12 @@ def mortal_deliverers(app: Flask, sink: servers.SmtpSink, folder: Path) -> Itera
 
 
 @pytest.mark.unmeasured
-def test_X10_of_500_letters_none_is_lost_when_deliverers_are_killed_at_random(
+def test_X10_none_of_500_emails_is_lost_when_deliverers_are_killed_at_random(
     make_app: Callable[..., Flask], tmp_path: Path
 ) -> None:
     app = make_app()
     with app.app_context():
-        for number in range(LETTERS):
+        for number in range(EMAILS):
             emails.send_verification(emails.Recipient(f"person{number}@example.com"), link="t0ken", secret="t0ken")
         db.session.commit()
     deadline = time.monotonic() + SECONDS
@@ -99,7 +99,7 @@ def test_X10_of_500_letters_none_is_lost_when_deliverers_are_killed_at_random(
     with servers.smtp_sink(FlakySink) as sink, mortal_deliverers(app, sink, tmp_path) as kill_one:
         assert isinstance(sink, FlakySink)
         for _ in range(KILLS):
-            enough = len(sink.messages) + random.randrange(LETTERS // KILLS)
+            enough = len(sink.messages) + random.randrange(EMAILS // KILLS)
             while len(sink.messages) < enough and time.monotonic() < deadline:
                 time.sleep(random.uniform(0, 0.02))
             kill_one()
@@ -107,11 +107,11 @@ def test_X10_of_500_letters_none_is_lost_when_deliverers_are_killed_at_random(
 
     arrived = Counter(message["Message-ID"] for message in sink.messages)
     twice = arrived.total() - len(arrived)
-    print(f"{LETTERS} letters, {KILLS} deaths: {len(arrived)} arrived, {LETTERS - len(arrived)} lost, {twice} twice")
-    assert len(arrived) == LETTERS
-    assert len({recipient for _, (recipient,) in sink.envelopes}) == LETTERS
+    print(f"{EMAILS} emails, {KILLS} deaths: {len(arrived)} arrived, {EMAILS - len(arrived)} lost, {twice} twice")
+    assert len(arrived) == EMAILS
+    assert len({recipient for _, (recipient,) in sink.envelopes}) == EMAILS
     assert twice <= KILLS + sink.lost_answers
-    assert count(app, "secret IS NULL AND sent_at IS NOT NULL") == LETTERS
+    assert count(app, "secret IS NULL AND sent_at IS NOT NULL") == EMAILS
 
 
 def count(app: Flask, condition: str) -> int:

@@ -1,4 +1,4 @@
-"""Migrations that are killed in the middle, or find a table in use: done whole or not at all, and by the next run."""
+"""Migrations that are killed or find a table in use are applied completely or not at all, and can be repeated."""
 
 import signal
 import subprocess
@@ -29,7 +29,7 @@ PROGRAM = config.ROOT / "tests" / "support" / "interrupted_migration.py"
 
 @pytest.fixture
 def bare_app(new_database_url: str, key_folder: str) -> Iterator[Flask]:
-    """An application over a database without a table."""
+    """An application with an empty database."""
     app = create_app(app_config(new_database_url, key_folder))
     yield app
     close_app(app)
@@ -37,7 +37,7 @@ def bare_app(new_database_url: str, key_folder: str) -> Iterator[Flask]:
 
 @pytest.fixture
 def migrated_app(request: pytest.FixtureRequest, key_folder: str, tmp_path: Path) -> Iterator[Flask]:
-    """An application over a PostgreSQL database of its own."""
+    """An application with its own PostgreSQL database."""
     for url in create_database("postgresql", request, tmp_path):
         app = create_app(app_config(url, key_folder))
         with app.app_context():
@@ -47,7 +47,7 @@ def migrated_app(request: pytest.FixtureRequest, key_folder: str, tmp_path: Path
 
 
 def revision_and_tables(app: Flask) -> tuple[str | None, set[str]]:
-    """How far the database says it is, and what there is."""
+    """The revision stored in the database, and its tables."""
     with app.app_context():
         tables = set(sa.inspect(db.engine).get_table_names()) - {"sqlite_sequence"}
         if "alembic_version" not in tables:
@@ -58,7 +58,7 @@ def revision_and_tables(app: Flask) -> tuple[str | None, set[str]]:
 
 
 @pytest.mark.parametrize("statements", [5, 30])
-def test_U06_an_upgrade_killed_in_the_middle_leaves_nothing_by_half_and_is_completed_by_the_next(
+def test_U06_a_killed_upgrade_leaves_nothing_half_done_and_the_next_one_completes_it(
     bare_app: Flask, tmp_path: Path, statements: int
 ) -> None:
     env = commands.environment(bare_app.config["DATABASE_URL"], tmp_path)
@@ -73,7 +73,9 @@ def test_U06_an_upgrade_killed_in_the_middle_leaves_nothing_by_half_and_is_compl
     make_user(bare_app)
 
 
-def test_U05_a_table_in_use_is_waited_for_a_moment_and_then_left_alone(migrated_app: Flask, tmp_path: Path) -> None:
+def test_U05_a_migration_waits_briefly_for_a_table_in_use_and_then_changes_nothing(
+    migrated_app: Flask, tmp_path: Path
+) -> None:
     app = migrated_app
     make_user(app)
     with app.app_context():
@@ -90,22 +92,22 @@ def test_U05_a_table_in_use_is_waited_for_a_moment_and_then_left_alone(migrated_
         upgrading = commands.start(*commands.FLASK, "db", "upgrade", env=env)
         time.sleep(2.5)
         reader.start()
-        refused = commands.finish(upgrading)
+        rejected = commands.finish(upgrading)
         took = time.monotonic() - started
         other.rollback()
         reader.join()
 
-    assert refused.code == 1
-    assert refused.errors.count("A table was in use for too long, so nothing was changed. Run it again.") == 1
+    assert rejected.code == 1
+    assert rejected.errors.count("A table was in use for too long, so nothing was changed. Run it again.") == 1
     assert took < 15
-    assert waited[0] < 8  # no writer waited longer than the migration did
+    assert waited[0] < 8  # no writer waited longer than the migration
     assert revision_and_tables(app) == before
     assert commands.run(*commands.FLASK, "db", "upgrade", env=env).code == 0
     assert revision_and_tables(app)[0] != before[0]
 
 
 def write_beside(url: str) -> float:
-    """Insert what no one has a lock on; how long that took."""
+    """Insert a row that no one has locked; returns the time it took."""
     started = time.monotonic()
     with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
         connection.execute(

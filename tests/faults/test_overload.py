@@ -1,4 +1,4 @@
-"""More sign-ins than can be hashed: clients take turns, the rest is asked to come back, and other calls are served."""
+"""More sign-ins than can be hashed: clients take turns, the rest get 503, and other requests are served."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ MakeApp = Callable[..., Flask]
 
 AT_ONCE = 50
 
-#: As new hashes cost where nothing is set.
+#: The default cost of new hashes.
 USUAL = {"PASSWORD_HASH_MEMORY": "19456", "PASSWORD_HASH_TIME": "2", "PASSWORD_HASH_CONCURRENCY": "1"}
 
 
@@ -32,7 +32,7 @@ def sign_in(app: Flask, email: str, password: str = PASSWORD) -> TestResponse:
     return app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
 
 
-def test_P18_sign_ins_beyond_the_places_are_asked_to_come_back_and_others_are_served(make_app: MakeApp) -> None:
+def test_P18_sign_ins_beyond_the_limit_get_503_and_other_requests_are_served(make_app: MakeApp) -> None:
     app = make_app(**USUAL)
     email = account(app)
     barrier = Barrier(AT_ONCE + 1)
@@ -47,17 +47,17 @@ def test_P18_sign_ins_beyond_the_places_are_asked_to_come_back_and_others_are_se
         started = time.monotonic()
         assert app.test_client().get("/userapi/").status_code == 200
         others_waited = time.monotonic() - started
-        answers = [future.result() for future in running]
+        responses = [future.result() for future in running]
 
     assert others_waited < 1
-    assert {response.status_code for response in answers} == {200, 503}
-    for refused in (response for response in answers if response.status_code == 503):
-        assert refused.get_json()["code"] == "unavailable"
-        assert int(refused.headers["Retry-After"]) >= 1
+    assert {response.status_code for response in responses} == {200, 503}
+    for rejected in (response for response in responses if response.status_code == 503):
+        assert rejected.get_json()["code"] == "unavailable"
+        assert int(rejected.headers["Retry-After"]) >= 1
     assert sign_in(app, email).status_code == 200
 
 
-def test_P18_a_sign_in_that_was_not_looked_at_is_no_failure(make_app: MakeApp) -> None:
+def test_P18_a_sign_in_without_a_free_slot_does_not_count_as_a_failure(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="1 per hour", PASSWORD_HASH_CONCURRENCY="1")
     email = account(app)
 
@@ -68,8 +68,8 @@ def test_P18_a_sign_in_that_was_not_looked_at_is_no_failure(make_app: MakeApp) -
     assert [sign_in(app, email, "wrong").status_code for _ in range(2)] == [401, 429]
 
 
-def test_whoever_waits_for_a_connection_gets_the_next_that_is_free(user: ApiUser) -> None:
-    def look_often() -> set[int]:
+def test_requests_waiting_for_a_connection_get_the_next_free_one(user: ApiUser) -> None:
+    def read_repeatedly() -> set[int]:
         return {user.get(user.url).status_code for _again in range(10)}
 
-    assert run_simultaneously([look_often] * 40) == [{200}] * 40
+    assert run_simultaneously([read_repeatedly] * 40) == [{200}] * 40

@@ -1,4 +1,4 @@
-"""Redis: what processes share through it, and what goes on while it is stopped, hangs or has forgotten everything."""
+"""Redis: counts shared by processes, and how the service works when Redis stops, hangs or loses its data."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ MakeApp = Callable[..., Flask]
 
 @pytest.fixture(scope="module")
 def shared_redis() -> Iterator[str]:
-    """The URL of a Redis that stays up."""
+    """The URL of a Redis that is not stopped."""
     with servers.redis_server() as url:
         yield url
 
@@ -36,7 +36,7 @@ def redis_url(shared_redis: str) -> str:
 
 @pytest.fixture
 def make_process(make_app: MakeApp) -> Callable[[str], Flask]:
-    """A maker of applications that count in a Redis; each stands for a process."""
+    """Makes applications that count in a Redis; each stands for a process."""
     return lambda url: make_app(RATELIMIT_ENABLED="true", REDIS_URL=url, RATELIMIT_SIGN_IN_PAIR="6 per hour")
 
 
@@ -56,7 +56,7 @@ def guess(app: Flask, email: str, times: int = 1) -> list[int]:
     return [sign_in_from(app, email, f"wrong {number}").status_code for number in range(times)]
 
 
-def test_D09_processes_count_together_and_a_new_one_goes_on_from_there(
+def test_D09_processes_share_counts_and_a_new_one_continues_from_them(
     make_process: Callable[[str], Flask], redis_url: str
 ) -> None:
     one, two = make_process(redis_url), make_process(redis_url)
@@ -65,12 +65,14 @@ def test_D09_processes_count_together_and_a_new_one_goes_on_from_there(
     assert guess(one, email, times=3) + guess(two, email, times=4) == [401] * 6 + [429]
 
     assert guess(one, email) == [429]
-    refused = sign_in_from(make_process(redis_url), email)
-    assert refused.status_code == 429
-    assert 3590 <= int(refused.headers["Retry-After"]) <= 3600
+    rejected = sign_in_from(make_process(redis_url), email)
+    assert rejected.status_code == 429
+    assert 3590 <= int(rejected.headers["Retry-After"]) <= 3600
 
 
-def test_D09_what_a_success_spent_is_given_back_for_all(make_process: Callable[[str], Flask], redis_url: str) -> None:
+def test_D09_a_successful_sign_in_is_uncounted_in_all_processes(
+    make_process: Callable[[str], Flask], redis_url: str
+) -> None:
     one, two = make_process(redis_url), make_process(redis_url)
     email = account(one)
 
@@ -79,7 +81,7 @@ def test_D09_what_a_success_spent_is_given_back_for_all(make_process: Callable[[
     assert guess(one, email, times=3) + guess(two, email, times=4) == [401] * 6 + [429]
 
 
-def test_D10_nobody_can_read_in_redis_who_signs_in(make_process: Callable[[str], Flask], redis_url: str) -> None:
+def test_D10_redis_contains_no_readable_emails(make_process: Callable[[str], Flask], redis_url: str) -> None:
     app = make_process(redis_url)
     email = account(app)
     guess(app, email)
@@ -91,7 +93,7 @@ def test_D10_nobody_can_read_in_redis_who_signs_in(make_process: Callable[[str],
     assert all(0 < redis.Redis.from_url(redis_url).ttl(key) <= 3600 for key in found)
 
 
-def test_X06_without_redis_each_process_goes_on_from_its_own_counts_and_comes_back(
+def test_X06_without_redis_each_process_uses_its_own_counts_until_it_is_back(
     make_process: Callable[[str], Flask], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(redis_counters, "REDIS_COOLDOWN", 0.1)
@@ -113,7 +115,7 @@ def test_X06_without_redis_each_process_goes_on_from_its_own_counts_and_comes_ba
         assert guess(make_process(url), email) == [429]
 
 
-def test_X06_a_redis_that_never_answers_holds_up_one_request_now_and_again(
+def test_X06_a_hanging_redis_delays_only_an_occasional_request(
     make_process: Callable[[str], Flask], redis_url: str
 ) -> None:
     app = make_process(redis_url)
@@ -133,7 +135,7 @@ def test_X06_a_redis_that_never_answers_holds_up_one_request_now_and_again(
     assert took < 2
 
 
-def test_X06_a_password_for_redis_that_is_wrong_is_no_reason_not_to_count(
+def test_X06_attempts_are_counted_even_with_a_wrong_redis_password(
     make_process: Callable[[str], Flask], redis_url: str
 ) -> None:
     app = make_process(redis_url.replace("redis://", "redis://:wrong@"))
@@ -141,13 +143,13 @@ def test_X06_a_password_for_redis_that_is_wrong_is_no_reason_not_to_count(
     assert guess(app, account(app), times=7) == [401] * 6 + [429]
 
 
-def test_X06_X07_what_was_revoked_stays_revoked_when_redis_forgets_and_when_it_is_away(
+def test_X06_X07_revoked_sessions_stay_revoked_when_redis_loses_its_data_or_is_down(
     make_process: Callable[[str], Flask],
 ) -> None:
     with servers.redis_server() as url:
         app = make_process(url)
         email = account(app)
-        ended, rotated, living = sign_in(app, email), sign_in(app, email), sign_in(app, email)
+        ended, rotated, active = sign_in(app, email), sign_in(app, email), sign_in(app, email)
         client = app.test_client()
 
         def uses(tokens: dict[str, str]) -> int:
@@ -168,4 +170,4 @@ def test_X06_X07_what_was_revoked_stays_revoked_when_redis_forgets_and_when_it_i
 
     assert (uses(ended), refreshes(ended)) == (401, 401)
     assert (refreshes(rotated), refreshes(successor)) == (401, 401)
-    assert (uses(living), refreshes(living)) == (200, 200)
+    assert (uses(active), refreshes(active)) == (200, 200)

@@ -33,13 +33,13 @@ WITH_INPUT = [
     if "{" in path or DOCUMENT["paths"][path][method].keys() & {"parameters", "requestBody"}
 ]
 
-# What no schema can say: which passwords are good, which days lie in the past. Right often enough for calls to succeed.
+# Schemas cannot say which passwords are strong and which dates are in the past; often enough, these values are valid.
 schemathesis.openapi.format("password", st.just(PASSWORD) | st.text(max_size=20))
 schemathesis.openapi.format("email", st.integers(1, 99).map("person{}@example.com".format) | st.emails())
 schemathesis.openapi.format("date", st.dates(date(1890, 1, 1), date(2030, 1, 1)).map(str))
 
-#: Left out: input that the schemas allow may be refused by rules that none can say, as an address in use is; and who
-#: may call what is for `tests/house/test_who_may_call.py`, since the credentials here are ours.
+#: Input that fits the schemas may be rejected by other rules, such as an email in use. Permissions are tested in
+#: `tests/house/test_who_may_call.py`, because the credentials here come from the test.
 CONFIG = SchemathesisConfig.from_dict(
     {
         "seed": 1,
@@ -58,79 +58,79 @@ BOUNDED = settings(
 
 
 class Caller:
-    """Who calls: a stranger, or somebody who comes anew whenever a call has ended their session or account."""
+    """An anonymous caller, or a user who is created again when a request has ended their session or account."""
 
     def __init__(self, kind: str, make: Callable[..., ApiUser]) -> None:
         self._kind, self._make = kind, make
-        self._person: ApiUser | None = None
+        self._user: ApiUser | None = None
 
-    def person(self) -> ApiUser | None:
-        """Somebody who is signed in, or nobody."""
-        if self._kind == "nobody":
+    def user(self) -> ApiUser | None:
+        """A user who is signed in, or None."""
+        if self._kind == "anonymous":
             return None
-        if self._person is None or self._person.get("/userapi/auth/user/").status_code != 200:
-            self._person = self._make(is_staff=self._kind == "staff")
-        return self._person
+        if self._user is None or self._user.get("/userapi/auth/user/").status_code != 200:
+            self._user = self._make(is_staff=self._kind == "staff")
+        return self._user
 
     def headers(self) -> dict[str, str]:
-        """What shows who calls."""
-        person = self.person()
-        return person.headers if person else {}
+        """The headers that authenticate the caller."""
+        user = self.user()
+        return user.headers if user else {}
 
 
-@pytest.fixture(params=["nobody", "user", "staff"])
+@pytest.fixture(params=["anonymous", "user", "staff"])
 def caller(request: pytest.FixtureRequest, database_kind: str) -> Caller:
-    """Each of the three in turn; on PostgreSQL staff alone, who reach the most."""
+    """Each kind of caller; on PostgreSQL only staff, who reach most operations."""
     if database_kind == "postgresql" and request.param != "staff":
-        pytest.skip("nobody and user are held to the document on SQLite")
+        pytest.skip("anonymous callers and users are tested on SQLite")
     return Caller(request.param, request.getfixturevalue("make_api_user"))
 
 
 @pytest.fixture
-def described(app: Flask) -> Any:
-    """The application, as its document describes it."""
+def schema_of_app(app: Flask) -> Any:
+    """The schema of the application, read from its API document."""
     return schemathesis.openapi.from_wsgi("/openapi.json", app, config=CONFIG)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_good_input_gets_an_answer_of_the_document(name: str, caller: Caller, described: Any) -> None:
+def test_valid_input_gets_a_documented_response(name: str, caller: Caller, schema_of_app: Any) -> None:
     path, method = OPERATIONS[name]
 
     @BOUNDED
-    @given(case=described[path][method].as_strategy(generation_mode=GenerationMode.POSITIVE))
+    @given(case=schema_of_app[path][method].as_strategy(generation_mode=GenerationMode.POSITIVE))
     def call(case: Any) -> None:
-        person = caller.person()
-        if person and "user_id" in (case.path_parameters or {}):
-            case.path_parameters["user_id"] = person.id
+        user = caller.user()
+        if user and "user_id" in (case.path_parameters or {}):
+            case.path_parameters["user_id"] = user.id
         case.call_and_validate(headers=caller.headers())
 
     call()
 
 
 @pytest.mark.parametrize("name", WITH_INPUT)
-def test_bad_input_gets_an_answer_of_the_document(name: str, caller: Caller, described: Any) -> None:
+def test_invalid_input_gets_a_documented_response(name: str, caller: Caller, schema_of_app: Any) -> None:
     path, method = OPERATIONS[name]
 
     @BOUNDED
-    @given(case=described[path][method].as_strategy(generation_mode=GenerationMode.NEGATIVE))
+    @given(case=schema_of_app[path][method].as_strategy(generation_mode=GenerationMode.NEGATIVE))
     def call(case: Any) -> None:
         case.call_and_validate(headers=caller.headers())
 
     call()
 
 
-def test_chains_of_calls_get_answers_of_the_document(
-    caller: Caller, described: Any, app: Flask, make_api_user: Callable[..., ApiUser]
+def test_chains_of_requests_get_documented_responses(
+    caller: Caller, schema_of_app: Any, app: Flask, make_api_user: Callable[..., ApiUser]
 ) -> None:
-    class Chain(described.as_state_machine()):  # type: ignore[misc]
+    class Chain(schema_of_app.as_state_machine()):  # type: ignore[misc]
         def setup(self) -> None:
-            """Begin each chain with the same rows, so that it can be played again."""
+            """Start each chain with the same rows, so that it can be reproduced."""
             delete_all_rows(app)
-            somebody = make_api_user()
-            self.credentials = {"email": somebody.email, "password": somebody.password}
+            user = make_api_user()
+            self.credentials = {"email": user.email, "password": user.password}
 
         def before_call(self, case: Any) -> None:
-            """Let those calls succeed that others follow from."""
+            """Let the requests succeed that others depend on."""
             if case.operation.label == "POST /userapi/users/":
                 case.body = new_user()
             if case.operation.label in ("POST /api-token-auth/", "POST /userapi/auth/login/"):

@@ -1,4 +1,4 @@
-"""Every event of a day tells who did it and which way it came in: at no door is that unknown."""
+"""Every event records its actor and its origin, whichever way the request came in."""
 
 import os
 import pwd
@@ -32,7 +32,7 @@ ME = pwd.getpwuid(os.getuid()).pw_name
 #: The revision before origins were stored.
 BEFORE = "0010"
 
-#: What people do before they are signed in, or with a link from an email.
+#: Events of users who are not signed in, or who follow a link in an email.
 ANONYMOUS = {
     "user.created", "sign_in.failed", "user.password_reset_requested", "email.verification_requested",
     "session.token_reused",
@@ -44,8 +44,8 @@ def events(app: Flask) -> list[dict[str, Any]]:
         return [dict(row) for row in db.session.execute(sa.select(AuditEvent.__table__)).mappings()]
 
 
-def day_at_the_pages(app: Flask) -> str:
-    """Somebody registers, fails to sign in, signs in, edits, and signs out; the email."""
+def use_the_pages(app: Flask) -> str:
+    """Register, fail to sign in, sign in, edit and sign out on the pages; returns the email."""
     browser, email = FormBrowser(app), str(new_user()["email"])
     profile = {f"profile.{name}": text for name, text in PROFILE.items()}
     assert browser.send("/register/", {"email": email, "password": PASSWORD, **profile}).status_code == 303
@@ -57,8 +57,8 @@ def day_at_the_pages(app: Flask) -> str:
     return email
 
 
-def day_over_the_api(app: Flask, email: str) -> None:
-    """The same person's program: tokens, an edit, a token that is used again, a new account."""
+def use_the_api(app: Flask, email: str) -> None:
+    """Use the API as the same user: tokens, an edit, a reused token, a new account."""
     client, tokens = app.test_client(), sign_in(app, email)
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert client.patch("/userapi/auth/user/", json={"last_name": "Quill"}, headers=headers).status_code == 200
@@ -72,8 +72,8 @@ def day_over_the_api(app: Flask, email: str) -> None:
     assert client.post("/userapi/auth/password/reset/", json={"email": email}).status_code == 200
 
 
-def day_of_staff(app: Flask, boss: str, email: str) -> FormBrowser:
-    """A superuser at the staff site, and an import that waits for its worker."""
+def use_the_staff_site(app: Flask, boss: str, email: str) -> FormBrowser:
+    """Use the staff site as a superuser, and queue an import."""
     browser = FormBrowser(app)
     assert browser.sign_in(boss).status_code == 303
     with app.app_context():
@@ -96,7 +96,7 @@ def day_of_staff(app: Flask, boss: str, email: str) -> FormBrowser:
     return browser
 
 
-#: The commands that write events, and what of the command line they are given.
+#: The commands that record events, with their arguments.
 WRITING = {
     "users create": "--email crew@example.com --password-stdin",
     "users create-superuser": "--email captain@example.com --password-stdin",
@@ -121,15 +121,15 @@ WRITING = {
     "audit export": "{folder}/events.csv",
 }
 
-#: Those that write none, as they only show something, or do what the service does by itself as well.
+#: Commands that record none: they only show something, or do what the service does by itself too.
 SILENT = {
     "users list", "users show", "groups list", "sessions list", "sessions prune", "keys list", "audit tail", "doctor",
     "mail test", "mail list", "mail show", "mail deliver", "mail prune",
 }  # fmt: skip
 
 
-def day_at_the_command_line(app: Flask, folder: Path) -> None:
-    """Every command that writes an event."""
+def run_the_commands(app: Flask, folder: Path) -> None:
+    """Run every command that records an event."""
     (folder / "users.jsonl").write_text('{"email": "grace@example.com"}\n')
     kid = signing_keys.KeyRing(folder / "keys").newest().kid
     with app.app_context():
@@ -143,8 +143,8 @@ def day_at_the_command_line(app: Flask, folder: Path) -> None:
 
 
 @pytest.fixture
-def day(make_app: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, FormBrowser, int]:
-    """An application after such a day, its superuser's browser, and the superuser's id."""
+def app_after_use(make_app: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, FormBrowser, int]:
+    """An application after all of this, its superuser's browser, and the superuser's id."""
     signing_keys.KeyRing(tmp_path / "keys").add()
     app = make_app(JWT_KEY_DIR=str(tmp_path / "keys"))
     boss = str(new_user()["email"])
@@ -152,21 +152,21 @@ def day(make_app: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, FormBrow
     with app.app_context():
         db.session.execute(sa.delete(AuditEvent))
         db.session.commit()
-    email = day_at_the_pages(app)
-    day_over_the_api(app, email)
-    day_of_staff(app, boss, email)
+    email = use_the_pages(app)
+    use_the_api(app, email)
+    use_the_staff_site(app, boss, email)
     work = "from userapi import worker; worker.import_users(); worker.deliver_mail(); worker.prune()"
     broker = {"CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "MAIL_DELIVERY": "none"}
     done = commands.run(sys.executable, "-c", work, env=commands.environment_for(app, **broker))
     assert done.code == 0, done.errors
-    day_at_the_command_line(app, tmp_path)
+    run_the_commands(app, tmp_path)
     browser = FormBrowser(app)
     assert browser.sign_in(boss).status_code == 303
     return app, browser, boss_id
 
 
-def test_no_event_of_a_day_has_an_unknown_actor_or_origin(day: tuple[Flask, FormBrowser, int]) -> None:
-    app, _browser, boss_id = day
+def test_no_event_has_an_unknown_actor_or_origin(app_after_use: tuple[Flask, FormBrowser, int]) -> None:
+    app, _browser, boss_id = app_after_use
     found = events(app)
 
     by_origin: dict[str, list[dict[str, Any]]] = {}
@@ -189,7 +189,7 @@ def test_no_event_of_a_day_has_an_unknown_actor_or_origin(day: tuple[Flask, Form
     assert by_staff >= {"group.created", "user.password_changed", "users.exported", "import.started", "user.deleted"}
 
 
-def test_every_command_either_has_its_day_or_writes_no_event(app: Flask) -> None:
+def test_every_command_is_run_here_or_records_no_event(app: Flask) -> None:
     context = click.Context(app.cli)
     groups = {name: app.cli.get_command(context, name) for name in COMMANDS}
     names = {
@@ -201,8 +201,8 @@ def test_every_command_either_has_its_day_or_writes_no_event(app: Flask) -> None
     assert names == {*WRITING, *SILENT}
 
 
-def test_the_staff_site_shows_who_did_it_and_which_way(day: tuple[Flask, FormBrowser, int]) -> None:
-    _app, browser, boss_id = day
+def test_the_staff_site_shows_actor_and_origin(app_after_use: tuple[Flask, FormBrowser, int]) -> None:
+    _app, browser, boss_id = app_after_use
 
     page = browser.get("/admin/audit/").text.partition("<tbody>")[2]
     by_cli = browser.get("/admin/audit/?origin=cli").text.partition("<tbody>")[2]
@@ -220,7 +220,7 @@ def test_the_staff_site_shows_who_did_it_and_which_way(day: tuple[Flask, FormBro
     assert f"Command line ({ME})" in overview
 
 
-def test_a_failed_sign_in_of_somebody_who_is_signed_in_keeps_no_actor(app: Flask, user: ApiUser) -> None:
+def test_a_failed_sign_in_has_no_actor_even_from_a_signed_in_browser(app: Flask, user: ApiUser) -> None:
     wrong = {"email": user.email, "password": "wrong"}
     assert user.post("/userapi/auth/login/", json=wrong).status_code == 401
 
@@ -228,7 +228,7 @@ def test_a_failed_sign_in_of_somebody_who_is_signed_in_keeps_no_actor(app: Flask
     assert (event["actor_id"], event["target_id"], event["origin"]) == (None, str(user.id), "api")
 
 
-def test_what_the_server_does_by_itself_is_done_by_the_system(app: Flask, staff: ApiUser) -> None:
+def test_the_system_is_the_actor_of_scheduled_jobs(app: Flask, staff: ApiUser) -> None:
     def prune(stop: Callable[[], bool]) -> Round:
         audit_log.record("key.retired", "key", "old")
         db.session.commit()
@@ -245,7 +245,7 @@ def test_what_the_server_does_by_itself_is_done_by_the_system(app: Flask, staff:
     assert (event["origin"], event["actor_id"], event["os_user"]) == ("system", None, None)
 
 
-def test_the_first_superuser_is_made_at_the_command_line(tmp_path: Path) -> None:
+def test_the_first_superuser_is_created_with_a_command(tmp_path: Path) -> None:
     environment = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path)
     with http_server.run_server(tmp_path, environment):
         engine = sa.create_engine(environment["DATABASE_URL"])

@@ -1,4 +1,4 @@
-"""What our application makes smaller gives what Flask and Werkzeug give."""
+"""Our shortcuts in the application behave as Flask and Werkzeug do."""
 
 import io
 from typing import Any
@@ -49,7 +49,7 @@ def found_by(adapter: MapAdapter | None) -> object:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_an_address_is_matched_as_by_Flask(app: Flask, address: str, method: str) -> None:
+def test_a_path_is_matched_as_by_Flask(app: Flask, address: str, method: str) -> None:
     for root in ("", "/below"):
         path, _, query = address.partition("?")
         environ = environ_of(method=method, base_url=f"http://localhost{root}")
@@ -61,7 +61,7 @@ def test_an_address_is_matched_as_by_Flask(app: Flask, address: str, method: str
         assert found_by(ours) == found_by(flasks)
 
 
-def test_a_request_without_a_path_is_one_for_the_root(app: Flask) -> None:
+def test_a_request_without_a_path_is_for_the_root(app: Flask) -> None:
     environ = environ_of()
     del environ["PATH_INFO"]
     request = app.request_class(environ)
@@ -83,28 +83,28 @@ ODDITIES = ({"Connection": "Upgrade", "Upgrade": "websocket"}, {"Host": f"{'a' *
 
 
 @pytest.mark.parametrize("oddity", ODDITIES, ids=["websocket", "long-label"])
-def test_where_Flask_refuses_what_is_odd_it_is_answered_plainly(client: FlaskClient, oddity: dict[str, str]) -> None:
+def test_unusual_requests_that_Flask_rejects_get_plain_responses(client: FlaskClient, oddity: dict[str, str]) -> None:
     assert client.get("/userapi/", headers=oddity).get_json() == client.get("/userapi/").get_json()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("status", [200, 201, 204, 304, 404])
-def test_an_answer_is_sent_as_by_Werkzeug(status: int, method: str) -> None:
+def test_a_response_is_sent_as_by_Werkzeug(status: int, method: str) -> None:
     headers = {"Location": "/göteborg/", "ETag": '"x"'} if status == 201 else {"ETag": '"x"', "Vary": "Accept"}
     made = [kind(b'{"id": 7}', status, headers, mimetype="application/json") for kind in (CompleteResponse, Response)]
 
-    ours, werkzeugs = (answer.get_wsgi_response(environ_of(method=method)) for answer in made)
+    ours, werkzeugs = (response.get_wsgi_response(environ_of(method=method)) for response in made)
 
     assert b"".join(ours[0]) == b"".join(werkzeugs[0])
     assert ours[1:] == werkzeugs[1:]
 
 
-def test_an_answer_that_holds_something_lets_go_of_it(app: Flask) -> None:
+def test_a_response_closes_its_resources(app: Flask) -> None:
     held = io.BytesIO()
-    answer = CompleteResponse(b"{}", mimetype="application/json")
-    answer.call_on_close(held.close)
+    response = CompleteResponse(b"{}", mimetype="application/json")
+    response.call_on_close(held.close)
 
-    body, _status, _headers = answer.get_wsgi_response(environ_of())
+    body, _status, _headers = response.get_wsgi_response(environ_of())
     body.close()  # type: ignore[attr-defined]
 
     assert held.closed

@@ -1,4 +1,4 @@
-"""Tables made by `db.create_all()` are those of the migrations."""
+"""Tables created by `db.create_all()` equal those of the migrations."""
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from userapi.users import accounts, group_queries
 pytestmark = pytest.mark.both
 
 
-def test_create_all_makes_the_tables_on_both_databases(bare_app: Flask) -> None:
+def test_create_all_creates_the_tables_on_both_databases(bare_app: Flask) -> None:
     with bare_app.app_context():
         db.create_all()
 
@@ -19,7 +19,7 @@ def test_create_all_makes_the_tables_on_both_databases(bare_app: Flask) -> None:
         assert schema_differences() == []
 
 
-def test_staff_have_their_permissions_in_tables_made_by_create_all(bare_app: Flask) -> None:
+def test_staff_have_their_permissions_in_tables_created_by_create_all(bare_app: Flask) -> None:
     with bare_app.app_context():
         db.create_all()
         user = accounts.create("helper@example.com", None, is_staff=True)

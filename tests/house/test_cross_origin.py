@@ -1,4 +1,4 @@
-"""Scripts of other sites: closed, but for the origins that are named."""
+"""Cross-origin requests: denied except for configured origins."""
 
 from collections.abc import Callable
 
@@ -20,29 +20,29 @@ LOOKALIKES = (
 
 
 def preflight(client: FlaskClient, origin: str, **headers: str) -> TestResponse:
-    """What a browser asks before it lets a script PATCH."""
-    asked = {"Origin": origin, "Access-Control-Request-Method": "PATCH"}
-    return client.options("/userapi/users/1/", headers=asked | headers)
+    """The preflight request of a browser for a PATCH by a script."""
+    requested = {"Origin": origin, "Access-Control-Request-Method": "PATCH"}
+    return client.options("/userapi/users/1/", headers=requested | headers)
 
 
 def permissions(response: TestResponse) -> dict[str, str]:
-    """The headers that open something."""
+    """The headers that allow cross-origin access."""
     return {name: value for name, value in response.headers if name.startswith("Access-Control-")}
 
 
 @pytest.fixture
 def open_client(make_app: Callable[..., Flask]) -> FlaskClient:
-    """A stranger to a service that names two origins."""
+    """An anonymous client of a service with two allowed origins."""
     return make_app(CORS_ORIGINS=f"{NAMED},{OTHER}").test_client()
 
 
-def test_H08_nobody_is_let_in_by_default(client: FlaskClient) -> None:
+def test_H08_cross_origin_requests_are_denied_by_default(client: FlaskClient) -> None:
     for origin in (NAMED, OTHER, *LOOKALIKES):
         assert permissions(client.get("/userapi/", headers={"Origin": origin})) == {}
         assert permissions(preflight(client, origin)) == {}
 
 
-def test_H08_a_named_origin_reads_the_answers_and_their_headers(open_client: FlaskClient) -> None:
+def test_H08_a_configured_origin_can_read_responses_and_their_headers(open_client: FlaskClient) -> None:
     for origin in (NAMED, OTHER):
         for path, status in (("/userapi/", 200), ("/userapi/users/", 401), ("/userapi/nothing/", 404)):
             response = open_client.get(path, headers={"Origin": origin})
@@ -56,7 +56,7 @@ def test_H08_a_named_origin_reads_the_answers_and_their_headers(open_client: Fla
             assert "Origin" in ", ".join(response.headers.getlist("Vary"))
 
 
-def test_H08_a_named_origin_may_send_what_the_API_reads(open_client: FlaskClient) -> None:
+def test_H08_a_configured_origin_can_send_all_headers_of_the_API(open_client: FlaskClient) -> None:
     response = preflight(open_client, NAMED, **{"Access-Control-Request-Headers": "authorization, if-match, x-evil"})
 
     allowed = permissions(response)
@@ -65,17 +65,17 @@ def test_H08_a_named_origin_may_send_what_the_API_reads(open_client: FlaskClient
     assert allowed["Access-Control-Allow-Headers"] == "authorization, if-match"
 
 
-def test_H08_an_origin_that_only_looks_alike_is_not_let_in(open_client: FlaskClient) -> None:
+def test_H08_denies_lookalike_origins(open_client: FlaskClient) -> None:
     for origin in LOOKALIKES:
-        for answer in (open_client.get("/userapi/", headers={"Origin": origin}), preflight(open_client, origin)):
-            assert permissions(answer) == {}, origin
+        for response in (open_client.get("/userapi/", headers={"Origin": origin}), preflight(open_client, origin)):
+            assert permissions(response) == {}, origin
 
 
-def test_H08_without_an_origin_nothing_is_said(open_client: FlaskClient) -> None:
+def test_H08_requests_without_an_origin_get_no_cross_origin_headers(open_client: FlaskClient) -> None:
     assert permissions(open_client.get("/userapi/")) == {}
 
 
-def test_H08_one_named_origin_varies_too(make_app: Callable[..., Flask]) -> None:
+def test_H08_a_single_configured_origin_sets_vary_too(make_app: Callable[..., Flask]) -> None:
     client = make_app(CORS_ORIGINS=NAMED).test_client()
 
     response = client.get("/userapi/", headers={"Origin": NAMED})
@@ -85,7 +85,7 @@ def test_H08_one_named_origin_varies_too(make_app: Callable[..., Flask]) -> None
     assert permissions(client.get("/userapi/", headers={"Origin": OTHER})) == {}
 
 
-def test_H08_pages_stay_closed(open_client: FlaskClient) -> None:
+def test_H08_pages_deny_cross_origin_requests(open_client: FlaskClient) -> None:
     for path in ("/docs/", "/healthz", "/login/", "/admin/", "/static/vendor/swagger-ui/swagger-ui.css"):
         response = open_client.get(path, headers={"Origin": NAMED}, buffered=True)
 

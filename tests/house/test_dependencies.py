@@ -1,4 +1,4 @@
-"""What the service demands to be installed is what it uses."""
+"""The required packages are exactly those that the service uses."""
 
 import ast
 import configparser
@@ -7,12 +7,12 @@ from importlib.metadata import packages_distributions
 
 import config
 
-#: Used by other means than an import of its own: a server that is run, a driver, what a library needs in a version.
+#: Required without an import: a server that is run, a driver, a library pinned for another one.
 NOT_IMPORTED = {"granian", "psycopg", "wtforms"}
 
 
-def demanded(option: str, section: str) -> set[str]:
-    """The distributions that an option of setup.cfg names."""
+def required(option: str, section: str) -> set[str]:
+    """The distributions listed in an option of setup.cfg."""
     parser = configparser.ConfigParser()
     parser.read(config.ROOT / "setup.cfg")
     names = (re.match(r"[\w.-]+", line) for line in parser[section][option].splitlines() if not line.startswith("#"))
@@ -20,7 +20,7 @@ def demanded(option: str, section: str) -> set[str]:
 
 
 def imported() -> set[str]:
-    """Every module that the service imports, by each of its beginnings: `a`, `a.b`, `a.b.c`."""
+    """Every module that the service imports, with its parents: `a`, `a.b`, `a.b.c`."""
     names: set[str] = set()
     paths = [*(config.ROOT / "userapi").rglob("*.py"), config.ROOT / "config.py", config.ROOT / "wsgi.py"]
     for path in paths:
@@ -32,10 +32,10 @@ def imported() -> set[str]:
     return {".".join(name.split(".")[:count]) for name in names for count in range(1, name.count(".") + 2)}
 
 
-def test_everything_that_is_demanded_is_imported() -> None:
-    wanted = demanded("install_requires", "options") - NOT_IMPORTED
+def test_every_required_package_is_imported() -> None:
+    wanted = required("install_requires", "options") - NOT_IMPORTED
     for extra in ("worker", "tracing"):
-        wanted |= demanded(extra, "options.extras_require")
+        wanted |= required(extra, "options.extras_require")
     modules: dict[str, set[str]] = {}
     for module, distributions in packages_distributions().items():
         for distribution in distributions:
@@ -47,7 +47,7 @@ def test_everything_that_is_demanded_is_imported() -> None:
 
 
 def found(name: str, modules: set[str], used: set[str]) -> bool:
-    """Whether some module of a distribution is imported; those of OpenTelemetry share one package."""
+    """Whether a module of a distribution is imported; those of OpenTelemetry share one package."""
     if name.startswith("opentelemetry-"):
         parts = name.removeprefix("opentelemetry-").split("-")
         return any(f"opentelemetry.{'.'.join(parts[:count])}" in used for count in range(len(parts), 1, -1)) or (

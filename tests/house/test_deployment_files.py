@@ -1,4 +1,4 @@
-"""What `deploy/` says to others is what they understand, and what the service has a setting for."""
+"""The files in `deploy/` are valid, and set only settings that exist."""
 
 import re
 import shutil
@@ -31,7 +31,7 @@ def test_C05_the_containers_get_only_known_settings_and_no_secret_in_their_envir
             assert not re.search("password|secret", value, re.IGNORECASE) or value.startswith("/run/secrets/"), name
 
 
-def test_the_image_is_made_of_pinned_packages_and_runs_without_root() -> None:
+def test_the_image_has_pinned_packages_and_runs_without_root() -> None:
     lines = (DEPLOY / "Containerfile").read_text()
 
     assert "--no-deps --require-hashes -r scale.txt" in lines
@@ -41,8 +41,8 @@ def test_the_image_is_made_of_pinned_packages_and_runs_without_root() -> None:
             assert (config.ROOT / name).exists(), name
 
 
-def test_C10_the_pinned_packages_are_all_that_is_needed() -> None:
-    # They are installed without looking for more, so that a release of tomorrow cannot change or break an installation.
+def test_C10_the_pinned_packages_are_sufficient() -> None:
+    # Installed without resolving dependencies, so that a new release cannot change or break an installation.
     done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout
@@ -53,7 +53,7 @@ def test_C10_the_pinned_packages_are_all_that_is_needed() -> None:
         assert len(pins) == len(entries) > 0, name
 
 
-def test_nginx_understands_its_configuration(tmp_path: Path) -> None:
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
     try:
         nginx = processes.program("nginx", "nginx")
     except processes.ServiceMissing as error:
@@ -77,7 +77,7 @@ def test_nginx_understands_its_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", sorted(path.name for path in (DEPLOY / "systemd").iterdir()))
-def test_systemd_understands_its_units(unit: str) -> None:
+def test_systemd_accepts_its_units(unit: str) -> None:
     verifier = shutil.which("systemd-analyze")
     if verifier is None:
         pytest.skip("no systemd on this machine")

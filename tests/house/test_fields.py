@@ -1,4 +1,4 @@
-"""Every field of `userapi/users/fields.py` is at every door: the table is the only list of fields."""
+"""Every field of `userapi/users/fields.py` works in the API, pages, staff site and imports."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from userapi.transfer import django_dump, seeding
 from userapi.users.fields import PROFILE_FIELDS, USER_FIELDS, Field, Kind, Search, Writer
 from userapi.users.models import User, UserProfile
 
-#: A value of each kind that a client can send, unlike the examples.
+#: A value for each kind of field, different from the examples.
 VALUES = {Kind.EMAIL: "finch@example.com", Kind.BIRTHDAY: "1988-02-29", Kind.FLAG: True, Kind.LANGUAGE: "de"}
 
 SHOWN = {field.name for field in USER_FIELDS if field.is_shown}
@@ -38,7 +38,7 @@ def full_profile() -> dict[str, Any]:
 
 
 def full_user(app: Flask, superuser: ApiUser) -> tuple[int, dict[str, Any]]:
-    """A user whose every writable field has a value: the id, and those values."""
+    """A user with a value in every writable field: the id and the values."""
     user_id = make_user(app)
     values = {field.name: value_of(field) for field in WRITABLE} | {"profile": full_profile()}
     changed = superuser.patch(f"/userapi/users/{user_id}/", json=values)
@@ -131,9 +131,9 @@ def test_the_staff_form_saves_every_field(app: Flask, superuser: ApiUser) -> Non
     sent |= {f"profile.{name}": value for name, value in full_profile().items()}
     sent = {name: "true" if value is True else value for name, value in sent.items()}
 
-    answer = boss.post(path.format(user_id), **{**boss.form(path.format(user_id)), **sent})
+    response = boss.post(path.format(user_id), **{**boss.form(path.format(user_id)), **sent})
 
-    assert answer.status_code == 303, answer.text
+    assert response.status_code == 303, response.text
     values = {field.name: value_of(field) for field in WRITABLE} | {"profile": full_profile()}
     saved = superuser.get(f"/userapi/users/{user_id}/").get_json()
     assert saved | values == saved
@@ -149,9 +149,7 @@ def test_the_account_page_and_registration_have_every_field_of_the_owner(app: Fl
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_exports_hold_every_exported_field_and_imports_take_it_back(
-    app: Flask, superuser: ApiUser, tmp_path: Path, kind: str
-) -> None:
+def test_exported_fields_can_be_imported_again(app: Flask, superuser: ApiUser, tmp_path: Path, kind: str) -> None:
     user_id, _values = full_user(app, superuser)
     exported = [field.name for field in USER_FIELDS if field.is_exported]
     before = stored(app, user_id)
@@ -179,7 +177,7 @@ def test_exports_hold_every_exported_field_and_imports_take_it_back(
 
 
 def stored(app: Flask, user_id: int) -> dict[str, Any]:
-    """The exported columns of a user and of the profile."""
+    """The exported columns of a user and its profile."""
     with app.app_context():
         user = db.session.get_one(User, user_id)
         values = {field.name: getattr(user, field.name) for field in USER_FIELDS if field.is_exported}
@@ -209,13 +207,13 @@ def test_every_input_has_a_label_and_every_field_a_description() -> None:
         assert DESCRIPTIONS[field.name] == field.description != ""
 
 
-def test_made_up_users_have_every_required_field_of_a_profile(app: Flask) -> None:
+def test_seeded_users_have_every_required_field_of_a_profile(app: Flask) -> None:
     with app.app_context():
-        person = next(iter(seeding.Crowd("en", 1)))
+        seeded_user = next(iter(seeding.Crowd("en", 1)))
 
-    assert {field.name for field in PROFILE_FIELDS if field.is_required} <= set(person["profile"])
+    assert {field.name for field in PROFILE_FIELDS if field.is_required} <= set(seeded_user["profile"])
 
 
-def test_django_dumps_are_read_by_the_table() -> None:
+def test_django_dumps_are_read_with_the_table_of_fields() -> None:
     assert {field.name for field in USER_FIELDS if field.is_in_django} == set(django_dump.IMPORTED_FIELDS)
     assert {field.name for field in PROFILE_FIELDS if field.is_in_django} == django_dump.PROFILE_MODEL_FIELDS

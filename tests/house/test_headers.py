@@ -1,4 +1,4 @@
-"""What every answer carries, whatever its status."""
+"""Headers of every response, whatever its status."""
 
 import re
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from tests.support.factories import new_user
 
 
 @pytest.fixture
-def answers(client: FlaskClient, user: ApiUser, staff: ApiUser) -> dict[str, TestResponse]:
-    """One answer of every kind."""
+def responses(client: FlaskClient, user: ApiUser, staff: ApiUser) -> dict[str, TestResponse]:
+    """One response of every kind."""
     tag = user.get(user.url).headers["ETag"]
     goner = client.post("/userapi/users/", json=new_user()).get_json()["id"]
     return {
@@ -44,41 +44,41 @@ def answers(client: FlaskClient, user: ApiUser, staff: ApiUser) -> dict[str, Tes
     }
 
 
-def test_H01_no_answers_type_is_guessed(answers: dict[str, TestResponse]) -> None:
-    for kind, answer in answers.items():
-        assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"], kind
+def test_H01_browsers_do_not_guess_content_types(responses: dict[str, TestResponse]) -> None:
+    for kind, response in responses.items():
+        assert response.headers.getlist("X-Content-Type-Options") == ["nosniff"], kind
 
 
-def test_H03_no_answer_is_framed(answers: dict[str, TestResponse]) -> None:
-    for kind, answer in answers.items():
-        assert answer.headers["X-Frame-Options"] == "DENY", kind
-        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"], kind
+def test_H03_no_response_can_be_framed(responses: dict[str, TestResponse]) -> None:
+    for kind, response in responses.items():
+        assert response.headers["X-Frame-Options"] == "DENY", kind
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"], kind
 
 
-def test_H04_no_address_is_told_to_other_sites(answers: dict[str, TestResponse]) -> None:
-    for kind, answer in answers.items():
-        assert answer.headers["Referrer-Policy"] in ("same-origin", "no-referrer"), kind
+def test_H04_no_referrer_is_sent_to_other_sites(responses: dict[str, TestResponse]) -> None:
+    for kind, response in responses.items():
+        assert response.headers["Referrer-Policy"] in ("same-origin", "no-referrer"), kind
 
 
-def test_H05_no_personal_answer_is_kept(answers: dict[str, TestResponse]) -> None:
-    for kind in answers.keys() - {"keys", "static"}:
-        assert answers[kind].headers["Cache-Control"] == "no-store", kind
-    assert "max-age" in answers["keys"].headers["Cache-Control"]
+def test_H05_no_personal_response_is_cached(responses: dict[str, TestResponse]) -> None:
+    for kind in responses.keys() - {"keys", "static"}:
+        assert responses[kind].headers["Cache-Control"] == "no-store", kind
+    assert "max-age" in responses["keys"].headers["Cache-Control"]
 
 
-def test_H19_documents_are_alone_in_their_process(answers: dict[str, TestResponse]) -> None:
-    for kind, answer in answers.items():
-        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin", kind
-        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", kind
+def test_H19_documents_are_isolated_from_other_origins(responses: dict[str, TestResponse]) -> None:
+    for kind, response in responses.items():
+        assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin", kind
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin", kind
 
 
-def test_H10_no_answer_names_the_software(answers: dict[str, TestResponse]) -> None:
-    for kind, answer in answers.items():
+def test_H10_no_response_names_the_software(responses: dict[str, TestResponse]) -> None:
+    for kind, response in responses.items():
         for name in ("Server", "X-Powered-By", "Via"):
-            assert name not in answer.headers, kind
+            assert name not in response.headers, kind
 
 
-def test_H02_a_page_has_a_policy_with_a_nonce_of_its_own(client: FlaskClient) -> None:
+def test_H02_every_page_has_a_policy_with_a_new_nonce(client: FlaskClient) -> None:
     first, second = (client.get("/docs/") for _ in range(2))
 
     policy = first.headers["Content-Security-Policy"]
@@ -100,10 +100,10 @@ TYPES = {
 }  # fmt: skip
 
 
-def test_H17_content_types_are_exact(answers: dict[str, TestResponse]) -> None:
+def test_H17_content_types_are_exact(responses: dict[str, TestResponse]) -> None:
     for kind, media in TYPES.items():
-        assert answers[kind].headers["Content-Type"] == media, kind
-    assert "Content-Type" not in answers["204"].headers
+        assert responses[kind].headers["Content-Type"] == media, kind
+    assert "Content-Type" not in responses["204"].headers
 
 
 ACCEPTED = (
@@ -116,7 +116,7 @@ ACCEPTED = (
 )
 
 
-def test_H16_a_refusal_of_the_API_is_data_for_whoever_does_not_prefer_a_page(client: FlaskClient) -> None:
+def test_H16_an_API_error_is_JSON_unless_the_client_prefers_a_page(client: FlaskClient) -> None:
     for path in ("/userapi/nothing/", "/userapi", "/userapi/users/1/", "/api-token-auth/", "/userapi/users/x"):
         for accept in ACCEPTED:
             response = client.delete(path, headers={"Accept": accept})
@@ -135,17 +135,17 @@ SECRET_PLACES = (
 )  # fmt: skip
 
 
-def test_H11_there_is_no_debug_surface(client: FlaskClient) -> None:
+def test_H11_no_debug_page_is_served(client: FlaskClient) -> None:
     for path in SECRET_PLACES:
         response = client.get(path)
 
         assert response.status_code == 404 or path.startswith(("/?", "/userapi/?")), path
-        text = response.text.replace("__debugger__", "")  # a page's links to itself in other languages keep its query
+        text = response.text.replace("__debugger__", "")  # links to other languages keep the query
         for word in ("SECRET_KEY", "Traceback", "Werkzeug", "debugger", "root:", "SQLite format"):
             assert word not in text, path
 
 
-def test_H07_strict_transport_is_asked_for_where_the_site_is_https_alone(
+def test_H07_strict_transport_security_is_set_where_the_site_is_https_only(
     make_app: Callable[..., Flask], client: FlaskClient
 ) -> None:
     secure = make_app(SITE_URL="https://accounts.example.com").test_client().get("/userapi/")

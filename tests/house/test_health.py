@@ -1,4 +1,4 @@
-"""Whether the process answers and the service is ready: what each door says, and what it costs to know it."""
+"""Health checks: what each of the four places reports, and what it costs."""
 
 import json
 import shutil
@@ -35,47 +35,47 @@ PARTS = ("database", "migrations", "keys", "disk", "email", "worker")
 LONG_AGO = timedelta(minutes=20)
 
 
-def test_O08_health_tells_no_version_setting_or_address(mail_app: Flask) -> None:
+def test_O08_health_checks_reveal_no_version_setting_or_address(mail_app: Flask) -> None:
     client = mail_app.test_client()
-    alive, ready = client.get("/healthz"), client.get("/readyz")
+    liveness, ready = client.get("/healthz"), client.get("/readyz")
 
-    assert alive.get_json() == {"status": "ok"}
+    assert liveness.get_json() == {"status": "ok"}
     assert ready.get_json() == {"status": "ok", "checks": dict.fromkeys(PARTS, "ok")}
 
 
-def test_O08_readiness_tells_whether_redis_answers_and_serves_on_without_it(
+def test_O08_readiness_reports_redis_and_stays_ready_without_it(
     make_app: Callable[..., Flask],
 ) -> None:
     with servers.redis_server() as url:
         client = make_app(REDIS_URL=url, METRICS_TOKEN=METRICS_TOKEN).test_client()
         assert client.get("/readyz").get_json()["checks"]["redis"] == "ok"
 
-    answer = client.get("/readyz")
+    response = client.get("/readyz")
 
-    assert (answer.status_code, answer.get_json()["checks"]["redis"]) == (200, "unreachable")
+    assert (response.status_code, response.get_json()["checks"]["redis"]) == (200, "unreachable")
 
 
-def test_O08_liveness_does_not_ask_the_database(app: Flask, client: FlaskClient) -> None:
-    asked: list[str] = []
+def test_O08_liveness_does_not_use_the_database(app: Flask, client: FlaskClient) -> None:
+    statements: list[str] = []
 
     def note(*_arguments: object) -> None:
-        asked.append("asked")
+        statements.append("statement")
 
     with app.app_context():
         engines = list(db.engines.values())
     for engine in engines:
         sa.event.listen(engine, "checkout", note)
     assert client.get("/readyz").status_code == 200
-    assert asked
-    asked.clear()
+    assert statements
+    statements.clear()
 
     assert client.get("/healthz").status_code == 200
     for engine in engines:
         sa.event.remove(engine, "checkout", note)
-    assert not asked
+    assert not statements
 
 
-# --- Each part broken, and all four doors -----------------------------------------------------------------
+# --- Each part broken, in all four places -----------------------------------------------------------------
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def without_keys(app: Flask) -> Iterator[None]:
 
 @contextmanager
 def on_a_full_disk(app: Flask) -> Iterator[None]:
-    """The database refuses writes as it does on a full disk: SQLite may have no more pages, PostgreSQL raises 53100."""
+    """Simulate a full disk: SQLite may use no more pages, PostgreSQL raises 53100."""
     with app.app_context():
         engine = db.engine
     if engine.dialect.name == "sqlite":
@@ -110,24 +110,24 @@ def on_a_full_disk(app: Flask) -> Iterator[None]:
             "CREATE TRIGGER full_disk BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION full_disk()",
         )
     while app.test_client().post("/userapi/users/", json=new_user()).status_code != 503:
-        pass  # SQLite still has free places in its last pages
+        pass  # SQLite still has space in its last pages
     yield
 
 
 @contextmanager
-def with_an_email_that_was_tried(app: Flask) -> Iterator[None]:
-    _write_email(app, due_at=clock.now() + timedelta(minutes=1), last_error="451 4.3.0 Try again later")
+def with_a_delayed_email(app: Flask) -> Iterator[None]:
+    _queue_email(app, due_at=clock.now() + timedelta(minutes=1), last_error="451 4.3.0 Try again later")
     yield
 
 
 @contextmanager
-def with_an_email_that_no_worker_takes(app: Flask) -> Iterator[None]:
-    _write_email(app, due_at=clock.now() - LONG_AGO)
+def with_an_email_that_no_worker_sends(app: Flask) -> Iterator[None]:
+    _queue_email(app, due_at=clock.now() - LONG_AGO)
     yield
 
 
 @contextmanager
-def with_an_import_that_no_worker_takes(app: Flask) -> Iterator[None]:
+def with_an_import_that_no_worker_starts(app: Flask) -> Iterator[None]:
     with app.app_context():
         started = clock.now() - LONG_AGO
         facts: dict[str, Any] = {"kind": "csv", "size": 1, "total": 1, "dry_run": True, "on_conflict": "skip"}
@@ -142,7 +142,7 @@ def _execute(app: Flask, *statements: str) -> None:
             connection.exec_driver_sql(statement)
 
 
-def _write_email(app: Flask, **state: Any) -> None:
+def _queue_email(app: Flask, **state: Any) -> None:
     with app.app_context():
         emails.send_password_reset(emails.Recipient("a@example.com"), link="http://x/", secret="t0ken", minutes=60)
         db.session.flush()
@@ -151,7 +151,7 @@ def _write_email(app: Flask, **state: Any) -> None:
 
 
 def signed_in(app: Flask, **overrides: Any) -> FormBrowser:
-    """A member of staff."""
+    """A staff client."""
     email = f"staff-{len(overrides)}@example.com"
     make_user(app, email=email, is_staff=True, **overrides)
     browser = FormBrowser(app)
@@ -160,16 +160,16 @@ def signed_in(app: Flask, **overrides: Any) -> FormBrowser:
 
 
 class Broken(NamedTuple):
-    """A part that does not work.
+    """A broken part.
 
     Attributes:
         part: its name.
-        state: what programs read.
-        label: what the overview shows.
-        words: in the line of `flask doctor`.
-        how: breaks it.
-        settings: that break it.
-        is_ready: whether requests go on.
+        state: the state in JSON.
+        label: the state on the overview page.
+        words: part of the line printed by `flask doctor`.
+        how: a function that breaks it.
+        settings: settings that break it.
+        is_ready: whether requests are still served.
     """
 
     part: str
@@ -190,12 +190,10 @@ BROKEN = {
     "keys": Broken("keys", "missing", "Missing", "flask keys rotate", without_keys, SINK, is_ready=False),
     "disk": Broken("disk", "disk full", "Disk full", "disk was full", on_a_full_disk, SINK),
     "no mail server": Broken("email", "not configured", "Not configured", "MAIL_SERVER is not set"),
-    "mail server": Broken(
-        "email", "delayed", "Delayed", "451 4.3.0 Try again later", with_an_email_that_was_tried, SINK
-    ),
-    "mail worker": Broken("worker", "stopped", "Stopped", "MAIL_DELIVERY", with_an_email_that_no_worker_takes, SINK),
+    "mail server": Broken("email", "delayed", "Delayed", "451 4.3.0 Try again later", with_a_delayed_email, SINK),
+    "mail worker": Broken("worker", "stopped", "Stopped", "MAIL_DELIVERY", with_an_email_that_no_worker_sends, SINK),
     "import worker": Broken(
-        "worker", "stopped", "Stopped", "has started them", with_an_import_that_no_worker_takes, SINK
+        "worker", "stopped", "Stopped", "has started them", with_an_import_that_no_worker_starts, SINK
     ),
     "redis": Broken(
         "redis", "unreachable", "Unreachable", "REDIS_URL", settings={"REDIS_URL": "redis://127.0.0.1:1/0"}
@@ -204,11 +202,11 @@ BROKEN = {
 
 
 @pytest.fixture
-def make_whole(new_database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
-    """A maker of applications with a database and keys of their own, which a test may break."""
+def make_healthy(new_database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Makes applications with their own databases and keys, which a test may break."""
     made: list[Flask] = []
 
-    def make(**overrides: str) -> Flask:
+    def make_breakable_app(**overrides: str) -> Flask:
         signing_keys.KeyRing(tmp_path / "keys").add()
         app = create_app(app_config(new_database_url, str(tmp_path / "keys"), METRICS_TOKEN=METRICS_TOKEN, **overrides))
         app.test_client_class = ApiClient
@@ -217,14 +215,14 @@ def make_whole(new_database_url: str, tmp_path: Path) -> Iterator[Callable[..., 
         made.append(app)
         return app
 
-    yield make
+    yield make_breakable_app
     for app in made:
         close_app(app)
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
-def test_all_four_doors_tell_what_is_broken(broken: Broken, make_whole: Callable[..., Flask]) -> None:
-    app = make_whole(**broken.settings)
+def test_all_four_places_report_what_is_broken(broken: Broken, make_healthy: Callable[..., Flask]) -> None:
+    app = make_healthy(**broken.settings)
     boss = signed_in(app, is_superuser=True)
     if broken.how is not not_broken:
         assert app.test_client().get("/readyz").get_json()["checks"][broken.part] == "ok"
@@ -244,7 +242,7 @@ def test_all_four_doors_tell_what_is_broken(broken: Broken, make_whole: Callable
     assert f"✗ {broken.label}." in overview
 
 
-def test_a_database_that_is_away_is_told_by_the_doors_that_do_not_need_it(
+def test_an_unreachable_database_is_reported_where_no_database_is_needed(
     make_app: Callable[..., Flask], tmp_path: Path
 ) -> None:
     app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/nowhere/test.db", METRICS_TOKEN=METRICS_TOKEN, **SINK)
@@ -261,8 +259,8 @@ def test_a_database_that_is_away_is_told_by_the_doors_that_do_not_need_it(
     assert trouble["text"].startswith("DATABASE_URL: unable to open database file (sqlite:///")
 
 
-def test_the_log_names_a_full_disk(make_whole: Callable[..., Flask], capfd: pytest.CaptureFixture[str]) -> None:
-    app = make_whole()
+def test_the_log_names_a_full_disk(make_healthy: Callable[..., Flask], capfd: pytest.CaptureFixture[str]) -> None:
+    app = make_healthy()
 
     with on_a_full_disk(app):
         logged = capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""Links of emails that were opened: no log that we ship a configuration for holds the secret in their path."""
+"""No log contains the secret in the path of an opened email link."""
 
 import json
 import socket
@@ -36,7 +36,7 @@ http {
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[int]:
-    """The port of an nginx with our template, whose hosts are down: each request gets into the error log as well."""
+    """The port of an nginx with our template, whose hosts are down, so that the error log has each request too."""
     try:
         program = processes.program("nginx", "nginx")
     except processes.ServiceMissing as error:
@@ -62,7 +62,7 @@ def nginx(tmp_path: Path) -> Iterator[int]:
 
 
 def send(port: int, path: str, body: int = 0) -> int:
-    """The status of a request that says how long its body is, and sends none of it."""
+    """The status of a request with a Content-Length but no body."""
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {body}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(head.encode())
@@ -70,12 +70,12 @@ def send(port: int, path: str, body: int = 0) -> int:
 
 
 def logged(log: Path, lines: int) -> list[dict[str, str]]:
-    """The requests in nginx's log, which it writes after it has responded."""
+    """The requests in nginx's log, which it writes after the response."""
     wait_until(lambda: log.read_text().count("\n") >= lines)
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 
-def test_every_page_with_a_secret_in_its_path_is_one_that_logs_leave_out(shared_app: Flask) -> None:
+def test_logs_leave_out_every_path_with_a_secret(shared_app: Flask) -> None:
     with_secret = [rule.rule for rule in shared_app.url_map.iter_rules() if "token" in rule.arguments]
 
     assert len(with_secret) >= 4
@@ -84,7 +84,7 @@ def test_every_page_with_a_secret_in_its_path_is_one_that_logs_leave_out(shared_
 
 
 @pytest.mark.parametrize("place", SECRET_PATHS)
-def test_nginx_logs_no_secret_of_a_link(nginx: int, place: str, tmp_path: Path) -> None:
+def test_nginx_does_not_log_the_secret_of_a_link(nginx: int, place: str, tmp_path: Path) -> None:
     paths = [
         f"{place}MQ/{SECRET}/",
         f"{place}{SECRET}/?next=/",
@@ -105,13 +105,13 @@ def test_nginx_logs_no_secret_of_a_link(nginx: int, place: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("place", SECRET_PATHS)
-def test_an_unexpected_error_logs_no_secret_of_a_link(
+def test_an_unexpected_error_does_not_log_the_secret_of_a_link(
     shared_app: Flask, place: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"{place}MQ/{SECRET}/" if place in ("/reset/", "/invitation/") else f"{place}{SECRET}/"
     endpoint, _values = shared_app.url_map.bind("localhost").match(path)
 
-    @wraps(shared_app.view_functions[endpoint])  # whom a page lets in is written at its function
+    @wraps(shared_app.view_functions[endpoint])  # stand-in for the access rule of the page
     def fail(**_values: str) -> None:
         raise RuntimeError("broken")
 

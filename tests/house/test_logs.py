@@ -1,4 +1,4 @@
-"""What the log says, and what it never says."""
+"""What is logged and what is never logged."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def app_and_lines(make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]) -> tuple[Flask, Lines]:
-    """An application, and what reads its log lines since the last look: each must be one JSON object."""
+    """An application, and a function that reads the new lines of its log, each a JSON object."""
     app = make_app(LOG_LEVEL="DEBUG")
     capsys.readouterr()
 
@@ -29,7 +29,7 @@ def app_and_lines(make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[
     return app, lines
 
 
-def test_O02_no_secret_is_in_the_log(app_and_lines: tuple[Flask, Lines]) -> None:
+def test_O02_no_secret_is_logged(app_and_lines: tuple[Flask, Lines]) -> None:
     app, lines = app_and_lines
     client, someone = app.test_client(), new_user()
     client.post("/userapi/users/", json=someone)
@@ -60,7 +60,7 @@ def test_O02_no_secret_is_in_the_log(app_and_lines: tuple[Flask, Lines]) -> None
         assert secret.rpartition(".")[2] not in said
 
 
-def test_O02_an_error_of_the_database_is_logged_without_the_values(app_and_lines: tuple[Flask, Lines]) -> None:
+def test_O02_a_database_error_is_logged_without_the_values(app_and_lines: tuple[Flask, Lines]) -> None:
     app, lines = app_and_lines
     email = new_user()["email"]
 
@@ -92,7 +92,7 @@ def test_O03_no_input_adds_a_line_or_a_field(app_and_lines: tuple[Flask, Lines],
     assert "forged" not in {line["event"] for line in found}
 
 
-def test_O06_what_a_client_sends_does_not_fill_the_log(app_and_lines: tuple[Flask, Lines]) -> None:
+def test_O06_long_input_does_not_fill_the_log(app_and_lines: tuple[Flask, Lines]) -> None:
     app, lines = app_and_lines
     client, long = app.test_client(), "x" * 500_000
     client.post("/api-token-auth/", json={"email": long, "password": long})
@@ -107,7 +107,7 @@ def test_O06_what_a_client_sends_does_not_fill_the_log(app_and_lines: tuple[Flas
     assert max(len(json.dumps(line)) for line in found) < 3000
 
 
-def test_O06_a_failure_that_quotes_what_was_sent_does_not_fill_the_log_either(
+def test_O06_an_error_that_quotes_long_input_does_not_fill_the_log_either(
     app_and_lines: tuple[Flask, Lines],
 ) -> None:
     app, lines = app_and_lines

@@ -1,4 +1,4 @@
-"""OPTIONS, HEAD and the methods that an address does not take."""
+"""OPTIONS, HEAD and methods that a path does not allow."""
 
 import re
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ ADDRESSES = {
 
 
 def allowed(value: str) -> set[str]:
-    """The methods of an `Allow` header, but for those that come with others."""
+    """The methods in an `Allow` header except HEAD and OPTIONS."""
     return set(re.split(r",\s*", value)) - {"HEAD", "OPTIONS"}
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
-def test_OPTIONS_answers_200_with_the_methods(client: FlaskClient, path: str) -> None:
+def test_OPTIONS_returns_200_with_the_methods(client: FlaskClient, path: str) -> None:
     response = client.options(path)
 
     assert response.status_code == 200
@@ -44,7 +44,7 @@ def test_another_method_is_405_with_the_methods(client: FlaskClient, path: str) 
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "TRACK", "PROPFIND", "DEBUG", "get", "GETT", "SEARCH", "QUERY"])
-def test_H12_unknown_methods_are_refused_and_nothing_is_echoed(user: ApiUser, method: str) -> None:
+def test_H12_unknown_methods_are_rejected_and_not_echoed(user: ApiUser, method: str) -> None:
     response = user.open(user.url, method=method, headers={"X-Echo": "echo-me"})
 
     assert response.status_code == 405 or method == "get"
@@ -63,7 +63,7 @@ def test_HEAD_is_GET_without_the_body(user: ApiUser, path: str) -> None:
 
 
 def operations(app: Flask) -> Iterator[tuple[str, str]]:
-    """Every operation of the API whose path needs nothing filled in: method and path."""
+    """The method and path of every operation without path parameters."""
     for rule in app.url_map.iter_rules():
         if hasattr(app.view_functions[rule.endpoint], "access") and not rule.arguments and rule.rule.endswith("/"):
             yield from ((method, rule.rule) for method in rule.methods)
@@ -93,7 +93,7 @@ def test_the_path_without_its_last_slash_is_served_without_a_redirect(app: Flask
         "garbage, */*",
     ],
 )
-def test_who_takes_JSON_gets_it(user: ApiUser, accept: str) -> None:
+def test_a_client_that_accepts_JSON_gets_it(user: ApiUser, accept: str) -> None:
     response = user.get(f"{user.url}?format=json", headers={"Accept": accept})
 
     assert response.status_code == 200
@@ -101,7 +101,7 @@ def test_who_takes_JSON_gets_it(user: ApiUser, accept: str) -> None:
 
 
 @pytest.mark.parametrize("accept", ["application/xml", "text/csv, image/*", "application/json;q=0", "video/mp4"])
-def test_who_takes_nothing_that_we_have_gets_406_and_no_effect(user: ApiUser, accept: str) -> None:
+def test_a_client_that_accepts_no_available_type_gets_406_without_effect(user: ApiUser, accept: str) -> None:
     read = user.get(user.url, headers={"Accept": accept})
     edited = user.patch(user.url, json={"first_name": "Ada"}, headers={"Accept": accept})
 

@@ -1,4 +1,4 @@
-"""What is counted, who may know it, and that nothing in it tells of anybody."""
+"""Metrics: what is counted, who can read it, and that it contains no personal data."""
 
 import json
 import re
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.both
 
 @pytest.fixture
 def watched(make_app: Callable[..., Flask]) -> Flask:
-    """An application whose metrics may be read with a token."""
+    """An application with a token for its metrics."""
     return make_app(METRICS_TOKEN=METRICS_TOKEN)
 
 
@@ -39,18 +39,18 @@ def watched(make_app: Callable[..., Flask]) -> Flask:
         "Bearer \xe9",
     ],
 )
-def test_O08_metrics_are_for_those_who_know_the_token(watched: Flask, sent: str) -> None:
+def test_O08_reading_metrics_needs_the_token(watched: Flask, sent: str) -> None:
     client = watched.test_client()
     assert client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).status_code == 200
 
-    refused = client.get("/metrics", headers={"Authorization": sent} if sent else {})
+    rejected = client.get("/metrics", headers={"Authorization": sent} if sent else {})
 
-    assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
-    assert b"userapi_" not in refused.data
+    assert rejected.status_code == 401
+    assert rejected.headers["WWW-Authenticate"].startswith("Bearer")
+    assert b"userapi_" not in rejected.data
 
 
-def test_O08_an_access_token_of_staff_does_not_read_metrics(watched: Flask) -> None:
+def test_O08_an_access_token_of_staff_cannot_read_metrics(watched: Flask) -> None:
     make_user(watched, email="root@example.com", is_staff=True, is_superuser=True)
     token = sign_in(watched, "root@example.com")["access_token"]
 
@@ -67,7 +67,7 @@ def test_O08_an_access_token_of_staff_does_not_read_metrics(watched: Flask) -> N
         ("http://accounts.example.com", "127.0.0.1", 404),
     ],
 )
-def test_O08_without_a_token_metrics_are_there_on_the_machine_where_it_is_tried_out(
+def test_O08_metrics_need_no_token_in_development(
     make_app: Callable[..., Flask], site: str, address: str, status: int
 ) -> None:
     client = make_app(SITE_URL=site).test_client()
@@ -75,7 +75,7 @@ def test_O08_without_a_token_metrics_are_there_on_the_machine_where_it_is_tried_
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": address}).status_code == status
 
 
-def test_O09_sign_ins_failures_reuse_and_throttled_tries_are_counted(make_app: Callable[..., Flask]) -> None:
+def test_O09_sign_ins_failures_reuse_and_throttled_attempts_are_counted(make_app: Callable[..., Flask]) -> None:
     app = make_app(METRICS_TOKEN=METRICS_TOKEN, RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="3 per hour")
     make_user(app, email="ada@example.com")
     before, client = scrape_metrics(app), app.test_client()
@@ -96,7 +96,7 @@ def test_O09_sign_ins_failures_reuse_and_throttled_tries_are_counted(make_app: C
     assert metric_value(after, "userapi_throttled_total", throttle="sign_in_pair") == 2
 
 
-def test_O09_what_was_rolled_back_did_not_happen(watched: Flask) -> None:
+def test_O09_rolled_back_events_are_not_counted(watched: Flask) -> None:
     name = "userapi_audit_events_total"
     with watched.app_context():
         with db.session.begin_nested():
@@ -114,7 +114,7 @@ def test_O09_what_was_rolled_back_did_not_happen(watched: Flask) -> None:
     assert metric_value(scrape_metrics(watched), name, action="user.created") == 1
 
 
-def test_requests_are_counted_by_route_method_and_kind_of_status(watched: Flask) -> None:
+def test_requests_are_counted_by_route_method_and_status_class(watched: Flask) -> None:
     make_user(watched, email="ada@example.com")
     client = watched.test_client()
     headers = {"Authorization": f"Bearer {sign_in(watched, 'ada@example.com')['access_token']}"}
@@ -137,7 +137,7 @@ def test_requests_are_counted_by_route_method_and_kind_of_status(watched: Flask)
     assert metric_value(values, "userapi_request_duration_seconds_bucket", **slowest) == 3
 
 
-def test_no_client_can_make_the_metrics_grow_or_find_itself_in_them(watched: Flask) -> None:
+def test_clients_cannot_add_metrics_and_are_not_identified_in_them(watched: Flask) -> None:
     make_user(watched, email="ada@example.com")
     client = watched.test_client()
 
@@ -161,7 +161,7 @@ def test_no_client_can_make_the_metrics_grow_or_find_itself_in_them(watched: Fla
     assert not re.search(r"ada|example\.com|stray|METHOD", json.dumps([list(labels) for _name, labels in after]))
 
 
-def test_the_outbox_the_keys_and_the_parts_are_told_as_they_are(watched: Flask) -> None:
+def test_metrics_report_queued_emails_keys_and_health_checks(watched: Flask) -> None:
     assert metric_value(scrape_metrics(watched), "userapi_outbox_letters") == 0
 
     with watched.app_context():
@@ -186,7 +186,7 @@ def test_the_outbox_the_keys_and_the_parts_are_told_as_they_are(watched: Flask) 
     ]
 
 
-def test_metrics_are_told_while_the_database_is_away(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+def test_metrics_work_without_the_database(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/nowhere/test.db"
     app = make_app(METRICS_TOKEN=METRICS_TOKEN, DATABASE_URL=url)
     app.test_client().post("/userapi/users/", json=new_user())
@@ -199,7 +199,7 @@ def test_metrics_are_told_while_the_database_is_away(make_app: Callable[..., Fla
     assert metric_value(values, "userapi_database_unavailable_total", error="OperationalError") == 1
 
 
-def test_places_for_hashing_are_counted_while_they_are_taken_and_when_they_run_out(
+def test_hashing_slots_are_counted_while_in_use_and_when_exhausted(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app(METRICS_TOKEN=METRICS_TOKEN)
@@ -217,7 +217,7 @@ def test_places_for_hashing_are_counted_while_they_are_taken_and_when_they_run_o
     assert metric_value(after, "userapi_password_hashing_refused_total") == 1
 
 
-def test_database_connections_are_counted_while_they_are_in_use(watched: Flask) -> None:
+def test_database_connections_in_use_are_counted(watched: Flask) -> None:
     with watched.app_context():
         db.session.execute(sa.text("SELECT 1"))
         during = scrape_metrics(watched)

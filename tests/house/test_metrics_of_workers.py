@@ -20,19 +20,19 @@ from tests.support.waiting import wait_until
 
 
 def children(process_id: int) -> list[int]:
-    """The server's worker processes."""
+    """The process ids of the server's workers."""
     found = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
     return [int(number) for number in found.split()]
 
 
 def counts_of(process_id: int) -> Path:
-    """Where the workers of a server count."""
+    """The folder in which the workers of a server store their counts."""
     variables = Path(f"/proc/{children(process_id)[0]}/maps").read_text()
     return Path(re.findall(r"(/\S*/userapi-counts-[^/\s]+)/", variables)[0])
 
 
 def post(url: str, body: dict[str, str]) -> None:
-    """Send a request whose answer may never come."""
+    """Send a request that may get no response."""
     data = json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with suppress(OSError, http.client.HTTPException):
@@ -40,7 +40,7 @@ def post(url: str, body: dict[str, str]) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the workers")
-def test_all_workers_count_together_and_what_they_counted_outlives_them(tmp_path: Path) -> None:
+def test_workers_share_counts_that_outlive_them(tmp_path: Path) -> None:
     slow = {"PASSWORD_HASH_MEMORY": "65536", "PASSWORD_HASH_TIME": "20"}
     environment = commands.environment(
         f"sqlite:///{tmp_path}/test.db", tmp_path, METRICS_TOKEN=METRICS_TOKEN, WORKERS="2", **slow
@@ -77,17 +77,17 @@ def test_all_workers_count_together_and_what_they_counted_outlives_them(tmp_path
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the folders")
-def test_a_start_clears_away_what_a_killed_server_left_behind_and_nothing_of_a_living_one(tmp_path: Path) -> None:
+def test_a_start_deletes_the_files_of_a_killed_server_and_keeps_those_of_a_running_one(tmp_path: Path) -> None:
     environment = commands.environment(f"sqlite:///{tmp_path}/test.db", tmp_path, WORKERS="1")
 
     def age(folder: Path) -> None:
         os.utime(folder, (time.time() - 120,) * 2)
 
     with (
-        http_server.run_server(tmp_path, environment) as living,
+        http_server.run_server(tmp_path, environment) as running,
         http_server.run_server(tmp_path, environment) as killed,
     ):
-        kept, left = counts_of(living.process.pid), counts_of(killed.process.pid)
+        kept, left = counts_of(running.process.pid), counts_of(killed.process.pid)
         os.killpg(killed.process.pid, signal.SIGKILL)
         killed.process.wait()
         assert left.exists()

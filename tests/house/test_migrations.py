@@ -1,4 +1,4 @@
-"""The migrations make exactly the models, up and down, and keep what is stored."""
+"""The migrations create exactly the models, can be undone, and keep the data."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.both
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
-    """Everything that is stored."""
+    """All rows of all tables."""
     look, present = (
         sa.inspect(db.engine),
         [table for table in Model.metadata.sorted_tables if table.name in table_names()],
@@ -31,11 +31,11 @@ def rows() -> dict[str, list[dict[str, Any]]]:
 
 
 def narrowed(wide: list[dict[str, Any]], narrow: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows without the columns that an older revision does not have."""
+    """Rows without the columns that an older revision lacks."""
     return sorted(({name: row[name] for name in row if name in narrow[0]} for row in wide), key=repr)
 
 
-def test_U01_upgrade_from_empty_makes_the_models(bare_app: Flask) -> None:
+def test_U01_an_upgrade_from_empty_creates_the_models(bare_app: Flask) -> None:
     with bare_app.app_context():
         upgrade()
 
@@ -43,7 +43,7 @@ def test_U01_upgrade_from_empty_makes_the_models(bare_app: Flask) -> None:
         assert table_names() == set(Model.metadata.tables)
 
 
-def test_the_comparison_would_see_a_difference(bare_app: Flask) -> None:
+def test_the_comparison_detects_a_difference(bare_app: Flask) -> None:
     with bare_app.app_context():
         upgrade()
         with db.engine.begin() as connection:
@@ -53,7 +53,7 @@ def test_the_comparison_would_see_a_difference(bare_app: Flask) -> None:
         assert len(schema_differences()) == 2
 
 
-def test_U02_down_to_nothing_and_up_again(bare_app: Flask) -> None:
+def test_U02_migrations_can_be_undone_and_repeated(bare_app: Flask) -> None:
     with bare_app.app_context():
         upgrade()
         downgrade(revision="base")
@@ -65,7 +65,7 @@ def test_U02_down_to_nothing_and_up_again(bare_app: Flask) -> None:
 
 
 @pytest.mark.parametrize("revision", ["-1", "0001"], ids=["the one before", "the first"])
-def test_U02_accounts_survive_the_way_down_and_up_again(bare_app: Flask, revision: str) -> None:
+def test_U02_accounts_survive_a_downgrade_and_an_upgrade(bare_app: Flask, revision: str) -> None:
     with bare_app.app_context():
         upgrade()
     user_id = make_user(bare_app, username="ada", first_name="Σοφία")
@@ -89,7 +89,7 @@ def test_U02_accounts_survive_the_way_down_and_up_again(bare_app: Flask, revisio
     assert make_user(bare_app) > bare
 
 
-def test_U01_an_upgrade_that_has_nothing_to_do_changes_nothing(bare_app: Flask) -> None:
+def test_U01_an_upgrade_of_a_current_database_changes_nothing(bare_app: Flask) -> None:
     with bare_app.app_context():
         upgrade()
         before = rows()
@@ -113,6 +113,6 @@ def test_every_revision_can_be_undone(bare_app: Flask) -> None:
         assert heads >= 2
 
 
-def test_foreign_keys_hold_on_both_databases(app: Flask, user: ApiUser) -> None:
+def test_both_databases_enforce_foreign_keys(app: Flask, user: ApiUser) -> None:
     with app.app_context(), pytest.raises(sa.exc.IntegrityError):
         db.session.execute(sa.text("INSERT INTO user_groups (user_id, group_id) VALUES (:id, 999999)"), {"id": user.id})

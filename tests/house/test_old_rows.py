@@ -1,4 +1,4 @@
-"""What was stored under each revision is there under the newest, and still there on the way back."""
+"""Rows of every revision survive the upgrade to the newest and the downgrade."""
 
 import json
 import uuid
@@ -17,7 +17,7 @@ from userapi.core.db import db
 
 pytestmark = pytest.mark.both
 
-#: One file a revision: rows that it first had a place for, by table.
+#: One file per revision with the rows that it made possible, by table.
 SAMPLES = Path(__file__).parent / "samples"
 
 SCRIPTS = ScriptDirectory(str(config.ROOT / "migrations"))
@@ -27,7 +27,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def sample(revision: str) -> Rows:
-    """The rows of a revision, its values as the database takes them."""
+    """The rows of a revision, with values for the database."""
     rows: Rows = json.loads((SAMPLES / f"{revision}.json").read_text())
     return rows
 
@@ -43,7 +43,7 @@ def insert(rows: Rows) -> None:
 
 
 def typed(column: sa.Column[Any], value: Any) -> Any:
-    """A value of the sample as the column's own type; SQLite keeps moments without a zone, as the service does."""
+    """A sample value as the type of the column; SQLite stores timestamps without a zone."""
     if not isinstance(value, str):
         return value
     if isinstance(column.type, sa.DateTime):
@@ -55,11 +55,11 @@ def typed(column: sa.Column[Any], value: Any) -> Any:
         return value.encode()
     if isinstance(column.type, sa.Uuid):
         return uuid.UUID(value)
-    return uuid.UUID(value).hex if isinstance(column.type, sa.CHAR) else value  # as SQLite keeps one
+    return uuid.UUID(value).hex if isinstance(column.type, sa.CHAR) else value  # as stored by SQLite
 
 
 def stored(rows: Rows) -> Rows:
-    """What is there now of the columns that a sample names, in its words."""
+    """The stored values of the columns in a sample, in the form of the sample."""
     metadata = sa.MetaData()
     found: Rows = {}
     with db.engine.connect() as connection:
@@ -74,15 +74,15 @@ def stored(rows: Rows) -> Rows:
 
 
 def lost(before: Rows, after: Rows) -> list[dict[str, Any]]:
-    """Rows that are gone or changed; a later revision may have added others."""
+    """Sample rows that are missing or changed; later revisions may have added others."""
     return [row for name, kept in before.items() for row in kept if row not in after[name]]
 
 
-def test_U03_every_revision_has_rows_to_be_kept() -> None:
+def test_U03_every_revision_has_sample_rows() -> None:
     assert sorted(path.stem for path in SAMPLES.glob("*.json")) == sorted(REVISIONS)
 
 
-def test_U01_U03_rows_of_every_revision_survive_the_way_to_the_newest_and_back(bare_app: Flask) -> None:
+def test_U01_U03_rows_of_every_revision_survive_upgrade_and_downgrade(bare_app: Flask) -> None:
     with bare_app.app_context():
         kept: list[tuple[str, Rows, Rows]] = []
         for revision in REVISIONS:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, tidy, committed, and true of the answers."""
+"""The OpenAPI document is valid, committed and describes the real responses."""
 
 import os
 import re
@@ -30,7 +30,7 @@ COMMITTED = ROOT / "docs" / "openapi.json"
 
 @pytest.fixture
 def document(app: Flask) -> dict[str, Any]:
-    """The document as it is served."""
+    """The served document."""
     served: dict[str, Any] = app.test_client().get("/openapi.json").get_json()
     return served
 
@@ -40,7 +40,7 @@ def test_the_document_is_valid_OpenAPI_3_1(document: dict[str, Any]) -> None:
     validate(document)
 
 
-def test_the_committed_document_keeps_the_rules_of_a_strict_linter() -> None:
+def test_the_committed_document_passes_a_strict_linter() -> None:
     node.run_script(node.CLIENTS / "lint.mjs", COMMITTED)
 
 
@@ -59,7 +59,7 @@ def test_the_command_prints_the_committed_document_without_any_environment() -> 
     assert printed.stderr == ""
 
 
-def test_every_operation_has_a_name_of_its_own_a_summary_and_its_refusals(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_unique_id_a_summary_and_its_errors(document: dict[str, Any]) -> None:
     operations = [
         operation for item in document["paths"].values() for method, operation in item.items() if method != "parameters"
     ]
@@ -76,7 +76,7 @@ def test_every_operation_has_a_name_of_its_own_a_summary_and_its_refusals(docume
 
 
 def responses(document: dict[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    """The answers that have a body: operation, status, media type, and what the document says of it."""
+    """The documented responses with a body: operation, status, media type and description."""
     for item in document["paths"].values():
         for method, operation in item.items():
             if method != "parameters":
@@ -85,7 +85,7 @@ def responses(document: dict[str, Any]) -> Iterator[tuple[str, str, str, dict[st
                         yield operation["operationId"], status, media_type, content
 
 
-def test_every_answer_has_an_example_that_conforms(document: dict[str, Any]) -> None:
+def test_every_response_has_a_valid_example(document: dict[str, Any]) -> None:
     seen = 0
     for operation, status, _media_type, content in responses(document):
         examples = [content["example"]] if "example" in content else [e["value"] for e in content["examples"].values()]
@@ -98,7 +98,7 @@ def test_every_answer_has_an_example_that_conforms(document: dict[str, Any]) -> 
     assert seen > 80
 
 
-def test_the_examples_of_sentences_are_what_the_operations_say(document: dict[str, Any], user: ApiUser) -> None:
+def test_the_example_texts_are_those_of_the_operations(document: dict[str, Any], user: ApiUser) -> None:
     said = {
         operation: content["example"] for operation, status, _type, content in responses(document) if status == "200"
     }
@@ -133,7 +133,7 @@ def test_every_id_in_a_path_has_an_example(document: dict[str, Any]) -> None:
         Draft202012Validator(parameter["schema"]).validate(parameter["example"])
 
 
-def test_the_codes_of_the_document_are_those_of_the_page_on_errors(document: dict[str, Any]) -> None:
+def test_the_document_lists_the_codes_of_the_page_on_errors(document: dict[str, Any]) -> None:
     page = (ROOT / "docs" / "errors.md").read_text()
 
     listed = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
@@ -141,7 +141,7 @@ def test_the_codes_of_the_document_are_those_of_the_page_on_errors(document: dic
     assert sorted(re.findall(r"^\| `(\w+)` \| \d{3} \|", page, re.MULTILINE)) == listed
 
 
-def test_the_document_gives_the_lengths_that_the_settings_enforce(
+def test_the_document_has_the_lengths_that_the_settings_enforce(
     make_app: Callable[..., Flask], document: dict[str, Any]
 ) -> None:
     longer = make_app(PASSWORD_MIN_LENGTH="15").test_client().get("/openapi.json").get_json()
@@ -157,7 +157,7 @@ def test_the_document_gives_the_lengths_that_the_settings_enforce(
             assert (limits["minLength"], limits["maxLength"]) == (minimum, MAX_NEW_PASSWORD_LENGTH)
 
 
-def test_the_document_names_the_languages_on_offer_and_the_version(document: dict[str, Any]) -> None:
+def test_the_document_names_the_available_languages_and_the_version(document: dict[str, Any]) -> None:
     language = document["components"]["schemas"]["NewUser"]["properties"]["language"]
 
     assert {"en", "de", None} <= set(language["enum"])
@@ -165,9 +165,7 @@ def test_the_document_names_the_languages_on_offer_and_the_version(document: dic
     assert "version = attr: userapi.VERSION" in (ROOT / "setup.cfg").read_text()
 
 
-def test_the_second_paths_of_the_tokens_are_served_and_not_listed_twice(
-    app: Flask, document: dict[str, Any], user: ApiUser
-) -> None:
+def test_the_second_token_paths_are_served_but_not_listed(app: Flask, document: dict[str, Any], user: ApiUser) -> None:
     login = {"email": user.email, "password": user.password}
 
     assert user.client.post("/userapi/api-token-auth/", json=login).status_code == 200
@@ -183,50 +181,50 @@ def test_an_OAuth_client_signs_in_with_the_password_flow(
     flow = document["components"]["securitySchemes"]["oauth2"]["flows"]["password"]
     form = {"grant_type": "password", "username": user.email, "password": user.password, "scope": ""}
 
-    answer = client.post(flow["tokenUrl"], data=form, headers={"Authorization": "Basic dW5kZWZpbmVkOg=="})
+    response = client.post(flow["tokenUrl"], data=form, headers={"Authorization": "Basic dW5kZWZpbmVkOg=="})
 
-    assert answer.status_code == 200
-    assert answer.get_json()["token_type"] == "Bearer"
+    assert response.status_code == 200
+    assert response.get_json()["token_type"] == "Bearer"
     other = client.post(flow["tokenUrl"], data={**form, "grant_type": "client_credentials"})
     assert (other.status_code, list(other.get_json()["errors"])) == (400, ["grant_type"])
 
 
 def validate_inline(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
-    """A value is what a schema inside the document says."""
+    """Check a value against an inline schema of the document."""
     whole = {**schema, "components": document["components"]}
     Draft202012Validator(whole).validate(value)
 
 
-def conforms(document: dict[str, Any], schema: str, value: Any) -> None:
-    """A value is what a named schema of the document says."""
+def assert_conforms(document: dict[str, Any], schema: str, value: Any) -> None:
+    """Check a value against a named schema of the document."""
     resource: Resource[Any] = Resource(contents=document, specification=DRAFT202012)
     registry: Registry[Any] = Registry().with_resource("doc:", resource)
     Draft202012Validator({"$ref": f"doc:#/components/schemas/{schema}"}, registry=registry).validate(value)
 
 
-def test_answers_are_what_the_document_says(document: dict[str, Any], user: ApiUser, staff: ApiUser) -> None:
+def test_responses_conform_to_the_document(document: dict[str, Any], user: ApiUser, staff: ApiUser) -> None:
     made = user.client.post("/userapi/users/", json=new_user())
     login = {"email": user.email, "password": user.password}
 
-    conforms(document, "User", made.get_json())
-    conforms(document, "User", user.get(user.url).get_json())
-    conforms(document, "UserPage", staff.get("/userapi/users/?limit=1&count=true").get_json())
-    conforms(document, "TokenPair", user.client.post("/api-token-auth/", json=login).get_json())
-    conforms(document, "LoginAnswer", user.client.post("/userapi/auth/login/", json=login).get_json())
-    conforms(document, "Sessions", user.get("/userapi/auth/sessions/").get_json())
-    conforms(document, "KeySet", user.client.get("/.well-known/jwks.json").get_json())
-    for refusal in (
+    assert_conforms(document, "User", made.get_json())
+    assert_conforms(document, "User", user.get(user.url).get_json())
+    assert_conforms(document, "UserPage", staff.get("/userapi/users/?limit=1&count=true").get_json())
+    assert_conforms(document, "TokenPair", user.client.post("/api-token-auth/", json=login).get_json())
+    assert_conforms(document, "LoginAnswer", user.client.post("/userapi/auth/login/", json=login).get_json())
+    assert_conforms(document, "Sessions", user.get("/userapi/auth/sessions/").get_json())
+    assert_conforms(document, "KeySet", user.client.get("/.well-known/jwks.json").get_json())
+    for problem in (
         user.client.get(user.url),
         user.client.post("/userapi/users/", json={}),
         user.get("/userapi/users/"),
     ):
-        conforms(document, "Problem", refusal.get_json())
+        assert_conforms(document, "Problem", problem.get_json())
 
 
-def test_what_the_document_says_of_a_registration_is_what_is_taken(document: dict[str, Any], user: ApiUser) -> None:
+def test_the_documented_registration_is_accepted(document: dict[str, Any], user: ApiUser) -> None:
     good, bad = new_user(), new_user(first_name="x" * 151)
 
-    conforms(document, "NewUser", good)
+    assert_conforms(document, "NewUser", good)
     assert user.client.post("/userapi/users/", json=good).status_code == 201
     assert not Draft202012Validator(document["components"]["schemas"]["NewUser"]["properties"]["first_name"]).is_valid(
         bad["first_name"]
@@ -234,7 +232,9 @@ def test_what_the_document_says_of_a_registration_is_what_is_taken(document: dic
     assert user.client.post("/userapi/users/", json=bad).status_code == 400
 
 
-def test_every_body_has_an_example_and_the_first_one_opens_an_account(document: dict[str, Any], user: ApiUser) -> None:
+def test_every_body_has_an_example_and_the_first_one_creates_an_account(
+    document: dict[str, Any], user: ApiUser
+) -> None:
     bodies = {
         operation["operationId"]: operation["requestBody"]["content"]["application/json"]
         for item in document["paths"].values()
@@ -243,7 +243,7 @@ def test_every_body_has_an_example_and_the_first_one_opens_an_account(document: 
     }
 
     for body in bodies.values():
-        conforms(document, body["schema"]["$ref"].rpartition("/")[2], body["example"])
+        assert_conforms(document, body["schema"]["$ref"].rpartition("/")[2], body["example"])
     assert user.client.post("/userapi/users/", json=bodies["create_user"]["example"]).status_code == 201
     assert user.client.post("/api-token-auth/", json=bodies["obtain_tokens"]["example"]).status_code == 200
     assert user.patch("/userapi/auth/user/", json=bodies["edit_me"]["example"]).status_code == 200
@@ -260,12 +260,12 @@ def test_a_body_may_be_left_out_where_the_document_says_so(document: dict[str, A
     assert user.client.post("/userapi/users/").status_code == 400
 
 
-def test_a_status_that_only_HTTP_knows_has_a_code_of_the_document(
+def test_a_status_without_a_problem_of_ours_has_a_documented_code(
     client: FlaskClient, document: dict[str, Any]
 ) -> None:
     listed = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
 
-    answer = client.get("/static/docs.css", headers={"Range": "bytes=999999-"})
+    response = client.get("/static/docs.css", headers={"Range": "bytes=999999-"})
 
-    assert answer.status_code == 416
-    assert answer.get_json()["code"] in listed
+    assert response.status_code == 416
+    assert response.get_json()["code"] in listed

@@ -1,4 +1,4 @@
-"""What is believed of headers: of proxies their part, of clients nothing that could be taken for it."""
+"""Proxy headers: only those of the trusted proxy count."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ SESSIONS = "/userapi/auth/sessions/"
 
 MakeApp = Callable[..., Flask]
 
-#: Values of X-Forwarded-For, as proxies write them, and the address that is meant; None: it says none.
+#: Values of X-Forwarded-For as proxies write them, and the IP address in them; None if there is none.
 FORWARDED = {
     "203.0.113.5": "203.0.113.5",
     "203.0.113.5:50001": "203.0.113.5",
@@ -42,14 +42,14 @@ FORWARDED = {
 }
 
 
-def last_address(client: FlaskClient, tokens: dict[str, str]) -> str:
+def last_ip_address(client: FlaskClient, tokens: dict[str, str]) -> str:
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     found: list[dict[str, str]] = client.get(SESSIONS, headers=headers).get_json()["results"]
     return found[0]["address"]
 
 
 @pytest.mark.parametrize("value", FORWARDED, ids=lambda value: value[:50] or "empty")
-def test_the_address_of_a_client_is_an_ip_address_however_a_proxy_writes_it(make_app: MakeApp, value: str) -> None:
+def test_the_ip_address_of_a_client_is_parsed_however_a_proxy_writes_it(make_app: MakeApp, value: str) -> None:
     app = make_app(TRUSTED_PROXIES="1")
     wanted = new_user()
     make_user(app, **wanted)
@@ -61,10 +61,10 @@ def test_the_address_of_a_client_is_an_ip_address_however_a_proxy_writes_it(make
     reset = client.post("/userapi/auth/password/reset/", json={"email": wanted["email"]}, headers=headers)
 
     assert (signed_in.status_code, registered.status_code, reset.status_code) == (200, 201, 200)
-    assert last_address(client, signed_in.get_json()) == (FORWARDED[value] or "127.0.0.1")
+    assert last_ip_address(client, signed_in.get_json()) == (FORWARDED[value] or "127.0.0.1")
 
 
-def test_one_client_counts_as_one_whatever_its_port(make_app: MakeApp) -> None:
+def test_a_client_counts_as_one_whatever_its_port(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_IP="5 per 10 minutes", TRUSTED_PROXIES="1")
 
     def attempt(forwarded: str) -> int:
@@ -77,7 +77,7 @@ def test_one_client_counts_as_one_whatever_its_port(make_app: MakeApp) -> None:
 
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Server]:
-    """The real server, which believes one proxy."""
+    """The real server with one trusted proxy."""
     folder: Path = tmp_path_factory.mktemp("proxied")
     environment = commands.environment(f"sqlite:///{folder}/proxied.db", folder, TRUSTED_PROXIES="1")
     with http_server.run_server(folder, environment) as server:
@@ -86,7 +86,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Se
 
 @pytest.fixture
 def send(proxied: http_server.Server) -> Callable[..., tuple[bytes, bytes]]:
-    """Sends a request with these header lines, as they are; head and body of the answer."""
+    """Send a request with exactly these header lines; returns head and body of the response."""
     host, port = proxied.url.removeprefix("http://").split(":")
 
     def sent(line: str, *headers: str, body: str = "") -> tuple[bytes, bytes]:
@@ -94,15 +94,15 @@ def send(proxied: http_server.Server) -> Callable[..., tuple[bytes, bytes]]:
         request = f"{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n{head}\r\n{body}"
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(request.encode())
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        head_of_answer, _blank, content = answer.partition(b"\r\n\r\n")
+            response = b"".join(iter(lambda: connection.recv(65536), b""))
+        head_of_answer, _blank, content = response.partition(b"\r\n\r\n")
         return head_of_answer, content
 
     return sent
 
 
-def address_of(proxied: http_server.Server, send: Callable[..., tuple[bytes, bytes]], *headers: str) -> str:
-    """As whose a sign-in with these header lines counts."""
+def throttled_ip_address(proxied: http_server.Server, send: Callable[..., tuple[bytes, bytes]], *headers: str) -> str:
+    """The IP address for which a sign-in with these header lines counts."""
     body = json.dumps({"email": proxied.email, "password": proxied.password})
     _head, content = send(f"POST {TOKENS}", "Content-Type: application/json", *headers, body=body)
     token = json.loads(content)["access_token"]
@@ -116,23 +116,27 @@ FORGED = "6.6.6.6"
 
 
 @pytest.mark.parametrize("name", ["X_Forwarded_For", "x_forwarded_for", "X-Forwarded_For", "X_FORWARDED-FOR"])
-def test_a_name_with_underscores_does_not_count_as_one_with_hyphens(
+def test_a_header_name_with_underscores_is_not_one_with_hyphens(
     proxied: http_server.Server, send: Callable[..., tuple[bytes, bytes]], name: str
 ) -> None:
     forged = f"{name}: {FORGED}"
 
-    assert address_of(proxied, send, PROXY, forged) == address_of(proxied, send, forged, PROXY) == "203.0.113.5"
-    assert address_of(proxied, send, forged) == "127.0.0.1"
+    assert (
+        throttled_ip_address(proxied, send, PROXY, forged)
+        == throttled_ip_address(proxied, send, forged, PROXY)
+        == "203.0.113.5"
+    )
+    assert throttled_ip_address(proxied, send, forged) == "127.0.0.1"
 
 
-def test_of_repeated_lines_the_last_value_is_the_one_of_the_proxy(
+def test_the_last_value_of_repeated_lines_is_that_of_the_proxy(
     proxied: http_server.Server, send: Callable[..., tuple[bytes, bytes]]
 ) -> None:
-    assert address_of(proxied, send, f"X-Forwarded-For: {FORGED}", PROXY) == "203.0.113.5"
-    assert address_of(proxied, send, f"X-Forwarded-For: {FORGED}, 7.7.7.7", PROXY) == "203.0.113.5"
+    assert throttled_ip_address(proxied, send, f"X-Forwarded-For: {FORGED}", PROXY) == "203.0.113.5"
+    assert throttled_ip_address(proxied, send, f"X-Forwarded-For: {FORGED}, 7.7.7.7", PROXY) == "203.0.113.5"
 
 
-#: What is read, header lines, and what in the head of the answer shows that they count.
+#: A header, its lines, and the part of the response head that shows that they count.
 HEADERS = {
     "a language": ("/login/", ("Accept-Language: de",), b"content-language: de"),
     "an id": ("/healthz", ("X-Request-ID: mine-12345678",), b"x-request-id: mine-12345678"),
@@ -143,7 +147,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("kind", HEADERS)
-def test_headers_count_by_their_own_names_and_with_all_their_lines(
+def test_headers_are_read_by_exact_name_and_with_all_their_lines(
     send: Callable[..., tuple[bytes, bytes]], kind: str
 ) -> None:
     path, lines, shown = HEADERS[kind]
@@ -153,7 +157,7 @@ def test_headers_count_by_their_own_names_and_with_all_their_lines(
         assert shown not in send(f"GET {path}", *(line.replace("-", "_", 1) for line in lines))[0].lower()
 
 
-def test_two_tokens_or_two_ids_are_ambiguous_and_none_is_taken(
+def test_two_tokens_or_two_request_ids_are_ambiguous_and_ignored(
     proxied: http_server.Server, send: Callable[..., tuple[bytes, bytes]]
 ) -> None:
     body = json.dumps({"email": proxied.email, "password": proxied.password})

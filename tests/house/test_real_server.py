@@ -1,4 +1,4 @@
-"""Requests that no honest client sends, at the real server's socket."""
+"""Malformed requests to the socket of the real server."""
 
 import socket
 from collections.abc import Callable
@@ -13,30 +13,30 @@ HELLO = "GET /userapi/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
 @pytest.fixture
 def talk(server: http_server.Server) -> Callable[..., bytes]:
-    """Sends bytes, and gives all that comes back until the server closes or falls silent."""
+    """Send bytes and return everything received until the server closes the connection or goes silent."""
     parts = urlsplit(server.url)
 
     def send(request: bytes, timeout: float = 5) -> bytes:
         with socket.create_connection((parts.hostname, parts.port), timeout=timeout) as connection:
-            answer = b""
+            response = b""
             try:
                 connection.sendall(request)
                 while piece := connection.recv(65536):
-                    answer += piece
+                    response += piece
             except (TimeoutError, ConnectionError):
                 pass
-            return answer
+            return response
 
     return send
 
 
-def status(answer: bytes) -> int | None:
-    """The status of the first answer, or None when the connection was closed without one."""
-    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.") else None
+def status(response: bytes) -> int | None:
+    """The status of the first response, or None if the connection was closed without one."""
+    return int(response.split(b" ", 2)[1]) if response.startswith(b"HTTP/1.") else None
 
 
 def assert_well(talk: Callable[..., bytes]) -> None:
-    """The server answers an honest request."""
+    """Check that the server responds to a normal request."""
     assert status(talk((HELLO + "\r\n").encode())) == 200
 
 
@@ -64,37 +64,37 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_V17_a_broken_request_is_refused_or_closed_and_the_next_one_is_served(
+def test_V17_a_malformed_request_is_rejected_or_closed_and_the_next_one_is_served(
     talk: Callable[..., bytes], kind: str
 ) -> None:
-    answer = talk(BROKEN[kind].encode("latin-1"), timeout=3)
+    response = talk(BROKEN[kind].encode("latin-1"), timeout=3)
 
-    assert status(answer) is None or status(answer) in (200, 400, 404, 411, 413, 414, 415, 431, 501, 505)
-    assert status(answer) != 200 or kind in ("1000 headers", "a header of 64 kB", "a bare line feed")
+    assert status(response) is None or status(response) in (200, 400, 404, 411, 413, 414, 415, 431, 501, 505)
+    assert status(response) != 200 or kind in ("1000 headers", "a header of 64 kB", "a bare line feed")
     assert_well(talk)
 
 
-def test_V17_a_length_beside_chunks_smuggles_no_second_request(talk: Callable[..., bytes]) -> None:
+def test_V17_a_length_with_chunks_cannot_smuggle_a_second_request(talk: Callable[..., bytes]) -> None:
     smuggled = "GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\n\r\n"
     request = (
         "POST /userapi/users/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 4\r\n"
         f"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
     )
 
-    answer = talk(request.encode(), timeout=2)
+    response = talk(request.encode(), timeout=2)
 
-    assert status(answer) in (None, 400) or b'"keys"' not in answer or answer.count(b"HTTP/1.1") == 2
+    assert status(response) in (None, 400) or b'"keys"' not in response or response.count(b"HTTP/1.1") == 2
     assert_well(talk)
 
 
-def test_D11_a_large_chunked_body_is_refused(talk: Callable[..., bytes]) -> None:
+def test_D11_rejects_a_large_chunked_body(talk: Callable[..., bytes]) -> None:
     chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
     head = (
         b"POST /userapi/users/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n"
     )
 
-    answer = talk(head + chunk * 20 + b"0\r\n\r\n", timeout=3)
+    response = talk(head + chunk * 20 + b"0\r\n\r\n", timeout=3)
 
-    assert status(answer) in (None, 413)
+    assert status(response) in (None, 413)
     assert_well(talk)

@@ -1,4 +1,4 @@
-"""The documents of users are what marshmallow's own dump gives."""
+"""The fast JSON of users equals marshmallow's dump."""
 
 from collections import namedtuple
 from datetime import UTC, date, datetime
@@ -38,7 +38,7 @@ users = st.fixed_dictionaries(
 
 
 def as_row(user: dict[str, Any]) -> Any:
-    """A user as the list's statement gives it: the profile's columns beside the others."""
+    """A user as a row of the list, with the columns of the profile."""
     flat = {name: value for name, value in user.items() if name != "profile"}
     for name in ("title", "dob", "address", "country", "city", "zip"):
         flat[f"profile_{name}"] = user["profile"][name] if user["profile"] else None
@@ -46,18 +46,18 @@ def as_row(user: dict[str, Any]) -> Any:
 
 
 class Whole:
-    """A user as marshmallow takes it: an object with an object in it."""
+    """A user as marshmallow expects it: an object with a nested profile."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(people=st.lists(users, max_size=3))
-def test_both_give_the_same_JSON(app: Flask, people: list[dict[str, Any]]) -> None:
+@given(sample_users=st.lists(users, max_size=3))
+def test_both_return_the_same_JSON(app: Flask, sample_users: list[dict[str, Any]]) -> None:
     schema = UserSchema()
     with app.app_context():
-        slow = [schema.dump(Whole(person)) for person in people]
-        fast = user_json.from_rows([as_row(person) for person in people])
+        slow = [schema.dump(Whole(row)) for row in sample_users]
+        fast = user_json.from_rows([as_row(row) for row in sample_users])
 
         assert orjson.loads(responses.dump_json(fast)) == orjson.loads(orjson.dumps(slow))

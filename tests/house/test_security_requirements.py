@@ -1,4 +1,4 @@
-"""Every security requirement has a test, and every code in a test's name can be looked up."""
+"""Every security requirement has a test, and every code in a test name is listed."""
 
 import re
 
@@ -8,7 +8,7 @@ DOCUMENT = config.ROOT / "docs" / "security-requirements.md"
 
 
 def listed() -> tuple[list[str], set[str]]:
-    """The codes of the requirements, and those that no test has in its name."""
+    """The codes of all requirements, and of those without a test named after them."""
     requirements, exceptions = DOCUMENT.read_text().split("## Requirements without a test", maxsplit=1)
     return codes_of_rows(requirements), set(codes_of_rows(exceptions))
 
@@ -33,7 +33,7 @@ def test_every_code_in_the_name_of_a_test_is_a_listed_requirement() -> None:
     assert in_test_names() - set(requirements) == set()
 
 
-def test_every_requirement_is_held_by_a_test_or_says_why_not() -> None:
+def test_every_requirement_has_a_test_or_says_why_not() -> None:
     requirements, exceptions = listed()
 
     assert set(requirements) - in_test_names() == exceptions

@@ -1,4 +1,4 @@
-"""What an answer costs in SQL statements, whatever the number of rows."""
+"""The number of SQL statements per request, whatever the number of rows."""
 
 from datetime import date
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ USERS = "/userapi/users/"
 
 @pytest.fixture
 def crowd(app: Flask) -> int:
-    """Sixty users, whom no password signs in."""
+    """Sixty users without passwords."""
     with app.app_context():
         for number in range(60):
             accounts.create(f"person-{number}@example.com", None, PROFILE | {"dob": date(1990, 12, 10)})
@@ -27,7 +27,7 @@ def crowd(app: Flask) -> int:
     return 60
 
 
-def test_reading_oneself_is_one_statement(app: Flask, user: ApiUser) -> None:
+def test_reading_the_own_account_costs_one_statement(app: Flask, user: ApiUser) -> None:
     for url in (user.url, "/userapi/auth/user/"):
         with record_statements(app) as seen:
             assert user.get(url).status_code == 200
@@ -35,14 +35,14 @@ def test_reading_oneself_is_one_statement(app: Flask, user: ApiUser) -> None:
         assert len(seen) == 1, seen
 
 
-def test_staff_read_another_with_two(app: Flask, staff: ApiUser, user: ApiUser) -> None:
+def test_reading_another_user_costs_staff_two_statements(app: Flask, staff: ApiUser, user: ApiUser) -> None:
     with record_statements(app) as seen:
         assert staff.get(user.url).status_code == 200
 
     assert len(seen) == 2, seen
 
 
-def test_a_refusal_costs_one(app: Flask, user: ApiUser) -> None:
+def test_a_denied_request_costs_one_statement(app: Flask, user: ApiUser) -> None:
     with record_statements(app) as seen:
         assert user.get(USERS).status_code == 403
 
@@ -68,7 +68,7 @@ def test_a_list_costs_two_statements_whatever_its_size_and_depth(
         assert len(seen) == 2, seen
 
 
-def test_a_count_is_one_more(app: Flask, staff: ApiUser, crowd: int) -> None:
+def test_a_count_costs_one_more_statement(app: Flask, staff: ApiUser, crowd: int) -> None:
     with record_statements(app) as seen:
         assert staff.get(f"{USERS}?count=true").get_json()["count"] == crowd + 1
 

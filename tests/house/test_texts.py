@@ -1,7 +1,7 @@
-"""Every text that a person reads can be said in their language: nothing speaks English past the catalogues.
+"""Every text that users read is marked for translation.
 
 Sources and templates are read for sentences that are not marked. Then everything is said in a language made up for the
-purpose, whose letters are none of ASCII: whatever is still in English was never asked for in another language.
+purpose, which uses no ASCII letters: text that is still in English was not marked for translation.
 """
 
 import ast
@@ -20,7 +20,7 @@ from jinja2 import Environment, nodes
 from marshmallow import Schema, ValidationError
 
 import config
-from tests.support.email_inbox import all_emails as written_letters
+from tests.support.email_inbox import all_emails
 from tests.support.factories import PASSWORD, make_user
 from tests.support.form_browser import FormBrowser
 from tests.support.translation_catalogs import source_messages
@@ -35,22 +35,22 @@ from userapi.users.schemas import ORDERINGS
 
 TEMPLATES = config.ROOT / "userapi" / "templates"
 
-#: Swagger's own page, whose every word is English.
+#: Swagger's own page, which is in English.
 ENGLISH = "swagger_ui.html"
 
-#: What says its arguments to somebody.
+#: Calls whose arguments are shown to users.
 SPEAKERS = {
     "echo", "ClickException", "UsageError", "BadParameter", "prompt", "confirm", "fail", "print", "flash",
     "ValidationError", "exit",
 }  # fmt: skip
 
-#: What asks for a text in another language.
+#: Calls that mark a text for translation.
 ASKERS = {"_", "gettext", "ngettext", "pgettext", "lazy_gettext", "lazy_ngettext", "lazy_pgettext"}
 
-#: Two words, or one with a capital: a text, not a name for programs.
+#: Two words, or one with a capital: a text, not an identifier.
 TEXT = re.compile(r"[A-Za-z]{2,}[,;:]? [A-Za-z]{2,}|^[A-Z][a-z]+\b")
 
-#: Operators read about settings in English, as the settings and the documents are.
+#: Texts about settings are for operators, and in English like the settings and the documents.
 OF_A_SETTING = re.compile(r"^(?:userapi: )?[A-Z][A-Z_]+(?:, [A-Z][A-Z_]+)*:? ")
 OF_SETTINGS = ("setting_checks.py", "environment.py")
 
@@ -65,26 +65,26 @@ SPOKEN_ATTRIBUTES = (
     "data-label",
 )
 
-#: What is not said as it stands, and the block that holds the name of a class.
+#: Parts of templates that are not shown as they are, and the block with a class name.
 OF_JINJA = re.compile(
     r"\{% block width %\}\w+|\{%-? trans\b.*?endtrans -?%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL
 )
 
-#: What is left of an attribute that a template sets apart to use it twice.
+#: The rest of an attribute that a template stores in a variable to use it twice.
 ATTRIBUTE = re.compile(r'[a-z-]*="[a-z -]*"|required|disabled|data-nullable')
 
-#: Elements whose words are for programs, or in a language of their own.
+#: Elements whose contents are code, or in a fixed language.
 SILENT = ("script", "style", "code", "time")
 
 
-def refusals(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
-    for refusal in kind.__subclasses__():
-        yield refusal
-        yield from refusals(refusal)
+def problem_classes(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
+    for problem_class in kind.__subclasses__():
+        yield problem_class
+        yield from problem_classes(problem_class)
 
 
 def literals(node: ast.AST) -> Iterator[str]:
-    """The texts under a node that no translation is asked for; names of fields are none."""
+    """The unmarked texts under a node, without field names."""
     if isinstance(node, ast.Call) and name_of(node) in ASKERS:
         return
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -104,27 +104,27 @@ def name_of(call: ast.Call) -> str:
 
 
 def spoken(tree: ast.AST) -> Iterator[str]:
-    """The texts of a module that somebody is told, and that no translation is asked for."""
-    speakers = SPEAKERS | {refusal.__name__ for refusal in refusals()} | {"Problem"}
+    """The unmarked texts in a module that users read."""
+    speakers = SPEAKERS | {problem_class.__name__ for problem_class in problem_classes()} | {"Problem"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and name_of(node) in speakers:
-            told = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg != "headers")]
-            yield from (text for part in told for text in literals(part))
+            shown = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg != "headers")]
+            yield from (text for part in shown for text in literals(part))
         elif isinstance(node, ast.Dict):
-            detail = [value for key, value in zip(node.keys, node.values, strict=True) if is_text(key, "detail")]
+            detail = [value for key, value in zip(node.keys, node.values, strict=True) if is_constant(key, "detail")]
             yield from (text for value in detail for text in literals(value))
         elif isinstance(node, ast.ClassDef):
             for line in node.body:
-                is_told = isinstance(line, ast.Assign) and getattr(line.targets[0], "id", "") in ("title", "detail")
-                if is_told and not isinstance(line.value, ast.Call):  # a call asks for a translation, or makes a field
+                is_shown = isinstance(line, ast.Assign) and getattr(line.targets[0], "id", "") in ("title", "detail")
+                if is_shown and not isinstance(line.value, ast.Call):  # a call marks a text, or creates a field
                     yield from literals(line.value)
 
 
-def is_text(node: ast.AST | None, text: str) -> bool:
+def is_constant(node: ast.AST | None, text: str) -> bool:
     return isinstance(node, ast.Constant) and node.value == text
 
 
-def test_no_source_tells_anybody_an_unmarked_text() -> None:
+def test_no_module_shows_an_unmarked_text() -> None:
     sources = sorted((config.ROOT / "userapi").rglob("*.py"))
     unmarked = [
         f"{path.relative_to(config.ROOT)}: {text}"
@@ -139,7 +139,7 @@ def test_no_source_tells_anybody_an_unmarked_text() -> None:
 
 
 class Words(HTMLParser):
-    """The texts of a page, those of its attributes too."""
+    """The texts on a page, including attributes."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class Words(HTMLParser):
 
 
 def constants(node: nodes.Node) -> Iterator[str]:
-    """The texts in a template's expressions that no translation is asked for."""
+    """The unmarked texts in the expressions of a template."""
     if isinstance(node, nodes.Call) and getattr(node.node, "name", "") in ASKERS:
         return
     if isinstance(node, nodes.Const) and isinstance(node.value, str):
@@ -174,7 +174,7 @@ def constants(node: nodes.Node) -> Iterator[str]:
         yield from constants(child)
 
 
-def test_no_template_holds_an_unmarked_text(app: Flask) -> None:
+def test_no_template_contains_an_unmarked_text(app: Flask) -> None:
     environment: Environment = app.jinja_env
     unmarked = []
     templates = sorted(path for path in TEMPLATES.rglob("*.*") if path.name != ENGLISH)
@@ -199,13 +199,13 @@ ACCENTED = str.maketrans(
 
 
 def accented(text: str) -> str:
-    """A text in the language made up here; placeholders and tags stay as they are."""
+    """A text in the invented language; placeholders and tags stay unchanged."""
     parts = re.split(r"(%\(\w+\)[sd]|\{\w*\}|</?(?:a|em|strong)\b[^>]*>|&\w+;)", text)
     return "".join(part if index % 2 else part.translate(ACCENTED) for index, part in enumerate(parts))
 
 
 class MadeUp:
-    """The catalogue of the language made up here: it has every text that is marked, and no other."""
+    """The catalogue of the invented language, which has exactly the marked texts."""
 
     def ugettext(self, text: str) -> str:
         return accented(text) if text in source_messages() else text
@@ -215,13 +215,13 @@ class MadeUp:
 
 
 @pytest.fixture
-def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is said in the language made up here."""
+def invented_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show everything in the invented language."""
     monkeypatch.setattr(Domain, "get_translations", lambda _domain: MadeUp())
 
 
 def english(found: list[str], *data: str) -> list[str]:
-    """Those texts that have English words left, data apart."""
+    """The texts that still have English words, except data."""
     known = re.compile("|".join(map(re.escape, sorted(data, key=len, reverse=True))) or "(?!)")
     return [text for text in found if re.search("[A-Za-z]{2,}", known.sub("", text))]
 
@@ -238,29 +238,29 @@ STAFF_PAGES = (
 )  # fmt: skip
 
 
-@pytest.mark.usefixtures("made_up")
-def test_no_page_has_an_unmarked_text(app: Flask) -> None:
+@pytest.mark.usefixtures("invented_language")
+def test_no_page_shows_an_unmarked_text(app: Flask) -> None:
     make_user(app, email="wren@example.com", first_name="Wren", last_name="Okafor", is_staff=True, is_superuser=True)
     someone, staff = FormBrowser(app), FormBrowser(app)
     assert staff.sign_in("wren@example.com").status_code == 303
     pages = {path: someone.get(path).text for path in OPEN_PAGES}
-    pages["refused"] = someone.send("/register/", {"email": "nobody", "password": "1", "profile.dob": "x"}).text
-    pages["not signed in"] = someone.send("/login/", {"email": "nobody@example.com", "password": PASSWORD}).text
-    pages["staff refused"] = staff.send("/admin/users/new/", {"email": "nobody", "password1": "1"}).text
+    pages["rejected"] = someone.send("/register/", {"email": "not-an-email", "password": "1", "profile.dob": "x"}).text
+    pages["not signed in"] = someone.send("/login/", {"email": "unknown@example.com", "password": PASSWORD}).text
+    pages["staff rejected"] = staff.send("/admin/users/new/", {"email": "not-an-email", "password1": "1"}).text
     pages |= {f"own {path}": staff.get(path).text for path in OWN_PAGES}
     with app.app_context():
         number = db.session.connection().exec_driver_sql("SELECT max(id) FROM users").scalar_one()
     pages |= {f"staff {path}": staff.get(f"/admin/{path.format(id=number)}").text for path in STAFF_PAGES}
 
-    data = ("wren@example.com", "nobody@example.com", "nobody", "Wren", "Okafor", "Firefox", *VALUES)
-    data += ("in 1 hour", "in 1 day")  # Babel's words for the lifetime of a link
+    data = ("wren@example.com", "unknown@example.com", "not-an-email", "Wren", "Okafor", "Firefox", *VALUES)
+    data += ("in 1 hour", "in 1 day")  # Babel's text for the lifetime of a link
     unmarked = {path: english(Words(page).found, *data) for path, page in pages.items()}
 
     assert all(len(Words(page).found) > 5 for page in pages.values())
     assert {path: texts for path, texts in unmarked.items() if texts} == {}
 
 
-#: What is stored, or for programs, or comes with the language itself, as the names of months.
+#: Stored data, identifiers, and texts that come with the language, such as the names of months.
 VALUES = (
     "Ms",
     "SQLite",
@@ -269,14 +269,14 @@ VALUES = (
     "user.changed",
     "reset_password",
     "United Kingdom",
-    "Staff",  # the group
+    "Staff",  # the name of the group
     *PERMISSIONS,
     *ACTIONS,
     f"{clock.now():%b}",
     f"{clock.now() - timedelta(days=13):%b}",
 )
 
-#: What each fact in an email could be.
+#: Example values for the variables in emails.
 FACTS: dict[str, Any] = {
     "to": emails.Recipient("wren@example.com", "Wren"), "email": "wren@example.com",
     "link": "http://accounts.example.com/reset/7/t0ken/", "secret": "t0ken", "minutes": 60, "days": 7,
@@ -291,30 +291,30 @@ EMAILS = [
 ]
 
 
-@pytest.mark.usefixtures("made_up")
+@pytest.mark.usefixtures("invented_language")
 @pytest.mark.parametrize("send", EMAILS)
-def test_no_email_has_an_unmarked_text(app: Flask, send: Any) -> None:
+def test_no_email_contains_an_unmarked_text(app: Flask, send: Any) -> None:
     with app.app_context():
         send(**{name: FACTS[name] for name in inspect.signature(send).parameters})
         db.session.commit()
-    (letter,) = written_letters(app)
+    (sent_email,) = all_emails(app)
 
     month = f"{clock.now():%B}"
     data = (str(FACTS["link"]), "accounts.example.com", "Wren", "curl", "Linux", "example", month, " and ")
 
-    assert english([letter.subject, *letter.text.split("\n"), *Words(letter.html).found], *data) == []
+    assert english([sent_email.subject, *sent_email.text.split("\n"), *Words(sent_email.html).found], *data) == []
 
 
-@pytest.mark.usefixtures("made_up")
-def test_no_refusal_has_an_unmarked_text(app: Flask) -> None:
+@pytest.mark.usefixtures("invented_language")
+def test_no_problem_has_an_unmarked_text(app: Flask) -> None:
     with app.test_request_context():
         unmarked = {
             kind.__name__: english([str(kind.title), str(kind.detail)])
-            for kind in refusals()
+            for kind in problem_classes()
             if english([str(kind.title), str(kind.detail)])
         }
 
-    assert len(list(refusals())) > 20
+    assert len(list(problem_classes())) > 20
     assert unmarked == {}
 
 
@@ -328,8 +328,8 @@ def schemas(kind: type[Schema] = Schema) -> Iterator[type[Schema]]:
 NONSENSE = (None, "", " ", "x" * 5000, "\x00", "nonsense", -1, 1.5, 10**30, True, [], {}, {"nonsense": 1}, ["x"])
 
 
-@pytest.mark.usefixtures("made_up")
-def test_no_message_about_a_field_is_unmarked(app: Flask) -> None:
+@pytest.mark.usefixtures("invented_language")
+def test_every_field_error_is_marked(app: Flask) -> None:
     messages: set[str] = set()
     with app.test_request_context():
         for kind in schemas():

@@ -19,7 +19,7 @@ def test_P18_a_server_with_one_thread_serves_others_while_sign_ins_wait(tmp_path
             clients.submit(post, server.url, "/api-token-auth/", {"email": server.email, "password": server.password})
             for _ in range(6)
         ]
-        # Whoever reads the metrics needs a thread, too.
+        # Reading the metrics needs a thread too.
         wait_until(
             lambda: (
                 metric_value(fetch_metrics(server.url, METRICS_TOKEN), "userapi_password_hashing_places_in_use") >= 4
@@ -30,7 +30,7 @@ def test_P18_a_server_with_one_thread_serves_others_while_sign_ins_wait(tmp_path
     assert statuses.count(200) >= 4
 
 
-def test_a_request_that_holds_a_lock_while_it_hashes_goes_on_although_others_wait_for_the_lock(
+def test_a_request_that_hashes_while_it_holds_a_lock_does_not_deadlock_with_others(
     new_database_url: str, tmp_path: Path
 ) -> None:
     slow = {"PASSWORD_HASH_MEMORY": "65536", "PASSWORD_HASH_TIME": "8", "WORKERS": "1", "WORKER_THREADS": "1"}
@@ -43,8 +43,8 @@ def test_a_request_that_holds_a_lock_while_it_hashes_goes_on_although_others_wai
         changing = clients.submit(post, server.url, "/userapi/auth/password/change/", change, token)
         statuses = []
         while not changing.done():
-            answer = call(server.url, "PATCH", "/userapi/auth/user/", '{"first_name": "Ada"}', token, **JSON)
-            statuses.append(answer.status)
+            response = call(server.url, "PATCH", "/userapi/auth/user/", '{"first_name": "Ada"}', token, **JSON)
+            statuses.append(response.status)
 
     assert changing.result().status == 200
     assert set(statuses) == {200}

@@ -1,4 +1,4 @@
-"""Traces: what a collector really gets, and what it never gets."""
+"""Traces: what is sent to a collector and what is not."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ Span = dict[str, Any]
 
 
 class Collector:
-    """A collector of OpenTelemetry (OTLP over HTTP, protobuf) that keeps what it gets."""
+    """An OpenTelemetry collector (OTLP over HTTP, protobuf) that stores the spans."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
@@ -47,7 +47,7 @@ class Collector:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def take(self, body: bytes) -> None:
-        """Keep the spans of one export."""
+        """Store the spans of one export."""
         self.bodies.append(body)
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             service = {pair.key: pair.value.string_value for pair in resource.resource.attributes}["service.name"]
@@ -59,7 +59,7 @@ class Collector:
                     self.spans.append({"name": span.name, "service": service, "failed": failed, **ids, **attributes})
 
     def wait_for(self, count: int, name: str) -> list[Span]:
-        """The spans of a name, once there are so many."""
+        """Wait for this number of spans with a name."""
 
         def found() -> list[Span]:
             return [span for span in self.spans if span["name"] == name]
@@ -89,14 +89,14 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture
 def traced(make_app: Callable[..., Flask], collector: Collector) -> Callable[..., Flask]:
-    """A maker of applications that send their traces to the collector."""
+    """Makes applications that send their traces to the collector."""
     made: list[Flask] = []
 
-    def make(**settings: str) -> Flask:
+    def make_traced_app(**settings: str) -> Flask:
         made.append(make_app(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **settings))
         return made[-1]
 
-    yield make  # type: ignore[misc]
+    yield make_traced_app  # type: ignore[misc]
     for app in made:
         app.extensions["userapi-tracer-provider"].shutdown()
 
@@ -105,7 +105,7 @@ def flush(app: Flask) -> None:
     assert app.extensions["userapi-tracer-provider"].force_flush()
 
 
-def test_a_request_is_a_span_and_its_statements_lie_below(
+def test_a_request_is_a_span_with_its_statements_as_children(
     traced: Callable[..., Flask], collector: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = traced()
@@ -133,12 +133,12 @@ def test_a_request_is_a_span_and_its_statements_lie_below(
     assert {line["trace_id"] for line in lines if line["event"] == "user.changed"} == {written["trace"]}
 
 
-def test_O02_nothing_personal_and_no_secret_is_in_a_trace(traced: Callable[..., Flask], collector: Collector) -> None:
+def test_O02_traces_contain_no_personal_data_and_no_secret(traced: Callable[..., Flask], collector: Collector) -> None:
     app = traced()
     client = app.test_client()
-    person = {"email": "ada@example.com", "password": PASSWORD, "profile": PROFILE, "last_name": "Okafor-Quill"}
+    registration = {"email": "ada@example.com", "password": PASSWORD, "profile": PROFILE, "last_name": "Okafor-Quill"}
     agent = {"User-Agent": "Rare/7", "X-Forwarded-For": "198.51.100.7"}
-    assert client.post("/userapi/users/", json=person, headers=agent).status_code == 201
+    assert client.post("/userapi/users/", json=registration, headers=agent).status_code == 201
     tokens = sign_in(app, "ada@example.com")
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
     client.get("/userapi/auth/user/?secret=in-the-query", headers=bearer | agent)
@@ -154,7 +154,7 @@ def test_O02_nothing_personal_and_no_secret_is_in_a_trace(traced: Callable[..., 
 
 
 @pytest.mark.parametrize(("proxies", "goes_on"), [("1", True), ("0", False)])
-def test_a_trace_that_a_proxy_of_ours_began_goes_on_and_a_strangers_does_not(
+def test_continues_traces_of_the_trusted_proxy_only(
     traced: Callable[..., Flask], collector: Collector, proxies: str, goes_on: bool
 ) -> None:
     app = traced(TRUSTED_PROXIES=proxies)
@@ -167,7 +167,7 @@ def test_a_trace_that_a_proxy_of_ours_began_goes_on_and_a_strangers_does_not(
     assert (span["trace"] == trace) is goes_on
 
 
-def test_what_failed_is_marked(traced: Callable[..., Flask], collector: Collector, tmp_path: Path) -> None:
+def test_failed_spans_are_marked(traced: Callable[..., Flask], collector: Collector, tmp_path: Path) -> None:
     app = traced(DATABASE_URL=f"sqlite:///{tmp_path}/empty.db")
     assert (
         app.test_client().post("/api-token-auth/", json={"email": "a@example.com", "password": "x"}).status_code == 503
@@ -179,7 +179,7 @@ def test_what_failed_is_marked(traced: Callable[..., Flask], collector: Collecto
     assert (span["failed"], statement["failed"]) == (True, True)
 
 
-def test_without_the_extra_one_line_says_so_and_the_service_serves(
+def test_the_service_starts_with_one_warning_if_the_tracing_extra_is_missing(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing(name: str) -> None:
@@ -194,7 +194,7 @@ def test_without_the_extra_one_line_says_so_and_the_service_serves(
     assert app.test_client().get("/userapi/").status_code == 200
 
 
-def test_no_trace_is_made_unless_it_is_asked_for(app: Flask) -> None:
+def test_no_traces_are_created_unless_configured(app: Flask) -> None:
     assert spans.TRACER_EXTENSION not in app.extensions
 
 

@@ -1,4 +1,4 @@
-"""The catalogues: every text in every language, with the same facts in it, and compiled as it was written."""
+"""The catalogues: complete, with the same placeholders, and compiled from their sources."""
 
 import re
 from io import BytesIO
@@ -12,27 +12,27 @@ from tests.support.translation_catalogs import LANGUAGES, po_path, read_catalog,
 
 MEND = "run `make translations`, translate what is empty, and run it again"
 
-#: What a translation must hold as often as the text does: facts, elements, examples of what to type.
+#: What a translation must contain as often as the text: placeholders, elements, examples.
 PARTS = re.compile(r"%\(\w+\)[sd]|\{\w*\}|</?\w+[^>]*>|`[^`]+`|/[a-z-]+/(?:[a-z-]+/)*|\b[A-Z]+(?:_[A-Z]+)+\b")
 
-#: What a plural form may spell out: no users, one user, two users.
+#: Placeholders that a plural form may spell out: no users, one user, two users.
 NUMBERS = {"%(num)s", "%(count)s", "%(shown)s"}
 
 
 def pairs(message: Message) -> list[tuple[str, str]]:
-    """A text, or each of its plural forms, and what it is in the other language."""
+    """A text, or each of its plural forms, with the translation."""
     if isinstance(message.id, str):
         return [(message.id, str(message.string))]
     one, many = message.id
     return [(one if index == 0 and "%(num)s" not in one else many, form) for index, form in enumerate(message.string)]
 
 
-def test_there_are_languages_and_one_is_written_from_right_to_left() -> None:
+def test_at_least_one_language_is_written_from_right_to_left() -> None:
     assert {"de", "fr", "es", "ar"} <= set(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_is_in_the_catalogue_and_no_other(language: str) -> None:
+def test_catalogues_contain_exactly_the_marked_texts(language: str) -> None:
     wanted = {message.id for message in source_messages() if message.id}
     found = {message.id for message in read_catalog(language) if message.id}
 
@@ -41,7 +41,7 @@ def test_every_text_is_in_the_catalogue_and_no_other(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_is_translated_and_nobody_doubts_it(language: str) -> None:
+def test_every_text_is_translated_and_none_is_fuzzy(language: str) -> None:
     forms = get_plural(language).num_plurals
     missing = [
         message.id
@@ -58,7 +58,7 @@ def test_every_text_is_translated_and_nobody_doubts_it(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_translation_holds_what_its_text_holds(language: str) -> None:
+def test_a_translation_has_the_placeholders_of_its_text(language: str) -> None:
     differing = [
         (text, form)
         for message in read_catalog(language)
@@ -73,7 +73,7 @@ def test_a_translation_holds_what_its_text_holds(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_form_names_a_fact_that_its_text_has_not(language: str) -> None:
+def test_no_plural_form_has_an_unknown_placeholder(language: str) -> None:
     for message in read_catalog(language):
         if message.id and message.python_format:
             for error in message.check(read_catalog(language)):
@@ -81,7 +81,7 @@ def test_no_form_names_a_fact_that_its_text_has_not(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_compiled_is_what_was_written(language: str) -> None:
+def test_compiled_catalogues_match_their_sources(language: str) -> None:
     compiled = BytesIO()
     write_mo(compiled, read_catalog(language))
 

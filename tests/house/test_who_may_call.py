@@ -1,4 +1,4 @@
-"""Deny by default: every address is known here, and whatever is not open refuses a stranger."""
+"""Deny by default: every path is classified here, and rejects anonymous callers unless public."""
 
 import re
 import uuid
@@ -11,13 +11,13 @@ from tests.support.api_client import ApiUser
 from tests.support.openapi import documented_operations
 from userapi.http.openapi import Access
 
-#: Addresses outside the API that anyone may open. A new one stands here, or its room checks every caller.
+#: Public paths outside the API. A new path is listed here, or its blueprint checks every caller.
 OPEN = {
     "static", "api-docs.openapi_json", "api-docs.openapi_swagger_ui", "ops.read_liveness", "ops.read_readiness",
     "ops.read_metrics", "admin.static",
 }  # fmt: skip
 
-#: Rooms whose pages check the browser's session themselves; `tests/pages` and `tests/admin` hold them to it.
+#: Blueprints whose pages check the browser session themselves; `tests/pages` and `tests/admin` test that.
 ROOMS = ("pages", "admin", "staff_")
 
 OPEN_OPERATIONS = {
@@ -41,11 +41,11 @@ def test_Z01_every_view_is_classified(app: Flask) -> None:
 
 
 def filled(path: str, user_id: int) -> str:
-    """A path with something in its braces."""
+    """A path with its parameters filled in."""
     return re.sub(r"{\w+}", str(uuid.uuid4()), path.replace("{user_id}", str(user_id)))
 
 
-def test_Z01_every_operation_that_is_not_open_refuses_a_stranger(
+def test_Z01_every_operation_that_is_not_public_rejects_anonymous_callers(
     app: Flask, client: FlaskClient, user: ApiUser
 ) -> None:
     closed = [found for found in documented_operations(app) if found[2]["security"]]
@@ -59,7 +59,7 @@ def test_Z01_every_operation_that_is_not_open_refuses_a_stranger(
             assert response.get_json()["status"] == 401, (method, path)
 
 
-def test_Z01_the_same_operations_know_a_caller(app: Flask, user: ApiUser) -> None:
+def test_Z01_the_same_operations_accept_an_authenticated_caller(app: Flask, user: ApiUser) -> None:
     for method, path, operation in documented_operations(app):
         if operation["security"] and "sessions" not in path:
             assert user.open(filled(path, user.id), method=method, json={}).status_code != 401, (method, path)
@@ -71,7 +71,7 @@ def test_every_documented_path_is_served_and_every_operation_is_documented(app: 
         (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         if hasattr(app.view_functions[rule.endpoint], "access")
-        if not rule.endpoint.startswith("userapi_tokens.")  # the same views under other paths
+        if not rule.endpoint.startswith("userapi_tokens.")  # the same views on other paths
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
 
@@ -79,7 +79,7 @@ def test_every_documented_path_is_served_and_every_operation_is_documented(app: 
 
 
 @pytest.mark.parametrize("path", ["/userapi/", "/userapi/auth/"])
-def test_the_indexes_name_addresses_that_exist(app: Flask, client: FlaskClient, path: str) -> None:
+def test_the_indexes_name_existing_paths(app: Flask, client: FlaskClient, path: str) -> None:
     index = client.get(path).get_json()
 
     assert index

@@ -1,4 +1,4 @@
-"""Which language somebody is answered in: chosen here, asked for by the browser, the account's, the deployer's."""
+"""How the language of a response is chosen: by cookie, browser, account or setting."""
 
 from collections.abc import Callable
 from time import thread_time
@@ -18,10 +18,10 @@ NOT_FOUND = {"en": "Not found", "de": "Nicht gefunden", "fr": "Introuvable", "es
 
 
 def spoken(client: FlaskClient, accept: str | None = None, path: str = NOWHERE) -> str:
-    """The language of an answer: what it says it is, and what it is in."""
-    answer = client.get(path, headers={} if accept is None else {"Accept-Language": accept})
-    language = answer.headers["Content-Language"]
-    assert answer.get_json()["title"] == NOT_FOUND[language]
+    """The declared language of a response, and that of its text."""
+    response = client.get(path, headers={} if accept is None else {"Accept-Language": accept})
+    language = response.headers["Content-Language"]
+    assert response.get_json()["title"] == NOT_FOUND[language]
     return str(language)
 
 
@@ -64,7 +64,7 @@ def test_only_the_beginning_of_a_long_header_is_read(client: FlaskClient) -> Non
     assert spoken(client, "xx," * 110 + "de") == "en"
 
 
-def test_what_was_chosen_in_the_browser_comes_first(client: FlaskClient) -> None:
+def test_the_choice_in_the_browser_takes_precedence(client: FlaskClient) -> None:
     assert spoken(client, "fr") == "fr"
 
     assert spoken(client, "fr", f"{NOWHERE}?lang=de") == "de"
@@ -74,45 +74,45 @@ def test_what_was_chosen_in_the_browser_comes_first(client: FlaskClient) -> None
 
 
 @pytest.mark.parametrize("choice", ["", "xx", "de-AT", "DE", "../de", "de\x00", "<script>", "x" * 3000])
-def test_a_choice_that_is_none_counts_for_nothing(client: FlaskClient, choice: str) -> None:
+def test_an_unknown_choice_is_ignored(client: FlaskClient, choice: str) -> None:
     client.set_cookie("language", choice.replace("\x00", "%00"))
 
     assert spoken(client, "fr") == "fr"
-    answer = client.get("/login/", query_string={"lang": choice}, headers={"Accept-Language": "fr"})
-    assert answer.headers["Content-Language"] == "fr"
-    assert "language=" not in answer.headers.get("Set-Cookie", "")
+    response = client.get("/login/", query_string={"lang": choice}, headers={"Accept-Language": "fr"})
+    assert response.headers["Content-Language"] == "fr"
+    assert "language=" not in response.headers.get("Set-Cookie", "")
 
 
-def test_the_language_of_the_account_is_for_requests_that_ask_for_none(user: ApiUser) -> None:
+def test_the_language_of_the_account_is_used_if_the_request_names_none(user: ApiUser) -> None:
     assert user.get("/userapi/users/1234567/").get_json()["title"] == "Permission denied"
     assert user.patch("/userapi/auth/user/", json={"language": "de"}).get_json()["language"] == "de"
 
-    refused = user.get("/userapi/users/1234567/")
+    rejected = user.get("/userapi/users/1234567/")
 
-    assert refused.get_json()["title"] == "Keine Berechtigung"
-    asked = user.get("/userapi/users/1234567/", headers={"Accept-Language": "es"})
-    assert asked.get_json()["title"] == "Permiso denegado"
+    assert rejected.get_json()["title"] == "Keine Berechtigung"
+    requested = user.get("/userapi/users/1234567/", headers={"Accept-Language": "es"})
+    assert requested.get_json()["title"] == "Permiso denegado"
 
 
-def test_data_has_no_language_and_does_not_vary_with_it(user: ApiUser, staff: ApiUser) -> None:
-    asked = {"Accept-Language": "de"}
-    answers = [
-        user.get("/userapi/auth/user/", headers=asked),
-        staff.get("/userapi/users/", headers=asked),
-        user.client.get("/.well-known/jwks.json", headers=asked),
-        user.client.get("/healthz", headers=asked),
-        user.client.post("/api-token-auth/", json={"email": user.email, "password": user.password}, headers=asked),
+def test_data_does_not_vary_with_the_language(user: ApiUser, staff: ApiUser) -> None:
+    requested = {"Accept-Language": "de"}
+    responses = [
+        user.get("/userapi/auth/user/", headers=requested),
+        staff.get("/userapi/users/", headers=requested),
+        user.client.get("/.well-known/jwks.json", headers=requested),
+        user.client.get("/healthz", headers=requested),
+        user.client.post("/api-token-auth/", json={"email": user.email, "password": user.password}, headers=requested),
     ]
 
-    for answer in answers:
-        assert answer.status_code == 200
-        assert "Content-Language" not in answer.headers
-        assert "Accept-Language" not in answer.headers.get("Vary", "")
-    refusal = user.client.get(NOWHERE, headers=asked)
-    assert "Accept-Language" in ", ".join(refusal.headers.getlist("Vary"))
+    for response in responses:
+        assert response.status_code == 200
+        assert "Content-Language" not in response.headers
+        assert "Accept-Language" not in response.headers.get("Vary", "")
+    rejection = user.client.get(NOWHERE, headers=requested)
+    assert "Accept-Language" in ", ".join(rejection.headers.getlist("Vary"))
 
 
-def test_an_account_is_opened_in_the_language_that_was_asked_for(client: FlaskClient) -> None:
+def test_a_new_account_gets_the_language_of_its_request(client: FlaskClient) -> None:
     def opened(accept: str | None, **more: str) -> str | None:
         headers = {"Accept-Language": accept} if accept else {}
         made = client.post("/userapi/users/", json=new_user(**more), headers=headers)
@@ -127,18 +127,18 @@ def test_an_account_is_opened_in_the_language_that_was_asked_for(client: FlaskCl
 
 
 @pytest.mark.parametrize("language", ["xx", "de-AT", "DE", "", 1, ["de"], "d" * 5000])
-def test_a_language_that_is_not_on_offer_is_refused(user: ApiUser, language: object) -> None:
+def test_rejects_an_unavailable_language(user: ApiUser, language: object) -> None:
     assert user.patch("/userapi/auth/user/", json={"language": "ar"}).status_code == 200
 
-    refused = user.patch("/userapi/auth/user/", json={"language": language})
+    rejected = user.patch("/userapi/auth/user/", json={"language": language})
 
-    assert refused.status_code == 400
-    assert list(refused.get_json()["errors"]) == ["language"]
+    assert rejected.status_code == 400
+    assert list(rejected.get_json()["errors"]) == ["language"]
     assert user.get("/userapi/auth/user/").get_json()["language"] == "ar"
     assert user.patch("/userapi/auth/user/", json={"language": None}).get_json()["language"] is None
 
 
-def test_a_deployer_narrows_the_choice_and_names_the_default(make_app: Callable[..., Flask]) -> None:
+def test_settings_limit_the_languages_and_name_the_default(make_app: Callable[..., Flask]) -> None:
     client = make_app(LANGUAGES="de,fr", DEFAULT_LANGUAGE="fr").test_client()
 
     assert spoken(client) == "fr"
@@ -149,12 +149,12 @@ def test_a_deployer_narrows_the_choice_and_names_the_default(make_app: Callable[
 
 
 @pytest.mark.parametrize(("name", "value"), [("LANGUAGES", "de,xx"), ("DEFAULT_LANGUAGE", "xx")])
-def test_a_language_without_a_catalogue_is_refused_at_the_start(name: str, value: str, key_folder: str) -> None:
+def test_a_language_without_a_catalogue_stops_the_start(name: str, value: str, key_folder: str) -> None:
     with pytest.raises(config.ConfigurationError, match=f"^{name}: .*de"):
         app_config("sqlite:///none.db", key_folder, **{name: value})
 
 
-def test_the_default_is_on_offer_once_even_if_it_is_not_listed(make_app: Callable[..., Flask]) -> None:
+def test_the_default_is_available_once_even_if_not_listed(make_app: Callable[..., Flask]) -> None:
     app = make_app(LANGUAGES="fr,de", DEFAULT_LANGUAGE="de")
 
     with app.app_context():

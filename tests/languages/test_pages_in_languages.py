@@ -1,4 +1,4 @@
-"""Pages and the staff site in other languages: the switch at their foot, direction, dates and numbers."""
+"""Pages and the staff site in other languages: the links in the footer, direction, dates and numbers."""
 
 import re
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def test_a_page_is_in_the_language_that_the_browser_asks_for(app: Flask, languag
     assert page.headers["Content-Language"] == language
 
 
-def test_a_link_at_the_foot_chooses_a_language_for_this_browser(app: Flask) -> None:
+def test_a_link_in_the_footer_chooses_the_language_of_the_browser(app: Flask) -> None:
     browser = FormBrowser(app)
     page = browser.get("/login/?next=/account/")
     links = dict(re.findall(r'<a href="(\?[^"]*)" hreflang="(\w+)"', page.text))
@@ -57,46 +57,46 @@ def test_a_link_at_the_foot_chooses_a_language_for_this_browser(app: Flask) -> N
     assert "SameSite=Lax" in chosen.headers["Set-Cookie"]
 
 
-def test_the_cookie_is_for_https_alone_where_the_site_is(make_app: Callable[..., Flask]) -> None:
+def test_the_cookie_is_secure_where_the_site_is_https(make_app: Callable[..., Flask]) -> None:
     chosen = make_app(SITE_URL="https://accounts.example.com").test_client().get("/login/?lang=de")
 
     (cookie,) = [cookie for cookie in chosen.headers.getlist("Set-Cookie") if cookie.startswith("language=")]
     assert re.fullmatch(r"language=de; .*Secure; HttpOnly; Path=/; SameSite=Lax", cookie)
 
 
-def test_a_form_that_was_refused_leads_to_itself_in_another_language(app: Flask) -> None:
-    refused = FormBrowser(app).send("/login/", {"email": "nobody@example.com", "password": PASSWORD})
+def test_a_rejected_form_links_to_itself_in_other_languages(app: Flask) -> None:
+    rejected = FormBrowser(app).send("/login/", {"email": "unknown@example.com", "password": PASSWORD})
 
-    assert refused.status_code == 401
-    assert '<a href="?lang=de"' in refused.text
+    assert rejected.status_code == 401
+    assert '<a href="?lang=de"' in rejected.text
 
 
-def test_after_a_form_that_has_no_page_of_its_own_the_links_lead_to_the_front(app: Flask) -> None:
+def test_language_links_after_a_form_without_its_own_page_lead_to_the_front_page(app: Flask) -> None:
     make_user(app, email="wren@example.com")
     browser = FormBrowser(app)
     browser.sign_in("wren@example.com")
 
-    refused = browser.send("/account/email/", {"email": "nobody", "password": "x"}, form_on="/account/")
+    rejected = browser.send("/account/email/", {"email": "invalid", "password": "x"}, form_on="/account/")
 
-    assert refused.status_code == 400
-    assert '<a href="/?lang=de"' in refused.text
+    assert rejected.status_code == 400
+    assert '<a href="/?lang=de"' in rejected.text
 
 
-def test_a_choice_outlives_the_sign_out(app: Flask) -> None:
+def test_the_choice_is_kept_after_sign_out(app: Flask) -> None:
     make_user(app, email="wren@example.com")
     browser = FormBrowser(app)
     browser.sign_in("wren@example.com")
     browser.get("/account/?lang=de")
 
-    answer = browser.send("/logout/", form_on="/account/")
+    response = browser.send("/logout/", form_on="/account/")
     browser.client.delete_cookie("language")
 
-    assert answer.headers["Location"] == "/logout/?lang=de"
-    assert heading(browser.follow(answer)) == "Abgemeldet"
+    assert response.headers["Location"] == "/logout/?lang=de"
+    assert heading(browser.follow(response)) == "Abgemeldet"
     assert heading(browser.get("/login/")) == "Anmelden"
 
 
-def test_the_account_brings_its_language_to_a_browser_without_a_choice(app: Flask) -> None:
+def test_signing_in_sets_the_language_of_a_browser_without_a_choice(app: Flask) -> None:
     make_user(app, email="wren@example.com", language="de")
     fresh, decided = FormBrowser(app), FormBrowser(app)
     decided.get("/login/?lang=es")
@@ -109,7 +109,7 @@ def test_the_account_brings_its_language_to_a_browser_without_a_choice(app: Flas
     assert heading(decided.get("/account/")) == "Su cuenta"
 
 
-def test_a_language_that_is_no_longer_on_offer_is_not_brought_along(make_app: Callable[..., Flask]) -> None:
+def test_an_unavailable_account_language_is_not_set_at_sign_in(make_app: Callable[..., Flask]) -> None:
     make_user(make_app(), email="wren@example.com", language="fr")
     browser = FormBrowser(make_app(LANGUAGES="en,de"))
 
@@ -119,7 +119,7 @@ def test_a_language_that_is_no_longer_on_offer_is_not_brought_along(make_app: Ca
     assert heading(browser.get("/account/")) == "Your account"
 
 
-def test_the_language_of_letters_is_chosen_on_the_account_page(app: Flask) -> None:
+def test_the_language_of_emails_is_chosen_on_the_account_page(app: Flask) -> None:
     make_user(app, email="wren@example.com", first_name="Wren")
     browser = FormBrowser(app)
     browser.sign_in("wren@example.com")
@@ -131,9 +131,9 @@ def test_the_language_of_letters_is_chosen_on_the_account_page(app: Flask) -> No
     assert browser.cookie("language").value == "fr"
     assert heading(page) == "Votre compte"
     assert re.search(r'<option value="fr" lang="fr" selected>Français</option>', page.text)
-    refused = browser.send("/account/", {**names, "language": "xx"})
-    assert refused.status_code == 400
-    assert "Doit être l’un de" in refused.text
+    rejected = browser.send("/account/", {**names, "language": "xx"})
+    assert rejected.status_code == 400
+    assert "Doit être l’un de" in rejected.text
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_language_of_letters_is_chosen_on_the_account_page(app: Flask) -> No
     [("en", "{d} November 2026"), ("de", "{d}. November 2026"), ("fr", "{d} novembre 2026"),
      ("es", "{d} de noviembre de 2026"), ("ar", "{d} نوفمبر 2026")],
 )  # fmt: skip
-def test_dates_are_written_as_the_language_writes_them(
+def test_dates_have_the_format_of_the_language(
     app: Flask, monkeypatch: pytest.MonkeyPatch, language: str, day: str
 ) -> None:
     moment = clock.now().replace(year=2026, month=11, day=24, hour=17, minute=45)
@@ -171,11 +171,11 @@ def test_the_staff_site_is_in_the_language_too(app: Flask) -> None:
     assert root(arabic) == ("ar", "rtl")
     assert "مستخدم واحد" in arabic.text
     assert "آخر 14 يومًا" in browser.get("/admin/?lang=ar").text
-    refused = browser.get("/admin/users/987654/")
-    assert "لا يوجد مستخدم بهذا الرقم." in refused.text
+    rejected = browser.get("/admin/users/987654/")
+    assert "لا يوجد مستخدم بهذا الرقم." in rejected.text
 
 
-def test_a_secret_in_the_address_is_not_written_into_the_page(app: Flask) -> None:
+def test_a_secret_in_the_url_is_not_in_the_page(app: Flask) -> None:
     wanted = new_user()
     app.test_client().post("/userapi/users/", json=wanted)
     token = emails_to(app, str(wanted["email"]))[0].token

@@ -1,4 +1,4 @@
-"""The yardstick: a hand-written Flask service that gives the same documents from the same tables, and does no more.
+"""The baseline: a hand-written Flask service that returns the same documents from the same tables, and nothing more.
 
 PyJWT checks the token, one autocommitted statement runs on a psycopg pool, `jsonify` writes the answer. No session, no
 request id, no security header, no log.
@@ -19,7 +19,7 @@ FIELDS = (
     "u.last_login"
 )
 ONE = f"SELECT {FIELDS} FROM users u JOIN user_profiles p ON p.user_id = u.id WHERE u.id = %s"
-# The page is cut before the join: otherwise PostgreSQL may merge from the first profile on.
+# Limit before the join, because otherwise PostgreSQL may merge from the first profile on.
 LIST = (
     f"SELECT {FIELDS} FROM (SELECT * FROM users WHERE id > %s ORDER BY id LIMIT {PAGE}) u"
     " JOIN user_profiles p ON p.user_id = u.id ORDER BY u.id"
@@ -90,6 +90,6 @@ def verify() -> Response:
 
 @app.post("/token")
 def token() -> Response:
-    """Hand out a token without a look at the password: a yardstick, not a service."""
+    """Return a token without checking the password: this is a baseline, not a service."""
     number = int(request.get_json()["email"].removeprefix("user").partition("@")[0])
     return jsonify({"access": jwt.encode({"sub": str(number), "exp": int(time.time()) + 3600}, SECRET, "HS256")})

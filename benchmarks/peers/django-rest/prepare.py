@@ -1,4 +1,4 @@
-"""Make the tables, and print the hash that every password has."""
+"""Create the tables, and print the password hash of all users."""
 
 import os
 
@@ -9,7 +9,7 @@ django.setup()
 
 from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from people import PASSWORD  # noqa: E402
+from sample_users import PASSWORD  # noqa: E402
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 print(make_password(PASSWORD))

@@ -1,6 +1,6 @@
 """fastapi-users with SQLAlchemy's asyncio layer, asyncpg and the JWT strategy."""
 
-# ruff: noqa: B008 - calls in defaults are how FastAPI is told what a route depends on
+# ruff: noqa: B008 - FastAPI declares dependencies as calls in defaults
 
 import os
 import uuid
@@ -172,7 +172,7 @@ async def verify(data: Token):
 
 @app.post("/auth/jwt/refresh")
 async def refresh(user: User = Depends(active_user), strategy: JWTStrategy = Depends(get_jwt_strategy)):
-    """fastapi-users has no refresh tokens; a valid token is changed for a fresh one."""
+    """fastapi-users has no refresh tokens; a valid token is exchanged for a new one."""
     return await backend.login(strategy, user)
 
 

@@ -1,10 +1,10 @@
-"""Make the tables, and print the hash that every password has."""
+"""Create the tables, and print the password hash of all users."""
 
 import asyncio
 
 from app import Base, engine
 from fastapi_users.password import PasswordHelper
-from people import PASSWORD
+from sample_users import PASSWORD
 
 
 async def main() -> None:

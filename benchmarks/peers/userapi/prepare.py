@@ -1,9 +1,9 @@
-"""Make the tables and a signing key, and print the hash that every password has."""
+"""Create the tables and a signing key, and print the password hash of all users."""
 
 from pathlib import Path
 
 from flask_migrate import upgrade
-from people import PASSWORD
+from sample_users import PASSWORD
 
 from userapi.security.password_hashing import hash_password
 from userapi.security.signing_keys import KeyRing

@@ -1,4 +1,4 @@
-"""How the stack is put together: rights that are missing on purpose, a pooler, a schema one step behind, SQLite."""
+"""Deployments: a role with few privileges, a pooler, a schema one step ahead, SQLite."""
 
 import itertools
 import os
@@ -45,14 +45,14 @@ SECONDS_OF_WRITING = 10.0
         "CREATE ROLE mine",
     ],
 )
-def test_C11_the_role_that_serves_changes_rows_but_no_table(stack: Stack, statement: str) -> None:
+def test_C11_the_serving_role_can_change_rows_but_no_tables(stack: Stack, statement: str) -> None:
     with psycopg.connect(stack.database_url()) as connection:
         connection.execute("UPDATE users SET username = username")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement)  # type: ignore[call-overload]
 
 
-#: What an expanding migration does to a table in use, and what a later, contracting one takes away again.
+#: An expanding migration of a table in use, and the later contracting one.
 EXPAND = (
     "ALTER TABLE users ADD COLUMN nickname varchar(50)",
     "ALTER TABLE users ADD COLUMN points integer NOT NULL DEFAULT 0",
@@ -64,36 +64,36 @@ EXPAND = (
 CONTRACT = ("DROP TABLE badges", "ALTER TABLE users DROP COLUMN nickname", "ALTER TABLE users DROP COLUMN points")
 
 
-def test_U04_nothing_fails_while_the_schema_goes_a_step_ahead_of_the_code_and_back_under_load(
+def test_U04_no_request_fails_while_the_schema_is_upgraded_and_downgraded_under_load(
     stack: Stack, report: Report
 ) -> None:
-    people = [tokens_for(stack.url, register(stack.url)) for _ in range(8)]
+    token_pairs = [tokens_for(stack.url, register(stack.url)) for _ in range(8)]
     turns = itertools.count()
 
     def act(number: int) -> tuple[Response, None]:
-        token, path = people[number]["access_token"], "/userapi/auth/user/"
+        token, path = token_pairs[number]["access_token"], "/userapi/auth/user/"
         if next(turns) % 2:
             return get(stack.url, path, token), None
         return call(stack.url, "PATCH", path, '{"first_name": "Ada"}', token, **JSON), None
 
     with Load(act) as edits, registrations(stack.url, clients=2) as openings:
         edits.wait_for_more(status=200)
-        stack.flask("db", "upgrade", role="userapi_owner")  # has nothing to do, and holds nobody up
+        stack.flask("db", "upgrade", role="userapi_owner")  # has nothing to do and must not block requests
         with psycopg.connect(stack.database_url("userapi_owner"), autocommit=True) as owner:
             owner.execute("SET lock_timeout = '3s'")
             for statement in EXPAND + CONTRACT:
                 owner.execute(statement)  # type: ignore[call-overload]
                 edits.wait_for_more(answers=10, status=200)
 
-    answers = edits.statuses + openings.statuses
-    report(f"{len(EXPAND + CONTRACT)} changes of tables under load: {answers.total()} requests, {dict(answers)}")
+    responses = edits.statuses + openings.statuses
+    report(f"{len(EXPAND + CONTRACT)} changes of tables under load: {responses.total()} requests, {dict(responses)}")
     assert (set(edits.statuses), set(openings.statuses)) == ({200}, {201})
     assert openings.acknowledged <= complete_users(stack)
 
 
 @pytest.fixture
 def pooler(stack: Stack) -> Iterator[int]:
-    """The port of a PgBouncer in transaction mode with two connections to the stack's PostgreSQL."""
+    """The port of a PgBouncer in transaction mode with two connections to the PostgreSQL of the stack."""
     try:
         program = processes.program("pgbouncer", "pgbouncer")
     except ServiceMissing as error:
@@ -119,7 +119,7 @@ def pooler(stack: Stack) -> Iterator[int]:
     server.stop()
 
 
-def test_a_host_behind_a_pooler_in_transaction_mode_serves_as_the_others_do(
+def test_a_host_behind_a_pooler_in_transaction_mode_works_like_the_others(
     stack: Stack, pooler: int, tmp_path: Path, report: Report
 ) -> None:
     settings = {
@@ -128,10 +128,10 @@ def test_a_host_behind_a_pooler_in_transaction_mode_serves_as_the_others_do(
         "TRUSTED_PROXIES": "0",
     }
     with http_server.run_server(tmp_path, stack.environment | settings) as host:
-        person = tokens_for(host.url, register(host.url))
+        tokens = tokens_for(host.url, register(host.url))
 
         def look(_number: int) -> tuple[Response, None]:
-            return get(host.url, "/userapi/auth/user/", person["access_token"]), None
+            return get(host.url, "/userapi/auth/user/", tokens["access_token"]), None
 
         with registrations(host.url, clients=6) as writers, Load(look, clients=6) as readers:
             writers.wait_for_more(100)
@@ -146,26 +146,24 @@ def test_a_host_behind_a_pooler_in_transaction_mode_serves_as_the_others_do(
     assert count_incomplete_users(stack) == 0
 
 
-def test_N12_sixteen_writers_share_one_sqlite_file_for_ten_seconds_and_none_fails(
-    tmp_path: Path, report: Report
-) -> None:
-    """Half of the writes look first, and would find what they saw outdated had they not taken the lock before."""
+def test_N12_sixteen_parallel_writers_to_one_sqlite_file_all_succeed(tmp_path: Path, report: Report) -> None:
+    """Half of the writes read first, and would see stale data if they did not take the lock before."""
     settings = {"RATELIMIT_ENABLED": "false", "PASSWORD_HASH_CONCURRENCY": "7", "WORKER_THREADS": "8"}
     env = commands.environment(f"sqlite:///{tmp_path}/users.db", tmp_path, **settings)
     with http_server.run_server(tmp_path, env) as host:
-        people = [tokens_for(host.url, register(host.url)) for _ in range(WRITERS)]
+        token_pairs = [tokens_for(host.url, register(host.url)) for _ in range(WRITERS)]
         turns = [itertools.count() for _ in range(WRITERS)]
 
         def act(number: int) -> tuple[Response, None]:
             body = f'{{"profile": {{"city": "Bath {next(turns[number])}"}}}}'
-            token = people[number]["access_token"]
+            token = token_pairs[number]["access_token"]
             return call(host.url, "PATCH", "/userapi/auth/user/", body, token, **JSON), None
 
         with Load(act, clients=WRITERS // 2) as edits, registrations(host.url, clients=WRITERS // 2) as openings:
             time.sleep(SECONDS_OF_WRITING)
 
         assert status(f"{host.url}/readyz") == 200
-        cities = [get(host.url, "/userapi/auth/user/", person["access_token"]).body for person in people]
+        cities = [get(host.url, "/userapi/auth/user/", tokens["access_token"]).body for tokens in token_pairs]
 
     report(
         f"{WRITERS} writers on one SQLite file: {dict(edits.statuses)} edits, {dict(openings.statuses)} registrations"

@@ -1,4 +1,4 @@
-"""An import that staff start at one host and Celery does, whichever of its workers is killed meanwhile."""
+"""An import started by staff at one host is completed by Celery even if workers are killed."""
 
 import http.cookiejar
 import io
@@ -18,13 +18,13 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
-#: More than a body may have elsewhere, and so many batches that a worker can be killed between two.
+#: Larger than other bodies may be, with enough batches to kill a worker between two.
 USERS = 20_000
 MOST_ELSEWHERE = 2**20
 
 
-class Desk:
-    """A browser at one host's staff site."""
+class StaffBrowser:
+    """A browser on the staff site of one host."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -32,11 +32,11 @@ class Desk:
         self.opener = urllib.request.build_opener(jar)
 
     def get(self, path: str) -> str:
-        """Look at a page."""
+        """Open a page."""
         return self._open(urllib.request.Request(self.url + path))
 
     def send(self, path: str, **fields: Any) -> str:
-        """Send the form of a page; the page that it leads to."""
+        """Send the form on a page; returns the page that it leads to."""
         found = re.search(r'name="csrf_token" value="([^"]*)"', self.get(path))
         boundary, body = encode_multipart({**fields, "csrf_token": found[1] if found else ""})
         kind = {"Content-Type": f'multipart/form-data; boundary="{boundary}"'}
@@ -60,19 +60,19 @@ def job(stack: Stack) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("host", ["past nginx", "through nginx"])
-def test_X10_an_import_started_at_one_host_is_done_by_celery_and_a_killed_worker_loses_and_doubles_nothing(
+def test_X10_celery_completes_an_import_without_losses_or_duplicates_when_workers_are_killed(
     stack: Stack, host: str, report: Callable[[str], None]
 ) -> None:
     query_database(
         stack, "WITH gone AS (DELETE FROM users WHERE email LIKE 'import-%' RETURNING id) SELECT count(*) FROM gone"
     )
     email, password = stack.superuser()
-    desk = Desk(stack.url if host == "through nginx" else stack.host_url(HOSTS[0]))
-    desk.send("/login/", email=email, password=password)
+    browser = StaffBrowser(stack.url if host == "through nginx" else stack.host_url(HOSTS[0]))
+    browser.send("/login/", email=email, password=password)
     content = file_of_users()
     assert len(content) > MOST_ELSEWHERE
 
-    page = desk.send(
+    page = browser.send(
         "/admin/imports/new/", file=FileStorage(io.BytesIO(content), "users.jsonl"), on_conflict="skip",
         on_bad_profile="leave-out-field",
     )  # fmt: skip
@@ -101,4 +101,4 @@ def test_X10_an_import_started_at_one_host_is_done_by_celery_and_a_killed_worker
     assert there == {"users": USERS, "addresses": USERS, "profiles": USERS}
     assert events[0]["changes"]["made"] == [None, USERS]
     assert query_database(stack, "SELECT FROM import_files") == []
-    assert f"{USERS:,} of {USERS:,}" in desk.get(f"/admin/imports/{done['id']}/")
+    assert f"{USERS:,} of {USERS:,}" in browser.get(f"/admin/imports/{done['id']}/")

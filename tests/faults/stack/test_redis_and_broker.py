@@ -1,4 +1,4 @@
-"""Redis, which throttles and carries Celery's tasks: shared while it is there, missed by nobody while it is not."""
+"""Redis for throttles and Celery: shared by all hosts, and not required."""
 
 import json
 import time
@@ -26,23 +26,23 @@ pytestmark = pytest.mark.stack
 
 
 def guesses(stack: Stack, email: str, times: int) -> list[int]:
-    """Guess a password, at one host and the other in turns."""
+    """Guess a password at both hosts in turns."""
     return [sign_in(stack.host_url(HOSTS[turn % 2]), email, f"wrong {turn}").status for turn in range(times)]
 
 
 def uses(stack: Stack, tokens: dict[str, str]) -> list[int]:
-    """What each host says to an access token."""
+    """The response of each host to an access token."""
     return [get(stack.host_url(host), "/userapi/auth/user/", tokens["access_token"]).status for host in HOSTS]
 
 
 def refreshes(stack: Stack, tokens: dict[str, str]) -> list[int]:
-    """What each host says to a refresh token."""
+    """The response of each host to a refresh token."""
     body = {"refresh_token": tokens["refresh_token"]}
     return [post(stack.host_url(host), "/api-token-refresh/", body).status for host in HOSTS]
 
 
 def ended_session(stack: Stack, email: str) -> dict[str, str]:
-    """Tokens of a session that was ended at one host."""
+    """The tokens of a session that was ended at one host."""
     tokens = tokens_for(stack.url, email)
     assert uses(stack, tokens) == [200, 200]
     assert post(stack.host_url(HOSTS[0]), "/userapi/auth/logout/", token=tokens["access_token"]).status == 200
@@ -53,11 +53,11 @@ def test_D09_hosts_throttle_together(stack: Stack) -> None:
     assert guesses(stack, register(stack.url), times=13) == [401] * 10 + [429] * 3
 
 
-def test_R05_what_one_host_ends_is_over_at_the_other(stack: Stack) -> None:
+def test_R05_a_session_ended_at_one_host_is_ended_at_the_other(stack: Stack) -> None:
     assert uses(stack, ended_session(stack, register(stack.url))) == [401, 401]
 
 
-def test_X07_what_was_revoked_and_rotated_stays_so_when_redis_forgets_everything(
+def test_X07_revoked_and_rotated_tokens_stay_rejected_when_redis_loses_its_data(
     stack: Stack, report: Callable[[str], None]
 ) -> None:
     email = register(stack.url)
@@ -69,10 +69,10 @@ def test_X07_what_was_revoked_and_rotated_stays_so_when_redis_forgets_everything
 
     assert uses(stack, ended) + refreshes(stack, ended) == [401] * 4
     assert refreshes(stack, rotated) == [401, 401]
-    report("Redis flushed: revoked and rotated tokens stay refused at both hosts")
+    report("Redis flushed: revoked and rotated tokens stay rejected at both hosts")
 
 
-def test_X06_X09_without_redis_all_goes_on_and_letters_wait_for_the_broker(
+def test_X06_X09_the_service_works_without_redis_and_emails_stay_queued(
     stack: Stack, mailbox: SmtpSink, report: Callable[[str], None]
 ) -> None:
     delete_queued_emails(stack)
@@ -85,12 +85,12 @@ def test_X06_X09_without_redis_all_goes_on_and_letters_wait_for_the_broker(
     started = time.monotonic()
     waiting = [register(stack.url) for _ in range(5)]
     took = time.monotonic() - started
-    refused = guesses(stack, known, times=60)
+    rejected = guesses(stack, known, times=60)
 
     assert took < 5
-    assert refused[:10] == [401] * 10
-    assert set(refused) == {401, 429}
-    assert refused.count(401) <= 10 * 2 * len(HOSTS)  # each of the two workers of each host counts for itself
+    assert rejected[:10] == [401] * 10
+    assert set(rejected) == {401, 429}
+    assert rejected.count(401) <= 10 * 2 * len(HOSTS)  # each of the two workers of each host has its own count
     assert uses(stack, ended) == [401, 401]
     assert (
         len(query_database(stack, "SELECT FROM messages WHERE recipient = ANY(%s) AND sent_at IS NULL", waiting)) == 5
@@ -99,14 +99,14 @@ def test_X06_X09_without_redis_all_goes_on_and_letters_wait_for_the_broker(
     stack["redis"].start()
     for recipient in waiting:
         wait_for_email(mailbox, recipient)
-    report("Redis and broker killed: registrations answered, guesses throttled; 5 letters waited, 5 sent afterwards")
+    report("Redis and broker killed: registrations worked, guesses throttled; 5 emails queued, 5 sent afterwards")
     assert (stack["worker"].pid, stack["beat"].pid) == (worker, beat)
     assert (stack["worker"].exit_code, stack["beat"].exit_code) == (None, None)
     wait_until(lambda: guesses(stack, register(stack.url), times=11) == [401] * 10 + [429])
 
 
 def task(name: str, body: object, content_type: str = "application/json") -> str:
-    """A message as beat writes it."""
+    """A task message as written by Celery beat."""
     return json.dumps(
         {
             "body": json.dumps(body),
@@ -133,7 +133,7 @@ POISON = (
 )
 
 
-def test_X15_a_task_that_nobody_knows_or_can_read_does_not_stop_the_worker(
+def test_X15_an_unknown_or_unreadable_task_does_not_stop_the_worker(
     stack: Stack, mailbox: SmtpSink, report: Callable[[str], None]
 ) -> None:
     broker = redis.Redis.from_url(stack.environment["CELERY_BROKER_URL"])
@@ -149,7 +149,7 @@ def test_X15_a_task_that_nobody_knows_or_can_read_does_not_stop_the_worker(
     report(f"{len(POISON)} poisoned tasks: logged and dropped, the worker went on")
 
 
-def test_K04_the_worker_clears_away_what_is_long_over(stack: Stack) -> None:
+def test_K04_the_worker_prunes_old_rows(stack: Stack) -> None:
     kept, gone = register(stack.url), register(stack.url)
     for email in (kept, gone):
         tokens_for(stack.url, email)

@@ -1,4 +1,4 @@
-"""One host after another is stopped and started behind nginx, and nobody notices."""
+"""Hosts behind nginx are restarted one by one without failed requests."""
 
 import itertools
 from collections.abc import Callable
@@ -13,20 +13,20 @@ pytestmark = pytest.mark.stack
 
 
 def test_X02_no_request_fails_while_hosts_are_restarted_one_by_one(stack: Stack, report: Callable[[str], None]) -> None:
-    people = [tokens_for(stack.url, register(stack.url)) for _ in range(9)]
+    token_pairs = [tokens_for(stack.url, register(stack.url)) for _ in range(9)]
     numbers = itertools.count()
 
     def act(number: int) -> tuple[Response, str | None]:
-        """Three kinds of clients: those who register, those who look, those who refresh."""
+        """Three kinds of clients: they register, read or refresh."""
         if number % 3 == 0:
             wanted = new_user(email=f"load-x02-{next(numbers)}@example.com")
-            answer = post(stack.url, "/userapi/users/", wanted)
-            return answer, str(wanted["email"]) if answer.status == 201 else None
+            response = post(stack.url, "/userapi/users/", wanted)
+            return response, str(wanted["email"]) if response.status == 201 else None
         if number % 3 == 1:
-            return get(stack.url, "/userapi/auth/user/", people[number]["access_token"]), None
-        answer = post(stack.url, "/api-token-refresh/", {"refresh_token": people[number]["refresh_token"]})
-        people[number] = answer.body if answer.status == 200 else people[number]
-        return answer, None
+            return get(stack.url, "/userapi/auth/user/", token_pairs[number]["access_token"]), None
+        response = post(stack.url, "/api-token-refresh/", {"refresh_token": token_pairs[number]["refresh_token"]})
+        token_pairs[number] = response.body if response.status == 200 else token_pairs[number]
+        return response, None
 
     with Load(act, clients=9) as load:
         load.wait_for_more()
@@ -36,7 +36,7 @@ def test_X02_no_request_fails_while_hosts_are_restarted_one_by_one(stack: Stack,
             stack[host].start()
             load.wait_for_more()
 
-    failed = [answer for _moment, answer in load.answers if answer.status not in (200, 201)]
+    failed = [response for _moment, response in load.answers if response.status not in (200, 201)]
     kept = len(load.acknowledged & complete_users(stack))
     report(
         f"2 app hosts stopped by SIGTERM and started again: {len(load.answers)} requests, {len(failed)} failed; "

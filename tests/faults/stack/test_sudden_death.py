@@ -1,4 +1,4 @@
-"""`kill -9` under load: what was acknowledged is there, nobody is there by half, and all is well again soon."""
+"""`kill -9` under load: acknowledged writes are stored, nothing is half done, and the service recovers soon."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ Report = Callable[[str], None]
 
 
 def assert_nothing_is_lost(stack: Stack, load: Load, report: Report, killed: str) -> None:
-    """Hold the database to what the service has said."""
+    """Check that every acknowledged write is in the database."""
     there = complete_users(stack)
     kept = len(load.acknowledged & there)
     report(
@@ -79,10 +79,10 @@ def test_X01_no_write_is_lost_when_postgresql_is_killed(stack: Stack, report: Re
     assert healed_after < 10
     assert "database system was not properly shut down" in read_log(stack["postgresql"].log)
     assert set(load.statuses) <= {201, 503}
-    assert all(answer.asks_to_retry_later for _moment, answer in load.answers if answer.status == 503)
+    assert all(response.asks_to_retry_later for _moment, response in load.answers if response.status == 503)
 
 
-def test_X03_a_restart_of_postgresql_is_503_for_a_while_and_heals_by_itself(stack: Stack, report: Report) -> None:
+def test_X03_a_restart_of_postgresql_causes_503_for_a_while_and_then_recovers(stack: Stack, report: Report) -> None:
     with registrations(stack.url) as load:
         load.wait_for_more()
         stack["postgresql"].stop()
@@ -97,11 +97,11 @@ def test_X03_a_restart_of_postgresql_is_503_for_a_while_and_heals_by_itself(stac
     assert_nothing_is_lost(stack, load, report, f"PostgreSQL restarted, back after {healed_after:.1f} s")
     assert healed_after < 10
     assert set(load.statuses) <= {201, 503}
-    assert all(answer.asks_to_retry_later for _moment, answer in load.answers if answer.status == 503)
+    assert all(response.asks_to_retry_later for _moment, response in load.answers if response.status == 503)
 
 
 def start_postgresql(stack: Stack) -> None:
-    """Start it, once the last process of its former life is gone."""
+    """Start PostgreSQL after the last process of the previous run has ended."""
     for _attempt in range(20):
         try:
             stack["postgresql"].start()
@@ -112,7 +112,7 @@ def start_postgresql(stack: Stack) -> None:
     raise AssertionError("PostgreSQL does not start again")
 
 
-def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
+def test_X10_no_email_is_lost_when_the_celery_worker_is_killed_during_delivery(
     stack: Stack, mailbox: SmtpSink, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def slowly(sink: SmtpSink, server: SMTP, session: Session, envelope: Envelope) -> str:
@@ -136,7 +136,7 @@ def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
     wait_until(lambda: len(arrived()) == len(recipients), timeout=60)
 
     twice = sum(1 for times in arrived().values() if times == 2)
-    report(f"Celery worker killed {deaths} times: {len(recipients)} letters, {len(arrived())} arrived, {twice} twice")
+    report(f"Celery worker killed {deaths} times: {len(recipients)} emails, {len(arrived())} arrived, {twice} twice")
     assert max(arrived().values()) <= 2
     assert twice <= 2 * deaths
     wait_until(
@@ -144,7 +144,7 @@ def test_X10_no_letter_is_lost_when_the_celery_worker_is_killed_in_the_middle(
     )
 
 
-def test_X08_letters_wait_while_the_mail_server_is_away(stack: Stack, mailbox: SmtpSink, report: Report) -> None:
+def test_X08_emails_stay_queued_while_the_mail_server_is_down(stack: Stack, mailbox: SmtpSink, report: Report) -> None:
     delete_queued_emails(stack)
     mailbox.answer = "451 4.3.0 Try again later"
     try:
@@ -158,4 +158,4 @@ def test_X08_letters_wait_while_the_mail_server_is_away(stack: Stack, mailbox: S
         mailbox.answer = None
 
     wait_for_email(mailbox, recipient)
-    report("mail server refused: the letter waited, and arrived once it took letters again")
+    report("mail server refused connections: the email stayed queued, and arrived once it was back")

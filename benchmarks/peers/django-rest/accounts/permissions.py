@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Permissions."""
 
 from rest_framework import permissions
 

@@ -1,4 +1,4 @@
-"""Letters in the language of their reader, whoever caused them."""
+"""Emails are in the language of their recipient."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ SUBJECTS = {
 }  # fmt: skip
 
 
-def asked_to_reset(app: Flask, email: str, accept: str = "") -> Email:
+def request_reset_email(app: Flask, email: str, accept: str = "") -> Email:
     headers = {"Accept-Language": accept} if accept else {}
     assert (
         app.test_client().post("/userapi/auth/password/reset/", json={"email": email}, headers=headers).status_code
@@ -30,22 +30,22 @@ def asked_to_reset(app: Flask, email: str, accept: str = "") -> Email:
 
 
 @pytest.mark.parametrize(("language", "subject"), SUBJECTS.items())
-def test_whoever_asks_in_a_language_gets_the_letter_in_it(app: Flask, language: str, subject: str) -> None:
+def test_an_email_is_in_the_language_of_the_request(app: Flask, language: str, subject: str) -> None:
     make_user(app, email="wren@example.com")
 
-    letter = asked_to_reset(app, "wren@example.com", f"{language}-XX, ja;q=0.5")
+    sent_email = request_reset_email(app, "wren@example.com", f"{language}-XX, ja;q=0.5")
 
     direction = "rtl" if language == "ar" else "ltr"
-    assert letter.subject == subject
-    assert f'<html lang="{language}" dir="{direction}">' in letter.html
-    assert f"<h1>{subject}</h1>" in letter.html
-    assert letter.link.startswith("http://accounts.example.com/reset/")
+    assert sent_email.subject == subject
+    assert f'<html lang="{language}" dir="{direction}">' in sent_email.html
+    assert f"<h1>{subject}</h1>" in sent_email.html
+    assert sent_email.link.startswith("http://accounts.example.com/reset/")
 
 
-def test_the_language_of_the_account_counts_more_than_that_of_whoever_asks(app: Flask) -> None:
+def test_the_language_of_the_account_takes_precedence_over_that_of_the_request(app: Flask) -> None:
     make_user(app, email="wren@example.com", language="de")
 
-    assert asked_to_reset(app, "wren@example.com", "ar").subject == SUBJECTS["de"]
+    assert request_reset_email(app, "wren@example.com", "ar").subject == SUBJECTS["de"]
 
 
 def test_a_thief_does_not_choose_the_language_of_the_warning(app: Flask, user: ApiUser) -> None:
@@ -62,40 +62,40 @@ def test_a_thief_does_not_choose_the_language_of_the_warning(app: Flask, user: A
     assert "con Firefox en Windows desde la dirección IP 203.0.113.9" in " ".join(warning.text.split())
 
 
-def test_staff_write_in_the_language_of_the_user(app: Flask, superuser: ApiUser) -> None:
+def test_emails_caused_by_staff_are_in_the_language_of_the_user(app: Flask, superuser: ApiUser) -> None:
     user_id = make_user(app, email="wren@example.com", language="fr")
 
     granted = superuser.patch(f"/userapi/users/{user_id}/", json={"is_staff": True}, headers={"Accept-Language": "de"})
 
     assert granted.status_code == 200
-    (letter,) = emails_to(app, "wren@example.com", "rights_granted")
-    assert letter.subject == "Vous avez reçu plus d’autorisations"
-    assert "membre du personnel" in " ".join(letter.text.split())
+    (sent_email,) = emails_to(app, "wren@example.com", "rights_granted")
+    assert sent_email.subject == "Vous avez reçu plus d’autorisations"
+    assert "membre du personnel" in " ".join(sent_email.text.split())
 
 
-def test_a_language_that_is_no_longer_on_offer_is_that_of_the_request(make_app: Callable[..., Flask]) -> None:
+def test_an_unavailable_account_language_is_replaced_by_that_of_the_request(make_app: Callable[..., Flask]) -> None:
     make_user(make_app(), email="wren@example.com", language="fr")
 
     fewer = make_app(LANGUAGES="en,de")
 
-    assert asked_to_reset(fewer, "wren@example.com", "de").subject == SUBJECTS["de"]
+    assert request_reset_email(fewer, "wren@example.com", "de").subject == SUBJECTS["de"]
 
 
-def test_a_registration_is_answered_in_its_language(app: Flask, client: FlaskClient) -> None:
+def test_the_email_after_a_registration_is_in_its_language(app: Flask, client: FlaskClient) -> None:
     wanted = new_user()
 
     client.post("/userapi/users/", json=wanted, headers={"Accept-Language": "de"})
 
-    (letter,) = emails_to(app, wanted["email"], "verify_email")
-    assert letter.subject == "Bestätigen Sie Ihre E-Mail-Adresse"
-    assert letter.text.startswith("Guten Tag Wren,\n")
-    assert "\n-- \nGesendet von accounts.example.com." in letter.text
+    (sent_email,) = emails_to(app, wanted["email"], "verify_email")
+    assert sent_email.subject == "Bestätigen Sie Ihre E-Mail-Adresse"
+    assert sent_email.text.startswith("Guten Tag Wren,\n")
+    assert "\n-- \nGesendet von accounts.example.com." in sent_email.text
 
 
-def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, user: ApiUser) -> None:
+def test_the_language_of_an_email_does_not_set_that_of_the_response(app: Flask, user: ApiUser) -> None:
     credentials = {"email": user.email, "password": PASSWORD}
 
-    answer = app.test_client().post(
+    response = app.test_client().post(
         "/api-token-auth/",
         json=credentials,
         headers={"User-Agent": "new"},
@@ -103,7 +103,7 @@ def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, u
     )
 
     assert emails_to(app, user.email, "new_sign_in")
-    assert "Content-Language" not in answer.headers
+    assert "Content-Language" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -115,16 +115,16 @@ def test_an_answer_names_no_language_for_the_letter_that_it_caused(app: Flask, u
         ("ar", 2, "خلال دقيقتين."), ("ar", 5, "خلال 5 دقائق."), ("ar", 60, "خلال 60 دقيقة."),
     ],
 )  # fmt: skip
-def test_numbers_take_the_form_of_the_language(app: Flask, language: str, minutes: int, said: str) -> None:
+def test_numbers_use_the_plural_forms_of_the_language(app: Flask, language: str, minutes: int, said: str) -> None:
     with app.app_context():
         emails.send_password_reset(
             emails.Recipient("wren@example.com", language=language), link="x/t/", secret="t", minutes=minutes
         )
         db.session.commit()
 
-    (letter,) = emails_to(app, "wren@example.com")
-    assert said in letter.text
-    assert said in letter.html
+    (sent_email,) = emails_to(app, "wren@example.com")
+    assert said in sent_email.text
+    assert said in sent_email.html
 
 
 @pytest.mark.parametrize(
@@ -135,22 +135,22 @@ def test_numbers_take_the_form_of_the_language(app: Flask, language: str, minute
         ("es", "24 de noviembre de 2026, 17:45 UTC"), ("ar", "24 نوفمبر 2026، 5:45 م UTC"),
     ],
 )  # fmt: skip
-def test_moments_are_in_the_words_of_the_language(app: Flask, language: str, moment: str) -> None:
+def test_dates_are_written_in_the_language(app: Flask, language: str, moment: str) -> None:
     when = clock.now().replace(year=2026, month=11, day=24, hour=17, minute=45)
     with app.app_context():
         emails.send_password_changed(emails.Recipient("wren@example.com", language=language), when=when, ip=None)
         db.session.commit()
 
-    (letter,) = emails_to(app, "wren@example.com")
-    for part in (letter.text, letter.html):
+    (sent_email,) = emails_to(app, "wren@example.com")
+    for part in (sent_email.text, sent_email.html):
         assert re.sub(r"\s+", " ", moment) in re.sub(r"\s+", " ", part)
 
 
-def test_lines_of_the_text_part_are_short_and_links_whole(app: Flask) -> None:
+def test_lines_of_the_text_part_are_short_and_links_unbroken(app: Flask) -> None:
     make_user(app, email="wren@example.com", first_name="", language="de")
 
-    letter = asked_to_reset(app, "wren@example.com")
+    sent_email = request_reset_email(app, "wren@example.com")
 
-    lines = letter.text.split("\n")
-    assert letter.link in lines
-    assert all(len(line) <= 76 for line in lines if line != letter.link)
+    lines = sent_email.text.split("\n")
+    assert sent_email.link in lines
+    assert all(len(line) <= 76 for line in lines if line != sent_email.link)

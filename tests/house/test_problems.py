@@ -1,4 +1,4 @@
-"""Whatever fails, the answer has one shape, carries the request's id, and tells no secret."""
+"""Errors: every response is a problem document with the request id and without secrets."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ ATTEMPTS: dict[str, tuple[int, Attempt]] = {
     "invalid": (400, lambda client, user: client.post(USERS, json={})),
     "taken": (400, lambda client, user: client.post(USERS, json=new_user(email=user.email))),
     "weak": (400, lambda client, user: client.post(USERS, json=new_user(password="1"))),
-    "stranger": (401, lambda client, user: client.get(user.url)),
+    "anonymous": (401, lambda client, user: client.get(user.url)),
     "bad token": (401, lambda client, user: client.get(user.url, headers={"Authorization": "Bearer x.y.z"})),
     "bad login": (401, lambda client, user: client.post("/api-token-auth/", json={"email": "a@b.co", "password": "x"})),
     "not allowed": (403, lambda client, user: user.get(USERS)),
@@ -40,7 +40,7 @@ ATTEMPTS: dict[str, tuple[int, Attempt]] = {
 
 
 @pytest.mark.parametrize("kind", ATTEMPTS)
-def test_V01_every_refusal_is_a_problem_document(client: FlaskClient, user: ApiUser, kind: str) -> None:
+def test_V01_every_error_is_a_problem_document(client: FlaskClient, user: ApiUser, kind: str) -> None:
     status, attempt = ATTEMPTS[kind]
 
     response = attempt(client, user)
@@ -49,7 +49,7 @@ def test_V01_every_refusal_is_a_problem_document(client: FlaskClient, user: ApiU
 
 
 def assert_problem(response: TestResponse, status: int) -> None:
-    """An answer is a problem document of a status and nothing else."""
+    """Check that a response is a problem document with this status."""
     problem = response.get_json()
     assert response.status_code == problem["status"] == status
     assert response.headers["Content-Type"] == "application/problem+json"
@@ -63,11 +63,11 @@ def assert_problem(response: TestResponse, status: int) -> None:
 
 
 class Secret(Exception):
-    """A fault whose text must stay inside."""
+    """An error whose text must not be shown."""
 
 
 def let_reading_fail(app: Flask, error: Exception) -> None:
-    """From now on, reading an account raises an error."""
+    """Let every read of an account raise an error."""
 
     def fail(**_options: Any) -> None:
         raise error
@@ -76,7 +76,7 @@ def let_reading_fail(app: Flask, error: Exception) -> None:
     app.view_functions["users.read_user"] = fail
 
 
-def test_O05_an_unexpected_error_is_a_500_that_tells_the_log_alone(
+def test_O05_only_the_log_has_the_details_of_an_unexpected_error(
     make_app: Callable[..., Flask], user: ApiUser, capfd: pytest.CaptureFixture[str]
 ) -> None:
     app = make_app()
@@ -102,7 +102,7 @@ def test_O05_an_unexpected_error_is_a_500_that_tells_the_log_alone(
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_X03_a_database_that_is_away_is_a_503_with_the_time_to_come_back(
+def test_X03_an_unreachable_database_is_a_503_with_retry_after(
     make_app: Callable[..., Flask], user: ApiUser, error: Exception
 ) -> None:
     app = make_app()
@@ -115,7 +115,7 @@ def test_X03_a_database_that_is_away_is_a_503_with_the_time_to_come_back(
 
 
 def assert_problem_of_server(response: TestResponse, status: int, code: str) -> None:
-    """An answer is a problem document that tells nothing of the inside."""
+    """Check that a response is a problem document without internal details."""
     problem = response.get_json()
     assert response.status_code == problem["status"] == status
     assert response.headers["Content-Type"] == "application/problem+json"
@@ -134,7 +134,7 @@ def assert_problem_of_server(response: TestResponse, status: int, code: str) -> 
         assert word not in response.text
 
 
-def test_a_500_leaves_no_half_done_work_behind(app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_500_rolls_everything_back(app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_user: object) -> None:
         raise Secret
 
@@ -146,7 +146,7 @@ def test_a_500_leaves_no_half_done_work_behind(app: Flask, user: ApiUser, monkey
 
 
 @pytest.mark.parametrize("sent", ["abc", "A-b_c.9", "x" * 128])
-def test_O04_a_sane_request_id_is_kept(client: FlaskClient, sent: str) -> None:
+def test_O04_a_valid_request_id_is_kept(client: FlaskClient, sent: str) -> None:
     assert client.get("/userapi/", headers={"X-Request-ID": sent}).headers["X-Request-ID"] == sent
     assert client.get("/nothing", headers={"X-Request-ID": sent}).headers["X-Request-ID"] == sent
 
@@ -162,7 +162,7 @@ def test_O04_any_other_request_id_is_replaced(client: FlaskClient, sent: str) ->
     assert len(first) == 32
 
 
-def test_O04_the_id_is_on_the_log_line_of_the_request(client: FlaskClient, capfd: pytest.CaptureFixture[str]) -> None:
+def test_O04_the_log_line_of_a_request_has_its_id(client: FlaskClient, capfd: pytest.CaptureFixture[str]) -> None:
     client.get("/userapi/", headers={"X-Request-ID": "find-me-43"})
 
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]

@@ -1,14 +1,14 @@
-"""The people that every service is measured with: the same rows everywhere, computed from their number alone."""
+"""The users that every service is measured with: the same rows everywhere, computed only from their number."""
 
 import datetime as dt
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
-#: The password of them all.
+#: The password of all users.
 PASSWORD = "Correct-Horse-9!"
 
-#: The one member of staff.
+#: The number of the only staff user.
 STAFF = 1
 
 FIRST = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Margaret", "Niklaus")
@@ -28,17 +28,17 @@ BORN = dt.date(1950, 1, 1)
 
 
 def email(number: int) -> str:
-    """The address of a person."""
+    """The email of a user."""
     return f"user{number:06d}@example.com"
 
 
 def identity(number: int) -> uuid.UUID:
-    """The id of a person in services whose ids are UUIDs; it sorts like the number."""
+    """The id of a user in services whose ids are UUIDs; it sorts like the number."""
     return uuid.UUID(int=number)
 
 
-def person(number: int) -> dict[str, Any]:
-    """What a column of any service may ask for, by name."""
+def sample_user(number: int) -> dict[str, Any]:
+    """The values for the columns of all services, by name."""
     country, city = PLACES[number % len(PLACES)]
     first, last = FIRST[number % len(FIRST)], LAST[number // len(FIRST) % len(LAST)]
     return {
@@ -63,6 +63,6 @@ def person(number: int) -> dict[str, Any]:
     }
 
 
-def everybody(count: int) -> Iterator[dict[str, Any]]:
-    """The first `count` people."""
-    return map(person, range(1, count + 1))
+def first_users(count: int) -> Iterator[dict[str, Any]]:
+    """The first `count` users."""
+    return map(sample_user, range(1, count + 1))

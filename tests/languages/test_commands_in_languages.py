@@ -1,4 +1,4 @@
-"""Commands speak the language of the shell."""
+"""Commands print texts in the language of the shell."""
 
 import pytest
 from click.testing import Result
@@ -27,7 +27,7 @@ def run(app: Flask, *arguments: str, **variables: str) -> Result:
         ({"LANG": "de@euro"}, "kann sich anmelden."),
     ],
 )
-def test_a_command_speaks_the_language_of_the_shell(app: Flask, variables: dict[str, str], said: str) -> None:
+def test_a_command_uses_the_language_of_the_shell(app: Flask, variables: dict[str, str], said: str) -> None:
     make_user(app, email="wren@example.com")
 
     result = run(app, "users", "activate", "wren@example.com", **variables)
@@ -36,13 +36,13 @@ def test_a_command_speaks_the_language_of_the_shell(app: Flask, variables: dict[
     assert result.stdout.endswith(f"{said}\n")
 
 
-def test_a_refusal_is_one_line_in_that_language(app: Flask) -> None:
-    result = run(app, "users", "activate", "nobody@example.com", LANG="de_AT.UTF-8")
+def test_an_error_is_one_line_in_that_language(app: Flask) -> None:
+    result = run(app, "users", "activate", "unknown@example.com", LANG="de_AT.UTF-8")
 
     assert result.exit_code == 1
-    assert result.stderr == "Error: Es gibt keinen Benutzer mit der E-Mail-Adresse nobody@example.com.\n"
+    assert result.stderr == "Error: Es gibt keinen Benutzer mit der E-Mail-Adresse unknown@example.com.\n"
 
 
-def test_numbers_of_things_are_in_the_form_of_the_language(app: Flask) -> None:
+def test_counts_use_the_plural_forms_of_the_language(app: Flask) -> None:
     assert "0 Sitzungen gelöscht." in run(app, "sessions", "prune", LANG="de_DE.UTF-8").stdout
     assert "لم تُحذف أي جلسة." in run(app, "sessions", "prune", LANG="ar_EG.UTF-8").stdout
