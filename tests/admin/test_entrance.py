@@ -57,6 +57,7 @@ def test_the_map_is_what_these_tests_believe(app: Flask) -> None:
         "staff_groups.delete",
         "staff_sessions.end",
         "staff_emails.retry",
+        "staff_emails.send_test",
         "staff_emails.open_link",
         "staff_imports.add",
         "staff_imports.start_import",

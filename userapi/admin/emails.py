@@ -14,16 +14,19 @@ from userapi.core.db import db
 from userapi.core.loopback import serves_this_machine_only
 from userapi.core.problems import NotFound
 from userapi.html.flash import flash
+from userapi.html.forms import Form
 from userapi.html.redirects import see_other
 from userapi.http import headers
+from userapi.mail import emails, queue, relay
 from userapi.mail import queries as mail_queries
-from userapi.mail import queue
 from userapi.mail.models import EmailMessage
 from userapi.mail.queue import REDACTED
+from userapi.users import email_address
+from userapi.users import queries as user_queries
 
-from . import filters, queries
+from . import filters, queries, staff_auth
 from .filters import Filters
-from .views import PAGE_SIZE, SUPERUSER, StaffView, current_query, staff_page
+from .views import PAGE_SIZE, SUPERUSER, StaffView, current_query, staff_page, take_saved_form
 
 EMAIL = "/<row_id:email_id>/"
 
@@ -47,9 +50,36 @@ class EmailView(StaffView):
         """List emails by status, recipient and type."""
         search = Filters(request.args, READERS)
         before = parse_id(request.args.get("before", ""))
-        emails = queries.NO_ROWS if search.errors else queries.list_emails(search.values, before, PAGE_SIZE)
-        context = {"page": emails, "filters": search.texts, "errors": search.errors}
+        found = queries.NO_ROWS if search.errors else queries.list_emails(search.values, before, PAGE_SIZE)
+        context = {"page": found, "filters": search.texts, "errors": search.errors}
         return self.render("admin/emails/list.html", states=list(mail_queries.State), **context)
+
+    @staff_page("/test/", needs="add")
+    def show_test(self) -> Any:
+        """Show the form of a test email, which is sent to the caller unless another recipient is entered."""
+        saved = take_saved_form()
+        return self._show_test(Form({"email": saved.get("email", "") if saved else get_caller().user.email}))
+
+    @staff_page("/test/", needs="add", methods=("POST",))
+    def send_test(self) -> Any:
+        """Queue a test email. Its page shows when it was sent, or how the mail server rejected it."""
+        form = Form({"email": request.form.get("email", "")})
+        try:
+            recipient, key = email_address.checked(form.values["email"])
+        except email_address.InvalidEmail as error:
+            form.reject(error)
+            return self._show_test(form)
+        email = emails.create_test_email(recipient, user_queries.find_id(key))
+        db.session.flush()
+        audit_log.record("message.test_sent", "message", email.id)
+        db.session.commit()
+        flash(_("A test email to %(email)s was queued.", email=recipient))
+        may_view = staff_auth.may("view", "email")
+        return self.redirect_to("show", email_id=email.id) if may_view else self.redirect_to("show_test")
+
+    def _show_test(self, form: Form) -> Any:
+        has_mail_server = bool(current_app.config["MAIL_SERVER"])
+        return self.render("admin/emails/test.html", form=form, has_mail_server=has_mail_server), form.status
 
     @staff_page(EMAIL, needs="view")
     def show(self, email_id: int) -> Response:
@@ -57,7 +87,15 @@ class EmailView(StaffView):
         email = _find_email(email_id)
         link = _link(email) if get_caller().user.is_superuser else None
         text = _without_secret(email, email.text)
-        page = self.render("admin/emails/show.html", email=email, text=text, has_link=link is not None)
+        page = self.render(
+            "admin/emails/show.html",
+            email=email,
+            text=text,
+            has_link=link is not None,
+            headers=relay.list_headers(email),
+            max_attempts=current_app.config["MAIL_MAX_ATTEMPTS"],
+            has_mail_server=bool(current_app.config["MAIL_SERVER"]),
+        )
         response = Response(page, mimetype="text/html")
         policy = headers.PAGE_POLICY.format(nonce=headers.get_csp_nonce())
         if link is not None:  # browsers apply form-action to redirects, too

@@ -71,6 +71,7 @@ EVENTS = {
     "bulk.finished": lazy_gettext("Bulk action finished"),
     "bulk.cancelled": lazy_gettext("Bulk action cancelled"),
     "message.retried": lazy_gettext("Email queued again"),
+    "message.test_sent": lazy_gettext("Test email sent"),
     "message.link_opened": lazy_gettext("Link of an email opened"),
     "key.added": lazy_gettext("Signing key added"),
     "key.retired": lazy_gettext("Signing key retired"),

@@ -160,9 +160,14 @@ def send_permissions_granted(to: Addressee, *, rights: Sequence[str]) -> None:
     _queue("rights_granted", to, lazy_gettext("You were given more permissions"), rights=named)
 
 
-def create_test_email(email: str) -> EmailMessage:
-    """An email that shows whether emails arrive."""
-    return _queue("test_email", Recipient(email), lazy_gettext("Test email"))
+def create_test_email(email: str, user_id: int | None = None) -> EmailMessage:
+    """An email that shows whether emails arrive.
+
+    Args:
+        email: the recipient.
+        user_id: the account with this email, if there is one; deleting the account deletes the email.
+    """
+    return _queue("test_email", Recipient(email, id=user_id), lazy_gettext("Test email"))
 
 
 def simulate_password_reset() -> None:

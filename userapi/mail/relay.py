@@ -5,6 +5,7 @@ import smtplib
 import ssl
 import uuid
 from email.charset import QP, Charset
+from email.header import decode_header, make_header
 from email.mime.text import MIMEText
 from email.utils import parseaddr
 from types import TracebackType
@@ -188,6 +189,19 @@ class _Mail(flask_mail.Message):
 def message_id(number: uuid.UUID) -> str:
     """The Message-ID of an email (RFC 5322, section 3.6.4)."""
     return f"<{number}@{_domain()}>"
+
+
+def list_headers(email: Any) -> list[tuple[str, str]]:
+    """The headers of an email, decoded: names and values, in the order in which the mail server gets them.
+
+    Returns:
+        An empty list for a recipient that cannot be written in a header; such an email fails.
+    """
+    try:
+        headers = _Mail(email)._message().items()
+    except (EmailNotValidError, UnicodeError):
+        return []
+    return [(name, str(make_header(decode_header(str(value))))) for name, value in headers]
 
 
 def _tls_context() -> ssl.SSLContext:
