@@ -12,7 +12,7 @@ from userapi.auth import routes as auth
 from userapi.auth import token_routes as auth_tokens
 from userapi.auth.field_descriptions import DESCRIPTIONS
 from userapi.bulk import job_worker as bulk
-from userapi.core import db, folders, i18n
+from userapi.core import db, folders, i18n, site
 from userapi.core.extensions import migrate
 from userapi.html import flash
 from userapi.http import (
@@ -48,7 +48,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.config.from_mapping(settings)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for part in (metrics, logs, proxies, requests, i18n, responses):
+    for part in (metrics, logs, proxies, requests, i18n, site, responses):
         part.configure(app)
     db.configure(app, watch=metrics.count_connections)
     for part in (signing_keys, hashing_threads, headers, cross_origin):
@@ -72,4 +72,5 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     admin.configure(app)
     browse.configure(app)
     cli.configure(app)
+    assets.serve_files(app)
     return app

@@ -14,7 +14,7 @@ from environs import Env, EnvValidationError, validate
 from marshmallow import ValidationError
 
 from userapi.core import environment as sources
-from userapi.core import folders
+from userapi.core import folders, site_logo
 from userapi.core import setting_checks as checks
 from userapi.core.environment import ConfigurationError as ConfigurationError
 from userapi.core.environment import Settings
@@ -39,6 +39,9 @@ NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
     "HOST": checks.host,
     "MAIL_SERVER": checks.host_or_none,
     "MAIL_DEFAULT_SENDER": checks.sender_or_none,
+    "SITE_NAME": checks.site_name_or_none,
+    "SITE_COLOR": checks.color_or_none,
+    "SUPPORT_EMAIL": checks.plain_email_or_none,
 }
 
 #: Mail servers that a password reaches without a network.
@@ -113,7 +116,7 @@ def list_setting_names() -> frozenset[str]:
 
 
 def _read(env: Settings) -> dict[str, Any]:
-    parts = (_service, _server, _tokens, _lifetimes, _passwords, _mail, _throttles, _logging, _watching)
+    parts = (_service, _identity, _server, _tokens, _lifetimes, _passwords, _mail, _throttles, _logging, _watching)
     return {name: value for part in parts for name, value in part(env).items()}
 
 
@@ -139,6 +142,16 @@ def _service(env: Settings) -> dict[str, Any]:
         "PROFILE_ZIP_MAX_LENGTH": env.int("PROFILE_ZIP_MAX_LENGTH", 5, validate=validate.Range(5, 16)),
         "LANGUAGES": env.list("LANGUAGES", LANGUAGES, subcast=str, validate=validate.ContainsOnly(LANGUAGES)),
         "DEFAULT_LANGUAGE": env.str("DEFAULT_LANGUAGE", "en", validate=validate.OneOf(LANGUAGES)),
+    }
+
+
+def _identity(env: Env) -> dict[str, Any]:
+    """What pages and emails show as the site; `userapi.core.site` offers it to templates."""
+    return {
+        "SITE_NAME": env.str("SITE_NAME", "", validate=checks.site_name_or_none),
+        "SITE_LOGO": env.str("SITE_LOGO", "", validate=site_logo.logo_or_none),
+        "SITE_COLOR": env.str("SITE_COLOR", "", validate=checks.color_or_none),
+        "SUPPORT_EMAIL": env.str("SUPPORT_EMAIL", "", validate=checks.plain_email_or_none),
     }
 
 
@@ -293,7 +306,8 @@ def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
         "JWT_REFRESH_CSRF_COOKIE_NAME": "csrf_refresh_token",
         "JWT_CSRF_CHECK_FORM": True,
         "MAIL_PORT": settings["MAIL_PORT"] or mail_port,
-        "MAIL_DEFAULT_SENDER": settings["MAIL_DEFAULT_SENDER"] or checks.default_sender(settings["SITE_URL"]),
+        "MAIL_DEFAULT_SENDER": settings["MAIL_DEFAULT_SENDER"]
+        or checks.default_sender(settings["SITE_URL"], settings["SITE_NAME"]),
     }
 
 

@@ -38,7 +38,7 @@ def test_an_email_is_in_the_language_of_the_request(app: Flask, language: str, s
     direction = "rtl" if language == "ar" else "ltr"
     assert sent_email.subject == subject
     assert f'<html lang="{language}" dir="{direction}">' in sent_email.html
-    assert f"<h1>{subject}</h1>" in sent_email.html
+    assert f">{subject}</h1>" in sent_email.html
     assert sent_email.link.startswith("http://accounts.example.com/reset/")
 
 

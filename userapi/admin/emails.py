@@ -13,6 +13,7 @@ from userapi.auth.claims import parse_id
 from userapi.core.db import db
 from userapi.core.loopback import serves_this_machine_only
 from userapi.core.problems import NotFound
+from userapi.core.site import get_site
 from userapi.html.flash import flash
 from userapi.html.forms import Form
 from userapi.html.redirects import see_other
@@ -30,8 +31,8 @@ from .views import PAGE_SIZE, SUPERUSER, StaffView, current_query, staff_page, t
 
 EMAIL = "/<row_id:email_id>/"
 
-#: The CSP of an email in its frame: its own styles, but no scripts, no external resources, and only in our pages.
-EMAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+#: The CSP of an email in its frame: its own styles and the logo, but no scripts, and only in our pages.
+EMAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: {logo}; frame-ancestors 'self'"
 
 READERS = {
     "state": filters.reader_of(list(mail_queries.State)),
@@ -108,7 +109,9 @@ class EmailView(StaffView):
         """The HTML of an email, for the frame in its page."""
         email = _find_email(email_id)
         response = Response(_without_secret(email, email.html), mimetype="text/html")
-        response.headers["Content-Security-Policy"] = EMAIL_POLICY
+        response.headers["Content-Security-Policy"] = EMAIL_POLICY.format(
+            logo=get_site().email_logo_url.partition("?")[0]
+        )
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
         return response
 

@@ -26,6 +26,9 @@ EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|p
 #: A host name (RFC 1123), or one of a container network, which may have underscores.
 HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
+#: A longer name would not fit into a header of a narrow page.
+MAX_SITE_NAME_LENGTH = 60
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 #: How a database URL may begin, and how SQLAlchemy names it.
@@ -184,12 +187,20 @@ def sender_or_none(value: str) -> str:
     return value if email.isascii() else formataddr((name, f"{local}@{domain}"))
 
 
-def default_sender(site: str) -> str:
+def plain_email_or_none(value: str) -> str:
+    """An email address without a name, its domain in ASCII; or nothing."""
+    email = sender_or_none(value)
+    if "<" in email or any(character.isspace() for character in email):
+        raise ValidationError("Not an email address such as help@example.com.")
+    return email
+
+
+def default_sender(site: str, site_name: str) -> str:
     """The sender of emails where none is set: of the site's domain, or of its address literal (RFC 5321, 4.1.3)."""
     name = urlsplit(site).hostname or ""
     if is_ip_address(name):
         name = f"[IPv6:{name}]" if ":" in name else f"[{name}]"
-    return f"no-reply@{name}"
+    return formataddr((site_name, f"no-reply@{name}"))
 
 
 def domains(values: list[str]) -> tuple[str, ...]:
@@ -210,6 +221,23 @@ def account_email(value: str, intranet: Sequence[str]) -> None:
         split_email(value, is_intranet=is_in_domains(value.rpartition("@")[2], intranet), strict=True)
     except EmailNotValidError as error:
         raise ValidationError(f"{str(error).rstrip('.')} ({value}).") from error
+
+
+def site_name_or_none(value: str) -> str:
+    """A short name in one line, or nothing."""
+    name = " ".join(value.split())
+    if len(name) > MAX_SITE_NAME_LENGTH:
+        raise ValidationError(f"Must have at most {MAX_SITE_NAME_LENGTH} characters.")
+    if not name.isprintable():
+        raise ValidationError("Must not contain control characters.")
+    return name
+
+
+def color_or_none(value: str) -> str:
+    """A colour such as `#0f766e`, in lower case; or nothing."""
+    if value and not re.fullmatch(r"#[0-9a-f]{6}", value, re.IGNORECASE | re.ASCII):
+        raise ValidationError("Not a color such as #0f766e.")
+    return value.lower()
 
 
 def folder_or_none(value: str) -> None:

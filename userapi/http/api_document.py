@@ -85,7 +85,7 @@ def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
         descriptions: of fields that have none of their own, by name.
     """
     app.config.update(
-        API_TITLE="User accounts",
+        API_TITLE=app.config["SITE_NAME"] or "User accounts",
         API_VERSION=VERSION,
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g
 
+from . import compression
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -54,8 +56,10 @@ def _set_content_headers(response: Response) -> Response:
     """Say what the body is and what it may do."""
     if response.status_code == 204:
         response.headers.pop("Content-Type", None)
-    if response.mimetype == "text/html" and "Content-Security-Policy" not in response.headers:
-        response.headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=get_csp_nonce())
+    if response.mimetype == "text/html":
+        if "Content-Security-Policy" not in response.headers:
+            response.headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=get_csp_nonce())
+        compression.compress_page(response)
     return response
 
 

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
-from flask import current_app
 from flask_babel import gettext, lazy_gettext
 from flask_babel.speaklater import LazyString
 
 from userapi.core.db import db
 from userapi.core.i18n import format_list
+from userapi.core.site import get_site
 from userapi.http.user_agents import describe_user_agent
 
 from . import queue
@@ -32,6 +31,18 @@ SUSPICIOUS = re.compile(
 MAX_NAME_LENGTH = 50
 
 RIGHTS = {"is_staff": lazy_gettext("staff member"), "is_superuser": lazy_gettext("superuser")}
+
+#: Why someone gets an email, for its footer; `%(site)s` is the site.
+REASON = lazy_gettext("You received this email because you have an account at %(site)s.")
+REASONS = {
+    "verify_email": lazy_gettext("You received this email because an account at %(site)s uses your email address."),
+    "confirm_new_email": lazy_gettext(
+        "You received this email because someone entered your email address for an account at %(site)s."
+    ),
+    "email_changed": lazy_gettext("You received this email because your account at %(site)s had this email address."),
+    "invitation": lazy_gettext("You received this email because an account at %(site)s was created for you."),
+    "test_email": lazy_gettext("You received this email because %(site)s sent a test to this email address."),
+}
 
 
 class Addressee(Protocol):
@@ -125,7 +136,7 @@ def send_invitation(to: Addressee, *, inviter: str, link: str, secret: str, expi
         secret: the token in it, removed once the email is sent.
         expires_at: when the link expires.
     """
-    subject = LazyString(_invitation_subject, urlsplit(current_app.config["SITE_URL"]).netloc)
+    subject = LazyString(_invitation_subject, str(get_site()))
     _queue("invitation", to, subject, secret=secret, inviter=inviter, link=link, expires_at=expires_at)
 
 
@@ -180,7 +191,12 @@ def simulate_password_reset() -> None:
 
 def _queue(kind: str, to: Addressee, subject: Any, *, secret: str | None = None, **facts: Any) -> EmailMessage:
     facts["name"] = plain(to.first_name)
+    facts["reason"] = LazyString(_reason, kind, str(get_site()))
     return queue.add(kind, to.email, subject, user_id=to.id, language=to.language, secret=secret, **facts)
+
+
+def _reason(kind: str, site: str) -> str:
+    return str(REASONS.get(kind, REASON)) % {"site": site}
 
 
 def plain(name: str) -> str:

@@ -3,10 +3,10 @@
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import jinja2
 from flask import Flask, current_app
+from flask_babel.speaklater import LazyString
 
 from userapi.audit import audit_log
 from userapi.core import clock, loop
@@ -53,18 +53,17 @@ def add(
         user_id: the account that the email is about; deleting the account deletes the email.
         language: one of the available languages; None: the language of the request.
         secret: the single-use token in it, removed once it is sent.
-        facts: the variables of the templates; moments become text. The templates also have the `subject`, our `site`,
+        facts: the variables of the templates; moments become text. The templates also have the `subject`, the `site`,
             and when and from which IP address the email was requested: `requested_at`, `requested_from`.
     """
     now = clock.now()
     facts |= {
-        "site": urlsplit(current_app.config["SITE_URL"]).netloc,
         "requested_at": now,
         "requested_from": get_acting_context().address,
     }
     with use_language(language):
         facts["subject"] = _one_line(str(subject))
-        facts |= {name: format_timestamp(fact) for name, fact in facts.items() if isinstance(fact, datetime)}
+        facts = {name: _as_text(fact) for name, fact in facts.items()}
         email = EmailMessage(
             created_at=now,
             kind=kind,
@@ -89,6 +88,13 @@ def retry(email_id: int | None = None) -> int:
     elif count:
         audit_log.record("message.retried", changes={"emails": (None, count)})
     return count
+
+
+def _as_text(fact: Any) -> Any:
+    """A moment or lazy text as text in the present language; templates would take a lazy text for markup."""
+    if isinstance(fact, datetime):
+        return format_timestamp(fact)
+    return str(fact) if isinstance(fact, LazyString) else fact
 
 
 def _one_line(text: str) -> str:

@@ -9,12 +9,14 @@ from flask import current_app
 
 from userapi import settings
 from userapi.core import private_files
+from userapi.core.site import get_site
 from userapi.health.findings import Finding, failure, ok, warning
 
 
 def check() -> Iterator[Finding]:
     """Look at the settings; each for itself was looked at when the command started."""
     yield from _site()
+    yield from _look()
     yield from _proxies()
     yield from _secrets()
     yield from _workers()
@@ -31,6 +33,21 @@ def _site() -> Iterator[Finding]:
         yield ok("settings", f"SITE_URL is {site}, for use on this machine only")
     else:
         yield failure("settings", f"SITE_URL is {site}: passwords and tokens are sent unencrypted. Use https.")
+
+
+def _look() -> Iterator[Finding]:
+    """The logo and the colors that follow from SITE_COLOR, if they are set."""
+    site = get_site()
+    if site.logo is not None:
+        size = f"{site.logo.media_type}, {-(-len(site.logo.content) // 1024)} kB"
+        where = "on pages and in emails" if site.email_logo_url else "on pages, not in emails: a PNG is shown in both"
+        yield ok("settings", f"SITE_LOGO is shown {where} ({size})")
+    if site.has_own_color:
+        yield ok(
+            "settings",
+            f"SITE_COLOR is {site.color}: text on it is {site.light.primary_text}, links are {site.light.link} on "
+            f"light and {site.dark.link} on dark pages",
+        )
 
 
 def _proxies() -> Iterator[Finding]:
