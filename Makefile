@@ -103,7 +103,7 @@ docs: $(ENVIRONMENT)/dev.stamp ## Build docs/ as a site in build/site; a broken 
 .PHONY: pictures
 pictures: $(ENVIRONMENT)/dev.stamp ## Take new screenshots for the README and docs, with sample users
 	$(call heading,Screenshots)
-	@WRITE_PICTURES=yes $(BIN)/python -m pytest -q -n 0 tests/journeys/test_pictures.py
+	@WRITE_PICTURES=yes $(BIN)/python -m pytest -q -n 0 tests/journeys/test_documentation_pictures.py
 
 # Private keys, tokens with a well-known prefix, package hosts, home folders.
 LEAKS := -e '-----BEGIN [A-Z ]*PRIVATE KEY' \

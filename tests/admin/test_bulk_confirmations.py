@@ -14,53 +14,55 @@ pytestmark = pytest.mark.both
 
 
 @pytest.fixture
-def boss(app: Flask) -> StaffClient:
-    return staff_client(app, is_staff=True, is_superuser=True, last_name="Tidewater", email="crowd.boss@example.com")
+def superuser(app: Flask) -> StaffClient:
+    return staff_client(
+        app, is_staff=True, is_superuser=True, last_name="Tidewater", email="crowd.superuser@example.com"
+    )
 
 
-def named(text: str) -> list[str]:
+def listed_emails(text: str) -> list[str]:
     return re.findall(r"<li>(crowd[^<]*)</li>", text)
 
 
-@pytest.mark.parametrize("most", [2, 1000])
-def test_users_whom_the_action_does_not_concern_are_neither_counted_nor_named(
-    boss: StaffClient, monkeypatch: pytest.MonkeyPatch, most: int
+@pytest.mark.parametrize("limit", [2, 1000])
+def test_users_who_would_not_change_are_neither_counted_nor_named(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(user_actions, "MAX_USERS", most)
-    insert_users(boss.app, 2)
-    off = [make_user(boss.app, email=f"crowd.off{n}@example.com", password=None) for n in range(2)]
-    boss.post(ACTION_PATH, action="deactivate", user=off, confirmed="1")
+    monkeypatch.setattr(user_actions, "MAX_USERS", limit)
+    insert_users(superuser.app, 2)
+    off = [make_user(superuser.app, email=f"crowd.off{n}@example.com", password=None) for n in range(2)]
+    superuser.post(ACTION_PATH, action="deactivate", user=off, confirmed="1")
 
-    text = boss.post(ACTION_PATH, action="activate", all="true", query="search=crowd").text
+    text = superuser.post(ACTION_PATH, action="activate", all="true", query="search=crowd").text
 
     assert "Activate 2 users?" in text
-    assert named(text) == ["crowd.off0@example.com", "crowd.off1@example.com"]
+    assert listed_emails(text) == ["crowd.off0@example.com", "crowd.off1@example.com"]
     assert "more</li>" not in text
 
 
-def test_users_who_are_left_out_are_neither_counted_nor_named(
-    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_skipped_users_are_neither_counted_nor_named(superuser: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_actions, "MAX_USERS", 2)
     helper = staff_client(
-        boss.app, is_staff=True, permissions=("view_user", "change_user"), email="crowd.helper@example.com"
+        superuser.app, is_staff=True, permissions=("view_user", "change_user"), email="crowd.helper@example.com"
     )
-    insert_users(boss.app, 3)
+    insert_users(superuser.app, 3)
 
     text = helper.post(ACTION_PATH, action="deactivate", all="true", query="search=crowd").text
 
     assert "Deactivate 3 users?" in text
-    assert named(text) == ["crowd0@example.com", "crowd1@example.com", "crowd2@example.com"]
+    assert listed_emails(text) == ["crowd0@example.com", "crowd1@example.com", "crowd2@example.com"]
     assert "more</li>" not in text
 
 
-def test_the_list_ends_with_how_many_more_are_changed(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_ends_with_the_number_of_further_users(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(user_actions, "MAX_USERS", 2)
     monkeypatch.setattr(user_actions, "MAX_LISTED", 3)
-    insert_users(boss.app, 7)
+    insert_users(superuser.app, 7)
 
-    text = boss.post(ACTION_PATH, action="deactivate", all="true", query="search=crowd").text
+    text = superuser.post(ACTION_PATH, action="deactivate", all="true", query="search=crowd").text
 
     assert "Deactivate 7 users?" in text
-    assert len(named(text)) == 3
+    assert len(listed_emails(text)) == 3
     assert "and 4 more" in text

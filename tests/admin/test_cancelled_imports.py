@@ -1,4 +1,4 @@
-"""A cancelled import says how much of the file was imported, and how much was not."""
+"""A cancelled import shows how many records were imported and how many were not."""
 
 import json
 from typing import Any
@@ -15,55 +15,59 @@ pytestmark = pytest.mark.both
 
 
 @pytest.fixture
-def boss(app: Flask) -> StaffClient:
+def superuser(app: Flask) -> StaffClient:
     return staff_client(app, is_staff=True, is_superuser=True)
 
 
-def cancelled_after(boss: StaffClient, sent: Any, batches: int) -> str:
-    """The page of an import that is cancelled after so many batches."""
+def cancelled_after(superuser: StaffClient, sent: Any, batches: int) -> str:
+    """Cancel an import after this number of batches; return its page."""
     left = [batches]
 
     def stop() -> bool:
         left[0] -= 1
         if not left[0]:
-            boss.post(f"{sent.headers['Location']}cancel/")
+            superuser.post(f"{sent.headers['Location']}cancel/")
         return False
 
-    run_import_jobs(boss.app, stop=stop)
-    assert newest_import(boss.app).state == "cancelled"
-    return boss.get(sent.headers["Location"]).text
+    run_import_jobs(superuser.app, stop=stop)
+    assert newest_import(superuser.app).state == "cancelled"
+    return superuser.get(sent.headers["Location"]).text
 
 
-def test_users_who_wait_for_an_id_are_not_counted_as_imported(
-    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
+def test_users_queued_for_a_new_id_are_not_counted_as_imported(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
-    people = [{"id": boss.id, "email": f"ada{n}@example.com"} for n in range(6)]  # an id that is not free
-    sent = upload_import(boss, "".join(f"{json.dumps(person)}\n" for person in people), "users.jsonl", dry_run="")
+    users = [{"id": superuser.id, "email": f"ada{n}@example.com"} for n in range(6)]  # an id that is not free
+    sent = upload_import(superuser, "".join(f"{json.dumps(user)}\n" for user in users), "users.jsonl", dry_run="")
 
-    page = cancelled_after(boss, sent, 4)
+    page = cancelled_after(superuser, sent, 4)
 
-    assert fetch_number(boss.app, "SELECT count(*) FROM users WHERE email LIKE 'ada%'") == 2
-    for text in (page, boss.get("/admin/imports/").text):
+    assert fetch_number(superuser.app, "SELECT count(*) FROM users WHERE email LIKE 'ada%'") == 2
+    for text in (page, superuser.get("/admin/imports/").text):
         assert "2 of 6" in text
         assert "6 of 6" not in text
     assert "<dt>Not imported</dt><dd>4</dd>" in page
 
 
-def test_what_a_cancelled_import_did_not_reach_is_counted(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_that_a_cancelled_import_did_not_reach_are_counted(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 1)
-    page = cancelled_after(boss, upload_import(boss, USERS_CSV, dry_run=""), 1)
+    page = cancelled_after(superuser, upload_import(superuser, USERS_CSV, dry_run=""), 1)
 
     assert "1 of 2" in page
     assert "<dt>Not imported</dt><dd>1</dd>" in page
 
 
-def test_an_import_that_is_done_says_nothing_of_a_rest(boss: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_import_reports_nothing_as_not_imported(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 2)
-    people = [{"id": boss.id, "email": f"ada{n}@example.com"} for n in range(6)]
-    sent = upload_import(boss, "".join(f"{json.dumps(person)}\n" for person in people), "users.jsonl", dry_run="")
-    run_import_jobs(boss.app)
-    page = boss.get(sent.headers["Location"]).text
+    users = [{"id": superuser.id, "email": f"ada{n}@example.com"} for n in range(6)]
+    sent = upload_import(superuser, "".join(f"{json.dumps(user)}\n" for user in users), "users.jsonl", dry_run="")
+    run_import_jobs(superuser.app)
+    page = superuser.get(sent.headers["Location"]).text
 
     assert "6 of 6" in page
     assert "Not imported" not in page

@@ -1,4 +1,4 @@
-"""Emails are stored for an account, and are deleted with that account alone."""
+"""Emails belong to an account and are deleted only with that account."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,56 +18,64 @@ from userapi.mail.emails import Recipient
 
 pytestmark = pytest.mark.both
 
-X = "wanted@example.com"
+EMAIL = "wanted@example.com"
 
 
-def over_api(app: Flask, boss: StaffClient, user_id: int) -> None:
-    tokens = sign_in(app, boss.email)
+def over_api(app: Flask, superuser: StaffClient, user_id: int) -> None:
+    tokens = sign_in(app, superuser.email)
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert app.test_client().delete(f"/userapi/users/{user_id}/", headers=headers).status_code == 204
 
 
-def at_the_site(app: Flask, boss: StaffClient, user_id: int) -> None:
-    assert boss.post(f"/admin/users/{user_id}/delete/").status_code == 303
+def on_staff_site(app: Flask, superuser: StaffClient, user_id: int) -> None:
+    assert superuser.post(f"/admin/users/{user_id}/delete/").status_code == 303
 
 
-def at_the_shell(app: Flask, boss: StaffClient, user_id: int) -> None:
+def by_command(app: Flask, superuser: StaffClient, user_id: int) -> None:
     email = fetch_rows(app, f"SELECT email FROM users WHERE id = {user_id}")[0].email
     assert app.test_cli_runner().invoke(args=["users", "delete", email, "--yes"]).exit_code == 0
 
 
 DELETIONS: dict[str, Callable[[Flask, StaffClient, int], None]] = {
     "API": over_api,
-    "staff site": at_the_site,
-    "command line": at_the_shell,
+    "staff site": on_staff_site,
+    "command line": by_command,
 }
 
 
 @pytest.mark.parametrize("way", DELETIONS)
-def test_deleting_a_user_leaves_the_emails_of_another_who_has_the_email(app: Flask, user: ApiUser, way: str) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
-    asked = user.post("/userapi/auth/email/change/", json={"email": X, "password": PASSWORD})
-    assert asked.status_code == 202
+def test_deleting_a_user_keeps_the_emails_of_another_user_with_that_email_address(
+    app: Flask, user: ApiUser, way: str
+) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    requested = user.post("/userapi/auth/email/change/", json={"email": EMAIL, "password": PASSWORD})
+    assert requested.status_code == 202
     other = app.test_client()
-    assert other.post("/userapi/users/", json=new_user(email=X)).status_code == 201
-    assert other.post("/userapi/auth/password/reset/", json={"email": X}).status_code == 200
-    kinds = [letter.kind for letter in all_emails(app) if letter.recipient == X]
+    assert other.post("/userapi/users/", json=new_user(email=EMAIL)).status_code == 201
+    assert other.post("/userapi/auth/password/reset/", json={"email": EMAIL}).status_code == 200
+    kinds = [email.kind for email in all_emails(app) if email.recipient == EMAIL]
     assert kinds == ["confirm_new_email", "verify_email", "reset_password"]
 
-    DELETIONS[way](app, boss, user.id)
+    DELETIONS[way](app, superuser, user.id)
 
-    kept = [letter.kind for letter in all_emails(app) if letter.recipient == X]
-    assert kept == ["verify_email", "reset_password"]
+    kinds_left = [email.kind for email in all_emails(app) if email.recipient == EMAIL]
+    assert kinds_left == ["verify_email", "reset_password"]
 
 
-def test_every_email_of_a_user_goes_to_whatever_email_it_was_sent(app: Flask, user: ApiUser, staff: ApiUser) -> None:
+def test_deleting_a_user_deletes_all_their_emails_whatever_the_recipient(
+    app: Flask, user: ApiUser, staff: ApiUser
+) -> None:
     for email in ("second@example.com", "third@example.com"):
         assert staff.patch(user.url, json={"email": email}).status_code == 200
-    assert {letter.recipient for letter in all_emails(app)} >= {user.email, "second@example.com", "third@example.com"}
+    assert {sent_email.recipient for sent_email in all_emails(app)} >= {
+        user.email,
+        "second@example.com",
+        "third@example.com",
+    }
 
     assert staff.delete(user.url).status_code == 204
 
-    assert [letter.recipient for letter in all_emails(app)] == []
+    assert [sent_email.recipient for sent_email in all_emails(app)] == []
 
 
 KINDS = {
@@ -76,27 +84,27 @@ KINDS = {
 }  # fmt: skip
 
 
-def test_every_kind_of_email_is_stored_for_its_account(app: Flask, superuser: ApiUser) -> None:
-    boss, client = staff_client(app, is_staff=True, is_superuser=True), app.test_client()
+def test_every_kind_of_email_is_stored_with_its_account(app: Flask, superuser: ApiUser) -> None:
+    first_superuser, client = staff_client(app, is_staff=True, is_superuser=True), app.test_client()
     client.post("/userapi/users/", json=new_user(email="eve@example.com"))
     tokens = sign_in(app, "eve@example.com")
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
-    change: dict[str, Any] = {"email": X, "password": PASSWORD}
+    change: dict[str, Any] = {"email": EMAIL, "password": PASSWORD}
     client.post("/userapi/auth/email/change/", json=change, headers=bearer)
-    (link,) = [letter for letter in all_emails(app) if letter.kind == "confirm_new_email"]
+    (link,) = [email for email in all_emails(app) if email.kind == "confirm_new_email"]
     client.post("/userapi/auth/email/verify/", json={"token": link.token})
-    client.post("/userapi/auth/password/reset/", json={"email": X})
+    client.post("/userapi/auth/password/reset/", json={"email": EMAIL})
     new = "harbour lantern 42 quiet"
     body = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
     client.post("/userapi/auth/password/change/", json=body, headers=bearer)
     client.post(
-        "/api-token-auth/", json={"email": X, "password": new}, headers={"User-Agent": "Other/1"},
+        "/api-token-auth/", json={"email": EMAIL, "password": new}, headers={"User-Agent": "Other/1"},
         environ_overrides={"REMOTE_ADDR": "203.0.113.9"},
     )  # fmt: skip
     app.config["REFRESH_REUSE_WINDOW"] = 0
     for _time in range(3):
         client.post("/api-token-refresh/", json={"refresh_token": tokens["refresh_token"]})
-    boss.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
+    first_superuser.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
     guest = fetch_rows(app, "SELECT id FROM users WHERE email = 'guest@example.com'")[0].id
     superuser.patch(f"/userapi/users/{guest}/", json={"is_staff": True})
 
@@ -106,16 +114,16 @@ def test_every_kind_of_email_is_stored_for_its_account(app: Flask, superuser: Ap
     assert [row.kind for row in stored if row.user_id is None] == []
 
 
-def test_the_migration_assigns_stored_emails_where_that_is_certain(bare_app: Flask) -> None:
+def test_the_migration_assigns_stored_emails_where_the_account_is_certain(bare_app: Flask) -> None:
     with bare_app.app_context():
         upgrade()
-    holder = make_user(bare_app, email=X)
+    holder = make_user(bare_app, email=EMAIL)
     waiting = [make_user(bare_app, email=f"waiting{number}@example.com") for number in range(3)]
-    execute_sql(bare_app, "UPDATE users SET pending_email = :email WHERE id IN (:one)", email=X, one=waiting[0])
+    execute_sql(bare_app, "UPDATE users SET pending_email = :email WHERE id IN (:one)", email=EMAIL, one=waiting[0])
     for number in (1, 2):
         execute_sql(bare_app, "UPDATE users SET pending_email = 'two@example.com' WHERE id = :id", id=waiting[number])
     with bare_app.app_context():
-        for recipient in (X, "two@example.com"):
+        for recipient in (EMAIL, "two@example.com"):
             written.send_email_change_confirmation(Recipient(email=recipient), link="", secret="")
             written.send_password_reset(Recipient(email=recipient), link="", secret="", minutes=60)
         db.session.commit()
@@ -125,8 +133,8 @@ def test_the_migration_assigns_stored_emails_where_that_is_certain(bare_app: Fla
 
     found = {(row.kind, row.recipient): row.user_id for row in fetch_rows(bare_app, "SELECT * FROM messages")}
     assert found == {
-        ("confirm_new_email", X): waiting[0],
-        ("reset_password", X): holder,
+        ("confirm_new_email", EMAIL): waiting[0],
+        ("reset_password", EMAIL): holder,
         ("confirm_new_email", "two@example.com"): None,
         ("reset_password", "two@example.com"): None,
     }

@@ -1,4 +1,4 @@
-"""No form cuts what is typed: what is too long is refused next to its field."""
+"""No form truncates input: text that is too long is rejected with an error beside its field."""
 
 import re
 from pathlib import Path
@@ -19,19 +19,19 @@ LONG = "x" * 300
 
 
 @pytest.fixture
-def boss(app: Flask) -> StaffClient:
+def superuser(app: Flask) -> StaffClient:
     return staff_client(app, is_staff=True, is_superuser=True)
 
 
-def test_no_template_cuts_what_is_typed() -> None:
+def test_no_template_limits_the_length_of_inputs() -> None:
     for path in TEMPLATES.rglob("*.html"):
         assert "maxlength" not in path.read_text().lower(), path
 
 
-def test_no_page_with_a_form_has_a_maximum_length(boss: StaffClient) -> None:
-    user_id = make_user(boss.app)
-    visitor = FormBrowser(boss.app)
-    group = boss.post("/admin/groups/new/", name="Readers")
+def test_no_page_with_a_form_has_a_maximum_length(superuser: StaffClient) -> None:
+    user_id = make_user(superuser.app)
+    visitor = FormBrowser(superuser.app)
+    group = superuser.post("/admin/groups/new/", name="Readers")
     assert group.status_code == 303
     pages = [visitor.get(path).text for path in ("/login/", "/register/", "/password_reset/", "/verify-email/")]
     pages += [visitor.get(path).text for path in ("/userapi/users/", "/userapi/auth/login/", "/api-token-auth/")]
@@ -49,9 +49,9 @@ def test_no_page_with_a_form_has_a_maximum_length(boss: StaffClient) -> None:
         "/admin/sessions/",
         "/admin/audit/",
     ):
-        answer = boss.get(path)
-        assert answer.status_code == 200, path
-        pages.append(answer.text)
+        response = superuser.get(path)
+        assert response.status_code == 200, path
+        pages.append(response.text)
 
     for text in pages:
         assert "<form" in text
@@ -59,11 +59,11 @@ def test_no_page_with_a_form_has_a_maximum_length(boss: StaffClient) -> None:
 
 
 def errors_beside(text: str) -> set[str]:
-    """The fields that a page says something about."""
+    """The fields that have an error on the page."""
     return {name.replace("-", ".") for name in re.findall(r'<small id="([\w-]+)-error"', text)}
 
 
-def test_what_is_too_long_is_refused_next_to_every_field_of_the_registration(app: Flask) -> None:
+def test_a_text_that_is_too_long_is_rejected_beside_each_field_of_the_registration(app: Flask) -> None:
     typed = {**dict.fromkeys(TEXTS, LONG), "password": PASSWORD, "profile.dob": "1990-12-10"}
 
     page = FormBrowser(app).send("/register/", {**typed, "email": f"{LONG}@example.com"})
@@ -73,7 +73,7 @@ def test_what_is_too_long_is_refused_next_to_every_field_of_the_registration(app
     assert page.text.count(LONG) >= len(TEXTS)
 
 
-def test_what_is_too_long_is_refused_next_to_every_field_of_the_account(app: Flask) -> None:
+def test_a_text_that_is_too_long_is_rejected_beside_each_field_of_the_account(app: Flask) -> None:
     make_user(app, email="ada@example.com")
     browser = FormBrowser(app)
     browser.sign_in("ada@example.com")
@@ -86,13 +86,13 @@ def test_what_is_too_long_is_refused_next_to_every_field_of_the_account(app: Fla
     assert errors_beside(email.text) == {"email"}
 
 
-def test_what_is_too_long_is_refused_next_to_every_field_of_the_staff_site(boss: StaffClient) -> None:
-    path = f"/admin/users/{make_user(boss.app)}/"
+def test_a_text_that_is_too_long_is_rejected_beside_each_field_of_the_staff_site(superuser: StaffClient) -> None:
+    path = f"/admin/users/{make_user(superuser.app)}/"
     typed = dict.fromkeys(TEXTS, LONG) | {"email": f"{LONG}@example.com"}
 
-    user = boss.post(path, **{**boss.form(path), **typed})
-    new = boss.post("/admin/users/new/", **{**boss.form("/admin/users/new/"), "email": f"{LONG}@example.com"})
-    group = boss.post("/admin/groups/new/", name=LONG)
+    user = superuser.post(path, **{**superuser.form(path), **typed})
+    new = superuser.post("/admin/users/new/", **{**superuser.form("/admin/users/new/"), "email": f"{LONG}@example.com"})
+    group = superuser.post("/admin/groups/new/", name=LONG)
 
     assert errors_beside(user.text) == set(TEXTS)
     assert errors_beside(new.text) == {"email"}

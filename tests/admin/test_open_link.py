@@ -1,4 +1,4 @@
-"""In development superusers open the link of an email that no mail server sends; elsewhere that link stays hidden."""
+"""Superusers can open the link of an unsent email, but only in development."""
 
 from collections.abc import Callable
 
@@ -14,42 +14,42 @@ from userapi.core.db import db
 LOCAL = {"SITE_URL": "http://127.0.0.1:8000"}
 
 
-def ask_for_reset(app: Flask) -> tuple[str, str]:
-    """The page of an email with a link, and that link."""
+def request_reset(app: Flask) -> tuple[str, str]:
+    """Request a password reset; return the path of the email on the staff site and its link."""
     make_user(app, email="ada@example.com")
     app.test_client().post("/userapi/auth/password/reset/", json={"email": "ada@example.com"})
-    (letter,) = all_emails(app, "reset_password")
+    (email,) = all_emails(app, "reset_password")
     with app.app_context():
         message_id = db.session.scalar(sa.text("SELECT max(id) FROM messages WHERE kind = 'reset_password'"))
     site = app.config["FRONTEND_URL"] or app.config["SITE_URL"]
-    return f"/admin/emails/{message_id}/", f"{site}/reset/{letter.uid}/{letter.token}/"
+    return f"/admin/emails/{message_id}/", f"{site}/reset/{email.uid}/{email.token}/"
 
 
-def superuser(app: Flask) -> StaffClient:
+def sign_in_superuser(app: Flask) -> StaffClient:
     return staff_client(app, email="root@example.com", is_staff=True, is_superuser=True)
 
 
 def opened(app: Flask) -> list[int]:
-    """Who has opened a link, by the audit log."""
+    """The ids of the users who opened a link, from the audit log."""
     with app.app_context():
         statement = sa.text("SELECT actor_id FROM audit_events WHERE action = 'message.link_opened'")
         return list(db.session.scalars(statement))
 
 
 @pytest.mark.parametrize("front_end", ["", "http://localhost:5173"])
-def test_a_superuser_follows_the_link_and_the_audit_log_says_so(make_app: Callable[..., Flask], front_end: str) -> None:
+def test_a_superuser_opens_the_link_and_the_audit_log_shows_it(make_app: Callable[..., Flask], front_end: str) -> None:
     app = make_app(**LOCAL, FRONTEND_URL=front_end)
-    page, link = ask_for_reset(app)
-    root = superuser(app)
+    page, link = request_reset(app)
+    root = sign_in_superuser(app)
 
     shown = root.get(page)
-    answer = root.post(f"{page}link/")
+    response = root.post(f"{page}link/")
 
     assert "Open link" in shown.text
     assert link not in shown.text
     origin = "/".join(link.split("/")[:3])
     assert f"form-action 'self' {origin};" in shown.headers["Content-Security-Policy"]
-    assert (answer.status_code, answer.headers["Location"]) == (303, link)
+    assert (response.status_code, response.headers["Location"]) == (303, link)
     assert opened(app) == [root.id]
 
 
@@ -61,10 +61,10 @@ def test_a_superuser_follows_the_link_and_the_audit_log_says_so(make_app: Callab
         {"MAIL_SERVER": "127.0.0.1"},
     ],
 )
-def test_elsewhere_no_one_can_open_it(make_app: Callable[..., Flask], settings: dict[str, str]) -> None:
+def test_no_one_can_open_the_link_outside_development(make_app: Callable[..., Flask], settings: dict[str, str]) -> None:
     app = make_app(**LOCAL)
-    page, _link = ask_for_reset(app)
-    root = superuser(app)
+    page, _link = request_reset(app)
+    root = sign_in_superuser(app)
     app.config |= settings
 
     assert "Open link" not in root.get(page).text
@@ -72,9 +72,9 @@ def test_elsewhere_no_one_can_open_it(make_app: Callable[..., Flask], settings: 
     assert opened(app) == []
 
 
-def test_other_staff_can_neither_see_nor_open_it(make_app: Callable[..., Flask]) -> None:
+def test_other_staff_can_neither_see_nor_open_the_link(make_app: Callable[..., Flask]) -> None:
     app = make_app(**LOCAL)
-    page, _link = ask_for_reset(app)
+    page, _link = request_reset(app)
     helper = staff_client(app, is_staff=True, permissions=("view_email", "change_email"))
 
     assert "Open link" not in helper.get(page).text
@@ -82,10 +82,10 @@ def test_other_staff_can_neither_see_nor_open_it(make_app: Callable[..., Flask])
     assert opened(app) == []
 
 
-def test_the_link_opens_only_by_a_form_of_ours(make_app: Callable[..., Flask]) -> None:
+def test_opening_the_link_requires_a_csrf_token(make_app: Callable[..., Flask]) -> None:
     app = make_app(**LOCAL)
-    page, _link = ask_for_reset(app)
-    root = superuser(app)
+    page, _link = request_reset(app)
+    root = sign_in_superuser(app)
 
     assert root.post(f"{page}link/", csrf=False).status_code == 403
     assert root.get(f"{page}link/").status_code == 405

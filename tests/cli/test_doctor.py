@@ -225,7 +225,7 @@ def test_reports_an_unreachable_mail_server_and_stuck_emails(
     assert [text for text in findings_at(run_doctor(app)[1], "error") if text.startswith(stuck)]
 
     monkeypatch.undo()
-    sink.refused_recipients.add("a@example.com")
+    sink.rejected_recipients.add("a@example.com")
     app.test_cli_runner().invoke(args=["mail", "deliver"])
     assert [text for text in findings_at(run_doctor(app)[1], "warning") if "flask mail retry" in text]
 

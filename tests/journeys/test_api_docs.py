@@ -18,7 +18,7 @@ from tests.support.factories import PASSWORD
 
 @pytest.fixture
 def site(app: Flask) -> Iterator[str]:
-    """The address of the application, served over HTTP."""
+    """The URL of the application, served over HTTP."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -30,28 +30,28 @@ def site(app: Flask) -> Iterator[str]:
 
 @pytest.fixture
 def watched(chromium: Browser, site: str) -> Iterator[BrowserPage]:
-    """A fresh page whose faults are noted."""
+    """A new page that records its errors."""
     context = chromium.new_context()
     yield BrowserPage(context.new_page(), site)
     context.close()
 
 
-def test_H02_the_docs_show_every_operation_under_our_policy_and_load_nothing_from_elsewhere(
+def test_H02_the_docs_show_every_operation_under_the_policy_and_load_nothing_from_other_sites(
     app: Flask, watched: BrowserPage, site: str
 ) -> None:
     document = app.test_client().get("/openapi.json").get_json()
     operations = sum(len(item.keys() - {"parameters"}) for item in document["paths"].values())
 
-    answer = watched.page.goto(f"{site}/docs/")
+    response = watched.page.goto(f"{site}/docs/")
 
     expect(watched.page.locator(".opblock")).to_have_count(operations)
-    assert answer is not None
-    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert response is not None
+    assert "unsafe" not in response.headers["content-security-policy"]
     assert watched.console_errors == []
     assert watched.elsewhere == []
 
 
-def test_the_policy_would_show_a_script_that_is_not_ours(watched: BrowserPage, site: str) -> None:
+def test_a_script_of_another_site_would_break_the_policy(watched: BrowserPage, site: str) -> None:
     watched.page.goto(f"{site}/docs/")
     expect(watched.page.locator(".opblock").first).to_be_visible()
 
@@ -69,9 +69,9 @@ def test_a_reader_signs_in_and_tries_calls(watched: BrowserPage, site: str, user
     signing_in.locator(".opblock-summary-control").click()
     signing_in.locator("textarea").fill(json.dumps({"email": user.email, "password": user.password}))
     signing_in.get_by_role("button", name="Execute").click()
-    answered = signing_in.locator(".live-responses-table .highlight-code").first
-    expect(answered).to_contain_text("access_token")
-    token = json.loads(answered.locator("code").inner_text())["access_token"]
+    shown_response = signing_in.locator(".live-responses-table .highlight-code").first
+    expect(shown_response).to_contain_text("access_token")
+    token = json.loads(shown_response.locator("code").inner_text())["access_token"]
     page.get_by_role("button", name="Authorize").first.click()
     dialog = page.locator(".auth-container", has=page.get_by_label("auth-bearer-value"))
     dialog.get_by_label("auth-bearer-value").fill(token)
@@ -89,12 +89,12 @@ def test_a_reader_signs_in_and_tries_calls(watched: BrowserPage, site: str, user
     assert watched.elsewhere == []
 
 
-#: What Swagger UI builds so that no page around it can change it: links inside buttons, and a heading that is left out.
+#: axe-core rules that Swagger UI breaks and a page around it cannot fix: links inside buttons, a skipped heading.
 OF_SWAGGER_UI = {"nested-interactive", "heading-order"}
 
 
 def opened(page: Page, operation: str) -> Locator:
-    """An operation, ready to be tried."""
+    """Open an operation and its "Try it out" form."""
     found = page.locator(f"#operations-{operation}")
     found.locator(".opblock-summary-control").click()
     return found
@@ -116,10 +116,10 @@ def test_a_reader_authorizes_with_email_and_password_and_stays_authorized(
     dialog.get_by_label("password:", exact=True).fill(user.password)
     dialog.locator("button.authorize").click()
     expect(page.get_by_role("heading", name="Authorized")).to_be_visible()
-    kept = page.evaluate("JSON.stringify(localStorage)")
-    assert "access_token" in kept
-    assert user.password not in kept
-    assert "refresh_token" not in kept
+    stored = page.evaluate("JSON.stringify(localStorage)")
+    assert "access_token" in stored
+    assert user.password not in stored
+    assert "refresh_token" not in stored
     page.reload()
 
     reading = opened(page, "auth-read_me")
@@ -129,9 +129,7 @@ def test_a_reader_authorizes_with_email_and_password_and_stays_authorized(
     assert watched.console_errors == []
 
 
-def test_who_is_signed_in_by_cookies_changes_something_without_more_ado(
-    watched: BrowserPage, site: str, user: ApiUser
-) -> None:
+def test_a_user_signed_in_with_cookies_can_send_changes(watched: BrowserPage, site: str, user: ApiUser) -> None:
     page = watched.page
     page.goto(f"{site}/login/?next=/docs/")
     page.get_by_label("Email").fill(user.email)

@@ -1,4 +1,4 @@
-"""The API clicked through in a real browser, as its reader does; each story keeps its pictures."""
+"""Journeys through the pages of the API in a real browser; each saves screenshots."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,46 +16,46 @@ ME = "/userapi/auth/user/"
 SESSIONS = "/userapi/auth/sessions/"
 
 LOOKS = {
-    "desk": {"viewport": DESKTOP, "color_scheme": "light"},
-    "desk-dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "desktop": {"viewport": DESKTOP, "color_scheme": "light"},
+    "desktop-dark": {"viewport": DESKTOP, "color_scheme": "dark"},
     "phone": {"viewport": PHONE, "color_scheme": "light"},
     "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
 }
 
 
 def open_account(site: Site) -> str:
-    """An account that somebody opened before the story begins; its address."""
+    """Register an account; return its email address."""
     wanted = new_user(email=f"reader{next(sequence)}@example.com")
     assert requests.post(f"{site.url}{USERS}", json=wanted, timeout=10).status_code == 201
     return str(wanted["email"])
 
 
-def sign_in(someone: BrowserPage, email: str) -> None:
-    """Sign in by the link on a page of the API, which leads back."""
-    someone.page.locator("#caller").get_by_role("link", name="Sign in").click()
-    someone.fill(email=email, password=PASSWORD)
-    someone.press("Sign in")
-    expect(someone.page.locator("#caller")).to_contain_text(email)
+def sign_in(browser: BrowserPage, email: str) -> None:
+    """Sign in with the link on a page of the API, which leads back to that page."""
+    browser.page.locator("#caller").get_by_role("link", name="Sign in").click()
+    browser.fill(email=email, password=PASSWORD)
+    browser.press("Sign in")
+    expect(browser.page.locator("#caller")).to_contain_text(email)
 
 
-def type_in(someone: BrowserPage, form: str, **fields: str) -> None:
+def type_in(browser: BrowserPage, form: str, **fields: str) -> None:
     """Fill in inputs of one form, named as in the form but with `__` for the dot."""
     for name, text in fields.items():
-        someone.page.locator(f'#{form} input[name="{name.replace("__", ".")}"]').fill(text)
+        browser.page.locator(f'#{form} input[name="{name.replace("__", ".")}"]').fill(text)
 
 
-def send(someone: BrowserPage, form: str) -> None:
-    someone.page.locator(f"#{form} form > button[type=submit]").click()
+def send(browser: BrowserPage, form: str) -> None:
+    browser.page.locator(f"#{form} form > button[type=submit]").click()
 
 
-def expect_answer(someone: BrowserPage, text: str) -> None:
-    expect(someone.page.locator("#answer h2")).to_have_text(text)
+def expect_response(browser: BrowserPage, text: str) -> None:
+    expect(browser.page.locator("#answer h2")).to_have_text(text)
 
 
 @pytest.fixture(scope="module")
 def staff_email(site: Site) -> str:
-    """A superuser's address."""
-    email = f"clerk{next(sequence)}@example.com"
+    """The email address of a superuser."""
+    email = f"superuser{next(sequence)}@example.com"
     made = commands.run(
         *commands.FLASK, "users", "create-superuser", "--email", email, "--password-stdin",
         env=site.environment, stdin=PASSWORD,
@@ -64,27 +64,27 @@ def staff_email(site: Site) -> str:
     return email
 
 
-def test_register_sign_in_and_patch_ones_own_profile_with_a_mistake_first(site: Site, visitor: BrowserPage) -> None:
+def test_register_sign_in_and_patch_your_profile_after_a_mistake(site: Site, visitor: BrowserPage) -> None:
     email = f"newcomer{next(sequence)}@example.com"
     visitor.go("/userapi/")
     visitor.page.locator("#answer").get_by_role("link", name=f"{site.url}{USERS}").click()
-    expect_answer(visitor, "401 Unauthorized")
+    expect_response(visitor, "401 Unauthorized")
     type_in(visitor, "post", email=email, password=PASSWORD, first_name="Wren", profile__title="Ms")
     type_in(visitor, "post", profile__dob="1990-12-10", profile__address="12 Pulteney Street", profile__zip="BA2 4")
     type_in(visitor, "post", profile__city="Bath", profile__country="United Kingdom")
     send(visitor, "post")
-    expect_answer(visitor, "201 Created")
+    expect_response(visitor, "201 Created")
     visitor.shoot("browse-1-registered")
 
     visitor.page.locator("#answer pre").get_by_role("link").first.click()
-    expect_answer(visitor, "401 Unauthorized")
+    expect_response(visitor, "401 Unauthorized")
     sign_in(visitor, email)
-    expect_answer(visitor, "200 OK")
+    expect_response(visitor, "200 OK")
 
     zip_code = visitor.page.locator('#patch input[name="profile.zip"]')
     type_in(visitor, "patch", profile__zip="TOO LONG", profile__city="York")
     send(visitor, "patch")
-    expect_answer(visitor, "400 Bad Request")
+    expect_response(visitor, "400 Bad Request")
     expect(zip_code).to_have_attribute("aria-invalid", "true")
     expect(zip_code).to_have_accessible_description("Postal code. Longer than maximum length 5.")
     expect(visitor.page.locator("#answer")).to_be_focused()
@@ -93,7 +93,7 @@ def test_register_sign_in_and_patch_ones_own_profile_with_a_mistake_first(site: 
 
     zip_code.fill("YO1")
     send(visitor, "patch")
-    expect_answer(visitor, "200 OK")
+    expect_response(visitor, "200 OK")
     expect(visitor.page.locator("#answer pre")).to_contain_text('"zip": "YO1"')
     expect(visitor.page.locator("#patch .error")).to_have_count(0)
     visitor.shoot("browse-3-patched")
@@ -105,7 +105,7 @@ def test_register_sign_in_and_patch_ones_own_profile_with_a_mistake_first(site: 
     expect(visitor.page.locator("#answer pre")).to_contain_text('"city": "York"')
 
 
-def test_put_as_raw_JSON_and_a_body_that_is_none(site: Site, visitor: BrowserPage) -> None:
+def test_put_raw_JSON_and_an_invalid_body(site: Site, visitor: BrowserPage) -> None:
     visitor.go(ME)
     sign_in(visitor, open_account(site))
     visitor.page.locator("#put summary").click()
@@ -116,18 +116,18 @@ def test_put_as_raw_JSON_and_a_body_that_is_none(site: Site, visitor: BrowserPag
 
     text.fill(text.input_value().replace('"Bath"', '"Wells"').replace('"Wren"', '"</pre><script>alert(1)</script>"'))
     send(visitor, "put")
-    expect_answer(visitor, "200 OK")
+    expect_response(visitor, "200 OK")
     expect(visitor.page.locator("#answer pre")).to_contain_text('"city": "Wells"')
     expect(visitor.page.locator("#answer pre")).to_contain_text('"</pre><script>alert(1)</script>"')
     visitor.page.locator("#put").get_by_role("tab", name="Raw JSON").click()
     text.fill('{"email": ')
     send(visitor, "put")
 
-    expect_answer(visitor, "400 Bad Request")
+    expect_response(visitor, "400 Bad Request")
     expect(visitor.page.locator("#answer")).to_contain_text("The body is not valid JSON")
 
 
-def test_what_another_has_changed_meanwhile_is_not_overwritten(
+def test_changes_by_another_user_are_not_overwritten(
     site: Site, visitor: BrowserPage, watch: Callable[..., Any]
 ) -> None:
     email = open_account(site)
@@ -138,20 +138,18 @@ def test_what_another_has_changed_meanwhile_is_not_overwritten(
         sign_in(other, email)
         type_in(other, "patch", first_name="Jay")
         send(other, "patch")
-        expect_answer(other, "200 OK")
+        expect_response(other, "200 OK")
 
     type_in(visitor, "patch", first_name="Robin")
     send(visitor, "patch")
-    expect_answer(visitor, "412 Precondition Failed")
+    expect_response(visitor, "412 Precondition Failed")
     visitor.shoot("browse-clash")
     visitor.press("Reload")
 
     expect(visitor.page.locator('#patch input[name="first_name"]')).to_have_value("Jay")
 
 
-def test_staff_page_through_users_filter_them_and_delete_one(
-    site: Site, visitor: BrowserPage, staff_email: str
-) -> None:
+def test_staff_browse_and_filter_users_and_delete_one(site: Site, visitor: BrowserPage, staff_email: str) -> None:
     names = [open_account(site) for _number in range(5)]
     visitor.go(f"{USERS}?limit=2")
     sign_in(visitor, staff_email)
@@ -162,9 +160,9 @@ def test_staff_page_through_users_filter_them_and_delete_one(
         if not following.count():
             break
         following.click()
-        expect_answer(visitor, "200 OK")
+        expect_response(visitor, "200 OK")
     visitor.page.get_by_role("link", name="Previous").click()
-    expect_answer(visitor, "200 OK")
+    expect_response(visitor, "200 OK")
     visitor.shoot("browse-list")
     assert seen > 5
 
@@ -188,7 +186,7 @@ def test_staff_page_through_users_filter_them_and_delete_one(
     expect(visitor.page.get_by_role("status")).to_have_text(f"Done: DELETE {path}")
     expect(visitor.page).to_have_url(site.url + USERS)
     visitor.go(path)
-    expect_answer(visitor, "404 Not Found")
+    expect_response(visitor, "404 Not Found")
 
 
 def test_end_another_session_from_the_list(site: Site, visitor: BrowserPage) -> None:
@@ -201,35 +199,35 @@ def test_end_another_session_from_the_list(site: Site, visitor: BrowserPage) -> 
     expect(ids).to_have_count(2)
 
     ids.nth(1).click()
-    expect_answer(visitor, "405 Method Not Allowed")
+    expect_response(visitor, "405 Method Not Allowed")
     visitor.page.locator("#delete").get_by_role("button", name="DELETE").click()
     visitor.press("Confirm")
 
     expect(visitor.page).to_have_url(site.url + SESSIONS)
     expect(ids).to_have_count(1)
-    refused = requests.get(f"{site.url}{ME}", headers={"Authorization": f"Bearer {token}"}, timeout=10)
-    assert refused.status_code == 401
+    rejected = requests.get(f"{site.url}{ME}", headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    assert rejected.status_code == 401
     visitor.go(ME)
-    expect_answer(visitor, "200 OK")
+    expect_response(visitor, "200 OK")
 
 
-def test_sign_in_and_out_by_the_API_itself_and_see_it_on_the_page(site: Site, visitor: BrowserPage) -> None:
+def test_signing_in_and_out_over_the_API_is_shown_on_the_page(site: Site, visitor: BrowserPage) -> None:
     email = open_account(site)
     visitor.go("/userapi/auth/login/")
 
     type_in(visitor, "post", email=email, password=PASSWORD)
     visitor.page.locator("#post input[name=cookies]").check()
     send(visitor, "post")
-    expect_answer(visitor, "200 OK")
+    expect_response(visitor, "200 OK")
     expect(visitor.page.locator("#caller")).to_contain_text(email)
     visitor.go("/userapi/auth/logout/")
     send(visitor, "post")
-    expect_answer(visitor, "200 OK")
+    expect_response(visitor, "200 OK")
 
     expect(visitor.page.locator("#caller")).to_contain_text("Not signed in")
 
 
-def test_OPTIONS_and_a_service_that_is_away(site: Site, visitor: BrowserPage) -> None:
+def test_OPTIONS_and_a_service_that_is_down(site: Site, visitor: BrowserPage) -> None:
     visitor.go("/userapi/")
     visitor.press("OPTIONS")
     expect(visitor.page.locator("#answer .method")).to_have_text("OPTIONS")
@@ -239,10 +237,10 @@ def test_OPTIONS_and_a_service_that_is_away(site: Site, visitor: BrowserPage) ->
     visitor.press("OPTIONS")
 
     expect(visitor.page.locator("#answer").get_by_role("alert")).to_contain_text("The service could not be reached.")
-    visitor.console_errors.clear()  # of the network, as it should
+    visitor.console_errors.clear()  # the failed request is expected
 
 
-def test_without_a_script_one_reads_filters_and_registers(
+def test_reading_filtering_and_registering_work_without_scripts(
     site: Site, watch: Callable[..., Any], staff_email: str
 ) -> None:
     email = f"plain{next(sequence)}@example.com"
@@ -250,13 +248,13 @@ def test_without_a_script_one_reads_filters_and_registers(
         visitor.go(USERS)
         type_in(visitor, "post", email=email, password=PASSWORD)
         send(visitor, "post")
-        expect_answer(visitor, "400 Bad Request")
+        expect_response(visitor, "400 Bad Request")
         expect(visitor.page.locator('#post input[name="email"]')).to_have_value(email)
         type_in(visitor, "post", password=PASSWORD, profile__title="Ms", profile__dob="1990-12-10")
         type_in(visitor, "post", profile__address="12 Pulteney Street", profile__zip="BA2 4")
         type_in(visitor, "post", profile__city="Bath", profile__country="United Kingdom")
         send(visitor, "post")
-        expect_answer(visitor, "201 Created")
+        expect_response(visitor, "201 Created")
 
         visitor.go(USERS)
         sign_in(visitor, staff_email)
@@ -269,7 +267,7 @@ def test_without_a_script_one_reads_filters_and_registers(
         assert visitor.faults == []
 
 
-def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: BrowserPage) -> None:
+def test_everything_can_be_done_with_the_keyboard(site: Site, visitor: BrowserPage) -> None:
     visitor.go(ME)
     sign_in(visitor, open_account(site))
     name = visitor.page.locator('#patch input[name="first_name"]')
@@ -287,53 +285,60 @@ def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: BrowserPag
 
 
 @pytest.fixture(params=LOOKS)
-def looker(request: pytest.FixtureRequest, site: Site, watch: Callable[..., Any]) -> Iterator[tuple[str, BrowserPage]]:
-    """Somebody with eyes, at a desk or on a phone, by day or by night."""
-    with watch(site.url, **LOOKS[request.param]) as someone:
-        yield request.param, someone
-        assert someone.faults == []
+def look_and_browser(
+    request: pytest.FixtureRequest, site: Site, watch: Callable[..., Any]
+) -> Iterator[tuple[str, BrowserPage]]:
+    """A browser on a desktop or a phone, with a light or dark color scheme."""
+    with watch(site.url, **LOOKS[request.param]) as browser:
+        yield request.param, browser
+        assert browser.faults == []
 
 
-def test_every_kind_of_page_is_accessible_and_fits(
-    site: Site, looker: tuple[str, BrowserPage], staff_email: str
+def test_every_kind_of_page_is_accessible_and_fits_the_screen(
+    site: Site, look_and_browser: tuple[str, BrowserPage], staff_email: str
 ) -> None:
-    look, someone = looker
+    look, browser = look_and_browser
     email = open_account(site)
 
     def look_at(name: str) -> None:
-        someone.shoot(f"browse-{look}-{name}")
-        assert someone.violations() == [], name
-        assert not someone.overflows(), name
+        browser.shoot(f"browse-{look}-{name}")
+        assert browser.violations() == [], name
+        assert not browser.overflows(), name
 
-    strangers = {"index": "/userapi/", "refused": USERS, "write-only": "/userapi/auth/login/", "lost": "/userapi/no/"}
-    for name, path in strangers.items():
-        someone.go(path)
+    anonymous_pages = {
+        "index": "/userapi/",
+        "denied": USERS,
+        "write-only": "/userapi/auth/login/",
+        "not-found": "/userapi/no/",
+    }
+    for name, path in anonymous_pages.items():
+        browser.go(path)
         look_at(name)
-    someone.go(f"{USERS}?limit=2&count=true")
-    sign_in(someone, staff_email)
+    browser.go(f"{USERS}?limit=2&count=true")
+    sign_in(browser, staff_email)
     found = {"list": f"{USERS}?limit=2&count=true", "sessions": SESSIONS, "auth": "/userapi/auth/"}
     for name, path in found.items():
-        someone.go(path)
+        browser.go(path)
         look_at(name)
-    someone.go(f"{USERS}?search={email}")
-    someone.page.locator("#answer pre").get_by_role("link").first.click()
-    expect(someone.page.locator("#answer pre")).to_contain_text(email)
-    someone.page.get_by_text("Methods and responses").click()
+    browser.go(f"{USERS}?search={email}")
+    browser.page.locator("#answer pre").get_by_role("link").first.click()
+    expect(browser.page.locator("#answer pre")).to_contain_text(email)
+    browser.page.get_by_text("Methods and responses").click()
     look_at("user")
-    type_in(someone, "patch", profile__zip="TOO LONG", first_name="x" * 160)
-    send(someone, "patch")
-    expect_answer(someone, "400 Bad Request")
+    type_in(browser, "patch", profile__zip="TOO LONG", first_name="x" * 160)
+    send(browser, "patch")
+    expect_response(browser, "400 Bad Request")
     look_at("mistake")
-    someone.page.locator("#patch").get_by_role("tab", name="Raw JSON").click()
+    browser.page.locator("#patch").get_by_role("tab", name="Raw JSON").click()
     look_at("raw")
-    someone.page.locator("#delete summary").click()
-    someone.page.locator("#delete").get_by_role("button", name="DELETE").click()
-    someone.page.wait_for_timeout(300)  # the dialog fades in
+    browser.page.locator("#delete summary").click()
+    browser.page.locator("#delete").get_by_role("button", name="DELETE").click()
+    browser.page.wait_for_timeout(300)  # the dialog fades in
     look_at("delete")
 
 
 def test_english_descriptions_keep_their_own_direction_on_an_arabic_page(site: Site, visitor: BrowserPage) -> None:
-    """F18: laid out from right to left, the full stop of an English sentence would stand at its beginning."""
+    """F18: from right to left, the full stop of an English sentence would be shown at its beginning."""
     visitor.go(f"{USERS}?lang=ar")
     texts = visitor.page.locator("p.description").all()
 

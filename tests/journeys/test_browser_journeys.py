@@ -1,4 +1,4 @@
-"""Whole stories in a real browser, over real HTTP, with real letters; each keeps its pictures."""
+"""Journeys of account owners in a real browser, with real HTTP and real emails; each saves screenshots."""
 
 import re
 from collections.abc import Callable
@@ -19,42 +19,42 @@ IPHONE = (
 
 
 def open_account(site: Site) -> str:
-    """An account that somebody opened before the story begins; its address."""
+    """Register an account; return its email address."""
     wanted = new_user(email=f"journey{next(sequence)}@example.com")
     assert requests.post(f"{site.url}/userapi/users/", json=wanted, timeout=10).status_code == 201
     return str(wanted["email"])
 
 
 def access_token(site: Site, email: str) -> str:
-    """A session of a program."""
-    answer = requests.post(f"{site.url}/api-token-auth/", json={"email": email, "password": PASSWORD}, timeout=10)
-    return str(answer.json()["access_token"])
+    """Sign in over the API; return the access token."""
+    response = requests.post(f"{site.url}/api-token-auth/", json={"email": email, "password": PASSWORD}, timeout=10)
+    return str(response.json()["access_token"])
 
 
-def is_alive(site: Site, token: str) -> bool:
-    """Whether that session goes on."""
+def is_active(site: Site, token: str) -> bool:
+    """Whether the session of an access token has not ended."""
     headers = {"Authorization": f"Bearer {token}"}
     return requests.get(f"{site.url}/userapi/auth/user/", headers=headers, timeout=10).status_code == 200
 
 
-def sign_in(someone: BrowserPage, email: str, password: str = PASSWORD) -> None:
-    someone.go("/login/")
-    someone.fill(email=email, password=password)
-    someone.press("Sign in")
+def sign_in(browser: BrowserPage, email: str, password: str = PASSWORD) -> None:
+    browser.go("/login/")
+    browser.fill(email=email, password=password)
+    browser.press("Sign in")
 
 
-def expect_heading(someone: BrowserPage, text: str) -> None:
-    expect(someone.page.get_by_role("heading", level=1)).to_have_text(text)
+def expect_heading(browser: BrowserPage, text: str) -> None:
+    expect(browser.page.get_by_role("heading", level=1)).to_have_text(text)
 
 
-def click_in_a_letter(someone: BrowserPage, link: str) -> None:
-    """Follow a link from a page of another site, as that of a webmail."""
-    someone.page.goto(f'data:text/html,<a href="{link}">open</a>')
-    someone.page.get_by_role("link", name="open").click()
+def click_in_an_email(browser: BrowserPage, link: str) -> None:
+    """Follow a link from a page of another site, such as webmail."""
+    browser.page.goto(f'data:text/html,<a href="{link}">open</a>')
+    browser.page.get_by_role("link", name="open").click()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
-def test_register_then_confirm_by_mail(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
+def test_register_and_confirm_by_email(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
     email = f"newcomer{next(sequence)}@example.com"
     with watch(site.url, java_script_enabled=scripts) as visitor:
         visitor.go("/")
@@ -68,7 +68,7 @@ def test_register_then_confirm_by_mail(site: Site, watch: Callable[..., Any], sc
         )
         visitor.shoot("journey-register-1-opened")
 
-        click_in_a_letter(visitor, site.link(email, "Confirm your email address"))
+        click_in_an_email(visitor, site.link(email, "Confirm your email address"))
         expect_heading(visitor, "Confirm your email address")
         expect(visitor.page.locator("main")).to_contain_text(f"Confirm that {email} is your email address.")
         visitor.shoot("journey-register-2-link")
@@ -83,7 +83,7 @@ def test_register_then_confirm_by_mail(site: Site, watch: Callable[..., Any], sc
         assert visitor.faults == []
 
 
-def test_forget_then_reset_by_mail_ends_every_other_session(
+def test_resetting_a_forgotten_password_by_email_ends_every_other_session(
     site: Site, visitor: BrowserPage, watch: Callable[..., Any]
 ) -> None:
     email = open_account(site)
@@ -97,10 +97,10 @@ def test_forget_then_reset_by_mail_ends_every_other_session(
         visitor.fill(email=email)
         visitor.press("Send link")
         expect_heading(visitor, "Check your email")
-        visitor.shoot("journey-reset-1-asked")
-        assert is_alive(site, program)
+        visitor.shoot("journey-reset-1-requested")
+        assert is_active(site, program)
         link = site.link(email, "Reset your password")
-        click_in_a_letter(visitor, link)
+        click_in_an_email(visitor, link)
         expect_heading(visitor, "Set a new password")
         assert link.rstrip("/").rpartition("/")[2] not in visitor.page.url
         visitor.shoot("journey-reset-2-form")
@@ -109,7 +109,7 @@ def test_forget_then_reset_by_mail_ends_every_other_session(
         expect_heading(visitor, "Your password has been changed")
         visitor.shoot("journey-reset-3-done")
 
-        assert not is_alive(site, program)
+        assert not is_active(site, program)
         other.go("/account/")
         expect_heading(other, "Sign in")
     sign_in(visitor, email)
@@ -119,7 +119,7 @@ def test_forget_then_reset_by_mail_ends_every_other_session(
     site.email(email, "Your password was changed")
 
 
-def test_change_the_address(site: Site, visitor: BrowserPage) -> None:
+def test_change_the_email_address(site: Site, visitor: BrowserPage) -> None:
     old, new = open_account(site), f"moved{next(sequence)}@example.com"
     sign_in(visitor, old)
 
@@ -128,12 +128,12 @@ def test_change_the_address(site: Site, visitor: BrowserPage) -> None:
     visitor.press("Change email address")
     expect(visitor.page.get_by_role("status")).to_contain_text("until then your email address stays the same.")
     expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}")
-    visitor.shoot("journey-address-1-asked")
-    click_in_a_letter(visitor, site.link(new, "Confirm your new email address"))
+    visitor.shoot("journey-email-1-requested")
+    click_in_an_email(visitor, site.link(new, "Confirm your new email address"))
     visitor.press("Confirm email address")
 
     expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {new}. This email address is confirmed.")
-    visitor.shoot("journey-address-2-changed")
+    visitor.shoot("journey-email-2-changed")
     site.email(old, "Your email address was changed")
 
 
@@ -176,7 +176,7 @@ def test_sign_out_and_in_again(site: Site, visitor: BrowserPage) -> None:
     expect_heading(visitor, "Your account")
 
 
-def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: BrowserPage) -> None:
+def test_everything_can_be_done_with_the_keyboard(site: Site, visitor: BrowserPage) -> None:
     email = open_account(site)
     visitor.go("/login/")
     keyboard = visitor.page.keyboard
@@ -196,7 +196,7 @@ def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: BrowserPag
     keyboard.press("Enter")
 
     expect(visitor.page.get_by_role("alert")).to_be_focused()
-    visitor.shoot("journey-keyboard-2-refused")
+    visitor.shoot("journey-keyboard-2-rejected")
     keyboard.press("Tab")
     assert focused() == "email"
     keyboard.press("Tab")
@@ -205,7 +205,7 @@ def test_everything_is_reached_by_keyboard_alone(site: Site, visitor: BrowserPag
     expect_heading(visitor, "Your account")
 
 
-def test_a_mistake_is_reached_from_the_summary(site: Site, visitor: BrowserPage) -> None:
+def test_the_error_summary_leads_to_the_field(site: Site, visitor: BrowserPage) -> None:
     sign_in(visitor, open_account(site))
 
     city = visitor.page.get_by_label("City")
@@ -253,7 +253,7 @@ def test_leaving_unsaved_changes_warns_and_saving_does_not(site: Site, visitor: 
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
-def test_what_was_typed_survives_the_end_of_the_session(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
+def test_what_was_typed_is_kept_when_the_session_ends(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
     email = open_account(site)
     with watch(site.url, java_script_enabled=scripts) as visitor:
         sign_in(visitor, email)
@@ -274,19 +274,19 @@ def test_what_was_typed_survives_the_end_of_the_session(site: Site, watch: Calla
         expect(visitor.page.get_by_role("status")).to_have_text("Your changes have been saved.")
 
 
-def test_a_stolen_email_is_taken_back_by_the_link_to_the_old_one(site: Site, visitor: BrowserPage) -> None:
+def test_the_link_to_the_old_email_address_undoes_a_stolen_account(site: Site, visitor: BrowserPage) -> None:
     old, new = open_account(site), f"thief{next(sequence)}@example.com"
-    click_in_a_letter(visitor, site.link(old, "Confirm your email address"))
+    click_in_an_email(visitor, site.link(old, "Confirm your email address"))
     visitor.press("Confirm email address")
     sign_in(visitor, old)
     visitor.page.locator("summary").get_by_text("Change email address").click()
     visitor.fill(email=new, password=PASSWORD)
     visitor.press("Change email address")
-    click_in_a_letter(visitor, site.link(new, "Confirm your new email address"))
+    click_in_an_email(visitor, site.link(new, "Confirm your new email address"))
     visitor.press("Confirm email address")
     expect_heading(visitor, "Your account")
 
-    click_in_a_letter(visitor, site.link(old, "Your email address was changed"))
+    click_in_an_email(visitor, site.link(old, "Your email address was changed"))
     expect_heading(visitor, "Undo the email address change")
     visitor.shoot("journey-undo-1-link")
     assert visitor.violations() == []
@@ -295,7 +295,7 @@ def test_a_stolen_email_is_taken_back_by_the_link_to_the_old_one(site: Site, vis
     expect_heading(visitor, "Your email address has been restored")
     visitor.shoot("journey-undo-2-done")
     assert visitor.violations() == []
-    click_in_a_letter(visitor, site.link(old, "Reset your password"))
+    click_in_an_email(visitor, site.link(old, "Reset your password"))
     visitor.fill(new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
     visitor.press("Set password")
     sign_in(visitor, old, NEW_PASSWORD)

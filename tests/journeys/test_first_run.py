@@ -1,4 +1,4 @@
-"""A newcomer starts the service from a bare copy of the tree, and starts it again."""
+"""The service is started from a fresh copy of the source tree, and started again."""
 
 import json
 import re
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 def bare_environment() -> dict[str, str]:
-    """The environment of somebody who has set nothing."""
+    """An environment without settings."""
     environment = commands.bare_environment()
     del environment["PYTHONPATH"]
     return environment
@@ -31,19 +31,19 @@ def bare_environment() -> dict[str, str]:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A tree of one's own, in which nothing was started yet."""
+    """A source tree in which nothing was started yet."""
     return commands.copy_source_tree(tmp_path / "userapi")
 
 
 @pytest.fixture
 def bare() -> dict[str, str]:
-    """The environment of somebody who has set nothing."""
+    """An environment without settings."""
     return bare_environment()
 
 
 @dataclass
 class FirstStart:
-    """A service just started in a bare tree; tests may look at both, and stop neither."""
+    """A service that was started in a fresh tree. Tests may read both, but must not stop the service."""
 
     tree: Path
     server: http_server.Server
@@ -67,8 +67,8 @@ def post(url: str, **body: str) -> tuple[int, dict[str, Any]]:
             return error.code, json.load(error)
 
 
-def kept(tree: Path) -> dict[str, Any]:
-    """All that a start could have changed: the secret, the keys, and every row."""
+def stored_state(tree: Path) -> dict[str, Any]:
+    """Everything that a start could change: the secret, the keys, and every row."""
     files = {
         str(path): path.read_bytes()
         for path in (tree / "instance").rglob("*")
@@ -85,21 +85,21 @@ def test_C01_one_command_runs_the_service_and_the_next_start_changes_nothing(tre
         assert processes.status(f"{first.url}/readyz") == 200
         assert first.password is not None
         assert first.log.read_text().count(first.password) == 1
-        for address in ("/userapi/", "/docs/", "/admin/"):
-            assert f"{first.url}{address}\n" in first.log.read_text()
-            assert processes.status(f"{first.url}{address}") == 200
+        for path in ("/userapi/", "/docs/", "/admin/"):
+            assert f"{first.url}{path}\n" in first.log.read_text()
+            assert processes.status(f"{first.url}{path}") == 200
         status, tokens = post(f"{first.url}/userapi/auth/login/", email=first.email, password=first.password)
         assert (status, tokens["user"]["is_superuser"]) == (200, True)
         assert first.stop() == 0
         assert processes.status(f"{first.url}/readyz") is None
-    before = kept(tree)
+    before = stored_state(tree)
 
     with http_server.run_server(tree.parent, bare | {"SUPERUSER_EMAIL": "ada@example.org"}, cwd=tree) as second:
         assert processes.status(f"{second.url}/readyz") == 200
         assert second.password is None
         assert second.stop() == 0
 
-    assert kept(tree) == before
+    assert stored_state(tree) == before
 
 
 def test_a_checkout_in_a_folder_with_an_odd_name_works(tmp_path: Path, bare: dict[str, str]) -> None:
@@ -128,19 +128,21 @@ def test_commands_use_the_port_of_the_last_start(tree: Path, bare: dict[str, str
             assert site_url() == server.url
     assert site_url(PORT="8123") == "http://127.0.0.1:8123"
 
-    with taken_port() as port:
-        refused = commands.run(*commands.RUN, env={**bare, "PYTHONPATH": str(tree), "PORT": port}, cwd=tree)
-    assert refused.is_one_line
+    with port_in_use() as port:
+        rejected = commands.run(*commands.RUN, env={**bare, "PYTHONPATH": str(tree), "PORT": port}, cwd=tree)
+    assert rejected.is_one_line
     assert site_url() == server.url
 
 
 @contextmanager
-def taken_port() -> Iterator[str]:
+def port_in_use() -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield str(listener.getsockname()[1])
 
 
-def test_C05_what_the_first_start_makes_is_its_owners_alone(first_start: FirstStart, bare: dict[str, str]) -> None:
+def test_C05_only_the_owner_can_read_what_the_first_start_creates(
+    first_start: FirstStart, bare: dict[str, str]
+) -> None:
     instance = first_start.tree / "instance"
     made = {path: path.stat().st_mode & 0o777 for path in (instance, *instance.rglob("*"))}
     secret = (instance / "secret_key").read_text()
@@ -155,7 +157,7 @@ def test_C05_what_the_first_start_makes_is_its_owners_alone(first_start: FirstSt
     assert secret not in seen + first_start.server.log.read_text()
 
 
-def test_L10_no_default_account_is_there(first_start: FirstStart) -> None:
+def test_L10_there_is_no_default_account(first_start: FirstStart) -> None:
     server = first_start.server
     assert server.password is not None
     for email in ("admin", "root@example.com", server.email):
@@ -165,7 +167,9 @@ def test_L10_no_default_account_is_there(first_start: FirstStart) -> None:
     assert post(f"{server.url}/api-token-auth/", email=server.email, password=server.password)[0] == 200
 
 
-def test_the_commands_find_what_the_first_start_made(tree: Path, first_start: FirstStart, bare: dict[str, str]) -> None:
+def test_the_commands_find_what_the_first_start_created(
+    tree: Path, first_start: FirstStart, bare: dict[str, str]
+) -> None:
     list_users = (*commands.FLASK[:3], "users", "list")
     assert commands.run(*list_users, env=bare, cwd=tree).is_one_line
 
@@ -190,7 +194,7 @@ def test_commands_started_elsewhere_use_what_is_in_the_checkout(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_superuser_may_have_an_address_of_ones_own(tree: Path, bare: dict[str, str]) -> None:
+def test_the_first_superuser_can_have_a_chosen_email_address(tree: Path, bare: dict[str, str]) -> None:
     (tree / ".env").write_text("SUPERUSER_EMAIL=ada@example.org\n")
 
     with http_server.run_server(tree.parent, bare, cwd=tree) as server:
@@ -199,9 +203,9 @@ def test_the_superuser_may_have_an_address_of_ones_own(tree: Path, bare: dict[st
         assert post(f"{server.url}/api-token-auth/", email="ada@example.org", password=server.password)[0] == 200
 
 
-def test_a_taken_port_is_one_line_that_offers_another(tree: Path, bare: dict[str, str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_a_port_in_use_is_a_one_line_error_that_suggests_another(tree: Path, bare: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as in_use:
+        port = in_use.getsockname()[1]
 
         done = commands.run(*commands.RUN, env=bare | {"PORT": str(port)}, cwd=tree)
 
@@ -211,8 +215,8 @@ def test_a_taken_port_is_one_line_that_offers_another(tree: Path, bare: dict[str
     assert not (tree / "instance").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tree: Path, bare: dict[str, str]) -> None:
-    (tree / "instance").write_text("a file is in the way")  # as good as permissions, which do not stop root
+def test_a_folder_that_cannot_be_written_is_a_one_line_error(tree: Path, bare: dict[str, str]) -> None:
+    (tree / "instance").write_text("a file is in the way")  # used instead of permissions, which do not apply to root
 
     done = commands.run(*commands.RUN, env=bare, cwd=tree)
 
@@ -220,7 +224,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tree: Path, bare: dict[str,
     assert f"{tree}/instance is not a folder." in done.errors
 
 
-def test_a_database_in_no_folder_is_one_line(tree: Path, bare: dict[str, str]) -> None:
+def test_a_database_in_a_missing_folder_is_a_one_line_error(tree: Path, bare: dict[str, str]) -> None:
     done = commands.run(*commands.RUN, env=bare | {"DATABASE_URL": f"sqlite:///{tree}/nowhere/users.db"}, cwd=tree)
 
     assert done.is_one_line, done
@@ -228,7 +232,7 @@ def test_a_database_in_no_folder_is_one_line(tree: Path, bare: dict[str, str]) -
     assert f"{tree}/nowhere does not exist" in done.errors
 
 
-def test_U07_a_database_newer_than_the_code_is_one_line(tree: Path, bare: dict[str, str]) -> None:
+def test_U07_a_database_newer_than_the_code_is_a_one_line_error(tree: Path, bare: dict[str, str]) -> None:
     with http_server.run_server(tree.parent, bare, cwd=tree) as server:
         server.stop()
     with sqlite3.connect(tree / "instance" / "userapi.db") as connection:
@@ -242,7 +246,7 @@ def test_U07_a_database_newer_than_the_code_is_one_line(tree: Path, bare: dict[s
     assert "newer than this code" in done.errors
 
 
-def test_N11_two_first_starts_at_once_make_one_of_everything(
+def test_N11_two_first_starts_at_the_same_time_create_everything_once(
     new_database_url: str, tmp_path: Path, bare: dict[str, str]
 ) -> None:
     env = commands.environment(new_database_url, tmp_path)
@@ -263,7 +267,7 @@ def test_N11_two_first_starts_at_once_make_one_of_everything(
     assert len(listed.splitlines()) == 2  # a header and the superuser
 
 
-def test_empty_variables_do_not_keep_the_first_start_from_making_its_own(tree: Path, bare: dict[str, str]) -> None:
+def test_the_first_start_creates_its_own_values_for_empty_variables(tree: Path, bare: dict[str, str]) -> None:
     empty = dict.fromkeys(("SECRET_KEY", "DATABASE_URL", "JWT_KEY_DIR", "MAIL_SERVER"), "")
 
     with http_server.run_server(tree.parent, bare | empty, cwd=tree) as server:

@@ -1,4 +1,4 @@
-"""The scripts of the guides for front ends, in a real browser: with cookies on our origin, with tokens on another."""
+"""The scripts in the guides for front ends, in a real browser: cookies on the same origin, tokens on another."""
 
 import re
 import threading
@@ -14,12 +14,12 @@ import config
 from tests.support import commands, http_server
 from tests.support.factories import PASSWORD, new_user, sequence
 
-#: How long an access token is good here, in seconds: the script for another origin must meet one that is not.
+#: The lifetime of access tokens, in seconds, short enough that the script for another origin gets an expired one.
 LIFETIME = 4
 
 
 class EmptyPage(BaseHTTPRequestHandler):
-    """A front end in which nothing is yet."""
+    """A front end with an empty page."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -27,7 +27,7 @@ class EmptyPage(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_arguments: Any) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Place:
     elsewhere: str
 
     def open_account(self) -> str:
-        """An account; its address."""
+        """Register an account; return its email address."""
         wanted = new_user(email=f"front{next(sequence)}@example.com")
         assert requests.post(f"{self.url}/userapi/users/", json=wanted, timeout=10).status_code == 201
         return str(wanted["email"])
@@ -60,12 +60,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def script_of(guide: str) -> str:
-    """The script of a guide."""
+    """The script in a guide."""
     (script,) = re.findall(r"```js\n(.*?)```", (config.ROOT / "docs" / "guides" / guide).read_text(), re.DOTALL)
     return str(script)
 
 
-def test_the_script_for_cookies_changes_what_only_a_page_of_ours_may(place: Place, watch: Callable[..., Any]) -> None:
+def test_the_script_for_cookies_can_send_changes(place: Place, watch: Callable[..., Any]) -> None:
     email = place.open_account()
     with watch(place.url) as visitor:
         visitor.go("/login/")
@@ -84,7 +84,7 @@ def test_the_script_for_cookies_changes_what_only_a_page_of_ours_may(place: Plac
         assert seen == [403, 200, "Cora"]
 
 
-def test_the_script_for_another_origin_renews_once_for_all_calls(place: Place, watch: Callable[..., Any]) -> None:
+def test_the_script_for_another_origin_refreshes_once_for_all_calls(place: Place, watch: Callable[..., Any]) -> None:
     email = place.open_account()
     with watch(place.elsewhere) as visitor:
         visitor.go("/")
@@ -100,11 +100,11 @@ def test_the_script_for_another_origin_renews_once_for_all_calls(place: Place, w
               tokens = await (await fetch(`${{SITE}}/userapi/auth/login/`, {{method: "POST", headers, body}})).json();
               const first = tokens.refresh_token;
               await new Promise((done) => setTimeout(done, {LIFETIME + 1} * 1000));
-              const answers = await Promise.all([1, 2, 3].map(() => call("/userapi/auth/user/")));
+              const responses = await Promise.all([1, 2, 3].map(() => call("/userapi/auth/user/")));
               const renewed = tokens.refresh_token !== first;
               await call("/userapi/auth/logout/", {{method: "POST"}});
               const end = await call("/userapi/auth/user/").catch((error) => error instanceof SignedOut);
-              return [answers.map((answer) => answer.status), renewed, end];
+              return [responses.map((response) => response.status), renewed, end];
             }}"""
         )
 

@@ -1,4 +1,4 @@
-"""Clients that stock generators make from the OpenAPI document: each opens an account and works with it."""
+"""Clients generated from the OpenAPI document by common generators: each registers an account and uses it."""
 
 import json
 import os
@@ -62,9 +62,9 @@ def test_a_generated_client_signs_up_signs_in_refreshes_and_patches(
 ) -> None:
     email = f"generated{next(numbers)}@example.com"
 
-    told = json.loads(generate(tmp_path)(server.url, email, PASSWORD))
+    result = json.loads(generate(tmp_path)(server.url, email, PASSWORD))
 
-    assert told == {
+    assert result == {
         "email": email,
         "city": "Bristol",
         "address": "12 Pulteney Street",

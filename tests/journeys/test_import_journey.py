@@ -1,4 +1,4 @@
-"""A file of users on its way in: a superuser sends it in a real browser, and watches what the server makes of it."""
+"""A superuser uploads a file of users in a real browser and watches its import."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from tests.support import commands, http_server
 from tests.support.browser import DESKTOP, PHONE, BrowserPage
 
-USERS = 2500  # more than are committed at once
+USERS = 2500  # more than one batch
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Ser
     [(DESKTOP, True), (PHONE, True), (DESKTOP, False)],
     ids=["desktop", "phone", "without scripts"],
 )
-def test_a_file_is_looked_through_and_imported_while_the_page_follows_by_itself(
+def test_a_dry_run_and_an_import_are_followed_by_a_page_that_updates_itself(
     watch: Callable[..., Any],
     office: http_server.Server,
     tmp_path: Path,
@@ -37,7 +37,7 @@ def test_a_file_is_looked_through_and_imported_while_the_page_follows_by_itself(
 ) -> None:
     name = str(request.node.callspec.id).replace(" ", "-")
     file = tmp_path / "users.csv"
-    file.write_text("email\n" + "".join(f"{name}{n}@example.com\n" for n in range(USERS)) + "nobody\n")
+    file.write_text("email\n" + "".join(f"{name}{n}@example.com\n" for n in range(USERS)) + "invalid\n")
 
     def look(part: str) -> None:
         assert not me.overflows(), part

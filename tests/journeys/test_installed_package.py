@@ -1,4 +1,4 @@
-"""The package that `pip` installs: what is in it, and that it runs where no checkout is."""
+"""The package that `pip` installs: its content, and that it runs without a checkout."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ from tests.support.app_config import SECRET_KEY
 
 pytestmark = pytest.mark.slow
 
-#: Modules that a folder may have by chance, and that the service or its libraries import by the same name.
+#: Modules in a folder that have the names of modules of the service or its libraries.
 TRAPS = (
     "alembic.py", "config.py", "env.py", "flask.py", "migrations/__init__.py", "settings.py", "tests/__init__.py",
     "userapi/__init__.py", "userapi/settings.py", "wsgi.py",
@@ -27,7 +27,7 @@ TRAPS = (
 BUILD = ("-m", "pip", "wheel", "-q", "--no-index", "--no-deps", "--no-build-isolation")
 INSTALL = ("-m", "pip", "-q", "--python")
 
-PERSON = {
+NEW_USER = {
     "email": "grace@example.com",
     "password": "copper lantern 41 drift",
     "first_name": "Grace",
@@ -66,7 +66,7 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A working directory that is empty but for modules that must not be imported."""
+    """A working directory with nothing but modules that must not be imported."""
     folder = tmp_path / "work"
     for name in TRAPS:
         path = folder / name
@@ -77,7 +77,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of somebody who has set nothing else, and knows of no checkout."""
+    """An environment with only these settings, in which no checkout is found."""
     values = commands.bare_environment(**variables)
     del values["PYTHONPATH"], values["FLASK_SKIP_DOTENV"]
     return values
@@ -105,7 +105,7 @@ def files(folder: Path) -> set[str]:
     }
 
 
-def test_the_wheel_has_one_name_at_its_top_and_holds_every_file_of_the_service(wheel: Path) -> None:
+def test_the_wheel_has_one_top_level_package_with_every_file_of_the_service(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
         (top_level,) = (archive.read(name) for name in names if name.endswith(".dist-info/top_level.txt"))
@@ -124,23 +124,23 @@ def test_an_installed_service_runs_beside_modules_of_any_name(program: Path, fol
 
     with http_server.run_server(folder.parent, environment(), cwd=folder, command=(str(program), "run")) as server:
         with httpx.Client(base_url=server.url) as client:
-            assert client.post("/userapi/users/", json=PERSON).status_code == 201
-            signed_in = client.post("/userapi/auth/login/", json={k: PERSON[k] for k in ("email", "password")})
+            assert client.post("/userapi/users/", json=NEW_USER).status_code == 201
+            signed_in = client.post("/userapi/auth/login/", json={k: NEW_USER[k] for k in ("email", "password")})
             token = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
             me = client.get("/userapi/auth/user/", headers=token)
             page = client.get("/login/", headers={"Accept-Language": "de"})
             styles = re.findall(r'href="(/static/[^"]+\.css[^"]*)"', page.text)
             pages = ("/docs/", "/openapi.json", "/admin/", *styles)
-            answers = [client.get(path, follow_redirects=True).status_code for path in pages]
+            responses = [client.get(path, follow_redirects=True).status_code for path in pages]
         listed = commands.run(str(program), "users", "list", env=environment(), cwd=folder)
         doctor = commands.run(str(program), "doctor", env=environment(), cwd=folder)
         advice = server.log.read_text()
 
-    assert me.json()["email"] == PERSON["email"]
+    assert me.json()["email"] == NEW_USER["email"]
     assert "Anmelden" in page.text
     assert styles
-    assert set(answers) == {200}
-    assert (listed.code, PERSON["email"] in listed.output) == (0, True), listed
+    assert set(responses) == {200}
+    assert (listed.code, NEW_USER["email"] in listed.output) == (0, True), listed
     assert doctor.code == 0, doctor
     assert "userapi mail list" in advice
     made = {Path(name).parts[0] for name in files(folder) - before}
@@ -172,7 +172,7 @@ def test_the_help_of_an_installed_package_lists_the_commands_and_the_version(pro
     assert version.output == f"userapi, version {userapi.VERSION}\n"
 
 
-def test_instance_data_is_in_the_folder_that_a_setting_names(program: Path, folder: Path) -> None:
+def test_instance_data_is_stored_in_the_folder_of_the_setting(program: Path, folder: Path) -> None:
     before = files(folder)
     (folder / ".env").write_text("USERAPI_INSTANCE=../data/accounts\n")
     data = folder.parent / "data" / "accounts"
@@ -187,12 +187,14 @@ def test_instance_data_is_in_the_folder_that_a_setting_names(program: Path, fold
     assert files(folder) - before == {".env"}
 
 
-def test_a_wrong_setting_of_an_installed_package_is_one_line(program: Path, folder: Path) -> None:
+def test_an_invalid_setting_of_an_installed_package_is_a_one_line_error(program: Path, folder: Path) -> None:
     for command in ("run", "doctor"):
         done = commands.run(str(program), command, env=environment(SECRET_KEY=SECRET_KEY, PORT="many"), cwd=folder)
         assert done.is_one_line, done
         assert done.errors.startswith("userapi: PORT: ")
 
-    refused = commands.run(str(program), "run", env=environment(USERAPI_INSTANCE=str(folder / "config.py")), cwd=folder)
-    assert refused.is_one_line, refused
-    assert refused.errors.startswith("userapi: USERAPI_INSTANCE: ")
+    rejected = commands.run(
+        str(program), "run", env=environment(USERAPI_INSTANCE=str(folder / "config.py")), cwd=folder
+    )
+    assert rejected.is_one_line, rejected
+    assert rejected.errors.startswith("userapi: USERAPI_INSTANCE: ")

@@ -1,7 +1,7 @@
-"""A newcomer with nothing but the README: a fresh checkout running, a first token, a first edit by staff.
+"""Follows the README in a fresh checkout: the service starts, a first token, a first change on the staff site.
 
-The packages are lent by the environment of the tests. `make newcomer` has them installed, as on a clean machine, and
-says how long each of the three took.
+The packages come from the environment of the tests. `make newcomer` installs them, as on a clean machine, and prints
+the time of each of the three steps.
 """
 
 import os
@@ -36,13 +36,13 @@ SECONDS_TO_INSTALL = 600
 
 @dataclass
 class Newcomer:
-    """Somebody who has just typed `make run`, and when that was."""
+    """A service just started with `make run`, and the time of its start."""
 
     server: http_server.Server
     began: float
 
     def reached(self, what: str) -> None:
-        """Say how long it took so far; `make newcomer` shows it."""
+        """Print the time since the start; `make newcomer` shows it."""
         print(f"\n{what}: {time.monotonic() - self.began:.0f} s after `make run`")
 
 
@@ -51,7 +51,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
     folder = tmp_path_factory.mktemp("newcomer")
     checkout = fresh_checkout(folder / "userapi")
     if INSTALLS not in os.environ:
-        lend_packages(checkout)
+        share_packages(checkout)
     port = processes.free_port()
     url, log = f"http://127.0.0.1:{port}", folder / "terminal"
     began = time.monotonic()
@@ -63,9 +63,9 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
     try:
         wait_for_packages(process, log)
         http_server.wait_until_ready(url, process, log)
-        told = dict(re.findall(r"^  (Email|Password) +(\S+)$", log.read_text(), re.MULTILINE))
+        shown = dict(re.findall(r"^  (Email|Password) +(\S+)$", log.read_text(), re.MULTILINE))
         yield Newcomer(
-            http_server.Server(url, process, bare_environment(), log, told["Email"], told["Password"]), began
+            http_server.Server(url, process, bare_environment(), log, shown["Email"], shown["Password"]), began
         )
     finally:
         if process.poll() is None:
@@ -74,7 +74,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
 
 
 def fresh_checkout(folder: Path) -> Path:
-    """What git would bring to another machine: the work tree as it stands, and nothing that was made in it."""
+    """Copy the files that git knows, in their current state, without generated files."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=config.ROOT, capture_output=True, text=True, check=True,
@@ -86,8 +86,8 @@ def fresh_checkout(folder: Path) -> Path:
     return folder
 
 
-def lend_packages(checkout: Path) -> None:
-    """Give a checkout an environment of its own that finds the packages of ours, and holds them for installed."""
+def share_packages(checkout: Path) -> None:
+    """Create a virtual environment in a checkout that uses the packages of this one, and counts as installed."""
     environment = checkout / ".venv"
     venv.create(environment, symlinks=True)
     (site_packages,) = environment.glob("lib/python*/site-packages")
@@ -102,28 +102,28 @@ def wait_for_packages(process: subprocess.Popen[Any], log: Path) -> None:
         time.sleep(0.1)
 
 
-def test_one_command_and_the_service_runs(newcomer: Newcomer) -> None:
+def test_one_command_starts_the_service(newcomer: Newcomer) -> None:
     newcomer.reached("Running")
 
-    for address in ("/readyz", "/userapi/", "/docs/", "/admin/"):
-        assert processes.status(newcomer.server.url + address) == 200
+    for path in ("/readyz", "/userapi/", "/docs/", "/admin/"):
+        assert processes.status(newcomer.server.url + path) == 200
 
 
 @pytest.mark.skipif(shutil.which("curl") is None and not os.environ.get("CI"), reason="the walk needs curl")
-def test_the_walk_leads_to_a_first_token(newcomer: Newcomer) -> None:
-    told = read_steps("README.md")
-    to_the_token = told[: next(number for number, step in enumerate(told, 1) if step.command.startswith("PAIR="))]
+def test_the_commands_of_the_README_return_a_first_token(newcomer: Newcomer) -> None:
+    steps = read_steps("README.md")
+    to_the_token = steps[: next(number for number, step in enumerate(steps, 1) if step.command.startswith("PAIR="))]
 
-    answers = run_steps(to_the_token, newcomer.server.url, newcomer.server.environment)
+    outputs = run_steps(to_the_token, newcomer.server.url, newcomer.server.environment)
 
     newcomer.reached("First token")
-    assert '"access_token":"eyJ' in answers[-1]
-    assert [without_volatile_values(answer) for answer in answers] == [
-        without_volatile_values(step.answer) for step in to_the_token
+    assert '"access_token":"eyJ' in outputs[-1]
+    assert [without_volatile_values(output) for output in outputs] == [
+        without_volatile_values(step.output) for step in to_the_token
     ]
 
 
-def test_the_shown_password_leads_to_a_first_edit(newcomer: Newcomer, watch: Callable[..., Any]) -> None:
+def test_the_shown_password_signs_in_to_change_a_user(newcomer: Newcomer, watch: Callable[..., Any]) -> None:
     server = newcomer.server
     account = new_user(email="first.edit@example.com")
     assert requests.post(f"{server.url}/userapi/users/", json=account, timeout=10).status_code == 201

@@ -1,8 +1,8 @@
-"""A form in a real browser while its first click is under way (F20)."""
+"""A second click on a button in a real browser while the first request is running (F20)."""
 
 from tests.support.browser import BrowserPage
 
-#: Clicks a button twice; whether each click would have sent the form, and whether the button is busy.
+#: Clicks a button twice. Returns whether each click would have sent the form, and whether the button is busy.
 TWO_CLICKS = """button => {
     const sent = [];
     window.addEventListener("submit", (event) => {

@@ -1,4 +1,4 @@
-"""The list of users from a phone to a desk, and a bulk action from it, in a real browser (F10, F11, F13)."""
+"""The list of users on screens of every width, and a bulk action, in a real browser (F10, F11, F13)."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,10 +9,10 @@ import pytest
 from tests.support import commands, http_server
 from tests.support.browser import BrowserPage
 
-#: More than one request acts on.
+#: More users than one request changes.
 USERS = 1100
 
-WIDTHS = {"phone": 375, "tablet": 820, "half a laptop": 1024, "desk": 1440}
+WIDTHS = {"phone": 375, "tablet": 820, "half a laptop": 1024, "desktop": 1440}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def sign_in(me: BrowserPage, office: http_server.Server, path: str) -> None:
 
 
 def lines(me: BrowserPage) -> float:
-    """Over how many lines the longest broken email goes."""
+    """The number of lines of the email address with the most line breaks."""
     return float(
         me.page.evaluate(
             "Math.max(...[...document.querySelectorAll('.users tbody th a')].map(a => "
@@ -45,7 +45,7 @@ def lines(me: BrowserPage) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_list_can_be_read_sorted_and_chosen_from_at_every_width(
+def test_the_list_can_be_read_sorted_and_selected_from_at_every_width(
     watch: Callable[..., Any], office: http_server.Server, width: str, scheme: str
 ) -> None:
     me: BrowserPage
@@ -69,7 +69,7 @@ def test_the_list_can_be_read_sorted_and_chosen_from_at_every_width(
         assert me.faults == []
 
 
-def test_names_as_long_as_they_may_be_leave_the_list_readable(
+def test_the_list_stays_readable_with_names_of_maximum_length(
     watch: Callable[..., Any], office: http_server.Server
 ) -> None:
     email, name = "wide@example.com", "W" * 150
@@ -115,7 +115,7 @@ def test_the_list_of_sessions_fits_at_every_width(watch: Callable[..., Any], off
 
 
 @pytest.mark.parametrize("width", [320, 375, 768, 820])
-def test_the_menu_and_the_sign_out_are_there_without_scripts(
+def test_the_menu_and_signing_out_work_without_scripts(
     watch: Callable[..., Any], office: http_server.Server, width: int
 ) -> None:
     me: BrowserPage
@@ -130,7 +130,7 @@ def test_the_menu_and_the_sign_out_are_there_without_scripts(
         assert "/admin/" not in me.page.url
 
 
-def test_a_bulk_action_is_followed_on_its_page(watch: Callable[..., Any], office: http_server.Server) -> None:
+def test_a_bulk_action_is_shown_with_its_progress(watch: Callable[..., Any], office: http_server.Server) -> None:
     me: BrowserPage
     with watch(office.url, viewport={"width": 820, "height": 1180}) as me:
         sign_in(me, office, "/admin/users/?is_staff=false")

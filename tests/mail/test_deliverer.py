@@ -146,12 +146,12 @@ def test_X08_emails_are_sent_once_the_mail_server_is_back(
     monkeypatch.setattr(delivery_loop, "POLL_INTERVAL", 0.05)
     monkeypatch.setattr("userapi.mail.delivery.FIRST_DELAY", 0.05)
     app = serving_app()
-    sink.answer = "451 4.3.0 Try again later"
+    sink.reply = "451 4.3.0 Try again later"
     email = sign_up(app)
     with app.app_context():
         assert wait_until(lambda: db.session.scalar(sa.text("SELECT attempts FROM messages")) or db.session.rollback())
 
-    sink.answer = None
+    sink.reply = None
 
     assert wait_until(lambda: sink.messages)
     assert sink.envelopes[0][1] == [email]
@@ -173,7 +173,7 @@ def test_D16_F02_X08_a_request_is_equally_fast_and_the_same_whatever_the_mail_se
     else:
         app = serving_app()
         sink.hanging = failure == "hanging"
-        sink.answer = "451 4.3.0 Try again later" if failure == "rejecting" else None
+        sink.reply = "451 4.3.0 Try again later" if failure == "rejecting" else None
     undisturbed = make_app(MAIL_DELIVERY="none")
     make_user(app, email="wren@example.com")
     clients = {"failing": app.test_client(), "undisturbed": undisturbed.test_client()}

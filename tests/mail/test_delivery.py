@@ -114,7 +114,7 @@ def test_M04_the_log_names_neither_recipient_nor_secret(
     with servers.smtp_sink(Talkative) as sink:
         app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_DELIVERY="none")
         queue_emails(app, "wren@example.com", "gone@example.com")
-        sink.refused_recipients.add("gone@example.com")
+        sink.rejected_recipients.add("gone@example.com")
 
         deliver_emails(app)
 

@@ -36,7 +36,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
 def test_M06_an_email_to_a_rejected_recipient_fails_immediately_and_does_not_delay_others(
     mail_app: Flask, sink: SmtpSink
 ) -> None:
-    sink.refused_recipients.add("gone@example.com")
+    sink.rejected_recipients.add("gone@example.com")
     queue_emails(mail_app, "first@example.com", "gone@example.com", "last@example.com")
 
     counts = deliver_emails(mail_app)
@@ -53,7 +53,7 @@ def test_M06_an_email_to_a_rejected_recipient_fails_immediately_and_does_not_del
 def test_M06_rejected_content_fails_immediately_and_is_quoted_without_the_secret(
     mail_app: Flask, sink: SmtpSink
 ) -> None:
-    sink.answer = f"554 5.7.1 We do not like /verify-email/{EMAIL_TOKEN}/"
+    sink.reply = f"554 5.7.1 We do not like /verify-email/{EMAIL_TOKEN}/"
     queue_emails(mail_app)
 
     counts = deliver_emails(mail_app)
@@ -67,7 +67,7 @@ def test_M06_a_temporary_error_is_retried_with_growing_delays_until_the_email_fa
 ) -> None:
     app = make_app(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), MAIL_MAX_ATTEMPTS="5", MAIL_DELIVERY="none")
     queue_emails(app)
-    sink.answer = "451 4.3.0 Try again later"
+    sink.reply = "451 4.3.0 Try again later"
     delays, now = [], timedelta()
     for _ in range(4):
         later(now)

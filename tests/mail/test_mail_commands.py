@@ -65,7 +65,7 @@ def test_deliver_uses_as_many_connections_as_needed(
 
 def test_deliver_fails_with_one_line_when_an_email_could_not_be_sent(mail_app: Flask, sink: SmtpSink) -> None:
     queue(mail_app, "one@example.com", "gone@example.com")
-    sink.refused_recipients.add("gone@example.com")
+    sink.rejected_recipients.add("gone@example.com")
 
     result = mail(mail_app, "deliver")
 
@@ -86,9 +86,9 @@ def test_deliver_says_that_emails_stay_queued_when_no_mail_server_is_set(app: Fl
 
 def test_list_shows_the_state_of_each_email_newest_first(mail_app: Flask, sink: SmtpSink) -> None:
     queue(mail_app, "sent@example.com", "gone@example.com")
-    sink.refused_recipients.add("gone@example.com")
+    sink.rejected_recipients.add("gone@example.com")
     mail(mail_app, "deliver")
-    sink.answer = "451 4.3.0 Try again later"
+    sink.reply = "451 4.3.0 Try again later"
     queue(mail_app, "delayed@example.com")
     mail(mail_app, "deliver")
     queue(mail_app, "due@example.com")
@@ -120,9 +120,9 @@ def test_show_prints_an_email_with_its_link(app: Flask) -> None:
 
 def test_a_failed_email_is_sent_unchanged_after_a_retry(mail_app: Flask, sink: SmtpSink) -> None:
     queue(mail_app, "gone@example.com", "other@example.com")
-    sink.refused_recipients |= {"gone@example.com", "other@example.com"}
+    sink.rejected_recipients |= {"gone@example.com", "other@example.com"}
     mail(mail_app, "deliver")
-    sink.refused_recipients.clear()
+    sink.rejected_recipients.clear()
     assert mail(mail_app, "deliver").stdout == "0 emails sent.\n"
 
     retried = mail(mail_app, "retry", id_of(mail_app, "gone@example.com"))
@@ -139,9 +139,9 @@ def test_a_failed_email_is_sent_unchanged_after_a_retry(mail_app: Flask, sink: S
 
 def test_retry_all_queues_only_failed_emails(mail_app: Flask, sink: SmtpSink) -> None:
     queue(mail_app, "gone@example.com", "other@example.com", "sent@example.com")
-    sink.refused_recipients |= {"gone@example.com", "other@example.com"}
+    sink.rejected_recipients |= {"gone@example.com", "other@example.com"}
     mail(mail_app, "deliver")
-    sink.refused_recipients.clear()
+    sink.rejected_recipients.clear()
 
     retried = mail(mail_app, "retry", "--all")
     delivered = mail(mail_app, "deliver")
@@ -154,7 +154,7 @@ def test_K04_old_emails_are_pruned_and_events_stay(
     mail_app: Flask, sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "ROWS_PER_TRANSACTION", 2)
-    sink.refused_recipients.add("gone@example.com")
+    sink.rejected_recipients.add("gone@example.com")
     queue(mail_app, "gone@example.com", *(f"person{number}@example.com" for number in range(4)))
     mail(mail_app, "deliver")
     queue(mail_app, "waits@example.com")
@@ -205,7 +205,7 @@ def test_a_test_email_is_sent_immediately_and_the_reply_is_shown(mail_app: Flask
 
 
 def test_a_rejected_test_email_shows_the_reply_of_the_server(mail_app: Flask, sink: SmtpSink) -> None:
-    sink.refused_recipients.add("gone@example.com")
+    sink.rejected_recipients.add("gone@example.com")
 
     result = mail(mail_app, "test", "gone@example.com")
 
@@ -254,7 +254,7 @@ def test_the_age_of_an_email_is_in_words(
 
 def test_a_retry_is_recorded(mail_app: Flask, sink: SmtpSink) -> None:
     queue(mail_app, "gone@example.com", "lost@example.com")
-    sink.refused_recipients |= {"gone@example.com", "lost@example.com"}
+    sink.rejected_recipients |= {"gone@example.com", "lost@example.com"}
     mail(mail_app, "deliver")
     number = id_of(mail_app, "gone@example.com")
 

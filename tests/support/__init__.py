@@ -1,1 +1,1 @@
-"""What several test files use: clients, servers, databases and makers of users."""
+"""What several test files use: clients, servers, databases and factories of users."""

@@ -33,7 +33,7 @@ TIMEOUT = 30.0
 #: Lines that the tests of a stack print at the end of a run.
 REPORT = pytest.StashKey[list[str]]()
 
-#: Cheap hashes and short waits; throttles that load from one address does not reach, and those on guesses as they are.
+#: Cheap hashes and short waits. Load from one IP address stays below the throttles; those on guesses are unchanged.
 SETTINGS = {
     "PASSWORD_HASH_MEMORY": "8",
     "PASSWORD_HASH_TIME": "1",
@@ -71,7 +71,7 @@ def mailbox() -> Iterator[servers.SmtpSink]:
 
 @pytest.fixture(scope="session")
 def running_stack(mailbox: servers.SmtpSink) -> Iterator[Stack]:
-    """Two app hosts and all that belongs to them."""
+    """Two app hosts with their database, Redis and mail server."""
     settings = SETTINGS | {"MAIL_SERVER": mailbox.host, "MAIL_PORT": str(mailbox.port)}
     with tempfile.TemporaryDirectory(prefix="st-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
@@ -106,7 +106,7 @@ class Response(NamedTuple):
     body: Any
 
     @property
-    def asks_to_retry_later(self) -> bool:
+    def says_to_retry_later(self) -> bool:
         """Whether it says that nothing was done, and when to retry."""
         return self.status == 503 and self.headers.get("Retry-After", "").isdigit()
 
@@ -142,8 +142,8 @@ def post(url: str, path: str, body: Any = None, token: str | None = None) -> Res
 def register(url: str, **overrides: Any) -> str:
     """Register an account. Returns its email address."""
     wanted = new_user(**overrides)
-    answer = post(url, "/userapi/users/", wanted)
-    assert answer.status == 201, answer
+    response = post(url, "/userapi/users/", wanted)
+    assert response.status == 201, response
     return str(wanted["email"])
 
 
@@ -154,9 +154,9 @@ def sign_in(url: str, email: str, password: str = PASSWORD) -> Response:
 
 def tokens_for(url: str, email: str) -> dict[str, Any]:
     """The tokens of a new session."""
-    answer = sign_in(url, email)
-    assert answer.status == 200, answer
-    tokens: dict[str, Any] = answer.body
+    response = sign_in(url, email)
+    assert response.status == 200, response
+    tokens: dict[str, Any] = response.body
     return tokens
 
 
@@ -164,18 +164,18 @@ class Load:
     """Clients that send requests until the block ends, each as soon as it has its response.
 
     Args:
-        act: one request of the client with this number; returns the response, and what it wrote, if anything.
+        send: sends one request as the client with this number; returns the response, and what it wrote, if anything.
         clients: the number of clients.
 
     Attributes:
-        answers: every response and when it came.
+        responses: every response, with the time when it came.
         acknowledged: what the service confirmed as written.
     """
 
-    def __init__(self, act: Callable[[int], tuple[Response, str | None]], clients: int = 8) -> None:
-        self.answers: list[tuple[float, Response]] = []
+    def __init__(self, send: Callable[[int], tuple[Response, str | None]], clients: int = 8) -> None:
+        self.responses: list[tuple[float, Response]] = []
         self.acknowledged: set[str] = set()
-        self._act = act
+        self._send = send
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
 
@@ -191,22 +191,22 @@ class Load:
 
     def _run(self, number: int) -> None:
         while not self._over.is_set():
-            answer, written = self._act(number)
-            self.answers.append((time.monotonic(), answer))
+            response, written = self._send(number)
+            self.responses.append((time.monotonic(), response))
             if written is not None:
                 self.acknowledged.add(written)
-            if answer.status not in (200, 201):
+            if response.status not in (200, 201):
                 time.sleep(0.05)
 
     @property
     def statuses(self) -> Counter[int]:
         """The number of responses by status."""
-        return Counter(answer.status for _moment, answer in self.answers)
+        return Counter(response.status for _moment, response in self.responses)
 
-    def wait_for_more(self, answers: int = 20, status: int = 201, timeout: float = TIMEOUT) -> float:
+    def wait_for_more(self, responses: int = 20, status: int = 201, timeout: float = TIMEOUT) -> float:
         """Wait for so many more responses with a status. Returns the seconds it took."""
         started = time.monotonic()
-        enough = self.statuses[status] + answers
+        enough = self.statuses[status] + responses
         wait_until(lambda: self.statuses[status] >= enough, timeout)
         return time.monotonic() - started
 
@@ -216,12 +216,12 @@ def registrations(url: str, clients: int = 8) -> Load:
     numbers = itertools.count()
     mark = f"{time.monotonic_ns():x}"
 
-    def act(_number: int) -> tuple[Response, str | None]:
+    def send(_number: int) -> tuple[Response, str | None]:
         wanted = new_user(email=f"load-{mark}-{next(numbers)}@example.com")
-        answer = post(url, "/userapi/users/", wanted)
-        return answer, str(wanted["email"]) if answer.status == 201 else None
+        response = post(url, "/userapi/users/", wanted)
+        return response, str(wanted["email"]) if response.status == 201 else None
 
-    return Load(act, clients)
+    return Load(send, clients)
 
 
 def complete_users(stack: Stack) -> set[str]:

@@ -40,7 +40,7 @@ def confirm_action(staff: StaffClient, action: str, query: str = "search=crowd",
 
 
 def run_bulk_jobs(app: Flask, times: int = 1, **options: Any) -> None:
-    """Run the worker as often as given."""
+    """Run the worker this number of times."""
     for _time in range(times):
         with app.app_context():
             job_worker.run_next_job(**options)

@@ -1,4 +1,4 @@
-"""Commands of the project, run in a process of their own with settings of a test."""
+"""Commands of the project, run in their own process with the settings of a test."""
 
 import os
 import shutil
@@ -27,12 +27,12 @@ def bare_environment(**variables: str) -> dict[str, str]:
         "FLASK_APP",
         "USER_PASSWORD",
     }
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
-    return {**kept, "PYTHONPATH": str(config.ROOT), "FLASK_SKIP_DOTENV": "1", **variables}
+    other_variables = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**other_variables, "PYTHONPATH": str(config.ROOT), "FLASK_SKIP_DOTENV": "1", **variables}
 
 
 def copy_source_tree(folder: Path) -> Path:
-    """A copy of what the service is made of, without `instance/` and `.env`."""
+    """Copy the source files of the service, without `instance/` and `.env`."""
     for name in ("userapi", "migrations"):
         shutil.copytree(config.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("config.py", "wsgi.py"):
@@ -41,7 +41,7 @@ def copy_source_tree(folder: Path) -> Path:
 
 
 def environment(database_url: str, folder: Path, **variables: str) -> dict[str, str]:
-    """What tells the service everything: a database, a secret, a folder for keys, cheap hashes."""
+    """All settings that a service needs: a database, a secret, a folder for keys, cheap hashes."""
     return bare_environment(
         **{
             "DATABASE_URL": database_url,
@@ -55,9 +55,9 @@ def environment(database_url: str, folder: Path, **variables: str) -> dict[str, 
 
 
 def environment_for(app: Flask, **variables: str) -> dict[str, str]:
-    """What gives a command the database, the secret and the keys of an application."""
-    own = {name: app.config[name] for name in ("DATABASE_URL", "SECRET_KEY", "JWT_KEY_DIR")}
-    return bare_environment(**own, **variables)
+    """The settings with which a command uses the database, secret and keys of an application."""
+    settings = {name: app.config[name] for name in ("DATABASE_URL", "SECRET_KEY", "JWT_KEY_DIR")}
+    return bare_environment(**settings, **variables)
 
 
 def without_coverage(env: dict[str, str]) -> dict[str, str]:
@@ -70,7 +70,7 @@ def without_coverage(env: dict[str, str]) -> dict[str, str]:
 
 
 class CommandResult(NamedTuple):
-    """How a command ended, and what it said."""
+    """The exit code and output of a command."""
 
     code: int
     output: str
@@ -78,7 +78,7 @@ class CommandResult(NamedTuple):
 
     @property
     def is_one_line(self) -> bool:
-        """Whether it failed as it should: exit code 1, and one line on standard error alone."""
+        """Whether it failed with a one-line error: exit code 1, and one line, on standard error only."""
         return self.code == 1 and self.errors.count("\n") == 1 and self.errors.endswith("\n") and not self.output
 
 
@@ -91,7 +91,7 @@ def start(*command: str, env: dict[str, str], cwd: Path | None = None, **options
 
 
 def finish(process: subprocess.Popen[str], stdin: str | None = None) -> CommandResult:
-    """What became of a command."""
+    """Wait for a command to end; return its result."""
     try:
         output, errors = process.communicate(stdin, timeout=SECONDS_TO_START)
     except subprocess.TimeoutExpired:

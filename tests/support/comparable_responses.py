@@ -1,4 +1,4 @@
-"""Responses in a form in which an attacker would compare them."""
+"""Responses reduced to what an attacker would compare."""
 
 from werkzeug.test import TestResponse
 

@@ -1,4 +1,4 @@
-"""Databases for tests: making one, emptying it, and closing what is connected to it."""
+"""Databases for tests: creating and emptying them, and closing their connections."""
 
 import os
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def create_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> 
 
 
 def delete_all_rows(app: Flask) -> None:
-    """Take every row out of the database of an application."""
+    """Delete every row in the database of an application."""
     with app.app_context(), db.engine.begin() as connection:
         for table in reversed(Model.metadata.sorted_tables):
             if table.name != "permissions":

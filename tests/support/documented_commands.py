@@ -1,4 +1,4 @@
-"""Console blocks of the documents: the commands, the output they show, and running them."""
+"""Console blocks of the documentation: parses their commands and output, and runs them."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ VOLATILE = re.compile(
 )
 
 
-#: Where the documents have the service, and the programs of its environment.
+#: The URL and the programs' folder that the documents show.
 HERE = "http://127.0.0.1:8000"
 
 
@@ -26,7 +26,7 @@ class Step(NamedTuple):
     """A command in a document, and the output that the document shows."""
 
     command: str
-    answer: str
+    output: str
 
 
 def read_steps(document: str) -> list[Step]:
@@ -34,8 +34,8 @@ def read_steps(document: str) -> list[Step]:
     found: list[Step] = []
     for block in re.findall(r"```console\n(.*?)```", (config.ROOT / document).read_text(), re.DOTALL):
         for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, answer = re.fullmatch(r"((?:[^\n]*[\\|]\n)*[^\n]*\n)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
-            found.append(Step(command, answer))
+            command, output = re.fullmatch(r"((?:[^\n]*[\\|]\n)*[^\n]*\n)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+            found.append(Step(command, output))
     return found
 
 
@@ -47,9 +47,9 @@ def run_steps(steps: list[Step], url: str, environment: dict[str, str]) -> list[
         ["bash", "-u"], input=script, env=environment, cwd=config.ROOT, timeout=120, check=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    return [answer.replace(url, HERE) for answer in done.stdout.split("@@@\n")[1:]]
+    return [output.replace(url, HERE) for output in done.stdout.split("@@@\n")[1:]]
 
 
-def without_volatile_values(answer: str) -> str:
+def without_volatile_values(output: str) -> str:
     """Output without what differs between runs."""
-    return VOLATILE.sub("…", answer).strip()
+    return VOLATILE.sub("…", output).strip()

@@ -49,6 +49,6 @@ def all_emails(app: Flask, kind: str | None = None) -> list[Email]:
         ]
 
 
-def emails_to(app: Flask, address: str, kind: str | None = None) -> list[Email]:
+def emails_to(app: Flask, recipient: str, kind: str | None = None) -> list[Email]:
     """The emails to exactly this email address."""
-    return [email for email in all_emails(app, kind) if email.recipient == address]
+    return [email for email in all_emails(app, kind) if email.recipient == recipient]

@@ -1,4 +1,4 @@
-"""Makers of users and registrations with default values."""
+"""Factories of users and registrations with default values."""
 
 import itertools
 from datetime import date

@@ -91,8 +91,8 @@ def refresh_session(client: FlaskClient, token: Any) -> TestResponse:
 
 def accepted_tokens(client: FlaskClient, tokens: dict[str, str]) -> dict[str, tuple[int, int]]:
     """The tokens for which the API or the verification does not return 401, with the two statuses."""
-    answers = {
+    statuses_by_name = {
         name: (get_own_user(client, token).status_code, verify_token(client, token).status_code)
         for name, token in tokens.items()
     }
-    return {name: statuses for name, statuses in answers.items() if statuses != (401, 401)}
+    return {name: statuses for name, statuses in statuses_by_name.items() if statuses != (401, 401)}

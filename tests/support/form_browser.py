@@ -48,10 +48,10 @@ class FormBrowser:
         """Send exactly these fields."""
         return self.client.post(path, data=fields, headers=BROWSER_HEADERS)
 
-    def follow(self, answer: TestResponse) -> TestResponse:
+    def follow(self, response: TestResponse) -> TestResponse:
         """Follow a redirect."""
-        assert answer.status_code == 303, answer.text
-        return self.get(answer.headers["Location"])
+        assert response.status_code == 303, response.text
+        return self.get(response.headers["Location"])
 
     def sign_in(self, email: str, password: str = PASSWORD, **more: str) -> TestResponse:
         """Sign in by the form."""

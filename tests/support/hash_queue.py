@@ -8,7 +8,7 @@ from userapi.security.fair_queue import FairQueue, NoTurnError
 
 @contextmanager
 def full_queue(queue: FairQueue) -> Iterator[None]:
-    """Occupy every turn, and every place in the queue for one, inside the block."""
+    """Occupy every turn and leave no place in the queue, inside the block."""
     with ExitStack() as others:
         others.callback(setattr, queue, "size", queue.size)
         queue.size = 0

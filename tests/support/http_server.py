@@ -1,4 +1,4 @@
-"""The service as a real server in a process of its own."""
+"""The service as a real server in its own process."""
 
 import os
 import re

@@ -37,14 +37,14 @@ def as_csv(*lines: dict[str, str]) -> str:
 
 
 def import_command(app: Flask, folder: Path) -> RunImport:
-    """`flask users import` of a text or bytes: `bring(text, "--dry-run", name="users.csv")`."""
+    """`flask users import` of a text or bytes: `run_import(text, "--dry-run", name="users.csv")`."""
 
-    def bring(content: str | bytes, *options: str, name: str = "users.jsonl") -> Result:
+    def run_import(content: str | bytes, *options: str, name: str = "users.jsonl") -> Result:
         path = folder / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return app.test_cli_runner().invoke(args=["users", "import", str(path), *options])
 
-    return bring
+    return run_import
 
 
 def stored_users(app: Flask) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""Migrates a database, and kills itself after the given number of statements."""
+"""Migrates a database, and kills its own process after the given number of statements."""
 
 import os
 import signal

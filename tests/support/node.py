@@ -15,12 +15,12 @@ MODULES = CLIENTS / "node_modules"
 
 
 def node_path() -> Path:
-    """Where Node is; where there is none the test is skipped, and in CI it fails."""
+    """The path of Node. Without Node the test is skipped, or fails in CI."""
     return _found_or_skipped(modules=False)
 
 
 def run_script(script: Path, *arguments: str | Path) -> str:
-    """What a script prints that may import the tools; like a test without Node if they are not installed."""
+    """Run a script and return its output. Without the tools the test is skipped, or fails in CI."""
     command = [_found_or_skipped(modules=True), script, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

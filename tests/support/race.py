@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def run_simultaneously(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
+def run_simultaneously(calls: Sequence[Callable[[], Result]]) -> list[Result]:
     """Make every call in a thread of its own, all started together. Returns the results in the order of the calls."""
     barrier = threading.Barrier(len(calls))
 
-    def run(call: Callable[[], Answer]) -> Answer:
+    def run(call: Callable[[], Result]) -> Result:
         barrier.wait()
         return call()
 

@@ -16,9 +16,9 @@ def take_equally_long(first: Callable[[], object], second: Callable[[], object],
     """
     seconds: dict[Callable[[], object], list[float]] = {first: [], second: []}
     for _pair in range(pairs):
-        for call, taken in seconds.items():
+        for call, times in seconds.items():
             started = time.process_time()
             call()
-            taken.append(time.process_time() - started)
+            times.append(time.process_time() - started)
     faster, slower = sorted(map(statistics.median, seconds.values()))
     return slower < faster * TOLERANCE

@@ -1,4 +1,4 @@
-"""The schema of a database beside the models."""
+"""Comparing the schema of a database with the models."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from userapi.core.db import Model, db
 
 
 def schema_differences() -> list[Any]:
-    """What autogenerate would write."""
+    """The operations that Alembic would autogenerate."""
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
         return list(compare_metadata(context, Model.metadata))

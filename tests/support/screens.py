@@ -3,7 +3,7 @@
 from tests.support.browser import DESKTOP, PHONE, BrowserPage
 from tests.support.factories import PASSWORD, sequence
 
-#: The public pages: name → path.
+#: The paths of the public pages, by name.
 PUBLIC_PAGES = {
     "front": "/",
     "login": "/login/",
@@ -39,26 +39,26 @@ LOOKS = {
 }
 
 
-def register_account(someone: BrowserPage) -> str:
+def register_account(browser: BrowserPage) -> str:
     """Register an account with a long email address. Returns the address."""
     email = f"looks{next(sequence)}.with.a.rather.long.name.before.the.at.sign@department.example.com"
-    someone.go("/register/")
-    someone.fill(email=email, password=PASSWORD, first_name="Wren", last_name="Okafor")
-    someone.fill(profile__title="Ms", profile__dob="1990-12-10", profile__address="12 Pulteney Street")
-    someone.fill(profile__zip="BA2 4", profile__city="Bath", profile__country="United Kingdom")
-    someone.press("Register")
+    browser.go("/register/")
+    browser.fill(email=email, password=PASSWORD, first_name="Wren", last_name="Okafor")
+    browser.fill(profile__title="Ms", profile__dob="1990-12-10", profile__address="12 Pulteney Street")
+    browser.fill(profile__zip="BA2 4", profile__city="Bath", profile__country="United Kingdom")
+    browser.press("Register")
     return email
 
 
-def sign_in_by_form(someone: BrowserPage, email: str, password: str = PASSWORD) -> None:
-    someone.go("/login/")
-    someone.fill(email=email, password=password)
-    someone.press("Sign in")
+def sign_in_by_form(browser: BrowserPage, email: str, password: str = PASSWORD) -> None:
+    browser.go("/login/")
+    browser.fill(email=email, password=password)
+    browser.press("Sign in")
 
 
-def check_page(someone: BrowserPage, name: str) -> None:
+def check_page(browser: BrowserPage, name: str) -> None:
     """Save a screenshot, and check the page with axe-core and for its width."""
-    someone.shoot(name)
+    browser.shoot(name)
 
-    assert someone.violations() == [], name
-    assert not someone.overflows(), name
+    assert browser.violations() == [], name
+    assert not browser.overflows(), name

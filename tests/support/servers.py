@@ -31,7 +31,7 @@ SECONDS_TO_STOP = 15
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """Run a PostgreSQL of our own on a Unix socket and yield its SQLAlchemy URL."""
+    """Run a temporary PostgreSQL on a Unix socket and yield its SQLAlchemy URL."""
     with _temporary_folder("pg-") as folder:
         binaries = postgresql_programs(folder)
         account = account_for(folder)
@@ -61,11 +61,11 @@ def postgresql() -> Iterator[str]:
             command += ["-c", setting]
         # SIGQUIT stops it immediately, without the usual cleanup, because all its files are deleted anyway.
         with _running(command, folder, signal.SIGQUIT, **surroundings) as process:
-            _wait_until(lambda: _answers_postgresql(folder), process, folder)
+            _wait_until(lambda: _is_postgresql_ready(folder), process, folder)
             yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
 
 
-def _answers_postgresql(folder: Path) -> bool:
+def _is_postgresql_ready(folder: Path) -> bool:
     try:
         psycopg.connect(host=str(folder), user="postgres", dbname="postgres").close()
     except psycopg.OperationalError:
@@ -78,18 +78,18 @@ def _answers_postgresql(folder: Path) -> bool:
 
 @contextmanager
 def redis_server(port: int | None = None) -> Iterator[str]:
-    """Run a Redis of our own that keeps nothing on disk and yield its URL; a port named brings one back."""
+    """Run a temporary Redis that keeps nothing on disk and yield its URL; with a port, one is started again."""
     program = redis_program()
     port = port or free_port()
     with _temporary_folder("redis-") as folder:
         command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
         command += ["--save", "", "--appendonly", "no"]
         with _running(command, folder, signal.SIGTERM) as process:
-            _wait_until(lambda: _answers_redis(port, process.pid), process, folder)
+            _wait_until(lambda: _is_redis_ready(port, process.pid), process, folder)
             yield f"redis://127.0.0.1:{port}/0"
 
 
-def _answers_redis(port: int, process_id: int) -> bool:
+def _is_redis_ready(port: int, process_id: int) -> bool:
     """Whether the Redis on this port is this one, not another that took the port first."""
     with redis.Redis(port=port) as client:
         try:
@@ -108,8 +108,8 @@ class SmtpSink:
     Attributes:
         messages: the accepted emails, oldest first.
         envelopes: sender and recipients of each of `messages`, as SMTP named them.
-        refused_recipients: email addresses that get 550.
-        answer: the reply to every email instead of accepting it, such as "451 4.3.0 Try again later".
+        rejected_recipients: email addresses that get 550.
+        reply: the response to every email instead of accepting it, such as "451 4.3.0 Try again later".
         hanging: accept emails but send no reply until it is False again.
     """
 
@@ -117,8 +117,8 @@ class SmtpSink:
     port: int
     messages: list[EmailMessage] = field(default_factory=list)
     envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
-    refused_recipients: set[str] = field(default_factory=set)
-    answer: str | None = None
+    rejected_recipients: set[str] = field(default_factory=set)
+    reply: str | None = None
     hanging: bool = False
 
     # The names and arguments below are aiosmtpd's.
@@ -126,7 +126,7 @@ class SmtpSink:
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if address in self.refused_recipients:
+        if address in self.rejected_recipients:
             return "550 5.1.1 No such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
@@ -134,8 +134,8 @@ class SmtpSink:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         while self.hanging:
             await asyncio.sleep(0.02)
-        if self.answer is not None:
-            return self.answer
+        if self.reply is not None:
+            return self.reply
         content = envelope.original_content or b""
         self.messages.append(message_from_bytes(content, policy=modern_policy))
         self.envelopes.append((envelope.mail_from or "", list(envelope.rcpt_tos)))
@@ -192,7 +192,7 @@ def _temporary_folder(prefix: str) -> Iterator[Path]:
 def _running(
     command: list[Any], folder: Path, stop_signal: signal.Signals, **surroundings: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server that logs to `folder`, and see it gone afterwards, whatever happened in between."""
+    """Run a server that logs to `folder`, and make sure that it has ended afterwards."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command,

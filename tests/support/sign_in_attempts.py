@@ -16,21 +16,21 @@ TOKEN_PATH, LOGIN_PATH = "/api-token-auth/", "/userapi/auth/login/"
 MakeApp = Callable[..., Flask]
 
 
-def client_from_ip(app: Flask, address: str) -> FlaskClient:
+def client_from_ip(app: Flask, ip_address: str) -> FlaskClient:
     client = app.test_client()
-    client.environ_base["REMOTE_ADDR"] = address
+    client.environ_base["REMOTE_ADDR"] = ip_address
     return client
 
 
 def sign_in_from_ip(
-    app: Flask, address: str, email: str, password: str = PASSWORD, path: str = TOKEN_PATH
+    app: Flask, ip_address: str, email: str, password: str = PASSWORD, path: str = TOKEN_PATH
 ) -> TestResponse:
-    return client_from_ip(app, address).post(path, json={"email": email, "password": password})
+    return client_from_ip(app, ip_address).post(path, json={"email": email, "password": password})
 
 
-def guess_passwords(app: Flask, address: str, email: str, times: int = 1, path: str = TOKEN_PATH) -> list[int]:
+def guess_passwords(app: Flask, ip_address: str, email: str, times: int = 1, path: str = TOKEN_PATH) -> list[int]:
     """Try this many wrong passwords. Returns the statuses."""
-    return [sign_in_from_ip(app, address, email, f"wrong {number}", path).status_code for number in range(times)]
+    return [sign_in_from_ip(app, ip_address, email, f"wrong {number}", path).status_code for number in range(times)]
 
 
 class StoppedClock:

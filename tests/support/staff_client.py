@@ -1,4 +1,4 @@
-"""A client of the staff site: cookies and forms of a browser over the test client."""
+"""A client of the staff site: a test client with the cookies and forms of a browser."""
 
 import re
 from dataclasses import dataclass
@@ -78,8 +78,8 @@ def sign_in_with_cookies(app: Flask, user_id: int, password: str = PASSWORD) -> 
     client = app.test_client()
     with app.app_context():
         email = str(db.session.scalar(sa.text("SELECT email FROM users WHERE id = :id"), {"id": user_id}))
-    answer = client.post("/userapi/auth/login/", json={"email": email, "password": password, "cookies": True})
-    assert answer.status_code == 200, answer.text
+    response = client.post("/userapi/auth/login/", json={"email": email, "password": password, "cookies": True})
+    assert response.status_code == 200, response.text
     return StaffClient(app, client, user_id, email)
 
 

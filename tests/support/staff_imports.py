@@ -19,7 +19,7 @@ NEW_IMPORT_PATH = "/admin/imports/new/"
 USERS_CSV = "email,first_name\nada@example.com,Ada\ngrace@example.com,Grace\n"
 
 
-def upload_import(boss: StaffClient, content: str | bytes, name: str = "users.csv", **fields: str) -> TestResponse:
+def upload_import(superuser: StaffClient, content: str | bytes, name: str = "users.csv", **fields: str) -> TestResponse:
     """Send the form with its defaults except for these fields."""
     stream = io.BytesIO(content if isinstance(content, bytes) else content.encode())
     form = {
@@ -27,28 +27,30 @@ def upload_import(boss: StaffClient, content: str | bytes, name: str = "users.cs
         "on_conflict": "skip",
         "on_bad_profile": "leave-out-field",
         **fields,
-        "csrf_token": boss.csrf,
+        "csrf_token": superuser.csrf,
     }
     boundary, body = encode_multipart({**form, "file": FileStorage(stream, name)})
     kind = f'multipart/form-data; boundary="{boundary}"'
-    return boss.client.post(NEW_IMPORT_PATH, data=body, content_type=kind, headers=ACCEPT_HTML)
+    return superuser.client.post(NEW_IMPORT_PATH, data=body, content_type=kind, headers=ACCEPT_HTML)
 
 
 def run_import_jobs(app: Flask, times: int = 1, **options: Any) -> None:
-    """Run the worker as often as given."""
+    """Run the worker this number of times."""
     for _time in range(times):
         with app.app_context():
             job_worker.run_next_job(**options)
 
 
-def follow_redirect(boss: StaffClient, answer: TestResponse) -> str:
-    assert answer.status_code == 303, answer.text
-    return boss.get(answer.headers["Location"]).text
+def follow_redirect(superuser: StaffClient, response: TestResponse) -> str:
+    assert response.status_code == 303, response.text
+    return superuser.get(response.headers["Location"]).text
 
 
 def imported_emails(app: Flask) -> list[str]:
     """The email addresses of all users except the one who started the import."""
-    return [row.email for row in fetch_rows(app, "SELECT email FROM users WHERE email NOT LIKE 'boss%' ORDER BY id")]
+    return [
+        row.email for row in fetch_rows(app, "SELECT email FROM users WHERE email NOT LIKE 'superuser@%' ORDER BY id")
+    ]
 
 
 def newest_import(app: Flask) -> Any:

@@ -1,4 +1,4 @@
-"""Recording the statements that reach a database, through SQLAlchemy or past it."""
+"""Recording the statements that reach a database, through SQLAlchemy or directly."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -40,7 +40,9 @@ def record_statements(app: Flask) -> Iterator[list[str]]:
     with app.app_context():
         engines = list(db.engines.values())
     for engine in engines:
-        close_idle(engine)  # those kept for the next read are not checked out again
+        close_idle(
+            engine
+        )  # connections kept for the next read are not checked out again, so they would not be recorded
         sa.event.listen(engine, "checkout", watch)
     try:
         yield seen

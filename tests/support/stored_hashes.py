@@ -21,5 +21,5 @@ def store_hash(app: Flask, email: str, hashed: str) -> None:
 
 def sign_in_status(app: Flask, email: str, password: str) -> int:
     """The status of a sign-in."""
-    answer = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
-    return answer.status_code
+    response = app.test_client().post("/api-token-auth/", json={"email": email, "password": password})
+    return response.status_code

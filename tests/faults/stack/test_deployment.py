@@ -83,7 +83,7 @@ def test_U04_no_request_fails_while_the_schema_is_upgraded_and_downgraded_under_
             owner.execute("SET lock_timeout = '3s'")
             for statement in EXPAND + CONTRACT:
                 owner.execute(statement)  # type: ignore[call-overload]
-                edits.wait_for_more(answers=10, status=200)
+                edits.wait_for_more(responses=10, status=200)
 
     responses = edits.statuses + openings.statuses
     report(f"{len(EXPAND + CONTRACT)} changes of tables under load: {responses.total()} requests, {dict(responses)}")
@@ -139,7 +139,7 @@ def test_a_host_behind_a_pooler_in_transaction_mode_works_like_the_others(
 
     report(
         f"behind PgBouncer in transaction mode: {len(writers.acknowledged)} writes acknowledged, "
-        f"{len(writers.acknowledged & complete_users(stack))} of them there, {len(readers.answers)} reads"
+        f"{len(writers.acknowledged & complete_users(stack))} of them there, {len(readers.responses)} reads"
     )
     assert (set(writers.statuses), set(readers.statuses)) == ({201}, {200})
     assert writers.acknowledged <= complete_users(stack)

@@ -36,10 +36,10 @@ def test_X02_no_request_fails_while_hosts_are_restarted_one_by_one(stack: Stack,
             stack[host].start()
             load.wait_for_more()
 
-    failed = [response for _moment, response in load.answers if response.status not in (200, 201)]
+    failed = [response for _moment, response in load.responses if response.status not in (200, 201)]
     kept = len(load.acknowledged & complete_users(stack))
     report(
-        f"2 app hosts stopped by SIGTERM and started again: {len(load.answers)} requests, {len(failed)} failed; "
+        f"2 app hosts stopped by SIGTERM and started again: {len(load.responses)} requests, {len(failed)} failed; "
         f"{len(load.acknowledged)} writes acknowledged, {kept} of them there"
     )
     assert failed == []

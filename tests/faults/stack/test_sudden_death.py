@@ -69,7 +69,7 @@ def test_X01_no_write_is_lost_when_postgresql_is_killed(stack: Stack, report: Re
     with registrations(stack.url) as load:
         load.wait_for_more(100)
         number = kill_with_children(stack["postgresql"])
-        load.wait_for_more(answers=5, status=503)
+        load.wait_for_more(responses=5, status=503)
         start_postgresql(stack)
         healed_after = load.wait_for_more()
 
@@ -79,14 +79,14 @@ def test_X01_no_write_is_lost_when_postgresql_is_killed(stack: Stack, report: Re
     assert healed_after < 10
     assert "database system was not properly shut down" in read_log(stack["postgresql"].log)
     assert set(load.statuses) <= {201, 503}
-    assert all(response.asks_to_retry_later for _moment, response in load.answers if response.status == 503)
+    assert all(response.says_to_retry_later for _moment, response in load.responses if response.status == 503)
 
 
 def test_X03_a_restart_of_postgresql_causes_503_for_a_while_and_then_recovers(stack: Stack, report: Report) -> None:
     with registrations(stack.url) as load:
         load.wait_for_more()
         stack["postgresql"].stop()
-        load.wait_for_more(answers=5, status=503)
+        load.wait_for_more(responses=5, status=503)
         assert [get(stack.host_url(host), "/healthz").status for host in HOSTS] == [200, 200]
         assert [get(stack.host_url(host), "/readyz").status for host in HOSTS] == [503, 503]
         start_postgresql(stack)
@@ -97,7 +97,7 @@ def test_X03_a_restart_of_postgresql_causes_503_for_a_while_and_then_recovers(st
     assert_nothing_is_lost(stack, load, report, f"PostgreSQL restarted, back after {healed_after:.1f} s")
     assert healed_after < 10
     assert set(load.statuses) <= {201, 503}
-    assert all(response.asks_to_retry_later for _moment, response in load.answers if response.status == 503)
+    assert all(response.says_to_retry_later for _moment, response in load.responses if response.status == 503)
 
 
 def start_postgresql(stack: Stack) -> None:
@@ -146,7 +146,7 @@ def test_X10_no_email_is_lost_when_the_celery_worker_is_killed_during_delivery(
 
 def test_X08_emails_stay_queued_while_the_mail_server_is_down(stack: Stack, mailbox: SmtpSink, report: Report) -> None:
     delete_queued_emails(stack)
-    mailbox.answer = "451 4.3.0 Try again later"
+    mailbox.reply = "451 4.3.0 Try again later"
     try:
         recipient = register(stack.url)
         wait_until(
@@ -155,7 +155,7 @@ def test_X08_emails_stay_queued_while_the_mail_server_is_down(stack: Stack, mail
             )
         )
     finally:
-        mailbox.answer = None
+        mailbox.reply = None
 
     wait_for_email(mailbox, recipient)
     report("mail server refused connections: the email stayed queued, and arrived once it was back")

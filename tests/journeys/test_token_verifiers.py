@@ -1,4 +1,4 @@
-"""Another service verifies our tokens with the examples of the documents, and shares no secret with us."""
+"""Another service verifies tokens with the examples in the documentation, without sharing a secret."""
 
 import subprocess
 import sys
@@ -23,8 +23,8 @@ def verifier(request: pytest.FixtureRequest) -> tuple[str, ...]:
     return (str(node.node_path()), str(EXAMPLES / name))
 
 
-def verdict(verifier: tuple[str, ...], server: http_server.Server, token: str, audience: str = "userapi") -> str:
-    """What the other service says of a token."""
+def verify(verifier: tuple[str, ...], server: http_server.Server, token: str, audience: str = "userapi") -> str:
+    """What the other service prints for a token."""
     done = subprocess.run(
         [*verifier, server.url, audience], input=token, capture_output=True, text=True, timeout=30, check=False
     )
@@ -32,25 +32,25 @@ def verdict(verifier: tuple[str, ...], server: http_server.Server, token: str, a
     return done.stdout.strip() or done.stderr.partition(":")[0]
 
 
-def test_another_service_takes_a_good_token_and_no_other(server: http_server.Server, verifier: tuple[str, ...]) -> None:
+def test_another_service_accepts_only_valid_tokens(server: http_server.Server, verifier: tuple[str, ...]) -> None:
     tokens = tokens_for(server.url, register(server.url))
     access = tokens["access_token"]
     claims = jwt.decode(access, options={"verify_signature": False})
     kid = {"kid": jwt.get_unverified_header(access)["kid"]}
-    stranger = ec.generate_private_key(ec.SECP256R1())
+    other_key = ec.generate_private_key(ec.SECP256R1())
     first, _body, signature = access.split(".")
     forged = {
         "a refresh token": tokens["refresh_token"],
-        "signed by a stranger": jwt.encode(claims, stranger, "ES256", headers=kid),
-        "signed by nobody": jwt.encode(claims, None, "none", headers=kid),
-        "a key that is not ours": jwt.encode(claims, stranger, "ES256", headers={"kid": "theirs"}),
-        "another body": f"{first}.{jwt.encode(claims | {'sub': '1'}, stranger, 'ES256').split('.')[1]}.{signature}",
+        "signed with another key": jwt.encode(claims, other_key, "ES256", headers=kid),
+        "not signed": jwt.encode(claims, None, "none", headers=kid),
+        "an unknown key id": jwt.encode(claims, other_key, "ES256", headers={"kid": "theirs"}),
+        "another body": f"{first}.{jwt.encode(claims | {'sub': '1'}, other_key, 'ES256').split('.')[1]}.{signature}",
         "cut": access[:-10],
         "nothing": "",
     }
 
-    assert verdict(verifier, server, access) == f"user {claims['sub']}"
-    assert verdict(verifier, server, access, audience="another") == "rejected"
-    assert {name: verdict(verifier, server, token) for name, token in forged.items()} == dict.fromkeys(
+    assert verify(verifier, server, access) == f"user {claims['sub']}"
+    assert verify(verifier, server, access, audience="another") == "rejected"
+    assert {name: verify(verifier, server, token) for name, token in forged.items()} == dict.fromkeys(
         forged, "rejected"
     )

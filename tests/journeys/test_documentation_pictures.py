@@ -1,6 +1,6 @@
-"""The pictures of the README and the documents, taken from a database that `flask users seed --with-activity` filled.
+"""The pictures in the README and docs/, taken from a database that `flask users seed --with-activity` filled.
 
-`make pictures` writes them to docs/images; without it they only go where other screenshots go.
+`make pictures` writes them to docs/images; other test runs save them with the other screenshots.
 """
 
 import os
@@ -45,7 +45,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Ser
 
 
 def send_emails_of_two_weeks(database: Path) -> None:
-    """Put emails that were sent into the table, past the front door: what matters is their number for each day."""
+    """Insert sent emails directly into the database, because the chart only counts them for each day."""
     now = datetime.now(UTC).replace(tzinfo=None)
     moments = [
         now - timedelta(days=day, hours=number % 7 + 1) for day in range(14) for number in range(9 + day * 5 % 8)
@@ -64,8 +64,8 @@ def send_emails_of_two_weeks(database: Path) -> None:
 
 
 @pytest.fixture
-def at_desk(watch: Callable[..., Any], office: http_server.Server) -> Iterator[BrowserPage]:
-    """The superuser at the staff site."""
+def staff_browser(watch: Callable[..., Any], office: http_server.Server) -> Iterator[BrowserPage]:
+    """A browser in which the superuser is signed in to the staff site."""
     me: BrowserPage
     with watch(office.url, viewport=SCREEN) as me:
         me.go("/admin/")
@@ -75,56 +75,58 @@ def at_desk(watch: Callable[..., Any], office: http_server.Server) -> Iterator[B
     assert me.faults == []
 
 
-def take(someone: BrowserPage, name: str) -> None:
-    """Keep a picture of the screen."""
+def take_picture(browser: BrowserPage, name: str) -> None:
+    """Save a picture of the screen."""
     folder = IMAGES if os.environ.get(WRITES) else ARTIFACTS
     folder.mkdir(exist_ok=True)
-    someone.page.screenshot(path=folder / f"{name}.png")
+    browser.page.screenshot(path=folder / f"{name}.png")
 
 
-def open_user(someone: BrowserPage) -> None:
-    someone.go("/admin/users/?search=ottoline")
-    someone.page.get_by_role("link", name=EMAIL, exact=True).click()
+def open_user(browser: BrowserPage) -> None:
+    browser.go("/admin/users/?search=ottoline")
+    browser.page.get_by_role("link", name=EMAIL, exact=True).click()
 
 
-def test_the_overview_of_the_staff_site(at_desk: BrowserPage) -> None:
-    at_desk.go("/admin/")
+def test_the_overview_of_the_staff_site(staff_browser: BrowserPage) -> None:
+    staff_browser.go("/admin/")
 
-    take(at_desk, "staff-overview")
+    take_picture(staff_browser, "staff-overview")
 
-    assert at_desk.page.locator("svg").count() >= 4
+    assert staff_browser.page.locator("svg").count() >= 4
 
 
-def test_a_user_and_a_clash_on_the_staff_site(at_desk: BrowserPage, watch: Callable[..., Any]) -> None:
-    open_user(at_desk)
-    at_desk.fill(username="otto", profile__title="Ms", profile__dob="1990-12-10", profile__address="12 Pulteney Street")
-    at_desk.fill(profile__zip="BA2 4", profile__city="Bath", profile__country="United Kingdom")
-    at_desk.press("Save")
-    open_user(at_desk)
-    take(at_desk, "staff-user")
+def test_a_user_and_an_edit_conflict_on_the_staff_site(staff_browser: BrowserPage, watch: Callable[..., Any]) -> None:
+    open_user(staff_browser)
+    staff_browser.fill(
+        username="otto", profile__title="Ms", profile__dob="1990-12-10", profile__address="12 Pulteney Street"
+    )
+    staff_browser.fill(profile__zip="BA2 4", profile__city="Bath", profile__country="United Kingdom")
+    staff_browser.press("Save")
+    open_user(staff_browser)
+    take_picture(staff_browser, "staff-user")
 
-    other = at_desk.page.context.new_page()
-    other.goto(at_desk.page.url)
+    other = staff_browser.page.context.new_page()
+    other.goto(staff_browser.page.url)
     other.locator('input[name="last_name"]').fill("Merriweather")
     other.get_by_role("button", name="Save", exact=True).click()
     other.close()
-    at_desk.fill(first_name="Otti")
-    at_desk.press("Save")
+    staff_browser.fill(first_name="Otti")
+    staff_browser.press("Save")
 
-    assert "Otti" in at_desk.page.locator(".notice table").inner_text()
-    take(at_desk, "staff-clash")
+    assert "Otti" in staff_browser.page.locator(".notice table").inner_text()
+    take_picture(staff_browser, "staff-clash")
 
 
-def test_a_mistake_on_an_api_page(at_desk: BrowserPage) -> None:
-    at_desk.go("/userapi/users/2/")
-    at_desk.page.locator('#patch input[name="username"]').fill(
+def test_a_mistake_on_an_api_page(staff_browser: BrowserPage) -> None:
+    staff_browser.go("/userapi/users/2/")
+    staff_browser.page.locator('#patch input[name="username"]').fill(
         "merna.kelly.of.the.customer.service.in.boston.massachusetts"
     )
-    at_desk.page.locator("#patch form > button[type=submit]").click()
-    expect(at_desk.page.locator("#answer h2")).to_have_text("400 Bad Request")
-    expect(at_desk.page.locator("#patch .error")).to_be_visible()
-    at_desk.page.evaluate("scrollTo(0, 0)")
-    take(at_desk, "browse")
+    staff_browser.page.locator("#patch form > button[type=submit]").click()
+    expect(staff_browser.page.locator("#answer h2")).to_have_text("400 Bad Request")
+    expect(staff_browser.page.locator("#patch .error")).to_be_visible()
+    staff_browser.page.evaluate("scrollTo(0, 0)")
+    take_picture(staff_browser, "browse")
 
 
 def test_every_picture_of_the_documents_is_taken_here() -> None:
@@ -132,4 +134,4 @@ def test_every_picture_of_the_documents_is_taken_here() -> None:
     shown = {name for page in pages for name in re.findall(r"images/([a-z-]+)\.png", page.read_text())}
 
     assert shown == {path.stem for path in IMAGES.iterdir()}
-    assert shown == set(re.findall(r'take\(\w+, "([a-z-]+)"\)', Path(__file__).read_text()))
+    assert shown == set(re.findall(r'take_picture\(\w+, "([a-z-]+)"\)', Path(__file__).read_text()))

@@ -1,4 +1,4 @@
-"""The commands of the documents, run word for word by a real shell with curl against the real server."""
+"""The commands in the documentation, run unchanged by a real shell with curl against a real server."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ DOCUMENTS = (
 )
 
 
-def test_no_document_with_commands_is_left_out() -> None:
+def test_every_document_with_commands_is_tested() -> None:
     pages = [path.relative_to(config.ROOT) for path in (config.ROOT / "docs").rglob("*.md")]
 
     assert {str(page) for page in pages if read_steps(str(page))} == set(DOCUMENTS) - {"README.md"}
@@ -26,11 +26,11 @@ def test_no_document_with_commands_is_left_out() -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None and not os.environ.get("CI"), reason="needs curl")
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_the_commands_of_a_document_give_the_shown_answers(server: http_server.Server, document: str) -> None:
-    told = read_steps(document)
+def test_the_commands_of_a_document_print_the_shown_output(server: http_server.Server, document: str) -> None:
+    steps = read_steps(document)
 
-    answers = run_steps(told, server.url, server.environment)
+    outputs = run_steps(steps, server.url, server.environment)
 
-    assert len(answers) == len(told) > 0
-    for step, answer in zip(told, answers, strict=True):
-        assert without_volatile_values(answer) == without_volatile_values(step.answer), step.command
+    assert len(outputs) == len(steps) > 0
+    for step, output in zip(steps, outputs, strict=True):
+        assert without_volatile_values(output) == without_volatile_values(step.output), step.command

@@ -1,4 +1,4 @@
-"""A folder `instance/` that this user may not read, as after `sudo make run`."""
+"""A folder `instance/` that this user cannot read, for example after `sudo make run`."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tests.support import commands, http_server
 
 pytestmark = pytest.mark.slow
 
-#: Root as well must be kept out of a folder of somebody else.
+#: Runs commands without the privileges of root, which could read every folder.
 ORDINARY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
 AS_ANYBODY = ORDINARY if os.geteuid() == 0 else ()
 
@@ -28,7 +28,7 @@ COMMANDS = {
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Iterator[Path]:
-    """A tree whose `instance/` is closed to this user."""
+    """A source tree whose `instance/` this user cannot read."""
     if AS_ANYBODY and shutil.which("setpriv") is None:
         pytest.skip("root may read everything, and setpriv is not installed")
     tree = commands.copy_source_tree(tmp_path / "userapi")
@@ -50,7 +50,7 @@ def run(tree: Path, command: str, **variables: str) -> commands.CommandResult:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_closed_instance_folder_is_one_line_that_says_what_to_do(tree: Path, command: str) -> None:
+def test_an_unreadable_instance_folder_is_a_one_line_error_that_says_what_to_do(tree: Path, command: str) -> None:
     done = run(tree, command)
 
     assert done.is_one_line, done
@@ -60,11 +60,11 @@ def test_a_closed_instance_folder_is_one_line_that_says_what_to_do(tree: Path, c
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "JWT_KEY_DIR"])
-def test_a_setting_that_lies_in_a_closed_folder_is_one_line(tree: Path, command: str, missing: str) -> None:
-    own = commands.environment(f"sqlite:///{tree}/own.db", tree)
-    del own[missing], own["PYTHONPATH"]
+def test_a_setting_in_an_unreadable_folder_is_a_one_line_error(tree: Path, command: str, missing: str) -> None:
+    settings = commands.environment(f"sqlite:///{tree}/own.db", tree)
+    del settings[missing], settings["PYTHONPATH"]
 
-    done = commands.run(*AS_ANYBODY, *COMMANDS[command], env=own | {"PORT": str(processes.free_port())}, cwd=tree)
+    done = commands.run(*AS_ANYBODY, *COMMANDS[command], env=settings | {"PORT": str(processes.free_port())}, cwd=tree)
 
     assert "Traceback" not in done.errors, done.errors
     assert done.code in (0, 1)
@@ -75,7 +75,7 @@ def test_a_setting_that_lies_in_a_closed_folder_is_one_line(tree: Path, command:
         assert f"or set {missing}." in done.errors
 
 
-def test_a_closed_instance_folder_does_not_matter_when_all_is_set(tree: Path) -> None:
+def test_an_unreadable_instance_folder_does_not_matter_when_everything_is_set(tree: Path) -> None:
     port = str(processes.free_port())
     env = commands.environment(f"sqlite:///{tree}/own.db", tree, PORT=port)
     del env["PYTHONPATH"]

@@ -1,4 +1,4 @@
-"""Pages that are only looked at lock no row."""
+"""Opening a page locks no row."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.both
 
 @pytest.fixture
 def statements(app: Flask) -> Iterator[list[str]]:
-    """What is sent to the database, on whichever connection."""
+    """The statements sent on any connection to the database."""
     sent: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
@@ -33,9 +33,9 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 
 def test_no_page_of_the_staff_site_locks_a_row_when_it_is_opened(app: Flask, statements: list[str]) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
     make_user(app, is_staff=True)
-    boss.post("/admin/groups/new/", name="Readers")
+    superuser.post("/admin/groups/new/", name="Readers")
     waiting, seen = ["/admin/"], set()
     while waiting:
         path = waiting.pop()
@@ -44,7 +44,7 @@ def test_no_page_of_the_staff_site_locks_a_row_when_it_is_opened(app: Flask, sta
         seen.add(path)
         statements.clear()
 
-        page = boss.get(path).text
+        page = superuser.get(path).text
 
         assert [sql for sql in statements if "FOR UPDATE" in sql] == [], path
         links = re.findall(r'href="(/admin/[^"#?]*)"', page)

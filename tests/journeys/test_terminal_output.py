@@ -1,4 +1,4 @@
-"""What the service writes when it starts and serves: to a terminal for people, to a pipe for programs."""
+"""What the service writes when it starts and serves: short lines to a terminal, JSON to a pipe."""
 
 import json
 import os
@@ -22,14 +22,14 @@ class Screen:
     """A terminal and what a program has written to it."""
 
     def __init__(self) -> None:
-        self._ours, self.end = pty.openpty()
+        self._screen_end, self.end = pty.openpty()
         self._written = b""
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def _read(self) -> None:
         try:
-            while piece := os.read(self._ours, 4096):
+            while piece := os.read(self._screen_end, 4096):
                 self._written += piece
         except OSError:  # the program has ended
             return
@@ -39,10 +39,10 @@ class Screen:
         return self._written.decode().replace("\r\n", "\n").splitlines()
 
     def close(self) -> None:
-        """Return when all is read that the program has written."""
+        """Close the terminal, and wait until all output of the program is read."""
         os.close(self.end)
         self._reader.join(10)
-        os.close(self._ours)
+        os.close(self._screen_end)
 
 
 def get(url: str) -> None:
@@ -52,8 +52,8 @@ def get(url: str) -> None:
         error.close()
 
 
-def start_and_ask(folder: Path, **variables: str) -> Iterator[list[str]]:
-    """The lines on the terminal of a service: first those before any request but the check that it is ready."""
+def start_and_request(folder: Path, **variables: str) -> Iterator[list[str]]:
+    """The lines on the terminal of a service: first those before the requests of the test, then the others."""
     port = str(processes.free_port())
     screen = Screen()
     env = commands.environment(f"sqlite:///{folder}/users.db", folder, PORT=port, **variables)
@@ -79,8 +79,8 @@ def is_json(line: str) -> bool:
         return False
 
 
-def test_on_a_terminal_the_password_stays_in_sight_and_requests_are_short_lines(tmp_path: Path) -> None:
-    before, after = start_and_ask(tmp_path, WORKERS="9", WORKER_THREADS="64")  # of which the server would warn
+def test_a_terminal_keeps_the_password_visible_and_shows_short_lines(tmp_path: Path) -> None:
+    before, after = start_and_request(tmp_path, WORKERS="9", WORKER_THREADS="64")  # of which the server would warn
 
     shown = [line for line in before if "/readyz" not in line]
     (password,) = [index for index, line in enumerate(shown) if re.match(r"  Password +\S+$", line)]
@@ -92,9 +92,9 @@ def test_on_a_terminal_the_password_stays_in_sight_and_requests_are_short_lines(
     ]
 
 
-def test_a_later_start_says_how_to_set_a_lost_password(tmp_path: Path) -> None:
-    _before, first = start_and_ask(tmp_path)
-    before, _after = start_and_ask(tmp_path, MAIL_SERVER="127.0.0.1")
+def test_a_later_start_says_how_to_replace_a_lost_password(tmp_path: Path) -> None:
+    _before, first = start_and_request(tmp_path)
+    before, _after = start_and_request(tmp_path, MAIL_SERVER="127.0.0.1")
 
     assert any("created" in line for line in first)
     assert [line for line in before if "Password  " in line or "created" in line] == []
@@ -102,15 +102,15 @@ def test_a_later_start_says_how_to_set_a_lost_password(tmp_path: Path) -> None:
     assert [line for line in before if "flask mail list" in line] == []
 
 
-def test_a_terminal_gets_json_when_it_is_set(tmp_path: Path) -> None:
-    before, after = start_and_ask(tmp_path, LOG_FORMAT="json")
+def test_a_terminal_gets_json_when_the_setting_says_so(tmp_path: Path) -> None:
+    before, after = start_and_request(tmp_path, LOG_FORMAT="json")
 
     assert any(is_json(line) for line in after[len(before) :])
     assert [line for line in after[len(before) :] if not is_json(line)] == []
 
 
 @pytest.mark.parametrize(("variables", "wanted"), [({}, True), ({"LOG_FORMAT": "console"}, False)])
-def test_a_pipe_gets_json_unless_lines_for_people_are_set(
+def test_a_pipe_gets_json_unless_the_setting_says_otherwise(
     tmp_path: Path, variables: dict[str, str], wanted: bool
 ) -> None:
     port = str(processes.free_port())
@@ -132,7 +132,7 @@ def test_a_pipe_gets_json_unless_lines_for_people_are_set(
         assert f"http://127.0.0.1:{port}{place}" in done.output
 
 
-def test_no_input_moves_the_cursor_or_begins_a_line(
+def test_no_input_can_move_the_cursor_or_start_a_new_line(
     make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = make_app(LOG_FORMAT="console")

@@ -1,4 +1,4 @@
-"""The API and the staff site ask the same permissions, and new staff get them by whatever way they became staff."""
+"""The API and the staff site require the same permissions, and new staff get them however they became staff."""
 
 import json
 from collections.abc import Callable
@@ -22,8 +22,8 @@ from userapi.security.password_hashing import hash_password
 OF_USERS = ("view_user", "add_user", "change_user", "delete_user")
 
 
-class Doors(NamedTuple):
-    """Somebody at the staff site and at the API."""
+class Channels(NamedTuple):
+    """The same user on the staff site and on the API."""
 
     app: Flask
     site: StaffClient
@@ -34,52 +34,56 @@ class Doors(NamedTuple):
         return self.app.test_client().open(path, method=method, headers=headers, **options)
 
 
-def edit_at_site(doors: Doors, user_id: int) -> TestResponse:
+def edit_at_site(channels: Channels, user_id: int) -> TestResponse:
     path = f"/admin/users/{user_id}/"
-    return doors.site.post(path, **{**clerk_form(doors, path), "first_name": "Seen"})
+    return channels.site.post(path, **{**superuser_form(channels, path), "first_name": "Seen"})
 
 
-def clerk_form(doors: Doors, path: str) -> dict[str, Any]:
-    return staff_client(doors.app, is_staff=True, is_superuser=True).form(path)
+def superuser_form(channels: Channels, path: str) -> dict[str, Any]:
+    return staff_client(channels.app, is_staff=True, is_superuser=True).form(path)
 
 
 class Operation(NamedTuple):
-    """What staff do to another user at one door: what it needs, the act, and the status of a success."""
+    """What staff do to another user: the permission it needs, the call, and the status if it succeeds."""
 
     needs: str
-    act: Callable[[Doors, int], TestResponse]
+    run: Callable[[Channels, int], TestResponse]
     done: int
 
 
 OPERATIONS = {
-    "list over the API": Operation("view_user", lambda doors, _id: doors.api("GET", "/userapi/users/"), 200),
-    "list at the site": Operation("view_user", lambda doors, _id: doors.site.get("/admin/users/"), 200),
-    "read over the API": Operation("view_user", lambda doors, id: doors.api("GET", f"/userapi/users/{id}/"), 200),
-    "read at the site": Operation("view_user", lambda doors, id: doors.site.get(f"/admin/users/{id}/"), 200),
+    "list over the API": Operation("view_user", lambda channels, _id: channels.api("GET", "/userapi/users/"), 200),
+    "list at the site": Operation("view_user", lambda channels, _id: channels.site.get("/admin/users/"), 200),
+    "read over the API": Operation("view_user", lambda channels, id: channels.api("GET", f"/userapi/users/{id}/"), 200),
+    "read at the site": Operation("view_user", lambda channels, id: channels.site.get(f"/admin/users/{id}/"), 200),
     "change over the API": Operation(
-        "change_user", lambda doors, id: doors.api("PATCH", f"/userapi/users/{id}/", json={"first_name": "Seen"}), 200
+        "change_user",
+        lambda channels, id: channels.api("PATCH", f"/userapi/users/{id}/", json={"first_name": "Seen"}),
+        200,
     ),
     "deactivate over the API": Operation(
-        "change_user", lambda doors, id: doors.api("PATCH", f"/userapi/users/{id}/", json={"is_active": False}), 200
+        "change_user",
+        lambda channels, id: channels.api("PATCH", f"/userapi/users/{id}/", json={"is_active": False}),
+        200,
     ),
     "change the email over the API": Operation(
         "change_user",
-        lambda doors, id: doors.api("PATCH", f"/userapi/users/{id}/", json={"email": "moved@example.com"}),
+        lambda channels, id: channels.api("PATCH", f"/userapi/users/{id}/", json={"email": "moved@example.com"}),
         200,
     ),
     "change at the site": Operation("change_user", edit_at_site, 303),
     "deactivate at the site": Operation(
         "change_user",
-        lambda doors, id: doors.site.post("/admin/users/act/", action="deactivate", user=id, confirmed="1"),
+        lambda channels, id: channels.site.post("/admin/users/act/", action="deactivate", user=id, confirmed="1"),
         303,
     ),
     "delete over the API": Operation(
-        "delete_user", lambda doors, id: doors.api("DELETE", f"/userapi/users/{id}/"), 204
+        "delete_user", lambda channels, id: channels.api("DELETE", f"/userapi/users/{id}/"), 204
     ),
     "delete at the site": Operation(
-        "delete_user", lambda doors, id: doors.site.post(f"/admin/users/{id}/delete/"), 303
+        "delete_user", lambda channels, id: channels.site.post(f"/admin/users/{id}/delete/"), 303
     ),
-    "add at the site": Operation("add_user", lambda doors, _id: doors.site.get("/admin/users/new/"), 200),
+    "add at the site": Operation("add_user", lambda channels, _id: channels.site.get("/admin/users/new/"), 200),
 }
 
 
@@ -88,57 +92,58 @@ def stored(app: Flask) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_A02_each_operation_needs_its_permission_at_both_doors(app: Flask, name: str) -> None:
+def test_A02_each_operation_requires_its_permission_on_the_API_and_the_staff_site(app: Flask, name: str) -> None:
     operation, user_id = OPERATIONS[name], make_user(app)
-    # Who may change may look as well, so that it takes both away.
+    # The permission to change users includes viewing them, so both are removed.
     enough = ("view_user", operation.needs) if "site" in name else (operation.needs,)
     implied = ("change_user",) if operation.needs == "view_user" else ()
-    others = tuple(right for right in OF_USERS if right not in (operation.needs, *implied))
+    others = tuple(permission for permission in OF_USERS if permission not in (operation.needs, *implied))
     without, with_it = (
-        Doors(app, staff_client(app, is_staff=True, permissions=rights)) for rights in (others, set(enough))
+        Channels(app, staff_client(app, is_staff=True, permissions=permissions))
+        for permissions in (others, set(enough))
     )
-    clerk_form(without, "/admin/")  # the superuser is made before what is stored is compared
+    superuser_form(without, "/admin/")  # creates the superuser before the stored users are compared
     before = [row for row in stored(app) if row.id == user_id]
 
-    refused = operation.act(without, user_id)
+    rejected = operation.run(without, user_id)
 
-    assert refused.status_code == 403
-    assert operation.needs in refused.text
+    assert rejected.status_code == 403
+    assert operation.needs in rejected.text
     assert [row for row in stored(app) if row.id == user_id] == before
-    assert operation.act(with_it, user_id).status_code == operation.done
+    assert operation.run(with_it, user_id).status_code == operation.done
 
 
-def test_who_may_change_users_may_read_them_over_the_api_too(app: Flask) -> None:
-    helper = Doors(app, staff_client(app, is_staff=True, permissions=("change_user",)))
+def test_the_permission_to_change_users_includes_reading_them_over_the_api(app: Flask) -> None:
+    helper = Channels(app, staff_client(app, is_staff=True, permissions=("change_user",)))
 
     assert helper.api("GET", "/userapi/users/").status_code == 200
 
 
-def test_permissions_come_before_what_is_there_and_what_is_sent(app: Flask) -> None:
-    nothing = Doors(app, staff_client(app, is_staff=True))
+def test_permissions_are_checked_before_the_user_and_the_body(app: Flask) -> None:
+    without_permissions = Channels(app, staff_client(app, is_staff=True))
 
     for method, path in (
         ("GET", "/userapi/users/?limit=many"), ("GET", "/userapi/users/987654321/"),
         ("PATCH", "/userapi/users/987654321/"), ("DELETE", "/userapi/users/987654321/"),
     ):  # fmt: skip
-        assert nothing.api(method, path, json={"surprise": 1}).status_code == 403, (method, path)
+        assert without_permissions.api(method, path, json={"surprise": 1}).status_code == 403, (method, path)
 
 
-def test_staff_without_permissions_still_look_after_themselves(app: Flask) -> None:
-    nothing = Doors(app, staff_client(app, is_staff=True))
-    own = f"/userapi/users/{nothing.site.id}/"
+def test_staff_without_permissions_can_still_edit_their_own_account(app: Flask) -> None:
+    without_permissions = Channels(app, staff_client(app, is_staff=True))
+    own = f"/userapi/users/{without_permissions.site.id}/"
 
-    assert nothing.api("GET", own).status_code == 200
-    assert nothing.api("PATCH", own, json={"first_name": "Own"}).get_json()["first_name"] == "Own"
-    assert nothing.api("PATCH", "/userapi/auth/user/", json={"first_name": "Mine"}).status_code == 200
-    assert nothing.api("DELETE", own).status_code == 403
+    assert without_permissions.api("GET", own).status_code == 200
+    assert without_permissions.api("PATCH", own, json={"first_name": "Own"}).get_json()["first_name"] == "Own"
+    assert without_permissions.api("PATCH", "/userapi/auth/user/", json={"first_name": "Mine"}).status_code == 200
+    assert without_permissions.api("DELETE", own).status_code == 403
 
 
-def test_permissions_give_nothing_to_those_who_are_no_staff(app: Flask) -> None:
+def test_permissions_have_no_effect_for_users_who_are_not_staff(app: Flask) -> None:
     member = staff_client(app)
     grant_permissions(app, member.id, *OF_USERS)
 
-    assert Doors(app, member).api("GET", "/userapi/users/").status_code == 403
+    assert Channels(app, member).api("GET", "/userapi/users/").status_code == 403
     assert member.get("/admin/users/").status_code == 403
 
 
@@ -153,19 +158,21 @@ def test_a_page_of_the_api_offers_only_what_the_caller_may_do(app: Flask) -> Non
     assert "Wren" in reader.get(path).text
 
 
-# --- How people become staff ------------------------------------------------------------------------------
+# --- How users become staff ------------------------------------------------------------------------------
 
 EMAIL = "helper@example.com"
 
 
-def through_api(app: Flask, boss: StaffClient, folder: Path) -> None:
+def through_api(app: Flask, superuser: StaffClient, folder: Path) -> None:
     user_id = make_user(app, email=EMAIL)
-    assert Doors(app, boss).api("PATCH", f"/userapi/users/{user_id}/", json={"is_staff": True}).status_code == 200
+    assert (
+        Channels(app, superuser).api("PATCH", f"/userapi/users/{user_id}/", json={"is_staff": True}).status_code == 200
+    )
 
 
-def at_the_site(app: Flask, boss: StaffClient, folder: Path) -> None:
+def on_staff_site(app: Flask, superuser: StaffClient, folder: Path) -> None:
     path = f"/admin/users/{make_user(app, email=EMAIL)}/"
-    assert boss.post(path, **{**boss.form(path), "is_staff": "true"}).status_code == 303
+    assert superuser.post(path, **{**superuser.form(path), "is_staff": "true"}).status_code == 303
 
 
 def shell(app: Flask, *arguments: str) -> None:
@@ -173,7 +180,7 @@ def shell(app: Flask, *arguments: str) -> None:
     assert result.exit_code == 0, result.stderr
 
 
-def at_the_shell(app: Flask, boss: StaffClient, folder: Path) -> None:
+def by_command(app: Flask, superuser: StaffClient, folder: Path) -> None:
     shell(app, "users", "create", "--email", EMAIL, "--staff")
 
 
@@ -182,13 +189,13 @@ def hashed(app: Flask) -> str:
         return hash_password(PASSWORD)
 
 
-def promoted_at_the_shell(app: Flask, boss: StaffClient, folder: Path) -> None:
+def promoted_at_the_shell(app: Flask, superuser: StaffClient, folder: Path) -> None:
     make_user(app, email=EMAIL)
     shell(app, "users", "promote", EMAIL)
 
 
 def from_file(name: str, *options: str, **fields: Any) -> Callable[[Flask, StaffClient, Path], None]:
-    def bring(app: Flask, boss: StaffClient, folder: Path) -> None:
+    def bring(app: Flask, superuser: StaffClient, folder: Path) -> None:
         if options:
             make_user(app, email=EMAIL)
         record = {"email": EMAIL, "is_staff": True, "password_hash": hashed(app), **fields}
@@ -200,7 +207,7 @@ def from_file(name: str, *options: str, **fields: Any) -> Callable[[Flask, Staff
     return bring
 
 
-def from_django(app: Flask, boss: StaffClient, folder: Path) -> None:
+def from_django(app: Flask, superuser: StaffClient, folder: Path) -> None:
     fields = {
         "email": EMAIL, "username": "helper", "password": hashed(app), "last_login": None,
         "is_staff": True, "is_active": True, "groups": [], "user_permissions": [],
@@ -209,16 +216,16 @@ def from_django(app: Flask, boss: StaffClient, folder: Path) -> None:
     shell(app, "users", "import", str(folder / "dump.json"))
 
 
-def imported_at_the_site(app: Flask, boss: StaffClient, folder: Path) -> None:
+def imported_at_the_site(app: Flask, superuser: StaffClient, folder: Path) -> None:
     record = {"email": EMAIL, "is_staff": True, "password_hash": hashed(app)}
-    upload_import(boss, json.dumps(record), "users.jsonl", dry_run="")
+    upload_import(superuser, json.dumps(record), "users.jsonl", dry_run="")
     run_import_jobs(app, 2)
 
 
 WAYS: dict[str, Callable[[Flask, StaffClient, Path], None]] = {
     "API": through_api,
-    "staff site": at_the_site,
-    "command line": at_the_shell,
+    "staff site": on_staff_site,
+    "command line": by_command,
     "promotion at the command line": promoted_at_the_shell,
     "CSV": from_file("users.csv"),
     "JSON Lines": from_file("users.jsonl"),
@@ -228,29 +235,29 @@ WAYS: dict[str, Callable[[Flask, StaffClient, Path], None]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_new_staff_can_do_at_both_doors_what_staff_always_could(app: Flask, tmp_path: Path, way: str) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
-    WAYS[way](app, boss, tmp_path)
+def test_new_staff_get_the_default_permissions_however_they_became_staff(app: Flask, tmp_path: Path, way: str) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    WAYS[way](app, superuser, tmp_path)
     found = fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}' AND is_staff")
-    doors = Doors(app, sign_in_with_cookies(app, found[0].id))
+    channels = Channels(app, sign_in_with_cookies(app, found[0].id))
 
     for name, operation in OPERATIONS.items():
-        assert operation.act(doors, make_user(app)).status_code == operation.done, name
+        assert operation.run(channels, make_user(app)).status_code == operation.done, name
         if "email" in name:
             user_id = fetch_rows(app, "SELECT id FROM users WHERE email = 'moved@example.com'")[0].id
-            assert boss.post(f"/admin/users/{user_id}/delete/").status_code == 303
+            assert superuser.post(f"/admin/users/{user_id}/delete/").status_code == 303
 
 
-def test_an_import_that_staff_start_makes_full_staff_too(app: Flask, tmp_path: Path) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
+def test_staff_imported_on_the_staff_site_join_the_staff_group(app: Flask, tmp_path: Path) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
 
-    imported_at_the_site(app, boss, tmp_path)
+    imported_at_the_site(app, superuser, tmp_path)
 
     assert members(app) >= {EMAIL}
 
 
 def members(app: Flask) -> set[str]:
-    """Who is in the built-in group."""
+    """The email addresses of the members of the built-in group."""
     found = fetch_rows(
         app,
         "SELECT email FROM users JOIN user_groups ON user_id = users.id JOIN groups ON groups.id = group_id"
@@ -259,57 +266,57 @@ def members(app: Flask) -> set[str]:
     return {row.email for row in found}
 
 
-def test_staff_made_without_the_group_may_do_nothing_to_others(app: Flask) -> None:
+def test_staff_created_without_the_group_cannot_see_other_users(app: Flask) -> None:
     shell(app, "users", "create", "--email", EMAIL, "--staff", "--no-group")
 
-    limited = Doors(app, sign_in_with_cookies(app, fetch_rows(app, "SELECT id FROM users")[0].id))
+    limited = Channels(app, sign_in_with_cookies(app, fetch_rows(app, "SELECT id FROM users")[0].id))
 
     assert limited.api("GET", "/userapi/users/").status_code == 403
     assert limited.site.get("/admin/").status_code == 200
     assert limited.site.get("/admin/users/").status_code == 403
 
 
-def test_no_group_is_refused_for_users_who_are_no_staff(app: Flask) -> None:
+def test_the_no_group_option_is_rejected_for_users_who_are_not_staff(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=["users", "create", "--email", EMAIL, "--no-group"])
 
     assert result.exit_code == 2
     assert fetch_rows(app, "SELECT id FROM users") == []
 
 
-def test_staff_are_narrowed_at_the_site_and_stay_so(app: Flask) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
-    through_api(app, boss, Path())
+def test_staff_removed_from_the_group_stay_removed(app: Flask) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    through_api(app, superuser, Path())
     user_id = fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id
     path = f"/admin/users/{user_id}/"
 
-    boss.post(path, **{**boss.form(path), "groups": []})
-    boss.post(path, **{**boss.form(path), "first_name": "Narrow"})
+    superuser.post(path, **{**superuser.form(path), "groups": []})
+    superuser.post(path, **{**superuser.form(path), "first_name": "Narrow"})
 
     assert EMAIL not in members(app)
-    assert Doors(app, sign_in_with_cookies(app, user_id)).api("GET", "/userapi/users/").status_code == 403
+    assert Channels(app, sign_in_with_cookies(app, user_id)).api("GET", "/userapi/users/").status_code == 403
 
 
-def test_who_is_no_longer_staff_leaves_the_group(app: Flask) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
-    through_api(app, boss, Path())
+def test_users_who_are_no_longer_staff_leave_the_group(app: Flask) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    through_api(app, superuser, Path())
     user_id = fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id
     assert EMAIL in members(app)
 
-    Doors(app, boss).api("PATCH", f"/userapi/users/{user_id}/", json={"is_staff": False})
+    Channels(app, superuser).api("PATCH", f"/userapi/users/{user_id}/", json={"is_staff": False})
 
     assert EMAIL not in members(app)
     actions = [row.action for row in fetch_rows(app, "SELECT action FROM audit_events ORDER BY id")]
     assert actions.count("user.rights_changed") == 2
 
 
-def test_a_file_that_names_the_groups_of_staff_is_followed(app: Flask, tmp_path: Path) -> None:
+def test_staff_imported_with_groups_get_only_those_groups(app: Flask, tmp_path: Path) -> None:
     from_file("users.jsonl", groups=["Editors"])(app, staff_client(app), tmp_path)
 
     assert members(app) == set()
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_narrowed_staff_come_back_from_an_export_as_narrow_as_they_went(app: Flask, tmp_path: Path, kind: str) -> None:
+def test_an_export_and_import_add_no_permissions_to_limited_staff(app: Flask, tmp_path: Path, kind: str) -> None:
     shell(app, "users", "create", "--email", EMAIL, "--staff", "--no-group")
     path = str(tmp_path / f"users.{kind}")
     shell(app, "users", "export", path)
@@ -323,27 +330,27 @@ def test_narrowed_staff_come_back_from_an_export_as_narrow_as_they_went(app: Fla
     assert members(app) == set()
 
 
-def test_the_built_in_group_is_narrowed_but_neither_deleted_nor_renamed(app: Flask) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
-    through_api(app, boss, Path())
+def test_the_built_in_group_can_lose_permissions_but_cannot_be_deleted_or_renamed(app: Flask) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    through_api(app, superuser, Path())
     group_id = fetch_rows(app, "SELECT id FROM groups WHERE name = 'Staff'")[0].id
     path = f"/admin/groups/{group_id}/"
 
-    renamed = boss.post(path, **{**boss.form(path), "name": "Others"})
-    deleted = boss.post(f"{path}delete/")
-    narrowed = boss.post(path, **{**boss.form(path), "permissions": []})
+    renamed = superuser.post(path, **{**superuser.form(path), "name": "Others"})
+    deleted = superuser.post(f"{path}delete/")
+    narrowed = superuser.post(path, **{**superuser.form(path), "permissions": []})
 
     assert (renamed.status_code, deleted.status_code, narrowed.status_code) == (409, 409, 303)
     assert "cannot be deleted or renamed" in renamed.text
-    assert "Delete…" not in boss.get(path).text
-    helper = Doors(
+    assert "Delete…" not in superuser.get(path).text
+    helper = Channels(
         app, sign_in_with_cookies(app, fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id)
     )
     assert helper.api("GET", "/userapi/users/").status_code == 403
 
 
 @pytest.mark.both
-def test_the_migration_puts_present_staff_into_the_group_and_says_so(
+def test_the_migration_adds_existing_staff_to_the_group_and_reports_it(
     bare_app: Flask, capfd: pytest.CaptureFixture[str]
 ) -> None:
     insert = (

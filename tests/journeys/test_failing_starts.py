@@ -1,4 +1,4 @@
-"""A start that cannot work ends with one line, and leaves the folder and the database as they were."""
+"""A start that cannot work ends with a one-line error, and changes neither the folder nor the database."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from userapi.security.signing_keys import KeyRing
 
 pytestmark = pytest.mark.slow
 
-#: The variable that is wrong, its value, and words of the line.
+#: The invalid variable, its value, and words of the error.
 BAD = (
     ("ACCESS_TOKEN_LIFETIME", "a while", "Not a valid integer"),
     ("CELERY_BROKER_URL", "localhost", "Not a broker URL"),
@@ -53,13 +53,13 @@ BAD = (
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree in which nothing was started yet; what is tested here leaves it so."""
+    """A source tree in which nothing was started yet. The tests of this module do not change it."""
     return commands.copy_source_tree(tmp_path_factory.mktemp("bare") / "userapi")
 
 
 @pytest.fixture
 def start(tree: Path) -> Callable[..., commands.CommandResult]:
-    """What `make run` starts, with these variables alone; it has to fail and leave no trace."""
+    """Runs `make run` with only these variables; it must fail and change no file."""
 
     def begin(**variables: str) -> commands.CommandResult:
         env = commands.bare_environment(PYTHONDONTWRITEBYTECODE="1", PORT=str(processes.free_port()))
@@ -74,7 +74,7 @@ def start(tree: Path) -> Callable[..., commands.CommandResult]:
 
 
 @pytest.mark.parametrize(("name", "value", "words"), BAD)
-def test_a_setting_that_cannot_work_leaves_nothing_behind(
+def test_a_start_with_an_invalid_setting_changes_nothing(
     start: Callable[..., commands.CommandResult], name: str, value: str, words: str
 ) -> None:
     done = start(**{name: value})
@@ -83,7 +83,9 @@ def test_a_setting_that_cannot_work_leaves_nothing_behind(
     assert words in done.errors
 
 
-def test_a_file_that_is_no_database_is_left_alone(start: Callable[..., commands.CommandResult], tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_not_changed(
+    start: Callable[..., commands.CommandResult], tmp_path: Path
+) -> None:
     (tmp_path / "notes.txt").write_text("These are notes, and not a database. " * 50)
 
     done = start(DATABASE_URL=f"sqlite:///{tmp_path}/notes.txt")
@@ -93,7 +95,7 @@ def test_a_file_that_is_no_database_is_left_alone(start: Callable[..., commands.
 
 
 @pytest.mark.parametrize(("content", "mode", "words"), [("no key", 0o600, "is not an"), (None, 0o644, "defaultMode")])
-def test_a_key_that_cannot_be_used_is_left_alone(
+def test_an_unusable_key_is_not_changed(
     start: Callable[..., commands.CommandResult], tmp_path: Path, content: str | None, mode: int, words: str
 ) -> None:
     key = KeyRing(tmp_path).add()
@@ -110,34 +112,34 @@ def test_a_key_that_cannot_be_used_is_left_alone(
 
 @contextmanager
 def database(server: str, *statements: str, options: str = "") -> Iterator[str]:
-    """A database of its own, and its URL."""
+    """Create a database; yield its URL."""
     url = sa.make_url(server).update_query_dict({"client_encoding": "utf8"})
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE refused {options}")
+        connection.exec_driver_sql(f"CREATE DATABASE rejected {options}")
     try:
-        with sa.create_engine(url.set(database="refused"), poolclass=sa.pool.NullPool).begin() as connection:
+        with sa.create_engine(url.set(database="rejected"), poolclass=sa.pool.NullPool).begin() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
-        yield url.set(database="refused").render_as_string(hide_password=False)
-        with sa.create_engine(url.set(database="refused"), poolclass=sa.pool.NullPool).connect() as connection:
+        yield url.set(database="rejected").render_as_string(hide_password=False)
+        with sa.create_engine(url.set(database="rejected"), poolclass=sa.pool.NullPool).connect() as connection:
             assert connection.scalar(sa.text("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")) == 0
     finally:
         with engine.connect() as connection:
-            connection.exec_driver_sql("DROP DATABASE refused WITH (FORCE)")
+            connection.exec_driver_sql("DROP DATABASE rejected WITH (FORCE)")
             connection.exec_driver_sql("DROP ROLE IF EXISTS limited")
         engine.dispose()
 
 
-def test_a_missing_database_is_told_from_missing_tables(
+def test_a_missing_database_is_distinguished_from_missing_tables(
     start: Callable[..., commands.CommandResult], postgresql: str
 ) -> None:
-    missing = sa.make_url(postgresql).set(database="people").render_as_string(hide_password=False)
+    missing = sa.make_url(postgresql).set(database="accounts").render_as_string(hide_password=False)
 
     done = start(DATABASE_URL=missing)
 
-    assert 'database "people" does not exist' in done.errors
-    assert "createdb --encoding=UTF8 people" in done.errors
+    assert 'database "accounts" does not exist' in done.errors
+    assert "createdb --encoding=UTF8 accounts" in done.errors
     assert "db upgrade" not in done.errors
 
 
@@ -148,7 +150,7 @@ def test_a_missing_role_is_named(start: Callable[..., commands.CommandResult], p
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-def test_a_database_that_cannot_store_every_name_is_refused(
+def test_a_database_that_cannot_store_every_name_is_rejected(
     start: Callable[..., commands.CommandResult], postgresql: str, encoding: str
 ) -> None:
     options = f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
@@ -159,7 +161,7 @@ def test_a_database_that_cannot_store_every_name_is_refused(
     assert "createdb --encoding=UTF8" in done.errors
 
 
-def test_a_role_that_may_not_create_tables_is_told_what_to_grant(
+def test_the_error_for_a_role_that_cannot_create_tables_says_what_to_grant(
     start: Callable[..., commands.CommandResult], postgresql: str
 ) -> None:
     with database(postgresql, "CREATE ROLE limited LOGIN") as url:
@@ -168,10 +170,10 @@ def test_a_role_that_may_not_create_tables_is_told_what_to_grant(
     assert 'GRANT USAGE, CREATE ON SCHEMA public TO "limited";' in done.errors
 
 
-def test_a_time_zone_that_a_pooler_would_keep_is_refused(
+def test_a_time_zone_that_a_pooler_would_keep_is_rejected(
     start: Callable[..., commands.CommandResult], postgresql: str
 ) -> None:
-    with database(postgresql, "ALTER DATABASE refused SET timezone TO 'Asia/Kolkata'") as url:
+    with database(postgresql, "ALTER DATABASE rejected SET timezone TO 'Asia/Kolkata'") as url:
         done = start(DATABASE_URL=url, DATABASE_POOLER="transaction")
 
     assert "DATABASE_POOLER: Connections have the time zone Asia/Kolkata" in done.errors

@@ -1,4 +1,4 @@
-"""Whatever any door exports, every import takes back unchanged."""
+"""Every import restores what any export wrote, unchanged."""
 
 import csv
 import io
@@ -19,15 +19,15 @@ from userapi.core.db import db
 
 pytestmark = pytest.mark.both
 
-#: What means something to a spreadsheet, to CSV, to JSON, or to a careless reader.
+#: Texts with a meaning in spreadsheets, CSV or JSON, or that careless parsers change.
 HOSTILE = (
     '=HYPERLINK("x")', "+1", "-1", "@x", "＝1", "＋1", "－1", "＠x", "'=1", "''@", "'tis", "''", "  =1", "\xa0-1",
     'a "b", c; d', '"', '""', ",", ";", "[1]", '["a"]', "{}", "null", "true", "0", "007", "1e9", "\\", "\\n", "#",
     "Ада", "Jürgen", "é", "e\u0301", "שלום", "\u200fabc", "مرحبا", "𝒜", "  around  ", "x" * 150,
 )  # fmt: skip
 
-#: Everything that an export is about; hashes only where they go along.
-KEPT = {
+#: What an export contains; password hashes only if the export includes them.
+STORED = {
     "users": "SELECT id, email, email_key, username, first_name, last_name, first_name_key, last_name_key, language, "
     "is_active, is_staff, is_superuser, email_verified_at, pending_email, date_joined, last_login FROM users",
     "hashes": "SELECT id, password_hash FROM users",
@@ -39,16 +39,16 @@ KEPT = {
 }
 
 
-def kept(app: Flask, *, but: int = 0) -> dict[str, list[Any]]:
-    """What is stored, without one user."""
+def stored_rows(app: Flask, *, but: int = 0) -> dict[str, list[Any]]:
+    """The stored rows, except those of one user."""
     with app.app_context():
-        found = {name: [tuple(row) for row in db.session.execute(sa.text(text))] for name, text in KEPT.items()}
+        found = {name: [tuple(row) for row in db.session.execute(sa.text(text))] for name, text in STORED.items()}
     return {name: sorted((row for row in rows if row[0] != but), key=repr) for name, rows in found.items()}
 
 
 @pytest.fixture
-def boss(app: Flask) -> StaffClient:
-    """A superuser in a browser, in a service with every kind of user."""
+def superuser(app: Flask) -> StaffClient:
+    """A superuser of a service that has users of every kind."""
     for text in HOSTILE:
         described = {"address": text, "country": text[:50], "city": text[:50], "title": text[:5].strip() or "Mx"}
         make_user(
@@ -64,7 +64,7 @@ def boss(app: Flask) -> StaffClient:
             "UPDATE users SET email_verified_at = NULL WHERE username = '@x'",
             "UPDATE users SET email_verified_at = '2024-05-06 07:08:09.123456' WHERE username = '007'",
             "UPDATE users SET last_login = '2024-05-06 07:08:09.000000' WHERE username = 'null'",
-            "INSERT INTO groups (id, name) VALUES (7007, '=Editors; \"all\"'), (7009, 'Écrivains'), (7011, '[nobody]')",
+            "INSERT INTO groups (id, name) VALUES (7007, '=Editors; \"all\"'), (7009, 'Écrivains'), (7011, '[no one]')",
             "INSERT INTO group_permissions VALUES (7007, 1), (7007, 2), (7009, 3)",
             "INSERT INTO user_groups SELECT id, 7007 FROM users WHERE id % 2 = 0",
             "INSERT INTO user_groups SELECT id, 7009 FROM users WHERE id % 3 = 0",
@@ -74,39 +74,39 @@ def boss(app: Flask) -> StaffClient:
     return staff_client(app, is_staff=True, is_superuser=True)
 
 
-# --- Doors out --------------------------------------------------------------------------------------------
+# --- Exports --------------------------------------------------------------------------------------------
 
 
-def staff_export(kind: str, boss: StaffClient, _folder: Path) -> bytes:
-    return boss.post("/admin/users/act/", action=f"export_{kind}", all="true", query="").data
+def staff_export(kind: str, superuser: StaffClient, _folder: Path) -> bytes:
+    return superuser.post("/admin/users/act/", action=f"export_{kind}", all="true", query="").data
 
 
-def staff_export_of_chosen(kind: str, boss: StaffClient, _folder: Path) -> bytes:
-    with boss.app.app_context():
+def staff_export_of_chosen(kind: str, superuser: StaffClient, _folder: Path) -> bytes:
+    with superuser.app.app_context():
         ids = list(db.session.scalars(sa.text("SELECT id FROM users")))
-    return boss.post("/admin/users/act/", action=f"export_{kind}", user=ids).data
+    return superuser.post("/admin/users/act/", action=f"export_{kind}", user=ids).data
 
 
-def shell_export(kind: str, boss: StaffClient, folder: Path, *options: str) -> bytes:
+def shell_export(kind: str, superuser: StaffClient, folder: Path, *options: str) -> bytes:
     file = folder / f"out.{kind}"
-    assert boss.app.test_cli_runner().invoke(args=["users", "export", str(file), *options]).exit_code == 0
+    assert superuser.app.test_cli_runner().invoke(args=["users", "export", str(file), *options]).exit_code == 0
     return file.read_bytes()
 
 
-def shell_export_to_output(kind: str, boss: StaffClient, _folder: Path) -> bytes:
-    return boss.app.test_cli_runner().invoke(args=["users", "export", "--format", kind]).stdout_bytes
+def shell_export_to_output(kind: str, superuser: StaffClient, _folder: Path) -> bytes:
+    return superuser.app.test_cli_runner().invoke(args=["users", "export", "--format", kind]).stdout_bytes
 
 
-def shell_export_with_passwords(kind: str, boss: StaffClient, folder: Path) -> bytes:
-    return shell_export(kind, boss, folder, "--with-passwords")
+def shell_export_with_passwords(kind: str, superuser: StaffClient, folder: Path) -> bytes:
+    return shell_export(kind, superuser, folder, "--with-passwords")
 
 
-OUT = (
+EXPORTS = (
     staff_export, staff_export_of_chosen, shell_export, shell_export_to_output, shell_export_with_passwords,
 )  # fmt: skip
 
 
-# --- Doors in; each gives the id of a user whom it needed ---------------------------------------------------
+# --- Imports; each returns the id of the user it created to run the import, or 0 ------------------------------
 
 
 def shell_import(kind: str, content: bytes, app: Flask, folder: Path) -> int:
@@ -125,48 +125,50 @@ def shell_import_of_input(kind: str, content: bytes, app: Flask, _folder: Path) 
 
 
 def staff_import(kind: str, content: bytes, app: Flask, _folder: Path) -> int:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
-    follow_redirect(boss, upload_import(boss, content, f"users.{kind}", dry_run=""))
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    follow_redirect(superuser, upload_import(superuser, content, f"users.{kind}", dry_run=""))
     run_import_jobs(app)
     assert (newest_import(app).state, import_counts(app).get("refused", 0), import_counts(app).get("altered", 0)) == (
         "done",
         0,
         0,
     )
-    return boss.id
+    return superuser.id
 
 
-IN = (shell_import, shell_import_of_input, staff_import)
+IMPORTS = (shell_import, shell_import_of_input, staff_import)
 
-Out = Callable[[str, StaffClient, Path], bytes]
-In = Callable[[str, bytes, Flask, Path], int]
+Export = Callable[[str, StaffClient, Path], bytes]
+Import = Callable[[str, bytes, Flask, Path], int]
 
 
-@pytest.mark.parametrize("take_in", IN)
-@pytest.mark.parametrize("take_out", OUT)
+@pytest.mark.parametrize("import_users", IMPORTS)
+@pytest.mark.parametrize("export_users", EXPORTS)
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_an_import_makes_the_users_that_an_export_wrote(
-    boss: StaffClient, kind: str, take_out: Out, take_in: In, tmp_path: Path
+def test_an_import_restores_the_users_of_an_export(
+    superuser: StaffClient, kind: str, export_users: Export, import_users: Import, tmp_path: Path
 ) -> None:
-    app, before = boss.app, kept(boss.app)
-    content = take_out(kind, boss, tmp_path)
+    app, before = superuser.app, stored_rows(superuser.app)
+    content = export_users(kind, superuser, tmp_path)
     delete_all_rows(app)
 
-    needed = take_in(kind, content, app, tmp_path)
+    new_superuser_id = import_users(kind, content, app, tmp_path)
 
-    after = kept(app, but=needed)
-    if take_out is not shell_export_with_passwords:  # hashes stay at home
+    after = stored_rows(app, but=new_superuser_id)
+    if export_users is not shell_export_with_passwords:  # this export has no hashes
         assert {row[1] for row in after.pop("hashes")} == {None}
         del before["hashes"]
-    if kind == "csv":  # which has the names of groups alone
+    if kind == "csv":  # which contains only the names of groups
         del before["groups"], after["groups"]
     assert all(before.values())
     assert after == before
 
 
-@pytest.mark.parametrize("take_in", IN)
+@pytest.mark.parametrize("import_users", IMPORTS)
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_an_older_export_of_the_staff_site_is_taken_too(app: Flask, kind: str, take_in: In, tmp_path: Path) -> None:
+def test_an_older_export_of_the_staff_site_can_be_imported(
+    app: Flask, kind: str, import_users: Import, tmp_path: Path
+) -> None:
     names = "id email username first_name last_name profile_title profile_dob profile_address profile_country "
     names += "profile_city profile_zip is_active is_staff is_superuser email_verified pending_email language "
     names += "date_joined last_login"
@@ -198,9 +200,9 @@ def test_an_older_export_of_the_staff_site_is_taken_too(app: Flask, kind: str, t
         table.writerows({name: guarded.get(value, value) for name, value in row.items()} for row in rows)
         content = file.getvalue().encode()
 
-    needed = take_in(kind, content, app, tmp_path)
+    new_superuser_id = import_users(kind, content, app, tmp_path)
 
-    found = kept(app, but=needed)
+    found = stored_rows(app, but=new_superuser_id)
     assert [row[1:7:2] for row in found["users"]] == [("ada@example.com", None, ""), ("bob@example.com", "bob", "")]
     assert [row[4] for row in found["users"]] == ["=Ada", ""]
     assert [bool(row[9]) for row in found["users"]] == [True, False]

@@ -1,4 +1,4 @@
-"""A filter that cannot be read never widens a list of the staff site, nor what is done to all that match."""
+"""An invalid filter never makes a list of the staff site, or an action on all matching users, cover more rows."""
 
 import re
 from html import unescape
@@ -10,7 +10,7 @@ from flask import Flask
 from tests.support.bulk_actions import ACTION_PATH, insert_users
 from tests.support.staff_client import StaffClient, staff_client
 
-#: What a list shows in place of rows.
+#: The text of an empty list.
 NONE_FOUND = {
     "users": "No users found.",
     "audit": "No events found.",
@@ -51,17 +51,17 @@ UNREADABLE = [
 
 
 @pytest.fixture
-def boss(app: Flask) -> StaffClient:
+def superuser(app: Flask) -> StaffClient:
     made = staff_client(app, is_staff=True, is_superuser=True)
     insert_users(app, 3)
     return made
 
 
 @pytest.mark.parametrize(("page", "name", "text"), UNREADABLE)
-def test_a_filter_that_cannot_be_read_stays_in_the_form_and_the_list_is_empty(
-    boss: StaffClient, page: str, name: str, text: str
+def test_an_invalid_filter_stays_in_the_form_and_the_list_is_empty(
+    superuser: StaffClient, page: str, name: str, text: str
 ) -> None:
-    shown = boss.get(f"/admin/{page}/", query_string={name: text})
+    shown = superuser.get(f"/admin/{page}/", query_string={name: text})
 
     assert shown.status_code == 200
     assert NONE_FOUND[page] in shown.text
@@ -79,32 +79,32 @@ def test_a_filter_that_cannot_be_read_stays_in_the_form_and_the_list_is_empty(
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for page, name, text in UNREADABLE if page == "users"][::3])
 @pytest.mark.parametrize("action", ["delete", "export_csv"])
-def test_nothing_is_done_to_all_that_match_a_filter_that_cannot_be_read(
-    boss: StaffClient, action: str, name: str, text: str
+def test_an_action_on_all_users_matching_an_invalid_filter_changes_no_one(
+    superuser: StaffClient, action: str, name: str, text: str
 ) -> None:
-    shown = boss.get("/admin/users/", query_string={name: text}).text
+    shown = superuser.get("/admin/users/", query_string={name: text}).text
     carried = unescape(shown.partition('name="query" value="')[2].partition('"')[0])
 
     for query in (carried, urlencode({name: text})):
-        answer = boss.post(ACTION_PATH, action=action, all="true", query=query, confirmed="true", newest="999")
+        response = superuser.post(ACTION_PATH, action=action, all="true", query=query, confirmed="true", newest="999")
 
-        assert answer.status_code == 303
-        assert "Correct the invalid filters first" in boss.get(answer.headers["Location"]).text
-    assert "crowd2@example.com" in boss.get("/admin/users/").text
+        assert response.status_code == 303
+        assert "Correct the invalid filters first" in superuser.get(response.headers["Location"]).text
+    assert "crowd2@example.com" in superuser.get("/admin/users/").text
 
 
 @pytest.mark.parametrize("text", ["crowd1@example.com\u200b", "\u2060crowd1@example.com\ufeff", "\u00a0crowd1@ "])
-def test_invisible_characters_around_a_search_are_left_out(boss: StaffClient, text: str) -> None:
-    shown = boss.get("/admin/users/", query_string={"search": text}).text
+def test_invisible_characters_around_a_search_are_ignored(superuser: StaffClient, text: str) -> None:
+    shown = superuser.get("/admin/users/", query_string={"search": text}).text
 
     assert re.findall(r"crowd\d@example.com</a>", shown) == ["crowd1@example.com</a>"]
     assert "search=crowd1%40" in shown
-    confirmation = boss.post(ACTION_PATH, action="delete", all="true", query=urlencode({"search": text})).text
+    confirmation = superuser.post(ACTION_PATH, action="delete", all="true", query=urlencode({"search": text})).text
     assert re.findall(r"<li>(crowd.*?)</li>", confirmation) == ["crowd1@example.com"]
 
 
-def test_a_no_break_space_between_two_words_of_a_search_is_a_space(boss: StaffClient) -> None:
-    shown = boss.get("/admin/users/", query_string={"search": "crowd1@example.com\u00a0crowd"}).text
+def test_a_no_break_space_in_a_search_separates_words(superuser: StaffClient) -> None:
+    shown = superuser.get("/admin/users/", query_string={"search": "crowd1@example.com\u00a0crowd"}).text
 
     assert re.findall(r"crowd\d@example.com</a>", shown) == ["crowd1@example.com</a>"]
 
@@ -112,8 +112,8 @@ def test_a_no_break_space_between_two_words_of_a_search_is_a_space(boss: StaffCl
 @pytest.mark.parametrize(
     ("page", "name"), [("audit", "target"), ("audit", "actor"), ("sessions", "user"), ("emails", "recipient")]
 )
-def test_invisible_characters_around_a_text_of_any_list_are_left_out(boss: StaffClient, page: str, name: str) -> None:
-    shown = boss.get(f"/admin/{page}/", query_string={name: "crowd1@example.com\u200b"}).text
+def test_invisible_characters_around_any_filter_text_are_ignored(superuser: StaffClient, page: str, name: str) -> None:
+    shown = superuser.get(f"/admin/{page}/", query_string={name: "crowd1@example.com\u200b"}).text
 
     assert 'value="crowd1@example.com"' in shown
     assert "A filter is invalid" not in shown

@@ -1,4 +1,4 @@
-"""After an account is deleted, no page, no answer and no text of the database names its email."""
+"""After an account is deleted, no page, response or database column contains its email address."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 
 from tests.support.api_client import sign_in as bearer
-from tests.support.bulk_actions import run_bulk_jobs as work_in_bulk
+from tests.support.bulk_actions import run_bulk_jobs
 from tests.support.factories import PASSWORD, new_user, to_form_fields
 from tests.support.sql import execute_sql, fetch_rows
 from tests.support.staff_client import StaffClient, sign_in_with_cookies, staff_client
@@ -29,8 +29,8 @@ MARK = "zq7mark"
 EMAIL = f"{MARK}@example.com"
 
 
-def leave_traces(app: Flask, boss: StaffClient, folder: Path) -> int:
-    """An account whose email stands wherever one can."""
+def leave_traces(app: Flask, superuser: StaffClient, folder: Path) -> int:
+    """Create an account whose email address is stored in every place that can contain one; return its id."""
     visitor = app.test_client()
     page = visitor.get("/register/").text
     fields = dict(re.findall(r'<input[^>]*name="(form_id|csrf_token)"[^>]*value="([^"]*)"', page))
@@ -47,27 +47,27 @@ def leave_traces(app: Flask, boss: StaffClient, folder: Path) -> int:
     user_id = int(fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id)
     visitor.post("/api-token-auth/", json={"email": EMAIL, "password": "wrong"})
     visitor.post("/userapi/auth/password/reset/", json={"email": EMAIL})
-    boss.post(f"/admin/users/{user_id}/", **{**boss.form(f"/admin/users/{user_id}/"), "is_staff": "true"})
+    superuser.post(f"/admin/users/{user_id}/", **{**superuser.form(f"/admin/users/{user_id}/"), "is_staff": "true"})
     inviter = sign_in_with_cookies(app, user_id)
     inviter.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
-    boss.post("/admin/users/act/", action="export_csv", all="1", query=f"search={EMAIL}", confirmed="1")
+    superuser.post("/admin/users/act/", action="export_csv", all="1", query=f"search={EMAIL}", confirmed="1")
     app.test_cli_runner().invoke(args=["users", "export", str(folder / "users.csv"), "--search", EMAIL])
     twice = f"email,first_name\n{EMAIL},A\n{EMAIL.upper()},B\nother@example.com,C\n"
     for dry_run in ("true", ""):
-        upload_import(boss, twice, f"{EMAIL}.csv", dry_run=dry_run)
-        upload_import(boss, twice, "users.csv", dry_run=dry_run, on_conflict="fail")
+        upload_import(superuser, twice, f"{EMAIL}.csv", dry_run=dry_run)
+        upload_import(superuser, twice, "users.csv", dry_run=dry_run, on_conflict="fail")
     dump = [
         {"model": "auth.user", "pk": EMAIL, "fields": {"email": EMAIL, "password": "!", "last_login": None}},
         {"model": "auth.user", "pk": 88, "fields": {"email": "x", "password": "!", "last_login": None}},
     ]
-    upload_import(boss, json.dumps(dump), "dump.json")
+    upload_import(superuser, json.dumps(dump), "dump.json")
     run_import_jobs(app, 6)
-    boss.get(f"/admin/audit/?actor={EMAIL}&target={EMAIL}")
+    superuser.get(f"/admin/audit/?actor={EMAIL}&target={EMAIL}")
     newest = fetch_rows(app, "SELECT max(id) AS id FROM users")[0].id
-    boss.post(
+    superuser.post(
         "/admin/users/act/", action="end_sessions", all="1", query=f"search={EMAIL}", newest=newest, confirmed="1"
     )
-    work_in_bulk(app)
+    run_bulk_jobs(app)
     assert {"messages.recipient", "messages.text", "users.email"} <= set(mentions(app))
     assert [row.state for row in fetch_rows(app, "SELECT state FROM bulk_jobs")] == ["done"]
     assert len(fetch_rows(app, "SELECT id FROM audit_events WHERE action = 'users.exported'")) == 2
@@ -77,7 +77,7 @@ def leave_traces(app: Flask, boss: StaffClient, folder: Path) -> int:
 
 
 def mentions(app: Flask) -> list[str]:
-    """The columns of texts that hold the email, uploaded files apart, which are deleted after a day."""
+    """The text columns that contain the email address. Uploaded files, deleted after a day, are not searched."""
     found = []
     with app.app_context():
         for table in Model.metadata.sorted_tables:
@@ -89,70 +89,70 @@ def mentions(app: Flask) -> list[str]:
     return found
 
 
-def over_api(app: Flask, boss: StaffClient, user_id: int) -> None:
-    headers = {"Authorization": f"Bearer {bearer(app, boss.email)['access_token']}"}
+def over_api(app: Flask, superuser: StaffClient, user_id: int) -> None:
+    headers = {"Authorization": f"Bearer {bearer(app, superuser.email)['access_token']}"}
     assert app.test_client().delete(f"/userapi/users/{user_id}/", headers=headers).status_code == 204
 
 
-def at_the_site(app: Flask, boss: StaffClient, user_id: int) -> None:
-    assert boss.post(f"/admin/users/{user_id}/delete/").status_code == 303
-    boss.get("/admin/")  # the one notice that says who was deleted
+def on_staff_site(app: Flask, superuser: StaffClient, user_id: int) -> None:
+    assert superuser.post(f"/admin/users/{user_id}/delete/").status_code == 303
+    superuser.get("/admin/")  # shows and clears the notice that names the deleted user
 
 
-def in_bulk(app: Flask, boss: StaffClient, user_id: int) -> None:
+def in_bulk(app: Flask, superuser: StaffClient, user_id: int) -> None:
     newest = fetch_rows(app, "SELECT max(id) AS id FROM users")[0].id
-    boss.post("/admin/users/act/", action="delete", all="1", query=f"search={EMAIL}", newest=newest, confirmed="1")
-    work_in_bulk(app)
+    superuser.post("/admin/users/act/", action="delete", all="1", query=f"search={EMAIL}", newest=newest, confirmed="1")
+    run_bulk_jobs(app)
 
 
-def at_the_shell(app: Flask, boss: StaffClient, user_id: int) -> None:
+def by_command(app: Flask, superuser: StaffClient, user_id: int) -> None:
     assert app.test_cli_runner().invoke(args=["users", "delete", EMAIL, "--yes"]).exit_code == 0
 
 
 DELETIONS: dict[str, Callable[[Flask, StaffClient, int], None]] = {
     "API": over_api,
-    "staff site": at_the_site,
+    "staff site": on_staff_site,
     "bulk action": in_bulk,
-    "command line": at_the_shell,
+    "command line": by_command,
 }
 
 
-def pages_that_name_it(boss: StaffClient) -> list[str]:
-    """Every page that links lead to from the overview, as far as it names the email."""
+def pages_naming_the_email(superuser: StaffClient) -> list[str]:
+    """The pages reachable from the overview that contain the email address."""
     waiting, seen, found = ["/admin/", "/userapi/users/?search=zq7"], set(), []
     while waiting:
         path = waiting.pop()
         if path in seen or len(seen) > 300:
             continue
         seen.add(path)
-        answer = boss.get(path)
-        text = unescape(answer.text) if answer.mimetype in ("text/html", "application/json") else ""
+        response = superuser.get(path)
+        text = unescape(response.text) if response.mimetype in ("text/html", "application/json") else ""
         if MARK in text.lower().replace("/userapi/users/?search=zq7", ""):
             found.append(path)
-        links = re.findall(r'href="(/admin/[^"#]*)"', answer.text)
+        links = re.findall(r'href="(/admin/[^"#]*)"', response.text)
         waiting += [unescape(link) for link in links if "logout" not in link and "static" not in link]
     assert len(seen) > 15
     return found
 
 
 @pytest.mark.parametrize("way", DELETIONS)
-def test_nothing_names_an_account_that_was_deleted(app: Flask, tmp_path: Path, way: str) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
-    user_id = leave_traces(app, boss, tmp_path)
+def test_nothing_names_a_deleted_account(app: Flask, tmp_path: Path, way: str) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    user_id = leave_traces(app, superuser, tmp_path)
 
-    DELETIONS[way](app, boss, user_id)
+    DELETIONS[way](app, superuser, user_id)
 
     assert fetch_rows(app, f"SELECT id FROM users WHERE id = {user_id}") == []
     assert mentions(app) == []
-    assert pages_that_name_it(boss) == []
-    headers = {"Authorization": f"Bearer {bearer(app, boss.email)['access_token']}"}
+    assert pages_naming_the_email(superuser) == []
+    headers = {"Authorization": f"Bearer {bearer(app, superuser.email)['access_token']}"}
     assert MARK not in app.test_client().get("/userapi/users/", headers=headers).text
 
 
-def test_an_export_says_that_a_search_chose_and_not_for_what(app: Flask) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
+def test_the_event_of_an_export_says_that_a_search_was_used_but_not_which(app: Flask) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
 
-    boss.post("/admin/users/act/", action="export_csv", all="1", query=f"search={EMAIL}", confirmed="1")
+    superuser.post("/admin/users/act/", action="export_csv", all="1", query=f"search={EMAIL}", confirmed="1")
 
     (event,) = fetch_rows(app, "SELECT changes FROM audit_events WHERE action = 'users.exported'")
     changes: Any = json.loads(event.changes) if isinstance(event.changes, str) else event.changes
@@ -160,19 +160,19 @@ def test_an_export_says_that_a_search_chose_and_not_for_what(app: Flask) -> None
 
 
 def test_an_invitation_no_longer_names_a_deleted_member_of_staff(app: Flask) -> None:
-    boss = staff_client(app, is_staff=True, is_superuser=True)
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
     inviter = staff_client(app, is_staff=True, is_superuser=True, first_name="Zora", last_name="Quill")
     inviter.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
     invitation = "SELECT id, text, html FROM messages WHERE kind = 'invitation'"
     assert "Zora Quill" in fetch_rows(app, invitation)[0].text
 
-    over_api(app, boss, inviter.id)
+    over_api(app, superuser, inviter.id)
 
     (stored,) = fetch_rows(app, invitation)
-    assert "Zora" not in stored.text + stored.html + boss.get(f"/admin/emails/{stored.id}/").text
+    assert "Zora" not in stored.text + stored.html + superuser.get(f"/admin/emails/{stored.id}/").text
 
 
-def test_submitted_forms_are_deleted_after_a_day_however_long_sessions_stay(app: Flask) -> None:
+def test_submitted_forms_are_deleted_after_a_day_even_if_sessions_are_kept_longer(app: Flask) -> None:
     app.test_client().post(
         "/userapi/users/", json=new_user(), headers={"Idempotency-Key": "0d9f6a52-3b7e-4c1d-a8f0-6e5b4c3d2a19"}
     )

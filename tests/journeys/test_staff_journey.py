@@ -1,4 +1,4 @@
-"""A working day at the staff site in a real browser: of a superuser, of limited staff, and no day for other users."""
+"""A working day on the staff site in a real browser, of a superuser, limited staff, and a user without access."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ NEW = "ottoline.fairweather@example.com"
 
 @dataclass
 class Office:
-    """The running service with a crowd of accounts, and its first superuser."""
+    """The running service with many accounts, and its first superuser."""
 
     url: str
     email: str
@@ -33,7 +33,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         environment = commands.environment(f"sqlite:///{folder}/office.db", folder, **settings)
         with http_server.run_server(folder, environment) as server:
             assert server.password
-            make_crowd(folder / "office.db")
+            insert_many_users(folder / "office.db")
             for arguments in (("helper@example.com", "--staff", "--no-group"), ("visitor@example.com",)):
                 email, *flags = arguments
                 command = (*commands.FLASK, "users", "create", "--email", email, *flags, "--password-stdin")
@@ -41,8 +41,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
             yield Office(server.url, server.email, server.password)
 
 
-def make_crowd(database: Path) -> None:
-    """Fill the table past the front door: the day is about finding one among many."""
+def insert_many_users(database: Path) -> None:
+    """Insert many users directly into the database, so that one has to be searched for."""
     names = ("Abara", "Bellweather", "Castellan", "Dunmore", "Eastlake", "Finchley", "Greyling")
     rows = [
         (f"crowd{n:06}@example.com", f"crowd{n:06}@example.com", "Crowd", names[n % 7], "crowd", names[n % 7].lower(),
@@ -60,49 +60,49 @@ def make_crowd(database: Path) -> None:
 
 
 @pytest.fixture
-def at_desk(watch: Callable[..., Any], office: Office) -> Iterator[Callable[..., BrowserPage]]:
-    """A maker of signed-in browsers: `at_desk()` is the superuser's. No page may complain or ask elsewhere."""
+def open_browser(watch: Callable[..., Any], office: Office) -> Iterator[Callable[..., BrowserPage]]:
+    """Opens signed-in browsers, of the superuser by default. No page may cause errors or requests to other sites."""
     open_browsers: list[Any] = []
 
-    def sit_down(email: str = office.email, password: str = office.password, **options: Any) -> BrowserPage:
+    def open_staff_browser(email: str = office.email, password: str = office.password, **options: Any) -> BrowserPage:
         maker = watch(office.url, **options)
-        someone: BrowserPage = maker.__enter__()
-        open_browsers.append((maker, someone))
-        someone.go("/admin/")
-        someone.fill(email=email, password=password)
-        someone.press("Sign in")
-        return someone
+        browser: BrowserPage = maker.__enter__()
+        open_browsers.append((maker, browser))
+        browser.go("/admin/")
+        browser.fill(email=email, password=password)
+        browser.press("Sign in")
+        return browser
 
-    yield sit_down
-    for maker, someone in open_browsers:
-        assert someone.faults == []
+    yield open_staff_browser
+    for maker, browser in open_browsers:
+        assert browser.faults == []
         maker.__exit__(None, None, None)
 
 
-def heading(someone: BrowserPage) -> str:
-    return str(someone.page.locator("h1").first.inner_text())
+def heading(browser: BrowserPage) -> str:
+    return str(browser.page.locator("h1").first.inner_text())
 
 
-def notice(someone: BrowserPage) -> str:
-    return str(someone.page.locator(".notice").first.inner_text())
+def notice(browser: BrowserPage) -> str:
+    return str(browser.page.locator(".notice").first.inner_text())
 
 
-def follow(someone: BrowserPage, link: str) -> None:
-    someone.page.get_by_role("link", name=link, exact=True).first.click()
+def follow(browser: BrowserPage, link: str) -> None:
+    browser.page.get_by_role("link", name=link, exact=True).first.click()
 
 
-def search(someone: BrowserPage, text: str) -> None:
-    someone.go("/admin/users/")
-    someone.fill(search=text)
-    someone.press("Search")
+def search(browser: BrowserPage, text: str) -> None:
+    browser.go("/admin/users/")
+    browser.fill(search=text)
+    browser.press("Search")
 
 
-def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> None:
-    me = at_desk()
+def test_a_working_day_of_a_superuser(open_browser: Callable[..., BrowserPage]) -> None:
+    me = open_browser()
     page = me.page
     assert heading(me) == "Overview"
 
-    # Somebody is added in two steps, with a profile.
+    # Add a user in two steps, with a profile.
     follow(me, "Users")
     assert "More than 1,000 users" in page.inner_text("main")
     follow(me, "Add user")
@@ -115,7 +115,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> No
     me.press("Save")
     assert f"{NEW} was saved." in notice(me)
 
-    # She is found among a hundred thousand, and after her name is changed the list is as it was.
+    # Find her among many users; after a change of her name the list is the same as before.
     search(me, "ottoline.f")
     assert page.locator("tbody tr").count() == 1
     follow(me, NEW)
@@ -124,8 +124,8 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> No
     assert "Merriweather" in page.inner_text("tbody")
     assert page.locator("tbody tr").count() == 1
 
-    # A second browser is quicker: nothing is overwritten.
-    colleague = at_desk()
+    # Another browser saves first: nothing is overwritten.
+    colleague = open_browser()
     follow(me, NEW)
     search(colleague, "ottoline.f")
     follow(colleague, NEW)
@@ -140,7 +140,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> No
     me.press("Save")
     assert "was saved" in notice(me)
 
-    # Two are deactivated at once, after a question.
+    # Deactivate two users at the same time, after a confirmation.
     search(me, "crowd00000")
     for box in ("crowd000001@example.com", "crowd000002@example.com"):
         page.get_by_label(f"Select {box}").check()
@@ -152,7 +152,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> No
     me.press("Deactivate")
     assert "2 users deactivated." in notice(me)
 
-    # What happened to her stands in her history.
+    # Read the audit log of the user.
     search(me, "ottoline.f")
     follow(me, NEW)
     follow(me, "Audit log")
@@ -162,7 +162,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> No
     assert "user.created" in history
     me.shoot("staff-history")
 
-    # The colleague's session is ended.
+    # End the session of the other browser.
     follow(me, "Sessions")
     page.get_by_label("User").fill("")
     page.get_by_label("Status").select_option("active")
@@ -174,7 +174,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> No
     colleague.go("/admin/")
     assert "/login/" in colleague.page.url
 
-    # A filtered list goes out as a file.
+    # Export a filtered list.
     search(me, "ottoline.f")
     page.get_by_label("All matching users, on every page").check()
     page.get_by_label("Action for the selected users").select_option("Export as CSV")
@@ -182,7 +182,7 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> No
         me.press("Go")
     assert "Merriweather" in Path(download.value.path()).read_text()
 
-    # She is deleted, after seeing what goes along; then the day is over.
+    # Delete the user, after seeing what is deleted with her, and sign out.
     follow(me, NEW)
     follow(me, "Delete")
     assert "Profile: 1" in page.inner_text("main")
@@ -194,19 +194,19 @@ def test_a_working_day_of_a_superuser(at_desk: Callable[..., BrowserPage]) -> No
     assert "/login/" in page.url
 
 
-def test_a_working_day_of_limited_staff(at_desk: Callable[..., BrowserPage]) -> None:
-    boss = at_desk()
-    boss.go("/admin/groups/new/")
-    boss.fill(name="Readers of accounts")
-    boss.page.get_by_label("View: Users").check()
-    boss.press("Save")
-    search(boss, "helper")
-    follow(boss, "helper@example.com")
-    boss.page.get_by_label("Readers of accounts").check()
-    boss.press("Save")
-    assert "was saved" in notice(boss)
+def test_a_working_day_of_limited_staff(open_browser: Callable[..., BrowserPage]) -> None:
+    superuser = open_browser()
+    superuser.go("/admin/groups/new/")
+    superuser.fill(name="Readers of accounts")
+    superuser.page.get_by_label("View: Users").check()
+    superuser.press("Save")
+    search(superuser, "helper")
+    follow(superuser, "helper@example.com")
+    superuser.page.get_by_label("Readers of accounts").check()
+    superuser.press("Save")
+    assert "was saved" in notice(superuser)
 
-    helper = at_desk("helper@example.com", PASSWORD)
+    helper = open_browser("helper@example.com", PASSWORD)
     assert helper.page.locator("nav .nav-link").all_inner_texts() == ["Overview", "Users"]
     search(helper, "crowd00000")
     assert helper.page.get_by_role("link", name="Add user").count() == 0
@@ -216,37 +216,39 @@ def test_a_working_day_of_limited_staff(at_desk: Callable[..., BrowserPage]) -> 
     helper.shoot("staff-limited")
     helper.go("/admin/groups/")
     assert "Permission denied" in heading(helper)
-    helper.shoot("staff-refused")
+    helper.shoot("staff-denied")
 
 
-def test_an_ordinary_user_is_refused(at_desk: Callable[..., BrowserPage]) -> None:
-    visitor = at_desk("visitor@example.com", PASSWORD)
+def test_a_user_who_is_not_staff_is_denied(open_browser: Callable[..., BrowserPage]) -> None:
+    visitor = open_browser("visitor@example.com", PASSWORD)
 
     assert heading(visitor) == "Permission denied"
     assert visitor.page.get_by_role("link", name="Groups").count() == 0
 
 
 LOOKS = {
-    "desk": {"viewport": DESKTOP, "color_scheme": "light"},
+    "desktop": {"viewport": DESKTOP, "color_scheme": "light"},
     "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
 }
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_every_page_of_the_staff_site_is_accessible_and_fits(look: str, at_desk: Callable[..., BrowserPage]) -> None:
-    someone = at_desk(**LOOKS[look])
-    someone.go("/admin/users/new/")
+def test_every_page_of_the_staff_site_is_accessible_and_fits_the_screen(
+    look: str, open_browser: Callable[..., BrowserPage]
+) -> None:
+    browser = open_browser(**LOOKS[look])
+    browser.go("/admin/users/new/")
     email = f"looks-{look}@example.com"
-    someone.fill(email=email)
-    someone.page.get_by_label("Send an invitation").check()
-    someone.press("Create and continue")
-    user = someone.page.url.removeprefix(someone.origin)
-    someone.go("/admin/emails/")
-    letter = someone.page.locator("tbody a").first.get_attribute("href")
+    browser.fill(email=email)
+    browser.page.get_by_label("Send an invitation").check()
+    browser.press("Create and continue")
+    user = browser.page.url.removeprefix(browser.origin)
+    browser.go("/admin/emails/")
+    email_path = browser.page.locator("tbody a").first.get_attribute("href")
     pages = {
         "overview": "/admin/",
         "users": "/admin/users/?is_active=true",
-        "nobody": "/admin/users/?search=nobody-at-all",
+        "no-users": "/admin/users/?search=no-such-user",
         "new-user": "/admin/users/new/",
         "user": user,
         "password": f"{user}password/",
@@ -256,25 +258,25 @@ def test_every_page_of_the_staff_site_is_accessible_and_fits(look: str, at_desk:
         "new-group": "/admin/groups/new/",
         "sessions": "/admin/sessions/",
         "emails": "/admin/emails/",
-        "letter": letter,
+        "email": email_path,
         "audit": "/admin/audit/",
     }
 
     wrong = {}
     for name, path in pages.items():
-        someone.go(str(path))
-        someone.shoot(f"staff-{look}-{name}")
-        found = someone.violations() + (["scrolls sideways"] if someone.overflows() else [])
+        browser.go(str(path))
+        browser.shoot(f"staff-{look}-{name}")
+        found = browser.violations() + (["scrolls sideways"] if browser.overflows() else [])
         if found:
             wrong[name] = found
 
     assert wrong == {}
 
 
-def test_the_keyboard_alone_is_enough(at_desk: Callable[..., BrowserPage]) -> None:
-    someone = at_desk()
-    page = someone.page
-    someone.go("/admin/users/?ordering=email")
+def test_the_staff_site_can_be_used_with_the_keyboard(open_browser: Callable[..., BrowserPage]) -> None:
+    browser = open_browser()
+    page = browser.page
+    browser.go("/admin/users/?ordering=email")
 
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"

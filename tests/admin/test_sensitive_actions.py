@@ -1,0 +1,119 @@
+"""Setting passwords and deleting users on the staff site, and the password check before sensitive actions."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from tests.support.factories import PASSWORD, make_user
+from tests.support.staff_client import NEW_PASSWORD, StaffClient, sign_in_with_cookies, staff_client, stored_value
+from userapi.core import clock
+
+
+@pytest.fixture
+def superuser(app: Flask) -> StaffClient:
+    return staff_client(app, is_staff=True, is_superuser=True)
+
+
+def test_A08_the_password_page_shows_the_algorithm_and_cost_but_not_the_hash(superuser: StaffClient) -> None:
+    user_id = make_user(superuser.app)
+    stored = stored_value(superuser.app, user_id, "password_hash")
+
+    text = superuser.get(f"/admin/users/{user_id}/password/").text
+
+    assert "argon2id: 0.0078125 MiB, 1 passes" in text
+    for part in stored.split("$")[4:]:
+        assert part not in text
+
+
+def test_A08_no_page_and_no_export_contains_a_hash(superuser: StaffClient) -> None:
+    user_id = make_user(superuser.app)
+    stored = str(stored_value(superuser.app, user_id, "password_hash")).rpartition("$")[2]
+    pages = [
+        "/admin/",
+        "/admin/users/",
+        f"/admin/users/{user_id}/",
+        f"/admin/users/{user_id}/history/",
+        "/admin/audit/",
+    ]
+
+    texts = [superuser.get(page).text for page in pages]
+    texts += [superuser.post("/admin/users/act/", action=name, all="1").text for name in ("export_csv", "export_jsonl")]
+
+    for text in texts:
+        assert stored not in text
+        assert "password_hash" not in text
+
+
+def test_A08_a_new_password_is_typed_twice_and_must_match_the_policy(superuser: StaffClient) -> None:
+    victim = staff_client(superuser.app)
+    path = f"/admin/users/{victim.id}/password/"
+
+    assert superuser.post(path, password1="12345678", password2="12345678").status_code == 400
+    assert superuser.post(path, password1=NEW_PASSWORD, password2=NEW_PASSWORD + "x").status_code == 400
+    assert victim.get("/account/").status_code == 200
+    assert superuser.post(path, password1=NEW_PASSWORD, password2=NEW_PASSWORD).status_code == 303
+
+    assert victim.get("/account/").status_code == 303
+    assert sign_in_with_cookies(superuser.app, victim.id, NEW_PASSWORD).id == victim.id
+    assert NEW_PASSWORD not in superuser.get(f"/admin/users/{victim.id}/history/").text
+
+
+def test_the_delete_page_shows_what_is_deleted_with_the_user(superuser: StaffClient) -> None:
+    victim = staff_client(superuser.app)
+    path = f"/admin/users/{victim.id}/delete/"
+
+    shown = superuser.get(path).text
+
+    assert "Profile: <strong>1</strong>" in shown
+    assert "Active sessions: <strong>1</strong>" in shown
+    assert stored_value(superuser.app, victim.id, "id") == victim.id
+    assert superuser.post(path).status_code == 303
+    assert superuser.get(path).status_code == 404
+    assert "user.deleted" in superuser.get(f"/admin/audit/?target={victim.id}").text
+
+
+def test_A15_sensitive_actions_require_the_password_when_the_sign_in_is_too_old(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = make_user(superuser.app), make_user(superuser.app)
+    later = clock.now() + timedelta(minutes=16)
+    monkeypatch.setattr("userapi.core.clock.now", lambda: later)
+
+    bare = superuser.post(f"/admin/users/{first}/delete/")
+    wrong = superuser.post(f"/admin/users/{first}/delete/", own_password="not this one")
+    staff_status = superuser.post(
+        f"/admin/users/{first}/", **{**superuser.form(f"/admin/users/{first}/"), "is_staff": "true"}
+    )
+    export = superuser.post("/admin/users/act/", action="export_csv", all="1")
+    password = superuser.post(f"/admin/users/{first}/password/", password1=NEW_PASSWORD, password2=NEW_PASSWORD)
+
+    assert [response.status_code for response in (bare, wrong, staff_status, export, password)] == [
+        400,
+        400,
+        400,
+        200,
+        400,
+    ]
+    assert "Your password" in export.text
+    assert export.mimetype == "text/html"
+    assert stored_value(superuser.app, first, "is_staff") is False
+    assert superuser.post(f"/admin/users/{first}/delete/", own_password=PASSWORD).status_code == 303
+    assert superuser.post(f"/admin/users/{second}/delete/").status_code == 303
+
+
+def test_A15_a_password_check_counts_only_for_its_session(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = make_user(superuser.app), make_user(superuser.app)
+    other = sign_in_with_cookies(superuser.app, superuser.id)
+    later = clock.now() + timedelta(minutes=16)
+    monkeypatch.setattr("userapi.core.clock.now", lambda: later)
+    superuser.post(f"/admin/users/{first}/delete/", own_password=PASSWORD)
+    cookie = superuser.client.get_cookie("staff_reauthentication", path="/admin/")
+    assert cookie is not None
+
+    other.client.set_cookie("staff_reauthentication", cookie.value, path="/admin/")
+
+    assert other.post(f"/admin/users/{second}/delete/").status_code == 400
+    assert superuser.post(f"/admin/users/{second}/delete/").status_code == 303
