@@ -91,4 +91,4 @@ def test_the_doctor_says_where_the_logo_is_shown_and_which_colors_are_used(
     output = make_app(SITE_LOGO=str(path), SITE_COLOR="#facc15").test_cli_runner().invoke(args=["doctor"]).output
 
     assert line in output
-    assert "SITE_COLOR is #facc15: text on it is #111827, links are #846c0b on light and #facc15 on dark" in output
+    assert "SITE_COLOR is #facc15: text on it is #111827, links are #826a0b on light and #facc15 on dark" in output

@@ -80,7 +80,7 @@ def test_the_button_and_links_have_readable_shades_of_the_color_in_both_modes(
     html = part(deliver(SITE_COLOR="#facc15"), "html")
 
     assert re.search(r'<a class="button"[^>]*background-color: #facc15; color: #111827;', html)
-    assert re.search(r'<a href="http[^"]*" dir="ltr" style="color: #846c0b;">', html)
+    assert re.search(r'<a href="http[^"]*" dir="ltr" style="color: #826a0b;">', html)
     dark = html.partition("prefers-color-scheme: dark")[2].partition("</style>")[0]
     assert ".button { background-color: #facc15 !important; color: #111827 !important; }" in dark
     assert "a:not(.button) { color: #facc15 !important; }" in dark

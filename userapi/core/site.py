@@ -1,7 +1,7 @@
 """The name, logo, colour and support address of the site, which templates of pages and emails know as `site`."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,12 +13,12 @@ from markupsafe import Markup
 from . import colors
 from .site_logo import Logo, read_logo
 
-#: The colour without SITE_COLOR; `static/ui/tokens.css` has the palette that belongs to it.
+#: The colour without SITE_COLOR.
 DEFAULT_COLOR = "#0f766e"
 
-#: The backgrounds that links and borders must stand out from: the lightest and darkest of each mode.
-LIGHT_SURFACES = (colors.WHITE, "#f1f5f9")
-DARK_SURFACES = ("#0b1220", "#1f2937")
+#: The backgrounds of `static/ui/tokens.css` that links and borders must stand out from in each mode.
+LIGHT_SURFACES = ("#ffffff", "#f5f7f8", "#eef2f3", "#edf1f2", "#e3f2ef")
+DARK_SURFACES = ("#11171b", "#192127", "#202a31", "#222d34", "#17332f")
 
 #: Mail programs that block images or do not know a format show the name; few know SVG or WebP.
 EMAIL_LOGO_TYPE = "image/png"
@@ -56,15 +56,10 @@ class Palette:
             focus=colors.readable_on(color, surfaces, colors.NON_TEXT_CONTRAST),
         )
 
-    @property
-    def declarations(self) -> str:
-        """The palette as custom properties of CSS."""
-        red, green, blue = colors.channels(self.primary)
-        return (
-            f"--ui-primary:{self.primary};--ui-primary-rgb:{red},{green},{blue};"
-            f"--ui-primary-text:{self.primary_text};--ui-primary-hover:{self.primary_hover};"
-            f"--ui-link:{self.link};--ui-focus:{self.focus}"
-        )
+
+#: The palettes without SITE_COLOR, which `static/ui/tokens.css` has too.
+DEFAULT_LIGHT = Palette(DEFAULT_COLOR, colors.WHITE, "#0c5f58", "#0d6b64", DEFAULT_COLOR)
+DEFAULT_DARK = Palette(DEFAULT_COLOR, colors.WHITE, "#0c5f58", "#5fd4c4", "#5fd4c4")
 
 
 class Site:
@@ -115,22 +110,21 @@ class Site:
     @cached_property
     def light(self) -> Palette:
         """The colours on light pages."""
-        return Palette.of(self.color, LIGHT_SURFACES)
+        return Palette.of(self.color, LIGHT_SURFACES) if self.has_own_color else DEFAULT_LIGHT
 
     @cached_property
     def dark(self) -> Palette:
         """The colours on dark pages."""
+        if not self.has_own_color:
+            return DEFAULT_DARK
         return Palette.of(colors.readable_on(self.color, DARK_SURFACES, colors.NON_TEXT_CONTRAST), DARK_SURFACES)
 
     @cached_property
     def theme_css(self) -> Markup:
         """CSS that replaces the default colours of `static/ui/tokens.css` in both modes."""
-        light, dark = self.light.declarations, self.dark.declarations
-        return Markup(  # noqa: S704 - every value is `#rrggbb`
-            f":root{{{light}}}"
-            f'@media (prefers-color-scheme:dark){{:root:not([data-bs-theme="light"]){{{dark}}}}}'
-            f':root[data-bs-theme="dark"]{{{dark}}}'
-        )
+        pairs = zip(asdict(self.light).items(), asdict(self.dark).values(), strict=True)
+        properties = (f"--ui-{name.replace('_', '-')}:light-dark({light},{dark})" for (name, light), dark in pairs)
+        return Markup(f":root{{{';'.join(properties)}}}")  # noqa: S704 - every value is `#rrggbb`
 
 
 def configure(app: Flask) -> None:
