@@ -36,6 +36,7 @@ from userapi.pages import routes as pages
 from userapi.security import hashing_threads, signing_keys, throttling
 from userapi.transfer import job_worker as imports
 from userapi.users import routes as users
+from userapi.users import search_index
 
 
 def create_app(settings: Mapping[str, Any]) -> Flask:
@@ -57,7 +58,13 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
         part.configure(app)
     for part in (flash, delivery_loop, imports, bulk):
         part.configure(app)
-    migrate.init_app(app, db.db, str(folders.MIGRATIONS), render_item=db.render_migration_type)
+    migrate.init_app(
+        app,
+        db.db,
+        str(folders.MIGRATIONS),
+        render_item=db.render_migration_type,
+        include_name=search_index.include_name,
+    )
 
     openapi.configure(app)
     api = api_document.configure(app, DESCRIPTIONS)

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from userapi.core.problems import ValidationFailed
 from userapi.http import pagination
 from userapi.http.pagination import Cursor, Page
-from userapi.users import list_queries
+from userapi.users import list_queries, search
 from userapi.users.fields import FLAGS
 
 from . import filters
@@ -67,8 +67,8 @@ class Listing:
 
 def read_list(arguments: Mapping[str, str]) -> Listing:
     """Read filters, order and cursor. An invalid order or cursor is replaced by the default."""
-    search = Filters(arguments, READERS)
-    values = dict(search.values)
+    found = Filters(arguments, READERS)
+    values = dict(found.values)
     if "search" in values:
         values["staff_search"] = values.pop("search")
     if "joined_from" in values:
@@ -78,13 +78,13 @@ def read_list(arguments: Mapping[str, str]) -> Listing:
     ordering = arguments.get("ordering", DEFAULT_ORDER)
     if ordering.removeprefix("-") not in list_queries.ORDERS or ordering.startswith("--"):
         ordering = DEFAULT_ORDER
-    return Listing(search.texts, values, search.errors, ordering, _read_cursor(arguments.get("cursor", ""), ordering))
+    return Listing(found.texts, values, found.errors, ordering, _read_cursor(arguments.get("cursor", ""), ordering))
 
 
 def _read_search(text: str) -> str:
     text = filters.read_words(text)
-    if len(unicodedata.normalize("NFKC", text).split()) > list_queries.MAX_WORDS:
-        raise ValueError(_("Search for at most %(most)s words.", most=list_queries.MAX_WORDS))
+    if len(unicodedata.normalize("NFKC", text).split()) > search.MAX_WORDS:
+        raise ValueError(_("Search for at most %(most)s words.", most=search.MAX_WORDS))
     return text
 
 

@@ -150,7 +150,7 @@ def import_users(
 @click.option(
     "--search",
     type=inputs.Text("email"),
-    help="Only users whose email, first name or last name begins with these words.",
+    help="Only users whose email, first name or last name contains these words.",
 )
 @click.option("--staff", "is_staff", flag_value=True, type=bool, default=None, help="Only staff members.")
 @click.option("--inactive", "is_active", flag_value=False, type=bool, default=None, help="Only inactive users.")

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from userapi.core.db import db
 from userapi.transfer import seeding
 from userapi.transfer.seeded_activity import Activity
-from userapi.users import accounts, list_queries
+from userapi.users import accounts, list_queries, search_index
 
 from . import accounts as account_commands
 from . import inputs, tables, transfer
@@ -111,7 +111,7 @@ def deactivate(email: str) -> None:
     "--search",
     type=inputs.Text("email"),
     default="",
-    help="Only users whose email, first name or last name begins with these words.",
+    help="Only users whose email, first name or last name contains these words.",
 )
 @click.option("--staff", is_flag=True, help="Only staff members.")
 @click.option("--inactive", is_flag=True, help="Only inactive users.")
@@ -124,6 +124,16 @@ def list_users(search: str, staff: bool, inactive: bool, group_name: str | None)
         filters["group"] = inputs.group(group_name).id
     columns = (_("id"), _("email"), _("name"), _("active"), _("role"), _("joined"))
     tables.show(columns, (_cells(row) for row in list_queries.iterate_users(filters)))
+
+
+@group.command("index")
+def create_index() -> None:
+    """Create the search index if the migration could not. Writes wait until it is complete."""
+    with db.engine.begin() as connection:
+        created = search_index.create(connection)
+    if not created:
+        raise click.ClickException(_("The database cannot create the search index. Run `flask doctor`."))
+    click.echo(_("Searches use the index now. Restart the service."))
 
 
 def _cells(row: Any) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class Writer(Enum):
 
 
 class Search(Enum):
-    """Which searches compare words with the beginning of a field. A searched name needs a column `<name>_key`."""
+    """Which searches look at a field. A searched name needs a column `<name>_key` in the search index."""
 
     NOWHERE = auto()
     STAFF_SITE = auto()

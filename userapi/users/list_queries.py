@@ -1,6 +1,5 @@
 """The list of users: filters, orders, and keyset pages whose statements are compiled once for each kind of question."""
 
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -13,28 +12,20 @@ from userapi.core.prepared import Read
 from userapi.http import pagination
 from userapi.http.pagination import Cursor, Page
 
-from .fields import FLAGS, USER_FIELDS, Search
+from . import search
+from .fields import FLAGS
 from .models import user_groups
 from .queries import document_columns, profiles, users
-
-#: Sorts after every other character, on both databases.
-LAST_CHARACTER = "\U0010ffff"
+from .search import Plan
 
 #: Filters whose value is a parameter; the value of a flag is part of the statement.
 VALUED = ("country", "group", "joined_after", "joined_before", "ids")
 
-#: What a word of a search is compared with: each searched field has a column of the same name with `_key`.
-SEARCHED = tuple(users.c[f"{field.name}_key"] for field in USER_FIELDS if field.search is Search.EVERYWHERE)
-SEARCHED_BY_STAFF = (
-    *SEARCHED,
-    *(users.c[f"{field.name}_key"] for field in USER_FIELDS if field.search is Search.STAFF_SITE),
-)
+#: Filters that are searches.
+SEARCHES = tuple(search.SEARCHED)
 
-#: Words looked at in a search; more would only cost.
-MAX_WORDS = 8
-
-#: Digits of a number that fits into a column of both databases.
-MAX_ID_DIGITS = 18
+#: Rows in the order of the list, for each row of the page, among which a common text is looked for first.
+WINDOW = 200
 
 
 class Order(NamedTuple):
@@ -62,6 +53,7 @@ class _Shape(NamedTuple):
     direction: str | None
     after_null: bool
     filters: tuple[tuple[str, Any], ...]
+    in_window: bool = False
 
 
 def find_page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cursor | None) -> Page:
@@ -78,16 +70,36 @@ def find_page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cur
         order = ORDERS[ordering.removeprefix("-")]
         parameters["after_id"] = cursor.row_id
         parameters["after_value"] = pagination.convert_cursor_value(cursor, order.kind, nullable=order.nullable)
+    outline = _outline(filters)
     shape = _Shape(
         ordering,
         limit,
         cursor.direction if cursor else None,
         cursor is not None and cursor.value is None,
-        _outline(filters),
+        outline,
+        in_window=_is_common(outline),
     )
-    statement, needed = _statement(shape)
-    found = statement.all(**{name: value for name, value in parameters.items() if name in needed})
+    found = _read(shape, parameters)
+    if shape.in_window and len(found) <= limit:  # all rows with a common text may be far from here
+        found = _read(shape._replace(filters=_with_index(outline), in_window=False), parameters)
     return _paged(found, ordering, limit, cursor)
+
+
+def _read(shape: _Shape, parameters: Mapping[str, Any]) -> list[Any]:
+    statement, needed = _statement(shape)
+    return statement.all(**{name: value for name, value in parameters.items() if name in needed})
+
+
+def _is_common(outline: tuple[tuple[str, Any], ...]) -> bool:
+    """Whether a search has too many matches to collect all of them."""
+    return any(name in SEARCHES and detail.is_common for name, detail in outline)
+
+
+def _with_index(outline: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (name, detail._replace(plan=Plan.INDEX) if name in SEARCHES and detail.is_common else detail)
+        for name, detail in outline
+    )
 
 
 def count_users(filters: Mapping[str, Any]) -> int:
@@ -126,76 +138,56 @@ def build_conditions(filters: Mapping[str, Any]) -> tuple[list[Any], dict[str, A
     return conditions(_outline(filters)), values(filters)
 
 
-def conditions(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
+def conditions(outline: tuple[tuple[str, Any], ...], source: Any = users) -> list[Any]:
     """What the filters ask, with parameters for what `values` gives.
 
     Args:
-        outline: pairs of a filter's name and what its condition depends on. The filters are `search` (words, each the
-            beginning of the email, first or last name), `staff_search` (the same, or of the username, or an id),
-            `is_active`, `is_staff`, `is_superuser`, `email_verified`, `country`, `group` (its id), `joined_after`
-            (inclusive), `joined_before` (exclusive) and `find_ids` (a list).
+        outline: pairs of a filter's name and what its condition depends on. The filters are `search` (words that the
+            email, first or last name contains), `staff_search` (the same, or the username, or an id), `is_active`,
+            `is_staff`, `is_superuser`, `email_verified`, `country`, `group` (its id), `joined_after` (inclusive),
+            `joined_before` (exclusive) and `ids` (a list).
+        source: `users`, or a subquery with its columns.
     """
     clauses: list[Any] = []
     for name, detail in outline:
-        if name == "search":
-            clauses += [_begins(f"word_{index}", SEARCHED) for index in range(detail)]
-        elif name == "staff_search":
-            for index, is_id in enumerate(detail):
-                begins = _begins(f"word_{index}", SEARCHED_BY_STAFF)
-                clauses.append(sa.or_(begins, users.c.id == sa.bindparam(f"word_{index}_id")) if is_id else begins)
+        if name in SEARCHES:
+            clauses += search.conditions(detail, source)
         elif name == "country":
             of_country = profiles.c.country == sa.bindparam("country")
-            clauses.append(users.c.id.in_(sa.select(profiles.c.user_id).where(of_country)))
+            clauses.append(source.c.id.in_(sa.select(profiles.c.user_id).where(of_country)))
         elif name == "group":
             of_group = user_groups.c.group_id == sa.bindparam("group")
-            clauses.append(users.c.id.in_(sa.select(user_groups.c.user_id).where(of_group)))
+            clauses.append(source.c.id.in_(sa.select(user_groups.c.user_id).where(of_group)))
         elif name == "email_verified":
-            verified_at = users.c.email_verified_at
+            verified_at = source.c.email_verified_at
             clauses.append(verified_at.is_not(None) if detail else verified_at.is_(None))
         elif name == "ids":
-            clauses.append(users.c.id.in_(sa.bindparam("ids", expanding=True)))
+            clauses.append(source.c.id.in_(sa.bindparam("ids", expanding=True)))
         elif name == "joined_after":
-            clauses.append(users.c.date_joined >= sa.bindparam("joined_after"))
+            clauses.append(source.c.date_joined >= sa.bindparam("joined_after"))
         elif name == "joined_before":
-            clauses.append(users.c.date_joined < sa.bindparam("joined_before"))
+            clauses.append(source.c.date_joined < sa.bindparam("joined_before"))
         else:
-            clauses.append(users.c[name].is_(detail))
+            clauses.append(source.c[name].is_(detail))
     return clauses
 
 
 def values(filters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of the conditions."""
     found = {name: filters[name] for name in VALUED if name in filters}
-    for name in ("search", "staff_search"):
-        for index, word in enumerate(_words(filters, name)):
-            found[f"word_{index}"], found[f"word_{index}_end"] = word, word + LAST_CHARACTER
-            if name == "staff_search" and _id(word) is not None:
-                found[f"word_{index}_id"] = _id(word)
+    for name in SEARCHES:
+        if name in filters:
+            found |= search.values(name, filters[name])
     return found
 
 
 def _outline(filters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     outline: list[tuple[str, Any]] = [(name, None) for name in VALUED if name in filters]
     outline += [(name, filters[name]) for name in FLAGS if name in filters]
-    if words := _words(filters, "search"):
-        outline.append(("search", len(words)))
-    if words := _words(filters, "staff_search"):
-        outline.append(("staff_search", tuple(_id(word) is not None for word in words)))
+    for name in SEARCHES:
+        if name in filters and (question := search.read_question(name, filters[name])):
+            outline.append((name, question))
     return tuple(outline)
-
-
-def _words(filters: Mapping[str, Any], name: str) -> list[str]:
-    words = unicodedata.normalize("NFKC", filters.get(name, "")).casefold().split()
-    return words[:MAX_WORDS]
-
-
-def _id(word: str) -> int | None:
-    """The id that a word could be."""
-    return int(word) if word.isascii() and word.isdigit() and len(word) <= MAX_ID_DIGITS else None
-
-
-def _begins(word: str, columns: Sequence[Any]) -> Any:
-    return sa.or_(*(sa.and_(column >= sa.bindparam(word), column < sa.bindparam(f"{word}_end")) for column in columns))
 
 
 @lru_cache(maxsize=512)
@@ -208,14 +200,20 @@ def _statement(shape: _Shape) -> tuple[Read, frozenset[str]]:
     """
     order = ORDERS[shape.ordering.removeprefix("-")]
     descending, backwards = shape.ordering.startswith("-"), shape.direction == "previous"
-    cut = sa.select(users).where(*conditions(shape.filters))
+    start = []
     if shape.direction is not None:
         compare = pagination.before_condition if backwards else pagination.after_condition
-        cut = cut.where(
-            compare(order.column, users.c.id, descending, is_null=shape.after_null, nullable=order.nullable)
-        )
+        start = [compare(order.column, users.c.id, descending, is_null=shape.after_null, nullable=order.nullable)]
+    by = _by(order, users.c.id, order.column, descending, backwards)
+    if shape.in_window:
+        rows = sa.literal_column(str(shape.limit * WINDOW), sa.Integer)
+        window = sa.select(users).where(*start).order_by(*by).limit(rows).subquery("window")
+        by = _by(order, window.c.id, window.c[order.column.name], descending, backwards)
+        cut = sa.select(window).where(*conditions(shape.filters, window))
+    else:
+        cut = sa.select(users).where(*conditions(shape.filters), *start)
     one_more = sa.literal_column(str(shape.limit + 1), sa.Integer)
-    page = cut.order_by(*_by(order, users.c.id, order.column, descending, backwards)).limit(one_more).subquery("page")
+    page = cut.order_by(*by).limit(one_more).subquery("page")
     key = page.c[order.column.name]
     statement = (
         sa.select(*document_columns(page), key.label("order_value"))
@@ -227,7 +225,7 @@ def _statement(shape: _Shape) -> tuple[Read, frozenset[str]]:
 
 def _by(order: Order, row_id: Any, column: Any, descending: bool, backwards: bool) -> list[Any]:
     down = descending != backwards
-    if order.column is users.c.id:
+    if order.kind is int:
         return [row_id.desc() if down else row_id]
     key = column.desc() if down else column.asc()
     if order.nullable:

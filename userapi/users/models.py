@@ -158,6 +158,9 @@ for flag in (User.is_staff, User.is_superuser):
     few = flag.is_(True)
     sa.Index(f"ix_users_{flag.key}", User.date_joined, User.id, postgresql_where=few, sqlite_where=few)
 
+few = User.is_active.is_(False)
+sa.Index("ix_users_inactive", User.date_joined, User.id, postgresql_where=few, sqlite_where=few)
+
 # PostgreSQL reads an index backwards with its nulls first; the list has them last in both directions.
 sa.Index("ix_users_last_login_down", User.last_login.desc().nulls_last(), User.id.desc())
 

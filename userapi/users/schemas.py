@@ -199,7 +199,10 @@ class UserListSchema(Schema):
     )
     search = Line(
         USER["email"].max_length,
-        metadata={"description": "Search words. Each must match the beginning of the email, first name or last name."},
+        metadata={
+            "description": "Search words. Each must be contained in the email, first name or last name; a word of one "
+            "or two characters must be the beginning of one of these."
+        },
     )
     is_active = Flag(
         metadata={"description": "Whether to list only active users (`true`) or only inactive users (`false`)."}

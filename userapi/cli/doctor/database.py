@@ -10,7 +10,7 @@ from userapi.cli import preflight
 from userapi.core import database_errors, migrations, private_files
 from userapi.core.db import AUTOCOMMIT, db
 from userapi.health.findings import Finding, failure, ok, warning
-from userapi.users import queries
+from userapi.users import queries, search_index
 from userapi.users.fields import PROFILE
 
 #: Connections that a pool opens beyond its size when it must, as SQLAlchemy has it.
@@ -22,6 +22,7 @@ def check() -> Iterator[Finding]:
     try:
         with db.engines[AUTOCOMMIT].connect() as connection:
             yield from _postal_codes()
+            yield from _search()
             yield from _sqlite(connection) if connection.dialect.name == "sqlite" else _postgresql(connection)
     except sa.exc.SQLAlchemyError:
         return  # the health checks say so
@@ -51,6 +52,21 @@ def _postal_codes() -> Iterator[Finding]:
             f"{longer} profiles have a postal code longer than {setting} ({maximum}), so their owners cannot save "
             "them. Raise the setting.",
         )
+
+
+def _search() -> Iterator[Finding]:
+    if migrations.get_database_revision() != migrations.get_newest_known_revision() or search_index.find_index():
+        return
+    missing = (
+        "SQLite 3.34 or later with FTS5 is required"
+        if db.engine.dialect.name == "sqlite"
+        else "as a superuser, run CREATE EXTENSION pg_trgm in this database"
+    )
+    yield warning(
+        "database",
+        f"Searches find only the beginnings of emails and names, because the search index is missing: {missing}. "
+        "Then run `flask users index`.",
+    )
 
 
 def _sqlite(connection: sa.Connection) -> Iterator[Finding]:

@@ -1,0 +1,230 @@
+"""Search: how the words of a text find users, and which plan finds them quickly.
+
+A word matches if it is contained in a searched key; one that is too short for the index must be the beginning of a key.
+All words must match. There are two plans, and the wrong one reads a million rows: the index collects all matches and
+sorts them, which is quick for rare texts; reading the list in its order until a page is full is quick for common ones.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+
+from userapi.core import explain
+from userapi.core.db import db, read_one
+
+from . import search_index
+from .fields import USER_FIELDS, Search
+from .queries import users
+from .search_index import POSTGRESQL_TEXT, TABLE
+
+#: Sorts after every other character, on both databases.
+LAST_CHARACTER = "\U0010ffff"
+
+#: Words looked at in a search; more would only cost.
+MAX_WORDS = 8
+
+#: Digits of a number that fits into a column of both databases.
+MAX_ID_DIGITS = 18
+
+#: Matches up to which the index is the quicker plan, in rows of each database.
+MAX_INDEXED = {"postgresql": 5_000, "sqlite": 10_000}
+
+#: The fields that each search looks at; one of staff also finds a user by the id.
+SEARCHED = {
+    "search": tuple(f"{field.name}_key" for field in USER_FIELDS if field.search is Search.EVERYWHERE),
+    "staff_search": tuple(f"{field.name}_key" for field in USER_FIELDS if field.search is not Search.NOWHERE),
+}
+
+#: Letters or digits from which a word has a trigram in the index of PostgreSQL, which leaves out other characters.
+INDEXED_CHARACTERS = re.compile(r"[^\W_]{2}")
+
+#: Characters with a meaning in a pattern of LIKE, and what takes their place.
+WILDCARD, ESCAPED = re.compile(r"[%_\\]"), r"\\\g<0>"
+
+TRIGRAM = 3
+
+trigrams = sa.table(TABLE, sa.column("rowid", sa.Integer), sa.column(TABLE, sa.Text))
+HAS_TRIGRAMS = trigrams.c[TABLE].match(sa.bindparam("word_trigrams", type_=sa.Text()))
+INDEXED_TEXT: Any = sa.literal_column(f"({POSTGRESQL_TEXT})", sa.Text())
+
+
+class contains(sa.sql.functions.GenericFunction[int]):  # noqa: N801 - the name of a function in SQL
+    """Where a text first contains another, from 1 on, or 0. Neither database has an index for it."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(contains, "postgresql")
+def _strpos(element: contains, compiler: Any, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
+
+
+@compiles(contains, "sqlite")
+def _instr(element: contains, compiler: Any, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+class Plan(Enum):
+    """How to find the rows."""
+
+    INDEX = auto()  # collect all matches in the index
+    SCAN = auto()  # compare row after row
+
+
+class Word(NamedTuple):
+    """What the condition of a word depends on.
+
+    Attributes:
+        is_contained: whether it may be anywhere in a key; otherwise it is the beginning.
+        is_id: whether it may be the id.
+    """
+
+    is_contained: bool
+    is_id: bool
+
+
+class Question(NamedTuple):
+    """What the conditions of a search depend on; the rest are parameters.
+
+    Attributes:
+        kind: a key of `SEARCHED`.
+        words: in their order.
+        plan: the quicker one.
+        dialect: of the database, whose index it is.
+    """
+
+    kind: str
+    words: tuple[Word, ...]
+    plan: Plan
+    dialect: str
+
+    @property
+    def is_common(self) -> bool:
+        """Whether the index would have too many matches."""
+        return self.plan is Plan.SCAN and any(word.is_contained for word in self.words)
+
+
+def read_question(kind: str, text: str) -> Question | None:
+    """What a text asks for, with the quicker plan; None if it has no words."""
+    texts = split_words(text)
+    if not texts:
+        return None
+    indexed = any(map(_is_long, texts)) and search_index.is_available()
+    words = tuple(Word(indexed and _is_long(word), kind == "staff_search" and _id(word) is not None) for word in texts)
+    question = Question(kind, words, Plan.SCAN, db.engine.dialect.name)
+    return question._replace(plan=_choose_plan(question, values(kind, text))) if indexed else question
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text, as search keys are compared."""
+    return unicodedata.normalize("NFKC", text).casefold().split()[:MAX_WORDS]
+
+
+def values(kind: str, text: str) -> dict[str, Any]:
+    """The parameters of the conditions; a statement needs only some of them."""
+    found: dict[str, Any] = {}
+    texts = split_words(text)
+    for index, word in enumerate(texts):
+        found[f"word_{index}"], found[f"word_{index}_end"] = word, word + LAST_CHARACTER
+        found[f"word_{index}_pattern"] = f"%{WILDCARD.sub(ESCAPED, word)}%"
+        if kind == "staff_search" and _id(word) is not None:
+            found[f"word_{index}_id"] = _id(word)
+    found["word_trigrams"] = " AND ".join(_match(word) for word in texts if _is_long(word))
+    return found
+
+
+def conditions(question: Question, source: Any = users) -> list[Any]:
+    """The conditions on a table with the columns of `users`. With `Plan.SCAN` no index serves the contained words."""
+    found = [_matches(index, word, question.kind, source) for index, word in enumerate(question.words)]
+    if question.plan is Plan.INDEX:
+        found.append(_is_candidate(question, source))
+    return found
+
+
+def estimate_rows(clauses: Sequence[Any], parameters: Mapping[str, Any]) -> int:
+    """PostgreSQL's estimate, from its statistics, of how many users match."""
+    return explain.estimate_rows(sa.select(users.c.id).where(*clauses), parameters)
+
+
+def candidates(question: Question) -> Any:
+    """The condition that PostgreSQL's index serves, for an estimate."""
+    contained = [(index, word) for index, word in enumerate(question.words) if word.is_contained]
+    return sa.and_(*(_or_id(INDEXED_TEXT.like(_pattern(index), escape="\\"), index, word) for index, word in contained))
+
+
+def _choose_plan(question: Question, parameters: dict[str, Any]) -> Plan:
+    """The index, unless the words match too many rows: PostgreSQL estimates their number, SQLite counts a part."""
+    most = MAX_INDEXED[question.dialect]
+    if question.dialect == "postgresql":
+        rows = estimate_rows([candidates(question)], parameters)
+    else:
+        some = sa.select(trigrams.c.rowid).where(HAS_TRIGRAMS).limit(most + 1).subquery()
+        counted = read_one(sa.select(sa.func.count()).select_from(some), parameters)
+        rows = int(counted[0]) if counted else 0
+    return Plan.INDEX if rows <= most else Plan.SCAN
+
+
+def _matches(index: int, word: Word, kind: str, source: Any) -> Any:
+    columns = [source.c[name] for name in SEARCHED[kind]]
+    parameter = sa.bindparam(f"word_{index}", type_=sa.Text())
+    if word.is_contained:
+        text = columns[0]
+        for column in columns[1:]:  # words contain no space, so none matches across two keys
+            text = text.concat(" ").concat(sa.func.coalesce(column, "") if column.nullable else column)
+        return _or_id(contains(text, parameter) > 0, index, word, source)
+    end: Any = sa.bindparam(f"word_{index}_end")
+    return _or_id(sa.or_(*(sa.and_(column >= parameter, column < end) for column in columns)), index, word, source)
+
+
+def _or_id(condition: Any, index: int, word: Word, source: Any = users) -> Any:
+    return (
+        sa.or_(condition, source.c.id == sa.bindparam(f"word_{index}_id", type_=users.c.id.type))
+        if word.is_id
+        else condition
+    )
+
+
+def _is_candidate(question: Question, source: Any) -> Any:
+    """Whether the index has a row: the other conditions decide, since it knows no order of trigrams.
+
+    PostgreSQL reads an array before it plans the rest, so it cannot choose to read the list in its order instead.
+    """
+    if db.engine.dialect.name == "postgresql":
+        return source.c.id == sa.any_(
+            sa.func.array(sa.select(users.c.id).where(candidates(question)).scalar_subquery())
+        )
+    found = [sa.select(trigrams.c.rowid).where(HAS_TRIGRAMS)]
+    found += [
+        sa.select(_id_parameter(index)) for index, word in enumerate(question.words) if word.is_contained and word.is_id
+    ]
+    return source.c.id.in_(sa.union_all(*found) if len(found) > 1 else found[0])
+
+
+def _id_parameter(index: int) -> Any:
+    return sa.bindparam(f"word_{index}_id", type_=users.c.id.type)
+
+
+def _pattern(index: int) -> Any:
+    return sa.bindparam(f"word_{index}_pattern", type_=sa.Text())
+
+
+def _is_long(word: str) -> bool:
+    """Whether both databases have a trigram of a word in their index."""
+    return len(word) >= TRIGRAM and INDEXED_CHARACTERS.search(word) is not None
+
+
+def _match(word: str) -> str:
+    """All trigrams of a word, in the syntax of FTS5."""
+    quoted = (word[start : start + TRIGRAM].replace('"', '""') for start in range(len(word) - TRIGRAM + 1))
+    return " AND ".join(f'"{text}"' for text in quoted)
+
+
+def _id(word: str) -> int | None:
+    """The id that a word could be."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= MAX_ID_DIGITS else None
