@@ -65,7 +65,7 @@ def test_a_list_costs_two_statements_whatever_its_size_and_depth(
             response = staff.get(url)
 
         assert len(response.get_json()["results"]) == length
-        assert len(seen) == 2, seen
+        assert len(seen) == (3 if "search" in ordering else 2), seen  # a search first looks for the quicker plan
 
 
 def test_a_count_costs_one_more_statement(app: Flask, staff: ApiUser, crowd: int) -> None:

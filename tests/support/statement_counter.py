@@ -14,15 +14,19 @@ from userapi.core.prepared import close_idle
 
 TRANSACTION_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK")
 
+#: Before what SQLite runs itself, in triggers and virtual tables.
+INTERNAL = "--"
+
 
 @contextmanager
 def record_statements(app: Flask) -> Iterator[list[str]]:
-    """The statements that reach the driver inside the block, except those that begin and end transactions."""
+    """The statements that reach the driver inside the block, except those that begin and end transactions
+    and those that SQLite runs for another one."""
     seen: list[str] = []
     touched: list[Any] = []
 
     def note(statement: str) -> None:
-        if not statement.startswith(TRANSACTION_STATEMENTS):
+        if not statement.startswith((*TRANSACTION_STATEMENTS, INTERNAL)):
             seen.append(statement)
 
     class Cursor(psycopg.Cursor[Any]):

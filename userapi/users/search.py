@@ -40,7 +40,7 @@ SEARCHED = {
     "staff_search": tuple(f"{field.name}_key" for field in USER_FIELDS if field.search is not Search.NOWHERE),
 }
 
-#: Letters or digits from which a word has a trigram in the index of PostgreSQL, which leaves out other characters.
+#: What gives a word a trigram in the index of PostgreSQL, which leaves out characters that are not alphanumeric.
 INDEXED_CHARACTERS = re.compile(r"[^\W_]{2}")
 
 #: Characters with a meaning in a pattern of LIKE, and what takes their place.
