@@ -139,6 +139,15 @@ bench: $(ENVIRONMENT)/base.stamp ## Measure the service and its alternatives, an
 
 ##@ Change
 
+
+styles/node_modules/.stamp: styles/package.json styles/package-lock.json
+	@cd styles && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: styles
+styles: styles/node_modules/.stamp ## Build userapi/static/vendor from Tabler's sources, after a template uses a new class or icon
+	@cd styles && node build.mjs
+
 .PHONY: format
 format: $(ENVIRONMENT)/dev.stamp ## Format the code and apply safe fixes
 	$(call heading,Format)

@@ -14,7 +14,7 @@ from userapi.auth.field_descriptions import DESCRIPTIONS
 from userapi.bulk import job_worker as bulk
 from userapi.core import db, folders, i18n, site
 from userapi.core.extensions import migrate
-from userapi.html import flash
+from userapi.html import flash, icons, theme
 from userapi.http import (
     api_document,
     assets,
@@ -56,7 +56,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
         part.configure(app)
     for part in (errors, bodies, tracing, audit_log, tokens, authentication, assets, throttling, mail_queue, relay):
         part.configure(app)
-    for part in (flash, delivery_loop, imports, bulk):
+    for part in (flash, theme, icons, delivery_loop, imports, bulk):
         part.configure(app)
     migrate.init_app(
         app,
@@ -79,5 +79,4 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     admin.configure(app)
     browse.configure(app)
     cli.configure(app)
-    assets.serve_files(app)
     return app

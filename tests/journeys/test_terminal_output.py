@@ -62,7 +62,7 @@ def start_and_request(folder: Path, **variables: str) -> Iterator[list[str]]:
         http_server.wait_until_ready(f"http://127.0.0.1:{port}", process)
         yield screen.lines
         get(f"http://127.0.0.1:{port}/login/")
-        get(f"http://127.0.0.1:{port}/static/site.css")
+        get(f"http://127.0.0.1:{port}/static/ui/ui.css")
         get(f"http://127.0.0.1:{port}/static/nothing.css")
         process.send_signal(signal.SIGINT)
         assert process.wait(http_server.SECONDS_TO_STOP) == 0
@@ -118,7 +118,7 @@ def test_a_pipe_gets_json_unless_the_setting_says_otherwise(
     process = commands.start(*commands.RUN, env=env, cwd=tmp_path)
     try:
         http_server.wait_until_ready(f"http://127.0.0.1:{port}", process)
-        get(f"http://127.0.0.1:{port}/static/site.css")
+        get(f"http://127.0.0.1:{port}/static/ui/ui.css")
         get(f"http://127.0.0.1:{port}/login/")
     finally:
         process.send_signal(signal.SIGINT)

@@ -54,7 +54,7 @@ def test_H01_to_H05_every_page_has_the_policy_and_is_not_cached(app: Flask, user
     for directive in ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
         assert directive in policy
     assert "unsafe" not in policy
-    own_script = r'<script nonce="[\w-]+" src="/static/forms\.js[^"]*" defer></script>'
+    own_script = r'<script nonce="[\w-]+" src="/static/ui/ui\.js[^"]*" defer></script>'
     assert not re.search(r"<script|<style|\son\w+=|\sstyle=", re.sub(own_script, "", page.text))
     assert not re.findall(r"""(?:href|src|action)=["']?(?:\w+:|//)""", page.text)
 
@@ -181,7 +181,7 @@ def test_static_files_are_cached_when_their_URL_names_their_version(app: Flask) 
     browser = FormBrowser(app)
     found = re.findall(r'href="(/static/[^"]+)"', browser.get("/").text)
 
-    assert len(found) == 3
+    assert len(found) == 4
     for path in found:
         versioned, plain = browser.get(path), browser.get(path.partition("?")[0])
         assert versioned.headers["Cache-Control"] == "public, max-age=31536000, immutable"

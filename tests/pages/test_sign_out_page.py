@@ -29,7 +29,7 @@ def test_H18_looking_at_the_page_ends_nothing_and_every_page_leads_to_it(app: Fl
     page = browser.get("/logout/")
 
     assert "Sign out?" in page.text
-    assert 'href="/logout/"' in browser.get("/account/").text
+    assert 'action="/logout/"' in browser.get("/account/").text
     assert browser.get("/account/").status_code == 200
 
 

@@ -40,7 +40,7 @@ class ApiPage(HTMLParser):
         for name in ("href", "src", "action"):
             if name in found and not str(found[name]).startswith(("/", "?", "#")):
                 self.handlers.append((name, found[name]))
-        if tag == "form":
+        if tag == "form" and found.get("action") != "/logout/":  # that stands in the head of every page
             self._form = str(found.get("data-method") or found["method"])
             self.forms[self._form], self.attributes[self._form] = {}, found
         if tag in ("input", "select") and self._form:

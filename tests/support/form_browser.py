@@ -17,8 +17,9 @@ BROWSER_HEADERS = {
 
 
 def hidden_value(page: TestResponse, name: str = "csrf_token") -> str:
-    """The value of a hidden input, or an empty text."""
-    found = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)"', page.text)
+    """The value of a hidden input in the main part of a page, or an empty text."""
+    main = page.text[max(page.text.find("<main"), 0) :]
+    found = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)"', main)
     return unescape(found[1]) if found else ""
 
 

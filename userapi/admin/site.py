@@ -21,23 +21,28 @@ from .users import UserView
 FORM_FIELDS = 64 * 1024
 
 
+#: The views in the order of the menu, each with its name, its icon, and its path below `/admin/`.
+MENU = (
+    (UserView, lazy_gettext("Users"), "users", "users"),
+    (GroupView, lazy_gettext("Groups"), "users-group", "groups"),
+    (SessionView, lazy_gettext("Sessions"), "device-desktop", "sessions"),
+    (EmailView, lazy_gettext("Emails"), "mail", "emails"),
+    (imports.ImportView, lazy_gettext("Imports"), "file-import", "imports"),
+    (BulkView, lazy_gettext("Bulk actions"), "list-check", "bulk"),
+    (AuditView, lazy_gettext("Audit log"), "history", "audit"),
+)
+
+
 def configure(app: Flask) -> None:
     """Put the staff site under `/admin/`."""
     bodies.allow_larger_body(app, "/admin/imports/new/", jobs.max_bytes(app) + FORM_FIELDS)
     site = Admin(
         app,
         name=lazy_gettext("Staff site"),
-        index_view=Dashboard(name=lazy_gettext("Overview"), endpoint="admin", url="/admin"),
+        index_view=Dashboard(name=lazy_gettext("Overview"), menu_icon_value="home", endpoint="admin", url="/admin"),
         theme=Bootstrap4Theme(base_template="admin/frame.html"),
         csp_nonce_generator=headers.get_csp_nonce,
     )
-    site.add_views(
-        UserView(name=lazy_gettext("Users"), endpoint="staff_users", url="users"),
-        GroupView(name=lazy_gettext("Groups"), endpoint="staff_groups", url="groups"),
-        SessionView(name=lazy_gettext("Sessions"), endpoint="staff_sessions", url="sessions"),
-        EmailView(name=lazy_gettext("Emails"), endpoint="staff_emails", url="emails"),
-        OldEmailView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"),
-        imports.ImportView(name=lazy_gettext("Imports"), endpoint="staff_imports", url="imports"),
-        BulkView(name=lazy_gettext("Bulk actions"), endpoint="staff_bulk", url="bulk"),
-        AuditView(name=lazy_gettext("Audit log"), endpoint="staff_audit", url="audit"),
-    )
+    for view, name, icon, url in MENU:
+        site.add_view(view(name=name, menu_icon_value=icon, endpoint=f"staff_{url}", url=url))
+    site.add_view(OldEmailView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"))

@@ -130,7 +130,6 @@ class StaffView(BaseView):
             "may": staff_auth.may,
             "csrf_token": csrf_token,
             "form_id": form_id,
-            "input_class": "form-control",
             "messages": take_messages(),
             "page_query": page_query,
             "back": back_query(),

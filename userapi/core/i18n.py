@@ -94,6 +94,7 @@ def configure(app: Flask) -> None:
         languages=list_language_choices,
         in_words=format_timestamp,
         from_now=format_time_until,
+        ago=format_time_since,
         number=format_number,
     )
 
@@ -134,21 +135,24 @@ def get_offered_languages() -> dict[str, Locale]:
 
 
 def list_language_choices() -> list[LanguageChoice]:
-    """Every language on offer.
+    """Every language on offer, with the URL of this page in it."""
+    present = get_language_tag()
+    return [
+        LanguageChoice(other, _own_name(locale), url_of_this_page(**{LANGUAGE_ARGUMENT: other}), other == present)
+        for other, locale in get_offered_languages().items()
+    ]
 
-    The addresses begin at the query, since that of a page may hold a secret. Where a form was sent to that cannot be
-    looked at, they lead to the front page.
+
+def url_of_this_page(**changed: str) -> str:
+    """The URL of this page with some arguments changed, for links between languages and themes.
+
+    It begins at the query, since the path may hold a secret. Of a page that only accepts a form it leads to the front
+    page.
     """
     adapter = request_ctx.url_adapter
     path = "" if adapter is not None and adapter.test(request.path, method="GET") else "/"
     query = request.args.to_dict() if request.method in ("GET", "HEAD") else {}
-    present = get_language_tag()
-    return [
-        LanguageChoice(
-            other, _own_name(locale), f"{path}?{urlencode({**query, LANGUAGE_ARGUMENT: other})}", other == present
-        )
-        for other, locale in get_offered_languages().items()
-    ]
+    return f"{path}?{urlencode({**query, **changed}, errors='replace')}"
 
 
 def remember_language(response: Response, language: str | None) -> Response:
@@ -209,6 +213,11 @@ def format_time_until(seconds: int) -> str:
     unit = next(unit for unit, length in UNIT_SECONDS.items() if seconds % length == 0)
     never = float("inf")  # no smaller unit is rounded up
     return dates.format_timedelta(seconds, unit, never, add_direction=True, locale=_format_locale())
+
+
+def format_time_since(moment: datetime) -> str:
+    """How long ago a moment was, or how far ahead it is, in one unit: `3 hours ago`, `in 2 days`."""
+    return dates.format_timedelta(moment - clock.now(), add_direction=True, locale=_format_locale())
 
 
 def preload_locale_data() -> None:

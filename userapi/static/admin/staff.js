@@ -1,20 +1,6 @@
 // The staff site works without this; with it, choices are counted.
 "use strict";
 
-for (const button of document.querySelectorAll("[data-toggles]")) {
-  const target = document.getElementById(button.dataset.toggles);
-  button.addEventListener("click", () => {
-    const isOpen = target.classList.toggle("open");
-    button.setAttribute("aria-expanded", String(isOpen));
-  });
-}
-
-for (const form of document.querySelectorAll("form[data-confirm]")) {
-  form.addEventListener("submit", (event) => {
-    if (!window.confirm(form.dataset.confirm)) event.preventDefault();
-  });
-}
-
 for (const part of document.querySelectorAll("[data-again]")) {
   const look = () => {
     // Who is in the middle of something is not disturbed.
@@ -30,10 +16,6 @@ for (const input of document.querySelectorAll("input[data-narrows]")) {
     const wanted = input.value.trim().toLowerCase();
     for (const item of items) item.hidden = !item.textContent.toLowerCase().includes(wanted);
   });
-}
-
-for (const select of document.querySelectorAll("select[data-submits]")) {
-  select.addEventListener("change", () => select.form.requestSubmit());
 }
 
 for (const form of document.querySelectorAll("form[data-selection]")) {
@@ -53,5 +35,3 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
   for (const box of boxes) box.addEventListener("change", tell);
   tell();
 }
-
-document.querySelector("[autofocus]")?.focus();
