@@ -20,7 +20,12 @@ from userapi.app import create_app
 from userapi.core.db import db
 from userapi.security import signing_keys
 
-pytest_plugins = ["tests.support.coverage_control", "tests.support.browser", "tests.support.app_stack"]
+pytest_plugins = [
+    "tests.support.coverage_control",
+    "tests.support.browser",
+    "tests.support.api_screens",
+    "tests.support.app_stack",
+]
 
 
 # Started in the background, as by nohup, we ignore Ctrl-C, and so would the servers that tests stop with it.

@@ -95,7 +95,7 @@ def password_set_by_staff(case: Case) -> None:
     case.password = NEW_PASSWORD
 
 
-def password_set_at_the_shell(case: Case) -> None:
+def password_set_by_command(case: Case) -> None:
     case.command("users", "set-password", case.email, "--password-stdin")
     case.password = NEW_PASSWORD
 
@@ -150,7 +150,7 @@ def deletion(case: Case) -> None:
 
 
 ENDS = (
-    sign_out, ended_elsewhere, ended_by_staff, password_set_by_staff, password_set_at_the_shell,
+    sign_out, ended_elsewhere, ended_by_staff, password_set_by_staff, password_set_by_command,
     password_reset_by_link, idle, expired, surplus, reused_refresh_token, account_version, deactivation,
     ended_for_all_users, deletion,
 )  # fmt: skip

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.both
 
 
 @pytest.fixture
-def boss(app: Flask) -> StaffClient:
+def superuser(app: Flask) -> StaffClient:
     return staff_client(app, is_staff=True, is_superuser=True)
 
 
@@ -42,36 +42,36 @@ def test_every_action_has_a_name_in_words() -> None:
     assert set(EVENTS) == set(ACTIONS)
 
 
-def test_events_are_found_by_ip_address_and_by_type_of_target_alone(boss: StaffClient) -> None:
-    first = add_event(boss.app, address="203.0.113.7", target_kind="group", target_id="9")
-    other = add_event(boss.app, address="198.51.100.2", target_kind="import", target_id="9")
+def test_events_are_filtered_by_ip_address_and_by_type_of_target(superuser: StaffClient) -> None:
+    first = add_event(superuser.app, address="203.0.113.7", target_kind="group", target_id="9")
+    other = add_event(superuser.app, address="198.51.100.2", target_kind="import", target_id="9")
 
-    by_address = boss.get("/admin/audit/?address=203.0.113.").text
-    by_kind = boss.get("/admin/audit/?kind=import").text
+    by_address = superuser.get("/admin/audit/?address=203.0.113.").text
+    by_kind = superuser.get("/admin/audit/?kind=import").text
 
     assert f"/admin/audit/{first}/" in by_address
     assert f"/admin/audit/{other}/" not in by_address
     assert f"/admin/audit/{other}/" in by_kind
     assert f"/admin/audit/{first}/" not in by_kind
-    assert f"/admin/audit/{first}/" not in boss.get("/admin/audit/?address=%25").text
+    assert f"/admin/audit/{first}/" not in superuser.get("/admin/audit/?address=%25").text
 
 
-def test_the_list_names_actions_in_words_and_times_with_seconds_and_zone(boss: StaffClient) -> None:
+def test_the_list_names_actions_in_words_and_times_with_seconds_and_zone(superuser: StaffClient) -> None:
     moment = clock.now().replace(hour=1, minute=2, second=3)
-    add_event(boss.app, action="session.token_reused", occurred_at=moment)
+    add_event(superuser.app, action="session.token_reused", occurred_at=moment)
 
-    text = boss.get("/admin/audit/?action=session.token_reused").text
+    text = superuser.get("/admin/audit/?action=session.token_reused").text
 
     assert "Used refresh token sent again" in text
     assert "<code>session.token_reused</code>" in text
     assert f"{moment:%Y-%m-%d} 01:02:03 UTC" in text
 
 
-def test_the_page_of_an_event_shows_request_changes_and_links(boss: StaffClient) -> None:
-    user_id = make_user(boss.app, email="ada@example.com")
+def test_the_page_of_an_event_shows_request_changes_and_links(superuser: StaffClient) -> None:
+    user_id = make_user(superuser.app, email="ada@example.com")
     event_id = add_event(
-        boss.app,
-        actor_id=boss.id,
+        superuser.app,
+        actor_id=superuser.id,
         target_kind="user",
         target_id=str(user_id),
         address="203.0.113.7",
@@ -79,47 +79,49 @@ def test_the_page_of_an_event_shows_request_changes_and_links(boss: StaffClient)
         changes={"first_name": ["Ada", "<b>Bo</b>"]},
     )
 
-    answer = boss.get(f"/admin/audit/{event_id}/")
+    response = superuser.get(f"/admin/audit/{event_id}/")
 
-    assert answer.status_code == 200
-    for text in ("4711abc", "203.0.113.7", "ada@example.com", boss.email, "&lt;b&gt;Bo&lt;/b&gt;"):
-        assert text in answer.text
-    assert f"/admin/users/{user_id}/" in answer.text
-    assert boss.get("/admin/audit/999999/").status_code == 404
-    assert boss.get("/admin/audit/99999999999999999999/").status_code == 404
+    assert response.status_code == 200
+    for text in ("4711abc", "203.0.113.7", "ada@example.com", superuser.email, "&lt;b&gt;Bo&lt;/b&gt;"):
+        assert text in response.text
+    assert f"/admin/users/{user_id}/" in response.text
+    assert superuser.get("/admin/audit/999999/").status_code == 404
+    assert superuser.get("/admin/audit/99999999999999999999/").status_code == 404
 
 
-def test_an_export_has_the_events_of_the_filtered_list_and_is_recorded(boss: StaffClient) -> None:
-    make_user(boss.app)
-    first = add_event(boss.app, address="203.0.113.7", actor_id=boss.id, changes={"first_name": [None, "=1+1"]})
-    second = add_event(boss.app, address="203.0.113.8")
-    add_event(boss.app, address="198.51.100.2")
-    fields = {"query": "address=203.0.113.&before=1", "csrf_token": boss.csrf}
+def test_an_export_has_the_events_of_the_filtered_list_and_is_recorded(superuser: StaffClient) -> None:
+    make_user(superuser.app)
+    first = add_event(
+        superuser.app, address="203.0.113.7", actor_id=superuser.id, changes={"first_name": [None, "=1+1"]}
+    )
+    second = add_event(superuser.app, address="203.0.113.8")
+    add_event(superuser.app, address="198.51.100.2")
+    fields = {"query": "address=203.0.113.&before=1", "csrf_token": superuser.csrf}
 
-    lines = boss.post("/admin/audit/export/", format="jsonl", **fields)
+    lines = superuser.post("/admin/audit/export/", format="jsonl", **fields)
     objects = [json.loads(line) for line in lines.text.splitlines()]
-    rows = boss.post("/admin/audit/export/", format="csv", **fields)
+    rows = superuser.post("/admin/audit/export/", format="csv", **fields)
 
     assert lines.headers["Content-Type"].startswith("application/jsonl")
     assert 'attachment; filename="audit-log-' in rows.headers["Content-Disposition"]
     assert [event["id"] for event in objects] == [first, second]
-    assert objects[0]["actor_email"] == boss.email
+    assert objects[0]["actor_email"] == superuser.email
     found = list(csv.DictReader(io.StringIO(rows.text.removeprefix("\ufeff"))))
     assert [row["id"] for row in found] == [str(first), str(second)]
-    assert [event.changes for event in exports(boss.app)] == [
+    assert [event.changes for event in exports(superuser.app)] == [
         {"format": [None, kind], "address": [None, "203.0.113."]} for kind in ("jsonl", "csv")
     ]
 
 
-def test_an_export_needs_the_permission_the_token_and_after_a_while_the_password(
-    boss: StaffClient, monkeypatch: pytest.MonkeyPatch
+def test_an_export_requires_the_permission_the_csrf_token_and_a_recent_sign_in_or_the_password(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = staff_client(boss.app, is_staff=True, permissions=["view_event"])
-    stranger = staff_client(boss.app, is_staff=True, permissions=["view_user"])
+    reader = staff_client(superuser.app, is_staff=True, permissions=["view_event"])
+    without_permission = staff_client(superuser.app, is_staff=True, permissions=["view_user"])
 
-    assert stranger.post("/admin/audit/export/", format="csv").status_code == 403
+    assert without_permission.post("/admin/audit/export/", format="csv").status_code == 403
     assert reader.post("/admin/audit/export/", csrf=False, format="csv").status_code != 200
-    assert exports(boss.app) == []
+    assert exports(superuser.app) == []
     assert reader.post("/admin/audit/export/", format="csv").status_code == 200
     later = clock.now() + timedelta(minutes=25)
     monkeypatch.setattr("userapi.core.clock.now", lambda: later)
@@ -127,13 +129,13 @@ def test_an_export_needs_the_permission_the_token_and_after_a_while_the_password
     assert "Export the audit log" in question.text
     wrong = reader.post("/admin/audit/export/", format="csv", confirmed="true", own_password="wrong")
     assert wrong.status_code == 400
-    assert len(exports(boss.app)) == 1
-    right = reader.post("/admin/audit/export/", format="csv", confirmed="true", own_password=PASSWORD)
-    assert right.text.startswith("\ufeffid,")
-    assert len(exports(boss.app)) == 2
+    assert len(exports(superuser.app)) == 1
+    correct = reader.post("/admin/audit/export/", format="csv", confirmed="true", own_password=PASSWORD)
+    assert correct.text.startswith("\ufeffid,")
+    assert len(exports(superuser.app)) == 2
 
 
 @pytest.mark.parametrize("fields", [{}, {"format": "xml"}, {"format": "csv", "query": "since=soon"}])
-def test_an_export_that_is_not_as_the_page_sends_it_exports_nothing(boss: StaffClient, fields: dict[str, str]) -> None:
-    assert boss.post("/admin/audit/export/", **fields).status_code == 303
-    assert exports(boss.app) == []
+def test_an_altered_export_form_exports_nothing(superuser: StaffClient, fields: dict[str, str]) -> None:
+    assert superuser.post("/admin/audit/export/", **fields).status_code == 303
+    assert exports(superuser.app) == []

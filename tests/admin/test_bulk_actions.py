@@ -128,7 +128,7 @@ def test_staff_cannot_act_on_staff_with_more_permissions(superuser: StaffClient)
     [("activate", "change_user"), ("deactivate", "change_user"), ("send_reset", "change_user"),
      ("end_sessions", "delete_session"), ("delete", "delete_user")],
 )  # fmt: skip
-def test_A01_each_action_needs_its_own_permission(app: Flask, action: str, needed: str) -> None:
+def test_A01_each_action_requires_its_permission(app: Flask, action: str, needed: str) -> None:
     without = staff_client(app, is_staff=True, permissions=("view_user", "add_user", "view_session"))
     with_it = staff_client(app, is_staff=True, permissions=("view_user", needed))
     victim = make_user(app)

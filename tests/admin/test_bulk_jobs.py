@@ -1,18 +1,17 @@
 """Bulk actions on all matching users: they run in the background and have a page with their progress (F13)."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 
 from tests.support.bulk_actions import (
     ACTION_PATH,
     confirm_action,
+    fact,
     insert_users,
     newest_bulk_job,
+    newest_job_page,
     run_bulk_jobs,
     skipped_targets,
 )
@@ -23,9 +22,9 @@ from tests.support.staff_imports import from_json, move_clock
 from userapi.admin import user_actions
 from userapi.bulk import job_worker
 from userapi.core import leased_jobs
-from userapi.core.db import db
 
 pytestmark = pytest.mark.both
+
 
 INACTIVE = "SELECT count(*) FROM users WHERE NOT is_active"
 
@@ -39,28 +38,6 @@ def superuser(app: Flask) -> StaffClient:
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_actions, "MAX_USERS", 3)
     monkeypatch.setattr(job_worker, "BATCH_SIZE", 2)
-
-
-def page(superuser: StaffClient) -> str:
-    return " ".join(superuser.get(f"/admin/bulk/{newest_bulk_job(superuser.app).id}/").text.split())
-
-
-def fact(text: str, name: str) -> str:
-    """The value beside a term on a page."""
-    return text.partition(f"<dt>{name}</dt><dd>")[2].partition("</dd>")[0]
-
-
-def killed_after(batches: int) -> Callable[[], bool]:
-    """A `stop` callback that kills the worker during the batch after this number of batches."""
-    left = [batches]
-
-    def stop() -> bool:
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return False
-
-    return stop
 
 
 @pytest.mark.slow
@@ -84,7 +61,7 @@ def test_five_thousand_users_are_deactivated_in_the_background(
     assert nothing_yet == 0
     assert fetch_number(superuser.app, INACTIVE) == 5000
     assert stored_value(superuser.app, other, "is_active")
-    assert "5,000 of 5,000" in page(superuser)
+    assert "5,000 of 5,000" in newest_job_page(superuser)
     assert (
         newest_bulk_job(superuser.app).state,
         newest_bulk_job(superuser.app).done,
@@ -156,7 +133,7 @@ def test_the_rules_of_each_account_apply_and_the_report_names_skipped_users_and_
     }
     assert (newest_bulk_job(superuser.app).done, newest_bulk_job(superuser.app).left_out) == (1, 5)
     assert not stored_value(superuser.app, plain_ids[2], "is_active")
-    report = page(helper)
+    report = newest_job_page(helper)
     assert fact(report, "Skipped: Has permissions that you do not have") == "2"
     assert fact(report, "Skipped: Already inactive") == "1"
     assert f"user {deleted}" in report
@@ -190,117 +167,6 @@ def test_users_who_join_after_the_confirmation_page_are_not_changed(superuser: S
     assert newest_bulk_job(superuser.app).total == 4
     assert stored_value(superuser.app, newcomer, "is_active")
     assert stored_value(superuser.app, another, "is_active")
-
-
-def test_the_next_worker_continues_after_a_killed_one_and_acts_on_no_account_twice(
-    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    insert_users(superuser.app, 7)
-    confirm_action(superuser, "send_reset")
-
-    with pytest.raises(KeyboardInterrupt):
-        run_bulk_jobs(superuser.app, stop=killed_after(2))
-    at_death = (newest_bulk_job(superuser.app).state, newest_bulk_job(superuser.app).done)
-    run_bulk_jobs(superuser.app)
-    too_early = (newest_bulk_job(superuser.app).state, newest_bulk_job(superuser.app).done)
-    move_clock(monkeypatch, timedelta(minutes=2))
-    run_bulk_jobs(superuser.app)
-
-    assert at_death == too_early == ("running", 4) or at_death == too_early == ("running", 6)
-    assert (newest_bulk_job(superuser.app).state, newest_bulk_job(superuser.app).done) == ("done", 7)
-    sent = fetch_rows(superuser.app, "SELECT recipient FROM messages WHERE kind = 'reset_password'")
-    assert len(sent) == len({row.recipient for row in sent}) == 7
-
-
-def test_a_worker_whose_lease_has_expired_rolls_back_its_batch(
-    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    insert_users(superuser.app, 6)
-    confirm_action(superuser, "send_reset")
-    turns: list[int] = []
-
-    def let_lease_expire() -> bool:
-        """Let another worker take over the job after the first batch and run the next batch."""
-        if not turns:
-            turns.append(1)
-            move_clock(monkeypatch, timedelta(minutes=2))
-            run_bulk_jobs(superuser.app, stop=lambda: True)
-        return False
-
-    run_bulk_jobs(superuser.app, stop=let_lease_expire)
-    run_bulk_jobs(superuser.app)
-
-    assert (newest_bulk_job(superuser.app).state, newest_bulk_job(superuser.app).done) == ("done", 6)
-    assert fetch_number(superuser.app, "SELECT count(*) FROM messages WHERE kind = 'reset_password'") == 6
-
-
-def test_a_job_can_be_cancelled_and_what_was_done_stays(superuser: StaffClient) -> None:
-    insert_users(superuser.app, 6)
-    confirm_action(superuser, "deactivate")
-    run_bulk_jobs(superuser.app, stop=lambda: True)
-
-    cancelled = superuser.post(f"/admin/bulk/{newest_bulk_job(superuser.app).id}/cancel/")
-    run_bulk_jobs(superuser.app)
-
-    assert cancelled.status_code == 303
-    assert fetch_number(superuser.app, INACTIVE) == 2
-    assert newest_bulk_job(superuser.app).state == "cancelled"
-    assert fact(page(superuser), "Not processed") == "4"
-    assert superuser.post(f"/admin/bulk/{newest_bulk_job(superuser.app).id}/cancel/").status_code == 404
-    assert fetch_number(superuser.app, "SELECT count(*) FROM bulk_targets") == 0
-
-
-def test_a_worker_stops_when_its_job_is_cancelled(superuser: StaffClient) -> None:
-    insert_users(superuser.app, 6)
-    confirm_action(superuser, "deactivate")
-
-    def cancel() -> bool:
-        superuser.post(f"/admin/bulk/{newest_bulk_job(superuser.app).id}/cancel/")
-        return False
-
-    run_bulk_jobs(superuser.app, stop=cancel)
-
-    assert fetch_number(superuser.app, INACTIVE) == 2
-    assert newest_bulk_job(superuser.app).state == "cancelled"
-
-
-@pytest.mark.parametrize("lost", ["is_active", "is_staff", "permission"])
-def test_a_job_fails_when_the_user_who_started_it_loses_the_permission(superuser: StaffClient, lost: str) -> None:
-    helper = staff_client(superuser.app, is_staff=True, permissions=("view_user", "change_user"))
-    insert_users(superuser.app, 6)
-    confirm_action(helper, "deactivate")
-    run_bulk_jobs(superuser.app, stop=lambda: True)
-
-    if lost == "permission":
-        with superuser.app.app_context():
-            db.session.execute(sa.text("DELETE FROM user_permissions WHERE user_id = :id"), {"id": helper.id})
-            db.session.commit()
-    else:
-        form = superuser.form(f"/admin/users/{helper.id}/")
-        del form[lost]
-        assert superuser.post(f"/admin/users/{helper.id}/", **form).status_code == 303
-    run_bulk_jobs(superuser.app)
-
-    assert newest_bulk_job(superuser.app).state == "failed"
-    assert "no longer has the permission" in page(superuser)
-    assert fetch_number(superuser.app, f"{INACTIVE} AND email LIKE 'crowd%'") == 2
-
-
-def test_a_job_that_crashes_every_worker_fails(superuser: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    insert_users(superuser.app, 4)
-    confirm_action(superuser, "deactivate")
-
-    def crash(*_arguments: Any, **_options: Any) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(job_worker.rules, "act_on_account", crash)
-    for _ in range(leased_jobs.MAX_ATTEMPTS):
-        with pytest.raises(MemoryError):
-            run_bulk_jobs(superuser.app)
-    run_bulk_jobs(superuser.app)
-
-    assert newest_bulk_job(superuser.app).state == "failed"
-    assert "interrupted several times" in page(superuser)
 
 
 def test_the_audit_log_shows_who_started_a_job_and_how_it_ended(superuser: StaffClient) -> None:
@@ -337,17 +203,17 @@ def test_viewing_and_cancelling_jobs_requires_the_permissions_of_the_action(supe
     insert_users(superuser.app, 4)
     confirm_action(superuser, "delete")
     reader = staff_client(superuser.app, is_staff=True, permissions=("view_user", "change_user"))
-    anonymous = staff_client(superuser.app, is_staff=True, permissions=("view_group",))
+    group_viewer = staff_client(superuser.app, is_staff=True, permissions=("view_group",))
     path = f"/admin/bulk/{newest_bulk_job(superuser.app).id}/"
 
     assert "Delete" in reader.get("/admin/bulk/").text
     assert "Cancel action" not in reader.get(path).text
     assert reader.post(f"{path}cancel/").status_code == 403
-    assert anonymous.get(path).status_code == 403
+    assert group_viewer.get(path).status_code == 403
     assert (
         "/admin/bulk/" not in staff_client(superuser.app, is_staff=True, permissions=("view_user",)).get("/admin/").text
     )
-    assert "/admin/bulk/" not in anonymous.get("/admin/").text
+    assert "/admin/bulk/" not in group_viewer.get("/admin/").text
     assert superuser.get("/admin/bulk/999999/").status_code == 404
 
 

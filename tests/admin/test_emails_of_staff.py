@@ -17,7 +17,7 @@ pytestmark = pytest.mark.both
 
 
 @pytest.fixture
-def boss(app: Flask) -> StaffClient:
+def superuser(app: Flask) -> StaffClient:
     return staff_client(app, is_staff=True, is_superuser=True)
 
 
@@ -32,7 +32,7 @@ def queued_tests(app: Flask) -> list[dict[str, Any]]:
 
 def test_the_page_of_an_email_shows_headers_next_attempt_and_the_last_error(make_app: Any) -> None:
     app = make_app(MAIL_SERVER="mail.example.com", MAIL_DELIVERY="none", MAIL_DEFAULT_SENDER="Büro <post@example.com>")
-    boss = staff_client(app, is_staff=True, is_superuser=True)
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
     due = clock.now().replace(microsecond=0) + timedelta(minutes=7)
     with app.app_context():
         email = EmailMessage(
@@ -44,7 +44,7 @@ def test_the_page_of_an_email_shows_headers_next_attempt_and_the_last_error(make
         db.session.commit()
         email_id, message_id = email.id, email.message_id
 
-    text = boss.get(f"/admin/emails/{email_id}/").text
+    text = superuser.get(f"/admin/emails/{email_id}/").text
 
     for part in (
         "From: Büro &lt;post@example.com&gt;", "To: ada@xn--bcher-kva.example", "Subject: Grüße, ada",
@@ -55,46 +55,48 @@ def test_the_page_of_an_email_shows_headers_next_attempt_and_the_last_error(make
     assert "s3cret" not in text
 
 
-def test_a_test_email_is_queued_recorded_and_shown(boss: StaffClient) -> None:
-    form = boss.form("/admin/emails/test/")
-    assert form["email"] == boss.email
+def test_a_test_email_is_queued_recorded_and_shown(superuser: StaffClient) -> None:
+    form = superuser.form("/admin/emails/test/")
+    assert form["email"] == superuser.email
 
-    answer = boss.post("/admin/emails/test/", **form)
+    response = superuser.post("/admin/emails/test/", **form)
 
-    (email,) = queued_tests(boss.app)
-    assert (email["recipient"], email["user_id"]) == (boss.email, boss.id)
-    assert answer.headers["Location"] == f"/admin/emails/{email['id']}/"
-    assert f"A test email to {boss.email} was queued." in boss.get(answer.headers["Location"]).text
-    (event,) = stored(boss.app, "SELECT actor_id, target_id, changes FROM audit_events WHERE action LIKE '%test_sent'")
-    assert event == {"actor_id": boss.id, "target_id": str(email["id"]), "changes": None}
-
-
-def test_a_second_click_sends_no_second_test_email(boss: StaffClient) -> None:
-    form = boss.form("/admin/emails/test/")
-
-    answers = [boss.post("/admin/emails/test/", **form) for _click in range(2)]
-
-    assert [answer.status_code for answer in answers] == [303, 303]
-    assert len(queued_tests(boss.app)) == 1
+    (email,) = queued_tests(superuser.app)
+    assert (email["recipient"], email["user_id"]) == (superuser.email, superuser.id)
+    assert response.headers["Location"] == f"/admin/emails/{email['id']}/"
+    assert f"A test email to {superuser.email} was queued." in superuser.get(response.headers["Location"]).text
+    (event,) = stored(
+        superuser.app, "SELECT actor_id, target_id, changes FROM audit_events WHERE action LIKE '%test_sent'"
+    )
+    assert event == {"actor_id": superuser.id, "target_id": str(email["id"]), "changes": None}
 
 
-def test_a_test_email_to_a_user_is_deleted_with_the_user(boss: StaffClient) -> None:
-    user_id = make_user(boss.app, email="ada@example.com")
-    boss.post("/admin/emails/test/", email="Ada@Example.com")
-    assert [email["user_id"] for email in queued_tests(boss.app)] == [user_id]
+def test_a_second_click_sends_no_second_test_email(superuser: StaffClient) -> None:
+    form = superuser.form("/admin/emails/test/")
 
-    assert boss.post(f"/admin/users/{user_id}/delete/").status_code == 303
+    responses = [superuser.post("/admin/emails/test/", **form) for _click in range(2)]
 
-    assert queued_tests(boss.app) == []
+    assert [response.status_code for response in responses] == [303, 303]
+    assert len(queued_tests(superuser.app)) == 1
+
+
+def test_a_test_email_to_a_user_is_deleted_with_the_user(superuser: StaffClient) -> None:
+    user_id = make_user(superuser.app, email="ada@example.com")
+    superuser.post("/admin/emails/test/", email="Ada@Example.com")
+    assert [email["user_id"] for email in queued_tests(superuser.app)] == [user_id]
+
+    assert superuser.post(f"/admin/users/{user_id}/delete/").status_code == 303
+
+    assert queued_tests(superuser.app) == []
 
 
 @pytest.mark.parametrize("recipient", ["", "ada", "a@b@c", "ada@example.com\nBcc: eve@example.com"])
-def test_an_invalid_recipient_is_explained_beside_the_field(boss: StaffClient, recipient: str) -> None:
-    answer = boss.post("/admin/emails/test/", email=recipient)
+def test_an_invalid_recipient_is_explained_beside_the_field(superuser: StaffClient, recipient: str) -> None:
+    response = superuser.post("/admin/emails/test/", email=recipient)
 
-    assert answer.status_code == 400
-    assert 'id="email-error"' in answer.text or "aria-invalid" in answer.text
-    assert queued_tests(boss.app) == []
+    assert response.status_code == 400
+    assert 'id="email-error"' in response.text or "aria-invalid" in response.text
+    assert queued_tests(superuser.app) == []
 
 
 def test_a_test_email_needs_the_permission_to_add_emails(app: Flask) -> None:

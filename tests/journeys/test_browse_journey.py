@@ -1,67 +1,19 @@
 """Journeys through the pages of the API in a real browser; each saves screenshots."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.support import commands
-from tests.support.browser import DESKTOP, PHONE, BrowserPage, Site
-from tests.support.factories import PASSWORD, new_user, sequence
+from tests.support.api_screens import USERS, expect_response, open_account, send, sign_in, type_in
+from tests.support.browser import BrowserPage, Site
+from tests.support.factories import PASSWORD, sequence
 
-USERS = "/userapi/users/"
 ME = "/userapi/auth/user/"
+
+
 SESSIONS = "/userapi/auth/sessions/"
-
-LOOKS = {
-    "desktop": {"viewport": DESKTOP, "color_scheme": "light"},
-    "desktop-dark": {"viewport": DESKTOP, "color_scheme": "dark"},
-    "phone": {"viewport": PHONE, "color_scheme": "light"},
-    "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
-}
-
-
-def open_account(site: Site) -> str:
-    """Register an account; return its email address."""
-    wanted = new_user(email=f"reader{next(sequence)}@example.com")
-    assert requests.post(f"{site.url}{USERS}", json=wanted, timeout=10).status_code == 201
-    return str(wanted["email"])
-
-
-def sign_in(browser: BrowserPage, email: str) -> None:
-    """Sign in with the link on a page of the API, which leads back to that page."""
-    browser.page.locator("#caller").get_by_role("link", name="Sign in").click()
-    browser.fill(email=email, password=PASSWORD)
-    browser.press("Sign in")
-    expect(browser.page.locator("#caller")).to_contain_text(email)
-
-
-def type_in(browser: BrowserPage, form: str, **fields: str) -> None:
-    """Fill in inputs of one form, named as in the form but with `__` for the dot."""
-    for name, text in fields.items():
-        browser.page.locator(f'#{form} input[name="{name.replace("__", ".")}"]').fill(text)
-
-
-def send(browser: BrowserPage, form: str) -> None:
-    browser.page.locator(f"#{form} form > button[type=submit]").click()
-
-
-def expect_response(browser: BrowserPage, text: str) -> None:
-    expect(browser.page.locator("#answer h2")).to_have_text(text)
-
-
-@pytest.fixture(scope="module")
-def staff_email(site: Site) -> str:
-    """The email address of a superuser."""
-    email = f"superuser{next(sequence)}@example.com"
-    made = commands.run(
-        *commands.FLASK, "users", "create-superuser", "--email", email, "--password-stdin",
-        env=site.environment, stdin=PASSWORD,
-    )  # fmt: skip
-    assert made.code == 0, made.errors
-    return email
 
 
 def test_register_sign_in_and_patch_your_profile_after_a_mistake(site: Site, visitor: BrowserPage) -> None:
@@ -282,66 +234,3 @@ def test_everything_can_be_done_with_the_keyboard(site: Site, visitor: BrowserPa
 
     expect(visitor.page.locator("#answer")).to_be_focused()
     expect(visitor.page.locator("#answer pre")).to_contain_text('"first_name": "Robin"')
-
-
-@pytest.fixture(params=LOOKS)
-def look_and_browser(
-    request: pytest.FixtureRequest, site: Site, watch: Callable[..., Any]
-) -> Iterator[tuple[str, BrowserPage]]:
-    """A browser on a desktop or a phone, with a light or dark color scheme."""
-    with watch(site.url, **LOOKS[request.param]) as browser:
-        yield request.param, browser
-        assert browser.faults == []
-
-
-def test_every_kind_of_page_is_accessible_and_fits_the_screen(
-    site: Site, look_and_browser: tuple[str, BrowserPage], staff_email: str
-) -> None:
-    look, browser = look_and_browser
-    email = open_account(site)
-
-    def look_at(name: str) -> None:
-        browser.shoot(f"browse-{look}-{name}")
-        assert browser.violations() == [], name
-        assert not browser.overflows(), name
-
-    anonymous_pages = {
-        "index": "/userapi/",
-        "denied": USERS,
-        "write-only": "/userapi/auth/login/",
-        "not-found": "/userapi/no/",
-    }
-    for name, path in anonymous_pages.items():
-        browser.go(path)
-        look_at(name)
-    browser.go(f"{USERS}?limit=2&count=true")
-    sign_in(browser, staff_email)
-    found = {"list": f"{USERS}?limit=2&count=true", "sessions": SESSIONS, "auth": "/userapi/auth/"}
-    for name, path in found.items():
-        browser.go(path)
-        look_at(name)
-    browser.go(f"{USERS}?search={email}")
-    browser.page.locator("#answer pre").get_by_role("link").first.click()
-    expect(browser.page.locator("#answer pre")).to_contain_text(email)
-    browser.page.get_by_text("Methods and responses").click()
-    look_at("user")
-    type_in(browser, "patch", profile__zip="TOO LONG", first_name="x" * 160)
-    send(browser, "patch")
-    expect_response(browser, "400 Bad Request")
-    look_at("mistake")
-    browser.page.locator("#patch").get_by_role("tab", name="Raw JSON").click()
-    look_at("raw")
-    browser.page.locator("#delete summary").click()
-    browser.page.locator("#delete").get_by_role("button", name="DELETE").click()
-    browser.page.wait_for_timeout(300)  # the dialog fades in
-    look_at("delete")
-
-
-def test_english_descriptions_keep_their_own_direction_on_an_arabic_page(site: Site, visitor: BrowserPage) -> None:
-    """F18: from right to left, the full stop of an English sentence would be shown at its beginning."""
-    visitor.go(f"{USERS}?lang=ar")
-    texts = visitor.page.locator("p.description").all()
-
-    styles = [text.evaluate("p => [getComputedStyle(p).direction, getComputedStyle(p).unicodeBidi]") for text in texts]
-    assert styles
-    assert styles == [["rtl", "plaintext"]] * len(texts)

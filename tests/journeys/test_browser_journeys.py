@@ -220,20 +220,6 @@ def test_the_error_summary_leads_to_the_field(site: Site, visitor: BrowserPage) 
     expect(city).to_have_accessible_description("This field is required.")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
-def test_two_clicks_on_register_open_one_account(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
-    email = f"clicker{next(sequence)}@example.com"
-    with watch(site.url, java_script_enabled=scripts) as visitor:
-        visitor.go("/register/")
-        visitor.fill(email=email, password=PASSWORD, first_name="Wren", profile__title="Ms", profile__dob="1990-12-10")
-        visitor.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath")
-        visitor.fill(profile__country="United Kingdom")
-        visitor.page.get_by_role("button", name="Register").dblclick()
-
-        expect_heading(visitor, "Your account")
-        expect(visitor.page.locator("ul.sessions li")).to_have_count(1)
-
-
 def test_leaving_unsaved_changes_warns_and_saving_does_not(site: Site, visitor: BrowserPage) -> None:
     page, warnings = visitor.page, []
     page.on("dialog", lambda dialog: (warnings.append(dialog.type), dialog.dismiss()))

@@ -1,6 +1,13 @@
 """A second click on a button in a real browser while the first request is running (F20)."""
 
-from tests.support.browser import BrowserPage
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import BrowserPage, Site
+from tests.support.factories import PASSWORD, sequence
 
 #: Clicks a button twice. Returns whether each click would have sent the form, and whether the button is busy.
 TWO_CLICKS = """button => {
@@ -20,3 +27,17 @@ def test_a_button_is_busy_and_its_form_is_sent_once(visitor: BrowserPage) -> Non
     visitor.fill(email="wren@example.com")
 
     assert visitor.page.locator("main form button[type=submit]").evaluate(TWO_CLICKS) == [[True, False], "true"]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_two_clicks_on_register_open_one_account(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
+    email = f"clicker{next(sequence)}@example.com"
+    with watch(site.url, java_script_enabled=scripts) as visitor:
+        visitor.go("/register/")
+        visitor.fill(email=email, password=PASSWORD, first_name="Wren", profile__title="Ms", profile__dob="1990-12-10")
+        visitor.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath")
+        visitor.fill(profile__country="United Kingdom")
+        visitor.page.get_by_role("button", name="Register").dblclick()
+
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Your account")
+        expect(visitor.page.locator("ul.sessions li")).to_have_count(1)

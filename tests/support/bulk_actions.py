@@ -55,3 +55,13 @@ def skipped_targets(app: Flask) -> dict[int, str]:
     """The users it skipped, with the reasons."""
     found = fetch_rows(app, f"SELECT user_id, reason FROM bulk_targets WHERE job_id = {newest_bulk_job(app).id}")
     return {row.user_id: row.reason for row in found}
+
+
+def newest_job_page(staff: StaffClient) -> str:
+    """The text of the page of the newest bulk action."""
+    return " ".join(staff.get(f"/admin/bulk/{newest_bulk_job(staff.app).id}/").text.split())
+
+
+def fact(text: str, name: str) -> str:
+    """The value beside a term on a page."""
+    return text.partition(f"<dt>{name}</dt><dd>")[2].partition("</dd>")[0]
