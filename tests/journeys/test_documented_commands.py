@@ -15,6 +15,7 @@ DOCUMENTS = (
     "docs/guides/browsable-api.md",
     "docs/guides/front-end-with-cookies.md",
     "docs/guides/other-services.md",
+    "docs/guides/reset-password.md",
 )
 
 

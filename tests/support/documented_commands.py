@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,8 @@ class Step(NamedTuple):
 def read_steps(document: str) -> list[Step]:
     """Every command in a document's console blocks: `$` begins one, a backslash or a pipe continues it."""
     found: list[Step] = []
-    for block in re.findall(r"```console\n(.*?)```", (config.ROOT / document).read_text(), re.DOTALL):
+    blocks = re.findall(r"^ *```console\n(.*?)```", (config.ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+    for block in map(textwrap.dedent, blocks):
         for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, output = re.fullmatch(r"((?:[^\n]*[\\|]\n)*[^\n]*\n)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
             found.append(Step(command, output))
