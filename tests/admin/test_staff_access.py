@@ -55,6 +55,7 @@ def test_the_url_map_has_the_expected_endpoints(app: Flask) -> None:
         "staff_groups.edit",
         "staff_groups.delete",
         "staff_sessions.end",
+        "staff_sessions.end_many",
         "staff_emails.retry",
         "staff_emails.send_test",
         "staff_emails.open_link",

@@ -281,7 +281,7 @@ FACTS: dict[str, Any] = {
     "to": emails.Recipient("wren@example.com", "Wren"), "email": "wren@example.com",
     "link": "http://accounts.example.com/reset/7/t0ken/", "secret": "t0ken", "minutes": 60, "days": 7,
     "when": clock.now(), "ip": "203.0.113.5", "user_agent": "curl/8 Linux", "new_email": "other@elsewhere.example",
-    "rights": ("is_staff", "is_superuser"), "inviter": "Wren", "expires_at": clock.now(),
+    "rights": ("is_staff", "is_superuser"), "inviter": "Wren", "user_id": None, "expires_at": clock.now(),
 }  # fmt: skip
 
 EMAILS = [

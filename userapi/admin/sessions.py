@@ -4,25 +4,28 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from flask import request
+from flask import Response, request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from userapi.auth import queries as auth_queries
 from userapi.auth import sessions
 from userapi.auth.caller import get_caller
-from userapi.auth.claims import parse_uuid
+from userapi.auth.claims import parse_id, parse_uuid
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import NotFound
 from userapi.html.flash import flash
 from userapi.html.redirects import see_other
 from userapi.http.user_agents import describe_user_agent
-from userapi.users import accounts, email_address
-from userapi.users import queries as user_queries
+from userapi.users import accounts
 
-from . import filters, queries
+from . import audit_log, filters, queries
 from .filters import Filters
 from .views import PAGE_SIZE, StaffView, back_query, current_query, staff_page
+
+#: Sessions that one request ends.
+MAX_SESSIONS = 100
 
 STATES = {"active": True, "ended": False}
 
@@ -42,8 +45,7 @@ class SessionView(StaffView):
         if "state" in conditions:
             conditions["active"] = STATES[conditions.pop("state")]
         if "user" in conditions:
-            key = email_address.key_or_none(conditions["user"])
-            conditions["user"] = (user_queries.find_id(key) if key else None) or 0
+            conditions["user"] = audit_log.find_user_id(conditions["user"])
         idle_since = sessions.idle_since(now)
         found = (
             queries.NO_ROWS
@@ -69,8 +71,25 @@ class SessionView(StaffView):
         sessions.end_session(session_id, user.id)
         db.session.commit()
         flash(_("The session of %(email)s was ended.", email=user.email))
-        if "of_user" in request.form:
-            tab = self.get_url("staff_users.show_sessions", user_id=user.id, back=back_query() or None)
+        return self._redirect_back()
+
+    @staff_page("/end/", needs="delete", methods=("POST",))
+    def end_many(self) -> Any:
+        """End the selected sessions now, or none of them if the caller may not end one."""
+        ids = {parse_uuid(text) for text in request.form.getlist("session")} - {None}
+        if not 0 < len(ids) <= MAX_SESSIONS:
+            flash(_("Select between 1 and %(most)s sessions.", most=MAX_SESSIONS), "warning")
+            return self._redirect_back()
+        ended = sessions.end_chosen_sessions([each for each in ids if each], by=get_caller().user)
+        db.session.commit()
+        flash(ngettext("%(num)s session was ended.", "%(num)s sessions were ended.", ended))
+        return self._redirect_back()
+
+    def _redirect_back(self) -> Response:
+        """Redirect to the list, or to the sessions of the user on whose page the form was."""
+        user_id = parse_id(request.form.get("of_user", ""))
+        if user_id is not None:
+            tab = self.get_url("staff_users.show_sessions", user_id=user_id, back=back_query() or None)
             return see_other(tab)
         query = request.form.get("query", "")
         back = self.get_url(".show_list")

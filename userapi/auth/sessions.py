@@ -1,7 +1,7 @@
 """Sessions: a sign-in begins them, a refresh extends them, a sign-out or a change of the account ends them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -16,8 +16,10 @@ from userapi.core.db import db
 from userapi.core.problems import NotFound
 from userapi.mail import emails
 from userapi.security import throttling
+from userapi.users import accounts
 from userapi.users import queries as user_queries
 from userapi.users.models import User
+from userapi.users.permissions import Actor
 
 from . import queries
 from .claims import RefreshClaims
@@ -115,10 +117,24 @@ def record_use(session_id: uuid.UUID, last_used_at: datetime) -> bool:
     return True
 
 
-def end_session(session_id: uuid.UUID, user_id: int) -> None:
-    """End a session; nothing happens if it has ended already."""
-    if queries.end_session(session_id, clock.now()):
+def end_session(session_id: uuid.UUID, user_id: int) -> bool:
+    """End a session; False if it has ended already."""
+    has_ended = queries.end_session(session_id, clock.now())
+    if has_ended:
         audit_log.record("session.ended", "user", user_id)
+    return has_ended
+
+
+def end_chosen_sessions(session_ids: Collection[uuid.UUID], by: Actor) -> int:
+    """End sessions of any users, or none of them; returns the number that had not ended already.
+
+    Raises:
+        PermissionDenied: the actor lacks the permission, or one of the users has more permissions than the actor.
+    """
+    owners = queries.read_session_owners(session_ids)
+    for user_id in sorted(set(owners.values())):  # in one order, so that two requests do not wait for each other
+        accounts.lock(user_id, by=by, permission="delete_session")
+    return sum(end_session(session_id, user_id) for session_id, user_id in owners.items())
 
 
 def end_sessions(user: User, spare: uuid.UUID | None = None) -> None:
