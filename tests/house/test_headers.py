@@ -34,7 +34,7 @@ def responses(client: FlaskClient, user: ApiUser, staff: ApiUser) -> dict[str, T
         "415": client.post("/userapi/users/", data=b"x", content_type="text/plain"),
         "HEAD": user.open(user.url, method="HEAD"),
         "OPTIONS": client.options("/userapi/users/"),
-        "page": client.get("/docs/"),
+        "page": client.get("/docs/try/"),
         "document": client.get("/openapi.json"),
         "keys": client.get("/.well-known/jwks.json"),
         "health": client.get("/healthz"),

@@ -13,8 +13,8 @@ from userapi.http.openapi import Access
 
 #: Public paths outside the API. A new path is listed here, or its blueprint checks every caller.
 OPEN = {
-    "static", "api-docs.openapi_json", "api-docs.openapi_swagger_ui", "ops.read_liveness", "ops.read_readiness",
-    "ops.read_metrics", "admin.static",
+    "static", "api-docs.openapi_json", "docs.show_reference", "docs.show_swagger_ui", "ops.read_liveness",
+    "ops.read_readiness", "ops.read_metrics", "admin.static",
 }  # fmt: skip
 
 #: Blueprints whose pages check the browser session themselves; `tests/pages` and `tests/admin` test that.

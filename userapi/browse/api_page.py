@@ -1,11 +1,9 @@
 """The page for a response of the API: the request, the response, and what can be called next."""
 
-import re
 from functools import partial
 from urllib.parse import urlencode
 
 from flask import Response, render_template, request
-from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 
 from userapi.auth import authentication
@@ -17,9 +15,6 @@ from . import inputs, operations, responses, writes
 from .operations import Catalogue
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-
-#: `code` in a text of the OpenAPI document, which is Markdown.
-CODE = re.compile(r"`([^`]+)`")
 
 
 def render_page(response: Response, catalogue: Catalogue) -> str:
@@ -90,8 +85,3 @@ def _crumbs(catalogue: Catalogue) -> list[tuple[str, str | None]]:
         for name, path in operations.crumbs(request.path)
         if path != "/userapi/"
     ]
-
-
-def markup(text: str) -> Markup:
-    """A text of the OpenAPI document with its `code` as HTML."""
-    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text.replace(r"\<", "<")))))  # noqa: S704 escaped before

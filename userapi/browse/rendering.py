@@ -9,7 +9,7 @@ from userapi.core import context
 from userapi.html.redirects import see_other
 from userapi.http.negotiation import DATA_TYPES, prefers_page
 
-from . import api_page
+from . import api_page, docs_pages, markdown
 from .operations import Catalogue
 
 #: Headers about the data that do not hold for the page.
@@ -17,10 +17,13 @@ DATA_HEADERS = ("ETag", "Cache-Control", "Content-Length")
 
 
 def configure(app: Flask) -> None:
-    """Show the API to browsers if the settings allow it. Call this after all operations are registered."""
+    """Show the API to browsers if the settings allow it, and its reference always. Call this last."""
+    catalogue = Catalogue(app)
+    app.jinja_env.filters["markup"] = markdown.render_inline
+    app.jinja_env.filters["markdown"] = markdown.render_blocks
+    docs_pages.configure(app, catalogue)
     if app.config["BROWSABLE_API"]:
-        app.jinja_env.filters["markup"] = api_page.markup
-        app.after_request(partial(_show_page, Catalogue(app)))
+        app.after_request(partial(_show_page, catalogue))
 
 
 def _show_page(catalogue: Catalogue, response: Response) -> Response:

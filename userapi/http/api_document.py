@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from what the blueprints say, and the page that shows it."""
+"""The OpenAPI document, made from what the blueprints say."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -52,8 +52,8 @@ Send request bodies as `application/json`, `application/x-www-form-urlencoded` o
 nested fields as `profile.city`. Every error is a problem document (RFC 9457) with a stable `code`. The three
 `/api-token-…/` paths are also available below `/userapi/`.
 
-To try the operations here, select *Authorize* and enter your email and password, or sign in at [/login/](/login/) in
-the same browser."""
+[/docs/](/docs/) is the reference. At [/docs/try/](/docs/try/) you can try the operations: select *Authorize* and enter
+your email and password, or sign in at [/login/](/login/) in the same browser."""
 
 
 SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
@@ -72,13 +72,13 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
         "type": "apiKey",
         "in": "cookie",
         "description": "The cookie of a signed-in browser. Requests that change something also need the header "
-        "`X-CSRF-TOKEN` with the value of the cookie `csrf_token`. This page adds it.",
+        "`X-CSRF-TOKEN` with the value of the cookie `csrf_token`. `/docs/try/` adds it.",
     },
 }
 
 
 def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
-    """Make the registry that blueprints are added to, and serve its document and its reading page.
+    """Make the registry that blueprints are added to, and serve its document.
 
     Args:
         app: with its settings and languages.
@@ -90,8 +90,6 @@ def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
-        OPENAPI_SWAGGER_UI_PATH="docs/",
-        OPENAPI_SWAGGER_UI_URL="/static/vendor/swagger-ui/",
     )
     plugin = _Plugin(app, descriptions)
     api = Api(

@@ -159,7 +159,10 @@ class Blueprint(flask_smorest.Blueprint):
         open_operation = access in (Access.OPEN, Access.UNCHECKED)
         manual["security"] = [] if open_operation else deepcopy(SECURITY_ALTERNATIVES)
         permission = getattr(view_func, "permission", "")
-        manual["description"] = access.value.format(permission=permission)
+        first_line = (view_func.__doc__ or "").strip().partition("\n")[0]
+        title, _dot, more = first_line.partition(". ")
+        manual["summary"] = f"{title.removesuffix('.')}."
+        manual["description"] = "\n\n".join(filter(None, (more, access.value.format(permission=permission))))
         errors: tuple[type[Problem], ...] = ()
         if not open_operation:
             errors = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
