@@ -1,12 +1,14 @@
-// The interactive documentation: Swagger UI, signed in as the browser is, dark when the system is.
+// Swagger UI, signed in as the browser is, in the theme of the other pages, with names for screen readers.
 "use strict";
 
 const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
 const page = document.getElementById("swagger-ui");
 const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
 
+// The theme chosen on another page is an attribute; without it, the system decides.
 function applyColorScheme() {
-  document.documentElement.classList.toggle("dark-mode", prefersDark.matches);
+  const theme = document.documentElement.dataset.bsTheme;
+  document.documentElement.classList.toggle("dark-mode", theme ? theme === "dark" : prefersDark.matches);
 }
 
 function cookie(name) {
@@ -24,15 +26,10 @@ function addCsrfToken(request) {
   return request;
 }
 
-const REGIONS = { ".information-container": "About", ".scheme-container": "Authorization", ".filter": "Filter" };
-
 // Swagger UI leaves some of its parts and inputs without a name for screen readers.
 function nameParts() {
-  for (const [selector, name] of Object.entries(REGIONS)) {
-    for (const part of page.querySelectorAll(selector)) {
-      part.role = "region";
-      part.ariaLabel = name;
-    }
+  for (const block of page.querySelectorAll("pre")) {
+    block.tabIndex = 0; // so that it can be scrolled with the keyboard
   }
   for (const input of page.querySelectorAll("select, input, textarea")) {
     const hasLabel = input.tagName !== "SELECT" && [...input.labels].some((label) => label.innerText.trim());
@@ -58,7 +55,29 @@ const keepOnlyAccessToken = {
   },
 };
 
+// The reference describes the API, so this page has only what one needs to try it. A page has one <main>, and a button
+// contains no link, so neither the layout of Swagger UI nor its links to operations are used.
+const onlyOperations = ({ React }) => {
+  const element = React.createElement;
+  const Layout = ({ getComponent, specSelectors }) => {
+    const part = (name) => element(getComponent(name, true));
+    if (specSelectors.loadingStatus() === "loading") {
+      return element("p", { className: "swagger-ui" }, "…");
+    }
+    return element(
+      "div",
+      { className: "swagger-ui" },
+      part("SvgAssets"),
+      part("errors"),
+      element("div", { className: "docs-authorize" }, part("AuthorizeBtnContainer"), part("FilterContainer")),
+      part("operations"),
+    );
+  };
+  return { components: { OnlyOperations: Layout, DeepLink: ({ text }) => element("span", null, text) } };
+};
+
 applyColorScheme();
+new MutationObserver(applyColorScheme).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
 prefersDark.addEventListener("change", applyColorScheme);
 new MutationObserver(nameParts).observe(page, { childList: true, subtree: true });
 
@@ -69,7 +88,8 @@ SwaggerUIBundle({
   filter: true,
   tryItOutEnabled: true,
   persistAuthorization: true,
-  plugins: [() => keepOnlyAccessToken],
+  layout: "OnlyOperations",
+  plugins: [() => keepOnlyAccessToken, onlyOperations],
   requestInterceptor: addCsrfToken,
   validatorUrl: null,
 });
