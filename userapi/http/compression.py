@@ -40,7 +40,9 @@ def compress_page(response: Response) -> None:
     environ = context.current_request().environ
     if environ.get("HTTP_SEC_FETCH_SITE") not in OWN_REQUESTS or not accepts_gzip():
         return
-    if response.is_streamed or "ETag" in response.headers or "Content-Encoding" in response.headers:
+    tag, is_weak = response.get_etag()
+    is_byte_exact = tag is not None and not is_weak
+    if response.is_streamed or is_byte_exact or "Content-Encoding" in response.headers:
         return
     content = response.get_data()
     if len(content) >= MIN_BYTES:
