@@ -79,4 +79,5 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     admin.configure(app)
     browse.configure(app)
     cli.configure(app)
+    assets.serve_files(app)
     return app

@@ -23,7 +23,7 @@ def start_bulk_action(action: str, filters: Mapping[str, Any], query: str, newes
 
     Args:
         action: a name of `RULES`.
-        filters: as for `list_queries.matching`.
+        filters: as for `list_queries.build_conditions`.
         query: the same filters as a query string, to show to staff; search terms are not stored.
         newest: the highest id when the list was shown; accounts that were created later are left out.
         by: the staff member who starts it, whose permissions apply to each account.

@@ -30,7 +30,7 @@ def export_users(export: "Export", filters: Mapping[str, Any], *, with_passwords
 
     Args:
         export: one of `FORMATS`, for the file.
-        filters: as for `list_queries.matching`.
+        filters: as for `list_queries.build_conditions`.
         with_passwords: whether to include password hashes, which are secrets.
 
     Yields:
@@ -56,7 +56,7 @@ def stream_export(kind: str, filters: Mapping[str, Any], *, with_groups: bool) -
 
     Args:
         kind: a key of `FORMATS`.
-        filters: as for `list_queries.matching`.
+        filters: as for `list_queries.build_conditions`.
         with_groups: whether JSON Lines begins with the groups and their permissions.
     """
     file = io.StringIO()
