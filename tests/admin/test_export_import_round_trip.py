@@ -158,7 +158,7 @@ def test_an_import_restores_the_users_of_an_export(
     if export_users is not shell_export_with_passwords:  # this export has no hashes
         assert {row[1] for row in after.pop("hashes")} == {None}
         del before["hashes"]
-    if kind == "csv":  # which contains only the names of groups
+    if kind == "csv":  # CSV contains only the names of groups
         del before["groups"], after["groups"]
     assert all(before.values())
     assert after == before

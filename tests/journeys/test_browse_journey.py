@@ -6,7 +6,7 @@ from typing import Any
 import requests
 from playwright.sync_api import expect
 
-from tests.support.api_screens import USERS, expect_response, open_account, send, sign_in, type_in
+from tests.support.api_screens import USERS, create_account, expect_response, send, sign_in, type_in
 from tests.support.browser import BrowserPage, Site
 from tests.support.factories import PASSWORD, sequence
 
@@ -59,7 +59,7 @@ def test_register_sign_in_and_patch_your_profile_after_a_mistake(site: Site, vis
 
 def test_put_raw_JSON_and_an_invalid_body(site: Site, visitor: BrowserPage) -> None:
     visitor.go(ME)
-    sign_in(visitor, open_account(site))
+    sign_in(visitor, create_account(site))
     visitor.page.locator("#put summary").click()
     visitor.page.locator("#put").get_by_role("tab", name="Form").press("ArrowRight")
     text = visitor.page.locator("#put textarea")
@@ -82,7 +82,7 @@ def test_put_raw_JSON_and_an_invalid_body(site: Site, visitor: BrowserPage) -> N
 def test_changes_by_another_user_are_not_overwritten(
     site: Site, visitor: BrowserPage, watch: Callable[..., Any]
 ) -> None:
-    email = open_account(site)
+    email = create_account(site)
     visitor.go(ME)
     sign_in(visitor, email)
     with watch(site.url) as other:
@@ -102,7 +102,7 @@ def test_changes_by_another_user_are_not_overwritten(
 
 
 def test_staff_browse_and_filter_users_and_delete_one(site: Site, visitor: BrowserPage, staff_email: str) -> None:
-    names = [open_account(site) for _number in range(5)]
+    names = [create_account(site) for _number in range(5)]
     visitor.go(f"{USERS}?limit=2")
     sign_in(visitor, staff_email)
     seen = 0
@@ -142,7 +142,7 @@ def test_staff_browse_and_filter_users_and_delete_one(site: Site, visitor: Brows
 
 
 def test_end_another_session_from_the_list(site: Site, visitor: BrowserPage) -> None:
-    email = open_account(site)
+    email = create_account(site)
     credentials = {"email": email, "password": PASSWORD}
     token = requests.post(f"{site.url}/api-token-auth/", json=credentials, timeout=10).json()["access_token"]
     visitor.go(SESSIONS)
@@ -164,7 +164,7 @@ def test_end_another_session_from_the_list(site: Site, visitor: BrowserPage) -> 
 
 
 def test_signing_in_and_out_over_the_API_is_shown_on_the_page(site: Site, visitor: BrowserPage) -> None:
-    email = open_account(site)
+    email = create_account(site)
     visitor.go("/userapi/auth/login/")
 
     type_in(visitor, "post", email=email, password=PASSWORD)
@@ -221,7 +221,7 @@ def test_reading_filtering_and_registering_work_without_scripts(
 
 def test_everything_can_be_done_with_the_keyboard(site: Site, visitor: BrowserPage) -> None:
     visitor.go(ME)
-    sign_in(visitor, open_account(site))
+    sign_in(visitor, create_account(site))
     name = visitor.page.locator('#patch input[name="first_name"]')
     keyboard = visitor.page.keyboard
     for _press in range(40):

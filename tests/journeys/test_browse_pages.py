@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.api_screens import USERS, expect_response, open_account, send, sign_in, type_in
+from tests.support.api_screens import USERS, create_account, expect_response, send, sign_in, type_in
 from tests.support.browser import DESKTOP, PHONE, BrowserPage, Site
 
 SESSIONS = "/userapi/auth/sessions/"
@@ -34,7 +34,7 @@ def test_every_kind_of_page_is_accessible_and_fits_the_screen(
     site: Site, look_and_browser: tuple[str, BrowserPage], staff_email: str
 ) -> None:
     look, browser = look_and_browser
-    email = open_account(site)
+    email = create_account(site)
 
     def look_at(name: str) -> None:
         browser.shoot(f"browse-{look}-{name}")

@@ -18,7 +18,7 @@ IPHONE = (
 )
 
 
-def open_account(site: Site) -> str:
+def create_account(site: Site) -> str:
     """Register an account; return its email address."""
     wanted = new_user(email=f"journey{next(sequence)}@example.com")
     assert requests.post(f"{site.url}/userapi/users/", json=wanted, timeout=10).status_code == 201
@@ -86,7 +86,7 @@ def test_register_and_confirm_by_email(site: Site, watch: Callable[..., Any], sc
 def test_resetting_a_forgotten_password_by_email_ends_every_other_session(
     site: Site, visitor: BrowserPage, watch: Callable[..., Any]
 ) -> None:
-    email = open_account(site)
+    email = create_account(site)
     program = access_token(site, email)
     with watch(site.url) as other:
         sign_in(other, email)
@@ -120,7 +120,7 @@ def test_resetting_a_forgotten_password_by_email_ends_every_other_session(
 
 
 def test_change_the_email_address(site: Site, visitor: BrowserPage) -> None:
-    old, new = open_account(site), f"moved{next(sequence)}@example.com"
+    old, new = create_account(site), f"moved{next(sequence)}@example.com"
     sign_in(visitor, old)
 
     visitor.page.locator("summary").get_by_text("Change email address").click()
@@ -138,7 +138,7 @@ def test_change_the_email_address(site: Site, visitor: BrowserPage) -> None:
 
 
 def test_end_a_session_from_the_list(site: Site, visitor: BrowserPage, watch: Callable[..., Any]) -> None:
-    email = open_account(site)
+    email = create_account(site)
     with watch(site.url, user_agent=IPHONE, viewport=PHONE) as phone:
         sign_in(phone, email)
         expect_heading(phone, "Your account")
@@ -158,7 +158,7 @@ def test_end_a_session_from_the_list(site: Site, visitor: BrowserPage, watch: Ca
 
 
 def test_sign_out_and_in_again(site: Site, visitor: BrowserPage) -> None:
-    email = open_account(site)
+    email = create_account(site)
     visitor.go("/account/")
     visitor.fill(email=email, password=PASSWORD)
     visitor.press("Sign in")
@@ -177,7 +177,7 @@ def test_sign_out_and_in_again(site: Site, visitor: BrowserPage) -> None:
 
 
 def test_everything_can_be_done_with_the_keyboard(site: Site, visitor: BrowserPage) -> None:
-    email = open_account(site)
+    email = create_account(site)
     visitor.go("/login/")
     keyboard = visitor.page.keyboard
 
@@ -206,7 +206,7 @@ def test_everything_can_be_done_with_the_keyboard(site: Site, visitor: BrowserPa
 
 
 def test_the_error_summary_leads_to_the_field(site: Site, visitor: BrowserPage) -> None:
-    sign_in(visitor, open_account(site))
+    sign_in(visitor, create_account(site))
 
     city = visitor.page.get_by_label("City")
     city.evaluate("input => input.removeAttribute('required')")
@@ -223,7 +223,7 @@ def test_the_error_summary_leads_to_the_field(site: Site, visitor: BrowserPage) 
 def test_leaving_unsaved_changes_warns_and_saving_does_not(site: Site, visitor: BrowserPage) -> None:
     page, warnings = visitor.page, []
     page.on("dialog", lambda dialog: (warnings.append(dialog.type), dialog.dismiss()))
-    sign_in(visitor, open_account(site))
+    sign_in(visitor, create_account(site))
     page.get_by_label("First name").click()
     page.keyboard.type("Robin")
 
@@ -240,7 +240,7 @@ def test_leaving_unsaved_changes_warns_and_saving_does_not(site: Site, visitor: 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
 def test_what_was_typed_is_kept_when_the_session_ends(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
-    email = open_account(site)
+    email = create_account(site)
     with watch(site.url, java_script_enabled=scripts) as visitor:
         sign_in(visitor, email)
         visitor.fill(profile__address="A long new address I typed")
@@ -261,7 +261,7 @@ def test_what_was_typed_is_kept_when_the_session_ends(site: Site, watch: Callabl
 
 
 def test_the_link_to_the_old_email_address_undoes_a_stolen_account(site: Site, visitor: BrowserPage) -> None:
-    old, new = open_account(site), f"thief{next(sequence)}@example.com"
+    old, new = create_account(site), f"thief{next(sequence)}@example.com"
     click_in_an_email(visitor, site.link(old, "Confirm your email address"))
     visitor.press("Confirm email address")
     sign_in(visitor, old)

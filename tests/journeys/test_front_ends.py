@@ -37,7 +37,7 @@ class Place:
     url: str
     elsewhere: str
 
-    def open_account(self) -> str:
+    def create_account(self) -> str:
         """Register an account; return its email address."""
         wanted = new_user(email=f"front{next(sequence)}@example.com")
         assert requests.post(f"{self.url}/userapi/users/", json=wanted, timeout=10).status_code == 201
@@ -66,7 +66,7 @@ def script_of(guide: str) -> str:
 
 
 def test_the_script_for_cookies_can_send_changes(place: Place, watch: Callable[..., Any]) -> None:
-    email = place.open_account()
+    email = place.create_account()
     with watch(place.url) as visitor:
         visitor.go("/login/")
         visitor.fill(email=email, password=PASSWORD)
@@ -85,7 +85,7 @@ def test_the_script_for_cookies_can_send_changes(place: Place, watch: Callable[.
 
 
 def test_the_script_for_another_origin_refreshes_once_for_all_calls(place: Place, watch: Callable[..., Any]) -> None:
-    email = place.open_account()
+    email = place.create_account()
     with watch(place.elsewhere) as visitor:
         visitor.go("/")
 

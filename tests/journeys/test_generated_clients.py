@@ -25,7 +25,7 @@ Scenario = Callable[..., str]
 
 def python_client(folder: Path) -> Scenario:
     """A scenario over a client by openapi-python-client."""
-    programs = Path(sys.executable).parent  # ruff's, too, which the generator calls by its name
+    programs = Path(sys.executable).parent  # the generator runs ruff, which is in the same folder
     environment = os.environ | {"NO_COLOR": "1", "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         [programs / "openapi-python-client", "generate", "--meta", "none", "--path", DOCUMENT,

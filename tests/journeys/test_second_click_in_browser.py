@@ -30,7 +30,7 @@ def test_a_button_is_busy_and_its_form_is_sent_once(visitor: BrowserPage) -> Non
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
-def test_two_clicks_on_register_open_one_account(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
+def test_two_clicks_on_register_create_one_account(site: Site, watch: Callable[..., Any], scripts: bool) -> None:
     email = f"clicker{next(sequence)}@example.com"
     with watch(site.url, java_script_enabled=scripts) as visitor:
         visitor.go("/register/")

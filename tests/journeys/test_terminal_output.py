@@ -80,7 +80,9 @@ def is_json(line: str) -> bool:
 
 
 def test_a_terminal_keeps_the_password_visible_and_shows_short_lines(tmp_path: Path) -> None:
-    before, after = start_and_request(tmp_path, WORKERS="9", WORKER_THREADS="64")  # of which the server would warn
+    before, after = start_and_request(
+        tmp_path, WORKERS="9", WORKER_THREADS="64"
+    )  # the server would log a warning about these
 
     shown = [line for line in before if "/readyz" not in line]
     (password,) = [index for index, line in enumerate(shown) if re.match(r"  Password +\S+$", line)]

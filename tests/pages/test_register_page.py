@@ -20,7 +20,7 @@ def registration(**changes: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("verification", ["none", "optional"])
-def test_the_form_opens_an_account_and_signs_in_to_it(make_app: Callable[..., Flask], verification: str) -> None:
+def test_the_form_creates_an_account_and_signs_in(make_app: Callable[..., Flask], verification: str) -> None:
     app = make_app(EMAIL_VERIFICATION=verification)
     browser, typed = FormBrowser(app), registration()
 
@@ -115,7 +115,7 @@ def test_Z08_a_form_cannot_grant_permissions(app: Flask, extra: str) -> None:
     assert browser.sign_in(typed["email"]).status_code == 401
 
 
-def test_H15_a_form_without_a_csrf_token_opens_no_account(app: Flask) -> None:
+def test_H15_a_form_without_a_csrf_token_creates_no_account(app: Flask) -> None:
     browser, typed = FormBrowser(app), registration()
     browser.get("/register/")
 

@@ -11,7 +11,7 @@ from tests.support.factories import PASSWORD, new_user, sequence
 USERS = "/userapi/users/"
 
 
-def open_account(site: Site) -> str:
+def create_account(site: Site) -> str:
     """Register an account; return its email address."""
     wanted = new_user(email=f"reader{next(sequence)}@example.com")
     assert requests.post(f"{site.url}{USERS}", json=wanted, timeout=10).status_code == 201

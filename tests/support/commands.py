@@ -95,7 +95,7 @@ def finish(process: subprocess.Popen[str], stdin: str | None = None) -> CommandR
     try:
         output, errors = process.communicate(stdin, timeout=SECONDS_TO_START)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # a server that was not to start has workers
+        os.killpg(process.pid, signal.SIGKILL)  # also ends the workers of a server that started although it should not
         raise
     return CommandResult(process.returncode, output, errors)
 

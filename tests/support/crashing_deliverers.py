@@ -13,7 +13,7 @@ from userapi.mail import delivery, delivery_loop
 
 def main() -> None:
     app = create_app(config.load())
-    delivery.FIRST_DELAY = delivery_loop.POLL_INTERVAL = 0.2  # seconds, so that the test takes a short time
+    delivery.FIRST_DELAY = delivery_loop.POLL_INTERVAL = 0.2  # in seconds, short so that the test is fast
     delivery.LEASE_IN_TIMEOUTS = 3
 
     def begin() -> None:

@@ -14,7 +14,7 @@ from userapi.core.prepared import close_idle
 
 TRANSACTION_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK")
 
-#: Before what SQLite runs itself, in triggers and virtual tables.
+#: The prefix of statements that SQLite runs itself, in triggers and virtual tables.
 INTERNAL = "--"
 
 
