@@ -14,10 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import emails, pruning, queries, queue
+from userapi.mail import emails, pruning, queries, queue, samples
 from userapi.mail.delivery import Counts, deliver_due
 from userapi.mail.queries import State
 from userapi.mail.relay import Delayed, Rejected, Relay
+from userapi.settings import LANGUAGES
 from userapi.users import email_address
 
 from . import inputs, tables
@@ -66,6 +67,22 @@ def test(recipient: str) -> None:
             _("%(server)s did not accept the email: %(answer)s", server=server, answer=_in_one_line(str(error)))
         ) from error
     click.echo(_("%(server)s accepted the email: %(answer)s", server=server, answer=_in_one_line(answer)))
+
+
+@group.command()
+@click.argument("kind", type=click.Choice(list(samples.SENDERS)), metavar="KIND")
+@click.option("--language", type=click.Choice(LANGUAGES), help="The language of the email.", metavar="LANGUAGE")
+@click.option("--html", is_flag=True, help="Show the HTML part instead of the plain text.")
+def preview(kind: str, language: str | None, html: bool) -> None:
+    """Show what emails of a KIND look like, with made-up facts. Nothing is stored or sent.
+
+    To look at one in a browser, save it: flask mail preview reset_password --html > email.html
+    """
+    email = samples.create_sample(kind, language)
+    if html:
+        click.echo(email.html)
+    else:
+        click.echo(_("Subject: %(subject)s", subject=email.subject) + f"\n\n{email.text}")
 
 
 @group.command()

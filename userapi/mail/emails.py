@@ -171,14 +171,15 @@ def send_permissions_granted(to: Addressee, *, rights: Sequence[str]) -> None:
     _queue("rights_granted", to, lazy_gettext("You were given more permissions"), rights=named)
 
 
-def create_test_email(email: str, user_id: int | None = None) -> EmailMessage:
+def create_test_email(email: str, user_id: int | None = None, language: str | None = None) -> EmailMessage:
     """An email that shows whether emails arrive.
 
     Args:
         email: the recipient.
         user_id: the account with this email, if there is one; deleting the account deletes the email.
+        language: one of the available languages; None: that of the request or the shell.
     """
-    return _queue("test_email", Recipient(email, id=user_id), lazy_gettext("Test email"))
+    return _queue("test_email", Recipient(email, id=user_id, language=language), lazy_gettext("Test email"))
 
 
 def simulate_password_reset() -> None:
