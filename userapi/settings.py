@@ -1,4 +1,4 @@
-"""Every setting: read from the environment once, typed, refused when unsafe.
+"""Every setting: read from the environment once, typed, rejected when unsafe.
 
 A name in the environment is the name in `app.config`; `docs/settings.md` explains each.
 A variable `NAME_FILE` may hold the path of a file with the value, as container secrets do.
@@ -6,7 +6,6 @@ A variable `NAME_FILE` may hold the path of a file with the value, as container 
 
 import sys
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -16,19 +15,17 @@ from marshmallow import ValidationError
 from userapi.core import environment as sources
 from userapi.core import folders, site_logo
 from userapi.core import setting_checks as checks
+from userapi.core.derived_settings import derive
 from userapi.core.environment import ConfigurationError as ConfigurationError
 from userapi.core.environment import Settings
 
 #: Claims that a deployer may add to access tokens for other services to read.
 OPTIONAL_CLAIMS = ("email", "username", "is_staff", "is_superuser", "groups")
 
-#: The languages that there are catalogues for, as BCP 47 names them; English is in the code.
+#: The BCP 47 tags of the languages with catalogues; English texts are in the code.
 LANGUAGES = ("en", *sorted(path.name.replace("_", "-") for path in folders.PACKAGE.glob("translations/??*")))
 
-#: How far the clocks of two machines may be apart, in seconds: a token that begins so much later is good already.
-MAX_CLOCK_SKEW = 60
-
-#: Settings that have several spellings of one value, and what gives the one that the service works with.
+#: Settings whose values have several spellings, with functions that return the one that the service uses.
 NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
     "DATABASE_URL": checks.database_url,
     "SITE_URL": checks.origin_or_none,
@@ -44,14 +41,14 @@ NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
     "SUPPORT_EMAIL": checks.plain_email_or_none,
 }
 
-#: Mail servers that a password reaches without a network.
+#: Mail servers on this machine, to which a password may be sent unencrypted.
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def load_environment() -> dict[str, str]:
     """The process environment over the `.env` file in the working directory.
 
-    A secret that neither sets is the one that `make run` has made, and its SITE_URL that of the last `make run`.
+    If neither sets a secret, the secret that `make run` created is used, with the SITE_URL of the last `make run`.
 
     Raises:
         ConfigurationError: `.env` or `instance/` cannot be read.
@@ -73,12 +70,12 @@ OLD_NAMES = {
 
 
 def is_set(values: Mapping[str, str], name: str) -> bool:
-    """Whether an environment sets a setting, by itself or in a file; one that is empty does not count."""
+    """Whether an environment has a value for a setting, itself or in a file; an empty one does not count."""
     return any(values.get(key, "").strip() for key in (name, f"{name}_FILE"))
 
 
 def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Give the Flask configuration for an environment.
+    """Return the Flask configuration for an environment.
 
     Args:
         values: variable names to texts; the process environment and `.env` when absent.
@@ -100,12 +97,12 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     settings["SITE_URL"] = settings["SITE_URL"] or _url(settings["HOST"], settings["PORT"])
     if settings.pop("FLASK_DEBUG") and settings["SITE_URL"].startswith("https://"):
         raise ConfigurationError("FLASK_DEBUG: The debugger must not be public. Unset it.")
-    _refuse_unsafe_mail(settings)
+    _reject_unsafe_mail(settings)
     try:
         checks.account_email(settings["SUPERUSER_EMAIL"], settings["EMAIL_INTRANET_DOMAINS"])
     except ValidationError as error:
         raise ConfigurationError(f"SUPERUSER_EMAIL: {error}") from error
-    return {**settings, **_derived(settings)}
+    return {**settings, **derive(settings)}
 
 
 def list_setting_names() -> frozenset[str]:
@@ -116,7 +113,7 @@ def list_setting_names() -> frozenset[str]:
 
 
 def _read(env: Settings) -> dict[str, Any]:
-    parts = (_service, _identity, _server, _tokens, _lifetimes, _passwords, _mail, _throttles, _logging, _watching)
+    parts = (_service, _identity, _server, _tokens, _lifetimes, _passwords, _mail, _throttles, _logging, _monitoring)
     return {name: value for part in parts for name, value in part(env).items()}
 
 
@@ -156,7 +153,7 @@ def _identity(env: Env) -> dict[str, Any]:
 
 
 def _server(env: Env) -> dict[str, Any]:
-    """What `make run` starts; behind another server only SITE_URL depends on these."""
+    """Settings of `make run`; with another server, only the default of SITE_URL depends on these."""
     return {
         "HOST": env.str("HOST", "127.0.0.1", validate=checks.host),
         "PORT": env.int("PORT", 8000, validate=validate.Range(1, 65535)),
@@ -185,7 +182,7 @@ def _tokens(env: Settings) -> dict[str, Any]:
 
 
 def _lifetimes(env: Env) -> dict[str, Any]:
-    """How many seconds links in emails, staff sessions and typed passwords stay valid."""
+    """The lifetimes of links in emails, staff sessions and typed passwords, in seconds."""
     days = 86400
     return {
         "PASSWORD_RESET_LIFETIME": env.int("PASSWORD_RESET_LIFETIME", 3600, validate=validate.Range(300, days)),
@@ -231,7 +228,7 @@ def _mail(env: Env) -> dict[str, Any]:
 
 
 def _throttles(env: Env) -> dict[str, Any]:
-    """How often something may be tried; `userapi.security.throttling` counts."""
+    """Limits on attempts, which `userapi.security.throttling` counts."""
     return {
         "REDIS_URL": env.str("REDIS_URL", "", validate=checks.redis_url_or_none),
         "RATELIMIT_ENABLED": env.bool("RATELIMIT_ENABLED", True),
@@ -266,8 +263,8 @@ def _logging(env: Env) -> dict[str, Any]:
     }
 
 
-def _watching(env: Env) -> dict[str, Any]:
-    """What others may know of the running service."""
+def _monitoring(env: Env) -> dict[str, Any]:
+    """Metrics and traces of the running service."""
     return {
         "METRICS_TOKEN": env.str("METRICS_TOKEN", "", validate=checks.strong_secret_or_none),
         "OTEL_EXPORTER_OTLP_ENDPOINT": env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=checks.base_url_or_none),
@@ -275,43 +272,7 @@ def _watching(env: Env) -> dict[str, Any]:
     }
 
 
-def _derived(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the libraries want, said once in terms of our settings."""
-    issuer = settings["JWT_ISSUER"] or settings["SITE_URL"]
-    audience = settings["JWT_AUDIENCE"]
-    secure = settings["SITE_URL"].startswith("https://")
-    mail_port = 465 if settings["MAIL_USE_SSL"] else 587 if settings["MAIL_USE_TLS"] else 25
-    return {
-        "DEBUG": False,
-        "MAX_CONTENT_LENGTH": 1024 * 1024,
-        "MAX_FORM_MEMORY_SIZE": 512 * 1024,
-        "MAX_FORM_PARTS": 100,
-        "JWT_ISSUER": issuer,
-        "JWT_ALGORITHM": "ES256",
-        "JWT_DECODE_ALGORITHMS": ["ES256"],
-        "JWT_ENCODE_ISSUER": issuer,
-        "JWT_DECODE_ISSUER": issuer,
-        "JWT_WEB_AUDIENCE": f"{audience}-web",
-        "JWT_DECODE_AUDIENCE": [audience, f"{audience}-web"],
-        "JWT_ENCODE_AUDIENCE": audience,
-        "JWT_TOKEN_LOCATION": ["headers", "cookies"],
-        "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings["ACCESS_TOKEN_LIFETIME"]),
-        "JWT_DECODE_LEEWAY": MAX_CLOCK_SKEW,
-        "JWT_COOKIE_SECURE": secure,
-        "JWT_COOKIE_SAMESITE": "Lax",
-        "JWT_SESSION_COOKIE": False,
-        "JWT_ACCESS_COOKIE_NAME": "__Host-access_token" if secure else "access_token",
-        "JWT_REFRESH_COOKIE_NAME": "__Host-refresh_token" if secure else "refresh_token",
-        "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf_token",
-        "JWT_REFRESH_CSRF_COOKIE_NAME": "csrf_refresh_token",
-        "JWT_CSRF_CHECK_FORM": True,
-        "MAIL_PORT": settings["MAIL_PORT"] or mail_port,
-        "MAIL_DEFAULT_SENDER": settings["MAIL_DEFAULT_SENDER"]
-        or checks.default_sender(settings["SITE_URL"], settings["SITE_NAME"]),
-    }
-
-
-def _refuse_unsafe_mail(settings: Mapping[str, Any]) -> None:
+def _reject_unsafe_mail(settings: Mapping[str, Any]) -> None:
     encrypted = settings["MAIL_USE_TLS"] or settings["MAIL_USE_SSL"]
     if settings["MAIL_USE_TLS"] and settings["MAIL_USE_SSL"]:
         raise ConfigurationError(
@@ -322,6 +283,6 @@ def _refuse_unsafe_mail(settings: Mapping[str, Any]) -> None:
 
 
 def _url(host: str, port: int) -> str:
-    """Where a browser on this machine finds the server."""
+    """The URL at which a browser on this machine reaches the server."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{host}:{port}"

@@ -75,11 +75,13 @@ def list_session_page(
         idle_since: sessions not used after this moment are idle.
     """
     active = sa.and_(*auth_queries.ACTIVE)
+    # A session that is revoked or idle without being ended has no time of its end.
+    end_if_known = sa.case((sa.or_(active, sessions.c.expires_at <= sa.bindparam("now")), sessions.c.expires_at))
     statement = (
         sa.select(
             sessions.c.id, sessions.c.user_id, users.c.email, sessions.c.created_at, sessions.c.last_used_at,
-            sessions.c.expires_at, sessions.c.ended_at, sessions.c.address, sessions.c.user_agent,
-            active.label("is_active"),
+            sessions.c.expires_at, sessions.c.address, sessions.c.user_agent,
+            active.label("is_active"), sa.func.coalesce(sessions.c.ended_at, end_if_known).label("ends_at"),
         )
         .select_from(auth_queries.with_users)
         .order_by(sessions.c.expires_at.desc(), sessions.c.id.desc())

@@ -56,7 +56,6 @@ class SessionView(StaffView):
             "page": found,
             "filters": search.texts,
             "errors": search.errors,
-            "now": now,
             "query": current_query(),
         }
         return self.render("admin/sessions/list.html", **context, describe=describe_user_agent)

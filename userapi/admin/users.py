@@ -228,9 +228,7 @@ class UserView(StaffView):
         found = staff_queries.list_session_page(
             {"user": user_id}, first_session(), PAGE_SIZE, now, sessions.idle_since(now)
         )
-        return self.render(
-            "admin/users/sessions.html", user=user, page=found, now=now, describe=user_agents.describe_user_agent
-        )
+        return self.render("admin/users/sessions.html", user=user, page=found, describe=user_agents.describe_user_agent)
 
     @staff_page(f"{USER}emails/", needs="view_email")
     def show_emails(self, user_id: int) -> str:

@@ -95,7 +95,7 @@ def record(
         os_user=context.os_user,
         target_kind=target_kind,
         target_id=None if target_id is None else str(target_id),
-        address=context.address,
+        address=context.ip_address,
         request_id=context.request_id,
         changes=written,
     )
@@ -108,7 +108,7 @@ def record(
         actor=actor,
         origin=context.origin.value,
         target=None if target_id is None else f"{target_kind}:{target_id}",
-        address=context.address,
+        address=context.ip_address,
         fields=sorted(written) if written else None,
     )
     return int(event.id)

@@ -44,7 +44,7 @@ blueprint = Blueprint("auth", __name__, description="Sign-in, sessions and passw
 @blueprint.get("/")
 @blueprint.open_to_all
 @blueprint.response(200, INDEX_SCHEMA, example={"login": "https://accounts.example.com/userapi/auth/login/"})
-@blueprint.refuses(InvalidToken, NotAcceptable)
+@blueprint.raises(InvalidToken, NotAcceptable)
 def read_auth_index() -> Response:
     """List the authentication endpoints."""
     return json_response(list_endpoints_below("/userapi/auth/", depth=3))
@@ -54,7 +54,7 @@ def read_auth_index() -> Response:
 @blueprint.checks_credentials_itself
 @blueprint.arguments(LoginSchema)
 @blueprint.response(200, LoginAnswerSchema)
-@blueprint.refuses(ValidationFailed, InvalidCredentials, CsrfFailed, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidCredentials, CsrfFailed, TooManyRequests)
 def login(login: dict[str, Any]) -> Response:
     """Sign in. The tokens are in the response, or in cookies."""
     if login["cookies"]:
@@ -75,7 +75,7 @@ def login(login: dict[str, Any]) -> Response:
 @blueprint.checks_credentials_itself
 @blueprint.arguments(LogoutSchema)
 @blueprint.response(200, DetailSchema, example=said("Signed out."))
-@blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked)
+@blueprint.raises(ValidationFailed, InvalidToken, TokenRevoked)
 def logout(logout: dict[str, Any]) -> Response:
     """End the session of each token that is sent, or all your sessions."""
     ending = logout_request.sessions_to_end(logout.get("refresh_token"))
@@ -101,7 +101,7 @@ def read_me() -> Response:
 @with_locked_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
+@blueprint.raises(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
 def replace_me(user: User, changes: dict[str, Any]) -> Response:
     """Replace your account, with all required fields except the password."""
     return save(user, changes)
@@ -112,7 +112,7 @@ def replace_me(user: User, changes: dict[str, Any]) -> Response:
 @with_locked_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
+@blueprint.raises(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
 def edit_me(user: User, changes: dict[str, Any]) -> Response:
     """Update some fields of your account. Profile fields are merged."""
     return save(user, changes)
@@ -122,7 +122,7 @@ def edit_me(user: User, changes: dict[str, Any]) -> Response:
 @blueprint.jwt_required()
 @blueprint.arguments(PasswordChangeSchema)
 @blueprint.response(200, DetailSchema, example=said("Password changed. Your other sessions have ended."))
-@blueprint.refuses(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)
+@blueprint.raises(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)
 def change_password(change: dict[str, str]) -> Response:
     """Change your password. Your other sessions end."""
     caller = get_caller()
@@ -138,7 +138,7 @@ def change_password(change: dict[str, str]) -> Response:
 @blueprint.response(
     200, DetailSchema, example=said("If an active account has this email, we have sent a link to reset the password.")
 )
-@blueprint.refuses(ValidationFailed, TooManyRequests)
+@blueprint.raises(ValidationFailed, TooManyRequests)
 def ask_to_reset_password(body: dict[str, str]) -> Response:
     """Request a password reset email. The response is the same whether or not an account exists."""
     passwords.request_reset(body["email"])
@@ -152,7 +152,7 @@ def ask_to_reset_password(body: dict[str, str]) -> Response:
 @blueprint.open_to_all
 @blueprint.arguments(PasswordResetSchema)
 @blueprint.response(200, DetailSchema, example=said("Password set. You can now sign in with it."))
-@blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
 def reset_password(reset: dict[str, str]) -> Response:
     """Set a new password with the link from the email. All sessions end."""
     passwords.reset_password(**reset)
@@ -164,7 +164,7 @@ def reset_password(reset: dict[str, str]) -> Response:
 @blueprint.open_to_all
 @blueprint.arguments(PasswordResetSchema)
 @blueprint.response(200, DetailSchema, example=said("Password set. You can now sign in with it."))
-@blueprint.refuses(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
 def accept_invitation(acceptance: dict[str, str]) -> Response:
     """Accept an invitation: set the first password of the account, which also confirms the email."""
     invitations.accept_invitation(**acceptance)
@@ -176,7 +176,7 @@ def accept_invitation(acceptance: dict[str, str]) -> Response:
 @blueprint.open_to_all
 @blueprint.arguments(EmailTokenSchema)
 @blueprint.response(200, DetailSchema, example=said("Email address confirmed."))
-@blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def verify_email(body: dict[str, str]) -> Response:
     """Confirm an email address with the link from the email."""
     email_verification.confirm_email(body["token"])
@@ -192,7 +192,7 @@ def verify_email(body: dict[str, str]) -> Response:
     DetailSchema,
     example=said("If this email is waiting for confirmation, we have sent a new link."),
 )
-@blueprint.refuses(ValidationFailed, TooManyRequests)
+@blueprint.raises(ValidationFailed, TooManyRequests)
 def resend_verification(body: dict[str, str]) -> Response:
     """Request a new confirmation email. The response is the same whether or not an account exists."""
     email_verification.resend_verification_email(body["email"])
@@ -206,7 +206,7 @@ def resend_verification(body: dict[str, str]) -> Response:
 @blueprint.response(
     202, DetailSchema, example=said("We have sent a link to the new email address. Open it to confirm the change.")
 )
-@blueprint.refuses(ValidationFailed, WrongPassword, EmailTaken, TooManyRequests)
+@blueprint.raises(ValidationFailed, WrongPassword, EmailTaken, TooManyRequests)
 def change_email(change: dict[str, str]) -> Response:
     """Request a change of your email. It takes effect when you confirm the new email."""
     with commit_on(WrongPassword):
@@ -226,7 +226,7 @@ def change_email(change: dict[str, str]) -> Response:
 @blueprint.open_to_all
 @blueprint.arguments(EmailTokenSchema)
 @blueprint.response(200, DetailSchema, example=said("Email restored. We have sent you a link to set a new password."))
-@blueprint.refuses(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def undo_email_change(body: dict[str, str]) -> Response:
     """Undo a change of email with the link sent to the old email. All sessions end and the password is removed."""
     account_recovery.undo_email_change(body["token"])
@@ -259,7 +259,7 @@ def end_other_sessions() -> Response:
 @blueprint.delete("/sessions/<uuid:session_id>/")
 @blueprint.jwt_required()
 @blueprint.response(204)
-@blueprint.refuses(NotFound)
+@blueprint.raises(NotFound)
 def end_session(session_id: uuid.UUID) -> Response:
     """End one of your sessions."""
     sessions.end_own_session(session_id, get_caller().user.id)

@@ -43,7 +43,16 @@ LAST_USED_PRECISION = timedelta(minutes=1)
 
 def idle_since(now: datetime) -> datetime:
     """The time since which a session must have been used to be active."""
-    return now - timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
+    return now - _idle_lifetime()
+
+
+def idle_from(last_used_at: datetime) -> datetime:
+    """The time at which a session is no longer active if it is not used again."""
+    return last_used_at + _idle_lifetime()
+
+
+def _idle_lifetime() -> timedelta:
+    return timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
 
 
 def begin_session(user_id: int, version: int) -> Session:
@@ -58,7 +67,7 @@ def begin_session(user_id: int, version: int) -> Session:
         created_at=now,
         last_used_at=now,
         expires_at=now + timedelta(seconds=current_app.config["SESSION_LIFETIME"]),
-        address=origin.address,
+        address=origin.ip_address,
         user_agent=origin.user_agent,
     )
     db.session.add(session)
@@ -98,7 +107,7 @@ def _session_refreshed_before(claims: RefreshClaims, now: datetime) -> Session:
     if not _is_repeat(session, claims.jti, now):
         queries.end_session(session.id, now)
         audit_log.record("session.token_reused", "user", session.user_id)
-        emails.send_token_reused(session.user, when=now, ip=get_acting_context().address)
+        emails.send_token_reused(session.user, when=now, ip=get_acting_context().ip_address)
         raise TokenReused
     return session
 

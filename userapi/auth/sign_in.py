@@ -83,9 +83,9 @@ def _has_signed_in_from(key: str | None, client: str) -> bool:
 def _notify_of_new_device(user_id: int) -> None:
     """Email the user if neither the IP address nor the browser is known from an earlier session."""
     origin = get_acting_context()
-    if sign_in_queries.is_known_device(user_id, origin.address, origin.user_agent) is False:
+    if sign_in_queries.is_known_device(user_id, origin.ip_address, origin.user_agent) is False:
         user = emails.Recipient(*sign_in_queries.read_recipient(user_id), user_id)
-        emails.send_new_sign_in(user, when=clock.now(), ip=origin.address, user_agent=origin.user_agent)
+        emails.send_new_sign_in(user, when=clock.now(), ip=origin.ip_address, user_agent=origin.user_agent)
 
 
 def _may_sign_in(found: Any) -> bool:

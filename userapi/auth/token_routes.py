@@ -34,7 +34,7 @@ blueprint = Blueprint("tokens", __name__, description="Tokens: obtain, refresh, 
 @blueprint.response(200, TokenPairSchema)
 @blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
 @blueprint.leads_to(200, "verify_token", requestBody={"token": "$response.body#/access_token"})
-@blueprint.refuses(ValidationFailed, InvalidCredentials, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidCredentials, TooManyRequests)
 def obtain_tokens(credentials: dict[str, str]) -> Response:
     """Exchange email and password for tokens."""
     with commit_on(InvalidCredentials):
@@ -54,7 +54,7 @@ def obtain_tokens(credentials: dict[str, str]) -> Response:
     example=TokenPairSchema.EXAMPLE,
 )
 @blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
-@blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidToken, TokenRevoked, TokenReused, TooManyRequests)
 @throttling.limits_each_client("REFRESH_IP")
 @refresh_token_required
 def refresh_tokens(claims: RefreshClaims) -> Response:
@@ -71,7 +71,7 @@ def refresh_tokens(claims: RefreshClaims) -> Response:
 @blueprint.checks_credentials_itself
 @blueprint.arguments(TokenSchema)
 @blueprint.response(200, ClaimsSchema)
-@blueprint.refuses(ValidationFailed, InvalidToken, TokenRevoked, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidToken, TokenRevoked, TooManyRequests)
 def verify_token(body: dict[str, str]) -> Response:
     """Check an access token: signature, times, issuer, audience, session and account."""
     return json_response(tokens.verify_active(body["token"]).document)
@@ -86,7 +86,7 @@ key_blueprint = Blueprint("keys", __name__, description="The public keys that ot
 @key_blueprint.get("/.well-known/jwks.json")
 @key_blueprint.checks_credentials_itself
 @key_blueprint.response(200, KeySetSchema)
-@key_blueprint.refuses(Problem)
+@key_blueprint.raises(Problem)
 def read_key_set() -> Response:
     """Read the public keys (RFC 7517)."""
     response = json_response(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})

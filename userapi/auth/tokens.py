@@ -134,14 +134,13 @@ def _access_claims(lifetime: timedelta) -> dict[str, Any]:
 
 def _refresh_claims(session: sessions.Refreshed) -> dict[str, Any]:
     """The claims of a session's one valid refresh token: the same however often it is issued."""
-    idle = timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
     issued = session.refreshed_at
     return {
         "type": REFRESH,
         "jti": str(session.refresh_jti),
         "iat": _seconds(issued),
         "nbf": _seconds(issued),
-        "exp": _seconds(min(issued + idle, session.expires_at)),
+        "exp": _seconds(min(sessions.idle_from(issued), session.expires_at)),
     }
 
 

@@ -1,4 +1,4 @@
-"""The shell door: `flask users …`, `groups …`, `sessions …`, `audit …` and more, and what `make run` does."""
+"""The commands: `flask users …`, `groups …`, `sessions …`, `audit …` and others, and `make run`."""
 
 import sys
 
@@ -11,7 +11,7 @@ from werkzeug.utils import import_string
 #: The application, loaded by name: it is above the command line, and its settings are read when it is loaded.
 APPLICATION = "userapi.serving:app"
 
-#: Our commands, and where each is.
+#: Our commands and their modules.
 COMMANDS = {
     "audit": "userapi.cli.audit:group",
     "doctor": "userapi.cli.doctor:doctor",
@@ -23,7 +23,7 @@ COMMANDS = {
 }
 
 
-#: How `flask --help` begins.
+#: The first lines of `flask --help`.
 INTRODUCTION = """\
 Manage the user service: users, groups, sessions, emails, signing keys and the audit log.
 
@@ -33,12 +33,12 @@ set FLASK_APP to the path of its wsgi.py. To start the service, run `make run`.
 
 
 class Commands(AppGroup):
-    """Imports a command when the shell asks for it: servers, which never do, are spared what it needs."""
+    """Imports a command only when it is used, so that servers do not load what only commands need."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all, those of libraries included.
+        """The names of all commands, including those of libraries.
 
-        Flask knows the application only when the help of `flask` has begun with Flask's own text: so it begins again.
+        Flask loads the application only after it has written its own help text, so the help is started again.
         """
         if ctx.command is flask_command and flask_command.help != INTRODUCTION and not ctx.resilient_parsing:
             flask_command.help = INTRODUCTION
@@ -47,12 +47,12 @@ class Commands(AppGroup):
         return sorted({*super().list_commands(ctx), *COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name; None when there is none."""
+        """The command with a name, or None."""
         if cmd_name in COMMANDS and cmd_name not in self.commands:
             self.add_command(import_string(COMMANDS[cmd_name]))
         return super().get_command(ctx, cmd_name)
 
 
 def configure(app: Flask) -> None:
-    """Give the `flask` command ours."""
+    """Add our commands to the `flask` command."""
     app.cli = Commands(app.name, commands=app.cli.commands)

@@ -1,4 +1,4 @@
-"""`flask users show | promote | demote | delete`: one account, its rights and its end."""
+"""`flask users show`, `promote`, `demote` and `delete`."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ email_argument = click.argument("email", type=inputs.Text("email", 1))
 
 @dataclass
 class Operator:
-    """Who acts at the command line: no user, but one who may do everything."""
+    """The actor of commands: not a user, but with every permission."""
 
     id: int = 0
     is_staff: bool = True
@@ -99,9 +99,9 @@ def delete(email: str, yes: bool) -> None:
 
 
 def rights(user: User) -> str:
-    """What lets a user do more than others, in words for a list; nothing for an ordinary user."""
+    """The roles of a user as a text for lists; empty for an ordinary user."""
     return _("superuser") if user.is_superuser else _("staff") if user.is_staff else ""
 
 
-#: All that is here; `flask users` has more.
+#: The commands in this module; `flask users` has more.
 COMMANDS = (show, promote, demote, delete)

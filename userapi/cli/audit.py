@@ -19,10 +19,10 @@ from userapi.transfer import audit_export
 from . import inputs, outputs, tables
 from .failures import Group
 
-#: Seconds between two looks for new events.
+#: Seconds between two queries for new events.
 PAUSE = 1.0
 
-#: An event may be committed so much later than events with greater ids.
+#: The maximum delay with which an event may be committed after events with greater ids.
 LATE = timedelta(seconds=30)
 
 group = Group("audit", help="Audit log: show, follow and export events.")
@@ -40,7 +40,7 @@ class Action(click.ParamType[str]):
 
 
 class End(inputs.Day):
-    """A moment, or the end of a day."""
+    """A point in time, or the end of a day."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         moment = super().convert(value, param, ctx)
@@ -119,11 +119,11 @@ def export(file: str, kind: str | None, **options: Any) -> None:
 
 
 def _filters(options: dict[str, Any]) -> dict[str, Any]:
-    """The filters that were given, as the queries take them."""
+    """The given filters, in the form that the queries need."""
     filters = {name: value for name, value in options.items() if value is not None}
     if "user" in filters:
         filters["user"] = parse_id(filters["user"]) or inputs.user(filters["user"]).id
-        db.session.remove()  # no transaction stays open while new events are waited for
+        db.session.remove()  # no transaction stays open while the command waits for new events
     return filters
 
 
@@ -146,9 +146,9 @@ def _rows(events: Sequence[Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _new_events(filters: dict[str, Any], shown: Callable[[], Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    """What is shown first, then again and again the events that came since.
+    """Yield the latest events, then repeatedly the events since.
 
-    Each look goes back by `LATE`: an event may be committed after others with greater ids.
+    Each query goes back by `LATE`, because an event may be committed after others with greater ids.
     """
     looked_at = clock.now()
     seen = {event.id for event in _since(filters, looked_at - LATE)}
@@ -164,6 +164,6 @@ def _new_events(filters: dict[str, Any], shown: Callable[[], Sequence[Any]]) -> 
 
 
 def _since(filters: dict[str, Any], moment: datetime) -> list[Any]:
-    """The events that match from a moment on."""
+    """The matching events since a point in time."""
     narrowed = filters | {"since": max(moment, filters.get("since", moment))}
     return [event for page in audit_export.read_pages(narrowed) for event in page]

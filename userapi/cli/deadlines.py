@@ -1,4 +1,4 @@
-"""A thread that ends what has taken too long."""
+"""A thread that ends operations that take too long."""
 
 import logging
 import threading
@@ -7,21 +7,21 @@ from typing import Protocol
 
 log = logging.getLogger(__name__)
 
-#: How often it looks, in seconds.
+#: Seconds between two checks.
 LOOK = 1.0
 
 
 class Timed(Protocol):
-    """What ends when its time has come; `deadline` is a moment of the monotonic clock."""
+    """An operation with a time limit; `deadline` is a time of the monotonic clock."""
 
     deadline: float
 
     def expire(self) -> None:
-        """End it."""
+        """End the operation."""
 
 
 class Deadlines:
-    """Ends what has taken too long."""
+    """Ends operations that have passed their deadlines."""
 
     def __init__(self) -> None:
         self._all: set[Timed] = set()
@@ -29,12 +29,12 @@ class Deadlines:
         threading.Thread(target=self._run, name="userapi-deadlines", daemon=True).start()
 
     def add(self, timed: Timed) -> None:
-        """Watch something."""
+        """Watch an operation."""
         self._all.add(timed)
         self._some.set()
 
     def remove(self, timed: Timed) -> None:
-        """Leave it alone from now on."""
+        """Stop watching an operation."""
         self._all.discard(timed)
 
     def _run(self) -> None:

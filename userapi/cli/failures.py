@@ -1,4 +1,4 @@
-"""What the shell hears: a command's own words, or one line that says why it failed and what to do."""
+"""Output of commands: expected errors become one line that says why the command failed and what to do."""
 
 import logging
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ from userapi.core import database_errors
 from userapi.core.problems import Problem
 from userapi.security.signing_keys import KeyFolderError
 
-#: Errors that a command may meet and that are not bugs.
+#: Errors that a command may encounter and that are not bugs.
 EXPECTED = (Problem, KeyFolderError, CommandError, sa.exc.DBAPIError)
 
 
 class CannotStart(Exception):
-    """Something on this machine keeps the server from starting; the text names it and says what to do."""
+    """The server cannot start on this machine; the text says why and what to do."""
 
 
 class Group(AppGroup):
-    """Commands that say nothing but their own words; expected failures are one line and exit code 1."""
+    """A group of commands that print only their own output; expected errors are one line with exit code 1."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what each command does, without cutting its sentence."""
+        """List the commands with complete help sentences."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(1000)) for name, command in commands if command])
@@ -51,7 +51,7 @@ def quietly() -> Iterator[None]:
 
 
 def in_one_line(error: Exception) -> str:
-    """Say an expected failure to a person at the shell."""
+    """Convert an expected error into a message for the terminal."""
     if isinstance(error, Problem):
         return _field_errors(error.errors) if error.errors else str(error)
     if isinstance(error, CommandError):

@@ -1,4 +1,4 @@
-"""A worker process of the server: a request gets a thread when its body has come whole, and not before.
+"""A worker process of the server: a request gets a thread only after its body has arrived completely.
 
 Granian's own WSGI worker gives a thread to each request as soon as its headers are there, and the thread waits for the
 body: some slow clients then hold all threads. Here granian's RSGI worker, whose requests are read without threads, is
@@ -26,30 +26,30 @@ from userapi.http import bodies
 from .deadlines import Deadlines
 from .wsgi_gateway import answer, environment
 
-#: How long a body may take, in seconds, and how many bytes of it that came give one second more.
+#: The time limit for a body in seconds, and the number of received bytes that extend it by a second.
 BODY_TIMEOUT = 20.0
 BYTES_PER_SECOND = 50_000
 
-#: A larger body, in bytes, is kept in a temporary file, and so many at a time are taken in by one worker.
+#: Larger bodies, in bytes, go to a temporary file; and the maximum number of them that a worker receives at a time.
 BODY_IN_MEMORY = 64 * 1024
 LARGE_BODIES = 16
 
-#: How long an answer's temporary file is kept, in seconds.
+#: The seconds for which the temporary file of a response is kept.
 ANSWER_KEPT = 60.0
 
 
 class ImmediateLoop:
-    """Stands where granian has an event loop: what is scheduled runs immediately, in the thread that schedules it."""
+    """Replaces granian's event loop: callbacks run immediately, in the thread that schedules them."""
 
     def call_soon(self, callback: Callable[..., Any], *arguments: Any, context: Any = None) -> None:
-        """Run it."""
+        """Run a callback."""
         callback(*arguments)
 
     call_soon_threadsafe = call_soon
 
 
 class SentFile:
-    """A temporary file that an answer is sent from; granian opens it again, and then it can be closed here."""
+    """The temporary file of a response; granian opens it again, and then it can be closed here."""
 
     def __init__(self, deadlines: Deadlines, file: IO[bytes]) -> None:
         self.deadline = time.monotonic() + ANSWER_KEPT
@@ -57,13 +57,13 @@ class SentFile:
         deadlines.add(self)
 
     def expire(self) -> None:
-        """Close it, and so remove it."""
+        """Close the file, which deletes it."""
         self._deadlines.remove(self)
         self._file.close()
 
 
 class Requests(CallbackScheduler):
-    """Receives each request of this process, in one of granian's threads, once its headers are there."""
+    """Receives each request of this process in one of granian's threads, after its headers have arrived."""
 
     def __new__(cls, loop: ImmediateLoop, app: Flask) -> "Requests":
         return super().__new__(cls, loop, app, None, None, None)  # type: ignore[call-arg]
@@ -83,14 +83,14 @@ class Requests(CallbackScheduler):
             else:
                 Body(self, request, length).begin()
         except BaseException as error:
-            request.err(error)  # logged, and 500
+            request.err(error)  # logged as an error and reported as 500
 
     def run(self, request: Any, body: IO[bytes], *, closes: bool = False, **variables: Any) -> None:
-        """Let the application answer.
+        """Let the application respond.
 
         Args:
-            request: as granian gives it.
-            body: what has come of its body.
+            request: granian's request object.
+            body: the received part of its body.
             closes: whether the rest of the body is left unread, and the connection must end.
             variables: for the environment.
         """
@@ -102,12 +102,12 @@ class Requests(CallbackScheduler):
 
 
 class Body:
-    """A body on its way in. Between two pieces of it there is no thread.
+    """A body that is being received. No thread is occupied between two pieces of it.
 
     Args:
-        requests: what it belongs to.
-        request: as granian gives it.
-        length: as announced; None for a body that comes in chunks.
+        requests: the receiver that it belongs to.
+        request: granian's request object.
+        length: the Content-Length; None for a chunked body.
     """
 
     def __init__(self, requests: Requests, request: Any, length: int | None) -> None:
@@ -120,7 +120,7 @@ class Body:
         self._began = self.deadline = time.monotonic()
 
     def begin(self) -> None:
-        """Wait for the first piece, unless the body is larger than the application would take."""
+        """Wait for the first piece, unless the body is larger than the application accepts."""
         try:
             if self._length is not None and self._length > self._limit:
                 self._end(closes=True)
@@ -134,7 +134,7 @@ class Body:
             raise
 
     def expire(self) -> None:
-        """Wait no longer: `_take` is called with what says so, unless a piece has come in this moment."""
+        """Stop waiting: `_take` is called with a timeout, unless a piece has just arrived."""
         pending = self._pending
         if pending is not None:
             pending.cancel()
@@ -147,7 +147,7 @@ class Body:
         pending.add_done_callback(self._take)
 
     def _take(self, coming: Any) -> None:
-        self._pending = None  # it has a reference to this object, which Python could not collect
+        self._pending = None  # it refers to this object, in a cycle that Python could not collect
         try:
             self._receive(coming)
         except BaseException as error:
@@ -174,7 +174,7 @@ class Body:
                 self._wait()
 
     def _grow(self) -> bool:
-        """Go on in a temporary file; when there are too many of them, answer that instead."""
+        """Continue in a temporary file; if there are too many of them, respond with an error instead."""
         self._is_large = self._requests.large_bodies.acquire(blocking=False)
         if not self._is_large:
             self._end(closes=True, error=Unavailable())
@@ -186,7 +186,7 @@ class Body:
         return True
 
     def _end_of_stream(self) -> None:
-        """A body in chunks has come whole, or the connection was lost: then nothing is done."""
+        """Finish a chunked body that is complete; do nothing if the connection was lost."""
         if self._length is None and self._is_exhausted():
             self._end()
         else:
@@ -194,7 +194,7 @@ class Body:
             self._request.proto.response_empty(400, [("Connection", "close")])
 
     def _is_exhausted(self) -> bool:
-        """Whether the stream says that there is no more; after an error it gives another piece."""
+        """Whether the stream has ended regularly; after an error it returns another piece."""
         try:
             self._request.proto.__anext__()
         except StopAsyncIteration:
@@ -244,11 +244,11 @@ def work(
     _scope: Any,
     counts: Any,
 ) -> None:
-    """Be a worker of granian until it is stopped. The arguments are those that granian starts its own workers with."""
+    """Run a granian worker until it is stopped. The arguments are those of granian's own workers."""
     stop, stopped = set_sync_signals(), threading.Event()
     stop.add_cb(stopped.set)
     loop = ImmediateLoop()
-    worker_class: Any = RSGIWorker  # its types are out of date
+    worker_class: Any = RSGIWorker  # granian's types are out of date
     worker = worker_class(
         worker_id, listener, pipe, runtime_threads, runtime_blocking_threads, threads, threads_idle, connections,
         http_mode, http1, http2, websockets, static_files, *tls, counts,

@@ -1,4 +1,4 @@
-"""What people give a command: texts, numbers, days, a password that is never an argument, a yes, an account."""
+"""Input of commands: texts, numbers, dates, passwords, confirmations, users and groups."""
 
 import os
 import sys
@@ -15,15 +15,15 @@ from userapi.http.fields import Line, Name
 from userapi.users import email_address, group_queries, queries
 from userapi.users.models import Group, User
 
-#: Longer input is no password.
+#: The maximum length of a password that is read.
 MAX_INPUT_LENGTH = 4096
 
-#: The databases hold no greater id.
+#: The largest id that the databases can store.
 HIGHEST_ID = 2**63 - 1
 
 
 class Text(click.ParamType[str]):
-    """One line of text that fits a column of `User`, held to what the API holds it to."""
+    """One line of text for a column of `User`, with the rules of the API."""
 
     name = "text"
 
@@ -40,7 +40,7 @@ class Text(click.ParamType[str]):
 
 
 class Number(click.IntRange):
-    """A whole number of a range."""
+    """An integer within a range."""
 
     name = "number"
 
@@ -62,7 +62,7 @@ class Number(click.IntRange):
 
 
 class Day(click.DateTime):
-    """A day, which begins at midnight UTC, or a moment with its zone."""
+    """A date, which begins at midnight UTC, or a time with its zone."""
 
     def __init__(self) -> None:
         super().__init__(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
@@ -114,10 +114,10 @@ def password(*, from_stdin: bool, required: bool = True) -> str | None:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before something that cannot be undone, unless `--yes` has answered.
+    """Ask for confirmation of something that cannot be undone, unless `--yes` was given.
 
     Raises:
-        click.ClickException: the answer was no, or there was none.
+        click.ClickException: it was not confirmed.
     """
     try:
         agreed = yes or click.confirm(question, err=True)
@@ -129,7 +129,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def user(email: str) -> User:
-    """The user with an email in any spelling."""
+    """The user with an email, whatever its case."""
     key = email_address.key_or_none(email)
     user_id = queries.find_id(key) if key else None
     found = db.session.get(User, user_id) if user_id else None
@@ -137,7 +137,7 @@ def user(email: str) -> User:
 
 
 def held_user(email: str) -> User:
-    """The user with an email in any spelling, locked until the transaction ends."""
+    """The user with an email, whatever its case, locked until the transaction ends."""
     key = email_address.key_or_none(email)
     found = queries.lock_user_by_email_key(key) if key else None
     return found or _no_user(email)

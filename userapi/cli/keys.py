@@ -1,4 +1,4 @@
-"""`flask keys …`: the keys that sign tokens."""
+"""`flask keys …`: the signing keys of tokens."""
 
 import click
 from flask_babel import gettext as _
@@ -45,7 +45,7 @@ def rotate(retire_others: bool, yes: bool) -> None:
     click.echo(_("%(kid)s signs new tokens from now on.", kid=key.kid))
 
 
-@group.command(context_settings={"ignore_unknown_options": True})  # one key in 64 has a name that begins with a dash
+@group.command(context_settings={"ignore_unknown_options": True})  # one key in 64 has an id that begins with a dash
 @click.argument("kid")
 @inputs.yes_option
 def retire(kid: str, yes: bool) -> None:

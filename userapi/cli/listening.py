@@ -1,4 +1,4 @@
-"""Where `make run` listens: a host name is resolved and the port is taken before anything is made."""
+"""Where `make run` listens: the host name is resolved and the port reserved before any file is created."""
 
 import errno
 import socket
@@ -11,17 +11,17 @@ from .failures import CannotStart
 
 @contextmanager
 def reserved(host: str, port: int) -> Iterator[str]:
-    """Keep a port from every other program, except from the workers of this one.
+    """Reserve a port for the workers of this program.
 
     Args:
         host: an IP address or a name.
         port: the port.
 
     Yields:
-        The IP address: of a name's IPv4 addresses the first, else of its IPv6 addresses.
+        The IP address: the first IPv4 address of the name, or else its first IPv6 address.
 
     Raises:
-        CannotStart: the name has no IP address, the port is taken, or this process may not listen there.
+        CannotStart: the name has no IP address, the port is in use, or this process may not listen there.
     """
     ip = _resolve(host, port)
     try:
@@ -42,10 +42,10 @@ def _resolve(host: str, port: int) -> str:
 
 
 def _take(ip: str, port: int) -> socket.socket:
-    """A socket that only had to listen for a moment: of several that are bound to a port, one alone can do that.
+    """Handle a socket that has listened briefly, which only one of several sockets bound to a port can do.
 
-    On Linux each worker listens with a socket of its own, all bound with SO_REUSEPORT. With this option the socket can
-    stay bound beside theirs and gets no connection. Elsewhere it is closed.
+    On Linux each worker listens with its own socket, all bound with SO_REUSEPORT. With this option the socket can
+    stay bound next to theirs without receiving connections. On other systems it is closed.
     """
     taken = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET)
     try:

@@ -39,7 +39,7 @@ COLUMNS = (
 
 
 class _StateChoice(click.Choice[str]):
-    """A state, also by the name that "failed" had in earlier versions."""
+    """A state; "given-up", the earlier name of "failed", is accepted too."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return super().convert("failed" if value == "given-up" else value, param, ctx)
@@ -164,7 +164,7 @@ def prune(days: int | None) -> None:
 
 
 def _in_one_line(answer: str) -> str:
-    """What a mail server answered, without what could move the cursor."""
+    """The reply of a mail server without control characters."""
     return "".join(character for character in " ".join(answer.split()) if character.isprintable())
 
 

@@ -10,18 +10,18 @@ from werkzeug.utils import import_string
 
 from userapi.settings import load
 
-#: Loaded by name, as a server loads it: the factory stands above the command line and knows it.
+#: Loaded by name, because the application factory imports the commands and not the other way round.
 FACTORY = "userapi.app:create_app"
 
 
 def text(app: Flask) -> str:
-    """The document as it is committed: laid out for readers and for comparison line by line."""
+    """The document as committed: indented, so that changes can be compared line by line."""
     api = app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
     return json.dumps(api.spec.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
-    """Print the document of an application whose settings are thrown away."""
+    """Print the document of an application with temporary settings."""
     with TemporaryDirectory() as folder:
         settings = load(
             {

@@ -1,4 +1,4 @@
-"""Where commands write many lines: a file that its owner alone can read, or standard output."""
+"""Long output of commands: to a file that only its owner can read, or to standard output."""
 
 import io
 import os
@@ -24,10 +24,10 @@ format_option = click.option(
 
 
 def format_of(file: str, given: str | None) -> str:
-    """The format of a file: the one that was given, or that of its name; JSON Lines on standard output.
+    """The format of a file: the given one, or that of its name; JSON Lines on standard output.
 
     Raises:
-        click.UsageError: the name says neither.
+        click.UsageError: the name has neither suffix.
     """
     named = (
         "jsonl"
@@ -42,7 +42,7 @@ def format_of(file: str, given: str | None) -> str:
 
 @contextmanager
 def written(file: str) -> Iterator[TextIO]:
-    """Where to write: standard output, or a file that is there only when it is whole."""
+    """Open standard output, or a file that appears only when it is complete."""
     if file == STANDARD:
         standard = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
         try:
@@ -57,7 +57,7 @@ def written(file: str) -> Iterator[TextIO]:
 
 @contextmanager
 def whole(file: str) -> Iterator[TextIO]:
-    """A file that its owner alone can read, and that is there only when it is whole.
+    """Open a file that only its owner can read, and that appears only when it is complete.
 
     Raises:
         click.ClickException: it cannot be written, or something other than a regular file has its name.
@@ -79,7 +79,7 @@ def whole(file: str) -> Iterator[TextIO]:
 
 
 def _destination(file: str) -> Path:
-    """Where a file is written: behind symbolic links, and never in place of a device, a pipe or a folder."""
+    """The path to write to: symbolic links are followed; a device, a pipe or a folder is never replaced."""
     path = Path(file)
     try:
         if not stat.S_ISREG(path.stat().st_mode):

@@ -1,4 +1,4 @@
-"""What keeps a server from starting, found before `make run` creates a file, a table or an account."""
+"""Checks before a start, so that `make run` creates no file, table or account if the server cannot start."""
 
 import os
 import sqlite3
@@ -16,16 +16,16 @@ from userapi.security.signing_keys import KeyFolderError, KeyRing
 
 from .failures import CannotStart
 
-#: The names that PostgreSQL has for UTC.
+#: PostgreSQL's names for UTC.
 UTC = frozenset({"UTC", "ETC/UTC", "UCT", "ETC/UCT", "ZULU", "ETC/ZULU", "UNIVERSAL", "ETC/UNIVERSAL"})
 
 
 def check(settings: Mapping[str, Any]) -> None:
-    """Look at the key folder and the database, and change neither.
+    """Check the key folder and the database without changing them.
 
     Raises:
         CannotStart: with one line that names the setting.
-        ConfigurationError: one of them lies in a folder that is closed to this user.
+        ConfigurationError: one of them is in a folder that this user cannot open.
     """
     instance = Path(settings["USERAPI_INSTANCE"])
     if os.path.lexists(instance):
@@ -39,7 +39,7 @@ def check(settings: Mapping[str, Any]) -> None:
 
 
 def refuse_exposed(path: Path) -> None:
-    """Refuse a secret that every user of this machine can read or write."""
+    """Reject a secret that every user of this machine can read or write."""
     if path.exists() and private_files.is_accessible_to_all(path):
         raise CannotStart(private_files.describe_exposure(path))
 
@@ -82,7 +82,7 @@ def _check_sqlite(path: Path, instance: Path) -> None:
 
 
 def _refuse_unless_creatable(setting: str, path: Path) -> None:
-    """Refuse a path that cannot be created, since what there is of it is no folder or cannot be written."""
+    """Reject a path that cannot be created because an existing part is not a folder or cannot be written."""
     parent = next(each for each in path.absolute().parents if os.path.lexists(each))
     _refuse_unless_folder(setting, parent)
     if not os.access(parent, os.W_OK | os.X_OK):
@@ -108,7 +108,7 @@ def _check_postgresql(settings: Mapping[str, Any], url: sa.URL, options: dict[st
 
 
 def postgresql_problem(settings: Mapping[str, Any], connection: sa.Connection) -> str | None:
-    """Why the service cannot work with a database of PostgreSQL that answers; None when it can."""
+    """The reason why the service cannot work with a reachable PostgreSQL database; None if it can."""
     url = connection.engine.url
     found = connection.execute(
         sa.text(

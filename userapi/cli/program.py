@@ -30,7 +30,7 @@ program = FlaskGroup(
     load_dotenv=False,
     set_debug_flag=False,
 )
-program.params.clear()  # the options of Flask that choose an application, its environment and its debugger
+program.params.clear()  # Flask's options that choose an application, its environment and its debugger
 click.version_option(VERSION, prog_name="userapi")(program)
 
 

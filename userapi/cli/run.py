@@ -1,4 +1,4 @@
-"""`make run`: from a bare checkout to a served address, the first time and every other.
+"""`make run`: prepares a checkout if necessary and starts the service.
 
 What the environment does not set is made once and found again: a secret, a signing key, a database, a superuser.
 """
@@ -44,16 +44,16 @@ from .http_worker import work
 from .listening import reserved
 from .supervision import Supervisor
 
-#: How long a client may take to send its headers, in milliseconds.
+#: The time limit for the headers of a request, in milliseconds.
 HEADER_TIMEOUT = 10_000
 
 #: Maximum open connections per worker; more wait in the kernel's backlog.
 MAX_CONNECTIONS = 512
 
-#: How long a stop waits for requests under way, in seconds.
+#: The seconds that a stop waits for running requests.
 SHUTDOWN_TIMEOUT = 10
 
-#: The prefix of the temporary metrics folders, and the seconds for which a new one may not be locked yet.
+#: The prefix of temporary metrics folders, and the seconds for which a new one may not be locked yet.
 METRICS_FOLDER_PREFIX = "userapi-counts-"
 MIN_STALE_AGE = 60
 
@@ -62,7 +62,7 @@ MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - what is made in it is readable 
 
 
 def main() -> None:
-    """Check the settings, take the port, prepare what is missing, say where the service is, and serve."""
+    """Check the settings, reserve the port, create what is missing, print the URL, and serve."""
     try:
         settings = load_settings(_environment_for_checks())
         os.environ["SITE_URL"] = settings["SITE_URL"]
@@ -99,7 +99,7 @@ def _run(ip: str) -> None:
         announce(app, superuser)
         i18n.preload_locale_data()
         for engine in db.engines.values():
-            engine.dispose()  # no worker may inherit a connection
+            engine.dispose()  # no worker may inherit a connection,
         hashing_threads.get_hashing(app).shutdown_threads()  # and threads do not survive the fork
     sys.stdout.flush()
     serve(app, ip)
@@ -201,10 +201,10 @@ def prepare() -> str | None:
 
 
 def make_first_key(folder: Path) -> None:
-    """Make a signing key where there is none."""
+    """Create a signing key if there is none."""
     if not KeyRing(folder).all():
         with locked_folder(folder):
-            if not KeyRing(folder).all():  # another process may have been quicker
+            if not KeyRing(folder).all():  # another process may have created one in the meantime
                 KeyRing(folder).add()
 
 
@@ -226,11 +226,11 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 
 def announce(app: Flask, superuser_password: str | None) -> None:
-    """Print where the service is, how to sign in as admin, and where emails are if no mail server is set.
+    """Print the URL, how to sign in as admin, and where to find emails if no mail server is set.
 
     Args:
         app: the application.
-        superuser_password: the new superuser's; None when there was a superuser before.
+        superuser_password: of the new superuser; None if one existed before.
     """
     site, flask = app.config["SITE_URL"], _flask()
     pages = {_("Front page"): "/", _("API"): "/userapi/", _("API docs"): "/docs/", _("Staff site"): "/admin/"}
@@ -263,11 +263,11 @@ def _flask() -> str:
 
 
 def serve(app: Flask, ip: str) -> None:
-    """Be the production server until it is stopped.
+    """Run the production server until it is stopped.
 
-    The workers are forked with all code loaded, and share the memory that holds it. The garbage collector, which would
-    write there, does not touch it. Until granian has installed its handler in a worker, SIGTERM
-    keeps its default effect; otherwise a stop during start-up would wait for the kill timeout.
+    The workers are forked with all code loaded and share its memory, so the garbage collector must not write there.
+    SIGTERM keeps its default effect until granian has installed its handler in a worker; otherwise a stop during
+    start-up would wait for the kill timeout.
     """
     threads = hashing_threads.get_hashing(app).reserve_threads(app, app.config["WORKER_THREADS"])
     gc.collect()

@@ -1,4 +1,4 @@
-"""`flask sessions …`: list and end sessions, and delete those that are over."""
+"""`flask sessions …`: list, end and delete sessions."""
 
 from datetime import timedelta
 

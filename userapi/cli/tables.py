@@ -1,4 +1,4 @@
-"""Lists on the shell: a table on a terminal, lines with tabs below a header in a pipe."""
+"""Lists in commands: a table on a terminal, tab-separated lines with a header in a pipe."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from rich.text import Text
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of cells, which mean nothing but themselves to the terminal."""
+    """Print rows of cells without control characters."""
     if sys.stdout.isatty():
         table = Table(*columns)
         for cells in rows:
@@ -23,5 +23,5 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def moment(when: datetime | None) -> str:
-    """A moment to the minute; nothing when there is none."""
+    """A time to the minute; an empty text for None."""
     return f"{when:%Y-%m-%d %H:%M} UTC" if when else ""

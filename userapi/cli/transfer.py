@@ -210,7 +210,7 @@ def _print_summary(counts: Counts, left_out: Counter[str], *, dry_run: bool) -> 
 
 
 def _progress_bar() -> Progress:
-    """A progress bar on a terminal; nothing in a pipe."""
+    """A progress bar on a terminal; no output in a pipe."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -232,7 +232,7 @@ def _is_same_file(report: str, file: str) -> bool:
 
 @contextmanager
 def _open(file: str, bar: Progress) -> Iterator[Any]:
-    """The bytes of a file; the bar shows how much of it was read."""
+    """Yield the bytes of a file, and show the progress in the bar."""
     if file == STANDARD:
         yield sys.stdin.buffer
         return

@@ -1,4 +1,4 @@
-"""`flask users …`: accounts at the shell."""
+"""`flask users …`: manage accounts."""
 
 import secrets
 import sys

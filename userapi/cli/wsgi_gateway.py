@@ -1,4 +1,4 @@
-"""Between granian and the application: a request as WSGI has it (PEP 3333), and the answer on its way back."""
+"""Between granian and the application: builds the WSGI environment (PEP 3333) and sends the response."""
 
 import io
 import sys
@@ -14,27 +14,27 @@ from werkzeug.wsgi import FileWrapper
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-#: An answer that comes in pieces is kept in memory up to this size, in bytes, and in a temporary file beyond it.
+#: A response in pieces is kept in memory up to this size in bytes, and in a temporary file beyond it.
 ANSWER_IN_MEMORY = 2**20
 
 
 class File(FileWrapper):
-    """A file that is sent as it is: granian reads it, so that no thread waits until the client has it."""
+    """A file that granian reads and sends, so that no thread waits for the client."""
 
 
-#: What is the same in all requests.
+#: The part of the environment that all requests share.
 COMMON: dict[str, Any] = {
     "SCRIPT_NAME": "",
     "wsgi.errors": sys.stderr,
     "wsgi.file_wrapper": File,
-    "wsgi.input_terminated": True,  # Werkzeug's: `wsgi.input` ends where the body does
+    "wsgi.input_terminated": True,  # Werkzeug's name: `wsgi.input` ends with the body
     "wsgi.multiprocess": True,
     "wsgi.multithread": True,
     "wsgi.run_once": False,
     "wsgi.version": (1, 0),
 }
 
-#: Headers of most requests, whose names in the environment need not be worked out again.
+#: Common headers, with their names in the environment, so that these are not computed for each request.
 FREQUENT = (
     "accept",
     "accept-encoding",
@@ -65,10 +65,10 @@ VARIABLES |= {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"
 
 
 def environment(scope: Scope, body: IO[bytes]) -> "WSGIEnvironment":
-    """A request as the application wants it.
+    """Build the WSGI environment of a request.
 
-    A header whose name has an underscore is dropped, since CGI writes `X_Forwarded_For` as it writes `X-Forwarded-For`
-    (as nginx and Apache do); lines of one name are joined in their order (RFC 9110, section 5.3; RFC 9113, 8.2.3).
+    A header with an underscore in its name is dropped, because in CGI `X_Forwarded_For` looks like `X-Forwarded-For`
+    (nginx and Apache do the same); lines with one name are joined in order (RFC 9110, section 5.3; RFC 9113, 8.2.3).
     """
     path, query = scope.path, scope.query_string
     environ = COMMON | {
@@ -93,7 +93,7 @@ def environment(scope: Scope, body: IO[bytes]) -> "WSGIEnvironment":
 
 
 class Start:
-    """What the application calls with its status and headers."""
+    """The `start_response` callable of WSGI."""
 
     __slots__ = ("headers", "status")
 
@@ -102,23 +102,23 @@ class Start:
         self.headers: list[tuple[str, str]] = []
 
     def __call__(self, status: str, headers: list[tuple[str, str]], _error: Any = None) -> Any:
-        """Remember them; nothing is sent before the answer is whole, so an error may still replace them."""
+        """Store status and headers; nothing is sent before the response is complete, so an error may replace them."""
         self.status, self.headers = int(status[:3]), headers
 
 
 def answer(
     app: "WSGIApplication", environ: "WSGIEnvironment", connection: RSGIHTTPProtocol, *, closes: bool = False
 ) -> IO[bytes] | None:
-    """Run the application, and hand its whole answer over: a client that reads slowly holds no thread.
+    """Run the application and hand over the complete response, so that a slow client occupies no thread.
 
     Args:
         app: the application.
         environ: the request.
-        connection: where the answer goes.
-        closes: whether the connection must end with this answer, as part of the request is still on its way.
+        connection: the connection for the response.
+        closes: whether the connection must end with this response, because part of the request was not read.
 
     Returns:
-        A temporary file that the answer is sent from, to be closed in a while.
+        The temporary file of the response, if any, to be closed later.
     """
     start = Start()
     pieces: Iterable[bytes] = app(environ, start)
@@ -146,7 +146,7 @@ def answer(
 
 
 def _collected(pieces: Iterable[bytes]) -> bytes | IO[bytes]:
-    """All pieces: in memory, or, when they are many, in a temporary file."""
+    """Join all pieces in memory or, if they are large, in a temporary file."""
     kept, file = io.BytesIO(), None
     for piece in pieces:
         (file or kept).write(piece)

@@ -27,22 +27,22 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActingContext:
-    """Who acts, and which way.
+    """Who acts, and how.
 
     Attributes:
-        origin: which way the act came in.
-        actor_id: the signed-in user, or the user who started what a worker does; None for anonymous requests, for the
+        origin: how the request came in.
+        actor_id: the signed-in user, or the user who started a job; None for anonymous requests, for the
             command line and for what the service does by itself.
         os_user: the operating-system user at the command line.
-        address: the client's IP address; None outside a request.
-        user_agent: at most 255 characters of the client's own description.
-        request_id: the id in the answer's `X-Request-ID`; None outside a request.
+        ip_address: of the client; None outside a request.
+        user_agent: at most 255 characters of the `User-Agent` header.
+        request_id: the id in the `X-Request-ID` of the response; None outside a request.
     """
 
     origin: Origin = Origin.UNKNOWN
     actor_id: int | None = None
     os_user: str | None = None
-    address: str | None = None
+    ip_address: str | None = None
     user_agent: str | None = None
     request_id: str | None = None
 
@@ -76,13 +76,13 @@ _outside_requests: ContextVar[ActingContext | None] = ContextVar("userapi-acting
 
 
 def get_acting_context() -> ActingContext:
-    """Who acts now."""
+    """The current actor and origin."""
     if not has_request_context():
         return _outside_requests.get() or _commanding()
     return ActingContext(
         origin=_origin_of_request(),
         actor_id=g.get("actor_id"),
-        address=request.remote_addr,
+        ip_address=request.remote_addr,
         user_agent=request.headers.get("User-Agent", "")[:255] or None,
         request_id=g.get("request_id"),
     )
@@ -90,7 +90,7 @@ def get_acting_context() -> ActingContext:
 
 @contextmanager
 def use_acting_context(acting: ActingContext) -> Iterator[None]:
-    """Outside a request, say who acts in the block."""
+    """Set who acts in the block, outside a request."""
     before = _outside_requests.set(acting)
     try:
         yield

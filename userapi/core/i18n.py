@@ -1,11 +1,10 @@
-"""Languages: which one a person reads, and dates, numbers and libraries' sentences in it.
+"""Languages: how the language of a response is chosen, and dates, numbers and texts of libraries in it.
 
-The order is: what was chosen here (`?lang=de`, kept in a cookie), what the browser or program asks for
-(`Accept-Language`), the language of the account, the deployer's default; at the shell, the language of the shell.
-Nothing is decided before a text is needed: an answer that holds none costs nothing, and names no language.
+The order is: the language chosen here (`?lang=de`, kept in a cookie), `Accept-Language`, the language of the account,
+the default in the settings. Commands use the language of the shell. The language is chosen when a text is first needed,
+so responses without texts have no cost and declare no language.
 """
 
-import functools
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,23 +16,22 @@ from babel import Locale, dates, lists, numbers
 from flask import Flask, Response, after_this_request, current_app, has_request_context, request
 from flask.globals import request_ctx
 from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext
-from werkzeug.datastructures import LanguageAccept
-from werkzeug.http import parse_accept_header
 
 from . import clock, context
+from .language_negotiation import negotiate_language
 
-#: The argument that chooses a language, and the cookie that keeps the choice.
+#: The query parameter that chooses a language, and the cookie that stores the choice.
 LANGUAGE_ARGUMENT = "lang"
 LANGUAGE_COOKIE = "language"
 LANGUAGE_COOKIE_SECONDS = 365 * 86400
 
-#: Of a longer `Accept-Language` only the beginning is read.
+#: The maximum number of characters of `Accept-Language` that are read.
 MAX_HEADER_LENGTH = 300
 
-#: Where in the shell's environment its language stands, the first that is set (POSIX, section 8.2).
+#: The environment variables for the language of the shell; the first that is set counts (POSIX, section 8.2).
 SHELL_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
-#: Seconds of each unit that a duration is shown in.
+#: The units of durations, in seconds.
 UNIT_SECONDS: dict[Literal["day", "hour", "minute", "second"], int] = {
     "day": 86400,
     "hour": 3600,
@@ -41,10 +39,10 @@ UNIT_SECONDS: dict[Literal["day", "hour", "minute", "second"], int] = {
     "second": 1,
 }
 
-#: English is read all over the world, so days come before months and the clock has 24 hours.
+#: English texts have international readers, so days come before months and the clock has 24 hours.
 FORMAT_LOCALES = {"en": Locale("en", "GB")}
 
-#: What marshmallow says by itself; its sentences with numbers in them are given to it by `userapi.http.fields`.
+#: Marshmallow's own messages; those with numbers in them come from `userapi.http.fields`.
 MARSHMALLOW_MESSAGES = (
     lazy_gettext("Missing data for required field."),
     lazy_gettext("Field may not be null."),
@@ -65,13 +63,13 @@ MARSHMALLOW_MESSAGES = (
 
 
 class LanguageChoice(NamedTuple):
-    """A language that a page can be read in.
+    """A language in which a page is available.
 
     Attributes:
-        tag: its name for programs (BCP 47).
-        name: its own name for itself.
-        url: where this page is read in it.
-        is_present: whether this page is.
+        tag: its BCP 47 tag.
+        name: its name in the language itself.
+        url: the URL of this page in the language.
+        is_present: whether this page is in the language.
     """
 
     tag: str
@@ -81,7 +79,7 @@ class LanguageChoice(NamedTuple):
 
 
 def configure(app: Flask) -> None:
-    """Offer the languages of the settings, the default first."""
+    """Make the languages in the settings available, the default first."""
     tags = dict.fromkeys((app.config["DEFAULT_LANGUAGE"], *app.config["LANGUAGES"]))
     app.extensions["userapi-languages"] = {tag: Locale.parse(tag, sep="-") for tag in tags}
     Babel(
@@ -100,23 +98,23 @@ def configure(app: Flask) -> None:
 
 
 def get_language_tag() -> str:
-    """The present language as BCP 47 names it, as `de` or `pt-BR`."""
+    """The BCP 47 tag of the current language, such as `de` or `pt-BR`."""
     return str(get_locale() or "en").replace("_", "-")
 
 
 def get_text_direction() -> str:
-    """Which way the present language is written: `ltr` or `rtl`."""
+    """The direction of the current language: `ltr` or `rtl`."""
     return str(get_locale().text_direction)
 
 
 def get_chosen_language() -> str | None:
-    """The language that was chosen in this browser; None when none was."""
+    """The language that was chosen in this browser, or None."""
     candidates = (request.args.get(LANGUAGE_ARGUMENT), request.cookies.get(LANGUAGE_COOKIE))
     return next((tag for tag in candidates if tag in get_offered_languages()), None)
 
 
 def get_requested_language() -> str | None:
-    """Return the offered language that this request prefers; None if it names none of them, and outside a request."""
+    """Return the available language that this request prefers; None if it names none, and outside a request."""
     if not has_request_context():
         return None
     header = request.headers.get("Accept-Language", "")[:MAX_HEADER_LENGTH]
@@ -124,18 +122,18 @@ def get_requested_language() -> str | None:
 
 
 def get_default_language() -> str:
-    """The language of the site, as BCP 47 names it."""
+    """The BCP 47 tag of the default language of the site."""
     return next(iter(get_offered_languages()))
 
 
 def get_offered_languages() -> dict[str, Locale]:
-    """The languages on offer by their tags, the default first."""
+    """The available languages by tag, the default first."""
     found: dict[str, Locale] = current_app.extensions["userapi-languages"]
     return found
 
 
 def list_language_choices() -> list[LanguageChoice]:
-    """Every language on offer, with the URL of this page in it."""
+    """The available languages, with the URL of this page in each."""
     present = get_language_tag()
     return [
         LanguageChoice(other, _own_name(locale), url_of_this_page(**{LANGUAGE_ARGUMENT: other}), other == present)
@@ -146,8 +144,8 @@ def list_language_choices() -> list[LanguageChoice]:
 def url_of_this_page(**changed: str) -> str:
     """The URL of this page with some arguments changed, for links between languages and themes.
 
-    It begins at the query, since the path may hold a secret. Of a page that only accepts a form it leads to the front
-    page.
+    It has only a query, because the path of a page may contain a secret. After a form whose path has no page, it leads
+    to the front page.
     """
     adapter = request_ctx.url_adapter
     path = "" if adapter is not None and adapter.test(request.path, method="GET") else "/"
@@ -156,7 +154,7 @@ def url_of_this_page(**changed: str) -> str:
 
 
 def remember_language(response: Response, language: str | None) -> Response:
-    """Let a browser keep the choice of a language on offer; None changes nothing."""
+    """Store the chosen language in a cookie; None changes nothing."""
     if language in get_offered_languages() and language != request.cookies.get(LANGUAGE_COOKIE):
         secure = current_app.config["JWT_COOKIE_SECURE"]
         response.set_cookie(
@@ -181,13 +179,13 @@ def use_language(language: str | None) -> Iterator[None]:
 
 
 def to_english(text: Any) -> str:
-    """A text as the code has it: for headers, which are ASCII."""
+    """The English source of a text, for headers, which are ASCII."""
     with force_locale("en"):
         return str(text)
 
 
 def translate_messages(messages: Any) -> Any:
-    """A tree of messages as texts in the present language: ours are in it, those of libraries are looked up."""
+    """Translate a tree of messages: ours are translated already, those of libraries are looked up."""
     if isinstance(messages, dict):
         return {name: translate_messages(found) for name, found in messages.items()}
     if isinstance(messages, list | tuple):
@@ -197,7 +195,7 @@ def translate_messages(messages: Any) -> Any:
 
 
 def format_timestamp(moment: datetime) -> str:
-    """A moment as people read it: `24 November 2026, 17:45 UTC`."""
+    """A time for readers: `24 November 2026, 17:45 UTC`."""
     moment, locale = moment.astimezone(UTC), _format_locale()
     return str(
         gettext(
@@ -209,9 +207,9 @@ def format_timestamp(moment: datetime) -> str:
 
 
 def format_time_until(seconds: int) -> str:
-    """How far ahead a moment is, in the largest unit that divides it: `in 90 minutes`, `in 1 hour`, `in 7 days`."""
+    """A duration in the largest unit that divides it: `in 90 minutes`, `in 1 hour`, `in 7 days`."""
     unit = next(unit for unit, length in UNIT_SECONDS.items() if seconds % length == 0)
-    never = float("inf")  # no smaller unit is rounded up
+    never = float("inf")  # so that Babel does not round to a larger unit
     return dates.format_timedelta(seconds, unit, never, add_direction=True, locale=_format_locale())
 
 
@@ -221,53 +219,29 @@ def format_time_since(moment: datetime) -> str:
 
 
 def preload_locale_data() -> None:
-    """Read what days and numbers in the default language need: before a fork, rather than in each process after it."""
+    """Load the data for dates and numbers in the default language before a fork, not in each process after it."""
     with force_locale(next(iter(get_offered_languages().values()))):
         format_timestamp(clock.now())
         format_number(0)
 
 
 def format_short_day(day: date) -> str:
-    """A day of this year: `24 Nov`."""
+    """A date without its year: `24 Nov`."""
     return dates.format_skeleton("MMMd", day, locale=_format_locale())
 
 
 def format_number(value: int) -> str:
-    """A number with its thousands apart: `12,345`."""
+    """A number with separators for thousands: `12,345`."""
     return numbers.format_decimal(value, locale=_format_locale())
 
 
 def format_list(words: Iterable[Any]) -> str:
-    """Some words as a list in a sentence: `member of staff and superuser`."""
+    """Words joined to a list: `member of staff and superuser`."""
     return lists.format_list([str(word) for word in words], locale=_format_locale())
 
 
-@functools.lru_cache(maxsize=256)
-def negotiate_language(header: str, offered: tuple[str, ...]) -> str | None:
-    """Return the offered language that suits a header best, `de` for `de-AT` too (RFC 4647, section 3.4).
-
-    Args:
-        header: an `Accept-Language` header, well-formed or not.
-        offered: tags; the first one is the result for `*`.
-    """
-    preferences = [
-        (tag.lower().replace("_", "-"), quality) for tag, quality in parse_accept_header(header, LanguageAccept)
-    ]
-    excluded = {tag for tag, quality in preferences if quality <= 0}
-    available = {tag.lower(): tag for tag in offered if tag.lower() not in excluded}
-    for tag, quality in preferences:
-        if quality > 0:
-            if tag == "*":
-                return next(iter(available.values()), None)
-            parts = tag.split("-")
-            for length in range(len(parts), 0, -1):
-                if (found := available.get("-".join(parts[:length]))) is not None:
-                    return found
-    return None
-
-
 def _select_locale() -> Locale:
-    """The language of an answer, which is to say so; Flask-Babel asks once a request, when a text is first needed."""
+    """Choose the language of a response, and declare it later; Flask-Babel calls this once if there are texts."""
     if has_request_context():
         after_this_request(_name_language)
     return _current_locale()
@@ -284,7 +258,7 @@ def _current_locale() -> Locale:
 
 
 def _name_language(response: Response) -> Response:
-    """Say which language a text is in, and what that depended on; keep a choice that was made on a page."""
+    """Add Content-Language and Vary if the response has texts; store a choice that was made on a page."""
     if "Content-Language" in response.headers:
         return response
     response.headers["Content-Language"] = get_language_tag()

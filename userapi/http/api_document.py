@@ -81,8 +81,8 @@ def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
     """Make the registry that blueprints are added to, and serve its document.
 
     Args:
-        app: with its settings and languages.
-        descriptions: of fields that have none of their own, by name.
+        app: the application, with settings and languages.
+        descriptions: descriptions of fields that have none, by name.
     """
     app.config.update(
         API_TITLE=app.config["SITE_NAME"] or "User accounts",
@@ -124,7 +124,7 @@ def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
 
 
 class _Plugin(MarshmallowPlugin):
-    """Turns schemas into JSON Schema, with what the application knows of their fields."""
+    """Converts schemas to JSON Schema with the limits and languages of the application."""
 
     def __init__(self, app: Flask, descriptions: Mapping[str, str]) -> None:
         super().__init__(schema_name_resolver=_schema_name)
@@ -143,7 +143,7 @@ def _schema_name(schema: Any) -> str:
 
 
 def _attributes(app: Flask, descriptions: Mapping[str, str], field: fields.Field[Any]) -> dict[str, Any]:
-    """What the document says of a field besides what apispec finds out."""
+    """The properties of a field that apispec does not find."""
     found: dict[str, Any] = {}
     if "description" not in field.metadata and str(field.name) in descriptions:
         found["description"] = descriptions[str(field.name)]

@@ -1,4 +1,4 @@
-"""Flask, with the parts that every request passes brought down to what our requests need.
+"""Flask with faster versions of the parts that every request passes.
 
 Each part gives what Flask's own gives; `tests/house/test_application.py` holds them side by side, and
 `docs/decisions/0019-lighter-flask.md` says what they are worth.
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Application(Flask):
-    """A Flask application without coroutines, subdomains, WebSockets and names of hosts beyond ASCII."""
+    """A Flask application without coroutines, subdomains, WebSockets and non-ASCII host names."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function as it is: no view here is a coroutine, and Flask would check a dozen times per request."""
+        """The function unchanged: no view is a coroutine, and Flask would check this a dozen times per request."""
         return func
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:

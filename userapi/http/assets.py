@@ -1,4 +1,4 @@
-"""Static files: a URL changes with the content behind it, so browsers may keep what they have for a year."""
+"""Static files: a URL changes with the content, so browsers may cache files for a year."""
 
 import hashlib
 import mimetypes
@@ -16,7 +16,7 @@ from userapi.core.site_logo import Logo
 
 from . import compression
 
-#: For a URL with the version that the file has, and for every other one.
+#: Cache-Control for URLs with the current version of the file, and for all others.
 CACHE_FOR_A_YEAR = "public, max-age=31536000, immutable"
 CACHE_FOR_AN_HOUR = "public, max-age=3600"
 
@@ -28,7 +28,7 @@ LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; fra
 
 
 class _File(NamedTuple):
-    """What is remembered of a file.
+    """The cached properties of a file.
 
     Attributes:
         version: the hash of its content.
@@ -40,7 +40,7 @@ class _File(NamedTuple):
 
 
 def configure(app: Flask) -> None:
-    """Offer `asset()` to templates."""
+    """Make `asset()` available in templates."""
     app.jinja_env.globals["asset"] = get_asset_url
 
 

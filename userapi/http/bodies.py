@@ -20,16 +20,16 @@ from .form_bodies import StrictRequest
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
-#: What the query string of any address may hold: the answer's form and its language.
+#: Query parameters that every path accepts: the format of the response and its language.
 COMMON_ARGUMENTS = ("format", "lang")
 
-#: More fields than any schema has; a body with more is not worth naming each.
+#: More fields than any schema has; in a body with more, unknown fields are not named.
 MAX_FIELDS = 100
 
-#: Where in the environment of a request the server says why it could not read the body: an exception.
+#: The key in the environment of a request for the exception that stopped the server from reading the body.
 BODY_ERROR_KEY = "userapi.body_error"
 
-#: How Python writes flags into forms and queries.
+#: Flags as Python programs write them in forms and queries.
 PYTHON_FLAGS = {"True": "true", "False": "false"}
 
 
@@ -40,25 +40,25 @@ def configure(app: Flask) -> None:
 
 
 def allow_larger_body(app: Flask, path: str, size: int) -> None:
-    """Let the server take in larger bodies at one path; the route itself sets `request.max_content_length`."""
+    """Let the server read larger bodies at one path; the route itself sets `request.max_content_length`."""
     app.extensions.setdefault("userapi-uploads", {})[path.rstrip("/")] = size
 
 
 def get_body_limit(app: Flask, path: str) -> int:
-    """How many bytes a body may have at a path; what is larger is not read."""
+    """The maximum size of a body at a path, in bytes; larger bodies are not read."""
     uploads: dict[str, int] = app.extensions.get("userapi-uploads", {})
     usual: int = app.config["MAX_CONTENT_LENGTH"]
     return uploads.get(path.rstrip("/"), usual)
 
 
 def _reject_unreadable_request() -> None:
-    """Refuse a request whose body could not be read, and a query string that is not UTF-8.
+    """Reject a request with an unreadable body or a query string that is not UTF-8.
 
     In such a query Werkzeug would leave `%E9` as it is.
 
     Raises:
         Problem: 400.
-        Exception: what the server met with while it read the body.
+        Exception: the error that occurred while the server read the body.
     """
     environ = context.current_request().environ
     if BODY_ERROR_KEY in environ:
@@ -73,19 +73,19 @@ def _reject_unreadable_request() -> None:
 
 
 class RequestParser(FlaskParser):
-    """Feeds request data to schemas; every unknown field is refused by name."""
+    """Loads request data with schemas; unknown fields are rejected by name."""
 
     DEFAULT_VALIDATION_STATUS = 400
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}
 
     def get_default_request(self) -> Request:
-        """The present request itself, which is looked at a dozen times."""
+        """The current request without Flask's proxy, because it is used a dozen times."""
         return context.current_request()
 
     def load_json(self, request: Request, schema: Schema) -> Any:
-        """The body as nested plain data, whichever of the three media types it came in.
+        """The body as nested plain data, whichever of the three media types it has.
 
-        Of a form, the proof that it is ours is the gate's matter, and a text left blank is null where it may be.
+        The CSRF token of a form is checked elsewhere; an empty text in a form is null where the field allows it.
         """
         data = read_body(request)
         if request.mimetype in FORM_TYPES:
@@ -94,7 +94,7 @@ class RequestParser(FlaskParser):
         return data
 
     def load_querystring(self, request: Request, schema: Schema) -> Any:
-        """The query string as plain data, without what belongs to every address."""
+        """The query string as plain data, without the parameters that every path accepts."""
         return {
             name: _convert_form_value(schema, name, value)
             for name, value in _single_values(request.args).items()
@@ -102,13 +102,13 @@ class RequestParser(FlaskParser):
         }
 
     def handle_error(self, error: ValidationError, *_args: Any, **_options: Any) -> NoReturn:
-        """Raise the messages by field, without the name of the place they came from."""
+        """Raise the messages by field, without the location of the data."""
         (messages,) = error.messages_dict.values()
         raise ValidationFailed(errors=messages)
 
 
 def _convert_form_value(schema: Schema, name: str, value: Any) -> Any:
-    """A value of a form or a query, which has only texts, as JSON would have it."""
+    """A text from a form or a query, converted to the JSON value of the field."""
     field = schema.load_fields.get(name)
     if value == "" and isinstance(field, fields.String) and field.allow_none:
         return None
@@ -123,7 +123,7 @@ def read_body(request: Request) -> dict[str, Any]:
     Raises:
         RequestEntityTooLarge: over the limit of the settings.
         UnsupportedMediaType: for a media type other than the three, or a compressed body.
-        MalformedBody: when the body is not of its media type, not UTF-8, or no object.
+        MalformedBody: the body does not match its media type, is not UTF-8, or is not an object.
     """
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType
@@ -138,7 +138,7 @@ def read_body(request: Request) -> dict[str, Any]:
         return _unflatten({**_single_values(request.form), **_single_values(request.files)})
     raw = request.get_data(cache=True)
     if request.content_length is None and len(raw) == request.max_content_length:
-        raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off at the limit, and says nothing
+        raise RequestEntityTooLarge  # Werkzeug silently truncates a body without a length at the limit
     if not raw:
         return {}
     if mimetype != "application/json":
@@ -148,7 +148,7 @@ def read_body(request: Request) -> dict[str, Any]:
 
 def _json_object(raw: bytes) -> dict[str, Any]:
     try:
-        data = orjson.loads(raw.removeprefix(codecs.BOM_UTF8))  # RFC 8259, section 8.1, lets one ignore it
+        data = orjson.loads(raw.removeprefix(codecs.BOM_UTF8))  # RFC 8259, section 8.1, allows ignoring it
     except orjson.JSONDecodeError as error:
         raise MalformedBody(
             _("The body is not valid JSON: %(why)s (line %(line)s).", why=error.msg, line=error.lineno)

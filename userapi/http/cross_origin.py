@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 from flask import Flask, request
 from flask_cors import CORS
 
-#: What scripts may call: the API, not the pages.
+#: The paths that scripts of other origins may call: the API, not the pages.
 CORS_PATHS = re.compile(r"/(userapi|api-token-|\.well-known|openapi\.json)")
 
-#: What a browser may send beyond the simple headers.
+#: Request headers that are allowed in addition to the safelisted ones.
 ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
@@ -20,16 +20,16 @@ ALLOWED_HEADERS = (
     "X-Request-ID",
 )
 
-#: What a script may read beyond the simple headers.
+#: Response headers that scripts may read in addition to the safelisted ones.
 EXPOSED_HEADERS = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
 
-#: How long a browser may remember an answer to a preflight, in seconds.
+#: How long a browser may cache a preflight response, in seconds.
 PREFLIGHT_MAX_AGE = 600
 
 
 def configure(app: Flask) -> None:
-    """Open the API to the named origins; when there is none, it stays closed."""
-    # Patterns, not texts: Flask-CORS takes a text for a pattern when it looks like one, and leaves Vary out for a
+    """Allow the configured origins to call the API; without any, all are denied."""
+    # Patterns, not texts: Flask-CORS treats a text as a pattern if it looks like one, and omits Vary for a
     # single text.
     origins = [re.compile(re.escape(origin.rstrip("/")) + r"\Z") for origin in app.config["CORS_ORIGINS"]]
     if origins:
@@ -47,9 +47,9 @@ def configure(app: Flask) -> None:
 
 
 def get_fetch_site() -> str | None:
-    """Where the page stands that sent this request, as `Sec-Fetch-Site` says, or else `Origin`; None when neither does.
+    """The relation of the requesting page to this site, by `Sec-Fetch-Site` or else `Origin`; None without both.
 
-    `same-origin`, `same-site`, `cross-site`, or `none` when the person typed the URL.
+    One of `same-origin`, `same-site`, `cross-site`, or `none` if the user typed the URL.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None or origin is None:

@@ -1,17 +1,17 @@
-"""What lies below an address: the endpoint indexes."""
+"""Indexes of the endpoints below a path."""
 
 from flask import current_app
 
-#: What an index looks like, for the OpenAPI document.
+#: The JSON Schema of an index, for the OpenAPI document.
 INDEX_SCHEMA = {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}
 
 
 def list_endpoints_below(prefix: str, depth: int) -> dict[str, str]:
-    """Name → URL of the addresses below a prefix that need nothing filled in.
+    """The names and URLs of the paths below a prefix that have no parameters.
 
     Args:
         prefix: ends in `/`.
-        depth: how many path segments further down to look.
+        depth: the maximum number of further path segments.
     """
     found = {}
     for rule in current_app.url_map.iter_rules():

@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-#: Where programs call: whatever they accept, an error is data.
+#: Paths for programs: errors are JSON, whatever the request accepts.
 DATA_PATHS = ("/userapi", "/api-token-", *PROGRAM_PATHS)
 
-#: What the database raises when it is away or overloaded rather than wrong.
+#: Errors of a database that is unreachable or overloaded.
 DATABASE_ERRORS = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
 def problem_response(problem: Problem) -> Response:
     """Render a problem: a page for a browser outside the API, else a problem document.
 
-    Inside the API it becomes a page in `userapi.browse`, which knows what else can be called there.
+    Inside the API, `userapi.browse` turns it into a page, because it knows the other operations there.
     """
     if _wants_error_page():
         page = render_template("pages/problem.html", problem=problem)
@@ -77,7 +77,7 @@ HTTP_DETAILS = {
 
 
 def problem_from_http_error(error: HTTPException) -> Problem:
-    """Say an HTTP error of Werkzeug's as a problem, its headers kept."""
+    """Convert an HTTP error of Werkzeug to a problem with the same headers."""
     status = error.code or 500
     problem = Problem(HTTP_DETAILS.get(status, HTTP_STATUS_CODES.get(status, "")))
     problem.status = status  # type: ignore[misc]
@@ -90,7 +90,7 @@ def problem_from_http_error(error: HTTPException) -> Problem:
 
 
 def configure(app: Flask) -> None:
-    """Render whatever is raised in the one shape."""
+    """Register the handlers that render every error as a problem."""
     app.register_error_handler(Problem, problem_response)
     app.register_error_handler(
         ValidationError, lambda error: problem_response(ValidationFailed(errors=error.messages_dict))
@@ -115,7 +115,7 @@ def _handle_database_error(error: Exception) -> Response:
 
 
 def _handle_unexpected_error(error: Exception) -> Response:
-    route = request.url_rule.rule if request.url_rule else None  # the path itself may hold the secret of a link
+    route = request.url_rule.rule if request.url_rule else None  # the path itself may contain the secret of a link
     log.exception("unexpected error", extra={"method": request.method, "route": route})
     problem = Problem(HTTP_DETAILS[500])
     problem.status, problem.code, problem.title = 500, HTTP_CODES[500], HTTP_TITLES[500]  # type: ignore[misc]

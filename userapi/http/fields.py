@@ -39,7 +39,7 @@ INVISIBLE_CATEGORIES = frozenset("MZ")
 
 
 def trim_text(text: str) -> str:
-    """A text without the blanks and invisible format characters around it, which are often pasted with it."""
+    """A text without the surrounding spaces and invisible format characters that are often pasted with it."""
     first, last = 0, len(text)
     while first < last and _is_trimmed(text[first]):
         first += 1
@@ -53,12 +53,12 @@ def _is_trimmed(character: str) -> bool:
 
 
 def fold_text(text: str) -> str:
-    """A text without the differences of case and of compatible characters."""
+    """A text normalised for comparison: case-folded NFKC."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
 def has_visible_character(text: str) -> bool:
-    """Whether a text has a character that can be seen."""
+    """Whether a text has a visible character."""
     return any(
         character not in BLANK_CHARACTERS
         and (category := unicodedata.category(character)) not in ("Cc", "Cf", "Cs")
@@ -94,7 +94,7 @@ class Line(fields.String):
         maximum: the most characters (code points) it may have.
         minimum: the fewest; with 1 or more, one of them must be visible.
         formatting: whether invisible format characters (Unicode category Cf) are allowed.
-        trim: whether blanks and invisible characters around it are removed.
+        trim: whether surrounding spaces and invisible characters are removed.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Line(fields.String):
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if self.trim:
             text = trim_text(text)
-        checked = text[: self.maximum + 1]  # the rest makes it too long, whatever is in it
+        checked = text[: self.maximum + 1]  # the text is too long anyway
         if not checked.isprintable() and any(unicodedata.category(character) in self.refused for character in checked):
             raise ValidationError(_("Control characters are not allowed."))
         if self.minimum and not has_visible_character(checked):
@@ -122,8 +122,8 @@ class ConfigurableLine(Line):
 
     Args:
         setting: its name.
-        column_length: characters that the database has room for.
-        minimum: as `Line` has it.
+        column_length: the length of the database column.
+        minimum: as in `Line`.
     """
 
     def __init__(self, setting: str, column_length: int, minimum: int = 0, **options: Any) -> None:
@@ -170,15 +170,15 @@ class NewPassword(Password):
 #: Above the policy's limit, so that the policy reports the error; low enough to be fast.
 MAX_PASSWORD_LENGTH = 1024
 
-#: What the policy allows, in characters after NFKC.
+#: The maximum length that the policy allows, in characters after NFKC.
 MAX_NEW_PASSWORD_LENGTH = 128
 
 
 class Birthday(fields.Date):
-    """A day of birth as YYYY-MM-DD, not in the future."""
+    """A date of birth as YYYY-MM-DD, not in the future."""
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        # A form, which has only texts, sends an empty one for no date.
+        # A form has only texts, and sends an empty one for no date.
         return super().deserialize(None if value == "" and self.allow_none else value, attr, data, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
@@ -200,7 +200,7 @@ def _not_a_date() -> ValidationError:
 
 
 class Flag(fields.Boolean):
-    """True or false; a form, which has only texts, says `true` or `false`."""
+    """True or false; in a form, which has only texts, `true` or `false`."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if isinstance(value, bool):
@@ -211,7 +211,7 @@ class Flag(fields.Boolean):
 
 
 class Language(fields.String):
-    """A language on offer, as BCP 47 names it."""
+    """The BCP 47 tag of an available language."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("metadata", {"description": "The language of emails to the user, such as `de`."})

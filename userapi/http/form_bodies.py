@@ -1,4 +1,4 @@
-"""Forms, read strictly: what is not UTF-8 or cannot be parsed is an error, where Werkzeug replaces or drops it."""
+"""Strict parsing of forms: invalid UTF-8 and syntax are errors; Werkzeug would replace or drop the data."""
 
 import io
 from typing import IO, Any
@@ -11,12 +11,12 @@ from werkzeug.formparser import FormDataParser, MultiPartParser
 
 from userapi.core.problems import MalformedBody
 
-#: Each byte is one character, so that texts can be decoded after the parser has split the body.
+#: An encoding with one character per byte, so that texts can be decoded after the body is split.
 BYTE_BY_BYTE = "iso-8859-1"
 
 
 class _PartsParser(MultiPartParser):
-    """Splits a multipart body, and leaves each text undecoded beside the encoding that its part names."""
+    """Splits a multipart body into undecoded texts with the encodings of their parts."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(cls=list, **options)  # type: ignore[arg-type]
@@ -33,7 +33,7 @@ class StrictFormParser(FormDataParser):
 
     Raises:
         MalformedBody: the form is not UTF-8, or not of the media type that it is sent as.
-        RequestEntityTooLarge: as Werkzeug's own parser.
+        RequestEntityTooLarge: as in Werkzeug's own parser.
     """
 
     def parse(

@@ -1,4 +1,4 @@
-"""What every answer carries: the security headers, the request id, and nothing that names the software."""
+"""Headers of every response: the security headers and the request id, but none that names the software."""
 
 import secrets
 from collections.abc import Iterable
@@ -12,17 +12,17 @@ from . import compression
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: For answers that no browser renders.
+#: The policy for responses that no browser renders.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-#: For pages; `{nonce}` is new with each answer. Nothing inline runs without it, nothing loads from elsewhere.
+#: The policy for pages; `{nonce}` is new in each response. Inline code needs it; nothing loads from other sites.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "object-src 'none'"
 )
 
-#: For every answer that does not say otherwise itself.
+#: Headers of every response that does not set them itself.
 COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -35,7 +35,7 @@ COMMON_HEADERS = {
 
 
 def get_csp_nonce() -> str:
-    """The value that marks this answer's own scripts and styles."""
+    """The nonce of the scripts and styles in this response."""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     value: str = g.csp_nonce
@@ -43,7 +43,7 @@ def get_csp_nonce() -> str:
 
 
 def configure(app: Flask) -> None:
-    """Add the headers to every answer."""
+    """Add the headers to every response."""
     common = dict(COMMON_HEADERS)
     if app.config["SITE_URL"].startswith("https://"):
         common["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
@@ -53,7 +53,7 @@ def configure(app: Flask) -> None:
 
 
 def _set_content_headers(response: Response) -> Response:
-    """Say what the body is and what it may do."""
+    """Add the headers about the type of the body and what it may load."""
     if response.status_code == 204:
         response.headers.pop("Content-Type", None)
     if response.mimetype == "text/html":
@@ -66,7 +66,7 @@ def _set_content_headers(response: Response) -> Response:
 def _add_common_headers(
     common: dict[str, str], app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> Iterable[bytes]:
-    """Add what an answer does not say itself, as it leaves: on Werkzeug's own headers each would be checked twice."""
+    """Add missing headers when the response is sent; adding them to Werkzeug's headers would check each twice."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         missing = {"X-Request-ID": g.get("request_id", ""), **common}

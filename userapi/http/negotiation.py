@@ -1,4 +1,4 @@
-"""Which form of an answer a caller prefers (RFC 9110, section 12.5.1)."""
+"""Content negotiation: JSON or a page (RFC 9110, section 12.5.1)."""
 
 from functools import lru_cache
 
@@ -10,15 +10,15 @@ from userapi.core import context
 DATA_TYPES = ("application/json", "application/problem+json")
 PAGE_TYPE = "text/html"
 
-#: Paths that only programs read: they always answer with data, whatever `Accept` says.
+#: Paths for programs, which always return JSON, whatever `Accept` says.
 PROGRAM_PATHS = ("/.well-known/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 
-#: Longer headers are read, too, but not remembered.
+#: The maximum length of headers whose results are cached.
 MAX_CACHED_LENGTH = 500
 
 
 def get_preferred_media_type() -> str | None:
-    """What the caller takes best, data before a page that is as good; None when it takes neither."""
+    """The media type that the caller prefers, JSON if both are equal; None if it accepts neither."""
     header = _accept_header()
     return (
         _negotiate_media_type(header) if len(header) <= MAX_CACHED_LENGTH else _negotiate_media_type.__wrapped__(header)
@@ -26,17 +26,17 @@ def get_preferred_media_type() -> str | None:
 
 
 def prefers_page() -> bool:
-    """Whether the caller would rather have a page than data: browsers say so, programs that take anything do not."""
+    """Whether the caller prefers a page to JSON, as browsers do; programs that accept anything do not."""
     return get_preferred_media_type() == PAGE_TYPE and not is_program_path()
 
 
 def is_program_path() -> bool:
-    """Whether the path of the request is one that only programs read."""
+    """Whether the path of the request is only for programs."""
     return context.current_request().path.startswith(PROGRAM_PATHS)
 
 
 def names_media_type(media_type: str) -> bool:
-    """Whether `Accept` names a media type itself, not only a range that includes it."""
+    """Whether `Accept` names a media type itself and not only a range that includes it."""
     return media_type in _accept_header().lower()
 
 
@@ -52,7 +52,7 @@ def _negotiate_media_type(header: str) -> str | None:
 
 
 def _without_parameters(accepted: MIMEAccept) -> MIMEAccept:
-    """The same media types, without their parameters: the answers have none, and a type with some still names it.
+    """The header without the parameters of its media types, because our responses have none.
 
     A type with parameters and `q=0` excludes only that variant, so it is left out.
     """

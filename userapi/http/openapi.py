@@ -38,10 +38,10 @@ OTHER_ERRORS = "Any other error, in the same format."
 #: A placeholder for an ID in a URL rule: `<row_id:user_id>`.
 ID_IN_PATH = re.compile(r"<(\w+):((\w+)_id)>")
 
-#: Ids to try an operation with, by their converters.
+#: Example ids for operations, by converter.
 EXAMPLE_IDS: dict[str, Any] = {"row_id": 7, "uuid": "5f2b0c1e-9d3a-4e57-8c64-1a7f0e2b9d35"}
 
-#: How a caller may prove who they are; any of them will do.
+#: The ways to authenticate; any of them is sufficient.
 SECURITY_ALTERNATIVES: list[dict[str, list[str]]] = [{"oauth2": []}, {"bearer": []}, {"cookie": []}]
 
 
@@ -105,7 +105,7 @@ class Blueprint(flask_smorest.Blueprint):
     def response(self, status: int, schema: Any = None, **options: Any) -> Callable[[View], View]:
         """Document the response. The view is not wrapped, because it renders the response itself.
 
-        A schema has an `EXAMPLE` of what it gives, unless the operation has an `example` of its own.
+        A schema has an `EXAMPLE`, unless the operation has its own `example`.
         """
         options.setdefault("example", getattr(schema, "EXAMPLE", None))
         return _copy_documentation(super().response(status, schema, **options))
@@ -114,7 +114,7 @@ class Blueprint(flask_smorest.Blueprint):
         """Document another response."""
         return _copy_documentation(super().alt_response(*args, **options))
 
-    def refuses(self, *problems: type[Problem]) -> Callable[[View], View]:
+    def raises(self, *problems: type[Problem]) -> Callable[[View], View]:
         """Document the errors that callers should expect."""
         by_status: dict[int, list[type[Problem]]] = defaultdict(list)
         for problem in problems:
@@ -142,8 +142,8 @@ class Blueprint(flask_smorest.Blueprint):
 
         Args:
             status: of the response.
-            operations: the names of what can be called next.
-            where: `parameters` or `requestBody` of those calls, as expressions: `{"user_id": "$response.body#/id"}`.
+            operations: the ids of the operations that can follow.
+            where: their `parameters` or `requestBody` as expressions: `{"user_id": "$response.body#/id"}`.
         """
         links = {name: {"operationId": name, **where} for name in operations}
         return _copy_documentation(self.doc(responses={status: {"links": links}}))
@@ -173,7 +173,7 @@ class Blueprint(flask_smorest.Blueprint):
             description=OTHER_ERRORS,
             example=to_example_document(Unavailable),
         )
-        view_func = otherwise(self.refuses(*errors)(view_func))
+        view_func = otherwise(self.raises(*errors)(view_func))
         options["parameters"] = [
             {"in": "path", "name": name, "description": f"The id of the {thing}.", "example": EXAMPLE_IDS[kind]}
             for kind, name, thing in ID_IN_PATH.findall(rule)
@@ -250,10 +250,10 @@ def configure(app: Flask) -> None:
 
 
 def _reject_unacceptable() -> None:
-    """Let an operation run for callers who take JSON or, as browsers do, HTML.
+    """Let an operation run for callers that accept JSON or, as browsers do, HTML.
 
     Raises:
-        NotAcceptable: the caller takes neither (RFC 9110, section 12.5.1).
+        NotAcceptable: the caller accepts neither (RFC 9110, section 12.5.1).
     """
     if get_preferred_media_type() is not None:
         return

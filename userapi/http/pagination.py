@@ -1,4 +1,4 @@
-"""Keyset pages: a page starts where the last one ended, so page 18,000 costs what page 1 does.
+"""Keyset pagination: a page starts where the last one ended, so page 18,000 costs the same as page 1.
 
 A cursor is opaque to clients: the order, the direction, and the last row's values in it.
 """
@@ -26,8 +26,8 @@ class Cursor:
     """Where a page starts.
 
     Attributes:
-        ordering: the order it was made for, as `-email`.
-        direction: whether the page lies after the row or before it.
+        ordering: the order for which it was created, such as `-email`.
+        direction: whether the page is after the row or before it.
         value: the row's value in the order; None where the column is null.
         row_id: the row's id, which decides between equal values.
     """
@@ -38,14 +38,14 @@ class Cursor:
     row_id: int
 
     def encode(self) -> str:
-        """The text for a URL."""
+        """The cursor as a text for URLs."""
         packed = orjson.dumps([self.ordering, self.direction, self.value, self.row_id])
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True)
 class Page:
-    """Rows, and where the neighbouring pages start."""
+    """Rows with the cursors of the neighbouring pages."""
 
     rows: Sequence[sa.Row[Any]]
     next: Cursor | None
@@ -53,7 +53,7 @@ class Page:
 
 
 def decode_cursor(text: str, ordering: str) -> Cursor:
-    """Read a cursor back.
+    """Decode a cursor.
 
     Raises:
         ValidationFailed: the cursor is not valid, or belongs to another order.
@@ -74,15 +74,15 @@ def decode_cursor(text: str, ordering: str) -> Cursor:
 
 
 def convert_cursor_value(cursor: Cursor, kind: type, *, nullable: bool) -> Any:
-    """A cursor's value as its order's column has it.
+    """The value of a cursor as the type of the ordered column.
 
     Args:
-        cursor: as decoded.
-        kind: of the column's values: `int`, `str` or `datetime`, which a cursor holds as text.
+        cursor: the decoded cursor.
+        kind: the type of the column: `int`, `str` or `datetime`, which a cursor stores as text.
         nullable: whether the column has nulls.
 
     Raises:
-        ValidationFailed: when it is of another kind, as only a forged one is.
+        ValidationFailed: the value has another type, as only in a forged cursor.
     """
     if cursor.value is None and nullable:
         return None
@@ -109,7 +109,7 @@ def after_condition(column: Any, row_id: Any, descending: bool, *, is_null: bool
     """The condition that a row comes after another in an order that puts nulls last.
 
     Args:
-        column: the order's column; the id alone when it is `row_id`.
+        column: the ordered column; `row_id` to order by id only.
         row_id: decides between equal values.
         descending: whether the order is.
         is_null: whether the other row's value is null; its value and id are the parameters `after_value`, `after_id`.
@@ -133,7 +133,7 @@ def before_condition(column: Any, row_id: Any, descending: bool, *, is_null: boo
 
 
 def _row_comparison(column: Any, row_id: Any, *, smaller: bool) -> Any:
-    """A comparison of (value, id) as one row value, which an index on both serves from the right place on."""
+    """Compare (value, id) as one row value, so that an index on both can be used."""
     here = sa.tuple_(column, row_id)
     there = sa.tuple_(sa.bindparam("after_value", type_=column.type), sa.bindparam("after_id", type_=row_id.type))
     return here < there if smaller else here > there
@@ -145,7 +145,7 @@ def build_page_links(page: Page) -> dict[str, str | None]:
 
 
 def build_link_header(urls: dict[str, str | None]) -> dict[str, str]:
-    """The same as a `Link` header (RFC 8288), where there is a neighbour."""
+    """The URLs as a `Link` header (RFC 8288), if there are any."""
     names = {"next": "next", "previous": "prev"}
     value = ", ".join(f'<{url}>; rel="{names[name]}"' for name, url in urls.items() if url)
     return {"Link": value} if value else {}

@@ -1,4 +1,4 @@
-"""What the proxies in front say of a client: its IP address and its scheme. TRUSTED_PROXIES says how many there are."""
+"""The IP address and scheme of a client from the headers of TRUSTED_PROXIES proxies."""
 
 import functools
 import ipaddress
@@ -11,12 +11,12 @@ from flask import Flask
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Longer than any spelling of an IP address and a port.
+#: The maximum length of an IP address with a port.
 MAX_IP_LENGTH = 100
 
 
 def configure(app: Flask) -> None:
-    """Believe as many proxies as the settings say."""
+    """Trust the number of proxies in the settings."""
     if app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = partial(_set_client_from_proxy, app.config["TRUSTED_PROXIES"], app.wsgi_app)  # type: ignore[method-assign]
 
@@ -24,10 +24,10 @@ def configure(app: Flask) -> None:
 def _set_client_from_proxy(
     proxies: int, app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> Iterable[bytes]:
-    """Call the application with what the outermost trusted proxy has seen.
+    """Call the application with the client's data as seen by the outermost trusted proxy.
 
-    Werkzeug's ProxyFix takes any text for an address, ports included, and a quotation mark of the client's hides the
-    commas behind it.
+    Werkzeug's ProxyFix accepts any text as an IP address, even with a port, and a quotation mark from the client hides
+    the commas after it.
     """
     address = _value_of_outermost_proxy(environ.get("HTTP_X_FORWARDED_FOR", ""), proxies)
     if len(address) <= MAX_IP_LENGTH and (known := parse_forwarded_ip(address)):
@@ -39,16 +39,16 @@ def _set_client_from_proxy(
 
 
 def _value_of_outermost_proxy(header: str, proxies: int) -> str:
-    """What the outermost proxy wrote: each adds one value at the end, and what is before theirs is the client's own."""
+    """The value from the outermost proxy: each proxy appends one value, and the values before come from the client."""
     values = header.split(",")
     return values[-proxies].strip() if len(values) >= proxies else ""
 
 
 @functools.lru_cache(maxsize=1000)
 def parse_forwarded_ip(text: str) -> str | None:
-    """The IP address in a value of `X-Forwarded-For`, where some proxies write a port as well; None if there is none.
+    """The IP address in a value of `X-Forwarded-For`, which may have a port; None if there is none.
 
-    `203.0.113.5:50001`, `[2001:db8::1]:443` and `2001:db8::1` are known; an IPv4 address in IPv6 is the IPv4 address.
+    Accepts `203.0.113.5:50001`, `[2001:db8::1]:443` and `2001:db8::1`; an IPv4-mapped address becomes IPv4.
     """
     text = text.strip('"')
     if text.startswith("["):

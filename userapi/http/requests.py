@@ -1,4 +1,4 @@
-"""What every request gets: a name and a start, and at its end a line in the log and a place in the counts."""
+"""The start and end of every request: its id, its line in the log and its metrics."""
 
 import random
 import re
@@ -11,14 +11,14 @@ from userapi.core import context
 from userapi.observability import logs, metrics
 from userapi.observability.metrics import Metrics
 
-#: How the routes of static files end; only those that are not found are worth a line.
+#: The endings of the routes of static files, which are logged only if not found.
 STATIC_FILE_SUFFIX = "/<path:filename>"
 
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 def configure(app: Flask) -> None:
-    """Begin with these, and end with them."""
+    """Register the functions that run before and after every request."""
     app.before_request(_start_request)
     app.after_request(partial(_finish_request, metrics.get_metrics(app)))
 
@@ -30,7 +30,7 @@ def _start_request() -> None:
     if offered is not None and REQUEST_ID_PATTERN.fullmatch(offered):
         g.request_id = offered
     else:
-        g.request_id = f"{random.getrandbits(128):032x}"  # a name, no secret: not worth a system call
+        g.request_id = f"{random.getrandbits(128):032x}"  # an id, not a secret, so no system call is needed
 
 
 def _finish_request(metrics: Metrics, response: Response) -> Response:

@@ -26,26 +26,26 @@ class OrjsonProvider(JSONProvider):
     """Flask's JSON by orjson."""
 
     def dumps(self, obj: Any, **_options: Any) -> str:
-        """JSON text of plain data, dates, instants and UUIDs included."""
+        """JSON text of plain data, including dates, times and UUIDs."""
         return orjson.dumps(obj, option=JSON_OPTIONS).decode()
 
     def loads(self, s: str | bytes, **_options: Any) -> Any:
-        """Plain data of JSON text."""
+        """Plain data from JSON text."""
         return orjson.loads(s)
 
 
 def configure(app: Flask) -> None:
-    """Let Flask write JSON as we do."""
+    """Let Flask write JSON with orjson too."""
     app.json = OrjsonProvider(app)
 
 
 def dump_json(document: Any) -> bytes:
-    """JSON text of plain data, dates and instants included."""
+    """JSON text of plain data, including dates and times."""
     return orjson.dumps(document, option=JSON_OPTIONS)
 
 
 def dump_sorted_json(document: Any) -> bytes:
-    """The same for every order of the members: for comparison."""
+    """JSON text with sorted members, for comparison."""
     return orjson.dumps(document, option=JSON_OPTIONS | orjson.OPT_SORT_KEYS)
 
 

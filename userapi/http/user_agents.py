@@ -1,11 +1,11 @@
-"""What a browser calls itself, in a few known words: nothing that a client sends is repeated."""
+"""Descriptions of user agents with known names only, so that no input of a client is repeated."""
 
 import re
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-#: The first that is found counts: browsers name those that they descend from as well.
+#: The first match counts, because browsers also name the browsers that they derive from.
 BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -27,7 +27,7 @@ SYSTEMS = (
 
 
 def describe_user_agent(user_agent: str | None) -> str:
-    """A browser and its system, as "Firefox on Windows"; "an unknown device" when neither is known."""
+    """A browser and its system, such as "Firefox on Windows"; "an unknown device" if neither is known."""
     browser, system = _first_match(BROWSERS, user_agent), _first_match(SYSTEMS, user_agent)
     if browser and system:
         return str(_("%(browser)s on %(system)s", browser=browser, system=system))

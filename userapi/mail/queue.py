@@ -59,7 +59,7 @@ def add(
     now = clock.now()
     facts |= {
         "requested_at": now,
-        "requested_from": get_acting_context().address,
+        "requested_from": get_acting_context().ip_address,
     }
     with use_language(language):
         facts["subject"] = _one_line(str(subject))

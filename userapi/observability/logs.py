@@ -14,14 +14,14 @@ from flask import Flask, current_app, has_request_context
 
 from userapi.core import clock, context
 
-#: A logger by its name; the library's own look-up takes a lock.
+#: Caches loggers by name, because the library's own look-up takes a lock.
 _logger = cache(logging.getLogger)
 
-#: Longer texts in a line are cut: a client must not fill the disk. Of a trace both ends stay.
+#: Longer texts are cut, so that a client cannot fill the disk. Of a traceback, both ends stay.
 MAX_VALUE_LENGTH = 2000
 MAX_TRACE_LENGTH = 20_000
 
-#: What PostgreSQL adds to an error: it may quote the row.
+#: The detail that PostgreSQL adds to an error, which may quote the row.
 QUOTED_ROW = re.compile(r"^DETAIL: .*?(?=\n\n|\n\[SQL|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -63,7 +63,7 @@ def configure(app: Flask) -> None:
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to what standard error is now, not to what it was when the application was made."""
+    """Writes to the current standard error, not to that at the creation of the application."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -75,12 +75,12 @@ class _StandardError(logging.StreamHandler[TextIO]):
 
 
 def log_hot_event(logger: str, event: str, **fields: Any) -> None:
-    """Log what many requests do, past the machinery that costs more than many a request.
+    """Log a frequent event without the slower processing of the logging library.
 
     Args:
         logger: its name.
         event: what happened.
-        fields: short plain values; nothing here cuts them.
+        fields: short plain values, which are not cut.
     """
     if not _logger(logger).isEnabledFor(logging.INFO):
         return
@@ -88,7 +88,7 @@ def log_hot_event(logger: str, event: str, **fields: Any) -> None:
         structlog.get_logger(logger).info(event, **fields)
         return
     line = {"event": event, **fields, "logger": logger, "level": "info", "timestamp": clock.now()}
-    with suppress(OSError):  # a full disk or a log reader that is gone stops no request
+    with suppress(OSError):  # a full disk or a missing log reader must not stop a request
         sys.stderr.write(_dump_json(_add_request_id(None, "", line)) + "\n")
 
 
@@ -117,9 +117,9 @@ def _truncate_trace(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str
 
 
 def _format_for_terminal(_logger: Any, _name: str, event: dict[str, Any]) -> str:
-    """A line for a terminal: the local time, what happened, and the fields that have a value; then the trace, if any.
+    """A line for a terminal: the local time, the event, and the fields that have a value; then the traceback, if any.
 
-    The request id is shown where it helps to find out what went wrong.
+    The request id is shown only for warnings and errors.
     """
     trace, level = event.pop("exception", ""), event.pop("level")
     event.pop("logger", None)
@@ -137,7 +137,7 @@ def _format_for_terminal(_logger: Any, _name: str, event: dict[str, Any]) -> str
 
 
 def _printable(value: Any) -> str:
-    """A value as text that cannot move the cursor or begin a line."""
+    """A value as text without control characters."""
     text = str(value)
     return text if text.isprintable() else ascii(text)
 

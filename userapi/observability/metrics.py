@@ -1,4 +1,4 @@
-"""What is counted while the service runs, for Prometheus; `docs/metrics.md` says what each name means.
+"""Metrics for Prometheus; `docs/metrics.md` explains each name.
 
 A label takes one of a few values that are known beforehand: never an id, an IP address or a requested path.
 
@@ -24,7 +24,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 FOLDER_SETTING = "PROMETHEUS_MULTIPROC_DIR"
 
-#: Upper ends of the ranges that durations of requests are counted in, in seconds.
+#: The upper bounds of the histogram buckets for the duration of requests, in seconds.
 DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 #: The outcomes of attempts to send an email, each with its label in the older metric `userapi_letters`.
@@ -42,14 +42,14 @@ class Collector(Protocol):
     """An object that returns the metrics when Prometheus scrapes them."""
 
     def collect(self) -> Any:
-        """The metrics as they are now."""
+        """The current values of the metrics."""
 
 
 class Metrics:
     """The counters of one application.
 
     Args:
-        folder: where several processes count together; empty when this one counts alone.
+        folder: the folder that several processes share; empty for a single process.
     """
 
     def __init__(self, folder: str) -> None:
@@ -98,7 +98,7 @@ class Metrics:
             ("error",),
             registry=registry,
         )
-        for outcome, older in DELIVERY_OUTCOMES.items():  # exported as 0, so that an alert sees the first one
+        for outcome, older in DELIVERY_OUTCOMES.items():  # exported as 0, so that an alert notices the first one
             self.emails.labels(outcome)
             self.letters.labels(older)
         for error in DATABASE_ERROR_NAMES:
@@ -111,14 +111,14 @@ class Metrics:
         self.letters.labels(DELIVERY_OUTCOMES[outcome]).inc()
 
     def collector(self) -> Collector:
-        """What has been counted: by all workers, where they count together."""
+        """The counts of all workers that share a folder, or of this process."""
         if not self.folder:
             return self.registry
         _forget_ended_workers(Path(self.folder))
         return MultiProcessCollector(None, self.folder)
 
     def duration(self, method: str, route: str | None, status: int) -> Histogram:
-        """Where a request's duration is counted."""
+        """The histogram for the duration of requests."""
         if method not in LABELLED_METHODS:
             method = "other"
         key = (method, route, status // 100)
@@ -130,10 +130,10 @@ class Metrics:
 
 
 def configure(app: Flask) -> None:
-    """Count from now on."""
+    """Start counting."""
     folder = app.config[FOLDER_SETTING]
     if folder:
-        os.environ[FOLDER_SETTING] = folder  # prometheus-client reads it from there alone
+        os.environ[FOLDER_SETTING] = folder  # prometheus-client reads it only from there
     values.ValueClass = values.MultiProcessValue() if folder else values.MutexValue
     app.extensions["userapi-metrics"] = Metrics(folder)
 
@@ -145,7 +145,7 @@ def get_metrics(app: Flask) -> Metrics:
 
 
 def get_current_metrics() -> Metrics:
-    """The counters of the present application."""
+    """The counters of the current application."""
     return get_metrics(current_app)
 
 
@@ -153,9 +153,9 @@ def count_connections(app: Flask, engine: sa.Engine, use: str) -> None:
     """Count the connections of an engine that are in use.
 
     Args:
-        app: whose counters.
-        engine: whose connections.
-        use: what they are for: a label.
+        app: the application with the counters.
+        engine: the engine with the connections.
+        use: the purpose of the connections, a label.
     """
     in_use = get_metrics(app).connections.labels(use)
     sa.event.listen(engine, "checkout", lambda *_arguments: in_use.inc())
@@ -163,7 +163,7 @@ def count_connections(app: Flask, engine: sa.Engine, use: str) -> None:
 
 
 def _forget_ended_workers(folder: Path) -> None:
-    """Take what workers that are no more held at their end for no longer held; what they counted stays."""
+    """Reset the gauges of workers that have ended; their counts stay."""
     for path in folder.glob("gauge_live*.db"):
         pid = int(path.stem.rpartition("_")[2])
         if not _is_running(pid):

@@ -1,4 +1,4 @@
-"""Spans: one for each request, and below it one for each statement that it runs.
+"""Spans: one for each request, with a child span for each SQL statement.
 
 They contain the method, the route, the status and the text of statements, but no parameters, requested paths, query
 strings, headers or callers. Nothing here may be imported unless the extra `tracing` is installed.
@@ -22,17 +22,17 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from userapi.core import prepared
 from userapi.core.db import db
 
-#: Longer statements are cut.
+#: The maximum length of statements; longer ones are cut.
 MAX_STATEMENT_LENGTH = 2000
 
-#: How long the collector may take, in seconds; no request waits for it.
+#: The timeout for the collector, in seconds; no request waits for it.
 EXPORT_TIMEOUT = 5
 
 TRACER_EXTENSION = "userapi-tracer"
 
 
 def configure(app: Flask) -> None:
-    """Send spans to the collector from now on, in batches, from a thread that each worker starts for itself."""
+    """Send spans to the collector in batches, from a thread in each worker."""
     endpoint = app.config["OTEL_EXPORTER_OTLP_ENDPOINT"].rstrip("/") + "/v1/traces"
     resource = Resource.create({"service.name": "userapi"}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource)
@@ -67,7 +67,7 @@ def _begin() -> None:
 
 
 def _begun_by_proxy() -> Context | None:
-    """The trace that a trusted proxy has begun. Other clients cannot begin one: they would decide what is recorded."""
+    """The trace that a trusted proxy has started. Others cannot start one, or they would decide what is recorded."""
     if not current_app.config["TRUSTED_PROXIES"]:
         return None
     carrier = {name: request.headers.get(name, "") for name in ("traceparent", "tracestate")}
@@ -90,7 +90,7 @@ def _end(_error: BaseException | None) -> None:
 
 
 def _statement_span(engine: sa.Engine, sql: str) -> Span | None:
-    """A span below that of the present request, if it has one."""
+    """A child span of that of the current request, if there is one."""
     if not has_request_context() or "span" not in g:
         return None
     tracer: Tracer = current_app.extensions[TRACER_EXTENSION]

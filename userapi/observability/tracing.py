@@ -1,4 +1,4 @@
-"""Traces for OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT says where to, and the extra `tracing` is installed."""
+"""Traces for OpenTelemetry, if OTEL_EXPORTER_OTLP_ENDPOINT is set and the extra `tracing` is installed."""
 
 import logging
 from importlib import import_module

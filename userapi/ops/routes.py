@@ -19,7 +19,7 @@ index_blueprint = Blueprint("index", __name__, description="Lists of endpoints."
 @index_blueprint.get("/userapi/")
 @index_blueprint.open_to_all
 @index_blueprint.response(200, INDEX_SCHEMA, example={"users": "https://accounts.example.com/userapi/users/"})
-@index_blueprint.refuses(InvalidToken, NotAcceptable)
+@index_blueprint.raises(InvalidToken, NotAcceptable)
 def read_index() -> Response:
     """List the API endpoints."""
     return json_response(list_endpoints_below("/userapi/", depth=1))

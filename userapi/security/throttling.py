@@ -252,7 +252,7 @@ def _count_or_reject(name: str, subject: tuple[str, ...], skip_if: Callable[[], 
     seconds = throttles.seconds_left(key, counters)
     throttles.add(name, key, -1)  # rejected attempts must not count against later ones
     metrics.get_current_metrics().throttled.labels(name.lower()).inc()
-    log.warning("throttled", extra={"throttle": name, "address": get_acting_context().address})
+    log.warning("throttled", extra={"throttle": name, "address": get_acting_context().ip_address})
     policy = name.lower().replace("_", "-")
     raise TooManyRequests(
         _too_many_attempts(seconds),

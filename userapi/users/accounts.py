@@ -182,7 +182,7 @@ def set_password(user: User, password: str, field: str = "password", *, notify: 
     user.pending_email = None
     audit_log.record("user.password_changed", "user", user.id)
     if notify:
-        emails.send_password_changed(user, when=clock.now(), ip=get_acting_context().address)
+        emails.send_password_changed(user, when=clock.now(), ip=get_acting_context().ip_address)
 
 
 def personal_texts(user: Any) -> tuple[str | None, ...]:

@@ -48,7 +48,7 @@ IDEMPOTENCY_KEY = {
 @blueprint.arguments(NewUserSchema)
 @blueprint.response(201, UserSchema)
 @blueprint.leads_to(201, *OF_A_USER, parameters={"user_id": "$response.body#/id"})
-@blueprint.refuses(ValidationFailed, EmailTaken, WeakPassword, IdempotencyKeyReused, TooManyRequests)
+@blueprint.raises(ValidationFailed, EmailTaken, WeakPassword, IdempotencyKeyReused, TooManyRequests)
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY])
 def create_user(new_user: dict[str, Any]) -> Response:
     """Create an account."""
@@ -64,7 +64,7 @@ def create_user(new_user: dict[str, Any]) -> Response:
 @blueprint.arguments(UserListSchema, location="query")
 @blueprint.response(200, UserPageSchema)
 @blueprint.leads_to(200, *OF_A_USER, parameters={"user_id": "$response.body#/results/0/id"})
-@blueprint.refuses(ValidationFailed)
+@blueprint.raises(ValidationFailed)
 def list_users(query: dict[str, Any]) -> Response:
     """List users, one page at a time."""
     ordering, cursor = query.get("ordering", "id"), query.get("cursor")
@@ -80,7 +80,7 @@ def list_users(query: dict[str, Any]) -> Response:
 @blueprint.get("/users/<row_id:user_id>/")
 @blueprint.owner_or_staff(VIEW_USER)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(NotFound)
+@blueprint.raises(NotFound)
 def read_user(user_id: int) -> Response:
     """Read a user."""
     me = context.current_user()
@@ -95,7 +95,7 @@ def read_user(user_id: int) -> Response:
 @with_locked_user
 @blueprint.arguments(UserReplacementSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(
+@blueprint.raises(
     ValidationFailed, EmailTaken, WrongPassword, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests
 )
 def replace_user(user: User, changes: dict[str, Any]) -> Response:
@@ -108,7 +108,7 @@ def replace_user(user: User, changes: dict[str, Any]) -> Response:
 @with_locked_user
 @blueprint.arguments(UserEditSchema)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(
+@blueprint.raises(
     ValidationFailed, EmailTaken, WrongPassword, NotFound, LastSuperuser, PreconditionFailed, TooManyRequests
 )
 def edit_user(user: User, changes: dict[str, Any]) -> Response:
@@ -120,7 +120,7 @@ def edit_user(user: User, changes: dict[str, Any]) -> Response:
 @blueprint.staff_only(DELETE_USER)
 @with_locked_user_for(DELETE_USER)
 @blueprint.response(204)
-@blueprint.refuses(NotFound, LastSuperuser, PreconditionFailed)
+@blueprint.raises(NotFound, LastSuperuser, PreconditionFailed)
 def delete_user(user: User) -> Response:
     """Delete a user with their profile and sessions."""
     accounts.delete(user)

@@ -1,4 +1,4 @@
-"""`flask doctor`: the health checks and what takes longer, in one line each with what to do.
+"""`flask doctor`: the health checks and slower checks, with one line for each result.
 
 The lines are English, as the settings and the documents that they name.
 """
@@ -46,21 +46,21 @@ def doctor(as_json: bool) -> None:
 
     The exit code is 1 if something does not work.
     """
-    logging.disable(logging.CRITICAL)  # the report says it
-    troubles = 0
+    logging.disable(logging.CRITICAL)  # the report contains the error
+    errors = 0
     try:
         for check in CHECKS:
             for finding in _findings(check):
-                troubles += finding.level is Level.ERROR
+                errors += finding.level is Level.ERROR
                 click.echo(_document(finding) if as_json else _line(finding))
     finally:
         logging.disable(logging.NOTSET)
-    if troubles:
-        raise click.ClickException(ngettext("%(num)s error.", "%(num)s errors.", troubles))
+    if errors:
+        raise click.ClickException(ngettext("%(num)s error.", "%(num)s errors.", errors))
 
 
 def _findings(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """What a check finds; that it fails is a finding as well."""
+    """The findings of a check; an error in the check is a finding too."""
     try:
         yield from check()
     except Exception as error:

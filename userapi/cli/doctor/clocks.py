@@ -1,4 +1,4 @@
-"""This machine's clock, beside those of the machines it works with."""
+"""Compares this machine's clock with those of the machines that it uses."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,18 +9,17 @@ from flask import current_app
 from redis import Redis
 from redis.exceptions import RedisError
 
-from userapi import settings
-from userapi.core import clock
+from userapi.core import clock, derived_settings
 from userapi.core.db import AUTOCOMMIT, db
 from userapi.health.findings import Finding, failure, ok, warning
 from userapi.security.redis_counters import REDIS_TIMEOUT
 
-#: Seconds that clocks in good order stay within.
+#: The maximum difference between clocks, in seconds.
 NEAR = 2
 
 
 def check() -> Iterator[Finding]:
-    """Compare it with the clocks of the machines that answer."""
+    """Compare the clock with those of the machines that respond."""
     moments: dict[str, datetime] = {}
     with suppress(sa.exc.SQLAlchemyError):
         if db.engine.dialect.name == "postgresql":
@@ -36,7 +35,7 @@ def check() -> Iterator[Finding]:
     for whose, moment in moments.items():
         apart = abs((clock.now() - moment).total_seconds())
         advice = "Synchronize both clocks with NTP."
-        if apart > settings.MAX_CLOCK_SKEW:
+        if apart > derived_settings.MAX_CLOCK_SKEW:
             yield failure("clock", f"{apart:.0f} s apart from the clock of {whose}: tokens will be rejected. {advice}")
         elif apart > NEAR:
             yield warning("clock", f"{apart:.0f} s apart from the clock of {whose}. {advice}")
@@ -45,5 +44,5 @@ def check() -> Iterator[Finding]:
 
 
 def _connected(url: str) -> Redis:
-    """A client that does not wait long."""
+    """A client with a short timeout."""
     return Redis.from_url(url, socket_connect_timeout=REDIS_TIMEOUT, socket_timeout=REDIS_TIMEOUT)

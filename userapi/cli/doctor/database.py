@@ -1,4 +1,4 @@
-"""The database, beyond whether it answers: who may read its file, how it is set up, and what the settings ask of it."""
+"""Checks of the database: the permissions of its file, its configuration, and whether it fits the settings."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,23 +13,23 @@ from userapi.health.findings import Finding, failure, ok, warning
 from userapi.users import queries, search_index
 from userapi.users.fields import PROFILE
 
-#: Connections that a pool opens beyond its size when it must, as SQLAlchemy has it.
+#: The connections that a pool may open beyond its size, SQLAlchemy's default.
 OVERFLOW = 10
 
 
 def check() -> Iterator[Finding]:
-    """Look at the database."""
+    """Check the database."""
     try:
         with db.engines[AUTOCOMMIT].connect() as connection:
             yield from _postal_codes()
             yield from _search()
             yield from _sqlite(connection) if connection.dialect.name == "sqlite" else _postgresql(connection)
     except sa.exc.SQLAlchemyError:
-        return  # the health checks say so
+        return  # reported by the health checks
 
 
 def try_to_write() -> Iterator[Finding]:
-    """Write something and roll it back. That the disk is full shows only then, and the health checks report it."""
+    """Write a row and roll it back, because only a write shows that the disk is full; the health checks report it."""
     kind = "TABLE" if db.engine.dialect.name == "sqlite" else "TEMPORARY TABLE"
     filler = "zeroblob(65536)" if kind == "TABLE" else "repeat('x', 65536)"
     try:

@@ -1,4 +1,4 @@
-"""The keys that sign tokens: they sign, no other user can read them, and they are not too old."""
+"""Checks of the signing keys: they work, no other user can read them, and they are not too old."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,17 +10,17 @@ from userapi.core import clock, private_files
 from userapi.health.findings import Finding, failure, warning
 from userapi.security.signing_keys import KeyFolderError, KeyRing
 
-#: A key that has signed for so many days should be followed by another.
+#: The number of days after which a signing key should be rotated.
 OLD = 366
 
 
 def check() -> Iterator[Finding]:
-    """Look at the key folder."""
+    """Check the key folder."""
     ring = KeyRing(Path(current_app.config["JWT_KEY_DIR"]))
     try:
         newest = ring.newest()
     except KeyFolderError:
-        return  # the health checks say so
+        return  # reported by the health checks
     token = jwt.encode({"sub": "doctor"}, newest.private, algorithm=current_app.config["JWT_ALGORITHM"])
     jwt.decode(token, newest.public, algorithms=current_app.config["JWT_DECODE_ALGORITHMS"])
     for path in sorted(ring.folder.glob("*.pem")):

@@ -1,4 +1,4 @@
-"""The mail server: it accepts a connection with these settings, and no email has failed."""
+"""Checks of the mail server: it accepts a connection with these settings, and no email has failed."""
 
 import smtplib
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from userapi.settings import LOOPBACK_HOSTS
 
 
 def check() -> Iterator[Finding]:
-    """Connect to the mail server, and look for failed emails."""
+    """Connect to the mail server, and count failed emails."""
     if current_app.config["MAIL_SERVER"]:
         yield from _server()
         yield from _failed_emails()
@@ -56,7 +56,7 @@ def _failed_emails() -> Iterator[Finding]:
     try:
         failed = queries.newest(State.FAILED, 1)
     except sa.exc.SQLAlchemyError:
-        return  # the health checks say so
+        return  # reported by the health checks
     if failed:
         yield warning(
             "email",

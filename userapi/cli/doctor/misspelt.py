@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from userapi import settings
 from userapi.health.findings import Finding, warning
 
-#: What no other program begins its variables with.
+#: Prefixes that other programs do not use for their variables.
 OWN_PREFIXES = ("MAIL_", "RATELIMIT_", "JWT_", "USERAPI_")
 
-#: What other programs read although it resembles a setting.
+#: Variables of other programs that resemble a setting.
 FOREIGN = frozenset({"LANGUAGE"})
 
-#: How alike two names must be, from 0 to 1, and how long a name must be for that to mean anything.
+#: The minimum similarity of two names, from 0 to 1, and the minimum length of a name for the comparison.
 ALIKE = 0.82
 SHORTEST = 6
 
@@ -29,7 +29,7 @@ def check() -> Iterator[Finding]:
 
 
 def misspelt(variables: Iterable[str], settings: Iterable[str]) -> Iterator[tuple[str, str | None]]:
-    """Each variable that is meant to be a setting and is none, and the setting that it resembles most."""
+    """Each variable that looks like a misspelt setting, with the setting that it resembles most."""
     known = {variable for setting in settings for variable in (setting, f"{setting}_FILE")}
     for name in sorted(set(variables) - known - FOREIGN):
         upper = name.upper()

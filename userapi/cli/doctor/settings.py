@@ -1,4 +1,4 @@
-"""Settings that are each allowed and together unwise."""
+"""Checks of settings that are valid but risky in combination."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from userapi.health.findings import Finding, failure, ok, warning
 
 
 def check() -> Iterator[Finding]:
-    """Look at the settings; each for itself was looked at when the command started."""
+    """Check combinations of settings; each setting itself was checked at the start of the command."""
     yield from _site()
     yield from _look()
     yield from _proxies()
@@ -84,7 +84,7 @@ def _workers() -> Iterator[Finding]:
 def _shared_counts() -> Iterator[Finding]:
     workers = current_app.config["WORKERS"]
     if current_app.config["REDIS_URL"]:
-        return  # the health checks look whether Redis answers
+        return  # the health checks show whether Redis responds
     if workers > 2:
         yield warning(
             "redis", f"REDIS_URL is not set, so each of {workers} workers counts attempts separately. Set it."
