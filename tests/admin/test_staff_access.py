@@ -54,6 +54,8 @@ def test_the_url_map_has_the_expected_endpoints(app: Flask) -> None:
         "staff_groups.add",
         "staff_groups.edit",
         "staff_groups.delete",
+        "staff_groups.add_member",
+        "staff_groups.remove_members",
         "staff_sessions.end",
         "staff_sessions.end_many",
         "staff_emails.retry",

@@ -4,24 +4,31 @@ from typing import Any
 
 from flask import request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
 from userapi.auth.caller import get_caller
+from userapi.auth.claims import parse_id
 from userapi.core.db import db
-from userapi.core.problems import Problem
+from userapi.core.problems import Problem, ValidationFailed
 from userapi.html.flash import flash
 from userapi.html.forms import Form
 from userapi.http.fields import Line
-from userapi.users import group_queries, groups, permissions
-from userapi.users.models import ACTIONS, KINDS
+from userapi.users import accounts, email_address, group_queries, groups, permissions
+from userapi.users import queries as user_queries
+from userapi.users.models import ACTIONS, Group
 
 from . import staff_auth
-from .views import StaffView, selected_ids, staff_page, take_saved_form
+from .queries import ListPage
+from .views import PAGE_SIZE, StaffView, selected_ids, staff_page, take_saved_form
 
 GROUP = "/<row_id:group_id>/"
 
 MAX_LISTED_MEMBERS = 20
+
+#: Members that one request removes.
+MAX_REMOVED_MEMBERS = 100
 
 name_field = Line(150, 1)
 
@@ -78,6 +85,57 @@ class GroupView(StaffView):
         flash(_("The group %(name)s was saved.", name=group.name))
         return self.redirect_to("show_list")
 
+    @staff_page(f"{GROUP}members/", needs="view_user")
+    def show_members(self, group_id: int) -> Any:
+        """List the members, with a form to add one for staff who may change users."""
+        return self._show_members(group_id, Form({"email": ""}))
+
+    @staff_page(f"{GROUP}members/", needs="change_user", methods=("POST",))
+    def add_member(self, group_id: int) -> Any:
+        """Add a user to the group, found by email."""
+        form, group, me = Form({"email": request.form.get("email", "")}), groups.find(group_id), get_caller().user
+        try:
+            user = accounts.lock(_find_user_id(form.values["email"]), by=me)
+            is_new = groups.add_member(user, group, by=me)
+            db.session.commit()
+        except Problem as problem:
+            db.session.rollback()
+            form.reject(problem)
+            return self._show_members(group_id, form)
+        if is_new:
+            flash(_("%(email)s is now a member of the group %(name)s.", email=user.email, name=group.name))
+        else:
+            flash(
+                _("%(email)s is already a member of the group %(name)s.", email=user.email, name=group.name), "warning"
+            )
+        return self.redirect_to("show_members", group_id=group_id)
+
+    @staff_page(f"{GROUP}members/remove/", needs="change_user", methods=("POST",))
+    def remove_members(self, group_id: int) -> Any:
+        """Remove the selected users from the group, or none of them after an error."""
+        group, me, ids = groups.find(group_id), get_caller().user, selected_ids("user")
+        if not 0 < len(ids) <= MAX_REMOVED_MEMBERS:
+            flash(_("Select between 1 and %(most)s users.", most=MAX_REMOVED_MEMBERS), "warning")
+            return self.redirect_to("show_members", group_id=group_id)
+        try:
+            removed = sum(groups.remove_member(accounts.lock(user_id, by=me), group, by=me) for user_id in ids)
+            db.session.commit()
+        except Problem as problem:
+            db.session.rollback()
+            return self._show_members(group_id, Form.rejected(problem, {"email": ""}))
+        flash(ngettext("%(num)s member was removed.", "%(num)s members were removed.", removed))
+        return self.redirect_to("show_members", group_id=group_id)
+
+    def _show_members(self, group_id: int, form: Form) -> Any:
+        group = groups.find(group_id)
+        rows = group_queries.members(group_id, PAGE_SIZE + 1, parse_id(request.args.get("before", "")))
+        page = ListPage(rows[:PAGE_SIZE], str(rows[PAGE_SIZE - 1].id) if len(rows) > PAGE_SIZE else None)
+        may_change = staff_auth.may("change", "user") and _is_held_by_caller(group)
+        count = group_queries.member_counts().get(group_id, 0)
+        return self.render(
+            "admin/groups/members.html", group=group, form=form, page=page, count=count, may_change=may_change
+        ), form.status
+
     @staff_page(f"{GROUP}delete/", needs="delete")
     def show_delete(self, group_id: int) -> str:
         """Show which members would lose which permissions."""
@@ -109,10 +167,28 @@ class GroupView(StaffView):
             may_save=staff_auth.may("add" if group_id is None else "change", "group"),
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
             built_in=group_queries.STAFF,
-            kinds=KINDS,
+            kinds=permissions.MEANINGFUL_ACTIONS,
             verbs=ACTIONS,
             held=permissions.get_permissions(get_caller().user),
         ), form.status
+
+
+def _is_held_by_caller(group: Group) -> bool:
+    """Whether the caller has all permissions of a group, and so may add and remove its members."""
+    return {permission.codename for permission in group.permissions} <= permissions.get_permissions(get_caller().user)
+
+
+def _find_user_id(email: str) -> int:
+    """The ID of the user with this email.
+
+    Raises:
+        ValidationFailed: there is none.
+    """
+    key = email_address.key_or_none(email)
+    user_id = user_queries.find_id(key) if key else None
+    if user_id is None:
+        raise ValidationFailed(errors={"email": [_("There is no user with this email.")]})
+    return user_id
 
 
 def _form(sent: MultiDict[str, str]) -> Form:

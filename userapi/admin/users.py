@@ -19,7 +19,7 @@ from userapi.http import user_agents
 from userapi.security.password_hashing import describe_password_hash
 from userapi.transfer import audit_export
 from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions
-from userapi.users.models import ACTIONS, KINDS, User
+from userapi.users.models import ACTIONS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
 
@@ -151,7 +151,7 @@ class UserView(StaffView):
             why_not=why_not,
             all_groups=group_queries.all_groups(),
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
-            kinds=KINDS,
+            kinds=permissions.MEANINGFUL_ACTIONS,
             verbs=ACTIONS,
             held=permissions.get_permissions(me),
             invitation=invitations.find_pending_invitation(user),
@@ -217,9 +217,8 @@ class UserView(StaffView):
         """Show the audit log of this user."""
         user = _find_user(user_id)
         found = staff_queries.list_events({"kind": "user", "target": str(user_id)}, audit_log.first_id(), PAGE_SIZE)
-        return self.render(
-            "admin/users/audit_log.html", user=user, page=found, names=audit_export.find_emails(found.rows)
-        )
+        names = audit_export.find_emails(found.rows)
+        return self.render("admin/users/audit_log.html", user=user, page=found, names=names)
 
     @staff_page(f"{USER}sessions/", needs="view_session")
     def show_sessions(self, user_id: int) -> str:

@@ -10,7 +10,6 @@ from userapi.core.i18n import translate_messages
 from userapi.http.fields import Line
 from userapi.users import group_queries, groups
 from userapi.users.models import Group as UserGroup
-from userapi.users.models import User
 
 from . import inputs, tables
 from .accounts import OPERATOR
@@ -87,7 +86,8 @@ def delete(name: str, yes: bool) -> None:
 def add(email: str, name: str) -> None:
     """Add a user to a group."""
     found, user = inputs.group(name), inputs.held_user(email)
-    _set_groups(user, {*(member.id for member in user.groups), found.id})
+    groups.add_member(user, found, by=OPERATOR)
+    db.session.commit()
     click.echo(_("%(email)s is now a member of the group %(name)s.", email=user.email, name=found.name))
 
 
@@ -97,17 +97,12 @@ def add(email: str, name: str) -> None:
 def remove(email: str, name: str) -> None:
     """Remove a user from a group."""
     found, user = inputs.group(name), inputs.held_user(email)
-    if found not in user.groups:
+    if not groups.remove_member(user, found, by=OPERATOR):
         raise click.ClickException(
             _("%(email)s is not a member of the group %(name)s.", email=user.email, name=found.name)
         )
-    _set_groups(user, {member.id for member in user.groups} - {found.id})
-    click.echo(_("%(email)s is no longer a member of the group %(name)s.", email=user.email, name=found.name))
-
-
-def _set_groups(user: User, group_ids: set[int]) -> None:
-    groups.set_memberships(user, group_ids, [permission.id for permission in user.permissions], by=OPERATOR)
     db.session.commit()
+    click.echo(_("%(email)s is no longer a member of the group %(name)s.", email=user.email, name=found.name))
 
 
 def _codenames(found: UserGroup) -> str:

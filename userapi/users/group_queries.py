@@ -86,16 +86,26 @@ def member_counts() -> dict[int, int]:
     return {row.group_id: row.number for row in read_all(counted)}
 
 
-def members(group_id: int, most: int) -> Sequence[sa.Row[Any]]:
-    """The id and email of a group's first members."""
+def members(group_id: int, most: int, after: int | None = None) -> Sequence[sa.Row[Any]]:
+    """A group's members by email.
+
+    Args:
+        group_id: the group.
+        most: at most so many rows.
+        after: the id of the last user of the previous page; its email would be personal data in a URL.
+    """
     users = User.__table__
-    return read_all(
-        sa.select(users.c.id, users.c.email)
+    statement = (
+        sa.select(users.c.id, users.c.email, users.c.first_name, users.c.last_name, users.c.is_active, users.c.is_staff)
         .join(user_groups, user_groups.c.user_id == users.c.id)
         .where(user_groups.c.group_id == group_id)
         .order_by(users.c.email_key)
         .limit(most)
     )
+    if after is not None:
+        last = sa.select(users.c.email_key).where(users.c.id == after).correlate(None).scalar_subquery()
+        statement = statement.where(users.c.email_key > last)
+    return read_all(statement)
 
 
 def add_to_staff_group(user_ids: Collection[int]) -> None:

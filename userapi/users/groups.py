@@ -148,6 +148,31 @@ def set_memberships(user: User, group_ids: Collection[int], permission_ids: Coll
         audit_log.record("user.rights_changed", "user", user.id, changes)
 
 
+def add_member(user: User, group: Group, by: Actor) -> bool:
+    """Put a locked user into a group; False if the user is in it already.
+
+    Raises:
+        PermissionDenied: the group gives what the actor does not hold.
+    """
+    return _set_groups(user, {*(each.id for each in user.groups), group.id}, by)
+
+
+def remove_member(user: User, group: Group, by: Actor) -> bool:
+    """Take a locked user out of a group; False if the user is not in it.
+
+    Raises:
+        PermissionDenied: the group gives what the actor does not hold.
+    """
+    return _set_groups(user, {each.id for each in user.groups} - {group.id}, by)
+
+
+def _set_groups(user: User, group_ids: set[int], by: Actor) -> bool:
+    if group_ids == {each.id for each in user.groups}:
+        return False
+    set_memberships(user, group_ids, [permission.id for permission in user.permissions], by)
+    return True
+
+
 def update_staff_group(user: User, *, joins: bool) -> None:
     """Put a locked user who becomes staff into the group of staff, or take one who no longer is staff out of it."""
     before = [group.name for group in user.groups]

@@ -15,6 +15,17 @@ VIEW_USER, CHANGE_USER, DELETE_USER = "view_user", "change_user", "delete_user"
 EVERYTHING = frozenset(f"{action}_{kind}" for kind in KINDS for action in ACTIONS)
 
 
+#: What can be done to each kind of record, for pages that grant permissions. The others exist because commands and
+#: imports may name them, but they allow nothing that these do not.
+MEANINGFUL_ACTIONS = {
+    "user": ACTIONS,
+    "group": ACTIONS,
+    "session": ("view", "delete"),
+    "email": ("view", "add", "change"),
+    "event": ("view",),
+}
+
+
 class Actor(Protocol):
     """The row of the caller; where it was read along, `held_permissions` has the codenames, separated by blanks."""
 
