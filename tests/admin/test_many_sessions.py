@@ -19,7 +19,7 @@ MANY = "/admin/sessions/end/"
 
 
 @pytest.fixture
-def boss(app: Flask) -> StaffClient:
+def superuser(app: Flask) -> StaffClient:
     return staff_client(app, is_staff=True, is_superuser=True)
 
 
@@ -43,25 +43,25 @@ def ended_events(app: Flask) -> list[Any]:
         return [tuple(row) for row in db.session.execute(sa.text(statement))]
 
 
-def test_selected_sessions_of_several_users_end_and_each_is_recorded(app: Flask, boss: StaffClient) -> None:
+def test_selected_sessions_of_several_users_end_and_each_is_recorded(app: Flask, superuser: StaffClient) -> None:
     ada, bob = make_user(app, email="ada@example.com"), make_user(app, email="bob@example.com")
     first, second = begin(app, "ada@example.com", times=2)
     (third,) = begin(app, "bob@example.com")
 
-    answer = boss.post(MANY, session=[second, third, "x", str(uuid.uuid4())], query="state=active")
+    response = superuser.post(MANY, session=[second, third, "x", str(uuid.uuid4())], query="state=active")
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/sessions/?state=active")
-    assert "2 sessions were ended." in boss.get(answer.headers["Location"]).text
+    assert (response.status_code, response.headers["Location"]) == (303, "/admin/sessions/?state=active")
+    assert "2 sessions were ended." in superuser.get(response.headers["Location"]).text
     assert first in active(app)
     assert active(app).isdisjoint({second, third})
-    assert ended_events(app) == [(boss.id, str(ada)), (boss.id, str(bob))]
+    assert ended_events(app) == [(superuser.id, str(ada)), (superuser.id, str(bob))]
 
 
-def test_no_session_ends_if_one_is_of_a_user_with_more_permissions(app: Flask, boss: StaffClient) -> None:
+def test_no_session_ends_if_one_is_of_a_user_with_more_permissions(app: Flask, superuser: StaffClient) -> None:
     helper = staff_client(app, is_staff=True, permissions=["view_session", "delete_session"])
     make_user(app, email="ada@example.com")
     (session,) = begin(app, "ada@example.com")
-    root = begin(app, boss.email)[0]
+    root = begin(app, superuser.email)[0]
     before = active(app)
 
     assert helper.post(MANY, session=[session, root]).status_code == 403
@@ -81,33 +81,33 @@ def test_viewing_sessions_is_not_enough_to_end_them(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 101])
-def test_none_or_too_many_sessions_are_explained_and_none_ends(app: Flask, boss: StaffClient, count: int) -> None:
-    (session,) = begin(app, boss.email, times=0)
+def test_none_or_too_many_sessions_are_explained_and_none_ends(app: Flask, superuser: StaffClient, count: int) -> None:
+    (session,) = begin(app, superuser.email, times=0)
     chosen = [session, *(str(uuid.uuid4()) for _number in range(count - 1))][:count]
 
-    answer = boss.post(MANY, session=chosen)
+    response = superuser.post(MANY, session=chosen)
 
-    assert answer.status_code == 303
-    assert "Select between 1 and 100 sessions." in boss.get("/admin/sessions/").text
+    assert response.status_code == 303
+    assert "Select between 1 and 100 sessions." in superuser.get("/admin/sessions/").text
     assert session in active(app)
 
 
-def test_from_the_page_of_a_user_the_form_leads_back_to_it(app: Flask, boss: StaffClient) -> None:
+def test_from_the_page_of_a_user_the_form_leads_back_to_it(app: Flask, superuser: StaffClient) -> None:
     user_id = make_user(app, email="ada@example.com")
     (session,) = begin(app, "ada@example.com")
-    assert f'value="{session}"' in boss.get(f"/admin/users/{user_id}/sessions/").text
+    assert f'value="{session}"' in superuser.get(f"/admin/users/{user_id}/sessions/").text
 
-    answer = boss.post(MANY, session=session, of_user=user_id)
+    response = superuser.post(MANY, session=session, of_user=user_id)
 
-    assert answer.headers["Location"] == f"/admin/users/{user_id}/sessions/"
+    assert response.headers["Location"] == f"/admin/users/{user_id}/sessions/"
 
 
-def test_sessions_are_found_by_the_email_or_the_id_of_the_user(app: Flask, boss: StaffClient) -> None:
+def test_sessions_are_found_by_the_email_or_the_id_of_the_user(app: Flask, superuser: StaffClient) -> None:
     user_id = make_user(app, email="ada@example.com")
     (session,) = begin(app, "ada@example.com")
 
     for text in ("ada@example.com", "ADA@example.com", str(user_id)):
-        page = boss.get("/admin/sessions/", query_string={"user": text}).text
+        page = superuser.get("/admin/sessions/", query_string={"user": text}).text
         assert session in page
-        assert boss.email not in page.partition("<tbody>")[2].partition("</tbody>")[0]
-    assert session not in boss.get("/admin/sessions/?user=0").text
+        assert superuser.email not in page.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert session not in superuser.get("/admin/sessions/?user=0").text
