@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ import config
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 375, "height": 800}
 
-PAGES = ("index.html", "guides/other-services.html", "settings.html")
+PAGES = ("index.html", "guides/add-a-profile-field.html", "settings.html")
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -74,6 +75,20 @@ def test_a_reader_finds_a_guide_by_a_word(docs_site: str, watch: Callable[..., A
         expect(results.first).to_be_visible()
         assert any("other-services.html" in str(link.get_attribute("href")) for link in results.all())
         assert reader.faults == []
+
+
+def test_the_site_has_the_colors_of_the_service(docs_site: str, watch: Callable[..., Any]) -> None:
+    tokens = (config.ROOT / "userapi/static/ui/tokens.css").read_text()
+    found = re.search(r"--ui-link: light-dark\((#\w+), (#\w+)\)", tokens)
+    assert found is not None
+
+    for scheme, color in zip(("light", "dark"), found.groups(), strict=True):
+        with watch(docs_site, color_scheme=scheme) as reader:
+            reader.go("/index.html")
+
+            red, green, blue = bytes.fromhex(color.removeprefix("#"))
+            link = reader.page.get_by_role("link", name="The tutorial")
+            expect(link).to_have_css("color", f"rgb({red}, {green}, {blue})")
 
 
 def test_the_search_knows_every_guide(built: Path) -> None:
