@@ -14,8 +14,8 @@ from userapi.core.prepared import close_idle
 
 TRANSACTION_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK")
 
-#: The prefix of statements that SQLite runs itself, in triggers and virtual tables.
-INTERNAL = "--"
+#: In what SQLite runs itself, for triggers and virtual tables.
+INTERNAL = ("-- ", "'main'.")
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def record_statements(app: Flask) -> Iterator[list[str]]:
     touched: list[Any] = []
 
     def note(statement: str) -> None:
-        if not statement.startswith((*TRANSACTION_STATEMENTS, INTERNAL)):
+        if not statement.startswith(TRANSACTION_STATEMENTS) and not any(text in statement for text in INTERNAL):
             seen.append(statement)
 
     class Cursor(psycopg.Cursor[Any]):

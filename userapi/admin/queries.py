@@ -14,6 +14,7 @@ from userapi.auth import queries as auth_queries
 from userapi.auth.models import Session
 from userapi.core.db import db, read_all, read_one
 from userapi.mail import queries as mail_queries
+from userapi.users import list_counts
 from userapi.users.models import Group, OneTimeToken, User, UserProfile, user_groups
 
 sessions = Session.__table__
@@ -166,7 +167,7 @@ def count_totals(now: datetime, idle_since: datetime) -> dict[str, int]:
         "queued_emails": sa.select(emails.c.id).where(emails.c.due_at.is_not(None)),
         "failed_emails": sa.select(emails.c.id).where(emails.c.given_up_at.is_not(None)),
     }
-    return {"users": estimate_users(), **_count_rows(parts, now, idle_since)}
+    return {"users": list_counts.estimate_users().number, **_count_rows(parts, now, idle_since)}
 
 
 def _active_sessions() -> sa.Select[Any]:
@@ -181,16 +182,6 @@ def _count_rows(parts: Mapping[str, sa.Select[Any]], now: datetime, idle_since: 
     ]
     row = read_one(sa.select(*counts), {"now": now, "idle_since": idle_since})
     return dict(row._mapping) if row else {}
-
-
-def estimate_users() -> int:
-    """The number of users: PostgreSQL's estimate for a large table, otherwise the exact number."""
-    if db.engine.dialect.name == "postgresql":
-        known = read_one(sa.text("SELECT reltuples::bigint FROM pg_class WHERE oid = 'users'::regclass"))  # type: ignore[arg-type]
-        if known and known[0] > 100_000:
-            return int(known[0])
-    counted = read_one(sa.select(sa.func.count()).select_from(users))
-    return int(counted[0]) if counted else 0
 
 
 def count_events_by_day(actions: Sequence[str], since: date) -> dict[str, dict[date, int]]:

@@ -1,5 +1,6 @@
 """The filters, the order and the page of the user list, read from the query string."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +9,63 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
+from userapi.core.i18n import format_number
 from userapi.core.problems import ValidationFailed
 from userapi.http import pagination
 from userapi.http.pagination import Cursor, Page
-from userapi.users import list_queries, search
-from userapi.users.fields import FLAGS
+from userapi.users import list_counts, list_queries, search
+from userapi.users.list_counts import Count
 
 from . import filters
 from .filters import Filters
 
 DEFAULT_ORDER = "-date_joined"
+
+#: Rows on a page that staff can choose.
+SIZES = (25, 50, 100, 200)
+DEFAULT_SIZE = 50
+
+#: The number of a row in a URL.
+NUMBER = re.compile("[1-9][0-9]{0,9}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What stands beside a page of the list, as "1–50 of 5,012".
+
+    Attributes:
+        first, last: the numbers of the first and last row, counted from 1; None if the page has no row or the URL does
+            not say.
+        count: the number of users in the list.
+        precision: `exact`, `about` (an estimate), `more_than` or `unknown` (`count` is 0 then).
+        is_exact: whether `precision` is `exact`.
+        previous, next: the query strings of the neighbouring pages, or None.
+    """
+
+    first: int | None
+    last: int | None
+    count: int
+    precision: str
+    is_exact: bool
+    previous: str | None
+    next: str | None
+
+    @property
+    def text(self) -> str:
+        """Rows and number in words, in the language of the request."""
+        count = format_number(self.count)
+        total: str = {
+            "exact": ngettext("%(count)s user", "%(count)s users", self.count, count=count),
+            "about": _("about %(count)s users", count=count),
+            "more_than": _("more than %(count)s users", count=count),
+            "unknown": "",
+        }[self.precision]
+        if self.first is None or self.last is None:
+            return str(total)
+        rows = f"{format_number(self.first)}–{format_number(self.last)}"
+        return str(_("%(rows)s of %(total)s", rows=rows, total=total)) if total else rows
 
 
 @dataclass(frozen=True)
@@ -31,6 +78,8 @@ class Listing:
         errors: messages for invalid filters; if there are any, the list is empty.
         ordering: a name of `list_queries.ORDERS`, `-` before it for descending.
         cursor: where the page starts.
+        size: rows on a page.
+        first: the number of the first row of the page, counted from 1; None if the URL does not say.
     """
 
     texts: Mapping[str, str]
@@ -38,31 +87,57 @@ class Listing:
     errors: Mapping[str, str]
     ordering: str
     cursor: Cursor | None
+    size: int
+    first: int | None
 
-    def page(self, limit: int) -> Page:
-        """The rows of the page; none if a filter is invalid."""
-        if self.errors:
-            return Page((), None, None)
-        return list_queries.find_page(self.filters, self.ordering, limit, self.cursor)
+    def read(self) -> dict[str, Any]:
+        """The page with its figures and facets, as the template gets them; no rows if a filter is invalid."""
+        page, overview = Page((), None, None), list_counts.EMPTY
+        if not self.errors:
+            page = list_queries.find_page(self.filters, self.ordering, self.size, self.cursor)
+            overview = list_counts.count_list(self.filters)
+        figures = self._describe(page, overview.count)
+        facets = {
+            name: {text: numbers[value] for text, value in filters.YES_OR_NO.items()}
+            for name, numbers in overview.facets.items()
+        }
+        return {"listing": self, "page": page, "figures": figures, "facets": facets, "sizes": SIZES}
 
-    def count_up_to(self, limit: int) -> int:
-        """The number of matching users, counted up to a limit."""
-        return 0 if self.errors else list_queries.count_up_to(self.filters, limit)
+    def _describe(self, page: Page, count: Count) -> Figures:
+        """Which rows a page shows, and the query strings of its neighbours."""
+        first, shown = 1 if page.previous is None else self.first, len(page.rows)
+        last = first + shown - 1 if first and shown else None
+        if (
+            count.is_exact and last and last > count.number
+        ):  # a user was added after the count, or deleted before the page
+            count = count._replace(number=last)
+        previous = max(1, first - self.size) if first else None
+        return Figures(
+            first if shown else None, last, count.number, count.precision.value, count.is_exact,
+            self._query_at(page.previous, previous) if page.previous else None,
+            self._query_at(page.next, first + shown if first else None) if page.next else None,
+        )  # fmt: skip
 
     @property
     def query(self) -> str:
         """The query string of the first page of this list."""
-        order = {} if self.ordering == DEFAULT_ORDER else {"ordering": self.ordering}
-        return urlencode({**self.texts, **order})
+        return self.with_size(self.size)
 
-    def query_at(self, cursor: Cursor | None) -> str:
-        """The query string of another page of this list."""
-        return urlencode({**self.texts, "ordering": self.ordering, **({"cursor": cursor.encode()} if cursor else {})})
+    def with_size(self, size: int) -> str:
+        """The query string of the first page of this list with other pages."""
+        order = {} if self.ordering == DEFAULT_ORDER else {"ordering": self.ordering}
+        return urlencode({**self.texts, **order, **({} if size == DEFAULT_SIZE else {"size": size})})
+
+    def _query_at(self, cursor: Cursor, first: int | None) -> str:
+        size = {} if self.size == DEFAULT_SIZE else {"size": self.size}
+        number = {} if first is None else {"n": first}
+        return urlencode({**self.texts, "ordering": self.ordering, **size, "cursor": cursor.encode(), **number})
 
     def ordered_by(self, name: str) -> str:
         """The query string for the order by this name, reversed if the list already has it."""
         ordering = f"-{name}" if self.ordering == name else name
-        return urlencode({**self.texts, "ordering": ordering})
+        size = {} if self.size == DEFAULT_SIZE else {"size": self.size}
+        return urlencode({**self.texts, "ordering": ordering, **size})
 
 
 def read_list(arguments: Mapping[str, str]) -> Listing:
@@ -78,7 +153,21 @@ def read_list(arguments: Mapping[str, str]) -> Listing:
     ordering = arguments.get("ordering", DEFAULT_ORDER)
     if ordering.removeprefix("-") not in list_queries.ORDERS or ordering.startswith("--"):
         ordering = DEFAULT_ORDER
-    return Listing(found.texts, values, found.errors, ordering, _read_cursor(arguments.get("cursor", ""), ordering))
+    cursor = _read_cursor(arguments.get("cursor", ""), ordering)
+    size = arguments.get("size", "")
+    return Listing(
+        found.texts,
+        values,
+        found.errors,
+        ordering,
+        cursor,
+        int(size) if size in map(str, SIZES) else DEFAULT_SIZE,
+        _read_number(arguments.get("n", "")) if cursor else 1,
+    )
+
+
+def _read_number(text: str) -> int | None:
+    return int(text) if NUMBER.fullmatch(text) else None
 
 
 def _read_search(text: str) -> str:
@@ -91,7 +180,7 @@ def _read_search(text: str) -> str:
 READERS = {
     "search": _read_search,
     "country": filters.read_exact,
-    **dict.fromkeys(FLAGS, filters.read_flag),
+    **dict.fromkeys(list_queries.YES_OR_NO, filters.read_flag),
     **dict.fromkeys(("joined_from", "joined_to"), filters.read_day),
     "group": filters.read_id,
 }

@@ -29,7 +29,7 @@ from .sessions import first_session
 from .user_forms import INVITE, UserForm
 from .views import PAGE_SIZE, StaffView, back_query, current_query, staff_page, take_saved_form
 
-#: The list counts matching users up to this number.
+#: The users of a country are counted up to this number.
 MAX_COUNTED = 1000
 
 #: The country filter is a select for up to this many countries, otherwise a text input.
@@ -54,9 +54,7 @@ class UserView(StaffView):
         listing = user_list.read_list(request.args)
         return self.render(
             "admin/users/list.html",
-            listing=listing,
-            page=listing.page(PAGE_SIZE),
-            count=listing.count_up_to(MAX_COUNTED + 1),
+            **listing.read(),
             max_counted=MAX_COUNTED,
             groups=group_queries.all_groups(),
             countries=_list_countries(listing.texts.get("country", "")),

@@ -18,8 +18,11 @@ from .models import user_groups
 from .queries import document_columns, profiles, users
 from .search import Plan
 
-#: Filters whose value is a parameter; the value of a flag is part of the statement.
+#: Filters whose value is a parameter.
 VALUED = ("country", "group", "joined_after", "joined_before", "ids")
+
+#: Filters whose value is true or false, and part of the statement.
+YES_OR_NO = (*FLAGS, "has_profile")
 
 #: Filters that are searches.
 SEARCHES = tuple(search.SEARCHED)
@@ -70,18 +73,18 @@ def find_page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cur
         order = ORDERS[ordering.removeprefix("-")]
         parameters["after_id"] = cursor.row_id
         parameters["after_value"] = pagination.convert_cursor_value(cursor, order.kind, nullable=order.nullable)
-    outline = _outline(filters)
+    outline = outline_filters(filters)
     shape = _Shape(
         ordering,
         limit,
         cursor.direction if cursor else None,
         cursor is not None and cursor.value is None,
         outline,
-        in_window=_is_common(outline),
+        in_window=is_common(outline),
     )
     found = _read(shape, parameters)
     if shape.in_window and len(found) <= limit:  # all rows with a common text may be far from here
-        found = _read(shape._replace(filters=_with_index(outline), in_window=False), parameters)
+        found = _read(shape._replace(filters=with_index(outline), in_window=False), parameters)
     return _paged(found, ordering, limit, cursor)
 
 
@@ -90,12 +93,13 @@ def _read(shape: _Shape, parameters: Mapping[str, Any]) -> list[Any]:
     return statement.all(**{name: value for name, value in parameters.items() if name in needed})
 
 
-def _is_common(outline: tuple[tuple[str, Any], ...]) -> bool:
+def is_common(outline: tuple[tuple[str, Any], ...]) -> bool:
     """Whether a search has too many matches to collect all of them."""
     return any(name in SEARCHES and detail.is_common for name, detail in outline)
 
 
-def _with_index(outline: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+def with_index(outline: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+    """The same filters, with the search index even for common texts."""
     return tuple(
         (name, detail._replace(plan=Plan.INDEX) if name in SEARCHES and detail.is_common else detail)
         for name, detail in outline
@@ -104,21 +108,14 @@ def _with_index(outline: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], 
 
 def count_users(filters: Mapping[str, Any]) -> int:
     """How many users match."""
-    matching = sa.select(sa.func.count()).select_from(users).where(*conditions(_outline(filters)))
+    matching = sa.select(sa.func.count()).select_from(users).where(*conditions(outline_filters(filters)))
     found = read_one(matching, values(filters))
-    return int(found[0]) if found else 0
-
-
-def count_up_to(filters: Mapping[str, Any], most: int) -> int:
-    """How many users match, counted no further than `most`: what a large table can afford on every page."""
-    matching = sa.select(users.c.id).where(*conditions(_outline(filters))).limit(most).subquery()
-    found = read_one(sa.select(sa.func.count()).select_from(matching), values(filters))
     return int(found[0]) if found else 0
 
 
 def find_ids(filters: Mapping[str, Any], most: int) -> list[int]:
     """The ids of the first users who match."""
-    matching = sa.select(users.c.id).where(*conditions(_outline(filters))).order_by(users.c.id).limit(most)
+    matching = sa.select(users.c.id).where(*conditions(outline_filters(filters))).order_by(users.c.id).limit(most)
     return [row.id for row in read_all(matching, values(filters))]
 
 
@@ -135,7 +132,7 @@ def iterate_users(filters: Mapping[str, Any]) -> Iterator[Any]:
 
 def build_conditions(filters: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """What the filters ask as conditions on `users`, and the parameters of those."""
-    return conditions(_outline(filters)), values(filters)
+    return conditions(outline_filters(filters)), values(filters)
 
 
 def conditions(outline: tuple[tuple[str, Any], ...], source: Any = users) -> list[Any]:
@@ -144,8 +141,8 @@ def conditions(outline: tuple[tuple[str, Any], ...], source: Any = users) -> lis
     Args:
         outline: pairs of a filter's name and what its condition depends on. The filters are `search` (words that the
             email, first or last name contains), `staff_search` (the same, or the username, or an id), `is_active`,
-            `is_staff`, `is_superuser`, `email_verified`, `country`, `group` (its id), `joined_after` (inclusive),
-            `joined_before` (exclusive) and `ids` (a list).
+            `is_staff`, `is_superuser`, `email_verified`, `has_profile`, `country`, `group` (its id), `joined_after`
+            (inclusive), `joined_before` (exclusive) and `ids` (a list).
         source: `users`, or a subquery with its columns.
     """
     clauses: list[Any] = []
@@ -158,6 +155,9 @@ def conditions(outline: tuple[tuple[str, Any], ...], source: Any = users) -> lis
         elif name == "group":
             of_group = user_groups.c.group_id == sa.bindparam("group")
             clauses.append(source.c.id.in_(sa.select(user_groups.c.user_id).where(of_group)))
+        elif name == "has_profile":
+            with_profile = sa.exists().where(profiles.c.user_id == source.c.id)
+            clauses.append(with_profile if detail else ~with_profile)
         elif name == "email_verified":
             verified_at = source.c.email_verified_at
             clauses.append(verified_at.is_not(None) if detail else verified_at.is_(None))
@@ -181,9 +181,10 @@ def values(filters: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _outline(filters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+def outline_filters(filters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """What the statement for some filters depends on; for a search, the quicker plan is looked for."""
     outline: list[tuple[str, Any]] = [(name, None) for name in VALUED if name in filters]
-    outline += [(name, filters[name]) for name in FLAGS if name in filters]
+    outline += [(name, filters[name]) for name in YES_OR_NO if name in filters]
     for name in SEARCHES:
         if name in filters and (question := search.read_question(name, filters[name])):
             outline.append((name, question))

@@ -7,7 +7,6 @@ sorts them, which is quick for rare texts; reading the list in its order until a
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
@@ -147,13 +146,8 @@ def conditions(question: Question, source: Any = users) -> list[Any]:
     return found
 
 
-def estimate_rows(clauses: Sequence[Any], parameters: Mapping[str, Any]) -> int:
-    """PostgreSQL's estimate, from its statistics, of how many users match."""
-    return explain.estimate_rows(sa.select(users.c.id).where(*clauses), parameters)
-
-
 def candidates(question: Question) -> Any:
-    """The condition that PostgreSQL's index serves, for an estimate."""
+    """The condition that PostgreSQL's index serves, and whose rows PostgreSQL can estimate."""
     contained = [(index, word) for index, word in enumerate(question.words) if word.is_contained]
     return sa.and_(*(_or_id(INDEXED_TEXT.like(_pattern(index), escape="\\"), index, word) for index, word in contained))
 
@@ -162,7 +156,7 @@ def _choose_plan(question: Question, parameters: dict[str, Any]) -> Plan:
     """The index, unless the words match too many rows: PostgreSQL estimates their number, SQLite counts a part."""
     most = MAX_INDEXED[question.dialect]
     if question.dialect == "postgresql":
-        rows = estimate_rows([candidates(question)], parameters)
+        rows = explain.estimate_rows(sa.select(users.c.id).where(candidates(question)), parameters)
     else:
         some = sa.select(trigrams.c.rowid).where(HAS_TRIGRAMS).limit(most + 1).subquery()
         counted = read_one(sa.select(sa.func.count()).select_from(some), parameters)

@@ -1,0 +1,158 @@
+"""The number of users in a list, and the number that each filter would leave: exact for short lists only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from userapi.core import explain
+from userapi.core.db import db, read_one
+
+from . import search
+from .list_queries import YES_OR_NO, conditions, is_common, outline_filters, values, with_index
+from .queries import profiles, users
+
+#: Users are counted up to this number.
+MAX_COUNTED = 10_000
+
+#: Estimates below this number of rows are too uncertain to be shown.
+MIN_ESTIMATE = 2 * MAX_COUNTED
+
+#: PostgreSQL counts a table with more rows than this only roughly.
+MAX_EXACT_ROWS = 100_000
+
+#: Flags that have an index of the few users with this value, which is counted even in a long list.
+INDEXED = {"is_active": False, "is_staff": True, "is_superuser": True}
+
+
+class Precision(Enum):
+    """What a number means."""
+
+    EXACT = "exact"
+    ABOUT = "about"
+    MORE_THAN = "more_than"
+    UNKNOWN = "unknown"
+
+
+class Count(NamedTuple):
+    """The number of users in a list; 0 if it is not known."""
+
+    number: int
+    precision: Precision
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is neither an estimate nor a minimum."""
+        return self.precision is Precision.EXACT
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A list in numbers.
+
+    Attributes:
+        count: the number of users.
+        facets: for each filter of yes or no, the number of users in the list with `True` and `False`; None where
+            counting would take too long.
+    """
+
+    count: Count
+    facets: Mapping[str, Mapping[bool, int | None]]
+
+
+#: What a list with invalid filters has.
+EMPTY = Overview(Count(0, Precision.EXACT), {name: {True: 0, False: 0} for name in YES_OR_NO})
+
+
+def count_list(filters: Mapping[str, Any]) -> Overview:
+    """Count the users in a list, with at most two bounded statements besides the choice of the plan.
+
+    Args:
+        filters: as for `list_queries.conditions`.
+    """
+    outline, parameters = outline_filters(filters), values(filters)
+    many = _count_many(outline, parameters)
+    if many is None:
+        found = _count_some(outline, parameters)
+        if found.count.is_exact:
+            return found
+        many = found.count
+    facets = {name: dict.fromkeys((True, False)) for name in YES_OR_NO}
+    return Overview(many, facets if filters else {**facets, **_count_indexed()})
+
+
+def estimate_users() -> Count:
+    """The number of all users: PostgreSQL's estimate for a large table, otherwise the exact number."""
+    if db.engine.dialect.name == "postgresql":
+        known = read_one(sa.text("SELECT reltuples::bigint FROM pg_class WHERE oid = 'users'::regclass"))  # type: ignore[arg-type]
+        if known and known[0] > MAX_EXACT_ROWS:
+            return Count(int(known[0]), Precision.ABOUT)
+    counted = read_one(sa.select(sa.func.count()).select_from(users))
+    return Count(int(counted[0]) if counted else 0, Precision.EXACT)
+
+
+def _count_many(outline: tuple[tuple[str, Any], ...], parameters: Mapping[str, Any]) -> Count | None:
+    """The number for a list that is known to be long without counting; None if it may be short."""
+    if not outline:
+        total = estimate_users()
+        return total if total.number > MAX_COUNTED else None
+    if db.engine.dialect.name == "postgresql":
+        rows = explain.estimate_rows(sa.select(users.c.id).where(*_estimable(outline)), parameters)
+        return Count(_rounded(rows), Precision.ABOUT) if rows >= MIN_ESTIMATE else None
+    if not is_common(outline):
+        return None
+    return Count(MAX_COUNTED, Precision.MORE_THAN) if len(outline) == 1 else Count(0, Precision.UNKNOWN)
+
+
+def _estimable(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
+    """The conditions as the statistics of PostgreSQL know them."""
+    found = []
+    for name, detail in outline:
+        known = name in search.SEARCHED and any(word.is_contained for word in detail.words)
+        found += [search.candidates(detail)] if known else conditions(((name, detail),))
+    return found
+
+
+def _rounded(rows: int) -> int:
+    """An estimate with two digits that mean something."""
+    return round(rows, 2 - len(str(rows)))
+
+
+def _count_some(outline: tuple[tuple[str, Any], ...], parameters: Mapping[str, Any]) -> Overview:
+    columns = (users.c.id, users.c.is_active, users.c.is_staff, users.c.is_superuser, users.c.email_verified_at)
+    some = sa.select(*columns).where(*conditions(with_index(outline))).limit(MAX_COUNTED + 1).subquery("some")
+    having: dict[str, Any] = {
+        "is_active": some.c.is_active,
+        "is_staff": some.c.is_staff,
+        "is_superuser": some.c.is_superuser,
+        "email_verified": some.c.email_verified_at.is_not(None),
+        "has_profile": profiles.c.user_id.is_not(None),
+    }
+    counts: list[Any] = [sa.func.count(sa.case((condition, 1))).label(name) for name, condition in having.items()]
+    row = read_one(
+        sa.select(sa.func.count().label("number"), *counts).select_from(
+            some.outerjoin(profiles, profiles.c.user_id == some.c.id)
+        ),
+        dict(parameters),
+    )
+    assert row is not None  # noqa: S101 - an aggregate always returns a row
+    if row.number > MAX_COUNTED:
+        return Overview(Count(MAX_COUNTED, Precision.MORE_THAN), {})
+    facets = {name: {True: row._mapping[name], False: row.number - row._mapping[name]} for name in having}
+    return Overview(Count(row.number, Precision.EXACT), facets)
+
+
+def _count_indexed() -> dict[str, dict[bool, int | None]]:
+    """The facets of the list of all users that an index has."""
+    counts = []
+    for name, value in INDEXED.items():
+        some = sa.select(users.c.id).where(users.c[name].is_(value)).limit(MAX_COUNTED + 1).subquery()
+        counts.append(sa.select(sa.func.count()).select_from(some).scalar_subquery().label(name))
+    row = read_one(sa.select(*counts))
+    assert row is not None  # noqa: S101 - without FROM there is one row
+    return {
+        name: {value: number if (number := row._mapping[name]) <= MAX_COUNTED else None, not value: None}
+        for name, value in INDEXED.items()
+    }
