@@ -61,7 +61,7 @@ def test_a_member_is_added_by_email_and_removed_and_both_are_recorded(app: Flask
     ]
 
 
-@pytest.mark.parametrize("email", ["", "nobody@example.com", "no email", "x" * 300])
+@pytest.mark.parametrize("email", ["", "unknown@example.com", "no email", "x" * 300])
 def test_an_unknown_email_is_explained_beside_the_field(superuser: StaffClient, email: str) -> None:
     group = create_group(superuser, "Readers")
 

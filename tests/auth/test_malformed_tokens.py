@@ -60,7 +60,7 @@ def test_T16_malformed_tokens_are_401(client: FlaskClient, claims: dict[str, Any
         "a large number": forge_token(key_folder, open_claims + b',"exp":' + b"9" * 1900 + b"}"),
         "no base64": "%%%.$$$.!!!",
         "a word": "null",
-        "a one-time token": "xKcQ7Vv0m4k2l8c1Yk0p9b3n5s7d1f4g6h8j0k2l4z6",
+        "a token of an email link": "xKcQ7Vv0m4k2l8c1Yk0p9b3n5s7d1f4g6h8j0k2l4z6",
     }
 
     assert accepted_tokens(client, tokens) == {}

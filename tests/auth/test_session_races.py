@@ -155,7 +155,7 @@ def test_N06_a_session_ended_elsewhere_is_not_refreshed(app: Flask, user: ApiUse
         assert [response for response in responses[:-1] if is_usable(app, response)] == []
 
 
-@pytest.mark.parametrize("end", ["disable", "delete", "change the password", "log out everywhere"])
+@pytest.mark.parametrize("end", ["disable", "delete", "change the password", "sign out everywhere"])
 def test_N07_no_session_survives_ending_all_sessions_during_sign_ins_and_refreshes(
     app: Flask, make_api_user: Callable[..., ApiUser], superuser: ApiUser, end: str
 ) -> None:
@@ -167,11 +167,11 @@ def test_N07_no_session_survives_ending_all_sessions_during_sign_ins_and_refresh
             "disable": calling(app, "PATCH", someone.url, boss, {"is_active": False}),
             "delete": calling(app, "DELETE", someone.url, boss),
             "change the password": changing(app, own, "quartz melon bicycle 41"),
-            "log out everywhere": calling(app, "POST", "/userapi/auth/logout/", own, {"all": True}),
+            "sign out everywhere": calling(app, "POST", "/userapi/auth/logout/", own, {"all": True}),
         }
         others = [sign_in(app, someone.email)["refresh_token"] for _ in range(2)]
         attempts = [refreshing(app, token) for token in others]
-        if end != "log out everywhere":
+        if end != "sign out everywhere":
             attempts += [signing_in(app, someone.email)] * 2
 
         responses = run_simultaneously([*attempts, ends[end]])

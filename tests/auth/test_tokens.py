@@ -211,12 +211,12 @@ def test_verify_requires_one_token(client: FlaskClient, user: ApiUser) -> None:
 def test_T24_verify_accepts_exactly_the_tokens_that_the_api_accepts(
     app: Flask, client: FlaskClient, make_api_user: Callable[..., ApiUser], superuser: ApiUser
 ) -> None:
-    def logged_out() -> str:
+    def signed_out() -> str:
         someone = make_api_user()
         someone.post("/userapi/auth/logout/")
         return str(someone.tokens["access_token"])
 
-    def logged_out_elsewhere() -> str:
+    def signed_out_elsewhere() -> str:
         someone = make_api_user()
         other = {"Authorization": f"Bearer {sign_in(app, someone.email)['access_token']}"}
         client.post("/userapi/auth/logout/", json={"all": True}, headers=other)
@@ -254,7 +254,7 @@ def test_T24_verify_accepts_exactly_the_tokens_that_the_api_accepts(
         someone = make_api_user()
         return str(refresh_session(client, someone.tokens["refresh_token"]).get_json()["access_token"])
 
-    for end in (logged_out, logged_out_elsewhere, password_changed, disabled, deleted, reused):
+    for end in (signed_out, signed_out_elsewhere, password_changed, disabled, deleted, reused):
         token = end()
         responses = [get_own_user(client, token), verify_token(client, token)]
         assert [response.status_code for response in responses] == [401, 401], end.__name__

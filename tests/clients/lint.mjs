@@ -19,7 +19,7 @@ const config = await createConfig({
     "tag-description": "error",
     // Every path ends in a slash, as clients of the original service call it.
     "no-path-trailing-slash": "off",
-    // Whoever runs the service says under which terms, and whom to ask.
+    // The operator of the service defines its terms and contact.
     "info-contact": "off",
     "info-license": "off",
   },

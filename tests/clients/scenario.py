@@ -43,8 +43,8 @@ authenticated = AuthenticatedClient(base_url, token=refreshed.access_token)
 changed = edit_user.sync(user.id, client=authenticated, body=UserEdit(profile=ProfileEdit(city="Bristol")))
 assert isinstance(changed, User), changed
 
-refusal = obtain_tokens.sync(client=client, body=Credentials(email=email, password="wrong"))
-assert isinstance(refusal, Problem), refusal
+rejected = obtain_tokens.sync(client=client, body=Credentials(email=email, password="wrong"))
+assert isinstance(rejected, Problem), rejected
 
 print(
     json.dumps(
@@ -53,7 +53,7 @@ print(
             "city": changed.profile.city,
             "address": changed.profile.address,
             "rotated": refreshed.refresh_token != signed_in.refresh_token,
-            "refused": refusal.code,
+            "refused": rejected.code,
         }
     )
 )

@@ -20,7 +20,7 @@ JOINED = datetime(2021, 1, 1, 12, 30, 15, 123000, tzinfo=UTC)
 
 
 def password(number: int) -> str:
-    """What a user types; some with letters that keyboards write in two ways."""
+    """The password of a user; some have characters that keyboards encode in two ways."""
     return f"pässword of user {number}" if number % 3 else f"½ password… of {number}"
 
 
@@ -30,12 +30,12 @@ def kind(number: int) -> str:
 
 
 def is_dear(number: int) -> bool:
-    """Whether a user's hash costs what Django's own settings say."""
+    """Whether a user's hash has the default cost of Django."""
     return number <= len(KINDS) * DEAR
 
 
 def email(number: int) -> str:
-    """A user's address; every tenth with a capital letter."""
+    """A user's email; every tenth starts with a capital."""
     return f"{'User' if number % 10 == 0 else 'user'}{number}@example.com"
 
 

@@ -1,4 +1,4 @@
-"""Kept-alive connections still work after an error before the body was read."""
+"""Persistent connections still work after an error before the body was read."""
 
 import http.client
 import select

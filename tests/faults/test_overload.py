@@ -16,7 +16,7 @@ from userapi.security import hashing_threads
 
 MakeApp = Callable[..., Flask]
 
-AT_ONCE = 50
+PARALLEL = 50
 
 #: The default cost of new hashes.
 USUAL = {"PASSWORD_HASH_MEMORY": "19456", "PASSWORD_HASH_TIME": "2", "PASSWORD_HASH_CONCURRENCY": "1"}
@@ -35,14 +35,14 @@ def sign_in(app: Flask, email: str, password: str = PASSWORD) -> TestResponse:
 def test_P18_sign_ins_beyond_the_limit_get_503_and_other_requests_are_served(make_app: MakeApp) -> None:
     app = make_app(**USUAL)
     email = account(app)
-    barrier = Barrier(AT_ONCE + 1)
+    barrier = Barrier(PARALLEL + 1)
 
     def attempt(_number: int) -> TestResponse:
         barrier.wait()
         return sign_in(app, email)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        running = [pool.submit(attempt, number) for number in range(AT_ONCE)]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        running = [pool.submit(attempt, number) for number in range(PARALLEL)]
         barrier.wait()
         started = time.monotonic()
         assert app.test_client().get("/userapi/").status_code == 200

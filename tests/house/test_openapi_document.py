@@ -260,9 +260,7 @@ def test_a_body_may_be_left_out_where_the_document_says_so(document: dict[str, A
     assert user.client.post("/userapi/users/").status_code == 400
 
 
-def test_a_status_without_a_problem_of_ours_has_a_documented_code(
-    client: FlaskClient, document: dict[str, Any]
-) -> None:
+def test_a_status_without_its_own_problem_has_a_documented_code(client: FlaskClient, document: dict[str, Any]) -> None:
     listed = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
 
     response = client.get("/static/docs.css", headers={"Range": "bytes=999999-"})

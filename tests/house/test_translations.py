@@ -10,7 +10,7 @@ from babel.messages.plurals import get_plural
 
 from tests.support.translation_catalogs import LANGUAGES, po_path, read_catalog, source_messages
 
-MEND = "run `make translations`, translate what is empty, and run it again"
+HOW_TO_FIX = "run `make translations`, translate what is empty, and run it again"
 
 #: What a translation must contain as often as the text: placeholders, elements, examples.
 PARTS = re.compile(r"%\(\w+\)[sd]|\{\w*\}|</?\w+[^>]*>|`[^`]+`|/[a-z-]+/(?:[a-z-]+/)*|\b[A-Z]+(?:_[A-Z]+)+\b")
@@ -37,7 +37,7 @@ def test_catalogues_contain_exactly_the_marked_texts(language: str) -> None:
     found = {message.id for message in read_catalog(language) if message.id}
 
     assert len(wanted) > 500
-    assert found == wanted, MEND
+    assert found == wanted, HOW_TO_FIX
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -54,7 +54,7 @@ def test_every_text_is_translated_and_none_is_fuzzy(language: str) -> None:
         )
     ]
 
-    assert missing == [], MEND
+    assert missing == [], HOW_TO_FIX
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -85,7 +85,7 @@ def test_compiled_catalogues_match_their_sources(language: str) -> None:
     compiled = BytesIO()
     write_mo(compiled, read_catalog(language))
 
-    assert po_path(language).with_suffix(".mo").read_bytes() == compiled.getvalue(), MEND
+    assert po_path(language).with_suffix(".mo").read_bytes() == compiled.getvalue(), HOW_TO_FIX
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -121,7 +121,7 @@ def test_F16_a_notice_of_new_permissions_names_them(app: Flask) -> None:
         "[win](evil)",
         "<b>Wren</b>",
         "\u202egnp.exe",
-        "Your account is suspended, call our office at once now",
+        "Your account is suspended, call our office right now",
     ],
 )
 @pytest.mark.parametrize("kind", ["verify_email", "new_sign_in"])

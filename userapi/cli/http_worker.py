@@ -1,9 +1,9 @@
 """A worker process of the server: a request gets a thread only after its body has arrived completely.
 
-Granian's own WSGI worker gives a thread to each request as soon as its headers are there, and the thread waits for the
-body: some slow clients then hold all threads. Here granian's RSGI worker, whose requests are read without threads, is
-driven without an event loop: what it schedules runs in its pool of threads, where the application runs as well.
-`docs/decisions/0020-read-bodies-before-threads.md` says why, and what else there was.
+Granian's own WSGI worker gives each request a thread as soon as its headers have arrived, and the thread waits for the
+body, so a few slow clients could occupy all threads. This module uses granian's RSGI worker, which reads requests
+without threads, and no event loop: callbacks run in granian's pool of threads, like the application.
+`docs/decisions/0020-read-bodies-before-threads.md` explains the reasons and the alternatives.
 """
 
 import io
@@ -24,7 +24,7 @@ from userapi.core.problems import Unavailable
 from userapi.http import bodies
 
 from .deadlines import Deadlines
-from .wsgi_gateway import answer, environment
+from .wsgi_gateway import environment, respond
 
 #: The time limit for a body in seconds, and the number of received bytes that extend it by a second.
 BODY_TIMEOUT = 20.0
@@ -96,7 +96,7 @@ class Requests(CallbackScheduler):
         """
         environ = environment(request.scope, body)
         environ.update(variables)
-        file = answer(self.app, environ, request.proto, closes=closes)
+        file = respond(self.app, environ, request.proto, closes=closes)
         if file is not None:
             SentFile(self.deadlines, file)
 

@@ -1,6 +1,6 @@
 """The `userapi` command of an installed package: `userapi run` starts the service, the others are those of `flask`.
 
-It looks for no `wsgi.py`, and imports nothing from the working directory.
+It does not search for a `wsgi.py`, and imports nothing from the working directory.
 """
 
 import click

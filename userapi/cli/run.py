@@ -1,6 +1,6 @@
 """`make run`: prepares a checkout if necessary and starts the service.
 
-What the environment does not set is made once and found again: a secret, a signing key, a database, a superuser.
+The secret, signing key, database and superuser that the environment does not set are created at the first start.
 """
 
 import fcntl

@@ -106,7 +106,7 @@ class Start:
         self.status, self.headers = int(status[:3]), headers
 
 
-def answer(
+def respond(
     app: "WSGIApplication", environ: "WSGIEnvironment", connection: RSGIHTTPProtocol, *, closes: bool = False
 ) -> IO[bytes] | None:
     """Run the application and hand over the complete response, so that a slow client occupies no thread.

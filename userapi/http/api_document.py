@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from what the blueprints say."""
+"""The OpenAPI document, built from the blueprints."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -78,7 +78,7 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
 
 
 def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
-    """Make the registry that blueprints are added to, and serve its document.
+    """Create the registry of blueprints, and serve its document.
 
     Args:
         app: the application, with settings and languages.

@@ -1,7 +1,7 @@
 """Flask with faster versions of the parts that every request passes.
 
-Each part gives what Flask's own gives; `tests/house/test_application.py` holds them side by side, and
-`docs/decisions/0019-lighter-flask.md` says what they are worth.
+Each part has the same result as Flask's own; `tests/house/test_application.py` compares them, and
+`docs/decisions/0019-lighter-flask.md` says how much time they save.
 """
 
 from collections.abc import Callable, Iterable

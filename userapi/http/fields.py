@@ -1,7 +1,7 @@
 """Marshmallow fields that accept exactly what the contract describes.
 
-They check input. Dates and times in responses are written by `userapi.http.responses`, whose `JSON_OPTIONS` decide
-about microseconds and time zones.
+They check input. Dates and times in responses are written by `userapi.http.responses`, whose `JSON_OPTIONS` define
+microseconds and time zones.
 """
 
 import re

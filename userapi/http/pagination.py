@@ -1,6 +1,6 @@
 """Keyset pagination: a page starts where the last one ended, so page 18,000 costs the same as page 1.
 
-A cursor is opaque to clients: the order, the direction, and the last row's values in it.
+A cursor is opaque to clients. It contains the order, the direction, and the values of the last row.
 """
 
 import base64

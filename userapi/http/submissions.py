@@ -1,6 +1,6 @@
 """Forms that were submitted twice: the second submission gets the same response as the first.
 
-A person who clicks twice sends the same form twice, and sees only the second response. The first submission inserts a
+A user who clicks twice sends the same form twice, and sees only the second response. The first submission inserts a
 row, and its outcome, in the transaction that does the work; the second waits on the row's key for it.
 """
 

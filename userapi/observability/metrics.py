@@ -1,9 +1,9 @@
 """Metrics for Prometheus; `docs/metrics.md` explains each name.
 
-A label takes one of a few values that are known beforehand: never an id, an IP address or a requested path.
+A label has one of a few fixed values, never an id, an IP address or a requested path.
 
-A process counts in its memory, or, where PROMETHEUS_MULTIPROC_DIR names a folder, in files of its own in there: then
-any worker can tell the sum of all, and what a worker has counted outlives it.
+A process counts in memory or, if PROMETHEUS_MULTIPROC_DIR is set, in its own files in that folder. Any worker can then
+return the sum of all, and the counts of a worker are kept after it has ended.
 """
 
 import os
