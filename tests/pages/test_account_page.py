@@ -1,4 +1,4 @@
-"""The page of your own account: profile, email address, sessions."""
+"""The pages of your own account: profile, email address, sessions."""
 
 from typing import Any
 
@@ -84,7 +84,9 @@ def test_F17_a_new_email_address_is_used_once_its_link_is_confirmed(app: Flask, 
     browser = signed_in(app, user)
     new = f"moved{next(sequence)}@example.com"
 
-    requested = browser.send("/account/email/", {"email": new, "password": PASSWORD}, form_on="/account/")
+    requested = browser.send(
+        "/account/security/email/", {"email": new, "password": PASSWORD}, form_on="/account/security/"
+    )
     waiting = browser.follow(requested)
     before = me(user)["email"]
     link = f"/verify-email/{emails_to(app, new)[0].token}/"
@@ -112,13 +114,14 @@ def test_F17_a_rejected_change_of_email_address_says_why(
     browser = signed_in(app, user)
     email = other_user.email if email == "in use" else email
 
-    page = browser.send("/account/email/", {"email": email, "password": password}, form_on="/account/")
+    page = browser.send(
+        "/account/security/email/", {"email": email, "password": password}, form_on="/account/security/"
+    )
 
     assert page.status_code == 400
     assert message in page.text
     assert input_value(page, "email") == email
     assert "<details open>" in page.text
-    assert input_value(page, "first_name") == "Wren"
     assert me(user)["pending_email"] is None
 
 
@@ -128,10 +131,12 @@ def test_the_confirmation_email_is_sent_again(app: Flask, user: ApiUser, waits_f
     recipient, kind = user.email, "verify_email"
     if waits_for == "new":
         recipient, kind = f"moved{next(sequence)}@example.com", "confirm_new_email"
-        browser.send("/account/email/", {"email": recipient, "password": PASSWORD}, form_on="/account/")
+        browser.send(
+            "/account/security/email/", {"email": recipient, "password": PASSWORD}, form_on="/account/security/"
+        )
     before = len(emails_to(app, recipient, kind))
 
-    response = browser.send("/account/email/resend/", form_on="/account/")
+    response = browser.send("/account/security/email/resend/", form_on="/account/security/")
 
     assert "We have sent the email again." in browser.follow(response).text
     assert len(emails_to(app, recipient, kind)) == before + 1
@@ -146,11 +151,11 @@ def session_ids(user: ApiUser) -> dict[bool, list[str]]:
 def test_R08_a_session_is_ended_from_the_list(app: Flask, user: ApiUser) -> None:
     browser = signed_in(app, user)
     api = session_ids(user)[True][0]
-    page = browser.get("/account/")
+    page = browser.get("/account/devices/")
 
-    response = browser.send(f"/account/sessions/{api}/end/", form_on="/account/")
+    response = browser.send(f"/account/devices/{api}/end/", form_on="/account/devices/")
 
-    assert f"/account/sessions/{api}/end/" in page.text
+    assert f"/account/devices/{api}/end/" in page.text
     assert "The session has ended." in browser.follow(response).text
     assert user.get("/userapi/auth/user/").status_code == 401
     assert browser.get("/account/").status_code == 200
@@ -159,7 +164,7 @@ def test_R08_a_session_is_ended_from_the_list(app: Flask, user: ApiUser) -> None
 def test_R06_all_other_sessions_are_ended_with_one_click(app: Flask, user: ApiUser) -> None:
     browser, another = signed_in(app, user), signed_in(app, user)
 
-    response = browser.send("/account/sessions/end-others/", form_on="/account/")
+    response = browser.send("/account/devices/end-others/", form_on="/account/devices/")
 
     assert response.status_code == 303
     assert user.get("/userapi/auth/user/").status_code == 401
@@ -171,15 +176,15 @@ def test_R09_a_user_cannot_end_the_sessions_of_others(app: Flask, user: ApiUser,
     browser = signed_in(app, user)
     theirs = session_ids(other_user)[True][0]
 
-    rejected = browser.send(f"/account/sessions/{theirs}/end/", form_on="/account/")
-    unknown = browser.send("/account/sessions/00000000-0000-4000-8000-000000000000/end/", form_on="/account/")
+    rejected = browser.send(f"/account/devices/{theirs}/end/", form_on="/account/devices/")
+    unknown = browser.send("/account/devices/00000000-0000-4000-8000-000000000000/end/", form_on="/account/devices/")
 
     assert rejected.status_code == unknown.status_code == 404
     assert other_user.get("/userapi/auth/user/").status_code == 200
 
 
 @pytest.mark.parametrize(
-    "path", ["/account/", "/account/email/", "/account/email/resend/", "/account/sessions/end-others/"]
+    "path", ["/account/", "/account/security/email/", "/account/email/", "/account/devices/end-others/"]
 )
 def test_A02_no_form_works_without_the_sessions_token(app: Flask, user: ApiUser, path: str) -> None:
     browser = signed_in(app, user)
@@ -214,7 +219,7 @@ def test_A04_what_users_type_is_shown_as_text(app: Flask) -> None:
         "/login/", data={"email": "markup@example.com", "password": PASSWORD, "csrf_token": token}, headers=agent
     )
 
-    for path in ("/", "/account/", "/logout/", "/login/"):
+    for path in ("/", "/account/", "/account/security/", "/account/devices/", "/logout/", "/login/"):
         page = browser.get(path)
         assert "<script>" not in page.text, path
         assert "xyzxyz" not in page.text, path

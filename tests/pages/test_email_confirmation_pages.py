@@ -23,7 +23,7 @@ def path_of(email: Email) -> str:
 def is_verified(app: Flask, email: str) -> bool:
     browser = FormBrowser(app)
     browser.sign_in(email)
-    return "This email address is confirmed." in browser.get("/account/").text
+    return "This email address is confirmed." in browser.get("/account/security/").text
 
 
 def test_F11_looking_at_the_link_confirms_nothing_and_the_button_does(app: Flask) -> None:
@@ -72,7 +72,7 @@ def test_a_signed_in_user_continues_to_the_account(app: Flask) -> None:
 
     response = browser.send(path_of(emails_to(app, email)[0]))
 
-    assert response.headers["Location"] == "/account/"
+    assert response.headers["Location"] == "/account/security/"
     assert "This email address is confirmed." in browser.follow(response).text
 
 

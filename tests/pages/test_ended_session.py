@@ -59,11 +59,11 @@ def test_the_profile_that_was_typed_comes_back_and_is_not_saved(app: Flask, user
 
 
 def test_a_new_email_comes_back_without_the_password(app: Flask, user: ApiUser) -> None:
-    browser, form = open_form(app, user)
+    browser, form = open_form(app, user, "/account/security/")
     end_sessions(user)
 
-    response = browser.post("/account/email/", {**form, "email": "new@example.org", "password": PASSWORD})
-    cookie = browser.cookie("kept_form", "/account/").value
+    response = browser.post("/account/security/email/", {**form, "email": "new@example.org", "password": PASSWORD})
+    cookie = browser.cookie("kept_form", "/account/security/").value
     page = sign_in_again(browser, response, user.email)
 
     assert input_value(page, "email") == "new@example.org"

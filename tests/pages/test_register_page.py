@@ -30,7 +30,7 @@ def test_the_form_creates_an_account_and_signs_in(make_app: Callable[..., Flask]
     page = browser.follow(response)
     assert "Your account has been created and you are signed in." in page.text
     assert typed["email"] in page.text
-    assert page.text.count('id="session-') == 1
+    assert browser.get("/account/devices/").text.count('id="session-') == 1
 
 
 def test_registering_leads_to_the_sign_in_form_if_the_email_must_be_confirmed(

@@ -158,21 +158,26 @@ def test_ending_a_session_twice_gets_two_equal_responses(app: Flask, user: ApiUs
     browser = FormBrowser(app)
     browser.sign_in(user.email)
     (session,) = [row["id"] for row in user.get("/userapi/auth/sessions/").get_json()["results"] if row["current"]]
-    path = f"/account/sessions/{session}/end/"
+    path = f"/account/devices/{session}/end/"
 
-    responses = click_twice(browser, path, fill(browser, path, {}, form_on="/account/"))
+    responses = click_twice(browser, path, fill(browser, path, {}, form_on="/account/devices/"))
 
-    assert_same_redirects(responses, "/account/")
+    assert_same_redirects(responses, "/account/devices/")
 
 
 def test_a_change_of_email_sent_twice_sends_one_email(app: Flask, user: ApiUser) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
-    form = fill(browser, "/account/email/", {"email": "new@example.org", "password": PASSWORD}, form_on="/account/")
+    form = fill(
+        browser,
+        "/account/security/email/",
+        {"email": "new@example.org", "password": PASSWORD},
+        form_on="/account/security/",
+    )
 
-    responses = click_twice(browser, "/account/email/", form)
+    responses = click_twice(browser, "/account/security/email/", form)
 
-    assert_same_redirects(responses, "/account/")
+    assert_same_redirects(responses, "/account/security/")
     assert len(emails_to(app, "new@example.org")) == 1
 
 

@@ -34,5 +34,10 @@ def describe_user_agent(user_agent: str | None) -> str:
     return str(browser or system or _("an unknown device"))
 
 
+def is_mobile(user_agent: str | None) -> bool:
+    """Whether a browser is on a phone or tablet."""
+    return _first_match(SYSTEMS, user_agent) in ("iOS", "Android")
+
+
 def _first_match(known: tuple[tuple[str, str], ...], user_agent: str | None) -> str | None:
     return next((name for pattern, name in known if re.search(pattern, user_agent or "")), None)

@@ -147,7 +147,7 @@ def verify_email(token: str) -> Done:
     """Confirm an email, and continue with the account or the sign-in."""
     user = email_verification.confirm_email(token)
     if authentication.is_signed_in_by_cookie():
-        return Done(url_for("pages.show_account"), "email_confirmed")
+        return Done(url_for("pages.show_security"), "email_confirmed")
     return Done(url_for("pages.show_sign_in"), "email_confirmed", email=user.email)
 
 

@@ -1,6 +1,4 @@
-"""The pages for signing in and out, registering, and the account; those that emails link to are in `links`."""
-
-import uuid
+"""The pages for signing in and out, registering and passwords; others are in `account` and `links`."""
 
 from flask import Response, current_app, url_for
 
@@ -11,19 +9,18 @@ from userapi.core import i18n
 from userapi.core.db import commit_on, db
 from userapi.html import csrf
 from userapi.html.redirects import next_path, redirect_to, redirect_to_next
-from userapi.http.user_agents import describe_user_agent
-from userapi.users import account_edits, accounts, email_verification
+from userapi.users import accounts
 from userapi.users.problems import WrongPassword
 
-from . import links, schemas
+from . import account, links, schemas
 from .layout import blueprint, render_page
 from .page_auth import open_to_visitors
 from .remembered_email import remembered_email
 from .single_submission import Done, submit_once
 from .submitted_forms import load_form, show_on_error
 
-#: `links` adds its pages to the blueprint when it is imported.
-__all__ = ["blueprint", "links"]
+#: The modules add their pages to the blueprint when they are imported.
+__all__ = ["account", "blueprint", "links"]
 
 #: What a browser forgets when someone signs out.
 CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
@@ -151,63 +148,3 @@ def request_password_reset() -> Done:
 def show_password_reset_sent() -> str:
     """Show that an email was sent, if there is such an account."""
     return render_page("password_reset_sent.html")
-
-
-@blueprint.get("/account/")
-def show_account() -> str:
-    """Show the account: email, profile, password, sessions."""
-    return render_page(
-        "account.html", sessions=sessions.list_user_sessions(get_caller().user.id), describe=describe_user_agent
-    )
-
-
-@blueprint.post("/account/")
-@show_on_error(show_account)
-@submit_once
-def edit_account() -> Done:
-    """Change names, language and profile."""
-    me = get_caller().user
-    schema = schemas.account_without_profile if me.profile_title is None else schemas.account
-    user = accounts.lock(me.id, by=me)
-    changes = load_form(schema)
-    account_edits.edit(user, changes, by=me)
-    return Done(url_for("pages.show_account"), "saved", language=changes.get("language"))
-
-
-@blueprint.post("/account/email/")
-@show_on_error(show_account)
-@submit_once
-def change_email() -> Done:
-    """Request an email change, which takes effect when the link in the email is opened."""
-    change = load_form(schemas.email_change)
-    with commit_on(WrongPassword):
-        user = passwords.check_and_lock(get_caller().user.id, change["password"], field="password")
-    is_sent = email_verification.request_email_change(user, change["email"])
-    return Done(url_for("pages.show_account"), "email_change_requested" if is_sent else "email_unchanged")
-
-
-@blueprint.post("/account/email/resend/")
-@show_on_error(show_account)
-@submit_once
-def resend_confirmation() -> Done:
-    """Send the confirmation link again."""
-    me = get_caller().user
-    email_verification.resend_confirmation_email(accounts.lock(me.id, by=me))
-    return Done(url_for("pages.show_account"), "email_sent_again")
-
-
-@blueprint.post("/account/sessions/<uuid:session_id>/end/")
-@submit_once
-def end_session(session_id: uuid.UUID) -> Done:
-    """End one of the caller's sessions."""
-    sessions.end_own_session(session_id, get_caller().user.id)
-    return Done(url_for("pages.show_account"), "session_ended")
-
-
-@blueprint.post("/account/sessions/end-others/")
-@submit_once
-def end_other_sessions() -> Done:
-    """End all sessions of the caller except this one."""
-    caller = get_caller()
-    sessions.end_other_sessions(caller.user.id, spare=caller.session_id)
-    return Done(url_for("pages.show_account"), "sessions_ended")
