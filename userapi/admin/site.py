@@ -15,6 +15,7 @@ from .dashboard import Dashboard
 from .emails import EmailView, OldEmailView
 from .groups import GroupView
 from .sessions import SessionView
+from .system import SystemView
 from .users import UserView
 
 #: Bytes that an import form may have besides the file.
@@ -30,6 +31,7 @@ MENU = (
     (imports.ImportView, lazy_gettext("Imports"), "file-import", "imports"),
     (BulkView, lazy_gettext("Bulk actions"), "list-check", "bulk"),
     (AuditView, lazy_gettext("Audit log"), "history", "audit"),
+    (SystemView, lazy_gettext("System"), "heart-rate-monitor", "system"),
 )
 
 

@@ -49,11 +49,16 @@ def require(action: str, kind: str) -> None:
     permissions.require_permission(get_caller().user, f"{action}_{kind}")
 
 
+def is_superuser() -> bool:
+    """Whether the caller is a superuser."""
+    return bool(get_caller().user.is_superuser)
+
+
 def require_superuser() -> None:
     """Check that the caller is a superuser.
 
     Raises:
         PermissionDenied: the caller is none.
     """
-    if not get_caller().user.is_superuser:
+    if not is_superuser():
         raise PermissionDenied(_("Only superusers can do this."))

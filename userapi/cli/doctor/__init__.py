@@ -5,26 +5,19 @@ The lines are English, as the settings and the documents that they name.
 
 import json
 import logging
-import platform
-from collections.abc import Callable, Iterable, Iterator
 
 import click
 from flask.cli import with_appcontext
 from flask_babel import ngettext
 
-from userapi import VERSION
-from userapi.health import checks
-from userapi.health.findings import Finding, Level, failure, ok
+from userapi.health import checks, clocks, keys, misspelt, report, settings
+from userapi.health.findings import Finding, Level
 
-from . import clocks, database, keys, mail, misspelt, settings
+from . import database, mail
 
-
-def _version() -> Iterator[Finding]:
-    yield ok("version", f"userapi {VERSION} on Python {platform.python_version()}")
-
-
-CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
-    _version,
+#: Those of the report, and slower ones where they fit.
+CHECKS: tuple[report.Check, ...] = (
+    report.check_version,
     settings.check,
     misspelt.check,
     database.try_to_write,
@@ -49,23 +42,13 @@ def doctor(as_json: bool) -> None:
     logging.disable(logging.CRITICAL)  # the report contains the error
     errors = 0
     try:
-        for check in CHECKS:
-            for finding in _findings(check):
-                errors += finding.level is Level.ERROR
-                click.echo(_document(finding) if as_json else _line(finding))
+        for finding in report.run(CHECKS):
+            errors += finding.level is Level.ERROR
+            click.echo(_document(finding) if as_json else _line(finding))
     finally:
         logging.disable(logging.NOTSET)
     if errors:
         raise click.ClickException(ngettext("%(num)s error.", "%(num)s errors.", errors))
-
-
-def _findings(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """The findings of a check; an error in the check is a finding too."""
-    try:
-        yield from check()
-    except Exception as error:
-        subject = check.__module__.rpartition(".")[2]
-        yield failure(subject, f"This check failed: {type(error).__name__}. This is a bug, please report it.")
 
 
 def _document(finding: Finding) -> str:

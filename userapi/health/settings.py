@@ -10,7 +10,8 @@ from flask import current_app
 from userapi import settings
 from userapi.core import private_files
 from userapi.core.site import get_site
-from userapi.health.findings import Finding, failure, ok, warning
+
+from .findings import Finding, failure, ok, warning
 
 
 def check() -> Iterator[Finding]:

@@ -11,8 +11,9 @@ from redis.exceptions import RedisError
 
 from userapi.core import clock, derived_settings
 from userapi.core.db import AUTOCOMMIT, db
-from userapi.health.findings import Finding, failure, ok, warning
 from userapi.security.redis_counters import REDIS_TIMEOUT
+
+from .findings import Finding, failure, ok, warning
 
 #: The maximum difference between clocks, in seconds.
 NEAR = 2

@@ -7,8 +7,9 @@ import jwt
 from flask import current_app
 
 from userapi.core import clock, private_files
-from userapi.health.findings import Finding, failure, warning
 from userapi.security.signing_keys import KeyFolderError, KeyRing
+
+from .findings import Finding, failure, warning
 
 #: The number of days after which a signing key should be rotated.
 OLD = 366

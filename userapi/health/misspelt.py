@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from userapi import settings
-from userapi.health.findings import Finding, warning
+
+from .findings import Finding, warning
 
 #: Prefixes that other programs do not use for their variables.
 OWN_PREFIXES = ("MAIL_", "RATELIMIT_", "JWT_", "USERAPI_")
