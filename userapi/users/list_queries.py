@@ -16,7 +16,6 @@ from . import search
 from .fields import FLAGS
 from .models import user_groups
 from .queries import document_columns, profiles, users
-from .search import Plan
 
 #: Filters whose value is a parameter.
 VALUED = ("country", "group", "joined_after", "joined_before", "ids")
@@ -84,7 +83,8 @@ def find_page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cur
     )
     found = _read(shape, parameters)
     if shape.in_window and len(found) <= limit:  # all rows with a common text may be far from here
-        found = _read(shape._replace(filters=with_index(outline), in_window=False), parameters)
+        rest = with_index(outline) if len(outline) == 1 else outline  # another filter may have fewer rows
+        found = _read(shape._replace(filters=rest, in_window=False), parameters)
     return _paged(found, ordering, limit, cursor)
 
 
@@ -100,10 +100,7 @@ def is_common(outline: tuple[tuple[str, Any], ...]) -> bool:
 
 def with_index(outline: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
     """The same filters, with the search index even for common texts."""
-    return tuple(
-        (name, detail._replace(plan=Plan.INDEX) if name in SEARCHES and detail.is_common else detail)
-        for name, detail in outline
-    )
+    return tuple((name, detail.with_index if name in SEARCHES else detail) for name, detail in outline)
 
 
 def count_users(filters: Mapping[str, Any]) -> int:

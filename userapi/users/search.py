@@ -72,8 +72,9 @@ def _instr(element: contains, compiler: Any, **options: Any) -> str:
 class Plan(Enum):
     """How to find the rows."""
 
-    INDEX = auto()  # collect all matches in the index
-    SCAN = auto()  # compare row after row
+    INDEX = auto()  # collect all matches in the search index
+    SCAN = auto()  # compare row after row in the order of the list
+    BEGINNINGS = auto()  # leave it to the database, whose other indexes serve beginnings
 
 
 class Word(NamedTuple):
@@ -105,8 +106,14 @@ class Question(NamedTuple):
 
     @property
     def is_common(self) -> bool:
-        """Whether the index would have too many matches."""
-        return self.plan is Plan.SCAN and any(word.is_contained for word in self.words)
+        """Whether an index would have too many matches."""
+        return self.plan is Plan.SCAN
+
+    @property
+    def with_index(self) -> "Question":
+        """The same for a plan that collects all matches."""
+        has_candidates = any(word.is_contained for word in self.words)
+        return self._replace(plan=Plan.INDEX if has_candidates else Plan.BEGINNINGS)
 
 
 def read_question(kind: str, text: str) -> Question | None:
@@ -116,8 +123,11 @@ def read_question(kind: str, text: str) -> Question | None:
         return None
     indexed = any(map(_is_long, texts)) and search_index.is_available()
     words = tuple(Word(indexed and _is_long(word), kind == "staff_search" and _id(word) is not None) for word in texts)
-    question = Question(kind, words, Plan.SCAN, db.engine.dialect.name)
-    return question._replace(plan=_choose_plan(question, values(kind, text))) if indexed else question
+    question = Question(kind, words, Plan.BEGINNINGS, db.engine.dialect.name)
+    if not indexed and question.dialect == "postgresql":
+        return question
+    parameters = values(kind, text)
+    return question.with_index if _is_rare(question.with_index, parameters) else question._replace(plan=Plan.SCAN)
 
 
 def split_words(text: str) -> list[str]:
@@ -152,16 +162,17 @@ def candidates(question: Question) -> Any:
     return sa.and_(*(_or_id(INDEXED_TEXT.like(_pattern(index), escape="\\"), index, word) for index, word in contained))
 
 
-def _choose_plan(question: Question, parameters: dict[str, Any]) -> Plan:
-    """The index, unless the words match too many rows: PostgreSQL estimates their number, SQLite counts a part."""
+def _is_rare(question: Question, parameters: dict[str, Any]) -> bool:
+    """Whether an index finds few rows: PostgreSQL estimates their number, SQLite counts up to a limit."""
     most = MAX_INDEXED[question.dialect]
     if question.dialect == "postgresql":
-        rows = explain.estimate_rows(sa.select(users.c.id).where(candidates(question)), parameters)
+        return explain.estimate_rows(sa.select(users.c.id).where(candidates(question)), parameters) <= most
+    if question.plan is Plan.INDEX:
+        found: Any = sa.select(trigrams.c.rowid).where(HAS_TRIGRAMS)
     else:
-        some = sa.select(trigrams.c.rowid).where(HAS_TRIGRAMS).limit(most + 1).subquery()
-        counted = read_one(sa.select(sa.func.count()).select_from(some), parameters)
-        rows = int(counted[0]) if counted else 0
-    return Plan.INDEX if rows <= most else Plan.SCAN
+        found = sa.select(users.c.id).where(*conditions(question))
+    counted = read_one(sa.select(sa.func.count()).select_from(found.limit(most + 1).subquery()), parameters)
+    return counted is None or int(counted[0]) <= most
 
 
 def _matches(index: int, word: Word, kind: str, source: Any) -> Any:
