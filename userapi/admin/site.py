@@ -14,6 +14,7 @@ from .bulk import BulkView
 from .dashboard import Dashboard
 from .emails import EmailView, OldEmailView
 from .groups import GroupView
+from .saved_filters import SavedFilterView
 from .sessions import SessionView
 from .system import SystemView
 from .users import UserView
@@ -48,3 +49,4 @@ def configure(app: Flask) -> None:
     for view, name, icon, url in MENU:
         site.add_view(view(name=name, menu_icon_value=icon, endpoint=f"staff_{url}", url=url))
     site.add_view(OldEmailView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"))
+    site.add_view(SavedFilterView(name=lazy_gettext("Saved filters"), endpoint="staff_filters", url="users/filters"))

@@ -123,10 +123,18 @@ class Listing:
         """The query string of the first page of this list."""
         return self.with_size(self.size)
 
+    @property
+    def query_without_search(self) -> str:
+        """The same without the search, to be stored."""
+        return self._first_page({name: text for name, text in self.texts.items() if name != "search"}, self.size)
+
     def with_size(self, size: int) -> str:
         """The query string of the first page of this list with other pages."""
+        return self._first_page(self.texts, size)
+
+    def _first_page(self, texts: Mapping[str, str], size: int) -> str:
         order = {} if self.ordering == DEFAULT_ORDER else {"ordering": self.ordering}
-        return urlencode({**self.texts, **order, **({} if size == DEFAULT_SIZE else {"size": size})})
+        return urlencode({**texts, **order, **({} if size == DEFAULT_SIZE else {"size": size})})
 
     def _query_at(self, cursor: Cursor, first: int | None) -> str:
         size = {} if self.size == DEFAULT_SIZE else {"size": self.size}

@@ -18,7 +18,7 @@ from userapi.html.forms import Form, explain
 from userapi.http import user_agents
 from userapi.security.password_hashing import describe_password_hash
 from userapi.transfer import audit_export
-from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions
+from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions, saved_filters
 from userapi.users.models import ACTIONS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
@@ -55,6 +55,7 @@ class UserView(StaffView):
         return self.render(
             "admin/users/list.html",
             **listing.read(),
+            saved_filters=saved_filters.list_saved(get_caller().user.id),
             max_counted=MAX_COUNTED,
             groups=group_queries.all_groups(),
             countries=_list_countries(listing.texts.get("country", "")),

@@ -83,8 +83,7 @@ def find_page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cur
     )
     found = _read(shape, parameters)
     if shape.in_window and len(found) <= limit:  # all rows with a common text may be far from here
-        rest = with_index(outline) if len(outline) == 1 else outline  # another filter may have fewer rows
-        found = _read(shape._replace(filters=rest, in_window=False), parameters)
+        found = _read(shape._replace(filters=with_index(outline), in_window=False), parameters)
     return _paged(found, ordering, limit, cursor)
 
 
@@ -99,7 +98,9 @@ def is_common(outline: tuple[tuple[str, Any], ...]) -> bool:
 
 
 def with_index(outline: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
-    """The same filters, with the search index even for common texts."""
+    """The same filters for a plan that finds all rows: a common text has the index, unless another filter does."""
+    if len(outline) > 1:
+        return outline
     return tuple((name, detail.with_index if name in SEARCHES else detail) for name, detail in outline)
 
 

@@ -1,0 +1,76 @@
+"""Filters of the user list that staff members save for themselves. They are deleted with their account."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from userapi.core.db import db, read_all
+from userapi.core.problems import NotFound, ValidationFailed
+from userapi.http.fields import has_visible_character, trim_text
+
+from . import queries
+from .models import SavedFilter
+
+saved_filters = SavedFilter.__table__
+
+#: Filters that one staff member can save.
+MAX_FILTERS = 20
+
+MAX_NAME_LENGTH = 60
+
+
+def list_saved(user_id: int) -> Sequence[sa.Row[Any]]:
+    """The saved filters of a staff member (`id`, `name`, `query`), ordered by name."""
+    found = read_all(
+        sa.select(saved_filters.c.id, saved_filters.c.name, saved_filters.c.query).where(
+            saved_filters.c.user_id == user_id
+        )
+    )
+    return sorted(found, key=lambda saved: (saved.name.casefold(), saved.id))
+
+
+def save(user_id: int, name: str, query: str) -> SavedFilter:
+    """Save a filter, in place of one with the same name.
+
+    Args:
+        user_id: whose filter it is.
+        name: at most `MAX_NAME_LENGTH` characters.
+        query: a valid query string of the list, without a search: the text may be the name or email of a user who is
+            deleted later.
+
+    Raises:
+        ValidationFailed: the name is empty or too long, or there are `MAX_FILTERS` others.
+    """
+    name = trim_text(name)
+    if not has_visible_character(name):
+        raise ValidationFailed(errors={"name": [_("Enter a name for the filter.")]})
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise ValidationFailed(
+            errors={"name": [_("Use at most %(most)s characters, without line breaks.", most=MAX_NAME_LENGTH)]}
+        )
+    queries.lock_user(user_id)  # so that two requests cannot both add the last one
+    found = db.session.scalars(sa.select(SavedFilter).where(SavedFilter.user_id == user_id)).all()
+    saved = next((one for one in found if one.name == name), None)
+    if saved is None:
+        if len(found) >= MAX_FILTERS:
+            raise ValidationFailed(
+                errors={"name": [_("You can save at most %(most)s filters. Delete one first.", most=MAX_FILTERS)]}
+            )
+        saved = SavedFilter(user_id=user_id, name=name)
+        db.session.add(saved)
+    saved.query = query
+    db.session.flush()
+    return saved
+
+
+def delete(user_id: int, filter_id: int) -> None:
+    """Delete a saved filter of a staff member.
+
+    Raises:
+        NotFound: they have no such filter.
+    """
+    deletion = sa.delete(SavedFilter).where(SavedFilter.id == filter_id, SavedFilter.user_id == user_id)
+    if db.session.scalar(deletion.returning(SavedFilter.id)) is None:
+        raise NotFound(_("You have no saved filter with this ID."))
