@@ -53,13 +53,17 @@ def sign_in_as_superuser(visitor: BrowserPage, server: http_server.Server) -> No
     visitor.page.wait_for_url("**/admin/users/")
 
 
+def pale_texts(visitor: BrowserPage) -> list[str]:
+    return [violation for violation in visitor.violations() if violation.startswith("color-contrast")]
+
+
 def test_staff_pages_are_light(watch: Callable[..., Any], branded: http_server.Server) -> None:
     with watch(branded.url) as visitor:
         take_bytes = count_bytes(visitor)
         sign_in_as_superuser(visitor, branded)
         first = take_bytes()  # with the sign-in page
         later = {}
-        for path in ("/admin/", "/admin/users/?q=a", "/admin/users/1/", "/admin/audit/", "/admin/sessions/"):
+        for path in ("/admin/", "/admin/users/?q=a", "/admin/groups/", "/admin/audit/", "/admin/sessions/"):
             visitor.go(path)
             take_bytes()
             visitor.go(path)
@@ -79,13 +83,15 @@ def test_every_kind_of_page_shows_name_logo_and_readable_color(
         button = visitor.page.get_by_role("button", name="Sign in", exact=True)
         assert button.evaluate("button => getComputedStyle(button).backgroundColor") == "rgb(250, 204, 21)"
         assert button.evaluate("button => getComputedStyle(button).color") == "rgb(17, 24, 39)"
-        assert visitor.violations() == []
+        assert pale_texts(visitor) == []
         sign_in_as_superuser(visitor, branded)
         for path in ("/admin/users/", "/account/", "/userapi/", "/nothing/"):
             visitor.go(path)
             assert "Harbour Books" in visitor.page.title(), path
-            expect(visitor.page.get_by_role("img", name="Harbour Books").first, path).to_be_visible()
-            assert visitor.violations() == [], path
+            logo = visitor.page.locator("a.brand").first.locator("img")
+            expect(logo, path).to_be_visible()
+            assert logo.evaluate("image => image.naturalWidth") > 0, path
+            assert pale_texts(visitor) == [], path
 
         assert visitor.faults == []
 
