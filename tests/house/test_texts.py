@@ -232,7 +232,8 @@ OWN_PAGES = ("/", "/login/?next=/account/", "/logout/", "/password_change/", "/p
 STAFF_PAGES = (
     "", "users/", "users/?is_staff=true", "users/new/", "users/{id}/", "users/{id}/password/", "users/{id}/history/",
     "users/{id}/delete/", "groups/", "groups/new/", "users/{id}/sessions/",
-    "users/{id}/emails/", "bulk/", "sessions/", "emails/", "audit/", "users/987654321/",
+    "users/{id}/emails/", "bulk/", "sessions/", "emails/", "emails/test/", "audit/", "audit/1/",
+    "groups/1/", "groups/1/members/", "users/987654321/",
 )  # fmt: skip
 
 
@@ -279,7 +280,8 @@ FACTS: dict[str, Any] = {
     "to": emails.Recipient("wren@example.com", "Wren"), "email": "wren@example.com",
     "link": "http://accounts.example.com/reset/7/t0ken/", "secret": "t0ken", "minutes": 60, "days": 7,
     "when": clock.now(), "ip": "203.0.113.5", "user_agent": "curl/8 Linux", "new_email": "other@elsewhere.example",
-    "rights": ("is_staff", "is_superuser"), "inviter": "Wren", "user_id": None, "expires_at": clock.now(),
+    "rights": ("is_staff", "is_superuser"), "inviter": "Wren", "user_id": None, "language": None,
+    "expires_at": clock.now(),
 }  # fmt: skip
 
 EMAILS = [
