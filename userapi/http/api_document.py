@@ -52,8 +52,8 @@ Send request bodies as `application/json`, `application/x-www-form-urlencoded` o
 nested fields as `profile.city`. Every error is a problem document (RFC 9457) with a stable `code`. The three
 `/api-token-…/` paths are also available below `/userapi/`.
 
-[/docs/](/docs/) is the reference. At [/docs/try/](/docs/try/) you can try the operations: select *Authorize* and enter
-your email and password, or sign in at [/login/](/login/) in the same browser."""
+To try the operations, open [/docs/try/](/docs/try/). Select *Authorize* there and enter your email and password, or
+sign in at [/login/](/login/) in the same browser."""
 
 
 SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
