@@ -134,7 +134,7 @@ def test_a_user_signed_in_with_cookies_can_send_changes(watched: BrowserPage, si
     page = watched.page
     page.goto(f"{site}/login/?next=/docs/try/")
     page.get_by_label("Email").fill(user.email)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator(".opblock").first).to_be_visible()
 
