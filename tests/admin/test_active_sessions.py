@@ -135,9 +135,9 @@ def account_version(case: Case) -> None:
 
 
 def deactivation(case: Case) -> None:
-    form = case.superuser.form(f"/admin/users/{case.id}/")
+    form = case.superuser.form(f"/admin/users/{case.id}/access/")
     del form["is_active"]
-    assert case.superuser.post(f"/admin/users/{case.id}/", **form).status_code == 303
+    assert case.superuser.post(f"/admin/users/{case.id}/access/", **form).status_code == 303
 
 
 def ended_for_all_users(case: Case) -> None:

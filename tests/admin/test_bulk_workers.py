@@ -138,9 +138,9 @@ def test_a_job_fails_when_the_user_who_started_it_loses_the_permission(superuser
             db.session.execute(sa.text("DELETE FROM user_permissions WHERE user_id = :id"), {"id": helper.id})
             db.session.commit()
     else:
-        form = superuser.form(f"/admin/users/{helper.id}/")
+        form = superuser.form(f"/admin/users/{helper.id}/access/")
         del form[lost]
-        assert superuser.post(f"/admin/users/{helper.id}/", **form).status_code == 303
+        assert superuser.post(f"/admin/users/{helper.id}/access/", **form).status_code == 303
     run_bulk_jobs(superuser.app)
 
     assert newest_bulk_job(superuser.app).state == "failed"

@@ -54,12 +54,8 @@ def next_path(response: TestResponse) -> str:
 
 def test_what_was_typed_about_a_user_is_restored_after_signing_in_again(superuser: StaffClient) -> None:
     user_id = make_user(superuser.app)
-    group = superuser.post("/admin/groups/new/", name="Readers")
-    assert group.status_code == 303
     path = f"/admin/users/{user_id}/"
-    page = superuser.get(f"{path}?back=search%3Dwren").text
-    group_id = page.partition('name="groups" value="')[2].partition('"')[0]
-    form = {**superuser.fields(page), "first_name": "Robin", "groups": group_id, "own_password": "not kept 7"}
+    form = {**superuser.form(f"{path}?back=search%3Dwren"), "first_name": "Robin", "own_password": "not kept 7"}
 
     response = send_late(superuser, path, form)
     shown = sign_in_again(superuser, response)
@@ -69,12 +65,27 @@ def test_what_was_typed_about_a_user_is_restored_after_signing_in_again(superuse
     assert "This is what you typed before your session ended." in shown.text
     fields = superuser.fields(shown.text)
     assert fields["first_name"] == "Robin"
-    assert fields["groups"] == group_id
     assert fields["back"] == "search=wren"
     assert "not kept 7" not in shown.text
     assert stored_value(superuser.app, user_id, "first_name") == "Wren"
     assert superuser.post(path, **fields).status_code == 303
     assert stored_value(superuser.app, user_id, "first_name") == "Robin"
+
+
+def test_chosen_groups_are_restored_after_signing_in_again(superuser: StaffClient) -> None:
+    path = f"/admin/users/{make_user(superuser.app)}/access/"
+    assert superuser.post("/admin/groups/new/", name="Readers").status_code == 303
+    page = superuser.get(path).text
+    group_id = page.partition('name="groups" value="')[2].partition('"')[0]
+
+    response = send_late(superuser, path, {**superuser.fields(page), "groups": group_id})
+    shown = sign_in_again(superuser, response)
+
+    assert next_path(response) == path
+    fields = superuser.fields(shown.text)
+    assert fields["groups"] == group_id
+    assert superuser.post(path, **fields).status_code == 303
+    assert superuser.form(path)["groups"] == group_id
 
 
 def test_what_was_typed_about_new_users_and_groups_is_restored(superuser: StaffClient) -> None:

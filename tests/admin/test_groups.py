@@ -22,7 +22,7 @@ def group_id(app: Flask) -> int:
 
 def test_members_have_the_permissions_of_their_group(superuser: StaffClient) -> None:
     member = staff_client(superuser.app, is_staff=True)
-    path = f"/admin/users/{member.id}/"
+    path = f"/admin/users/{member.id}/access/"
     assert member.get("/admin/users/").status_code == 403
 
     superuser.post("/admin/groups/new/", name="Readers", permissions=permission_id(superuser.app, "view_user"))

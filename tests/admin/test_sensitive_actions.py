@@ -83,7 +83,7 @@ def test_A15_sensitive_actions_require_the_password_when_the_sign_in_is_too_old(
     bare = superuser.post(f"/admin/users/{first}/delete/")
     wrong = superuser.post(f"/admin/users/{first}/delete/", own_password="not this one")
     staff_status = superuser.post(
-        f"/admin/users/{first}/", **{**superuser.form(f"/admin/users/{first}/"), "is_staff": "true"}
+        f"/admin/users/{first}/access/", **{**superuser.form(f"/admin/users/{first}/access/"), "is_staff": "true"}
     )
     export = superuser.post("/admin/users/act/", action="export_csv", all="1")
     password = superuser.post(f"/admin/users/{first}/password/", password1=NEW_PASSWORD, password2=NEW_PASSWORD)

@@ -47,6 +47,7 @@ def test_the_url_map_has_the_expected_endpoints(app: Flask) -> None:
     assert {endpoint for endpoint, _path in endpoints(app, "POST")} == {
         "staff_users.add",
         "staff_users.edit",
+        "staff_users.edit_access",
         "staff_users.invite",
         "staff_users.set_password",
         "staff_users.delete",

@@ -29,7 +29,7 @@ def through_api(app: Flask, superuser: StaffClient, folder: Path) -> None:
 
 
 def on_staff_site(app: Flask, superuser: StaffClient, folder: Path) -> None:
-    path = f"/admin/users/{make_user(app, email=EMAIL)}/"
+    path = f"/admin/users/{make_user(app, email=EMAIL)}/access/"
     assert superuser.post(path, **{**superuser.form(path), "is_staff": "true"}).status_code == 303
 
 
@@ -147,7 +147,7 @@ def test_staff_removed_from_the_group_stay_removed(app: Flask) -> None:
     user_id = fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id
     path = f"/admin/users/{user_id}/"
 
-    superuser.post(path, **{**superuser.form(path), "groups": []})
+    superuser.post(f"{path}access/", **{**superuser.form(f"{path}access/"), "groups": []})
     superuser.post(path, **{**superuser.form(path), "first_name": "Narrow"})
 
     assert EMAIL not in members(app)

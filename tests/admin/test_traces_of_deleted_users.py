@@ -47,7 +47,8 @@ def leave_traces(app: Flask, superuser: StaffClient, folder: Path) -> int:
     user_id = int(fetch_rows(app, f"SELECT id FROM users WHERE email = '{EMAIL}'")[0].id)
     visitor.post("/api-token-auth/", json={"email": EMAIL, "password": "wrong"})
     visitor.post("/userapi/auth/password/reset/", json={"email": EMAIL})
-    superuser.post(f"/admin/users/{user_id}/", **{**superuser.form(f"/admin/users/{user_id}/"), "is_staff": "true"})
+    path = f"/admin/users/{user_id}/access/"
+    superuser.post(path, **{**superuser.form(path), "is_staff": "true"})
     inviter = sign_in_with_cookies(app, user_id)
     inviter.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
     superuser.post("/admin/users/act/", action="export_csv", all="1", query=f"search={EMAIL}", confirmed="1")

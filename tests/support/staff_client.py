@@ -48,7 +48,8 @@ class StaffClient:
         return self.fields(self.get(path).text)
 
     def fields(self, text: str) -> dict[str, Any]:
-        """The same for the HTML of a page."""
+        """The same for the HTML of a page, without the menu of actions at the head of a user's pages."""
+        text = re.sub(r'<header class="identity">.*?</header>', "", text, flags=re.DOTALL)
         fields: dict[str, Any] = {}
         for tag in re.findall(r"<input[^>]*>", text):
             if "disabled" in tag or 'type="search"' in tag:

@@ -26,7 +26,7 @@ from userapi.transfer import export
 from userapi.users import list_queries
 
 from . import reauthentication, staff_auth, user_list
-from .views import StaffView, selected_ids
+from .views import StaffView, back_query, selected_ids
 
 #: Users that one request locks and changes in one transaction; a background job changes more.
 MAX_USERS = 1000
@@ -133,7 +133,7 @@ def run_action(view: StaffView) -> Any:
     ids = selected if filters is None else list_queries.find_ids(filters, MAX_USERS + 1)
     if not ids or (len(ids) > MAX_USERS and filters is None):
         flash(_explain_selection(ids), "warning")
-        return view.redirect_to_list(query)
+        return _redirect_back(view, query)
     newest = parse_id(request.form.get("newest", ""))
     is_confirmed = "confirmed" in request.form and (len(ids) <= MAX_USERS or newest is not None)
     if not is_confirmed:
@@ -149,7 +149,15 @@ def run_action(view: StaffView) -> Any:
         db.session.rollback()
         return _show_confirmation(view, name, filters, ids, Form.rejected(error))
     flash(ACTIONS[name].done(done))
-    return view.redirect_to_list(query)
+    return _redirect_back(view, query)
+
+
+def _redirect_back(view: StaffView, query: str) -> Response:
+    """Redirect to the page of the user where the action was chosen, or to the list."""
+    user_id = parse_id(request.form.get("of_user", ""))
+    if user_id is None:
+        return view.redirect_to_list(query)
+    return view.redirect_to("show", user_id=user_id, back=back_query() or None)
 
 
 def _start_job(view: StaffView, name: str, filters: Mapping[str, Any], newest: int) -> Any:
@@ -194,6 +202,7 @@ def _show_confirmation(
         form=form,
         is_fresh=not ACTIONS[name].destructive or reauthentication.is_fresh(),
         query=request.form.get("query", ""),
+        of_user=parse_id(request.form.get("of_user", "")),
     ), form.status
 
 

@@ -22,6 +22,11 @@ from .views import selected_ids
 INVITE = "invite"
 SET_PASSWORD = "password"  # noqa: S105 - the name of a choice
 
+#: The parts of the form of a user, named like their templates, and the views that show them.
+PROFILE = "profile"
+ACCESS = "access"
+PAGES = {PROFILE: "show", ACCESS: "show_access"}
+
 
 def new_user_form(sent: MultiDict[str, str]) -> Form:
     """The form of a new user, filled in."""
@@ -85,19 +90,22 @@ def read_new_password() -> str:
 
 
 class UserForm(Form):
-    """The form of a user: the stored values, with the changes that were made in the form.
+    """A part of the form of a user: the stored values, with the changes that were made in the form.
 
     A field that was not changed in the form never overwrites what someone else has changed in the meantime.
 
     Args:
         user: as the current transaction sees it.
+        part: PROFILE or ACCESS, which are pages of their own.
         sent: the submitted form; None when the page is only shown.
         may_set: the fields that the caller may set.
     """
 
     def __init__(
-        self, user: User, sent: MultiDict[str, str] | None = None, may_set: Collection[str] = frozenset()
+        self, user: User, part: str, sent: MultiDict[str, str] | None = None, may_set: Collection[str] = frozenset()
     ) -> None:
+        self.part = part
+        self.page = PAGES[part]
         self.stored = stored_values(user)
         super().__init__(dict(self.stored))
         self.user_id = user.id
@@ -146,8 +154,8 @@ class UserForm(Form):
 
     def _sent(self, sent: MultiDict[str, str]) -> dict[str, Any]:
         values: dict[str, Any] = {name: sent[name] for name in (*TEXT_INPUTS, *PROFILE_INPUTS) if name in sent}
-        values |= {name: name in sent for name in WRITABLE_FLAGS if name in self.may_set}
-        if "rights" in sent:
+        if self.part == ACCESS:
+            values |= {name: name in sent for name in WRITABLE_FLAGS if name in self.may_set}
             values |= {"groups": selected_ids("groups", sent), "permissions": selected_ids("permissions", sent)}
         return values
 

@@ -1,4 +1,4 @@
-"""Users: the list, the forms to add, edit and delete one, the password, and what belongs to a user."""
+"""Users: the list, and the forms to add, edit and delete one."""
 
 from typing import Any
 
@@ -12,22 +12,19 @@ from userapi.auth.caller import get_caller
 from userapi.auth.invitations import CannotInvite
 from userapi.core import clock, i18n
 from userapi.core.db import commit_on, db
-from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
+from userapi.core.problems import Problem, ValidationFailed
 from userapi.html.flash import flash
 from userapi.html.forms import Form, explain
-from userapi.http import user_agents
-from userapi.security.password_hashing import describe_password_hash
-from userapi.transfer import audit_export
 from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions, saved_filters
-from userapi.users.models import ACTIONS, User
+from userapi.users.models import ACTIONS
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
 
-from . import audit_log, labels, reauthentication, staff_auth, user_actions, user_forms, user_list
+from . import labels, reauthentication, staff_auth, user_actions, user_forms, user_list
 from . import queries as staff_queries
-from .sessions import first_session
-from .user_forms import INVITE, UserForm
-from .views import PAGE_SIZE, StaffView, back_query, current_query, staff_page, take_saved_form
+from .user_forms import ACCESS, INVITE, PROFILE, UserForm
+from .user_pages import USER, UserPages, explain_lack_of_authority, find_user, lock_user
+from .views import back_query, current_query, staff_page, take_saved_form
 
 #: The users of a country are counted up to this number.
 MAX_COUNTED = 1000
@@ -38,12 +35,10 @@ MAX_COUNTRIES = 250
 #: Granting these requires the caller's password.
 PRIVILEGES = ("is_staff", "is_superuser")
 
-USER = "/<row_id:user_id>/"
-
 edit_schema = UserEditSchema()
 
 
-class UserView(StaffView):
+class UserView(UserPages):
     """Users."""
 
     kind = "user"
@@ -93,24 +88,40 @@ class UserView(StaffView):
             form.reject(error)
             return self._show_new(form)
         flash(_("%(email)s was added. You can fill in the other details now.", email=user.email))
-        return self._redirect_to_user(user.id) if staff_auth.may("view", "user") else self.redirect_to("show_new")
+        return self.redirect_to_user(user.id) if staff_auth.may("view", "user") else self.redirect_to("show_new")
 
     def _show_new(self, form: Form) -> Any:
         return self.render("admin/users/new.html", form=form), form.status
 
     @staff_page(USER, needs="view")
     def show(self, user_id: int) -> Any:
-        """Show a user, with a form for staff who may change it."""
-        user = _find_user(user_id)
+        """Show a user's names, email and profile, with a form for staff who may change it."""
+        return self._show_part(user_id, PROFILE)
+
+    @staff_page(f"{USER}access/", needs="view")
+    def show_access(self, user_id: int) -> Any:
+        """Show what a user may do, with a form for staff who may change it."""
+        return self._show_part(user_id, ACCESS)
+
+    def _show_part(self, user_id: int, part: str) -> Any:
+        user = find_user(user_id)
         saved = take_saved_form() if staff_auth.may("change", "user") else None
-        return self._show(UserForm(user, sent=saved, may_set=account_edits.editable_fields(user, get_caller().user)))
+        return self._show(UserForm(user, part, saved, account_edits.editable_fields(user, get_caller().user)))
 
     @staff_page(USER, needs="change", methods=("POST",))
     def edit(self, user_id: int) -> Any:
-        """Save the changes, unless someone else has changed the user since the form was opened."""
+        """Save names, email and profile, unless someone else has changed the user since the form was opened."""
+        return self._edit_part(user_id, PROFILE)
+
+    @staff_page(f"{USER}access/", needs="change", methods=("POST",))
+    def edit_access(self, user_id: int) -> Any:
+        """Save what the user may do, unless someone else has changed the user since the form was opened."""
+        return self._edit_part(user_id, ACCESS)
+
+    def _edit_part(self, user_id: int, part: str) -> Any:
         me = get_caller().user
-        user = _lock_user(user_id)
-        form = UserForm(user, sent=request.form, may_set=account_edits.editable_fields(user, me))
+        user = lock_user(user_id)
+        form = UserForm(user, part, request.form, account_edits.editable_fields(user, me))
         if form.is_stale:
             db.session.rollback()
             return self._show(form)
@@ -135,15 +146,17 @@ class UserView(StaffView):
         flash(_("%(email)s was saved.", email=user.email))
         if user.pending_email and "email" in changes:
             flash(_("To confirm your new email, use the link that we sent to %(email)s.", email=user.pending_email))
-        return self._redirect_to_user(user_id) if "go_on" in request.form else self.redirect_to_list(back_query())
+        if "go_on" not in request.form:
+            return self.redirect_to_list(back_query())
+        return self.redirect_to_user(user_id, form.page)
 
     def _show(self, form: UserForm) -> Any:
-        user, me = _find_user(form.user_id), get_caller().user
-        why_not = _explain_lack_of_authority(user) if staff_auth.may("change", "user") else ""
+        user, me = find_user(form.user_id), get_caller().user
+        why_not = explain_lack_of_authority(user) if staff_auth.may("change", "user") else ""
         may_edit = staff_auth.may("change", "user") and not why_not
         may_set = account_edits.editable_fields(user, me) if may_edit else frozenset()
         return self.render(
-            "admin/users/edit.html",
+            f"admin/users/{form.part}.html",
             form=form,
             user=user,
             may_set=may_set,
@@ -159,49 +172,10 @@ class UserView(StaffView):
             is_own=user.id == me.id,
         ), form.status
 
-    def _redirect_to_user(self, user_id: int) -> Any:
-        """Redirect to the user's page, which keeps the filters of the list."""
-        return self.redirect_to("show", user_id=user_id, back=back_query() or None)
-
-    @staff_page(f"{USER}password/", needs="change")
-    def show_password(self, user_id: int) -> Any:
-        """Show the form to set a password, and how the current one is hashed."""
-        return self._show_password(user_id, Form())
-
-    @staff_page(f"{USER}password/", needs="change", methods=("POST",))
-    def set_password(self, user_id: int) -> Any:
-        """Set a password. All sessions of the user end, and an email reports the change."""
-        user, me = _lock_user(user_id), get_caller().user
-        try:
-            reauthentication.require(always=user.id == me.id)
-            accounts.set_password(user, user_forms.read_new_password(), field="password1")
-            if user.id == me.id:
-                sessions.end_sessions(user, spare=get_caller().session_id)
-            db.session.commit()
-        except ValidationFailed as error:
-            db.session.rollback()
-            return self._show_password(user_id, Form.rejected(error))
-        if user.id == me.id:
-            flash(_("Your password was changed. Your other sessions were ended."))
-        else:
-            flash(_("The password for %(email)s was set and all of the user's sessions were ended.", email=user.email))
-        return self._redirect_to_user(user_id)
-
-    def _show_password(self, user_id: int, form: Form) -> Any:
-        user = _find_user(user_id)
-        context = {
-            "user": user,
-            "form": form,
-            "kept": describe_password_hash(user.password_hash),
-            "is_fresh": reauthentication.is_fresh(),
-        }
-        context |= {"is_own": user.id == get_caller().user.id, "why_not": _explain_lack_of_authority(user)}
-        return self.render("admin/users/password.html", **context), form.status
-
     @staff_page(f"{USER}invite/", needs="change", methods=("POST",))
     def invite(self, user_id: int) -> Any:
         """Send or resend an invitation."""
-        user = _lock_user(user_id)
+        user = lock_user(user_id)
         try:
             invitations.send_invitation(user, by=get_caller().user)
             db.session.commit()
@@ -209,31 +183,7 @@ class UserView(StaffView):
         except CannotInvite as error:
             db.session.rollback()
             flash(explain(error), "danger")
-        return self._redirect_to_user(user_id)
-
-    @staff_page(f"{USER}history/", needs="view_event")
-    def show_audit_log(self, user_id: int) -> str:
-        """Show the audit log of this user."""
-        user = _find_user(user_id)
-        found = staff_queries.list_events({"kind": "user", "target": str(user_id)}, audit_log.first_id(), PAGE_SIZE)
-        names = audit_export.find_emails(found.rows)
-        return self.render("admin/users/audit_log.html", user=user, page=found, names=names)
-
-    @staff_page(f"{USER}sessions/", needs="view_session")
-    def show_sessions(self, user_id: int) -> str:
-        """List the sessions of this user."""
-        user, now = _find_user(user_id), clock.now()
-        found = staff_queries.list_session_page(
-            {"user": user_id}, first_session(), PAGE_SIZE, now, sessions.idle_since(now)
-        )
-        return self.render("admin/users/sessions.html", user=user, page=found, describe=user_agents.describe_user_agent)
-
-    @staff_page(f"{USER}emails/", needs="view_email")
-    def show_emails(self, user_id: int) -> str:
-        """List the emails to this user, at the current and all earlier addresses."""
-        user = _find_user(user_id)
-        found = staff_queries.list_emails({"user": user_id}, audit_log.first_id(), PAGE_SIZE)
-        return self.render("admin/users/emails.html", user=user, page=found)
+        return self.redirect_to_user(user_id)
 
     @staff_page(f"{USER}delete/", needs="delete")
     def show_delete(self, user_id: int) -> Any:
@@ -243,7 +193,7 @@ class UserView(StaffView):
     @staff_page(f"{USER}delete/", needs="delete", methods=("POST",))
     def delete(self, user_id: int) -> Any:
         """Delete a user."""
-        user = _lock_user(user_id, permissions.DELETE_USER)
+        user = lock_user(user_id, permissions.DELETE_USER)
         email = user.email
         try:
             reauthentication.require()
@@ -256,12 +206,12 @@ class UserView(StaffView):
         return self.redirect_to_list(back_query())
 
     def _show_delete(self, user_id: int, form: Form) -> Any:
-        user = _find_user(user_id)
+        user = find_user(user_id)
         now = clock.now()
         parts = staff_queries.count_data_of_user(user_id, now, sessions.idle_since(now))
         counts = {labels.DATA_OF_USERS[data]: count for data, count in parts.items()}
         context = {"user": user, "form": form, "counts": counts, "is_fresh": reauthentication.is_fresh()}
-        context["why_not"] = _explain_lack_of_authority(user) or (
+        context["why_not"] = explain_lack_of_authority(user) or (
             LastSuperuser.detail if accounts.is_last_superuser(user) else ""
         )
         return self.render("admin/users/delete.html", **context), form.status
@@ -275,23 +225,3 @@ def _list_countries(selected: str) -> list[tuple[str, int]]:
     if selected and selected not in dict(found):
         found.append((selected, 0))
     return sorted(found, key=lambda country: country[0].casefold())
-
-
-def _find_user(user_id: int) -> User:
-    user = staff_queries.read_user(user_id)
-    if user is None:
-        raise NotFound(_("There is no user with this id."))
-    return user
-
-
-def _explain_lack_of_authority(user: User) -> str:
-    """Why the caller may not change or delete this user; empty if the caller may."""
-    try:
-        permissions.require_authority(user, get_caller().user)
-    except PermissionDenied as denied:
-        return explain(denied)
-    return ""
-
-
-def _lock_user(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
-    return accounts.lock(user_id, by=get_caller().user, permission=needs)

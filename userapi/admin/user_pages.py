@@ -1,0 +1,116 @@
+"""Pages of one user beside the form: the password, sessions, emails and the audit log."""
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from userapi.auth import sessions
+from userapi.auth.caller import get_caller
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
+from userapi.html.flash import flash
+from userapi.html.forms import Form, explain
+from userapi.http import user_agents
+from userapi.security.password_hashing import describe_password_hash
+from userapi.transfer import audit_export
+from userapi.users import accounts, permissions
+from userapi.users.models import User
+
+from . import audit_log, queries, reauthentication, user_forms
+from .sessions import first_session
+from .views import PAGE_SIZE, StaffView, back_query, staff_page
+
+USER = "/<row_id:user_id>/"
+
+
+class UserPages(StaffView):
+    """Pages of one user beside the form."""
+
+    @staff_page(f"{USER}password/", needs="change")
+    def show_password(self, user_id: int) -> Any:
+        """Show the form to set a password, and how the current one is hashed."""
+        return self._show_password(user_id, Form())
+
+    @staff_page(f"{USER}password/", needs="change", methods=("POST",))
+    def set_password(self, user_id: int) -> Any:
+        """Set a password. All sessions of the user end, and an email reports the change."""
+        user, me = lock_user(user_id), get_caller().user
+        try:
+            reauthentication.require(always=user.id == me.id)
+            accounts.set_password(user, user_forms.read_new_password(), field="password1")
+            if user.id == me.id:
+                sessions.end_sessions(user, spare=get_caller().session_id)
+            db.session.commit()
+        except ValidationFailed as error:
+            db.session.rollback()
+            return self._show_password(user_id, Form.rejected(error))
+        if user.id == me.id:
+            flash(_("Your password was changed. Your other sessions were ended."))
+        else:
+            flash(_("The password for %(email)s was set and all of the user's sessions were ended.", email=user.email))
+        return self.redirect_to_user(user_id)
+
+    def _show_password(self, user_id: int, form: Form) -> Any:
+        user = find_user(user_id)
+        context = {
+            "user": user,
+            "form": form,
+            "kept": describe_password_hash(user.password_hash),
+            "is_fresh": reauthentication.is_fresh(),
+        }
+        context |= {"is_own": user.id == get_caller().user.id, "why_not": explain_lack_of_authority(user)}
+        return self.render("admin/users/password.html", **context), form.status
+
+    @staff_page(f"{USER}history/", needs="view_event")
+    def show_audit_log(self, user_id: int) -> str:
+        """Show the audit log of this user."""
+        user = find_user(user_id)
+        found = queries.list_events({"kind": "user", "target": str(user_id)}, audit_log.first_id(), PAGE_SIZE)
+        return self.render(
+            "admin/users/audit_log.html", user=user, page=found, names=audit_export.find_emails(found.rows)
+        )
+
+    @staff_page(f"{USER}sessions/", needs="view_session")
+    def show_sessions(self, user_id: int) -> str:
+        """List the sessions of this user."""
+        user, now = find_user(user_id), clock.now()
+        found = queries.list_session_page({"user": user_id}, first_session(), PAGE_SIZE, now, sessions.idle_since(now))
+        return self.render("admin/users/sessions.html", user=user, page=found, describe=user_agents.describe_user_agent)
+
+    @staff_page(f"{USER}emails/", needs="view_email")
+    def show_emails(self, user_id: int) -> str:
+        """List the emails to this user, at the current and all earlier addresses."""
+        user = find_user(user_id)
+        found = queries.list_emails({"user": user_id}, audit_log.first_id(), PAGE_SIZE)
+        return self.render("admin/users/emails.html", user=user, page=found)
+
+    def redirect_to_user(self, user_id: int, page: str = "show") -> Any:
+        """Redirect to a page of the user, which keeps the filters of the list."""
+        return self.redirect_to(page, user_id=user_id, back=back_query() or None)
+
+
+def find_user(user_id: int) -> User:
+    """Read a user with groups and permissions.
+
+    Raises:
+        NotFound: there is none with this ID.
+    """
+    user = queries.read_user(user_id)
+    if user is None:
+        raise NotFound(_("There is no user with this id."))
+    return user
+
+
+def explain_lack_of_authority(user: User) -> str:
+    """Why the caller may not change or delete this user; empty if the caller may."""
+    try:
+        permissions.require_authority(user, get_caller().user)
+    except PermissionDenied as denied:
+        return explain(denied)
+    return ""
+
+
+def lock_user(user_id: int, needs: str = permissions.CHANGE_USER) -> User:
+    """Lock a user whom the caller may change, or delete."""
+    return accounts.lock(user_id, by=get_caller().user, permission=needs)
