@@ -94,8 +94,9 @@ class Listing:
         """The page with its figures and facets, as the template gets them; no rows if a filter is invalid."""
         page, overview = Page((), None, None), list_counts.EMPTY
         if not self.errors:
-            page = list_queries.find_page(self.filters, self.ordering, self.size, self.cursor)
-            overview = list_counts.count_list(self.filters)
+            outline = list_queries.outline_filters(self.filters)
+            page = list_queries.find_page(self.filters, self.ordering, self.size, self.cursor, outline)
+            overview = list_counts.count_list(self.filters, outline)
         figures = self._describe(page, overview.count)
         facets = {
             name: {text: numbers[value] for text, value in filters.YES_OR_NO.items()}

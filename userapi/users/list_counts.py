@@ -11,14 +11,14 @@ from userapi.core import explain
 from userapi.core.db import db, read_one
 
 from . import search
-from .list_queries import YES_OR_NO, conditions, is_common, outline_filters, values, with_index
+from .list_queries import YES_OR_NO, Outline, conditions, is_common, outline_filters, values, with_index
 from .queries import profiles, users
 
 #: Users are counted up to this number.
 MAX_COUNTED = 10_000
 
-#: Estimates below this number of rows are too uncertain to be shown.
-MIN_ESTIMATE = 2 * MAX_COUNTED
+#: Lists that PostgreSQL expects to have fewer users than this are counted.
+MIN_ESTIMATE = 12_500
 
 #: PostgreSQL counts a table with more rows than this only roughly.
 MAX_EXACT_ROWS = 100_000
@@ -66,13 +66,15 @@ class Overview:
 EMPTY = Overview(Count(0, Precision.EXACT), {name: {True: 0, False: 0} for name in YES_OR_NO})
 
 
-def count_list(filters: Mapping[str, Any]) -> Overview:
-    """Count the users in a list, with at most two bounded statements besides the choice of the plan.
+def count_list(filters: Mapping[str, Any], outline: Outline | None = None) -> Overview:
+    """Count the users in a list, with at most two bounded statements.
 
     Args:
         filters: as for `list_queries.conditions`.
+        outline: of the filters, if it is known.
     """
-    outline, parameters = outline_filters(filters), values(filters)
+    outline = outline_filters(filters) if outline is None else outline
+    parameters = values(filters)
     many = _count_many(outline, parameters)
     if many is None:
         found = _count_some(outline, parameters)
@@ -93,7 +95,7 @@ def estimate_users() -> Count:
     return Count(int(counted[0]) if counted else 0, Precision.EXACT)
 
 
-def _count_many(outline: tuple[tuple[str, Any], ...], parameters: Mapping[str, Any]) -> Count | None:
+def _count_many(outline: Outline, parameters: Mapping[str, Any]) -> Count | None:
     """The number for a list that is known to be long without counting; None if it may be short."""
     if not outline:
         total = estimate_users()
@@ -106,7 +108,7 @@ def _count_many(outline: tuple[tuple[str, Any], ...], parameters: Mapping[str, A
     return Count(MAX_COUNTED, Precision.MORE_THAN) if len(outline) == 1 else Count(0, Precision.UNKNOWN)
 
 
-def _estimable(outline: tuple[tuple[str, Any], ...]) -> list[Any]:
+def _estimable(outline: Outline) -> list[Any]:
     """The conditions as the statistics of PostgreSQL know them."""
     found = []
     for name, detail in outline:
@@ -120,7 +122,7 @@ def _rounded(rows: int) -> int:
     return round(rows, 2 - len(str(rows)))
 
 
-def _count_some(outline: tuple[tuple[str, Any], ...], parameters: Mapping[str, Any]) -> Overview:
+def _count_some(outline: Outline, parameters: Mapping[str, Any]) -> Overview:
     columns = (users.c.id, users.c.is_active, users.c.is_staff, users.c.is_superuser, users.c.email_verified_at)
     some = sa.select(*columns).where(*conditions(with_index(outline))).limit(MAX_COUNTED + 1).subquery("some")
     having: dict[str, Any] = {

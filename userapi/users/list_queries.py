@@ -30,6 +30,10 @@ SEARCHES = tuple(search.SEARCHED)
 WINDOW = 200
 
 
+#: What the statement for some filters depends on: pairs of a filter's name and a detail; the rest are parameters.
+Outline = tuple[tuple[str, Any], ...]
+
+
 class Order(NamedTuple):
     """A column the list may be ordered by, and the kind of its values."""
 
@@ -54,11 +58,13 @@ class _Shape(NamedTuple):
     limit: int
     direction: str | None
     after_null: bool
-    filters: tuple[tuple[str, Any], ...]
+    filters: Outline
     in_window: bool = False
 
 
-def find_page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cursor | None) -> Page:
+def find_page(
+    filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cursor | None, outline: Outline | None = None
+) -> Page:
     """A page of the list of users.
 
     Args:
@@ -66,13 +72,14 @@ def find_page(filters: Mapping[str, Any], ordering: str, limit: int, cursor: Cur
         ordering: a name of `ORDERS`, `-` before it for descending.
         limit: rows on a page.
         cursor: where to start.
+        outline: of the filters, if it is known.
     """
+    outline = outline_filters(filters) if outline is None else outline
     parameters = values(filters)
     if cursor is not None:
         order = ORDERS[ordering.removeprefix("-")]
         parameters["after_id"] = cursor.row_id
         parameters["after_value"] = pagination.convert_cursor_value(cursor, order.kind, nullable=order.nullable)
-    outline = outline_filters(filters)
     shape = _Shape(
         ordering,
         limit,
@@ -92,12 +99,12 @@ def _read(shape: _Shape, parameters: Mapping[str, Any]) -> list[Any]:
     return statement.all(**{name: value for name, value in parameters.items() if name in needed})
 
 
-def is_common(outline: tuple[tuple[str, Any], ...]) -> bool:
+def is_common(outline: Outline) -> bool:
     """Whether a search has too many matches to collect all of them."""
     return any(name in SEARCHES and detail.is_common for name, detail in outline)
 
 
-def with_index(outline: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+def with_index(outline: Outline) -> Outline:
     """The same filters for a plan that finds all rows: a common text has the index, unless another filter does."""
     if len(outline) > 1:
         return outline
@@ -119,9 +126,9 @@ def find_ids(filters: Mapping[str, Any], most: int) -> list[int]:
 
 def iterate_users(filters: Mapping[str, Any]) -> Iterator[Any]:
     """All users who match, by id, read a page at a time."""
-    cursor = None
+    cursor, outline = None, outline_filters(filters)
     while True:
-        found = find_page(filters, "id", 200, cursor)
+        found = find_page(filters, "id", 200, cursor, outline)
         yield from found.rows
         if found.next is None:
             return
@@ -133,7 +140,7 @@ def build_conditions(filters: Mapping[str, Any]) -> tuple[list[Any], dict[str, A
     return conditions(outline_filters(filters)), values(filters)
 
 
-def conditions(outline: tuple[tuple[str, Any], ...], source: Any = users) -> list[Any]:
+def conditions(outline: Outline, source: Any = users) -> list[Any]:
     """What the filters ask, with parameters for what `values` gives.
 
     Args:
@@ -179,7 +186,7 @@ def values(filters: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def outline_filters(filters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+def outline_filters(filters: Mapping[str, Any]) -> Outline:
     """What the statement for some filters depends on; for a search, the quicker plan is looked for."""
     outline: list[tuple[str, Any]] = [(name, None) for name in VALUED if name in filters]
     outline += [(name, filters[name]) for name in YES_OR_NO if name in filters]
