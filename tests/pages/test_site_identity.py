@@ -103,11 +103,12 @@ def test_an_error_page_says_where_to_get_help(make_app: Callable[..., Flask], mo
     browser = broken(app, monkeypatch)
     link = '<a href="mailto:help@example.com">help@example.com</a>'
 
-    failed, missing = browser.get("/"), browser.get("/nothing/")
+    failed, missing, expired = (browser.get(path) for path in ("/", "/nothing/", "/undo-email-change/0123456789/"))
 
     assert f"If this keeps happening, write to {link} and give them this request ID:" in failed.text
     assert failed.headers["X-Request-ID"] in failed.text
-    assert f"Need help? Write to {link}." in missing.text
+    for page in (missing, expired):
+        assert f"Need help? Write to {link}." in page.text
 
 
 def test_an_error_page_without_a_support_address_names_none(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
