@@ -167,6 +167,16 @@ def test_both_pages_are_accessible_and_fit_in_the_color_scheme(
     context.close()
 
 
+def test_the_dialog_to_authorize_asks_only_for_what_is_needed(watched: BrowserPage) -> None:
+    watched.go("/docs/try/")
+
+    watched.page.get_by_role("button", name="Authorize").first.click()
+
+    expect(watched.page.get_by_label("username:")).to_be_focused()
+    assert watched.page.locator(".dialog-ux input:visible").count() == 3  # email, password, or a token
+    assert watched.violations() == []
+
+
 def test_a_chosen_theme_is_that_of_Swagger_UI(watched: BrowserPage) -> None:
     watched.go("/docs/try/")
     expect(watched.page.locator(".opblock").first).to_be_visible()

@@ -28,6 +28,9 @@ function addCsrfToken(request) {
 
 // Swagger UI leaves some of its parts and inputs without a name for screen readers.
 function nameParts() {
+  for (const button of page.querySelectorAll(".close-modal")) {
+    button.ariaLabel = "Close";
+  }
   for (const block of page.querySelectorAll("pre")) {
     block.tabIndex = 0; // so that it can be scrolled with the keyboard
   }
@@ -41,6 +44,17 @@ function nameParts() {
       input.ariaLabel = text.replace(/[-_]+/g, " ").trim() || "Value";
     }
   }
+}
+
+let isDialogOpen = false;
+
+// Swagger UI moves the focus to the last way to sign in, out of sight of the first.
+function focusNewDialog() {
+  const dialog = page.querySelector(".dialog-ux");
+  if (dialog && !isDialogOpen) {
+    dialog.querySelector("input")?.focus();
+  }
+  isDialogOpen = Boolean(dialog);
 }
 
 // The browser keeps the authorization. All that a call needs of it is the access token, which soon expires.
@@ -79,7 +93,10 @@ const onlyOperations = ({ React }) => {
 applyColorScheme();
 new MutationObserver(applyColorScheme).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
 prefersDark.addEventListener("change", applyColorScheme);
-new MutationObserver(nameParts).observe(page, { childList: true, subtree: true });
+new MutationObserver(() => {
+  nameParts();
+  focusNewDialog();
+}).observe(page, { childList: true, subtree: true });
 
 SwaggerUIBundle({
   url: page.dataset.url,
