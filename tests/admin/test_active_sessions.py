@@ -183,7 +183,7 @@ def places_showing_as_active(case: Case) -> dict[str, bool]:
     found["page that deletes"] = deleted_with_user is not None and int(deleted_with_user[1]) - others == 1
     owner = case.sign_in_owner()
     if owner is not None:
-        found["account page"] = IP_ADDRESS in owner.get("/account/").text
+        found["account page"] = IP_ADDRESS in owner.get("/account/devices/").text
         found["list of the API"] = IP_ADDRESS in owner.client.get("/userapi/auth/sessions/").text
     body = {"refresh_token": case.tokens["refresh_token"], "all": True}
     found["request to the API"] = client.get("/userapi/auth/user/", headers=case.headers).status_code == 200
