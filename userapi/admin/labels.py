@@ -47,6 +47,7 @@ EVENTS = {
     "user.password_rehashed": lazy_gettext("Password hash renewed"),
     "user.password_reset_requested": lazy_gettext("Password reset requested"),
     "user.invited": lazy_gettext("Invitation sent"),
+    "user.data_exported": lazy_gettext("Account data downloaded"),
     "invitation.accepted": lazy_gettext("Invitation accepted"),
     "users.seeded": lazy_gettext("Sample users created"),
     "users.imported": lazy_gettext("Users imported"),

@@ -96,6 +96,7 @@ def record(
         target_kind=target_kind,
         target_id=None if target_id is None else str(target_id),
         address=context.ip_address,
+        user_agent=context.user_agent,
         request_id=context.request_id,
         changes=written,
     )

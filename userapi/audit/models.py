@@ -17,6 +17,7 @@ class AuditEvent(Model):
     Attributes:
         origin: a `core.context.Origin`. A version of the service that does not know the column leaves it unknown.
         os_user: the operating-system user at the command line.
+        user_agent: at most 255 characters of the client's own description; not stored before revision 0019.
     """
 
     __tablename__ = "audit_events"
@@ -34,5 +35,6 @@ class AuditEvent(Model):
     target_kind: Mapped[str | None] = mapped_column(sa.String(30))
     target_id: Mapped[str | None] = mapped_column(sa.String(36))
     address: Mapped[str | None] = mapped_column(sa.String(45))
+    user_agent: Mapped[str | None] = mapped_column(sa.String(255))
     request_id: Mapped[str | None] = mapped_column(sa.String(128))
     changes: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))

@@ -12,7 +12,7 @@ from userapi.core.context import Origin
 ACTIONS = (
     "user.created", "user.changed", "user.activated", "user.deactivated", "user.deleted", "user.rights_changed",
     "user.password_changed", "user.password_check_failed", "user.password_rehashed", "user.password_reset_requested",
-    "user.invited", "invitation.accepted", "users.seeded", "users.imported", "users.exported",
+    "user.invited", "user.data_exported", "invitation.accepted", "users.seeded", "users.imported", "users.exported",
     "email.verification_requested", "email.change_requested", "email.change_undone", "email.verified",
     "sign_in.failed", "session.started", "session.ended", "session.ended_all", "sessions.ended_all",
     "session.token_reused", "group.created", "group.changed", "group.deleted",

@@ -32,7 +32,8 @@ def matching(filters: Mapping[str, Any]) -> sa.Select[Any]:
 
     Args:
         filters: any of `actor` (a user's id), `user` (the id of a user who acted or was the target), `kind` (of the
-            target), `target` (its id), `action`, `origin`, `address` (the beginning of the IP address), `since`
+            target), `target` (its id), `action`, `actions` (any of these), `origin`,
+            `address` (the beginning of the IP address), `since`
             (inclusive), `until` (exclusive) and `before` (an id that theirs are smaller than).
     """
     conditions = {
@@ -44,6 +45,7 @@ def matching(filters: Mapping[str, Any]) -> sa.Select[Any]:
         "kind": lambda value: events.c.target_kind == value,
         "target": lambda value: events.c.target_id == value,
         "action": lambda value: events.c.action == value,
+        "actions": lambda value: events.c.action.in_(value),
         "origin": lambda value: events.c.origin == value,
         "address": lambda value: events.c.address.startswith(value, autoescape=True),
         "since": lambda value: events.c.occurred_at >= value,

@@ -21,7 +21,18 @@ from userapi.users.password_policy import WeakPassword
 from userapi.users.problems import EmailTaken, WrongPassword
 from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
 
-from . import account_recovery, cookies, credentials, invitations, logout_request, passwords, sessions, sign_in, tokens
+from . import (
+    account_data,
+    account_recovery,
+    cookies,
+    credentials,
+    invitations,
+    logout_request,
+    passwords,
+    sessions,
+    sign_in,
+    tokens,
+)
 from .caller import get_caller
 from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenRevoked
 from .schemas import (
@@ -240,9 +251,7 @@ def undo_email_change(body: dict[str, str]) -> Response:
 @blueprint.leads_to(200, "end_session", parameters={"session_id": "$response.body#/results/0/id"})
 def list_sessions() -> Response:
     """List your active sessions, most recently used first."""
-    caller = get_caller()
-    mine = sessions.list_user_sessions(caller.user.id)
-    return json_response({"results": [{**row._mapping, "current": row.id == caller.session_id} for row in mine]})
+    return json_response({"results": account_data.list_sessions(get_caller())})
 
 
 @blueprint.delete("/sessions/")

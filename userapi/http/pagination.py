@@ -141,7 +141,7 @@ def _row_comparison(column: Any, row_id: Any, *, smaller: bool) -> Any:
 
 def build_page_links(page: Page) -> dict[str, str | None]:
     """The URLs of the neighbouring pages, with the query of this one."""
-    return {"next": _page_url(page.next), "previous": _page_url(page.previous)}
+    return {"next": build_page_url(page.next), "previous": build_page_url(page.previous)}
 
 
 def build_link_header(urls: dict[str, str | None]) -> dict[str, str]:
@@ -151,7 +151,8 @@ def build_link_header(urls: dict[str, str | None]) -> dict[str, str]:
     return {"Link": value} if value else {}
 
 
-def _page_url(cursor: Cursor | None) -> str | None:
+def build_page_url(cursor: Cursor | None) -> str | None:
+    """The URL of the page that starts at a cursor, with the query of this one."""
     if cursor is None:
         return None
     query = {**request.args.to_dict(), "cursor": cursor.encode()}

@@ -44,6 +44,11 @@ def dump_json(document: Any) -> bytes:
     return orjson.dumps(document, option=JSON_OPTIONS)
 
 
+def dump_indented_json(document: Any) -> bytes:
+    """JSON text for people to read."""
+    return orjson.dumps(document, option=JSON_OPTIONS | orjson.OPT_INDENT_2)
+
+
 def dump_sorted_json(document: Any) -> bytes:
     """JSON text with sorted members, for comparison."""
     return orjson.dumps(document, option=JSON_OPTIONS | orjson.OPT_SORT_KEYS)

@@ -12,7 +12,7 @@ from userapi.html.redirects import next_path, redirect_to, redirect_to_next
 from userapi.users import accounts
 from userapi.users.problems import WrongPassword
 
-from . import account, links, schemas
+from . import account, account_data, links, schemas
 from .layout import blueprint, render_page
 from .page_auth import open_to_visitors
 from .remembered_email import remembered_email
@@ -20,7 +20,7 @@ from .single_submission import Done, submit_once
 from .submitted_forms import load_form, show_on_error
 
 #: The modules add their pages to the blueprint when they are imported.
-__all__ = ["account", "blueprint", "links"]
+__all__ = ["account", "account_data", "blueprint", "links"]
 
 #: What a browser forgets when someone signs out.
 CLEAR_SITE_DATA = '"cache", "cookies", "storage"'

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import pre_load
+from marshmallow import Schema, pre_load
 
 from userapi.auth.schemas import (
     EmailChangeSchema,
@@ -11,6 +11,7 @@ from userapi.auth.schemas import (
     PasswordResetSchema,
     SignInSchema,
 )
+from userapi.http.fields import Password
 from userapi.users.fields import USER_FIELDS, Writer
 from userapi.users.schemas import NewUserSchema, UserEditSchema
 
@@ -29,10 +30,17 @@ class FirstProfileSchema(UserEditSchema):
         return data
 
 
+class OwnPasswordSchema(Schema):
+    """The caller's own password."""
+
+    password = Password(required=True)
+
+
 credentials = SignInSchema()
 new_user = NewUserSchema()
 email = EmailSchema()
 email_change = EmailChangeSchema()
+own_password = OwnPasswordSchema()
 password_change = PasswordChangeSchema()
 new_password = PasswordResetSchema(only=("new_password1", "new_password2"))
 account = UserEditSchema(only=EDITABLE)

@@ -173,4 +173,5 @@ def _event(each: _SignIn) -> dict[str, Any]:
         "target_kind": None if each.user_id is None else "user",
         "target_id": None if each.user_id is None else str(each.user_id),
         "address": each.ip,
+        "user_agent": DEVICES[(each.user_id or 0) % len(DEVICES)],
     }

@@ -1,0 +1,36 @@
+"""The download of the data of your own account."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from tests.support.api_client import ApiUser
+from userapi.core import clock
+
+DATA = "/userapi/auth/data/"
+
+
+@pytest.mark.both
+def test_the_data_contain_the_account_its_sessions_and_its_activity(app: Flask, user: ApiUser) -> None:
+    activity = user.get("/userapi/auth/activity/").get_json()["results"]
+    response = user.get(DATA)
+
+    data = response.get_json()
+    assert response.status_code == 200
+    assert set(data) == {"exported_at", "user", "sessions", "activity"}
+    assert data["user"] == user.get("/userapi/auth/user/").get_json()
+    assert data["sessions"] == user.get("/userapi/auth/sessions/").get_json()["results"]
+    assert data["activity"] == activity
+    assert user.get("/userapi/auth/activity/?limit=1").get_json()["results"][0]["action"] == "user.data_exported"
+    assert "argon2" not in response.text
+
+
+def test_the_data_require_a_recent_sign_in(user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = clock.now() + timedelta(minutes=16)
+    monkeypatch.setattr("userapi.auth.account_data.clock.now", lambda: later)
+
+    response = user.get(DATA)
+
+    assert response.status_code == 403
+    assert response.get_json()["code"] == "reauthentication_required"

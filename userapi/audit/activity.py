@@ -1,0 +1,124 @@
+"""The activity of an account: the events of the audit log that its owner may see, in the owner's words.
+
+Only events whose target is the account belong to it. What staff did to the account is shown, but not who did it or from
+where.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from flask_babel import lazy_gettext
+
+from userapi.core.context import Origin
+from userapi.http.pagination import Cursor, decode_cursor
+
+from . import queries
+
+#: The actions that owners see, and what the activity page says about them.
+TEXTS = {
+    "user.created": lazy_gettext("Account created"),
+    "user.changed": lazy_gettext("Account details changed"),
+    "user.activated": lazy_gettext("Account activated"),
+    "user.deactivated": lazy_gettext("Account deactivated"),
+    "user.rights_changed": lazy_gettext("Groups or permissions changed"),
+    "user.password_changed": lazy_gettext("Password changed"),
+    "user.password_check_failed": lazy_gettext("Wrong current password entered"),
+    "user.password_reset_requested": lazy_gettext("Password reset requested"),
+    "user.invited": lazy_gettext("Invitation sent"),
+    "user.data_exported": lazy_gettext("Account data downloaded"),
+    "invitation.accepted": lazy_gettext("Invitation accepted"),
+    "email.verification_requested": lazy_gettext("Confirmation email requested"),
+    "email.change_requested": lazy_gettext("Email change requested"),
+    "email.change_undone": lazy_gettext("Email change undone"),
+    "email.verified": lazy_gettext("Email confirmed"),
+    "sign_in.failed": lazy_gettext("Sign-in failed"),
+    "session.started": lazy_gettext("Signed in"),
+    "session.ended": lazy_gettext("Session ended"),
+    "session.ended_all": lazy_gettext("All sessions ended, or all except the current one"),
+    "session.token_reused": lazy_gettext("Session ended because an old token was used again"),
+}
+
+#: Actions that a user who does not recognize them should react to.
+ALARMING = ("sign_in.failed", "user.password_check_failed", "session.token_reused")
+
+ORDERING = "-id"
+
+MAX_PAGE_SIZE = 200
+
+
+class Source(StrEnum):
+    """Who caused an event."""
+
+    OWNER = "owner"
+    ANONYMOUS = "anonymous"
+    STAFF = "staff"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True)
+class Activity:
+    """An event as the owner of the account may see it.
+
+    Attributes:
+        id: of the event.
+        action: a key of `TEXTS`.
+        occurred_at: when it happened.
+        source: who caused it.
+        address: the IP address; None for what staff or the system did.
+        user_agent: what the browser or program calls itself; None in the same cases, and if it is not known.
+        fields: the names of the fields that changed, such as `profile.city`.
+    """
+
+    id: int
+    action: str
+    occurred_at: datetime
+    source: Source
+    address: str | None
+    user_agent: str | None
+    fields: list[str]
+
+
+def list_activity(user_id: int, limit: int, cursor: str | None = None) -> tuple[list[Activity], Cursor | None]:
+    """The newest activities of an account, and where the next page starts.
+
+    Args:
+        user_id: the account.
+        limit: activities on a page.
+        cursor: where the page starts, as an earlier call returned it.
+
+    Raises:
+        ValidationFailed: the cursor is not valid.
+    """
+    start = {"before": decode_cursor(cursor, ORDERING).row_id} if cursor else {}
+    found = queries.newest({"kind": "user", "target": str(user_id), "actions": tuple(TEXTS), **start}, limit + 1)
+    rows = [_activity(event, user_id) for event in found[:limit]]
+    return rows, _next_cursor(found, limit)
+
+
+def _next_cursor(found: Sequence[Any], limit: int) -> Cursor | None:
+    return Cursor(ORDERING, "next", None, found[limit - 1].id) if len(found) > limit else None
+
+
+def _activity(event: Any, user_id: int) -> Activity:
+    source = _source(event, user_id)
+    is_private = source in (Source.STAFF, Source.SYSTEM)
+    return Activity(
+        id=event.id,
+        action=event.action,
+        occurred_at=event.occurred_at,
+        source=source,
+        address=None if is_private else event.address,
+        user_agent=None if is_private else event.user_agent,
+        fields=sorted(event.changes or ()) if event.action == "user.changed" else [],
+    )
+
+
+def _source(event: Any, user_id: int) -> Source:
+    if event.actor_id == user_id:
+        return Source.OWNER
+    if event.actor_id is not None or event.origin == Origin.COMMAND_LINE:
+        return Source.STAFF
+    return Source.ANONYMOUS if event.origin in (Origin.WEB, Origin.API) else Source.SYSTEM
