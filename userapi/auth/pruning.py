@@ -7,6 +7,7 @@ from userapi.core import clock
 from userapi.core.batches import prune_in_batches
 from userapi.http import submissions
 from userapi.users import queries as user_queries
+from userapi.users import search_index
 
 from . import queries
 
@@ -24,6 +25,7 @@ def prune(before: datetime) -> Pruned:
 
     Submitted forms are useless after a day, and are deleted then in any case.
     """
+    search_index.purge_deleted()
     return Pruned(
         sessions=prune_in_batches(queries.delete_ended_sessions, before),
         links=prune_in_batches(user_queries.prune_tokens, before),

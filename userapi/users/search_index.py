@@ -58,8 +58,13 @@ SQLITE = (
     """,
 )
 
-#: Delete an entry from the index immediately. SQLite before version 3.42 does so when it merges parts of the index.
+#: Delete an entry from the index immediately. Earlier versions of SQLite do so when they merge parts of the index.
+HAS_SECURE_DELETE = sqlite3.sqlite_version_info >= (3, 42)
 SECURE_DELETE = "INSERT INTO users_search(users_search, rank) VALUES ('secure-delete', 1)"
+
+#: Merge parts of the index; a negative number of pages begins to merge all of them.
+MERGE = sa.text("INSERT INTO users_search(users_search, rank) VALUES ('merge', :pages)")
+PAGES = 500
 
 #: Statements that return a row if there is the index.
 PRESENT = {
@@ -103,6 +108,21 @@ def find_index() -> bool:
     return read_one(sa.text(statement)) is not None  # type: ignore[arg-type]
 
 
+def purge_deleted() -> None:
+    """Rewrite the index of an earlier SQLite, which still has entries of deleted users, in short transactions."""
+    if db.engine.dialect.name != "sqlite" or HAS_SECURE_DELETE or not find_index():
+        return
+    pages, is_merged = -PAGES, False
+    while not is_merged:
+        connection = db.session.connection()
+        driver: Any = connection.connection.driver_connection
+        before = driver.total_changes
+        connection.execute(MERGE, {"pages": pages})
+        is_merged = pages > 0 and driver.total_changes - before < 2  # as SQLite's documentation says
+        db.session.commit()
+        pages = PAGES
+
+
 def include_name(name: str | None, kind: str, _parents: Any) -> bool:
     """Whether Alembic's autogenerate compares a table or an index with the models."""
     return not (name or "").startswith(INDEX if kind == "index" else TABLE)
@@ -131,7 +151,7 @@ def _create_sqlite(connection: sa.Connection) -> bool:
         if "no such module" in str(error.orig) or "no such tokenizer" in str(error.orig):
             return False
         raise
-    if sqlite3.sqlite_version_info >= (3, 42):
+    if HAS_SECURE_DELETE:
         connection.exec_driver_sql(SECURE_DELETE)
     return True
 
