@@ -1,9 +1,9 @@
-"""The cost of the staff site's pages with a million accounts in PostgreSQL, and the memory of an export.
+"""The cost of the staff site's pages with a million accounts, and the memory of an export.
 
-    python benchmarks/admin_at_a_million.py [number of accounts]
+    python benchmarks/admin_at_a_million.py [number of accounts] [postgresql | sqlite]
 
-Starts its own PostgreSQL, inserts the users directly, and requests each page 15 times, all in this process.
-The bar: a first page, a search by the beginning of an email and a filtered page under 300 ms each.
+Starts its own PostgreSQL, unless SQLite is chosen, inserts the users directly, and requests each page 15 times, all in
+this process. The bar is 100 ms for each page.
 """
 
 import resource
@@ -11,6 +11,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,10 @@ from userapi.core.db import db  # noqa: E402
 from userapi.security import signing_keys  # noqa: E402
 
 REPEATS = 15
-BAR = 300.0
+BAR = 100.0
 
-FILL = (
+FILL: dict[str, tuple[str, ...]] = {}
+FILL["postgresql"] = (
     """
     INSERT INTO users (email, email_key, first_name, last_name, first_name_key, last_name_key, session_version,
                        is_active, is_staff, is_superuser, email_verified_at, date_joined, last_login)
@@ -45,6 +48,24 @@ FILL = (
     """,
     "ANALYZE",
 )
+FILL["sqlite"] = (
+    """
+    WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :number)
+    INSERT INTO users (email, email_key, first_name, last_name, first_name_key, last_name_key, session_version,
+                       is_active, is_staff, is_superuser, email_verified_at, date_joined, last_login)
+    SELECT 'user' || n || '@example.com', 'user' || n || '@example.com',
+           'First' || (n % 5000), 'Last' || (n % 50000), 'first' || (n % 5000), 'last' || (n % 50000), 0,
+           n % 50 <> 0, n % 20000 = 0, 0, CASE WHEN n % 3 = 0 THEN '2026-11-29 12:00:00.000000' END,
+           datetime('now', '-' || (n * 7919 % 100000000) || ' seconds') || '.000000',
+           CASE WHEN n % 2 = 0 THEN '2026-11-29 12:00:00.000000' END
+    FROM numbers
+    """,
+    """
+    INSERT INTO user_profiles (user_id, title, dob, address, country, city, zip)
+    SELECT id, 'Ms', '1990-12-10', '12 Pulteney Street', 'Country ' || (id % 200), 'Bath', 'BA2 4' FROM users
+    """,
+    "ANALYZE",
+)
 
 PAGES = {
     "overview": "/admin/",
@@ -55,6 +76,13 @@ PAGES = {
     "search: beginning of emails": "/admin/users/?search=user98765",
     "search: broad beginning": "/admin/users/?search=user9",
     "search: by last name": "/admin/users/?search=last4999",
+    "search: in every email": "/admin/users/?search=example.com",
+    "search: in one email of 1,000": "/admin/users/?search=987@",
+    "search: in one last name of 50": "/admin/users/?search=ast49",
+    "search: two words": "/admin/users/?search=first12+last49",
+    "search: common, and staff": "/admin/users/?search=example.com&is_staff=true",
+    "search: two characters": "/admin/users/?search=us",
+    "largest pages": "/admin/users/?size=200",
     "search: no result": "/admin/users/?search=zzz",
     "filter: staff": "/admin/users/?is_staff=true",
     "filter: superusers": "/admin/users/?is_superuser=true",
@@ -67,16 +95,26 @@ PAGES = {
 }
 
 
-def main(number: int) -> int:
+@contextmanager
+def _new_database(kind: str, folder: str) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder}/userapi.db"
+        return
+    with servers.postgresql() as url:
+        yield url
+
+
+def main(number: int, kind: str) -> int:
     """Print a line for each page; returns 1 if a page is too slow."""
-    with servers.postgresql() as url, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _new_database(kind, folder) as url:
         signing_keys.KeyRing(Path(folder)).add()
         app = create_app(app_config(url, folder, LOG_LEVEL="ERROR"))
         with app.app_context():
             upgrade()
             started = time.perf_counter()
-            db.session.execute(sa.text("SET statement_timeout = 0"))
-            for statement in FILL:
+            if kind == "postgresql":
+                db.session.execute(sa.text("SET statement_timeout = 0"))
+            for statement in FILL[kind]:
                 db.session.execute(sa.text(statement), {"number": number} if ":number" in statement else {})
             db.session.commit()
             print(f"{number:,} accounts made in {time.perf_counter() - started:.0f} s")
@@ -127,4 +165,5 @@ def _memory() -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
+    chosen = dict(enumerate(sys.argv))
+    sys.exit(main(int(chosen.get(1, 1_000_000)), chosen.get(2, "postgresql")))

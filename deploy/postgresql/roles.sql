@@ -11,6 +11,9 @@ GRANT USAGE ON SCHEMA public TO userapi;
 ALTER DEFAULT PRIVILEGES FOR ROLE userapi_owner GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO userapi;
 ALTER DEFAULT PRIVILEGES FOR ROLE userapi_owner GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO userapi;
 
+-- Searches for contained text need this extension. `userapi_owner` may not create it.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+
 -- The service cannot set these itself behind a connection pooler in transaction mode.
 ALTER ROLE userapi SET statement_timeout = '15s';
 ALTER ROLE userapi SET timezone = 'UTC';
