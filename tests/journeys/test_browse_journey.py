@@ -96,7 +96,7 @@ def test_changes_by_another_user_are_not_overwritten(
     send(visitor, "patch")
     expect_response(visitor, "412 Precondition Failed")
     visitor.shoot("browse-clash")
-    visitor.press("Reload")
+    visitor.page.get_by_role("link", name="Reload", exact=True).click()
 
     expect(visitor.page.locator('#patch input[name="first_name"]')).to_have_value("Jay")
 
@@ -118,7 +118,7 @@ def test_staff_browse_and_filter_users_and_delete_one(site: Site, visitor: Brows
     visitor.shoot("browse-list")
     assert seen > 5
 
-    visitor.press("Clear")
+    visitor.page.get_by_role("link", name="Clear", exact=True).click()
     visitor.page.get_by_text("Filters", exact=True).click()
     visitor.page.locator("#filter-search").fill(names[3])
     visitor.page.locator("#filter-is_active").select_option("true")
