@@ -46,6 +46,9 @@ def test_the_url_map_has_the_expected_endpoints(app: Flask) -> None:
     assert len(endpoints(app, "GET")) >= 14
     assert {endpoint for endpoint, _path in endpoints(app, "POST")} == {
         "staff_users.add",
+        "staff_users.choose_columns",
+        "staff_filters.save",
+        "staff_filters.delete",
         "staff_users.edit",
         "staff_users.edit_access",
         "staff_users.invite",

@@ -31,7 +31,7 @@ def boss(app: Flask, monkeypatch: pytest.MonkeyPatch) -> StaffClient:
 
 def figures(boss: StaffClient, query: str = "") -> str:
     text = boss.get(f"{LIST}?{query}").text
-    return unescape(text.partition('role="status">')[2].partition("</p>")[0]).strip()
+    return unescape(text.partition('role="status">')[2].partition("</small>")[0]).strip()
 
 
 def neighbour(boss: StaffClient, query: str, rel: str) -> str:

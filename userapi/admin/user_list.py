@@ -129,6 +129,11 @@ class Listing:
         """The same without the search, to be stored."""
         return self._first_page({name: text for name, text in self.texts.items() if name != "search"}, self.size)
 
+    def with_filter(self, name: str, text: str | None) -> str:
+        """The query string of the first page of this list with one filter changed, or without it."""
+        texts = {other: found for other, found in self.texts.items() if other != name}
+        return self._first_page(texts if text is None else {**texts, name: text}, self.size)
+
     def with_size(self, size: int) -> str:
         """The query string of the first page of this list with other pages."""
         return self._first_page(self.texts, size)

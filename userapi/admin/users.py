@@ -20,7 +20,7 @@ from userapi.users.models import ACTIONS
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
 
-from . import labels, reauthentication, staff_auth, user_actions, user_forms, user_list
+from . import labels, reauthentication, staff_auth, user_actions, user_columns, user_forms, user_list
 from . import queries as staff_queries
 from .user_forms import ACCESS, INVITE, PROFILE, UserForm
 from .user_pages import USER, UserPages, explain_lack_of_authority, find_user, lock_user
@@ -56,7 +56,15 @@ class UserView(UserPages):
             countries=_list_countries(listing.texts.get("country", "")),
             actions=user_actions.allowed_actions(),
             query=current_query(),
+            columns=user_columns.get_columns(),
+            all_columns=user_columns.COLUMNS,
         )
+
+    @staff_page("/columns/", needs="view", methods=("POST",))
+    def choose_columns(self) -> Any:
+        """Remember which columns the list shows."""
+        response = self.redirect_to_list(request.form.get("query", ""))
+        return user_columns.remember_columns(response, request.form.getlist("columns"))
 
     @staff_page("/act/", needs="view", methods=("POST",))
     def act(self) -> Any:

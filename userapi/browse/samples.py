@@ -71,16 +71,14 @@ def example_request(
 def code_samples(request: Request) -> list[Sample]:
     """The same request in every language."""
     return [
-        Sample("curl", to_curl(request)),
+        Sample("curl", _curl(request)),
         Sample("Python", _python(request)),
         Sample("JavaScript", _javascript(request)),
     ]
 
 
-def to_curl(request: Request) -> str:
-    """The request as a command for a POSIX shell, with the token in `$ACCESS_TOKEN`."""
-    url = shlex.quote(request.url)
-    lines = [f"curl {url}" if request.method == "GET" else f"curl -X {request.method} {url}"]
+def _curl(request: Request) -> str:
+    lines = [f"curl {request.url}" if request.method == "GET" else f"curl -X {request.method} {request.url}"]
     if request.needs_token:
         lines.append('-H "Authorization: Bearer $ACCESS_TOKEN"')
     if request.body is not None:

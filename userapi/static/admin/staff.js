@@ -26,6 +26,7 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
     const chosen = boxes.filter((box) => box.checked).length;
     head.checked = chosen > 0 && chosen === boxes.length;
     head.indeterminate = chosen > 0 && chosen < boxes.length;
+    form.classList.toggle("has-selection", chosen > 0);
     count.textContent = chosen ? count.dataset.count.replace("{}", chosen) : "";
   };
   head.addEventListener("change", () => {

@@ -6,7 +6,7 @@ const BUSY = 5000;
 
 function isChanged(field) {
   // What a password manager fills in was not typed.
-  if (["hidden", "password"].includes(field.type) || field.disabled || !field.name || field.matches(":autofill")) return false;
+  if (["hidden", "password", "submit", "button"].includes(field.type) || field.disabled || !field.name || field.matches(":autofill")) return false;
   if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
   if (field.options) {
     const chosen = [...field.options].filter((option) => option.defaultSelected);
