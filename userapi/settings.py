@@ -240,6 +240,9 @@ def _throttles(env: Env) -> dict[str, Any]:
         "RATELIMIT_REFRESH_SESSION": env.str("RATELIMIT_REFRESH_SESSION", "30 per minute", validate=checks.limit),
         "RATELIMIT_REGISTRATION": env.str("RATELIMIT_REGISTRATION", "60 per hour", validate=checks.limit),
         "RATELIMIT_PASSWORD_FEEDBACK": env.str("RATELIMIT_PASSWORD_FEEDBACK", "60 per hour", validate=checks.limit),
+        "RATELIMIT_PASSWORD_STRENGTH": env.str(
+            "RATELIMIT_PASSWORD_STRENGTH", "300 per 10 minutes", validate=checks.limit
+        ),
         "RATELIMIT_PASSWORD_CHECK": env.str("RATELIMIT_PASSWORD_CHECK", "10 per 20 minutes", validate=checks.limit),
         "RATELIMIT_PASSWORD_RESET": env.str("RATELIMIT_PASSWORD_RESET", "30 per hour", validate=checks.limit),
         "RATELIMIT_PASSWORD_RESET_RECIPIENT": env.str(

@@ -230,6 +230,11 @@ def format_short_day(day: date) -> str:
     return dates.format_skeleton("MMMd", day, locale=_format_locale())
 
 
+def format_long_day(day: date) -> str:
+    """A day with its year: `24 November 2026`."""
+    return dates.format_date(day, "long", _format_locale())
+
+
 def format_number(value: int) -> str:
     """A number with separators for thousands: `12,345`."""
     return numbers.format_decimal(value, locale=_format_locale())

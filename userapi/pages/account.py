@@ -32,6 +32,21 @@ def edit_account() -> Done:
     return Done(url_for("pages.show_account"), "saved", language=_edit_own_account().get("language"))
 
 
+@blueprint.get("/register/profile/")
+def show_first_profile() -> str:
+    """Show the second step of a registration: names and profile of the account that the first step created."""
+    return render_page("register_profile.html")
+
+
+@blueprint.post("/register/profile/")
+@show_on_error(show_first_profile)
+@submit_once
+def save_first_profile() -> Done:
+    """Store names and profile."""
+    _edit_own_account()
+    return Done(url_for("pages.show_account"), "saved")
+
+
 def _edit_own_account() -> dict[str, Any]:
     """Change the caller's account as the submitted form says; the changes."""
     me = get_caller().user

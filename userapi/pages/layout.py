@@ -16,7 +16,7 @@ from userapi.http.cross_origin import get_fetch_site
 from userapi.users import fields
 from userapi.users.email_links import InvalidLink
 
-from . import page_auth, submitted_forms
+from . import page_auth, submitted_forms, suggestions
 
 #: Pages whose URL is or was a secret: no request from them may reveal it in a Referer header.
 SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/", "/undo-email-change/")
@@ -54,6 +54,8 @@ def render_page(template: str, **context: Any) -> str:
         "field_labels": LABELS,
         "user_fields": fields.ACCOUNT_PAGE_INPUTS,
         "profile_fields": fields.PROFILE,
+        "suggestions": suggestions.SUGGESTIONS,
+        "birthday_hint": suggestions.get_birthday_hint,
         "form_id": partial(saved_forms.form_id, user_id),
         "me": me,
         "messages": take_messages(),

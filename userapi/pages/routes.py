@@ -3,24 +3,28 @@
 from flask import Response, current_app, url_for
 
 from userapi.auth import cookies, passwords, sessions, sign_in, tokens
-from userapi.auth.caller import get_caller
+from userapi.auth.caller import find_caller, get_caller
 from userapi.auth.problems import InvalidCredentials
 from userapi.core import i18n
 from userapi.core.db import commit_on, db
 from userapi.html import csrf
 from userapi.html.redirects import next_path, redirect_to, redirect_to_next
 from userapi.users import accounts
+from userapi.users.fields import ACCOUNT_PAGE_INPUTS, PROFILE_INPUTS
 from userapi.users.problems import WrongPassword
 
-from . import account, account_data, links, schemas
+from . import account, account_data, links, password_strength, schemas
 from .layout import blueprint, render_page
 from .page_auth import open_to_visitors
 from .remembered_email import remembered_email
 from .single_submission import Done, submit_once
-from .submitted_forms import load_form, show_on_error
+from .submitted_forms import current_form, load_form, show_on_error
 
 #: The modules add their pages to the blueprint when they are imported.
-__all__ = ["account", "account_data", "blueprint", "links"]
+__all__ = ["account", "account_data", "blueprint", "links", "password_strength"]
+
+#: Inputs of the second step of a registration.
+OTHER_INPUTS = (*ACCOUNT_PAGE_INPUTS, *PROFILE_INPUTS)
 
 #: What a browser forgets when someone signs out.
 CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
@@ -28,9 +32,9 @@ CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
 
 @blueprint.get("/")
 @open_to_visitors
-def show_front() -> str:
-    """Show the home page."""
-    return render_page("front.html")
+def show_front() -> str | Response:
+    """Show where to sign in or register; signed-in users continue to their account."""
+    return redirect_to("pages.show_account") if find_caller() else render_page("front.html")
 
 
 @blueprint.get("/login/")
@@ -76,8 +80,9 @@ def sign_out_user() -> Response:
 @blueprint.get("/register/")
 @open_to_visitors
 def show_registration() -> str:
-    """Show the registration form."""
-    return render_page("register.html")
+    """Show the first step of a registration."""
+    typed = current_form(None).values
+    return render_page("register.html", has_all_fields=any(name in typed for name in OTHER_INPUTS))
 
 
 @blueprint.post("/register/")
@@ -85,14 +90,19 @@ def show_registration() -> str:
 @show_on_error(show_registration)
 @submit_once
 def register() -> Done:
-    """Create an account, and sign in unless its email must be confirmed first."""
-    user = accounts.register(**load_form(schemas.new_user))
+    """Create an account and sign in, unless its email must be confirmed first; names and profile follow.
+
+    Forms that were opened before there were two steps have all fields.
+    """
+    typed = load_form(schemas.registration)
+    user = accounts.register(**typed)
     verification = current_app.config["EMAIL_VERIFICATION"]
     if verification == "mandatory":
         return Done(url_for("pages.show_sign_in"), "account_created_confirm_email_first", email=user.email)
     session = sign_in.begin_session_of(user)
     notice = "account_created" if verification == "none" else "account_created_confirm_email"
-    return Done(url_for("pages.show_account"), notice, session_id=str(session.id), language=user.language)
+    following = "pages.show_first_profile" if typed.keys() <= {"email", "password"} else "pages.show_account"
+    return Done(url_for(following), notice, session_id=str(session.id), language=user.language)
 
 
 @blueprint.get("/.well-known/change-password")

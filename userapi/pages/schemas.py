@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, pre_load
+from marshmallow import Schema, fields, pre_load
 
 from userapi.auth.schemas import (
     EmailChangeSchema,
@@ -11,16 +11,16 @@ from userapi.auth.schemas import (
     PasswordResetSchema,
     SignInSchema,
 )
-from userapi.http.fields import Password
+from userapi.http.fields import MAX_PASSWORD_LENGTH, Password, length_check
 from userapi.users.fields import USER_FIELDS, Writer
-from userapi.users.schemas import NewUserSchema, UserEditSchema
+from userapi.users.schemas import NewProfileSchema, NewUserSchema, UserEditSchema
 
 #: The fields of the account's form; the email has a form of its own.
 EDITABLE = [field.name for field in USER_FIELDS if field.writer is Writer.OWNER and field.name != "email"]
 
 
-class FirstProfileSchema(UserEditSchema):
-    """The form of an account without a profile: one left blank is none."""
+class _BlankProfile(Schema):
+    """A form in which a profile that is left blank is none."""
 
     @pre_load
     def _drop_blank_profile(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
@@ -30,6 +30,23 @@ class FirstProfileSchema(UserEditSchema):
         return data
 
 
+class FirstProfileSchema(_BlankProfile, UserEditSchema):
+    """The form of an account without a profile."""
+
+
+class RegistrationSchema(_BlankProfile, NewUserSchema):
+    """The form that creates an account; unlike in the API, the profile can wait."""
+
+    profile = fields.Nested(NewProfileSchema)
+
+
+class PasswordStrengthSchema(Schema):
+    """A password that is being typed, and the email of the account."""
+
+    password = fields.String(required=True, validate=length_check(1, MAX_PASSWORD_LENGTH))
+    email = fields.String(load_default="", validate=length_check(0, 254))
+
+
 class OwnPasswordSchema(Schema):
     """The caller's own password."""
 
@@ -37,7 +54,8 @@ class OwnPasswordSchema(Schema):
 
 
 credentials = SignInSchema()
-new_user = NewUserSchema()
+registration = RegistrationSchema()
+password_strength = PasswordStrengthSchema()
 email = EmailSchema()
 email_change = EmailChangeSchema()
 own_password = OwnPasswordSchema()

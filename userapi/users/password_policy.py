@@ -94,6 +94,13 @@ def reasons(password: str, personal: Iterable[str | None] = ()) -> list[str]:
     return list(_reasons(normalize_password(password[:MAX_PASSWORD_LENGTH]), [text for text in personal if text]))
 
 
+def rate(password: str, personal: Iterable[str | None] = ()) -> tuple[int, list[str]]:
+    """How strong a password is, from 0 to 4, and why it is rejected. Takes what `check` takes."""
+    text, known = normalize_password(password[:MAX_PASSWORD_LENGTH]), [text for text in personal if text]
+    score = _score(text, known)
+    return score, list(_reasons(text, known, score))
+
+
 def require_same(
     first: str, second: str, personal: Iterable[str | None] = (), fields: tuple[str, str] = NEW_PASSWORD_FIELDS
 ) -> None:
@@ -144,7 +151,8 @@ def _valid_text(error: ValidationError, field: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _reasons(password: str, personal: list[str]) -> Iterable[str]:
+def _reasons(password: str, personal: list[str], score: int | None = None) -> Iterable[str]:
+    """Why a password is rejected; `score` is that of `_score` if it is known already."""
     minimum: int = current_app.config["PASSWORD_MIN_LENGTH"]
     if len(password) < minimum:
         yield _("Shorter than minimum length {min}.").format(min=minimum)
@@ -163,7 +171,9 @@ def _reasons(password: str, personal: list[str]) -> Iterable[str]:
         yield _("Too similar to your email or name.")
     if any(word in folded and len(folded) < 2 * len(word) for word in CONTEXT_WORDS):
         yield _("Contains a word that is too easy to guess.")
-    if password and _score(password, personal) < current_app.config["PASSWORD_MIN_SCORE"]:
+    if not password:
+        return
+    if (_score(password, personal) if score is None else score) < current_app.config["PASSWORD_MIN_SCORE"]:
         yield _("Too easy to guess. Try a few unrelated words.")
 
 

@@ -1,0 +1,56 @@
+"""The strength of a password, shown while it is typed."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.support.factories import PASSWORD
+from tests.support.form_browser import FormBrowser, hidden_value
+
+
+def rate(app: Flask, password: str, email: str = "") -> TestResponse:
+    browser = FormBrowser(app)
+    token = hidden_value(browser.get("/register/"))
+    return browser.post("/password-strength/", {"csrf_token": token, "password": password, "email": email})
+
+
+@pytest.mark.parametrize(
+    ("password", "score", "text"),
+    [
+        ("1234", 0, "Shorter than minimum length 8. Contains only digits."),
+        ("password1", 0, "One of the most common passwords."),
+        (PASSWORD, 4, "Strong password"),
+    ],
+)
+def test_a_password_is_rated_with_the_rules_of_the_form(app: Flask, password: str, score: int, text: str) -> None:
+    rated = rate(app, password).get_json()
+
+    assert rated["score"] == score
+    assert rated["text"].startswith(text)
+
+
+def test_a_password_like_the_email_is_rated_as_weak(app: Flask) -> None:
+    rated = rate(app, "wren.okafor 2026", "wren.okafor@example.com").get_json()
+
+    assert rated["score"] <= 1
+    assert "Too similar to your email or name." in rated["text"]
+
+
+def test_only_pages_of_this_site_can_rate_passwords(app: Flask) -> None:
+    assert FormBrowser(app).post("/password-strength/", {"password": PASSWORD}).status_code == 403
+
+
+def test_ratings_are_throttled(make_app: Callable[..., Flask]) -> None:
+    app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_STRENGTH="2 per hour")
+
+    assert [rate(app, PASSWORD).status_code for _number in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.parametrize("path", ["/register/"])
+def test_the_meter_is_hidden_without_scripts(app: Flask, path: str) -> None:
+    page = FormBrowser(app).get(path).text
+
+    assert 'data-rates="password"' in page
+    assert 'hidden>\n  <div class="meter">' in page
