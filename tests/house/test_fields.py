@@ -144,8 +144,10 @@ def test_the_account_page_and_registration_have_every_field_of_the_owner(app: Fl
     browser.sign_in(user.email)
     own = {field.name for field in WRITABLE if field.writer is Writer.OWNER and field.kind is not Kind.FLAG}
 
-    assert own | PROFILE_INPUTS <= inputs(browser.get("/account/").text)
-    assert own - {"language"} | PROFILE_INPUTS <= inputs(FormBrowser(app).get("/register/").text)
+    account = inputs(browser.get("/account/").text) | inputs(browser.get("/account/security/").text)
+    registration = inputs(FormBrowser(app).get("/register/").text) | inputs(browser.get("/register/profile/").text)
+    assert own | PROFILE_INPUTS <= account
+    assert own - {"language"} | PROFILE_INPUTS <= registration
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -228,7 +228,10 @@ OPEN_PAGES = (
     "/reset/1/nothing/", "/verify-email/nothing/", "/verify-email/", "/verify-email/sent/", "/nothing/", "/docs/",
     "/docs/try/",
 )  # fmt: skip
-OWN_PAGES = ("/", "/login/?next=/account/", "/logout/", "/password_change/", "/password_change/done/", "/account/")
+OWN_PAGES = (
+    "/login/?next=/account/", "/logout/", "/password_change/", "/password_change/done/", "/account/", "/register/",
+    "/register/profile/", "/account/security/", "/account/devices/", "/account/activity/", "/account/data/",
+)  # fmt: skip
 STAFF_PAGES = (
     "", "users/", "users/?is_staff=true", "users/new/", "users/{id}/", "users/{id}/password/", "users/{id}/history/",
     "users/{id}/delete/", "groups/", "groups/new/", "users/{id}/sessions/",

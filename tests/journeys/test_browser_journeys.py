@@ -58,15 +58,17 @@ def test_register_and_confirm_by_email(site: Site, watch: Callable[..., Any], sc
     email = f"newcomer{next(sequence)}@example.com"
     with watch(site.url, java_script_enabled=scripts) as visitor:
         visitor.go("/")
-        visitor.page.get_by_role("navigation").get_by_role("link", name="Register").click()
-        visitor.fill(email=email, password=PASSWORD, first_name="Wren", profile__title="Ms", profile__dob="1990-12-10")
-        visitor.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath")
-        visitor.fill(profile__country="United Kingdom")
-        visitor.press("Register")
+        visitor.page.get_by_role("link", name="Register").click()
+        visitor.fill(email=email, password=PASSWORD)
+        visitor.press("Create account")
         expect(visitor.page.get_by_role("status")).to_contain_text(
             "Your account has been created and you are signed in."
         )
         visitor.shoot("journey-register-1-opened")
+        visitor.fill(first_name="Wren", profile__title="Ms", profile__dob="1990-12-10", profile__city="Bath")
+        visitor.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__country="United Kingdom")
+        visitor.press("Save and continue")
+        expect_heading(visitor, "Profile")
 
         click_in_an_email(visitor, site.link(email, "Confirm your email address"))
         expect_heading(visitor, "Confirm your email address")
@@ -75,7 +77,7 @@ def test_register_and_confirm_by_email(site: Site, watch: Callable[..., Any], sc
         visitor.press("Confirm email address")
         expect(visitor.page.get_by_role("status")).to_have_text("Your email address has been confirmed.")
 
-        expect_heading(visitor, "Your account")
+        expect_heading(visitor, "Security")
         expect(visitor.page.locator("main")).to_contain_text(
             f"You sign in with {email}. This email address is confirmed."
         )
@@ -90,7 +92,7 @@ def test_resetting_a_forgotten_password_by_email_ends_every_other_session(
     program = access_token(site, email)
     with watch(site.url) as other:
         sign_in(other, email)
-        expect_heading(other, "Your account")
+        expect_heading(other, "Profile")
 
         visitor.go("/login/")
         visitor.page.get_by_role("link", name="Forgot your password?").click()
@@ -115,13 +117,14 @@ def test_resetting_a_forgotten_password_by_email_ends_every_other_session(
     sign_in(visitor, email)
     expect(visitor.page.get_by_role("alert")).to_have_text("Wrong email or password.")
     sign_in(visitor, email, NEW_PASSWORD)
-    expect_heading(visitor, "Your account")
+    expect_heading(visitor, "Profile")
     site.email(email, "Your password was changed")
 
 
 def test_change_the_email_address(site: Site, visitor: BrowserPage) -> None:
     old, new = create_account(site), f"moved{next(sequence)}@example.com"
     sign_in(visitor, old)
+    visitor.page.get_by_role("link", name="Security").click()
 
     visitor.page.locator("summary").get_by_text("Change email address").click()
     visitor.fill(email=new, password=PASSWORD)
@@ -141,12 +144,14 @@ def test_end_a_session_from_the_list(site: Site, visitor: BrowserPage, watch: Ca
     email = create_account(site)
     with watch(site.url, user_agent=IPHONE, viewport=PHONE) as phone:
         sign_in(phone, email)
-        expect_heading(phone, "Your account")
+        expect_heading(phone, "Profile")
         sign_in(visitor, email)
+        visitor.page.get_by_role("link", name="Devices").click()
         visitor.shoot("journey-sessions-1-list")
 
         row = visitor.page.get_by_role("listitem").filter(has_text="Safari on iOS")
         row.get_by_role("button", name="End").click()
+        visitor.press("Continue")
 
         expect(visitor.page.get_by_role("status")).to_have_text("The session has ended.")
         expect(row).to_have_count(0)
@@ -154,7 +159,7 @@ def test_end_a_session_from_the_list(site: Site, visitor: BrowserPage, watch: Ca
         phone.go("/account/")
         expect_heading(phone, "Sign in")
         visitor.go("/account/")
-        expect_heading(visitor, "Your account")
+        expect_heading(visitor, "Profile")
 
 
 def test_sign_out_and_in_again(site: Site, visitor: BrowserPage) -> None:
@@ -162,7 +167,7 @@ def test_sign_out_and_in_again(site: Site, visitor: BrowserPage) -> None:
     visitor.go("/account/")
     visitor.fill(email=email, password=PASSWORD)
     visitor.press("Sign in")
-    expect_heading(visitor, "Your account")
+    expect_heading(visitor, "Profile")
 
     visitor.page.get_by_role("link", name="Sign out").click()
     visitor.press("Sign out")
@@ -173,7 +178,7 @@ def test_sign_out_and_in_again(site: Site, visitor: BrowserPage) -> None:
     expect(visitor.page.locator("main")).not_to_contain_text(email)
     sign_in(visitor, email)
 
-    expect_heading(visitor, "Your account")
+    expect_heading(visitor, "Profile")
 
 
 def test_everything_can_be_done_with_the_keyboard(site: Site, visitor: BrowserPage) -> None:
@@ -202,7 +207,7 @@ def test_everything_can_be_done_with_the_keyboard(site: Site, visitor: BrowserPa
     keyboard.press("Tab")
     keyboard.type(PASSWORD)
     keyboard.press("Enter")
-    expect_heading(visitor, "Your account")
+    expect_heading(visitor, "Profile")
 
 
 def test_the_error_summary_leads_to_the_field(site: Site, visitor: BrowserPage) -> None:
@@ -213,7 +218,7 @@ def test_the_error_summary_leads_to_the_field(site: Site, visitor: BrowserPage) 
     city.fill("")
     visitor.press("Save profile")
 
-    expect(visitor.page).to_have_title("Error: Your account · User accounts")
+    expect(visitor.page).to_have_title("Error: Profile · User accounts")
     visitor.page.get_by_role("alert").get_by_role("link", name="City").press("Enter")
     expect(city).to_be_focused()
     expect(city).to_have_attribute("aria-invalid", "true")
@@ -227,14 +232,14 @@ def test_leaving_unsaved_changes_warns_and_saving_does_not(site: Site, visitor: 
     page.get_by_label("First name").click()
     page.keyboard.type("Robin")
 
-    page.get_by_role("button", name="Change password").click()
+    page.get_by_role("link", name="Security").click()
     expect(page.get_by_label("First name")).to_have_value(re.compile("Robin"))
     assert warnings == ["beforeunload"]
     visitor.press("Save profile")
 
     expect(page.get_by_role("status")).to_have_text("Your changes have been saved.")
-    page.get_by_role("button", name="Change password").click()
-    expect_heading(visitor, "Change your password")
+    page.get_by_role("link", name="Security").click()
+    expect_heading(visitor, "Security")
     assert warnings == ["beforeunload"]
 
 
@@ -265,12 +270,13 @@ def test_the_link_to_the_old_email_address_undoes_a_stolen_account(site: Site, v
     click_in_an_email(visitor, site.link(old, "Confirm your email address"))
     visitor.press("Confirm email address")
     sign_in(visitor, old)
+    visitor.page.get_by_role("link", name="Security").click()
     visitor.page.locator("summary").get_by_text("Change email address").click()
     visitor.fill(email=new, password=PASSWORD)
     visitor.press("Change email address")
     click_in_an_email(visitor, site.link(new, "Confirm your new email address"))
     visitor.press("Confirm email address")
-    expect_heading(visitor, "Your account")
+    expect_heading(visitor, "Security")
 
     click_in_an_email(visitor, site.link(old, "Your email address was changed"))
     expect_heading(visitor, "Undo the email address change")
@@ -285,4 +291,5 @@ def test_the_link_to_the_old_email_address_undoes_a_stolen_account(site: Site, v
     visitor.fill(new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
     visitor.press("Set password")
     sign_in(visitor, old, NEW_PASSWORD)
+    visitor.go("/account/security/")
     expect(visitor.page.locator("main")).to_contain_text(f"You sign in with {old}. This email address is confirmed.")

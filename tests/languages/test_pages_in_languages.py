@@ -105,8 +105,8 @@ def test_signing_in_sets_the_language_of_a_browser_without_a_choice(app: Flask) 
     decided.sign_in("wren@example.com")
 
     assert fresh.cookie("language").value == "de"
-    assert heading(fresh.get("/account/")) == "Ihr Konto"
-    assert heading(decided.get("/account/")) == "Su cuenta"
+    assert heading(fresh.get("/account/")) == "Profil"
+    assert heading(decided.get("/account/")) == "Perfil"
 
 
 def test_an_unavailable_account_language_is_not_set_at_sign_in(make_app: Callable[..., Flask]) -> None:
@@ -116,7 +116,7 @@ def test_an_unavailable_account_language_is_not_set_at_sign_in(make_app: Callabl
     assert browser.sign_in("wren@example.com").status_code == 303
 
     assert browser.cookie("language") is None
-    assert heading(browser.get("/account/")) == "Your account"
+    assert heading(browser.get("/account/")) == "Profile"
 
 
 def test_the_language_of_emails_is_chosen_on_the_account_page(app: Flask) -> None:
@@ -129,7 +129,7 @@ def test_the_language_of_emails_is_chosen_on_the_account_page(app: Flask) -> Non
     page = browser.follow(saved)
 
     assert browser.cookie("language").value == "fr"
-    assert heading(page) == "Votre compte"
+    assert heading(page) == "Profil"
     assert re.search(r'<option value="fr" lang="fr" selected>Français</option>', page.text)
     rejected = browser.send("/account/", {**names, "language": "xx"})
     assert rejected.status_code == 400
@@ -150,7 +150,7 @@ def test_dates_have_the_format_of_the_language(
     browser = FormBrowser(app)
     browser.sign_in("wren@example.com")
 
-    page = browser.get("/account/")
+    page = browser.get("/account/devices/")
 
     assert root(page)[0] == language
     assert day.format(d=24) in page.text

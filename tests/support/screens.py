@@ -24,12 +24,17 @@ PUBLIC_PAGES = {
 
 #: The pages that need a session.
 ACCOUNT_PAGES = {
-    "front-signed-in": "/",
+    "register-signed-in": "/register/",
+    "register-profile": "/register/profile/",
     "login-signed-in": "/login/?next=/account/",
     "logout": "/logout/",
     "password-change": "/password_change/",
     "password-change-done": "/password_change/done/",
     "account": "/account/",
+    "security": "/account/security/",
+    "devices": "/account/devices/",
+    "activity": "/account/activity/",
+    "data": "/account/data/",
 }
 
 
@@ -43,10 +48,12 @@ def register_account(browser: BrowserPage) -> str:
     """Register an account with a long email address. Returns the address."""
     email = f"looks{next(sequence)}.with.a.rather.long.name.before.the.at.sign@department.example.com"
     browser.go("/register/")
-    browser.fill(email=email, password=PASSWORD, first_name="Wren", last_name="Okafor")
-    browser.fill(profile__title="Ms", profile__dob="1990-12-10", profile__address="12 Pulteney Street")
-    browser.fill(profile__zip="BA2 4", profile__city="Bath", profile__country="United Kingdom")
-    browser.press("Register")
+    browser.fill(email=email, password=PASSWORD)
+    browser.press("Create account")
+    browser.fill(first_name="Wren", last_name="Okafor", profile__title="Ms", profile__dob="1990-12-10")
+    browser.fill(profile__address="12 Pulteney Street", profile__zip="BA2 4", profile__city="Bath")
+    browser.fill(profile__country="United Kingdom")
+    browser.press("Save and continue")
     return email
 
 
