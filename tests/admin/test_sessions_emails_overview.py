@@ -183,7 +183,7 @@ def test_the_overview_counts_as_many_new_users_as_the_list_shows(app: Flask, sup
     assert seeded.exit_code == 0, seeded.output
     page = superuser.get("/admin/").text
 
-    drawn = int(re.search(r'aria-label="New users: ([\d,]+) in 14 days', page)[1].replace(",", ""))  # type: ignore[index]
+    drawn = int(re.search(r'aria-label="New users: ([\d,]+) in 30 days', page)[1].replace(",", ""))  # type: ignore[index]
     (link,) = re.findall(r'<a href="(/admin/users/[^"]*joined_from=[^"]*)"', page)
 
     listed, path = 0, unescape(link)

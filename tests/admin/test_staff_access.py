@@ -118,6 +118,7 @@ def test_A01_staff_with_the_permission_see_the_pages(superuser: StaffClient) -> 
                 "staff_emails",
                 "staff_outbox",
                 "staff_imports.show",
+                "staff_imports.download_report",
                 "staff_bulk.show",
                 "staff_audit.show",
             )

@@ -1,5 +1,6 @@
 """`/docs/`: the reference has every operation, needs no script, and is stored by browsers of visitors."""
 
+import html
 import json
 import re
 import subprocess
@@ -220,3 +221,36 @@ def test_the_Python_samples_are_Python(client: FlaskClient) -> None:
     assert len(samples) > 25
     for sample in samples:
         compile(sample, "sample", "exec")
+
+
+def test_a_page_of_the_API_links_to_its_operation_and_names_each_header_once(app: Flask) -> None:
+    make_user(app, email="wren@example.com")
+    browser = FormBrowser(app)
+    browser.sign_in("wren@example.com")
+
+    page = browser.get("/userapi/auth/user/").text
+
+    assert 'href="/docs/#/auth/read_me"' in page
+    assert page.count("<dt>Vary</dt>") == 1
+
+
+def test_a_page_of_the_API_offers_its_request_as_a_curl_command(
+    app: Flask, url: str, staff: ApiUser, user: ApiUser
+) -> None:
+    browser = FormBrowser(app)
+    browser.sign_in(staff.email)
+
+    response = browser.get(
+        f"/userapi/users/?search={user.email.partition('@')[0]}&ordering=-email&country=C%C3%B4te%20d'Ivoire"
+    )
+    everyone = browser.get(f"/userapi/users/?search={user.email.partition('@')[0]}")
+
+    assert "country=C%C3%B4te%20d" in curl_command(response.text)
+    found = run_sample(curl_command(response.text), app, url, staff)
+    assert found["results"] == []
+    assert [item["id"] for item in run_sample(curl_command(everyone.text), app, url, staff)["results"]] == [user.id]
+
+
+def curl_command(page: str) -> str:
+    (command,) = re.findall(r'<code id="curl" hidden>(.*?)</code>', page, re.DOTALL)
+    return html.unescape(command)

@@ -1,71 +1,26 @@
-"""The first page of the staff site: totals, charts, health and recent events."""
+"""The first page of the staff site: what needs attention, totals, charts and recent events."""
 
 from datetime import date, timedelta
-from typing import Any, NamedTuple
 
+from flask import request
 from flask_admin import AdminIndexView
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
 
 from userapi.auth import sessions
-from userapi.core import clock
-from userapi.health import checks
+from userapi.core import clock, i18n
 from userapi.transfer import audit_export
 from userapi.users import group_queries
 from userapi.users.models import KINDS
 
-from . import charts, queries, staff_auth
-from .charts import Bar
+from . import attention, daily_counts, queries, staff_auth
+from .charts import Bar, Chart
 from .views import ANY_STAFF, StaffView, staff_page
 
-DAYS = 14
+#: The days that the charts can show, and those that they show first.
+PERIODS = (7, 30, 90)
+DAYS = 30
+
 MAX_RECENT = 8
-
-#: Counted from the audit log, for staff who may view sessions.
-COUNTED_ACTIONS = {
-    "session.started": lazy_gettext("Sign-ins"),
-    "sign_in.failed": lazy_gettext("Failed sign-ins"),
-}
-
-#: The parts and the states of the health checks.
-PARTS = {
-    "database": lazy_gettext("Database"),
-    "migrations": lazy_gettext("Database schema"),
-    "keys": lazy_gettext("Signing keys"),
-    "disk": lazy_gettext("Disk"),
-    "email": lazy_gettext("Email delivery"),
-    "worker": lazy_gettext("Background jobs"),
-    "redis": lazy_gettext("Rate limits (Redis)"),
-}
-STATES = {
-    "ok": lazy_gettext("OK"),
-    "almost full": lazy_gettext("Almost full"),
-    "delayed": lazy_gettext("Delayed"),
-    "disk full": lazy_gettext("Disk full"),
-    "low": lazy_gettext("Low"),
-    "missing": lazy_gettext("Missing"),
-    "not configured": lazy_gettext("Not configured"),
-    "pending": lazy_gettext("Migration pending"),
-    "stopped": lazy_gettext("Stopped"),
-    "unknown": lazy_gettext("Unknown"),
-    "unreachable": lazy_gettext("Unreachable"),
-}
-
-
-class Chart(NamedTuple):
-    """A chart and its numbers.
-
-    Attributes:
-        title: what is counted.
-        note: what the numbers include, if the title does not say it.
-        filters: of the user list with the same rows; None if there is no such list.
-    """
-
-    title: str
-    drawing: Any
-    series: list[Bar]
-    note: str = ""
-    filters: dict[str, Any] | None = None
 
 
 class Dashboard(StaffView, AdminIndexView):
@@ -73,23 +28,25 @@ class Dashboard(StaffView, AdminIndexView):
 
     @staff_page("/", needs=ANY_STAFF)
     def index(self) -> str:
-        """Show what the caller may view of totals, charts, health and recent events."""
+        """Show what the caller may view of findings, totals, charts and recent events."""
         recent = queries.list_events({}, None, MAX_RECENT).rows if staff_auth.may("view", "event") else []
         now = clock.now()
+        days = next((days for days in PERIODS if request.args.get("days") == str(days)), DAYS)
         sees_anything = any(staff_auth.may("view", kind) for kind in KINDS)
+        totals = queries.count_totals(now, sessions.idle_since(now))
         return self.render(
             "admin/dashboard.html",
             sees_anything=sees_anything,
             staff_see_users=not sees_anything and _do_staff_see_users(),
-            totals=queries.count_totals(now, sessions.idle_since(now)),
+            findings=list(attention.find(totals["failed_emails"])),
+            totals=totals,
             max_counted=queries.MAX_COUNTED,
-            charts=_charts(),
+            charts=list_charts(days),
+            periods=PERIODS,
+            days=days,
+            short_day=i18n.format_short_day,
             recent=recent,
             names=audit_export.find_emails(recent),
-            health=checks.run(),
-            health_parts=PARTS,
-            states=STATES,
-            days=DAYS,
         )
 
 
@@ -99,22 +56,31 @@ def _do_staff_see_users() -> bool:
     return any(permission.codename == "view_user" for group in staff for permission in group.permissions)
 
 
-def _charts() -> list[Chart]:
-    first = clock.today() - timedelta(days=DAYS - 1)
-    days = [first + timedelta(days=number) for number in range(DAYS)]
+def list_charts(number: int) -> list[Chart]:
+    """The charts that the caller may see, of the last days, the current one included."""
+    first = clock.today() - timedelta(days=number - 1)
+    days = [first + timedelta(days=index) for index in range(number)]
 
-    def chart(title: Any, counts: dict[date, int], **options: Any) -> Chart:
-        series = [Bar(day, counts.get(day, 0)) for day in days]
-        return Chart(title, charts.draw_bars(title, series), series, **options)
+    def series(counts: dict[date, int]) -> list[Bar]:
+        return [Bar(day, counts.get(day, 0)) for day in days]
 
-    drawn = []
+    charts = []
     if staff_auth.may("view", "user"):
-        note = _("Users by the day they were created, including imported and seeded users.")
-        filters = {"joined_from": days[0].isoformat(), "joined_to": days[-1].isoformat()}
-        drawn.append(chart(_("New users"), queries.count_users_by_day(first), note=note, filters=filters))
+        charts.append(
+            Chart(
+                _("New users"),
+                series(daily_counts.count_users(first)),
+                _("No new users in %(days)s days.", days=number),
+                _("Users by the day they were created, including imported and seeded users."),
+                {"joined_from": days[0].isoformat(), "joined_to": days[-1].isoformat()},
+            )
+        )
     if staff_auth.may("view", "session"):
-        numbers = queries.count_events_by_day(list(COUNTED_ACTIONS), first)
-        drawn += [chart(title, numbers[action]) for action, title in COUNTED_ACTIONS.items()]
+        sign_ins = series(daily_counts.count_events("session.started", first))
+        failed = series(daily_counts.count_events("sign_in.failed", first))
+        charts.append(Chart(_("Sign-ins"), sign_ins, _("No sign-ins in %(days)s days.", days=number)))
+        charts.append(Chart(_("Failed sign-ins"), failed, _("No failed sign-ins in %(days)s days.", days=number)))
     if staff_auth.may("view", "email"):
-        drawn.append(chart(_("Emails sent"), queries.count_emails_by_day(first)))
-    return drawn
+        sent = series(daily_counts.count_emails(first))
+        charts.append(Chart(_("Emails sent"), sent, _("No emails sent in %(days)s days.", days=number)))
+    return charts

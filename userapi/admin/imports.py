@@ -6,7 +6,7 @@ Only superusers may do this, because a file can contain password hashes and perm
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from flask import current_app, request
+from flask import Response, current_app, request
 from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -18,7 +18,7 @@ from userapi.core.problems import NotFound, Problem, ValidationFailed
 from userapi.html.flash import flash
 from userapi.html.forms import Form
 from userapi.http import bodies, errors
-from userapi.transfer import job_queries, jobs
+from userapi.transfer import import_files, job_queries, jobs
 from userapi.transfer.jobs import FileTooLarge
 from userapi.transfer.options import ImportOptions, IssueKind, OnBadProfile, OnConflict
 
@@ -96,6 +96,16 @@ class ImportView(StaffView):
         flash(_("%(name)s was uploaded. Processing starts in a moment.", name=job.file_name))
         return self.redirect_to("show", job_id=job.id)
 
+    @staff_page("/sample.csv", needs=SUPERUSER)
+    def sample(self) -> Response:
+        """Download a sample of a CSV file."""
+        return _csv_file("users-sample.csv", import_files.write_sample())
+
+    @staff_page(f"{JOB}report.csv", needs=SUPERUSER)
+    def download_report(self, job_id: int) -> Response:
+        """Download the stored issues of an import."""
+        return _csv_file(f"import-{job_id}-report.csv", import_files.write_report(_find_job(job_id).report))
+
     @staff_page(JOB, needs=SUPERUSER)
     def show(self, job_id: int) -> Any:
         """Show the status, the results and the issues of an import."""
@@ -139,9 +149,7 @@ class ImportView(StaffView):
         return self.render("admin/imports/new.html", form=form, **facts), form.status
 
     def _show(self, job_id: int, form: Form) -> Any:
-        job = job_queries.find_job(job_id)
-        if job is None:
-            raise NotFound(_("There is no import with this ID."))
+        job = _find_job(job_id)
         is_active = job.state in ACTIVE
         return self.render(
             "admin/imports/show.html",
@@ -150,11 +158,23 @@ class ImportView(StaffView):
             import_id=jobs.find_import_after_dry_run(job_id) if job.dry_run else None,
             names=audit_log.emails_of_users([job.actor_id]),
             kinds=[str(kind) for kind in IssueKind],
+            shown_kind=next((kind for kind in IssueKind if kind == request.args.get("result")), ""),
             is_active=is_active,
             may_start=job.dry_run and job.state == State.DONE and job.has_file,
             is_fresh=reauthentication.is_fresh(),
             again=RELOAD_INTERVAL if is_active else 0,
         ), form.status
+
+
+def _find_job(job_id: int) -> Any:
+    job = job_queries.find_job(job_id)
+    if job is None:
+        raise NotFound(_("There is no import with this ID."))
+    return job
+
+
+def _csv_file(name: str, text: str) -> Response:
+    return Response(text, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def _read_choice(choices: type[Choice], sent: dict[str, str], name: str) -> Choice:

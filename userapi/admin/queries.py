@@ -1,9 +1,9 @@
-"""The SELECTs of the staff site: lists of all sessions, emails and events, totals, counts by day."""
+"""The SELECTs of the staff site: lists of all sessions, emails and events, and totals."""
 
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from userapi.audit import queries as audit_queries
-from userapi.audit.models import AuditEvent
 from userapi.auth import queries as auth_queries
 from userapi.auth.models import Session
 from userapi.core.db import db, read_all, read_one
@@ -23,7 +22,6 @@ sessions = Session.__table__
 users = User.__table__
 emails = mail_queries.emails
 profiles = UserProfile.__table__
-audit_events = AuditEvent.__table__
 
 #: Counts on the dashboard go no further.
 MAX_COUNTED = 10_000
@@ -202,53 +200,3 @@ def _count_rows(parts: Mapping[str, sa.Select[Any]], now: datetime, idle_since: 
     ]
     row = read_one(sa.select(*counts), {"now": now, "idle_since": idle_since})
     return dict(row._mapping) if row else {}
-
-
-def count_events_by_day(actions: Sequence[str], since: date) -> dict[str, dict[date, int]]:
-    """The number of events of each action on each day (UTC), from a day on."""
-    day = _day(audit_events.c.occurred_at)
-    found = read_all(
-        sa.select(audit_events.c.action, day.label("day"), sa.func.count().label("number"))
-        .where(audit_events.c.action.in_(actions), audit_events.c.occurred_at >= _midnight(since))
-        .group_by(audit_events.c.action, day)
-    )
-    by_action: dict[str, dict[date, int]] = {action: {} for action in actions}
-    for row in found:
-        by_action[row.action][_as_date(row.day)] = row.number
-    return by_action
-
-
-def count_users_by_day(since: date) -> dict[date, int]:
-    """The number of current users created on each day (UTC), from a day on, including imported and seeded ones."""
-    day = _day(users.c.date_joined)
-    counted = sa.select(day.label("day"), sa.func.count().label("number")).where(
-        users.c.date_joined >= _midnight(since)
-    )
-    return {_as_date(row.day): row.number for row in read_all(counted.group_by(day))}
-
-
-def count_emails_by_day(since: date) -> dict[date, int]:
-    """The number of emails sent on each day (UTC), from a day on."""
-    day = _day(emails.c.sent_at)
-    found = read_all(
-        sa.select(day.label("day"), sa.func.count().label("number"))
-        .where(emails.c.created_at >= _midnight(since - timedelta(days=3)), emails.c.sent_at >= _midnight(since))
-        .group_by(day)
-    )
-    return {_as_date(row.day): row.number for row in found}
-
-
-def _day(column: Any) -> Any:
-    """The day of a time, in UTC on both databases."""
-    if db.engine.dialect.name == "postgresql":
-        return sa.cast(sa.func.timezone("UTC", column), sa.Date)
-    return sa.func.date(column)
-
-
-def _midnight(day: date) -> datetime:
-    from_day = datetime.combine(day, datetime.min.time())
-    return from_day.replace(tzinfo=UTC)
-
-
-def _as_date(day: date | str) -> date:
-    return day if isinstance(day, date) else date.fromisoformat(day)

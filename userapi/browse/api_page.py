@@ -1,9 +1,9 @@
 """The page for a response of the API: the request, the response, and what can be called next."""
 
 from functools import partial
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from flask import Response, render_template, request
+from flask import Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from userapi.auth import authentication
@@ -11,10 +11,13 @@ from userapi.auth.caller import Caller, Credential, find_caller
 from userapi.core.db import db
 from userapi.html import csrf
 
-from . import inputs, operations, responses, writes
-from .operations import Catalogue
+from . import inputs, operations, responses, samples, writes
+from .operations import Call, Catalogue
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+#: What stays as it is in a query (RFC 3986, section 3.4).
+QUERY_CHARACTERS = "%&=+,;:@/?-._~!$'()*"
 
 
 def render_page(response: Response, catalogue: Catalogue) -> str:
@@ -41,6 +44,7 @@ def render_page(response: Response, catalogue: Catalogue) -> str:
         called=called,
         crumbs=_crumbs(catalogue),
         csrf_token=partial(_csrf_token, caller),
+        curl=_curl_command(called) if called and method == "GET" else "",
         filters=inputs.query_inputs(reading.operation.query, request.args) if reading else [],
         here=here,
         json=f"{request.path}?{urlencode([*request.args.items(multi=True), ('format', 'json')])}",
@@ -76,6 +80,14 @@ def _csrf_token(caller: Caller | None) -> str:
     if caller is None or caller.credential is not Credential.COOKIE:
         return ""
     return csrf.session_token(caller.session_id)
+
+
+def _curl_command(called: Call) -> str:
+    """The command that reads what this page shows."""
+    query = quote(request.query_string, safe=QUERY_CHARACTERS)
+    url = f"{current_app.config['SITE_URL']}{request.path}{'?' if query else ''}{query}"
+    needs_token = bool(called.operation.text["security"])
+    return samples.to_curl(samples.Request("GET", url, needs_token, body=None, returns_json=True))
 
 
 def _crumbs(catalogue: Catalogue) -> list[tuple[str, str | None]]:

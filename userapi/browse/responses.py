@@ -55,7 +55,8 @@ def parse_response(response: Response, items: str | None) -> ApiResponse:
     raw = response.get_data()
     document: Any = orjson.loads(raw) if raw else None
     is_problem = response.mimetype == MEDIA_TYPE
-    headers = [(name, value) for name, value in response.headers if name in SHOWN_HEADERS]
+    names = dict.fromkeys(name for name, _value in response.headers if name in SHOWN_HEADERS)
+    headers = [(name, ", ".join(response.headers.getlist(name))) for name in names]
     return ApiResponse(
         status=response.status_code,
         reason=HTTPStatus(response.status_code).phrase,

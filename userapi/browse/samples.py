@@ -71,14 +71,16 @@ def example_request(
 def code_samples(request: Request) -> list[Sample]:
     """The same request in every language."""
     return [
-        Sample("curl", _curl(request)),
+        Sample("curl", to_curl(request)),
         Sample("Python", _python(request)),
         Sample("JavaScript", _javascript(request)),
     ]
 
 
-def _curl(request: Request) -> str:
-    lines = [f"curl {request.url}" if request.method == "GET" else f"curl -X {request.method} {request.url}"]
+def to_curl(request: Request) -> str:
+    """The request as a command for a POSIX shell, with the token in `$ACCESS_TOKEN`."""
+    url = shlex.quote(request.url)
+    lines = [f"curl {url}" if request.method == "GET" else f"curl -X {request.method} {url}"]
     if request.needs_token:
         lines.append('-H "Authorization: Bearer $ACCESS_TOKEN"')
     if request.body is not None:

@@ -19,8 +19,8 @@ for (const input of document.querySelectorAll("input[data-narrows]")) {
 }
 
 for (const form of document.querySelectorAll("form[data-selection]")) {
-  const boxes = [...form.querySelectorAll("input[name=user]")];
-  const head = form.querySelector("[data-choose-all]");
+  const boxes = [...form.elements].filter((field) => ["user", "session"].includes(field.name));
+  const head = [...form.elements].find((field) => "chooseAll" in field.dataset);
   const count = form.querySelector("[data-count]");
   const tell = () => {
     const chosen = boxes.filter((box) => box.checked).length;

@@ -134,7 +134,7 @@ for (const button of document.querySelectorAll("button[data-shows]")) {
 
 // Times stand in UTC; with a script, in the reader's own time zone.
 for (const time of document.querySelectorAll("time[data-local]")) {
-  const style = time.dataset.local === "seconds" ? "medium" : "short";
+  const style = time.dataset.local === "seconds" ? "long" : "short"; // the long one names the time zone
   const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: style });
   time.title = `${time.title || time.textContent}`;
   time.textContent = format.format(new Date(time.dateTime));
