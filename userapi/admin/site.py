@@ -1,14 +1,16 @@
 """Sets up the staff site: Flask-Admin, and its views in the order of the menu."""
 
+from functools import partial
+
 from flask import Flask
 from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext
 
-from userapi.http import bodies, headers
+from userapi.http import bodies, errors, headers
 from userapi.transfer import jobs
 
-from . import imports
+from . import error_pages, imports
 from .audit_log import AuditView
 from .bulk import BulkView
 from .dashboard import Dashboard
@@ -46,6 +48,9 @@ def configure(app: Flask) -> None:
         theme=Bootstrap4Theme(base_template="admin/frame.html"),
         csp_nonce_generator=headers.get_csp_nonce,
     )
+    error_view = error_pages.ErrorView(name=lazy_gettext("Error"), endpoint="staff_errors")
+    error_view.admin = site
+    errors.set_page(app, "/admin/", partial(error_pages.render_error, error_view))
     for view, name, icon, url in MENU:
         site.add_view(view(name=name, menu_icon_value=icon, endpoint=f"staff_{url}", url=url))
     site.add_view(OldEmailView(name=lazy_gettext("Emails"), endpoint="staff_outbox", url="outbox"))

@@ -1,11 +1,12 @@
 """Errors as responses: a problem document (RFC 9457) for programs, a page for browsers outside the API."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from flask_babel import lazy_gettext
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -24,6 +25,9 @@ MEDIA_TYPE = "application/problem+json"
 #: Paths for programs: errors are JSON, whatever the request accepts.
 DATA_PATHS = ("/userapi", "/api-token-", *PROGRAM_PATHS)
 
+#: The name of the error pages of parts of the site among the extensions of the application.
+PAGES = "error_pages"
+
 #: Errors of a database that is unreachable or overloaded.
 DATABASE_ERRORS = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
@@ -34,12 +38,25 @@ def problem_response(problem: Problem) -> Response:
     Inside the API, `userapi.browse` turns it into a page, because it knows the other operations there.
     """
     if _wants_error_page():
-        page = render_template("pages/problem.html", problem=problem)
+        page = _render_own_page(problem) or render_template("pages/problem.html", problem=problem)
         response = Response(page, problem.status, mimetype="text/html")
     else:
         response = Response(orjson.dumps(to_problem_document(problem)), problem.status, mimetype=MEDIA_TYPE)
     response.headers.update(problem.headers)
     return response
+
+
+def set_page(app: Flask, path: str, render: Callable[[Problem], str | None]) -> None:
+    """Let a part of the site render the errors below its path; None leaves an error to the public page."""
+    app.extensions.setdefault(PAGES, {})[path] = render
+
+
+def _render_own_page(problem: Problem) -> str | None:
+    pages: dict[str, Callable[[Problem], str | None]] = current_app.extensions.get(PAGES, {})
+    for path, render in pages.items():
+        if request.path.startswith(path):
+            return render(problem)
+    return None
 
 
 def _wants_error_page() -> bool:

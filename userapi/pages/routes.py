@@ -67,12 +67,14 @@ def show_sign_out() -> str:
 
 @blueprint.post("/logout/")
 def sign_out_user() -> Response:
-    """End this session, and delete its data in the browser."""
+    """End this session, and delete its data in the browser. With `next`, the sign-in page follows."""
     caller = get_caller()
     sessions.sign_out(caller.session_id, caller.user.id, everywhere=False)
     db.session.commit()
     # The URL names the chosen language, because the browser deletes the cookie that remembered it.
-    response = cookies.delete_token_cookies(redirect_to("pages.show_sign_out", lang=i18n.get_chosen_language()))
+    page = "pages.show_sign_in" if next_path() else "pages.show_sign_out"
+    redirect = redirect_to(page, lang=i18n.get_chosen_language(), next=next_path() or None)
+    response = cookies.delete_token_cookies(redirect)
     response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
     return response
 
