@@ -271,6 +271,7 @@ VALUES = (
     "user.changed",
     "reset_password",
     "United Kingdom",
+    "31 December 1990",
     "Staff",  # the name of the group
     *PERMISSIONS,
     *ACTIONS,
