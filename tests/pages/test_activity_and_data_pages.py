@@ -46,7 +46,7 @@ def test_the_page_says_what_happened_in_words_with_device_and_ip_address(app: Fl
 
     assert entries(page)[:3] == ["Account details changed", "Sign-in failed", "Signed in"]
     assert "<small>First name</small>" in page
-    assert "Firefox · IP address 127.0.0.1 · " in page
+    assert "<bdi>Firefox</bdi> · <bdi>IP address 127.0.0.1</bdi> · " in page
 
 
 def test_the_page_names_no_staff(app: Flask, user: ApiUser, superuser: ApiUser) -> None:

@@ -1,5 +1,6 @@
 """Registering in two steps: the first creates the account, the second fills in names and profile."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -74,6 +75,16 @@ def test_every_mistake_of_the_second_step_is_named_and_what_was_typed_is_kept(ap
     for name in ("username", "profile-dob", "profile-city"):
         assert f'id="{name}-error"' in page.text
     assert {name: input_value(page, name) for name in typed} == typed
+
+
+def test_a_field_that_a_started_profile_needs_is_not_called_optional(app: Flask) -> None:
+    browser, _email = register(app)
+
+    page = browser.send("/register/profile/", {**NAMES_FORM, **dict.fromkeys(PROFILE_FORM, ""), "profile.city": "Bath"})
+
+    assert page.status_code == 400
+    assert "Fill in all of these fields, or leave them all blank." in page.text
+    assert re.search(r"<label[^>]*>Country</label>", page.text)
 
 
 def test_going_back_creates_no_second_account_and_leads_forward_again(app: Flask) -> None:

@@ -138,6 +138,7 @@ for (const time of document.querySelectorAll("time[data-local]")) {
   const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: style });
   time.title = `${time.title || time.textContent}`;
   time.textContent = format.format(new Date(time.dateTime));
+  time.dir = "auto"; // in UTC it reads from left to right, in the words of the language as these do
 }
 
 document.querySelector("[autofocus]")?.focus();
