@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from userapi.core import clock
 from userapi.core.i18n import format_number
 from userapi.core.problems import ValidationFailed
 from userapi.http import pagination
@@ -26,6 +27,9 @@ DEFAULT_ORDER = "-date_joined"
 #: Rows on a page that staff can choose.
 SIZES = (25, 50, 100, 200)
 DEFAULT_SIZE = 50
+
+#: In URLs, for users without a group instead of the ID of one.
+NO_GROUP = "none"
 
 #: The number of a row in a URL.
 NUMBER = re.compile("[1-9][0-9]{0,9}", re.ASCII)
@@ -134,6 +138,22 @@ class Listing:
         texts = {other: found for other, found in self.texts.items() if other != name}
         return self._first_page(texts if text is None else {**texts, name: text}, self.size)
 
+    @property
+    def joined_ranges(self) -> list[tuple[str, str]]:
+        """Names of periods until now, and the query strings of the first pages of this list for who joined in them."""
+        today = clock.now().date()
+        starts = {
+            _("Today"): today,
+            _("Past 7 days"): today - timedelta(days=6),
+            _("This month"): today.replace(day=1),
+            _("This year"): today.replace(month=1, day=1),
+        }
+        texts = {name: text for name, text in self.texts.items() if name not in ("joined_from", "joined_to")}
+        return [
+            (label, self._first_page({**texts, "joined_from": start.isoformat()}, self.size))
+            for label, start in starts.items()
+        ]
+
     def with_size(self, size: int) -> str:
         """The query string of the first page of this list with other pages."""
         return self._first_page(self.texts, size)
@@ -160,10 +180,11 @@ def read_list(arguments: Mapping[str, str]) -> Listing:
     values = dict(found.values)
     if "search" in values:
         values["staff_search"] = values.pop("search")
-    if "joined_from" in values:
-        values["joined_after"] = values.pop("joined_from")
-    if "joined_to" in values:
-        values["joined_before"] = values.pop("joined_to") + timedelta(days=1)
+    for moment in ("joined", "signed_in"):
+        if f"{moment}_from" in values:
+            values[f"{moment}_after"] = values.pop(f"{moment}_from")
+        if f"{moment}_to" in values:
+            values[f"{moment}_before"] = values.pop(f"{moment}_to") + timedelta(days=1)
     ordering = arguments.get("ordering", DEFAULT_ORDER)
     if ordering.removeprefix("-") not in list_queries.ORDERS or ordering.startswith("--"):
         ordering = DEFAULT_ORDER
@@ -191,12 +212,16 @@ def _read_search(text: str) -> str:
     return text
 
 
+def _read_group(text: str) -> int | None:
+    return None if text.strip() == NO_GROUP else filters.read_id(text)
+
+
 READERS = {
     "search": _read_search,
     "country": filters.read_exact,
     **dict.fromkeys(list_queries.YES_OR_NO, filters.read_flag),
-    **dict.fromkeys(("joined_from", "joined_to"), filters.read_day),
-    "group": filters.read_id,
+    **dict.fromkeys(("joined_from", "joined_to", "signed_in_from", "signed_in_to"), filters.read_day),
+    "group": _read_group,
 }
 
 

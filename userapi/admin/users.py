@@ -95,6 +95,9 @@ class UserView(UserPages):
             db.session.rollback()
             form.reject(error)
             return self._show_new(form)
+        if "another" in request.form:
+            flash(_("%(email)s was added.", email=user.email))
+            return self.redirect_to("show_new", back=back_query() or None)
         flash(_("%(email)s was added. You can fill in the other details now.", email=user.email))
         return self.redirect_to_user(user.id) if staff_auth.may("view", "user") else self.redirect_to("show_new")
 
@@ -154,6 +157,8 @@ class UserView(UserPages):
         flash(_("%(email)s was saved.", email=user.email))
         if user.pending_email and "email" in changes:
             flash(_("To confirm your new email, use the link that we sent to %(email)s.", email=user.pending_email))
+        if "another" in request.form and staff_auth.may("add", "user"):
+            return self.redirect_to("show_new", back=back_query() or None)
         if "go_on" not in request.form:
             return self.redirect_to_list(back_query())
         return self.redirect_to_user(user_id, form.page)

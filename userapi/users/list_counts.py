@@ -129,7 +129,10 @@ def _count_some(outline: Outline, parameters: Mapping[str, Any]) -> Overview:
         counted = read_one(sa.select(sa.func.count()).select_from(ids), dict(parameters))
         if counted and counted[0] > MAX_COUNTED:
             return Overview(Count(MAX_COUNTED, Precision.MORE_THAN), {})
-    columns = (users.c.id, users.c.is_active, users.c.is_staff, users.c.is_superuser, users.c.email_verified_at)
+    columns = (
+        users.c.id, users.c.is_active, users.c.is_staff, users.c.is_superuser, users.c.email_verified_at,
+        users.c.last_login,
+    )  # fmt: skip
     some = sa.select(*columns).where(*found).limit(MAX_COUNTED + 1).subquery("some")
     having: dict[str, Any] = {
         "is_active": some.c.is_active,
@@ -137,6 +140,7 @@ def _count_some(outline: Outline, parameters: Mapping[str, Any]) -> Overview:
         "is_superuser": some.c.is_superuser,
         "email_verified": some.c.email_verified_at.is_not(None),
         "has_profile": profiles.c.user_id.is_not(None),
+        "has_signed_in": some.c.last_login.is_not(None),
     }
     counts: list[Any] = [sa.func.count(sa.case((condition, 1))).label(name) for name, condition in having.items()]
     row = read_one(
@@ -148,7 +152,9 @@ def _count_some(outline: Outline, parameters: Mapping[str, Any]) -> Overview:
     assert row is not None  # noqa: S101 - an aggregate always returns a row
     if row.number > MAX_COUNTED:
         return Overview(Count(MAX_COUNTED, Precision.MORE_THAN), {})
-    facets = {name: {True: row._mapping[name], False: row.number - row._mapping[name]} for name in having}
+    facets: dict[str, Mapping[bool, int | None]] = {
+        name: {True: row._mapping[name], False: row.number - row._mapping[name]} for name in having
+    }
     return Overview(Count(row.number, Precision.EXACT), facets)
 
 

@@ -18,10 +18,12 @@ from .models import user_groups
 from .queries import document_columns, profiles, users
 
 #: Filters whose value is a parameter.
-VALUED = ("country", "group", "joined_after", "joined_before", "ids")
+VALUED = (
+    "country", "group", "joined_after", "joined_before", "signed_in_after", "signed_in_before", "ids",
+)  # fmt: skip
 
 #: Filters whose value is true or false, and part of the statement.
-YES_OR_NO = (*FLAGS, "has_profile")
+YES_OR_NO = (*FLAGS, "has_profile", "has_signed_in")
 
 #: Filters that are searches.
 SEARCHES = tuple(search.SEARCHED)
@@ -146,8 +148,9 @@ def conditions(outline: Outline, source: Any = users) -> list[Any]:
     Args:
         outline: pairs of a filter's name and what its condition depends on. The filters are `search` (words that the
             email, first or last name contains), `staff_search` (the same, or the username, or an id), `is_active`,
-            `is_staff`, `is_superuser`, `email_verified`, `has_profile`, `country`, `group` (its id), `joined_after`
-            (inclusive), `joined_before` (exclusive) and `ids` (a list).
+            `is_staff`, `is_superuser`, `email_verified`, `has_profile`, `has_signed_in`, `country`, `group` (its id,
+            or None for users without a group), `joined_after` (inclusive), `joined_before` (exclusive), the same for
+            the last sign-in: `signed_in_after` and `signed_in_before`, and `ids` (a list).
         source: `users`, or a subquery with its columns.
     """
     clauses: list[Any] = []
@@ -157,12 +160,16 @@ def conditions(outline: Outline, source: Any = users) -> list[Any]:
         elif name == "country":
             of_country = profiles.c.country == sa.bindparam("country")
             clauses.append(source.c.id.in_(sa.select(profiles.c.user_id).where(of_country)))
+        elif name == "group" and detail is None:
+            clauses.append(~sa.exists().where(user_groups.c.user_id == source.c.id))
         elif name == "group":
             of_group = user_groups.c.group_id == sa.bindparam("group")
             clauses.append(source.c.id.in_(sa.select(user_groups.c.user_id).where(of_group)))
         elif name == "has_profile":
             with_profile = sa.exists().where(profiles.c.user_id == source.c.id)
             clauses.append(with_profile if detail else ~with_profile)
+        elif name == "has_signed_in":
+            clauses.append(source.c.last_login.is_not(None) if detail else source.c.last_login.is_(None))
         elif name == "email_verified":
             verified_at = source.c.email_verified_at
             clauses.append(verified_at.is_not(None) if detail else verified_at.is_(None))
@@ -172,6 +179,10 @@ def conditions(outline: Outline, source: Any = users) -> list[Any]:
             clauses.append(source.c.date_joined >= sa.bindparam("joined_after"))
         elif name == "joined_before":
             clauses.append(source.c.date_joined < sa.bindparam("joined_before"))
+        elif name == "signed_in_after":
+            clauses.append(source.c.last_login >= sa.bindparam("signed_in_after"))
+        elif name == "signed_in_before":
+            clauses.append(source.c.last_login < sa.bindparam("signed_in_before"))
         else:
             clauses.append(source.c[name].is_(detail))
     return clauses
@@ -179,7 +190,7 @@ def conditions(outline: Outline, source: Any = users) -> list[Any]:
 
 def values(filters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of the conditions."""
-    found = {name: filters[name] for name in VALUED if name in filters}
+    found = {name: filters[name] for name in VALUED if filters.get(name) is not None}
     for name in SEARCHES:
         if name in filters:
             found |= search.values(name, filters[name])
@@ -188,12 +199,16 @@ def values(filters: Mapping[str, Any]) -> dict[str, Any]:
 
 def outline_filters(filters: Mapping[str, Any]) -> Outline:
     """What the statement for some filters depends on; for a search, the quicker plan is looked for."""
-    outline: list[tuple[str, Any]] = [(name, None) for name in VALUED if name in filters]
+    outline: list[tuple[str, Any]] = [(name, _detail(filters[name])) for name in VALUED if name in filters]
     outline += [(name, filters[name]) for name in YES_OR_NO if name in filters]
     for name in SEARCHES:
         if name in filters and (question := search.read_question(name, filters[name])):
             outline.append((name, question))
     return tuple(outline)
+
+
+def _detail(value: Any) -> str | None:
+    return None if value is None else "a parameter"
 
 
 @lru_cache(maxsize=512)
