@@ -17,6 +17,7 @@ from playwright.sync_api import expect
 import config
 from tests.support import commands, http_server, servers
 from tests.support.browser import ARTIFACTS, BrowserPage
+from tests.support.django_admin import run_django_admin
 from tests.support.factories import PASSWORD
 
 #: Set by `make pictures`.
@@ -63,6 +64,14 @@ def send_emails_of_two_weeks(database: Path) -> None:
     connection.close()
 
 
+@pytest.fixture(scope="module")
+def django_admin(office: http_server.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Django admin with the same users."""
+    file = Path(office.environment["DATABASE_URL"].removeprefix("sqlite:///"))
+    with run_django_admin(tmp_path_factory.mktemp("django"), file, PASSWORD) as origin:
+        yield origin
+
+
 @pytest.fixture
 def staff_browser(watch: Callable[..., Any], office: http_server.Server) -> Iterator[BrowserPage]:
     """A browser in which the superuser is signed in to the staff site."""
@@ -82,6 +91,12 @@ def take_picture(browser: BrowserPage, name: str) -> None:
     browser.page.screenshot(path=folder / f"{name}.png")
 
 
+def count_rows_in_sight(browser: BrowserPage, selector: str) -> int:
+    """The number of rows whose whole height is on the screen."""
+    boxes = [row.bounding_box() for row in browser.page.locator(selector).all()[:40]]
+    return sum(box is not None and box["y"] + box["height"] <= SCREEN["height"] for box in boxes)
+
+
 def open_user(browser: BrowserPage) -> None:
     browser.go("/admin/users/?search=ottoline")
     browser.page.get_by_role("link", name=EMAIL, exact=True).click()
@@ -93,6 +108,32 @@ def test_the_overview_of_the_staff_site(staff_browser: BrowserPage) -> None:
     take_picture(staff_browser, "staff-overview")
 
     assert staff_browser.page.locator("svg").count() >= 4
+
+
+def test_the_list_of_users(staff_browser: BrowserPage) -> None:
+    staff_browser.go("/admin/users/")
+
+    take_picture(staff_browser, "staff-users")
+
+    assert count_rows_in_sight(staff_browser, "table.users tbody tr") >= 14
+
+
+def test_the_same_users_in_django_admin(
+    watch: Callable[..., Any], django_admin: str, office: http_server.Server
+) -> None:
+    with watch(django_admin, viewport=SCREEN) as django:
+        django.go("/admin/")
+        django.fill(username=office.email, password=PASSWORD)
+        django.press("Log in")
+
+        django.go("/admin/auth/user/")
+        take_picture(django, "django-users")
+        assert count_rows_in_sight(django, "#result_list tbody tr") >= 14
+
+        django.go("/admin/auth/user/?q=ottoline")
+        django.page.locator("#result_list tbody th a").click()
+        take_picture(django, "django-user")
+        assert django.page.get_by_label("Email address").input_value() == EMAIL
 
 
 def test_a_user_and_an_edit_conflict_on_the_staff_site(staff_browser: BrowserPage, watch: Callable[..., Any]) -> None:
