@@ -124,7 +124,7 @@ WRITING = {
 #: Commands that record none: they only show something, or do what the service does by itself too.
 SILENT = {
     "users list", "users show", "groups list", "sessions list", "sessions prune", "keys list", "audit tail", "doctor",
-    "mail test", "mail list", "mail show", "mail deliver", "mail prune",
+    "mail test", "mail list", "mail show", "mail preview", "mail deliver", "mail prune", "users index",
 }  # fmt: skip
 
 

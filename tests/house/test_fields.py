@@ -119,21 +119,23 @@ def test_the_search_finds_every_searched_field(app: Flask, superuser: ApiUser, f
 def test_the_staff_form_has_every_writable_field(app: Flask) -> None:
     user_id = make_user(app)
 
-    page = staff_client(app, is_staff=True, is_superuser=True).get(f"/admin/users/{user_id}/")
+    boss = staff_client(app, is_staff=True, is_superuser=True)
+    profile, access = boss.get(f"/admin/users/{user_id}/"), boss.get(f"/admin/users/{user_id}/access/")
 
-    assert {field.name for field in WRITABLE} | PROFILE_INPUTS <= inputs(page.text)
+    assert {field.name for field in WRITABLE} | PROFILE_INPUTS <= inputs(profile.text) | inputs(access.text)
 
 
 def test_the_staff_form_saves_every_field(app: Flask, superuser: ApiUser) -> None:
-    user_id, path = make_user(app), "/admin/users/{}/"
+    user_id = make_user(app)
     boss = staff_client(app, is_staff=True, is_superuser=True)
     sent = {field.name: value_of(field) for field in WRITABLE}
     sent |= {f"profile.{name}": value for name, value in full_profile().items()}
     sent = {name: "true" if value is True else value for name, value in sent.items()}
 
-    response = boss.post(path.format(user_id), **{**boss.form(path.format(user_id)), **sent})
+    for path in (f"/admin/users/{user_id}/", f"/admin/users/{user_id}/access/"):
+        response = boss.post(path, **{**boss.form(path), **sent})
+        assert response.status_code == 303, response.text
 
-    assert response.status_code == 303, response.text
     values = {field.name: value_of(field) for field in WRITABLE} | {"profile": full_profile()}
     saved = superuser.get(f"/userapi/users/{user_id}/").get_json()
     assert saved | values == saved

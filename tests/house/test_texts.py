@@ -233,7 +233,8 @@ OWN_PAGES = (
     "/register/profile/", "/account/security/", "/account/devices/", "/account/activity/", "/account/data/",
 )  # fmt: skip
 STAFF_PAGES = (
-    "", "users/", "users/?is_staff=true", "users/new/", "users/{id}/", "users/{id}/password/", "users/{id}/history/",
+    "", "users/", "users/?is_staff=true", "users/new/", "users/{id}/", "users/{id}/access/",
+    "users/{id}/password/", "users/{id}/history/",
     "users/{id}/delete/", "groups/", "groups/new/", "users/{id}/sessions/",
     "users/{id}/emails/", "bulk/", "sessions/", "emails/", "emails/test/", "audit/", "audit/1/",
     "groups/1/", "groups/1/members/", "users/987654321/",
@@ -255,7 +256,7 @@ def test_no_page_shows_an_unmarked_text(app: Flask) -> None:
     pages |= {f"staff {path}": staff.get(f"/admin/{path.format(id=number)}").text for path in STAFF_PAGES}
 
     data = ("wren@example.com", "unknown@example.com", "not-an-email", "Wren", "Okafor", "Firefox", *VALUES)
-    data += ("in 1 hour", "in 1 day")  # Babel's text for the lifetime of a link
+    data += ("in 1 hour", "in 1 day", "31 December 1990")  # Babel's texts for lifetimes and dates
     unmarked = {path: english(Words(page).found, *data) for path, page in pages.items()}
 
     assert all(len(Words(page).found) > 5 for page in pages.values())
