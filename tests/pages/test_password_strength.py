@@ -1,11 +1,13 @@
 """The strength of a password, shown while it is typed."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser
 from tests.support.factories import PASSWORD
 from tests.support.form_browser import FormBrowser, hidden_value
 
@@ -48,9 +50,18 @@ def test_ratings_are_throttled(make_app: Callable[..., Flask]) -> None:
     assert [rate(app, PASSWORD).status_code for _number in range(3)] == [200, 200, 429]
 
 
-@pytest.mark.parametrize("path", ["/register/"])
-def test_the_meter_is_hidden_without_scripts(app: Flask, path: str) -> None:
-    page = FormBrowser(app).get(path).text
+def test_the_meter_is_hidden_without_scripts(app: Flask) -> None:
+    page = FormBrowser(app).get("/register/").text
 
     assert 'data-rates="password"' in page
     assert 'hidden>\n  <div class="meter">' in page
+
+
+def test_a_signed_in_user_gets_a_rating_while_changing_the_password(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
+    browser.sign_in(user.email)
+    (token,) = re.findall(r'data-token="([^"]+)"', browser.get("/password_change/").text)
+
+    rated = browser.post("/password-strength/", {"csrf_token": token, "password": PASSWORD})
+
+    assert rated.get_json() == {"score": 4, "text": "Strong password"}
