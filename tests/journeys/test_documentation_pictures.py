@@ -124,7 +124,7 @@ def test_the_same_users_in_django_admin(
     with watch(django_admin, viewport=SCREEN) as django:
         django.go("/admin/")
         django.fill(username=office.email, password=PASSWORD)
-        django.press("Log in")
+        django.page.locator("[type=submit]").click()
 
         django.go("/admin/auth/user/")
         take_picture(django, "django-users")

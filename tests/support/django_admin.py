@@ -30,7 +30,7 @@ def run_django_admin(folder: Path, users: Path, password: str) -> Iterator[str]:
     copy = commands.run(sys.executable, str(PROJECT / "copy_users.py"), str(users), password, env=environment)
     assert copy.code == 0, copy.errors
     origin = f"127.0.0.1:{processes.free_port()}"
-    # Without DEBUG, it only serves its style sheets if it is told to.
+    # Without DEBUG, it serves its style sheets only with this option.
     command = [sys.executable, "-m", "django", "runserver", "--noreload", "--insecure", origin]
     with (folder / "django.log").open("wb") as log:
         process = subprocess.Popen(
