@@ -135,6 +135,7 @@ def _service(env: Settings) -> dict[str, Any]:
             "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(("optional", "mandatory", "none"))
         ),
         "EMAIL_INTRANET_DOMAINS": env.list("EMAIL_INTRANET_DOMAINS", [], subcast=str, validate=checks.domains),
+        # nginx has a limit of its own, `client_max_body_size` in deploy/nginx.
         "IMPORT_MAX_MIB": env.int("IMPORT_MAX_MIB", 10, validate=validate.Range(1, 1024)),
         "PROFILE_ZIP_MAX_LENGTH": env.int("PROFILE_ZIP_MAX_LENGTH", 5, validate=validate.Range(5, 16)),
         "LANGUAGES": env.list("LANGUAGES", LANGUAGES, subcast=str, validate=validate.ContainsOnly(LANGUAGES)),

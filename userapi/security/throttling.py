@@ -50,6 +50,7 @@ class TooManyRequests(Problem):
     status = 429
     code = "rate_limited"
     title = lazy_gettext("Too many requests")
+    #: Callers see `_too_many_attempts` instead; nginx has a limit and a text of its own (`deploy/nginx`).
     detail = lazy_gettext("Too many attempts. Try again after the number of seconds in the Retry-After header.")
 
 

@@ -52,7 +52,7 @@ def edit(
 
     Raises:
         ReadOnlyField, InvalidEmail, EmailTaken, LastSuperuser, ValidationFailed: nothing is written then.
-        WrongPassword: the event must be committed by the door.
+        WrongPassword: the event must be committed by the caller.
         TooManyRequests: too many wrong passwords, or too many changes of email.
     """
     denied = sorted(set(changes) - editable_fields(user, by))

@@ -15,7 +15,7 @@ def require_current_password(user: User, password: str | None, field: str) -> No
 
     Raises:
         ValidationFailed: naming the field; no password was sent.
-        WrongPassword: naming the field; the event must be committed by the door.
+        WrongPassword: naming the field; the event must be committed by the caller.
         TooManyRequests: it was wrong too often; the password was not looked at.
     """
     if not password:
@@ -27,7 +27,7 @@ def check_password(user_id: int, stored: str | None, password: str, field: str) 
     """Compare a password with a stored hash, and count the failures.
 
     Raises:
-        WrongPassword: naming the field; the event must be committed by the door.
+        WrongPassword: naming the field; the event must be committed by the caller.
         TooManyRequests: it was wrong too often; the password was not looked at.
     """
     with throttling.count_failures("PASSWORD_CHECK", str(user_id)):

@@ -94,7 +94,7 @@ def resend_confirmation_email(user: User) -> None:
 
 
 def find_email_of_link(token: str) -> str | None:
-    """The email that a link would confirm; None when the link is no good. Nothing is written."""
+    """The email that a link would confirm; None if the link is invalid. Nothing is written."""
     found = email_links.find_valid_token(token, (email_links.VERIFY_EMAIL, email_links.CHANGE_EMAIL))
     if found is None:
         return None
@@ -106,9 +106,9 @@ def confirm_email(token: str) -> User:
     """Confirm the email that a link was sent to; a pending email replaces the current one.
 
     Raises:
-        InvalidLink: the link is no good.
+        InvalidLink: the link is unknown, used or expired.
         EmailTaken: another account has confirmed the email.
-        TooManyRequests: the client has come with too many bad links.
+        TooManyRequests: the client has opened too many invalid links.
     """
     with throttling.count_failures("LINK", throttling.get_client_subject()):
         found, user = email_links.use_token(token, (email_links.VERIFY_EMAIL, email_links.CHANGE_EMAIL))
