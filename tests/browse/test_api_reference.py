@@ -252,5 +252,5 @@ def test_a_page_of_the_API_offers_its_request_as_a_curl_command(
 
 
 def curl_command(page: str) -> str:
-    (command,) = re.findall(r'<code id="curl" hidden>(.*?)</code>', page, re.DOTALL)
+    (command,) = re.findall(r'<pre class="code" id="curl" dir="ltr">(.*?)</pre>', page, re.DOTALL)
     return html.unescape(command)

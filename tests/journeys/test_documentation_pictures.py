@@ -163,7 +163,7 @@ def test_a_mistake_on_an_api_page(staff_browser: BrowserPage) -> None:
     staff_browser.page.locator('#patch input[name="username"]').fill(
         "merna.kelly.of.the.customer.service.in.boston.massachusetts"
     )
-    staff_browser.page.locator("#patch form > button[type=submit]").click()
+    staff_browser.page.locator("#patch form > .buttons > [type=submit]").click()
     expect(staff_browser.page.locator("#answer h2")).to_have_text("400 Bad Request")
     expect(staff_browser.page.locator("#patch .error")).to_be_visible()
     staff_browser.page.evaluate("scrollTo(0, 0)")

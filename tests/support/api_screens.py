@@ -33,7 +33,7 @@ def type_in(browser: BrowserPage, form: str, **fields: str) -> None:
 
 
 def send(browser: BrowserPage, form: str) -> None:
-    browser.page.locator(f"#{form} form > button[type=submit]").click()
+    browser.page.locator(f"#{form} form > .buttons > [type=submit]").click()
 
 
 def expect_response(browser: BrowserPage, text: str) -> None:

@@ -3,7 +3,7 @@
 from functools import partial
 from urllib.parse import quote, urlencode
 
-from flask import Response, current_app, render_template, request
+from flask import Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from userapi.auth import authentication
@@ -11,13 +11,13 @@ from userapi.auth.caller import Caller, Credential, find_caller
 from userapi.core.db import db
 from userapi.html import csrf
 
-from . import inputs, operations, responses, samples, writes
+from . import inputs, operation_list, operations, responses, samples, writes
 from .operations import Call, Catalogue
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 #: What stays as it is in a query (RFC 3986, section 3.4).
-QUERY_CHARACTERS = "%&=+,;:@/?-._~!$'()*"
+QUERY_CHARACTERS = "!$&'()*+,;=:@/?%"
 
 
 def render_page(response: Response, catalogue: Catalogue) -> str:
@@ -40,16 +40,18 @@ def render_page(response: Response, catalogue: Catalogue) -> str:
     return render_template(
         "browse/page.html",
         answer=answer,
+        curl=_read_command(method, called),
         below=catalogue.below(request.path),
         called=called,
         crumbs=_crumbs(catalogue),
         csrf_token=partial(_csrf_token, caller),
-        curl=_curl_command(called) if called and method == "GET" else "",
+        exists=exists,
         filters=inputs.query_inputs(reading.operation.query, request.args) if reading else [],
         here=here,
         json=f"{request.path}?{urlencode([*request.args.items(multi=True), ('format', 'json')])}",
         me=me,
         method=method,
+        operations=list(operation_list.list_operations(catalogue, here, me)),
         open_method=writes.initially_open(offered, response),
         query=request.query_string.decode("latin-1"),
         reading=reading,
@@ -82,12 +84,13 @@ def _csrf_token(caller: Caller | None) -> str:
     return csrf.session_token(caller.session_id)
 
 
-def _curl_command(called: Call) -> str:
-    """The command that reads what this page shows."""
+def _read_command(method: str, called: Call | None) -> str:
+    """The curl command for this request; empty for a write, whose form has the command: its body may have secrets."""
+    if method not in SAFE_METHODS:
+        return ""
     query = quote(request.query_string, safe=QUERY_CHARACTERS)
-    url = f"{current_app.config['SITE_URL']}{request.path}{'?' if query else ''}{query}"
-    needs_token = bool(called.operation.text["security"])
-    return samples.to_curl(samples.Request("GET", url, needs_token, body=None, returns_json=True))
+    url = operations.absolute_url(request.path) + (f"?{query}" if query else "")
+    return samples.curl_command(samples.Request(method, url, bool(called and called.operation.needs_token)))
 
 
 def _crumbs(catalogue: Catalogue) -> list[tuple[str, str | None]]:

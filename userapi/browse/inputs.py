@@ -4,6 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
 #: The type of an input, by the `format` of a string.
 FORMATS = {"email": "email", "password": "password", "date": "date"}
 
@@ -22,7 +25,7 @@ class Input:
         required: whether the schema requires it.
         nullable: whether null is allowed.
         hint: its description in the schema.
-        limit: maximum length or range, such as `≤ 150`.
+        limit: maximum length or range, such as "Up to 150 characters.".
         value: its initial value.
         options: the values to choose from.
         inputs: of a group.
@@ -38,6 +41,11 @@ class Input:
     value: str = ""
     options: Sequence[str] = ()
     inputs: Sequence["Input"] = ()
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value is left out of commands that are copied."""
+        return self.kind == "password" or self.name.endswith("token")
 
 
 def body_inputs(
@@ -115,10 +123,15 @@ def _input_kind(shape: Mapping[str, Any]) -> str:
 
 def _describe_limit(shape: Mapping[str, Any]) -> str:
     if "maximum" in shape:
-        return f"{shape.get('minimum', 0)}–{shape['maximum']}"
-    if shape.get("minLength", 0) > 1:
-        return f"{shape['minLength']}–{shape['maxLength']}"
-    return f"≤ {shape['maxLength']}" if "maxLength" in shape else ""
+        text = _("%(least)s to %(most)s.", least=shape.get("minimum", 0), most=shape["maximum"])
+    elif "maxLength" not in shape:
+        text = ""
+    elif (least := shape.get("minLength", 0)) > 1:
+        most = shape["maxLength"]
+        text = ngettext("%(least)s to %(num)s character.", "%(least)s to %(num)s characters.", most, least=least)
+    else:
+        text = ngettext("Up to %(num)s character.", "Up to %(num)s characters.", shape["maxLength"])
+    return str(text)
 
 
 def _input_value(value: Any) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, current_app, request
 from flask_babel import lazy_gettext
@@ -49,9 +50,19 @@ class Operation:
     text: Mapping[str, Any]
 
     @property
+    def anchor(self) -> str:
+        """Its fragment in the reference and in Swagger UI: `/users/read_user`."""
+        return f"/{self.text['tags'][0]}/{self.text['operationId']}"
+
+    @property
     def title(self) -> str:
         """Its summary, as a heading."""
         return str(self.text["summary"]).rstrip(".")
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether it is called with an access token."""
+        return bool(self.text["security"])
 
     @property
     def who(self) -> str:
@@ -65,6 +76,11 @@ class Operation:
             return None
         schema: Mapping[str, Any] = self.text["requestBody"]["content"]["application/json"]["schema"]
         return schema
+
+    @property
+    def example(self) -> Any:
+        """The example of its request body; None if there is no body."""
+        return None if self.body is None else self.text["requestBody"]["content"]["application/json"]["example"]
 
     @property
     def query(self) -> list[Mapping[str, Any]]:
@@ -92,9 +108,23 @@ class Catalogue:
         self._app = app
 
     @cached_property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        document: dict[str, Any] = self._app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+        return document
+
+    @cached_property
+    def sections(self) -> list[tuple[Mapping[str, Any], list[Operation]]]:
+        """The tags of the document, each with its operations; without the paths that the document leaves out."""
+        documented = [found for found in self.operations.values() if found.path in self.document["paths"]]
+        return [
+            (tag, [found for found in documented if tag["name"] in found.text["tags"]]) for tag in self.document["tags"]
+        ]
+
+    @cached_property
     def operations(self) -> dict[str, Operation]:
         """The operations by their endpoints, in the order of their paths."""
-        spec = self._app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+        spec = self.document
         rules = [rule for rule in self._app.url_map.iter_rules() if rule.endpoint in self.endpoints]
         # The document leaves out paths whose views it has under other paths.
         documented = {
@@ -131,6 +161,12 @@ class Catalogue:
     def has_items(self, path: str) -> bool:
         """Whether there is a path for each item below this one, with the ID of the item."""
         return any(re.fullmatch(re.escape(path) + r"{\w+}/", found.path) for found in self.operations.values())
+
+
+def absolute_url(path: str) -> str:
+    """The URL of a path of this site."""
+    site: str = current_app.config["SITE_URL"]
+    return site + quote(path)
 
 
 def crumbs(path: str) -> Iterator[tuple[str, str]]:

@@ -57,7 +57,6 @@ class Entry:
     """What the reference says about an operation.
 
     Attributes:
-        anchor: its id on the page, which is also its fragment in Swagger UI: `/users/read_user`.
         operation: the operation.
         parameters: rows by where they are sent: `path`, `query` and `header`.
         fields: of the request body.
@@ -67,7 +66,6 @@ class Entry:
         samples: code.
     """
 
-    anchor: str
     operation: Operation
     parameters: Mapping[str, Sequence[FieldRow]]
     fields: Sequence[FieldRow]
@@ -75,6 +73,11 @@ class Entry:
     successes: Sequence[Success]
     failures: Sequence[Failure]
     samples: Sequence[Sample]
+
+    @property
+    def url(self) -> str:
+        """Where it is on the page."""
+        return f"#{self.operation.anchor}"
 
 
 class Reference:
@@ -93,13 +96,8 @@ class Reference:
         return self._pages[language]
 
     @cached_property
-    def _document(self) -> dict[str, Any]:
-        document: dict[str, Any] = self._app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
-        return document
-
-    @cached_property
     def _context(self) -> dict[str, Any]:
-        document = self._document
+        document = self._catalogue.document
         schemas = Schemas(document["components"]["schemas"])
         entries = list(self._entries(schemas))
         return {
@@ -116,7 +114,7 @@ class Reference:
 
     def _entries(self, schemas: Schemas) -> Iterator[Entry]:
         operations = {(found.path, found.method): found for found in self._catalogue.operations.values()}
-        for path, item in self._document["paths"].items():
+        for path, item in self._catalogue.document["paths"].items():
             shared = item.get("parameters", [])
             for method, text in item.items():
                 if method != "parameters":
@@ -141,7 +139,6 @@ def _entry(
         rows.setdefault(found["in"], []).append(row)
     responses = sorted(text["responses"].items())
     return Entry(
-        anchor=f"/{text['tags'][0]}/{text['operationId']}",
         operation=operation,
         parameters=rows,
         fields=list(schemas.rows(body["schema"], nested=True)) if body else [],

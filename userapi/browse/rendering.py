@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, request
 
 from userapi.core import context
 from userapi.html.redirects import see_other
-from userapi.http.negotiation import DATA_TYPES, prefers_page
+from userapi.http.negotiation import DATA_TYPES, add_to_vary, prefers_page
 
 from . import api_page, docs_pages, markdown
 from .operations import Catalogue
@@ -32,7 +32,7 @@ def _show_page(catalogue: Catalogue, response: Response) -> Response:
     endpoint = request.endpoint
     if endpoint is not None and endpoint not in catalogue.endpoints:
         return response
-    response.headers.add("Vary", "Accept")
+    add_to_vary(response, "Accept")
     if "text/" not in request.environ.get("HTTP_ACCEPT", "") or not _wants_page():
         return response
     if response.status_code == 304:
@@ -61,7 +61,7 @@ def _repeat_without_condition() -> Response:
     """The response with its body, which a 304 leaves out: the browser has the data, but not the page."""
     del request.environ["HTTP_IF_NONE_MATCH"]
     response = current_app.make_response(current_app.dispatch_request())
-    response.headers.add("Vary", "Accept")
+    add_to_vary(response, "Accept")
     return response
 
 

@@ -55,14 +55,13 @@ def parse_response(response: Response, items: str | None) -> ApiResponse:
     raw = response.get_data()
     document: Any = orjson.loads(raw) if raw else None
     is_problem = response.mimetype == MEDIA_TYPE
-    names = dict.fromkeys(name for name, _value in response.headers if name in SHOWN_HEADERS)
-    headers = [(name, ", ".join(response.headers.getlist(name))) for name in names]
+    headers = [(name, ", ".join(response.headers.getlist(name))) for name in SHOWN_HEADERS if name in response.headers]
     return ApiResponse(
         status=response.status_code,
         reason=HTTPStatus(response.status_code).phrase,
         headers=[*headers, ("X-Request-ID", g.get("request_id", ""))],
         document=document,
-        body=highlight(document, current_app.config["SITE_URL"], items) if raw else None,
+        body=highlight(document, current_app.config["SITE_URL"], items, foldable=True) if raw else None,
         detail=document["detail"] if is_problem else "",
         neighbours=_neighbours(document),
         errors=flatten_errors(document.get("errors", {})) if is_problem else {},

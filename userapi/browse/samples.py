@@ -5,12 +5,15 @@ import pprint
 import re
 import shlex
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 #: A placeholder in a path: `{user_id}`.
 PLACEHOLDER = re.compile(r"{(\w+)}")
+
+#: Between the arguments of a command.
+CONTINUED = " \\\n  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class Request:
     method: str
     url: str
     needs_token: bool
-    body: Any
-    returns_json: bool
+    body: Any = None
+    returns_json: bool = True
 
 
 def example_request(
@@ -71,21 +74,41 @@ def example_request(
 def code_samples(request: Request) -> list[Sample]:
     """The same request in every language."""
     return [
-        Sample("curl", to_curl(request)),
+        Sample("curl", curl_command(request)),
         Sample("Python", _python(request)),
         Sample("JavaScript", _javascript(request)),
     ]
 
 
-def to_curl(request: Request) -> str:
-    """The request as a command for a POSIX shell, with the token in `$ACCESS_TOKEN`."""
-    url = shlex.quote(request.url)
-    lines = [f"curl {url}" if request.method == "GET" else f"curl -X {request.method} {url}"]
+def curl_command(request: Request, etag: str | None = None, secrets: Sequence[str] = ()) -> str:
+    """The curl command for a request, with `$ACCESS_TOKEN` for the token.
+
+    Args:
+        request: what to send.
+        etag: for `If-Match`.
+        secrets: the names of fields of the body whose values become variables of the shell: `"$PASSWORD"`.
+    """
+    head = curl_head(request, etag)
+    if request.body is None:
+        return head
+    body = shlex.quote(_json(request.body))
+    for name in secrets:
+        variable = f"""\\g<1>"'"${name.upper()}"'\""""
+        body = re.sub(rf'("{name}": )"(?:[^"\\\n]|\\.)+"', variable, body)
+    return f"{head}{CONTINUED}-d {body}"
+
+
+def curl_head(request: Request, etag: str | None = None) -> str:
+    """The curl command for a request without the argument for its body."""
+    method = [] if request.method == "GET" else ["-X", request.method]
+    lines = [" ".join(["curl", *method, shlex.quote(request.url)])]
     if request.needs_token:
         lines.append('-H "Authorization: Bearer $ACCESS_TOKEN"')
+    if etag:
+        lines.append(f"-H {shlex.quote(f'If-Match: {etag}')}")
     if request.body is not None:
-        lines += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(_json(request.body))}"]
-    return " \\\n  ".join(lines)
+        lines.append("-H 'Content-Type: application/json'")
+    return CONTINUED.join(lines)
 
 
 def _python(request: Request) -> str:

@@ -9,9 +9,9 @@ from werkzeug.exceptions import HTTPException
 
 from userapi.core.problems import Problem
 
-from . import inputs
+from . import inputs, samples
 from .inputs import Input
-from .operations import Call, Operation
+from .operations import Call, Operation, absolute_url
 from .responses import ApiResponse
 
 #: The roles that `x-set-by` names, and the flags of accounts that have them.
@@ -28,6 +28,8 @@ class Write:
         etag: of the shown data, so that the write overwrites nothing newer.
         errors: messages by the names of inputs, when the form was submitted without a script.
         leads_to: the path to show after a deletion.
+        curl: the command that sends the example of the document.
+        curl_head: the same without the argument for the body.
     """
 
     operation: Operation
@@ -35,6 +37,8 @@ class Write:
     etag: str | None
     errors: Mapping[str, list[str]]
     leads_to: str
+    curl: str
+    curl_head: str
 
 
 def list_writes(calls: Sequence[Call], response: Response, shown: ApiResponse, user: Any) -> list[Write]:
@@ -55,14 +59,20 @@ def list_writes(calls: Sequence[Call], response: Response, shown: ApiResponse, u
         if operation.method == "GET":
             continue
         was_submitted = request.method == operation.method == "POST"
+        etag = response.headers.get("ETag") if has_data else None
+        url = absolute_url(request.path)
+        sample = samples.Request(operation.method, url, operation.needs_token, operation.example)
         values = _submitted_values() if was_submitted else {} if operation.method == "POST" else data
+        fields = [] if operation.body is None else inputs.body_inputs(operation.body, values, roles)
         writes.append(
             Write(
                 operation,
-                [] if operation.body is None else inputs.body_inputs(operation.body, values, roles),
-                etag=response.headers.get("ETag") if has_data else None,
+                fields,
+                etag=etag,
                 errors=shown.errors if was_submitted else {},
                 leads_to=request.path.rstrip("/").rpartition("/")[0] + "/" if call.arguments else request.path,
+                curl=samples.curl_command(sample, etag, [field.name for field in fields if field.is_secret]),
+                curl_head=samples.curl_head(sample, etag),
             )
         )
     return writes

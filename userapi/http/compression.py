@@ -15,6 +15,8 @@ from werkzeug.http import parse_accept_header
 
 from userapi.core import context
 
+from .negotiation import add_to_vary
+
 #: Smaller bodies fit into one packet anyway.
 MIN_BYTES = 1024
 
@@ -48,7 +50,7 @@ def compress_page(response: Response) -> None:
     if len(content) >= MIN_BYTES:
         response.set_data(compress(content, PAGE_LEVEL))
         response.headers["Content-Encoding"] = "gzip"
-        response.headers.add("Vary", "Accept-Encoding, Sec-Fetch-Site")
+        add_to_vary(response, "Accept-Encoding, Sec-Fetch-Site")
 
 
 def accepts_gzip() -> bool:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from flask import Response
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
@@ -15,6 +16,12 @@ PROGRAM_PATHS = ("/.well-known/", "/openapi.json", "/healthz", "/readyz", "/metr
 
 #: The maximum length of headers whose results are cached.
 MAX_CACHED_LENGTH = 500
+
+
+def add_to_vary(response: Response, names: str) -> None:
+    """Name headers in `Vary`, in one line with those that it names already."""
+    named = response.headers.get("Vary")
+    response.headers["Vary"] = f"{named}, {names}" if named else names
 
 
 def get_preferred_media_type() -> str | None:

@@ -11,13 +11,13 @@ function bodyOf(form, method) {
     const group = input.closest("[data-group]");
     const name = group ? input.name.slice(group.dataset.group.length + 1) : input.name;
     const place = group ? (body[group.dataset.group] ??= {}) : body;
-    if (method === "PUT" || isChanged(input) || (method === "POST" && isFilled(input))) place[name] = valueOf(input);
+    if (method === "PUT" || differs(input) || (method === "POST" && isFilled(input))) place[name] = valueOf(input);
   }
   for (const group of form.querySelectorAll("[data-group]")) settle(body, group, method);
   return body;
 }
 
-function isChanged(input) {
+function differs(input) {
   if (input.type === "checkbox") return input.checked !== input.defaultChecked;
   if (input.options) return [...input.options].some((option) => option.selected !== option.defaultSelected);
   return input.value !== input.defaultValue;
@@ -38,7 +38,7 @@ function settle(body, group, method) {
   const { group: name } = group.dataset;
   const inputs = [...group.querySelectorAll("[name]")];
   if (method === "PUT") {
-    const isUntouched = !inputs.some((input) => isFilled(input) || isChanged(input));
+    const isUntouched = !inputs.some((input) => isFilled(input) || differs(input));
     if (isUntouched && "nullable" in group.dataset) body[name] = null;
   } else if (!Object.keys(body[name]).length && !("required" in group.dataset)) {
     delete body[name];
@@ -55,6 +55,26 @@ function wholeBodyOf(form, method) {
     else if (input.required || isFilled(input)) body[input.name] = valueOf(input);
   }
   return body;
+}
+
+/** The body that a form sends, as text; undefined for a form without inputs. */
+function textOf(form) {
+  const text = form.querySelector("textarea");
+  if (!text) return undefined;
+  return text.closest("[role=tabpanel]").hidden ? JSON.stringify(bodyOf(form, form.dataset.method), null, 2) : text.value;
+}
+
+/** Write the curl command of a form as the form stands. Secrets become variables: `"password": "$PASSWORD"`. */
+function showCommand(form) {
+  const command = form.querySelector("[data-head]");
+  const body = textOf(form);
+  if (body === undefined) return;
+  let quoted = `'${body.replaceAll("'", "'\\''")}'`;
+  for (const { name } of form.querySelectorAll("[data-secret]")) {
+    const value = new RegExp(`("${name}"\\s*:\\s*)"(?:[^"\\\\\\n]|\\\\.)+("|$)`, "gm");
+    quoted = quoted.replace(value, (_whole, key) => `${key}"'"$${name.toUpperCase()}"'"`);
+  }
+  command.textContent = `${command.dataset.head} \\\n  -d ${quoted}`;
 }
 
 async function ask(path, method, { body, etag, csrfToken } = {}) {
@@ -117,7 +137,7 @@ async function refresh() {
   const { page } = await ask(location.href, "GET");
   if (!page) return;
   const open = [...document.querySelectorAll("details[open]")].map((details) => details.id);
-  for (const selector of ["header.container", "#caller", "#writes"]) put(selector, page);
+  for (const selector of [".topbar", ".operations", "#caller", "#writes"]) put(selector, page);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   prepare(document);
 }
@@ -125,9 +145,7 @@ async function refresh() {
 async function send(form, button) {
   if (button.hasAttribute("aria-busy")) return; // a second click
   const { method, etag, leadsTo, done } = form.dataset;
-  const text = form.querySelector("textarea");
-  let body;
-  if (text) body = text.closest("[role=tabpanel]").hidden ? JSON.stringify(bodyOf(form, method)) : text.value;
+  const body = textOf(form);
   button.setAttribute("aria-busy", "true");
   try {
     const csrfToken = form.querySelector("input[name=csrf_token]")?.value;
@@ -163,6 +181,7 @@ function choose(tab) {
   if (text && !text.closest("[role=tabpanel]").hidden) {
     text.value = JSON.stringify(wholeBodyOf(form, form.dataset.method), null, 2);
   }
+  showCommand(form);
 }
 
 /** What only works with a script is offered once there is one. */
@@ -170,6 +189,14 @@ function prepare(root) {
   for (const tabs of root.querySelectorAll("[role=tablist]")) tabs.hidden = false;
   for (const button of root.querySelectorAll("[data-options]")) button.hidden = false;
   for (const button of root.querySelectorAll(".write button[disabled]")) button.disabled = false;
+  for (const form of root.querySelectorAll(".write form")) showCommand(form);
+  showButtons(root);
+}
+
+/** Open the form that the URL names. */
+function openNamed() {
+  const named = document.getElementById(location.hash.slice(1));
+  if (named?.matches(".write")) named.open = true;
 }
 
 document.addEventListener("submit", (event) => {
@@ -182,8 +209,6 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   if (button.matches("[role=tab]")) choose(button);
-  if ("asks" in button.dataset) button.form.querySelector("dialog").showModal();
-  if ("closes" in button.dataset) button.closest("dialog").close();
   if (button.dataset.options) {
     try {
       const { page } = await ask(button.dataset.options, "OPTIONS");
@@ -193,6 +218,23 @@ document.addEventListener("click", async (event) => {
     }
   }
 });
+
+for (const kind of ["input", "change"]) {
+  document.addEventListener(kind, ({ target }) => {
+    const form = target.closest(".write form");
+    if (form) showCommand(form);
+  });
+}
+
+// What is folded is copied too: the text is JSON, not what can be seen of it.
+document.addEventListener("copy", (event) => {
+  const selection = getSelection();
+  if (!selection.rangeCount || !document.getElementById("json")?.contains(selection.getRangeAt(0).commonAncestorContainer)) return;
+  event.clipboardData.setData("text/plain", selection.getRangeAt(0).cloneContents().textContent);
+  event.preventDefault();
+});
+
+window.addEventListener("hashchange", openNamed);
 
 document.addEventListener("keydown", (event) => {
   const tab = event.target.closest?.("[role=tab]");
@@ -212,3 +254,8 @@ if (notice) {
   document.getElementById("content").prepend(line);
 }
 prepare(document);
+openNamed();
+
+const list = document.querySelector(".operations");
+const here = list.querySelector("[aria-current]");
+if (here) list.scrollTop = here.offsetTop - list.clientHeight / 2;

@@ -95,29 +95,30 @@ for (const form of document.querySelectorAll("form[data-confirm]")) {
   });
 }
 
-for (const opener of document.querySelectorAll("[data-opens]")) {
-  opener.hidden = false;
-  opener.addEventListener("click", () => document.getElementById(opener.dataset.opens).showModal());
+/** Show the buttons that work only with a script. Pages that load parts of themselves call this for each part. */
+function showButtons(root) {
+  for (const opener of root.querySelectorAll("[data-opens]")) opener.hidden = false;
+  for (const button of root.querySelectorAll("[data-copies]")) button.hidden = !navigator.clipboard;
 }
+showButtons(document);
 
-for (const dialog of document.querySelectorAll("dialog")) {
-  for (const button of dialog.querySelectorAll("[data-closes]")) button.addEventListener("click", () => dialog.close());
-}
-
-for (const select of document.querySelectorAll("select[data-submits]")) {
-  select.addEventListener("change", () => select.form.requestSubmit());
-}
-
-for (const button of document.querySelectorAll("button[data-copies]")) {
-  button.hidden = !navigator.clipboard;
-  button.addEventListener("click", async () => {
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-opens], [data-closes], [data-copies]");
+  if (!button) return;
+  if ("opens" in button.dataset) document.getElementById(button.dataset.opens).showModal();
+  if ("closes" in button.dataset) button.closest("dialog").close();
+  if ("copies" in button.dataset) {
     const source = document.getElementById(button.dataset.copies);
     await navigator.clipboard.writeText(source.value ?? source.textContent);
     const label = button.querySelector("span") ?? button;
-    const before = label.textContent;
+    button.dataset.label ??= label.textContent;
     label.textContent = button.dataset.copied;
-    setTimeout(() => { label.textContent = before; }, 2000);
-  });
+    setTimeout(() => { label.textContent = button.dataset.label; }, 2000);
+  }
+});
+
+for (const select of document.querySelectorAll("select[data-submits]")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
 }
 
 for (const button of document.querySelectorAll("button[data-shows]")) {
