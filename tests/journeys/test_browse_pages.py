@@ -67,7 +67,7 @@ def test_every_kind_of_page_is_accessible_and_fits_the_screen(
     look_at("mistake")
     browser.page.locator("#patch").get_by_role("tab", name="Raw JSON").click()
     look_at("raw")
-    browser.page.locator("#delete summary").click()
+    browser.page.locator("#delete > summary").click()
     browser.page.locator("#delete").get_by_role("button", name="DELETE").click()
     browser.page.wait_for_timeout(300)  # the dialog fades in
     look_at("delete")
