@@ -51,7 +51,7 @@ def token_of(site: Site, email: str) -> str:
 def test_the_copied_command_of_a_list_returns_the_same_list(site: Site, reader: BrowserPage, staff_email: str) -> None:
     for _number in range(3):
         create_account(site)
-    reader.go(f"{USERS}?limit=2&search=reader&ordering=-id")
+    reader.go(f"{USERS}?limit=2&search=reader&ordering=-email")
     sign_in(reader, staff_email)
 
     page = json.loads(copied(reader, "#answer", "Copy JSON"))
@@ -181,7 +181,7 @@ def test_pages_are_accessible_at_every_width_in_both_directions(
         rows = dict(browser.page.evaluate(LABELS))
         tops = [tuple(pair) for pair in browser.page.evaluate(LABELS)]
         assert all(rows[label] == box for label, box in tops)  # one label line, one input line
-        directions = browser.page.locator("#json, #curl, h1 code, .call code:last-child").evaluate_all(
+        directions = browser.page.locator("#json, #curl, h1 code + code, .call code + code").evaluate_all(
             "parts => parts.map((part) => getComputedStyle(part).direction)"
         )
         assert set(directions) == {"ltr"}

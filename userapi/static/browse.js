@@ -190,7 +190,7 @@ function prepare(root) {
   for (const button of root.querySelectorAll("[data-options]")) button.hidden = false;
   for (const button of root.querySelectorAll(".write button[disabled]")) button.disabled = false;
   for (const form of root.querySelectorAll(".write form")) showCommand(form);
-  showButtons(root);
+  prepareParts(root);
 }
 
 /** Open the form that the URL names. */

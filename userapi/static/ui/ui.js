@@ -95,12 +95,17 @@ for (const form of document.querySelectorAll("form[data-confirm]")) {
   });
 }
 
-/** Show the buttons that work only with a script. Pages that load parts of themselves call this for each part. */
-function showButtons(root) {
+/**
+ * Show the buttons that work only with a script, and open the list of operations where it stands beside the page.
+ * Pages that load parts of themselves call this for each part.
+ */
+function prepareParts(root) {
   for (const opener of root.querySelectorAll("[data-opens]")) opener.hidden = false;
   for (const button of root.querySelectorAll("[data-copies]")) button.hidden = !navigator.clipboard;
+  if (!matchMedia("(min-width: 62.01rem)").matches) return;
+  for (const list of root.querySelectorAll(".operations > details")) list.open = true;
 }
-showButtons(document);
+prepareParts(document);
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-opens], [data-closes], [data-copies]");
