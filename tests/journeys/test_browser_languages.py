@@ -20,13 +20,15 @@ STAFF_PAGES = {
 
 
 def choose(browser: BrowserPage, name: str) -> None:
+    """Choose a language in the menu of the footer."""
+    browser.page.locator("nav.languages summary").click()
     browser.page.get_by_role("link", name=name, exact=True).click()
 
 
 def sign_in(browser: BrowserPage, email: str, password: str = PASSWORD) -> None:
     browser.go("/login/")
     browser.fill(email=email, password=password)
-    browser.page.locator("main form button").click()
+    browser.page.locator("main form button[type=submit]").click()
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -43,7 +45,7 @@ def test_every_page_is_accessible_and_fits_the_screen_in_another_language(
             check_page(browser, f"{look}-{language}-{page}")
         browser.go("/login/")
         browser.fill(email="unknown@example.com", password="1")
-        browser.page.locator("main form button").click()
+        browser.page.locator("main form button[type=submit]").click()
         check_page(browser, f"{look}-{language}-rejected")
         sign_in(browser, email)
         for page, path in ACCOUNT_PAGES.items():
