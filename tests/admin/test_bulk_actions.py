@@ -102,11 +102,12 @@ def test_actions_end_sessions_and_send_reset_links(superuser: StaffClient) -> No
 def test_an_action_changes_no_one_if_one_user_is_not_permitted(superuser: StaffClient) -> None:
     helper = staff_client(superuser.app, is_staff=True, permissions=("view_user", "change_user"))
     chosen = make_many(superuser.app, 2)
-    not_permitted = make_user(superuser.app, is_staff=True, is_superuser=True)
+    not_permitted = make_user(superuser.app, email="chief@example.com", is_staff=True, is_superuser=True)
 
     rejected = helper.post(ACT, action="deactivate", user=[*chosen, not_permitted], confirmed="1")
 
     assert rejected.status_code == 403
+    assert f'because of <a href="/admin/users/{not_permitted}/">chief@example.com</a>' in rejected.text
     assert all(stored_value(superuser.app, user_id, "is_active") for user_id in chosen)
     assert helper.post(ACT, action="deactivate", user=chosen, confirmed="1").status_code == 303
 

@@ -24,6 +24,7 @@ from userapi.html.forms import Form
 from userapi.html.redirects import see_other
 from userapi.transfer import export
 from userapi.users import list_queries
+from userapi.users import queries as user_queries
 
 from . import reauthentication, staff_auth, user_list
 from .views import StaffView, back_query, selected_ids
@@ -138,16 +139,19 @@ def run_action(view: StaffView) -> Any:
     is_confirmed = "confirmed" in request.form and (len(ids) <= MAX_USERS or newest is not None)
     if not is_confirmed:
         return _show_confirmation(view, name, filters, ids, Form())
+    stopped_at = None
     try:
         if ACTIONS[name].destructive:
             reauthentication.require()
         if filters is not None and newest is not None:
             return _start_job(view, name, filters, newest)
-        done = sum([rules.act_on_account(name, user_id, by=get_caller().user) for user_id in ids])
+        done = 0
+        for stopped_at in ids:
+            done += rules.act_on_account(name, stopped_at, by=get_caller().user)
         db.session.commit()
     except Problem as error:
         db.session.rollback()
-        return _show_confirmation(view, name, filters, ids, Form.rejected(error))
+        return _show_confirmation(view, name, filters, ids, Form.rejected(error), stopped_at)
     flash(ACTIONS[name].done(done))
     return _redirect_back(view, query)
 
@@ -168,7 +172,12 @@ def _start_job(view: StaffView, name: str, filters: Mapping[str, Any], newest: i
 
 
 def _show_confirmation(
-    view: StaffView, name: str, filters: Mapping[str, Any] | None, ids: list[int], form: Form
+    view: StaffView,
+    name: str,
+    filters: Mapping[str, Any] | None,
+    ids: list[int],
+    form: Form,
+    stopped_at: int | None = None,
 ) -> Any:
     """Show what the action would do, and to how many users.
 
@@ -178,6 +187,7 @@ def _show_confirmation(
         filters: of the list, when all matching users were selected.
         ids: the users; if there are more than `MAX_USERS`, the first of them.
         form: with the errors of the first attempt.
+        stopped_at: the user with whom the first attempt failed.
     """
     in_background = len(ids) > MAX_USERS and filters is not None
     me = get_caller().user
@@ -200,6 +210,7 @@ def _show_confirmation(
         in_background=in_background,
         emails=emails,
         form=form,
+        stopped_at=user_queries.find_emails({stopped_at}) if stopped_at and len(ids) > 1 else {},
         is_fresh=not ACTIONS[name].destructive or reauthentication.is_fresh(),
         query=request.form.get("query", ""),
         of_user=parse_id(request.form.get("of_user", "")),
