@@ -34,7 +34,7 @@ MENU = (
     (imports.ImportView, lazy_gettext("Imports"), "file-import", "imports"),
     (BulkView, lazy_gettext("Bulk actions"), "list-check", "bulk"),
     (AuditView, lazy_gettext("Audit log"), "history", "audit"),
-    (SystemView, lazy_gettext("System"), "heart-rate-monitor", "system"),
+    (SystemView, lazy_gettext("System"), "server", "system"),
 )
 
 
