@@ -183,11 +183,13 @@ def test_a_working_day_of_a_superuser(open_browser: Callable[..., BrowserPage]) 
 
     # Delete the user, after seeing what is deleted with her, and sign out.
     follow(me, NEW)
-    follow(me, "Delete")
+    page.get_by_text("Actions", exact=True).click()
+    follow(me, "Delete…")
     assert "Profile: 1" in page.inner_text("main")
     me.shoot("staff-delete")
     me.press("Delete user")
     assert f"{NEW} was deleted." in notice(me)
+    page.locator(".me summary").click()
     me.press("Sign out")
     me.go("/admin/users/")
     assert "/login/" in page.url
