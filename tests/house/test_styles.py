@@ -28,7 +28,7 @@ HOOKS: set[str] = set()
 
 #: Beginnings of classes that end with a value, as in `status-{{ status // 100 }}`.
 COMPOSED = ("badge-", "notice-", "status-", "of-", "is-")
-#: Classes that are values: methods in small letters.
+#: Classes that are values: methods in lower case.
 VALUES = {"get", "head", "options", "post", "put", "patch", "delete"}
 
 CLASS = re.compile(r"-?[a-zA-Z_][\w-]*")
