@@ -174,7 +174,7 @@ def test_the_staff_site_is_in_the_language_too(app: Flask) -> None:
     assert "مستخدم واحد" in arabic.text
     assert "آخر 14 يومًا" in browser.get("/admin/?lang=ar").text
     rejected = browser.get("/admin/users/987654/")
-    assert "لا يوجد مستخدم بهذا الرقم." in rejected.text
+    assert "لا يوجد مستخدم بهذا المعرّف." in rejected.text
 
 
 def test_a_secret_in_the_url_is_not_in_the_page(app: Flask) -> None:
