@@ -90,6 +90,9 @@ const onlyOperations = ({ React }) => {
   return { components: { OnlyOperations: Layout, DeepLink: ({ text }) => element("span", null, text) } };
 };
 
+// Swagger UI handles changes of the hash itself, and the focus would stay on the link.
+document.querySelector("a.skip").addEventListener("click", () => document.getElementById("content").focus());
+
 applyColorScheme();
 new MutationObserver(applyColorScheme).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
 prefersDark.addEventListener("change", applyColorScheme);
