@@ -32,7 +32,7 @@ EMAIL = "ottoline.fairweather@example.com"
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Server]:
     folder = tmp_path_factory.mktemp("pictures")
     with servers.smtp_sink() as sink:
-        settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
+        settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "WORKERS": "1"}
         environment = commands.environment(f"sqlite:///{folder}/office.db", folder, **settings)
         with http_server.run_server(folder, environment) as server:
             for arguments in (
@@ -41,15 +41,15 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http_server.Ser
             ):
                 run = commands.run(*commands.FLASK, "users", *arguments, env=environment | {"USER_PASSWORD": PASSWORD})
                 assert run.code == 0, run.errors
-            send_emails_of_two_weeks(folder / "office.db")
+            send_emails_of_a_month(folder / "office.db")
             yield server
 
 
-def send_emails_of_two_weeks(database: Path) -> None:
+def send_emails_of_a_month(database: Path) -> None:
     """Insert sent emails directly into the database, because the chart only counts them for each day."""
     now = datetime.now(UTC).replace(tzinfo=None)
     moments = [
-        now - timedelta(days=day, hours=number % 7 + 1) for day in range(14) for number in range(9 + day * 5 % 8)
+        now - timedelta(days=day, hours=number % 7 + 1) for day in range(30) for number in range(9 + day * 5 % 8)
     ]
     rows = [
         (str(moment), "verify_email", EMAIL, "Confirm your email address", f"{n:032x}")
