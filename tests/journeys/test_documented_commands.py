@@ -15,7 +15,9 @@ DOCUMENTS = (
     "docs/guides/browsable-api.md",
     "docs/guides/front-end-with-cookies.md",
     "docs/guides/other-services.md",
+    "docs/guides/import-users.md",
     "docs/guides/reset-password.md",
+    "docs/guides/troubleshoot-sign-in.md",
 )
 
 
