@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.api_screens",
     "tests.support.app_stack",
+    "tests.support.product_pages",
 ]
 
 

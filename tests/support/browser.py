@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -134,12 +134,16 @@ class BrowserPage:
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
-    def violations(self) -> list[str]:
-        """The violations that axe-core finds in the page as it is now."""
-        self.page.evaluate(Axe().axe_script)
+    def violations(self, only: Sequence[str] = (), rules: dict[str, Any] | None = None) -> list[str]:
+        """The violations that axe-core finds in the page as it is now, by all or only some rules."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(Axe().axe_script)
         # The list of passed rules is long and not needed.
-        run = "axe.run({resultTypes: ['violations']}).then(found => found.violations)"
-        found: list[dict[str, Any]] = self.page.evaluate(run)
+        options: dict[str, Any] = {"resultTypes": ["violations"], "rules": rules or {}}
+        if only:
+            options["runOnly"] = {"type": "rule", "values": list(only)}
+        run = "options => axe.run(options).then(found => found.violations)"
+        found: list[dict[str, Any]] = self.page.evaluate(run, options)
         return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
     def overflows(self) -> bool:
