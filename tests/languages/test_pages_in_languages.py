@@ -187,3 +187,18 @@ def test_a_secret_in_the_url_is_not_in_the_page(app: Flask) -> None:
     assert page.status_code == 200
     assert '<html lang="de"' in page.text
     assert token not in page.text
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ar"])
+def test_each_title_is_suggested_once(app: Flask, language: str) -> None:
+    make_user(app, email="wren@example.com")
+    browser = FormBrowser(app)
+    browser.sign_in("wren@example.com")
+
+    page = browser.get(f"/account/?lang={language}").text
+    titles = re.findall(
+        r'<option value="([^"]*)"', page.partition('<datalist id="title-suggestions')[2].partition("</datalist>")[0]
+    )
+
+    assert len(titles) >= 3
+    assert len(titles) == len(set(titles))

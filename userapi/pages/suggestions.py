@@ -33,8 +33,8 @@ def get_birthday_hint() -> str:
 
 
 def list_titles() -> list[str]:
-    """Titles in the language of the page."""
-    return [str(title) for title in TITLES]
+    """Titles in the language of the page; where two have the same translation, once."""
+    return list(dict.fromkeys(str(title) for title in TITLES))
 
 
 def list_countries() -> tuple[str, ...]:
