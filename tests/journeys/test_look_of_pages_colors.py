@@ -136,7 +136,7 @@ DIFFERS = """([marked, other]) => {
         ("visitor", "/docs/", ".tabs"),
     ],
 )
-def test_the_current_page_can_be_told_in_forced_colors(
+def test_the_current_page_stands_out_in_forced_colors(
     look: Callable[..., Any], product: Product, identity: str, path: str, group: str
 ) -> None:
     with look(identity, forced_colors="active") as browser:

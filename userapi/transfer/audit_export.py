@@ -14,7 +14,7 @@ from .export import write_json_lines
 
 #: The fields of each event.
 FIELDS = ("id", "occurred_at", "action", "origin", "actor_id", "actor_email", "os_user",
-          "target_kind", "target_id", "address", "request_id", "changes")  # fmt: skip
+          "target_kind", "target_id", "address", "user_agent", "request_id", "changes")  # fmt: skip
 
 #: The formats and their media types.
 MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/jsonl"}
