@@ -215,6 +215,7 @@ class MadeUp:
 def invented_language(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show everything in the invented language."""
     monkeypatch.setattr(Domain, "get_translations", lambda _domain: MadeUp())
+    monkeypatch.setattr("userapi.browse.reference.get_locale", lambda: "invented")  # it is rendered once per language
 
 
 def english(found: list[str], *data: str) -> list[str]:
