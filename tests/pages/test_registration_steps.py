@@ -100,6 +100,21 @@ def test_going_back_creates_no_second_account_and_leads_forward_again(app: Flask
     assert count_users(app) == before
 
 
+def test_a_second_tab_creates_no_second_account(app: Flask) -> None:
+    browser = FormBrowser(app)
+    page = browser.get("/register/")
+    other_tab = {"csrf_token": hidden_value(page), "form_id": hidden_value(page, "form_id"), "password": PASSWORD}
+    email = f"first-{count_users(app)}@example.com"
+    assert browser.send("/register/", {"email": email, "password": PASSWORD}).status_code == 303
+    before = count_users(app)
+
+    response = browser.post("/register/", {**other_tab, "email": "second@example.com"})
+
+    assert (response.status_code, response.headers["Location"]) == (303, "/register/")
+    assert f"You are signed in as <strong>{email}</strong>." in browser.follow(response).text
+    assert count_users(app) == before
+
+
 def test_the_second_step_survives_an_ended_session(app: Flask) -> None:
     browser, email = register(app)
     page = browser.get("/register/profile/")

@@ -27,6 +27,9 @@ PROFILE = "profile"
 ACCESS = "access"
 PAGES = {PROFILE: "show", ACCESS: "show_access"}
 
+#: The fields of the part ACCESS; all others are in PROFILE.
+ACCESS_FIELDS = (*WRITABLE_FLAGS, "groups", "permissions")
+
 
 def new_user_form(sent: MultiDict[str, str]) -> Form:
     """The form of a new user, filled in."""
@@ -115,8 +118,13 @@ class UserForm(Form):
         self.is_stale = False
         if sent is not None:
             seen = _seen(sent.get("seen", ""))
-            self.is_stale = seen != self.stored
             self.values |= {name: value for name, value in self._sent(sent).items() if value != seen.get(name)}
+            changed_meanwhile = any(seen.get(name) != self.stored[name] for name in self.stored if self._shows(name))
+            self.is_stale = changed_meanwhile and bool(self.differing)
+
+    def _shows(self, name: str) -> bool:
+        """Whether a field is in this part of the form."""
+        return (name in ACCESS_FIELDS) == (self.part == ACCESS)
 
     @property
     def status(self) -> int:

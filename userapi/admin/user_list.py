@@ -111,6 +111,8 @@ class Listing:
     def _describe(self, page: Page, count: Count) -> Figures:
         """Which rows a page shows, and the query strings of its neighbours."""
         first, shown = 1 if page.previous is None else self.first, len(page.rows)
+        if first and count.is_exact and first + shown - 1 > count.number + self.size:
+            first = None  # the number in the URL was invented
         last = first + shown - 1 if first and shown else None
         if (
             count.is_exact and last and last > count.number

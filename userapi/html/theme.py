@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from flask import Flask, Response, after_this_request, current_app, request
+from flask import Flask, Response, after_this_request, current_app, g, request
 from flask_babel import gettext as _
 
 from userapi.core import i18n
@@ -43,7 +43,9 @@ def get_theme() -> str:
     """The chosen scheme, `light` or `dark`; empty without a choice. A new choice is remembered by the response."""
     chosen = request.args.get(THEME_ARGUMENT)
     if chosen in (*SCHEMES, SYSTEM):
-        after_this_request(_remember_theme)
+        if "theme_remembered" not in g:
+            g.theme_remembered = True
+            after_this_request(_remember_theme)
         return chosen if chosen in SCHEMES else ""
     remembered = request.cookies.get(THEME_COOKIE, "")
     return remembered if remembered in SCHEMES else ""

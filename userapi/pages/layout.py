@@ -21,7 +21,7 @@ from . import page_auth, submitted_forms, suggestions
 #: Pages whose URL is or was a secret: no request from them may reveal it in a Referer header.
 SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/", "/undo-email-change/")
 
-SIGN_IN, SIGN_OUT = "pages.sign_in_user", "pages.sign_out_user"
+SIGN_IN, SIGN_OUT, REGISTER = "pages.sign_in_user", "pages.sign_out_user", "pages.register"
 
 
 class Pages(Blueprint):
@@ -82,6 +82,8 @@ def _handle_stale_form(error: page_auth.StaleForm) -> Response:
     if authentication.is_signed_in_by_cookie():
         if request.endpoint == SIGN_IN:
             return redirect_to_next()
+        if request.endpoint == REGISTER:
+            return redirect_to("pages.show_registration")  # says who is signed in
         if not page_auth.is_open_to_visitors() and (redirect := saved_forms.redirect_to_form()):
             return redirect
     show_page = getattr(current_app.view_functions[str(request.endpoint)], "page_on_error", None)

@@ -2,7 +2,7 @@
 
 from flask import Response, current_app, url_for
 
-from userapi.auth import cookies, passwords, sessions, sign_in, tokens
+from userapi.auth import authentication, cookies, passwords, sessions, sign_in, tokens
 from userapi.auth.caller import find_caller, get_caller
 from userapi.auth.problems import InvalidCredentials
 from userapi.core import i18n
@@ -96,6 +96,8 @@ def register() -> Done:
 
     Forms that were opened before there were two steps have all fields.
     """
+    if authentication.is_signed_in_by_cookie():
+        return Done(url_for("pages.show_registration"))  # says who is signed in
     typed = load_form(schemas.registration)
     user = accounts.register(**typed)
     verification = current_app.config["EMAIL_VERIFICATION"]

@@ -139,9 +139,10 @@ for (const button of document.querySelectorAll("button[data-shows]")) {
 }
 
 // Times stand in UTC; with a script, in the reader's own time zone.
+const locale = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang; // as the server writes it
 for (const time of document.querySelectorAll("time[data-local]")) {
   const style = time.dataset.local === "seconds" ? "long" : "short"; // the long one names the time zone
-  const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: style });
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: style });
   time.title = `${time.title || time.textContent}`;
   time.textContent = format.format(new Date(time.dateTime));
   time.dir = "auto"; // in UTC it reads from left to right, in the words of the language as these do
