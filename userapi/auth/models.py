@@ -20,6 +20,10 @@ class Session(Model):
         refreshed_at: when it was replaced.
         expires_at: when the session ends at the latest; a refresh does not change it.
         ended_at: when it was ended before that.
+        way: how it began, one of `sessions.Way`.
+        amr: the proofs of identity it has (RFC 8176), separated by spaces.
+        proved_at: when the last of them was given.
+        for_set_up: whether it only allows to set up a second factor.
     """
 
     __tablename__ = "login_sessions"
@@ -36,5 +40,9 @@ class Session(Model):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     address: Mapped[str | None] = mapped_column(sa.String(45))
     user_agent: Mapped[str | None] = mapped_column(sa.String(255))
+    way: Mapped[str] = mapped_column(sa.String(60), server_default="password")
+    amr: Mapped[str] = mapped_column(sa.String(60), server_default="pwd")
+    proved_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=sa.func.current_timestamp())
+    for_set_up: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.false())
 
     user: Mapped[User] = relationship()

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -37,6 +38,14 @@ class Refreshed(Protocol):
     refresh_jti: uuid.UUID
 
 
+class Way(StrEnum):
+    """How a session begins."""
+
+    PASSWORD = "password"  # noqa: S105
+    REGISTRATION = "registration"
+    INVITATION = "invitation"
+
+
 #: The last use of a session is stored at most this often.
 LAST_USED_PRECISION = timedelta(minutes=1)
 
@@ -55,8 +64,15 @@ def _idle_lifetime() -> timedelta:
     return timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
 
 
-def begin_session(user_id: int, version: int) -> Session:
-    """Begin a session. If the user has too many then, those unused for longest end."""
+def begin_session(user_id: int, version: int, way: Way, amr: str) -> Session:
+    """Begin a session. If the user has too many then, those unused for longest end.
+
+    Args:
+        user_id: the user.
+        version: the user's session version when the identity was proved.
+        way: how the session begins.
+        amr: the proofs of identity that were given (RFC 8176), separated by spaces.
+    """
     origin, now = get_acting_context(), clock.now()
     session = Session(
         id=uuid.uuid4(),
@@ -69,11 +85,17 @@ def begin_session(user_id: int, version: int) -> Session:
         expires_at=now + timedelta(seconds=current_app.config["SESSION_LIFETIME"]),
         address=origin.ip_address,
         user_agent=origin.user_agent,
+        way=way.value,
+        amr=amr,
+        proved_at=now,
+        for_set_up=False,
     )
     db.session.add(session)
     db.session.flush()
     queries.end_surplus_sessions(user_id, current_app.config["SESSIONS_PER_USER"], now, idle_since(now))
-    audit_log.record("session.started", "user", user_id, actor_id=user_id)
+    audit_log.record(
+        "session.started", "user", user_id, {"way": (None, way.value), "amr": (None, amr)}, actor_id=user_id
+    )
     return session
 
 

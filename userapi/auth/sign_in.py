@@ -16,6 +16,10 @@ from userapi.users.models import User
 from . import queries, sessions, sign_in_queries, tokens
 from .models import Session
 from .problems import InvalidCredentials
+from .sessions import Way
+
+#: The proof of identity by password (RFC 8176).
+PASSWORD = "pwd"  # noqa: S105
 
 
 def sign_in(email: str, password: str) -> Session:
@@ -42,14 +46,15 @@ def sign_in(email: str, password: str) -> Session:
         return _check(key, password)
 
 
-def begin_session_of(user: User) -> Session:
-    """Begin a session for a user who was identified in another way than by password.
+def begin_session_of(user: User, way: Way) -> Session:
+    """Begin a session for a user who has just set the first password of the account.
 
     Args:
         user: locked or new.
+        way: how the user came to it.
     """
     user.last_login = clock.now()
-    return sessions.begin_session(user.id, user.session_version)
+    return sessions.begin_session(user.id, user.session_version, way, PASSWORD)
 
 
 def issue_browser_pair(session_id: uuid.UUID) -> dict[str, Any] | None:
@@ -72,7 +77,7 @@ def _check(key: str | None, password: str) -> Session:
     if outdated:
         audit_log.record("user.password_rehashed", "user", found.id, actor_id=found.id)
     _notify_of_new_device(found.id)
-    return sessions.begin_session(found.id, version)
+    return sessions.begin_session(found.id, version, Way.PASSWORD, PASSWORD)
 
 
 def _has_signed_in_from(key: str | None, client: str) -> bool:

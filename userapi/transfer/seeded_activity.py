@@ -161,6 +161,7 @@ class Activity:
                 "ended_at": None if is_open else used,
                 "address": each.ip,
                 "user_agent": DEVICES[each.user_id % len(DEVICES)],
+                "proved_at": each.moment,
             }
 
 
