@@ -146,3 +146,25 @@ def test_a_lost_file_is_reported(superuser: StaffClient) -> None:
     response = superuser.client.post("/admin/imports/new/", data={**form, "file": (BytesIO(b"email\n"), "users.csv")})
 
     assert "What you typed could not be saved" in superuser.get(response.headers["Location"]).text
+
+
+def test_a_form_of_another_member_of_staff_is_not_offered(superuser: StaffClient) -> None:
+    other = staff_client(superuser.app, is_staff=True, is_superuser=True)
+    path = f"/admin/users/{make_user(superuser.app)}/"
+    form = {**superuser.form(path), "first_name": "Robin", "csrf_token": superuser.csrf}
+
+    response = other.client.post(path, data=form)
+    page = other.get(path)
+
+    assert (response.status_code, response.headers["Location"]) == (303, path)
+    assert f"You are now signed in as {other.email}." in page.text
+    assert "submit it again" not in page.text
+    assert other.fields(page.text)["first_name"] == "Wren"
+
+
+def test_a_form_without_its_csrf_token_says_what_to_do(superuser: StaffClient) -> None:
+    response = superuser.post("/admin/groups/new/", csrf=False, name="Readers")
+
+    assert response.status_code == 403
+    assert "Go back, reload the page and submit the form again." in response.text.replace("\n", " ")
+    assert "X-CSRF-TOKEN" not in response.text

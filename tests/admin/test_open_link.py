@@ -88,5 +88,5 @@ def test_opening_the_link_requires_a_csrf_token(make_app: Callable[..., Flask]) 
     root = sign_in_superuser(app)
 
     assert root.post(f"{page}link/", csrf=False).status_code == 403
-    assert root.get(f"{page}link/").status_code == 405
+    assert root.get(f"{page}link/").status_code == 303
     assert opened(app) == []

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from tests.support.api_client import ApiUser
-from tests.support.factories import make_user
+from tests.support.factories import make_account, make_user
 from tests.support.form_browser import FormBrowser
 from tests.support.staff_client import staff_client
 from userapi.auth.field_descriptions import DESCRIPTIONS
@@ -147,7 +147,9 @@ def test_the_account_page_and_registration_have_every_field_of_the_owner(app: Fl
     own = {field.name for field in WRITABLE if field.writer is Writer.OWNER and field.kind is not Kind.FLAG}
 
     account = inputs(browser.get("/account/").text) | inputs(browser.get("/account/security/").text)
-    registration = inputs(FormBrowser(app).get("/register/").text) | inputs(browser.get("/register/profile/").text)
+    newcomer = FormBrowser(app)
+    newcomer.sign_in(make_account(app, profile=None))
+    registration = inputs(FormBrowser(app).get("/register/").text) | inputs(newcomer.get("/register/profile/").text)
     assert own | PROFILE_INPUTS <= account
     assert own - {"language"} | PROFILE_INPUTS <= registration
 

@@ -237,7 +237,7 @@ OPEN_PAGES = (
 )  # fmt: skip
 OWN_PAGES = (
     "/login/?next=/account/", "/logout/", "/password_change/", "/password_change/done/", "/account/", "/register/",
-    "/register/profile/", "/account/security/", "/account/devices/", "/account/activity/", "/account/data/",
+    "/account/security/", "/account/devices/", "/account/activity/", "/account/data/",
 )  # fmt: skip
 STAFF_PAGES = (
     "", "users/", "users/?is_staff=true", "users/new/", "users/{id}/", "users/{id}/access/",
@@ -251,18 +251,30 @@ STAFF_PAGES = (
 @pytest.mark.usefixtures("invented_language")
 def test_no_page_shows_an_unmarked_text(app: Flask) -> None:
     make_user(app, email="wren@example.com", first_name="Wren", last_name="Okafor", is_staff=True, is_superuser=True)
-    someone, staff = FormBrowser(app), FormBrowser(app)
+    make_user(app, email="new@example.com", profile=None)
+    someone, staff, newcomer = FormBrowser(app), FormBrowser(app), FormBrowser(app)
     assert staff.sign_in("wren@example.com").status_code == 303
+    assert newcomer.sign_in("new@example.com").status_code == 303
     pages = {path: someone.get(path).text for path in OPEN_PAGES}
     pages["rejected"] = someone.send("/register/", {"email": "not-an-email", "password": "1", "profile.dob": "x"}).text
     pages["not signed in"] = someone.send("/login/", {"email": "unknown@example.com", "password": PASSWORD}).text
     pages["staff rejected"] = staff.send("/admin/users/new/", {"email": "not-an-email", "password1": "1"}).text
     pages |= {f"own {path}": staff.get(path).text for path in OWN_PAGES}
+    pages["second step"] = newcomer.get("/register/profile/").text
     with app.app_context():
-        number = db.session.connection().exec_driver_sql("SELECT max(id) FROM users").scalar_one()
+        number = db.session.connection().exec_driver_sql("SELECT min(id) FROM users").scalar_one()
     pages |= {f"staff {path}": staff.get(f"/admin/{path.format(id=number)}").text for path in STAFF_PAGES}
 
-    data = ("wren@example.com", "unknown@example.com", "not-an-email", "Wren", "Okafor", "Firefox", *VALUES)
+    data = (
+        "wren@example.com",
+        "new@example.com",
+        "unknown@example.com",
+        "not-an-email",
+        "Wren",
+        "Okafor",
+        "Firefox",
+        *VALUES,
+    )
     data += ("in 1 hour", "in 1 day", "31 December 1990")  # Babel's texts for lifetimes and dates
     data += tuple(short_days(app))
     unmarked = {path: english(Words(page).found, *data) for path, page in pages.items()}

@@ -71,7 +71,19 @@ def test_older_activity_is_on_the_next_page(app: Flask, user: ApiUser) -> None:
     assert "Signed in" in entries(second)
     assert 'rel="next"' not in second
     assert 'href="/account/activity/">' in second.partition('class="pager"')[2]
-    assert browser.get("/account/activity/?cursor=x").status_code == 400
+
+
+@pytest.mark.parametrize("cursor", ["x", "e30", "é", "WyItaWQiLCJuZXh0IixudWxsLCJ4Il0"])
+def test_an_invalid_cursor_shows_the_newest_activity_and_says_so(app: Flask, user: ApiUser, cursor: str) -> None:
+    browser = signed_in(app, user)
+
+    page = browser.get(f"/account/activity/?cursor={cursor}")
+
+    assert page.status_code == 400
+    assert "This link to older activity is not valid. Here is your newest activity." in page.text
+    assert "errors" not in page.text
+    assert "Signed in" in entries(page.text)
+    assert 'class="pager"' not in page.text
 
 
 def test_every_activity_has_a_text_in_the_language_of_the_page(app: Flask) -> None:

@@ -212,3 +212,22 @@ def test_an_unreadable_form_is_no_server_error(app: Flask, user: ApiUser, path: 
     )
 
     assert response.status_code < 500, response.text
+
+
+@pytest.mark.parametrize("path", ["/account/", "/account/security/", "/password_change/"])
+def test_a_form_of_another_account_is_not_offered_to_the_present_one(
+    app: Flask, user: ApiUser, other_user: ApiUser, path: str
+) -> None:
+    browser, form = open_form(app, user, path)
+    browser.sign_in(other_user.email)
+    typed = {"first_name": "Robin", "email": "robin@example.org"}
+
+    response = browser.post(path if path != "/account/security/" else f"{path}email/", {**form, **typed})
+    page = browser.follow(response)
+
+    assert response.headers["Location"] == path
+    assert f"nothing was saved. You are now signed in as {other_user.email}." in page.text
+    assert "submit it again" not in page.text
+    assert "Robin" not in page.text
+    assert "robin@example.org" not in page.text
+    assert browser.cookie("kept_form", path) is None

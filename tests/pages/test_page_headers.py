@@ -36,7 +36,9 @@ PAGES = (
     "path", [*PAGES, "/admin/", "/admin/users/", "/admin/nothing/", "/userapi/", "/userapi/users/"]
 )
 def test_a_page_begins_with_its_doctype(app: Flask, path: str) -> None:
-    page = staff_client(app, is_staff=True, is_superuser=True).client.get(path, headers=BROWSER_HEADERS).text
+    page = (
+        staff_client(app, is_staff=True, is_superuser=True, profile=None).client.get(path, headers=BROWSER_HEADERS).text
+    )
 
     assert page.startswith("<!doctype html>")
 

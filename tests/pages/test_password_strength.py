@@ -15,7 +15,8 @@ from tests.support.form_browser import FormBrowser, hidden_value
 def rate(app: Flask, password: str, email: str = "") -> TestResponse:
     browser = FormBrowser(app)
     token = hidden_value(browser.get("/register/"))
-    return browser.post("/password-strength/", {"csrf_token": token, "password": password, "email": email})
+    fields = {"csrf_token": token, "password": password, "email": email}
+    return browser.client.post("/password-strength/", data=fields, headers={"Accept": "application/json"})
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,13 @@ def test_only_pages_of_this_site_can_rate_passwords(app: Flask) -> None:
 def test_ratings_are_throttled(make_app: Callable[..., Flask]) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_PASSWORD_STRENGTH="2 per hour")
 
-    assert [rate(app, PASSWORD).status_code for _number in range(3)] == [200, 200, 429]
+    responses = [rate(app, PASSWORD) for _number in range(3)]
+
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert responses[2].get_json()["detail"] == (
+        "The strength cannot be shown right now. The password is checked when you submit the form."
+    )
+    assert int(responses[2].headers["Retry-After"]) > 0
 
 
 def test_the_meter_is_hidden_without_scripts(app: Flask) -> None:

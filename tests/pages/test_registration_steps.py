@@ -161,3 +161,17 @@ def test_the_format_of_the_date_of_birth_is_shown_by_an_example(app: Flask) -> N
     browser, _email = register(app)
 
     assert "For example, 31 December 1990" in browser.get("/register/profile/?lang=en").text
+
+
+def test_the_second_step_of_an_account_with_a_profile_leads_to_the_account(app: Flask) -> None:
+    browser, _email = register(app)
+    open_form = browser.get("/register/profile/")
+    hidden = {"csrf_token": hidden_value(open_form), "form_id": hidden_value(open_form, "form_id")}
+    assert browser.send("/register/profile/", NAMES_FORM | PROFILE_FORM).status_code == 303
+
+    again = browser.get("/register/profile/")
+    rejected = browser.post("/register/profile/", {**hidden, **NAMES_FORM, **PROFILE_FORM, "profile.city": ""})
+
+    assert (again.status_code, again.headers["Location"]) == (303, "/account/")
+    assert rejected.status_code == 400
+    assert 'id="profile-city-error"' in rejected.text

@@ -103,9 +103,10 @@ PAGES = [
                 submit_wrong(FORM, email="invalid", password="1"), "registration with errors"),
     *_pages(
         "owner", "account", "/", "/account/", "/account/security/", "/account/devices/", "/account/activity/",
-        "/account/data/", "/password_change/", "/password_change/done/", "/register/profile/", "/logout/",
+        "/account/data/", "/password_change/", "/password_change/done/", "/logout/",
         "/login/?next=/account/",
     ),
+    *_pages("staff", "account", "/register/profile/"),  # this account has no profile yet
     *_pages("owner", "account", "/nothing/", status=404),
     *_pages("owner", "staff", "/admin/", status=403),
     *_pages(

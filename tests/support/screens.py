@@ -25,7 +25,6 @@ PUBLIC_PAGES = {
 #: The pages that need a session.
 ACCOUNT_PAGES = {
     "register-signed-in": "/register/",
-    "register-profile": "/register/profile/",
     "login-signed-in": "/login/?next=/account/",
     "logout": "/logout/",
     "password-change": "/password_change/",

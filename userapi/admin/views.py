@@ -91,9 +91,9 @@ class StaffView(BaseView):
             staff_auth.check_access()
         except authentication.SIGN_IN_REQUIRED:
             return saved_forms.redirect_to_sign_in(query_of_form_page())
-        except CsrfFailed:
+        except CsrfFailed as error:
             if (redirect := saved_forms.redirect_to_form(query_of_form_page())) is None:
-                raise
+                raise csrf.StaleForm from error
             return redirect
         try:
             needed: str | None = getattr(getattr(self, name), "needs", None)

@@ -98,14 +98,20 @@ def sign_in_by_cookie() -> bool:
 
 def is_signed_in_by_cookie() -> bool:
     """Whether a cookie names an active session, without checking the CSRF value and without setting the caller."""
+    return find_user_by_cookie() is not None
+
+
+def find_user_by_cookie() -> Any | None:
+    """The user of the session that a cookie names, found in the same way; None if there is no active one."""
     cookie = credentials.access_cookie()
     if cookie is None:
-        return False
+        return None
     try:
         claims = tokens.verify_access(cookie, web=True)
     except Problem:
-        return False
-    return caller.load_caller(claims) is not None
+        return None
+    found = caller.load_caller(claims)
+    return found.user if found else None
 
 
 def require_caller(location: str | None = None) -> Caller:

@@ -11,14 +11,28 @@ import uuid
 from hashlib import sha256
 
 from flask import Response, current_app, g, request
+from flask_babel import lazy_gettext
 
 from userapi.auth import tokens
+from userapi.core.problems import Problem
 from userapi.security import signing_keys
 
 FIELD = "csrf_token"
 
 #: What `secrets.token_urlsafe(32)` returns.
 VISITOR_ID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+class StaleForm(Problem):
+    """The form does not have the CSRF token of this browser."""
+
+    status = 403
+    code = "csrf_failed"
+    title = lazy_gettext("Please submit the form again")
+    detail = lazy_gettext(
+        "This form was open for too long, or your browser blocks cookies. "
+        "Go back, reload the page and submit the form again."
+    )
 
 
 def session_token(session_id: uuid.UUID) -> str:

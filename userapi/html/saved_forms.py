@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 from flask import Response, after_this_request, current_app, g, request, url_for
-from flask.globals import request_ctx
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
-from userapi.auth import cookies
+from userapi.auth import authentication, cookies
 from userapi.core.problems import Problem
+from userapi.http.page_paths import find_page_above
 from userapi.security import encryption, signing_keys
 
 from .flash import flash, has_messages
@@ -73,7 +73,7 @@ def redirect_to_sign_in(query: str = "") -> Response:
         return cookies.delete_token_cookies(
             see_other(url_for("pages.show_sign_in", next=request.full_path.rstrip("?")))
         )
-    path = page_of_form()
+    path = find_page_above(request.path)
     response = see_other(url_for("pages.show_sign_in", next=_with_query(path, query)))
     if cookies.has_token_cookies() or _user_of_form() is not None:  # otherwise another site may have submitted the form
         if save_form(response, path):
@@ -89,7 +89,9 @@ def redirect_to_sign_in(query: str = "") -> Response:
 
 
 def redirect_to_form(query: str = "") -> Response | None:
-    """Redirect to the page of a form that was opened in an earlier session, which then shows what was typed.
+    """Redirect to the page of a form that was opened in an earlier session.
+
+    The page shows what was typed, unless another user has signed in since.
 
     Args:
         query: the query string of that page.
@@ -97,8 +99,17 @@ def redirect_to_form(query: str = "") -> Response | None:
     Returns:
         None when the form is not from this site.
     """
-    path = page_of_form()
+    path, user = find_page_above(request.path), authentication.find_user_by_cookie()
     response = see_other(_with_query(path, query))
+    if user is not None and _user_of_form() not in (None, user.id):
+        flash(
+            _(
+                "You opened this form with another account, so nothing was saved. You are now signed in as %(email)s.",
+                email=user.email,
+            ),
+            "warning",
+        )
+        return response
     if FIELD not in request.form or not save_form(response, path):
         return None
     flash(_("You have signed in again since you opened this form, so nothing was saved. Check it and submit it again."))
@@ -148,14 +159,6 @@ def take_saved_form(user_id: int) -> MultiDict[str, str] | None:
             )
         )
     return MultiDict([(str(name), str(value)) for name, value in saved["values"]])
-
-
-def page_of_form() -> str:
-    """The path of the page that shows the submitted form: the nearest one, upwards from this path, that has a GET."""
-    adapter, path = request_ctx.url_adapter, request.path
-    while path != "/" and (adapter is None or not adapter.test(path, method="GET")):
-        path = path.rstrip("/").rpartition("/")[0] + "/"
-    return path
 
 
 def _flash_session_ended() -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import Flask, Response, current_app, render_template, request
 from flask_babel import lazy_gettext
 from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import HTTP_STATUS_CODES
 
 from userapi.core import disk
@@ -17,6 +17,7 @@ from userapi.core.problems import NotFound, Problem, Unavailable, ValidationFail
 from userapi.observability import metrics
 
 from .negotiation import PROGRAM_PATHS, prefers_page
+from .page_paths import find_page_above
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,23 @@ def configure(app: Flask) -> None:
 def _handle_http_error(error: HTTPException) -> Any:
     if error.code is not None and error.code < 400:
         return error
+    if isinstance(error, MethodNotAllowed) and (redirect := _redirect_to_page_of_form()):
+        return redirect
     return problem_response(problem_from_http_error(error))
+
+
+def _redirect_to_page_of_form() -> Response | None:
+    """Redirect a browser that opens the URL of a form, as after a rejected form, to the page that shows the form.
+
+    No route may do this: `find_page_above` would take it for that page, so saved forms would go to the wrong path.
+    """
+    if request.method not in ("GET", "HEAD") or not _wants_error_page():
+        return None
+    path = find_page_above(request.path)
+    if path == "/":
+        return None
+    query = request.query_string.decode("ascii", "replace")
+    return Response(status=303, headers={"Location": f"{path}?{query}" if query else path})
 
 
 def _handle_database_error(error: Exception) -> Response:

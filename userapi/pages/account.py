@@ -3,11 +3,12 @@
 import uuid
 from typing import Any
 
-from flask import url_for
+from flask import Response, url_for
 
 from userapi.auth import passwords, sessions
 from userapi.auth.caller import get_caller
 from userapi.core.db import commit_on
+from userapi.html.redirects import redirect_to
 from userapi.http.user_agents import describe_user_agent, is_mobile
 from userapi.users import account_edits, accounts, email_verification
 from userapi.users.problems import WrongPassword
@@ -33,8 +34,14 @@ def edit_account() -> Done:
 
 
 @blueprint.get("/register/profile/")
+def open_first_profile() -> str | Response:
+    """Show the second step of a registration; an account that has a profile needs none."""
+    has_profile = get_caller().user.profile_title is not None
+    return redirect_to("pages.show_account") if has_profile else show_first_profile()
+
+
 def show_first_profile() -> str:
-    """Show the second step of a registration: names and profile of the account that the first step created."""
+    """Show the form for names and profile of the account that the first step created."""
     return render_page("register_profile.html")
 
 

@@ -1,12 +1,15 @@
 """The pages about what is stored about the caller's own account: its activity, and the download of its data."""
 
 from flask import Response, request
+from flask_babel import gettext as _
 
 from userapi.audit import activity
 from userapi.auth import account_data, passwords
 from userapi.auth.caller import get_caller
 from userapi.core import clock
 from userapi.core.db import commit_on, db
+from userapi.core.problems import ValidationFailed
+from userapi.html.flash import flash
 from userapi.http import responses
 from userapi.http.user_agents import describe_user_agent
 from userapi.users.problems import WrongPassword
@@ -20,11 +23,16 @@ PAGE_SIZE = 25
 
 
 @blueprint.get("/account/activity/")
-def show_activity() -> str:
-    """Show the security events of the account, newest first."""
-    cursor = request.args.get("cursor")
-    found, following = activity.list_activity(get_caller().user.id, PAGE_SIZE, cursor)
-    return render_page(
+def show_activity() -> tuple[str, int]:
+    """Show the security events of the account, newest first. If the cursor is invalid, these are the newest ones."""
+    user_id, cursor, status = get_caller().user.id, request.args.get("cursor"), 200
+    try:
+        found, following = activity.list_activity(user_id, PAGE_SIZE, cursor)
+    except ValidationFailed as error:
+        flash(_("This link to older activity is not valid. Here is your newest activity."), "danger")
+        cursor, status = None, error.status
+        found, following = activity.list_activity(user_id, PAGE_SIZE)
+    page = render_page(
         "account/activity.html",
         activities=found,
         texts=activity.TEXTS,
@@ -33,6 +41,7 @@ def show_activity() -> str:
         is_first_page=not cursor,
         next_cursor=following.encode() if following else None,
     )
+    return page, status
 
 
 @blueprint.get("/account/data/")

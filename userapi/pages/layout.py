@@ -34,7 +34,7 @@ class Pages(Blueprint):
         self.after_request(_hide_secret_url)
         for error in authentication.SIGN_IN_REQUIRED:
             self.register_error_handler(error, _redirect_to_sign_in)
-        self.register_error_handler(page_auth.StaleForm, _handle_stale_form)
+        self.register_error_handler(csrf.StaleForm, _handle_stale_form)
         self.register_error_handler(InvalidLink, _show_invalid_link)
 
 
@@ -77,7 +77,7 @@ def _redirect_to_sign_in(_error: Exception) -> Response:
     return saved_forms.redirect_to_sign_in()
 
 
-def _handle_stale_form(error: page_auth.StaleForm) -> Response:
+def _handle_stale_form(error: csrf.StaleForm) -> Response:
     """Continue where the sign-in leads if a user is signed in; otherwise show the form again, filled in."""
     if authentication.is_signed_in_by_cookie():
         if request.endpoint == SIGN_IN:

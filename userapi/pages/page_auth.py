@@ -8,7 +8,6 @@ from flask_babel import lazy_gettext
 
 from userapi.auth import authentication
 from userapi.auth.problems import CsrfFailed
-from userapi.core.problems import Problem
 from userapi.html import csrf
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -16,20 +15,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
-class StaleForm(Problem):
-    """The form does not have the CSRF token of this browser."""
-
-    status = 403
-    code = "csrf_failed"
-    title = lazy_gettext("Please submit the form again")
-    detail = lazy_gettext(
-        "This form was open for too long, or your browser blocks cookies. "
-        "Go back, reload the page and submit the form again."
-    )
-
-
-class StaleFormShownAgain(StaleForm):
-    """The same, said on the page that has the form, filled in with what was typed."""
+class StaleFormShownAgain(csrf.StaleForm):
+    """The error of `csrf.StaleForm`, on the page that has the form, filled in with what was typed."""
 
     detail = lazy_gettext(
         "This form was open for too long, or your browser blocks cookies. Check what you typed and submit it again."
@@ -55,12 +42,12 @@ def check_access() -> None:
         if request.method in SAFE_METHODS:
             authentication.sign_in_by_cookie()
         elif not csrf.has_visitor_token():
-            raise StaleForm
+            raise csrf.StaleForm
         return
     try:
         authentication.require_caller("cookies")
     except CsrfFailed as error:
-        raise StaleForm from error
+        raise csrf.StaleForm from error
 
 
 def is_open_to_visitors() -> bool:

@@ -1,10 +1,12 @@
 """Rates a password while it is being typed, with the rules that decide when the form is submitted."""
 
 from flask import Response
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from userapi.http.responses import json_response
 from userapi.security import throttling
+from userapi.security.throttling import TooManyRequests
 from userapi.users import password_policy
 
 from . import schemas
@@ -26,7 +28,11 @@ LABELS = {
 @open_to_visitors
 def rate_password() -> Response:
     """Rate a password: a score from 0 to 4, and what to say about it."""
-    throttling.count_attempt("PASSWORD_STRENGTH", throttling.get_client_subject())
+    try:
+        throttling.count_attempt("PASSWORD_STRENGTH", throttling.get_client_subject())
+    except TooManyRequests as error:
+        detail = _("The strength cannot be shown right now. The password is checked when you submit the form.")
+        raise TooManyRequests(detail, headers=error.headers) from error
     typed = load_form(schemas.password_strength)
     score, reasons = password_policy.rate(typed["password"], [typed["email"]])
     if reasons:

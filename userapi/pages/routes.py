@@ -106,7 +106,7 @@ def register() -> Done:
         return Done(url_for("pages.show_sign_in"), "account_created_confirm_email_first", email=user.email)
     session = sign_in.begin_session_of(user, Way.REGISTRATION)
     notice = "account_created" if verification == "none" else "account_created_confirm_email"
-    following = "pages.show_first_profile" if typed.keys() <= {"email", "password"} else "pages.show_account"
+    following = "pages.open_first_profile" if typed.keys() <= {"email", "password"} else "pages.show_account"
     return Done(url_for(following), notice, session_id=str(session.id), language=user.language)
 
 

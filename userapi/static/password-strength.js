@@ -4,6 +4,8 @@
 /** How long typing must pause before a password is rated, in milliseconds. */
 const PAUSE = 400;
 
+const TOO_MANY_REQUESTS = 429;
+
 for (const box of document.querySelectorAll("[data-rates]")) {
   const input = document.getElementById(box.dataset.rates);
   const [bar, text] = [box.querySelector(".meter"), box.querySelector("small")];
@@ -14,12 +16,13 @@ for (const box of document.querySelectorAll("[data-rates]")) {
     const body = new URLSearchParams({ csrf_token: box.dataset.token, password: input.value, email: email ? email.value : "" });
     request = new AbortController();
     try {
-      const response = await fetch(box.dataset.url, { method: "POST", body, signal: request.signal });
-      box.hidden = !response.ok;
-      if (!response.ok) return;
+      const response = await fetch(box.dataset.url, { method: "POST", body, headers: { Accept: "application/json" }, signal: request.signal });
+      box.hidden = !response.ok && response.status !== TOO_MANY_REQUESTS;
+      bar.hidden = !response.ok;
+      if (box.hidden) return;
       const rated = await response.json();
-      bar.dataset.score = rated.score;
-      text.textContent = rated.text;
+      bar.dataset.score = rated.score ?? 0;
+      text.textContent = rated.text ?? rated.detail;
     } catch {
       box.hidden = true;
     }
