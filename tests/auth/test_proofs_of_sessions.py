@@ -1,15 +1,18 @@
 """What a session stores about its beginning: the way, the proofs of identity and their time."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
+from flask.testing import FlaskClient
 
-from tests.support.api_client import sign_in
+from tests.support.api_client import ApiUser, sign_in
 from tests.support.email_inbox import emails_to
 from tests.support.factories import PASSWORD, make_account, new_user
+from tests.support.forged_tokens import accepted_tokens, forge_token, get_own_user, read_claims, refresh_session
 from tests.support.form_browser import FormBrowser
-from tests.support.sql import fetch_rows
+from tests.support.sql import execute_sql, fetch_rows
 from userapi.audit.models import AuditEvent
 from userapi.auth import invitations
 from userapi.core.db import db
@@ -59,3 +62,31 @@ def test_the_event_of_a_sign_in_says_how_it_was_done(app: Flask) -> None:
         [None, "password"], [None, "password"], [None, "password"], [None, "registration"], [None, "invitation"],
     ]  # fmt: skip
     assert {tuple(changes["amr"]) for changes in changes_of_starts(app)} == {(None, "pwd")}
+
+
+def test_access_tokens_state_level_proofs_and_time(app: Flask, user: ApiUser) -> None:
+    (proved_at,) = fetch_rows(app, "SELECT proved_at FROM login_sessions")[0]
+    seconds = int(datetime.fromisoformat(str(proved_at)).replace(tzinfo=UTC).timestamp())
+
+    first = read_claims(user.tokens["access_token"])
+    execute_sql(app, "UPDATE login_sessions SET amr = 'pwd otp mfa'")
+    renewed = read_claims(refresh_session(user.client, user.tokens["refresh_token"]).get_json()["access_token"])
+
+    assert (first["acr"], first["amr"], first["auth_time"]) == ("aal1", ["pwd"], seconds)
+    assert (renewed["acr"], renewed["amr"], renewed["auth_time"]) == ("aal2", ["pwd", "otp", "mfa"], seconds)
+
+
+def test_S35_claims_of_another_form_are_rejected_and_missing_ones_are_not(
+    client: FlaskClient, user: ApiUser, key_folder: str
+) -> None:
+    claims = read_claims(user.tokens["access_token"])
+    wrong = {"acr": ("aal3", "", None, 2, ["aal2"]), "auth_time": ("0", -1, 1.5, None, True, 10**15)}
+    tokens = {
+        f"{name} {value!r}": forge_token(key_folder, claims | {name: value})
+        for name, values in wrong.items()
+        for value in values
+    }
+    of_an_earlier_version = {name: value for name, value in claims.items() if name not in ("acr", "amr", "auth_time")}
+
+    assert accepted_tokens(client, tokens) == {}
+    assert get_own_user(client, forge_token(key_folder, of_an_earlier_version)).status_code == 200

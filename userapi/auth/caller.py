@@ -13,6 +13,7 @@ from userapi.core.db import db
 from userapi.core.problems import NotSignedIn
 
 from . import queries, sessions
+from .assurance import Level, level_of
 from .claims import AccessClaims
 
 
@@ -34,6 +35,8 @@ class Caller:
         credential: how the token was sent.
         signed_in_at: when the session began.
         last_used_at: when the session was last used before this request, to the minute.
+        level: what both the session and the token prove: a token that was issued before a later proof does not gain it.
+        proved_at: when both the session and the token say that the identity was last proved.
     """
 
     user: Any
@@ -41,6 +44,8 @@ class Caller:
     credential: Credential
     signed_in_at: datetime
     last_used_at: datetime
+    level: Level
+    proved_at: datetime
 
 
 def load_caller(claims: AccessClaims) -> Caller | None:
@@ -60,7 +65,15 @@ def load_caller(claims: AccessClaims) -> Caller | None:
     if row is None:
         return None
     credential = Credential.COOKIE if claims.is_for_web else Credential.BEARER
-    return Caller(row, row.session_id, credential, row.session_created_at, row.last_used_at)
+    return Caller(
+        user=row,
+        session_id=row.session_id,
+        credential=credential,
+        signed_in_at=row.session_created_at,
+        last_used_at=row.last_used_at,
+        level=min(level_of(row.amr), claims.level),
+        proved_at=min(row.proved_at, claims.proved_at or row.session_created_at),
+    )
 
 
 def set_caller(caller: Caller) -> None:

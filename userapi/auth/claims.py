@@ -2,9 +2,12 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from flask import current_app
+
+from .assurance import Level
 
 ACCESS, REFRESH = "access", "refresh"
 
@@ -56,6 +59,17 @@ class AccessClaims(_Claims):
 
     __slots__ = ()
 
+    @property
+    def level(self) -> Level:
+        """The level of the token (`acr`); tokens of earlier versions have none, and were issued for a password."""
+        return Level(self.document.get("acr", Level.ONE_FACTOR))
+
+    @property
+    def proved_at(self) -> datetime | None:
+        """When the identity was proved, as the token states (`auth_time`); None in tokens of earlier versions."""
+        seconds = self.document.get("auth_time")
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
 
 class RefreshClaims(_Claims):
     """The claims of a refresh token."""
@@ -77,10 +91,17 @@ def are_well_formed(document: dict[str, Any]) -> bool:
         all(type(document.get(name)) is int and 0 <= document[name] <= MAX_SECOND for name in TIMES)
         and all(isinstance(document.get(name), str) for name in TEXTS)
         and document.get("type") in (ACCESS, REFRESH)
+        and _are_proofs_well_formed(document)
         and parse_uuid(document["sid"]) is not None
         and parse_uuid(document["jti"]) is not None
         and parse_id(document["sub"]) is not None
     )
+
+
+def _are_proofs_well_formed(document: dict[str, Any]) -> bool:
+    """The same for `acr` and `auth_time`, which tokens of earlier versions do not have."""
+    seconds = document.get("auth_time", 0)
+    return document.get("acr", Level.ONE_FACTOR) in list(Level) and type(seconds) is int and 0 <= seconds <= MAX_SECOND
 
 
 def parse_uuid(text: object) -> uuid.UUID | None:

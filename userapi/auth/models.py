@@ -20,8 +20,8 @@ class Session(Model):
         refreshed_at: when it was replaced.
         expires_at: when the session ends at the latest; a refresh does not change it.
         ended_at: when it was ended before that.
-        way: how it began, one of `sessions.Way`.
-        amr: the proofs of identity it has (RFC 8176), separated by spaces.
+        way: how it began, a value of `assurance.Way`.
+        amr: the proofs of identity that were given, values of `assurance.Proof` separated by spaces.
         proved_at: when the last of them was given.
         for_set_up: whether it only allows to set up a second factor.
     """

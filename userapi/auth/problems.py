@@ -21,6 +21,10 @@ class InvalidCredentials(Problem):
         self.headers.setdefault("WWW-Authenticate", 'Bearer realm="userapi"')
 
 
+class AccountChanged(InvalidCredentials):
+    """The account has changed since its owner gave a proof of identity, so nothing was begun."""
+
+
 class InvalidToken(Problem):
     """The service did not issue the token, or issued it for another use (RFC 6750, section 3.1)."""
 

@@ -40,6 +40,8 @@ CALLER = Read(
         sessions.c.id.label("session_id"),
         sessions.c.last_used_at,
         sessions.c.created_at.label("session_created_at"),
+        sessions.c.amr,
+        sessions.c.proved_at,
     )
     .select_from(with_users.outerjoin(profiles, profiles.c.user_id == users.c.id))
     .where(*named, *ACTIVE)
@@ -76,8 +78,8 @@ def replace_refresh_token(
     """Replace a session's refresh token. It is one UPDATE that commits by itself, so only one caller can win.
 
     Returns:
-        The session as it is now: id, user_id, expires_at, refreshed_at and refresh_jti; None if the session is not
-        active, or `used` is not its refresh token any more.
+        The session as it is now: id, user_id, expires_at, refreshed_at, refresh_jti, amr and proved_at; None if the
+        session is not active, or `used` is not its refresh token any more.
     """
     return REPLACE_REFRESH_TOKEN.one(
         session_id=session_id, user_id=user_id, used=used, new=new, now=now, idle_since=idle_since
@@ -99,7 +101,13 @@ REPLACE_REFRESH_TOKEN = CommittingWrite(
         last_used_at=sa.bindparam("now"),
     )
     .returning(
-        sessions.c.id, sessions.c.user_id, sessions.c.expires_at, sessions.c.refreshed_at, sessions.c.refresh_jti
+        sessions.c.id,
+        sessions.c.user_id,
+        sessions.c.expires_at,
+        sessions.c.refreshed_at,
+        sessions.c.refresh_jti,
+        sessions.c.amr,
+        sessions.c.proved_at,
     )
 )
 

@@ -11,6 +11,8 @@ from userapi.users.email_address import MAX_LENGTH
 from userapi.users.field_types import EmailAddress
 from userapi.users.schemas import UserSchema
 
+from .assurance import Level
+
 #: Three parts, as every token has; it is none.
 EXAMPLE_JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiI3In0.MEUCIQDk"
 
@@ -120,6 +122,9 @@ class ClaimsSchema(Schema):
         "iat": 1795939512,
         "nbf": 1795939512,
         "exp": 1795940412,
+        "acr": "aal1",
+        "amr": ["pwd"],
+        "auth_time": 1795939512,
         "type": "access",
     }
 
@@ -134,6 +139,9 @@ class ClaimsSchema(Schema):
     iat = fields.Integer(required=True)
     nbf = fields.Integer(required=True)
     exp = fields.Integer(required=True)
+    acr = fields.String(metadata={"enum": [level.value for level in Level]})
+    amr = fields.List(fields.String())
+    auth_time = fields.Integer()
     type = fields.String(required=True, metadata={"enum": ["access"]})
 
 

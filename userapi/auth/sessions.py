@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ from userapi.users.models import User
 from userapi.users.permissions import Actor
 
 from . import queries
+from .assurance import Way
 from .claims import RefreshClaims
 from .models import Session
 from .problems import TokenExpired, TokenReused, TokenRevoked
@@ -36,14 +36,8 @@ class Refreshed(Protocol):
     expires_at: datetime
     refreshed_at: datetime
     refresh_jti: uuid.UUID
-
-
-class Way(StrEnum):
-    """How a session begins."""
-
-    PASSWORD = "password"  # noqa: S105
-    REGISTRATION = "registration"
-    INVITATION = "invitation"
+    amr: str
+    proved_at: datetime
 
 
 #: The last use of a session is stored at most this often.

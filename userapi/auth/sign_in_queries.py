@@ -15,14 +15,14 @@ from .queries import sessions, with_users
 
 
 def read_credentials(email_key: str) -> Any:
-    """What a sign-in is checked against: id, password_hash, is_active and email_verified_at."""
+    """What a sign-in is checked against: id, password_hash, session_version, is_active and email_verified_at."""
     return CREDENTIALS.one(email_key=email_key)
 
 
 CREDENTIALS = Read(
-    sa.select(users.c.id, users.c.password_hash, users.c.is_active, users.c.email_verified_at).where(
-        users.c.email_key == sa.bindparam("email_key")
-    )
+    sa.select(
+        users.c.id, users.c.password_hash, users.c.session_version, users.c.is_active, users.c.email_verified_at
+    ).where(users.c.email_key == sa.bindparam("email_key"))
 )
 
 
@@ -32,23 +32,40 @@ def read_password_hash(user_id: int) -> str | None:
     return found[0] if found else None
 
 
-def record_sign_in(user_id: int, seen_hash: str, new_hash: str, now: datetime) -> int | None:
+def record_sign_in(
+    user_id: int,
+    version: int,
+    seen_hash: str | None,
+    new_hash: str | None,
+    now: datetime,
+    *,
+    must_be_verified: bool,
+) -> int | None:
     """Store a sign-in, if the account has not changed since the password was checked.
 
-    It is one UPDATE, so a deactivation or a change of password in between wins.
+    It is one UPDATE, so a deactivation, a change of password or the end of all sessions in between wins.
 
     Args:
         user_id: the user.
+        version: the session version when the user was identified.
         seen_hash: the hash that the password was checked against.
         new_hash: the hash to store: the same, or a new one with the current cost settings.
         now: the current time.
+        must_be_verified: whether the email must be confirmed.
 
     Returns:
         The session version for the new session; None if the account has changed.
     """
+    confirmed = [User.email_verified_at.is_not(None)] if must_be_verified else []
     return db.session.scalar(
         sa.update(User)
-        .where(User.id == user_id, User.is_active, User.password_hash == seen_hash)
+        .where(
+            User.id == user_id,
+            User.is_active,
+            User.session_version == version,
+            User.password_hash == seen_hash,
+            *confirmed,
+        )
         .values(last_login=now, password_hash=new_hash)
         .returning(User.session_version)
         .execution_options(synchronize_session=False)

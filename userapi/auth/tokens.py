@@ -20,6 +20,7 @@ from userapi.security import signing_keys, throttling
 from userapi.security.signing_keys import SigningKey
 
 from . import caller, queries, sessions
+from .assurance import level_of
 from .caller import Caller
 from .claims import ACCESS, REFRESH, AccessClaims, Claims, RefreshClaims, are_well_formed, parse
 from .problems import CsrfFailed, InvalidToken, TokenExpired, TokenRevoked
@@ -101,7 +102,7 @@ def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, A
         "csrf": csrf_value(session.id),
         "fresh": False,
     }
-    access = {**_extra_claims(session.user_id), **common, **_access_claims(lifetime)}
+    access = {**_extra_claims(session.user_id), **common, **_access_claims(session, lifetime)}
     refresh = {**common, **_refresh_claims(session)}
     # Every claim is given, `exp` too, so that the token can be cached without decoding it.
     access_token = create_access_token(subject, expires_delta=False, additional_claims=access)
@@ -121,7 +122,7 @@ def csrf_value(session_id: uuid.UUID) -> str:
     return hmac.new(signing_keys.derive_key("csrf"), session_id.bytes, hashlib.sha256).hexdigest()[:32]
 
 
-def _access_claims(lifetime: timedelta) -> dict[str, Any]:
+def _access_claims(session: sessions.Refreshed, lifetime: timedelta) -> dict[str, Any]:
     issued = time.time()
     return {
         "type": ACCESS,
@@ -129,6 +130,9 @@ def _access_claims(lifetime: timedelta) -> dict[str, Any]:
         "iat": int(issued),
         "nbf": int(issued),
         "exp": int(issued + lifetime.total_seconds()),
+        "acr": level_of(session.amr).value,
+        "amr": session.amr.split(),
+        "auth_time": _seconds(session.proved_at),
     }
 
 

@@ -2,8 +2,8 @@
 
 from flask import Response, current_app, request, url_for
 
-from userapi.auth import account_recovery, authentication, invitations, passwords, sign_in
-from userapi.auth.sessions import Way
+from userapi.auth import account_recovery, admission, authentication, invitations, passwords
+from userapi.auth.assurance import Way
 from userapi.html.redirects import redirect_to
 from userapi.users import email_links, email_verification
 from userapi.users.email_links import INVITATION, InvalidLink
@@ -82,7 +82,7 @@ def show_invitation(uid: str) -> str:
 def accept_invitation(uid: str) -> Done:
     """Set the first password and sign in."""
     user = invitations.accept_invitation(uid, request.cookies.get(LINK_COOKIE, ""), **load_form(schemas.new_password))
-    session = sign_in.begin_session_of(user, Way.INVITATION)
+    session = admission.admit(admission.identify_new_password(user, Way.INVITATION))
     return Done(
         url_for("pages.show_account"),
         "invitation_accepted",

@@ -2,10 +2,10 @@
 
 from flask import Response, current_app, url_for
 
-from userapi.auth import authentication, cookies, passwords, sessions, sign_in, tokens
+from userapi.auth import admission, authentication, cookies, passwords, sessions, sign_in, tokens
+from userapi.auth.assurance import Way
 from userapi.auth.caller import find_caller, get_caller
 from userapi.auth.problems import InvalidCredentials
-from userapi.auth.sessions import Way
 from userapi.core import i18n
 from userapi.core.db import commit_on, db
 from userapi.html import csrf
@@ -104,7 +104,7 @@ def register() -> Done:
     verification = current_app.config["EMAIL_VERIFICATION"]
     if verification == "mandatory":
         return Done(url_for("pages.show_sign_in"), "account_created_confirm_email_first", email=user.email)
-    session = sign_in.begin_session_of(user, Way.REGISTRATION)
+    session = admission.admit(admission.identify_new_password(user, Way.REGISTRATION))
     notice = "account_created" if verification == "none" else "account_created_confirm_email"
     following = "pages.open_first_profile" if typed.keys() <= {"email", "password"} else "pages.show_account"
     return Done(url_for(following), notice, session_id=str(session.id), language=user.language)

@@ -1,0 +1,29 @@
+"""Only one function begins sessions, so that no way in can forget a step that is due (decision 0048)."""
+
+import ast
+
+import config
+
+SOURCES = config.ROOT / "userapi"
+
+#: The functions that insert a session, and the files that may call them.
+INSERTING = {
+    "begin_session": {"auth/admission.py"},
+    "Session": {"auth/sessions.py"},
+    "issue_pair": {"auth/routes.py", "auth/sign_in.py", "auth/token_routes.py", "pages/routes.py"},
+    "set_token_cookies": {"auth/routes.py", "auth/token_routes.py", "pages/routes.py", "pages/single_submission.py"},
+}
+
+
+def callers_of(name: str) -> set[str]:
+    """The files that call a function or class of this name."""
+    return {
+        str(path.relative_to(SOURCES))
+        for path in SOURCES.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and name in (getattr(node.func, "id", None), getattr(node.func, "attr", None))
+    }
+
+
+def test_S03_sessions_tokens_and_cookies_are_created_in_few_places() -> None:
+    assert {name: callers_of(name) for name in INSERTING} == INSERTING
