@@ -170,7 +170,8 @@ def test_C06_debug_mode_is_rejected_in_production_and_never_opens_a_debugger(tmp
     assert startup_error(FLASK_DEBUG="1", SITE_URL="https://accounts.example.com").startswith("FLASK_DEBUG: ")
     assert config.load({"SECRET_KEY": SECRET_KEY, "SITE_URL": "https://accounts.example.com"})["DEBUG"] is False
 
-    values = {"SECRET_KEY": SECRET_KEY, "FLASK_DEBUG": "1", "DATABASE_URL": f"sqlite:///{tmp_path}/test.db"}
+    database = f"sqlite:///{tmp_path}/test.db"
+    values = {"SECRET_KEY": SECRET_KEY, "FLASK_DEBUG": "1", "DATABASE_URL": database, "MAIL_DELIVERY": "none"}
     app = create_app(config.load(values))
     assert app.debug is False
     assert app.test_client().get("/console?__debugger__=yes&cmd=resource&f=debugger.js").status_code == 404

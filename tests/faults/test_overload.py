@@ -35,7 +35,7 @@ def sign_in(app: Flask, email: str, password: str = PASSWORD) -> TestResponse:
 def test_P18_sign_ins_beyond_the_limit_get_503_and_other_requests_are_served(make_app: MakeApp) -> None:
     app = make_app(**USUAL)
     email = account(app)
-    barrier = Barrier(PARALLEL + 1)
+    barrier = Barrier(PARALLEL + 1, timeout=60)
 
     def attempt(_number: int) -> TestResponse:
         barrier.wait()

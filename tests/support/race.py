@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 def run_simultaneously(calls: Sequence[Callable[[], Result]]) -> list[Result]:
     """Make every call in a thread of its own, all started together. Returns the results in the order of the calls."""
-    barrier = threading.Barrier(len(calls))
+    barrier = threading.Barrier(len(calls), timeout=60)
 
     def run(call: Callable[[], Result]) -> Result:
         barrier.wait()

@@ -20,7 +20,7 @@ Call = Callable[[], TestResponse]
 
 def run_together(*calls: Call) -> list[TestResponse]:
     """The responses to calls that start at the same time."""
-    barrier = Barrier(len(calls))
+    barrier = Barrier(len(calls), timeout=60)
 
     def run_call(call: Call) -> TestResponse:
         barrier.wait()
