@@ -57,7 +57,8 @@ def test_the_path_of_every_form_leads_to_a_page(app: Flask) -> None:
         response = client.get(path, headers=BROWSER_HEADERS)
         assert response.status_code == 303, path
         page = response.headers["Location"]
-        assert page != "/" and path.startswith(page), path
+        assert page != "/", path
+        assert path.startswith(page), path
         assert client.get(page, headers=BROWSER_HEADERS).status_code in (200, 303, 404), page
 
 
