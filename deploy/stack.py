@@ -145,6 +145,7 @@ class Stack:
             "FLASK_SKIP_DOTENV": "1",
             "SECRET_KEY": secrets.token_urlsafe(48),
             "JWT_KEY_DIR": str(self.folder / "keys"),
+            "DATA_KEY_DIR": str(self.folder / "data_keys"),
             "DATABASE_URL": self.database_url(),
             "REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}/0",
             "CELERY_BROKER_URL": f"redis://127.0.0.1:{self.ports['redis']}/1",

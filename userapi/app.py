@@ -34,7 +34,7 @@ from userapi.mail import queue as mail_queue
 from userapi.observability import logs, metrics, tracing
 from userapi.ops import routes as ops
 from userapi.pages import routes as pages
-from userapi.security import hashing_threads, signing_keys, throttling
+from userapi.security import data_keys, hashing_threads, signing_keys, throttling
 from userapi.transfer import job_worker as imports
 from userapi.users import routes as users
 from userapi.users import search_index
@@ -53,7 +53,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     for part in (metrics, logs, proxies, requests, i18n, site, responses):
         part.configure(app)
     db.configure(app, watch=metrics.count_connections)
-    for part in (signing_keys, hashing_threads, headers, cross_origin):
+    for part in (signing_keys, data_keys, hashing_threads, headers, cross_origin):
         part.configure(app)
     for part in (errors, bodies, tracing, audit_log, tokens, authentication, assets, throttling, mail_queue, relay):
         part.configure(app)

@@ -169,6 +169,7 @@ def _tokens(env: Settings) -> dict[str, Any]:
     seconds = validate.Range(1)
     return {
         "JWT_KEY_DIR": env.str("JWT_KEY_DIR", f"{env.instance}/keys"),
+        "DATA_KEY_DIR": env.str("DATA_KEY_DIR", f"{env.instance}/data_keys"),
         "JWT_ISSUER": env.str("JWT_ISSUER", "", validate=validate.Length(max=255)),
         "JWT_AUDIENCE": env.str("JWT_AUDIENCE", "userapi", validate=validate.Length(1, 255)),
         "ACCESS_TOKEN_LIFETIME": env.int("ACCESS_TOKEN_LIFETIME", 900, validate=validate.Range(1, 3600)),

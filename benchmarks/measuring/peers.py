@@ -54,6 +54,7 @@ class Peer:
             "DATABASE_URL": postgresql.url(self.about["database"]),
             "SECRET_KEY": "bench" + digest(str(STATE)) * 3,
             "JWT_KEY_DIR": str(STATE / "keys"),
+            "DATA_KEY_DIR": str(STATE / "data_keys"),
             **self.about.get("environment", {}),
         }
 

@@ -24,6 +24,7 @@ from tests.support.forged_tokens import (
     refresh_session,
     verify_token,
 )
+from userapi.security import key_folder as key_folders
 from userapi.security import signing_keys
 from userapi.security.signing_keys import KeyRing
 
@@ -54,8 +55,8 @@ def folder(key_folder: str, tmp_path: Path) -> Path:
 @pytest.fixture
 def rotating(make_app: Callable[..., Flask], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """An application that reads its key folder without waiting."""
-    monkeypatch.setattr(signing_keys, "CACHE_SECONDS", 0)
-    monkeypatch.setattr(signing_keys, "MIN_RELOAD_SECONDS", 0)
+    monkeypatch.setattr(key_folders, "CACHE_SECONDS", 0)
+    monkeypatch.setattr(key_folders, "MIN_RELOAD_SECONDS", 0)
     return make_app(JWT_KEY_DIR=str(folder))
 
 
@@ -157,7 +158,7 @@ def test_T23_a_key_created_by_another_worker_is_loaded_when_a_token_names_it(
 ) -> None:
     first, second = (make_app(JWT_KEY_DIR=str(folder)) for _ in range(2))
     assert len(kids(second)) == 1
-    monkeypatch.setattr(signing_keys, "MIN_RELOAD_SECONDS", 0)
+    monkeypatch.setattr(key_folders, "MIN_RELOAD_SECONDS", 0)
     with first.app_context():
         new = signing_keys.get_key_ring().add().kid
 
@@ -181,9 +182,9 @@ def test_T23_all_workers_notice_a_retired_key_within_a_minute(
     KeyRing(folder).remove(old.name)
 
     now = time.monotonic()
-    monkeypatch.setattr(signing_keys, "time", SimpleNamespace(monotonic=lambda: now + 20))
+    monkeypatch.setattr(key_folders, "time", SimpleNamespace(monotonic=lambda: now + 20))
     assert statuses() == [200, 200, 200]
-    monkeypatch.setattr(signing_keys, "time", SimpleNamespace(monotonic=lambda: now + 59))
+    monkeypatch.setattr(key_folders, "time", SimpleNamespace(monotonic=lambda: now + 59))
     assert statuses() == [401, 401, 401]
     assert [old.kid in kids(worker) for worker in workers] == [False, False, False]
 
@@ -204,7 +205,7 @@ def test_T23_the_folder_is_read_twice_a_minute_and_for_unknown_keys_once_a_secon
         reads.append(now[0])
         return read(ring)
 
-    monkeypatch.setattr(signing_keys, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(key_folders, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(KeyRing, "_read_folder", counted)
 
     start = now[0]

@@ -17,6 +17,7 @@ from flask_migrate import downgrade, upgrade
 
 from tests.support import commands, http_server
 from tests.support.api_client import ApiUser, sign_in
+from tests.support.data_keys import make_old_data_keys
 from tests.support.factories import PASSWORD, PROFILE, make_user, new_user
 from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value
 from userapi.audit import audit_log
@@ -117,13 +118,16 @@ WRITING = {
     "users delete": "crew@example.com --yes",
     "keys rotate": "",
     "keys retire": "{kid} --yes",
+    "data-keys retire": "{data_kid} --yes",
+    "data-keys rotate": "",
     "mail retry": "{message}",
     "audit export": "{folder}/events.csv",
 }
 
 #: Commands that record none: they only show something, or do what the service does by itself too.
 SILENT = {
-    "users list", "users show", "groups list", "sessions list", "sessions prune", "keys list", "audit tail", "doctor",
+    "users list", "users show", "groups list", "sessions list", "sessions prune", "keys list", "data-keys list",
+    "audit tail", "doctor",
     "mail test", "mail list", "mail show", "mail preview", "mail deliver", "mail prune", "users index",
 }  # fmt: skip
 
@@ -132,10 +136,11 @@ def run_the_commands(app: Flask, folder: Path) -> None:
     """Run every command that records an event."""
     (folder / "users.jsonl").write_text('{"email": "grace@example.com"}\n')
     kid = signing_keys.KeyRing(folder / "keys").newest().kid
+    data_kid = make_old_data_keys(folder / "data_keys")[-1].kid
     with app.app_context():
         message = db.session.scalar(sa.text("SELECT max(id) FROM messages"))
     for command, text in WRITING.items():
-        arguments = [*command.split(), *text.format(folder=folder, kid=kid, message=message).split()]
+        arguments = [*command.split(), *text.format(folder=folder, kid=kid, data_kid=data_kid, message=message).split()]
         before = len(events(app))
         result = app.test_cli_runner().invoke(args=arguments, input=f"{OTHER}\n")
         assert result.exit_code == 0, (command, result.output)
@@ -146,7 +151,7 @@ def run_the_commands(app: Flask, folder: Path) -> None:
 def app_after_use(make_app: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, FormBrowser, int]:
     """An application after all of this, its superuser's browser, and the superuser's id."""
     signing_keys.KeyRing(tmp_path / "keys").add()
-    app = make_app(JWT_KEY_DIR=str(tmp_path / "keys"))
+    app = make_app(JWT_KEY_DIR=str(tmp_path / "keys"), DATA_KEY_DIR=str(tmp_path / "data_keys"))
     boss = str(new_user()["email"])
     boss_id = make_user(app, email=boss, is_staff=True, is_superuser=True)
     with app.app_context():

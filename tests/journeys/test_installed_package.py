@@ -89,6 +89,7 @@ def settings_of(folder: Path) -> dict[str, str]:
         "SECRET_KEY": SECRET_KEY,
         "DATABASE_URL": f"sqlite:///{folder}/accounts.db",
         "JWT_KEY_DIR": f"{folder}/keys",
+        "DATA_KEY_DIR": f"{folder}/data_keys",
     }
 
 

@@ -19,6 +19,7 @@ def app_config(database_url: str, key_folder: str, **overrides: str) -> Mapping[
             "SECRET_KEY": SECRET_KEY,
             "DATABASE_URL": database_url,
             "JWT_KEY_DIR": key_folder,
+            "DATA_KEY_DIR": f"{key_folder}/data",
             "SITE_URL": "http://accounts.example.com",
             "PASSWORD_HASH_MEMORY": "8",
             "PASSWORD_HASH_TIME": "1",

@@ -47,6 +47,7 @@ def environment(database_url: str, folder: Path, **variables: str) -> dict[str, 
             "DATABASE_URL": database_url,
             "SECRET_KEY": SECRET_KEY,
             "JWT_KEY_DIR": str(folder / "keys"),
+            "DATA_KEY_DIR": str(folder / "data_keys"),
             "PASSWORD_HASH_MEMORY": "8",
             "PASSWORD_HASH_TIME": "1",
             **variables,
@@ -56,7 +57,7 @@ def environment(database_url: str, folder: Path, **variables: str) -> dict[str, 
 
 def environment_for(app: Flask, **variables: str) -> dict[str, str]:
     """The settings with which a command uses the database, secret and keys of an application."""
-    settings = {name: app.config[name] for name in ("DATABASE_URL", "SECRET_KEY", "JWT_KEY_DIR")}
+    settings = {name: app.config[name] for name in ("DATABASE_URL", "SECRET_KEY", "JWT_KEY_DIR", "DATA_KEY_DIR")}
     return bare_environment(**settings, **variables)
 
 

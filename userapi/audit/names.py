@@ -17,7 +17,8 @@ ACTIONS = (
     "sign_in.failed", "session.started", "session.ended", "session.ended_all", "sessions.ended_all",
     "session.token_reused", "group.created", "group.changed", "group.deleted",
     "import.started", "import.finished", "import.cancelled", "bulk.started", "bulk.finished", "bulk.cancelled",
-    "message.retried", "message.test_sent", "message.link_opened", "key.added", "key.retired", "audit.exported",
+    "message.retried", "message.test_sent", "message.link_opened", "key.added", "key.retired",
+    "data_key.added", "data_key.retired", "audit.exported",
 )  # fmt: skip
 
 #: Every kind of target.

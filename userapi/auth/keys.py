@@ -8,7 +8,8 @@ from flask_babel import gettext as _
 
 from userapi.audit import audit_log
 from userapi.security import signing_keys
-from userapi.security.signing_keys import KeyFolderError, SigningKey
+from userapi.security.key_folder import KeyFolderError
+from userapi.security.signing_keys import SigningKey
 
 
 class ListedKey(NamedTuple):

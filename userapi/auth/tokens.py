@@ -16,7 +16,7 @@ from jwt.exceptions import PyJWTError
 
 from userapi.core import clock, problems
 from userapi.http import errors
-from userapi.security import signing_keys, throttling
+from userapi.security import key_folder, signing_keys, throttling
 from userapi.security.signing_keys import SigningKey
 
 from . import caller, queries, sessions
@@ -52,11 +52,11 @@ def configure(app: Flask) -> None:
     jwt.revoked_token_loader(lambda _header, _claims: errors.problem_response(TokenRevoked()))
     jwt.user_lookup_error_loader(lambda _header, _claims: errors.problem_response(TokenRevoked()))
     app.register_error_handler(CSRFError, lambda _error: errors.problem_response(CsrfFailed()))
-    app.register_error_handler(signing_keys.KeyFolderError, _report_key_problem)
+    app.register_error_handler(key_folder.KeyFolderError, _report_key_problem)
 
 
-def _report_key_problem(problem: signing_keys.KeyFolderError) -> Response:
-    log.error("no usable signing key", extra={"error": str(problem)})
+def _report_key_problem(problem: key_folder.KeyFolderError) -> Response:
+    log.error("a key folder is unusable", extra={"error": str(problem)})
     return errors.problem_response(problems.Unavailable())
 
 

@@ -14,6 +14,7 @@ APPLICATION = "userapi.serving:app"
 #: Our commands and their modules.
 COMMANDS = {
     "audit": "userapi.cli.audit:group",
+    "data-keys": "userapi.cli.data_keys:group",
     "doctor": "userapi.cli.doctor:doctor",
     "groups": "userapi.cli.groups:group",
     "keys": "userapi.cli.keys:group",

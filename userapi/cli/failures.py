@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 
 from userapi.core import database_errors
 from userapi.core.problems import Problem
-from userapi.security.signing_keys import KeyFolderError
+from userapi.security.key_folder import KeyFolderError
 
 #: Errors that a command may encounter and that are not bugs.
 EXPECTED = (Problem, KeyFolderError, CommandError, sa.exc.DBAPIError)

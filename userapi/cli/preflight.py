@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from userapi.core import database_errors, private_files
 from userapi.core.db import build_engine_arguments
 from userapi.core.environment import path_exists
-from userapi.security.signing_keys import KeyFolderError, KeyRing
+from userapi.security.key_folder import KeyFolderError
+from userapi.security.signing_keys import KeyRing
 
 from .failures import CannotStart
 

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from userapi.core import database_errors, disk, migrations
 from userapi.core.db import AUTOCOMMIT, db
-from userapi.security import signing_keys, throttling
+from userapi.security import key_folder, signing_keys, throttling
 
 from . import work
 from .findings import Finding, failure, ok, warning
@@ -76,7 +76,7 @@ def _keys() -> Finding:
     )  # what is in the folder now, not what this process remembers
     try:
         newest, others = ring.newest(), ring.all()[1:]
-    except signing_keys.KeyFolderError as problem:
+    except key_folder.KeyFolderError as problem:
         return failure("keys", str(problem), "missing", _("There is no usable signing key, so users cannot sign in."))
     signs = _("A signing key is available.")
     return ok("keys", f"{newest.name} signs; {len(others)} more verify", signs)

@@ -1,13 +1,16 @@
-"""Checks of the signing keys: they work, no other user can read them, and they are not too old."""
+"""Checks of keys: they work, no other user can read them, and those that sign are not too old."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jwt
 from flask import current_app
 
 from userapi.core import clock, private_files
-from userapi.security.signing_keys import KeyFolderError, KeyRing
+from userapi.security import data_keys
+from userapi.security.key_folder import KeyFolder, KeyFolderError
+from userapi.security.signing_keys import KeyRing
 
 from .findings import Finding, failure, warning
 
@@ -16,7 +19,12 @@ OLD = 366
 
 
 def check() -> Iterator[Finding]:
-    """Check the key folder."""
+    """Check the folders of keys."""
+    yield from _check_data_keys()
+    yield from _check_signing_keys()
+
+
+def _check_signing_keys() -> Iterator[Finding]:
     ring = KeyRing(Path(current_app.config["JWT_KEY_DIR"]))
     try:
         newest = ring.newest()
@@ -24,10 +32,24 @@ def check() -> Iterator[Finding]:
         return  # reported by the health checks
     token = jwt.encode({"sub": "doctor"}, newest.private, algorithm=current_app.config["JWT_ALGORITHM"])
     jwt.decode(token, newest.public, algorithms=current_app.config["JWT_DECODE_ALGORITHMS"])
-    for path in sorted(ring.folder.glob("*.pem")):
-        if private_files.is_accessible_to_others(path):
-            level = failure if private_files.is_accessible_to_all(path) else warning
-            yield level("keys", f"JWT_KEY_DIR: {private_files.describe_exposure(path)}")
+    yield from _exposed_files(ring)
     days = (clock.now() - ring.created_at(newest)).days
     if days > OLD:
         yield warning("keys", f"The signing key is {days} days old. To create a new one, run `flask keys rotate`.")
+
+
+def _check_data_keys() -> Iterator[Finding]:
+    """Data keys exist only where a user has a second factor."""
+    keys = data_keys.get_data_keys()
+    try:
+        keys.all()
+    except KeyFolderError as problem:
+        yield failure("keys", str(problem))
+    yield from _exposed_files(keys)
+
+
+def _exposed_files(keys: KeyFolder[Any]) -> Iterator[Finding]:
+    for path in sorted(keys.folder.glob(f"*.{keys.extension}")):
+        if private_files.is_accessible_to_others(path):
+            level = failure if private_files.is_accessible_to_all(path) else warning
+            yield level("keys", f"{keys.setting}: {private_files.describe_exposure(path)}")

@@ -16,7 +16,7 @@ from userapi.core.problems import NotFound, NotSignedIn
 from userapi.health import checks
 from userapi.mail import queries as mail_queries
 from userapi.observability import metrics
-from userapi.security import signing_keys
+from userapi.security import key_folder, signing_keys
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -80,7 +80,7 @@ def _keys() -> Iterator[Any]:
     try:
         keys = ring.all()
         age = (clock.now() - ring.created_at(keys[0])).total_seconds()
-    except (signing_keys.KeyFolderError, OSError, IndexError):
+    except (key_folder.KeyFolderError, OSError, IndexError):
         return
     yield GaugeMetricFamily("userapi_signing_keys", "Keys that verify tokens.", len(keys))
     yield GaugeMetricFamily("userapi_signing_key_age_seconds", "The age of the current signing key.", age)

@@ -1,21 +1,13 @@
-"""Keys: the folder of ES256 keys that sign tokens, and keys derived from SECRET_KEY for other purposes.
-
-Each key is a PEM file, `<UTC time>.pem`. The newest key signs; all keys verify. A worker reads the folder again when a
-token names an unknown key, so keys that another worker has created work immediately and without a restart.
-"""
+"""Keys: the folder of ES256 keys that sign tokens, and keys derived from SECRET_KEY for other purposes."""
 
 import base64
 import hashlib
 import hmac
-import logging
-import os
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 import orjson
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,19 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask, current_app
 from jwt.algorithms import ECAlgorithm
 
-from userapi.core import clock
-
-log = logging.getLogger(__name__)
-
-#: The minimum number of seconds between two reads of the folder, regardless of how many unknown keys tokens name.
-MIN_RELOAD_SECONDS = 1.0
-
-#: The folder is read again after this many seconds, so that retired keys stop verifying.
-CACHE_SECONDS = 30.0
-
-
-class KeyFolderError(Exception):
-    """The key folder cannot be used; the text says why and what to do."""
+from .key_folder import KeyFolder, KeyFolderError
 
 
 @dataclass(frozen=True)
@@ -58,132 +38,26 @@ class SigningKey:
     jwk: dict[str, str]
 
 
-class KeyRing:
-    """The keys of a folder.
+class KeyRing(KeyFolder[SigningKey]):
+    """The signing keys, a PEM file each. The newest key signs; all keys verify."""
 
-    Args:
-        folder: where the PEM files are.
-    """
+    setting: ClassVar[str] = "JWT_KEY_DIR"
+    rotate_command: ClassVar[str] = "flask keys rotate"
+    extension: ClassVar[str] = "pem"
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lock = threading.Lock()
-        self._keys: Mapping[str, SigningKey] = {}
-        self._read_at = float("-inf")
-
-    def all(self) -> list[SigningKey]:
-        """Return all keys, newest first.
-
-        Raises:
-            KeyFolderError: the folder cannot be read or contains other files.
-        """
-        return list(self._load_if_older(CACHE_SECONDS).values())
-
-    def newest(self) -> SigningKey:
-        """Return the key that signs.
-
-        Raises:
-            KeyFolderError: there is no key.
-        """
-        keys = self.all() or list(self._load_if_older(0).values())
-        if not keys:
-            raise KeyFolderError(
-                f"JWT_KEY_DIR: There is no key in {self.folder}. To create one, run `flask keys rotate`."
-            )
-        return keys[0]
-
-    def find(self, kid: object) -> SigningKey | None:
-        """Return the key with an id; read the folder again if the id is unknown."""
-        if not isinstance(kid, str):
-            return None
-        return self._load_if_older(CACHE_SECONDS).get(kid) or self._load_if_older(MIN_RELOAD_SECONDS).get(kid)
-
-    def add(self) -> SigningKey:
-        """Create a key and let it sign from now on.
-
-        Raises:
-            KeyFolderError: the folder cannot be written.
-        """
-        key = self.prepare()
-        self.publish(key)
-        return key
-
-    def prepare(self) -> SigningKey:
-        """Create a key that no worker reads before `publish`; only the owner of its file can read it.
-
-        Raises:
-            KeyFolderError: the folder cannot be written.
-        """
-        private = ec.generate_private_key(ec.SECP256R1())
-        pem = private.private_bytes(
+    def generate(self) -> bytes:
+        """Return a new private key as PEM."""
+        return ec.generate_private_key(ec.SECP256R1()).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        name = clock.now().strftime("%Y%m%dT%H%M%S%fZ")
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            partial = self.folder / f".{name}.new"
-            descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(pem)
-        except OSError as error:
-            raise KeyFolderError(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
-        return _load_signing_key(name, pem)
 
-    def publish(self, key: SigningKey) -> None:
-        """Let a prepared key sign from now on.
+    def load(self, name: str, content: bytes) -> SigningKey:
+        """Return the key in a PEM file.
 
         Raises:
-            KeyFolderError: the folder cannot be written.
+            KeyFolderError: it is not a P-256 key.
         """
-        try:
-            (self.folder / f".{key.name}.new").rename(self.folder / f"{key.name}.pem")
-        except OSError as error:
-            raise KeyFolderError(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
-        self._load_if_older(0)
-
-    def created_at(self, key: SigningKey) -> datetime:
-        """Return when a key was created, from the time of its file.
-
-        Raises:
-            OSError: the file does not exist.
-        """
-        return datetime.fromtimestamp((self.folder / f"{key.name}.pem").stat().st_mtime, UTC)
-
-    def remove(self, name: str) -> None:
-        """Delete a key. Other workers accept it for at most `CACHE_SECONDS` longer.
-
-        Raises:
-            KeyFolderError: the folder cannot be written.
-        """
-        try:
-            (self.folder / f"{name}.pem").unlink(missing_ok=True)
-        except OSError as error:
-            raise KeyFolderError(f"JWT_KEY_DIR: Cannot write to {self.folder}: {error.strerror}") from error
-        self._load_if_older(0)
-
-    def _load_if_older(self, age: float) -> Mapping[str, SigningKey]:
-        if time.monotonic() - self._read_at >= age:
-            with self._lock:
-                self._keys = self._reload()
-                self._read_at = time.monotonic()
-        return self._keys
-
-    def _reload(self) -> Mapping[str, SigningKey]:
-        """Read the folder; keep the loaded keys if it cannot be read or a file is incomplete."""
-        try:
-            return {key.kid: key for key in self._read_folder()}
-        except KeyFolderError as problem:
-            if not self._keys:
-                raise
-            log.error("key folder unusable, using the keys loaded before", extra={"error": str(problem)})
-            return self._keys
-
-    def _read_folder(self) -> list[SigningKey]:
-        try:
-            paths = sorted(self.folder.glob("*.pem"), reverse=True)
-            return [_load_signing_key(path.stem, path.read_bytes()) for path in paths]
-        except OSError as error:
-            raise KeyFolderError(f"JWT_KEY_DIR: Cannot read {error.filename}: {error.strerror}") from error
+        return _load_signing_key(name, content)
 
 
 def _load_signing_key(name: str, pem: bytes) -> SigningKey:
