@@ -13,7 +13,7 @@ from environs import Env, EnvValidationError, validate
 from marshmallow import ValidationError
 
 from userapi.core import environment as sources
-from userapi.core import folders, site_logo
+from userapi.core import folders, passkey_settings, site_logo
 from userapi.core import setting_checks as checks
 from userapi.core.derived_settings import derive
 from userapi.core.environment import ConfigurationError as ConfigurationError
@@ -95,6 +95,7 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     for name, normal_form in NORMAL_FORMS.items():
         settings[name] = normal_form(settings[name])
     settings["SITE_URL"] = settings["SITE_URL"] or _url(settings["HOST"], settings["PORT"])
+    settings |= passkey_settings.resolve(settings)
     if settings.pop("FLASK_DEBUG") and settings["SITE_URL"].startswith("https://"):
         raise ConfigurationError("FLASK_DEBUG: The debugger must not be public. Unset it.")
     _reject_unsafe_mail(settings)
@@ -114,7 +115,8 @@ def list_setting_names() -> frozenset[str]:
 
 def _read(env: Settings) -> dict[str, Any]:
     parts = (_service, _identity, _server, _tokens, _lifetimes, _passwords, _mail, _throttles, _logging, _monitoring)
-    return {name: value for part in parts for name, value in part(env).items()}
+    elsewhere = (passkey_settings.read,)
+    return {name: value for part in (*parts, *elsewhere) for name, value in part(env).items()}
 
 
 def _service(env: Settings) -> dict[str, Any]:
