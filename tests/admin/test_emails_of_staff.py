@@ -109,3 +109,23 @@ def test_a_test_email_needs_the_permission_to_add_emails(app: Flask) -> None:
     assert sender.get("/admin/emails/test/").status_code == 200
     assert sender.post("/admin/emails/test/", email=sender.email).headers["Location"] == "/admin/emails/test/"
     assert len(queued_tests(app)) == 1
+
+
+def test_only_emails_with_a_token_say_that_it_is_hidden(superuser: StaffClient) -> None:
+    """The token of a sent email is no longer stored, and replaced in the link."""
+    app, note = superuser.app, "The secret token in the link is hidden here."
+    link, facts = "http://accounts.example.com/reset/1/{}/", {"created_at": clock.now(), "recipient": "a@example.com"}
+
+    def page(text: str, **more: Any) -> str:
+        with app.app_context():
+            email = EmailMessage(kind="reset_password", subject="Hello", text=text, html="<p></p>", **facts, **more)
+            db.session.add(email)
+            db.session.commit()
+            email_id = email.id
+        return superuser.get(f"/admin/emails/{email_id}/").text
+
+    assert note in page(f"Open {link.format('s3cret')} now.", secret="s3cret")
+    assert note in page(f"Open {link.format('…')} now.")
+    assert note not in page("Your password was changed at http://accounts.example.com. More…")
+    superuser.post("/admin/emails/test/", email="ada@example.com")
+    assert note not in superuser.get(f"/admin/emails/{queued_tests(app)[-1]['id']}/").text

@@ -24,7 +24,7 @@ def error_of(**values: str) -> str:
     ("name", "value", "reason"),
     [
         ("SITE_COLOR", "teal", "Not a color such as #0f766e."),
-        ("SITE_COLOR", "#fff", "Not a color such as #0f766e."),
+        ("SITE_COLOR", "#ffff", "Not a color such as #0f766e."),
         ("SITE_COLOR", "#0f766e;}", "Not a color such as #0f766e."),
         ("SITE_NAME", "a" * 61, "Must have at most 60 characters."),
         ("SITE_NAME", "Shop\u202egnp", "Must not contain control characters."),
@@ -48,6 +48,8 @@ def test_an_invalid_value_stops_the_start_and_is_named(name: str, value: str, re
         (b"<html xmlns='http://www.w3.org/1999/xhtml'/>", "is not an SVG, PNG or WebP image."),
         (SVG[:-4], "is not an SVG, PNG or WebP image."),
         (BOMB, "is not an SVG, PNG or WebP image."),
+        (BOMB.decode().encode("utf-16"), "is not an SVG, PNG or WebP image."),
+        (b'<?xml version="1.0" encoding="nonsense"?>' + SVG, "is not an SVG, PNG or WebP image."),
         (b"", "is not an SVG, PNG or WebP image."),
         (TOO_LARGE, "is larger than 256 kB. Use a smaller image."),
     ],
@@ -57,6 +59,20 @@ def test_a_file_that_is_no_logo_stops_the_start(tmp_path: Path, content: bytes, 
     path.write_bytes(content)
 
     assert error_of(SITE_LOGO=str(path)) == f"SITE_LOGO: {path} {reason}"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_SVG_without_entities_is_accepted_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "logo.svg"
+    doctype = '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">'
+    path.write_bytes((doctype + SVG.decode()).encode(encoding))
+
+    assert config.load({"SECRET_KEY": SECRET_KEY, "SITE_LOGO": str(path)})["SITE_LOGO"] == str(path)
+
+
+@pytest.mark.parametrize(("color", "meant"), [("#FFF", "#ffffff"), ("#0a7", "#00aa77"), ("#0a7b3C", "#0a7b3c")])
+def test_a_color_may_have_three_digits(color: str, meant: str) -> None:
+    assert config.load({"SECRET_KEY": SECRET_KEY, "SITE_COLOR": color})["SITE_COLOR"] == meant
 
 
 def test_several_spellings_of_name_color_and_email_are_accepted() -> None:

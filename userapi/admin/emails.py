@@ -34,6 +34,9 @@ EMAIL = "/<row_id:email_id>/"
 #: The CSP of an email in its frame: its own styles and the logo, but no scripts, and only in our pages.
 EMAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: {logo}; frame-ancestors 'self'"
 
+#: Tokens are in the links of emails. Those of sent emails are stored without it.
+LINK_WITHOUT_TOKEN = re.compile(rf"https?://\S*{REDACTED}")
+
 READERS = {
     "state": filters.reader_of(list(mail_queries.State)),
     "recipient": filters.read_words,
@@ -93,6 +96,7 @@ class EmailView(StaffView):
             email=email,
             text=text,
             has_link=link is not None,
+            is_token_hidden=LINK_WITHOUT_TOKEN.search(text) is not None,
             headers=relay.list_headers(email),
             max_attempts=current_app.config["MAIL_MAX_ATTEMPTS"],
             has_mail_server=bool(current_app.config["MAIL_SERVER"]),

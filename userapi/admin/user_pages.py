@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 
 from userapi.auth import sessions
 from userapi.auth.caller import get_caller
+from userapi.bulk import rules
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
@@ -84,6 +85,15 @@ class UserPages(StaffView):
         user = _find_viewable_user(user_id)
         found = queries.list_emails({"user": user_id}, audit_log.first_id(), PAGE_SIZE)
         return self.render("admin/users/emails.html", user=user, page=found)
+
+    def render(self, template: str, **context: Any) -> str:
+        """Render a page; where it is about a user, with what the caller may do to that user."""
+        user: User | None = context.get("user")
+        if user is not None:
+            has_authority = not explain_lack_of_authority(user)
+            possible = rules.list_possible_actions(user, get_caller().user) if has_authority else []
+            context |= {"has_authority": has_authority, "possible_actions": possible}
+        return super().render(template, **context)
 
     def redirect_to_user(self, user_id: int, page: str = "show") -> Any:
         """Redirect to a page of the user, which keeps the filters of the list."""

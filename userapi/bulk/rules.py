@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext
 from userapi.audit import audit_log
 from userapi.auth import passwords, sessions
 from userapi.core.problems import Problem
-from userapi.users import accounts
+from userapi.users import accounts, permissions
 from userapi.users.models import User
 from userapi.users.permissions import Actor
 
@@ -37,6 +37,14 @@ class Rule(NamedTuple):
     is_active: bool | None = None
     spares_own: bool = False
 
+    def applies_to(self, user: User) -> bool:
+        """Whether the account is in the state that the action changes."""
+        return self.is_active in (None, user.is_active)
+
+    def spares(self, user: User, by: Actor) -> bool:
+        """Whether the account is the actor's own, and the action is not allowed on that."""
+        return self.spares_own and user.id == by.id
+
 
 def _send_reset(user: User) -> None:
     passwords.send_reset_email(user)
@@ -52,6 +60,15 @@ RULES = {
 }
 
 
+def list_possible_actions(user: User, by: Actor) -> list[str]:
+    """The actions that the actor can do to an account over which they have authority (`require_authority`)."""
+    return [
+        name
+        for name, rule in RULES.items()
+        if permissions.has_permission(by, "_".join(rule.needs)) and rule.applies_to(user) and not rule.spares(user, by)
+    ]
+
+
 def act_on_account(action: str, user_id: int, by: Actor) -> bool:
     """Act on one account; returns whether the action applies to it.
 
@@ -60,9 +77,9 @@ def act_on_account(action: str, user_id: int, by: Actor) -> bool:
     """
     rule = RULES[action]
     user = accounts.lock(user_id, by=by, permission="_".join(rule.needs))
-    if rule.is_active not in (None, user.is_active):
+    if not rule.applies_to(user):
         return False
-    if rule.spares_own and user.id == by.id:
+    if rule.spares(user, by):
         raise OwnAccount
     rule.act(user)
     return True

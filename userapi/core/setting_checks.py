@@ -234,10 +234,11 @@ def site_name_or_none(value: str) -> str:
 
 
 def color_or_none(value: str) -> str:
-    """A colour such as `#0f766e`, in lower case; or nothing."""
-    if value and not re.fullmatch(r"#[0-9a-f]{6}", value, re.IGNORECASE | re.ASCII):
+    """A colour such as `#0f766e`, in lower case and with six digits, of which CSS allows to write three; or nothing."""
+    if value and not re.fullmatch(r"#(?:[0-9a-f]{3}){1,2}", value, re.IGNORECASE | re.ASCII):
         raise ValidationError("Not a color such as #0f766e.")
-    return value.lower()
+    digits = value.lower().removeprefix("#")
+    return value and "#" + ("".join(digit * 2 for digit in digits) if len(digits) == 3 else digits)
 
 
 def folder_or_none(value: str) -> None:

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree
+from xml.parsers import expat
 
 from marshmallow import ValidationError
 
 MAX_LOGO_KILOBYTES = 256
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SVG_ROOT = "{http://www.w3.org/2000/svg}svg"
+SVG_ROOT = "http://www.w3.org/2000/svg svg"
 
 
 class Logo(NamedTuple):
@@ -60,10 +60,17 @@ def _media_type(content: bytes) -> str | None:
 
 
 def _is_svg(content: bytes) -> bool:
-    """Whether this is a well-formed SVG document without entities, which can make a small file huge."""
-    if b"<!ENTITY" in content:
-        return False
+    """Whether this is a well-formed SVG document, in any encoding, without entities, which can make it huge."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    elements: list[str] = []
+    parser.StartElementHandler = lambda name, _attributes: elements.append(name)
+    parser.EntityDeclHandler = _reject_entity
     try:
-        return ElementTree.fromstring(content).tag == SVG_ROOT  # noqa: S314
-    except (ElementTree.ParseError, ValueError, LookupError):
+        parser.Parse(content, True)
+    except (expat.ExpatError, ValueError, LookupError):
         return False
+    return elements[0] == SVG_ROOT
+
+
+def _reject_entity(*_declaration: object) -> None:
+    raise ValueError("The document declares an entity.")
