@@ -31,6 +31,7 @@ from userapi.http import (
 from userapi.http.application import Application
 from userapi.mail import delivery_loop, relay
 from userapi.mail import queue as mail_queue
+from userapi.mfa import models as _second_factors  # noqa: F401 - its tables belong to the database
 from userapi.observability import logs, metrics, tracing
 from userapi.ops import routes as ops
 from userapi.pages import routes as pages

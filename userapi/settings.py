@@ -13,7 +13,7 @@ from environs import Env, EnvValidationError, validate
 from marshmallow import ValidationError
 
 from userapi.core import environment as sources
-from userapi.core import folders, passkey_settings, site_logo
+from userapi.core import folders, passkey_settings, second_factor_settings, site_logo
 from userapi.core import setting_checks as checks
 from userapi.core.derived_settings import derive
 from userapi.core.environment import ConfigurationError as ConfigurationError
@@ -115,7 +115,7 @@ def list_setting_names() -> frozenset[str]:
 
 def _read(env: Settings) -> dict[str, Any]:
     parts = (_service, _identity, _server, _tokens, _lifetimes, _passwords, _mail, _throttles, _logging, _monitoring)
-    elsewhere = (passkey_settings.read,)
+    elsewhere = (second_factor_settings.read, passkey_settings.read)
     return {name: value for part in (*parts, *elsewhere) for name, value in part(env).items()}
 
 

@@ -14,7 +14,7 @@ from tests.support.factories import new_user
 from tests.support.servers import SmtpSink
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import emails, queue
+from userapi.mail import emails, factor_emails, queue
 from userapi.mail.delivery import deliver_due
 
 RECIPIENT = "wren@example.com"
@@ -45,6 +45,30 @@ SENDERS: dict[str, Callable[[str], None]] = {
     ),
     "token_reused": lambda name: emails.send_token_reused(
         emails.Recipient(RECIPIENT, name), when=clock.now(), ip=ADDRESS
+    ),
+    "factor_added": lambda name: factor_emails.send_factor_added(
+        emails.Recipient(RECIPIENT, name), kind="totp", factor="Phone", is_first=True, when=clock.now()
+    ),
+    "factor_removed": lambda name: factor_emails.send_factor_removed(
+        emails.Recipient(RECIPIENT, name), kind="passkey", factor="Key", is_last=True, when=clock.now()
+    ),
+    "second_step_off": lambda name: factor_emails.send_second_step_off(
+        emails.Recipient(RECIPIENT, name), when=clock.now()
+    ),
+    "recovery_codes_made": lambda name: factor_emails.send_recovery_codes_made(
+        emails.Recipient(RECIPIENT, name), when=clock.now()
+    ),
+    "recovery_code_used": lambda name: factor_emails.send_recovery_code_used(
+        emails.Recipient(RECIPIENT, name), left=3, when=clock.now()
+    ),
+    "second_step_failing": lambda name: factor_emails.send_second_step_failing(
+        emails.Recipient(RECIPIENT, name), when=clock.now()
+    ),
+    "second_step_locked": lambda name: factor_emails.send_second_step_locked(
+        emails.Recipient(RECIPIENT, name), when=clock.now()
+    ),
+    "factors_reset": lambda name: factor_emails.send_factors_reset(
+        emails.Recipient(RECIPIENT, name), when=clock.now(), reason="Lost phone", must_reset_password=True
     ),
     "rights_granted": lambda name: emails.send_permissions_granted(
         emails.Recipient(RECIPIENT, name), rights=["is_staff"]

@@ -39,10 +39,26 @@ TEXTS = {
     "session.ended": lazy_gettext("Session ended"),
     "session.ended_all": lazy_gettext("All sessions ended, or all except the current one"),
     "session.token_reused": lazy_gettext("Session ended because an old token was used again"),
+    "factor.added": lazy_gettext("Second factor added"),
+    "factor.renamed": lazy_gettext("Second factor renamed"),
+    "factor.removed": lazy_gettext("Second factor removed"),
+    "factors.reset": lazy_gettext("Second factors reset by support"),
+    "factors.unlocked": lazy_gettext("Codes unlocked"),
+    "second_step.on": lazy_gettext("Two-step sign-in turned on"),
+    "second_step.off": lazy_gettext("Two-step sign-in turned off"),
+    "second_step.failed": lazy_gettext("Wrong code entered"),
+    "second_step.locked": lazy_gettext("Codes locked"),
+    "recovery_codes.made": lazy_gettext("Recovery codes created"),
+    "recovery_code.used": lazy_gettext("Recovery code used"),
+    "device.remembered": lazy_gettext("Device remembered"),
+    "device.forgotten": lazy_gettext("Remembered device forgotten"),
 }
 
 #: Actions that a user who does not recognize them should react to.
-ALARMING = ("sign_in.failed", "user.password_check_failed", "session.token_reused")
+ALARMING = (
+    "sign_in.failed", "user.password_check_failed", "session.token_reused", "second_step.failed", "second_step.locked",
+    "factors.reset", "recovery_code.used",
+)  # fmt: skip
 
 ORDERING = "-id"
 

@@ -19,7 +19,10 @@ from .models import AuditEvent
 #: Fields whose values are never stored: secrets, and search words, which may be the email address or name of an account
 #: and could not be found when that is deleted.
 SEARCHES = frozenset({"search", "staff_search"})
-SECRET = frozenset({"password", "password_hash", "token", "refresh_token", "access_token"}) | SEARCHES
+SECRET = SEARCHES | frozenset(
+    {"password", "password_hash", "token", "refresh_token", "access_token", "secret", "code", "recovery_code"}
+    | {"mfa_token", "device_token", "credential", "handle"}
+)
 
 #: Replaces secret and deleted values.
 WITHHELD = "…"

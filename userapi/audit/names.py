@@ -18,6 +18,9 @@ ACTIONS = (
     "session.token_reused", "group.created", "group.changed", "group.deleted",
     "import.started", "import.finished", "import.cancelled", "bulk.started", "bulk.finished", "bulk.cancelled",
     "message.retried", "message.test_sent", "message.link_opened", "key.added", "key.retired",
+    "factor.added", "factor.renamed", "factor.removed", "factors.reset", "factors.unlocked", "second_step.on",
+    "second_step.off", "second_step.failed", "second_step.locked", "recovery_codes.made", "recovery_code.used",
+    "device.remembered", "device.forgotten",
     "data_key.added", "data_key.retired", "audit.exported",
 )  # fmt: skip
 

@@ -6,6 +6,9 @@ from typing import NamedTuple
 from userapi.core import clock
 from userapi.core.batches import prune_in_batches
 from userapi.http import submissions
+from userapi.mfa import device_queries
+from userapi.mfa import queries as factor_queries
+from userapi.mfa.apps import SET_UP_LIFETIME
 from userapi.users import queries as user_queries
 from userapi.users import search_index
 
@@ -17,6 +20,7 @@ class Pruned(NamedTuple):
 
     sessions: int
     links: int
+    devices: int
     forms: int
 
 
@@ -26,8 +30,10 @@ def prune(before: datetime) -> Pruned:
     Submitted forms are useless after a day, and are deleted then in any case.
     """
     search_index.purge_deleted()
+    prune_in_batches(factor_queries.delete_abandoned_apps, min(before, clock.now() - SET_UP_LIFETIME))
     return Pruned(
         sessions=prune_in_batches(queries.delete_ended_sessions, before),
         links=prune_in_batches(user_queries.prune_tokens, before),
+        devices=prune_in_batches(device_queries.delete_expired_devices, before),
         forms=prune_in_batches(submissions.prune_submissions, max(before, clock.now() - submissions.MAX_WINDOW)),
     )

@@ -2,6 +2,7 @@
 
 import click
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from userapi.core.db import db
 from userapi.mfa import data_key_rotation
@@ -22,12 +23,21 @@ def list_keys() -> None:
 
 
 @group.command()
-def rotate() -> None:
-    """Create a key that seals new secrets from now on. Old keys still open secrets."""
-    key = data_key_rotation.prepare_key()
-    db.session.commit()
-    data_key_rotation.publish_key(key)
-    click.echo(_("%(kid)s seals new secrets from now on.", kid=key.kid))
+@click.option("--resume", is_flag=True, help="Create no key; finish a rotation that was interrupted.")
+def rotate(resume: bool) -> None:
+    """Create a key that seals secrets from now on, and seal all secrets with it. Old keys still open secrets."""
+    if not resume:
+        key = data_key_rotation.prepare_key()
+        db.session.commit()
+        data_key_rotation.publish_key(key)
+    resealed, failed = data_key_rotation.reseal_all(lambda seen: click.echo(f"… {seen}", err=True))
+    click.echo(_("%(kid)s seals new secrets from now on.", kid=data_keys.get_data_keys().newest().kid))
+    if resealed:
+        click.echo(ngettext("Sealed %(num)s secret again.", "Sealed %(num)s secrets again.", resealed))
+    if failed:
+        raise click.ClickException(
+            ngettext("%(num)s secret could not be opened.", "%(num)s secrets could not be opened.", failed)
+        )
 
 
 @group.command()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from .setting_checks import default_sender
 
@@ -40,6 +41,7 @@ def derive(settings: Mapping[str, Any]) -> dict[str, Any]:
         "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf_token",
         "JWT_REFRESH_CSRF_COOKIE_NAME": "csrf_refresh_token",
         "JWT_CSRF_CHECK_FORM": True,
+        "TOTP_ISSUER": settings["TOTP_ISSUER"] or urlsplit(settings["SITE_URL"]).hostname,
         "MAIL_PORT": settings["MAIL_PORT"] or mail_port,
         "MAIL_DEFAULT_SENDER": settings["MAIL_DEFAULT_SENDER"]
         or default_sender(settings["SITE_URL"], settings["SITE_NAME"]),

@@ -233,6 +233,12 @@ def site_name_or_none(value: str) -> str:
     return name
 
 
+def issuer_or_none(value: str) -> None:
+    """A name that authenticator apps show, or nothing; they separate it from the account by a colon."""
+    if ":" in value or not value.isprintable() or len(value) > MAX_SITE_NAME_LENGTH:
+        raise ValidationError(f"Must have at most {MAX_SITE_NAME_LENGTH} characters, and no colon.")
+
+
 def color_or_none(value: str) -> str:
     """A colour such as `#0f766e`, in lower case and with six digits, of which CSS allows to write three; or nothing."""
     if value and not re.fullmatch(r"#(?:[0-9a-f]{3}){1,2}", value, re.IGNORECASE | re.ASCII):

@@ -91,12 +91,12 @@ def send_verification(to: Addressee, *, link: str, secret: str) -> None:
         link: the URL with the secret.
         secret: the token in it, removed once the email is sent.
     """
-    _queue("verify_email", to, lazy_gettext("Confirm your email address"), secret=secret, link=link)
+    queue_email("verify_email", to, lazy_gettext("Confirm your email address"), secret=secret, link=link)
 
 
 def send_email_change_confirmation(to: Addressee, *, link: str, secret: str) -> None:
     """Ask, at the new email address, to confirm the change; arguments as for `send_verification`."""
-    _queue("confirm_new_email", to, lazy_gettext("Confirm your new email address"), secret=secret, link=link)
+    queue_email("confirm_new_email", to, lazy_gettext("Confirm your new email address"), secret=secret, link=link)
 
 
 def send_email_changed(to: Addressee, *, new_email: str, link: str = "", secret: str = "", days: int = 0) -> None:
@@ -110,7 +110,7 @@ def send_email_changed(to: Addressee, *, new_email: str, link: str = "", secret:
         days: how long the link is valid.
     """
     subject = lazy_gettext("Your email address was changed")
-    _queue("email_changed", to, subject, secret=secret, new_address=masked(new_email), link=link, days=days)
+    queue_email("email_changed", to, subject, secret=secret, new_address=masked(new_email), link=link, days=days)
 
 
 def send_password_reset(to: Addressee, *, link: str, secret: str, minutes: int) -> None:
@@ -123,7 +123,7 @@ def send_password_reset(to: Addressee, *, link: str, secret: str, minutes: int) 
         minutes: how long the link is valid.
     """
     subject = lazy_gettext("Reset your password")
-    _queue("reset_password", to, subject, secret=secret, link=link, minutes=minutes)
+    queue_email("reset_password", to, subject, secret=secret, link=link, minutes=minutes)
 
 
 def send_invitation(to: Addressee, *, inviter: str, link: str, secret: str, expires_at: datetime) -> None:
@@ -137,7 +137,7 @@ def send_invitation(to: Addressee, *, inviter: str, link: str, secret: str, expi
         expires_at: when the link expires.
     """
     subject = LazyString(_invitation_subject, str(get_site()))
-    _queue("invitation", to, subject, secret=secret, inviter=inviter, link=link, expires_at=expires_at)
+    queue_email("invitation", to, subject, secret=secret, inviter=inviter, link=link, expires_at=expires_at)
 
 
 def _invitation_subject(site: str) -> str:
@@ -146,18 +146,18 @@ def _invitation_subject(site: str) -> str:
 
 def send_password_changed(to: Addressee, *, when: datetime, ip: str | None) -> None:
     """Report a new password."""
-    _queue("password_changed", to, lazy_gettext("Your password was changed"), when=when, address=ip)
+    queue_email("password_changed", to, lazy_gettext("Your password was changed"), when=when, address=ip)
 
 
 def send_new_sign_in(to: Addressee, *, when: datetime, ip: str | None, user_agent: str | None) -> None:
     """Report a sign-in from an IP address and browser that the user has not used before."""
     subject = lazy_gettext("New sign-in to your account")
-    _queue("new_sign_in", to, subject, when=when, address=ip, device=LazyString(describe_user_agent, user_agent))
+    queue_email("new_sign_in", to, subject, when=when, address=ip, device=LazyString(describe_user_agent, user_agent))
 
 
 def send_token_reused(to: Addressee, *, when: datetime, ip: str | None) -> None:
     """Report that a used refresh token was sent again, so its session was ended."""
-    _queue("token_reused", to, lazy_gettext("One of your sessions was ended"), when=when, address=ip)
+    queue_email("token_reused", to, lazy_gettext("One of your sessions was ended"), when=when, address=ip)
 
 
 def send_permissions_granted(to: Addressee, *, rights: Sequence[str]) -> None:
@@ -168,7 +168,7 @@ def send_permissions_granted(to: Addressee, *, rights: Sequence[str]) -> None:
         rights: the fields that were set, such as `is_staff`.
     """
     named = LazyString(format_list, [RIGHTS.get(right, right) for right in rights])
-    _queue("rights_granted", to, lazy_gettext("You were given more permissions"), rights=named)
+    queue_email("rights_granted", to, lazy_gettext("You were given more permissions"), rights=named)
 
 
 def create_test_email(email: str, user_id: int | None = None, language: str | None = None) -> EmailMessage:
@@ -179,7 +179,7 @@ def create_test_email(email: str, user_id: int | None = None, language: str | No
         user_id: the account with this email, if there is one; deleting the account deletes the email.
         language: one of the available languages; None: that of the request or the shell.
     """
-    return _queue("test_email", Recipient(email, id=user_id, language=language), lazy_gettext("Test email"))
+    return queue_email("test_email", Recipient(email, id=user_id, language=language), lazy_gettext("Test email"))
 
 
 def simulate_password_reset() -> None:
@@ -190,7 +190,8 @@ def simulate_password_reset() -> None:
         savepoint.rollback()
 
 
-def _queue(kind: str, to: Addressee, subject: Any, *, secret: str | None = None, **facts: Any) -> EmailMessage:
+def queue_email(kind: str, to: Addressee, subject: Any, *, secret: str | None = None, **facts: Any) -> EmailMessage:
+    """Put an email into the queue; arguments as for `queue.add`."""
     facts["name"] = plain(to.first_name)
     facts["reason"] = LazyString(_reason, kind, str(get_site()))
     return queue.add(kind, to.email, subject, user_id=to.id, language=to.language, secret=secret, **facts)

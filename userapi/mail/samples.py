@@ -8,7 +8,7 @@ from flask import current_app
 from userapi.core import clock
 from userapi.core.db import db
 
-from . import emails
+from . import emails, factor_emails
 from .emails import Recipient
 from .models import EmailMessage
 
@@ -30,6 +30,15 @@ SENDERS: dict[str, Callable[[Recipient], object]] = {
     "email_changed": lambda to: emails.send_email_changed(
         to, new_email="ada@example.net", link=_link("undo-email-change"), secret=SECRET, days=7
     ),
+    "factor_added": lambda to: factor_emails.send_factor_added(
+        to, kind="totp", factor="Phone", is_first=True, when=clock.now()
+    ),
+    "factor_removed": lambda to: factor_emails.send_factor_removed(
+        to, kind="totp", factor="Phone", is_last=True, when=clock.now()
+    ),
+    "factors_reset": lambda to: factor_emails.send_factors_reset(
+        to, when=clock.now(), reason="Lost phone", must_reset_password=True
+    ),
     "invitation": lambda to: emails.send_invitation(
         to,
         inviter="Grace Hopper",
@@ -39,10 +48,15 @@ SENDERS: dict[str, Callable[[Recipient], object]] = {
     ),
     "new_sign_in": lambda to: emails.send_new_sign_in(to, when=clock.now(), ip=IP, user_agent=USER_AGENT),
     "password_changed": lambda to: emails.send_password_changed(to, when=clock.now(), ip=IP),
+    "recovery_code_used": lambda to: factor_emails.send_recovery_code_used(to, left=3, when=clock.now()),
+    "recovery_codes_made": lambda to: factor_emails.send_recovery_codes_made(to, when=clock.now()),
     "reset_password": lambda to: emails.send_password_reset(
         to, link=_link("reset/1"), secret=SECRET, minutes=current_app.config["PASSWORD_RESET_LIFETIME"] // 60
     ),
     "rights_granted": lambda to: emails.send_permissions_granted(to, rights=["is_staff"]),
+    "second_step_failing": lambda to: factor_emails.send_second_step_failing(to, when=clock.now()),
+    "second_step_locked": lambda to: factor_emails.send_second_step_locked(to, when=clock.now()),
+    "second_step_off": lambda to: factor_emails.send_second_step_off(to, when=clock.now()),
     "test_email": lambda to: emails.create_test_email(to.email, language=to.language),
     "token_reused": lambda to: emails.send_token_reused(to, when=clock.now(), ip=IP),
     "verify_email": lambda to: emails.send_verification(to, link=_link("verify-email"), secret=SECRET),

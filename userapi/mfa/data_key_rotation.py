@@ -1,14 +1,20 @@
 """Rotating data keys: the newest seals, the others open what they sealed until it is sealed again."""
 
+import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 from flask_babel import gettext as _
 
 from userapi.audit import audit_log
 from userapi.core import clock
+from userapi.core.batches import ROWS_PER_TRANSACTION
+from userapi.core.db import db
 from userapi.security import data_keys
-from userapi.security.data_keys import DataKey
+from userapi.security.data_keys import CannotOpen, DataKey, DataKeyMissing
 from userapi.security.key_folder import CACHE_SECONDS, KeyFolderError
+
+from . import data_key_queries, totp
 
 #: How long after a rotation other workers may still use the previous key, because they have not read the folder again.
 SECONDS_UNTIL_EVERYONE_KNOWS = 2 * CACHE_SECONDS
@@ -45,11 +51,34 @@ def publish_key(key: DataKey) -> None:
     data_keys.get_data_keys().publish(key)
 
 
+def reseal_all(report: Callable[[int], None]) -> tuple[int, int]:
+    """Seal every secret under the newest key, in transactions of a limited size; it can be interrupted and run again.
+
+    Args:
+        report: called with the number of secrets after each transaction.
+
+    Returns:
+        The number of secrets that were sealed again, and of those that could not be opened.
+    """
+    resealed = failed = seen = 0
+    last: uuid.UUID | None = None
+    while apps := data_key_queries.read_apps_after(last, ROWS_PER_TRANSACTION):
+        last, seen = apps[-1].id, seen + len(apps)
+        for app in apps:
+            try:
+                resealed += totp.reseal(app)
+            except (CannotOpen, DataKeyMissing):
+                failed += 1
+        db.session.commit()
+        report(seen)
+    return resealed, failed
+
+
 def find_retirable_key(kid: str) -> DataKey:
-    """A key that no longer seals, in any worker.
+    """A key that no longer seals, in any worker, and that no secret needs.
 
     Raises:
-        KeyFolderError: there is no key with this id, it is the one that seals, or it was until a moment ago.
+        KeyFolderError: there is no such key; the text says why.
     """
     keys = data_keys.get_data_keys()
     key = keys.find(kid)
@@ -60,6 +89,16 @@ def find_retirable_key(kid: str) -> DataKey:
         raise KeyFolderError(_("This key seals new secrets. Run `flask data-keys rotate` first."))
     if clock.now() - keys.created_at(newest) < timedelta(seconds=SECONDS_UNTIL_EVERYONE_KNOWS):
         raise KeyFolderError(_("Workers may still use this key. Try again in a minute."))
+    apps, codes = data_key_queries.count_under_key(data_keys.sealed_prefix(kid), data_keys.digest_prefix(kid))
+    if apps or codes:
+        raise KeyFolderError(
+            _(
+                "Still needed by %(apps)s authenticator apps and %(codes)s recovery codes. To seal the apps with the "
+                "newest key, run `flask data-keys rotate --resume`.",
+                apps=apps,
+                codes=codes,
+            )
+        )
     return key
 
 

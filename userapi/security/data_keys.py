@@ -127,7 +127,7 @@ def seal(text: str, purpose: str, bound_to: str) -> str:
     """
     key, nonce = get_data_keys().newest(), secrets.token_bytes(NONCE_BYTES)
     ciphertext = _cipher(key, purpose).encrypt(nonce, text.encode(), _associated(purpose, bound_to))
-    return f"{VERSION}.{key.kid}.{base64.urlsafe_b64encode(nonce + ciphertext).decode()}"
+    return sealed_prefix(key.kid) + base64.urlsafe_b64encode(nonce + ciphertext).decode()
 
 
 def open_sealed(sealed: str, purpose: str, bound_to: str) -> str:
@@ -157,6 +157,16 @@ def find_kid(stored: str) -> str:
     return stored.removeprefix(f"{VERSION}.").partition(".")[0]
 
 
+def sealed_prefix(kid: str) -> str:
+    """Return how every text begins that a key has sealed."""
+    return f"{VERSION}.{kid}."
+
+
+def digest_prefix(kid: str) -> str:
+    """Return how every authentication code under a key begins."""
+    return f"{kid}."
+
+
 def authenticate(text: str, purpose: str, bound_to: str) -> str:
     """Return an authentication code of a text under the newest key: `<kid>.<HMAC-SHA-256>`.
 
@@ -178,7 +188,7 @@ def authenticate_under_each_key(text: str, purpose: str, bound_to: str) -> list[
 def _code(key: DataKey, text: str, purpose: str, bound_to: str) -> str:
     message = _associated(purpose, bound_to) + b"\0" + text.encode()
     digest = hmac.new(_derive(key.material, f"authenticate {purpose}"), message, hashlib.sha256).digest()
-    return f"{key.kid}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+    return digest_prefix(key.kid) + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _cipher(key: DataKey, purpose: str) -> AESGCM:

@@ -50,7 +50,7 @@ class TooManyRequests(Problem):
     status = 429
     code = "rate_limited"
     title = lazy_gettext("Too many requests")
-    #: Callers see `_too_many_attempts` instead; nginx has a limit and a text of its own (`deploy/nginx`).
+    #: Callers see `describe_wait` instead; nginx has a limit and a text of its own (`deploy/nginx`).
     detail = lazy_gettext("Too many attempts. Try again after the number of seconds in the Retry-After header.")
 
 
@@ -256,7 +256,7 @@ def _count_or_reject(name: str, subject: tuple[str, ...], skip_if: Callable[[], 
     log.warning("throttled", extra={"throttle": name, "address": get_acting_context().ip_address})
     policy = name.lower().replace("_", "-")
     raise TooManyRequests(
-        _too_many_attempts(seconds),
+        describe_wait(seconds),
         headers={
             "Retry-After": str(seconds),
             "RateLimit-Policy": f'"{policy}";q={limit.amount};w={limit.get_expiry()}',
@@ -265,7 +265,7 @@ def _count_or_reject(name: str, subject: tuple[str, ...], skip_if: Callable[[], 
     )
 
 
-def _too_many_attempts(seconds: int) -> str:
+def describe_wait(seconds: int) -> str:
     """Return the message for the caller: in seconds for a short wait, otherwise in whole minutes."""
     if seconds < MAX_SECONDS_SHOWN:
         text: str = ngettext(

@@ -1,0 +1,22 @@
+"""The settings of second factors, a part of `userapi.settings`."""
+
+from typing import Any
+
+from environs import validate
+
+from . import setting_checks as checks
+from .environment import Settings
+
+#: Kinds of second factors that users may be offered.
+KINDS = ("totp", "passkey")
+
+
+def read(env: Settings) -> dict[str, Any]:
+    """The settings in an environment."""
+    return {
+        "SECOND_FACTORS": env.list("SECOND_FACTORS", KINDS, subcast=str, validate=validate.ContainsOnly(KINDS)),
+        "TOTP_ISSUER": env.str("TOTP_ISSUER", "", validate=checks.issuer_or_none),
+        "TOTP_TOLERANCE": env.int("TOTP_TOLERANCE", 1, validate=validate.Range(0, 2)),
+        "RECOVERY_CODES": env.int("RECOVERY_CODES", 10, validate=validate.Range(5, 20)),
+        "REMEMBER_DEVICE_DAYS": env.int("REMEMBER_DEVICE_DAYS", 30, validate=validate.Range(0, 90)),
+    }

@@ -1,0 +1,36 @@
+"""The statements about which secrets need which data key."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from userapi.core.db import db
+
+from .models import RecoveryCode, TotpDevice
+
+
+def read_apps_after(app_id: uuid.UUID | None, most: int) -> Sequence[TotpDevice]:
+    """The apps of all users in the order of their ids, at most `most` of them, beginning after one."""
+    statement = sa.select(TotpDevice).order_by(TotpDevice.id).limit(most).execution_options(populate_existing=True)
+    return db.session.scalars(statement if app_id is None else statement.where(TotpDevice.id > app_id)).all()
+
+
+def count_under_key(sealed_prefix: str, digest_prefix: str) -> tuple[int, int]:
+    """The numbers of apps and of unused recovery codes that need a data key.
+
+    Args:
+        sealed_prefix: how secrets that the key has sealed begin.
+        digest_prefix: how digests of recovery codes under the key begin.
+    """
+    return (
+        _count_where(TotpDevice, TotpDevice.secret.startswith(sealed_prefix, autoescape=True)),
+        _count_where(
+            RecoveryCode, RecoveryCode.used_at.is_(None), RecoveryCode.digest.startswith(digest_prefix, autoescape=True)
+        ),
+    )
+
+
+def _count_where(model: Any, *conditions: Any) -> int:
+    return db.session.scalar(sa.select(sa.func.count()).select_from(model).where(*conditions)) or 0
