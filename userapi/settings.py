@@ -199,7 +199,7 @@ def _lifetimes(env: Env) -> dict[str, Any]:
         "INVITATION_LIFETIME": env.int("INVITATION_LIFETIME", 7 * days, validate=validate.Range(3600, 90 * days)),
         "STAFF_IDLE_LIFETIME": env.int("STAFF_IDLE_LIFETIME", 1800, validate=validate.Range(60, days)),
         "STAFF_SESSION_LIFETIME": env.int("STAFF_SESSION_LIFETIME", 8 * 3600, validate=validate.Range(60, 30 * days)),
-        "REAUTHENTICATION_LIFETIME": env.int("REAUTHENTICATION_LIFETIME", 900, validate=validate.Range(60, days)),
+        "FRESH_PROOF_LIFETIME": env.int("FRESH_PROOF_LIFETIME", 900, validate=validate.Range(60, 3600)),
     }
 
 

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from tests.support.factories import PASSWORD, make_user
+from tests.support.factories import make_user
+from tests.support.proofs import prove_and_continue
 from tests.support.staff_client import StaffClient, staff_client
 from userapi.admin.labels import EVENTS
 from userapi.audit.models import AuditEvent
@@ -113,7 +114,7 @@ def test_an_export_has_the_events_of_the_filtered_list_and_is_recorded(superuser
     ]
 
 
-def test_an_export_requires_the_permission_the_csrf_token_and_a_recent_sign_in_or_the_password(
+def test_an_export_requires_the_permission_the_csrf_token_and_a_recent_proof(
     superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = staff_client(superuser.app, is_staff=True, permissions=["view_event"])
@@ -126,11 +127,8 @@ def test_an_export_requires_the_permission_the_csrf_token_and_a_recent_sign_in_o
     later = clock.now() + timedelta(minutes=25)
     monkeypatch.setattr("userapi.core.clock.now", lambda: later)
     question = reader.post("/admin/audit/export/", format="csv")
-    assert "Export the audit log" in question.text
-    wrong = reader.post("/admin/audit/export/", format="csv", confirmed="true", own_password="wrong")
-    assert wrong.status_code == 400
     assert len(exports(superuser.app)) == 1
-    correct = reader.post("/admin/audit/export/", format="csv", confirmed="true", own_password=PASSWORD)
+    correct = prove_and_continue(reader.client, question)
     assert correct.text.startswith("\ufeffid,")
     assert len(exports(superuser.app)) == 2
 

@@ -16,6 +16,7 @@ from tests.support.bulk_actions import (
     skipped_targets,
 )
 from tests.support.factories import PASSWORD, make_user
+from tests.support.proofs import prove_and_continue
 from tests.support.sql import fetch_number, fetch_rows
 from tests.support.staff_client import StaffClient, grant_permissions, staff_client, stored_value
 from tests.support.staff_imports import from_json, move_clock
@@ -185,18 +186,16 @@ def test_the_audit_log_shows_who_started_a_job_and_how_it_ended(superuser: Staff
     assert from_json(found[1].changes)["done"] == [None, 4]
 
 
-def test_a_sensitive_action_requires_the_password_again(
-    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sensitive_action_requires_a_recent_proof(superuser: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
     insert_users(superuser.app, 4)
     move_clock(monkeypatch, timedelta(minutes=16))
 
-    rejected = confirm_action(superuser, "delete")
-    started = confirm_action(superuser, "delete", own_password=PASSWORD)
+    question = confirm_action(superuser, "delete")
+    assert fetch_rows(superuser.app, "SELECT * FROM bulk_jobs") == []
+    started = prove_and_continue(superuser.client, question)
 
-    assert rejected.status_code == 400
-    assert 'href="#own_password"' in rejected.text
     assert started.status_code == 303
+    assert started.headers["Location"].startswith("/admin/bulk/")
 
 
 def test_viewing_and_cancelling_jobs_requires_the_permissions_of_the_action(superuser: StaffClient) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from tests.support.factories import PASSWORD
+from tests.support.proofs import prove_and_continue, submit_shown_form
 from tests.support.sql import fetch_rows
 from tests.support.staff_client import StaffClient, grant_permissions, staff_client
 from tests.support.staff_imports import (
@@ -106,7 +107,7 @@ def test_A01_staff_with_every_permission_cannot_import_unless_superusers(app: Fl
     assert newest_import(app).state == "waiting"
 
 
-def test_uploading_and_importing_a_file_require_the_password_when_the_sign_in_is_too_old(
+def test_uploading_and_importing_a_file_require_a_recent_proof(
     superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = upload_import(superuser, USERS_CSV)
@@ -114,13 +115,24 @@ def test_uploading_and_importing_a_file_require_the_password_when_the_sign_in_is
     move_clock(monkeypatch, timedelta(minutes=16))
 
     rejected = (upload_import(superuser, USERS_CSV), superuser.post(f"{sent.headers['Location']}import/"))
-    wrong = superuser.post(f"{sent.headers['Location']}import/", own_password="not mine")
+    shown = superuser.get(NEW_IMPORT_PATH)
 
-    assert [response.status_code for response in rejected] == [400, 400]
-    assert all("Enter your password to continue" in response.text for response in rejected)
-    assert wrong.status_code == 400
+    assert [response.status_code for response in rejected] == [403, 403]
+    assert shown.headers["Location"] == f"/prove/?next={NEW_IMPORT_PATH}"
     assert len(fetch_rows(superuser.app, "SELECT * FROM import_jobs")) == 1
-    assert superuser.post(f"{sent.headers['Location']}import/", own_password=PASSWORD).status_code == 303
+    assert prove_and_continue(superuser.client, rejected[1]).status_code == 303
+    assert len(fetch_rows(superuser.app, "SELECT * FROM import_jobs")) == 2
+
+
+def test_a_file_is_chosen_again_after_the_proof(superuser: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    move_clock(monkeypatch, timedelta(minutes=16))
+
+    question = upload_import(superuser, USERS_CSV)
+    following = submit_shown_form(superuser.client, question, password=PASSWORD)
+
+    assert following.headers["Location"] == NEW_IMPORT_PATH
+    assert "choose files again" in superuser.get(NEW_IMPORT_PATH).text
+    assert upload_import(superuser, USERS_CSV).status_code == 303
 
 
 def test_an_import_fails_when_the_user_who_started_it_is_no_longer_a_superuser(superuser: StaffClient) -> None:

@@ -1,4 +1,4 @@
-"""Setting passwords and deleting users on the staff site, and the password check before sensitive actions."""
+"""Setting passwords and deleting users on the staff site, and the recent proof of identity before sensitive actions."""
 
 from datetime import timedelta
 
@@ -6,8 +6,9 @@ import pytest
 from flask import Flask
 
 from tests.support.factories import PASSWORD, make_user
+from tests.support.proofs import prove_and_continue, submit_shown_form
 from tests.support.staff_client import NEW_PASSWORD, StaffClient, sign_in_with_cookies, staff_client, stored_value
-from userapi.core import clock
+from tests.support.staff_imports import move_clock
 
 
 @pytest.fixture
@@ -73,47 +74,72 @@ def test_the_delete_page_shows_what_is_deleted_with_the_user(superuser: StaffCli
     assert "user.deleted" in superuser.get(f"/admin/audit/?target={victim.id}").text
 
 
-def test_A15_sensitive_actions_require_the_password_when_the_sign_in_is_too_old(
-    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_A15_sensitive_actions_require_a_recent_proof(superuser: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = make_user(superuser.app), make_user(superuser.app)
-    later = clock.now() + timedelta(minutes=16)
-    monkeypatch.setattr("userapi.core.clock.now", lambda: later)
+    access = {**superuser.form(f"/admin/users/{first}/access/"), "is_staff": "true"}
+    move_clock(monkeypatch, timedelta(minutes=16))
 
-    bare = superuser.post(f"/admin/users/{first}/delete/")
-    wrong = superuser.post(f"/admin/users/{first}/delete/", own_password="not this one")
-    staff_status = superuser.post(
-        f"/admin/users/{first}/access/", **{**superuser.form(f"/admin/users/{first}/access/"), "is_staff": "true"}
-    )
+    delete = superuser.post(f"/admin/users/{first}/delete/")
+    staff_status = superuser.post(f"/admin/users/{first}/access/", **access)
     export = superuser.post("/admin/users/act/", action="export_csv", all="1")
     password = superuser.post(f"/admin/users/{first}/password/", password1=NEW_PASSWORD, password2=NEW_PASSWORD)
+    password_page = superuser.get(f"/admin/users/{first}/password/")
 
-    assert [response.status_code for response in (bare, wrong, staff_status, export, password)] == [
-        400,
-        400,
-        400,
-        200,
-        400,
-    ]
-    assert "Your password" in export.text
+    assert [response.status_code for response in (delete, staff_status, export, password)] == [403] * 4
+    assert password_page.headers["Location"] == f"/prove/?next=/admin/users/{first}/password/"
     assert export.mimetype == "text/html"
     assert stored_value(superuser.app, first, "is_staff") is False
-    assert superuser.post(f"/admin/users/{first}/delete/", own_password=PASSWORD).status_code == 303
+    assert prove_and_continue(superuser.client, staff_status).status_code == 303
+    assert stored_value(superuser.app, first, "is_staff") is True
     assert superuser.post(f"/admin/users/{second}/delete/").status_code == 303
 
 
-def test_A15_a_password_check_counts_only_for_its_session(
+def test_A15_a_form_that_was_kept_is_submitted_by_its_button_only(
     superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    user_id = make_user(superuser.app)
+    move_clock(monkeypatch, timedelta(minutes=16))
+    question = superuser.post(f"/admin/users/{user_id}/delete/")
+
+    wrong = submit_shown_form(superuser.client, question, password="not this one")
+    proved = submit_shown_form(superuser.client, wrong, password=PASSWORD)
+
+    assert (wrong.status_code, proved.status_code) == (401, 200)
+    assert stored_value(superuser.app, user_id, "id") == user_id
+    assert submit_shown_form(superuser.client, proved).status_code == 303
+    assert stored_value(superuser.app, user_id, "id") is None
+
+
+def test_A15_an_export_of_chosen_users_goes_on_after_the_proof(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [make_user(superuser.app) for _n in range(3)]
+    move_clock(monkeypatch, timedelta(minutes=16))
+
+    question = superuser.post("/admin/users/act/", action="export_csv", user=ids)
+    export = prove_and_continue(superuser.client, question)
+
+    assert export.mimetype == "text/csv"
+    assert len(export.text.splitlines()) == 4
+
+
+def test_A15_passwords_are_typed_again_after_the_proof(superuser: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"/admin/users/{make_user(superuser.app)}/password/"
+    move_clock(monkeypatch, timedelta(minutes=16))
+
+    question = superuser.post(path, password1=NEW_PASSWORD, password2=NEW_PASSWORD)
+    following = submit_shown_form(superuser.client, question, password=PASSWORD)
+
+    assert NEW_PASSWORD not in question.text
+    assert following.headers["Location"] == path
+    assert superuser.post(path, password1=NEW_PASSWORD, password2=NEW_PASSWORD).status_code == 303
+
+
+def test_A15_a_proof_counts_only_for_its_session(superuser: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = make_user(superuser.app), make_user(superuser.app)
     other = sign_in_with_cookies(superuser.app, superuser.id)
-    later = clock.now() + timedelta(minutes=16)
-    monkeypatch.setattr("userapi.core.clock.now", lambda: later)
-    superuser.post(f"/admin/users/{first}/delete/", own_password=PASSWORD)
-    cookie = superuser.client.get_cookie("staff_reauthentication", path="/admin/")
-    assert cookie is not None
+    move_clock(monkeypatch, timedelta(minutes=16))
+    prove_and_continue(superuser.client, superuser.post(f"/admin/users/{first}/delete/"))
 
-    other.client.set_cookie("staff_reauthentication", cookie.value, path="/admin/")
-
-    assert other.post(f"/admin/users/{second}/delete/").status_code == 400
+    assert other.post(f"/admin/users/{second}/delete/").status_code == 403
     assert superuser.post(f"/admin/users/{second}/delete/").status_code == 303

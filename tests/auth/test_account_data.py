@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.support.api_client import ApiUser
-from userapi.core import clock
+from tests.support.staff_imports import move_clock
 
 DATA = "/userapi/auth/data/"
 
@@ -26,11 +26,7 @@ def test_the_data_contain_the_account_its_sessions_and_its_activity(app: Flask, 
     assert "argon2" not in response.text
 
 
-def test_the_data_require_a_recent_sign_in(user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
-    later = clock.now() + timedelta(minutes=16)
-    monkeypatch.setattr("userapi.auth.account_data.clock.now", lambda: later)
+def test_the_data_require_a_recent_proof(user: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+    move_clock(monkeypatch, timedelta(minutes=16))
 
-    response = user.get(DATA)
-
-    assert response.status_code == 403
-    assert response.get_json()["code"] == "reauthentication_required"
+    assert user.get(DATA).get_json()["code"] == "proof_needed"

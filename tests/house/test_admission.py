@@ -6,13 +6,19 @@ import config
 
 SOURCES = config.ROOT / "userapi"
 
-#: The functions that insert a session, and the files that may call them.
+#: The functions that insert a session, or issue the tokens of one, and the files that may call them.
 INSERTING = {
     "begin_session": {"auth/admission.py"},
     "Session": {"auth/sessions.py"},
-    "issue_pair": {"auth/routes.py", "auth/sign_in.py", "auth/token_routes.py", "pages/routes.py"},
-    "set_token_cookies": {"auth/routes.py", "auth/token_routes.py", "pages/routes.py", "pages/single_submission.py"},
-}
+    "issue_pair": {
+        "auth/proof_routes.py", "auth/routes.py", "auth/sign_in.py", "auth/token_routes.py", "pages/prove.py",
+        "pages/routes.py",
+    },
+    "set_token_cookies": {
+        "auth/proof_routes.py", "auth/routes.py", "auth/token_routes.py", "pages/prove.py", "pages/routes.py",
+        "pages/single_submission.py",
+    },
+}  # fmt: skip
 
 
 def callers_of(name: str) -> set[str]:

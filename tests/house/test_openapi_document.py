@@ -170,7 +170,15 @@ def test_the_second_token_paths_are_served_but_not_listed(app: Flask, document: 
 
     assert user.client.post("/userapi/api-token-auth/", json=login).status_code == 200
     assert not [path for path in document["paths"] if path.startswith("/userapi/api-token-")]
-    assert [tag["name"] for tag in document["tags"]] == ["index", "tokens", "keys", "auth", "activity", "users"]
+    assert [tag["name"] for tag in document["tags"]] == [
+        "index",
+        "tokens",
+        "keys",
+        "auth",
+        "proof",
+        "activity",
+        "users",
+    ]
     page = FormBrowser(app).get("/userapi/api-token-auth/")
     assert "Exchange email and password for tokens" in page.text
 

@@ -273,6 +273,7 @@ def test_no_page_shows_an_unmarked_text(app: Flask) -> None:
         "Wren",
         "Okafor",
         "Firefox",
+        *("way", "password", "amr", "pwd"),  # what events record
         *VALUES,
     )
     data += ("in 1 hour", "in 1 day", "31 December 1990")  # Babel's texts for lifetimes and dates

@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 
 from tests.support.api_client import ApiUser
-from tests.support.factories import PASSWORD
 from tests.support.form_browser import FormBrowser, hidden_value
+from tests.support.proofs import prove_and_continue
 from userapi.audit.activity import TEXTS
 from userapi.core import clock
 
@@ -103,28 +103,15 @@ def test_the_data_are_downloaded_as_a_file_right_after_the_sign_in(app: Flask, u
     assert entries(browser.get("/account/activity/").text)[0] == "Account data downloaded"
 
 
-@pytest.mark.parametrize(("password", "status"), [("", 400), ("wrong password 7", 400), (PASSWORD, 200)])
-def test_the_data_require_the_password_if_the_sign_in_is_old(
-    app: Flask, user: ApiUser, make_sign_in_old: Callable[[], None], password: str, status: int
-) -> None:
+def test_the_data_require_a_recent_proof(app: Flask, user: ApiUser, make_sign_in_old: Callable[[], None]) -> None:
     browser = signed_in(app, user)
     make_sign_in_old()
 
-    response = browser.send("/account/data/", {"password": password})
+    question = browser.send("/account/data/")
+    response = prove_and_continue(browser.client, question)
 
-    assert response.status_code == status
-    assert ("attachment" in response.headers.get("Content-Disposition", "")) == (status == 200)
-    assert 'id="password-error"' in response.text or status == 200
-
-
-def test_wrong_passwords_for_the_data_are_recorded(
-    app: Flask, user: ApiUser, make_sign_in_old: Callable[[], None]
-) -> None:
-    browser = signed_in(app, user)
-    make_sign_in_old()
-    browser.send("/account/data/", {"password": "wrong password 7"})
-
-    assert entries(browser.get("/account/activity/").text)[0] == "Wrong current password entered"
+    assert json.loads(response.data)["user"]["email"] == user.email
+    assert entries(browser.get("/account/activity/").text)[:2] == ["Account data downloaded", "Identity confirmed"]
 
 
 def test_the_download_form_survives_an_ended_session(app: Flask, user: ApiUser) -> None:

@@ -15,14 +15,13 @@ from userapi.audit.names import ACTIONS, ORIGINS, TARGETS
 from userapi.auth.claims import parse_id
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.core.problems import NotFound, Problem
+from userapi.core.problems import NotFound
 from userapi.html.flash import flash
-from userapi.html.forms import Form
 from userapi.transfer import audit_export
 from userapi.users import email_address
 from userapi.users import queries as user_queries
 
-from . import filters, queries, reauthentication
+from . import filters, queries
 from .filters import Filters
 from .views import PAGE_SIZE, StaffView, current_query, staff_page
 
@@ -72,20 +71,14 @@ class AuditView(StaffView):
             raise NotFound(_("There is no event with this ID."))
         return self.render("admin/audit/show.html", event=event, names=audit_export.find_emails([event]))
 
-    @staff_page("/export/", needs="view", methods=("POST",))
+    @staff_page("/export/", needs="view", methods=("POST",), fresh=True)
     def export(self) -> Any:
-        """Download all events that match the filters of the list, after the password."""
+        """Download all events that match the filters of the list."""
         kind, query = request.form.get("format", ""), request.form.get("query", "")
         search = Filters(MultiDict(parse_qsl(query)), READERS)
         if kind not in audit_export.MEDIA_TYPES or search.errors:
             flash(_("Correct the invalid filters first."), "warning")
             return self.redirect_to_list(query)
-        try:
-            reauthentication.require()
-        except Problem as error:
-            db.session.rollback()
-            form = Form.rejected(error) if "confirmed" in request.form else Form()
-            return self.render("admin/audit/export.html", format=kind, query=query, form=form), form.status
         conditions = _to_conditions(search.values)
         event_id = audit_export.record_export({"format": kind} | conditions)
         db.session.commit()

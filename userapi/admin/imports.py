@@ -22,7 +22,7 @@ from userapi.transfer import import_files, job_queries, jobs
 from userapi.transfer.jobs import FileTooLarge
 from userapi.transfer.options import ImportOptions, IssueKind, OnBadProfile, OnConflict
 
-from . import audit_log, reauthentication
+from . import audit_log
 from .views import SUPERUSER, StaffView, staff_page
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -63,7 +63,7 @@ class ImportView(StaffView):
             again=RELOAD_INTERVAL if any(job.state in ACTIVE for job in found) else 0,
         )
 
-    @staff_page("/new/", needs=SUPERUSER)
+    @staff_page("/new/", needs=SUPERUSER, fresh=True)
     def show_new(self) -> Any:
         """Show the upload form."""
         defaults = ImportOptions()
@@ -71,7 +71,7 @@ class ImportView(StaffView):
             Form({"dry_run": True, "on_conflict": defaults.on_conflict, "on_bad_profile": defaults.on_bad_profile})
         )
 
-    @staff_page("/new/", needs=SUPERUSER, methods=("POST",))
+    @staff_page("/new/", needs=SUPERUSER, methods=("POST",), fresh=True)
     def add(self) -> Any:
         """Store a file, for a background job to check or import."""
         sent = {name: request.form.get(name, "") for name in ("dry_run", "on_conflict", "on_bad_profile")}
@@ -85,7 +85,6 @@ class ImportView(StaffView):
             file = request.files.get("file")
             if file is None or not file.filename:
                 raise ValidationFailed(errors={"file": [_("Choose a file.")]})
-            reauthentication.require()
             jobs.delete_expired()
             job = jobs.start_import(file.filename, file.read(), options, by=get_caller().user)
             db.session.commit()
@@ -111,11 +110,10 @@ class ImportView(StaffView):
         """Show the status, the results and the issues of an import."""
         return self._show(job_id, Form())
 
-    @staff_page(f"{JOB}import/", needs=SUPERUSER, methods=("POST",))
+    @staff_page(f"{JOB}import/", needs=SUPERUSER, methods=("POST",), fresh=True)
     def start_import(self, job_id: int) -> Any:
         """Import the file of a dry run."""
         try:
-            reauthentication.require()
             job = jobs.start_import_after_dry_run(job_id, by=get_caller().user)
             db.session.commit()
         except ValidationFailed as error:
@@ -143,7 +141,6 @@ class ImportView(StaffView):
         facts = {
             "conflict_options": OnConflict,
             "bad_profile_options": OnBadProfile,
-            "is_fresh": reauthentication.is_fresh(),
             "most": i18n.format_number(jobs.MAX_RECORDS),
         }
         return self.render("admin/imports/new.html", form=form, **facts), form.status
@@ -161,7 +158,6 @@ class ImportView(StaffView):
             shown_kind=next((kind for kind in IssueKind if kind == request.args.get("result")), ""),
             is_active=is_active,
             may_start=job.dry_run and job.state == State.DONE and job.has_file,
-            is_fresh=reauthentication.is_fresh(),
             again=RELOAD_INTERVAL if is_active else 0,
         ), form.status
 

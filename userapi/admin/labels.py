@@ -58,6 +58,7 @@ EVENTS = {
     "email.verified": lazy_gettext("Email confirmed"),
     "sign_in.failed": lazy_gettext("Sign-in failed"),
     "session.started": lazy_gettext("Signed in"),
+    "session.proved": lazy_gettext("Identity confirmed"),
     "session.ended": lazy_gettext("Session ended"),
     "session.ended_all": lazy_gettext("Sessions of a user ended"),
     "sessions.ended_all": lazy_gettext("Sessions of all users ended"),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import current_app, g
 from flask_babel import gettext as _
 
-from userapi.auth import authentication, sessions
+from userapi.auth import authentication, proof, sessions
 from userapi.auth.caller import get_caller
 from userapi.auth.problems import TokenExpired
 from userapi.core import clock
@@ -47,6 +47,15 @@ def require(action: str, kind: str) -> None:
         PermissionDenied: naming the permission that is missing.
     """
     permissions.require_permission(get_caller().user, f"{action}_{kind}")
+
+
+def require_fresh_proof() -> None:
+    """Check that the caller has proved the identity recently (ASVS 7.5.3).
+
+    Raises:
+        ProofNeeded: the last proof is too old or too weak.
+    """
+    proof.require_fresh(get_caller())
 
 
 def is_superuser() -> bool:

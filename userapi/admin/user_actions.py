@@ -26,7 +26,7 @@ from userapi.transfer import export
 from userapi.users import list_queries
 from userapi.users import queries as user_queries
 
-from . import reauthentication, staff_auth, user_list
+from . import staff_auth, user_list
 from .views import StaffView, back_query, selected_ids
 
 #: Users that one request locks and changes in one transaction; a background job changes more.
@@ -45,7 +45,7 @@ class Action(NamedTuple):
         done: the message afterwards, by the number of users.
         warning: what to consider first.
         unaffected: why some users that match are skipped.
-        destructive: cannot be undone, so the caller's password is required.
+        destructive: cannot be undone, so a recent proof of identity is required.
     """
 
     label: str
@@ -127,7 +127,7 @@ def run_action(view: StaffView) -> Any:
             return view.redirect_to_list(query)
         filters = listing.filters
     if name in EXPORTS:
-        return _export(view, name, filters, selected)
+        return _export(name, filters, selected)
     if name not in ACTIONS:
         raise NotFound(_("This action does not exist."))
     staff_auth.require(*RULES[name].needs)
@@ -139,10 +139,10 @@ def run_action(view: StaffView) -> Any:
     is_confirmed = "confirmed" in request.form and (len(ids) <= MAX_USERS or newest is not None)
     if not is_confirmed:
         return _show_confirmation(view, name, filters, ids, Form())
+    if ACTIONS[name].destructive:
+        staff_auth.require_fresh_proof()
     stopped_at = None
     try:
-        if ACTIONS[name].destructive:
-            reauthentication.require()
         if filters is not None and newest is not None:
             return _start_job(view, name, filters, newest)
         done = 0
@@ -211,29 +211,18 @@ def _show_confirmation(
         emails=emails,
         form=form,
         stopped_at=user_queries.find_emails({stopped_at}) if stopped_at and len(ids) > 1 else {},
-        is_fresh=not ACTIONS[name].destructive or reauthentication.is_fresh(),
         query=request.form.get("query", ""),
         of_user=parse_id(request.form.get("of_user", "")),
     ), form.status
 
 
-def _export(view: StaffView, name: str, filters: Mapping[str, Any] | None, selected: list[int]) -> Any:
-    try:
-        reauthentication.require()
-    except Problem as error:
-        db.session.rollback()
-        form = Form.rejected(error) if "confirmed" in request.form else Form()
-        return _show_export_confirmation(view, name, form)
+def _export(name: str, filters: Mapping[str, Any] | None, selected: list[int]) -> Any:
+    staff_auth.require_fresh_proof()
     scope = {"users": len(selected)} if filters is None else {key: str(value) for key, value in filters.items()}
     changes = {key: (None, value) for key, value in {"format": EXPORTS[name], **scope}.items()}
     audit_log.record("users.exported", "user", None, changes)
     db.session.commit()
     return _download(EXPORTS[name], {"ids": selected} if filters is None else filters)
-
-
-def _show_export_confirmation(view: StaffView, name: str, form: Form) -> Any:
-    selection = [(key, value) for key, value in request.form.items(multi=True) if key in ("user", "all", "query")]
-    return view.render("admin/users/export.html", name=name, selection=selection, form=form), form.status
 
 
 def _download(file_format: str, filters: Mapping[str, Any]) -> Response:

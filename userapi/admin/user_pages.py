@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from flask import request
 from flask_babel import gettext as _
 
-from userapi.auth import sessions
+from userapi.auth import passwords, sessions
 from userapi.auth.caller import get_caller
 from userapi.bulk import rules
 from userapi.core import clock
-from userapi.core.db import db
+from userapi.core.db import commit_on, db
 from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
 from userapi.html.flash import flash
 from userapi.html.forms import Form, explain
@@ -18,11 +19,14 @@ from userapi.transfer import audit_export
 from userapi.users import accounts, permissions
 from userapi.users.models import User
 
-from . import audit_log, queries, reauthentication, staff_auth, user_forms
+from . import audit_log, queries, staff_auth, user_forms
 from .sessions import first_session
 from .views import PAGE_SIZE, StaffView, back_query, staff_page
 
 USER = "/<row_id:user_id>/"
+
+#: The input for the caller's own password, which changes to the caller's own account require.
+OWN_PASSWORD = "own_password"  # noqa: S105
 
 
 class UserPages(StaffView):
@@ -31,14 +35,17 @@ class UserPages(StaffView):
     @staff_page(f"{USER}password/", needs="change")
     def show_password(self, user_id: int) -> Any:
         """Show the form to set a password, and how the current one is hashed."""
+        _require_proof_for_password_of(user_id)
         return self._show_password(user_id, Form())
 
     @staff_page(f"{USER}password/", needs="change", methods=("POST",))
     def set_password(self, user_id: int) -> Any:
         """Set a password. All sessions of the user end, and an email reports the change."""
+        _require_proof_for_password_of(user_id)
         user, me = lock_user(user_id), get_caller().user
         try:
-            reauthentication.require(always=user.id == me.id)
+            if user.id == me.id:
+                _check_own_password()
             accounts.set_password(user, user_forms.read_new_password(), field="password1")
             if user.id == me.id:
                 sessions.end_sessions(user, spare=get_caller().session_id)
@@ -58,9 +65,9 @@ class UserPages(StaffView):
             "user": user,
             "form": form,
             "kept": describe_password_hash(user.password_hash),
-            "is_fresh": reauthentication.is_fresh(),
+            "is_own": user.id == get_caller().user.id,
+            "why_not": explain_lack_of_authority(user),
         }
-        context |= {"is_own": user.id == get_caller().user.id, "why_not": explain_lack_of_authority(user)}
         return self.render("admin/users/password.html", **context), form.status
 
     @staff_page(f"{USER}history/", needs="view_event")
@@ -98,6 +105,25 @@ class UserPages(StaffView):
     def redirect_to_user(self, user_id: int, page: str = "show") -> Any:
         """Redirect to a page of the user, which keeps the filters of the list."""
         return self.redirect_to(page, user_id=user_id, back=back_query() or None)
+
+
+def _require_proof_for_password_of(user_id: int) -> None:
+    """Require a recent proof of identity, except for the caller's own account, whose current password is required."""
+    if user_id != get_caller().user.id:
+        staff_auth.require_fresh_proof()
+
+
+def _check_own_password() -> None:
+    """Check the caller's own password in the submitted form.
+
+    Raises:
+        ValidationFailed: it is missing or wrong, naming the field.
+    """
+    password = request.form.get(OWN_PASSWORD, "")
+    if not password:
+        raise ValidationFailed(errors={OWN_PASSWORD: [_("Enter your password to continue.")]})
+    with commit_on(ValidationFailed):
+        passwords.check_and_lock(get_caller().user.id, password, field=OWN_PASSWORD)
 
 
 def find_user(user_id: int) -> User:

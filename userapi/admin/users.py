@@ -12,7 +12,7 @@ from userapi.auth.caller import get_caller
 from userapi.auth.invitations import CannotInvite
 from userapi.core import clock, i18n
 from userapi.core.db import commit_on, db
-from userapi.core.problems import Problem, ValidationFailed
+from userapi.core.problems import Problem, ProofNeeded, ValidationFailed
 from userapi.html.flash import flash
 from userapi.html.forms import Form, explain
 from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions, saved_filters
@@ -20,10 +20,10 @@ from userapi.users.models import ACTIONS
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
 
-from . import labels, reauthentication, staff_auth, user_actions, user_columns, user_forms, user_list
+from . import labels, staff_auth, user_actions, user_columns, user_forms, user_list
 from . import queries as staff_queries
 from .user_forms import ACCESS, INVITE, PROFILE, UserForm
-from .user_pages import USER, UserPages, explain_lack_of_authority, find_user, lock_user
+from .user_pages import OWN_PASSWORD, USER, UserPages, explain_lack_of_authority, find_user, lock_user
 from .views import back_query, current_query, staff_page, take_saved_form
 
 #: The users of a country are counted up to this number.
@@ -32,7 +32,7 @@ MAX_COUNTED = 1000
 #: The country filter is a select for up to this many countries, otherwise a text input.
 MAX_COUNTRIES = 250
 
-#: Granting these requires the caller's password.
+#: Granting these requires a recent proof of identity.
 PRIVILEGES = ("is_staff", "is_superuser")
 
 edit_schema = UserEditSchema()
@@ -139,17 +139,19 @@ class UserView(UserPages):
         try:
             changes = edit_schema.load(form.changes())
             if any(changes.get(privilege) for privilege in PRIVILEGES):
-                reauthentication.require()
+                staff_auth.require_fresh_proof()
             with commit_on(WrongPassword):
                 account_edits.edit(
                     user,
                     changes,
                     by=me,
-                    password=request.form.get(reauthentication.FIELD),
-                    password_field=reauthentication.FIELD,
+                    password=request.form.get(OWN_PASSWORD),
+                    password_field=OWN_PASSWORD,
                 )
             groups.set_memberships(user, *form.selected_permissions(user), by=me)
             db.session.commit()
+        except ProofNeeded:
+            raise
         except (Problem, ValidationError) as error:
             db.session.rollback()
             form.reject(error)
@@ -181,7 +183,6 @@ class UserView(UserPages):
             held=permissions.get_permissions(me),
             invitation=invitations.find_pending_invitation(user),
             now=clock.now(),
-            is_fresh=reauthentication.is_fresh(),
             is_own=user.id == me.id,
         ), form.status
 
@@ -203,13 +204,12 @@ class UserView(UserPages):
         """Show what is deleted with a user, and what is kept."""
         return self._show_delete(user_id, Form())
 
-    @staff_page(f"{USER}delete/", needs="delete", methods=("POST",))
+    @staff_page(f"{USER}delete/", needs="delete", methods=("POST",), fresh=True)
     def delete(self, user_id: int) -> Any:
         """Delete a user."""
         user = lock_user(user_id, permissions.DELETE_USER)
         email = user.email
         try:
-            reauthentication.require()
             accounts.delete(user)
             db.session.commit()
         except Problem as error:
@@ -223,7 +223,7 @@ class UserView(UserPages):
         now = clock.now()
         parts = staff_queries.count_data_of_user(user_id, now, sessions.idle_since(now))
         counts = {labels.DATA_OF_USERS[data]: count for data, count in parts.items()}
-        context = {"user": user, "form": form, "counts": counts, "is_fresh": reauthentication.is_fresh()}
+        context = {"user": user, "form": form, "counts": counts}
         context["why_not"] = explain_lack_of_authority(user) or (
             LastSuperuser.detail if accounts.is_last_superuser(user) else ""
         )

@@ -20,7 +20,7 @@ from userapi.auth.caller import get_caller
 from userapi.auth.claims import parse_id
 from userapi.auth.problems import CsrfFailed
 from userapi.core.db import db
-from userapi.core.problems import PermissionDenied, Problem
+from userapi.core.problems import PermissionDenied, Problem, ProofNeeded
 from userapi.html import csrf, saved_forms
 from userapi.html.flash import flash, pending_messages, take_messages
 from userapi.html.forms import explain
@@ -49,7 +49,9 @@ PAGE_SIZE = 50
 MAX_QUERY_LENGTH = 2000
 
 
-def staff_page(url: str, needs: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
+def staff_page(
+    url: str, needs: str, methods: tuple[str, ...] = ("GET",), *, fresh: bool = False
+) -> Callable[[View], View]:
     """Give a method of a view a URL, and declare which permission it needs.
 
     Args:
@@ -57,10 +59,11 @@ def staff_page(url: str, needs: str, methods: tuple[str, ...] = ("GET",)) -> Cal
         needs: an action, as `change`, on the view's kind of record, or a whole permission, as `delete_session`;
             or ANY_STAFF, or SUPERUSER.
         methods: of HTTP.
+        fresh: whether it also requires a recent proof of identity.
     """
 
     def declare(view: View) -> View:
-        view.needs = needs  # type: ignore[attr-defined]
+        view.needs, view.fresh = needs, fresh  # type: ignore[attr-defined]
         exposed: View = expose(url, methods)(view)
         return exposed
 
@@ -105,13 +108,15 @@ class StaffView(BaseView):
                 staff_auth.require(*self.split_permission(needed))
         except PermissionDenied as problem:
             return self.show_error(problem)
+        if getattr(self, name).fresh:
+            staff_auth.require_fresh_proof()
         return None
 
     def _run_view(self, view: Callable[..., Any], *args: Any, **arguments: Any) -> Any:
         """Run a view and show its errors as a page. Flask-Admin's own method would run it again after a TypeError."""
         try:
             return submit_once(partial(view, self, *args, **arguments))
-        except HTTPException:
+        except (HTTPException, ProofNeeded):
             raise
         except Problem as problem:
             db.session.rollback()

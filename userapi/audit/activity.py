@@ -36,6 +36,7 @@ TEXTS = {
     "email.verified": lazy_gettext("Email confirmed"),
     "sign_in.failed": lazy_gettext("Sign-in failed"),
     "session.started": lazy_gettext("Signed in"),
+    "session.proved": lazy_gettext("Identity confirmed"),
     "session.ended": lazy_gettext("Session ended"),
     "session.ended_all": lazy_gettext("All sessions ended, or all except the current one"),
     "session.token_reused": lazy_gettext("Session ended because an old token was used again"),

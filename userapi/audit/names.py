@@ -14,7 +14,7 @@ ACTIONS = (
     "user.password_changed", "user.password_check_failed", "user.password_rehashed", "user.password_reset_requested",
     "user.invited", "user.data_exported", "invitation.accepted", "users.seeded", "users.imported", "users.exported",
     "email.verification_requested", "email.change_requested", "email.change_undone", "email.verified",
-    "sign_in.failed", "session.started", "session.ended", "session.ended_all", "sessions.ended_all",
+    "sign_in.failed", "session.started", "session.proved", "session.ended", "session.ended_all", "sessions.ended_all",
     "session.token_reused", "group.created", "group.changed", "group.deleted",
     "import.started", "import.finished", "import.cancelled", "bulk.started", "bulk.finished", "bulk.cancelled",
     "message.retried", "message.test_sent", "message.link_opened", "key.added", "key.retired",

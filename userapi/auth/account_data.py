@@ -1,15 +1,10 @@
 """The download of everything that is stored about an account, for its owner."""
 
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
-
-from flask import current_app
-from flask_babel import lazy_gettext
 
 from userapi.audit import activity, audit_log
 from userapi.core import clock
-from userapi.core.problems import Problem
 from userapi.users import user_json
 
 from . import sessions
@@ -19,25 +14,8 @@ from .caller import Caller
 MAX_ACTIVITIES = 1000
 
 
-class ReauthenticationRequired(Problem):
-    """The session is too old for what is requested: a stolen one must not be enough."""
-
-    status = 403
-    code = "reauthentication_required"
-    title = lazy_gettext("Sign in again")
-    detail = lazy_gettext("Your sign-in is too long ago for this request. Sign in again, then repeat it.")
-
-
-def has_recent_sign_in(caller: Caller) -> bool:
-    """Whether the session of the caller began recently."""
-    return clock.now() - caller.signed_in_at <= timedelta(seconds=current_app.config["REAUTHENTICATION_LIFETIME"])
-
-
 def export_account_data(caller: Caller) -> dict[str, Any]:
-    """Everything that is stored about an account, as a JSON document; the download is recorded.
-
-    The caller must have proved recently who they are.
-    """
+    """Everything that is stored about an account, as a JSON document; the download is recorded."""
     user_id = caller.user.id
     activities, _next = activity.list_activity(user_id, MAX_ACTIVITIES)
     audit_log.record("user.data_exported", "user", user_id)

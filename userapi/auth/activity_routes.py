@@ -12,7 +12,6 @@ from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
 
 from . import account_data
-from .account_data import ReauthenticationRequired
 from .activity_schemas import AccountDataSchema, ActivityPageSchema, ActivityQuerySchema
 from .caller import get_caller
 
@@ -32,13 +31,10 @@ def list_activity(query: dict[str, Any]) -> Response:
 
 @blueprint.get("/data/")
 @blueprint.jwt_required()
+@blueprint.fresh
 @blueprint.response(200, AccountDataSchema)
-@blueprint.raises(ReauthenticationRequired)
 def export_account_data() -> Response:
-    """Export all data of your account. The session must have begun recently."""
-    caller = get_caller()
-    if not account_data.has_recent_sign_in(caller):
-        raise ReauthenticationRequired
-    document = account_data.export_account_data(caller)
+    """Export all data of your account."""
+    document = account_data.export_account_data(get_caller())
     db.session.commit()
     return json_response(document)

@@ -13,7 +13,7 @@ from userapi.core.problems import NotSignedIn, PermissionDenied, Problem
 from userapi.http.openapi import Access
 from userapi.users import permissions
 
-from . import caller, credentials, tokens
+from . import caller, credentials, proof, tokens
 from .caller import Caller, Credential, set_caller
 from .problems import CsrfFailed, InvalidToken, TokenRevoked
 
@@ -39,6 +39,7 @@ def check() -> None:
         NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: 401 (CsrfFailed: 403), whether or not the
             resource in the path exists.
         PermissionDenied: the caller may not do this.
+        ProofNeeded: the caller may, but only with a more recent or stronger proof of identity.
     """
     request = context.current_request()
     view = current_app.view_functions.get(request.endpoint or "")
@@ -57,6 +58,8 @@ def check() -> None:
         if user.is_staff:
             permissions.require_permission(user, permission)
         raise PermissionDenied
+    if getattr(view, "fresh", False):
+        proof.require_fresh(caller.get_caller())
 
 
 def allows(access: Access | None, permission: str, user: Any, arguments: Mapping[str, Any]) -> bool:

@@ -26,11 +26,21 @@ def check_and_lock(user_id: int, password: str, field: str) -> User:
     """
     seen = sign_in_queries.read_password_hash(user_id)
     current_password.check_password(user_id, seen, password, field)
+    user = lock_active_user(user_id)
+    if user.password_hash != seen:
+        return check_and_lock(user_id, password, field)  # it was changed or rehashed in the meantime
+    return user
+
+
+def lock_active_user(user_id: int) -> User:
+    """Lock an account.
+
+    Raises:
+        TokenRevoked: the account has been deactivated or deleted since.
+    """
     user = user_queries.lock_user(user_id)
     if user is None or not user.is_active:
         raise TokenRevoked
-    if user.password_hash != seen:
-        return check_and_lock(user_id, password, field)  # it was changed or rehashed in the meantime
     return user
 
 

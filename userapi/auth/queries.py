@@ -8,7 +8,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all
-from userapi.core.prepared import CommittingWrite, Read
+from userapi.core.prepared import CommittingWrite, Read, Write
 from userapi.users.group_queries import HELD_IN_ONE
 from userapi.users.models import User
 from userapi.users.queries import document_columns, profiles, users
@@ -86,29 +86,57 @@ def replace_refresh_token(
     )
 
 
+#: The columns that tokens are issued from.
+REFRESHED = (
+    sessions.c.id,
+    sessions.c.user_id,
+    sessions.c.expires_at,
+    sessions.c.refreshed_at,
+    sessions.c.refresh_jti,
+    sessions.c.amr,
+    sessions.c.proved_at,
+)
+
+update_active_session = sa.update(Session).where(
+    sessions.c.id == sa.bindparam("session_id"),
+    sessions.c.user_id == sa.bindparam("user_id"),
+    sa.exists().where(users.c.id == sessions.c.user_id, *ACTIVE),
+)
+
 REPLACE_REFRESH_TOKEN = CommittingWrite(
-    sa.update(Session)
-    .where(
-        sessions.c.id == sa.bindparam("session_id"),
-        sessions.c.user_id == sa.bindparam("user_id"),
-        sessions.c.refresh_jti == sa.bindparam("used"),
-        sa.exists().where(users.c.id == sessions.c.user_id, *ACTIVE),
-    )
+    update_active_session.where(sessions.c.refresh_jti == sa.bindparam("used"))
     .values(
         refresh_jti=sa.bindparam("new"),
         previous_jti=sa.bindparam("used"),
         refreshed_at=sa.bindparam("now"),
         last_used_at=sa.bindparam("now"),
     )
-    .returning(
-        sessions.c.id,
-        sessions.c.user_id,
-        sessions.c.expires_at,
-        sessions.c.refreshed_at,
-        sessions.c.refresh_jti,
-        sessions.c.amr,
-        sessions.c.proved_at,
+    .returning(*REFRESHED)
+)
+
+
+def store_proof(session_id: uuid.UUID, user_id: int, amr: str, now: datetime, idle_since: datetime) -> Any:
+    """Store a proof of identity and another refresh token in a session.
+
+    No earlier refresh token works after that, not even for the few seconds after a refresh.
+
+    Returns:
+        The session as `replace_refresh_token` returns it; None if it is not active.
+    """
+    return STORE_PROOF.one(
+        session_id=session_id, user_id=user_id, amr=amr, new=uuid.uuid4(), now=now, idle_since=idle_since
     )
+
+
+STORE_PROOF = Write(
+    update_active_session.values(
+        amr=sa.bindparam("amr"),
+        proved_at=sa.bindparam("now"),
+        refresh_jti=sa.bindparam("new"),
+        previous_jti=sa.null(),
+        refreshed_at=sa.bindparam("now"),
+        last_used_at=sa.bindparam("now"),
+    ).returning(*REFRESHED)
 )
 
 

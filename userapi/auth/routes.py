@@ -7,7 +7,7 @@ from flask import Response
 from flask_babel import gettext as _
 
 from userapi.core.db import commit_on, db
-from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ValidationFailed
+from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ProofNeeded, ValidationFailed
 from userapi.http.endpoint_index import INDEX_SCHEMA, list_endpoints_below
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
@@ -29,6 +29,7 @@ from . import (
     invitations,
     logout_request,
     passwords,
+    proof,
     sessions,
     sign_in,
     tokens,
@@ -217,11 +218,11 @@ def resend_verification(body: dict[str, str]) -> Response:
 @blueprint.response(
     202, DetailSchema, example=said("We have sent a link to the new email address. Open it to confirm the change.")
 )
-@blueprint.raises(ValidationFailed, WrongPassword, EmailTaken, TooManyRequests)
+@blueprint.raises(ValidationFailed, WrongPassword, EmailTaken, ProofNeeded, TooManyRequests)
 def change_email(change: dict[str, str]) -> Response:
-    """Request a change of your email. It takes effect when you confirm the new email."""
+    """Request a change of your email, with the password or a recent proof. It takes effect when you confirm it."""
     with commit_on(WrongPassword):
-        user = passwords.check_and_lock(get_caller().user.id, change["password"], field="password")
+        user = proof.lock_after_proof(get_caller(), change.get("password"))
     is_sent = email_verification.request_email_change(user, change["email"])
     db.session.commit()
     if not is_sent:

@@ -209,12 +209,12 @@ class EmailTokenSchema(Schema):
 
 
 class EmailChangeSchema(Schema):
-    """A new email, and the current password."""
+    """A new email, and the current password unless the identity was proved recently."""
 
     EXAMPLE: ClassVar = {"email": "wren.okafor@example.com", "password": "velvet tram outside 7"}
 
     email = EmailAddress(required=True)
-    password = Password(required=True)
+    password = Password()
 
 
 class DetailSchema(Schema):

@@ -17,6 +17,8 @@ class Problem(Exception):
         detail: what is wrong this time and what to do next, likewise.
         errors: messages by field, nested like the input.
         example_errors: such messages, for the OpenAPI document.
+        more: extension members of the problem document (RFC 9457, section 3.2).
+        example_more: such members, for the OpenAPI document.
         headers: HTTP headers of the response.
     """
 
@@ -25,6 +27,7 @@ class Problem(Exception):
     title: ClassVar[str] = lazy_gettext("Bad request")
     detail: str = ""
     example_errors: ClassVar[dict[str, Any]] = {}
+    example_more: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
@@ -32,12 +35,14 @@ class Problem(Exception):
         *,
         errors: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
+        more: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         if detail is not None:
             self.detail = detail
         self.errors = translate_messages(errors) if errors else None
         self.headers = headers or {}
+        self.more = more or {}
 
     def __str__(self) -> str:
         return str(self.detail or self.title)
@@ -81,6 +86,29 @@ class PermissionDenied(Problem):
     code = "permission_denied"
     title = lazy_gettext("Permission denied")
     detail = lazy_gettext("Your account does not have permission to do this.")
+
+
+class ProofNeeded(Problem):
+    """The operation requires a recent proof of identity (RFC 9470).
+
+    The RFC has the status 401, to which clients react by refreshing their tokens. That does not help here; hence 403.
+    """
+
+    status = 403
+    code = "proof_needed"
+    title = lazy_gettext("Confirm that it is you")
+    detail = lazy_gettext(
+        "This requires a recent proof of your identity. Call POST /userapi/auth/prove/, "
+        "then repeat the request with the new token."
+    )
+    example_more: ClassVar = {"ways": ["password"], "acr": "aal1", "max_age": 900}
+
+    def __init__(self, ways: list[str], level: str, max_age: int) -> None:
+        challenge = f'Bearer realm="userapi", error="insufficient_user_authentication", max_age={max_age}'
+        super().__init__(
+            more={"ways": ways, "acr": level, "max_age": max_age},
+            headers={"WWW-Authenticate": f'{challenge}, acr_values="{level}"'},
+        )
 
 
 class NotFound(Problem):
@@ -134,7 +162,7 @@ def to_problem_document(problem: Problem) -> dict[str, Any]:
     }
     if problem.errors:
         members["errors"] = problem.errors
-    return members
+    return members | problem.more
 
 
 def to_example_document(kind: type[Problem]) -> dict[str, Any]:
@@ -146,4 +174,5 @@ def to_example_document(kind: type[Problem]) -> dict[str, Any]:
         "detail": str(kind.detail or kind.title),
         "code": kind.code,
     }
-    return {**members, "errors": kind.example_errors} if kind.example_errors else members
+    errors = {"errors": kind.example_errors} if kind.example_errors else {}
+    return members | errors | kind.example_more

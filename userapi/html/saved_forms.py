@@ -21,6 +21,7 @@ from userapi.core.problems import Problem
 from userapi.http.page_paths import find_page_above
 from userapi.security import encryption, signing_keys
 
+from . import csrf
 from .flash import flash, has_messages
 from .redirects import see_other
 
@@ -140,6 +141,22 @@ def save_form(response: Response, path: str) -> bool:
     secure = current_app.config["JWT_COOKIE_SECURE"]
     response.set_cookie(COOKIE, sealed, max_age=SAVED_MAX_AGE, path=path, httponly=True, secure=secure, samesite="Lax")
     return True
+
+
+def seal_form(user_id: int) -> str | None:
+    """The submitted form, encrypted, to be offered again on the next page; None if it has passwords or files."""
+    values = [(name, value) for name, value in request.form.items(multi=True) if name not in (FIELD, csrf.FIELD)]
+    has_secrets = any(value and NOT_SAVED.search(name) for name, value in values if name != "next")
+    if has_secrets or any(file.filename for file in request.files.values()):
+        return None
+    path = request.full_path.rstrip("?")
+    return encryption.encrypt_json("form-to-submit", {"user": user_id, "path": path, "values": values})
+
+
+def unseal_form(sealed: str, user_id: int) -> dict[str, Any] | None:
+    """The `path` and the `values` of a form that `seal_form` encrypted for this user; None for anything else."""
+    form = encryption.decrypt_json("form-to-submit", sealed, SAVED_MAX_AGE)
+    return form if isinstance(form, dict) and form.get("user") == user_id else None
 
 
 def take_saved_form(user_id: int) -> MultiDict[str, str] | None:

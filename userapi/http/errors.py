@@ -38,7 +38,7 @@ def problem_response(problem: Problem) -> Response:
 
     Inside the API, `userapi.browse` turns it into a page, because it knows the other operations there.
     """
-    if _wants_error_page():
+    if wants_error_page():
         page = _render_own_page(problem) or render_template("pages/problem.html", problem=problem)
         response = Response(page, problem.status, mimetype="text/html")
     else:
@@ -60,7 +60,8 @@ def _render_own_page(problem: Problem) -> str | None:
     return None
 
 
-def _wants_error_page() -> bool:
+def wants_error_page() -> bool:
+    """Whether an error is shown as a page."""
     return prefers_page() and not request.path.startswith(DATA_PATHS)
 
 
@@ -132,7 +133,7 @@ def _redirect_to_page_of_form() -> Response | None:
 
     No route may do this: `find_page_above` would take it for that page, so saved forms would go to the wrong path.
     """
-    if request.method not in ("GET", "HEAD") or not _wants_error_page():
+    if request.method not in ("GET", "HEAD") or not wants_error_page():
         return None
     path = find_page_above(request.path)
     if path == "/":

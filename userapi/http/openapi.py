@@ -19,6 +19,7 @@ from userapi.core.problems import (
     NotSignedIn,
     PermissionDenied,
     Problem,
+    ProofNeeded,
     Unavailable,
     to_example_document,
 )
@@ -43,6 +44,10 @@ EXAMPLE_IDS: dict[str, Any] = {"row_id": 7, "uuid": "5f2b0c1e-9d3a-4e57-8c64-1a7
 
 #: The ways to authenticate; any of them is sufficient.
 SECURITY_ALTERNATIVES: list[dict[str, list[str]]] = [{"oauth2": []}, {"bearer": []}, {"cookie": []}]
+
+
+#: What `Blueprint.fresh` requires.
+FRESH = "Requires a recent proof of identity: `POST /userapi/auth/prove/`."
 
 
 class Access(Enum):
@@ -91,6 +96,12 @@ class Blueprint(flask_smorest.Blueprint):
     def staff_only(permission: str) -> Callable[[View], View]:
         """Requires sign-in as staff with a permission."""
         return partial(_mark_access, access=Access.STAFF, permission=permission)
+
+    @staticmethod
+    def fresh(view: View) -> View:
+        """Requires a recent proof of identity, besides what the other marks require."""
+        view.fresh = True  # type: ignore[attr-defined]
+        return view
 
     def arguments(self, schema: type[Schema], **options: Any) -> Any:
         """Check the body (or `location="query"`) against a schema and pass the result on.
@@ -162,10 +173,14 @@ class Blueprint(flask_smorest.Blueprint):
         first_line = (view_func.__doc__ or "").strip().partition("\n")[0]
         title, _dot, more = first_line.partition(". ")
         manual["summary"] = f"{title.removesuffix('.')}."
-        manual["description"] = "\n\n".join(filter(None, (more, access.value.format(permission=permission))))
+        is_fresh = getattr(view_func, "fresh", False)
+        texts = (more, FRESH if is_fresh else "", access.value.format(permission=permission))
+        manual["description"] = "\n\n".join(filter(None, texts))
         errors: tuple[type[Problem], ...] = ()
         if not open_operation:
             errors = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
+        if is_fresh:
+            errors = (*errors, ProofNeeded)
         otherwise = self.alt_response(
             "default",
             schema=ProblemSchema,
@@ -228,6 +243,12 @@ class ProblemSchema(Schema):
     errors = fields.Dict(
         metadata={"description": "Messages by field, nested like the request. `_schema` is about no single field."}
     )
+    ways = fields.List(
+        fields.String(),
+        metadata={"description": "With `proof_needed`: how the user can prove the identity, the strongest way first."},
+    )
+    acr = fields.String(metadata={"description": "With `proof_needed`: the level that the proof must reach."})
+    max_age = fields.Integer(metadata={"description": "With `proof_needed`: the maximum age of the proof in seconds."})
 
 
 class RowIdConverter(BaseConverter):

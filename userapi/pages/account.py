@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, url_for
 
-from userapi.auth import passwords, sessions
+from userapi.auth import proof, sessions
 from userapi.auth.caller import get_caller
 from userapi.core.db import commit_on
 from userapi.html.redirects import redirect_to
@@ -79,7 +79,7 @@ def change_email() -> Done:
     """Request an email change, which takes effect when the link in the email is opened."""
     change = load_form(schemas.email_change)
     with commit_on(WrongPassword):
-        user = passwords.check_and_lock(get_caller().user.id, change["password"], field="password")
+        user = proof.lock_after_proof(get_caller(), change.get("password"))
     is_sent = email_verification.request_email_change(user, change["email"])
     return Done(url_for("pages.show_security"), "email_change_requested" if is_sent else "email_unchanged")
 

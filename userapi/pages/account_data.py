@@ -4,19 +4,17 @@ from flask import Response, request
 from flask_babel import gettext as _
 
 from userapi.audit import activity
-from userapi.auth import account_data, passwords
+from userapi.auth import account_data
 from userapi.auth.caller import get_caller
 from userapi.core import clock
-from userapi.core.db import commit_on, db
+from userapi.core.db import db
 from userapi.core.problems import ValidationFailed
 from userapi.html.flash import flash
 from userapi.http import responses
 from userapi.http.user_agents import describe_user_agent
-from userapi.users.problems import WrongPassword
 
-from . import schemas
 from .layout import blueprint, render_page
-from .submitted_forms import load_form, show_on_error
+from .page_auth import fresh
 
 #: Activities on a page.
 PAGE_SIZE = 25
@@ -47,19 +45,14 @@ def show_activity() -> tuple[str, int]:
 @blueprint.get("/account/data/")
 def show_data() -> str:
     """Show the form that downloads the data of the account."""
-    return render_page("account/data.html", is_password_required=not account_data.has_recent_sign_in(get_caller()))
+    return render_page("account/data.html")
 
 
 @blueprint.post("/account/data/")
-@show_on_error(show_data)
+@fresh
 def download_data() -> Response:
-    """Download the data of the account as a JSON file. The password is required unless the sign-in is recent."""
-    caller = get_caller()
-    if not account_data.has_recent_sign_in(caller):
-        typed = load_form(schemas.own_password)
-        with commit_on(WrongPassword):
-            passwords.check_and_lock(caller.user.id, typed["password"], field="password")
-    document = account_data.export_account_data(caller)
+    """Download the data of the account as a JSON file."""
+    document = account_data.export_account_data(get_caller())
     db.session.commit()
     name = f"account-data-{clock.now():%Y-%m-%d}.json"
     return Response(

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from flask import current_app, request
 from flask_babel import lazy_gettext
 
-from userapi.auth import authentication
+from userapi.auth import authentication, proof
 from userapi.auth.problems import CsrfFailed
 from userapi.html import csrf
 
@@ -29,12 +29,19 @@ def open_to_visitors(view: View) -> View:
     return view
 
 
+def fresh(view: View) -> View:
+    """Require a recent proof of identity for this page or form."""
+    view.fresh = True  # type: ignore[attr-defined]
+    return view
+
+
 def check_access() -> None:
     """Check session and CSRF token before a page.
 
     Raises:
         NotSignedIn, InvalidToken and those of Flask-JWT-Extended: the page requires a session and there is none.
         StaleForm: the form has no valid CSRF token.
+        ProofNeeded: the page requires a more recent or stronger proof of identity.
     """
     if request.method == "OPTIONS":
         return
@@ -45,9 +52,11 @@ def check_access() -> None:
             raise csrf.StaleForm
         return
     try:
-        authentication.require_caller("cookies")
+        caller = authentication.require_caller("cookies")
     except CsrfFailed as error:
         raise csrf.StaleForm from error
+    if hasattr(current_app.view_functions[str(request.endpoint)], "fresh"):
+        proof.require_fresh(caller)
 
 
 def is_open_to_visitors() -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, pre_load
 
+from userapi.auth.proof_schemas import ProofSchema
 from userapi.auth.schemas import (
     EmailChangeSchema,
     EmailSchema,
@@ -11,7 +12,7 @@ from userapi.auth.schemas import (
     PasswordResetSchema,
     SignInSchema,
 )
-from userapi.http.fields import MAX_PASSWORD_LENGTH, Password, length_check
+from userapi.http.fields import MAX_PASSWORD_LENGTH, length_check
 from userapi.users.fields import USER_FIELDS, Writer
 from userapi.users.schemas import NewProfileSchema, NewUserSchema, UserEditSchema
 
@@ -47,10 +48,11 @@ class PasswordStrengthSchema(Schema):
     email = fields.String(load_default="", validate=length_check(0, 254))
 
 
-class OwnPasswordSchema(Schema):
-    """The caller's own password."""
+class ProofPageSchema(ProofSchema):
+    """A proof of identity, and the form that waits for it."""
 
-    password = Password(required=True)
+    form = fields.String()
+    form_follows = fields.String()
 
 
 credentials = SignInSchema()
@@ -58,7 +60,7 @@ registration = RegistrationSchema()
 password_strength = PasswordStrengthSchema()
 email = EmailSchema()
 email_change = EmailChangeSchema()
-own_password = OwnPasswordSchema()
+proof = ProofPageSchema()
 password_change = PasswordChangeSchema()
 new_password = PasswordResetSchema(only=("new_password1", "new_password2"))
 account = UserEditSchema(only=EDITABLE)

@@ -1,0 +1,38 @@
+"""`/userapi/auth/prove/`: a signed-in user proves the identity again, for operations that require a recent proof."""
+
+from typing import Any
+
+from flask import Response
+
+from userapi.core.db import commit_on, db
+from userapi.core.problems import ProofNeeded, ValidationFailed
+from userapi.http.openapi import Blueprint
+from userapi.http.responses import json_response
+from userapi.security.throttling import TooManyRequests
+
+from . import cookies, proof, tokens
+from .assurance import level_of
+from .caller import Credential, get_caller
+from .problems import InvalidCredentials
+from .proof_schemas import ProofSchema, ProvedSchema
+
+blueprint = Blueprint("proof", __name__, description="Recent proofs of identity.")
+
+
+@blueprint.post("/prove/")
+@blueprint.jwt_required()
+@blueprint.arguments(ProofSchema)
+@blueprint.response(200, ProvedSchema)
+@blueprint.raises(ValidationFailed, InvalidCredentials, ProofNeeded, TooManyRequests)
+def prove(sent: dict[str, Any]) -> Response:
+    """Prove your identity again. The new tokens are in the response, or in cookies; the earlier refresh token ends."""
+    caller = get_caller()
+    with commit_on(InvalidCredentials):
+        session = proof.prove_by_password(caller, sent["password"])
+    is_web = caller.credential is Credential.COOKIE
+    pair = tokens.issue_pair(session, web=is_web)
+    db.session.commit()
+    proved = {"acr": level_of(session.amr).value, "auth_time": int(session.proved_at.timestamp())}
+    if is_web:
+        return cookies.set_token_cookies(json_response(proved), pair)
+    return json_response({**pair, **proved})
