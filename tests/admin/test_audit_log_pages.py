@@ -12,9 +12,7 @@ from flask import Flask
 from tests.support.factories import make_user
 from tests.support.proofs import prove_and_continue
 from tests.support.staff_client import StaffClient, staff_client
-from userapi.admin.labels import EVENTS
 from userapi.audit.models import AuditEvent
-from userapi.audit.names import ACTIONS
 from userapi.core import clock
 from userapi.core.db import db
 
@@ -39,8 +37,18 @@ def exports(app: Flask) -> list[AuditEvent]:
         return list(db.session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "audit.exported")))
 
 
-def test_every_action_has_a_name_in_words() -> None:
-    assert set(EVENTS) == set(ACTIONS)
+def test_events_show_the_device(superuser: StaffClient) -> None:
+    firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0 <b>"
+    target = {"target_kind": "user", "target_id": str(superuser.id), "address": "203.0.113.99"}
+    event = add_event(superuser.app, user_agent=firefox, **target)
+    without = add_event(superuser.app, origin="cli", os_user="root")
+
+    for path in ("/admin/audit/?address=203.0.113.99", f"/admin/users/{superuser.id}/history/"):
+        assert '203.0.113.99<br><small class="quiet">Firefox on Windows</small>' in superuser.get(path).text
+    page = superuser.get(f"/admin/audit/{event}/").text
+    assert "<dt>Device</dt><dd>Firefox on Windows" in page
+    assert firefox.replace("<b>", "&lt;b&gt;") in page
+    assert "<dt>Device</dt><dd>–</dd>" in superuser.get(f"/admin/audit/{without}/").text
 
 
 def test_events_are_filtered_by_ip_address_and_by_type_of_target(superuser: StaffClient) -> None:

@@ -66,3 +66,24 @@ def test_the_list_ends_with_the_number_of_further_users(
     assert "Deactivate 7 users?" in text
     assert len(listed_emails(text)) == 3
     assert "and 4 more" in text
+
+
+@pytest.mark.parametrize(
+    ("action", "one", "several"),
+    [
+        ("activate", "This user will be able", "These users will be able"),
+        ("deactivate", "This user will be signed out", "These users will be signed out"),
+        ("end_sessions", "This user will be signed out", "These users will be signed out"),
+        ("send_reset", "The user gets an email", "Each active user gets an email"),
+        (
+            "delete",
+            "The profile, sessions and email links of this user",
+            "The profiles, sessions and email links of",
+        ),
+    ],
+)
+def test_the_warning_is_about_one_user_or_several(superuser: StaffClient, action: str, one: str, several: str) -> None:
+    users = [make_user(superuser.app, is_active=action != "activate") for _number in range(2)]
+
+    assert one in superuser.post(ACTION_PATH, action=action, user=users[:1]).text
+    assert several in superuser.post(ACTION_PATH, action=action, user=users).text

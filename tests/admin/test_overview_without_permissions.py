@@ -12,7 +12,7 @@ def test_staff_without_permissions_see_which_one_is_missing_and_who_can_grant_it
     page = staff_client(app, is_staff=True).get("/admin/").text
 
     assert "No permissions yet" in page
-    assert "To see users, you need the <code>view_user</code> permission. Ask a superuser to grant it to you" in page
+    assert "To see users, you need the permission “Users: View”. Ask a superuser to grant it to you" in page
 
 
 def test_the_staff_group_is_suggested_only_while_its_members_may_view_users(app: Flask) -> None:

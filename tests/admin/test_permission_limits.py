@@ -108,7 +108,9 @@ def test_staff_cannot_grant_permissions_that_they_do_not_have(superuser: StaffCl
         group = db.session.scalar(sa.text("SELECT id FROM groups"))
     form = helper.form(path)
 
-    assert helper.post(path, **{**form, "permissions": [held, missing]}).status_code == 403
+    denied = helper.post(path, **{**form, "permissions": [held, missing]})
+    assert "You can only grant or remove permissions that you have yourself, not these: Groups: Delete." in denied.text
+    assert denied.status_code == 403
     assert helper.post(path, **{**form, "groups": group}).status_code == 403
     assert helper.post(path, **{**form, "permissions": held}).status_code == 303
     assert helper.post(path, **{**helper.form(path), "permissions": []}).status_code == 303

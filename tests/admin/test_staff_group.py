@@ -230,3 +230,22 @@ def test_the_migration_adds_existing_staff_to_the_group_and_reports_it(
             bare_app, "SELECT codename FROM permissions JOIN group_permissions ON permission_id = id ORDER BY 1"
         )
     assert sorted(row.codename for row in held) == sorted(OF_USERS)
+
+
+def test_the_staff_site_says_that_new_staff_join_the_group_and_others_leave_it(app: Flask) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    path = f"/admin/users/{make_user(app)}/access/"
+    joins = "This user is now staff, so they joined the group Staff and have its permissions."
+    leaves = "This user is no longer staff, so they left the group Staff."
+
+    def save(**changes: Any) -> str:
+        response = superuser.post(path, **{**superuser.form(path), **changes})
+        return superuser.get(response.headers["Location"]).text
+
+    renamed = save(first_name="Robin")
+    promoted = save(is_staff="true")
+    demoted = save(is_staff=[])
+
+    assert joins not in renamed
+    assert joins in promoted
+    assert leaves in demoted

@@ -10,6 +10,13 @@ from tests.support.sql import fetch_rows
 from tests.support.staff_client import grant_permissions, staff_client
 from tests.support.user_operations import OF_USERS, OPERATIONS, Channels, superuser_form
 
+NAMES = {
+    "view_user": "Users: View",
+    "add_user": "Users: Add",
+    "change_user": "Users: Change",
+    "delete_user": "Users: Delete",
+}
+
 
 def stored(app: Flask) -> list[Any]:
     return fetch_rows(app, "SELECT id, email, first_name, is_active FROM users ORDER BY id")
@@ -32,7 +39,7 @@ def test_A02_each_operation_requires_its_permission_on_the_API_and_the_staff_sit
     rejected = operation.run(without, user_id)
 
     assert rejected.status_code == 403
-    assert operation.needs in rejected.text
+    assert f"You need the permission “{NAMES[operation.needs]}”." in rejected.text
     assert [row for row in stored(app) if row.id == user_id] == before
     assert operation.run(with_it, user_id).status_code == operation.done
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from flask_babel import gettext as _
+from flask_babel import ngettext
 from markupsafe import Markup
 
 from userapi.core.i18n import format_number
@@ -55,15 +55,15 @@ class Chart(NamedTuple):
     @property
     def label(self) -> str:
         """The chart in a sentence, for screen readers."""
-        return str(
-            _(
-                "%(title)s: %(total)s in %(days)s days, at most %(most)s per day. The table below has the numbers.",
-                title=self.title,
-                total=format_number(self.total),
-                days=format_number(len(self.series)),
-                most=format_number(self.most),
-            )
+        text: str = ngettext(
+            "%(title)s: %(total)s in %(num)s day, at most %(most)s per day. The table below has the numbers.",
+            "%(title)s: %(total)s in %(num)s days, at most %(most)s per day. The table below has the numbers.",
+            len(self.series),
+            title=self.title,
+            total=format_number(self.total),
+            most=format_number(self.most),
         )
+        return text
 
     @property
     def drawing(self) -> Markup:

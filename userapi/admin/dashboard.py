@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from flask import request
 from flask_admin import AdminIndexView
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from userapi.auth import sessions
 from userapi.core import clock, i18n
@@ -70,7 +71,7 @@ def list_charts(number: int) -> list[Chart]:
             Chart(
                 _("New users"),
                 series(daily_counts.count_users(first)),
-                _("No new users in %(days)s days.", days=number),
+                ngettext("No new users in %(num)s day.", "No new users in %(num)s days.", number),
                 _("Users by the day they were created, including imported and seeded users."),
                 {"joined_from": days[0].isoformat(), "joined_to": days[-1].isoformat()},
             )
@@ -78,9 +79,25 @@ def list_charts(number: int) -> list[Chart]:
     if staff_auth.may("view", "session"):
         sign_ins = series(daily_counts.count_events("session.started", first))
         failed = series(daily_counts.count_events("sign_in.failed", first))
-        charts.append(Chart(_("Sign-ins"), sign_ins, _("No sign-ins in %(days)s days.", days=number)))
-        charts.append(Chart(_("Failed sign-ins"), failed, _("No failed sign-ins in %(days)s days.", days=number)))
+        charts.append(
+            Chart(
+                _("Sign-ins"), sign_ins, ngettext("No sign-ins in %(num)s day.", "No sign-ins in %(num)s days.", number)
+            )
+        )
+        charts.append(
+            Chart(
+                _("Failed sign-ins"),
+                failed,
+                ngettext("No failed sign-ins in %(num)s day.", "No failed sign-ins in %(num)s days.", number),
+            )
+        )
     if staff_auth.may("view", "email"):
         sent = series(daily_counts.count_emails(first))
-        charts.append(Chart(_("Emails sent"), sent, _("No emails sent in %(days)s days.", days=number)))
+        charts.append(
+            Chart(
+                _("Emails sent"),
+                sent,
+                ngettext("No emails sent in %(num)s day.", "No emails sent in %(num)s days.", number),
+            )
+        )
     return charts

@@ -115,7 +115,12 @@ class GroupView(StaffView):
         """Remove the selected users from the group, or none of them after an error."""
         group, me, ids = groups.find(group_id), get_caller().user, selected_ids("user")
         if not 0 < len(ids) <= MAX_REMOVED_MEMBERS:
-            flash(_("Select between 1 and %(most)s users.", most=MAX_REMOVED_MEMBERS), "warning")
+            flash(
+                ngettext(
+                    "Select between 1 and %(num)s user.", "Select between 1 and %(num)s users.", MAX_REMOVED_MEMBERS
+                ),
+                "warning",
+            )
             return self.redirect_to("show_members", group_id=group_id)
         try:
             removed = sum(groups.remove_member(accounts.lock(user_id, by=me), group, by=me) for user_id in ids)

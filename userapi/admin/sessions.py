@@ -77,7 +77,12 @@ class SessionView(StaffView):
         """End the selected sessions now, or none of them if the caller may not end one."""
         ids = {parse_uuid(text) for text in request.form.getlist("session")} - {None}
         if not 0 < len(ids) <= MAX_SESSIONS:
-            flash(_("Select between 1 and %(most)s sessions.", most=MAX_SESSIONS), "warning")
+            flash(
+                ngettext(
+                    "Select between 1 and %(num)s session.", "Select between 1 and %(num)s sessions.", MAX_SESSIONS
+                ),
+                "warning",
+            )
             return self._redirect_back()
         ended = sessions.end_chosen_sessions([each for each in ids if each], by=get_caller().user)
         db.session.commit()

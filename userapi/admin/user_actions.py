@@ -43,7 +43,7 @@ class Action(NamedTuple):
         label: on the button.
         question: the heading of the confirmation, by the number of users.
         done: the message afterwards, by the number of users.
-        warning: what to consider first.
+        warning: what to consider first, by the number of users.
         unaffected: why some users that match are skipped.
         destructive: cannot be undone, so a recent proof of identity is required.
     """
@@ -51,7 +51,7 @@ class Action(NamedTuple):
     label: str
     question: Callable[[int], str]
     done: Callable[[int], str]
-    warning: str
+    warning: Callable[[int], str]
     unaffected: str = ""
     destructive: bool = False
 
@@ -62,13 +62,21 @@ ACTIONS = {
         lazy_gettext("Activate"),
         lambda n: ngettext("Activate %(count)s user?", "Activate %(count)s users?", n, count=format_number(n)),
         lambda n: ngettext("%(num)s user activated.", "%(num)s users activated.", n),
-        lazy_gettext("These users will be able to sign in again."), lazy_gettext("Already active"),
+        lambda n: ngettext(
+            "This user will be able to sign in again.",
+            "These users will be able to sign in again.",
+            n,
+        ), lazy_gettext("Already active"),
     ),
     "deactivate": Action(
         lazy_gettext("Deactivate"),
         lambda n: ngettext("Deactivate %(count)s user?", "Deactivate %(count)s users?", n, count=format_number(n)),
         lambda n: ngettext("%(num)s user deactivated.", "%(num)s users deactivated.", n),
-        lazy_gettext("These users will be signed out everywhere and cannot sign in until they are activated again."),
+        lambda n: ngettext(
+            "This user will be signed out everywhere and cannot sign in until activated again.",
+            "These users will be signed out everywhere and cannot sign in until they are activated again.",
+            n,
+        ),
         lazy_gettext("Already inactive"),
     ),
     "end_sessions": Action(
@@ -77,7 +85,11 @@ ACTIONS = {
             "End the sessions of %(count)s user?", "End the sessions of %(count)s users?", n, count=format_number(n)
         ),
         lambda n: ngettext("%(num)s user signed out.", "%(num)s users signed out.", n),
-        lazy_gettext("These users will be signed out everywhere and must sign in again."),
+        lambda n: ngettext(
+            "This user will be signed out everywhere and must sign in again.",
+            "These users will be signed out everywhere and must sign in again.",
+            n,
+        ),
     ),
     "send_reset": Action(
         lazy_gettext("Send password reset"),
@@ -88,14 +100,22 @@ ACTIONS = {
             count=format_number(n),
         ),
         lambda n: ngettext("%(num)s reset link sent.", "%(num)s reset links sent.", n),
-        lazy_gettext("Each active user gets an email with a single-use reset link."),
+        lambda n: ngettext(
+            "The user gets an email with a single-use reset link.",
+            "Each active user gets an email with a single-use reset link.",
+            n,
+        ),
         lazy_gettext("Inactive"),
     ),
     "delete": Action(
         lazy_gettext("Delete"),
         lambda n: ngettext("Delete %(count)s user?", "Delete %(count)s users?", n, count=format_number(n)),
         lambda n: ngettext("%(num)s user deleted.", "%(num)s users deleted.", n),
-        lazy_gettext("Their profiles, sessions and email links are deleted too. This cannot be undone."),
+        lambda n: ngettext(
+            "The profile, sessions and email links of this user are deleted too. This cannot be undone.",
+            "The profiles, sessions and email links of these users are deleted too. This cannot be undone.",
+            n,
+        ),
         destructive=True,
     ),
 }  # fmt: skip
@@ -240,4 +260,10 @@ def _parse_list(query: str) -> user_list.Listing:
 def _explain_selection(ids: list[int]) -> str:
     if not ids:
         return str(_("Select at least one user."))
-    return str(_("Select at most %(most)s users, or select all matching users.", most=format_number(MAX_USERS)))
+    text: str = ngettext(
+        "Select at most %(most)s user, or select all matching users.",
+        "Select at most %(most)s users, or select all matching users.",
+        MAX_USERS,
+        most=format_number(MAX_USERS),
+    )
+    return text

@@ -62,8 +62,8 @@ class Figures:
         count = format_number(self.count)
         total: str = {
             "exact": ngettext("%(count)s user", "%(count)s users", self.count, count=count),
-            "about": _("about %(count)s users", count=count),
-            "more_than": _("more than %(count)s users", count=count),
+            "about": ngettext("about %(count)s user", "about %(count)s users", self.count, count=count),
+            "more_than": ngettext("more than %(count)s user", "more than %(count)s users", self.count, count=count),
             "unknown": "",
         }[self.precision]
         if self.first is None or self.last is None:
@@ -210,7 +210,14 @@ def _read_number(text: str) -> int | None:
 def _read_search(text: str) -> str:
     text = filters.read_words(text)
     if len(unicodedata.normalize("NFKC", text).split()) > search.MAX_WORDS:
-        raise ValueError(_("Search for at most %(most)s words.", most=search.MAX_WORDS))
+        raise ValueError(
+            ngettext(
+                "Search for at most %(most)s word.",
+                "Search for at most %(most)s words.",
+                search.MAX_WORDS,
+                most=search.MAX_WORDS,
+            )
+        )
     return text
 
 

@@ -16,7 +16,7 @@ from userapi.core.problems import Problem, ProofNeeded, ValidationFailed
 from userapi.html.flash import flash
 from userapi.html.forms import Form, explain
 from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions, saved_filters
-from userapi.users.models import ACTIONS
+from userapi.users.models import ACTIONS, User
 from userapi.users.problems import LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
 
@@ -140,6 +140,7 @@ class UserView(UserPages):
             changes = edit_schema.load(form.changes())
             if any(changes.get(privilege) for privilege in PRIVILEGES):
                 staff_auth.require_fresh_proof()
+            memberships = _group_names(user)
             with commit_on(WrongPassword):
                 account_edits.edit(
                     user,
@@ -148,6 +149,7 @@ class UserView(UserPages):
                     password=request.form.get(OWN_PASSWORD),
                     password_field=OWN_PASSWORD,
                 )
+            joined, left = _group_names(user) - memberships, memberships - _group_names(user)
             groups.set_memberships(user, *form.selected_permissions(user), by=me)
             db.session.commit()
         except ProofNeeded:
@@ -157,6 +159,7 @@ class UserView(UserPages):
             form.reject(error)
             return self._show(form)
         flash(_("%(email)s was saved.", email=user.email))
+        _flash_memberships(joined, left)
         if user.pending_email and "email" in changes:
             flash(_("To confirm your new email, use the link that we sent to %(email)s.", email=user.pending_email))
         if "another" in request.form and staff_auth.may("add", "user"):
@@ -228,6 +231,18 @@ class UserView(UserPages):
             LastSuperuser.detail if accounts.is_last_superuser(user) else ""
         )
         return self.render("admin/users/delete.html", **context), form.status
+
+
+def _group_names(user: User) -> set[str]:
+    return {group.name for group in user.groups}
+
+
+def _flash_memberships(joined: set[str], left: set[str]) -> None:
+    """Say which group a user joined by becoming staff, or left by no longer being staff."""
+    for name in joined:
+        flash(_("This user is now staff, so they joined the group %(group)s and have its permissions.", group=name))
+    for name in left:
+        flash(_("This user is no longer staff, so they left the group %(group)s.", group=name))
 
 
 def _list_countries(selected: str) -> list[tuple[str, int]]:

@@ -16,44 +16,32 @@ from userapi.core.context import Origin
 from userapi.http.pagination import Cursor, decode_cursor
 
 from . import queries
+from .names import ACTIONS
 
-#: The actions that owners see, and what the activity page says about them.
-TEXTS = {
+#: The actions that owners see and that staff read in other words.
+OWN_TEXTS = {
     "user.created": lazy_gettext("Account created"),
     "user.changed": lazy_gettext("Account details changed"),
     "user.activated": lazy_gettext("Account activated"),
     "user.deactivated": lazy_gettext("Account deactivated"),
-    "user.rights_changed": lazy_gettext("Groups or permissions changed"),
-    "user.password_changed": lazy_gettext("Password changed"),
-    "user.password_check_failed": lazy_gettext("Wrong current password entered"),
-    "user.password_reset_requested": lazy_gettext("Password reset requested"),
-    "user.invited": lazy_gettext("Invitation sent"),
-    "user.data_exported": lazy_gettext("Account data downloaded"),
-    "invitation.accepted": lazy_gettext("Invitation accepted"),
-    "email.verification_requested": lazy_gettext("Confirmation email requested"),
-    "email.change_requested": lazy_gettext("Email change requested"),
-    "email.change_undone": lazy_gettext("Email change undone"),
-    "email.verified": lazy_gettext("Email confirmed"),
-    "sign_in.failed": lazy_gettext("Sign-in failed"),
-    "session.started": lazy_gettext("Signed in"),
-    "session.proved": lazy_gettext("Identity confirmed"),
-    "session.ended": lazy_gettext("Session ended"),
     "session.ended_all": lazy_gettext("All sessions ended, or all except the current one"),
     "session.token_reused": lazy_gettext("Session ended because an old token was used again"),
-    "factor.added": lazy_gettext("Second factor added"),
-    "factor.renamed": lazy_gettext("Second factor renamed"),
-    "factor.removed": lazy_gettext("Second factor removed"),
     "factors.reset": lazy_gettext("Second factors reset by support"),
-    "factors.unlocked": lazy_gettext("Codes unlocked"),
-    "second_step.on": lazy_gettext("Two-step sign-in turned on"),
-    "second_step.off": lazy_gettext("Two-step sign-in turned off"),
-    "second_step.failed": lazy_gettext("Wrong code entered"),
-    "second_step.locked": lazy_gettext("Codes locked"),
-    "recovery_codes.made": lazy_gettext("Recovery codes created"),
-    "recovery_code.used": lazy_gettext("Recovery code used"),
-    "device.remembered": lazy_gettext("Device remembered"),
-    "device.forgotten": lazy_gettext("Remembered device forgotten"),
 }
+
+#: The other actions that owners see.
+SHARED = (
+    "user.rights_changed", "user.password_changed", "user.password_check_failed", "user.password_reset_requested",
+    "user.invited", "user.data_exported", "invitation.accepted",
+    "email.verification_requested", "email.change_requested", "email.change_undone", "email.verified",
+    "sign_in.failed", "session.started", "session.proved", "session.ended",
+    "factor.added", "factor.renamed", "factor.removed", "factors.unlocked", "second_step.on", "second_step.off",
+    "second_step.failed", "second_step.locked", "recovery_codes.made", "recovery_code.used",
+    "device.remembered", "device.forgotten",
+)  # fmt: skip
+
+#: What the activity page says about each action that owners see.
+TEXTS = {**OWN_TEXTS, **{action: ACTIONS[action] for action in SHARED}}
 
 #: Actions that a user who does not recognize them should react to.
 ALARMING = (

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _
+from flask_babel import lazy_ngettext
 
 from userapi.core import database_errors, disk, migrations
 from userapi.core.db import AUTOCOMMIT, db
@@ -94,7 +95,7 @@ def _disk() -> Finding:
     text = f"{free} MiB are free in {disk.get_database_folder(db.engine)}"
     if free < disk.FULL_BELOW_MEGABYTES:
         return _full(f"disk full: {text}. Free up disk space.")
-    explanation = _("%(number)s MiB are free.", number=free)
+    explanation = lazy_ngettext("%(num)s MiB is free.", "%(num)s MiB are free.", free)
     if free < MIN_FREE:
         return failure("disk", f"{text}. Free up disk space, or writes will fail.", "almost full", explanation)
     if free < LOW_FREE:

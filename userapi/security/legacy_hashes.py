@@ -17,7 +17,7 @@ import bcrypt
 from argon2.exceptions import VerificationError
 from argon2.low_level import Type, verify_secret
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
+from flask_babel import lazy_gettext, lazy_ngettext
 
 #: A bit more than twice the rounds of Django 6; Django raises its number with each release.
 MAX_PBKDF2_ROUNDS = 3_000_000
@@ -89,7 +89,7 @@ def _parse_pbkdf2(kind: str, rounds: str, salt: str, digest: str) -> LegacyHash:
     def matches(password: bytes) -> bool:
         return hmac.compare_digest(hashlib.pbkdf2_hmac(algorithm, password, salt.encode(), count), expected)
 
-    return LegacyHash(kind, lazy_gettext("%(number)s rounds", number=f"{count:,}"), matches)
+    return LegacyHash(kind, lazy_ngettext("%(number)s round", "%(number)s rounds", count, number=f"{count:,}"), matches)
 
 
 def _parse_scrypt(n: str, salt: str, r: str, p: str, digest: str) -> LegacyHash:
@@ -110,7 +110,7 @@ def _parse_scrypt(n: str, salt: str, r: str, p: str, digest: str) -> LegacyHash:
 
     return LegacyHash(
         "scrypt",
-        lazy_gettext("%(memory)s MiB, %(lanes)s lane(s)", memory=f"{128 * count * block / 2**20:g}", lanes=lanes),
+        lazy_gettext("%(memory)s MiB, lanes: %(lanes)s", memory=f"{128 * count * block / 2**20:g}", lanes=lanes),
         matches,
     )
 
@@ -140,7 +140,7 @@ def _parse_argon2(
     return LegacyHash(
         f"argon2{kind}",
         lazy_gettext(
-            "%(memory)s MiB, %(passes)s passes, %(lanes)s lane(s)", memory=f"{kib / 1024:g}", passes=count, lanes=width
+            "%(memory)s MiB, passes: %(passes)s, lanes: %(lanes)s", memory=f"{kib / 1024:g}", passes=count, lanes=width
         ),
         partial(_matches_argon2, encoded.encode(), Type[kind.upper()]),
     )

@@ -11,7 +11,7 @@ from userapi.core.db import db
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
 from userapi.http.fields import fold_text
 
-from . import group_queries
+from . import group_queries, permission_names
 from .group_queries import STAFF
 from .models import Group, Permission, User
 from .permissions import Actor, get_permissions
@@ -194,12 +194,12 @@ def _found(permission_ids: Collection[int]) -> list[Permission]:
 
 
 def _require_held(permissions: Iterable[Permission], by: Actor) -> None:
-    missing = sorted({permission.codename for permission in permissions} - get_permissions(by))
+    missing = {permission.codename for permission in permissions} - get_permissions(by)
     if missing:
         raise PermissionDenied(
             _(
-                "You can only grant or remove permissions that you have yourself, not %(permissions)s.",
-                permissions=", ".join(missing),
+                "You can only grant or remove permissions that you have yourself, not these: %(permissions)s.",
+                permissions=permission_names.name_permissions(missing),
             )
         )
 

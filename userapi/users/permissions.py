@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from userapi.core.problems import PermissionDenied
 
-from . import group_queries
+from . import group_queries, permission_names
 from .models import ACTIONS, KINDS, User
 
 VIEW_USER, CHANGE_USER, DELETE_USER = "view_user", "change_user", "delete_user"
@@ -58,7 +58,12 @@ def require_permission(by: Actor, permission: str) -> None:
         PermissionDenied: naming it.
     """
     if not has_permission(by, permission):
-        raise PermissionDenied(_("You need the permission %(name)s. A superuser can grant it to you.", name=permission))
+        raise PermissionDenied(
+            _(
+                "You need the permission “%(name)s”. A superuser can grant it to you.",
+                name=permission_names.name_permission(permission),
+            )
+        )
 
 
 def require_authority(user: User, by: Actor) -> None:

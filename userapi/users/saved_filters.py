@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from userapi.core.db import db, read_all
 from userapi.core.problems import NotFound, ValidationFailed
@@ -48,7 +49,15 @@ def save(user_id: int, name: str, query: str) -> SavedFilter:
         raise ValidationFailed(errors={"name": [_("Enter a name for the filter.")]})
     if len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise ValidationFailed(
-            errors={"name": [_("Use at most %(most)s characters, without line breaks.", most=MAX_NAME_LENGTH)]}
+            errors={
+                "name": [
+                    ngettext(
+                        "Use at most %(num)s character, without line breaks.",
+                        "Use at most %(num)s characters, without line breaks.",
+                        MAX_NAME_LENGTH,
+                    )
+                ]
+            }
         )
     queries.lock_user(user_id)  # so that two requests cannot both add the last one
     found = db.session.scalars(sa.select(SavedFilter).where(SavedFilter.user_id == user_id)).all()
@@ -56,7 +65,15 @@ def save(user_id: int, name: str, query: str) -> SavedFilter:
     if saved is None:
         if len(found) >= MAX_FILTERS:
             raise ValidationFailed(
-                errors={"name": [_("You can save at most %(most)s filters. Delete one first.", most=MAX_FILTERS)]}
+                errors={
+                    "name": [
+                        ngettext(
+                            "You can save at most %(num)s filter. Delete one first.",
+                            "You can save at most %(num)s filters. Delete one first.",
+                            MAX_FILTERS,
+                        )
+                    ]
+                }
             )
         saved = SavedFilter(user_id=user_id, name=name)
         db.session.add(saved)
