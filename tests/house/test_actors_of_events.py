@@ -20,6 +20,7 @@ from tests.support.api_client import ApiUser, sign_in
 from tests.support.data_keys import make_old_data_keys
 from tests.support.factories import PASSWORD, PROFILE, make_user, new_user
 from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value
+from tests.support.sql import execute_sql
 from userapi.audit import audit_log
 from userapi.audit.models import AuditEvent
 from userapi.cli import COMMANDS
@@ -115,6 +116,8 @@ WRITING = {
     "groups delete": "Writers --yes",
     "sessions end": "crew@example.com",
     "sessions end-all": "--yes",
+    "users unlock": "crew@example.com",
+    "users reset-factors": "crew@example.com --reason=Lost --yes",
     "users delete": "crew@example.com --yes",
     "keys rotate": "",
     "keys retire": "{kid} --yes",
@@ -124,11 +127,17 @@ WRITING = {
     "audit export": "{folder}/events.csv",
 }
 
+#: What the user has entered that `users unlock` unlocks.
+WRONG_CODES = """
+INSERT INTO second_factors (user_id, handle, failures)
+SELECT id, :handle, 3 FROM users WHERE email = 'crew@example.com'
+"""
+
 #: Commands that record none: they only show something, or do what the service does by itself too.
 SILENT = {
-    "users list", "users show", "groups list", "sessions list", "sessions prune", "keys list", "data-keys list",
-    "audit tail", "doctor",
-    "mail test", "mail list", "mail show", "mail preview", "mail deliver", "mail prune", "users index",
+    "users list", "users show", "users factors", "groups list", "sessions list", "sessions prune", "keys list",
+    "data-keys list", "audit tail", "doctor", "mail test", "mail list", "mail show", "mail preview", "mail deliver",
+    "mail prune", "users index",
 }  # fmt: skip
 
 
@@ -141,6 +150,8 @@ def run_the_commands(app: Flask, folder: Path) -> None:
         message = db.session.scalar(sa.text("SELECT max(id) FROM messages"))
     for command, text in WRITING.items():
         arguments = [*command.split(), *text.format(folder=folder, kid=kid, data_kid=data_kid, message=message).split()]
+        if command == "users unlock":
+            execute_sql(app, WRONG_CODES, handle=b"handle")
         before = len(events(app))
         result = app.test_cli_runner().invoke(args=arguments, input=f"{OTHER}\n")
         assert result.exit_code == 0, (command, result.output)

@@ -37,7 +37,7 @@ SHARED = (
     "sign_in.failed", "session.started", "session.proved", "session.ended",
     "factor.added", "factor.renamed", "factor.removed", "factors.unlocked", "second_step.on", "second_step.off",
     "second_step.failed", "second_step.locked", "recovery_codes.made", "recovery_code.used",
-    "device.remembered", "device.forgotten",
+    "device.remembered", "device.forgotten", "user.password_removed",
 )  # fmt: skip
 
 #: What the activity page says about each action that owners see.

@@ -17,6 +17,7 @@ ACTIONS = {
     "user.deleted": lazy_gettext("User deleted"),
     "user.rights_changed": lazy_gettext("Groups or permissions changed"),
     "user.password_changed": lazy_gettext("Password changed"),
+    "user.password_removed": lazy_gettext("Password removed"),
     "user.password_check_failed": lazy_gettext("Wrong current password entered"),
     "user.password_rehashed": lazy_gettext("Password hash renewed"),
     "user.password_reset_requested": lazy_gettext("Password reset requested"),

@@ -17,13 +17,13 @@ from userapi.transfer.seeded_activity import Activity
 from userapi.users import accounts, list_queries, search_index
 
 from . import accounts as account_commands
-from . import inputs, tables, transfer
+from . import factors, inputs, tables, transfer
 from .failures import Group
 
 group = Group("users", help="Users: create, list, change, import and export users.")
 group.add_command(transfer.import_users)
 group.add_command(transfer.export_users)
-for command in account_commands.COMMANDS:
+for command in (*account_commands.COMMANDS, *factors.COMMANDS):
     group.add_command(command)
 
 email_argument = click.argument("email", type=inputs.Text("email", 1))

@@ -1,7 +1,6 @@
 """Authenticator apps of an account: adding, confirming, renaming and removing them."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,7 +13,7 @@ from userapi.core.db import db
 from userapi.core.problems import NotFound
 from userapi.users.models import User
 
-from . import codes, data_key_rotation, factors, queries, totp
+from . import codes, data_key_rotation, factors, overview_queries, queries, totp
 from .models import TotpDevice
 from .problems import TooManyFactors, WrongSetUpCode
 
@@ -55,11 +54,6 @@ class Confirmed:
     recovery_codes: list[str] | None
 
 
-def list_apps(user_id: int) -> Sequence[Any]:
-    """The confirmed authenticator apps of a user, oldest first, outside any transaction."""
-    return queries.list_apps(user_id)
-
-
 def add_app(user: User, name: str, session_id: uuid.UUID) -> NewApp:
     """Add an authenticator app to a locked user; it does not count before `confirm_app`.
 
@@ -95,16 +89,15 @@ def add_app(user: User, name: str, session_id: uuid.UUID) -> NewApp:
     return NewApp(app_id, secret, totp.build_uri(secret, user.email))
 
 
-def read_app_to_confirm(app_id: uuid.UUID, user_id: int, session_id: uuid.UUID) -> TotpDevice:
-    """The app that a session has added and that can still be confirmed.
+def require_app_to_confirm(app_id: uuid.UUID, user_id: int, session_id: uuid.UUID) -> None:
+    """Require an app that a session has added and that can still be confirmed. Read outside any transaction.
 
     Raises:
         NotFound: there is none.
     """
-    app = queries.read_app_to_confirm(app_id, user_id)
-    if app is None or app.set_up_in != session_id or app.created_at <= clock.now() - SET_UP_LIFETIME:
+    earliest = clock.now() - SET_UP_LIFETIME
+    if overview_queries.find_app_to_confirm(app_id, user_id, session_id, earliest) is None:
         raise NotFound(_("You have no authenticator app to confirm with this id. Add it again."))
-    return app
 
 
 def confirm_app(user: User, app_id: uuid.UUID, session_id: uuid.UUID, code: str) -> Confirmed:
@@ -114,7 +107,9 @@ def confirm_app(user: User, app_id: uuid.UUID, session_id: uuid.UUID, code: str)
         NotFound: there is no such app to confirm in this session.
         WrongSetUpCode: the app does not show this code.
     """
-    app, now = read_app_to_confirm(app_id, user.id, session_id), clock.now()
+    app, now = queries.read_app_to_confirm(app_id, user.id), clock.now()
+    if app is None or app.set_up_in != session_id:
+        raise NotFound(_("You have no authenticator app to confirm with this id. Add it again."))
     step = totp.find_step(app, codes.normalize(code), now)
     if step is None or not queries.confirm_app(app.id, step, now, now - SET_UP_LIFETIME):
         raise WrongSetUpCode
@@ -123,15 +118,17 @@ def confirm_app(user: User, app_id: uuid.UUID, session_id: uuid.UUID, code: str)
     return Confirmed(app, is_first, new_codes)
 
 
-def rename_app(app_id: uuid.UUID, user_id: int, name: str) -> None:
-    """Rename an authenticator app.
+def rename_app(app_id: uuid.UUID, user_id: int, name: str) -> Any:
+    """Rename an authenticator app; the row of `overview_queries.list_apps` that it has now.
 
     Raises:
         NotFound: there is no such app, or it is another user's.
     """
-    if not queries.rename_app(app_id, user_id, name):
+    renamed = queries.rename_app(app_id, user_id, name)
+    if renamed is None:
         raise NotFound(_("You have no authenticator app with this id."))
     audit_log.record("factor.renamed", "user", user_id, {"kind": (None, "totp"), "name": (None, name)})
+    return renamed
 
 
 def remove_app(user: User, app_id: uuid.UUID) -> None:

@@ -5,6 +5,8 @@ Every change is made under the lock of the user's row. That other sessions end w
 """
 
 import secrets
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from flask import current_app
@@ -15,7 +17,7 @@ from userapi.core import clock
 from userapi.mail import factor_emails
 from userapi.users.models import User
 
-from . import queries, recovery_codes, remembered_devices
+from . import overview_queries, queries, recovery_codes, remembered_devices
 from .problems import EmailUnverified, FactorUnavailable, NoFactor
 
 HANDLE_BYTES = 64
@@ -33,6 +35,41 @@ class SecondStep(NamedTuple):
     is_on: bool
     ways: tuple[str, ...]
     failures: int
+
+
+class Overview(NamedTuple):
+    """What owners and staff see of the second factors of an account.
+
+    Attributes:
+        second_step: whether a sign-in needs a second step.
+        apps: the authenticator apps, oldest first.
+        codes_left: unused recovery codes.
+        codes_made_at: when they were created; None without any.
+        devices: the number of remembered devices.
+        failures: wrong codes in a row.
+    """
+
+    second_step: bool
+    apps: Sequence[Any]
+    codes_left: int
+    codes_made_at: datetime | None
+    devices: int
+    failures: int
+
+
+def read_overview(user_id: int) -> Overview:
+    """What owners and staff see of the second factors of an account, read outside any transaction."""
+    found = overview_queries.read_overview(user_id, clock.now())
+    if found is None:
+        return Overview(second_step=False, apps=(), codes_left=0, codes_made_at=None, devices=0, failures=0)
+    return Overview(
+        second_step=found.active_since is not None,
+        apps=overview_queries.list_apps(user_id),
+        codes_left=found.codes_left,
+        codes_made_at=found.codes_made_at,
+        devices=found.devices,
+        failures=found.failures,
+    )
 
 
 def summary(user_id: int) -> SecondStep | None:

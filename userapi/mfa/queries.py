@@ -137,16 +137,6 @@ def read_apps(user_id: int) -> Sequence[TotpDevice]:
     ).all()
 
 
-def list_apps(user_id: int) -> Sequence[sa.Row[Any]]:
-    """What a user may see of the confirmed apps, oldest first, outside any transaction."""
-    columns = (totp_devices.c[name] for name in ("id", "name", "created_at", "last_used_at"))
-    return read_all(
-        sa.select(*columns)
-        .where(totp_devices.c.user_id == user_id, totp_devices.c.confirmed_at.is_not(None))
-        .order_by(totp_devices.c.created_at, totp_devices.c.id)
-    )
-
-
 def read_app_to_confirm(app_id: uuid.UUID, user_id: int) -> TotpDevice | None:
     """An app of a user that is not confirmed, as the current transaction sees it."""
     return db.session.scalar(
@@ -184,9 +174,15 @@ def replace_secret(app_id: uuid.UUID, sealed: str, new: str) -> bool:
     return hits(sa.update(TotpDevice).where(TotpDevice.id == app_id, TotpDevice.secret == sealed).values(secret=new))
 
 
-def rename_app(app_id: uuid.UUID, user_id: int, name: str) -> bool:
-    """Rename a confirmed app of a user; False if there is none."""
-    return hits(sa.update(TotpDevice).where(*_confirmed(app_id, user_id)).values(name=name))
+def rename_app(app_id: uuid.UUID, user_id: int, name: str) -> Any:
+    """Rename a confirmed app of a user; its columns as owners see them, or None if there is none."""
+    return db.session.execute(
+        sa.update(TotpDevice)
+        .where(*_confirmed(app_id, user_id))
+        .values(name=name)
+        .returning(TotpDevice.id, TotpDevice.name, TotpDevice.created_at, TotpDevice.last_used_at)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
 
 
 def delete_app(app_id: uuid.UUID, user_id: int) -> str | None:
