@@ -8,7 +8,7 @@ from flask import Flask
 from userapi import admin, browse, cli
 from userapi.audit import audit_log
 from userapi.auth import activity_routes as auth_activity
-from userapi.auth import authentication, proof_routes, tokens
+from userapi.auth import authentication, passkey_routes, proof_routes, tokens
 from userapi.auth import routes as auth
 from userapi.auth import token_routes as auth_tokens
 from userapi.auth.field_descriptions import DESCRIPTIONS
@@ -75,6 +75,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.register_blueprint(auth_tokens.blueprint, url_prefix="/userapi", name="userapi_tokens")  # the same again
     api.register_blueprint(auth_tokens.key_blueprint)
     api.register_blueprint(auth.blueprint, url_prefix="/userapi/auth")
+    api.register_blueprint(passkey_routes.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(proof_routes.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(auth_activity.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(users.blueprint, url_prefix="/userapi")

@@ -175,6 +175,7 @@ def test_the_second_token_paths_are_served_but_not_listed(app: Flask, document: 
         "tokens",
         "keys",
         "auth",
+        "passkeys",
         "proof",
         "activity",
         "users",

@@ -49,7 +49,7 @@ TEXT = re.compile(r"[A-Za-z]{2,}[,;:]? [A-Za-z]{2,}|^[A-Z][a-z]+\b")
 
 #: Texts about settings are for operators, and in English like the settings and the documents.
 OF_A_SETTING = re.compile(r"^(?:userapi: )?[A-Z][A-Z_]+(?:, [A-Z][A-Z_]+)*:? ")
-OF_SETTINGS = ("setting_checks.py", "environment.py", "site_logo.py")
+OF_SETTINGS = ("setting_checks.py", "passkey_settings.py", "environment.py", "site_logo.py")
 
 SPOKEN_ATTRIBUTES = (
     "aria-label",

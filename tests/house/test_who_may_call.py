@@ -25,7 +25,7 @@ OPEN_OPERATIONS = {
     "tokens.refresh_tokens", "tokens.verify_token", "userapi_tokens.obtain_tokens", "userapi_tokens.refresh_tokens",
     "userapi_tokens.verify_token", "auth.login", "auth.logout", "auth.ask_to_reset_password", "auth.reset_password",
     "auth.verify_email", "auth.resend_verification", "auth.accept_invitation",
-    "auth.undo_email_change",
+    "auth.undo_email_change", "passkeys.request_passkey_login", "passkeys.login_with_passkey",
 }  # fmt: skip
 
 

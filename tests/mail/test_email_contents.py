@@ -52,6 +52,9 @@ SENDERS: dict[str, Callable[[str], None]] = {
     "factor_removed": lambda name: factor_emails.send_factor_removed(
         emails.Recipient(RECIPIENT, name), kind="passkey", factor="Key", is_last=True, when=clock.now()
     ),
+    "key_may_be_copied": lambda name: factor_emails.send_key_may_be_copied(
+        emails.Recipient(RECIPIENT, name), passkey="Key", when=clock.now()
+    ),
     "second_step_off": lambda name: factor_emails.send_second_step_off(
         emails.Recipient(RECIPIENT, name), when=clock.now()
     ),

@@ -38,6 +38,7 @@ SHARED = (
     "factor.added", "factor.renamed", "factor.removed", "factors.unlocked", "second_step.on", "second_step.off",
     "second_step.failed", "second_step.locked", "recovery_codes.made", "recovery_code.used",
     "device.remembered", "device.forgotten", "user.password_removed",
+    "passkey.counter_went_back",
 )  # fmt: skip
 
 #: What the activity page says about each action that owners see.
@@ -46,7 +47,7 @@ TEXTS = {**OWN_TEXTS, **{action: ACTIONS[action] for action in SHARED}}
 #: Actions that a user who does not recognize them should react to.
 ALARMING = (
     "sign_in.failed", "user.password_check_failed", "session.token_reused", "second_step.failed", "second_step.locked",
-    "factors.reset", "recovery_code.used",
+    "passkey.counter_went_back", "factors.reset", "recovery_code.used",
 )  # fmt: skip
 
 ORDERING = "-id"

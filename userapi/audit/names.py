@@ -47,6 +47,7 @@ ACTIONS = {
     "second_step.off": lazy_gettext("Two-step sign-in turned off"),
     "second_step.failed": lazy_gettext("Wrong code entered"),
     "second_step.locked": lazy_gettext("Codes locked"),
+    "passkey.counter_went_back": lazy_gettext("Passkey rejected, because it may have been copied"),
     "recovery_codes.made": lazy_gettext("Recovery codes created"),
     "recovery_code.used": lazy_gettext("Recovery code used"),
     "device.remembered": lazy_gettext("Device remembered"),

@@ -73,7 +73,12 @@ def admit(identified: Identified) -> Session:
     if identified.new_password_hash != identified.password_hash:
         audit_log.record("user.password_rehashed", "user", user_id, actor_id=user_id)
     _notify_of_new_device(user_id)
-    return sessions.begin_session(user_id, version, identified.way, identified.proof.value)
+    return sessions.begin_session(user_id, version, identified.way, _amr(identified.proof))
+
+
+def _amr(proof: Proof) -> str:
+    """The claim `amr`. A passkey that signs in alone has verified its user, so it counts as two kinds of proof."""
+    return f"{Proof.PASSKEY} {Proof.SEVERAL}" if proof is Proof.PASSKEY else proof.value
 
 
 def must_be_verified() -> bool:

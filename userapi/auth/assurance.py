@@ -9,6 +9,7 @@ class Way(StrEnum):
     PASSWORD = "password"  # noqa: S105
     REGISTRATION = "registration"
     INVITATION = "invitation"
+    PASSKEY = "passkey"
 
 
 class Proof(StrEnum):

@@ -59,7 +59,7 @@ def _identify(email: str, password: str) -> Identified:
 def _check(key: str | None, password: str) -> Identified:
     found = sign_in_queries.read_credentials(key) if key else None
     proven = password_hashing.verify_password(password, found.password_hash if found else None)
-    if found is None or not proven or not _may_sign_in(found):
+    if found is None or not proven or not may_sign_in(found):
         raise _failed(found.id if found else None)
     outdated = password_hashing.needs_rehash(found.password_hash)
     return Identified(
@@ -77,7 +77,8 @@ def _has_signed_in_from(key: str | None, client: str) -> bool:
     return key is not None and client in map(throttling.ip_subject, sign_in_queries.read_ip_addresses(key))
 
 
-def _may_sign_in(found: Any) -> bool:
+def may_sign_in(found: Any) -> bool:
+    """Whether an account may sign in: a row with is_active and email_verified_at."""
     return found.is_active and (found.email_verified_at is not None or not admission.must_be_verified())
 
 

@@ -12,7 +12,7 @@ from environs import Env
 from marshmallow import ValidationError
 
 from .environment import ConfigurationError
-from .setting_checks import host, is_ip_address, origin
+from .setting_checks import host, is_ip_address, limit, origin
 
 #: How Android names an app that acts for a site, by the hash of its certificate.
 ANDROID_APP = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
@@ -23,6 +23,7 @@ def read(env: Env) -> dict[str, Any]:
     return {
         "PASSKEY_SIGN_IN": env.bool("PASSKEY_SIGN_IN", True),
         "PASSKEY_RP_ID": env.str("PASSKEY_RP_ID", "", validate=_rp_id_or_none),
+        "RATELIMIT_PASSKEY": env.str("RATELIMIT_PASSKEY", "30 per 10 minutes", validate=limit),
         "PASSKEY_ORIGINS": env.list("PASSKEY_ORIGINS", [], subcast=str, validate=_origins),
     }
 

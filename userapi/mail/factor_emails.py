@@ -42,6 +42,18 @@ def send_factor_removed(to: Addressee, *, kind: str, factor: str, is_last: bool,
     )
 
 
+def send_key_may_be_copied(to: Addressee, *, passkey: str, when: datetime) -> None:
+    """Report that the signature counter of a passkey went back.
+
+    Args:
+        to: who gets the email.
+        passkey: what the user calls it.
+        when: it was used.
+    """
+    subject = lazy_gettext("A passkey of your account may have been copied")
+    queue_email("key_may_be_copied", to, subject, passkey=plain(passkey), **_request(when))
+
+
 def send_second_step_off(to: Addressee, *, when: datetime) -> None:
     """Report that sign-ins need no second step any more."""
     queue_email("second_step_off", to, lazy_gettext("Two-step sign-in was turned off"), **_request(when))

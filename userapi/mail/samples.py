@@ -46,6 +46,7 @@ SENDERS: dict[str, Callable[[Recipient], object]] = {
         secret=SECRET,
         expires_at=clock.now() + timedelta(days=7),
     ),
+    "key_may_be_copied": lambda to: factor_emails.send_key_may_be_copied(to, passkey="Key", when=clock.now()),
     "new_sign_in": lambda to: emails.send_new_sign_in(to, when=clock.now(), ip=IP, user_agent=USER_AGENT),
     "password_changed": lambda to: emails.send_password_changed(to, when=clock.now(), ip=IP),
     "recovery_code_used": lambda to: factor_emails.send_recovery_code_used(to, left=3, when=clock.now()),

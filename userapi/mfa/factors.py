@@ -17,7 +17,7 @@ from userapi.core import clock
 from userapi.mail import factor_emails
 from userapi.users.models import User
 
-from . import overview_queries, queries, recovery_codes, remembered_devices
+from . import overview_queries, passkey_queries, queries, recovery_codes, remembered_devices
 from .problems import EmailUnverified, FactorUnavailable, NoFactor
 
 HANDLE_BYTES = 64
@@ -80,7 +80,7 @@ def summary(user_id: int) -> SecondStep | None:
 
 def to_second_step(found: Any) -> SecondStep:
     """What a row of `queries.SUMMARY` says."""
-    ways = {"totp": found.has_app, "recovery_code": found.has_recovery_codes}
+    ways = {"passkey": found.has_passkey, "totp": found.has_app, "recovery_code": found.has_recovery_codes}
     usable = tuple(way for way, is_there in ways.items() if is_there)
     return SecondStep(found.active_since is not None, usable, found.failures)
 
@@ -206,4 +206,4 @@ def _has_other_factors(user_id: int) -> bool:
 
 def _count_factors(user_id: int) -> int:
     """The number of factors that count for the second step, as the current transaction sees them."""
-    return len(queries.read_apps(user_id))
+    return len(queries.read_apps(user_id)) + passkey_queries.count_passkeys(user_id)

@@ -22,13 +22,14 @@ MODULUS, EXPONENT = -1, -2
 OKP, EC2, RSA = 1, 2, 3
 P256, ED25519 = 1, 6
 
-#: A key whose private half no one has: assertions of unknown passkeys are verified with it, so that they take as long.
+#: A key whose private half no one has, because X is the SHA-256 digest of "decoy passkey 0". Assertions of unknown
+#: passkeys are verified with it, so that they take as long.
 DECOY: Mapping[int, Any] = {
     KEY_TYPE: EC2,
     ALGORITHM: ES256,
     CURVE: P256,
-    X: bytes.fromhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"),
-    Y: bytes.fromhex("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"),
+    X: bytes.fromhex("9b26394e22f197ba89b7d0498656b35f382ea752a94ff9164f5371fe655c27e5"),
+    Y: bytes.fromhex("4c60d6e4ead215c1e23ca34de73669b6b7b348e3a1eff4d97998df7febcf6b76"),
 }
 
 

@@ -13,6 +13,7 @@ from userapi.core.prepared import CommittingWrite, Read
 from userapi.users.models import User
 
 from .models import RecoveryCode, RememberedDevice, SecondFactors, TotpDevice
+from .passkey_models import Passkey
 
 second_factors = SecondFactors.__table__
 totp_devices = TotpDevice.__table__
@@ -41,6 +42,7 @@ SUMMARY = Read(
         second_factors.c.failures,
         second_factors.c.codes_made_at,
         second_factors.c.handle,
+        _has(Passkey.__table__).label("has_passkey"),
         _has(totp_devices, totp_devices.c.confirmed_at.is_not(None)).label("has_app"),
         _has(recovery_codes, recovery_codes.c.used_at.is_(None)).label("has_recovery_codes"),
     ).where(second_factors.c.user_id == sa.bindparam("user_id"))
@@ -257,7 +259,7 @@ def set_active_since(user_id: int, moment: datetime | None) -> None:
 
 def delete_all(user_id: int) -> None:
     """Delete every second factor of a user with recovery codes and remembered devices."""
-    for model in (RememberedDevice, RecoveryCode, TotpDevice, SecondFactors):
+    for model in (RememberedDevice, RecoveryCode, TotpDevice, Passkey, SecondFactors):
         count_rows(sa.delete(model).where(model.user_id == user_id))
 
 
