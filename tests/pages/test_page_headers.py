@@ -56,11 +56,14 @@ def test_H01_to_H05_every_page_has_the_policy_and_is_not_cached(app: Flask, user
     assert page.headers["X-Frame-Options"] == "DENY"
     assert page.headers["Referrer-Policy"] in ("same-origin", "no-referrer")
     assert page.headers["Cache-Control"] == "no-store"
+    assert "publickey-credentials-get=(self)" in page.headers["Permissions-Policy"]
     policy = page.headers["Content-Security-Policy"]
     for directive in ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
         assert directive in policy
     assert "unsafe" not in policy
-    own_script = r'<script nonce="[\w-]+" src="/static/(?:ui/ui|password-strength)\.js[^"]*" defer></script>'
+    own_script = (
+        r'<script nonce="[\w-]+" src="/static/(?:ui/(?:ui|passkeys)|password-strength)\.js[^"]*" defer></script>'
+    )
     assert not re.search(r"<script|<style|\son\w+=|\sstyle=", re.sub(own_script, "", page.text))
     assert not re.findall(r"""(?:href|src|action)=["']?(?:\w+:|//)""", page.text)
 

@@ -119,7 +119,7 @@ def test_H15_the_form_helps_password_managers_and_screen_readers(app: Flask) -> 
 
     assert '<label for="email">Email</label>' in page
     assert 'type="email"' in page
-    assert 'autocomplete="username"' in page
+    assert 'autocomplete="username webauthn"' in page
     assert 'type="password" class="form-control" required autocomplete="current-password"' in page
     assert "onpaste" not in page
 

@@ -17,9 +17,9 @@ ORIGIN = "http://accounts.example.com"
 OPTIONS, LOGIN = "/userapi/auth/login/passkey/options/", "/userapi/auth/login/passkey/"
 
 
-def add_passkey(app: Flask, user_id: int, **changes: Any) -> Authenticator:
+def add_passkey(app: Flask, user_id: int, origin: str = ORIGIN, **changes: Any) -> Authenticator:
     """Add a passkey to an account; `changes` are those of `Authenticator.create`. Returns the authenticator."""
-    authenticator, session_id = Authenticator(ORIGIN), uuid.uuid4()
+    authenticator, session_id = Authenticator(origin), uuid.uuid4()
     with app.app_context():
         user = db.session.get_one(User, user_id)
         options = passkeys.request_options(user, session_id)

@@ -14,7 +14,7 @@ from userapi.users import accounts
 from userapi.users.fields import ACCOUNT_PAGE_INPUTS, PROFILE_INPUTS
 from userapi.users.problems import WrongPassword
 
-from . import account, account_data, links, password_strength, prove, schemas
+from . import account, account_data, links, passkeys, password_strength, prove, schemas
 from .layout import blueprint, render_page
 from .page_auth import open_to_visitors
 from .remembered_email import remembered_email
@@ -22,7 +22,7 @@ from .single_submission import Done, submit_once
 from .submitted_forms import current_form, load_form, show_on_error
 
 #: The modules add their pages to the blueprint when they are imported.
-__all__ = ["account", "account_data", "blueprint", "links", "password_strength", "prove"]
+__all__ = ["account", "account_data", "blueprint", "links", "passkeys", "password_strength", "prove"]
 
 #: Inputs of the second step of a registration.
 OTHER_INPUTS = (*ACCOUNT_PAGE_INPUTS, *PROFILE_INPUTS)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields, pre_load
+import orjson
+from marshmallow import Schema, fields, post_load, pre_load
 
 from userapi.auth.proof_schemas import ProofSchema
 from userapi.auth.schemas import (
@@ -15,6 +16,9 @@ from userapi.auth.schemas import (
 from userapi.http.fields import MAX_PASSWORD_LENGTH, length_check
 from userapi.users.fields import USER_FIELDS, Writer
 from userapi.users.schemas import NewProfileSchema, NewUserSchema, UserEditSchema
+
+#: The maximum length of a credential as JSON; the largest parts are an attestation object and a key.
+MAX_CREDENTIAL_LENGTH = 40_000
 
 #: The fields of the account's form; the email has a form of its own.
 EDITABLE = [field.name for field in USER_FIELDS if field.writer is Writer.OWNER and field.name != "email"]
@@ -55,7 +59,22 @@ class ProofPageSchema(ProofSchema):
     form_follows = fields.String()
 
 
+class PasskeySchema(Schema):
+    """What a browser made of a passkey, as JSON in a hidden input."""
+
+    credential = fields.String(required=True, validate=length_check(1, MAX_CREDENTIAL_LENGTH))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        """Parse the text; what is no JSON is rejected like any other invalid credential."""
+        try:
+            return {**data, "credential": orjson.loads(data["credential"])}
+        except orjson.JSONDecodeError:
+            return {**data, "credential": None}
+
+
 credentials = SignInSchema()
+passkey = PasskeySchema()
 registration = RegistrationSchema()
 password_strength = PasswordStrengthSchema()
 email = EmailSchema()

@@ -13,10 +13,11 @@ from userapi.core.problems import Problem, ValidationFailed
 from userapi.html import saved_forms
 from userapi.html.forms import HIDDEN_FIELDS, Form
 from userapi.http import bodies
+from userapi.mfa.passkey_problems import InvalidPasskey
 from userapi.security.throttling import TooManyRequests
 
 #: What the user can correct by typing something else or by waiting.
-CORRECTABLE = (ValidationFailed, InvalidCredentials, TooManyRequests)
+CORRECTABLE = (ValidationFailed, InvalidCredentials, InvalidPasskey, TooManyRequests)
 
 
 def current_form(user_id: int | None) -> Form:

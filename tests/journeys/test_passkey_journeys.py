@@ -1,0 +1,156 @@
+"""Journeys with passkeys in Chromium, with its virtual authenticator, at http://localhost."""
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import processes
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from flask import Flask
+from playwright.sync_api import expect
+
+import config
+from tests.support import commands, http_server
+from tests.support.browser import DESKTOP, PHONE, BrowserPage
+from tests.support.databases import close_app
+from tests.support.factories import make_user
+from tests.support.passkeys import add_passkey
+from tests.support.virtual_authenticator import VirtualAuthenticator
+from userapi.app import create_app
+
+SIZES = pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+
+
+@dataclass
+class LocalSite:
+    """The running service at localhost, and an application over the same database."""
+
+    url: str
+    app: Flask
+
+
+@pytest.fixture(scope="module")
+def local_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSite]:
+    """The service at a host name, as passkeys need it."""
+    folder = tmp_path_factory.mktemp("passkeys")
+    port = str(processes.free_port())
+    url = f"http://localhost:{port}"
+    settings = {"PORT": port, "SITE_URL": url, "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
+    environment = commands.environment(f"sqlite:///{folder}/site.db", folder, **settings)
+    with http_server.run_server(folder, environment):
+        app = create_app(config.load(environment | {"MAIL_DELIVERY": "none"}))
+        yield LocalSite(url, app)
+        close_app(app)
+
+
+def make_account_with_passkey(site: LocalSite, browser: BrowserPage, **changes: Any) -> VirtualAuthenticator:
+    """A user with a passkey that the virtual authenticator of the page has too; `changes` are those of its options."""
+    user_id = make_user(site.app, email_verified=True, first_name="Wren", last_name="Okafor")
+    passkey = add_passkey(site.app, user_id, origin=site.url).passkeys[0]
+    virtual = VirtualAuthenticator(browser.page, **changes)
+    key = passkey.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    virtual.call(
+        "addCredential",
+        credential={
+            "credentialId": base64.b64encode(passkey.credential_id).decode(),
+            "isResidentCredential": True,
+            "rpId": "localhost",
+            "privateKey": base64.b64encode(key).decode(),
+            "userHandle": base64.b64encode(passkey.user_handle).decode(),
+            "signCount": 0,
+            "backupEligibility": True,
+            "backupState": True,
+        },
+    )
+    return virtual
+
+
+def expect_account_page(browser: BrowserPage) -> None:
+    expect(browser.page.get_by_role("heading", level=1)).to_have_text("Profile")
+    expect(browser.page.locator(".identity")).to_contain_text("Wren Okafor")
+
+
+@SIZES
+def test_S90_the_button_signs_in_with_a_passkey(
+    local_site: LocalSite, watch: Callable[..., Any], viewport: dict[str, int]
+) -> None:
+    with watch(local_site.url, viewport=viewport) as visitor:
+        make_account_with_passkey(local_site, visitor)
+        visitor.page.add_init_script("delete PublicKeyCredential.isConditionalMediationAvailable")
+        visitor.go("/login/")
+        expect(visitor.page.get_by_role("button", name="Sign in with a passkey")).to_be_visible()
+        visitor.shoot(f"passkey-sign-in-{viewport['width']}")
+        assert visitor.violations() == []
+        assert not visitor.overflows()
+        visitor.press("Sign in with a passkey")
+
+        expect_account_page(visitor)
+        assert visitor.faults == []
+
+
+def test_S90_the_sign_in_page_offers_passkeys_in_the_email_field(
+    local_site: LocalSite, watch: Callable[..., Any]
+) -> None:
+    with watch(local_site.url) as visitor:
+        make_account_with_passkey(local_site, visitor)
+        visitor.go("/login/?next=/account/devices/")
+
+        # The virtual authenticator responds to the request of the email field by itself.
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Devices")
+        assert visitor.faults == []
+
+
+def test_S90_a_passkey_that_is_not_accepted_leaves_the_password_form(
+    local_site: LocalSite, watch: Callable[..., Any]
+) -> None:
+    with watch(local_site.url) as visitor:
+        virtual = make_account_with_passkey(local_site, visitor)
+        virtual.call("setResponseOverrideBits", isBogusSignature=True)
+        visitor.page.add_init_script("delete PublicKeyCredential.isConditionalMediationAvailable")
+        visitor.go("/login/")
+        visitor.press("Sign in with a passkey")
+
+        expect(visitor.page.get_by_role("alert").first).to_contain_text("This passkey was not accepted.")
+        expect(visitor.page.get_by_label("Password", exact=True)).to_be_visible()
+        virtual.call("setResponseOverrideBits", isBogusSignature=False)
+        visitor.press("Sign in with a passkey")
+        expect_account_page(visitor)
+
+
+def test_S90_cancelling_says_nothing_and_the_button_works_again(
+    local_site: LocalSite, watch: Callable[..., Any]
+) -> None:
+    with watch(local_site.url) as visitor:
+        virtual = make_account_with_passkey(local_site, visitor)
+        virtual.call("setUserVerified", isUserVerified=False)  # the request fails as if it was cancelled
+        visitor.page.add_init_script("delete PublicKeyCredential.isConditionalMediationAvailable")
+        visitor.go("/login/")
+        visitor.press("Sign in with a passkey")
+        visitor.page.wait_for_timeout(500)
+
+        assert visitor.page.get_by_role("alert").all() == []
+        virtual.call("setUserVerified", isUserVerified=True)
+        visitor.press("Sign in with a passkey")
+        expect_account_page(visitor)
+
+
+def test_S90_at_another_address_the_page_says_where_passkeys_can_be_used(
+    local_site: LocalSite, watch: Callable[..., Any]
+) -> None:
+    elsewhere = local_site.url.replace("localhost", "127.0.0.1")
+    with watch(elsewhere) as visitor:
+        VirtualAuthenticator(visitor.page)
+        visitor.go("/login/")
+        visitor.press("Sign in with a passkey")
+
+        expect(visitor.page.get_by_role("alert")).to_contain_text(f"can only be used at {local_site.url}")
+
+
+def test_S89_without_scripts_the_password_form_is_complete(local_site: LocalSite, watch: Callable[..., Any]) -> None:
+    with watch(local_site.url, java_script_enabled=False) as visitor:
+        visitor.go("/login/")
+
+        expect(visitor.page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+        expect(visitor.page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
