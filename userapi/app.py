@@ -8,7 +8,7 @@ from flask import Flask
 from userapi import admin, browse, cli
 from userapi.audit import audit_log
 from userapi.auth import activity_routes as auth_activity
-from userapi.auth import authentication, passkey_routes, proof_routes, tokens
+from userapi.auth import authentication, passkey_routes, proof_routes, second_step_routes, tokens
 from userapi.auth import routes as auth
 from userapi.auth import token_routes as auth_tokens
 from userapi.auth.field_descriptions import DESCRIPTIONS
@@ -76,6 +76,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     api.register_blueprint(auth_tokens.key_blueprint)
     api.register_blueprint(auth.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(passkey_routes.blueprint, url_prefix="/userapi/auth")
+    api.register_blueprint(second_step_routes.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(proof_routes.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(auth_activity.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(users.blueprint, url_prefix="/userapi")

@@ -239,6 +239,7 @@ def _throttles(env: Env) -> dict[str, Any]:
         "RATELIMIT_SIGN_IN_IP": env.str("RATELIMIT_SIGN_IN_IP", "100 per 10 minutes", validate=checks.limit),
         "RATELIMIT_SIGN_IN_PAIR": env.str("RATELIMIT_SIGN_IN_PAIR", "10 per 20 minutes", validate=checks.limit),
         "RATELIMIT_SIGN_IN_ACCOUNT": env.str("RATELIMIT_SIGN_IN_ACCOUNT", "50 per hour", validate=checks.limit),
+        "RATELIMIT_SECOND_STEP": env.str("RATELIMIT_SECOND_STEP", "50 per 10 minutes", validate=checks.limit),
         "RATELIMIT_TOKEN_VERIFY": env.str("RATELIMIT_TOKEN_VERIFY", "600 per minute", validate=checks.limit),
         "RATELIMIT_REFRESH_IP": env.str("RATELIMIT_REFRESH_IP", "600 per minute", validate=checks.limit),
         "RATELIMIT_REFRESH_SESSION": env.str("RATELIMIT_REFRESH_SESSION", "30 per minute", validate=checks.limit),

@@ -36,7 +36,7 @@ SHARED = (
     "email.verification_requested", "email.change_requested", "email.change_undone", "email.verified",
     "sign_in.failed", "session.started", "session.proved", "session.ended",
     "factor.added", "factor.renamed", "factor.removed", "factors.unlocked", "second_step.on", "second_step.off",
-    "second_step.failed", "second_step.locked", "recovery_codes.made", "recovery_code.used",
+    "second_step.requested", "second_step.failed", "second_step.locked", "recovery_codes.made", "recovery_code.used",
     "device.remembered", "device.forgotten", "user.password_removed",
     "passkey.counter_went_back",
 )  # fmt: skip

@@ -45,6 +45,7 @@ ACTIONS = {
     "factors.unlocked": lazy_gettext("Codes unlocked"),
     "second_step.on": lazy_gettext("Two-step sign-in turned on"),
     "second_step.off": lazy_gettext("Two-step sign-in turned off"),
+    "second_step.requested": lazy_gettext("Second step requested"),
     "second_step.failed": lazy_gettext("Wrong code entered"),
     "second_step.locked": lazy_gettext("Codes locked"),
     "passkey.counter_went_back": lazy_gettext("Passkey rejected, because it may have been copied"),

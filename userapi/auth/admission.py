@@ -1,9 +1,11 @@
-"""The last step of every way in: no session, token or cookie exists before `admit` returns.
+"""The last step of every way in: no session, token or cookie exists before it returns (decisions 0048 and 0050).
 
-Passwords, registrations and invitations only identify an account. Nothing but `admit` begins a session (decision 0048).
+Passwords, passkeys, registrations and invitations only identify an account. Nothing but this module begins a session.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from flask import current_app
 
@@ -11,12 +13,15 @@ from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.context import get_acting_context
 from userapi.mail import emails
+from userapi.mfa import codes, guesses, remembered_devices
+from userapi.security import throttling
 from userapi.users.models import User
 
-from . import sessions, sign_in_queries
+from . import second_step, sessions, sign_in_queries
 from .assurance import Proof, Way
 from .models import Session
-from .problems import AccountChanged
+from .problems import AccountChanged, MfaTokenInvalid
+from .sign_in_queries import SeenPassword
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,52 +33,106 @@ class Identified:
         session_version: that of the account when the proof was checked.
         way: how the session begins.
         proof: what was proved.
-        password_hash: the stored hash when the proof was checked.
-        new_password_hash: the hash to store: the same, or a new one with the current cost settings.
+        password: the stored password hash when the proof was checked, and the one to store.
+        needs_second_step: whether the account's second step is on.
     """
 
     user_id: int
     session_version: int
     way: Way
     proof: Proof
-    password_hash: str | None
-    new_password_hash: str | None
+    password: SeenPassword
+    needs_second_step: bool
 
 
-def identify_new_password(user: User, way: Way) -> Identified:
-    """Identify a user who has just set the first password of the account.
+class Finished(NamedTuple):
+    """A sign-in whose second step was done.
 
-    Args:
-        user: locked or new.
-        way: how the user came to it.
+    Attributes:
+        session: the session that began.
+        device_token: for the next sign-ins, if the device is to be remembered.
     """
-    kept = user.password_hash
-    return Identified(user.id, user.session_version, way, Proof.PASSWORD, kept, kept)
+
+    session: Session
+    device_token: str | None
 
 
-def admit(identified: Identified) -> Session:
+def identify_new_account(user: User) -> Identified:
+    """Identify a user who has just registered."""
+    kept = SeenPassword(user.password_hash, user.password_hash)
+    return Identified(user.id, user.session_version, Way.REGISTRATION, Proof.PASSWORD, kept, needs_second_step=False)
+
+
+def identify_invited(user: User) -> Identified:
+    """Identify a locked user who has just set the first password with an invitation."""
+    kept = SeenPassword(user.password_hash, user.password_hash)
+    is_on = second_step.find_second_step(user.id) is not None
+    return Identified(user.id, user.session_version, Way.INVITATION, Proof.PASSWORD, kept, needs_second_step=is_on)
+
+
+def admit(identified: Identified, code: str | None = None, device_token: str | None = None) -> Session:
     """Begin a session for a user who has given every proof of identity that is due.
 
-    One UPDATE decides, so a deactivation, a new password or the end of all sessions since the proof was checked wins.
+    Args:
+        identified: the first proof.
+        code: for the second step, of an app or a recovery code.
+        device_token: of a device that needs no second step. It is looked at if there is no code.
 
     Raises:
-        AccountChanged: the account has changed since the proof was checked.
+        AccountChanged: the account has changed since the first proof was checked; roll back and check it again.
+        SecondStepNeeded: the second step is due; the caller must commit.
+        InvalidCode: the code is wrong; an audit event was committed.
+        SecondStepLocked, TooManyRequests: the code was not checked.
     """
-    user_id = identified.user_id
-    version = sign_in_queries.record_sign_in(
-        user_id,
-        identified.session_version,
-        identified.password_hash,
-        identified.new_password_hash,
-        clock.now(),
-        must_be_verified=must_be_verified(),
-    )
-    if version is None:
-        raise AccountChanged
-    if identified.new_password_hash != identified.password_hash:
-        audit_log.record("user.password_rehashed", "user", user_id, actor_id=user_id)
-    _notify_of_new_device(user_id)
-    return sessions.begin_session(user_id, version, identified.way, _amr(identified.proof))
+    user_id, first = identified.user_id, identified.proof.value
+    if not identified.needs_second_step:
+        return _begin(identified, _amr(identified.proof), identified.password)
+    if code is not None:
+        with throttling.count_failures("SECOND_STEP", throttling.get_client_subject()), guesses.attempt(user_id):
+            return _begin(identified, join_proofs(first, codes.check(user_id, code)), identified.password)
+    if device_token and remembered_devices.recognize(device_token, user_id, identified.session_version):
+        return _begin(identified, first, identified.password)
+    raise second_step.start(user_id, identified.session_version, identified.way, identified.proof)
+
+
+def finish_by_code(mfa_token: str, code: str, *, remember_device: bool = False) -> Finished:
+    """Do the second step of a sign-in with a code, and begin the session.
+
+    Args:
+        mfa_token: from the first step. It stays valid if the code is wrong.
+        code: of an app, or a recovery code.
+        remember_device: whether this device needs no second step from now on. It is ignored with a recovery code, which
+            users need who may have lost a device.
+
+    Raises:
+        MfaTokenInvalid: the sign-in has to begin again.
+        InvalidCode: the code is wrong; an audit event was committed.
+        SecondStepLocked, TooManyRequests: the code was not checked.
+    """
+    pending = second_step.find(mfa_token)
+    client = throttling.get_client_subject()
+    with throttling.count_failures("SECOND_STEP", client), guesses.attempt(pending.user_id):
+        proof = Proof(codes.check(pending.user_id, code))
+        session = finish(pending, proof)
+        is_remembered = remember_device and proof is Proof.CODE and remembered_devices.lifetime()
+        return Finished(session, _remember_device(session) if is_remembered else None)
+
+
+def finish(pending: Any, proof: Proof) -> Session:
+    """Use up a sign-in that waits for its second step, which was just proved, and begin the session.
+
+    Args:
+        pending: as `second_step.find` returns it.
+        proof: the second proof.
+
+    Raises:
+        MfaTokenInvalid: another request was faster, or the account has changed since.
+    """
+    second_step.use(pending)
+    try:
+        return _begin(pending, join_proofs(pending.amr, proof.value), None)
+    except AccountChanged as error:
+        raise MfaTokenInvalid from error
 
 
 def _amr(proof: Proof) -> str:
@@ -81,14 +140,48 @@ def _amr(proof: Proof) -> str:
     return f"{Proof.PASSKEY} {Proof.SEVERAL}" if proof is Proof.PASSKEY else proof.value
 
 
+def join_proofs(first: str, second: str) -> str:
+    """The `amr` of two proofs."""
+    return f"{first} {second} {Proof.SEVERAL.value}"
+
+
 def must_be_verified() -> bool:
     """Whether only users with a confirmed email may sign in."""
     return bool(current_app.config["EMAIL_VERIFICATION"] == "mandatory")
 
 
-def _notify_of_new_device(user_id: int) -> None:
+def _begin(account: Any, amr: str, password: SeenPassword | None) -> Session:
+    """Store the sign-in and begin the session.
+
+    One UPDATE decides, so a deactivation, a new password or the end of all sessions since the proof was checked wins.
+
+    Args:
+        account: with user_id, session_version and way.
+        amr: the proofs that were given.
+        password: the stored hash that was seen, and the one to store; None if it was not read.
+
+    Raises:
+        AccountChanged: the account has changed.
+    """
+    user_id, now = account.user_id, clock.now()
+    version = sign_in_queries.record_sign_in(
+        user_id, account.session_version, now, password, must_be_verified=must_be_verified()
+    )
+    if version is None:
+        raise AccountChanged
+    if password is not None and password.is_renewed:
+        audit_log.record("user.password_rehashed", "user", user_id, actor_id=user_id)
+    _notify_of_new_device(user_id, now)
+    return sessions.begin_session(user_id, version, Way(account.way), amr)
+
+
+def _notify_of_new_device(user_id: int, now: datetime) -> None:
     """Email the user if neither the IP address nor the browser is known from an earlier session."""
     origin = get_acting_context()
     if sign_in_queries.is_known_device(user_id, origin.ip_address, origin.user_agent) is False:
         user = emails.Recipient(*sign_in_queries.read_recipient(user_id), user_id)
-        emails.send_new_sign_in(user, when=clock.now(), ip=origin.ip_address, user_agent=origin.user_agent)
+        emails.send_new_sign_in(user, when=now, ip=origin.ip_address, user_agent=origin.user_agent)
+
+
+def _remember_device(session: Session) -> str:
+    return remembered_devices.remember(session.user_id, session.session_version, session.address, session.user_agent)

@@ -11,7 +11,7 @@ from jwt.exceptions import PyJWTError
 from userapi.core import context
 from userapi.core.problems import NotSignedIn, PermissionDenied, Problem
 from userapi.http.openapi import Access
-from userapi.users import permissions
+from userapi.users import current_password, permissions
 
 from . import caller, credentials, proof, tokens
 from .caller import Caller, Credential, set_caller
@@ -28,8 +28,9 @@ TOKEN_ERRORS = (JWTExtendedException, PyJWTError, Problem)
 
 
 def configure(app: Flask) -> None:
-    """Check every request before its route."""
+    """Check every request before its route, and changes of the caller's own email wherever they are made."""
     app.before_request(check)
+    current_password.add_check(app, proof.require_fresh_for_own_email)
 
 
 def check() -> None:

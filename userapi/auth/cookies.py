@@ -28,6 +28,30 @@ def delete_token_cookies(response: Response) -> Response:
     return response
 
 
+def set_device_cookie(response: Response, token: str | None) -> Response:
+    """Let this browser sign in without the second step, if the user wants that: None changes nothing."""
+    if token is not None:
+        response.set_cookie(
+            device_cookie_name(),
+            token,
+            max_age=current_app.config["REMEMBER_DEVICE_DAYS"] * 86_400,
+            httponly=True,
+            secure=current_app.config["JWT_COOKIE_SECURE"],
+            samesite="Lax",
+        )
+    return response
+
+
+def get_device_token() -> str | None:
+    """The token of a remembered device that this browser has."""
+    return request.cookies.get(device_cookie_name())
+
+
+def device_cookie_name() -> str:
+    """The name of the cookie of a remembered device."""
+    return "__Host-device" if current_app.config["JWT_COOKIE_SECURE"] else "device"
+
+
 def has_token_cookies() -> bool:
     """Whether the request has cookies of a session."""
     return any(current_app.config[name] in request.cookies for name in NAMES)

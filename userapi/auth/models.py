@@ -1,4 +1,4 @@
-"""The table of sessions, with one row for each sign-in."""
+"""The tables of sessions, with one row for each sign-in, and of sign-ins that wait for their second step."""
 
 import uuid
 from datetime import datetime
@@ -46,3 +46,26 @@ class Session(Model):
     for_set_up: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.false())
 
     user: Mapped[User] = relationship()
+
+
+class PendingSignIn(Model):
+    """A sign-in that waits for its second step; it is single-use.
+
+    Attributes:
+        digest: of its token.
+        session_version: that of the user at that time; the sign-in is void if the user's differs.
+        way: how the session would begin.
+        amr: what was proved.
+        used_at: when the second step was done.
+    """
+
+    __tablename__ = "pending_sign_ins"
+
+    digest: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    session_version: Mapped[int] = mapped_column(sa.Integer)
+    way: Mapped[str] = mapped_column(sa.String(60))
+    amr: Mapped[str] = mapped_column(sa.String(60))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -13,6 +13,7 @@ from .admission import Identified
 from .assurance import Proof, Way
 from .models import Session
 from .problems import AccountChanged
+from .sign_in_queries import SeenPassword
 
 
 def sign_in_by_passkey(credential: object) -> Session:
@@ -51,7 +52,7 @@ def _admit(checked: Checked) -> Session:
             session_version=passkey.session_version,
             way=Way.PASSKEY,
             proof=Proof.PASSKEY,
-            password_hash=passkey.password_hash,
-            new_password_hash=passkey.password_hash,
+            password=SeenPassword(passkey.password_hash, passkey.password_hash),
+            needs_second_step=False,
         )
     )

@@ -4,6 +4,7 @@ import uuid
 
 from userapi.audit import audit_log
 from userapi.mail import emails
+from userapi.mfa import guesses
 from userapi.security import throttling
 from userapi.users import accounts, current_password, email_address, email_links, email_verification, password_policy
 from userapi.users import queries as user_queries
@@ -100,6 +101,8 @@ def send_reset_email(user: User) -> None:
 def reset_password(uid: str, token: str, new_password1: str, new_password2: str) -> None:
     """Set a new password with the emailed link; every session ends, and the email is confirmed.
 
+    After too many wrong codes, codes are accepted again: who knew the password and guessed does not know the new one.
+
     Raises:
         InvalidLink: the link is invalid, expired or already used.
         ValidationFailed, WeakPassword: the password is rejected; the link still works, because the caller does not
@@ -110,6 +113,7 @@ def reset_password(uid: str, token: str, new_password1: str, new_password2: str)
     password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
     accounts.set_password(user, new_password1, field="new_password1")
     email_verification.mark_email_verified(user)
+    guesses.clear(user.id)
     sessions.end_sessions(user)
 
 

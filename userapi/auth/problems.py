@@ -1,6 +1,6 @@
 """The errors of sign-in, sessions and tokens."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext
 
@@ -23,6 +23,38 @@ class InvalidCredentials(Problem):
 
 class AccountChanged(InvalidCredentials):
     """The account has changed since its owner gave a proof of identity, so nothing was begun."""
+
+
+class SecondStepNeeded(Problem):
+    """The password is right, and the account needs a second step."""
+
+    status = 401
+    code = "second_step_needed"
+    title = lazy_gettext("Second step needed")
+    detail = lazy_gettext(
+        "Your password is correct. Enter a code of your authenticator app or a recovery code to finish signing in."
+    )
+    example_more: ClassVar = {"mfa_token": "from-the-first-step", "expires_in": 600, "ways": ["totp", "recovery_code"]}
+
+    def __init__(self, mfa_token: str, seconds: int, ways: list[str]) -> None:
+        super().__init__(
+            more={"mfa_token": mfa_token, "expires_in": seconds, "ways": ways},
+            headers={"WWW-Authenticate": 'Bearer realm="userapi"'},
+        )
+        self.mfa_token = mfa_token
+
+
+class MfaTokenInvalid(Problem):
+    """No sign-in waits for this second step: the token is wrong, used or expired, or the account has changed."""
+
+    status = 401
+    code = "mfa_token_invalid"
+    title = lazy_gettext("Sign in again")
+    detail = lazy_gettext("This sign-in has expired or was finished. Begin again with your email and password.")
+
+    def __init__(self, detail: str | None = None, **options: Any) -> None:
+        super().__init__(detail, **options)
+        self.headers.setdefault("WWW-Authenticate", 'Bearer realm="userapi"')
 
 
 class InvalidToken(Problem):

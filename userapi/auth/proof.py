@@ -9,12 +9,15 @@ from flask_babel import gettext as _
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.problems import ProofNeeded
+from userapi.mfa import codes, guesses
+from userapi.mfa.factors import SecondStep
+from userapi.security import throttling
 from userapi.users.models import User
 from userapi.users.problems import WrongPassword
 
-from . import passwords, queries, sessions
+from . import passwords, queries, second_step, sessions
 from .assurance import Level, Proof
-from .caller import Caller
+from .caller import Caller, find_caller
 from .problems import InvalidCredentials, TokenRevoked
 
 #: How far the clocks of two machines may differ; a proof that is further in the future is not recent.
@@ -25,7 +28,7 @@ def is_fresh(caller: Caller) -> bool:
     """Whether the caller has given a recent proof of identity, as strong as the account's sign-in."""
     age = clock.now() - caller.proved_at
     is_recent = -MAX_CLOCK_DIFFERENCE <= age <= timedelta(seconds=current_app.config["FRESH_PROOF_LIFETIME"])
-    return is_recent and caller.level >= _required_level(caller)
+    return is_recent and (caller.level is Level.TWO_FACTORS or find_second_step(caller) is None)
 
 
 def require_fresh(caller: Caller) -> None:
@@ -38,6 +41,17 @@ def require_fresh(caller: Caller) -> None:
         raise _proof_needed(caller)
 
 
+def require_fresh_for_own_email() -> None:
+    """Require a recent proof for a change of the caller's own email, where a password is not enough.
+
+    Raises:
+        ProofNeeded: the caller's second step is on, and the last proof is too old or too weak.
+    """
+    caller = find_caller()
+    if caller is not None and find_second_step(caller) is not None:
+        require_fresh(caller)
+
+
 def lock_after_proof(caller: Caller, password: str | None) -> User:
     """Lock the caller's account for a sensitive change. The password, if it was sent, counts as a proof.
 
@@ -46,29 +60,42 @@ def lock_after_proof(caller: Caller, password: str | None) -> User:
         WrongPassword: an audit event was written, which the caller must commit.
         TooManyRequests: the password was wrong too often.
     """
-    if password is None or _required_level(caller) > Level.ONE_FACTOR:
+    if password is None or find_second_step(caller) is not None:
         require_fresh(caller)
     if password is not None:
         return passwords.check_and_lock(caller.user.id, password, field="password")
     return passwords.lock_active_user(caller.user.id)
 
 
-def prove_by_password(caller: Caller, password: str) -> sessions.Refreshed:
-    """Prove the caller's identity by the password; the session gets another refresh token.
+def prove(caller: Caller, password: str | None, code: str | None) -> sessions.Refreshed:
+    """Prove the caller's identity by the password or by a code; the session gets another refresh token.
 
     Raises:
         ProofNeeded: the account's sign-in needs more than a password.
         InvalidCredentials: the password is wrong; an audit event was written, which the caller must commit.
+        InvalidCode: the code is wrong; an audit event was committed.
+        SecondStepLocked: the code was not checked.
         TokenRevoked: the session has ended, or the account is not active.
-        TooManyRequests: the password was wrong too often.
+        TooManyRequests: the password or code was wrong too often; it was not checked.
     """
-    if _required_level(caller) > Level.ONE_FACTOR:
+    if code is not None:
+        return _prove_by_code(caller, code)
+    if find_second_step(caller) is not None:
         raise _proof_needed(caller)
     try:
-        passwords.check_and_lock(caller.user.id, password, field="password")
+        passwords.check_and_lock(caller.user.id, password or "", field="password")
     except WrongPassword as error:
         raise InvalidCredentials(_("This is not your current password.")) from error
-    return _store_proof(caller, Proof.PASSWORD)
+    return _store_proof(caller, Proof.PASSWORD.value)
+
+
+def _prove_by_code(caller: Caller, code: str) -> sessions.Refreshed:
+    user_id, client = caller.user.id, throttling.get_client_subject()
+    with throttling.count_failures("SECOND_STEP", client), guesses.attempt(user_id, "proof"):
+        proof = codes.check(user_id, code)
+        # What the session began with still counts: only a code was requested, because the rest was given then.
+        first = [word for word in caller.user.amr.split() if word in (Proof.PASSWORD, Proof.PASSKEY)]
+        return _store_proof(caller, " ".join([*first, proof, Proof.SEVERAL.value]))
 
 
 def _store_proof(caller: Caller, amr: str) -> sessions.Refreshed:
@@ -77,23 +104,19 @@ def _store_proof(caller: Caller, amr: str) -> sessions.Refreshed:
     proved: Any = queries.store_proof(caller.session_id, caller.user.id, amr, now, sessions.idle_since(now))
     if proved is None:
         raise TokenRevoked
-    audit_log.record("session.proved", "user", caller.user.id, {"amr": (None, str(amr))})
+    audit_log.record("session.proved", "user", caller.user.id, {"amr": (caller.user.amr, amr)})
     return proved  # type: ignore[no-any-return]
 
 
-def list_ways(caller: Caller) -> list[str]:
-    """How the caller can prove the identity, the strongest way first."""
-    return ["password"]
-
-
-def _required_level(caller: Caller) -> Level:
-    """The level of the account's sign-in."""
-    return Level.ONE_FACTOR
+def find_second_step(caller: Caller) -> SecondStep | None:
+    """The second step of the caller's account; None if it is off."""
+    return second_step.find_second_step(caller.user.id)
 
 
 def _proof_needed(caller: Caller) -> ProofNeeded:
+    step = find_second_step(caller)
     return ProofNeeded(
-        ways=list_ways(caller),
-        level=_required_level(caller).value,
+        ways=["password"] if step is None else list(step.ways),
+        level=(Level.ONE_FACTOR if step is None else Level.TWO_FACTORS).value,
         max_age=current_app.config["FRESH_PROOF_LIFETIME"],
     )

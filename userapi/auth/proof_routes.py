@@ -8,6 +8,7 @@ from userapi.core.db import commit_on, db
 from userapi.core.problems import ProofNeeded, ValidationFailed
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
+from userapi.mfa.problems import InvalidCode, SecondStepLocked
 from userapi.security.throttling import TooManyRequests
 
 from . import cookies, proof, tokens
@@ -23,12 +24,12 @@ blueprint = Blueprint("proof", __name__, description="Recent proofs of identity.
 @blueprint.jwt_required()
 @blueprint.arguments(ProofSchema)
 @blueprint.response(200, ProvedSchema)
-@blueprint.raises(ValidationFailed, InvalidCredentials, ProofNeeded, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidCredentials, InvalidCode, ProofNeeded, SecondStepLocked, TooManyRequests)
 def prove(sent: dict[str, Any]) -> Response:
     """Prove your identity again. The new tokens are in the response, or in cookies; the earlier refresh token ends."""
     caller = get_caller()
     with commit_on(InvalidCredentials):
-        session = proof.prove_by_password(caller, sent["password"])
+        session = proof.prove(caller, sent.get("password"), sent.get("code"))
     is_web = caller.credential is Credential.COOKIE
     pair = tokens.issue_pair(session, web=is_web)
     db.session.commit()

@@ -1,21 +1,34 @@
 """The schemas of recent proofs of identity."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from marshmallow import Schema, fields
+from flask_babel import gettext as _
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from userapi.http.fields import Password
+from userapi.http.fields import Line, Password
 
 from .assurance import Level
-from .schemas import TokenPairSchema
+from .schemas import MAX_CODE_LENGTH, TokenPairSchema
 
 
 class ProofSchema(Schema):
-    """A proof of the caller's identity."""
+    """A proof of the caller's identity: exactly one of them."""
 
     EXAMPLE: ClassVar = {"password": "velvet tram outside 7"}
 
-    password = Password(required=True)
+    password = Password(
+        metadata={"description": "The password exactly as entered. It is enough if the account needs no second step."}
+    )
+    code = Line(
+        MAX_CODE_LENGTH,
+        1,
+        metadata={"description": "A code of an authenticator app or a recovery code."},
+    )
+
+    @validates_schema(skip_on_field_errors=True)
+    def _one_proof(self, data: dict[str, Any], **_options: Any) -> None:
+        if ("password" in data) == ("code" in data):
+            raise ValidationError(_("Send either password or code."))
 
 
 class ProvedSchema(Schema):

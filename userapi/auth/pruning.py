@@ -12,7 +12,7 @@ from userapi.mfa.apps import SET_UP_LIFETIME
 from userapi.users import queries as user_queries
 from userapi.users import search_index
 
-from . import queries
+from . import queries, second_step_queries
 
 
 class Pruned(NamedTuple):
@@ -27,9 +27,10 @@ class Pruned(NamedTuple):
 def prune(before: datetime) -> Pruned:
     """Delete what ended before a time, in transactions of limited size. Several processes may do so at the same time.
 
-    Submitted forms are useless after a day, and are deleted then in any case.
+    Submitted forms, and sign-ins without their second step, are useless after a day, and are deleted then in any case.
     """
     search_index.purge_deleted()
+    prune_in_batches(second_step_queries.delete_expired_pending, max(before, clock.now() - submissions.MAX_WINDOW))
     prune_in_batches(factor_queries.delete_abandoned_apps, min(before, clock.now() - SET_UP_LIFETIME))
     return Pruned(
         sessions=prune_in_batches(queries.delete_ended_sessions, before),

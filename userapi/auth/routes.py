@@ -11,6 +11,7 @@ from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, P
 from userapi.http.endpoint_index import INDEX_SCHEMA, list_endpoints_below
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
+from userapi.mfa.problems import InvalidCode, SecondStepLocked
 from userapi.security.throttling import TooManyRequests
 from userapi.users import email_verification, user_json
 from userapi.users import queries as user_queries
@@ -35,7 +36,7 @@ from . import (
     tokens,
 )
 from .caller import get_caller
-from .problems import CsrfFailed, InvalidCredentials, InvalidToken, TokenRevoked
+from .problems import CsrfFailed, InvalidCredentials, InvalidToken, SecondStepNeeded, TokenRevoked
 from .schemas import (
     DetailSchema,
     EmailChangeSchema,
@@ -66,13 +67,18 @@ def read_auth_index() -> Response:
 @blueprint.checks_credentials_itself
 @blueprint.arguments(LoginSchema)
 @blueprint.response(200, LoginAnswerSchema)
-@blueprint.raises(ValidationFailed, InvalidCredentials, CsrfFailed, TooManyRequests)
+@blueprint.raises(
+    ValidationFailed, InvalidCredentials, SecondStepNeeded, InvalidCode, SecondStepLocked, CsrfFailed, TooManyRequests
+)
 def login(login: dict[str, Any]) -> Response:
     """Sign in. The tokens are in the response, or in cookies."""
     if login["cookies"]:
         credentials.reject_cross_site_form()
-    with commit_on(InvalidCredentials):
-        session = sign_in.sign_in(login.get("email") or login["username"], login["password"])
+    device_token = login.get("device_token") or (cookies.get_device_token() if login["cookies"] else None)
+    with commit_on(InvalidCredentials, SecondStepNeeded):
+        session = sign_in.sign_in(
+            login.get("email") or login["username"], login["password"], login.get("code"), device_token
+        )
     pair = tokens.issue_pair(session, web=login["cookies"])
     user = user_json.from_row(user_queries.row_in_transaction(session.user_id))
     db.session.commit()

@@ -13,6 +13,11 @@ from userapi.users.schemas import UserSchema
 
 from .assurance import Level
 
+#: The maximum lengths of what a second step is done with.
+MAX_CODE_LENGTH = 100
+MAX_MFA_TOKEN_LENGTH = 100
+MAX_DEVICE_TOKEN_LENGTH = 100
+
 #: Three parts, as every token has; it is none.
 EXAMPLE_JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiI3In0.MEUCIQDk"
 
@@ -39,7 +44,20 @@ class SignInSchema(Schema):
             raise ValidationError(_("Does not match email."), "username")
 
 
-class CredentialsSchema(SignInSchema):
+class TwoStepSignInSchema(SignInSchema):
+    """An email and a password, and what the second step can be done with in the same request."""
+
+    code = Line(
+        MAX_CODE_LENGTH,
+        1,
+        metadata={"description": "A code of an authenticator app or a recovery code, if the account needs one."},
+    )
+    device_token = Line(
+        MAX_DEVICE_TOKEN_LENGTH, 1, metadata={"description": "The token of a device that needs no second step."}
+    )
+
+
+class CredentialsSchema(TwoStepSignInSchema):
     """Credentials, as older clients or OAuth 2.0 clients send them (RFC 6749, section 4.3.2)."""
 
     grant_type = fields.String(
@@ -55,7 +73,7 @@ class CredentialsSchema(SignInSchema):
     )
 
 
-class LoginSchema(SignInSchema):
+class LoginSchema(TwoStepSignInSchema):
     """Credentials, and whether the tokens go into cookies."""
 
     cookies = Flag(
@@ -89,6 +107,9 @@ class LoginAnswerSchema(Schema):
     refresh_token = fields.String()
     token_type = fields.String(metadata={"enum": ["Bearer"]})
     expires_in = fields.Integer(metadata={"description": "Seconds until the access token expires."})
+    device_token = fields.String(
+        metadata={"description": "Send it with the next sign-ins on this device; they need no second step."}
+    )
     user = fields.Nested(UserSchema, required=True)
 
 

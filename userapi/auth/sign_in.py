@@ -5,6 +5,7 @@ from typing import Any
 
 from userapi.audit import audit_log
 from userapi.core import clock
+from userapi.core.db import db
 from userapi.security import password_hashing, throttling
 from userapi.users import email_address
 
@@ -13,24 +14,30 @@ from .admission import Identified
 from .assurance import Proof, Way
 from .models import Session
 from .problems import AccountChanged, InvalidCredentials
+from .sign_in_queries import SeenPassword
 
 
-def sign_in(email: str, password: str) -> Session:
-    """Check a password and begin a session.
+def sign_in(email: str, password: str, code: str | None = None, device_token: str | None = None) -> Session:
+    """Check a password and begin a session, unless the account needs a second step.
 
     Args:
         email: in any case or Unicode form.
         password: as typed.
+        code: for the second step, if it is done in the same request.
+        device_token: of a device that needs no second step.
 
     Raises:
         InvalidCredentials: an audit event was written, which the caller must commit.
-        TooManyRequests: there were too many failures; the password was not checked.
+        SecondStepNeeded: the password is right, and the second step is due; the caller must commit.
+        InvalidCode: the password is right, and the code is wrong.
+        SecondStepLocked: the password is right; the code was not checked.
+        TooManyRequests: there were too many failures; the password or the code was not checked.
     """
     while True:
         try:
-            return admission.admit(_identify(email, password))
+            return admission.admit(_identify(email, password), code, device_token)
         except AccountChanged:  # or another sign-in renewed the hash
-            continue
+            db.session.rollback()
 
 
 def issue_browser_pair(session_id: uuid.UUID) -> dict[str, Any] | None:
@@ -67,8 +74,10 @@ def _check(key: str | None, password: str) -> Identified:
         session_version=found.session_version,
         way=Way.PASSWORD,
         proof=Proof.PASSWORD,
-        password_hash=found.password_hash,
-        new_password_hash=password_hashing.hash_password(password) if outdated else found.password_hash,
+        password=SeenPassword(
+            found.password_hash, password_hashing.hash_password(password) if outdated else found.password_hash
+        ),
+        needs_second_step=bool(found.needs_second_step),
     )
 
 

@@ -1,12 +1,13 @@
 """The statements of a sign-in: the stored password, and the sessions that the account had before."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_one
 from userapi.core.prepared import Read
+from userapi.mfa.queries import second_factors
 from userapi.users.models import User
 from userapi.users.queries import users
 
@@ -14,15 +15,44 @@ from .models import Session
 from .queries import sessions, with_users
 
 
+class SeenPassword(NamedTuple):
+    """The stored password hash when a password was checked, and the hash to store.
+
+    Attributes:
+        seen: the hash that the password was checked against.
+        kept: the same, or a new one with the current cost settings.
+    """
+
+    seen: str | None
+    kept: str | None
+
+    @property
+    def is_renewed(self) -> bool:
+        """Whether another hash is stored."""
+        return self.seen != self.kept
+
+
 def read_credentials(email_key: str) -> Any:
-    """What a sign-in is checked against: id, password_hash, session_version, is_active and email_verified_at."""
+    """What a sign-in is checked against.
+
+    Returns:
+        id, password_hash, session_version, is_active, email_verified_at and `needs_second_step`; None if no account has
+        the email.
+    """
     return CREDENTIALS.one(email_key=email_key)
 
 
 CREDENTIALS = Read(
     sa.select(
-        users.c.id, users.c.password_hash, users.c.session_version, users.c.is_active, users.c.email_verified_at
-    ).where(users.c.email_key == sa.bindparam("email_key"))
+        users.c.id,
+        users.c.password_hash,
+        users.c.session_version,
+        users.c.is_active,
+        users.c.email_verified_at,
+        second_factors.c.active_since.is_not(None).label("needs_second_step"),
+    )
+    .select_from(users.outerjoin(second_factors, second_factors.c.user_id == users.c.id))
+    .where(users.c.email_key == sa.bindparam("email_key"))
 )
 
 
@@ -33,40 +63,33 @@ def read_password_hash(user_id: int) -> str | None:
 
 
 def record_sign_in(
-    user_id: int,
-    version: int,
-    seen_hash: str | None,
-    new_hash: str | None,
-    now: datetime,
-    *,
-    must_be_verified: bool,
+    user_id: int, version: int, now: datetime, password: SeenPassword | None, *, must_be_verified: bool
 ) -> int | None:
-    """Store a sign-in, if the account has not changed since the password was checked.
+    """Store a sign-in, if the account has not changed since the user was identified.
 
     It is one UPDATE, so a deactivation, a change of password or the end of all sessions in between wins.
 
     Args:
         user_id: the user.
         version: the session version when the user was identified.
-        seen_hash: the hash that the password was checked against.
-        new_hash: the hash to store: the same, or a new one with the current cost settings.
         now: the current time.
+        password: the hash that the password was checked against, and the one to store; None if it was not read.
         must_be_verified: whether the email must be confirmed.
 
     Returns:
         The session version for the new session; None if the account has changed.
     """
-    confirmed = [User.email_verified_at.is_not(None)] if must_be_verified else []
+    conditions = [User.id == user_id, User.is_active, User.session_version == version]
+    values: dict[str, Any] = {"last_login": now}
+    if must_be_verified:
+        conditions.append(User.email_verified_at.is_not(None))
+    if password is not None:
+        conditions.append(User.password_hash == password.seen)
+        values["password_hash"] = password.kept
     return db.session.scalar(
         sa.update(User)
-        .where(
-            User.id == user_id,
-            User.is_active,
-            User.session_version == version,
-            User.password_hash == seen_hash,
-            *confirmed,
-        )
-        .values(last_login=now, password_hash=new_hash)
+        .where(*conditions)
+        .values(values)
         .returning(User.session_version)
         .execution_options(synchronize_session=False)
     )

@@ -8,13 +8,14 @@ from userapi.core.problems import Problem, ValidationFailed
 from userapi.http.negotiation import names_media_type
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
+from userapi.mfa.problems import InvalidCode, SecondStepLocked
 from userapi.security import throttling
 from userapi.security.throttling import TooManyRequests
 
 from . import cookies, sessions, sign_in, tokens
 from .claims import RefreshClaims
 from .credentials import refresh_token_required
-from .problems import InvalidCredentials, InvalidToken, TokenReused, TokenRevoked
+from .problems import InvalidCredentials, InvalidToken, SecondStepNeeded, TokenReused, TokenRevoked
 from .schemas import (
     ClaimsSchema,
     CredentialsSchema,
@@ -34,11 +35,16 @@ blueprint = Blueprint("tokens", __name__, description="Tokens: obtain, refresh, 
 @blueprint.response(200, TokenPairSchema)
 @blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
 @blueprint.leads_to(200, "verify_token", requestBody={"token": "$response.body#/access_token"})
-@blueprint.raises(ValidationFailed, InvalidCredentials, TooManyRequests)
+@blueprint.raises(
+    ValidationFailed, InvalidCredentials, SecondStepNeeded, InvalidCode, SecondStepLocked, TooManyRequests
+)
 def obtain_tokens(credentials: dict[str, str]) -> Response:
     """Exchange email and password for tokens."""
-    with commit_on(InvalidCredentials):
-        session = sign_in.sign_in(credentials.get("email") or credentials["username"], credentials["password"])
+    email = credentials.get("email") or credentials["username"]
+    with commit_on(InvalidCredentials, SecondStepNeeded):
+        session = sign_in.sign_in(
+            email, credentials["password"], credentials.get("code"), credentials.get("device_token")
+        )
     pair = tokens.issue_pair(session)
     db.session.commit()
     return json_response(pair)

@@ -14,6 +14,7 @@ KINDS = ("totp", "passkey")
 def read(env: Settings) -> dict[str, Any]:
     """The settings in an environment."""
     return {
+        "SECOND_STEP_LIFETIME": env.int("SECOND_STEP_LIFETIME", 600, validate=validate.Range(60, 3600)),
         "SECOND_FACTORS": env.list("SECOND_FACTORS", KINDS, subcast=str, validate=validate.ContainsOnly(KINDS)),
         "TOTP_ISSUER": env.str("TOTP_ISSUER", "", validate=checks.issuer_or_none),
         "TOTP_TOLERANCE": env.int("TOTP_TOLERANCE", 1, validate=validate.Range(0, 2)),

@@ -245,10 +245,17 @@ class ProblemSchema(Schema):
     )
     ways = fields.List(
         fields.String(),
-        metadata={"description": "With `proof_needed`: how the user can prove the identity, the strongest way first."},
+        metadata={
+            "description": "With `proof_needed` and `second_step_needed`: how the user can give the proof or do the "
+            "second step, the strongest way first: `passkey`, `totp`, `recovery_code`, `password`."
+        },
     )
     acr = fields.String(metadata={"description": "With `proof_needed`: the level that the proof must reach."})
     max_age = fields.Integer(metadata={"description": "With `proof_needed`: the maximum age of the proof in seconds."})
+    mfa_token = fields.String(metadata={"description": "With `second_step_needed`: sent with the second step."})
+    expires_in = fields.Integer(
+        metadata={"description": "With `second_step_needed`: seconds until the `mfa_token` expires."}
+    )
 
 
 class RowIdConverter(BaseConverter):

@@ -3,7 +3,7 @@
 from flask import Response, current_app, request, url_for
 
 from userapi.auth import account_recovery, admission, authentication, invitations, passwords
-from userapi.auth.assurance import Way
+from userapi.auth.problems import SecondStepNeeded
 from userapi.html.redirects import redirect_to
 from userapi.users import email_links, email_verification
 from userapi.users.email_links import INVITATION, InvalidLink
@@ -82,13 +82,17 @@ def show_invitation(uid: str) -> str:
 def accept_invitation(uid: str) -> Done:
     """Set the first password and sign in."""
     user = invitations.accept_invitation(uid, request.cookies.get(LINK_COOKIE, ""), **load_form(schemas.new_password))
-    session = admission.admit(admission.identify_new_password(user, Way.INVITATION))
+    delete_cookie = (LINK_COOKIE, request.path)
+    try:
+        session = admission.admit(admission.identify_invited(user))
+    except SecondStepNeeded as needed:
+        return Done(url_for("pages.show_second_step"), mfa_token=needed.mfa_token, delete_cookie=delete_cookie)
     return Done(
         url_for("pages.show_account"),
         "invitation_accepted",
         session_id=str(session.id),
         language=user.language,
-        delete_cookie=(LINK_COOKIE, request.path),
+        delete_cookie=delete_cookie,
     )
 
 

@@ -4,16 +4,14 @@ from typing import Any
 
 from flask import Response, current_app
 
-from userapi.auth import cookies, passkey_sign_in, tokens
-from userapi.core import i18n
-from userapi.core.db import commit_on, db
-from userapi.html import csrf
-from userapi.html.redirects import redirect_to_next
+from userapi.auth import passkey_sign_in
+from userapi.core.db import commit_on
 from userapi.mfa.passkey_problems import InvalidPasskey
 
 from . import schemas
 from .layout import blueprint
 from .page_auth import open_to_visitors
+from .signed_in import respond_signed_in
 from .submitted_forms import load_form, show_on_error
 
 
@@ -29,7 +27,4 @@ def sign_in_by_passkey() -> Response:
     credential = load_form(schemas.passkey)["credential"]
     with commit_on(InvalidPasskey):
         session = passkey_sign_in.sign_in_by_passkey(credential)
-    pair, language = tokens.issue_pair(session, web=True), session.user.language
-    db.session.commit()
-    response = csrf.delete_visitor_cookie(cookies.set_token_cookies(redirect_to_next(), pair))
-    return response if i18n.get_chosen_language() else i18n.remember_language(response, language)
+    return respond_signed_in(session)

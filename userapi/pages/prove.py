@@ -57,7 +57,7 @@ def prove() -> Response:
     caller = get_caller()
     typed = load_form(schemas.proof)
     with commit_on(InvalidCredentials):
-        session = proof.prove_by_password(caller, typed["password"])
+        session = proof.prove(caller, typed.get("password"), typed.get("code"))
     pair = tokens.issue_pair(session, web=True)
     db.session.commit()
     form = saved_forms.unseal_form(typed.get("form", ""), caller.user.id)
@@ -70,4 +70,5 @@ def prove() -> Response:
 
 
 def _render(form: str | None, following: str, *, form_follows: bool) -> str:
-    return render_page("prove.html", kept_form=form, following=following, form_follows=form_follows)
+    step = proof.find_second_step(get_caller())
+    return render_page("prove.html", kept_form=form, following=following, form_follows=form_follows, step=step)

@@ -1,34 +1,55 @@
 """The pages for signing in and out, registering and passwords; others are in `account` and `links`."""
 
-from flask import Response, current_app, url_for
+from flask import Response, current_app, request, url_for
 
-from userapi.auth import admission, authentication, cookies, passwords, sessions, sign_in, tokens
-from userapi.auth.assurance import Way
+from userapi.auth import admission, authentication, cookies, passwords, sessions, sign_in
 from userapi.auth.caller import find_caller, get_caller
-from userapi.auth.problems import InvalidCredentials
+from userapi.auth.problems import InvalidCredentials, SecondStepNeeded
 from userapi.core import i18n
 from userapi.core.db import commit_on, db
-from userapi.html import csrf
-from userapi.html.redirects import next_path, redirect_to, redirect_to_next
+from userapi.html.redirects import next_path, redirect_to
 from userapi.users import accounts
 from userapi.users.fields import ACCOUNT_PAGE_INPUTS, PROFILE_INPUTS
 from userapi.users.problems import WrongPassword
 
-from . import account, account_data, links, passkeys, password_strength, prove, schemas
+from . import (
+    account,
+    account_data,
+    links,
+    passkeys,
+    password_strength,
+    prove,
+    schemas,
+    second_step,
+    second_step_cookie,
+)
 from .layout import blueprint, render_page
 from .page_auth import open_to_visitors
 from .remembered_email import remembered_email
+from .signed_in import respond_signed_in
 from .single_submission import Done, submit_once
 from .submitted_forms import current_form, load_form, show_on_error
 
 #: The modules add their pages to the blueprint when they are imported.
-__all__ = ["account", "account_data", "blueprint", "links", "passkeys", "password_strength", "prove"]
+__all__ = [
+    "account",
+    "account_data",
+    "blueprint",
+    "links",
+    "passkeys",
+    "password_strength",
+    "prove",
+    "second_step",
+]
 
 #: Inputs of the second step of a registration.
 OTHER_INPUTS = (*ACCOUNT_PAGE_INPUTS, *PROFILE_INPUTS)
 
 #: What a browser forgets when someone signs out.
 CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
+
+#: The same if it is a remembered device, whose cookie stays; the other cookies are deleted by name.
+CLEAR_ALL_BUT_COOKIES = '"cache", "storage"'
 
 
 @blueprint.get("/")
@@ -51,12 +72,14 @@ def show_sign_in() -> str:
 def sign_in_user() -> Response:
     """Sign in, and continue to the page that the visitor requested."""
     typed = load_form(schemas.credentials)
-    with commit_on(InvalidCredentials):
-        session = sign_in.sign_in(typed.get("email") or typed["username"], typed["password"])
-    pair, language = tokens.issue_pair(session, web=True), session.user.language
-    db.session.commit()
-    response = csrf.delete_visitor_cookie(cookies.set_token_cookies(redirect_to_next(), pair))
-    return response if i18n.get_chosen_language() else i18n.remember_language(response, language)
+    email = typed.get("email") or typed["username"]
+    try:
+        with commit_on(InvalidCredentials, SecondStepNeeded):
+            session = sign_in.sign_in(email, typed["password"], device_token=cookies.get_device_token())
+    except SecondStepNeeded as needed:
+        response = redirect_to("pages.show_second_step", next=next_path() or None)
+        return second_step_cookie.set_cookie(response, needed.mfa_token)
+    return respond_signed_in(session)
 
 
 @blueprint.get("/logout/")
@@ -76,7 +99,12 @@ def sign_out_user() -> Response:
     page = "pages.show_sign_in" if next_path() else "pages.show_sign_out"
     redirect = redirect_to(page, lang=i18n.get_chosen_language(), next=next_path() or None)
     response = cookies.delete_token_cookies(redirect)
-    response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
+    if cookies.get_device_token() is None:
+        response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
+        return response
+    response.headers["Clear-Site-Data"] = CLEAR_ALL_BUT_COOKIES
+    for name in request.cookies.keys() - {cookies.device_cookie_name()}:
+        response.delete_cookie(name)
     return response
 
 
@@ -104,7 +132,7 @@ def register() -> Done:
     verification = current_app.config["EMAIL_VERIFICATION"]
     if verification == "mandatory":
         return Done(url_for("pages.show_sign_in"), "account_created_confirm_email_first", email=user.email)
-    session = admission.admit(admission.identify_new_password(user, Way.REGISTRATION))
+    session = admission.admit(admission.identify_new_account(user))
     notice = "account_created" if verification == "none" else "account_created_confirm_email"
     following = "pages.open_first_profile" if typed.keys() <= {"email", "password"} else "pages.show_account"
     return Done(url_for(following), notice, session_id=str(session.id), language=user.language)

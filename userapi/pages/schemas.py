@@ -13,6 +13,7 @@ from userapi.auth.schemas import (
     PasswordResetSchema,
     SignInSchema,
 )
+from userapi.auth.second_step_schemas import SecondStepSchema
 from userapi.http.fields import MAX_PASSWORD_LENGTH, length_check
 from userapi.users.fields import USER_FIELDS, Writer
 from userapi.users.schemas import NewProfileSchema, NewUserSchema, UserEditSchema
@@ -75,6 +76,7 @@ class PasskeySchema(Schema):
 
 credentials = SignInSchema()
 passkey = PasskeySchema()
+second_step = SecondStepSchema(only=("code", "remember_device"))
 registration = RegistrationSchema()
 password_strength = PasswordStrengthSchema()
 email = EmailSchema()

@@ -17,7 +17,7 @@ from userapi.html.redirects import see_other
 from userapi.http import submissions
 from userapi.security import encryption
 
-from . import notices
+from . import notices, second_step_cookie
 from .remembered_email import remember_email
 
 #: Seconds for which a stored result can be read. It is sealed because it may name an email, and outlives the account.
@@ -35,6 +35,7 @@ class Done:
         email: shown in the sign-in form.
         language: of the account, which the browser remembers.
         delete_cookie: name and path of a cookie to delete.
+        mfa_token: of a sign-in whose second step is done on the next page.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Done:
     email: str | None = None
     language: str | None = None
     delete_cookie: tuple[str, str] | None = None
+    mfa_token: str | None = None
 
 
 def submit_once(view: Callable[..., Done]) -> Callable[..., Response]:
@@ -75,6 +77,8 @@ def _respond(done: Done) -> Response:
             flash(notices.TEXTS[done.notice])
     if done.email:
         remember_email(response, done.email)
+    if done.mfa_token:
+        second_step_cookie.set_cookie(response, done.mfa_token)
     if done.delete_cookie:
         response.delete_cookie(done.delete_cookie[0], path=done.delete_cookie[1])
     return response

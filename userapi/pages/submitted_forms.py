@@ -14,10 +14,18 @@ from userapi.html import saved_forms
 from userapi.html.forms import HIDDEN_FIELDS, Form
 from userapi.http import bodies
 from userapi.mfa.passkey_problems import InvalidPasskey
+from userapi.mfa.problems import InvalidCode, SecondStepLocked
 from userapi.security.throttling import TooManyRequests
 
 #: What the user can correct by typing something else or by waiting.
-CORRECTABLE = (ValidationFailed, InvalidCredentials, InvalidPasskey, TooManyRequests)
+CORRECTABLE = (
+    ValidationFailed,
+    InvalidCredentials,
+    InvalidCode,
+    InvalidPasskey,
+    SecondStepLocked,
+    TooManyRequests,
+)
 
 
 def current_form(user_id: int | None) -> Form:

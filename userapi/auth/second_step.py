@@ -1,0 +1,88 @@
+"""Sign-ins that wait for their second step. `userapi.auth.admission` starts and finishes them (decision 0050)."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app
+
+from userapi.audit import audit_log
+from userapi.core import clock
+from userapi.core.db import db
+from userapi.mfa import factors
+from userapi.mfa.factors import SecondStep
+
+from . import second_step_queries
+from .assurance import Proof, Way
+from .models import PendingSignIn
+from .problems import MfaTokenInvalid, SecondStepNeeded
+
+#: The maximum length of a token that is looked up.
+MAX_TOKEN_LENGTH = 100
+
+
+def start(user_id: int, session_version: int, way: Way, proof: Proof) -> SecondStepNeeded:
+    """Store a sign-in that waits for its second step; the problem to raise, which the caller of the rule commits.
+
+    The token in it opens nothing but the second step.
+
+    Args:
+        user_id: the account.
+        session_version: that of the account when the first proof was checked.
+        way: how the session would begin.
+        proof: the first proof.
+    """
+    token, now, seconds = secrets.token_urlsafe(32), clock.now(), current_app.config["SECOND_STEP_LIFETIME"]
+    db.session.add(
+        PendingSignIn(
+            digest=_digest(token),
+            user_id=user_id,
+            session_version=session_version,
+            way=way.value,
+            amr=proof.value,
+            created_at=now,
+            expires_at=now + timedelta(seconds=seconds),
+        )
+    )
+    db.session.flush()
+    audit_log.record("second_step.requested", "user", user_id, {"way": (None, way.value)})
+    step = find_second_step(user_id)
+    return SecondStepNeeded(token, seconds, list(step.ways) if step is not None else [])
+
+
+def find(token: str) -> Any:
+    """The sign-in that waits under a token: digest, user_id, session_version, way and amr.
+
+    Raises:
+        MfaTokenInvalid: there is none, it was used or has expired, or the account has changed since.
+    """
+    found = second_step_queries.find_pending(_digest(token), clock.now()) if len(token) <= MAX_TOKEN_LENGTH else None
+    if found is None:
+        raise MfaTokenInvalid
+    return found
+
+
+def use(pending: Any) -> None:
+    """Use up a sign-in that waits.
+
+    Raises:
+        MfaTokenInvalid: another request was faster.
+    """
+    if not second_step_queries.use_pending(pending.digest, clock.now()):
+        raise MfaTokenInvalid
+
+
+def find_second_step(user_id: int) -> SecondStep | None:
+    """The second step of an account, and what it can be done with; None if it is off."""
+    found = factors.summary(user_id)
+    return found if found is not None and found.is_on else None
+
+
+def cancel(user_id: int) -> None:
+    """Delete the sign-ins of an account that wait for a second step."""
+    second_step_queries.delete_pending(user_id)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,59 @@
+"""The page for the second step of a sign-in."""
+
+from flask import Response, current_app, request
+from flask_babel import gettext as _
+
+from userapi.auth import admission, cookies, second_step
+from userapi.auth.problems import MfaTokenInvalid
+from userapi.html.flash import flash
+from userapi.html.redirects import next_path, redirect_to
+
+from . import schemas, second_step_cookie
+from .layout import blueprint, render_page
+from .page_auth import open_to_visitors
+from .signed_in import respond_signed_in
+from .submitted_forms import load_form, show_on_error
+
+#: The ways to do the second step with a code.
+BY_CODE = ("totp", "recovery_code")
+
+
+@blueprint.get("/login/second-step/")
+@open_to_visitors
+def show_second_step() -> str | Response:
+    """Show the form for a code. Opening or reloading the page changes nothing."""
+    try:
+        pending = second_step.find(second_step_cookie.get_mfa_token())
+    except MfaTokenInvalid:
+        return _begin_again()
+    step = second_step.find_second_step(pending.user_id)
+    ways = [way for way in BY_CODE if step is not None and way in step.ways]
+    chosen = "recovery_code" if "recovery" in request.args or "totp" not in ways else "totp"
+    return render_page(
+        "second_step.html",
+        next=next_path(),
+        way=chosen,
+        others=[way for way in ways if way != chosen],
+        remembered_days=current_app.config["REMEMBER_DEVICE_DAYS"],
+    )
+
+
+@blueprint.post("/login/second-step/")
+@open_to_visitors
+@show_on_error(show_second_step)
+def do_second_step() -> Response:
+    """Check the code, sign in, and continue to the page that the visitor requested."""
+    typed = load_form(schemas.second_step)
+    try:
+        session, device_token = admission.finish_by_code(
+            second_step_cookie.get_mfa_token(), typed["code"], remember_device=typed["remember_device"]
+        )
+    except MfaTokenInvalid:
+        return _begin_again()
+    response = second_step_cookie.delete_cookie(respond_signed_in(session))
+    return cookies.set_device_cookie(response, device_token)
+
+
+def _begin_again() -> Response:
+    flash(_("This sign-in has expired or was finished. Sign in again."), "warning")
+    return second_step_cookie.delete_cookie(redirect_to("pages.show_sign_in", next=next_path() or None))
