@@ -39,6 +39,7 @@ NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
     "SITE_NAME": checks.site_name_or_none,
     "SITE_COLOR": checks.color_or_none,
     "SUPPORT_EMAIL": checks.plain_email_or_none,
+    "SECOND_STEP_REQUIRED_FROM": checks.date_or_none,
 }
 
 #: Mail servers on this machine, to which a password may be sent unencrypted.

@@ -26,8 +26,8 @@ def groups(app: Flask) -> Groups:
 def listed(groups: Groups) -> dict[str, tuple[str, str]]:
     """The members and permissions of each group."""
     header, *lines = (line.split("\t") for line in groups("list").stdout.splitlines())
-    assert header == ["name", "members", "permissions"]
-    return {name: (members, permissions) for name, members, permissions in lines}
+    assert header == ["name", "members", "permissions", "second step"]
+    return {name: (members, permissions) for name, members, permissions, _second_step in lines}
 
 
 def is_one_line(result: Result) -> bool:

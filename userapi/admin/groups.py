@@ -54,7 +54,12 @@ class GroupView(StaffView):
         """Create a group."""
         form = _form(request.form)
         try:
-            group = groups.create(_name(form), form.values["permissions"], by=get_caller().user)
+            group = groups.create(
+                _name(form),
+                form.values["permissions"],
+                by=get_caller().user,
+                requires_second_step=form.values["requires_second_step"],
+            )
             db.session.commit()
         except (Problem, ValidationError) as error:
             return self._show_rejected(None, form, error)
@@ -66,7 +71,14 @@ class GroupView(StaffView):
         """Show a group, with a form for staff who may change it."""
         group = groups.find(group_id)
         permissions = [permission.id for permission in group.permissions]
-        stored = Form({"name": group.name, "permissions": permissions, "version": _version(group)})
+        stored = Form(
+            {
+                "name": group.name,
+                "permissions": permissions,
+                "requires_second_step": group.requires_second_step,
+                "version": _version(group),
+            }
+        )
         saved = take_saved_form() if staff_auth.may("change", "group") else None
         return self._show(group_id, _form(saved) if saved else stored)
 
@@ -78,7 +90,13 @@ class GroupView(StaffView):
             if form.values["version"] != _version(group):
                 form.values["version"] = _version(group)
                 raise groups.GroupChanged
-            groups.edit(group, _name(form), form.values["permissions"], by=get_caller().user)
+            groups.edit(
+                group,
+                _name(form),
+                form.values["permissions"],
+                by=get_caller().user,
+                requires_second_step=form.values["requires_second_step"],
+            )
             db.session.commit()
         except (Problem, ValidationError) as error:
             return self._show_rejected(group_id, form, error)
@@ -198,7 +216,8 @@ def _find_user_id(email: str) -> int:
 
 def _form(sent: MultiDict[str, str]) -> Form:
     texts = {name: sent.get(name, "") for name in ("name", "version")}
-    return Form({**texts, "permissions": selected_ids("permissions", sent)})
+    is_required = bool(sent.get("requires_second_step"))
+    return Form({**texts, "permissions": selected_ids("permissions", sent), "requires_second_step": is_required})
 
 
 def _name(form: Form) -> str:
@@ -210,4 +229,5 @@ def _name(form: Form) -> str:
 
 
 def _version(group: Any) -> str:
-    return f"{group.name}:{','.join(str(permission.id) for permission in group.permissions)}"
+    permissions = ",".join(str(permission.id) for permission in group.permissions)
+    return f"{group.name}:{permissions}:{int(group.requires_second_step)}"

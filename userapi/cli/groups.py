@@ -15,7 +15,7 @@ from . import inputs, tables
 from .accounts import OPERATOR
 from .failures import Group
 
-group = Group("groups", help="Groups: list, create and delete groups, add and remove members.")
+group = Group("groups", help="Groups: list, create, change and delete groups, add and remove members.")
 
 email_argument = click.argument("email", type=inputs.Text("email", 1))
 name_argument = click.argument("name", metavar="GROUP")
@@ -23,11 +23,14 @@ name_argument = click.argument("name", metavar="GROUP")
 
 @group.command("list")
 def list_groups() -> None:
-    """List groups with their number of members and their permissions."""
+    """List groups: number of members, permissions, and whether members need a second step."""
     members = group_queries.member_counts()
     tables.show(
-        (_("name"), _("members"), _("permissions")),
-        ((found.name, str(members.get(found.id, 0)), _codenames(found)) for found in group_queries.all_groups()),
+        (_("name"), _("members"), _("permissions"), _("second step")),
+        (
+            (found.name, str(members.get(found.id, 0)), _codenames(found), _second_step(found))
+            for found in group_queries.all_groups()
+        ),
     )
 
 
@@ -40,7 +43,10 @@ def list_groups() -> None:
     metavar="NAME",
     help="A permission of the group, such as view_user. Repeat for more.",
 )
-def create(name: str, codenames: tuple[str, ...]) -> None:
+@click.option(
+    "--require-second-step", is_flag=True, help="Let members sign in only with a second step, such as a code."
+)
+def create(name: str, codenames: tuple[str, ...], require_second_step: bool) -> None:
     """Create a group."""
     known = {permission.codename: permission.id for permission in group_queries.all_permissions()}
     if unknown := [codename for codename in codenames if codename not in known]:
@@ -55,9 +61,33 @@ def create(name: str, codenames: tuple[str, ...]) -> None:
         checked = Line(UserGroup.__table__.c.name.type.length, 1).deserialize(name)  # type: ignore[attr-defined]
     except ValidationError as error:
         raise click.ClickException(f"GROUP: {' '.join(translate_messages(error.messages))}") from error
-    groups.create(checked.strip(), [known[codename] for codename in codenames], by=OPERATOR)
+    groups.create(
+        checked.strip(),
+        [known[codename] for codename in codenames],
+        by=OPERATOR,
+        requires_second_step=require_second_step,
+    )
     db.session.commit()
     click.echo(_("Created the group %(name)s.", name=checked.strip()))
+
+
+@group.command()
+@name_argument
+@click.option(
+    "--require-second-step/--no-require-second-step",
+    required=True,
+    help="Whether members can only sign in with a second step, such as a code.",
+)
+def change(name: str, require_second_step: bool) -> None:
+    """Change whether the members of a group need a second step."""
+    found = groups.lock(inputs.group(name).id)
+    permission_ids = [permission.id for permission in found.permissions]
+    groups.edit(found, found.name, permission_ids, by=OPERATOR, requires_second_step=require_second_step)
+    db.session.commit()
+    if require_second_step:
+        click.echo(_("Members of the group %(name)s need a second step.", name=found.name))
+    else:
+        click.echo(_("The group %(name)s no longer requires a second step.", name=found.name))
 
 
 @group.command()
@@ -103,6 +133,10 @@ def remove(email: str, name: str) -> None:
         )
     db.session.commit()
     click.echo(_("%(email)s is no longer a member of the group %(name)s.", email=user.email, name=found.name))
+
+
+def _second_step(found: UserGroup) -> str:
+    return _("required") if found.requires_second_step else ""
 
 
 def _codenames(found: UserGroup) -> str:

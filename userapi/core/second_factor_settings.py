@@ -10,6 +10,9 @@ from .environment import Settings
 #: Kinds of second factors that users may be offered.
 KINDS = ("totp", "passkey")
 
+#: Of whom a second step can be required.
+REQUIRED_FOR = ("none", "superusers", "staff", "everyone")
+
 
 def read(env: Settings) -> dict[str, Any]:
     """The settings in an environment."""
@@ -20,4 +23,6 @@ def read(env: Settings) -> dict[str, Any]:
         "TOTP_TOLERANCE": env.int("TOTP_TOLERANCE", 1, validate=validate.Range(0, 2)),
         "RECOVERY_CODES": env.int("RECOVERY_CODES", 10, validate=validate.Range(5, 20)),
         "REMEMBER_DEVICE_DAYS": env.int("REMEMBER_DEVICE_DAYS", 30, validate=validate.Range(0, 90)),
+        "SECOND_STEP_REQUIRED_FOR": env.str("SECOND_STEP_REQUIRED_FOR", "none", validate=validate.OneOf(REQUIRED_FOR)),
+        "SECOND_STEP_REQUIRED_FROM": env.str("SECOND_STEP_REQUIRED_FROM", "", validate=checks.date_or_none),
     }

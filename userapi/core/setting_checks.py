@@ -7,6 +7,7 @@ in the form that the service works with.
 import ipaddress
 import re
 from collections.abc import Sequence
+from datetime import date
 from email.utils import formataddr, parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -237,6 +238,14 @@ def issuer_or_none(value: str) -> None:
     """A name that authenticator apps show, or nothing; they separate it from the account by a colon."""
     if ":" in value or not value.isprintable() or len(value) > MAX_SITE_NAME_LENGTH:
         raise ValidationError(f"Must have at most {MAX_SITE_NAME_LENGTH} characters, and no colon.")
+
+
+def date_or_none(value: str) -> date | None:
+    """The day of an ISO 8601 date such as 2026-12-31; None for an empty text."""
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        raise ValidationError("Must be a date such as 2026-12-31.") from None
 
 
 def color_or_none(value: str) -> str:

@@ -19,6 +19,7 @@ LABELS = {
     "own_password": lazy_gettext("Your password"),
     # Groups and imports.
     "name": lazy_gettext("Name"),
+    "requires_second_step": lazy_gettext("Require a second step"),
     "file": lazy_gettext("File"),
     "on_conflict": lazy_gettext("If the email already exists"),
     "on_bad_profile": lazy_gettext("If a profile field is invalid or missing"),

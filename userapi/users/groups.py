@@ -1,6 +1,7 @@
 """Groups, permissions, and who may give or take which: only what they hold themselves."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
@@ -50,7 +51,9 @@ class GroupIsBuiltIn(Problem):
     )
 
 
-def create(name: str, permission_ids: Collection[int], by: Actor) -> Group:
+def create(
+    name: str, permission_ids: Collection[int], by: Actor, *, requires_second_step: bool = False
+) -> Group:
     """Make a group.
 
     Raises:
@@ -60,12 +63,13 @@ def create(name: str, permission_ids: Collection[int], by: Actor) -> Group:
     permissions = _found(permission_ids)
     _require_held(permissions, by)
     _require_free(name)
-    group = Group(name=name, permissions=permissions)
+    group = Group(name=name, permissions=permissions, requires_second_step=requires_second_step)
     db.session.add(group)
     _flush()
-    audit_log.record(
-        "group.created", "group", group.id, {"name": (None, name), "permissions": (None, _names(permissions))}
-    )
+    changes: dict[str, tuple[Any, Any]] = {"name": (None, name), "permissions": (None, _names(permissions))}
+    if requires_second_step:
+        changes["requires_second_step"] = (None, True)
+    audit_log.record("group.created", "group", group.id, changes)
     return group
 
 
@@ -93,23 +97,46 @@ def lock(group_id: int) -> Group:
     return group
 
 
-def edit(group: Group, name: str, permission_ids: Collection[int], by: Actor) -> None:
-    """Change a locked group's name and permissions.
+def edit(
+    group: Group,
+    name: str,
+    permission_ids: Collection[int],
+    by: Actor,
+    *,
+    requires_second_step: bool | None = None,
+) -> None:
+    """Change a locked group.
+
+    Args:
+        group: locked.
+        name: its name.
+        permission_ids: its permissions.
+        by: who acts.
+        requires_second_step: whether its members need a second step; None keeps what it is.
 
     Raises:
         GroupIsBuiltIn: it would get another name.
         GroupNameTaken: nothing is written then.
-        PermissionDenied: a permission would come or go that the actor does not hold.
+        PermissionDenied: a permission would come or go that the actor does not hold, or the second step would be
+            required or not of a group with such a permission.
     """
+    if requires_second_step is None:
+        requires_second_step = group.requires_second_step
     if group.name == STAFF != name:
         raise GroupIsBuiltIn
     before, after = list(group.permissions), _found(permission_ids)
     _require_held(set(before) ^ set(after), by)
+    if requires_second_step != group.requires_second_step:
+        _require_held(before, by)
     if name != group.name:
         _require_free(name, but=group.id)
-    changes = {"name": (group.name, name), "permissions": (_names(before), _names(after))}
+    changes = {
+        "name": (group.name, name),
+        "permissions": (_names(before), _names(after)),
+        "requires_second_step": (group.requires_second_step, requires_second_step),
+    }
     changes = {field: pair for field, pair in changes.items() if pair[0] != pair[1]}
-    group.name, group.permissions = name, after
+    group.name, group.permissions, group.requires_second_step = name, after, requires_second_step
     _flush()
     if changes:
         audit_log.record("group.changed", "group", group.id, changes)

@@ -80,13 +80,18 @@ def _insert_permissions(table: sa.Table, connection: sa.Connection, **_options: 
 
 
 class Group(Model):
-    """A named set of permissions."""
+    """A named set of permissions.
+
+    Attributes:
+        requires_second_step: whether its members can only sign in with a second step.
+    """
 
     __tablename__ = "groups"
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(150), unique=True)
+    requires_second_step: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
     permissions: Mapped[list[Permission]] = relationship(secondary=group_permissions, order_by=Permission.codename)
 
     def __str__(self) -> str:
