@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from userapi.auth import authentication
 from userapi.auth.caller import get_caller
 from userapi.auth.problems import CsrfFailed
-from userapi.core.problems import NotFound, PermissionDenied, Problem
+from userapi.core.problems import NotFound, PermissionDenied, Problem, SecondStepRequired
 
 from . import staff_auth
 from .views import ANY_STAFF, StaffView, csrf_token, staff_page
@@ -35,7 +35,7 @@ def render_error(view: StaffView, problem: Problem) -> str | None:
         staff_auth.check_access()
     except (*authentication.SIGN_IN_REQUIRED, CsrfFailed):
         return None
-    except PermissionDenied:
+    except (PermissionDenied, SecondStepRequired):
         return render_template(
             "pages/problem.html",
             problem=problem,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import current_app, g
 from flask_babel import gettext as _
 
-from userapi.auth import authentication, proof, sessions
+from userapi.auth import authentication, proof, sessions, set_up_sessions
 from userapi.auth.caller import get_caller
 from userapi.auth.problems import TokenExpired
 from userapi.core import clock
@@ -21,11 +21,13 @@ def check_access() -> None:
         NotSignedIn, InvalidToken, TokenRevoked, TokenExpired: there is no active session.
         CsrfFailed: a write has no valid CSRF token.
         PermissionDenied: not a member of staff.
+        SecondStepRequired: a member of staff who needs a second step and has not given it.
     """
     g.requested_user_id = authentication.NO_USER
     caller = authentication.require_caller("cookies")
     if not caller.user.is_staff:
         raise PermissionDenied(_("You need a staff account to open this page."))
+    set_up_sessions.require_full(not caller.actor.is_staff)
     now = clock.now()
     idle = timedelta(seconds=current_app.config["STAFF_IDLE_LIFETIME"])
     longest = timedelta(seconds=current_app.config["STAFF_SESSION_LIFETIME"])

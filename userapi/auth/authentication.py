@@ -13,7 +13,7 @@ from userapi.core.problems import NotSignedIn, PermissionDenied, Problem
 from userapi.http.openapi import Access
 from userapi.users import current_password, permissions
 
-from . import caller, credentials, proof, tokens
+from . import caller, credentials, proof, set_up_sessions, tokens
 from .caller import Caller, Credential, set_caller
 from .problems import CsrfFailed, InvalidToken, TokenRevoked
 
@@ -40,6 +40,7 @@ def check() -> None:
         NotSignedIn, InvalidToken, TokenExpired, TokenRevoked, CsrfFailed: 401 (CsrfFailed: 403), whether or not the
             resource in the path exists.
         PermissionDenied: the caller may not do this.
+        SecondStepRequired: the caller may, but only after a second step.
         ProofNeeded: the caller may, but only with a more recent or stronger proof of identity.
     """
     request = context.current_request()
@@ -54,13 +55,16 @@ def check() -> None:
     arguments = request.view_args or {}
     if permission:
         context.current_g().requested_user_id = arguments.get("user_id") if access is Access.OWNER_OR_STAFF else NO_USER
-    user = require_caller().user
-    if not allows(access, permission, user, arguments):
-        if user.is_staff:
-            permissions.require_permission(user, permission)
+    found = require_caller()
+    if not getattr(view, "open_to_set_up", False):
+        set_up_sessions.require_full(found.is_for_set_up)
+    if not allows(access, permission, found.actor, arguments):
+        if found.user.is_staff:
+            permissions.require_permission(found.user, permission)
+        set_up_sessions.require_full(allows(access, permission, found.user, arguments))
         raise PermissionDenied
     if getattr(view, "fresh", False):
-        proof.require_fresh(caller.get_caller())
+        proof.require_fresh(found)
 
 
 def allows(access: Access | None, permission: str, user: Any, arguments: Mapping[str, Any]) -> bool:

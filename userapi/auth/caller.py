@@ -11,9 +11,10 @@ from flask import g
 from userapi.core import clock, context
 from userapi.core.db import db
 from userapi.core.problems import NotSignedIn
+from userapi.users import permissions
 
-from . import queries, sessions
-from .assurance import Level, level_of
+from . import queries, sessions, set_up_sessions
+from .assurance import Level
 from .claims import AccessClaims
 
 
@@ -37,6 +38,8 @@ class Caller:
         last_used_at: when the session was last used before this request, to the minute.
         level: what both the session and the token prove: a token that was issued before a later proof does not gain it.
         proved_at: when both the session and the token say that the identity was last proved.
+        is_for_set_up: whether this request may do no more than set up or give a second step, which is required.
+        actor: the user, without the permissions of staff unless a second step that they require was given.
     """
 
     user: Any
@@ -46,6 +49,8 @@ class Caller:
     last_used_at: datetime
     level: Level
     proved_at: datetime
+    is_for_set_up: bool
+    actor: permissions.Actor
 
 
 def load_caller(claims: AccessClaims) -> Caller | None:
@@ -71,8 +76,10 @@ def load_caller(claims: AccessClaims) -> Caller | None:
         credential=credential,
         signed_in_at=row.session_created_at,
         last_used_at=row.last_used_at,
-        level=min(level_of(row.amr), claims.level),
+        level=set_up_sessions.level_of_both(row, claims),
         proved_at=min(row.proved_at, claims.proved_at or row.session_created_at),
+        is_for_set_up=set_up_sessions.is_for_set_up(row, claims),
+        actor=set_up_sessions.find_actor(row, claims),
     )
 
 

@@ -49,7 +49,7 @@ class _Claims:
             jti=uuid.UUID(document["jti"]),
             expires_at=document["exp"],
             csrf=str(document.get("csrf", "")),
-            is_for_web=document["aud"] == current_app.config["JWT_WEB_AUDIENCE"],
+            is_for_web=document["aud"] in _audiences("JWT_WEB_AUDIENCE", "JWT_WEB_SET_UP_AUDIENCE"),
             document=document,
         )
 
@@ -65,6 +65,11 @@ class AccessClaims(_Claims):
         return Level(self.document.get("acr", Level.ONE_FACTOR))
 
     @property
+    def is_for_set_up(self) -> bool:
+        """Whether the token only allows to set up a second factor; no other service accepts it."""
+        return self.document["aud"] in _audiences("JWT_SET_UP_AUDIENCE", "JWT_WEB_SET_UP_AUDIENCE")
+
+    @property
     def proved_at(self) -> datetime | None:
         """When the identity was proved, as the token states (`auth_time`); None in tokens of earlier versions."""
         seconds = self.document.get("auth_time")
@@ -78,6 +83,10 @@ class RefreshClaims(_Claims):
 
 
 Claims = AccessClaims | RefreshClaims
+
+
+def _audiences(*settings: str) -> tuple[str, ...]:
+    return tuple(current_app.config[setting] for setting in settings)
 
 
 def parse(document: dict[str, Any]) -> Claims:

@@ -22,6 +22,7 @@ blueprint = Blueprint("proof", __name__, description="Recent proofs of identity.
 
 @blueprint.post("/prove/")
 @blueprint.jwt_required()
+@blueprint.open_to_set_up
 @blueprint.arguments(ProofSchema)
 @blueprint.response(200, ProvedSchema)
 @blueprint.raises(ValidationFailed, InvalidCredentials, InvalidCode, ProofNeeded, SecondStepLocked, TooManyRequests)

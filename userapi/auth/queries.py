@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from userapi.core.db import db, read_all
 from userapi.core.prepared import CommittingWrite, Read, Write
-from userapi.users.group_queries import HELD_IN_ONE
+from userapi.users.group_queries import GROUP_REQUIRES_SECOND_STEP, HELD_IN_ONE
 from userapi.users.models import User
 from userapi.users.queries import document_columns, profiles, users
 
+from .assurance import Level, level_of
 from .models import Session
 
 sessions = Session.__table__
@@ -42,13 +43,19 @@ CALLER = Read(
         sessions.c.created_at.label("session_created_at"),
         sessions.c.amr,
         sessions.c.proved_at,
+        sessions.c.for_set_up,
+        GROUP_REQUIRES_SECOND_STEP,
     )
     .select_from(with_users.outerjoin(profiles, profiles.c.user_id == users.c.id))
     .where(*named, *ACTIVE)
 )
 #: The same and the caller's permissions, which cost half as much again.
 CALLER_AND_PERMISSIONS = Read(CALLER.statement.add_columns(HELD_IN_ONE.label("held_permissions")))
-IS_ACTIVE = Read(sa.select(sessions.c.id).select_from(with_users).where(*named, *ACTIVE))
+HOLDER = Read(
+    sa.select(users.c.is_staff, users.c.is_superuser, sessions.c.amr, sessions.c.for_set_up, GROUP_REQUIRES_SECOND_STEP)
+    .select_from(with_users)
+    .where(*named, *ACTIVE)
+)
 
 
 def read_caller(
@@ -66,10 +73,9 @@ def read_caller(
     return read.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
 
 
-def is_session_active(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> bool:
-    """Whether the session behind a token is active."""
-    found = IS_ACTIVE.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
-    return found is not None
+def read_holder(session_id: uuid.UUID, user_id: int, now: datetime, idle_since: datetime) -> Any:
+    """What the session behind a token proves, and who has to prove more; None unless the session is active."""
+    return HOLDER.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
 
 
 def replace_refresh_token(
@@ -78,8 +84,8 @@ def replace_refresh_token(
     """Replace a session's refresh token. It is one UPDATE that commits by itself, so only one caller can win.
 
     Returns:
-        The session as it is now: id, user_id, expires_at, refreshed_at, refresh_jti, amr and proved_at; None if the
-        session is not active, or `used` is not its refresh token any more.
+        The session as it is now: id, user_id, expires_at, refreshed_at, refresh_jti, amr, proved_at and for_set_up;
+        None if the session is not active, or `used` is not its refresh token any more.
     """
     return REPLACE_REFRESH_TOKEN.one(
         session_id=session_id, user_id=user_id, used=used, new=new, now=now, idle_since=idle_since
@@ -95,6 +101,7 @@ REFRESHED = (
     sessions.c.refresh_jti,
     sessions.c.amr,
     sessions.c.proved_at,
+    sessions.c.for_set_up,
 )
 
 update_active_session = sa.update(Session).where(
@@ -118,13 +125,20 @@ REPLACE_REFRESH_TOKEN = CommittingWrite(
 def store_proof(session_id: uuid.UUID, user_id: int, amr: str, now: datetime, idle_since: datetime) -> Any:
     """Store a proof of identity and another refresh token in a session.
 
-    No earlier refresh token works after that, not even for the few seconds after a refresh.
+    No earlier refresh token works after that, not even for the few seconds after a refresh. A session for set-up
+    becomes a full one if a second factor was proved.
 
     Returns:
         The session as `replace_refresh_token` returns it; None if it is not active.
     """
     return STORE_PROOF.one(
-        session_id=session_id, user_id=user_id, amr=amr, new=uuid.uuid4(), now=now, idle_since=idle_since
+        session_id=session_id,
+        user_id=user_id,
+        amr=amr,
+        new=uuid.uuid4(),
+        now=now,
+        idle_since=idle_since,
+        stays_for_set_up=level_of(amr) < Level.TWO_FACTORS,
     )
 
 
@@ -132,6 +146,7 @@ STORE_PROOF = Write(
     update_active_session.values(
         amr=sa.bindparam("amr"),
         proved_at=sa.bindparam("now"),
+        for_set_up=sa.and_(sessions.c.for_set_up, sa.bindparam("stays_for_set_up", type_=sa.Boolean)),
         refresh_jti=sa.bindparam("new"),
         previous_jti=sa.null(),
         refreshed_at=sa.bindparam("now"),

@@ -108,6 +108,7 @@ def logout(logout: dict[str, Any]) -> Response:
 
 @blueprint.get("/user/")
 @blueprint.jwt_required()
+@blueprint.open_to_set_up
 @blueprint.response(200, UserSchema)
 def read_me() -> Response:
     """Read your account."""
@@ -138,6 +139,7 @@ def edit_me(user: User, changes: dict[str, Any]) -> Response:
 
 @blueprint.post("/password/change/")
 @blueprint.jwt_required()
+@blueprint.open_to_set_up
 @blueprint.arguments(PasswordChangeSchema)
 @blueprint.response(200, DetailSchema, example=said("Password changed. Your other sessions have ended."))
 @blueprint.raises(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)

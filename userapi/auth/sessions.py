@@ -21,7 +21,7 @@ from userapi.users import queries as user_queries
 from userapi.users.models import User
 from userapi.users.permissions import Actor
 
-from . import queries
+from . import queries, set_up_sessions
 from .assurance import Way
 from .claims import RefreshClaims
 from .models import Session
@@ -38,6 +38,7 @@ class Refreshed(Protocol):
     refresh_jti: uuid.UUID
     amr: str
     proved_at: datetime
+    for_set_up: bool
 
 
 #: The last use of a session is stored at most this often.
@@ -82,7 +83,7 @@ def begin_session(user_id: int, version: int, way: Way, amr: str) -> Session:
         way=way.value,
         amr=amr,
         proved_at=now,
-        for_set_up=False,
+        for_set_up=set_up_sessions.is_begun_for_set_up(user_id, amr),
     )
     db.session.add(session)
     db.session.flush()

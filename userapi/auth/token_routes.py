@@ -4,7 +4,7 @@ from flask import Response
 from flask_babel import gettext as _
 
 from userapi.core.db import commit_on, db
-from userapi.core.problems import Problem, ValidationFailed
+from userapi.core.problems import Problem, SecondStepRequired, ValidationFailed
 from userapi.http.negotiation import names_media_type
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
@@ -77,7 +77,7 @@ def refresh_tokens(claims: RefreshClaims) -> Response:
 @blueprint.checks_credentials_itself
 @blueprint.arguments(TokenSchema)
 @blueprint.response(200, ClaimsSchema)
-@blueprint.raises(ValidationFailed, InvalidToken, TokenRevoked, TooManyRequests)
+@blueprint.raises(ValidationFailed, InvalidToken, TokenRevoked, SecondStepRequired, TooManyRequests)
 def verify_token(body: dict[str, str]) -> Response:
     """Check an access token: signature, times, issuer, audience, session and account."""
     return json_response(tokens.verify_active(body["token"]).document)

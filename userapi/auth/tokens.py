@@ -19,7 +19,7 @@ from userapi.http import errors
 from userapi.security import key_folder, signing_keys, throttling
 from userapi.security.signing_keys import SigningKey
 
-from . import caller, queries, sessions
+from . import caller, queries, sessions, set_up_sessions
 from .assurance import level_of
 from .caller import Caller
 from .claims import ACCESS, REFRESH, AccessClaims, Claims, RefreshClaims, are_well_formed, parse
@@ -87,6 +87,9 @@ def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, A
         web: for cookies. They have their own audience, so that they cannot be used as bearer tokens. The access token
             is valid as long as the session, which every request reads anyway, so pages never need to refresh.
 
+    The access tokens of a session that only allows to set up a second factor have other audiences again, so that no
+    other service accepts them.
+
     Returns:
         `access_token, refresh_token, token_type, expires_in` (seconds).
     """
@@ -103,6 +106,8 @@ def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, A
         "fresh": False,
     }
     access = {**_extra_claims(session.user_id), **common, **_access_claims(session, lifetime)}
+    if session.for_set_up:
+        access["aud"] = config["JWT_WEB_SET_UP_AUDIENCE" if web else "JWT_SET_UP_AUDIENCE"]
     refresh = {**common, **_refresh_claims(session)}
     # Every claim is given, `exp` too, so that the token can be cached without decoding it.
     access_token = create_access_token(subject, expires_delta=False, additional_claims=access)
@@ -205,13 +210,16 @@ def verify_active(token: str) -> AccessClaims:
 
     Raises:
         TokenExpired, InvalidToken, TokenRevoked: the token would not be accepted.
+        SecondStepRequired: it would be accepted only to set up a second factor.
         TooManyRequests: the client sent too many invalid tokens.
     """
     with throttling.count_failures("TOKEN_VERIFY", throttling.get_client_subject()):
         claims, now = verify_access(token), clock.now()
-        if not queries.is_session_active(claims.session_id, claims.user_id, now, sessions.idle_since(now)):
+        holder = queries.read_holder(claims.session_id, claims.user_id, now, sessions.idle_since(now))
+        if holder is None:
             raise TokenRevoked
-        return claims
+    set_up_sessions.require_full(set_up_sessions.is_for_set_up(holder, claims))
+    return claims
 
 
 def key_set() -> dict[str, Any]:

@@ -71,6 +71,12 @@ def current_user() -> Any:
     return None if caller is None else caller.user
 
 
+def current_actor() -> Any:
+    """The same user as the actor of a rule: without permissions that require a second step which was not given."""
+    caller = current_g().get("caller")
+    return None if caller is None else caller.actor
+
+
 #: Who acts outside requests.
 _outside_requests: ContextVar[ActingContext | None] = ContextVar("userapi-acting", default=None)
 

@@ -111,6 +111,21 @@ class ProofNeeded(Problem):
         )
 
 
+class SecondStepRequired(Problem):
+    """The caller may do this only after a second step of the sign-in, which is required of the account."""
+
+    status = 403
+    code = "second_step_required"
+    title = lazy_gettext("Second step required")
+    detail = lazy_gettext(
+        "Your account requires a second step, such as a code or a passkey. Set it up, or prove your identity with it."
+    )
+    example_more: ClassVar = {"setup_url": "https://accounts.example.com/account/security/"}
+
+    def __init__(self, setup_url: str) -> None:
+        super().__init__(more={"setup_url": setup_url})
+
+
 class NotFound(Problem):
     """There is no such object."""
 

@@ -20,6 +20,7 @@ from userapi.core.problems import (
     PermissionDenied,
     Problem,
     ProofNeeded,
+    SecondStepRequired,
     Unavailable,
     to_example_document,
 )
@@ -103,6 +104,12 @@ class Blueprint(flask_smorest.Blueprint):
         view.fresh = True  # type: ignore[attr-defined]
         return view
 
+    @staticmethod
+    def open_to_set_up(view: View) -> View:
+        """Also for callers who have to set up or give a second step before they may do anything else."""
+        view.open_to_set_up = True  # type: ignore[attr-defined]
+        return view
+
     def arguments(self, schema: type[Schema], **options: Any) -> Any:
         """Check the body (or `location="query"`) against a schema and pass the result on.
 
@@ -179,6 +186,8 @@ class Blueprint(flask_smorest.Blueprint):
         errors: tuple[type[Problem], ...] = ()
         if not open_operation:
             errors = (NotSignedIn,) if access is Access.SIGNED_IN else (NotSignedIn, PermissionDenied)
+        if not open_operation and not getattr(view_func, "open_to_set_up", False):
+            errors = (*errors, SecondStepRequired)
         if is_fresh:
             errors = (*errors, ProofNeeded)
         otherwise = self.alt_response(
@@ -251,6 +260,9 @@ class ProblemSchema(Schema):
         },
     )
     acr = fields.String(metadata={"description": "With `proof_needed`: the level that the proof must reach."})
+    setup_url = fields.String(
+        metadata={"description": "With `second_step_required`: the page on which users set up a second step."}
+    )
     max_age = fields.Integer(metadata={"description": "With `proof_needed`: the maximum age of the proof in seconds."})
     mfa_token = fields.String(metadata={"description": "With `second_step_needed`: sent with the second step."})
     expires_in = fields.Integer(

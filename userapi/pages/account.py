@@ -15,6 +15,7 @@ from userapi.users.problems import WrongPassword
 
 from . import schemas
 from .layout import blueprint, render_page
+from .page_auth import open_to_set_up
 from .single_submission import Done, submit_once
 from .submitted_forms import load_form, show_on_error
 
@@ -56,15 +57,17 @@ def save_first_profile() -> Done:
 
 def _edit_own_account() -> dict[str, Any]:
     """Change the caller's account as the submitted form says; the changes."""
-    me = get_caller().user
+    caller = get_caller()
+    me = caller.user
     schema = schemas.account_without_profile if me.profile_title is None else schemas.account
-    user = accounts.lock(me.id, by=me)
+    user = accounts.lock(me.id, by=caller.actor)
     changes = load_form(schema)
-    account_edits.edit(user, changes, by=me)
+    account_edits.edit(user, changes, by=caller.actor)
     return changes
 
 
 @blueprint.get("/account/security/")
+@open_to_set_up
 def show_security() -> str:
     """Show how the user signs in: email address and password."""
     return render_page("account/security.html")
@@ -86,6 +89,7 @@ def change_email() -> Done:
 
 @blueprint.post("/account/email/resend/")
 @blueprint.post("/account/security/email/resend/")
+@open_to_set_up
 @show_on_error(show_security)
 @submit_once
 def resend_confirmation() -> Done:

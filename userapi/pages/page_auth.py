@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from flask import current_app, request
 from flask_babel import lazy_gettext
 
-from userapi.auth import authentication, proof
+from userapi.auth import authentication, proof, set_up_sessions
 from userapi.auth.problems import CsrfFailed
 from userapi.html import csrf
 
@@ -35,12 +35,19 @@ def fresh(view: View) -> View:
     return view
 
 
+def open_to_set_up(view: View) -> View:
+    """Also for users who have to set up or give a second step before they may do anything else."""
+    view.open_to_set_up = True  # type: ignore[attr-defined]
+    return view
+
+
 def check_access() -> None:
     """Check session and CSRF token before a page.
 
     Raises:
         NotSignedIn, InvalidToken and those of Flask-JWT-Extended: the page requires a session and there is none.
         StaleForm: the form has no valid CSRF token.
+        SecondStepRequired: the page requires a second step.
         ProofNeeded: the page requires a more recent or stronger proof of identity.
     """
     if request.method == "OPTIONS":
@@ -55,7 +62,10 @@ def check_access() -> None:
         caller = authentication.require_caller("cookies")
     except CsrfFailed as error:
         raise csrf.StaleForm from error
-    if hasattr(current_app.view_functions[str(request.endpoint)], "fresh"):
+    view = current_app.view_functions[str(request.endpoint)]
+    if not hasattr(view, "open_to_set_up"):
+        set_up_sessions.require_full(caller.is_for_set_up)
+    if hasattr(view, "fresh"):
         proof.require_fresh(caller)
 
 

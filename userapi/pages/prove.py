@@ -20,7 +20,7 @@ from userapi.http.page_paths import find_page_above
 
 from . import schemas
 from .layout import blueprint, render_page
-from .page_auth import SAFE_METHODS
+from .page_auth import SAFE_METHODS, open_to_set_up
 from .submitted_forms import load_form, show_on_error
 
 
@@ -42,6 +42,7 @@ def handle_missing_proof(problem: ProofNeeded) -> Response:
 
 
 @blueprint.get("/prove/")
+@open_to_set_up
 def show_proof() -> str | Response:
     """Show the form that proves the identity, unless it was proved recently."""
     if request.method in SAFE_METHODS and proof.is_fresh(get_caller()):
@@ -51,6 +52,7 @@ def show_proof() -> str | Response:
 
 
 @blueprint.post("/prove/")
+@open_to_set_up
 @show_on_error(show_proof)
 def prove() -> Response:
     """Prove the identity, and continue with the form that was submitted or the page that was requested."""

@@ -19,12 +19,13 @@ from . import (
     passkeys,
     password_strength,
     prove,
+    required_second_step,
     schemas,
     second_step,
     second_step_cookie,
 )
 from .layout import blueprint, render_page
-from .page_auth import open_to_visitors
+from .page_auth import open_to_set_up, open_to_visitors
 from .remembered_email import remembered_email
 from .signed_in import respond_signed_in
 from .single_submission import Done, submit_once
@@ -39,6 +40,7 @@ __all__ = [
     "passkeys",
     "password_strength",
     "prove",
+    "required_second_step",
     "second_step",
 ]
 
@@ -90,6 +92,7 @@ def show_sign_out() -> str:
 
 
 @blueprint.post("/logout/")
+@open_to_set_up
 def sign_out_user() -> Response:
     """End this session, and delete its data in the browser. With `next`, the sign-in page follows."""
     caller = get_caller()
@@ -146,12 +149,14 @@ def redirect_to_password_change() -> Response:
 
 
 @blueprint.get("/password_change/")
+@open_to_set_up
 def show_password_change() -> str:
     """Show the form to change the password."""
     return render_page("password_change.html")
 
 
 @blueprint.post("/password_change/")
+@open_to_set_up
 @show_on_error(show_password_change)
 @submit_once
 def change_password() -> Done:
@@ -164,6 +169,7 @@ def change_password() -> Done:
 
 
 @blueprint.get("/password_change/done/")
+@open_to_set_up
 def show_password_changed() -> str:
     """Show that the password is changed."""
     return render_page("password_changed.html")

@@ -26,7 +26,7 @@ def with_locked_user_for(permission: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(*args: Any, user_id: int | None = None) -> Response:
-            caller = context.current_user()
+            caller = context.current_actor()
             user = accounts.lock(caller.id if user_id is None else user_id, by=caller, permission=permission)
             user_json.check_precondition(user)
             return view(user, *args)
@@ -42,7 +42,7 @@ with_locked_user = with_locked_user_for(permissions.CHANGE_USER)
 
 def save(user: User, changes: dict[str, Any]) -> Response:
     """Apply what the caller may change, commit, and return the user."""
-    caller = context.current_user()
+    caller = context.current_actor()
     changes = user_json.drop_unchanged_readonly(user, changes, by=caller)
     password = changes.pop("current_password", None)
     with commit_on(WrongPassword):

@@ -37,6 +37,19 @@ HELD_IN_ONE = sa.case(
 )
 
 
+#: Whether a group of the user `users` of the enclosing statement requires a second step of its members.
+GROUP_REQUIRES_SECOND_STEP = (
+    sa.exists()
+    .where(
+        user_groups.c.user_id == User.__table__.c.id,
+        Group.__table__.c.id == user_groups.c.group_id,
+        Group.__table__.c.requires_second_step,
+    )
+    .correlate(User.__table__)
+    .label("group_requires_second_step")
+)
+
+
 def find_permissions(user_id: int) -> frozenset[str]:
     """What a user may do, by the user's own permissions and those of the user's groups."""
     return frozenset(codename for (codename,) in read_all(HELD, {"user_id": user_id}))

@@ -51,9 +51,7 @@ class GroupIsBuiltIn(Problem):
     )
 
 
-def create(
-    name: str, permission_ids: Collection[int], by: Actor, *, requires_second_step: bool = False
-) -> Group:
+def create(name: str, permission_ids: Collection[int], by: Actor, *, requires_second_step: bool = False) -> Group:
     """Make a group.
 
     Raises:

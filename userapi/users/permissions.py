@@ -1,5 +1,6 @@
 """What staff may do to the accounts of others: one answer for the API, the staff site and every rule."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from flask_babel import gettext as _
@@ -32,6 +33,15 @@ class Actor(Protocol):
     id: int
     is_staff: bool
     is_superuser: bool
+
+
+@dataclass(slots=True)
+class WithoutPermissions:
+    """A user who has no more permissions in this request than any other user."""
+
+    id: int
+    is_staff: bool = False
+    is_superuser: bool = False
 
 
 def get_permissions(person: Actor) -> frozenset[str]:

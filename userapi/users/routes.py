@@ -79,6 +79,7 @@ def list_users(query: dict[str, Any]) -> Response:
 
 @blueprint.get("/users/<row_id:user_id>/")
 @blueprint.owner_or_staff(VIEW_USER)
+@blueprint.open_to_set_up
 @blueprint.response(200, UserSchema)
 @blueprint.raises(NotFound)
 def read_user(user_id: int) -> Response:

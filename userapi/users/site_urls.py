@@ -9,6 +9,11 @@ def link(*parts: str) -> str:
     return "/".join((base, *parts)) + "/"
 
 
+def security_url() -> str:
+    """The page of this service on which users set up a second step."""
+    return f"{current_app.config['SITE_URL']}/account/security/"
+
+
 def users_url() -> str:
     """The absolute URL of the list of users; the URL of each user begins with it."""
     return f"{current_app.config['SITE_URL']}/userapi/users/"

@@ -1,0 +1,292 @@
+"""A second step can be required of roles and groups: without it, users can set it up and do nothing else."""
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from flask import Flask
+
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.openapi import documented_operations
+from tests.support.passkeys import add_passkey, sign_in_by_passkey
+from tests.support.sql import execute_sql, fetch_number
+from tests.support.staff_client import ACCEPT_HTML, permission_id, sign_in_with_cookies, staff_client
+from userapi.core import clock
+
+pytestmark = pytest.mark.both
+
+ME, USERS, SECURITY = "/userapi/auth/user/", "/userapi/users/", "/account/security/"
+
+#: What a session for set-up can do, besides what needs no session.
+OPEN_TO_SET_UP = {
+    ("GET", "/userapi/auth/user/"),
+    ("GET", "/userapi/users/{user_id}/"),
+    ("POST", "/userapi/auth/password/change/"),
+    ("POST", "/userapi/auth/prove/"),
+}
+PAGES_OPEN_TO_SET_UP = {
+    "pages.show_security", "pages.show_password_change", "pages.show_password_changed", "pages.show_proof",
+}  # fmt: skip
+
+
+def require_from(app: Flask, who: str, days: int = 0) -> None:
+    """Require a second step, as after a restart with other settings."""
+    app.config["SECOND_STEP_REQUIRED_FOR"] = who
+    app.config["SECOND_STEP_REQUIRED_FROM"] = clock.today() + timedelta(days=days)
+
+
+def requires_second_step(response: Any) -> bool:
+    """Whether a request was rejected because a second step is required."""
+    problem = response.get_json()
+    if response.status_code != 403 or problem["code"] != "second_step_required":
+        return False
+    assert problem["setup_url"] == f"http://accounts.example.com{SECURITY}"
+    return True
+
+
+def signed_in_again(app: Flask, user: ApiUser) -> ApiUser:
+    """The same user in another session, which began with a password."""
+    return ApiUser(app.test_client(), user.id, user.email, user.password, sign_in(app, user.email, user.password))
+
+
+def signed_in_by_passkey(app: Flask, user: ApiUser) -> ApiUser:
+    """The same user in another session, which began with a passkey."""
+    execute_sql(app, "UPDATE users SET email_verified_at = date_joined WHERE id = :id", id=user.id)
+    signed_in = sign_in_by_passkey(app, add_passkey(app, user.id))
+    assert signed_in.status_code == 200, signed_in.text
+    return ApiUser(app.test_client(), user.id, user.email, user.password, signed_in.get_json())
+
+
+def audience(user: ApiUser) -> str:
+    return str(jwt.decode(user.tokens["access_token"], options={"verify_signature": False})["aud"])
+
+
+def refresh(user: ApiUser) -> None:
+    sent = {"refresh_token": user.tokens["refresh_token"]}
+    user.tokens = user.client.post("/api-token-refresh/", json=sent).get_json()
+
+
+def make_group(app: Flask, name: str, *permissions: str) -> int:
+    """Create a group that requires a second step, on the staff site; its id."""
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    ids = [permission_id(app, codename) for codename in permissions]
+    made = superuser.post("/admin/groups/new/", name=name, permissions=ids, requires_second_step="true")
+    assert made.status_code == 303, made.text
+    return fetch_number(app, "SELECT max(id) FROM groups")
+
+
+def add_to_group(app: Flask, user_id: int, name: str) -> None:
+    email = fetch_email(app, user_id)
+    assert app.test_cli_runner().invoke(args=["groups", "add", email, name]).exit_code == 0
+
+
+def remove_from_group(app: Flask, user_id: int, name: str) -> None:
+    email = fetch_email(app, user_id)
+    assert app.test_cli_runner().invoke(args=["groups", "remove", email, name]).exit_code == 0
+
+
+def fetch_email(app: Flask, user_id: int) -> str:
+    shown = app.test_cli_runner().invoke(args=["users", "list"]).stdout
+    return next(line.split("\t")[1] for line in shown.splitlines() if line.split("\t")[0] == str(user_id))
+
+
+@pytest.mark.parametrize(
+    ("who", "staff_keep_permissions"), [("superusers", True), ("staff", False), ("everyone", False)]
+)
+def test_S71_roles_lose_their_permissions_at_the_next_request_until_they_give_a_second_step(
+    app: Flask, staff: ApiUser, superuser: ApiUser, who: str, staff_keep_permissions: bool
+) -> None:
+    assert staff.get(USERS).status_code == superuser.get(USERS).status_code == 200
+
+    require_from(app, who)
+
+    assert requires_second_step(superuser.get(USERS))
+    assert requires_second_step(staff.get(USERS)) != staff_keep_permissions
+    refresh(superuser)
+    assert requires_second_step(superuser.get(USERS))
+    assert signed_in_by_passkey(app, superuser).get(USERS).status_code == 200
+
+
+def test_S71_staff_without_their_permissions_keep_their_own_account(app: Flask, superuser: ApiUser) -> None:
+    require_from(app, "staff")
+
+    assert superuser.get(ME).get_json()["is_superuser"] is True
+    assert superuser.patch(ME, json={"first_name": "Wren"}).status_code == 200
+    assert superuser.patch(ME, json={"username": "wren", "is_staff": False}).status_code == 400
+    assert superuser.get(ME).get_json()["is_staff"] is True
+
+
+def test_S71_the_staff_site_leads_to_the_page_that_sets_up_a_second_step(app: Flask) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    assert superuser.get("/admin/users/").status_code == 200
+
+    require_from(app, "staff")
+
+    for path in ("/admin/", "/admin/users/", "/admin/nothing/"):
+        assert superuser.get(path).headers.get("Location") == SECURITY or superuser.get(path).status_code == 404, path
+    page = superuser.get(SECURITY)
+    assert page.status_code == 200
+    assert "Your account requires a second step" in page.text
+    changed = superuser.post("/admin/groups/new/", name="Evaders")
+    assert (changed.status_code, changed.headers["Location"]) == (303, SECURITY)
+    assert fetch_number(app, "SELECT count(*) FROM groups WHERE name = 'Evaders'") == 0
+
+
+def test_S71_the_browsable_api_shows_why(app: Flask) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    require_from(app, "staff")
+
+    page = superuser.get(USERS)
+
+    assert page.status_code == 403
+    assert "Your account requires a second step" in page.text
+
+
+def test_S71_nothing_changes_before_the_first_day(app: Flask, superuser: ApiUser) -> None:
+    require_from(app, "everyone", days=1)
+
+    assert superuser.get(USERS).status_code == 200
+    assert signed_in_again(app, superuser).get(USERS).status_code == 200
+
+    require_from(app, "everyone")
+
+    assert requires_second_step(superuser.get(USERS))
+
+
+def test_S72_a_session_for_set_up_is_accepted_only_where_it_is_listed(app: Flask, user: ApiUser) -> None:
+    require_from(app, "everyone")
+    limited = signed_in_again(app, user)
+    operations = [found for found in documented_operations(app) if found[2]["security"]]
+    assert len(operations) >= 12
+
+    for method, path, _operation in operations:
+        filled = re.sub(r"{\w+}", str(uuid.uuid4()), path.replace("{user_id}", str(user.id)))
+        response = limited.open(filled, method=method, json={})
+
+        assert requires_second_step(response) != ((method, path) in OPEN_TO_SET_UP), (method, path, response.text)
+
+
+def test_S72_pages_lead_to_the_set_up_too(app: Flask, user: ApiUser) -> None:
+    require_from(app, "everyone")
+    limited = sign_in_with_cookies(app, user.id)
+
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if not rule.endpoint.startswith("pages.") or rule.arguments or hasattr(view, "open_to_visitors"):
+            continue
+        if "GET" in rule.methods:
+            leads_to_set_up = limited.get(rule.rule).headers.get("Location") == SECURITY
+            assert leads_to_set_up != (rule.endpoint in PAGES_OPEN_TO_SET_UP), rule.endpoint
+    assert limited.client.post("/logout/", data={"csrf_token": limited.csrf}, headers=ACCEPT_HTML).status_code == 303
+
+
+def test_S72_no_other_service_accepts_the_tokens_of_a_session_for_set_up(app: Flask, user: ApiUser) -> None:
+    require_from(app, "everyone")
+    limited = signed_in_again(app, user)
+    client, token = app.test_client(), {"token": limited.tokens["access_token"]}
+
+    assert (audience(user), audience(limited)) == ("userapi", "userapi-set-up")
+    assert requires_second_step(client.post("/api-token-verify/", json=token))
+    refresh(limited)
+    assert audience(limited) == "userapi-set-up"
+    full = signed_in_by_passkey(app, user)
+    assert audience(full) == "userapi"
+    assert client.post("/api-token-verify/", json={"token": full.tokens["access_token"]}).status_code == 200
+
+
+def test_S72_a_session_for_set_up_stays_one_when_the_requirement_ends(app: Flask, superuser: ApiUser) -> None:
+    require_from(app, "staff")
+    limited = signed_in_again(app, superuser)
+
+    require_from(app, "none")
+    refresh(limited)
+
+    assert requires_second_step(limited.get(USERS))
+    assert requires_second_step(limited.get(f"{USERS}{superuser.id + 1}/"))
+    assert limited.get(superuser.url).status_code == 200
+    assert signed_in_again(app, superuser).get(USERS).status_code == 200
+
+
+def test_S72_a_new_account_has_to_set_up_a_second_step(app: Flask, make_api_user: Callable[..., ApiUser]) -> None:
+    require_from(app, "everyone")
+    page = app.test_client()
+    visit = page.get("/register/", headers=ACCEPT_HTML).text
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', visit))
+    typed = {"email": "new@example.com", "password": "velvet tram outside 7"}
+
+    assert page.post("/register/", data={**hidden, **typed}, headers=ACCEPT_HTML).status_code == 303
+
+    assert page.get("/account/", headers=ACCEPT_HTML).headers["Location"] == SECURITY
+
+
+def test_S73_members_of_a_group_need_a_second_step_as_long_as_they_are_members(app: Flask, staff: ApiUser) -> None:
+    make_group(app, "Payments", "view_user")
+    assert staff.get(USERS).status_code == 200
+
+    add_to_group(app, staff.id, "Payments")
+
+    assert requires_second_step(staff.get(USERS))
+    assert requires_second_step(staff.get("/userapi/auth/sessions/"))
+    limited = signed_in_again(app, staff)
+    assert requires_second_step(limited.get(USERS))
+
+    remove_from_group(app, staff.id, "Payments")
+
+    assert staff.get(USERS).status_code == 200
+    assert requires_second_step(limited.get(USERS))
+
+    add_to_group(app, staff.id, "Payments")
+
+    assert requires_second_step(staff.get(USERS))
+    assert requires_second_step(limited.get(USERS))
+    assert signed_in_by_passkey(app, staff).get(USERS).status_code == 200
+
+
+def test_S73_a_group_can_begin_and_stop_to_require_it(app: Flask, staff: ApiUser) -> None:
+    make_group(app, "Payments", "view_user")
+    add_to_group(app, staff.id, "Payments")
+    run = app.test_cli_runner()
+
+    stopped = run.invoke(args=["groups", "change", "Payments", "--no-require-second-step"])
+    assert (stopped.exit_code, stopped.stdout) == (0, "The group Payments no longer requires a second step.\n")
+    assert staff.get(USERS).status_code == 200
+
+    begun = run.invoke(args=["groups", "change", "Payments", "--require-second-step"])
+    assert (begun.exit_code, begun.stdout) == (0, "Members of the group Payments need a second step.\n")
+    assert requires_second_step(staff.get(USERS))
+    assert "Payments\t1\tview_user\trequired" in run.invoke(args=["groups", "list"]).stdout
+    events = run.invoke(args=["audit", "tail"]).stdout
+    assert events.count("group.changed") == 2
+
+
+def test_S73_only_staff_with_the_permissions_of_a_group_change_what_it_requires(app: Flask) -> None:
+    group_id = make_group(app, "Payments", "view_user", "delete_user")
+    path = f"/admin/groups/{group_id}/"
+    editor = staff_client(app, is_staff=True, permissions=("view_group", "change_group", "view_user"))
+    form = {**editor.form(path), "permissions": [permission_id(app, name) for name in ("view_user", "delete_user")]}
+    assert form["requires_second_step"] == "true"
+
+    form.pop("requires_second_step")
+
+    assert editor.post(path, **form).status_code == 403
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    assert superuser.post(path, **{**superuser.form(path), "requires_second_step": ""}).status_code == 303
+    assert fetch_number(app, "SELECT count(*) FROM groups WHERE requires_second_step") == 0
+
+
+def test_S74_staff_made_during_a_session_have_no_permissions_in_it(
+    app: Flask, user: ApiUser, superuser: ApiUser
+) -> None:
+    require_from(app, "staff")
+    by = signed_in_by_passkey(app, superuser)
+
+    promoted = by.patch(user.url, json={"is_staff": True, "is_superuser": True})
+
+    assert promoted.status_code == 200, promoted.text
+    assert user.get(ME).get_json()["is_superuser"] is True
+    assert requires_second_step(user.get(USERS))
+    assert requires_second_step(user.patch(superuser.url, json={"first_name": "Mallory"}))

@@ -1,0 +1,22 @@
+"""Pages of users who have to set up or give a second step before they may do anything else (decision 0060)."""
+
+from flask import Response
+from flask_babel import gettext as _
+
+from userapi.core.db import db
+from userapi.core.problems import SecondStepRequired
+from userapi.html.flash import flash
+from userapi.html.redirects import redirect_to
+from userapi.http import errors
+
+from .layout import blueprint
+
+
+@blueprint.app_errorhandler(SecondStepRequired)
+def handle_missing_second_step(problem: SecondStepRequired) -> Response:
+    """Show the page on which users set up a second step; programs get the problem."""
+    db.session.rollback()
+    if not errors.wants_error_page():
+        return errors.problem_response(problem)
+    flash(_("Your account requires a second step. Set it up to continue."), "warning")
+    return redirect_to("pages.show_security")
