@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from tests.support.factories import make_user
+from tests.support.factories import PROFILE, make_user
 from tests.support.staff_client import StaffClient, staff_client
 from userapi.admin import user_list
 from userapi.core.db import db
-from userapi.users import list_counts, search
+from userapi.users import list_counts, list_queries, search
 from userapi.users.list_counts import Precision, count_list
 
 pytestmark = pytest.mark.both
@@ -107,6 +107,39 @@ def test_a_long_list_is_counted_up_to_a_limit_and_facets_only_with_an_index(
     assert overview.facets["is_staff"] == {True: 1, False: None}
     assert overview.facets["is_active"] == {True: None, False: 0}
     assert overview.facets["email_verified"] == {True: None, False: None}
+
+
+def test_a_list_with_too_many_users_for_facets_is_still_counted(
+    app: Flask, boss: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_counts, "MAX_FACETED", 3)
+
+    assert figures(boss, "is_active=true&size=2") == "1–2 of 5 users"
+    with app.app_context():
+        few, many = count_list({"staff_search": "crowd3"}), count_list({"is_active": True})
+    assert few.facets["has_profile"] == {True: 1, False: 0}
+    assert many.count == (5, Precision.EXACT)
+    assert many.facets["has_profile"] == many.facets["is_staff"] == {True: None, False: None}
+
+
+@pytest.mark.parametrize("looked_up", [0, 7000], ids=["many users", "few users"])
+@pytest.mark.parametrize("order", ["-date_joined", "email", "last_name", "-last_login"])
+def test_the_filter_by_country_finds_the_same_users_with_both_plans(
+    app: Flask, boss: StaffClient, monkeypatch: pytest.MonkeyPatch, looked_up: int, order: str
+) -> None:
+    monkeypatch.setattr(list_queries, "MAX_LOOKED_UP", looked_up)
+    french = {**PROFILE, "country": "France"}
+    emails = {f"french{number}@example.com" for number in range(5)}
+    for number, email in enumerate(sorted(emails)):
+        make_user(app, email=email, profile=french, is_active=number != 3)
+    query = f"country=France&size=25&ordering={order}"
+
+    text = boss.get(f"/admin/users/?{query}").text
+
+    assert set(re.findall(r">(french\d@example.com)</a>", text)) == emails
+    assert figures(boss, query) == "1–5 of 5 users"
+    assert figures(boss, f"{query}&is_active=true") == "1–4 of 4 users"
+    assert figures(boss, "country=Nowhere") == "0 users"
 
 
 def test_a_long_list_with_a_common_text_is_not_counted_by_reading_it(

@@ -11,11 +11,14 @@ from userapi.core import explain
 from userapi.core.db import db, read_one
 
 from . import search
-from .list_queries import YES_OR_NO, Outline, conditions, is_common, outline_filters, values, with_index
+from .list_queries import OF_COUNTRY, YES_OR_NO, Outline, conditions, is_common, outline_filters, values, with_index
 from .queries import profiles, users
 
 #: Users are counted up to this number.
 MAX_COUNTED = 10_000
+
+#: Lists of more users have no facets, which need the row of each user and not only an index.
+MAX_FACETED = 2_000
 
 #: Lists that PostgreSQL expects to have fewer users than this are counted.
 MIN_ESTIMATE = 12_500
@@ -81,8 +84,11 @@ def count_list(filters: Mapping[str, Any], outline: Outline | None = None) -> Ov
         if found.count.is_exact:
             return found
         many = found.count
-    facets = {name: dict.fromkeys((True, False)) for name in YES_OR_NO}
-    return Overview(many, facets if filters else {**facets, **_count_indexed()})
+    return Overview(many, _no_facets() if filters else {**_no_facets(), **_count_indexed()})
+
+
+def _no_facets() -> dict[str, Mapping[bool, int | None]]:
+    return {name: dict.fromkeys((True, False)) for name in YES_OR_NO}
 
 
 def estimate_users() -> Count:
@@ -125,10 +131,14 @@ def _rounded(rows: int) -> int:
 def _count_some(outline: Outline, parameters: Mapping[str, Any]) -> Overview:
     found = conditions(with_index(outline))
     if not any(name in search.SEARCHED for name, _detail in outline):  # an index may have the ids, but not the columns
-        ids = sa.select(users.c.id).where(*found).limit(MAX_COUNTED + 1).subquery()
-        counted = read_one(sa.select(sa.func.count()).select_from(ids), dict(parameters))
+        by_country = [name for name, _detail in outline] == ["country"]  # then the index of the countries has them all
+        ids = sa.select(profiles.c.country).where(OF_COUNTRY) if by_country else sa.select(users.c.id).where(*found)
+        some_ids = ids.limit(MAX_COUNTED + 1).subquery()
+        counted = read_one(sa.select(sa.func.count()).select_from(some_ids), dict(parameters))
         if counted and counted[0] > MAX_COUNTED:
             return Overview(Count(MAX_COUNTED, Precision.MORE_THAN), {})
+        if counted and counted[0] > MAX_FACETED:
+            return Overview(Count(counted[0], Precision.EXACT), _no_facets())
     columns = (
         users.c.id, users.c.is_active, users.c.is_staff, users.c.is_superuser, users.c.email_verified_at,
         users.c.last_login,

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from userapi.core.db import read_all, read_one
+from userapi.core import explain
+from userapi.core.db import db, read_all, read_one
 from userapi.core.prepared import Read
 from userapi.http import pagination
 from userapi.http.pagination import Cursor, Page
@@ -32,8 +33,19 @@ SEARCHES = tuple(search.SEARCHED)
 WINDOW = 200
 
 
+#: Countries of fewer users are looked up first. PostgreSQL, which takes every row to be on a disk, would go through the
+#: list and look at each profile, thousands of them for a page.
+MAX_LOOKED_UP = 7_000
+
+#: The detail of a filter whose users are looked up first, and of others whose value is a parameter.
+FEW, SOME = "few", "some"
+
 #: What the statement for some filters depends on: pairs of a filter's name and a detail; the rest are parameters.
 Outline = tuple[tuple[str, Any], ...]
+
+
+#: The condition of the filter for a country, on profiles.
+OF_COUNTRY = profiles.c.country == sa.bindparam("country")
 
 
 class Order(NamedTuple):
@@ -158,8 +170,9 @@ def conditions(outline: Outline, source: Any = users) -> list[Any]:
         if name in SEARCHES:
             clauses += search.conditions(detail, source)
         elif name == "country":
-            of_country = profiles.c.country == sa.bindparam("country")
-            clauses.append(source.c.id.in_(sa.select(profiles.c.user_id).where(of_country)))
+            ids = sa.select(profiles.c.user_id).where(OF_COUNTRY)
+            looked_up = source.c.id == sa.any_(sa.func.array(ids.scalar_subquery()))
+            clauses.append(looked_up if detail == FEW else source.c.id.in_(ids))
         elif name == "group" and detail is None:
             clauses.append(~sa.exists().where(user_groups.c.user_id == source.c.id))
         elif name == "group":
@@ -198,8 +211,8 @@ def values(filters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def outline_filters(filters: Mapping[str, Any]) -> Outline:
-    """What the statement for some filters depends on; for a search, the quicker plan is looked for."""
-    outline: list[tuple[str, Any]] = [(name, _detail(filters[name])) for name in VALUED if name in filters]
+    """What the statement for some filters depends on; for a search and a country, the quicker plan is looked for."""
+    outline: list[tuple[str, Any]] = [(name, _detail(name, filters[name])) for name in VALUED if name in filters]
     outline += [(name, filters[name]) for name in YES_OR_NO if name in filters]
     for name in SEARCHES:
         if name in filters and (question := search.read_question(name, filters[name])):
@@ -207,8 +220,17 @@ def outline_filters(filters: Mapping[str, Any]) -> Outline:
     return tuple(outline)
 
 
-def _detail(value: Any) -> str | None:
-    return None if value is None else "a parameter"
+def _detail(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    return FEW if name == "country" and _is_small_country(value) else SOME
+
+
+def _is_small_country(country: str) -> bool:
+    if db.engine.dialect.name != "postgresql":
+        return False
+    statement = sa.select(profiles.c.user_id).where(OF_COUNTRY)
+    return explain.estimate_rows(statement, {"country": country}) < MAX_LOOKED_UP
 
 
 @lru_cache(maxsize=512)
