@@ -186,11 +186,14 @@ class UserProfile(Model):
     title: Mapped[str] = mapped_column(text(PROFILE["title"]))
     dob: Mapped[date] = mapped_column(sa.Date)
     address: Mapped[str] = mapped_column(text(PROFILE["address"]))
-    country: Mapped[str] = mapped_column(text(PROFILE["country"]), index=True)
+    country: Mapped[str] = mapped_column(text(PROFILE["country"]))
     city: Mapped[str] = mapped_column(text(PROFILE["city"]))
     zip: Mapped[str] = mapped_column(text(PROFILE["zip"]))
 
     user: Mapped[User] = relationship(back_populates="profile")
+
+
+sa.Index("ix_user_profiles_country_user_id", UserProfile.country, UserProfile.user_id)
 
 
 class OneTimeToken(Model):
