@@ -8,7 +8,7 @@ from flask import Flask
 from userapi import admin, browse, cli
 from userapi.audit import audit_log
 from userapi.auth import activity_routes as auth_activity
-from userapi.auth import authentication, passkey_routes, proof_routes, second_step_routes, tokens
+from userapi.auth import authentication, factor_routes, passkey_routes, proof_routes, second_step_routes, tokens
 from userapi.auth import routes as auth
 from userapi.auth import token_routes as auth_tokens
 from userapi.auth.field_descriptions import DESCRIPTIONS
@@ -31,7 +31,6 @@ from userapi.http import (
 from userapi.http.application import Application
 from userapi.mail import delivery_loop, relay
 from userapi.mail import queue as mail_queue
-from userapi.mfa import models as _second_factors  # noqa: F401 - its tables belong to the database
 from userapi.observability import logs, metrics, tracing
 from userapi.ops import routes as ops
 from userapi.pages import routes as pages
@@ -78,6 +77,7 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     api.register_blueprint(passkey_routes.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(second_step_routes.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(proof_routes.blueprint, url_prefix="/userapi/auth")
+    api.register_blueprint(factor_routes.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(auth_activity.blueprint, url_prefix="/userapi/auth")
     api.register_blueprint(users.blueprint, url_prefix="/userapi")
     app.register_blueprint(ops.blueprint)

@@ -27,9 +27,13 @@ OPEN_TO_SET_UP = {
     ("GET", "/userapi/users/{user_id}/"),
     ("POST", "/userapi/auth/password/change/"),
     ("POST", "/userapi/auth/prove/"),
+    ("GET", "/userapi/auth/factors/"),
+    ("POST", "/userapi/auth/factors/totp/"),
+    ("POST", "/userapi/auth/factors/totp/{app_id}/confirm/"),
 }
 PAGES_OPEN_TO_SET_UP = {
     "pages.show_security", "pages.show_password_change", "pages.show_password_changed", "pages.show_proof",
+    "pages.show_new_app",
 }  # fmt: skip
 
 

@@ -9,9 +9,13 @@ from click.testing import Result
 from flask import Flask
 
 from tests.support.data_keys import age_data_keys, make_old_data_keys
+from tests.support.factories import make_user
+from tests.support.second_factors import set_up_app
+from tests.support.sql import execute_sql, fetch_rows
 from userapi.core.db import db
+from userapi.mfa import codes
 from userapi.security import data_keys
-from userapi.security.data_keys import DataKeys
+from userapi.security.data_keys import DataKeyMissing, DataKeys
 
 
 @pytest.fixture
@@ -103,3 +107,82 @@ def test_S24_the_doctor_names_a_file_that_is_no_key(keyed_app: Flask, folder: Pa
     report = keyed_app.test_cli_runner().invoke(args=["doctor"]).stdout
 
     assert "DATA_KEY_DIR: a.key does not contain 32 bytes in base64" in report
+
+
+@pytest.fixture
+def user_id(keyed_app: Flask) -> int:
+    return make_user(keyed_app)
+
+
+def use_code(app: Flask, user_id: int, code: str) -> str:
+    """What a code proves."""
+    with app.app_context():
+        proved = codes.check(user_id, code)
+        db.session.commit()
+        return proved
+
+
+def test_S23_a_rotation_seals_every_secret_again_and_codes_work_throughout(
+    keyed_app: Flask, folder: Path, user_id: int
+) -> None:
+    phone, recovery = set_up_app(keyed_app, user_id)
+    (old,) = DataKeys(folder).all()
+    age_data_keys(folder)
+
+    rotated = run(keyed_app, "rotate")
+
+    assert "Sealed 1 secret again." in rotated.stdout
+    new = DataKeys(folder).newest()
+    (row,) = fetch_rows(keyed_app, "SELECT secret FROM totp_devices")
+    assert data_keys.find_kid(row.secret) == new.kid
+    assert use_code(keyed_app, user_id, phone.code()) == "otp"
+    assert use_code(keyed_app, user_id, recovery[0]) == "lookup"
+    age_data_keys(folder)
+    needed = run(keyed_app, "retire", old.kid, "--yes")
+    assert "Still needed by 0 authenticator apps and 9 recovery codes." in needed.stderr
+
+
+def test_S23_a_rotation_that_was_interrupted_is_finished(keyed_app: Flask, folder: Path, user_id: int) -> None:
+    phone, _recovery = set_up_app(keyed_app, user_id)
+    execute_sql(keyed_app, "DELETE FROM recovery_codes")
+    (old,) = DataKeys(folder).all()
+    with keyed_app.app_context():
+        data_keys.get_data_keys().add()  # as a rotation does first
+    age_data_keys(folder)
+    assert "Still needed by 1 authenticator apps" in run(keyed_app, "retire", old.kid, "--yes").stderr
+
+    assert run(keyed_app, "rotate", "--resume").exit_code == 0
+
+    assert len(DataKeys(folder).all()) == 2
+    assert run(keyed_app, "retire", old.kid, "--yes").exit_code == 0
+    assert use_code(keyed_app, user_id, phone.code()) == "otp"
+
+
+def test_S23_a_used_code_moves_its_secret_to_the_newest_key(keyed_app: Flask, folder: Path, user_id: int) -> None:
+    phone, _recovery = set_up_app(keyed_app, user_id)
+    with keyed_app.app_context():
+        new = data_keys.get_data_keys().add()
+
+    use_code(keyed_app, user_id, phone.code())
+
+    (row,) = fetch_rows(keyed_app, "SELECT secret FROM totp_devices")
+    assert data_keys.find_kid(row.secret) == new.kid
+
+
+def test_S24_a_missing_key_is_named_by_the_doctor_and_its_codes_get_503(
+    keyed_app: Flask, folder: Path, user_id: int
+) -> None:
+    phone, recovery = set_up_app(keyed_app, user_id)
+    (old,) = DataKeys(folder).all()
+    (folder / f"{old.name}.key").rename(folder / "kept")
+    keyed_app.extensions["userapi-data-keys"] = DataKeys(folder)
+
+    report = keyed_app.test_cli_runner().invoke(args=["doctor"]).stdout
+
+    assert f"DATA_KEY_DIR: The key {old.kid} is missing, so 1 authenticator apps and 10 recovery codes" in report
+    for code in (phone.code(), recovery[0]):
+        with pytest.raises(DataKeyMissing):
+            use_code(keyed_app, user_id, code)
+    (folder / "kept").rename(folder / f"{old.name}.key")
+    keyed_app.extensions["userapi-data-keys"] = DataKeys(folder)
+    assert use_code(keyed_app, user_id, phone.code()) == "otp"

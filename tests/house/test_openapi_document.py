@@ -179,6 +179,7 @@ def test_the_second_token_paths_are_served_but_not_listed(app: Flask, document: 
         "passkeys",
         "second_step",
         "proof",
+        "factors",
         "activity",
         "users",
     ]

@@ -1,10 +1,12 @@
-"""Accounts with second factors, made by the rules that the routes call."""
+"""Accounts with second factors, made by the rules that the routes call, or over the API."""
 
 import uuid
 from dataclasses import dataclass
 
 from flask import Flask
+from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiUser
 from tests.support.sql import execute_sql
 from userapi.core import clock
 from userapi.core.db import db
@@ -54,3 +56,31 @@ def set_up_app(app: Flask, user_id: int, name: str = "Phone") -> tuple[App, list
         confirmed = apps.confirm_app(user, added.id, session_id, made.code(-1))
         db.session.commit()
         return made, confirmed.recovery_codes or []
+
+
+FACTORS = "/userapi/auth/factors/"
+
+
+def add_app(user: ApiUser, name: str = "Phone") -> App:
+    """Add an authenticator app over the API; it is not confirmed yet."""
+    response = user.post(f"{FACTORS}totp/", json={"name": name})
+    assert response.status_code == 201, response.text
+    added = response.get_json()
+    return App(uuid.UUID(added["id"]), added["secret"])
+
+
+def confirm_app(user: ApiUser, app: App, code: str | None = None) -> TestResponse:
+    """Confirm an authenticator app over the API, by default with the code of the step before the present one."""
+    return user.post(f"{FACTORS}totp/{app.id}/confirm/", json={"code": code or app.code(-1)})
+
+
+def prove(user: ApiUser, code: str) -> None:
+    """Prove the identity of a signed-in user by a code; the user continues with the new tokens."""
+    response = user.post("/userapi/auth/prove/", json={"code": code})
+    assert response.status_code == 200, response.text
+    user.tokens = {**user.tokens, **response.get_json()}
+
+
+def forget_used_steps(app: Flask) -> None:
+    """Let codes be used again, so that a test need not wait for the next one."""
+    execute_sql(app, "UPDATE totp_devices SET last_step = -1")

@@ -99,7 +99,7 @@ def send_reset_email(user: User) -> None:
 
 
 def reset_password(uid: str, token: str, new_password1: str, new_password2: str) -> None:
-    """Set a new password with the emailed link; every session ends, and the email is confirmed.
+    """Set a new password with the emailed link; every session ends, the email is confirmed, and codes are unlocked.
 
     After too many wrong codes, codes are accepted again: who knew the password and guessed does not know the new one.
 

@@ -17,6 +17,8 @@ LABELS = {
     "password1": lazy_gettext("Password"),
     "password2": lazy_gettext("Confirm password"),
     "own_password": lazy_gettext("Your password"),
+    # Second factors.
+    "code": lazy_gettext("Code"),
     # Groups and imports.
     "name": lazy_gettext("Name"),
     "requires_second_step": lazy_gettext("Require a second step"),

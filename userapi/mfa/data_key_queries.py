@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from userapi.core.db import db
+from userapi.security import data_keys
 
 from .models import RecoveryCode, TotpDevice
 
@@ -34,3 +35,13 @@ def count_under_key(sealed_prefix: str, digest_prefix: str) -> tuple[int, int]:
 
 def _count_where(model: Any, *conditions: Any) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(model).where(*conditions)) or 0
+
+
+def list_needed_kids() -> list[str]:
+    """The ids of the data keys that secrets and unused recovery codes need."""
+    sealed_under = sa.func.substr(TotpDevice.secret, len(data_keys.sealed_prefix("")), data_keys.KID_LENGTH)
+    statement = sa.union(
+        sa.select(sealed_under),
+        sa.select(sa.func.substr(RecoveryCode.digest, 1, data_keys.KID_LENGTH)).where(RecoveryCode.used_at.is_(None)),
+    )
+    return sorted(db.session.scalars(statement))

@@ -1,15 +1,21 @@
-"""QR codes as SVG."""
+"""QR codes as SVG, without styles and scripts. They are black on white on dark pages too, because apps expect that."""
 
-from base64 import b64encode
+from typing import Any
+
+COLORS = {"dark": "#000000", "light": "#ffffff"}
 
 
 def draw_svg(text: str) -> str:
-    """A QR code as an `<svg>` element without styles or scripts, black on white, for dark pages too."""
+    """A QR code as an `<svg>` element that takes the size of the page's style sheet."""
+    return str(_make(text).svg_inline(omitsize=True, **COLORS))
+
+
+def draw_data_url(text: str) -> str:
+    """A QR code as a `data:` URL for an `<img>`, five pixels to a square."""
+    return str(_make(text).svg_data_uri(scale=5, **COLORS))
+
+
+def _make(text: str) -> Any:
     from segno import make  # loaded only when someone sets up an app
 
-    return str(make(text, error="m", micro=False).svg_inline(scale=5, border=4, light="#ffffff", dark="#000000"))
-
-
-def to_data_url(svg: str) -> str:
-    """An SVG as a `data:` URL, which an `<img>` can show."""
-    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+    return make(text, error="m", micro=False)

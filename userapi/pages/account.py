@@ -10,6 +10,7 @@ from userapi.auth.caller import get_caller
 from userapi.core.db import commit_on
 from userapi.html.redirects import redirect_to
 from userapi.http.user_agents import describe_user_agent, is_mobile
+from userapi.mfa import factors, remembered_devices
 from userapi.users import account_edits, accounts, email_verification
 from userapi.users.problems import WrongPassword
 
@@ -70,7 +71,7 @@ def _edit_own_account() -> dict[str, Any]:
 @open_to_set_up
 def show_security() -> str:
     """Show how the user signs in: email address and password."""
-    return render_page("account/security.html")
+    return render_page("account/security.html", factors=factors.read_overview(get_caller().user.id))
 
 
 # Forms that were open before these pages were separate send to the first of two paths.
@@ -105,6 +106,7 @@ def show_devices() -> str:
     return render_page(
         "account/devices.html",
         sessions=sessions.list_user_sessions(get_caller().user.id),
+        remembered=remembered_devices.list_devices(get_caller().user.id),
         describe=describe_user_agent,
         is_mobile=is_mobile,
     )

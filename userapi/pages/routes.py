@@ -23,6 +23,7 @@ from . import (
     schemas,
     second_step,
     second_step_cookie,
+    two_step,
 )
 from .layout import blueprint, render_page
 from .page_auth import open_to_set_up, open_to_visitors
@@ -42,6 +43,7 @@ __all__ = [
     "prove",
     "required_second_step",
     "second_step",
+    "two_step",
 ]
 
 #: Inputs of the second step of a registration.

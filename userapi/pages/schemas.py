@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from marshmallow import Schema, fields, post_load, pre_load
 
+from userapi.auth.factor_schemas import CodeSchema, FactorNameSchema, NewAppSchema, SecondStepSwitchSchema
 from userapi.auth.proof_schemas import ProofSchema
 from userapi.auth.schemas import (
     EmailChangeSchema,
@@ -74,6 +75,12 @@ class PasskeySchema(Schema):
             return {**data, "credential": None}
 
 
+class SetUpCodeSchema(CodeSchema):
+    """The code of an app, and the app that is being set up."""
+
+    set_up = fields.String()
+
+
 credentials = SignInSchema()
 passkey = PasskeySchema()
 second_step = SecondStepSchema(only=("code", "remember_device"))
@@ -84,5 +91,9 @@ email_change = EmailChangeSchema()
 proof = ProofPageSchema()
 password_change = PasswordChangeSchema()
 new_password = PasswordResetSchema(only=("new_password1", "new_password2"))
+new_app = NewAppSchema()
+set_up_code = SetUpCodeSchema()
+factor_name = FactorNameSchema()
+second_step_switch = SecondStepSwitchSchema()
 account = UserEditSchema(only=EDITABLE)
 account_without_profile = FirstProfileSchema(only=EDITABLE)

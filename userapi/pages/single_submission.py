@@ -19,6 +19,7 @@ from userapi.security import encryption
 
 from . import notices, second_step_cookie
 from .remembered_email import remember_email
+from .shown_codes import carry_codes
 
 #: Seconds for which a stored result can be read. It is sealed because it may name an email, and outlives the account.
 RESULT_MAX_AGE = 120
@@ -36,6 +37,7 @@ class Done:
         language: of the account, which the browser remembers.
         delete_cookie: name and path of a cookie to delete.
         mfa_token: of a sign-in whose second step is done on the next page.
+        recovery_codes: new ones, which the next page shows.
     """
 
     path: str
@@ -45,6 +47,7 @@ class Done:
     language: str | None = None
     delete_cookie: tuple[str, str] | None = None
     mfa_token: str | None = None
+    recovery_codes: list[str] | None = None
 
 
 def submit_once(view: Callable[..., Done]) -> Callable[..., Response]:
@@ -79,6 +82,8 @@ def _respond(done: Done) -> Response:
         remember_email(response, done.email)
     if done.mfa_token:
         second_step_cookie.set_cookie(response, done.mfa_token)
+    if done.recovery_codes:
+        carry_codes(response, done.recovery_codes)
     if done.delete_cookie:
         response.delete_cookie(done.delete_cookie[0], path=done.delete_cookie[1])
     return response

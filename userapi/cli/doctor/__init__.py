@@ -13,7 +13,7 @@ from flask_babel import ngettext
 from userapi.health import checks, clocks, keys, misspelt, report, settings
 from userapi.health.findings import Finding, Level
 
-from . import database, mail
+from . import data_keys, database, mail
 
 #: Those of the report, and slower ones where they fit.
 CHECKS: tuple[report.Check, ...] = (
@@ -24,6 +24,7 @@ CHECKS: tuple[report.Check, ...] = (
     checks.run,
     keys.check,
     database.check,
+    data_keys.check,
     clocks.check,
     mail.check,
 )

@@ -1,0 +1,96 @@
+"""What signed-in users do with their second factors, and which sessions and unfinished sign-ins end with it."""
+
+import uuid
+from contextlib import AbstractContextManager
+
+from userapi.mfa import apps, factors, guesses
+from userapi.mfa.apps import Confirmed, NewApp
+
+from . import passwords, second_step, sessions
+from .caller import Caller
+
+
+def add_app(caller: Caller, name: str) -> NewApp:
+    """Add an authenticator app, which the same session has to confirm.
+
+    Raises:
+        FactorUnavailable, EmailUnverified, TooManyFactors: the caller cannot add an app.
+        TokenRevoked: the account has been deactivated or deleted since.
+        KeyFolderError: the folder of data keys cannot be used.
+    """
+    return apps.add_app(passwords.lock_active_user(caller.user.id), name, caller.session_id)
+
+
+def confirm_app(caller: Caller, app_id: uuid.UUID, code: str) -> Confirmed:
+    """Confirm an app with its first code. If it is the first factor, every other session ends.
+
+    Raises:
+        NotFound: there is no such app to confirm in this session.
+        WrongSetUpCode: the code is wrong; an audit event was committed.
+        TooManyRequests, SecondStepLocked: too many codes were wrong; the code was not checked.
+        TokenRevoked: the account has been deactivated or deleted since.
+    """
+    apps.require_app_to_confirm(app_id, caller.user.id, caller.session_id)
+    with count_set_up_code(caller):
+        return confirm_app_by_counted_code(caller, app_id, code)
+
+
+def count_set_up_code(caller: Caller) -> AbstractContextManager[None]:
+    """Count a code that the block checks. Nothing may have been written before it.
+
+    Raises:
+        WrongSetUpCode: the block raised it; an audit event was committed.
+        TooManyRequests, SecondStepLocked: too many codes were wrong; the block did not run.
+    """
+    return guesses.attempt(caller.user.id, "set-up")
+
+
+def confirm_app_by_counted_code(caller: Caller, app_id: uuid.UUID, code: str) -> Confirmed:
+    """Confirm an app, inside `count_set_up_code`.
+
+    Raises:
+        NotFound: there is no such app to confirm in this session.
+        WrongSetUpCode: the code is wrong.
+        TokenRevoked: the account has been deactivated or deleted since.
+    """
+    user = passwords.lock_active_user(caller.user.id)
+    confirmed = apps.confirm_app(user, app_id, caller.session_id, code)
+    if confirmed.is_first:
+        sessions.end_sessions(user, spare=caller.session_id)
+    return confirmed
+
+
+def remove_app(caller: Caller, app_id: uuid.UUID, *, keep_sessions: bool) -> None:
+    """Remove an authenticator app; every other session ends unless they are kept.
+
+    Raises:
+        NotFound: there is no such app, or it is another user's.
+        TokenRevoked: the account has been deactivated or deleted since.
+    """
+    user = passwords.lock_active_user(caller.user.id)
+    apps.remove_app(user, app_id)
+    second_step.cancel(user.id)
+    if not keep_sessions:
+        sessions.end_sessions(user, spare=caller.session_id)
+
+
+def set_second_step(caller: Caller, *, is_on: bool) -> None:
+    """Turn the second step on or off.
+
+    Raises:
+        NoFactor: there is no factor for it.
+        TokenRevoked: the account has been deactivated or deleted since.
+    """
+    user = passwords.lock_active_user(caller.user.id)
+    if factors.set_second_step(user, is_on=is_on):
+        second_step.cancel(user.id)
+
+
+def replace_recovery_codes(caller: Caller) -> list[str]:
+    """New recovery codes; the earlier ones are no longer accepted.
+
+    Raises:
+        NoFactor: there is no factor that they could stand in for.
+        TokenRevoked: the account has been deactivated or deleted since.
+    """
+    return factors.replace_recovery_codes(passwords.lock_active_user(caller.user.id))

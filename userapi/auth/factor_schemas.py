@@ -1,0 +1,173 @@
+"""The schemas of second factors: one for requests, another for responses."""
+
+from typing import Any, ClassVar
+
+from marshmallow import Schema, fields
+
+from userapi.http.fields import Flag, Line, Name, Timestamp
+from userapi.mfa.codes import MAX_TYPED_LENGTH
+from userapi.mfa.models import MAX_NAME_LENGTH
+
+APP_ID = "7c1f3e58-2a4b-4d6f-9b0a-5e8d7c6b4a32"
+EXAMPLE_CODES = ["7k3m-92xq-hd5r-w8tn", "b4fz-61vp-0c9j-yg3s"]
+EXAMPLE_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105
+
+OWN_NAME: dict[str, Any] = {"description": "What you call it, such as `Phone`."}
+
+
+class SecondStepSwitchSchema(Schema):
+    """Whether a sign-in needs a second step."""
+
+    EXAMPLE: ClassVar = {"second_step": False}
+
+    second_step = Flag(required=True, metadata={"description": "Whether a sign-in needs a second step."})
+
+
+class NewAppSchema(Schema):
+    """An authenticator app to add."""
+
+    EXAMPLE: ClassVar = {"name": "Phone"}
+
+    name = Name(MAX_NAME_LENGTH, trim=True, load_default="", metadata=OWN_NAME)
+
+
+class FactorNameSchema(Schema):
+    """The name of a factor."""
+
+    EXAMPLE: ClassVar = {"name": "Phone"}
+
+    name = Name(MAX_NAME_LENGTH, 1, trim=True, required=True, metadata=OWN_NAME)
+
+
+class CodeSchema(Schema):
+    """The code that an authenticator app shows."""
+
+    EXAMPLE: ClassVar = {"code": "492039"}
+
+    code = Line(
+        MAX_TYPED_LENGTH,
+        1,
+        trim=True,
+        required=True,
+        metadata={"description": "Six digits, as text. Spaces and hyphens do not matter."},
+    )
+
+
+class AddedAppSchema(Schema):
+    """An authenticator app that has to be confirmed, with its secret, which is shown only this once."""
+
+    EXAMPLE: ClassVar = {
+        "id": APP_ID,
+        "secret": EXAMPLE_SECRET,
+        "uri": f"otpauth://totp/accounts.example.com:wren%40example.com?secret={EXAMPLE_SECRET}"
+        "&issuer=accounts.example.com",
+        "qr": "data:image/svg+xml;charset=utf-8,%3Csvg%2F%3E",
+    }
+
+    id = fields.UUID(required=True, metadata={"description": "The id of the app."})
+    secret = fields.String(required=True, metadata={"description": "The secret in base32, for typing."})
+    uri = fields.String(required=True, metadata={"description": "The secret as an `otpauth:` URI, for a QR code."})
+    qr = fields.String(required=True, metadata={"description": "That QR code, as a `data:` URL of an SVG."})
+
+
+class AppSchema(Schema):
+    """An authenticator app."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": APP_ID,
+        "name": "Phone",
+        "created_at": "2026-11-29T08:05:12.482913Z",
+        "last_used_at": "2026-11-29T08:05:40.190372Z",
+    }
+
+    id = fields.UUID(required=True, metadata={"description": "The id of the app."})
+    name = fields.String(required=True, metadata=OWN_NAME)
+    created_at = Timestamp(required=True, metadata={"description": "When it was added."})
+    last_used_at = Timestamp(required=True, allow_none=True, metadata={"description": "When a code was last accepted."})
+
+
+class ConfirmedAppSchema(AppSchema):
+    """An authenticator app that was confirmed, with new recovery codes if the account had none."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {**AppSchema.EXAMPLE, "recovery_codes": EXAMPLE_CODES}
+
+    recovery_codes = fields.List(fields.String(), metadata={"description": "New recovery codes, shown only this once."})
+
+
+class RecoveryCodesSchema(Schema):
+    """New recovery codes."""
+
+    EXAMPLE: ClassVar = {"codes": EXAMPLE_CODES}
+
+    codes = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "The recovery codes, shown only this once. Each of them works once, in any order."},
+    )
+
+
+class CodesLeftSchema(Schema):
+    """The recovery codes of an account, without the codes."""
+
+    left = fields.Integer(required=True, metadata={"description": "The number of codes that were not used."})
+    made_at = Timestamp(required=True, metadata={"description": "When the codes were created."})
+
+
+class FactorsSchema(Schema):
+    """The second factors of the caller."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "second_step": True,
+        "required": False,
+        "totp": [AppSchema.EXAMPLE],
+        "recovery_codes": {"left": 10, "made_at": "2026-11-29T08:05:12.482913Z"},
+        "devices": 1,
+    }
+
+    second_step = fields.Boolean(required=True, metadata={"description": "Whether a sign-in needs a second step."})
+    required = fields.Boolean(required=True, metadata={"description": "Whether the account must have a second factor."})
+    totp = fields.List(fields.Nested(AppSchema), required=True, metadata={"description": "The authenticator apps."})
+    recovery_codes = fields.Nested(
+        CodesLeftSchema, required=True, allow_none=True, metadata={"description": "Null if there are none."}
+    )
+    devices = fields.Integer(required=True, metadata={"description": "The number of remembered devices."})
+
+
+class RemovalQuerySchema(Schema):
+    """Whether other sessions end."""
+
+    keep_sessions = Flag(
+        load_default=False, metadata={"description": "Whether your other sessions continue. Otherwise they end."}
+    )
+
+
+class DeviceSchema(Schema):
+    """A remembered device."""
+
+    id = fields.UUID(required=True, metadata={"description": "The id of the device."})
+    address = fields.String(
+        allow_none=True, required=True, metadata={"description": "The IP address from which it was remembered."}
+    )
+    user_agent = fields.String(allow_none=True, required=True)
+    created_at = Timestamp(required=True, metadata={"description": "Since when it has been remembered."})
+    last_used_at = Timestamp(required=True, metadata={"description": "When it last signed in without a second step."})
+    expires_at = Timestamp(required=True, metadata={"description": "When it will be forgotten."})
+
+
+class DevicesSchema(Schema):
+    """The remembered devices of the caller."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "results": [
+            {
+                "id": "5f2b0c1e-9d3a-4e57-8c64-1a7f0e2b9d35",
+                "address": "203.0.113.7",
+                "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "created_at": "2026-11-29T08:05:12.482913Z",
+                "last_used_at": "2026-11-29T08:21:40.190372Z",
+                "expires_at": "2026-12-29T08:05:12.482913Z",
+            }
+        ]
+    }
+
+    results = fields.List(fields.Nested(DeviceSchema), required=True)
