@@ -13,11 +13,17 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
+import config
 from tests.support import commands, http_server, servers
 from tests.support.browser import BrowserPage, Site
-from tests.support.factories import PASSWORD, PROFILE
+from tests.support.databases import close_app
+from tests.support.factories import PASSWORD, PROFILE, make_user
+from tests.support.second_factors import set_up_app
+from userapi.app import create_app
 
 STAFF = "ottoline.fairweather@customers.example.com"
+#: An owner whose second step is on.
+CAREFUL = "careful@example.com"
 OWNER = "looks.with.a.rather.long.name.before.the.at.sign@department.example.com"
 #: A file with one user, one error and one existing user.
 USERS_CSV = f"email,first_name\nimported@example.com,Ada\ninvalid,Grace\n{OWNER},Wren\n"
@@ -31,7 +37,7 @@ class ProductPage:
 
     Attributes:
         path: with the names of records in braces, as in `/admin/users/{user}/`.
-        identity: who opens it: a visitor, the owner of an account, or staff.
+        identity: who opens it: a visitor, the owner of an account, one whose sign-in was long ago, or staff.
         status: of the response.
         then: what is done on the page to get to what is tested.
         door: the part of the product it belongs to.
@@ -75,6 +81,23 @@ def submit_wrong(form: str, **fields: str) -> Step:
     return step
 
 
+def submit(form: str, **fields: str) -> Step:
+    """Send a form with these fields."""
+    return submit_wrong(form, **fields)
+
+
+def choose_recovery_code(page: Page) -> None:
+    """Do the first step of a sign-in, and choose a recovery code for the second."""
+    submit(FORM, email=CAREFUL, password=PASSWORD)(page)
+    press('a[href*="recovery"]')(page)
+
+
+def send_wrong_code(page: Page) -> None:
+    """Do the first step of a sign-in, and send a wrong code."""
+    submit(FORM, email=CAREFUL, password=PASSWORD)(page)
+    submit_wrong('form[action^="/login/second-step/"]', code="wrong")(page)
+
+
 def confirm_bulk_action(page: Page) -> None:
     """Choose two users and an action that must be confirmed."""
     for box in page.locator("input[name=user]").all()[:2]:
@@ -83,6 +106,7 @@ def confirm_bulk_action(page: Page) -> None:
 
 
 FORM = "main form:has([type=email], [type=password])"
+PROOF = 'form[action="/prove/"]'
 
 #: THE list: a new page is added here, and nowhere else.
 PAGES = [
@@ -106,6 +130,12 @@ PAGES = [
         "/account/data/", "/password_change/", "/password_change/done/", "/logout/",
         "/login/?next=/account/",
     ),
+    ProductPage("/login/?next=/account/data/", "visitor", "account", 200,
+                submit(FORM, email=CAREFUL, password=PASSWORD), "second step of a sign-in"),
+    ProductPage("/login/", "visitor", "account", 200, choose_recovery_code, "second step by a recovery code"),
+    ProductPage("/login/", "visitor", "account", 200, send_wrong_code, "second step with an error"),
+    *_pages("returning", "account", "/prove/?next=/account/"),
+    ProductPage("/prove/", "returning", "account", 200, submit_wrong(PROOF, password="1"), "proof with an error"),
     *_pages("staff", "account", "/register/profile/"),  # this account has no profile yet
     *_pages("owner", "account", "/nothing/", status=404),
     *_pages("owner", "staff", "/admin/", status=403),
@@ -136,7 +166,7 @@ PAGES = [
     *_pages("visitor", "docs", "/docs/", "/docs/try/"),
 ]  # fmt: skip
 
-IDENTITIES = ("visitor", "owner", "staff")
+IDENTITIES = ("visitor", "owner", "returning", "staff")
 DOORS = ("account", "staff", "api", "docs")
 
 
@@ -165,7 +195,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     with servers.smtp_sink() as sink:
         settings = {
             "MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "RATELIMIT_ENABLED": "false", "WORKERS": "1",
-            "SUPPORT_EMAIL": "help@example.com",
+            "SUPPORT_EMAIL": "help@example.com", "FRESH_PROOF_LIFETIME": "3600",
         }  # fmt: skip
         environment = commands.environment(f"sqlite:///{folder}/site.db", folder, **settings)
         with http_server.run_server(folder, environment) as server:
@@ -182,7 +212,7 @@ def _fill(site: Site, database: Path) -> Product:
         assert run.code == 0, run.errors
     registration = {"email": OWNER, "password": PASSWORD, "first_name": "Wren", "profile": PROFILE}
     assert requests.post(f"{site.url}/userapi/users/", json=registration, timeout=10).status_code == 201
-    owner, staff = _sign_in(site.url, OWNER), _sign_in(site.url, STAFF)
+    owner, returning, staff = (_sign_in(site.url, email) for email in (OWNER, OWNER, STAFF))
     _send(staff, f"{site.url}/admin/groups/new/", name="Readers of accounts")
     _send(staff, f"{site.url}/admin/users/filters/", at="/admin/users/", name="Inactive", query="is_active=false")
     _send(staff, f"{site.url}/admin/imports/new/", files={"file": ("users.csv", USERS_CSV)}, dry_run="true",
@@ -196,6 +226,11 @@ def _fill(site: Site, database: Path) -> Product:
             "SELECT 'deactivate', 'search=e', 12, 11, 1, 1, 'done', id, datetime(), datetime() "
             "FROM users WHERE email = ?", [STAFF],
         )  # fmt: skip
+        connection.execute(
+            "UPDATE login_sessions SET proved_at = '2026-01-01 00:00:00' WHERE id = (SELECT login_sessions.id "
+            "FROM login_sessions JOIN users ON users.id = user_id WHERE email = ? ORDER BY created_at DESC LIMIT 1)",
+            [OWNER],
+        )
         records = {
             name: str(connection.execute(query).fetchone()[0])
             for name, query in {
@@ -209,14 +244,21 @@ def _fill(site: Site, database: Path) -> Product:
             }.items()
         }
     connection.close()
+    _set_up_second_step(site)
     records["reset_link"] = site.link(OWNER, "Reset your password").removeprefix(site.url)
     records["verification_link"] = site.link(OWNER, "Confirm your email address").removeprefix(site.url)
     product = Product(site.url, database, records, {"visitor": []})
-    for identity, session in (("owner", owner), ("staff", staff)):
+    for identity, session in (("owner", owner), ("returning", returning), ("staff", staff)):
         product.cookies[identity] = [
             {"name": cookie.name, "value": cookie.value, "url": site.url} for cookie in session.cookies
         ]
     return product
+
+
+def _set_up_second_step(site: Site) -> None:
+    app = create_app(config.load(site.environment))
+    set_up_app(app, make_user(app, email=CAREFUL))
+    close_app(app)
 
 
 def _sign_in(url: str, email: str) -> requests.Session:
