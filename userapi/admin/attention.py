@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext, ngettext
 from userapi.core import clock, i18n
 from userapi.health import checks, report
 from userapi.health.findings import Finding, Level
+from userapi.mfa import requirement_queries
 
 from . import daily_counts, queries, staff_auth
 
@@ -73,7 +74,7 @@ def find(failed_emails: int) -> Iterator[Item]:
     """
     found = report.run() if staff_auth.is_superuser() else checks.run()
     items = [_from_finding(finding) for finding in found if finding.level != Level.OK]
-    items += [*_failed_emails(failed_emails), *_failed_sign_ins()]
+    items += [*_failed_emails(failed_emails), *_failed_sign_ins(), *_staff_without_second_step()]
     yield from sorted(items, key=lambda item: item.level != Level.ERROR)
 
 
@@ -122,4 +123,22 @@ def _failed_sign_ins() -> Iterator[Item]:
     )
     url = url_for("staff_audit.show_list", action="sign_in.failed", since=today.isoformat())
     link = (url, _("View failed sign-ins")) if staff_auth.may("view", "event") else ("", "")
+    yield Item(Level.WARNING, title, text, *link)
+
+
+def _staff_without_second_step() -> Iterator[Item]:
+    """For those who can require a second step, or ask staff to set it up."""
+    if not staff_auth.is_superuser():
+        return
+    number = requirement_queries.count_staff().without
+    if not number:
+        return
+    title = ngettext(
+        "%(number)s staff member without a second step",
+        "%(number)s staff members without a second step",
+        number,
+        number=i18n.format_number(number),
+    )
+    text = _("A stolen password is enough to sign in as one of them. They set up a second step on their security page.")
+    link = (url_for("staff_users.show_list", is_staff="true", is_active="true"), _("View staff"))
     yield Item(Level.WARNING, title, text, *link)

@@ -35,6 +35,7 @@ class Identified:
         proof: what was proved.
         password: the stored password hash when the proof was checked, and the one to store.
         needs_second_step: whether the account's second step is on.
+        accepts_remembered_devices: whether a remembered device replaces the second step: not where it is required.
     """
 
     user_id: int
@@ -43,6 +44,7 @@ class Identified:
     proof: Proof
     password: SeenPassword
     needs_second_step: bool
+    accepts_remembered_devices: bool = True
 
 
 class Finished(NamedTuple):
@@ -90,7 +92,11 @@ def admit(identified: Identified, code: str | None = None, device_token: str | N
     if code is not None:
         with throttling.count_failures("SECOND_STEP", throttling.get_client_subject()), guesses.attempt(user_id):
             return _begin(identified, join_proofs(first, codes.check(user_id, code)), identified.password)
-    if device_token and remembered_devices.recognize(device_token, user_id, identified.session_version):
+    if (
+        device_token
+        and identified.accepts_remembered_devices
+        and remembered_devices.recognize(device_token, user_id, identified.session_version)
+    ):
         return _begin(identified, first, identified.password)
     raise second_step.start(user_id, identified.session_version, identified.way, identified.proof)
 

@@ -9,13 +9,13 @@ from flask_babel import gettext as _
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.problems import ProofNeeded
-from userapi.mfa import codes, guesses
+from userapi.mfa import codes, factors, guesses, requirements
 from userapi.mfa.factors import SecondStep
 from userapi.security import throttling
 from userapi.users.models import User
 from userapi.users.problems import WrongPassword
 
-from . import passwords, queries, second_step, sessions
+from . import passwords, queries, sessions
 from .assurance import Level, Proof
 from .caller import Caller, find_caller
 from .problems import InvalidCredentials, TokenRevoked
@@ -38,7 +38,7 @@ def require_fresh(caller: Caller) -> None:
         ProofNeeded: it is too old, or weaker than the account's sign-in.
     """
     if not is_fresh(caller):
-        raise _proof_needed(caller)
+        raise to_problem(caller)
 
 
 def require_fresh_for_own_email() -> None:
@@ -81,7 +81,7 @@ def prove(caller: Caller, password: str | None, code: str | None) -> sessions.Re
     if code is not None:
         return _prove_by_code(caller, code)
     if find_second_step(caller) is not None:
-        raise _proof_needed(caller)
+        raise to_problem(caller)
     try:
         passwords.check_and_lock(caller.user.id, password or "", field="password")
     except WrongPassword as error:
@@ -109,11 +109,15 @@ def _store_proof(caller: Caller, amr: str) -> sessions.Refreshed:
 
 
 def find_second_step(caller: Caller) -> SecondStep | None:
-    """The second step of the caller's account; None if it is off."""
-    return second_step.find_second_step(caller.user.id)
+    """The second step of the caller's account; None if it is off. Where it is required, any factor turns it on."""
+    found = factors.summary(caller.user.id)
+    if found is None:
+        return None
+    return found if found.is_on or (found.ways and requirements.is_required(caller.user)) else None
 
 
-def _proof_needed(caller: Caller) -> ProofNeeded:
+def to_problem(caller: Caller) -> ProofNeeded:
+    """The error that tells the caller how to prove the identity."""
     step = find_second_step(caller)
     return ProofNeeded(
         ways=["password"] if step is None else list(step.ways),

@@ -6,6 +6,7 @@ from typing import Any
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.db import db
+from userapi.mfa import requirements
 from userapi.security import password_hashing, throttling
 from userapi.users import email_address
 
@@ -78,6 +79,7 @@ def _check(key: str | None, password: str) -> Identified:
             found.password_hash, password_hashing.hash_password(password) if outdated else found.password_hash
         ),
         needs_second_step=bool(found.needs_second_step),
+        accepts_remembered_devices=not requirements.is_required(found),
     )
 
 

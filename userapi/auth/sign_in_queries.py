@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from userapi.core.db import db, read_one
 from userapi.core.prepared import Read
 from userapi.mfa.queries import second_factors
+from userapi.users.group_queries import GROUP_REQUIRES_SECOND_STEP
 from userapi.users.models import User
 from userapi.users.queries import users
 
@@ -36,8 +37,8 @@ def read_credentials(email_key: str) -> Any:
     """What a sign-in is checked against.
 
     Returns:
-        id, password_hash, session_version, is_active, email_verified_at and `needs_second_step`; None if no account has
-        the email.
+        id, password_hash, session_version, is_active, email_verified_at, `needs_second_step`, and what
+        `mfa.requirements` reads; None if no account has the email.
     """
     return CREDENTIALS.one(email_key=email_key)
 
@@ -49,6 +50,9 @@ CREDENTIALS = Read(
         users.c.session_version,
         users.c.is_active,
         users.c.email_verified_at,
+        users.c.is_staff,
+        users.c.is_superuser,
+        GROUP_REQUIRES_SECOND_STEP,
         second_factors.c.active_since.is_not(None).label("needs_second_step"),
     )
     .select_from(users.outerjoin(second_factors, second_factors.c.user_id == users.c.id))

@@ -3,6 +3,8 @@
 from flask import Response
 from flask_babel import gettext as _
 
+from userapi.auth import proof
+from userapi.auth.caller import get_caller
 from userapi.core.db import db
 from userapi.core.problems import SecondStepRequired
 from userapi.html.flash import flash
@@ -10,13 +12,17 @@ from userapi.html.redirects import redirect_to
 from userapi.http import errors
 
 from .layout import blueprint
+from .prove import handle_missing_proof
 
 
 @blueprint.app_errorhandler(SecondStepRequired)
 def handle_missing_second_step(problem: SecondStepRequired) -> Response:
-    """Show the page on which users set up a second step; programs get the problem."""
+    """Show the page that asks for the second step, or the page to set it up; programs get the problem."""
     db.session.rollback()
     if not errors.wants_error_page():
         return errors.problem_response(problem)
+    caller = get_caller()
+    if proof.find_second_step(caller) is not None:
+        return handle_missing_proof(proof.to_problem(caller))
     flash(_("Your account requires a second step. Set it up to continue."), "warning")
     return redirect_to("pages.show_security")

@@ -10,7 +10,7 @@ import click
 from flask.cli import with_appcontext
 from flask_babel import ngettext
 
-from userapi.health import checks, clocks, keys, misspelt, report, settings
+from userapi.health import checks, clocks, keys, misspelt, report, second_steps, settings
 from userapi.health.findings import Finding, Level
 
 from . import data_keys, database, mail
@@ -25,6 +25,7 @@ CHECKS: tuple[report.Check, ...] = (
     keys.check,
     database.check,
     data_keys.check,
+    second_steps.check,
     clocks.check,
     mail.check,
 )
