@@ -10,7 +10,7 @@ from userapi.core.db import db
 from userapi.core.problems import NotFound, ValidationFailed
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import Document, json_response
-from userapi.mfa import apps, factors, qr_code, remembered_devices
+from userapi.mfa import apps, factors, passkey_options, qr_code, remembered_devices
 from userapi.mfa.problems import (
     EmailUnverified,
     FactorUnavailable,
@@ -36,6 +36,7 @@ from .factor_schemas import (
     RemovalQuerySchema,
     SecondStepSwitchSchema,
 )
+from .passkey_json import describe_passkey
 
 blueprint = Blueprint("factors", __name__, description="Second factors and remembered devices.")
 
@@ -173,6 +174,8 @@ def _describe_factors(user_id: int) -> Document:
         "second_step": found.second_step,
         "required": False,
         "totp": [_describe_app(app) for app in found.apps],
+        "passkeys": [describe_passkey(passkey) for passkey in found.passkeys],
+        "user_handle": None if found.handle is None else passkey_options.encode(found.handle),
         "recovery_codes": codes,
         "devices": found.devices,
     }

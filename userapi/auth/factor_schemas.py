@@ -8,6 +8,7 @@ from userapi.http.fields import Flag, Line, Name, Timestamp
 from userapi.mfa.codes import MAX_TYPED_LENGTH
 from userapi.mfa.models import MAX_NAME_LENGTH
 
+PASSKEY_ID = "2d9c6e1a-7b3f-4c58-8e0d-9a4b6c7d5e12"
 APP_ID = "7c1f3e58-2a4b-4d6f-9b0a-5e8d7c6b4a32"
 EXAMPLE_CODES = ["7k3m-92xq-hd5r-w8tn", "b4fz-61vp-0c9j-yg3s"]
 EXAMPLE_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105
@@ -113,6 +114,38 @@ class CodesLeftSchema(Schema):
     made_at = Timestamp(required=True, metadata={"description": "When the codes were created."})
 
 
+class PasskeySchema(Schema):
+    """A passkey."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": PASSKEY_ID,
+        "name": "Laptop",
+        "created_at": "2026-11-29T08:05:12.482913Z",
+        "last_used_at": "2026-11-29T08:21:40.190372Z",
+        "signs_in_alone": True,
+        "is_synced": True,
+        "transports": ["hybrid", "internal"],
+        "credential_id": "bDMaVvTnOe8",
+    }
+
+    id = fields.UUID(required=True, metadata={"description": "The id of the passkey."})
+    name = fields.String(required=True, metadata={"description": "What you call it."})
+    created_at = Timestamp(required=True, metadata={"description": "When it was added."})
+    last_used_at = Timestamp(required=True, allow_none=True, metadata={"description": "When it was last used."})
+    signs_in_alone = fields.Boolean(
+        required=True, metadata={"description": "Whether it signs in without a password, with a PIN or biometrics."}
+    )
+    is_synced = fields.Boolean(
+        required=True, metadata={"description": "Whether a password manager had a copy when it was last used."}
+    )
+    transports = fields.List(
+        fields.String(), required=True, metadata={"description": "How a browser reaches it, as WebAuthn names it."}
+    )
+    credential_id = fields.String(
+        required=True, metadata={"description": "Its ID in browsers, for `signalAllAcceptedCredentials()`."}
+    )
+
+
 class FactorsSchema(Schema):
     """The second factors of the caller."""
 
@@ -120,6 +153,8 @@ class FactorsSchema(Schema):
         "second_step": True,
         "required": False,
         "totp": [AppSchema.EXAMPLE],
+        "passkeys": [PasskeySchema.EXAMPLE],
+        "user_handle": "4fUPkQvK",
         "recovery_codes": {"left": 10, "made_at": "2026-11-29T08:05:12.482913Z"},
         "devices": 1,
     }
@@ -127,6 +162,12 @@ class FactorsSchema(Schema):
     second_step = fields.Boolean(required=True, metadata={"description": "Whether a sign-in needs a second step."})
     required = fields.Boolean(required=True, metadata={"description": "Whether the account must have a second factor."})
     totp = fields.List(fields.Nested(AppSchema), required=True, metadata={"description": "The authenticator apps."})
+    passkeys = fields.List(fields.Nested(PasskeySchema), required=True, metadata={"description": "The passkeys."})
+    user_handle = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "By which passkeys name the account, for `signalAllAcceptedCredentials()`."},
+    )
     recovery_codes = fields.Nested(
         CodesLeftSchema, required=True, allow_none=True, metadata={"description": "Null if there are none."}
     )

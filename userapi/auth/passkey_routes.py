@@ -1,25 +1,42 @@
-"""`/userapi/auth/login/passkey/`: signing in with a passkey alone."""
+"""`/userapi/auth/login/passkey/` and `factors/passkeys/`: signing in with a passkey alone, and the caller's own."""
 
+import uuid
 from typing import Any
 
 from flask import Response
 
 from userapi.core.db import commit_on, db
-from userapi.core.problems import ValidationFailed
+from userapi.core.problems import NotFound, ValidationFailed
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
-from userapi.mfa import challenges, passkey_options
-from userapi.mfa.passkey_problems import InvalidPasskey, PasskeysUnavailable
+from userapi.mfa import challenges, passkey_options, passkeys
+from userapi.mfa.passkey_problems import (
+    InvalidPasskey,
+    LastWayIn,
+    PasskeyKnown,
+    PasskeyRefused,
+    PasskeysUnavailable,
+)
+from userapi.mfa.problems import EmailUnverified, FactorUnavailable, TooManyFactors
 from userapi.security.throttling import TooManyRequests
 from userapi.users import queries as user_queries
 from userapi.users import user_json
 
-from . import cookies, credentials, passkey_sign_in, tokens
-from .passkey_schemas import NothingSchema, PasskeyLoginSchema, PasskeyOptionsSchema
+from . import cookies, credentials, passkey_changes, passkey_sign_in, tokens
+from .caller import get_caller
+from .factor_schemas import FactorNameSchema, PasskeySchema, RemovalQuerySchema
+from .passkey_json import describe_passkey
+from .passkey_schemas import (
+    AddedPasskeySchema,
+    NewPasskeySchema,
+    NothingSchema,
+    PasskeyLoginSchema,
+    PasskeyOptionsSchema,
+)
 from .problems import CsrfFailed
 from .schemas import LoginAnswerSchema
 
-blueprint = Blueprint("passkeys", __name__, description="Passkeys: sign-in without a password.")
+blueprint = Blueprint("passkeys", __name__, description="Passkeys: sign-in without a password, and your own.")
 
 
 @blueprint.post("/login/passkey/options/")
@@ -51,6 +68,70 @@ def login_with_passkey(login: dict[str, Any]) -> Response:
         if login["cookies"]
         else json_response({**pair, "user": user})
     )
+
+
+@blueprint.post("/factors/passkeys/options/")
+@blueprint.jwt_required()
+@blueprint.open_to_set_up
+@blueprint.fresh
+@blueprint.arguments(NothingSchema)
+@blueprint.response(200, PasskeyOptionsSchema)
+@blueprint.raises(ValidationFailed, PasskeysUnavailable, FactorUnavailable, EmailUnverified, TooManyFactors)
+def request_new_passkey(_body: dict[str, Any]) -> Response:
+    """Request options to create a passkey. The same session has to send the result, within five minutes."""
+    options = passkey_changes.request_options(get_caller())
+    db.session.commit()
+    return options_response(options)
+
+
+@blueprint.post("/factors/passkeys/")
+@blueprint.jwt_required()
+@blueprint.open_to_set_up
+@blueprint.arguments(NewPasskeySchema)
+@blueprint.response(201, AddedPasskeySchema)
+@blueprint.raises(
+    ValidationFailed,
+    PasskeyRefused,
+    PasskeyKnown,
+    PasskeysUnavailable,
+    FactorUnavailable,
+    EmailUnverified,
+    TooManyFactors,
+)
+@blueprint.leads_to(201, "rename_passkey", "remove_passkey", parameters={"passkey_id": "$response.body#/id"})
+def add_passkey(new: dict[str, Any]) -> Response:
+    """Add a passkey. With the first factor your other sessions end."""
+    added = passkey_changes.add_passkey(get_caller(), new["credential"], new["name"])
+    document = describe_passkey(added.passkey)
+    if added.recovery_codes is not None:
+        document["recovery_codes"] = added.recovery_codes
+    db.session.commit()
+    return json_response(document, 201)
+
+
+@blueprint.patch("/factors/passkeys/<uuid:passkey_id>/")
+@blueprint.jwt_required()
+@blueprint.arguments(FactorNameSchema)
+@blueprint.response(200, PasskeySchema)
+@blueprint.raises(ValidationFailed, NotFound)
+def rename_passkey(change: dict[str, str], passkey_id: uuid.UUID) -> Response:
+    """Rename a passkey."""
+    renamed = passkeys.rename(passkey_id, get_caller().user.id, change["name"])
+    db.session.commit()
+    return json_response(describe_passkey(renamed))
+
+
+@blueprint.delete("/factors/passkeys/<uuid:passkey_id>/")
+@blueprint.jwt_required()
+@blueprint.fresh
+@blueprint.arguments(RemovalQuerySchema, location="query")
+@blueprint.response(204)
+@blueprint.raises(ValidationFailed, NotFound, LastWayIn)
+def remove_passkey(query: dict[str, Any], passkey_id: uuid.UUID) -> Response:
+    """Remove a passkey. Your other sessions end, and remembered devices are forgotten."""
+    passkey_changes.remove_passkey(get_caller(), passkey_id, keep_sessions=query["keep_sessions"])
+    db.session.commit()
+    return Response(status=204)
 
 
 def options_response(options: dict[str, Any]) -> Response:

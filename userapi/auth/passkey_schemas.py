@@ -4,7 +4,10 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
 
-from userapi.http.fields import Flag
+from userapi.http.fields import Flag, Name
+from userapi.mfa.passkey_models import MAX_NAME_LENGTH
+
+from .factor_schemas import EXAMPLE_CODES, PasskeySchema
 
 #: What `PublicKeyCredential.toJSON()` returns, shortened.
 EXAMPLE_ASSERTION: dict[str, Any] = {
@@ -18,6 +21,18 @@ EXAMPLE_ASSERTION: dict[str, Any] = {
         "userHandle": "4fUPkQvK",
     },
     "clientExtensionResults": {},
+}
+
+EXAMPLE_REGISTRATION: dict[str, Any] = {
+    "id": "bDMaVvTnOe8",
+    "rawId": "bDMaVvTnOe8",
+    "type": "public-key",
+    "response": {
+        "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIn0",
+        "attestationObject": "o2NmbXRkbm9uZQ",
+        "transports": ["hybrid", "internal"],
+    },
+    "clientExtensionResults": {"credProps": {"rk": True}},
 }
 
 EXAMPLE_REQUEST: dict[str, Any] = {
@@ -69,3 +84,25 @@ class PasskeyLoginSchema(Schema):
         load_default=False,
         metadata={"description": "Whether to set the tokens as HttpOnly cookies instead of returning them."},
     )
+
+
+class NewPasskeySchema(Schema):
+    """A passkey to add."""
+
+    EXAMPLE: ClassVar = {"credential": EXAMPLE_REGISTRATION, "name": "Laptop"}
+
+    credential = credential_field("RegistrationResponseJSON")
+    name = Name(
+        MAX_NAME_LENGTH,
+        trim=True,
+        load_default="",
+        metadata={"description": "What you call it, such as `Laptop`. Otherwise it is named after the browser."},
+    )
+
+
+class AddedPasskeySchema(PasskeySchema):
+    """A passkey that was added, with new recovery codes if the account had none."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {**PasskeySchema.EXAMPLE, "recovery_codes": EXAMPLE_CODES}
+
+    recovery_codes = fields.List(fields.String(), metadata={"description": "New recovery codes, shown only this once."})

@@ -43,6 +43,8 @@ class Overview(NamedTuple):
     Attributes:
         second_step: whether a sign-in needs a second step.
         apps: the authenticator apps, oldest first.
+        passkeys: the passkeys, oldest first.
+        handle: by which passkeys name the account; None if it never had a factor.
         codes_left: unused recovery codes.
         codes_made_at: when they were created; None without any.
         devices: the number of remembered devices.
@@ -51,6 +53,8 @@ class Overview(NamedTuple):
 
     second_step: bool
     apps: Sequence[Any]
+    passkeys: Sequence[Any]
+    handle: bytes | None
     codes_left: int
     codes_made_at: datetime | None
     devices: int
@@ -61,10 +65,21 @@ def read_overview(user_id: int) -> Overview:
     """What owners and staff see of the second factors of an account, read outside any transaction."""
     found = overview_queries.read_overview(user_id, clock.now())
     if found is None:
-        return Overview(second_step=False, apps=(), codes_left=0, codes_made_at=None, devices=0, failures=0)
+        return Overview(
+            second_step=False,
+            apps=(),
+            passkeys=(),
+            handle=None,
+            codes_left=0,
+            codes_made_at=None,
+            devices=0,
+            failures=0,
+        )
     return Overview(
         second_step=found.active_since is not None,
         apps=overview_queries.list_apps(user_id),
+        passkeys=passkey_queries.list_passkeys(user_id),
+        handle=found.handle,
         codes_left=found.codes_left,
         codes_made_at=found.codes_made_at,
         devices=found.devices,

@@ -24,6 +24,7 @@ OVERVIEW = (
         second_factors.c.failures,
         second_factors.c.last_failed_at,
         second_factors.c.codes_made_at,
+        second_factors.c.handle,
         _count(recovery_codes, recovery_codes.c.used_at.is_(None)).label("codes_left"),
         _count(remembered_devices, *NOT_FORGOTTEN).label("devices"),
     )

@@ -26,6 +26,12 @@ def can_sign_in() -> bool:
     return are_available() and bool(current_app.config["PASSKEY_SIGN_IN"])
 
 
+def signs_in_alone(passkey: Any) -> bool:
+    """Whether a passkey signs in without a password: on this site, found without its ID, and with its user verified."""
+    is_here = passkey.rp_id == current_app.config["PASSKEY_RP_ID"]
+    return can_sign_in() and is_here and passkey.user_verified and passkey.discoverable is not False
+
+
 def get_relying_party() -> RelyingParty:
     """The site that passkeys belong to."""
     config = current_app.config

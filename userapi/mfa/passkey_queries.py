@@ -43,24 +43,20 @@ def read_known(credential_digest: str, rp_id: str) -> Any:
     return KNOWN.one(credential_digest=credential_digest, rp_id=rp_id)
 
 
+#: What users see of a passkey, and browsers need.
+SHOWN = tuple(
+    passkeys.c[name]
+    for name in (
+        "id", "name", "created_at", "last_used_at", "user_verified", "discoverable", "backed_up", "transports",
+        "credential_id", "rp_id",
+    )
+)  # fmt: skip
+
+
 def list_passkeys(user_id: int) -> Sequence[Any]:
     """The passkeys of a user, oldest first, outside any transaction."""
-    return read_all(
-        sa.select(
-            passkeys.c.id,
-            passkeys.c.name,
-            passkeys.c.created_at,
-            passkeys.c.last_used_at,
-            passkeys.c.user_verified,
-            passkeys.c.discoverable,
-            passkeys.c.backup_eligible,
-            passkeys.c.transports,
-            passkeys.c.credential_id,
-            passkeys.c.rp_id,
-        )
-        .where(passkeys.c.user_id == user_id)
-        .order_by(passkeys.c.created_at, passkeys.c.id)
-    )
+    own = sa.select(*SHOWN).where(passkeys.c.user_id == user_id)
+    return read_all(own.order_by(passkeys.c.created_at, passkeys.c.id))
 
 
 def count_passkeys(user_id: int) -> int:
@@ -119,9 +115,15 @@ def set_counter_went_back(passkey_id: uuid.UUID, user_id: int, now: datetime, no
     )
 
 
-def rename_passkey(passkey_id: uuid.UUID, user_id: int, name: str) -> bool:
-    """Rename a passkey of a user; False if there is none."""
-    return _hits(sa.update(Passkey).where(Passkey.id == passkey_id, Passkey.user_id == user_id).values(name=name))
+def rename_passkey(passkey_id: uuid.UUID, user_id: int, name: str) -> Any:
+    """Rename a passkey of a user; what users see of it, or None if there is none."""
+    return db.session.execute(
+        sa.update(Passkey)
+        .where(Passkey.id == passkey_id, Passkey.user_id == user_id)
+        .values(name=name)
+        .returning(*SHOWN)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
 
 
 def delete_passkey(passkey_id: uuid.UUID, user_id: int) -> str | None:

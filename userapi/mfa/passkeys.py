@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,21 @@ log = logging.getLogger(__name__)
 MAX_PASSKEYS = 20
 
 
+@dataclass(frozen=True)
+class Added:
+    """A passkey that was added.
+
+    Attributes:
+        passkey: its row.
+        is_first: whether the second step is on because of it.
+        recovery_codes: new ones if the account had none.
+    """
+
+    passkey: Passkey
+    is_first: bool
+    recovery_codes: list[str] | None
+
+
 def request_options(user: User, session_id: uuid.UUID) -> dict[str, Any]:
     """The options for a new passkey of a locked user.
 
@@ -40,7 +56,7 @@ def request_options(user: User, session_id: uuid.UUID) -> dict[str, Any]:
     return passkey_options.build_creation_options(user, session_id)
 
 
-def add(user: User, session_id: uuid.UUID, credential: object, name: str) -> tuple[Passkey, bool, list[str] | None]:
+def add(user: User, session_id: uuid.UUID, credential: object, name: str) -> Added:
     """Add a passkey to a locked user.
 
     Args:
@@ -48,9 +64,6 @@ def add(user: User, session_id: uuid.UUID, credential: object, name: str) -> tup
         session_id: the session that requested the options.
         credential: what the browser sent.
         name: what the user calls it.
-
-    Returns:
-        The passkey, whether the second step is on because of it, and new recovery codes if the account had none.
 
     Raises:
         PasskeyRefused: the response fails a check.
@@ -92,18 +105,20 @@ def add(user: User, session_id: uuid.UUID, credential: object, name: str) -> tup
         db.session.rollback()
         raise PasskeyKnown from error
     is_first, new_codes = factors.record_new_factor(user, "passkey", name)
-    return passkey, is_first, new_codes
+    return Added(passkey, is_first, new_codes)
 
 
-def rename(passkey_id: uuid.UUID, user_id: int, name: str) -> None:
-    """Rename a passkey.
+def rename(passkey_id: uuid.UUID, user_id: int, name: str) -> Any:
+    """Rename a passkey; the row that it has now.
 
     Raises:
         NotFound: there is no such passkey, or it is another user's.
     """
-    if not passkey_queries.rename_passkey(passkey_id, user_id, name):
+    renamed = passkey_queries.rename_passkey(passkey_id, user_id, name)
+    if renamed is None:
         raise NotFound(_("You have no passkey with this id."))
     audit_log.record("factor.renamed", "user", user_id, {"kind": (None, "passkey"), "name": (None, name)})
+    return renamed
 
 
 def remove(user: User, passkey_id: uuid.UUID) -> None:
