@@ -34,10 +34,14 @@ OPEN_TO_SET_UP = {
     ("GET", "/userapi/auth/factors/"),
     ("POST", "/userapi/auth/factors/totp/"),
     ("POST", "/userapi/auth/factors/totp/{app_id}/confirm/"),
+    ("POST", "/userapi/auth/factors/passkeys/options/"),
+    ("POST", "/userapi/auth/factors/passkeys/"),
 }
 PAGES_OPEN_TO_SET_UP = {
-    "pages.show_security", "pages.show_password_change", "pages.show_password_changed", "pages.show_proof",
-    "pages.show_new_app",
+    "pages.show_security", "pages.show_password_change", "pages.change_password", "pages.show_password_changed",
+    "pages.show_proof", "pages.prove", "pages.sign_out_user", "pages.resend_confirmation",
+    "pages.show_new_app", "pages.add_app", "pages.confirm_app",
+    "pages.show_recovery_codes", "pages.download_recovery_codes", "pages.keep_recovery_codes",
 }  # fmt: skip
 
 
@@ -106,7 +110,7 @@ def test_S71_the_staff_site_leads_to_the_page_that_sets_up_a_second_step(app: Fl
     assert superuser.get("/admin/nothing/").status_code == 404
     page = superuser.get(SECURITY)
     assert page.status_code == 200
-    assert "Your account requires a second step" in page.text
+    assert "The staff site requires two-step sign-in." in page.text
     changed = superuser.post("/admin/groups/new/", name="Evaders")
     assert (changed.status_code, changed.headers["Location"]) == (303, SECURITY)
     assert fetch_number(app, "SELECT count(*) FROM groups WHERE name = 'Evaders'") == 0
@@ -125,6 +129,9 @@ def test_S71_the_browsable_api_shows_why(app: Flask) -> None:
 def test_S71_nothing_changes_before_the_first_day(app: Flask, superuser: ApiUser) -> None:
     require_from(app, "everyone", days=1)
 
+    browser = sign_in_with_cookies(app, superuser.id)
+    for path in ("/account/", "/admin/"):
+        assert "your account requires two-step sign-in." in browser.get(path).text
     assert superuser.get(USERS).status_code == 200
     assert signed_in_again(app, superuser).get(USERS).status_code == 200
 
@@ -149,15 +156,21 @@ def test_S72_a_session_for_set_up_is_accepted_only_where_it_is_listed(app: Flask
 def test_S72_pages_lead_to_the_set_up_too(app: Flask, user: ApiUser) -> None:
     require_from(app, "everyone")
     limited = sign_in_with_cookies(app, user.id)
+    pages = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("pages.") and not rule.arguments]
+    views = app.view_functions
+    closed = [rule for rule in pages if not hasattr(views[rule.endpoint], "open_to_visitors")]
 
-    for rule in app.url_map.iter_rules():
-        view = app.view_functions[rule.endpoint]
-        if not rule.endpoint.startswith("pages.") or rule.arguments or hasattr(view, "open_to_visitors"):
-            continue
-        if "GET" in rule.methods:
-            leads_to_set_up = limited.get(rule.rule).headers.get("Location") == SECURITY
-            assert leads_to_set_up != (rule.endpoint in PAGES_OPEN_TO_SET_UP), rule.endpoint
-    assert limited.client.post("/logout/", data={"csrf_token": limited.csrf}, headers=ACCEPT_HTML).status_code == 303
+    for rule in closed:
+        if rule.endpoint not in PAGES_OPEN_TO_SET_UP:
+            is_read = "GET" in (rule.methods or ())
+            response = limited.get(rule.rule) if is_read else limited.post(rule.rule)
+            assert response.headers.get("Location") == SECURITY, rule.rule
+    assert {rule.endpoint for rule in closed if hasattr(views[rule.endpoint], "open_to_set_up")} == PAGES_OPEN_TO_SET_UP
+    security = limited.get(SECURITY)
+    assert security.status_code == 200
+    assert "Your account requires two-step sign-in. Set it up to continue." in security.text
+    assert limited.post("/logout/").status_code == 303
+    assert fetch_number(app, "SELECT count(*) FROM login_sessions WHERE ended_at IS NULL AND for_set_up") == 0
 
 
 def test_S72_no_other_service_accepts_the_tokens_of_a_session_for_set_up(app: Flask, user: ApiUser) -> None:

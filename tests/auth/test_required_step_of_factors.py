@@ -144,5 +144,5 @@ def test_the_doctor_counts_who_signs_in_without_a_second_step(
 def test_superusers_see_that_staff_sign_in_with_a_password_alone(app: Flask, remembered: Remembered) -> None:
     superuser = staff_client(app, is_staff=True, is_superuser=True)
 
-    assert "staff member without a second step" in superuser.get("/admin/").text
-    assert "without a second step" not in remembered.staff_site().get("/admin/").text
+    assert "staff member without two-step sign-in" in superuser.get("/admin/").text
+    assert "without two-step sign-in" not in remembered.staff_site().get("/admin/").text

@@ -134,11 +134,11 @@ def _staff_without_second_step() -> Iterator[Item]:
     if not number:
         return
     title = ngettext(
-        "%(number)s staff member without a second step",
-        "%(number)s staff members without a second step",
+        "%(number)s staff member without two-step sign-in",
+        "%(number)s staff members without two-step sign-in",
         number,
         number=i18n.format_number(number),
     )
-    text = _("A stolen password is enough to sign in as one of them. They set up a second step on their security page.")
+    text = _("A stolen password is enough to sign in as them. They can set up two-step sign-in on their security page.")
     link = (url_for("staff_users.show_list", is_staff="true", is_active="true"), _("View staff"))
     yield Item(Level.WARNING, title, text, *link)

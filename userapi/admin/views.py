@@ -21,7 +21,7 @@ from userapi.auth.claims import parse_id
 from userapi.auth.problems import CsrfFailed
 from userapi.core.db import db
 from userapi.core.problems import PermissionDenied, Problem, ProofNeeded
-from userapi.html import csrf, saved_forms
+from userapi.html import csrf, required_second_step, saved_forms
 from userapi.html.flash import flash, pending_messages, take_messages
 from userapi.html.forms import explain
 from userapi.html.redirects import see_other
@@ -136,6 +136,7 @@ class StaffView(BaseView):
             "csrf_token": csrf_token,
             "form_id": form_id,
             "messages": take_messages(),
+            "second_step_notice": required_second_step.get_notice(get_caller()),
             "page_query": page_query,
             "back": back_query(),
             "list_url": self.list_url,

@@ -21,7 +21,7 @@ LABELS = {
     "code": lazy_gettext("Code"),
     # Groups and imports.
     "name": lazy_gettext("Name"),
-    "requires_second_step": lazy_gettext("Require a second step"),
+    "requires_second_step": lazy_gettext("Require two-step sign-in"),
     "file": lazy_gettext("File"),
     "on_conflict": lazy_gettext("If the email already exists"),
     "on_bad_profile": lazy_gettext("If a profile field is invalid or missing"),

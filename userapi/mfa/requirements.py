@@ -4,6 +4,7 @@ Nothing is looked up here: the row of every caller says what role it has, and wh
 step.
 """
 
+from datetime import date
 from typing import Protocol
 
 from flask import current_app
@@ -47,6 +48,11 @@ def is_in_force() -> bool:
     """Whether the day has come from which second steps are required."""
     first = current_app.config["SECOND_STEP_REQUIRED_FROM"]
     return first is None or clock.today() >= first
+
+
+def find_first_day(of: Account) -> date | None:
+    """The day from which a user needs a second step, if that is in the future."""
+    return current_app.config["SECOND_STEP_REQUIRED_FROM"] if not is_in_force() and is_demanded(of) else None
 
 
 def _required_for() -> str:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from userapi.auth import authentication, cookies
 from userapi.auth.caller import find_caller
-from userapi.html import csrf, saved_forms
+from userapi.html import csrf, required_second_step, saved_forms
 from userapi.html.field_labels import LABELS
 from userapi.html.flash import take_messages
 from userapi.html.redirects import redirect_to, redirect_to_next
@@ -61,6 +61,7 @@ def render_page(template: str, **context: Any) -> str:
         "messages": take_messages(),
         "csrf_token": partial(csrf.session_token, caller.session_id) if caller else None,
         "visitor_csrf_token": csrf.visitor_token,
+        "second_step_notice": required_second_step.get_notice(caller),
     }
     return render_template(f"pages/{template}", **common, **context)
 

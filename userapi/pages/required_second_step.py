@@ -1,13 +1,11 @@
 """Pages of users who have to set up or give a second step before they may do anything else (decision 0060)."""
 
 from flask import Response
-from flask_babel import gettext as _
 
 from userapi.auth import proof
 from userapi.auth.caller import get_caller
 from userapi.core.db import db
 from userapi.core.problems import SecondStepRequired
-from userapi.html.flash import flash
 from userapi.html.redirects import redirect_to
 from userapi.http import errors
 
@@ -24,5 +22,4 @@ def handle_missing_second_step(problem: SecondStepRequired) -> Response:
     caller = get_caller()
     if proof.find_second_step(caller) is not None:
         return handle_missing_proof(proof.to_problem(caller))
-    flash(_("Your account requires a second step. Set it up to continue."), "warning")
     return redirect_to("pages.show_security")
