@@ -11,7 +11,6 @@ from tests.support.api_client import ApiUser
 from tests.support.factories import make_user
 from tests.support.form_browser import FormBrowser
 from tests.support.staff_client import StaffClient, staff_client
-from userapi.auth import account_data
 
 
 def summary_and_labels(page: TestResponse) -> tuple[dict[str, str], dict[str, str]]:
@@ -33,17 +32,15 @@ def superuser(app: Flask) -> StaffClient:
     ("path", "form_on", "wrong"),
     [
         ("/account/", "/account/", {"username": "x" * 99}),
-        ("/account/data/", "/account/data/", {"password": ""}),
         ("/account/security/email/", "/account/security/", {"email": "invalid", "password": ""}),
         ("/password_change/", "/password_change/", {"old_password": "", "new_password1": "1", "new_password2": ""}),
     ],
 )
 def test_summaries_of_the_account_use_the_labels(
-    app: Flask, user: ApiUser, monkeypatch: pytest.MonkeyPatch, path: str, form_on: str, wrong: dict[str, str]
+    app: Flask, user: ApiUser, path: str, form_on: str, wrong: dict[str, str]
 ) -> None:
     browser = FormBrowser(app)
     browser.sign_in(user.email)
-    monkeypatch.setattr(account_data, "has_recent_sign_in", lambda _caller: False)
 
     summary, labels = summary_and_labels(browser.send(path, wrong, form_on=form_on))
 
