@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable
 
-import jwt
-import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
@@ -12,7 +10,6 @@ from flask.testing import FlaskClient
 from tests.support.api_client import ApiUser, sign_in
 from tests.support.factories import make_user, new_user
 from tests.support.forged_tokens import forge_token, get_own_user, read_claims, refresh_session, verify_token
-from tests.support.statement_counter import record_statements
 from userapi.core.db import db
 
 CLAIMS = {"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "type"}
@@ -264,46 +261,3 @@ def test_T24_verify_accepts_exactly_the_tokens_that_the_api_accepts(
         assert [response.get_json()["code"] for response in responses] == ["token_revoked"] * 2, end.__name__
     for token in (make_api_user().tokens["access_token"], refreshed()):
         assert [get_own_user(client, token).status_code, verify_token(client, token).status_code] == [200, 200]
-
-
-@pytest.mark.both
-def test_one_statement_loads_the_caller(app: Flask, client: FlaskClient, user: ApiUser) -> None:
-    token = user.tokens["access_token"]
-    for _first_and_later in range(2):
-        with record_statements(app) as seen:
-            assert get_own_user(client, token).status_code == 200
-        assert len(seen) == 1, seen
-        with record_statements(app) as seen:
-            assert user.get(user.url).status_code == 200
-        assert len(seen) == 1, seen
-        with record_statements(app) as seen:
-            assert verify_token(client, token).status_code == 200
-        assert len(seen) == 1, seen
-        with record_statements(app) as seen:
-            assert user.get("/userapi/").status_code == 200
-        assert len(seen) == 1, seen
-
-
-@pytest.mark.both
-def test_missing_and_forged_tokens_cost_no_statement(app: Flask, client: FlaskClient, user: ApiUser) -> None:
-    forged = jwt.encode(read_claims(user.tokens["access_token"]), "x" * 32, "HS256")
-
-    with record_statements(app) as seen:
-        assert client.get("/userapi/auth/user/").status_code == 401
-        assert get_own_user(client, forged).status_code == 401
-        assert verify_token(client, forged).status_code == 401
-        assert client.get("/userapi/").status_code == 200
-
-    assert seen == []
-
-
-@pytest.mark.both
-@pytest.mark.parametrize("others", [0, 7])
-def test_a_page_of_users_costs_one_more_statement(app: Flask, staff: ApiUser, others: int) -> None:
-    for _ in range(others):
-        make_user(app)
-
-    with record_statements(app) as seen:
-        assert len(staff.get("/userapi/users/").get_json()["results"]) == others + 1
-
-    assert len(seen) == 2
