@@ -26,7 +26,7 @@ OPEN_OPERATIONS = {
     "userapi_tokens.verify_token", "auth.login", "auth.logout", "auth.ask_to_reset_password", "auth.reset_password",
     "auth.verify_email", "auth.resend_verification", "auth.accept_invitation",
     "auth.undo_email_change", "passkeys.request_passkey_login", "passkeys.login_with_passkey",
-    "second_step.do_second_step",
+    "second_step.request_second_step_options", "second_step.do_second_step",
 }  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.context import get_acting_context
 from userapi.mail import emails
-from userapi.mfa import codes, guesses, remembered_devices
+from userapi.mfa import codes, guesses, passkey_use, remembered_devices
+from userapi.mfa.challenges import Purpose
 from userapi.security import throttling
 from userapi.users.models import User
 
@@ -121,6 +122,29 @@ def finish_by_code(mfa_token: str, code: str, *, remember_device: bool = False) 
         proof = Proof(codes.check(pending.user_id, code))
         session = finish(pending, proof)
         is_remembered = remember_device and proof is Proof.CODE and remembered_devices.lifetime()
+        return Finished(session, _remember_device(session) if is_remembered else None)
+
+
+def finish_by_passkey(mfa_token: str, credential: object, *, remember_device: bool = False) -> Finished:
+    """Do the second step of a sign-in with a passkey, and begin the session.
+
+    Args:
+        mfa_token: from the first step. It stays valid if the passkey is not accepted.
+        credential: what the browser sent.
+        remember_device: whether this device needs no second step from now on.
+
+    Raises:
+        MfaTokenInvalid: the sign-in has to begin again.
+        InvalidPasskey: the passkey is not accepted; an audit event may have been written, which the caller must commit.
+        TooManyRequests: the client sent too many that were not.
+    """
+    pending = second_step.find(mfa_token)
+    with throttling.count_failures("PASSKEY", throttling.get_client_subject()):
+        checked = passkey_use.check(credential, Purpose.SECOND_STEP, second_step.bind(pending), pending.user_id)
+        passkey_use.use(checked, has_other_proof=True)
+        session = finish(pending, Proof.PASSKEY)
+        guesses.clear(pending.user_id)
+        is_remembered = remember_device and remembered_devices.lifetime()
         return Finished(session, _remember_device(session) if is_remembered else None)
 
 

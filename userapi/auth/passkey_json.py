@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from userapi.http.responses import Document
-from userapi.mfa import passkey_options
+from flask import Response
+
+from userapi.http.responses import Document, json_response
+from userapi.mfa import challenges, passkey_options
 
 
 def describe_passkey(passkey: Any) -> Document:
@@ -18,3 +20,8 @@ def describe_passkey(passkey: Any) -> Document:
         "transports": passkey.transports.split(),
         "credential_id": passkey_options.encode(passkey.credential_id),
     }
+
+
+def options_response(options: dict[str, Any]) -> Response:
+    """Options for a browser, and how long they can be used."""
+    return json_response({"publicKey": options, "expires_in": int(challenges.LIFETIME.total_seconds())})

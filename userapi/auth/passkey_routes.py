@@ -9,7 +9,7 @@ from userapi.core.db import commit_on, db
 from userapi.core.problems import NotFound, ValidationFailed
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
-from userapi.mfa import challenges, passkey_options, passkeys
+from userapi.mfa import passkey_options, passkeys
 from userapi.mfa.passkey_problems import (
     InvalidPasskey,
     LastWayIn,
@@ -25,7 +25,7 @@ from userapi.users import user_json
 from . import cookies, credentials, passkey_changes, passkey_sign_in, tokens
 from .caller import get_caller
 from .factor_schemas import FactorNameSchema, PasskeySchema, RemovalQuerySchema
-from .passkey_json import describe_passkey
+from .passkey_json import describe_passkey, options_response
 from .passkey_schemas import (
     AddedPasskeySchema,
     NewPasskeySchema,
@@ -132,8 +132,3 @@ def remove_passkey(query: dict[str, Any], passkey_id: uuid.UUID) -> Response:
     passkey_changes.remove_passkey(get_caller(), passkey_id, keep_sessions=query["keep_sessions"])
     db.session.commit()
     return Response(status=204)
-
-
-def options_response(options: dict[str, Any]) -> Response:
-    """Options for a browser, and how long they can be used."""
-    return json_response({"publicKey": options, "expires_in": int(challenges.LIFETIME.total_seconds())})

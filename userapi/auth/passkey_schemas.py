@@ -44,14 +44,15 @@ EXAMPLE_REQUEST: dict[str, Any] = {
 }
 
 
-def credential_field(ceremony: str) -> fields.Dict:
+def credential_field(ceremony: str, *, required: bool = True) -> fields.Dict:
     """A field for a credential as JSON.
 
     Args:
         ceremony: the name of its type in WebAuthn Level 3, section 5.1.
+        required: whether it has to be sent.
     """
     return fields.Dict(
-        required=True,
+        required=required,
         metadata={"description": f"`{ceremony}`: what `PublicKeyCredential.toJSON()` returns.", "x-set-by": "programs"},
     )
 

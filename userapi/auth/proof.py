@@ -9,7 +9,8 @@ from flask_babel import gettext as _
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.problems import ProofNeeded
-from userapi.mfa import codes, factors, guesses, requirements
+from userapi.mfa import codes, factors, guesses, passkey_options, passkey_use, requirements
+from userapi.mfa.challenges import Purpose
 from userapi.mfa.factors import SecondStep
 from userapi.security import throttling
 from userapi.users.models import User
@@ -87,6 +88,32 @@ def prove(caller: Caller, password: str | None, code: str | None) -> sessions.Re
     except WrongPassword as error:
         raise InvalidCredentials(_("This is not your current password.")) from error
     return _store_proof(caller, Proof.PASSWORD.value)
+
+
+def build_passkey_options(caller: Caller) -> dict[str, Any]:
+    """What a browser needs to prove the caller's identity by a passkey.
+
+    Raises:
+        NoPasskey: the caller has none for this site.
+    """
+    bound_to = caller.session_id.bytes
+    return passkey_options.build_second_factor_options(Purpose.PROOF, bound_to, caller.user.id)
+
+
+def prove_by_passkey(caller: Caller, credential: object) -> sessions.Refreshed:
+    """Prove the caller's identity by a passkey; the session gets another refresh token.
+
+    Raises:
+        InvalidPasskey: the passkey is not accepted; an audit event may have been written, which the caller must commit.
+        TokenRevoked: the session has ended, or the account is not active.
+        TooManyRequests: the client sent too many that were not accepted.
+    """
+    first = [word for word in caller.user.amr.split() if word == Proof.PASSWORD]
+    with throttling.count_failures("PASSKEY", throttling.get_client_subject()):
+        checked = passkey_use.check(credential, Purpose.PROOF, caller.session_id.bytes, caller.user.id)
+        passkey_use.use(checked, has_other_proof=bool(first))
+        guesses.clear(caller.user.id)
+        return _store_proof(caller, " ".join([*first, Proof.PASSKEY.value, Proof.SEVERAL.value]))
 
 
 def _prove_by_code(caller: Caller, code: str) -> sessions.Refreshed:

@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from userapi.http.fields import Line, Password
 
 from .assurance import Level
+from .passkey_schemas import credential_field
 from .schemas import MAX_CODE_LENGTH, TokenPairSchema
 
 
@@ -25,10 +26,12 @@ class ProofSchema(Schema):
         metadata={"description": "A code of an authenticator app or a recovery code."},
     )
 
+    credential = credential_field("AuthenticationResponseJSON", required=False)
+
     @validates_schema(skip_on_field_errors=True)
     def _one_proof(self, data: dict[str, Any], **_options: Any) -> None:
-        if ("password" in data) == ("code" in data):
-            raise ValidationError(_("Send either password or code."))
+        if len(data.keys() & {"password", "code", "credential"}) != 1:
+            raise ValidationError(_("Send either password, code or credential."))
 
 
 class ProvedSchema(Schema):

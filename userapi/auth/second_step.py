@@ -10,7 +10,8 @@ from flask import current_app
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mfa import factors
+from userapi.mfa import factors, passkey_options
+from userapi.mfa.challenges import Purpose
 from userapi.mfa.factors import SecondStep
 
 from . import second_step_queries
@@ -61,6 +62,22 @@ def find(token: str) -> Any:
     if found is None:
         raise MfaTokenInvalid
     return found
+
+
+def bind(pending: Any) -> bytes:
+    """What challenges for the passkeys of a sign-in that waits are bound to."""
+    return str(pending.digest).encode()
+
+
+def build_passkey_options(mfa_token: str) -> dict[str, Any]:
+    """What a browser needs to use a passkey as the second step.
+
+    Raises:
+        MfaTokenInvalid: the sign-in has to begin again.
+        NoPasskey: the account has none for this site.
+    """
+    pending = find(mfa_token)
+    return passkey_options.build_second_factor_options(Purpose.SECOND_STEP, bind(pending), pending.user_id)
 
 
 def use(pending: Any) -> None:
