@@ -62,6 +62,12 @@ COUNTS = {
     "groups_made": lazy_gettext("Groups created"),
 }
 
+#: What an import counts only where the file has second factors.
+FACTOR_COUNTS = {
+    "with_factors": lazy_gettext("With second factors"),
+    "locked": lazy_gettext("With a locked second step"),
+}
+
 #: The kinds of issues that an import finds.
 ISSUES = {
     "refused": lazy_gettext("Rejected"),
@@ -114,6 +120,7 @@ FOR_TEMPLATES = {
     "conflict_choices": CONFLICT_CHOICES,
     "bad_profile_choices": BAD_PROFILE_CHOICES,
     "count_names": COUNTS,
+    "factor_count_names": FACTOR_COUNTS,
     "issue_names": ISSUES,
     "reason_names": REASONS,
     "permission_name": permission_names.name_permission,

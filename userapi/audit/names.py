@@ -41,6 +41,7 @@ ACTIONS = {
     "factor.added": lazy_gettext("Second factor added"),
     "factor.renamed": lazy_gettext("Second factor renamed"),
     "factor.removed": lazy_gettext("Second factor removed"),
+    "factors.imported": lazy_gettext("Second factors imported"),
     "factors.reset": lazy_gettext("Second factors reset"),
     "factors.unlocked": lazy_gettext("Codes unlocked"),
     "second_step.on": lazy_gettext("Two-step sign-in turned on"),

@@ -13,6 +13,7 @@ from userapi.core.db import db
 from userapi.mfa import factors, passkey_options
 from userapi.mfa.challenges import Purpose
 from userapi.mfa.factors import SecondStep
+from userapi.mfa.problems import SecondStepLocked
 
 from . import second_step_queries
 from .assurance import Proof, Way
@@ -33,7 +34,13 @@ def start(user_id: int, session_version: int, way: Way, proof: Proof) -> SecondS
         session_version: that of the account when the first proof was checked.
         way: how the session would begin.
         proof: the first proof.
+
+    Raises:
+        SecondStepLocked: the account has nothing to do it with, because no factor could be imported.
     """
+    step = find_second_step(user_id)
+    if step is not None and not step.ways:
+        raise SecondStepLocked(SecondStepLocked.without_ways)
     token, now, seconds = secrets.token_urlsafe(32), clock.now(), current_app.config["SECOND_STEP_LIFETIME"]
     db.session.add(
         PendingSignIn(
@@ -48,7 +55,6 @@ def start(user_id: int, session_version: int, way: Way, proof: Proof) -> SecondS
     )
     db.session.flush()
     audit_log.record("second_step.requested", "user", user_id, {"way": (None, way.value)})
-    step = find_second_step(user_id)
     return SecondStepNeeded(token, seconds, list(step.ways) if step is not None else [])
 
 

@@ -31,7 +31,7 @@ def sign_in(email: str, password: str, code: str | None = None, device_token: st
         InvalidCredentials: an audit event was written, which the caller must commit.
         SecondStepNeeded: the password is right, and the second step is due; the caller must commit.
         InvalidCode: the password is right, and the code is wrong.
-        SecondStepLocked: the password is right; the code was not checked.
+        SecondStepLocked: the password is right; the code was not checked, or no code would be accepted.
         TooManyRequests: there were too many failures; the password or the code was not checked.
     """
     while True:

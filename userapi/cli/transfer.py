@@ -88,6 +88,13 @@ class IssueList:
     help="Do not import password hashes. Users set new passwords with a link sent by email.",
 )
 @click.option("--confirmed", is_flag=True, help="Treat emails as confirmed where the file does not say.")
+@click.option(
+    "--drop-unreadable-factors",
+    is_flag=True,
+    help="Import users whose second factors cannot be imported without a second step, instead of with a locked one.",
+)
+@click.option("--without-factors", is_flag=True, help="Import no second factors: a password is enough to sign in.")
+@inputs.yes_option
 @click.option("--report", type=click.Path(dir_okay=False), help="Write all issues to this file, as CSV.")
 @with_appcontext
 def import_users(
@@ -98,6 +105,9 @@ def import_users(
     bad_profile: str,
     without_passwords: bool,
     confirmed: bool,
+    drop_unreadable_factors: bool,
+    without_factors: bool,
+    yes: bool,
     report: str | None,
 ) -> None:
     """Import users from FILE: Django's `dumpdata` (.json, .jsonl), .csv or .jsonl; - reads standard input.
@@ -116,9 +126,13 @@ def import_users(
         OnBadProfile(bad_profile),
         with_passwords=not without_passwords,
         confirmed=confirmed,
+        with_factors=not without_factors,
+        drop_unreadable_factors=drop_unreadable_factors,
     )
     if report and _is_same_file(report, file):
         raise click.UsageError(_("The report would overwrite the imported file. Use another name for --report."))
+    if without_factors and not dry_run:
+        inputs.confirm(_("Users with a second factor will sign in with their password alone. Continue?"), yes=yes)
     left_out: Counter[str] = Counter()
     counts = Counts()
     with ExitStack() as stack:
@@ -148,6 +162,11 @@ def import_users(
     help="Include password hashes, to move users to another database. They are secrets.",
 )
 @click.option(
+    "--with-factors",
+    is_flag=True,
+    help="Include second factors, to move users to another database: JSON Lines only. They are secrets.",
+)
+@click.option(
     "--search",
     type=inputs.Text("email"),
     help="Only users whose email, first name or last name contains these words.",
@@ -158,18 +177,22 @@ def import_users(
 @click.option("--joined-after", type=inputs.Day(), help="Only users who joined on or after this day or time.")
 @click.option("--joined-before", type=inputs.Day(), help="Only users who joined before this day or time.")
 @with_appcontext
-def export_users(file: str, kind: str | None, with_passwords: bool, **filters: Any) -> None:
+def export_users(file: str, kind: str | None, with_passwords: bool, with_factors: bool, **filters: Any) -> None:
     """Export users to FILE (.csv or .jsonl), or to standard output. `flask users import` can import them again.
 
     Only you can read the file, and it appears when it is complete. JSON Lines includes the groups with their
     permissions. CSV is for spreadsheets: cells that would be formulas there begin with an apostrophe.
     """
     kind = outputs.format_of(file, kind)
+    if with_factors and kind != "jsonl":
+        raise click.UsageError(_("Only JSON Lines can contain second factors: use --format jsonl."))
     filters = {name: value for name, value in filters.items() if value not in (None, "")}
     written = 0
     with outputs.written(file) as stream, _progress_bar() as bar:
         task = bar.add_task(_("Users"), total=list_queries.count_users(filters))
-        for written in export.export_users(export.FORMATS[kind](stream), filters, with_passwords=with_passwords):
+        for written in export.export_users(
+            export.FORMATS[kind](stream), filters, with_passwords=with_passwords, with_factors=with_factors
+        ):
             db.session.commit()
             bar.update(task, completed=written)
     if file != STANDARD:
@@ -207,6 +230,14 @@ def _print_summary(counts: Counts, left_out: Counter[str], *, dry_run: bool) -> 
             groups=f"{counts.groups_made:,}",
         )
     )
+
+    if counts.with_factors:
+        text = _(
+            "Users with second factors: %(count)s, of whom %(locked)s have a locked second step.",
+            count=f"{counts.with_factors:,}",
+            locked=f"{counts.locked:,}",
+        )
+        click.echo(text)
 
 
 def _progress_bar() -> Progress:

@@ -33,10 +33,9 @@ def check(user_id: int, code: str) -> Reference:
         DataKeyMissing: it cannot be checked.
     """
     typed = normalize(code)
-    if len(typed) in APP_DIGITS:
-        if totp.use_code(user_id, typed):
-            return "otp"
-    elif len(typed) == recovery_codes.LENGTH:
+    if len(typed) in APP_DIGITS and totp.use_code(user_id, typed):
+        return "otp"
+    if recovery_codes.may_be_code(typed):  # some that came from other services have only digits
         user = user_queries.lock_user(user_id)
         if user is not None and recovery_codes.use_code(user, typed):
             return "lookup"

@@ -16,7 +16,7 @@ from userapi.core.db import db
 from userapi.mail import factor_emails
 from userapi.security.throttling import TooManyRequests, describe_wait
 
-from . import queries
+from . import factors, queries
 from .problems import InvalidCode, SecondStepLocked, WrongSetUpCode
 from .queries import FREE_FAILURES, MAX_FAILURES, WAITS
 
@@ -67,11 +67,17 @@ def count(user_id: int) -> None:
     if found is None:
         raise InvalidCode
     if found.failures >= MAX_FAILURES:
-        raise SecondStepLocked
+        raise SecondStepLocked(None if _has_way(user_id) else SecondStepLocked.without_ways)
     wait = next(wait for below, wait in WAITS if found.failures < below)
     seconds = max(1, math.ceil((found.last_failed_at + wait - now).total_seconds())) if found.last_failed_at else 1
     log.warning("second step throttled", extra={"user": user_id})
     raise TooManyRequests(describe_wait(seconds), headers={"Retry-After": str(seconds)})
+
+
+def _has_way(user_id: int) -> bool:
+    """Whether the account has anything to do the second step with; one whose factors could not be imported has not."""
+    found = factors.summary(user_id)
+    return found is not None and bool(found.ways)
 
 
 def clear(user_id: int) -> None:

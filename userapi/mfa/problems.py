@@ -41,6 +41,10 @@ class SecondStepLocked(Problem):
     detail = lazy_gettext(
         "Too many wrong codes were entered, so codes are no longer accepted. Reset your password to unlock them."
     )
+    #: The detail for an account that has nothing to do the second step with.
+    without_ways = lazy_gettext(
+        "Your account has no second factor that works here. Ask support to reset your second step."
+    )
 
 
 class EmailUnverified(Problem):

@@ -36,15 +36,20 @@ def _has(table: Any, *conditions: Any) -> sa.Exists:
     return sa.exists().where(table.c.user_id == second_factors.c.user_id, *conditions)
 
 
+HAS_PASSKEY = _has(Passkey.__table__)
+HAS_APP = _has(totp_devices, totp_devices.c.confirmed_at.is_not(None))
+HAS_RECOVERY_CODES = _has(recovery_codes, recovery_codes.c.used_at.is_(None))
+HAS_WAY = (HAS_PASSKEY, HAS_APP, HAS_RECOVERY_CODES)
+
 SUMMARY = Read(
     sa.select(
         second_factors.c.active_since,
         second_factors.c.failures,
         second_factors.c.codes_made_at,
         second_factors.c.handle,
-        _has(Passkey.__table__).label("has_passkey"),
-        _has(totp_devices, totp_devices.c.confirmed_at.is_not(None)).label("has_app"),
-        _has(recovery_codes, recovery_codes.c.used_at.is_(None)).label("has_recovery_codes"),
+        HAS_PASSKEY.label("has_passkey"),
+        HAS_APP.label("has_app"),
+        HAS_RECOVERY_CODES.label("has_recovery_codes"),
     ).where(second_factors.c.user_id == sa.bindparam("user_id"))
 )
 
@@ -101,10 +106,13 @@ def read_failures(user_id: int) -> sa.Row[Any] | None:
 
 
 def clear_failures(user_id: int) -> bool:
-    """Set the number of wrong codes in a row to 0; False if it was."""
+    """Set the number of wrong codes in a row to 0; False if it was, or if the account has nothing to enter.
+
+    An account whose second factors could not be imported stays locked until they are reset.
+    """
     return hits(
         sa.update(SecondFactors)
-        .where(SecondFactors.user_id == user_id, SecondFactors.failures > 0)
+        .where(SecondFactors.user_id == user_id, SecondFactors.failures > 0, sa.or_(*HAS_WAY))
         .values(failures=0, last_failed_at=None)
     )
 

@@ -22,6 +22,9 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 16
 GROUP = 4
 
+#: The lengths of codes that came from another service, in the normal form.
+IMPORTED_LENGTHS = range(6, 33)
+
 #: What users may type instead of a character.
 LOOKALIKES = str.maketrans("oil", "011")
 
@@ -47,6 +50,16 @@ def delete_codes(user_id: int) -> None:
     queries.replace_recovery_codes(user_id, (), clock.now())
 
 
+def may_be_code(typed: str) -> bool:
+    """Whether a text without spaces and hyphens may be a recovery code, also of another service."""
+    return len(typed) in IMPORTED_LENGTHS and typed.isascii() and typed.isalnum()
+
+
+def find_normal_form(typed: str) -> str:
+    """A code as it is compared, from what a user typed without spaces and hyphens."""
+    return typed.lower().translate(LOOKALIKES)
+
+
 def use_code(user: User, code: str) -> bool:
     """Use up a recovery code in the current transaction, and tell its owner; whether it was good.
 
@@ -55,9 +68,7 @@ def use_code(user: User, code: str) -> bool:
     Raises:
         DataKeyMissing: the code may be under a key that is not in the folder.
     """
-    typed = code.lower().translate(LOOKALIKES)
-    if set(typed) - set(ALPHABET):
-        return False
+    typed = find_normal_form(code)
     digests = data_keys.authenticate_under_each_key(typed, PURPOSE, str(user.id))
     if not queries.use_recovery_code(user.id, digests, clock.now()):
         _report_missing_key(user.id)

@@ -112,26 +112,24 @@ def verify_registration(credential: object, party: RelyingParty, is_ours: Challe
     Raises:
         CeremonyError: it is malformed or fails a check.
     """
-    credential_id, response = read_credential(credential)
+    _credential_id, response = read_credential(credential)
     client_data = decode(response["clientDataJSON"], MAX_CLIENT_DATA)
-    attestation = decode(response["attestationObject"], MAX_ATTESTATION_OBJECT)
     challenge = _check_client_data(client_data, "webauthn.create", party, is_ours)
-    data = _parse_authenticator_data(_authenticator_data_of(attestation))
-    flags = _check_authenticator_data(data, party)
-    attested = data.credential_data
-    require(attested is not None, "no new key")
-    require(attested.credential_id == credential_id, "another credential ID was signed")
-    algorithm, public_key = public_keys.read(attested.public_key)
-    return NewPasskey(
-        challenge=challenge,
-        credential_id=credential_id,
-        public_key=public_key,
-        algorithm=algorithm,
-        aaguid=uuid.UUID(bytes=bytes(attested.aaguid)),
-        flags=flags,
-        transports=read_transports(response.get("transports")),
-        discoverable=read_discoverable(credential),
-    )
+    return _read_new_passkey(credential, party.id, challenge)
+
+
+@only_ceremony_errors()
+def read_registration(credential: object, rp_id: str) -> NewPasskey:
+    """Read a registration that another service verified for the same site, and stored.
+
+    Args:
+        credential: `RegistrationResponseJSON` (section 5.1); neither its challenge nor its origin is checked.
+        rp_id: the host name that the passkey has to belong to.
+
+    Raises:
+        CeremonyError: it is malformed or fails a check.
+    """
+    return _read_new_passkey(credential, rp_id, b"")
 
 
 @only_ceremony_errors()
@@ -152,7 +150,7 @@ def verify_assertion(
         CeremonyError: it fails a check.
     """
     _check_client_data(assertion.client_data, "webauthn.get", party, is_ours)
-    flags = _check_authenticator_data(_parse_authenticator_data(assertion.authenticator_data), party)
+    flags = _check_authenticator_data(_parse_authenticator_data(assertion.authenticator_data), party.id)
     try:
         public_keys.verify(
             passkey.public_key,
@@ -168,6 +166,27 @@ def verify_assertion(
         require(flags.user_verified, "user not verified")
         require(passkey.user_verified, "user verification was never proven with a second factor")
     return flags
+
+
+def _read_new_passkey(credential: Any, rp_id: str, challenge: bytes) -> NewPasskey:
+    credential_id, response = read_credential(credential)
+    attestation = decode(response["attestationObject"], MAX_ATTESTATION_OBJECT)
+    data = _parse_authenticator_data(_authenticator_data_of(attestation))
+    flags = _check_authenticator_data(data, rp_id)
+    attested = data.credential_data
+    require(attested is not None, "no new key")
+    require(attested.credential_id == credential_id, "another credential ID was signed")
+    algorithm, public_key = public_keys.read(attested.public_key)
+    return NewPasskey(
+        challenge=challenge,
+        credential_id=credential_id,
+        public_key=public_key,
+        algorithm=algorithm,
+        aaguid=uuid.UUID(bytes=bytes(attested.aaguid)),
+        flags=flags,
+        transports=read_transports(response.get("transports")),
+        discoverable=read_discoverable(credential),
+    )
 
 
 def _check_client_data(raw: bytes, kind: str, party: RelyingParty, is_ours: ChallengeCheck) -> bytes:
@@ -198,8 +217,8 @@ def _parse_authenticator_data(raw: bytes) -> Any:
     return AuthenticatorData(raw)
 
 
-def _check_authenticator_data(data: Any, party: RelyingParty) -> Flags:
-    require(data.rp_id_hash == hashlib.sha256(party.id.encode()).digest(), "another RP ID")
+def _check_authenticator_data(data: Any, rp_id: str) -> Flags:
+    require(data.rp_id_hash == hashlib.sha256(rp_id.encode()).digest(), "another RP ID")
     flags = data.flags
     require(bool(flags & data.FLAG.UP), "user not present")
     backup_eligible, backed_up = bool(flags & data.FLAG.BE), bool(flags & data.FLAG.BS)

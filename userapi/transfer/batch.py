@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
+from .factor_validation import FileFactors
 from .options import Counts, ImportOptions, IssueKind, OnConflict, Reporter
 from .records import Record
 from .seen_keys import SeenKeys
@@ -41,11 +42,13 @@ class Candidate(NamedTuple):
         position: the position of the record in the batch, from 0.
         user: what the file says about the user.
         id: the id of the existing or new user; 0 until it is known.
+        factors: the second factors that the file has, or None.
     """
 
     position: int
     user: ImportedUser
     id: int = 0
+    factors: FileFactors | None = None
 
     @property
     def email_key(self) -> str:

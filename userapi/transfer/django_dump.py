@@ -17,10 +17,11 @@ from flask_babel import gettext as _
 from userapi.users.fields import PROFILE_FIELDS, USER_FIELDS
 from userapi.users.group_queries import STAFF
 
-from . import django_owners
+from . import django_factors, django_owners
 from .django_entries import read_entries
+from .django_factors import FactorEntry
 from .django_owners import key
-from .records import Record, UnreadableFile, printable
+from .records import SECOND_FACTORS, Record, UnreadableFile, printable
 
 #: How to recognize models: every Django user model has these fields, and so does the profile model.
 USER_MODEL_FIELDS = {"password", "last_login"}
@@ -37,7 +38,8 @@ TABLES = """
     CREATE TABLE errors (number INTEGER, entry TEXT, reason TEXT);
 """
 JOINED = """
-    SELECT users.number, users.entry, users.fields, users.pk, profiles.fields, coalesce(by_pk.verified, by_key.verified)
+    SELECT users.number, users.entry, users.fields, users.pk, profiles.fields,
+        coalesce(by_pk.verified, by_key.verified), natural_keys.key
     FROM users
     LEFT JOIN natural_keys ON natural_keys.user = users.number
     LEFT JOIN owned ON owned.user = users.number
@@ -56,6 +58,13 @@ STRAY_ADDRESSES = """
     SELECT count(*) FROM addresses
     WHERE NOT EXISTS (SELECT 1 FROM users WHERE pk = owner)
     AND NOT EXISTS (SELECT 1 FROM natural_keys WHERE key = owner)
+"""
+FACTORS = "SELECT model, entry, pk, fields FROM factors WHERE owner IN (?, ?) ORDER BY rowid"
+STRAY_FACTORS = """
+    SELECT model, count(*) FROM factors
+    WHERE NOT EXISTS (SELECT 1 FROM users WHERE pk = owner)
+    AND NOT EXISTS (SELECT 1 FROM natural_keys WHERE key = owner)
+    GROUP BY model
 """
 
 
@@ -92,6 +101,7 @@ class _Dump:
     def __init__(self, connection: sqlite3.Connection, left_out: Counter[str]) -> None:
         self.connection, self.left_out = connection, left_out
         self.user_model = ""
+        self.has_factors = False
         self.content_types: dict[str, list[str]] = {}
         self.permissions: dict[str, _Permission] = {}
         self.groups: dict[str, tuple[int, str, Any, Any]] = {}
@@ -116,6 +126,13 @@ class _Dump:
             self.connection.execute("INSERT OR IGNORE INTO addresses VALUES (?, ?, ?)", row)
         elif fields.keys() >= USER_MODEL_FIELDS:
             self._add_user(number, label, model, pk, fields)
+        elif model == django_factors.STATIC_TOKEN:
+            token = (key(fields.get("device")), str(fields.get("token")))
+            self.connection.execute("INSERT INTO tokens VALUES (?, ?)", token)
+        elif django_factors.is_factor(model, fields):
+            self.has_factors = True
+            factor = (key(fields.get("user")), printable(model), label, key(pk), json.dumps(fields))
+            self.connection.execute("INSERT INTO factors VALUES (?, ?, ?, ?, ?)", factor)
         elif fields.keys() >= PROFILE_MODEL_FIELDS:
             self._add_profile(number, label, printable(model), pk, fields)
         else:
@@ -166,7 +183,7 @@ class _Dump:
 
     def users(self) -> Iterator[Record]:
         """The users, each with the profile and whether the email address is verified."""
-        for number, label, fields, pk, profile, verified in self.connection.execute(JOINED):
+        for number, label, fields, pk, profile, verified, natural_key in self.connection.execute(JOINED):
             found = json.loads(fields)
             values = {name: found[name] for name in IMPORTED_FIELDS if name in found}
             values["id"] = None if pk is None else json.loads(pk)
@@ -180,9 +197,23 @@ class _Dump:
                 values["profile"] = json.loads(profile)
             if verified is not None:
                 values["email_verified"] = bool(verified)
+            if self.has_factors and (factors := self._factors(pk, natural_key)) is not None:
+                values[SECOND_FACTORS] = factors
             if not isinstance(values["id"], int):
                 del values["id"]  # a UUID or none
             yield Record(number, values, label)
+
+    def _factors(self, pk: str | None, natural_key: str | None) -> dict[str, Any] | None:
+        user_pk = None if pk is None else json.loads(pk)
+        entries = [
+            FactorEntry(model, entry, factor_pk, user_pk, json.loads(fields))
+            for model, entry, factor_pk, fields in self.connection.execute(FACTORS, (pk, natural_key)).fetchall()
+        ]
+        return django_factors.read_factors(entries, self._tokens, self.left_out)
+
+    def _tokens(self, device: str) -> list[str]:
+        found = self.connection.execute("SELECT token FROM tokens WHERE device = ?", (device,))
+        return [token for (token,) in found]
 
     def errors(self) -> Iterator[Record]:
         """Records that cannot be imported: profiles without a user, further profiles of a user, and duplicate ids."""
@@ -194,6 +225,8 @@ class _Dump:
         (stray,) = self.connection.execute(STRAY_ADDRESSES).fetchone()
         if stray:
             self.left_out["account.emailaddress without its user"] += stray
+        for model, count in self.connection.execute(STRAY_FACTORS):
+            self.left_out[f"{model} without its user"] += count
 
     def _no_user(self) -> str:
         if self.connection.execute("SELECT 1 FROM users WHERE pk IS NULL LIMIT 1").fetchone():

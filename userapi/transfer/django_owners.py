@@ -1,4 +1,4 @@
-"""Finds the user of each profile and email address in a Django dump.
+"""Finds the user of each profile, email address and second factor in a Django dump.
 
 Usually a field `user` contains the primary key of the user. With `--natural-foreign` it contains the natural key: the
 value of the user model's USERNAME_FIELD, whose name is not in the dump. A profile whose `OneToOneField` is its primary
@@ -31,6 +31,10 @@ TABLES = """
     CREATE TABLE users (number INTEGER PRIMARY KEY, entry TEXT, fields TEXT, pk TEXT UNIQUE, email TEXT);
     CREATE TABLE profiles (number INTEGER PRIMARY KEY, entry TEXT, model TEXT, pk TEXT, owner TEXT, fields TEXT);
     CREATE TABLE addresses (owner TEXT, email TEXT, verified INTEGER, PRIMARY KEY (owner, email));
+    CREATE TABLE factors (owner TEXT, model TEXT, entry TEXT, pk TEXT, fields TEXT);
+    CREATE TABLE tokens (device TEXT, token TEXT);
+    CREATE INDEX factors_by_owner ON factors (owner);
+    CREATE INDEX tokens_by_device ON tokens (device);
     CREATE TABLE links (model TEXT, field TEXT, profile INTEGER, value TEXT);
     CREATE TABLE user_values (field TEXT, value TEXT, user INTEGER);
     CREATE TABLE matches (field TEXT, item, user INTEGER);
@@ -42,6 +46,7 @@ TABLES = """
 REFERENCES = """
     SELECT owner AS key FROM profiles WHERE owner LIKE '[%'
     UNION SELECT owner FROM addresses WHERE owner LIKE '[%'
+    UNION SELECT owner FROM factors WHERE owner LIKE '[%'
     UNION SELECT value FROM links WHERE value LIKE '[%'
 """
 #: A natural key is an array with one value: `["ada"]` refers to the user whose field has the value `"ada"`.

@@ -8,12 +8,13 @@ import orjson
 import sqlalchemy as sa
 
 from userapi.audit import audit_log
+from userapi.mfa import moving_in
 from userapi.users.fields import EXPORTED_FIELDS, PROFILE_FIELD_NAMES
 from userapi.users.models import user_groups, user_permissions
 
 from . import line_formats, queries
 from .csv_cells import CsvWriter
-from .records import MEMBERSHIPS, PASSWORD_HASH
+from .records import MEMBERSHIPS, PASSWORD_HASH, SECOND_FACTORS
 
 #: Some users in the form of the export.
 Page = list[dict[str, Any]]
@@ -25,25 +26,31 @@ DOWNLOAD_PAGE = 200
 NO_GROUPS = "[]"
 
 
-def export_users(export: "Export", filters: Mapping[str, Any], *, with_passwords: bool) -> Iterator[int]:
+def export_users(
+    export: "Export", filters: Mapping[str, Any], *, with_passwords: bool, with_factors: bool = False
+) -> Iterator[int]:
     """Write all users who match, as of one moment, and record it in the audit log.
 
     Args:
         export: one of `FORMATS`, for the file.
         filters: as for `list_queries.build_conditions`.
         with_passwords: whether to include password hashes, which are secrets.
+        with_factors: whether to include the second factors of users, with the secrets of apps.
 
     Yields:
         The number of users written so far: 0 when the event is recorded, then after each page. The caller commits.
     """
     written = 0
-    facts = {name: (None, str(value)) for name, value in filters.items()} | {"passwords": (None, with_passwords)}
+    secrets = {"passwords": (None, with_passwords), "factors": (None, with_factors)}
+    facts = {name: (None, str(value)) for name, value in filters.items()} | secrets
     event = audit_log.record("users.exported", changes={"count": (None, written), **facts})
     yield written
     with queries.snapshot() as connection:
         export.start(queries.groups(connection), with_passwords=with_passwords)
         last_id = 0
         while page := _read_page(connection, filters, last_id, queries.PAGE_SIZE, with_passwords=with_passwords):
+            if with_factors:
+                _add_factors(connection, page)
             last_id = page[-1]["id"]
             export.write_users(page)
             written += len(page)
@@ -89,6 +96,13 @@ def _read_page(
         for kind, table in zip(MEMBERSHIPS, (user_groups, user_permissions), strict=True)
     }
     return [_user(row, held, with_passwords) for row in rows]
+
+
+def _add_factors(connection: sa.Connection, page: Page) -> None:
+    factors = moving_in.read(connection, page[0]["id"], page[-1]["id"])
+    for user in page:
+        if user["id"] in factors:
+            user[SECOND_FACTORS] = factors[user["id"]]
 
 
 def _user(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwords: bool) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from userapi.core.db import db
 from userapi.core.problems import Problem
 from userapi.transfer import bulk_insert
 
-from . import queries, write_users
+from . import queries, write_factors, write_users
 from .batch import Batch, Candidate, ImportState, find_issues
+from .factor_validation import FileFactors, validate_factors
 from .memberships import get_or_create_group, write_memberships
 from .options import NOT_IN_EVENT, Counts, ImportOptions, OnConflict, Reporter
-from .records import PASSWORD_HASH, Record
+from .records import PASSWORD_HASH, SECOND_FACTORS, Record
 from .seen_keys import SeenKeys, open_seen_keys
 from .validation import RecordRejected, validate_group, validate_user
 
@@ -106,7 +107,8 @@ def validate(batch: Batch, options: ImportOptions) -> None:
             if "group" in values and "email" not in values:
                 batch.groups.append(validate_group(record.values))
             else:
-                batch.candidates.append(Candidate(position, validate_user(values, options.on_bad_profile)))
+                user = validate_user(values, options.on_bad_profile)
+                batch.candidates.append(Candidate(position, user, factors=_validate_factors(values, options)))
         except RecordRejected as error:
             batch.rejections[position] = str(error)
 
@@ -159,11 +161,13 @@ def write(batch: Batch, state: ImportState) -> None:
         if batch.existing and not options.dry_run:
             write_users.update_users(batch.existing, batch.users_by_email)
         write_memberships(batch.existing, state, replace=True)
+        write_factors.add_to_existing_users(batch.existing, batch, state)
         _note_changes(batch.existing, batch)
     if not options.dry_run:
         _insert_users(batch, confirmed=options.confirmed)
     counts.made += len(batch.new)
     write_memberships(batch.new, state)
+    write_factors.add_to_new_users(batch.new, batch, state)
     _note_changes(batch.new, batch)
 
 
@@ -188,6 +192,11 @@ def report(batch: Batch, state: ImportState) -> None:
 
 
 # --- Helpers of the steps, in the same order --------------------------------------------------------------
+
+
+def _validate_factors(values: Mapping[str, Any], options: ImportOptions) -> FileFactors | None:
+    found = values.get(SECOND_FACTORS)
+    return validate_factors(found) if options.with_factors and found is not None else None
 
 
 def _split_into_batches(records: Iterable[Record]) -> Iterator[list[Record]]:

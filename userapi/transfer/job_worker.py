@@ -16,7 +16,7 @@ from userapi.core.context import Origin
 from userapi.core.db import db
 from userapi.core.leased_jobs import JobFailed, JobRun, State, printable
 
-from . import import_pipeline, job_queries, jobs, readers
+from . import import_pipeline, job_queries, jobs, readers, uploads
 from .options import NOT_IN_EVENT, Counts, ImportOptions, IssueKind, OnBadProfile, OnConflict
 
 #: The lease of an all-or-nothing import, which renews it only at the end.
@@ -106,7 +106,7 @@ class ImportRun(JobRun):
         content = job_queries.read_file(self.job.id)
         if content is None:
             raise JobFailed(_("The file no longer exists."))
-        return content
+        return uploads.open_if_sealed(content)
 
     def _progress(self, counts: Counts) -> dict[str, Any]:
         """The progress as columns of the job. With progress, the attempts are counted from 0 again."""

@@ -17,10 +17,10 @@ from userapi.core.leased_jobs import State
 from userapi.core.problems import NotFound, Problem
 from userapi.users.permissions import Actor
 
-from . import job_queries, readers
+from . import job_queries, readers, uploads
 from .models import ImportFile, ImportJob
 from .options import ImportOptions
-from .records import Record, UnreadableFile
+from .records import SECOND_FACTORS, Record, UnreadableFile
 
 #: The maximum number of records in a file; `flask users import` has no limit.
 MAX_RECORDS = 100_000
@@ -70,9 +70,10 @@ def start_import(file_name: str, content: bytes, options: ImportOptions, by: Act
     kind = readers.kind_of(name)
     if kind is None:
         raise UnreadableFile(_("The file name must end in .csv, .jsonl or .json."))
-    total = count_records(content, kind)
+    total, has_factors = count_records(content, kind)
     job = _create_job(by, options, file_name=name[-MAX_NAME_LENGTH:], kind=kind, size=len(content), total=total)
-    db.session.add(ImportFile(job_id=job.id, created_at=job.created_at, content=content))
+    stored = uploads.seal(content) if has_factors else content
+    db.session.add(ImportFile(job_id=job.id, created_at=job.created_at, content=stored))
     db.session.flush()
     return job
 
@@ -132,8 +133,8 @@ def delete_expired() -> None:
     leased_jobs.delete_expired(job_queries.jobs)
 
 
-def count_records(content: bytes, kind: str) -> int:
-    """Count the users and groups in a file.
+def count_records(content: bytes, kind: str) -> tuple[int, bool]:
+    """Count the users and groups in a file; and whether a user has second factors.
 
     Raises:
         UnreadableFile: there are none or too many, or the file has another format.
@@ -146,7 +147,7 @@ def count_records(content: bytes, kind: str) -> int:
         except UnicodeDecodeError as error:
             raise UnreadableFile(_("The file is not valid UTF-8. Save it as UTF-8.")) from error
     first_invalid: Record | None = None
-    total, has_valid = 0, False
+    total, has_valid, has_factors = 0, False, False
     for total, record in enumerate(readers.read_bytes(content, kind, Counter()), 1):
         if total > MAX_RECORDS:
             raise UnreadableFile(
@@ -156,10 +157,11 @@ def count_records(content: bytes, kind: str) -> int:
                 )
             )
         has_valid = has_valid or not record.error
+        has_factors = has_factors or SECOND_FACTORS in record.values
         first_invalid = first_invalid or (record if record.error else None)
     if not has_valid:
         raise UnreadableFile(_describe(first_invalid) if first_invalid else _("The file contains no users."))
-    return total
+    return total, has_factors
 
 
 def _describe(record: Record) -> str:

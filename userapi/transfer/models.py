@@ -41,6 +41,8 @@ class ImportJob(LeasedJob, Model):
 class ImportFile(Model):
     """An uploaded file. It contains personal data and hashes, so it is deleted when the import no longer needs it.
 
+    If it contains second factors, it is encrypted: see `uploads`.
+
     It is not in the row of the job, because that row is written after every batch.
     """
 

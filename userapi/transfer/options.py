@@ -48,6 +48,9 @@ class ImportOptions:
         on_bad_profile: what to do with invalid profiles.
         with_passwords: import password hashes.
         confirmed: treat new email addresses as confirmed if the file does not say.
+        with_factors: import second factors.
+        drop_unreadable_factors: import users whose second factors cannot be used without a second step, instead of with
+            a locked one.
     """
 
     on_conflict: OnConflict = OnConflict.SKIP
@@ -55,6 +58,8 @@ class ImportOptions:
     on_bad_profile: OnBadProfile = OnBadProfile.LEAVE_OUT_FIELD
     with_passwords: bool = True
     confirmed: bool = False
+    with_factors: bool = True
+    drop_unreadable_factors: bool = False
 
     @property
     def stops_at_first_issue(self) -> bool:
@@ -67,6 +72,8 @@ class Counts:
     """The progress of an import. An interrupted import continues from it.
 
     Attributes:
+        with_factors: users whose second factors were imported.
+        locked: those of them whose second step is locked, because no factor could be imported.
         import_id: the import that took over the file of this dry run.
         waiting: records that were read, but get their id when all ids of the file are known.
         event_id: the audit event that contains these numbers; None in a dry run.
@@ -79,6 +86,8 @@ class Counts:
     refused: int = 0
     altered: int = 0
     groups_made: int = 0
+    with_factors: int = 0
+    locked: int = 0
     unknown_permissions: Counter[str] = field(default_factory=Counter)
     event_id: int | None = None
     import_id: int | None = None

@@ -10,6 +10,9 @@ from userapi.core.problems import Problem
 MEMBERSHIPS = ("groups", "permissions")
 PASSWORD_HASH = "password_hash"  # noqa: S105 - the name of a field
 
+#: The object with the second factors of a user; only JSON formats can have it.
+SECOND_FACTORS = "second_factors"
+
 #: A flag that files can have instead of `email_verified_at`.
 EMAIL_VERIFIED = "email_verified"
 

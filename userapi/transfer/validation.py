@@ -17,7 +17,7 @@ from userapi.users.fields import PROFILE, PROFILE_FIELDS, USER_FIELDS, Field, Ki
 from userapi.users.models import Group
 
 from .options import OnBadProfile
-from .records import EMAIL_VERIFIED, MEMBERSHIPS, PASSWORD_HASH, printable
+from .records import EMAIL_VERIFIED, MEMBERSHIPS, PASSWORD_HASH, SECOND_FACTORS, printable
 
 #: JavaScript reads greater numbers inexactly, and the database needs higher ids for new users.
 MAX_ID = 2**53 - 1
@@ -129,6 +129,8 @@ IMPORTED_PROFILE_FIELDS: dict[str, AnyField] = {name: _imported_field(field) for
 SHOWN_NAMES: dict[str, AnyField] = {
     field.name: input_field(field) for field in USER_FIELDS if field.kind is Kind.NAME and field.allows_formatting
 }
+#: The fields of a user that are objects, and checked by their own rules.
+OBJECTS = ("profile", SECOND_FACTORS)
 NOT_COLUMNS = {"id", EMAIL_VERIFIED, *MEMBERSHIPS}
 
 #: Left out if it is invalid: users sign in by email, and many accounts have no username.
@@ -144,10 +146,10 @@ def validate_user(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> Im
     Raises:
         RecordRejected: fields are invalid.
     """
-    present = {name: value for name, value in values.items() if value not in (None, "") and name != "profile"}
-    valid, invalid = _load(FIELDS, present)
+    present = {name: value for name, value in values.items() if value not in (None, "") and name not in OBJECTS}
+    valid, invalid = load_fields(FIELDS, present)
     left_out = {OPTIONAL_FIELD: invalid.pop(OPTIONAL_FIELD)} if OPTIONAL_FIELD in invalid else {}
-    _visible, invisible = _load(SHOWN_NAMES, {name: valid[name] for name in SHOWN_NAMES if name in valid})
+    _visible, invisible = load_fields(SHOWN_NAMES, {name: valid[name] for name in SHOWN_NAMES if name in valid})
     valid = {name: value for name, value in valid.items() if name not in invisible}
     left_out |= invisible
     if "email" not in valid and "email" not in invalid:
@@ -157,14 +159,14 @@ def validate_user(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> Im
     if on_bad_profile is OnBadProfile.LEAVE_OUT_FIELD and profile is not None and profile.keys() >= REQUIRED_IN_PROFILE:
         left_out |= invalid_in_profile
     elif on_bad_profile is OnBadProfile.LEAVE_OUT_PROFILE and (invalid_in_profile or missing):
-        reason = _join_reasons(invalid_in_profile | missing)
+        reason = join_reasons(invalid_in_profile | missing)
         profile, omissions = None, str(_("Imported without the profile. %(reason)s", reason=reason))
     else:
         invalid |= invalid_in_profile | missing
     if invalid:
-        raise RecordRejected(_join_reasons(invalid))
+        raise RecordRejected(join_reasons(invalid))
     if left_out:
-        omissions = f"{_('Skipped fields: %(reason)s', reason=_join_reasons(left_out))} {omissions}".rstrip()
+        omissions = f"{_('Skipped fields: %(reason)s', reason=join_reasons(left_out))} {omissions}".rstrip()
     return ImportedUser(
         valid.get("id"), _to_columns(valid), profile, valid.get("groups"), valid.get("permissions"), omissions
     )
@@ -177,9 +179,9 @@ def validate_group(values: Mapping[str, Any]) -> tuple[str, list[str]]:
         RecordRejected: fields are invalid.
     """
     present = {name: value for name, value in values.items() if value is not None}
-    valid, invalid = _load({"group": GROUP_NAME, "permissions": FIELDS["permissions"]}, present)
+    valid, invalid = load_fields({"group": GROUP_NAME, "permissions": FIELDS["permissions"]}, present)
     if invalid or "group" not in valid:
-        raise RecordRejected(_join_reasons(invalid) or _("The group has no name."))
+        raise RecordRejected(join_reasons(invalid) or _("The group has no name."))
     return valid["group"], valid.get("permissions", [])
 
 
@@ -206,7 +208,7 @@ def _validate_profile(values: Any) -> tuple[dict[str, Any] | None, dict[str, str
     present = {name: value for name, value in values.items() if value not in (None, "")}
     if not present:
         return None, {}, {}
-    valid, invalid = _load(IMPORTED_PROFILE_FIELDS, present)
+    valid, invalid = load_fields(IMPORTED_PROFILE_FIELDS, present)
     missing = {
         f"profile.{field.name}": str(_("Missing."))
         for field in PROFILE_FIELDS
@@ -215,7 +217,7 @@ def _validate_profile(values: Any) -> tuple[dict[str, Any] | None, dict[str, str
     return valid, {f"profile.{name}": reason for name, reason in invalid.items()}, missing
 
 
-def _load(known: Mapping[str, AnyField], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def load_fields(known: Mapping[str, AnyField], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The valid values by field, and the reasons by invalid or unknown field."""
     valid: dict[str, Any] = {}
     invalid: dict[str, str] = {}
@@ -238,5 +240,6 @@ def _join_messages(messages: Any) -> str:
     return " ".join(dict.fromkeys(_join_messages(each) if not isinstance(each, str) else each for each in messages))
 
 
-def _join_reasons(reasons: Mapping[str, str]) -> str:
+def join_reasons(reasons: Mapping[str, str]) -> str:
+    """Reasons by field, in one line."""
     return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
