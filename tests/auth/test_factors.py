@@ -42,6 +42,7 @@ def phone(app: Flask, user: ApiUser) -> App:
     """The first factor of the user, whose session is proved by it; its codes are unused."""
     added = add_app(user)
     assert confirm_app(user, added).status_code == 201
+    forget_used_steps(app)
     prove(user, added.code())
     forget_used_steps(app)
     return added
@@ -240,6 +241,7 @@ def test_S29_a_session_without_the_second_step_cannot_change_factors(
     assert code_of(rejected) == (403, "proof_needed")
     assert rejected.get_json()["acr"] == "aal2"
     assert code_of(by_password) == (403, "proof_needed")
+    forget_used_steps(app)
     prove(user, added.code())
     assert user.open(url, method=method, json=body).status_code in (200, 201, 204)
 
@@ -414,6 +416,7 @@ ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 def test_S20_no_response_repeats_a_secret_or_a_code(app: Flask, user: ApiUser) -> None:
     added = add_app(user)
     codes = confirm_app(user, added).get_json()["recovery_codes"]
+    forget_used_steps(app)
     prove(user, added.code())
 
     paths = (FACTORS, "/userapi/auth/devices/", OWN, "/userapi/auth/activity/", "/userapi/auth/data/")
@@ -437,3 +440,63 @@ def test_S70_a_recovery_code_proves_but_a_device_is_then_forgotten(app: Flask, u
     with app.app_context():
         assert not remembered_devices.recognize(token, user.id, version)
     assert overview(user)["recovery_codes"]["left"] == 9
+
+
+@pytest.fixture
+def everyone_needs_it(app: Flask) -> None:
+    """Two-step sign-in is required of everyone."""
+    app.config["SECOND_STEP_REQUIRED_FOR"] = "everyone"
+
+
+@pytest.mark.usefixtures("everyone_needs_it")
+def test_S72_confirming_the_first_factor_makes_a_session_for_set_up_a_full_one(app: Flask, user: ApiUser) -> None:
+    user.tokens = sign_in(app, user.email)
+    before = dict(user.tokens)
+    assert code_of(user.get("/userapi/auth/sessions/")) == (403, "second_step_required")
+
+    confirmed = confirm_app(user, add_app(user)).get_json()
+
+    assert code_of(user.get("/userapi/auth/sessions/")) == (403, "second_step_required")
+    user.tokens = confirmed
+    assert user.get("/userapi/auth/sessions/").status_code == 200
+    assert user.post(f"{FACTORS}recovery-codes/").status_code == 201
+    refreshed = app.test_client().post("/api-token-refresh/", json={"refresh_token": before["refresh_token"]})
+    assert refreshed.status_code == 401
+
+
+def test_the_tokens_of_an_ordinary_session_stay_when_the_first_factor_is_added(app: Flask, user: ApiUser) -> None:
+    assert "access_token" not in confirm_app(user, add_app(user)).get_json()
+
+    body = {"refresh_token": user.tokens["refresh_token"]}
+    assert app.test_client().post("/api-token-refresh/", json=body).status_code == 200
+
+
+def test_S31_the_last_factor_stays_where_one_is_required(app: Flask, user: ApiUser, phone: App) -> None:
+    second = add_app(user, "Tablet")
+    assert confirm_app(user, second).status_code == 201
+    app.config["SECOND_STEP_REQUIRED_FOR"] = "everyone"
+    assert overview(user)["required"] is True
+
+    off = user.patch(FACTORS, json={"second_step": False})
+    removed = [user.delete(f"{FACTORS}totp/{app_id}/") for app_id in (phone.id, second.id)]
+
+    assert code_of(off) == (409, "factor_required")
+    assert removed[0].status_code == 204
+    assert code_of(removed[1]) == (409, "factor_required")
+    found = overview(user)
+    assert (found["second_step"], [app["name"] for app in found["totp"]]) == (True, ["Tablet"])
+
+
+@pytest.mark.both
+def test_S31_of_simultaneous_removals_of_the_last_two_factors_one_succeeds(
+    app: Flask, user: ApiUser, phone: App
+) -> None:
+    second = add_app(user, "Tablet")
+    assert confirm_app(user, second).status_code == 201
+    app.config["SECOND_STEP_REQUIRED_FOR"] = "everyone"
+    paths = [f"{FACTORS}totp/{app_id}/?keep_sessions=true" for app_id in (phone.id, second.id)]
+
+    responses = run_simultaneously([lambda path=path: user.delete(path) for path in paths])
+
+    assert sorted(response.status_code for response in responses) == [204, 409]
+    assert fetch_number(app, "SELECT count(*) FROM totp_devices") == 1

@@ -32,6 +32,8 @@ OPEN_TO_SET_UP = {
     ("POST", "/userapi/auth/password/change/"),
     ("POST", "/userapi/auth/prove/"),
     ("GET", "/userapi/auth/factors/"),
+    ("POST", "/userapi/auth/factors/passkeys/"),
+    ("POST", "/userapi/auth/factors/passkeys/options/"),
     ("POST", "/userapi/auth/factors/totp/"),
     ("POST", "/userapi/auth/factors/totp/{app_id}/confirm/"),
     ("POST", "/userapi/auth/factors/passkeys/options/"),

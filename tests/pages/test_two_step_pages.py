@@ -52,7 +52,7 @@ def shown_codes(page: TestResponse) -> list[str]:
 def set_up(browser: FormBrowser) -> tuple[App, list[str]]:
     """Set up an app; the app, and the recovery codes that are shown."""
     app, page = add_app(browser)
-    done = browser.post(CONFIRM, form_of(page, app.code(-1)))
+    done = browser.post(CONFIRM, form_of(page, app.code()))
     return app, shown_codes(browser.follow(done))
 
 
@@ -62,7 +62,7 @@ def test_an_app_is_set_up_without_scripts(browser: FormBrowser) -> None:
     assert f"secret={app.secret}" in unescape(page.text)
     assert "style=" not in page.text.partition("<main")[2]
 
-    done = browser.post(CONFIRM, form_of(page, app.code(-1)))
+    done = browser.post(CONFIRM, form_of(page, app.code()))
 
     codes = browser.follow(done)
     assert done.headers["Location"].endswith(CODES)
@@ -80,12 +80,12 @@ def test_a_wrong_code_shows_the_same_app_again(browser: FormBrowser) -> None:
     assert again.status_code == 400
     assert "This code is not valid." in again.text
     assert f"secret={app.secret}" in unescape(again.text)
-    assert browser.post(CONFIRM, form_of(again, app.code(-1))).status_code == 303
+    assert browser.post(CONFIRM, form_of(again, app.code())).status_code == 303
 
 
 def test_a_second_click_on_confirm_shows_the_same_codes(browser: FormBrowser) -> None:
     app, page = add_app(browser)
-    form = form_of(page, app.code(-1))
+    form = form_of(page, app.code())
 
     first = shown_codes(browser.follow(browser.post(CONFIRM, form)))
     second = shown_codes(browser.follow(browser.post(CONFIRM, form)))
@@ -136,10 +136,10 @@ def test_S27_the_form_of_an_app_is_useless_in_another_session(app: Flask, browse
     found = re.search(r"<small>(person\d+@example\.com)</small>", email)
     assert found is not None
     assert other.sign_in(found[1]).status_code == 303
-    form = form_of(page, added.code(-1)) | {"csrf_token": hidden_value(other.get(SECURITY))}
+    form = form_of(page, added.code()) | {"csrf_token": hidden_value(other.get(SECURITY))}
 
     assert other.post(CONFIRM, form).status_code == 404
-    assert browser.post(CONFIRM, form_of(page, added.code(-1))).status_code == 303
+    assert browser.post(CONFIRM, form_of(page, added.code())).status_code == 303
 
 
 def test_S28_a_user_with_an_unconfirmed_email_has_to_confirm_it_first(app: Flask, browser: FormBrowser) -> None:
@@ -198,3 +198,26 @@ def test_S69_remembered_devices_are_shown_and_forgotten(app: Flask, browser: For
     browser.send("/account/devices/remembered/forget-all/", form_on="/account/devices/")
 
     assert "Remembered devices" not in browser.get("/account/devices/").text
+
+
+def test_the_browser_that_sets_the_first_app_up_needs_no_other_proof(browser: FormBrowser) -> None:
+    set_up(browser)
+
+    done = browser.send("/account/security/recovery-codes/", form_on=SECURITY)
+
+    assert len(shown_codes(browser.follow(done))) == 10
+
+
+def test_an_account_that_needs_two_step_sign_in_is_led_to_it(app: Flask) -> None:
+    app.config["SECOND_STEP_REQUIRED_FOR"] = "everyone"
+    email = make_account(app)
+    verify_email(app, fetch_number(app, "SELECT max(id) FROM users"))
+    browser = FormBrowser(app)
+    browser.sign_in(email)
+    assert browser.get("/account/devices/").status_code == 303
+    assert "Your account needs two-step sign-in. Set it up now." in browser.get(SECURITY).text
+
+    set_up(browser)
+
+    assert browser.get("/account/devices/").status_code == 200
+    assert "Turn two-step sign-in off" not in browser.get(SECURITY).text

@@ -44,7 +44,7 @@ def verify_email(app: Flask, user_id: int) -> None:
 def set_up_app(app: Flask, user_id: int, name: str = "Phone") -> tuple[App, list[str]]:
     """Set up an authenticator app for an account; the app, and its recovery codes if it is the first one.
 
-    The code that confirms it is that of the step before the present one, so that the present one is unused.
+    Its codes are unused, also that which has confirmed it.
     """
     verify_email(app, user_id)
     session_id = uuid.uuid4()
@@ -53,9 +53,10 @@ def set_up_app(app: Flask, user_id: int, name: str = "Phone") -> tuple[App, list
         assert user is not None
         added = apps.add_app(user, name, session_id)
         made = App(added.id, added.secret)
-        confirmed = apps.confirm_app(user, added.id, session_id, made.code(-1))
+        confirmed = apps.confirm_app(user, added.id, session_id, made.code())
         db.session.commit()
-        return made, confirmed.recovery_codes or []
+    forget_used_steps(app)
+    return made, confirmed.recovery_codes or []
 
 
 FACTORS = "/userapi/auth/factors/"
@@ -70,8 +71,8 @@ def add_app(user: ApiUser, name: str = "Phone") -> App:
 
 
 def confirm_app(user: ApiUser, app: App, code: str | None = None) -> TestResponse:
-    """Confirm an authenticator app over the API, by default with the code of the step before the present one."""
-    return user.post(f"{FACTORS}totp/{app.id}/confirm/", json={"code": code or app.code(-1)})
+    """Confirm an authenticator app over the API, by default with the code that it shows."""
+    return user.post(f"{FACTORS}totp/{app.id}/confirm/", json={"code": code or app.code()})
 
 
 def prove(user: ApiUser, code: str) -> None:

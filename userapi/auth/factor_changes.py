@@ -3,11 +3,13 @@
 import uuid
 from contextlib import AbstractContextManager
 
-from userapi.mfa import apps, factors, guesses
+from userapi.mfa import apps, factors, guesses, requirements
 from userapi.mfa.apps import Confirmed, NewApp
+from userapi.mfa.problems import FactorRequired
+from userapi.users.models import User
 
 from . import passwords, second_step, sessions
-from .caller import Caller
+from .caller import Caller, Credential
 
 
 def add_app(caller: Caller, name: str) -> NewApp:
@@ -60,15 +62,35 @@ def confirm_app_by_counted_code(caller: Caller, app_id: uuid.UUID, code: str) ->
     return confirmed
 
 
+def gets_new_tokens(caller: Caller) -> bool:
+    """Whether adding the first factor gives the caller's session new tokens, as a recent second proof.
+
+    A browser does not notice it, and a session for set-up could do nothing without. Other programs keep their tokens.
+    """
+    return caller.credential is Credential.COOKIE or caller.is_for_set_up
+
+
 def remove_app(caller: Caller, app_id: uuid.UUID, *, keep_sessions: bool) -> None:
     """Remove an authenticator app; every other session ends unless they are kept.
 
     Raises:
         NotFound: there is no such app, or it is another user's.
+        FactorRequired: it is the last factor of an account that must have one.
         TokenRevoked: the account has been deactivated or deleted since.
     """
     user = passwords.lock_active_user(caller.user.id)
     apps.remove_app(user, app_id)
+    finish_removal(caller, user, keep_sessions=keep_sessions)
+
+
+def finish_removal(caller: Caller, user: User, *, keep_sessions: bool) -> None:
+    """Do what follows when a locked user has removed a factor: unfinished sign-ins and other sessions end.
+
+    Raises:
+        FactorRequired: it was the last factor of an account that must have one.
+    """
+    if requirements.is_required(caller.user) and not factors.has_factors(user.id):
+        raise FactorRequired
     second_step.cancel(user.id)
     if not keep_sessions:
         sessions.end_sessions(user, spare=caller.session_id)
@@ -79,9 +101,12 @@ def set_second_step(caller: Caller, *, is_on: bool) -> None:
 
     Raises:
         NoFactor: there is no factor for it.
+        FactorRequired: the account must have a second step.
         TokenRevoked: the account has been deactivated or deleted since.
     """
     user = passwords.lock_active_user(caller.user.id)
+    if not is_on and requirements.is_required(caller.user):
+        raise FactorRequired
     if factors.set_second_step(user, is_on=is_on):
         second_step.cancel(user.id)
 

@@ -10,9 +10,10 @@ from userapi.core.db import db
 from userapi.core.problems import NotFound, ValidationFailed
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import Document, json_response
-from userapi.mfa import apps, factors, passkey_options, qr_code, remembered_devices
+from userapi.mfa import apps, factors, passkey_options, qr_code, remembered_devices, requirements
 from userapi.mfa.problems import (
     EmailUnverified,
+    FactorRequired,
     FactorUnavailable,
     NoFactor,
     SecondStepLocked,
@@ -22,7 +23,9 @@ from userapi.mfa.problems import (
 from userapi.security.throttling import TooManyRequests
 
 from . import factor_changes
-from .caller import get_caller
+from .assurance import Proof
+from .caller import Caller, get_caller
+from .factor_responses import respond_to_new_factor
 from .factor_schemas import (
     AddedAppSchema,
     AppSchema,
@@ -50,7 +53,7 @@ OWN_COLUMNS = ("id", "name", "created_at", "last_used_at")
 @blueprint.leads_to(200, "rename_app", "remove_app", parameters={"app_id": "$response.body#/totp/0/id"})
 def list_factors() -> Response:
     """List your second factors."""
-    return json_response(_describe_factors(get_caller().user.id))
+    return json_response(_describe_factors(get_caller()))
 
 
 @blueprint.patch("/factors/")
@@ -58,13 +61,13 @@ def list_factors() -> Response:
 @blueprint.fresh
 @blueprint.arguments(SecondStepSwitchSchema)
 @blueprint.response(200, FactorsSchema)
-@blueprint.raises(ValidationFailed, NoFactor)
+@blueprint.raises(ValidationFailed, NoFactor, FactorRequired)
 def set_second_step(change: dict[str, Any]) -> Response:
     """Turn the second step of your sign-ins on or off. Turning it off forgets remembered devices."""
     caller = get_caller()
     factor_changes.set_second_step(caller, is_on=change["second_step"])
     db.session.commit()
-    return json_response(_describe_factors(caller.user.id))
+    return json_response(_describe_factors(caller))
 
 
 @blueprint.post("/factors/totp/")
@@ -90,13 +93,18 @@ def add_app(new: dict[str, Any]) -> Response:
 @blueprint.response(201, ConfirmedAppSchema)
 @blueprint.raises(ValidationFailed, WrongSetUpCode, NotFound, SecondStepLocked, TooManyRequests)
 def confirm_app(sent: dict[str, str], app_id: uuid.UUID) -> Response:
-    """Confirm an authenticator app with the code that it shows. With the first factor your other sessions end."""
-    confirmed = factor_changes.confirm_app(get_caller(), app_id, sent["code"])
+    """Confirm an authenticator app with the code that it shows. With the first factor your other sessions end.
+
+    A session that could only set up a second step gets new tokens, with which it can do everything.
+    """
+    caller = get_caller()
+    confirmed = factor_changes.confirm_app(caller, app_id, sent["code"])
     document = _describe_app(confirmed.app)
     if confirmed.recovery_codes is not None:
         document["recovery_codes"] = confirmed.recovery_codes
+    response = respond_to_new_factor(caller, document, Proof.CODE if confirmed.is_first else None)
     db.session.commit()
-    return json_response(document, 201)
+    return response
 
 
 @blueprint.patch("/factors/totp/<uuid:app_id>/")
@@ -116,7 +124,7 @@ def rename_app(change: dict[str, str], app_id: uuid.UUID) -> Response:
 @blueprint.fresh
 @blueprint.arguments(RemovalQuerySchema, location="query")
 @blueprint.response(204)
-@blueprint.raises(ValidationFailed, NotFound)
+@blueprint.raises(ValidationFailed, NotFound, FactorRequired)
 def remove_app(query: dict[str, Any], app_id: uuid.UUID) -> Response:
     """Remove an authenticator app. Your other sessions end, and remembered devices are forgotten."""
     factor_changes.remove_app(get_caller(), app_id, keep_sessions=query["keep_sessions"])
@@ -167,12 +175,12 @@ def forget_device(device_id: uuid.UUID) -> Response:
     return Response(status=204)
 
 
-def _describe_factors(user_id: int) -> Document:
-    found = factors.read_overview(user_id)
+def _describe_factors(caller: Caller) -> Document:
+    found = factors.read_overview(caller.user.id)
     codes = {"left": found.codes_left, "made_at": found.codes_made_at} if found.codes_made_at else None
     return {
         "second_step": found.second_step,
-        "required": False,
+        "required": requirements.is_required(caller.user),
         "totp": [_describe_app(app) for app in found.apps],
         "passkeys": [describe_passkey(passkey) for passkey in found.passkeys],
         "user_handle": None if found.handle is None else passkey_options.encode(found.handle),

@@ -87,12 +87,22 @@ class AppSchema(Schema):
     last_used_at = Timestamp(required=True, allow_none=True, metadata={"description": "When a code was last accepted."})
 
 
-class ConfirmedAppSchema(AppSchema):
-    """An authenticator app that was confirmed, with new recovery codes if the account had none."""
-
-    EXAMPLE: ClassVar[dict[str, Any]] = {**AppSchema.EXAMPLE, "recovery_codes": EXAMPLE_CODES}
+class AddedFactorSchema(Schema):
+    """What comes with a new factor: recovery codes if the account had none, and new tokens for some sessions."""
 
     recovery_codes = fields.List(fields.String(), metadata={"description": "New recovery codes, shown only this once."})
+    access_token = fields.String(
+        metadata={"description": "A new token, if the session could only set up a second step before."}
+    )
+    refresh_token = fields.String(metadata={"description": "Comes with it. Earlier refresh tokens no longer work."})
+    token_type = fields.String(metadata={"enum": ["Bearer"]})
+    expires_in = fields.Integer(metadata={"description": "Seconds until the access token expires."})
+
+
+class ConfirmedAppSchema(AppSchema, AddedFactorSchema):
+    """An authenticator app that was confirmed."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {**AppSchema.EXAMPLE, "recovery_codes": EXAMPLE_CODES}
 
 
 class RecoveryCodesSchema(Schema):

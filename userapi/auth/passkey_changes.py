@@ -8,7 +8,7 @@ from userapi.http.user_agents import describe_user_agent
 from userapi.mfa import passkeys
 from userapi.mfa.passkeys import Added
 
-from . import passwords, second_step, sessions
+from . import factor_changes, passwords, sessions
 from .caller import Caller
 
 
@@ -50,10 +50,9 @@ def remove_passkey(caller: Caller, passkey_id: uuid.UUID, *, keep_sessions: bool
     Raises:
         NotFound: there is no such passkey, or it is another user's.
         LastWayIn: the user has no password and no other passkey.
+        FactorRequired: it is the last factor of an account that must have one.
         TokenRevoked: the account has been deactivated or deleted since.
     """
     user = passwords.lock_active_user(caller.user.id)
     passkeys.remove(user, passkey_id)
-    second_step.cancel(user.id)
-    if not keep_sessions:
-        sessions.end_sessions(user, spare=caller.session_id)
+    factor_changes.finish_removal(caller, user, keep_sessions=keep_sessions)

@@ -17,13 +17,15 @@ from userapi.mfa.passkey_problems import (
     PasskeyRefused,
     PasskeysUnavailable,
 )
-from userapi.mfa.problems import EmailUnverified, FactorUnavailable, TooManyFactors
+from userapi.mfa.problems import EmailUnverified, FactorRequired, FactorUnavailable, TooManyFactors
 from userapi.security.throttling import TooManyRequests
 from userapi.users import queries as user_queries
 from userapi.users import user_json
 
 from . import cookies, credentials, passkey_changes, passkey_sign_in, tokens
+from .assurance import Proof
 from .caller import get_caller
+from .factor_responses import respond_to_new_factor
 from .factor_schemas import FactorNameSchema, PasskeySchema, RemovalQuerySchema
 from .passkey_json import describe_passkey, options_response
 from .passkey_schemas import (
@@ -73,6 +75,7 @@ def login_with_passkey(login: dict[str, Any]) -> Response:
 @blueprint.post("/factors/passkeys/options/")
 @blueprint.jwt_required()
 @blueprint.open_to_set_up
+@blueprint.open_to_set_up
 @blueprint.fresh
 @blueprint.arguments(NothingSchema)
 @blueprint.response(200, PasskeyOptionsSchema)
@@ -86,6 +89,7 @@ def request_new_passkey(_body: dict[str, Any]) -> Response:
 
 @blueprint.post("/factors/passkeys/")
 @blueprint.jwt_required()
+@blueprint.open_to_set_up
 @blueprint.open_to_set_up
 @blueprint.arguments(NewPasskeySchema)
 @blueprint.response(201, AddedPasskeySchema)
@@ -101,12 +105,14 @@ def request_new_passkey(_body: dict[str, Any]) -> Response:
 @blueprint.leads_to(201, "rename_passkey", "remove_passkey", parameters={"passkey_id": "$response.body#/id"})
 def add_passkey(new: dict[str, Any]) -> Response:
     """Add a passkey. With the first factor your other sessions end."""
-    added = passkey_changes.add_passkey(get_caller(), new["credential"], new["name"])
+    caller = get_caller()
+    added = passkey_changes.add_passkey(caller, new["credential"], new["name"])
     document = describe_passkey(added.passkey)
     if added.recovery_codes is not None:
         document["recovery_codes"] = added.recovery_codes
+    response = respond_to_new_factor(caller, document, Proof.PASSKEY if added.is_first else None)
     db.session.commit()
-    return json_response(document, 201)
+    return response
 
 
 @blueprint.patch("/factors/passkeys/<uuid:passkey_id>/")
@@ -126,7 +132,7 @@ def rename_passkey(change: dict[str, str], passkey_id: uuid.UUID) -> Response:
 @blueprint.fresh
 @blueprint.arguments(RemovalQuerySchema, location="query")
 @blueprint.response(204)
-@blueprint.raises(ValidationFailed, NotFound, LastWayIn)
+@blueprint.raises(ValidationFailed, NotFound, LastWayIn, FactorRequired)
 def remove_passkey(query: dict[str, Any], passkey_id: uuid.UUID) -> Response:
     """Remove a passkey. Your other sessions end, and remembered devices are forgotten."""
     passkey_changes.remove_passkey(get_caller(), passkey_id, keep_sessions=query["keep_sessions"])

@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 from userapi.http.fields import Flag, Name
 from userapi.mfa.passkey_models import MAX_NAME_LENGTH
 
-from .factor_schemas import EXAMPLE_CODES, PasskeySchema
+from .factor_schemas import EXAMPLE_CODES, AddedFactorSchema, PasskeySchema
 
 #: What `PublicKeyCredential.toJSON()` returns, shortened.
 EXAMPLE_ASSERTION: dict[str, Any] = {
@@ -101,9 +101,7 @@ class NewPasskeySchema(Schema):
     )
 
 
-class AddedPasskeySchema(PasskeySchema):
-    """A passkey that was added, with new recovery codes if the account had none."""
+class AddedPasskeySchema(PasskeySchema, AddedFactorSchema):
+    """A passkey that was added."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {**PasskeySchema.EXAMPLE, "recovery_codes": EXAMPLE_CODES}
-
-    recovery_codes = fields.List(fields.String(), metadata={"description": "New recovery codes, shown only this once."})

@@ -119,10 +119,19 @@ def prove_by_passkey(caller: Caller, credential: object) -> sessions.Refreshed:
 def _prove_by_code(caller: Caller, code: str) -> sessions.Refreshed:
     user_id, client = caller.user.id, throttling.get_client_subject()
     with throttling.count_failures("SECOND_STEP", client), guesses.attempt(user_id, "proof"):
-        proof = codes.check(user_id, code)
-        # What the session began with still counts: only a code was requested, because the rest was given then.
-        first = [word for word in caller.user.amr.split() if word in (Proof.PASSWORD, Proof.PASSKEY)]
-        return _store_proof(caller, " ".join([*first, proof, Proof.SEVERAL.value]))
+        return add_proof(caller, Proof(codes.check(user_id, code)))
+
+
+def add_proof(caller: Caller, proof: Proof) -> sessions.Refreshed:
+    """Store a second proof of the caller's identity; the session gets another refresh token.
+
+    What the session began with still counts: only the second proof was requested, because the rest was given then.
+
+    Raises:
+        TokenRevoked: the session has ended, or the account is not active.
+    """
+    first = [word for word in caller.user.amr.split() if word in (Proof.PASSWORD, Proof.PASSKEY)]
+    return _store_proof(caller, " ".join([*first, proof.value, Proof.SEVERAL.value]))
 
 
 def _store_proof(caller: Caller, amr: str) -> sessions.Refreshed:

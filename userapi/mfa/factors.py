@@ -210,6 +210,11 @@ def reset(user: User, reason: str) -> dict[str, int]:
     return counts
 
 
+def has_factors(user_id: int) -> bool:
+    """Whether an account has a factor that counts for the second step, as the current transaction sees it."""
+    return _count_factors(user_id) > 0
+
+
 def _turn_off(user: User) -> None:
     queries.set_active_since(user.id, None)
     audit_log.record("second_step.off", "user", user.id)

@@ -74,6 +74,15 @@ class TooManyFactors(Problem):
     detail = lazy_gettext("You cannot add another one. Remove one that you no longer use first.")
 
 
+class FactorRequired(Problem):
+    """The account must have a second factor, and use it."""
+
+    status = 409
+    code = "factor_required"
+    title = lazy_gettext("Second factor required")
+    detail = lazy_gettext("Your account needs a second factor. Add another one before you remove this one.")
+
+
 class FactorUnavailable(Problem):
     """The service does not offer this kind of factor."""
 

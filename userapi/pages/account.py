@@ -10,7 +10,7 @@ from userapi.auth.caller import get_caller
 from userapi.core.db import commit_on
 from userapi.html.redirects import redirect_to
 from userapi.http.user_agents import describe_user_agent, is_mobile
-from userapi.mfa import factors, remembered_devices
+from userapi.mfa import factors, remembered_devices, requirements
 from userapi.users import account_edits, accounts, email_verification
 from userapi.users.problems import WrongPassword
 
@@ -71,7 +71,10 @@ def _edit_own_account() -> dict[str, Any]:
 @open_to_set_up
 def show_security() -> str:
     """Show how the user signs in: email address and password."""
-    return render_page("account/security.html", factors=factors.read_overview(get_caller().user.id))
+    me = get_caller().user
+    return render_page(
+        "account/security.html", factors=factors.read_overview(me.id), is_required=requirements.is_demanded(me)
+    )
 
 
 # Forms that were open before these pages were separate send to the first of two paths.

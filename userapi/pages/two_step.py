@@ -7,7 +7,8 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from userapi.auth import factor_changes
+from userapi.auth import factor_changes, proof
+from userapi.auth.assurance import Proof
 from userapi.auth.caller import get_caller
 from userapi.core.db import db
 from userapi.core.problems import NotFound
@@ -64,10 +65,17 @@ def confirm_app() -> Response:
 
 @submit_once
 def _confirm_app(app_id: uuid.UUID, code: str) -> Done:
-    confirmed = factor_changes.confirm_app_by_counted_code(get_caller(), app_id, code)
-    if confirmed.recovery_codes is None:
-        return Done(url_for("pages.show_security"), "app_added")
-    return Done(url_for("pages.show_recovery_codes"), "app_added", recovery_codes=confirmed.recovery_codes)
+    caller = get_caller()
+    confirmed = factor_changes.confirm_app_by_counted_code(caller, app_id, code)
+    if confirmed.is_first:
+        proof.add_proof(caller, Proof.CODE)
+    following = "pages.show_security" if confirmed.recovery_codes is None else "pages.show_recovery_codes"
+    return Done(
+        url_for(following),
+        "app_added",
+        session_id=str(caller.session_id) if confirmed.is_first else None,
+        recovery_codes=confirmed.recovery_codes,
+    )
 
 
 @blueprint.post("/account/security/app/<uuid:app_id>/rename/")
