@@ -72,5 +72,11 @@ def prove() -> Response:
 
 
 def _render(form: str | None, following: str, *, form_follows: bool) -> str:
-    step = proof.find_second_step(get_caller())
-    return render_page("prove.html", kept_form=form, following=following, form_follows=form_follows, step=step)
+    return render_page(
+        "prove.html",
+        kept_form=form,
+        following=following,
+        form_follows=form_follows,
+        step=proof.find_second_step(get_caller()),
+        cancel="/admin/" if following.startswith("/admin/") else url_for("pages.show_account"),
+    )
