@@ -15,8 +15,9 @@ import config
 from tests.support import commands, http_server
 from tests.support.browser import DESKTOP, PHONE, BrowserPage
 from tests.support.databases import close_app
-from tests.support.factories import make_user
+from tests.support.factories import PASSWORD, make_account, make_user
 from tests.support.passkeys import add_passkey
+from tests.support.sql import execute_sql
 from tests.support.virtual_authenticator import VirtualAuthenticator
 from userapi.app import create_app
 
@@ -154,3 +155,60 @@ def test_S89_without_scripts_the_password_form_is_complete(local_site: LocalSite
 
         expect(visitor.page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
         expect(visitor.page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
+
+
+def sign_in_by_password(browser: BrowserPage, email: str) -> None:
+    browser.page.add_init_script("delete PublicKeyCredential.isConditionalMediationAvailable")
+    browser.go("/login/")
+    browser.fill(email=email, password=PASSWORD)
+    browser.press("Sign in")
+
+
+@SIZES
+def test_S89_a_passkey_is_added_used_as_second_step_and_as_proof_and_removed(
+    local_site: LocalSite, watch: Callable[..., Any], viewport: dict[str, int]
+) -> None:
+    email = make_account(local_site.app, email_verified=True, first_name="Wren", last_name="Okafor")
+    width = viewport["width"]
+    with watch(local_site.url, viewport=viewport) as visitor:
+        virtual = VirtualAuthenticator(visitor.page)
+        sign_in_by_password(visitor, email)
+        visitor.go("/account/security/")
+        visitor.shoot(f"passkey-security-1-{width}")
+        visitor.press("Add a passkey")
+
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
+        assert len(virtual.credentials) == 1
+        visitor.press("I have kept them")
+        expect(visitor.page.locator("#passkeys li")).to_have_count(1)
+        expect(visitor.page.locator("#two-step h2")).to_contain_text("On")
+        visitor.shoot(f"passkey-security-2-{width}")
+        assert visitor.violations() == []
+        assert not visitor.overflows()
+
+        visitor.page.context.clear_cookies()
+        sign_in_by_password(visitor, email)
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Confirm your sign-in")
+        visitor.shoot(f"passkey-second-step-{width}")
+        assert visitor.violations() == []
+        assert not visitor.overflows()
+        visitor.press("Use a passkey")
+        expect_account_page(visitor)
+
+        execute_sql(local_site.app, "UPDATE login_sessions SET proved_at = '2026-01-01 00:00:00'")
+        visitor.go("/account/security/")
+        visitor.press("Add a passkey")
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Confirm that it is you")
+        visitor.shoot(f"passkey-prove-{width}")
+        assert visitor.violations() == []
+        visitor.press("Use a passkey")
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Security")
+
+        visitor.press("Add a passkey")
+        expect(visitor.page.get_by_role("alert")).to_have_text("This device has a passkey for your account already.")
+        visitor.page.locator("#passkeys").get_by_role("button", name="Remove").click()
+        visitor.press("Continue")
+        expect(visitor.page.get_by_role("status")).to_contain_text("The passkey has been removed.")
+        expect(visitor.page.locator("#passkeys li")).to_have_count(0)
+        assert virtual.credentials == []  # the page named the remaining passkeys to the browser
+        assert visitor.faults == []

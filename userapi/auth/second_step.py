@@ -75,14 +75,12 @@ def bind(pending: Any) -> bytes:
     return str(pending.digest).encode()
 
 
-def build_passkey_options(mfa_token: str) -> dict[str, Any]:
-    """What a browser needs to use a passkey as the second step.
+def build_passkey_options(pending: Any) -> dict[str, Any]:
+    """What a browser needs to use a passkey as the second step of a sign-in that waits.
 
     Raises:
-        MfaTokenInvalid: the sign-in has to begin again.
         NoPasskey: the account has none for this site.
     """
-    pending = find(mfa_token)
     return passkey_options.build_second_factor_options(Purpose.SECOND_STEP, bind(pending), pending.user_id)
 
 

@@ -31,7 +31,7 @@ blueprint = Blueprint("second_step", __name__, description="The second step of a
 @blueprint.raises(ValidationFailed, MfaTokenInvalid, NoPasskey)
 def request_second_step_options(sent: dict[str, str]) -> Response:
     """Request options to use a passkey as the second step."""
-    return options_response(second_step.build_passkey_options(sent["mfa_token"]))
+    return options_response(second_step.build_passkey_options(second_step.find(sent["mfa_token"])))
 
 
 @blueprint.post("/login/second-step/")

@@ -51,7 +51,7 @@ def build_creation_options(user: User, session_id: uuid.UUID) -> dict[str, Any]:
         "user": {
             "id": encode(passkey_queries.read_handle(user.id)),
             "name": user.email,
-            "displayName": " ".join(filter(None, (user.first_name, user.last_name))) or user.email,
+            "displayName": display_name(user),
         },
         "challenge": encode(challenges.issue(Purpose.REGISTRATION, session_id.bytes)),
         "pubKeyCredParams": [{"type": "public-key", "alg": algorithm} for algorithm in public_keys.ALGORITHMS],
@@ -84,6 +84,28 @@ def build_second_factor_options(purpose: Purpose, bound_to: bytes, user_id: int)
     if not own:
         raise NoPasskey
     return {**_build_request_options(purpose, bound_to, "discouraged"), "allowCredentials": _describe(own)}
+
+
+def describe_known(user: Any, overview: Any) -> dict[str, Any]:
+    """The passkeys of an account, so that its browser stops offering those that were removed (section 5.1.10).
+
+    Args:
+        user: with email, first_name and last_name.
+        overview: the account's passkeys and user handle.
+    """
+    rp_id = current_app.config["PASSKEY_RP_ID"]
+    return {
+        "rpId": rp_id,
+        "userId": encode(overview.handle),
+        "ids": [encode(row.credential_id) for row in overview.passkeys if row.rp_id == rp_id],
+        "name": user.email,
+        "displayName": display_name(user),
+    }
+
+
+def display_name(user: Any) -> str:
+    """The name that browsers show beside a passkey."""
+    return " ".join(filter(None, (user.first_name, user.last_name))) or str(user.email)
 
 
 def encode(raw: bytes) -> str:

@@ -1,6 +1,7 @@
 """The pages of a signed-in user's account: profile, security, devices."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from flask import Response, url_for
@@ -10,7 +11,7 @@ from userapi.auth.caller import get_caller
 from userapi.core.db import commit_on
 from userapi.html.redirects import redirect_to
 from userapi.http.user_agents import describe_user_agent, is_mobile
-from userapi.mfa import factors, remembered_devices, requirements
+from userapi.mfa import factors, passkey_options, remembered_devices, requirements
 from userapi.users import account_edits, accounts, email_verification
 from userapi.users.problems import WrongPassword
 
@@ -73,7 +74,10 @@ def show_security() -> str:
     """Show how the user signs in: email address and password."""
     me = get_caller().user
     return render_page(
-        "account/security.html", factors=factors.read_overview(me.id), is_required=requirements.is_demanded(me)
+        "account/security.html",
+        factors=factors.read_overview(me.id),
+        is_required=requirements.is_demanded(me),
+        known_passkeys=partial(passkey_options.describe_known, me),
     )
 
 

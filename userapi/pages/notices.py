@@ -23,6 +23,8 @@ TEXTS = {
     "invitation_accepted": lazy_gettext("Welcome! Your password has been set and you are signed in."),
     "app_added": lazy_gettext("The authenticator app has been added."),
     "app_removed": lazy_gettext("The authenticator app has been removed. Your other sessions have ended."),
+    "passkey_added": lazy_gettext("The passkey has been added."),
+    "passkey_removed": lazy_gettext("The passkey has been removed. Your other sessions have ended."),
     "second_step_on": lazy_gettext("Two-step sign-in is on."),
     "second_step_off": lazy_gettext("Two-step sign-in is off. Your password is now enough to sign in."),
     "recovery_codes_kept": lazy_gettext("Keep your recovery codes in a safe place."),

@@ -17,6 +17,7 @@ from userapi.html.flash import flash
 from userapi.html.redirects import next_path, redirect_to, redirect_to_next
 from userapi.http import errors
 from userapi.http.page_paths import find_page_above
+from userapi.mfa.passkey_problems import InvalidPasskey, NoPasskey
 
 from . import schemas
 from .layout import blueprint, render_page
@@ -58,8 +59,11 @@ def prove() -> Response:
     """Prove the identity, and continue with the form that was submitted or the page that was requested."""
     caller = get_caller()
     typed = load_form(schemas.proof)
-    with commit_on(InvalidCredentials):
-        session = proof.prove(caller, typed.get("password"), typed.get("code"))
+    with commit_on(InvalidCredentials, InvalidPasskey):
+        if "credential" in typed:
+            session = proof.prove_by_passkey(caller, typed["credential"])
+        else:
+            session = proof.prove(caller, typed.get("password"), typed.get("code"))
     pair = tokens.issue_pair(session, web=True)
     db.session.commit()
     form = saved_forms.unseal_form(typed.get("form", ""), caller.user.id)
@@ -72,11 +76,17 @@ def prove() -> Response:
 
 
 def _render(form: str | None, following: str, *, form_follows: bool) -> str:
+    caller = get_caller()
+    try:
+        passkey = proof.build_passkey_options(caller)
+    except NoPasskey:
+        passkey = None
     return render_page(
         "prove.html",
         kept_form=form,
         following=following,
         form_follows=form_follows,
-        step=proof.find_second_step(get_caller()),
+        step=proof.find_second_step(caller),
+        passkey=passkey,
         cancel="/admin/" if following.startswith("/admin/") else url_for("pages.show_account"),
     )

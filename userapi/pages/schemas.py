@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from marshmallow import Schema, fields, post_load, pre_load
+from marshmallow import Schema, fields, pre_load
 
 from userapi.auth.factor_schemas import CodeSchema, FactorNameSchema, NewAppSchema, SecondStepSwitchSchema
 from userapi.auth.proof_schemas import ProofSchema
@@ -15,7 +15,8 @@ from userapi.auth.schemas import (
     SignInSchema,
 )
 from userapi.auth.second_step_schemas import SecondStepSchema
-from userapi.http.fields import MAX_PASSWORD_LENGTH, length_check
+from userapi.http.fields import MAX_PASSWORD_LENGTH, Name, length_check
+from userapi.mfa.passkey_models import MAX_NAME_LENGTH
 from userapi.users.fields import USER_FIELDS, Writer
 from userapi.users.schemas import NewProfileSchema, NewUserSchema, UserEditSchema
 
@@ -54,25 +55,34 @@ class PasswordStrengthSchema(Schema):
     email = fields.String(load_default="", validate=length_check(0, 254))
 
 
+class CredentialText(fields.Dict):
+    """What a browser made of a passkey, as JSON in a hidden input; what is no JSON is rejected later, as a passkey."""
+
+    def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> Any:
+        try:
+            return orjson.loads(value) if len(str(value)) <= MAX_CREDENTIAL_LENGTH else None
+        except orjson.JSONDecodeError:
+            return None
+
+
 class ProofPageSchema(ProofSchema):
     """A proof of identity, and the form that waits for it."""
 
+    credential = CredentialText()
     form = fields.String()
     form_follows = fields.String()
 
 
 class PasskeySchema(Schema):
-    """What a browser made of a passkey, as JSON in a hidden input."""
+    """A passkey."""
 
-    credential = fields.String(required=True, validate=length_check(1, MAX_CREDENTIAL_LENGTH))
+    credential = CredentialText(required=True)
 
-    @post_load
-    def _parse(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
-        """Parse the text; what is no JSON is rejected like any other invalid credential."""
-        try:
-            return {**data, "credential": orjson.loads(data["credential"])}
-        except orjson.JSONDecodeError:
-            return {**data, "credential": None}
+
+class NewPasskeySchema(PasskeySchema):
+    """A passkey to add."""
+
+    name = Name(MAX_NAME_LENGTH, trim=True, load_default="")
 
 
 class SetUpCodeSchema(CodeSchema):
@@ -83,6 +93,7 @@ class SetUpCodeSchema(CodeSchema):
 
 credentials = SignInSchema()
 passkey = PasskeySchema()
+new_passkey = NewPasskeySchema()
 second_step = SecondStepSchema(only=("code", "remember_device"))
 registration = RegistrationSchema()
 password_strength = PasswordStrengthSchema()

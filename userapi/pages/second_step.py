@@ -1,12 +1,16 @@
 """The page for the second step of a sign-in."""
 
+from typing import Any
+
 from flask import Response, current_app, request
 from flask_babel import gettext as _
 
 from userapi.auth import admission, cookies, second_step
 from userapi.auth.problems import MfaTokenInvalid
+from userapi.core.db import commit_on
 from userapi.html.flash import flash
 from userapi.html.redirects import next_path, redirect_to
+from userapi.mfa.passkey_problems import InvalidPasskey, NoPasskey
 
 from . import schemas, second_step_cookie
 from .layout import blueprint, render_page
@@ -34,6 +38,7 @@ def show_second_step() -> str | Response:
         next=next_path(),
         way=chosen,
         others=[way for way in ways if way != chosen],
+        passkey=_find_passkey_options(pending),
         remembered_days=current_app.config["REMEMBER_DEVICE_DAYS"],
     )
 
@@ -52,6 +57,28 @@ def do_second_step() -> Response:
         return _begin_again()
     response = second_step_cookie.delete_cookie(respond_signed_in(session))
     return cookies.set_device_cookie(response, device_token)
+
+
+@blueprint.post("/login/second-step/passkey/")
+@open_to_visitors
+@show_on_error(show_second_step)
+def do_second_step_by_passkey() -> Response:
+    """Verify the passkey, sign in, and continue to the page that the visitor requested."""
+    credential = load_form(schemas.passkey)["credential"]
+    try:
+        with commit_on(InvalidPasskey):
+            session, _device_token = admission.finish_by_passkey(second_step_cookie.get_mfa_token(), credential)
+    except MfaTokenInvalid:
+        return _begin_again()
+    return second_step_cookie.delete_cookie(respond_signed_in(session))
+
+
+def _find_passkey_options(pending: Any) -> dict[str, Any] | None:
+    """What a browser needs to use a passkey; None if the account has none for this site."""
+    try:
+        return second_step.build_passkey_options(pending)
+    except NoPasskey:
+        return None
 
 
 def _begin_again() -> Response:

@@ -13,7 +13,7 @@ from userapi.core.problems import Problem, ValidationFailed
 from userapi.html import saved_forms
 from userapi.html.forms import HIDDEN_FIELDS, Form
 from userapi.http import bodies
-from userapi.mfa.passkey_problems import InvalidPasskey
+from userapi.mfa.passkey_problems import InvalidPasskey, PasskeyKnown, PasskeyRefused
 from userapi.mfa.problems import InvalidCode, SecondStepLocked
 from userapi.security.throttling import TooManyRequests
 
@@ -23,6 +23,8 @@ CORRECTABLE = (
     InvalidCredentials,
     InvalidCode,
     InvalidPasskey,
+    PasskeyKnown,
+    PasskeyRefused,
     SecondStepLocked,
     TooManyRequests,
 )

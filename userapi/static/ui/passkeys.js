@@ -39,6 +39,7 @@
 
   /** New options of the service; undefined if the browser goes to another page for them. */
   async function fetchOptions(form) {
+    if (form.dataset.publicKey) return JSON.parse(form.dataset.publicKey);
     const headers = { "Accept": "application/json", "Content-Type": "application/json" };
     if (form.dataset.csrf) headers["X-CSRF-TOKEN"] = form.dataset.csrf;
     const response = await fetch(form.dataset.options, { method: "POST", headers, body: "{}" });
