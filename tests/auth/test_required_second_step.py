@@ -31,13 +31,12 @@ OPEN_TO_SET_UP = {
     ("GET", "/userapi/users/{user_id}/"),
     ("POST", "/userapi/auth/password/change/"),
     ("POST", "/userapi/auth/prove/"),
+    ("POST", "/userapi/auth/prove/options/"),
     ("GET", "/userapi/auth/factors/"),
     ("POST", "/userapi/auth/factors/passkeys/"),
     ("POST", "/userapi/auth/factors/passkeys/options/"),
     ("POST", "/userapi/auth/factors/totp/"),
     ("POST", "/userapi/auth/factors/totp/{app_id}/confirm/"),
-    ("POST", "/userapi/auth/factors/passkeys/options/"),
-    ("POST", "/userapi/auth/factors/passkeys/"),
 }
 PAGES_OPEN_TO_SET_UP = {
     "pages.show_security", "pages.show_password_change", "pages.change_password", "pages.show_password_changed",
@@ -112,7 +111,8 @@ def test_S71_the_staff_site_leads_to_the_page_that_sets_up_a_second_step(app: Fl
     assert superuser.get("/admin/nothing/").status_code == 404
     page = superuser.get(SECURITY)
     assert page.status_code == 200
-    assert "The staff site requires two-step sign-in." in page.text
+    assert "Your account needs two-step sign-in. Set it up now." in page.text
+    assert "The staff site requires two-step sign-in." in superuser.get("/account/").text
     changed = superuser.post("/admin/groups/new/", name="Evaders")
     assert (changed.status_code, changed.headers["Location"]) == (303, SECURITY)
     assert fetch_number(app, "SELECT count(*) FROM groups WHERE name = 'Evaders'") == 0
@@ -170,7 +170,8 @@ def test_S72_pages_lead_to_the_set_up_too(app: Flask, user: ApiUser) -> None:
     assert {rule.endpoint for rule in closed if hasattr(views[rule.endpoint], "open_to_set_up")} == PAGES_OPEN_TO_SET_UP
     security = limited.get(SECURITY)
     assert security.status_code == 200
-    assert "Your account requires two-step sign-in. Set it up to continue." in security.text
+    assert "Your account needs two-step sign-in. Set it up now." in security.text
+    assert "Your account requires two-step sign-in." in limited.get("/account/security/app/").text
     assert limited.post("/logout/").status_code == 303
     assert fetch_number(app, "SELECT count(*) FROM login_sessions WHERE ended_at IS NULL AND for_set_up") == 0
 

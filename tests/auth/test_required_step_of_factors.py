@@ -7,11 +7,11 @@ import pytest
 from flask import Flask
 
 from tests.support.api_client import ApiUser
-from tests.support.factories import PASSWORD
+from tests.support.factories import PASSWORD, make_user
 from tests.support.proofs import PROVE, shown_form, submit_shown_form
-from tests.support.required_steps import require_from, requires_second_step
+from tests.support.required_steps import require_from, requires_second_step, signed_in_again
 from tests.support.second_factors import set_up_app
-from tests.support.sql import execute_sql
+from tests.support.sql import execute_sql, fetch_rows
 from tests.support.staff_client import ACCEPT_HTML, StaffClient, staff_client
 
 pytestmark = pytest.mark.both
@@ -146,3 +146,47 @@ def test_superusers_see_that_staff_sign_in_with_a_password_alone(app: Flask, rem
 
     assert "staff member without two-step sign-in" in superuser.get("/admin/").text
     assert "without two-step sign-in" not in remembered.staff_site().get("/admin/").text
+
+
+@pytest.mark.parametrize("stays_marked", [False, True])
+def test_S72_a_token_issued_for_set_up_stays_one_and_the_session_decides_too(
+    app: Flask, staff: ApiUser, stays_marked: bool
+) -> None:
+    require_from(app, "staff")
+    limited = signed_in_again(app, staff)
+    phone, _codes = set_up_app(app, staff.id)
+    earlier = dict(limited.tokens)
+
+    limited.tokens = limited.post(PROVE, json={"code": phone.code(1)}).get_json()
+    execute_sql(app, "UPDATE login_sessions SET for_set_up = :marked", marked=stays_marked)
+
+    assert requires_second_step(limited.get("/userapi/auth/sessions/")) == stays_marked
+    limited.tokens = earlier
+    assert requires_second_step(limited.get("/userapi/auth/sessions/"))
+    sent = {"refresh_token": earlier["refresh_token"]}
+    assert app.test_client().post("/api-token-refresh/", json=sent).get_json()["code"] == "token_reused"
+
+
+def test_S73_a_restart_between_the_steps_evades_nothing(make_app: Callable[..., Flask]) -> None:
+    before = make_app(SECOND_STEP_REQUIRED_FOR="staff")
+    ids = [make_user(before, is_staff=True, is_superuser=True) for _number in range(2)]
+    phone, _codes = set_up_app(before, ids[0])
+    emails = [fetch_rows(before, f"SELECT email FROM users WHERE id = {user_id}")[0][0] for user_id in ids]
+
+    def sign_in_at(app: Flask, email: str) -> dict[str, Any]:
+        answer: dict[str, Any] = app.test_client().post(LOGIN, json={"email": email, "password": PASSWORD}).get_json()
+        return answer
+
+    with_factor, without_factor = (sign_in_at(before, email) for email in emails)
+
+    after = make_app(SECOND_STEP_REQUIRED_FOR="staff")
+    client = after.test_client()
+
+    def can_list_users(tokens: dict[str, Any]) -> bool:
+        headers = {"Authorization": f"Bearer {tokens.get('access_token', tokens.get('mfa_token'))}"}
+        return bool(client.get(USERS, headers=headers).status_code == 200)
+
+    assert not can_list_users(with_factor)
+    assert not can_list_users(without_factor)
+    done = client.post(SECOND_STEP, json={"mfa_token": with_factor["mfa_token"], "code": phone.code(1)}).get_json()
+    assert can_list_users(done)
