@@ -21,6 +21,7 @@ from tests.support.passkeys import (
 )
 from tests.support.race import run_simultaneously
 from tests.support.sql import execute_sql, fetch_number, fetch_rows
+from userapi.auth import pruning
 from userapi.core import clock
 
 SECURITY_KEY = UP | UV
@@ -407,3 +408,19 @@ def test_passkeys_do_not_sign_in_where_the_setting_says_so(make_app: Callable[..
     credential = authenticator.get(request_sign_in(other))
     assert send_credential(app, credential).get_json()["code"] == "passkeys_unavailable"
     assert send_credential(other, credential).status_code == 200
+
+
+def test_S88_used_challenges_are_kept_until_they_have_expired(
+    app: Flask, authenticator: Authenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in_by_passkey(app, authenticator)
+    now = clock.now()
+
+    left = []
+    for hours in (0, 1, 2):
+        monkeypatch.setattr(clock, "now", lambda later=now + timedelta(hours=hours): later)
+        with app.app_context():
+            pruning.prune(now - timedelta(days=90))
+        left.append(fetch_number(app, "SELECT count(*) FROM used_challenges"))
+
+    assert left == [2, 2, 0]

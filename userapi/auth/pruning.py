@@ -1,18 +1,21 @@
 """Deleting old sessions, email links and submitted forms, so that the database does not grow forever."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from userapi.core import clock
 from userapi.core.batches import prune_in_batches
 from userapi.http import submissions
-from userapi.mfa import device_queries
+from userapi.mfa import device_queries, passkey_queries
 from userapi.mfa import queries as factor_queries
 from userapi.mfa.apps import SET_UP_LIFETIME
 from userapi.users import queries as user_queries
 from userapi.users import search_index
 
 from . import queries, second_step_queries
+
+#: How long used challenges are kept after they expired, in case the clock of another host is slow.
+MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 
 
 class Pruned(NamedTuple):
@@ -31,6 +34,7 @@ def prune(before: datetime) -> Pruned:
     """
     search_index.purge_deleted()
     prune_in_batches(second_step_queries.delete_expired_pending, max(before, clock.now() - submissions.MAX_WINDOW))
+    prune_in_batches(passkey_queries.delete_expired_challenges, clock.now() - MAX_CLOCK_DIFFERENCE)
     prune_in_batches(factor_queries.delete_abandoned_apps, min(before, clock.now() - SET_UP_LIFETIME))
     return Pruned(
         sessions=prune_in_batches(queries.delete_ended_sessions, before),
