@@ -13,7 +13,8 @@ def superuser(app: Flask) -> StaffClient:
 
 
 @pytest.mark.parametrize(
-    ("page", "permission"), [("history/", "view_event"), ("sessions/", "view_session"), ("emails/", "view_email")]
+    ("page", "permission"),
+    [("history/", "view_event"), ("sessions/", "view_session"), ("emails/", "view_email"), ("factors/", "view_factor")],
 )
 def test_the_tabs_of_a_user_are_closed_without_view_user(app: Flask, page: str, permission: str) -> None:
     user_id = make_user(app, email="private@example.com")

@@ -73,7 +73,7 @@ class UserPages(StaffView):
     @staff_page(f"{USER}history/", needs="view_event")
     def show_audit_log(self, user_id: int) -> str:
         """Show the audit log of this user."""
-        user = _find_viewable_user(user_id)
+        user = find_viewable_user(user_id)
         found = queries.list_events({"kind": "user", "target": str(user_id)}, audit_log.first_id(), PAGE_SIZE)
         return self.render(
             "admin/users/audit_log.html", user=user, page=found, names=audit_export.find_emails(found.rows)
@@ -82,14 +82,14 @@ class UserPages(StaffView):
     @staff_page(f"{USER}sessions/", needs="view_session")
     def show_sessions(self, user_id: int) -> str:
         """List the sessions of this user."""
-        user, now = _find_viewable_user(user_id), clock.now()
+        user, now = find_viewable_user(user_id), clock.now()
         found = queries.list_session_page({"user": user_id}, first_session(), PAGE_SIZE, now, sessions.idle_since(now))
         return self.render("admin/users/sessions.html", user=user, page=found, describe=user_agents.describe_user_agent)
 
     @staff_page(f"{USER}emails/", needs="view_email")
     def show_emails(self, user_id: int) -> str:
         """List the emails to this user, at the current and all earlier addresses."""
-        user = _find_viewable_user(user_id)
+        user = find_viewable_user(user_id)
         found = queries.list_emails({"user": user_id}, audit_log.first_id(), PAGE_SIZE)
         return self.render("admin/users/emails.html", user=user, page=found)
 
@@ -138,7 +138,7 @@ def find_user(user_id: int) -> User:
     return user
 
 
-def _find_viewable_user(user_id: int) -> User:
+def find_viewable_user(user_id: int) -> User:
     """Read a user for a page that needs another permission, but also says who the user is."""
     staff_auth.require("view", "user")
     return find_user(user_id)

@@ -22,8 +22,9 @@ from userapi.users.schemas import UserEditSchema
 
 from . import labels, staff_auth, user_actions, user_columns, user_forms, user_list
 from . import queries as staff_queries
+from .user_factors import FactorPages
 from .user_forms import ACCESS, INVITE, PROFILE, UserForm
-from .user_pages import OWN_PASSWORD, USER, UserPages, explain_lack_of_authority, find_user, lock_user
+from .user_pages import OWN_PASSWORD, USER, explain_lack_of_authority, find_user, lock_user
 from .views import back_query, current_query, staff_page, take_saved_form
 
 #: The users of a country are counted up to this number.
@@ -38,7 +39,7 @@ PRIVILEGES = ("is_staff", "is_superuser")
 edit_schema = UserEditSchema()
 
 
-class UserView(UserPages):
+class UserView(FactorPages):
     """Users."""
 
     kind = "user"

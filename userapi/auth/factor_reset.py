@@ -9,6 +9,9 @@ from userapi.users.models import User
 
 from . import passwords, sessions
 
+#: The maximum length of a reason.
+MAX_REASON_LENGTH = 200
+
 
 def reset_factors(user: User, reason: str, *, keep_password: bool = False) -> None:
     """Delete every second factor of a locked user, and end all sessions.

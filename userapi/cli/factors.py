@@ -5,6 +5,7 @@ from flask.cli import with_appcontext
 from flask_babel import gettext as _
 
 from userapi.auth import factor_reset
+from userapi.auth.factor_reset import MAX_REASON_LENGTH
 from userapi.core.db import db
 from userapi.mfa import factors as factor_rules
 from userapi.mfa import guesses, queries
@@ -12,9 +13,6 @@ from userapi.mfa import guesses, queries
 from . import inputs, tables
 
 email_argument = click.argument("email", type=inputs.Text("email", 1))
-
-#: The maximum length of a reason.
-MAX_REASON_LENGTH = 200
 
 
 @click.command("factors")

@@ -12,7 +12,7 @@ from userapi.core.db import Model, RowId, UTCDateTime, bytewise_text
 from .fields import MAX_KEY_LENGTH, PROFILE, USER, Field
 
 #: The kinds of record that permissions are about, as the staff site names them.
-KINDS = ("user", "group", "session", "email", "event")
+KINDS = ("user", "group", "session", "email", "event", "factor")
 ACTIONS = ("view", "add", "change", "delete")
 
 #: Kinds that had another name before version 0016 of the database (decision 0041).

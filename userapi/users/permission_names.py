@@ -12,6 +12,7 @@ KINDS = {
     "session": lazy_gettext("Sessions"),
     "email": lazy_gettext("Emails"),
     "event": lazy_gettext("Audit log"),
+    "factor": lazy_gettext("Second factors"),
 }
 
 #: Actions, by their names in permissions.

@@ -11,6 +11,7 @@ from . import group_queries, permission_names
 from .models import ACTIONS, KINDS, User
 
 VIEW_USER, CHANGE_USER, DELETE_USER = "view_user", "change_user", "delete_user"
+DELETE_FACTOR = "delete_factor"
 
 #: What a superuser holds.
 EVERYTHING = frozenset(f"{action}_{kind}" for kind in KINDS for action in ACTIONS)
@@ -24,6 +25,7 @@ MEANINGFUL_ACTIONS = {
     "session": ("view", "delete"),
     "email": ("view", "add", "change"),
     "event": ("view",),
+    "factor": ("view", "delete"),
 }
 
 
