@@ -41,7 +41,7 @@ OPEN_TO_SET_UP = {
 PAGES_OPEN_TO_SET_UP = {
     "pages.show_security", "pages.show_password_change", "pages.change_password", "pages.show_password_changed",
     "pages.show_proof", "pages.prove", "pages.sign_out_user", "pages.resend_confirmation",
-    "pages.show_new_app", "pages.add_app", "pages.confirm_app",
+    "pages.show_new_app", "pages.add_app", "pages.confirm_app", "pages.add_passkey",
     "pages.show_recovery_codes", "pages.download_recovery_codes", "pages.keep_recovery_codes",
 }  # fmt: skip
 
