@@ -50,6 +50,7 @@ def test_codes_are_those_of_rfc_6238(seconds: int, algorithm: str, code: str) ->
         ("١٢٣٤٥٦", "123456"),
         ("১২৩৪৫৬", "123456"),
         ("7K3M-abcd", "7K3Mabcd"),
+        ("７Ｋ３Ｍ", "7K3M"),
         ("1" * 101, ""),
     ],
 )
