@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.support.api_client import ApiUser
+from tests.support.second_factors import prove, set_up_app
 from tests.support.staff_imports import move_clock
 
 DATA = "/userapi/auth/data/"
@@ -18,7 +19,7 @@ def test_the_data_contain_the_account_its_sessions_and_its_activity(app: Flask, 
 
     data = response.get_json()
     assert response.status_code == 200
-    assert set(data) == {"exported_at", "user", "sessions", "activity"}
+    assert set(data) == {"exported_at", "user", "sessions", "factors", "devices", "activity"}
     assert data["user"] == user.get("/userapi/auth/user/").get_json()
     assert data["sessions"] == user.get("/userapi/auth/sessions/").get_json()["results"]
     assert data["activity"] == activity
@@ -30,3 +31,14 @@ def test_the_data_require_a_recent_proof(user: ApiUser, monkeypatch: pytest.Monk
     move_clock(monkeypatch, timedelta(minutes=16))
 
     assert user.get(DATA).get_json()["code"] == "proof_needed"
+
+
+def test_S20_the_data_contain_the_second_factors_without_their_secrets(app: Flask, user: ApiUser) -> None:
+    phone, codes = set_up_app(app, user.id)
+    prove(user, phone.code())
+
+    response = user.get(DATA)
+
+    assert response.get_json()["factors"] == user.get("/userapi/auth/factors/").get_json()
+    assert response.get_json()["devices"] == []
+    assert not any(secret in response.text for secret in (phone.secret, *codes))

@@ -8,6 +8,7 @@ from flask import Flask
 
 from tests.support.api_client import ApiUser
 from tests.support.factories import PROFILE
+from tests.support.second_factors import set_up_app
 from tests.support.statement_counter import record_statements
 from userapi.core.db import db
 from userapi.users import accounts
@@ -33,6 +34,17 @@ def test_reading_the_own_account_costs_one_statement(app: Flask, user: ApiUser) 
             assert user.get(url).status_code == 200
 
         assert len(seen) == 1, seen
+
+
+def test_listing_factors_costs_two_statements_and_two_more_where_there_are_some(app: Flask, user: ApiUser) -> None:
+    counts = []
+    for _ in range(2):
+        with record_statements(app) as seen:
+            assert user.get("/userapi/auth/factors/").status_code == 200
+        counts.append(len(seen))
+        set_up_app(app, user.id)
+
+    assert counts == [2, 4]
 
 
 def test_reading_another_user_costs_staff_two_statements(app: Flask, staff: ApiUser, user: ApiUser) -> None:

@@ -237,7 +237,7 @@ OPEN_PAGES = (
 )  # fmt: skip
 OWN_PAGES = (
     "/login/?next=/account/", "/logout/", "/password_change/", "/password_change/done/", "/account/", "/register/",
-    "/account/security/", "/account/devices/", "/account/activity/", "/account/data/",
+    "/account/security/", "/account/devices/", "/account/activity/", "/account/data/", "/account/security/app/",
 )  # fmt: skip
 STAFF_PAGES = (
     "", "users/", "users/?is_staff=true", "users/new/", "users/{id}/", "users/{id}/access/",

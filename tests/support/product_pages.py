@@ -136,6 +136,9 @@ PAGES = [
     ProductPage("/login/", "visitor", "account", 200, send_wrong_code, "second step with an error"),
     *_pages("returning", "account", "/prove/?next=/account/"),
     ProductPage("/prove/", "returning", "account", 200, submit_wrong(PROOF, password="1"), "proof with an error"),
+    *_pages("staff", "account", "/account/security/app/"),
+    ProductPage("/account/security/app/", "staff", "account", 200,
+                submit('form[action="/account/security/app/"]', name="Phone"), "app that is set up"),
     *_pages("staff", "account", "/register/profile/"),  # this account has no profile yet
     *_pages("owner", "account", "/nothing/", status=404),
     *_pages("owner", "staff", "/admin/", status=403),

@@ -35,6 +35,8 @@ WATCHED = (
     "user.password_check_failed",
     "user.rights_changed",
     "users.exported",
+    "second_step.failed",
+    "factors.reset",
 )
 
 #: The actions of a database session with their transactions, in its `info`, until they are committed and counted.

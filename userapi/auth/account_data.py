@@ -5,10 +5,12 @@ from typing import Any
 
 from userapi.audit import activity, audit_log
 from userapi.core import clock
+from userapi.mfa import remembered_devices
 from userapi.users import user_json
 
 from . import sessions
 from .caller import Caller
+from .factor_json import describe_factors
 
 #: The newest activities that a download contains.
 MAX_ACTIVITIES = 1000
@@ -23,6 +25,8 @@ def export_account_data(caller: Caller) -> dict[str, Any]:
         "exported_at": clock.now(),
         "user": user_json.from_row(caller.user),
         "sessions": list_sessions(caller),
+        "factors": describe_factors(caller),
+        "devices": [dict(row._mapping) for row in remembered_devices.list_devices(user_id)],
         "activity": [asdict(each) for each in activities],
     }
 

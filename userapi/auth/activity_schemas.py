@@ -8,6 +8,7 @@ from userapi.audit.activity import MAX_PAGE_SIZE, Source
 from userapi.http.fields import Timestamp, length_check, range_check
 from userapi.users.schemas import UserSchema
 
+from .factor_schemas import DeviceSchema, DevicesSchema, FactorsSchema
 from .schemas import SessionSchema, SessionsSchema
 
 
@@ -81,6 +82,8 @@ class AccountDataSchema(Schema):
         "exported_at": "2026-11-29T08:21:40.190372Z",
         "user": UserSchema.EXAMPLE,
         "sessions": SessionsSchema.EXAMPLE["results"],
+        "factors": FactorsSchema.EXAMPLE,
+        "devices": DevicesSchema.EXAMPLE["results"],
         "activity": [ActivitySchema.EXAMPLE],
     }
 
@@ -88,6 +91,12 @@ class AccountDataSchema(Schema):
     user = fields.Nested(UserSchema, required=True)
     sessions = fields.List(
         fields.Nested(SessionSchema), required=True, metadata={"description": "The active sessions."}
+    )
+    factors = fields.Nested(
+        FactorsSchema, required=True, metadata={"description": "The second factors, without their secrets."}
+    )
+    devices = fields.List(
+        fields.Nested(DeviceSchema), required=True, metadata={"description": "The remembered devices."}
     )
     activity = fields.List(
         fields.Nested(ActivitySchema), required=True, metadata={"description": "The newest 1,000 events."}

@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 from userapi.core.db import db
 from userapi.core.problems import NotFound, ValidationFailed
 from userapi.http.openapi import Blueprint
-from userapi.http.responses import Document, json_response
-from userapi.mfa import apps, factors, passkey_options, qr_code, remembered_devices, requirements
+from userapi.http.responses import json_response
+from userapi.mfa import apps, qr_code, remembered_devices
 from userapi.mfa.problems import (
     EmailUnverified,
     FactorRequired,
@@ -24,7 +24,8 @@ from userapi.security.throttling import TooManyRequests
 
 from . import factor_changes
 from .assurance import Proof
-from .caller import Caller, get_caller
+from .caller import get_caller
+from .factor_json import describe_app, describe_factors
 from .factor_responses import respond_to_new_factor
 from .factor_schemas import (
     AddedAppSchema,
@@ -39,11 +40,8 @@ from .factor_schemas import (
     RemovalQuerySchema,
     SecondStepSwitchSchema,
 )
-from .passkey_json import describe_passkey
 
 blueprint = Blueprint("factors", __name__, description="Second factors and remembered devices.")
-
-OWN_COLUMNS = ("id", "name", "created_at", "last_used_at")
 
 
 @blueprint.get("/factors/")
@@ -53,7 +51,7 @@ OWN_COLUMNS = ("id", "name", "created_at", "last_used_at")
 @blueprint.leads_to(200, "rename_app", "remove_app", parameters={"app_id": "$response.body#/totp/0/id"})
 def list_factors() -> Response:
     """List your second factors."""
-    return json_response(_describe_factors(get_caller()))
+    return json_response(describe_factors(get_caller()))
 
 
 @blueprint.patch("/factors/")
@@ -67,7 +65,7 @@ def set_second_step(change: dict[str, Any]) -> Response:
     caller = get_caller()
     factor_changes.set_second_step(caller, is_on=change["second_step"])
     db.session.commit()
-    return json_response(_describe_factors(caller))
+    return json_response(describe_factors(caller))
 
 
 @blueprint.post("/factors/totp/")
@@ -99,7 +97,7 @@ def confirm_app(sent: dict[str, str], app_id: uuid.UUID) -> Response:
     """
     caller = get_caller()
     confirmed = factor_changes.confirm_app(caller, app_id, sent["code"])
-    document = _describe_app(confirmed.app)
+    document = describe_app(confirmed.app)
     if confirmed.recovery_codes is not None:
         document["recovery_codes"] = confirmed.recovery_codes
     response = respond_to_new_factor(caller, document, Proof.CODE if confirmed.is_first else None)
@@ -116,7 +114,7 @@ def rename_app(change: dict[str, str], app_id: uuid.UUID) -> Response:
     """Rename an authenticator app."""
     app = apps.rename_app(app_id, get_caller().user.id, change["name"])
     db.session.commit()
-    return json_response(_describe_app(app))
+    return json_response(describe_app(app))
 
 
 @blueprint.delete("/factors/totp/<uuid:app_id>/")
@@ -173,21 +171,3 @@ def forget_device(device_id: uuid.UUID) -> Response:
     remembered_devices.forget(device_id, get_caller().user.id)
     db.session.commit()
     return Response(status=204)
-
-
-def _describe_factors(caller: Caller) -> Document:
-    found = factors.read_overview(caller.user.id)
-    codes = {"left": found.codes_left, "made_at": found.codes_made_at} if found.codes_made_at else None
-    return {
-        "second_step": found.second_step,
-        "required": requirements.is_required(caller.user),
-        "totp": [_describe_app(app) for app in found.apps],
-        "passkeys": [describe_passkey(passkey) for passkey in found.passkeys],
-        "user_handle": None if found.handle is None else passkey_options.encode(found.handle),
-        "recovery_codes": codes,
-        "devices": found.devices,
-    }
-
-
-def _describe_app(app: Any) -> Document:
-    return {name: getattr(app, name) for name in OWN_COLUMNS}
