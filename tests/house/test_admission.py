@@ -11,11 +11,13 @@ INSERTING = {
     "begin_session": {"auth/admission.py"},
     "Session": {"auth/sessions.py"},
     "issue_pair": {
-        "auth/passkey_routes.py", "auth/proof_routes.py", "auth/routes.py", "auth/second_step_routes.py",
+        "auth/factor_responses.py", "auth/passkey_routes.py", "auth/proof_routes.py", "auth/routes.py",
+        "auth/second_step_routes.py",
         "auth/sign_in.py", "auth/token_routes.py", "pages/prove.py", "pages/signed_in.py",
     },
     "set_token_cookies": {
-        "auth/passkey_routes.py", "auth/proof_routes.py", "auth/routes.py", "auth/second_step_routes.py",
+        "auth/factor_responses.py", "auth/passkey_routes.py", "auth/proof_routes.py", "auth/routes.py",
+        "auth/second_step_routes.py",
         "auth/token_routes.py", "pages/prove.py", "pages/signed_in.py", "pages/single_submission.py",
     },
 }  # fmt: skip
