@@ -1,11 +1,14 @@
 """Passkeys belong to a host name and to sites, which settings name and requests cannot change."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 
 import config
 from tests.support.app_config import SECRET_KEY
+from userapi.health import settings
 
 
 def load(**values: str) -> Any:
@@ -13,10 +16,10 @@ def load(**values: str) -> Any:
 
 
 def test_S42_passkeys_belong_to_the_host_of_the_site_by_default() -> None:
-    settings = load()
+    loaded = load()
 
-    assert settings["PASSKEY_RP_ID"] == "accounts.example.com"
-    assert settings["PASSKEY_ORIGINS"] == ["https://accounts.example.com"]
+    assert loaded["PASSKEY_RP_ID"] == "accounts.example.com"
+    assert loaded["PASSKEY_ORIGINS"] == ["https://accounts.example.com"]
 
 
 def test_S42_passkeys_work_on_the_front_end_if_its_host_fits() -> None:
@@ -32,18 +35,18 @@ def test_S42_passkeys_work_on_the_front_end_if_its_host_fits() -> None:
 def test_S42_several_sites_can_share_passkeys() -> None:
     app = "android:apk-key-hash:pNiP5iKyQ8JwgGOaKA1zGPUPJIS-0H1xKCQcfIoGLck"
 
-    settings = load(PASSKEY_RP_ID="example.com", PASSKEY_ORIGINS=f"https://shop.example.com,{app}")
+    loaded = load(PASSKEY_RP_ID="example.com", PASSKEY_ORIGINS=f"https://shop.example.com,{app}")
 
-    assert settings["PASSKEY_RP_ID"] == "example.com"
-    assert settings["PASSKEY_ORIGINS"] == ["https://shop.example.com", app]
+    assert loaded["PASSKEY_RP_ID"] == "example.com"
+    assert loaded["PASSKEY_ORIGINS"] == ["https://shop.example.com", app]
 
 
 @pytest.mark.parametrize("site", ["http://127.0.0.1:8000", "http://[::1]:8000", "https://192.0.2.7"])
 def test_a_site_at_an_ip_address_starts_and_has_no_passkeys(site: str) -> None:
-    settings = load(SITE_URL=site)
+    loaded = load(SITE_URL=site)
 
-    assert settings["PASSKEY_RP_ID"] == ""
-    assert settings["PASSKEY_ORIGINS"] == []
+    assert loaded["PASSKEY_RP_ID"] == ""
+    assert loaded["PASSKEY_ORIGINS"] == []
 
 
 def test_localhost_can_have_passkeys() -> None:
@@ -69,3 +72,14 @@ def test_settings_that_allow_no_passkey_anywhere_stop_the_start(values: dict[str
         load(**values)
 
     assert str(caught.value).startswith(message)
+
+
+def test_doctor_says_where_passkeys_are_accepted(make_app: Callable[..., Flask]) -> None:
+    def report(**values: str) -> str:
+        with make_app(**values).app_context():
+            return "\n".join(f"{found.level} {found.text}" for found in settings.check() if found.part == "passkeys")
+
+    assert "Passkeys belong to accounts.example.com" in report()
+    assert "Not offered" in report(SITE_URL="http://127.0.0.1:8000")
+    elsewhere = "http://accounts.example.com,https://shop.example.org"
+    assert "may use passkeys of accounts.example.com only if" in report(PASSKEY_ORIGINS=elsewhere)

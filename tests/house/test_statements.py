@@ -7,7 +7,8 @@ import pytest
 from flask import Flask
 
 from tests.support.api_client import ApiUser
-from tests.support.factories import PROFILE
+from tests.support.factories import PROFILE, make_user
+from tests.support.passkeys import add_passkey, request_sign_in, send_credential
 from tests.support.second_factors import set_up_app
 from tests.support.statement_counter import record_statements
 from userapi.core.db import db
@@ -52,6 +53,19 @@ def test_reading_another_user_costs_staff_two_statements(app: Flask, staff: ApiU
         assert staff.get(user.url).status_code == 200
 
     assert len(seen) == 2, seen
+
+
+def test_signing_in_with_a_passkey_costs_no_more_statements_than_its_steps(app: Flask) -> None:
+    user_id = make_user(app, email_verified=True)
+    authenticator = add_passkey(app, user_id)
+    with record_statements(app) as of_options:
+        options = request_sign_in(app)
+    with record_statements(app) as seen:
+        assert send_credential(app, authenticator.get(options)).status_code == 200
+
+    assert of_options == []
+    # Passkey and account, challenge, passkey, admission, device, session, requirements, surplus, event, own document.
+    assert len(seen) <= 12, seen
 
 
 def test_a_denied_request_costs_one_statement(app: Flask, user: ApiUser) -> None:

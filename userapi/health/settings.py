@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 from userapi import settings
-from userapi.core import private_files
+from userapi.core import passkey_settings, private_files
 from userapi.core.site import get_site
 
 from .findings import Finding, failure, ok, warning
@@ -17,6 +17,7 @@ from .findings import Finding, failure, ok, warning
 def check() -> Iterator[Finding]:
     """Check combinations of settings; each setting itself was checked at the start of the command."""
     yield from _site()
+    yield from _passkeys()
     yield from _look()
     yield from _proxies()
     yield from _secrets()
@@ -34,6 +35,22 @@ def _site() -> Iterator[Finding]:
         yield ok("settings", f"SITE_URL is {site}, for use on this machine only")
     else:
         yield failure("settings", f"SITE_URL is {site}: passwords and tokens are sent unencrypted. Use https.")
+
+
+def _passkeys() -> Iterator[Finding]:
+    rp_id, origins = current_app.config["PASSKEY_RP_ID"], current_app.config["PASSKEY_ORIGINS"]
+    if not rp_id:
+        yield ok("passkeys", "Not offered, because this site has an IP address instead of a host name")
+        return
+    outside = [origin for origin in origins if origin.startswith("http") and not passkey_settings.fits(rp_id, origin)]
+    if outside:
+        yield warning(
+            "passkeys",
+            f"PASSKEY_ORIGINS has {', '.join(outside)}, whose pages may use passkeys of {rp_id} only if "
+            f"https://{rp_id}/.well-known/webauthn lists them.",
+        )
+    else:
+        yield ok("passkeys", f"Passkeys belong to {rp_id}, and are accepted at {', '.join(origins)}")
 
 
 def _look() -> Iterator[Finding]:
