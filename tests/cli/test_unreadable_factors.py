@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.support.old_site import LOGIN, USERS, Import, OldSite, authenticator, enter, owner_of, totp_device, user
+from tests.support.form_browser import FormBrowser
+from tests.support.old_site import (
+    LOGIN,
+    PASSWORD,
+    USERS,
+    Import,
+    OldSite,
+    authenticator,
+    enter,
+    owner_of,
+    totp_device,
+    user,
+)
 from tests.support.password_reset import NEW_PASSWORD, confirm_reset, reset_link
 from tests.support.second_factors import verify_email
 from tests.support.sql import fetch_rows
@@ -188,3 +200,14 @@ def test_S81_an_app_that_a_user_has_not_confirmed_does_not_keep_factors_out(app:
     import_file([user(1), totp_device(1)], "--on-conflict", "update")
 
     assert enter(app, owner_of(1), "123456") == "invalid_code"
+
+
+def test_S81_the_sign_in_page_says_whom_a_locked_user_can_ask(app: Flask, import_file: Import) -> None:
+    import_file([user(1), totp_device(1, t0=9)])
+
+    visitor = FormBrowser(app)
+    page = visitor.sign_in("user1@example.com", PASSWORD)
+
+    assert page.status_code == 403
+    assert "Ask support to reset your second step" in page.text
+    assert visitor.cookie("access_token") is None
