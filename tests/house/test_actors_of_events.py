@@ -111,6 +111,7 @@ WRITING = {
     "users import": "{folder}/users.jsonl",
     "users export": "{folder}/users.csv",
     "groups create": "Writers",
+    "groups change": "Writers --require-second-step",
     "groups add": "crew@example.com Writers",
     "groups remove": "crew@example.com Writers",
     "groups delete": "Writers --yes",
