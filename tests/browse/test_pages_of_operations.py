@@ -143,7 +143,7 @@ def test_a_path_without_GET_has_a_page_with_its_form(app: Flask) -> None:
 
     assert response.status_code == 405
     assert response.headers["Allow"] in ("POST, OPTIONS", "OPTIONS, POST")
-    assert page.fields("POST") == {"email", "username", "password", "code", "device_token"}
+    assert page.fields("POST") == {"email", "username", "password", "code"}
 
 
 def test_a_list_links_to_the_next_page_the_users_and_back(app: Flask, staff: ApiUser) -> None:

@@ -53,7 +53,9 @@ class TwoStepSignInSchema(SignInSchema):
         metadata={"description": "A code of an authenticator app or a recovery code, if the account needs one."},
     )
     device_token = Line(
-        MAX_DEVICE_TOKEN_LENGTH, 1, metadata={"description": "The token of a device that needs no second step."}
+        MAX_DEVICE_TOKEN_LENGTH,
+        1,
+        metadata={"description": "The token of a device that needs no second step.", "x-set-by": "programs"},
     )
 
 
