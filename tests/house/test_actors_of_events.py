@@ -133,6 +133,7 @@ WRONG_CODES = """
 INSERT INTO second_factors (user_id, handle, failures)
 SELECT id, :handle, 3 FROM users WHERE email = 'crew@example.com'
 """
+RECOVERY_CODE = "INSERT INTO recovery_codes (user_id, digest) SELECT user_id, 'code' FROM second_factors"
 
 #: Commands that record none: they only show something, or do what the service does by itself too.
 SILENT = {
@@ -153,6 +154,7 @@ def run_the_commands(app: Flask, folder: Path) -> None:
         arguments = [*command.split(), *text.format(folder=folder, kid=kid, data_kid=data_kid, message=message).split()]
         if command == "users unlock":
             execute_sql(app, WRONG_CODES, handle=b"handle")
+            execute_sql(app, RECOVERY_CODE)
         before = len(events(app))
         result = app.test_cli_runner().invoke(args=arguments, input=f"{OTHER}\n")
         assert result.exit_code == 0, (command, result.output)
