@@ -62,7 +62,7 @@ def needs_rehash(stored: str) -> bool:
 
 
 def describe_password_hash(stored: str | None) -> str:
-    """Return the kind and cost of a hash, never the hash itself: `argon2id: 19 MiB, 2 passes, 1 lane`."""
+    """Return the kind and cost of a hash, never the hash itself: `argon2id: 19 MiB, passes: 2, lanes: 1`."""
     if not stored or stored.startswith("!"):
         return str(_("no password set"))
     try:
