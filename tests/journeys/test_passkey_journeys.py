@@ -179,7 +179,7 @@ def test_S89_a_passkey_is_added_used_as_second_step_and_as_proof_and_removed(
 
         expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
         assert len(virtual.credentials) == 1
-        visitor.press("I have kept them")
+        visitor.press("I have saved them")
         expect(visitor.page.locator("#passkeys li")).to_have_count(1)
         expect(visitor.page.locator("#two-step h2")).to_contain_text("On")
         visitor.shoot(f"passkey-security-2-{width}")

@@ -88,7 +88,7 @@ def _from_finding(finding: Finding) -> Item:
         link = _system_link()
     text = finding.explanation
     if not link[0]:
-        text = f"{text} {_('Tell the people who operate this site.')}"
+        text += " " + _("Tell the people who operate this site.")
     return Item(finding.level, title, text, *link)
 
 
@@ -139,6 +139,9 @@ def _staff_without_second_step() -> Iterator[Item]:
         number,
         number=i18n.format_number(number),
     )
-    text = _("A stolen password is enough to sign in as them. They can set up two-step sign-in on their security page.")
+    text = _(
+        "A stolen password is enough to sign in to such an account. "
+        "Its owner can set up two-step sign-in on the security page."
+    )
     link = (url_for("staff_users.show_list", is_staff="true", is_active="true"), _("View staff"))
     yield Item(Level.WARNING, title, text, *link)

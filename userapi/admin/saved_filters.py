@@ -48,7 +48,9 @@ class SavedFilterView(StaffView):
             flash(explain(error), "danger")
         else:
             message = _("The filter %(name)s was saved.", name=saved.name)
-            flash(f"{message} {_('The search text is not saved.')}" if "search" in listing.texts else message)
+            if "search" in listing.texts:
+                message += " " + _("The search text is not saved.")
+            flash(message)
         return self.redirect_to_list(query)
 
     @staff_page("/<row_id:filter_id>/delete/", needs="view", methods=("POST",))

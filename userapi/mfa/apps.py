@@ -97,7 +97,7 @@ def require_app_to_confirm(app_id: uuid.UUID, user_id: int, session_id: uuid.UUI
     """
     earliest = clock.now() - SET_UP_LIFETIME
     if overview_queries.find_app_to_confirm(app_id, user_id, session_id, earliest) is None:
-        raise NotFound(_("You have no authenticator app to confirm with this id. Add it again."))
+        raise NotFound(_("No authenticator app with this id is waiting to be confirmed. Add it again."))
 
 
 def confirm_app(user: User, app_id: uuid.UUID, session_id: uuid.UUID, code: str) -> Confirmed:
@@ -109,7 +109,7 @@ def confirm_app(user: User, app_id: uuid.UUID, session_id: uuid.UUID, code: str)
     """
     app, now = queries.read_app_to_confirm(app_id, user.id), clock.now()
     if app is None or app.set_up_in != session_id:
-        raise NotFound(_("You have no authenticator app to confirm with this id. Add it again."))
+        raise NotFound(_("No authenticator app with this id is waiting to be confirmed. Add it again."))
     step = totp.find_step(app, codes.normalize(code), now)
     if step is None or not queries.confirm_app(app.id, step, now, now - SET_UP_LIFETIME):
         raise WrongSetUpCode

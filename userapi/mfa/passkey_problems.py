@@ -44,7 +44,7 @@ class PasskeysUnavailable(Problem):
     status = 409
     code = "passkeys_unavailable"
     title = lazy_gettext("Passkeys not available")
-    detail = lazy_gettext("Passkeys cannot be used for this here.")
+    detail = lazy_gettext("This site does not accept passkeys for this action.")
 
 
 class NoPasskey(Problem):

@@ -143,7 +143,7 @@ def list_passkeys(user_id: int) -> Sequence[Any]:
 
 def _check_may_add(user: User) -> None:
     if not passkey_options.are_available():
-        raise PasskeysUnavailable(_("This site can have no passkeys, because its address is an IP address."))
+        raise PasskeysUnavailable(_("This site cannot use passkeys, because its address is an IP address."))
     factors.check_may_add(user, "passkey")
     if passkey_queries.count_passkeys(user.id) >= MAX_PASSKEYS:
         raise TooManyFactors

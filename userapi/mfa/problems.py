@@ -71,7 +71,7 @@ class TooManyFactors(Problem):
     status = 409
     code = "too_many_factors"
     title = lazy_gettext("Too many factors")
-    detail = lazy_gettext("You cannot add another one. Remove one that you no longer use first.")
+    detail = lazy_gettext("You cannot add another one. First remove one that you no longer use.")
 
 
 class FactorRequired(Problem):

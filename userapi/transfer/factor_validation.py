@@ -181,7 +181,7 @@ def _read_app(values: Mapping[str, Any]) -> ImportedApp:
     if "secret" not in app:
         raise UnreadableFactor(_("It has no secret."))
     if app["last_step"] > clock.now().timestamp() // app["period"] + MAX_STEPS_AHEAD:
-        raise UnreadableFactor(_("Its last code is from the future."))
+        raise UnreadableFactor(_("Its last code is in the future."))
     return ImportedApp(**app, **_describe(values, _("Authenticator app")))
 
 

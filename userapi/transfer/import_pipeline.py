@@ -248,9 +248,10 @@ def _assign_new_ids(candidates: Sequence[Candidate], batch: Batch, options: Impo
     for candidate, new_id in zip(candidates, new_ids, strict=True):
         batch.new.append(candidate._replace(id=new_id))
         if candidate.user.user_id is not None:
-            in_use = _("The ID %(old)s is already in use.", old=candidate.user.user_id)
-            instead = f" {_('The user gets the ID %(new)s instead.', new=new_id)}" if new_id else ""
-            batch.changes.append((candidate.position, in_use + instead))
+            change = _("The ID %(old)s is already in use.", old=candidate.user.user_id)
+            if new_id:
+                change += " " + _("The user gets the ID %(new)s instead.", new=new_id)
+            batch.changes.append((candidate.position, change))
 
 
 def _insert_users(batch: Batch, *, confirmed: bool) -> None:

@@ -166,7 +166,8 @@ def validate_user(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> Im
     if invalid:
         raise RecordRejected(join_reasons(invalid))
     if left_out:
-        omissions = f"{_('Skipped fields: %(reason)s', reason=join_reasons(left_out))} {omissions}".rstrip()
+        skipped = _("Skipped fields: %(reason)s", reason=join_reasons(left_out))
+        omissions = f"{skipped} {omissions}".rstrip()
     return ImportedUser(
         valid.get("id"), _to_columns(valid), profile, valid.get("groups"), valid.get("permissions"), omissions
     )
