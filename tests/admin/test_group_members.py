@@ -33,7 +33,8 @@ def members(app: Flask, group: str) -> list[int]:
 
 
 def changes(app: Flask, user_id: int) -> list[Any]:
-    statement = "SELECT actor_id, changes FROM audit_events WHERE action = 'user.rights_changed' AND target_id = :id"
+    events = "audit_events WHERE action = 'user.rights_changed' AND target_id = :id"
+    statement = f"SELECT actor_id, changes FROM {events} ORDER BY id"
     with app.app_context():
         rows = db.session.execute(sa.text(statement).columns(changes=sa.JSON), {"id": str(user_id)})
         return [tuple(row) for row in rows]

@@ -53,6 +53,8 @@ def test_the_url_map_has_the_expected_endpoints(app: Flask) -> None:
         "staff_users.edit_access",
         "staff_users.invite",
         "staff_users.set_password",
+        "staff_users.reset_factors",
+        "staff_users.unlock_factors",
         "staff_users.delete",
         "staff_users.act",
         "staff_groups.add",

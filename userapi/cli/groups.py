@@ -15,7 +15,7 @@ from . import inputs, tables
 from .accounts import OPERATOR
 from .failures import Group
 
-group = Group("groups", help="Groups: list, create, change and delete groups, add and remove members.")
+group = Group("groups", help="Groups, what they allow, and their members.")
 
 email_argument = click.argument("email", type=inputs.Text("email", 1))
 name_argument = click.argument("name", metavar="GROUP")
