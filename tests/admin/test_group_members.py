@@ -6,7 +6,9 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from tests.support.factories import make_user
+from tests.support.factories import PASSWORD, make_user
+from tests.support.second_factors import set_up_app
+from tests.support.sql import execute_sql
 from tests.support.staff_client import StaffClient, permission_id, staff_client
 from userapi.core.db import db
 
@@ -140,3 +142,22 @@ def test_permissions_that_allow_nothing_are_not_offered_and_stay_where_they_were
     with app.app_context():
         statement = "SELECT count(*) FROM group_permissions WHERE group_id = :id"
         assert db.session.scalar(sa.text(statement), {"id": int(group.split("/")[3])}) == 2
+
+
+def test_S73_staff_cannot_leave_a_group_that_requires_a_second_step(app: Flask, superuser: StaffClient) -> None:
+    staff = staff_client(app, is_staff=True, permissions=("view_group", "view_user", "change_user"))
+    other = staff_client(app, is_staff=True, permissions=("view_group", "view_user", "change_user"))
+    group = create_group(superuser, "Payments")
+    superuser.post(f"{group}members/", email=staff.email)
+    execute_sql(app, "UPDATE groups SET requires_second_step = true WHERE name = 'Payments'")
+    phone, _codes = set_up_app(app, staff.id)
+    login = {"email": staff.email, "password": PASSWORD, "code": phone.code(), "cookies": True}
+    assert staff.client.post("/userapi/auth/login/", json=login).status_code == 200
+
+    denied = staff.post(f"{group}members/remove/", user=staff.id)
+
+    assert denied.status_code == 403
+    assert "Only someone else can remove you" in denied.text
+    assert members(app, group) == [staff.id]
+    assert other.post(f"{group}members/remove/", user=staff.id).status_code == 303
+    assert members(app, group) == []

@@ -56,6 +56,17 @@ def test_the_code_signs_in_and_leads_to_the_page_that_was_requested(owner: Owner
     assert [row.amr for row in fetch_rows(owner.app, "SELECT amr FROM login_sessions")] == ["pwd otp mfa"]
 
 
+def test_a_sign_in_that_another_tab_has_finished_leads_to_the_sign_in_page(owner: Owner, visitor: FormBrowser) -> None:
+    page = visitor.get(PAGE)
+    submit_shown_form(visitor.client, page, code=owner.phone.code())
+
+    late = submit_shown_form(visitor.client, page, code=owner.phone.wrong_code())
+    alone = submit_shown_form(FormBrowser(owner.app).client, page, code=owner.phone.wrong_code())
+
+    assert [late.status_code, alone.status_code] == [303, 303]
+    assert {late.headers["Location"], alone.headers["Location"]} <= {"/login/", "/account/"}
+
+
 def test_a_wrong_code_shows_the_form_again_without_it(owner: Owner, visitor: FormBrowser) -> None:
     wrong = owner.phone.wrong_code()
 

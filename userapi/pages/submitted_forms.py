@@ -78,9 +78,10 @@ def show_on_error(show_page: Callable[..., Any]) -> Callable[[Callable[..., Any]
 
 
 def show_rejected_form(problem: Problem, show_page: Callable[[], Any]) -> Response:
-    """The page that has the form, filled in with what was typed, with the errors."""
+    """The page that has the form, filled in with what was typed, with the errors; or where that page redirects to."""
     g.form = Form.rejected(problem, request.form.to_dict())
     response = make_response(show_page())
-    response.status_code = problem.status
-    response.headers.update(problem.headers)
+    if response.status_code == 200:
+        response.status_code = problem.status
+        response.headers.update(problem.headers)
     return response

@@ -159,10 +159,14 @@ def set_memberships(user: User, group_ids: Collection[int], permission_ids: Coll
     """Put a locked user into exactly these groups, with exactly these permissions besides.
 
     Raises:
-        PermissionDenied: something would come or go that the actor does not hold.
+        PermissionDenied: something would come or go that the actor does not hold, or the actor would leave a group that
+            requires a second step.
     """
     groups, permissions = group_queries.groups(group_ids), _found(permission_ids)
     moved = set(user.groups) ^ set(groups)
+    left = set(user.groups) - set(groups)
+    if by.id == user.id and not by.is_superuser and any(group.requires_second_step for group in left):
+        raise PermissionDenied(_("Only someone else can remove you from a group that requires two-step sign-in."))
     _require_held({*(set(user.permissions) ^ set(permissions)), *(p for group in moved for p in group.permissions)}, by)
     before = {"groups": [group.name for group in user.groups], "permissions": _names(user.permissions)}
     user.groups, user.permissions = groups, permissions
