@@ -13,7 +13,10 @@ from tests.support.api_client import ApiUser, can_sign_in, sign_in
 from tests.support.email_inbox import all_emails, emails_to
 from tests.support.factories import PASSWORD, make_user, new_user
 from tests.support.form_browser import FormBrowser
+from tests.support.passkeys import add_passkey, sign_in_by_passkey
 from tests.support.race import run_simultaneously
+from tests.support.second_factors import add_app, confirm_app, forget_used_steps
+from tests.support.sql import fetch_number, fetch_rows
 from userapi.core.db import db
 
 ME = "/userapi/auth/user/"
@@ -323,6 +326,44 @@ def test_the_page_undoes_the_change_when_the_button_is_pressed(app: Flask, user:
     again = browser.get(link)
     assert again.status_code == 400
     assert "This link is no longer valid" in again.text
+
+
+def undo_on_page(app: Flask, token: str) -> TestResponse:
+    return FormBrowser(app).send(f"/undo-email-change/{token}/")
+
+
+@pytest.mark.parametrize("act", [undo, undo_on_page])
+def test_S77_undoing_a_change_removes_the_factors_that_a_thief_has_added(
+    app: Flask, user: ApiUser, act: Callable[[Flask, str], TestResponse]
+) -> None:
+    token = move(app, user)
+    phone = add_app(user, "Other phone")
+    codes = confirm_app(user, phone).get_json()["recovery_codes"]
+    passkey = add_passkey(app, user.id)
+    forget_used_steps(app)
+    credentials = {"email": THIEF, "password": PASSWORD}
+    login, second_step = "/userapi/auth/login/", "/userapi/auth/login/second-step/"
+    waiting = [app.test_client().post(login, json=credentials).get_json()["mfa_token"] for _ in range(2)]
+    proof = {"mfa_token": waiting[0], "code": phone.code(), "remember_device": True}
+    device_token = app.test_client().post(second_step, json=proof).get_json()["device_token"]
+    kinds_before = [email.kind for email in all_emails(app)]
+
+    assert act(app, token).status_code < 400
+
+    assert sign_in_by_passkey(app, passkey).status_code == 401
+    late = app.test_client().post(second_step, json={"mfa_token": waiting[1], "code": codes[0]})
+    assert late.get_json()["code"] == "mfa_token_invalid"
+    for table in (
+        "second_factors", "totp_devices", "passkeys", "recovery_codes", "remembered_devices", "pending_sign_ins",
+    ):  # fmt: skip
+        assert fetch_number(app, f"SELECT count(*) FROM {table}") == 0, table
+    assert [email.kind for email in all_emails(app)][len(kinds_before) :] == ["email_changed", "reset_password"]
+    removed = fetch_rows(app, "SELECT changes FROM audit_events WHERE action = 'factor.removed' ORDER BY id")
+    assert len(removed) == 2
+    assert all(name in str(event) for name, event in zip(("Other phone", "Laptop"), removed, strict=True))
+    set_new_password(app, user.email)
+    again = {"email": user.email, "password": NEW_PASSWORD, "device_token": device_token}
+    assert app.test_client().post(login, json=again).status_code == 200
 
 
 def test_the_email_says_how_long_the_link_works(app: Flask, user: ApiUser) -> None:

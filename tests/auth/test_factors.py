@@ -11,6 +11,7 @@ from flask import Flask
 
 from tests.support.api_client import ApiUser, sign_in
 from tests.support.email_inbox import emails_to
+from tests.support.passkeys import add_passkey
 from tests.support.race import run_simultaneously
 from tests.support.second_factors import (
     FACTORS,
@@ -244,6 +245,55 @@ def test_S29_a_session_without_the_second_step_cannot_change_factors(
     forget_used_steps(app)
     prove(user, added.code())
     assert user.open(url, method=method, json=body).status_code in (200, 201, 204)
+
+
+def request_email_change(app: Flask, user: ApiUser) -> str:
+    """Request a change of email with the password; the token that confirms it."""
+    wanted = "thief@example.org"
+    response = user.post("/userapi/auth/email/change/", json={"email": wanted, "password": user.password})
+    assert response.status_code == 202, response.text
+    return emails_to(app, wanted, "confirm_new_email")[-1].token
+
+
+def is_email_change_cancelled(app: Flask, user: ApiUser, token: str) -> bool:
+    """Whether no link can confirm the change any more, also if the same email is requested again."""
+    confirmed = app.test_client().post("/userapi/auth/email/verify/", json={"token": token})
+    own = user.get(OWN).get_json()
+    links = fetch_number(app, "SELECT count(*) FROM one_time_tokens WHERE purpose = 'change_email'")
+    return (confirmed.status_code, own["email"], own["pending_email"], links) == (400, user.email, None, 0)
+
+
+@pytest.mark.parametrize("kind", ["totp", "passkey"])
+def test_S29_the_first_factor_cancels_a_change_of_email_requested_without_it(
+    app: Flask, user: ApiUser, kind: str
+) -> None:
+    token = request_email_change(app, user)
+
+    if kind == "totp":
+        assert confirm_app(user, add_app(user)).status_code == 201
+    else:
+        add_passkey(app, user.id)
+
+    assert is_email_change_cancelled(app, user, token)
+
+
+def test_S29_turning_the_second_step_on_cancels_a_change_of_email_requested_without_it(
+    app: Flask, user: ApiUser, phone: App
+) -> None:
+    user.patch(FACTORS, json={"second_step": False})
+    token = request_email_change(app, user)
+
+    assert user.patch(FACTORS, json={"second_step": True}).status_code == 200
+
+    assert is_email_change_cancelled(app, user, token)
+
+
+def test_a_further_factor_leaves_a_change_of_email_waiting(app: Flask, user: ApiUser, phone: App) -> None:
+    token = request_email_change(app, user)
+
+    assert confirm_app(user, add_app(user, "Tablet")).status_code == 201
+
+    assert not is_email_change_cancelled(app, user, token)
 
 
 def test_S30_the_factors_and_devices_of_others_do_not_exist(

@@ -248,7 +248,7 @@ def change_email(change: dict[str, str]) -> Response:
 @blueprint.response(200, DetailSchema, example=said("Email restored. We have sent you a link to set a new password."))
 @blueprint.raises(ValidationFailed, InvalidLink, EmailTaken, TooManyRequests)
 def undo_email_change(body: dict[str, str]) -> Response:
-    """Undo a change of email with the link sent to the old email. All sessions end and the password is removed."""
+    """Undo a change of email with the link sent to the old email. Sessions, password and second factors are removed."""
     account_recovery.undo_email_change(body["token"])
     db.session.commit()
     return json_response({"detail": _("Email restored. We have sent you a link to set a new password.")})

@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.mail import factor_emails
+from userapi.users import email_links
 from userapi.users.models import User
 
 from . import overview_queries, passkey_queries, queries, recovery_codes, remembered_devices
@@ -133,8 +134,7 @@ def record_new_factor(user: User, kind: str, name: str) -> tuple[bool, list[str]
     is_first = found.active_since is None and not _has_other_factors(user.id)
     audit_log.record("factor.added", "user", user.id, {"kind": (None, kind), "name": (None, name)})
     if is_first:
-        queries.set_active_since(user.id, now)
-        audit_log.record("second_step.on", "user", user.id)
+        _turn_on(user, now)
     new_codes = None if found.has_recovery_codes else recovery_codes.create_codes(user.id)
     factor_emails.send_factor_added(user, kind=kind, factor=name, is_first=is_first, when=now)
     return is_first, new_codes
@@ -170,8 +170,7 @@ def set_second_step(user: User, *, is_on: bool) -> bool:
     if is_on == (found.active_since is not None):
         return False
     if is_on:
-        queries.set_active_since(user.id, clock.now())
-        audit_log.record("second_step.on", "user", user.id)
+        _turn_on(user, clock.now())
         return True
     _turn_off(user)
     remembered_devices.forget_all(user.id)
@@ -210,9 +209,31 @@ def reset(user: User, reason: str) -> dict[str, int]:
     return counts
 
 
+def remove_all(user: User) -> None:
+    """Delete every factor, recovery code and remembered device that a locked user has; no email reports it."""
+    found = queries.read_summary_in_transaction(user.id)
+    if found is None:
+        return
+    named = [("totp", app.name) for app in queries.read_apps(user.id)]
+    named += [("passkey", name) for name in passkey_queries.read_names(user.id)]
+    for kind, name in named:
+        audit_log.record("factor.removed", "user", user.id, {"kind": (kind, None), "name": (name, None)})
+    remembered_devices.forget_all(user.id)
+    if found.active_since is not None:
+        _turn_off(user)
+    queries.delete_all(user.id)
+
+
 def has_factors(user_id: int) -> bool:
     """Whether an account has a factor that counts for the second step, as the current transaction sees it."""
     return _count_factors(user_id) > 0
+
+
+def _turn_on(user: User, now: datetime) -> None:
+    """Turn the second step on. A change of email that was requested without it is cancelled."""
+    queries.set_active_since(user.id, now)
+    email_links.cancel_email_change(user)
+    audit_log.record("second_step.on", "user", user.id)
 
 
 def _turn_off(user: User) -> None:

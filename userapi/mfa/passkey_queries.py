@@ -64,6 +64,12 @@ def count_passkeys(user_id: int) -> int:
     return db.session.scalar(sa.select(sa.func.count()).where(Passkey.user_id == user_id)) or 0
 
 
+def read_names(user_id: int) -> Sequence[str]:
+    """The names of the passkeys of a user, oldest first, as the current transaction sees them."""
+    own = sa.select(Passkey.name).where(Passkey.user_id == user_id)
+    return db.session.scalars(own.order_by(Passkey.created_at, Passkey.id)).all()
+
+
 def read_handle(user_id: int) -> bytes:
     """The user handle of an account that has second factors, as the current transaction sees it."""
     return db.session.execute(sa.select(SecondFactors.handle).where(SecondFactors.user_id == user_id)).scalar_one()

@@ -128,6 +128,12 @@ def invalidate_links(user: User) -> None:
     queries.delete_tokens(user.id, spare=UNDO_EMAIL_CHANGE)
 
 
+def cancel_email_change(user: User) -> None:
+    """Drop the pending email of a locked user and invalidate the links that would confirm it."""
+    user.pending_email = None
+    queries.delete_tokens(user.id, CHANGE_EMAIL)
+
+
 def invalidate_undo_links(user: User, since: datetime | None = None) -> None:
     """Invalidate the links that undo a locked user's changes of email: all, or those from a moment on."""
     queries.delete_tokens(user.id, UNDO_EMAIL_CHANGE, since=since)
