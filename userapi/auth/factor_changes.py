@@ -8,7 +8,7 @@ from userapi.mfa.apps import Confirmed, NewApp
 from userapi.mfa.problems import FactorRequired
 from userapi.users.models import User
 
-from . import passwords, second_step, sessions
+from . import passwords, proof, second_step, sessions
 from .caller import Caller, Credential
 
 
@@ -28,6 +28,7 @@ def confirm_app(caller: Caller, app_id: uuid.UUID, code: str) -> Confirmed:
 
     Raises:
         NotFound: there is no such app to confirm in this session.
+        ProofNeeded: the session has proved less than the account's sign-in needs.
         WrongSetUpCode: the code is wrong; an audit event was committed.
         TooManyRequests, SecondStepLocked: too many codes were wrong; the code was not checked.
         TokenRevoked: the account has been deactivated or deleted since.
@@ -52,6 +53,7 @@ def confirm_app_by_counted_code(caller: Caller, app_id: uuid.UUID, code: str) ->
 
     Raises:
         NotFound: there is no such app to confirm in this session.
+        ProofNeeded: the session has proved less than the account's sign-in needs.
         WrongSetUpCode: the code is wrong.
         TokenRevoked: the account has been deactivated or deleted since.
     """
@@ -59,6 +61,8 @@ def confirm_app_by_counted_code(caller: Caller, app_id: uuid.UUID, code: str) ->
     confirmed = apps.confirm_app(user, app_id, caller.session_id, code)
     if confirmed.is_first:
         sessions.end_sessions(user, spare=caller.session_id)
+    else:
+        proof.require_level(caller)  # a second step may be on since the app was added
     return confirmed
 
 
@@ -97,7 +101,7 @@ def finish_removal(caller: Caller, user: User, *, keep_sessions: bool) -> None:
 
 
 def set_second_step(caller: Caller, *, is_on: bool) -> None:
-    """Turn the second step on or off.
+    """Turn the second step on or off. When it is turned on, every other session ends, as with the first factor.
 
     Raises:
         NoFactor: there is no factor for it.
@@ -109,6 +113,8 @@ def set_second_step(caller: Caller, *, is_on: bool) -> None:
         raise FactorRequired
     if factors.set_second_step(user, is_on=is_on):
         second_step.cancel(user.id)
+        if is_on:
+            sessions.end_sessions(user, spare=caller.session_id)
 
 
 def replace_recovery_codes(caller: Caller) -> list[str]:

@@ -7,7 +7,7 @@ from flask import Response
 from flask_babel import gettext as _
 
 from userapi.core.db import db
-from userapi.core.problems import NotFound, ValidationFailed
+from userapi.core.problems import NotFound, ProofNeeded, ValidationFailed
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
 from userapi.mfa import apps, qr_code, remembered_devices
@@ -61,7 +61,7 @@ def list_factors() -> Response:
 @blueprint.response(200, FactorsSchema)
 @blueprint.raises(ValidationFailed, NoFactor, FactorRequired)
 def set_second_step(change: dict[str, Any]) -> Response:
-    """Turn the second step of your sign-ins on or off. Turning it off forgets remembered devices."""
+    """Turn the second step of your sign-ins on or off. On ends your other sessions, off forgets remembered devices."""
     caller = get_caller()
     factor_changes.set_second_step(caller, is_on=change["second_step"])
     db.session.commit()
@@ -89,7 +89,7 @@ def add_app(new: dict[str, Any]) -> Response:
 @blueprint.open_to_set_up
 @blueprint.arguments(CodeSchema)
 @blueprint.response(201, ConfirmedAppSchema)
-@blueprint.raises(ValidationFailed, WrongSetUpCode, NotFound, SecondStepLocked, TooManyRequests)
+@blueprint.raises(ValidationFailed, WrongSetUpCode, NotFound, ProofNeeded, SecondStepLocked, TooManyRequests)
 def confirm_app(sent: dict[str, str], app_id: uuid.UUID) -> Response:
     """Confirm an authenticator app with the code that it shows. With the first factor your other sessions end.
 

@@ -8,7 +8,7 @@ from userapi.http.user_agents import describe_user_agent
 from userapi.mfa import passkeys
 from userapi.mfa.passkeys import Added
 
-from . import factor_changes, passwords, sessions
+from . import factor_changes, passwords, proof, sessions
 from .caller import Caller
 
 
@@ -33,6 +33,7 @@ def add_passkey(caller: Caller, credential: object, name: str) -> Added:
     Raises:
         PasskeyRefused: the response fails a check.
         PasskeyKnown: the passkey belongs to an account already.
+        ProofNeeded: the session has proved less than the account's sign-in needs.
         PasskeysUnavailable, FactorUnavailable, EmailUnverified, TooManyFactors: the caller cannot add one.
         TokenRevoked: the account has been deactivated or deleted since.
     """
@@ -41,6 +42,8 @@ def add_passkey(caller: Caller, credential: object, name: str) -> Added:
     added = passkeys.add(user, caller.session_id, credential, name)
     if added.is_first:
         sessions.end_sessions(user, spare=caller.session_id)
+    else:
+        proof.require_level(caller)  # a second step may be on since the options were requested
     return added
 
 

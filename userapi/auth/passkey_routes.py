@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response
 
 from userapi.core.db import commit_on, db
-from userapi.core.problems import NotFound, ValidationFailed
+from userapi.core.problems import NotFound, ProofNeeded, ValidationFailed
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
 from userapi.mfa import passkey_options, passkeys
@@ -75,7 +75,6 @@ def login_with_passkey(login: dict[str, Any]) -> Response:
 @blueprint.post("/factors/passkeys/options/")
 @blueprint.jwt_required()
 @blueprint.open_to_set_up
-@blueprint.open_to_set_up
 @blueprint.fresh
 @blueprint.arguments(NothingSchema)
 @blueprint.response(200, PasskeyOptionsSchema)
@@ -90,11 +89,11 @@ def request_new_passkey(_body: dict[str, Any]) -> Response:
 @blueprint.post("/factors/passkeys/")
 @blueprint.jwt_required()
 @blueprint.open_to_set_up
-@blueprint.open_to_set_up
 @blueprint.arguments(NewPasskeySchema)
 @blueprint.response(201, AddedPasskeySchema)
 @blueprint.raises(
     ValidationFailed,
+    ProofNeeded,
     PasskeyRefused,
     PasskeyKnown,
     PasskeysUnavailable,

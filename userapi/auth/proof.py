@@ -29,7 +29,7 @@ def is_fresh(caller: Caller) -> bool:
     """Whether the caller has given a recent proof of identity, as strong as the account's sign-in."""
     age = clock.now() - caller.proved_at
     is_recent = -MAX_CLOCK_DIFFERENCE <= age <= timedelta(seconds=current_app.config["FRESH_PROOF_LIFETIME"])
-    return is_recent and (caller.level is Level.TWO_FACTORS or find_second_step(caller) is None)
+    return is_recent and _has_level(caller)
 
 
 def require_fresh(caller: Caller) -> None:
@@ -39,6 +39,18 @@ def require_fresh(caller: Caller) -> None:
         ProofNeeded: it is too old, or weaker than the account's sign-in.
     """
     if not is_fresh(caller):
+        raise to_problem(caller)
+
+
+def require_level(caller: Caller) -> None:
+    """Require a proof of identity, however old, that is as strong as the account's sign-in.
+
+    What the transaction of the request has written to the account does not count, only what was committed.
+
+    Raises:
+        ProofNeeded: it is weaker.
+    """
+    if not _has_level(caller):
         raise to_problem(caller)
 
 
@@ -114,6 +126,10 @@ def prove_by_passkey(caller: Caller, credential: object) -> sessions.Refreshed:
         passkey_use.use(checked, has_other_proof=bool(first))
         guesses.clear(caller.user.id)
         return _store_proof(caller, " ".join([*first, Proof.PASSKEY.value, Proof.SEVERAL.value]))
+
+
+def _has_level(caller: Caller) -> bool:
+    return caller.level is Level.TWO_FACTORS or find_second_step(caller) is None
 
 
 def _prove_by_code(caller: Caller, code: str) -> sessions.Refreshed:

@@ -161,6 +161,8 @@ def record_removed_factor(user: User, kind: str, name: str) -> None:
 def set_second_step(user: User, *, is_on: bool) -> bool:
     """Turn the second step of a locked user on or off; whether that is a change.
 
+    An app that waits to be confirmed is deleted when it is turned on: a password was enough to add it.
+
     Raises:
         NoFactor: there is no factor for it.
     """
@@ -170,6 +172,7 @@ def set_second_step(user: User, *, is_on: bool) -> bool:
     if is_on == (found.active_since is not None):
         return False
     if is_on:
+        queries.delete_unconfirmed_apps(user.id)
         _turn_on(user, clock.now())
         return True
     _turn_off(user)
