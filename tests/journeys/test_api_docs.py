@@ -135,7 +135,7 @@ def test_a_user_signed_in_with_cookies_can_send_changes(watched: BrowserPage, si
     page.goto(f"{site}/login/?next=/docs/try/")
     page.get_by_label("Email").fill(user.email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.locator(".opblock").first).to_be_visible()
 
     editing = opened(page, "auth-edit_me")

@@ -142,7 +142,7 @@ def test_without_scripts_the_list_unfolds_on_a_phone_and_the_command_can_be_read
 ) -> None:
     with watch(site.url, java_script_enabled=False, viewport={"width": 375, "height": 800}) as visitor:
         visitor.go("/userapi/?x=1")
-        link = visitor.page.get_by_role("link", name="POST Sign in")
+        link = visitor.page.get_by_role("link", name="POST Sign in", exact=True)
         expect(link).to_be_hidden()
         visitor.page.locator(".operations summary").click()
         expect(link).to_be_visible()

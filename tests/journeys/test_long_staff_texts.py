@@ -81,9 +81,9 @@ def test_the_permissions_fit_at_every_width_with_a_name_for_each_box(
         table = browser.page.locator(".permissions")
         assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth"), path
         boxes = table.get_by_role("checkbox")
-        assert boxes.count() == 14
-        names = {str(boxes.nth(index).get_attribute("aria-label")) for index in range(14)}
-        assert len(names) == 14
+        assert boxes.count() == 16
+        names = {str(boxes.nth(index).get_attribute("aria-label")) for index in range(16)}
+        assert len(names) == 16
         assert browser.violations() == []
-        shown = [table.locator("td span").nth(index).is_visible() for index in range(14)]
+        shown = [table.locator("td span").nth(index).is_visible() for index in range(16)]
         assert all(shown) if width <= 600 else not any(shown)
