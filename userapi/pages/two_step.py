@@ -175,5 +175,5 @@ def _unseal_set_up() -> dict[str, Any]:
     """The app in the submitted form; it is of no use in another session."""
     found = encryption.decrypt_json(SET_UP, request.form.get("set_up", ""), SET_UP_MAX_AGE)
     if not isinstance(found, dict) or found.get("session") != str(get_caller().session_id):
-        raise NotFound(_("The time for setting up this app is over. Add it again."))
+        raise NotFound(_("This app was not confirmed in time. Add it again."))
     return found
