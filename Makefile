@@ -5,6 +5,7 @@
 
 ENVIRONMENT := .venv
 TOOLS := .venv-tools
+ORIGINAL := .venv-original
 BIN := $(ENVIRONMENT)/bin
 
 # Options of pytest, as in `make test ARGS="tests/users -k address"`.
@@ -12,8 +13,14 @@ ARGS ?=
 COVERAGE := 95
 MEASURE :=
 CLIENTS := tests/clients
-# Each worker gets half of the tests in order, so that neighbouring tests share a server or browser; an idle worker steals.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+TYPESCRIPT := clients/typescript
+NODE_PACKAGES := $(CLIENTS)/node_modules/.stamp $(TYPESCRIPT)/node_modules/.stamp
+# Tests start many processes, which compile all modules each time if Python may not keep what it compiled.
+PYTHON_WITH_CACHE := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python
+# Each worker gets an equal part of the tests in order, so that neighbouring tests share a server or browser; an idle worker steals.
+PYTEST := $(PYTHON_WITH_CACHE) -m pytest -n 2 --dist worksteal
+# Tests with browsers, and those that start processes, wait for part of their time, so two cores have time for a third.
+PYTEST_OF_WAITING := $(PYTHON_WITH_CACHE) -m pytest -n 3 --dist worksteal
 INSTALL := -m pip install --disable-pip-version-check -qq --no-deps --require-hashes -r
 LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header $(ARGS)
@@ -28,20 +35,24 @@ run: $(ENVIRONMENT)/base.stamp ## Start the service; options: PORT, HOST, WORKER
 	@exec $(BIN)/python -m userapi.cli.run
 
 .PHONY: stack
-stack: $(ENVIRONMENT)/dev.stamp ## Start two app hosts, Celery, PostgreSQL, Redis and nginx on this machine; option: PORT
-	@exec $(BIN)/python deploy/stack.py
+stack: $(ENVIRONMENT)/dev.stamp ## Start two app hosts, Celery, PostgreSQL, Redis and nginx on this machine; HA=1 with failover; option: PORT
+	@exec $(BIN)/python deploy/$(if $(HA),high_availability,stack).py
+
+.PHONY: drill
+drill: $(ENVIRONMENT)/dev.stamp ## Restore a PostgreSQL to a moment as the guide says, and check the result; option: USERS
+	@exec $(PYTHON_WITH_CACHE) deploy/drill.py
 
 ##@ Check
 
 .PHONY: test
-test: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run all tests but the four kinds below, in a few minutes; ARGS="tests/users -x" runs some of them
+test: $(ENVIRONMENT)/dev.stamp $(NODE_PACKAGES) ## Run all tests but the four kinds below, in a few minutes; ARGS="tests/users -x" runs some of them
 	$(call heading,Tests)
 	@$(PYTEST) -m "not browser and not fuzz and not slow and not stack" $(MEASURE) $(ARGS)
 
 .PHONY: browsers
 browsers: $(ENVIRONMENT)/dev.stamp ## Test the pages in a real browser, with axe-core
 	$(call heading,Browsers)
-	@$(PYTEST) -m browser $(MEASURE) $(ARGS)
+	@$(PYTEST_OF_WAITING) -m browser $(MEASURE) $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(ENVIRONMENT)/dev.stamp ## Send generated requests to every operation of the API
@@ -49,17 +60,17 @@ fuzz: $(ENVIRONMENT)/dev.stamp ## Send generated requests to every operation of 
 	@$(PYTEST) -m fuzz $(MEASURE) $(ARGS)
 
 .PHONY: slow
-slow: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Start the service in many ways, and move thousands of users
+slow: $(ENVIRONMENT)/dev.stamp $(NODE_PACKAGES) $(ORIGINAL)/original.stamp ## Start the service in many ways, and move thousands of users
 	$(call heading,Slow tests)
-	@$(PYTEST) -m slow $(MEASURE) $(ARGS)
+	@$(PYTEST_OF_WAITING) -m "slow and not browser" $(MEASURE) $(ARGS)
 
 .PHONY: faults
 faults: $(ENVIRONMENT)/dev.stamp ## Kill parts of a whole stack under load, and check the data
 	$(call heading,Faults)
-	@$(BIN)/python -m pytest -q -m stack tests/faults $(ARGS)
+	@$(PYTHON_WITH_CACHE) -m pytest -q -m stack tests/faults $(ARGS)
 
 .PHONY: both
-both: $(ENVIRONMENT)/dev.stamp $(CLIENTS)/node_modules/.stamp ## Run every test but faults on both databases, even where SQL does not matter
+both: $(ENVIRONMENT)/dev.stamp $(NODE_PACKAGES) $(ORIGINAL)/original.stamp ## Run every test but faults on both databases, even where SQL does not matter
 	$(call heading,Tests on both databases)
 	@$(PYTEST) -m "not stack" --database=both $(ARGS)
 
@@ -68,6 +79,11 @@ newcomer: $(ENVIRONMENT)/dev.stamp ## Follow the README in a fresh checkout, and
 	$(call heading,A newcomer (needs the network))
 	@NEWCOMER_INSTALLS=yes $(BIN)/python -m pytest -q -s tests/journeys/test_newcomer.py
 
+.PHONY: products
+products: $(ENVIRONMENT)/dev.stamp ## Sign in to JupyterHub and pgAdmin, which it installs in a temporary folder
+	$(call heading,Products (needs the network))
+	@PYTHONPATH=.:deploy $(BIN)/python -m tests.products.try_products
+
 .PHONY: lint
 lint: $(ENVIRONMENT)/dev.stamp ## Check code style and common mistakes
 	$(call heading,Lint)
@@ -75,9 +91,10 @@ lint: $(ENVIRONMENT)/dev.stamp ## Check code style and common mistakes
 	@$(BIN)/ruff format --check .
 
 .PHONY: types
-types: $(ENVIRONMENT)/dev.stamp ## Check the types
+types: $(ENVIRONMENT)/dev.stamp $(TYPESCRIPT)/node_modules/.stamp ## Check the types, also those of the TypeScript client
 	$(call heading,Types)
 	@$(BIN)/mypy
+	@test ! -e $(TYPESCRIPT)/node_modules/.stamp || node $(TYPESCRIPT)/node_modules/typescript/bin/tsc --project $(TYPESCRIPT) --noEmit
 
 .PHONY: imports
 imports: $(ENVIRONMENT)/dev.stamp ## Check that folders import only downwards
@@ -92,7 +109,7 @@ migrations-check: $(ENVIRONMENT)/dev.stamp ## Check that the migrations create e
 .PHONY: translations-check
 translations-check: $(ENVIRONMENT)/dev.stamp ## Check that every text is marked and translated
 	$(call heading,Translations)
-	@$(BIN)/python -m pytest -q tests/house/test_translations.py tests/house/test_texts.py
+	@$(BIN)/python -m pytest -q tests/house/test_translations.py tests/house/test_texts.py tests/house/test_marked_texts.py
 
 # This hides the banner of mkdocs-material about its successor; the lock file pins the version that works.
 .PHONY: docs
@@ -144,6 +161,12 @@ styles/node_modules/.stamp: styles/package.json styles/package-lock.json
 	@cd styles && npm ci --no-audit --no-fund --silent
 	@touch $@
 
+.PHONY: typescript
+typescript: $(TYPESCRIPT)/node_modules/.stamp ## Build the TypeScript client as build/userapi-client-….tgz, which npm can install
+	$(call heading,TypeScript client)
+	@mkdir -p build
+	@cd $(TYPESCRIPT) && npm pack --silent --pack-destination ../../build
+
 .PHONY: styles
 styles: styles/node_modules/.stamp ## Build userapi/static/vendor from Tabler's sources, after a template uses a new class or icon
 	@cd styles && node build.mjs
@@ -181,9 +204,10 @@ translations: $(ENVIRONMENT)/dev.stamp ## Update the catalogues with the current
 lock: $(TOOLS)/tools.stamp ## Pin the requirements; ARGS=--upgrade upgrades everything
 	$(call heading,Lock files)
 	@$(LOCK) setup.cfg -o requirements/base.txt
-	@$(LOCK) setup.cfg --extra worker --extra tracing -c requirements/base.txt -o requirements/scale.txt
-	@$(LOCK) setup.cfg --extra dev --extra worker --extra tracing -c requirements/scale.txt -o requirements/dev.txt
+	@$(LOCK) setup.cfg --extra worker --extra tracing --extra phone -c requirements/base.txt -o requirements/scale.txt
+	@$(LOCK) setup.cfg --extra dev --extra worker --extra tracing --extra phone -c requirements/scale.txt -o requirements/dev.txt
 	@$(LOCK) requirements/tools.in -o requirements/tools.txt
+	@$(LOCK) requirements/original.in -o requirements/original.txt
 
 .PHONY: audit
 audit: $(TOOLS)/tools.stamp ## Check pinned packages for known vulnerabilities (needs the network)
@@ -204,8 +228,9 @@ hooks: $(ENVIRONMENT)/dev.stamp $(TOOLS)/tools.stamp ## Install git hooks that c
 .PHONY: clean
 clean: ## Remove the environments and all other generated files
 	$(call heading,Clean)
-	@rm -rf $(ENVIRONMENT) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
-		.schemathesis htmlcov build dist userapi.egg-info test-results docs/openapi.json.new $(CLIENTS)/node_modules
+	@rm -rf $(ENVIRONMENT) $(TOOLS) $(ORIGINAL) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
+		.schemathesis htmlcov build dist userapi.egg-info test-results docs/openapi.json.new $(CLIENTS)/node_modules \
+		$(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist
 	@rm -f .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -244,6 +269,10 @@ $(TOOLS)/bin/python:
 	$(call heading,Environment for tools)
 	$(call create_environment,$(TOOLS))
 
+$(ORIGINAL)/bin/python:
+	$(call heading,Environment for the Django service that tests compare with)
+	$(call create_environment,$(ORIGINAL))
+
 $(ENVIRONMENT)/base.stamp: $(BIN)/python requirements/base.txt
 	$(call heading,Packages (the first time: a minute or so))
 	@$(BIN)/python $(INSTALL) requirements/base.txt
@@ -259,11 +288,17 @@ $(TOOLS)/tools.stamp: $(TOOLS)/bin/python requirements/tools.txt
 	@$(TOOLS)/bin/python $(INSTALL) requirements/tools.txt
 	@touch $@
 
-# A linter and a client generator. Without npm the tests that need them are skipped; in CI that is a failure.
-$(CLIENTS)/node_modules/.stamp: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
-	$(call heading,JavaScript packages for the tests)
+$(ORIGINAL)/original.stamp: $(ORIGINAL)/bin/python requirements/original.txt
+	$(call heading,Packages of the Django service that tests compare with)
+	@$(ORIGINAL)/bin/python $(INSTALL) requirements/original.txt
+	@touch $@
+
+# A linter, a client generator, and the packages of the TypeScript client. Without npm the tests that need them are
+# skipped; in CI that is a failure.
+$(NODE_PACKAGES): %/node_modules/.stamp: %/package.json %/package-lock.json
+	$(call heading,JavaScript packages of $*)
 	@if command -v npm >/dev/null; then \
-		(cd $(CLIENTS) && npm ci --ignore-scripts --no-audit --no-fund -q >/dev/null) && touch $@; \
+		(cd $* && npm ci --ignore-scripts --no-audit --no-fund -q >/dev/null) && touch $@; \
 	else \
 		echo "npm is not installed: on Debian and Ubuntu, apt install nodejs npm" >&2; false; \
 	fi || test -z "$$CI"

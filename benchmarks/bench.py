@@ -19,9 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
-from measuring import crowd, drawing, load, machine, peers, postgresql, report, servers
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # the authenticator of the tests
+
+from measuring import crowd, drawing, load, machine, peers, postgresql, report, servers, two_steps
 from measuring.peers import OURS, Peer
 
+MARKED_TWO_STEPS = re.compile(r"(?<=<!-- two steps -->\n).*(?=<!-- end of two steps -->)", re.DOTALL)
 PEERS = (OURS, "bare-flask", "fastapi-users", "django-rest")
 DOCUMENT = machine.PROJECT / "docs" / "performance.md"
 PLOT = machine.PROJECT / "docs" / "performance.svg"
@@ -30,6 +33,9 @@ MARKED = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- end of results -->)", re.
 #: Registrations hash passwords: with more in parallel, our service would respond 503 to some.
 CONNECTIONS = {"register": 1}
 
+#: How many users sign in with two steps and by passkey in each round.
+TWO_STEP_USERS = 40
+
 #: Parallel sign-ins, and the number of other requests that they must not delay.
 CROWD, BYSTANDERS = 50, 2
 
@@ -37,15 +43,20 @@ CROWD, BYSTANDERS = 50, 2
 def main() -> None:
     """Measure, print the tables, and write them to a file if requested."""
     arguments = parsed()
-    machine.prepare()
+    machine.prepare(needs_wrk=not arguments.only_two_steps)
     postgresql.start()
     try:
+        if arguments.only_two_steps or arguments.more:
+            write_two_steps(arguments)
+        if arguments.only_two_steps:
+            return
         chosen = [peers.load(name) for name in arguments.peers]
         for peer in chosen:
             peers.install(peer)
             peers.fill(peer, arguments.users)
         samples, memory = compare(chosen, arguments)
-        parts = [facts(chosen, arguments), report.noise(samples), report.operations(samples, memory)]
+        load_text = f"{arguments.connections} connections, {arguments.rounds} rounds of {arguments.seconds:g} s"
+        parts = [facts(chosen, arguments, load_text), report.noise(samples), report.operations(samples, memory)]
         if arguments.more:
             parts += [starts(chosen, arguments.rounds), crowds(arguments.seconds), seeding(arguments.seed)]
     finally:
@@ -68,6 +79,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--operations", type=lambda text: text.split(","), default=list(report.TITLES))
     parser.add_argument("--peers", type=lambda text: text.split(","), default=list(PEERS))
     parser.add_argument("--only-operations", dest="more", action="store_false", help="no starts, crowd and seeding")
+    parser.add_argument("--only-two-steps", action="store_true", help="only sign-ins with a second step and by passkey")
     parser.add_argument("--write", action="store_true", help="write the results into docs/performance.md")
     return parser.parse_args()
 
@@ -103,6 +115,22 @@ def compare(
         memory = {server.peer.name: server.memory() for server in running}
     note(f"every round is in {path}")
     return samples, memory
+
+
+def write_two_steps(arguments: argparse.Namespace) -> None:
+    """Measure sign-ins with a second step and by passkey, and print the table, or write it."""
+    chosen = [peers.load(name) for name in two_steps.CLIENTS]
+    for peer in chosen:
+        peers.install(peer)
+        peers.fill(peer, arguments.users)
+    load_before = two_steps.load_average()
+    with servers.running(chosen) as running:
+        samples = two_steps.measure(running, arguments.rounds, TWO_STEP_USERS)
+    load_text = f"{arguments.rounds} rounds of {TWO_STEP_USERS} sign-ins of each kind, one after the other"
+    text = "\n\n".join([facts(chosen, arguments, load_text), load_before, two_steps.table(samples)])
+    print(text)
+    if arguments.write:
+        DOCUMENT.write_text(MARKED_TWO_STEPS.sub(lambda _: f"\n{text}\n\n", DOCUMENT.read_text()))
 
 
 def starts(chosen: Sequence[Peer], rounds: int) -> str:
@@ -184,8 +212,8 @@ def _held(pid: int) -> float:
         return 0.0
 
 
-def facts(chosen: Sequence[Peer], arguments: argparse.Namespace) -> str:
-    """The date, the machine and the versions of the measurement."""
+def facts(chosen: Sequence[Peer], arguments: argparse.Namespace, load: str) -> str:
+    """The date, the machine, the load and the versions of the measurement."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     commit = subprocess.run(
         ["git", "-C", machine.PROJECT, "describe", "--always", "--dirty"], capture_output=True, text=True
@@ -193,8 +221,7 @@ def facts(chosen: Sequence[Peer], arguments: argparse.Namespace) -> str:
     lines = [
         f"Measured on {time.strftime('%d %B %Y, %H:%M')} at commit {commit.stdout.strip() or 'unknown'}: "
         f"{os.cpu_count()} processors ({cpu[1] if cpu else platform.machine()}), Python {platform.python_version()}, "
-        f"PostgreSQL {postgresql.version()}, {arguments.users:,} users, {arguments.connections} connections, "
-        f"{arguments.rounds} rounds of {arguments.seconds:g} s, {servers.WORKERS} workers"
+        f"PostgreSQL {postgresql.version()}, {arguments.users:,} users, {load}, {servers.WORKERS} workers"
         f" (× {servers.THREADS} threads for WSGI).",
         "",
         *(f"- {peer.name}: {peer.versions()}" for peer in chosen),

@@ -42,10 +42,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def accepts(port: int) -> bool:
-    """Return whether a program listens on a loopback port."""
+def accepts(port: int, address: str = "127.0.0.1") -> bool:
+    """Return whether a program listens on a port of an IP address, by default that of this machine."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        probe.settimeout(1)
+        return probe.connect_ex((address, port)) == 0
 
 
 def program(name: str, package: str) -> Path:

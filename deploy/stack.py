@@ -2,6 +2,7 @@
 
 It starts PostgreSQL, Redis, two app hosts, a Celery worker and beat, and nginx in front, all on loopback.
 A server that ends is restarted. The database is deleted at the end. The tests in `tests/faults/stack/` use this module.
+`high_availability.py` adds what survives the loss of a database host.
 """
 
 import os
@@ -27,29 +28,17 @@ ROOT = HERE.parent
 
 HOSTS = ("app-1", "app-2")
 
-#: The main configuration of nginx, which the nginx image has in a separate file.
-NGINX = """\
-daemon off;
-worker_processes 2;
-pid ${FOLDER}/nginx.pid;
-error_log ${FOLDER}/logs/nginx.log warn;
-events { worker_connections 1024; }
-http {
-    client_body_temp_path ${FOLDER}/nginx/body;
-    proxy_temp_path ${FOLDER}/nginx/proxy;
-    fastcgi_temp_path ${FOLDER}/nginx/fastcgi;
-    uwsgi_temp_path ${FOLDER}/nginx/uwsgi;
-    scgi_temp_path ${FOLDER}/nginx/scgi;
-    include ${FOLDER}/nginx/userapi.conf;
-}
-"""
-
 #: Durable, as in production.
 POSTGRESQL_SETTINGS = ("listen_addresses=", "fsync=on", "synchronous_commit=on", "max_connections=200")
+
+#: Redis contains only counters and tasks, which may be lost.
+REDIS_OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxmemory", "256mb")
 
 
 class Stack:
     """The servers of one deployment, in the order in which they start.
+
+    A subclass chooses other servers for the database and for Redis.
 
     Args:
         folder: for their data; its path must be short, because that of a Unix socket is limited to about 100 bytes.
@@ -57,6 +46,9 @@ class Stack:
         settings: of the service, in addition to those that connect the servers.
         base_environment: the other environment variables; by default those of this process.
     """
+
+    #: The names of ports on loopback besides those of the app hosts and nginx.
+    PORTS: tuple[str, ...] = ("redis",)
 
     def __init__(
         self,
@@ -67,16 +59,14 @@ class Stack:
     ) -> None:
         self.folder = folder
         self.logs = folder / "logs"
-        self.ports = {name: processes.free_port() for name in (*HOSTS, "redis")} | {
-            "nginx": port or processes.free_port()
-        }
+        self.ports = {name: processes.free_port() for name in (*self.PORTS, *HOSTS)}
+        self.ports["nginx"] = port or processes.free_port()
         self.url = f"http://127.0.0.1:{self.ports['nginx']}"
         for place in (folder, self.logs, folder / "nginx"):
             place.mkdir(mode=0o711, exist_ok=True)
             place.chmod(0o711)
         self.environment = {**(base_environment or os.environ), **self._own_settings(), **(settings or {})}
-        found = (self._postgresql(), self._redis(), *map(self._app_host, HOSTS), *self._celery(), self._nginx())
-        self.servers = {server.name: server for server in found}
+        self.servers = {server.name: server for server in self._list_servers()}
 
     def __getitem__(self, name: str) -> Server:
         return self.servers[name]
@@ -85,9 +75,9 @@ class Stack:
         """Return the origin of one app host, without nginx."""
         return f"http://127.0.0.1:{self.ports[name]}"
 
-    def database_url(self, role: str = "userapi") -> str:
+    def database_url(self, role: str = "userapi", database: str = "userapi") -> str:
         """Return the URL of the database for a role: `userapi_owner`, `userapi` or `postgres`."""
-        return f"postgresql://{role}@/userapi?host={self.folder}"
+        return f"postgresql://{role}@/{database}?host={self.folder}"
 
     def start(self, announce: Callable[[str], object] = lambda name: None) -> None:
         """Start all servers.
@@ -96,11 +86,11 @@ class Stack:
             ServiceFailed: a server did not start.
         """
         for name, server in self.servers.items():
-            announce(name)
-            server.start()
-            if name == "redis":
+            if name == HOSTS[0]:
                 announce("the database")
                 self._prepare()
+            announce(name)
+            server.start()
 
     def stop(self) -> None:
         """Stop all servers, nginx first."""
@@ -132,11 +122,14 @@ class Stack:
 
     def _prepare(self) -> None:
         """Create the roles, and the tables as their owner. The first app host creates a key and a superuser."""
-        with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
+        with psycopg.connect(self.database_url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute("CREATE DATABASE userapi")
         with psycopg.connect(self.database_url("postgres"), autocommit=True) as connection:
-            connection.execute((HERE / "postgresql" / "roles.sql").read_text())
+            self._create_roles(connection)
         self.flask("db", "upgrade", role="userapi_owner")
+
+    def _create_roles(self, connection: psycopg.Connection) -> None:
+        connection.execute((HERE / "postgresql" / "roles.sql").read_text())
 
     def _own_settings(self) -> dict[str, str]:
         """Return the settings that connect the servers."""
@@ -160,6 +153,14 @@ class Stack:
         values = {"environment": self.environment, "folder": self.folder} | options
         return Server(name, list(command), self.logs / f"{name}.log", is_ready, **values)  # type: ignore[arg-type]
 
+    def _list_servers(self) -> Iterable[Server]:
+        """Return the servers in the order in which they start."""
+        return *self._stores(), *map(self._app_host, HOSTS), *self._celery(), self._nginx()
+
+    def _stores(self) -> Iterable[Server]:
+        """Return the servers that contain data, and those between them and the app hosts."""
+        return self._postgresql(), self._redis()
+
     def _postgresql(self) -> Server:
         data = self.folder / "postgresql"
         data.mkdir(mode=0o700)
@@ -172,32 +173,28 @@ class Stack:
             [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"],
             check=True, stdout=subprocess.DEVNULL, env=own, cwd=data, **account,
         )  # fmt: skip
+        return self._postgresql_server(programs, data, own, account)
+
+    def _postgresql_server(
+        self, programs: Path, data: Path, environment: Mapping[str, str], account: Mapping[str, object]
+    ) -> Server:
         command: list[str | Path] = [programs / "postgres", "-D", data, "-k", self.folder]
         for setting in POSTGRESQL_SETTINGS:
             command += ["-c", setting]
-        options = {"environment": own, "folder": data, "stop_signal": signal.SIGINT, "account": account}
+        options = {"environment": environment, "folder": data, "stop_signal": signal.SIGINT, "account": account}
         return self._server("postgresql", command, self._database_is_ready, **options)
 
     def _database_is_ready(self) -> bool:
         try:
-            psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres").close()
+            psycopg.connect(self.database_url("postgres", "postgres")).close()
         except psycopg.OperationalError:
             return False
         return True
 
     def _redis(self) -> Server:
         port = self.ports["redis"]
-        command: list[str | Path] = [
-            processes.redis_program(),
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--dir",
-            self.folder,
-        ]
-        command += ["--save", "", "--appendonly", "no", "--maxmemory", "256mb"]
-        return self._server("redis", command, lambda: _redis_is_ready(port))
+        command: list[str | Path] = [processes.redis_program(), "--port", str(port), "--dir", self.folder]
+        return self._server("redis", [*command, *REDIS_OPTIONS], lambda: redis_is_ready(port))
 
     def _app_host(self, name: str) -> Server:
         environment = self.environment | {"PORT": str(self.ports[name])}
@@ -226,7 +223,9 @@ class Stack:
         }
         template = (HERE / "nginx" / "userapi.conf.template").read_text()
         (self.folder / "nginx" / "userapi.conf").write_text(fill_in(template, values))
-        (self.folder / "nginx" / "nginx.conf").write_text(fill_in(NGINX, values))
+        (self.folder / "nginx" / "nginx.conf").write_text(
+            fill_in((HERE / "nginx" / "nginx.conf.template").read_text(), values)
+        )
         command: list[str | Path] = [program, "-c", self.folder / "nginx" / "nginx.conf", "-p", self.folder]
         is_ready = lambda: processes.accepts(self.ports["nginx"])  # noqa: E731
         return self._server("nginx", command, is_ready, stop_signal=signal.SIGQUIT)
@@ -237,7 +236,8 @@ def fill_in(template: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda found: values[found[1]], template)
 
 
-def _redis_is_ready(port: int) -> bool:
+def redis_is_ready(port: int) -> bool:
+    """Return whether a Redis or Sentinel responds on a loopback port."""
     with redis.Redis(port=port) as client:
         try:
             return bool(client.ping())
@@ -245,8 +245,8 @@ def _redis_is_ready(port: int) -> bool:
             return False
 
 
-def main() -> None:
-    """Run the stack until Ctrl-C."""
+def main(kind: type[Stack] = Stack) -> None:
+    """Run a stack until Ctrl-C."""
     port = int(os.environ.get("PORT", "8080"))
     if processes.accepts(port):
         sys.exit(f"userapi: PORT: {port} is in use. Choose another port: make stack PORT={port + 1}")
@@ -255,7 +255,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="userapi-")).resolve()
     stack = None
     try:
-        stack = Stack(folder, port)
+        stack = kind(folder, port)
         stack.start(lambda name: print(f"Starting {name} …", flush=True))
         _announce(stack)
         _watch(stack)

@@ -1,7 +1,8 @@
 """The fixtures that most tests use: applications, databases, and callers."""
 
+import gc
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,17 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
+from jinja2.bccache import Bucket, BytecodeCache
 
 from tests.support import commands, http_server, servers
-from tests.support.api_client import ApiClient, ApiUser, sign_in
+from tests.support.api_client import ApiUser, sign_in
 from tests.support.app_config import app_config
 from tests.support.databases import DATABASES, close_app, create_database, delete_all_rows
 from tests.support.factories import PASSWORD, make_user
+from tests.support.own_database import app_maker, migrated_app
 from userapi.app import create_app
 from userapi.core.db import db
+from userapi.http.application import Application
 from userapi.security import signing_keys
 
 pytest_plugins = [
@@ -25,13 +28,33 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.api_screens",
     "tests.support.app_stack",
+    "tests.support.available_stack",
     "tests.support.product_pages",
+    "tests.support.two_workers",
+    "tests.support.typescript_client",
 ]
 
 
 # Started in the background, as by nohup, we ignore Ctrl-C, and so would the servers that tests stop with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class CompiledTemplates(BytecodeCache):
+    """Compiled templates that all applications of this process share; each would compile its own."""
+
+    def __init__(self) -> None:
+        self.bytecode: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bytecode := self.bytecode.get(bucket.key):
+            bucket.bytecode_from_string(bytecode)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.bytecode[bucket.key] = bucket.bytecode_to_string()
+
+
+Application.jinja_options = {"bytecode_cache": CompiledTemplates()}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,6 +64,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="marked",
         help="where tests that use a database run; by default on SQLite, and those marked `both` on PostgreSQL too",
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, which would visit each of the thousands of tests over and over."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -94,12 +128,8 @@ def shared_app(
 ) -> Iterator[Flask]:
     """One application and one migrated database for all tests that only need an empty one."""
     for url in create_database(database_kind, request, tmp_path_factory.mktemp("database")):
-        app = create_app(app_config(url, key_folder))
-        app.test_client_class = ApiClient
-        with app.app_context():
-            upgrade()
-        yield app
-        close_app(app)
+        with migrated_app(url, key_folder) as app:
+            yield app
 
 
 @pytest.fixture(scope="session")
@@ -127,17 +157,20 @@ def app(shared_app: Flask) -> Iterator[Flask]:
 def make_app(shared_app: Flask, key_folder: str) -> Iterator[Callable[..., Flask]]:
     """A maker of applications with other settings over the same, emptied database: `make_app(LOG_LEVEL="DEBUG")`."""
     delete_all_rows(shared_app)
-    made: list[Flask] = []
+    with app_maker(shared_app.config["DATABASE_URL"], key_folder) as make:
+        yield make
 
-    def make(**overrides: str) -> Flask:
-        app = create_app(app_config(shared_app.config["DATABASE_URL"], key_folder, **overrides))
-        app.test_client_class = ApiClient
-        made.append(app)
-        return app
 
-    yield make
-    for app in made:
-        close_app(app)
+@pytest.fixture
+def declare(make_app: Callable[..., Flask], tmp_path: Path) -> Callable[..., Flask]:
+    """A maker of applications whose profile fields a TOML text declares: `declare(text, LOG_LEVEL="DEBUG")`."""
+
+    def make(declaration: str, **overrides: str) -> Flask:
+        file = tmp_path / "fields.toml"
+        file.write_text(declaration, encoding="utf-8")
+        return make_app(**{"PROFILE_FIELDS": str(file), **overrides})
+
+    return make
 
 
 @pytest.fixture

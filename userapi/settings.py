@@ -12,27 +12,42 @@ from urllib.parse import quote
 from environs import Env, EnvValidationError, validate
 from marshmallow import ValidationError
 
+from userapi.core import (
+    database_urls,
+    folders,
+    impersonation_settings,
+    legacy_settings,
+    mailed_code_settings,
+    openid_settings,
+    outbound_settings,
+    passkey_settings,
+    privacy_settings,
+    provider_settings,
+    registration_settings,
+    site_logo,
+    throttle_settings,
+    webhook_settings,
+)
 from userapi.core import environment as sources
-from userapi.core import folders, passkey_settings, second_factor_settings, site_logo
+from userapi.core import second_factor_settings as factor_settings
 from userapi.core import setting_checks as checks
 from userapi.core.derived_settings import derive
 from userapi.core.environment import ConfigurationError as ConfigurationError
 from userapi.core.environment import Settings
-
-#: Claims that a deployer may add to access tokens for other services to read.
-OPTIONAL_CLAIMS = ("email", "username", "is_staff", "is_superuser", "groups")
 
 #: The BCP 47 tags of the languages with catalogues; English texts are in the code.
 LANGUAGES = ("en", *sorted(path.name.replace("_", "-") for path in folders.PACKAGE.glob("translations/??*")))
 
 #: Settings whose values have several spellings, with functions that return the one that the service uses.
 NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
-    "DATABASE_URL": checks.database_url,
+    "DATABASE_URL": database_urls.database_url,
+    "DATABASE_READ_URL": database_urls.postgresql_url_or_none,
     "SITE_URL": checks.origin_or_none,
     "FRONTEND_URL": checks.base_url_or_none,
     "CORS_ORIGINS": checks.origins,
     "OTEL_EXPORTER_OTLP_ENDPOINT": checks.base_url_or_none,
     "EMAIL_INTRANET_DOMAINS": checks.domains,
+    "REGISTRATION_EMAIL_DOMAINS": checks.domains,
     "HOST": checks.host,
     "MAIL_SERVER": checks.host_or_none,
     "MAIL_DEFAULT_SENDER": checks.sender_or_none,
@@ -40,6 +55,8 @@ NORMAL_FORMS: dict[str, Callable[[Any], Any]] = {
     "SITE_COLOR": checks.color_or_none,
     "SUPPORT_EMAIL": checks.plain_email_or_none,
     "SECOND_STEP_REQUIRED_FROM": checks.date_or_none,
+    "OUTBOUND_PRIVATE_HOSTS": outbound_settings.private_hosts,
+    "WEBHOOK_ALLOWED_NETWORKS": webhook_settings.networks,
 }
 
 #: Mail servers on this machine, to which a password may be sent unencrypted.
@@ -89,17 +106,23 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     try:
         env.seal()
     except EnvValidationError as error:
-        messages: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
+        messages: dict[str, Any] = dict(error.error_messages)  # type: ignore[arg-type]
         raise ConfigurationError(
-            "; ".join(f"{env.names_in_use.get(name, name)}: {' '.join(texts)}" for name, texts in messages.items())
+            "; ".join(f"{env.names_in_use.get(name, name)}: {_join(texts)}" for name, texts in messages.items())
         ) from error
     for name, normal_form in NORMAL_FORMS.items():
         settings[name] = normal_form(settings[name])
     settings["SITE_URL"] = settings["SITE_URL"] or _url(settings["HOST"], settings["PORT"])
-    settings |= passkey_settings.resolve(settings)
+    settings |= passkey_settings.resolve(settings) | provider_settings.resolve(settings)
     if settings.pop("FLASK_DEBUG") and settings["SITE_URL"].startswith("https://"):
         raise ConfigurationError("FLASK_DEBUG: The debugger must not be public. Unset it.")
+    if settings["DATABASE_READ_URL"] and settings["DATABASE_URL"].startswith("sqlite"):
+        raise ConfigurationError("DATABASE_READ_URL: SQLite has no standbys. Unset it, or use PostgreSQL.")
     _reject_unsafe_mail(settings)
+    webhook_settings.require_events(settings)
+    privacy_settings.require_confirmation(settings)
+    legacy_settings.require_legacy_clients(settings)
+    registration_settings.require_consistent(settings)
     try:
         checks.account_email(settings["SUPERUSER_EMAIL"], settings["EMAIL_INTRANET_DOMAINS"])
     except ValidationError as error:
@@ -107,17 +130,42 @@ def load(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     return {**settings, **derive(settings)}
 
 
-def list_setting_names() -> frozenset[str]:
-    """The names of all settings."""
-    env = Settings({})
+def _join(messages: Any) -> str:
+    """The messages about a setting; those about a list of numbers are by the position of the wrong one."""
+    if isinstance(messages, dict):
+        return " ".join(_join(each) for each in messages.values())
+    return "Not a list of numbers." if any(isinstance(each, int) for each in messages) else " ".join(messages)
+
+
+def list_setting_names(values: Mapping[str, str] | None = None) -> frozenset[str]:
+    """The names of all settings.
+
+    Args:
+        values: the environment, for the settings of the providers that it names; without it they are left out.
+    """
+    env, of_providers = Settings({}), Settings({"PROVIDERS": (values or {}).get("PROVIDERS", "")})
     _read(env)
-    return frozenset(env.names)
+    provider_settings.read(of_providers)
+    return frozenset(env.names | of_providers.names)
 
 
 def _read(env: Settings) -> dict[str, Any]:
-    parts = (_service, _identity, _server, _tokens, _lifetimes, _passwords, _mail, _throttles, _logging, _monitoring)
-    elsewhere = (second_factor_settings.read, passkey_settings.read)
-    return {name: value for part in (*parts, *elsewhere) for name, value in part(env).items()}
+    parts = (_service, _identity, _server, _tokens, _lifetimes, _passwords, _mail, _logging, _monitoring)
+    groups = (
+        factor_settings,
+        impersonation_settings,
+        passkey_settings,
+        outbound_settings,
+        mailed_code_settings,
+        provider_settings,
+        registration_settings,
+        throttle_settings,
+        webhook_settings,
+        openid_settings,
+        privacy_settings,
+        legacy_settings,
+    )
+    return {name: value for part in (*parts, *(group.read for group in groups)) for name, value in part(env).items()}
 
 
 def _service(env: Settings) -> dict[str, Any]:
@@ -125,14 +173,18 @@ def _service(env: Settings) -> dict[str, Any]:
     return {
         "USERAPI_INSTANCE": str(env.instance),
         "SECRET_KEY": env.str("SECRET_KEY", validate=checks.strong_secret),
-        "DATABASE_URL": env.str("DATABASE_URL", sqlite, validate=checks.database_url),
+        "DATABASE_URL": env.str("DATABASE_URL", sqlite, validate=database_urls.database_url),
+        "DATABASE_READ_URL": env.str("DATABASE_READ_URL", "", validate=database_urls.postgresql_url_or_none),
         "SITE_URL": env.str("SITE_URL", "", validate=checks.origin_or_none),
         "FRONTEND_URL": env.str("FRONTEND_URL", "", validate=checks.base_url_or_none),
+        "EXTENSIONS": env.list("EXTENSIONS", [], subcast=str),
+        "TEMPLATES": env.str("TEMPLATES", "", validate=checks.folder_or_none),
         "BROWSABLE_API": env.bool("BROWSABLE_API", True),
         "CORS_ORIGINS": env.list("CORS_ORIGINS", [], subcast=str, validate=checks.origins),
         "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
         "DATABASE_POOL_SIZE": env.int("DATABASE_POOL_SIZE", 5, validate=validate.Range(1, 200)),
         "DATABASE_POOLER": env.str("DATABASE_POOLER", "none", validate=validate.OneOf(("none", "transaction"))),
+        "VERSION_TABLE": env.str("VERSION_TABLE", "alembic_version", validate=checks.table_name),
         "CELERY_BROKER_URL": env.str("CELERY_BROKER_URL", "", validate=checks.broker_url_or_none),
         "EMAIL_VERIFICATION": env.str(
             "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(("optional", "mandatory", "none"))
@@ -140,6 +192,7 @@ def _service(env: Settings) -> dict[str, Any]:
         "EMAIL_INTRANET_DOMAINS": env.list("EMAIL_INTRANET_DOMAINS", [], subcast=str, validate=checks.domains),
         # nginx has a limit of its own, `client_max_body_size` in deploy/nginx.
         "IMPORT_MAX_MIB": env.int("IMPORT_MAX_MIB", 10, validate=validate.Range(1, 1024)),
+        "PROFILE_FIELDS": env.str("PROFILE_FIELDS", ""),
         "PROFILE_ZIP_MAX_LENGTH": env.int("PROFILE_ZIP_MAX_LENGTH", 5, validate=validate.Range(5, 16)),
         "LANGUAGES": env.list("LANGUAGES", LANGUAGES, subcast=str, validate=validate.ContainsOnly(LANGUAGES)),
         "DEFAULT_LANGUAGE": env.str("DEFAULT_LANGUAGE", "en", validate=validate.OneOf(LANGUAGES)),
@@ -180,9 +233,9 @@ def _tokens(env: Settings) -> dict[str, Any]:
         "SESSION_IDLE_LIFETIME": env.int("SESSION_IDLE_LIFETIME", 7 * 86400, validate=seconds),
         "REFRESH_REUSE_WINDOW": env.int("REFRESH_REUSE_WINDOW", 10, validate=validate.Range(0, 60)),
         "SESSIONS_PER_USER": env.int("SESSIONS_PER_USER", 100, validate=validate.Range(1, 10_000)),
-        "ACCESS_TOKEN_CLAIMS": env.list(
-            "ACCESS_TOKEN_CLAIMS", [], subcast=str, validate=validate.ContainsOnly(OPTIONAL_CLAIMS)
-        ),
+        "API_KEY_PREFIX": env.str("API_KEY_PREFIX", "userapi_key_", validate=checks.api_key_prefix),
+        "API_KEY_MAX_LIFETIME": env.int("API_KEY_MAX_LIFETIME", 366, validate=validate.Range(0, 3660)),
+        "ACCESS_TOKEN_CLAIMS": env.list("ACCESS_TOKEN_CLAIMS", [], subcast=str),
     }
 
 
@@ -197,7 +250,6 @@ def _lifetimes(env: Env) -> dict[str, Any]:
         "EMAIL_CHANGE_UNDO_LIFETIME": env.int(
             "EMAIL_CHANGE_UNDO_LIFETIME", 7 * days, validate=validate.Range(days, 90 * days)
         ),
-        "INVITATION_LIFETIME": env.int("INVITATION_LIFETIME", 7 * days, validate=validate.Range(3600, 90 * days)),
         "STAFF_IDLE_LIFETIME": env.int("STAFF_IDLE_LIFETIME", 1800, validate=validate.Range(60, days)),
         "STAFF_SESSION_LIFETIME": env.int("STAFF_SESSION_LIFETIME", 8 * 3600, validate=validate.Range(60, 30 * days)),
         "FRESH_PROOF_LIFETIME": env.int("FRESH_PROOF_LIFETIME", 900, validate=validate.Range(60, 3600)),
@@ -232,35 +284,6 @@ def _mail(env: Env) -> dict[str, Any]:
     }
 
 
-def _throttles(env: Env) -> dict[str, Any]:
-    """Limits on attempts, which `userapi.security.throttling` counts."""
-    return {
-        "REDIS_URL": env.str("REDIS_URL", "", validate=checks.redis_url_or_none),
-        "RATELIMIT_ENABLED": env.bool("RATELIMIT_ENABLED", True),
-        "RATELIMIT_SIGN_IN_IP": env.str("RATELIMIT_SIGN_IN_IP", "100 per 10 minutes", validate=checks.limit),
-        "RATELIMIT_SIGN_IN_PAIR": env.str("RATELIMIT_SIGN_IN_PAIR", "10 per 20 minutes", validate=checks.limit),
-        "RATELIMIT_SIGN_IN_ACCOUNT": env.str("RATELIMIT_SIGN_IN_ACCOUNT", "50 per hour", validate=checks.limit),
-        "RATELIMIT_SECOND_STEP": env.str("RATELIMIT_SECOND_STEP", "50 per 10 minutes", validate=checks.limit),
-        "RATELIMIT_TOKEN_VERIFY": env.str("RATELIMIT_TOKEN_VERIFY", "600 per minute", validate=checks.limit),
-        "RATELIMIT_REFRESH_IP": env.str("RATELIMIT_REFRESH_IP", "600 per minute", validate=checks.limit),
-        "RATELIMIT_REFRESH_SESSION": env.str("RATELIMIT_REFRESH_SESSION", "30 per minute", validate=checks.limit),
-        "RATELIMIT_REGISTRATION": env.str("RATELIMIT_REGISTRATION", "60 per hour", validate=checks.limit),
-        "RATELIMIT_PASSWORD_FEEDBACK": env.str("RATELIMIT_PASSWORD_FEEDBACK", "60 per hour", validate=checks.limit),
-        "RATELIMIT_PASSWORD_STRENGTH": env.str(
-            "RATELIMIT_PASSWORD_STRENGTH", "300 per 10 minutes", validate=checks.limit
-        ),
-        "RATELIMIT_PASSWORD_CHECK": env.str("RATELIMIT_PASSWORD_CHECK", "10 per 20 minutes", validate=checks.limit),
-        "RATELIMIT_PASSWORD_RESET": env.str("RATELIMIT_PASSWORD_RESET", "30 per hour", validate=checks.limit),
-        "RATELIMIT_PASSWORD_RESET_RECIPIENT": env.str(
-            "RATELIMIT_PASSWORD_RESET_RECIPIENT", "5 per hour", validate=checks.limit
-        ),
-        "RATELIMIT_EMAIL_CHANGE": env.str("RATELIMIT_EMAIL_CHANGE", "10 per hour", validate=checks.limit),
-        "RATELIMIT_EMAIL_RESEND": env.str("RATELIMIT_EMAIL_RESEND", "30 per hour", validate=checks.limit),
-        "RATELIMIT_EMAIL_RECIPIENT": env.str("RATELIMIT_EMAIL_RECIPIENT", "5 per hour", validate=checks.limit),
-        "RATELIMIT_LINK": env.str("RATELIMIT_LINK", "20 per 10 minutes", validate=checks.limit),
-    }
-
-
 def _logging(env: Env) -> dict[str, Any]:
     return {
         "LOG_LEVEL": env.str(
@@ -269,6 +292,8 @@ def _logging(env: Env) -> dict[str, Any]:
         "LOG_FORMAT": env.str(
             "LOG_FORMAT", "console" if sys.stderr.isatty() else "json", validate=validate.OneOf(("json", "console"))
         ),
+        "AUDIT_KEEP_DAYS": env.int("AUDIT_KEEP_DAYS", 0, validate=validate.Range(0, 36500)),
+        "AUDIT_ADDRESS_KEEP_DAYS": env.int("AUDIT_ADDRESS_KEEP_DAYS", 0, validate=validate.Range(0, 36500)),
     }
 
 
@@ -292,6 +317,7 @@ def _reject_unsafe_mail(settings: Mapping[str, Any]) -> None:
 
 
 def _url(host: str, port: int) -> str:
-    """The URL at which a browser on this machine reaches the server."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    """The URL at which a browser on this machine reaches the server: by a name if possible, as passkeys need one."""
+    names = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "[::1]"}  # noqa: S104
+    host = names.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{host}:{port}"

@@ -17,23 +17,32 @@ from datetime import timedelta
 from queue import Empty
 from typing import Any
 
-import structlog
 from celery import Celery, signals
 from kombu.transport import redis as redis_transport
 
-from userapi.auth import pruning
+from userapi.audit import pruning as audit_pruning
+from userapi.auth import api_key_warnings, pruning
 from userapi.bulk import job_worker as bulk
 from userapi.core import clock
 from userapi.core.context import ActingContext, Origin, use_acting_context
+from userapi.core.redis_urls import parse_sentinel_url
+from userapi.invitations import deletion as invitation_deletion
 from userapi.mail import delivery
 from userapi.mail import pruning as mail_pruning
+from userapi.openid import pruning as openid_pruning
+from userapi.outbound import notices
+from userapi.privacy import removal, retention
 from userapi.serving import app as web
 from userapi.transfer import job_worker
+from userapi.webhooks import delivery as webhook_delivery
+from userapi.webhooks import pruning as webhook_pruning
 
-log = structlog.get_logger("userapi.worker")
+log = logging.getLogger("userapi.worker")
 
 #: The intervals of the tasks, in seconds.
 DELIVERY_INTERVAL = 2.0
+NOTICE_INTERVAL = 2.0
+WEBHOOK_INTERVAL = 2.0
 IMPORT_INTERVAL = 3.0
 BULK_INTERVAL = 3.0
 PRUNING_INTERVAL = 3600.0
@@ -59,8 +68,13 @@ IMPORT_TIME_LIMIT = job_worker.ALL_OR_NOTHING_LEASE.total_seconds() - 60
 if not web.config["CELERY_BROKER_URL"]:
     sys.exit("userapi: CELERY_BROKER_URL: Not set. Set it to the URL of the broker, such as redis://127.0.0.1:6379/1.")
 
-celery = Celery("userapi", broker=web.config["CELERY_BROKER_URL"])
+sentinels = parse_sentinel_url(web.config["CELERY_BROKER_URL"])
+broker = sentinels.for_celery if sentinels else web.config["CELERY_BROKER_URL"]
+celery = Celery("userapi", broker=broker)
 celery.conf.update(
+    # Instead of `broker`, Celery would use the variable CELERY_BROKER_URL, in which it does not know our Sentinels.
+    broker_read_url=broker,
+    broker_write_url=broker,
     accept_content=["json"],
     task_default_queue="userapi",
     task_ignore_result=True,
@@ -68,7 +82,10 @@ celery.conf.update(
     task_time_limit=TIME_LIMIT,
     worker_prefetch_multiplier=1,
     # After this time, Redis gives a task that was not finished to another worker.
-    broker_transport_options={"visibility_timeout": max(TIME_LIMIT, IMPORT_TIME_LIMIT) + EXPIRY},
+    broker_transport_options={
+        "visibility_timeout": max(TIME_LIMIT, IMPORT_TIME_LIMIT) + EXPIRY,
+        **({"master_name": sentinels.service, "sentinel_kwargs": sentinels.credentials} if sentinels else {}),
+    },
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     # Access to the broker must not be enough to stop workers or read their settings.
@@ -82,19 +99,49 @@ celery.conf.update(
     },
 )
 
+if web.config["API_KEY_MAX_LIFETIME"]:
+    celery.conf.beat_schedule["warn of key ends"] = {
+        "task": "userapi.warn_of_key_ends",
+        "schedule": api_key_warnings.INTERVAL,
+        "options": {"expires": EXPIRY},
+    }
 
-class Channel(redis_transport.Channel):
+if web.extensions[notices.KINDS]:
+    celery.conf.beat_schedule["deliver notices"] = {
+        "task": "userapi.deliver_notices",
+        "schedule": NOTICE_INTERVAL,
+        "options": {"expires": EXPIRY},
+    }
+
+if web.config["WEBHOOKS"]:
+    celery.conf.beat_schedule["deliver webhooks"] = {
+        "task": "userapi.deliver_webhooks",
+        "schedule": WEBHOOK_INTERVAL,
+        "options": {"expires": EXPIRY},
+    }
+
+
+class _SkipsInvalid:
     """Drops invalid messages from Redis, for which kombu would end the worker."""
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[misc]
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            log.exception("dropped an invalid task", error=repr(error))
+            log.exception("dropped an invalid task", extra={"error": repr(error)})
             raise Empty from error
 
 
+class Channel(_SkipsInvalid, redis_transport.Channel):
+    """A channel to Redis."""
+
+
+class SentinelChannel(_SkipsInvalid, redis_transport.SentinelChannel):
+    """A channel to a Redis that Sentinels watch."""
+
+
 redis_transport.Transport.Channel = Channel
+redis_transport.SentinelTransport.Channel = SentinelChannel
 
 
 @contextmanager
@@ -110,6 +157,22 @@ def deliver_mail() -> None:
     end = time.monotonic() + MAX_ROUND
     with _as_system():
         delivery.deliver_due(BATCH, stop=lambda: time.monotonic() > end)
+
+
+@celery.task(name="userapi.deliver_notices")
+def deliver_notices() -> None:
+    """Deliver the notices that are due."""
+    end = time.monotonic() + MAX_ROUND
+    with _as_system():
+        notices.deliver_due(stop=lambda: time.monotonic() > end)
+
+
+@celery.task(name="userapi.deliver_webhooks")
+def deliver_webhooks() -> None:
+    """Send the events that are due to webhooks."""
+    end = time.monotonic() + MAX_ROUND
+    with web.app_context():
+        webhook_delivery.deliver_due(stop=lambda: time.monotonic() > end)
 
 
 @celery.task(name="userapi.import_users", time_limit=IMPORT_TIME_LIMIT)
@@ -129,10 +192,28 @@ def act_on_users() -> None:
 
 @celery.task(name="userapi.prune")
 def prune() -> None:
-    """Delete sessions and links that ended long ago, and old emails."""
+    """Delete what ended long ago: sessions, links, emails, events, notices and deliveries; and closed accounts."""
+    end = time.monotonic() + MAX_ROUND
     with _as_system():
         pruning.prune(clock.now() - RETENTION)
+        invitation_deletion.prune(clock.now() - RETENTION)
+        openid_pruning.prune(clock.now() - RETENTION)
         mail_pruning.prune(clock.now() - timedelta(days=web.config["MAIL_KEEP_DAYS"]))
+        audit_pruning.prune_old()
+        if web.extensions[notices.KINDS]:
+            notices.prune_old()
+        webhook_pruning.prune_old()
+        audit_pruning.remove_addresses()
+        removal.delete_due(stop=lambda: time.monotonic() > end)
+        retention.run(stop=lambda: time.monotonic() > end)
+
+
+@celery.task(name="userapi.warn_of_key_ends")
+def warn_of_key_ends() -> None:
+    """Email the owners of API keys that expire soon."""
+    end = time.monotonic() + MAX_ROUND
+    with _as_system():
+        api_key_warnings.warn_of_ends(stop=lambda: time.monotonic() > end)
 
 
 @signals.setup_logging.connect

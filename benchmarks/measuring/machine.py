@@ -21,8 +21,11 @@ POSTGRESQL_FOLDERS = (("/usr/lib/postgresql", "*/bin"), ("/opt/homebrew/opt", "p
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def prepare() -> None:
+def prepare(*, needs_wrk: bool) -> None:
     """Create the folders, and check that all programs are installed.
+
+    Args:
+        needs_wrk: whether the load generator is used.
 
     Raises:
         SystemExit: a program is missing.
@@ -33,7 +36,7 @@ def prepare() -> None:
         found = [str(path) for root, pattern in POSTGRESQL_FOLDERS for path in sorted(Path(root).glob(pattern))]
         os.environ["PATH"] = os.pathsep.join([*reversed(found), os.environ["PATH"]])
     for program, package in (("wrk", "wrk"), ("initdb", "postgresql"), ("pg_ctl", "postgresql")):
-        if not shutil.which(program):
+        if not shutil.which(program) and (needs_wrk or program != "wrk"):
             sys.exit(f"bench: {program} is missing; on Debian and Ubuntu: apt install {package}")
     for name in ("environments", "logs", "keys", "results"):
         (STATE / name).mkdir(parents=True, exist_ok=True)

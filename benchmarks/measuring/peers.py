@@ -25,10 +25,12 @@ class Peer:
     Attributes:
         name: the name of its folder.
         about: the contents of its `peer.toml`.
+        checkout: the folder of our service's code.
     """
 
     name: str
     about: dict[str, Any]
+    checkout: Path = PROJECT
 
     @property
     def folder(self) -> Path:
@@ -50,7 +52,7 @@ class Peer:
         """The environment variables of its processes."""
         return {
             "PATH": f"{Path(self.python).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": f"{BENCHMARKS}:{PROJECT}" if self.name == OURS else str(BENCHMARKS),
+            "PYTHONPATH": f"{BENCHMARKS}:{self.checkout}" if self.name == OURS else str(BENCHMARKS),
             "DATABASE_URL": postgresql.url(self.about["database"]),
             "SECRET_KEY": "bench" + digest(str(STATE)) * 3,
             "JWT_KEY_DIR": str(STATE / "keys"),
@@ -104,7 +106,7 @@ def install(peer: Peer) -> None:
 def fill(peer: Peer, count: int) -> None:
     """Fill its database if the data has changed: it creates its tables, then all peers are filled with COPY."""
     tables = peer.about.get("tables", {})
-    stamp = STATE / "results" / f"{peer.name}.filled"
+    stamp = STATE / "results" / f"{peer.about['database']}.filled"
     wanted = digest(str(count), repr(tables), sample_users.__loader__.get_source("sample_users"))  # type: ignore[union-attr]
     if not tables or (stamp.exists() and stamp.read_text() == wanted and postgresql.has(peer.about["database"])):
         return
@@ -125,7 +127,7 @@ def fill(peer: Peer, count: int) -> None:
 def _copy(
     connection: psycopg.Connection[Any], table: str, columns: dict[str, str], count: int, secret: dict[str, str]
 ) -> None:
-    names, sources = ", ".join(columns), list(columns.values())
+    names, sources = ", ".join(f'"{name}"' for name in columns), list(columns.values())
     with connection.cursor() as cursor, cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
         for sample_user in sample_users.first_users(count):
             values = sample_user | secret

@@ -19,12 +19,12 @@ THREADS = 2
 class Server:
     """A running peer."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, workers: int = WORKERS) -> None:
         self.peer = peer
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        common = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(WORKERS), "--log-level", "warning"]
+        common = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(workers), "--log-level", "warning"]
         if peer.name == OURS:
             command = ["userapi.cli.run"]
         elif peer.about["interface"] == "wsgi":
@@ -40,7 +40,7 @@ class Server:
                 [peer.python, "-m", *command],
                 cwd=peer.folder,
                 env=peer.environment
-                | {"PORT": str(self.port), "WORKERS": str(WORKERS), "WORKER_THREADS": str(THREADS)},
+                | {"PORT": str(self.port), "WORKERS": str(workers), "WORKER_THREADS": str(THREADS)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

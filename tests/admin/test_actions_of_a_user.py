@@ -10,7 +10,7 @@ from tests.support.staff_client import StaffClient, sign_in_with_cookies, staff_
 
 HELPER = ("view_user", "change_user", "delete_user", "view_session", "delete_session", "view_email", "view_event")
 
-ALL = {"Set password", "Send password reset", "End sessions", "Deactivate", "Delete…"}
+ALL = {"Set password", "Send password reset", "End sessions", "Deactivate", "Legal hold…", "Delete…"}
 
 TABS = ("", "access/", "sessions/", "emails/", "history/", "password/", "delete/")
 
@@ -55,8 +55,8 @@ def test_what_is_offered_depends_on_status_permissions_and_own_account(app: Flas
     only_sessions = staff_client(app, is_staff=True, permissions=("view_user", "delete_session"))
     reader = staff_client(app, is_staff=True, permissions=("view_user",))
 
-    assert offered(helper, inactive) == {"Set password", "End sessions", "Activate", "Delete…"}
-    assert offered(helper, helper.id) == {"Set password", "Send password reset", "Delete…"}
+    assert offered(helper, inactive) == {"Set password", "End sessions", "Activate", "Legal hold…", "Delete…"}
+    assert offered(helper, helper.id) == {"Set password", "Send password reset", "Legal hold…", "Delete…"}
     assert offered(only_sessions, inactive) == {"End sessions"}
     assert offered(reader, inactive) == set()
 

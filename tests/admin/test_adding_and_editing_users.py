@@ -17,8 +17,8 @@ def superuser(app: Flask) -> StaffClient:
 
 
 def test_adding_a_user_requires_a_matching_password_under_the_policy(superuser: StaffClient) -> None:
-    twice = {"access": "password", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
-    weak = superuser.post(ADD, email="new@example.com", access="password", password1="password1", password2="password1")
+    twice = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    weak = superuser.post(ADD, email="new@example.com", password1="password1", password2="password1")
     differing = superuser.post(ADD, email="new@example.com", **{**twice, "password2": "x"})
     in_use = superuser.post(ADD, email=superuser.email.upper(), **twice)
     no_address = superuser.post(ADD, email="new", **twice)
@@ -40,7 +40,7 @@ def test_adding_a_user_requires_a_matching_password_under_the_policy(superuser: 
 
 
 def test_adding_a_user_shows_every_error(superuser: StaffClient) -> None:
-    page = superuser.post(ADD, email="new", access="password", password1="12345678", password2="x")
+    page = superuser.post(ADD, email="new", password1="12345678", password2="x")
 
     assert page.status_code == 400
     for message in (

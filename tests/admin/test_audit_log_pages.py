@@ -34,7 +34,8 @@ def add_event(app: Flask, **columns: object) -> int:
 
 def exports(app: Flask) -> list[AuditEvent]:
     with app.app_context():
-        return list(db.session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "audit.exported")))
+        wanted = sa.select(AuditEvent).where(AuditEvent.action == "audit.exported").order_by(AuditEvent.id)
+        return list(db.session.scalars(wanted))
 
 
 def test_events_show_the_device(superuser: StaffClient) -> None:
@@ -44,7 +45,7 @@ def test_events_show_the_device(superuser: StaffClient) -> None:
     without = add_event(superuser.app, origin="cli", os_user="root")
 
     for path in ("/admin/audit/?address=203.0.113.99", f"/admin/users/{superuser.id}/history/"):
-        assert '203.0.113.99<br><small class="quiet">Firefox on Windows</small>' in superuser.get(path).text
+        assert '203.0.113.99</bdi><br><small class="quiet">Firefox on Windows</small>' in superuser.get(path).text
     page = superuser.get(f"/admin/audit/{event}/").text
     assert "<dt>Device</dt><dd>Firefox on Windows" in page
     assert firefox.replace("<b>", "&lt;b&gt;") in page

@@ -42,6 +42,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 def test_five_thousand_users_are_deactivated_in_the_background(
     superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

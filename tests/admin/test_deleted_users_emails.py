@@ -8,7 +8,7 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 
 from tests.support.api_client import ApiUser, sign_in
-from tests.support.email_inbox import all_emails
+from tests.support.email_inbox import all_emails, emails_to
 from tests.support.factories import PASSWORD, make_user, new_user
 from tests.support.sql import execute_sql, fetch_rows
 from tests.support.staff_client import StaffClient, staff_client
@@ -104,8 +104,10 @@ def test_every_kind_of_email_is_stored_with_its_account(app: Flask, superuser: A
     app.config["REFRESH_REUSE_WINDOW"] = 0
     for _time in range(3):
         client.post("/api-token-refresh/", json={"refresh_token": tokens["refresh_token"]})
-    first_superuser.post("/admin/users/new/", email="guest@example.com", language="en", access="invite")
-    guest = fetch_rows(app, "SELECT id FROM users WHERE email = 'guest@example.com'")[0].id
+    first_superuser.post("/admin/invitations/new/", email="guest@example.com", language="en")
+    invitation = emails_to(app, "guest@example.com", "invitation")[0].token
+    accepted = client.post("/userapi/auth/invitations/accept/", json={"token": invitation, "password": PASSWORD})
+    guest = accepted.get_json()["id"]
     superuser.patch(f"/userapi/users/{guest}/", json={"is_staff": True})
 
     stored = fetch_rows(app, "SELECT kind, user_id FROM messages")

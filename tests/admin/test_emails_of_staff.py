@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from tests.support.factories import make_user
+from tests.support.mailed_codes import code_in, newest_email, request_code, token_in
+from tests.support.sql import fetch_number
 from tests.support.staff_client import StaffClient, staff_client
 from userapi.core import clock
 from userapi.core.db import db
@@ -129,3 +131,18 @@ def test_only_emails_with_a_token_say_that_it_is_hidden(superuser: StaffClient) 
     assert note not in page("Your password was changed at http://accounts.example.com. More…")
     superuser.post("/admin/emails/test/", email="ada@example.com")
     assert note not in superuser.get(f"/admin/emails/{queued_tests(app)[-1]['id']}/").text
+
+
+def test_E14_staff_do_not_see_the_code_in_an_email(superuser: StaffClient) -> None:
+    superuser.app.config["SIGN_IN_BY_MAIL"] = "link"
+    make_user(superuser.app, email="wren@example.com", email_verified=True)
+    request_code(superuser.app, "wren@example.com")
+    email = newest_email(superuser.app, "wren@example.com")
+    code, token = code_in(email), token_in(email)
+    path = f"/admin/emails/{fetch_number(superuser.app, 'SELECT max(id) FROM messages')}/"
+
+    for page in (superuser.get(path), superuser.get(f"{path}html/")):
+        assert page.status_code == 200
+        assert code not in page.text
+        assert token not in page.text
+    assert "The code is hidden here" in superuser.get(path).text

@@ -17,7 +17,7 @@ from tests.support.staff_client import StaffClient, staff_client
 from tests.support.staff_imports import follow_redirect, import_counts, newest_import, run_import_jobs, upload_import
 from userapi.core.db import db
 
-pytestmark = pytest.mark.both
+pytestmark = [pytest.mark.both, pytest.mark.unmeasured]
 
 #: Texts with a meaning in spreadsheets, CSV or JSON, or that careless parsers change.
 HOSTILE = (

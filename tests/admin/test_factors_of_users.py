@@ -45,6 +45,24 @@ def test_S20_staff_see_what_is_set_up_without_its_secrets(
     assert "This user has no second factor." in support.get(page(other_user.id)).text
 
 
+def test_S81_staff_can_reset_an_account_whose_factors_could_not_be_imported(
+    app: Flask, user: ApiUser, phone: App, support: StaffClient
+) -> None:
+    for table in ("totp_devices", "recovery_codes"):
+        execute_sql(app, f"DELETE FROM {table}")
+    execute_sql(app, "UPDATE second_factors SET failures = 100")
+
+    shown = support.get(page(user.id)).text
+    reset = support.post(page(user.id, "reset/"), reason=REASON)
+
+    assert "This user cannot sign in: two-step sign-in is on" in shown
+    assert "Locked" in shown
+    assert "Accept codes again" not in shown  # that would not help
+    assert 'name="reason"' in shown
+    assert reset.status_code == 303
+    assert "This user has no second factor." in support.get(page(user.id)).text
+
+
 def test_S76_a_reset_removes_everything_and_only_the_mailbox_opens_the_account(
     app: Flask, user: ApiUser, phone: App, support: StaffClient
 ) -> None:

@@ -91,7 +91,8 @@ def test_a_text_that_is_too_long_is_rejected_beside_each_field_of_the_staff_site
     typed = dict.fromkeys(TEXTS, LONG) | {"email": f"{LONG}@example.com"}
 
     user = superuser.post(path, **{**superuser.form(path), **typed})
-    new = superuser.post("/admin/users/new/", **{**superuser.form("/admin/users/new/"), "email": f"{LONG}@example.com"})
+    path, passwords = "/admin/users/new/", {"password1": PASSWORD, "password2": PASSWORD}
+    new = superuser.post(path, **{**superuser.form(path), **passwords, "email": f"{LONG}@example.com"})
     group = superuser.post("/admin/groups/new/", name=LONG)
 
     assert errors_beside(user.text) == set(TEXTS)

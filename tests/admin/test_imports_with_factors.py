@@ -38,7 +38,10 @@ def test_S80_staff_import_second_factors_and_their_file_is_encrypted_until_then(
     assert key.encode() not in stored
     assert "Imported with a locked second step" in page
     assert re.search(r"With a locked second step</dt>\s*<dd>1</dd>", page)
-    assert newest_import(app).state == "done"
+    assert "cannot sign in until their second factors are reset." in page
+    done = newest_import(app)
+    assert done.state == "done"
+    assert 'href="/admin/users/?second_step=locked"' in superuser.get(f"/admin/imports/{done.id}/").text
     monkeypatch.setattr(clock, "now", lambda: datetime.fromtimestamp(step * 30, UTC))
     owner = owner_of(81, key)
     assert enter(app, owner, show_code(owner.secret, step)) == "otp"

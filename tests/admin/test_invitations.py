@@ -1,23 +1,25 @@
-"""Users that staff add, with an invitation or a password, in the language that staff choose (F6)."""
+"""Invitations on the staff site, and users whom staff add with a password."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 
-from tests.support.api_client import can_sign_in
+from tests.support.clocks import move_clock
 from tests.support.email_inbox import Email, all_emails, emails_to
-from tests.support.factories import make_user
+from tests.support.factories import PASSWORD, make_user
 from tests.support.form_browser import FormBrowser
+from tests.support.sql import fetch_number, fetch_rows
 from tests.support.staff_client import NEW_PASSWORD, StaffClient, staff_client, stored_value
-from userapi.core import clock
 from userapi.core.db import db
-from userapi.users.models import OneTimeToken
+from userapi.users import groups
+from userapi.users.permissions import OPERATOR
 
 ADD = "/admin/users/new/"
-TWICE = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+LIST = "/admin/invitations/"
+NEW = f"{LIST}new/"
+GUEST = "guest@example.com"
 
 
 @pytest.fixture
@@ -25,199 +27,152 @@ def superuser(app: Flask) -> StaffClient:
     return staff_client(app, is_staff=True, is_superuser=True, first_name="Ada", last_name="Byron")
 
 
-def invited(superuser: StaffClient, email: str = "guest@example.com", **fields: str) -> int:
-    """Invite a user; return the id of the new account."""
-    response = superuser.post(ADD, email=email, access="invite", **fields)
+def invite(staff: StaffClient, email: str = GUEST, **fields: str) -> int:
+    """Invite someone; return the id of the invitation."""
+    response = staff.post(NEW, email=email, **fields)
     assert response.status_code == 303, response.text
-    return int(response.headers["Location"].rstrip("/").rpartition("/")[2])
+    return int(fetch_rows(staff.app, "SELECT max(id) FROM invitations")[0][0])
 
 
-def invitation(app: Flask, email: str = "guest@example.com") -> Email:
+def invitation(app: Flask, email: str = GUEST) -> Email:
     return emails_to(app, email, "invitation")[-1]
 
 
-def path_of(email: Email) -> str:
-    return "/" + email.link.split("/", 3)[3]
+def open_link(app: Flask, email: Email) -> int:
+    return FormBrowser(app).get("/" + email.link.split("/", 3)[3]).status_code
 
 
-def move_clock(monkeypatch: pytest.MonkeyPatch, passed: timedelta) -> None:
-    then = clock.now() + passed
-    monkeypatch.setattr("userapi.core.clock.now", lambda: then)
+def test_the_email_says_who_invites_and_there_is_no_account(superuser: StaffClient) -> None:
+    invite(superuser, first_name="Wren", message="See you on Monday!")
 
-
-def actions(app: Flask, user_id: int) -> list[str]:
-    with app.app_context():
-        found = sa.text("SELECT action FROM audit_events WHERE target_id = :id ORDER BY id")
-        return list(db.session.scalars(found, {"id": str(user_id)}))
-
-
-def test_an_invitation_says_who_invites_and_is_no_password_reset(superuser: StaffClient) -> None:
-    user_id = invited(superuser)
-
-    email = invitation(superuser.app)
-    assert [found.kind for found in all_emails(superuser.app)] == ["invitation"]
+    (email,) = all_emails(superuser.app)
     assert email.subject == "You have been invited to accounts.example.com"
-    assert email.link == f"http://accounts.example.com/invitation/{user_id}/{email.secret}/"
     for part in (email.text, email.html):
-        assert "Ada Byron has created an account for you" in " ".join(part.split())
+        assert "Ada Byron has invited you" in " ".join(part.split())
+        assert "Hello Wren," in part
+        assert "See you on Monday!" in part
         assert "Reset" not in part
-    assert stored_value(superuser.app, user_id, "password_hash") is None
-    assert actions(superuser.app, user_id) == ["user.created", "user.invited"]
+    assert fetch_number(superuser.app, "SELECT count(*) FROM users") == 1
 
 
-def test_accepting_an_invitation_sets_a_password_signs_in_and_confirms_the_email(superuser: StaffClient) -> None:
-    user_id = invited(superuser)
-    browser = FormBrowser(superuser.app)
+def test_the_list_shows_states_and_sends_again_and_revokes(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = invite(superuser, "first@example.com"), invite(superuser, "second@example.com")
+    old = invitation(superuser.app, "first@example.com")
 
-    form = browser.get(path_of(invitation(superuser.app))).headers["Location"]
-    done = browser.send(form, TWICE)
+    assert superuser.post(f"{LIST}{first}/resend/").status_code == 303
+    assert superuser.post(f"{LIST}{second}/revoke/").status_code == 303
+    page = superuser.get(LIST).text
 
-    assert done.headers["Location"] == "/account/"
-    assert "Your password has been set and you are signed in." in browser.follow(done).text
-    assert can_sign_in(superuser.app, "guest@example.com", NEW_PASSWORD)
-    assert stored_value(superuser.app, user_id, "email_verified_at") is not None
-    assert "invitation.accepted" in actions(superuser.app, user_id)
-    assert emails_to(superuser.app, "guest@example.com", "password_changed") == []
-    assert "already been accepted" in browser.get(path_of(invitation(superuser.app))).text
-
-
-def test_a_weak_password_is_rejected_and_the_invitation_stays_valid(superuser: StaffClient) -> None:
-    invited(superuser)
-    browser = FormBrowser(superuser.app)
-    form = browser.get(path_of(invitation(superuser.app))).headers["Location"]
-
-    weak = browser.send(form, {"new_password1": "12345678", "new_password2": "12345678"})
-    done = browser.send(form, TWICE)
-
-    assert weak.status_code == 400
-    assert "Contains only digits." in weak.text
-    assert done.status_code == 303
+    assert "The invitation was revoked." in page
+    assert (page.count("Pending</span>"), page.count("Revoked</span>")) == (1, 1)
+    assert page.count(f"{LIST}{first}/resend/") == 1
+    assert f"{LIST}{second}/resend/" not in page
+    assert open_link(superuser.app, old) == 400
+    assert open_link(superuser.app, invitation(superuser.app, "first@example.com")) == 303
+    ended = superuser.post(f"{LIST}{second}/resend/")
+    assert "has been accepted or revoked" in superuser.get(ended.headers["Location"]).text
+    assert "second@example.com" not in superuser.get(f"{LIST}?state=pending").text
 
 
-def test_a_front_end_accepts_an_invitation_over_the_api(superuser: StaffClient) -> None:
-    invited(superuser)
-    email, client = invitation(superuser.app), superuser.app.test_client()
-    body = {"uid": email.uid, "token": email.token, **TWICE}
+def test_only_an_invitation_that_was_sent_before_says_that_earlier_links_are_void(superuser: StaffClient) -> None:
+    number = invite(superuser)
+    first = superuser.get(LIST).text
+    superuser.post(f"{LIST}{number}/resend/")
+    again = superuser.get(LIST).text
+    invite(superuser)
 
-    as_reset = client.post("/userapi/auth/password/reset/confirm/", json=body)
-    accepted = client.post("/userapi/auth/invitation/accept/", json=body)
-    again = client.post("/userapi/auth/invitation/accept/", json=body)
-
-    assert (as_reset.status_code, as_reset.get_json()["code"]) == (400, "invalid_link")
-    assert accepted.status_code == 200
-    assert (again.status_code, again.get_json()["code"]) == (400, "invalid_link")
-    assert can_sign_in(superuser.app, "guest@example.com", NEW_PASSWORD)
+    assert f"An invitation was sent to {GUEST}.<" in first
+    for page in (again, superuser.get(LIST).text):
+        assert f"An invitation was sent to {GUEST}. Earlier links no longer work." in page
 
 
-def test_a_password_together_with_an_invitation_is_rejected(superuser: StaffClient) -> None:
-    both = superuser.post(
-        ADD, email="guest@example.com", access="invite", password1=NEW_PASSWORD, password2=NEW_PASSWORD
-    )
-    neither = superuser.post(ADD, email="guest@example.com")
+def test_an_expired_invitation_says_what_to_do(superuser: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    invite(superuser)
+    email = invitation(superuser.app)
 
-    assert [both.status_code, neither.status_code] == [400, 400]
-    assert "You entered a password but chose to send an invitation." in both.text
-    assert 'id="password1-error"' in both.text
-    assert NEW_PASSWORD not in both.text
-    assert "Choose how the user gets a password." in neither.text
-    assert all_emails(superuser.app) == []
-
-
-def test_the_page_of_an_invited_user_shows_the_expiry_and_sends_the_invitation_again(superuser: StaffClient) -> None:
-    user_id = invited(superuser)
-    first, path = invitation(superuser.app), f"/admin/users/{user_id}/"
-
-    before = superuser.get(path).text
-    response = superuser.post(f"{path}invite/")
-    second = invitation(superuser.app)
-
-    assert f"Invited on {clock.now():%-d %B %Y}" in before
-    assert "expires on" in before
-    assert response.status_code == 303
-    assert first.link != second.link
-    assert FormBrowser(superuser.app).get(path_of(first)).status_code == 400
-    assert FormBrowser(superuser.app).get(path_of(second)).status_code == 303
-    assert actions(superuser.app, user_id).count("user.invited") == 2
-
-
-def test_an_expired_invitation_says_what_to_do(superuser: StaffClient) -> None:
-    user_id = invited(superuser)
-    with superuser.app.app_context():
-        past = clock.now() - timedelta(minutes=1)
-        db.session.execute(sa.update(OneTimeToken).values(expires_at=past))
-        db.session.commit()
-
-    expired = FormBrowser(superuser.app).get(path_of(invitation(superuser.app)))
+    move_clock(monkeypatch, timedelta(days=7, seconds=1))
+    expired = FormBrowser(superuser.app).get("/" + email.link.split("/", 3)[3])
 
     assert expired.status_code == 400
     assert "Ask the person who invited you to send a new invitation" in expired.text
-    assert "The link expired on" in superuser.get(f"/admin/users/{user_id}/").text
 
 
 def test_the_lifetime_of_an_invitation_is_a_setting(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     superuser = staff_client(make_app(INVITATION_LIFETIME="3600"), is_staff=True, is_superuser=True)
-    invited(superuser)
+    invite(superuser)
 
     move_clock(monkeypatch, timedelta(minutes=59))
-    in_time = FormBrowser(superuser.app).get(path_of(invitation(superuser.app)))
+    in_time = open_link(superuser.app, invitation(superuser.app))
     move_clock(monkeypatch, timedelta(minutes=2))
-    too_late = FormBrowser(superuser.app).get(path_of(invitation(superuser.app)))
+    too_late = open_link(superuser.app, invitation(superuser.app))
 
-    assert (in_time.status_code, too_late.status_code) == (303, 400)
-
-
-def test_only_active_accounts_without_a_password_are_invited(superuser: StaffClient) -> None:
-    has_password, inactive = make_user(superuser.app), make_user(superuser.app, password=None)
-    superuser.post("/admin/users/act/", action="deactivate", user=inactive, confirmed="1")
-
-    for user_id in (has_password, inactive):
-        assert superuser.post(f"/admin/users/{user_id}/invite/").status_code == 303
-    page = superuser.get(f"/admin/users/{has_password}/").text
-
-    assert "already has a password" in page
-    assert "is not active" in page
-    assert "No password yet" not in page
-    assert all_emails(superuser.app) == []
-
-
-@pytest.mark.parametrize("how", ["invite by email", "set a password", "set a password by reset"])
-def test_an_invitation_stops_working_once_there_is_a_password(superuser: StaffClient, how: str) -> None:
-    user_id = invited(superuser)
-    email = invitation(superuser.app)
-    if how == "invite by email":
-        superuser.post(
-            f"/admin/users/{user_id}/", **{**superuser.form(f"/admin/users/{user_id}/"), "email": "new@example.com"}
-        )
-    elif how == "set a password":
-        superuser.post(f"/admin/users/{user_id}/password/", password1=NEW_PASSWORD, password2=NEW_PASSWORD)
-    else:
-        client = superuser.app.test_client()
-        client.post("/userapi/auth/password/reset/", json={"email": "guest@example.com"})
-        reset = emails_to(superuser.app, "guest@example.com", "reset_password")[-1]
-        body = {"uid": reset.uid, "token": reset.token, **TWICE}
-        assert client.post("/userapi/auth/password/reset/confirm/", json=body).status_code == 200
-
-    assert FormBrowser(superuser.app).get(path_of(email)).status_code == 400
+    assert (in_time, too_late) == (303, 400)
 
 
 def test_staff_choose_the_language_which_defaults_to_that_of_the_site(superuser: StaffClient) -> None:
     """The browser of the member of staff prefers German."""
     german = {"Accept-Language": "de"}
-    default = superuser.post(ADD, email="jane@example.co.uk", access="invite", headers=german)
-    french = superuser.post(ADD, email="jean@example.fr", access="invite", language="fr", headers=german)
-    typed = {"access": "password", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
-    with_password = superuser.post(ADD, email="john@example.co.uk", headers=german, **typed)
+    assert 'value="en" lang="en" selected' in superuser.get(NEW, headers=german).text
+    superuser.post(NEW, email="jane@example.co.uk", headers=german)
+    superuser.post(NEW, email="jean@example.fr", language="fr", headers=german)
+    typed = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    added = superuser.post(ADD, email="john@example.co.uk", headers=german, **typed)
 
-    assert [response.status_code for response in (default, french, with_password)] == [303] * 3
-    languages = {
-        email: stored_value(superuser.app, int(response.headers["Location"].rstrip("/").rpartition("/")[2]), "language")
-        for email, response in {"jane": default, "jean": french, "john": with_password}.items()
-    }
-    assert languages == {"jane": "en", "jean": "fr", "john": "en"}
+    languages = fetch_rows(superuser.app, "SELECT language FROM invitations ORDER BY id")
+    assert [row.language for row in languages] == [None, "fr"]
     assert invitation(superuser.app, "jane@example.co.uk").subject.startswith("You have been invited")
+    user_id = int(added.headers["Location"].rstrip("/").rpartition("/")[2])
+    assert stored_value(superuser.app, user_id, "language") == "en"
     assert emails_to(superuser.app, "john@example.co.uk", "verify_email")[0].subject == "Confirm your email address"
+
+
+def test_groups_need_a_recent_proof_and_their_permissions(app: Flask) -> None:
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    with app.app_context():
+        groups.create("Support", [], by=OPERATOR)
+        db.session.commit()
+    inviter = staff_client(app, is_staff=True, permissions=("add_user",))
+
+    assert "Support" in superuser.get(NEW).text
+    assert "Support" not in inviter.get(NEW).text
+    rejected = inviter.post(NEW, email=GUEST, groups="Support")
+    app.config["FRESH_PROOF_LIFETIME"] = -60
+    unproved = superuser.post(NEW, email=GUEST, groups="Support")
+    app.config["FRESH_PROOF_LIFETIME"] = 900
+
+    assert rejected.status_code == 403
+    assert unproved.status_code == 403
+    assert all_emails(app) == []
+    assert superuser.post(NEW, email=GUEST, groups="Support").status_code == 303
+    assert "Support" in superuser.get(LIST).text
+
+
+def test_inviting_requires_the_permission_to_add_users(app: Flask) -> None:
+    reader = staff_client(app, is_staff=True, permissions=("view_user", "change_user"))
+
+    assert [reader.get(LIST).status_code, reader.post(NEW, email=GUEST).status_code] == [403, 403]
+    assert LIST not in reader.get("/admin/users/").text
+
+
+def test_links_that_were_sent_before_invitations_were_rows_still_set_a_password(app: Flask) -> None:
+    user_id = make_user(app, email=GUEST, password=None)
+    app.test_client().post("/userapi/auth/password/reset/", json={"email": GUEST})
+    token = emails_to(app, GUEST, "reset_password")[-1].token
+    with app.app_context():
+        db.session.connection().exec_driver_sql("UPDATE one_time_tokens SET purpose = 'invitation'")
+        db.session.commit()
+    browser = FormBrowser(app)
+
+    moved = browser.get(f"/invitation/{user_id}/{token}/")
+    form = browser.follow(moved).headers["Location"]
+    done = browser.send(form, {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD})
+
+    assert done.status_code == 303
+    assert stored_value(app, user_id, "password_hash") is not None
 
 
 def test_the_staff_form_changes_the_language_of_a_user(superuser: StaffClient) -> None:
@@ -239,16 +194,8 @@ def test_accounts_added_by_staff_do_not_count_towards_the_registration_limit(
 ) -> None:
     app = make_app(RATELIMIT_ENABLED="true", RATELIMIT_REGISTRATION="1 per hour")
     superuser = staff_client(app, is_staff=True, is_superuser=True)
-    typed = {"access": "password", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    typed = {"password1": PASSWORD, "password2": PASSWORD}
 
     added = [superuser.post(ADD, email=f"new{n}@example.com", **typed).status_code for n in range(3)]
 
     assert added == [303] * 3
-
-
-def test_inviting_requires_the_permission_to_change_users(app: Flask) -> None:
-    reader = staff_client(app, is_staff=True, permissions=("view_user",))
-    user_id = make_user(app, password=None)
-
-    assert reader.post(f"/admin/users/{user_id}/invite/").status_code == 403
-    assert "Send invitation" not in reader.get(f"/admin/users/{user_id}/").text

@@ -109,3 +109,44 @@ def test_many_events_of_days_that_are_over_are_counted_once(
     assert 'aria-label="Failed sign-ins: 5 in 90 days' in page
     assert since
     assert not [parameters for parameters in since if first_day in parameters]
+
+
+@pytest.mark.both
+def test_new_events_are_added_to_numbers_that_are_kept(
+    superuser: StaffClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daily_counts, "MIN_KEPT", 0)
+    monkeypatch.setitem(app.extensions, daily_counts.EXTENSION, {})
+    insert_failed_sign_ins(app, 5, days_ago=2)
+    assert 'aria-label="Failed sign-ins: 5 in 30 days' in superuser.get("/admin/").text
+
+    insert_failed_sign_ins(app, 2, days_ago=0)
+    for _view in range(2):
+        assert 'aria-label="Failed sign-ins: 7 in 30 days' in superuser.get("/admin/").text
+
+    monkeypatch.setattr(daily_counts, "SETTLING", timedelta(minutes=-1))
+    for _view in range(2):
+        assert 'aria-label="Failed sign-ins: 7 in 30 days' in superuser.get("/admin/").text
+
+
+@pytest.mark.both
+def test_staff_without_a_second_step_are_counted_with_the_indexes_of_staff(superuser: StaffClient, app: Flask) -> None:
+    found: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_others: Any) -> None:
+        if "second_factors" in statement and "users.is_staff" in statement and "FILTER" in statement:
+            found.append((statement, parameters))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    superuser.get("/admin/")
+    sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert found
+    with app.app_context(), db.engine.connect() as connection:
+        if db.engine.dialect.name == "sqlite":
+            pytest.skip("SQLite reads all users")
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        connection.exec_driver_sql("SET LOCAL enable_indexscan = off")  # the table is too small for a choice
+        plan = str(connection.exec_driver_sql(f"EXPLAIN {found[0][0]}", found[0][1]).all())
+
+    assert "ix_users_is_staff" in plan
+    assert "ix_users_is_superuser" in plan

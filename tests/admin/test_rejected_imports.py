@@ -23,7 +23,7 @@ from tests.support.staff_imports import (
 )
 from userapi.core.db import db
 from userapi.transfer import jobs
-from userapi.users.permissions import EVERYTHING
+from userapi.users.permission_names import EVERYTHING
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from html import unescape
 import pytest
 from flask import Flask
 
+from tests.support.factories import make_user
 from tests.support.sql import fetch_rows
 from tests.support.staff_client import StaffClient, staff_client
 from userapi.users import saved_filters
@@ -81,6 +82,19 @@ def test_filters_are_deleted_with_their_owner(app: Flask, boss: StaffClient) -> 
     boss.post(f"/admin/users/{helper.id}/delete/")
 
     assert fetch_rows(app, "SELECT id FROM saved_filters") == []
+
+
+def test_only_the_address_of_a_deleted_user_is_removed_from_names_and_no_longer_one(
+    app: Flask, boss: StaffClient
+) -> None:
+    others = ["joann@example.com", "jo.ann@example.com", "ann@example.com.au", "ann@example.community"]
+    for name in ("(Ann@example.com)", "of ann@example.com.", *others):
+        boss.post(SAVE, name=name, query="is_staff=true")
+    user_id = make_user(app, email="ann@example.com")
+
+    boss.post(f"/admin/users/{user_id}/delete/")
+
+    assert {name for name, _query in saved(app, boss.id)} == {"(…)", "of ….", *others}
 
 
 def test_saving_needs_the_csrf_token_and_permission_to_view_users(app: Flask) -> None:

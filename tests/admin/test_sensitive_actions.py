@@ -7,7 +7,15 @@ from flask import Flask
 
 from tests.support.factories import PASSWORD, make_user
 from tests.support.proofs import prove_and_continue, submit_shown_form
-from tests.support.staff_client import NEW_PASSWORD, StaffClient, sign_in_with_cookies, staff_client, stored_value
+from tests.support.sql import fetch_number, fetch_rows
+from tests.support.staff_client import (
+    NEW_PASSWORD,
+    StaffClient,
+    permission_id,
+    sign_in_with_cookies,
+    staff_client,
+    stored_value,
+)
 from tests.support.staff_imports import move_clock
 
 
@@ -143,3 +151,43 @@ def test_A15_a_proof_counts_only_for_its_session(superuser: StaffClient, monkeyp
 
     assert other.post(f"/admin/users/{second}/delete/").status_code == 403
     assert superuser.post(f"/admin/users/{second}/delete/").status_code == 303
+
+
+def test_A15_what_changes_permissions_or_access_requires_a_recent_proof(
+    superuser: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_id, member = make_user(superuser.app), make_user(superuser.app)
+    superuser.post("/admin/groups/new/", name="Payments", permissions=permission_id(superuser.app, "view_user"))
+    group_id = fetch_number(superuser.app, "SELECT max(id) FROM groups")
+    group, user = f"/admin/groups/{group_id}/", f"/admin/users/{user_id}/"
+    email = str(stored_value(superuser.app, member, "email"))
+    assert superuser.post(f"{group}members/", email=email).status_code == 303
+    forms = {
+        group: {**superuser.form(group), "requires_second_step": "true"},
+        "/admin/groups/new/": {"name": "Others"},
+        f"{group}members/": {"email": str(stored_value(superuser.app, user_id, "email"))},
+        f"{group}members/remove/": {"user": member},
+        f"{group}delete/": {},
+        user: {**superuser.form(user), "email": "someone.else@example.com"},
+        f"{user}access/": {**superuser.form(f"{user}access/"), "groups": group_id},
+        "/admin/users/act/": {"action": "deactivate", "user": user_id, "confirmed": "1"},
+    }
+    names = superuser.form(user)
+    before = fetch_rows(superuser.app, STATE)
+    move_clock(monkeypatch, timedelta(minutes=16))
+
+    responses = {path: superuser.post(path, **form) for path, form in forms.items()}
+
+    assert {path: response.status_code for path, response in responses.items()} == dict.fromkeys(forms, 403)
+    assert fetch_rows(superuser.app, STATE) == before
+    assert superuser.post(user, **{**names, "first_name": "Wren"}).status_code == 303
+    assert prove_and_continue(superuser.client, responses[group]).status_code == 303
+    assert fetch_number(superuser.app, "SELECT count(*) FROM groups WHERE requires_second_step") == 1
+
+
+#: What the forms of the test above would change.
+STATE = """
+    SELECT u.id, u.email, u.is_active, g.name, g.requires_second_step
+    FROM users u LEFT JOIN user_groups m ON m.user_id = u.id LEFT JOIN groups g ON g.id = m.group_id
+    ORDER BY u.id, g.name
+"""

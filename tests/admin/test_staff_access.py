@@ -13,7 +13,7 @@ from tests.support.api_client import ApiUser
 from tests.support.staff_client import StaffClient, grant_permissions, sign_in_with_cookies, staff_client, stored_value
 from userapi.admin.users import UserView
 from userapi.core.db import db
-from userapi.users.permissions import EVERYTHING
+from userapi.users.permission_names import EVERYTHING
 
 #: Static files of Flask-Admin, which contain no data of the service.
 OPEN = {"admin.static"}
@@ -32,7 +32,7 @@ def endpoints(app: Flask, method: str) -> list[tuple[str, str]]:
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/admin/") and method in (rule.methods or ()) and rule.endpoint not in OPEN:
             values: dict[str, Any] = dict.fromkeys(rule.arguments, 1)
-            values |= {name: uuid.uuid4() for name in rule.arguments if name == "session_id"}
+            values |= {name: uuid.uuid4() for name in rule.arguments if name in ("session_id", "webhook_id", "key_id")}
             found.append((rule.endpoint, urls.build(rule.endpoint, values, method=method)))
     return found
 
@@ -51,10 +51,19 @@ def test_the_url_map_has_the_expected_endpoints(app: Flask) -> None:
         "staff_filters.delete",
         "staff_users.edit",
         "staff_users.edit_access",
-        "staff_users.invite",
+        "staff_invitations.send",
+        "staff_invitations.resend",
+        "staff_invitations.revoke",
         "staff_users.set_password",
         "staff_users.reset_factors",
         "staff_users.unlock_factors",
+        "staff_users.unlink_identity",
+        "staff_users.revoke_key",
+        "staff_users.revoke_keys",
+        "staff_users.hold",
+        "staff_users.release",
+        "staff_users.withdraw_restore_link",
+        "staff_users.send_restore_link",
         "staff_users.delete",
         "staff_users.act",
         "staff_groups.add",
@@ -72,6 +81,27 @@ def test_the_url_map_has_the_expected_endpoints(app: Flask) -> None:
         "staff_imports.cancel",
         "staff_bulk.cancel",
         "staff_audit.export",
+        "staff_webhooks.add",
+        "staff_webhooks.edit",
+        "staff_webhooks.send_test",
+        "staff_webhooks.enable",
+        "staff_webhooks.disable",
+        "staff_webhooks.rotate",
+        "staff_webhooks.replay",
+        "staff_webhooks.replay_many",
+        "staff_webhooks.delete",
+        "staff_clients.add",
+        "staff_clients.edit",
+        "staff_clients.rotate",
+        "staff_clients.disable",
+        "staff_clients.enable",
+        "staff_clients.delete",
+        "staff_clients.retry_notice",
+        "staff_clients.retry_notices",
+        "staff_service-accounts.add",
+        "staff_service-accounts.create_key",
+        "staff_service-accounts.rotate_key",
+        "staff_service-accounts.revoke_key",
     }
     assert not [path for method in ("PUT", "PATCH", "DELETE") for path in endpoints(app, method)]
 
@@ -117,12 +147,15 @@ def test_A01_staff_with_the_permission_see_the_pages(superuser: StaffClient) -> 
         if not endpoint.startswith(
             (
                 "staff_groups",
+                "staff_service-accounts.show",
                 "staff_emails",
                 "staff_outbox",
                 "staff_imports.show",
                 "staff_imports.download_report",
                 "staff_bulk.show",
                 "staff_audit.show",
+                "staff_webhooks.show",
+                "staff_clients.show",
             )
         ) or (endpoint.endswith("list") and endpoint != "staff_outbox.show_list"):
             assert superuser.get(path.replace("/1/", f"/{superuser.id}/")).status_code == 200, endpoint

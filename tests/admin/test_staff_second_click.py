@@ -39,8 +39,8 @@ def assert_same_redirects(responses: list[TestResponse]) -> None:
     assert all(any("notice=" in cookie for cookie in response.headers.getlist("Set-Cookie")) for response in responses)
 
 
-def test_a_user_form_sent_twice_adds_one_user(superuser: StaffClient) -> None:
-    responses = click_twice(superuser, "/admin/users/new/", email="new@example.com")
+def test_an_invitation_sent_twice_is_one_email(superuser: StaffClient) -> None:
+    responses = click_twice(superuser, "/admin/invitations/new/", email="new@example.com")
 
     assert_same_redirects(responses)
     assert len(emails_to(superuser.app, "new@example.com", "invitation")) == 1
@@ -77,7 +77,7 @@ def test_a_rejected_form_can_be_sent_again(superuser: StaffClient) -> None:
 
 
 def test_what_is_stored_of_a_submission_contains_no_secrets(superuser: StaffClient) -> None:
-    click_twice(superuser, "/admin/users/new/", email="new@example.com")
+    click_twice(superuser, "/admin/invitations/new/", email="new@example.com")
 
     with superuser.app.app_context():
         rows = db.session.execute(sa.text("SELECT * FROM form_submissions")).all()

@@ -13,7 +13,8 @@ from tests.support.factories import make_user
 from tests.support.staff_client import NEW_PASSWORD, StaffClient, staff_client
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.users.models import Group, User
+from userapi.users.group_models import Group
+from userapi.users.models import User
 
 pytestmark = pytest.mark.both
 
@@ -87,7 +88,7 @@ def test_users_without_a_group_are_listed(boss: StaffClient) -> None:
 
 
 def test_staff_add_one_user_after_the_other(boss: StaffClient) -> None:
-    fields = {"access": "password", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "another": "true"}
+    fields = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "another": "true"}
     added = boss.post(f"{LIST}new/", email="new@example.com", back="is_active=true", **fields)
 
     assert added.headers["Location"].endswith("/admin/users/new/?back=is_active%3Dtrue")

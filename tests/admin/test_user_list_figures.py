@@ -1,6 +1,7 @@
 """The figures beside the user list: row numbers, counts, facets, page sizes."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from html import unescape
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask import Flask
 from tests.support.factories import PROFILE, make_user
 from tests.support.staff_client import StaffClient, staff_client
 from userapi.admin import user_list
+from userapi.core import prepared
 from userapi.core.db import db
 from userapi.users import list_counts, list_queries, search
 from userapi.users.list_counts import Precision, count_list
@@ -82,6 +84,8 @@ def test_facets_count_the_users_that_each_filter_would_leave(app: Flask, boss: S
         db.session.commit()
 
         every, crowd = count_list({}), count_list({"staff_search": "crowd"})
+        whole_lists = [list_queries.find_page(filters, "id", 25, None) for filters in ({}, {"staff_search": "crowd"})]
+        assert [list_counts.count_rows(page.rows) for page in whole_lists] == [every, crowd]
 
     assert every.count == (6, Precision.EXACT)
     assert every.facets["is_active"] == {True: 5, False: 1}
@@ -100,13 +104,39 @@ def test_a_long_list_is_counted_up_to_a_limit_and_facets_only_with_an_index(
     monkeypatch.setattr(list_counts, "MAX_COUNTED", 3)
     monkeypatch.setattr(list_counts, "MIN_ESTIMATE", 10**9)
 
-    assert figures(boss, "search=crowd") == "1–4 of more than 3 users"
+    assert figures(boss, "search=crowd&size=2") == "1–2 of more than 3 users"
     assert figures(boss, "is_active=true&size=2") == "1–2 of more than 3 users"
     with app.app_context():
         overview = count_list({})
     assert overview.facets["is_staff"] == {True: 1, False: None}
     assert overview.facets["is_active"] == {True: None, False: 0}
     assert overview.facets["email_verified"] == {True: None, False: None}
+
+
+@pytest.mark.parametrize(
+    "query", ["search=crowd&size=2", "search=crowd+com&is_staff=false&size=2&ordering=-last_login"]
+)
+def test_a_search_compares_its_users_once_for_the_page_and_the_count(
+    app: Flask, boss: StaffClient, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    compared: list[str] = []
+
+    def note(_engine: sa.Engine, sql: str) -> AbstractContextManager[None]:
+        if "strpos(" in sql or "instr(" in sql:
+            compared.append(sql)
+        return nullcontext()
+
+    def note_other(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
+        note(db.engine, statement)
+
+    monkeypatch.setattr(prepared, "observer", note)
+    sa.event.listen(sa.Engine, "before_cursor_execute", note_other)
+    try:
+        assert figures(boss, query) == "1–2 of 4 users"
+        assert len(compared) == 1
+        assert figures(boss, neighbour(boss, query, "next")) == "3–4 of 4 users"
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note_other)
 
 
 def test_a_list_with_too_many_users_for_facets_is_still_counted(

@@ -30,7 +30,7 @@ def test_every_tab_keeps_the_user_the_tabs_and_the_list(superuser: StaffClient) 
     email = stored_value(superuser.app, user_id, "email")
     first = superuser.get(f"/admin/users/{user_id}/?back={QUERY}").text
 
-    assert list(tabs(first)) == ["Profile", "Access", "Second factors", "Sessions", "Emails", "Audit log"]
+    assert list(tabs(first)) == ["Profile", "Access", "Second factors", "Sessions", "API keys", "Emails", "Audit log"]
     for label, link in tabs(first).items():
         page = superuser.get(link).text
 

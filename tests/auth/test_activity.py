@@ -38,7 +38,7 @@ def test_the_activity_names_no_staff_and_no_ip_address_of_theirs(user: ApiUser, 
     (changed,) = response.get_json()["results"]
     assert (changed["action"], changed["source"]) == ("user.changed", "staff")
     assert changed["address"] is changed["user_agent"] is None
-    assert set(changed) == {"id", "action", "occurred_at", "source", "address", "user_agent", "fields"}
+    assert set(changed) == {"id", "action", "occurred_at", "source", "address", "user_agent", "key_id", "fields"}
 
 
 def test_the_activity_contains_no_event_of_another_account(user: ApiUser, superuser: ApiUser) -> None:
@@ -74,4 +74,5 @@ def test_an_invalid_page_of_the_activity_is_rejected(user: ApiUser, query: str) 
 
 
 def test_every_shown_action_is_documented() -> None:
-    assert set(TEXTS) < set(ACTIONS)
+    recorded_by_earlier_versions = {"user.data_exported"}
+    assert set(TEXTS) - recorded_by_earlier_versions < set(ACTIONS)

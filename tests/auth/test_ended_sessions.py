@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from tests.support.api_client import ApiUser, sign_in
 from tests.support.factories import PASSWORD, make_user, new_user
 from tests.support.forged_tokens import get_own_user, read_claims, refresh_session
+from userapi.audit.models import AuditEvent
 from userapi.core.db import db
 
 pytestmark = pytest.mark.both
@@ -118,3 +119,32 @@ def test_the_audit_log_records_every_end_of_a_session(app: Flask, user: ApiUser)
     ]  # fmt: skip
     assert {event.target_id for event in events} == {str(user.id)}
     assert [event.actor_id for event in events[2:]] == [user.id] * 3
+
+
+def test_events_name_the_sessions_that_ended(make_app: Callable[..., Flask]) -> None:
+    app = make_app(SESSIONS_PER_USER="3")
+    email = str(new_user()["email"])
+    make_user(app, email=email)
+    tokens = [sign_in(app, email) for _ in range(4)]
+    first, second, third, fourth = (read_claims(pair["access_token"])["sid"] for pair in tokens)
+    client, caller = app.test_client(), bearer(tokens[3]["access_token"])
+
+    client.delete(f"{SESSIONS}{second}/", headers=caller)
+    client.delete(SESSIONS, headers=caller)
+    refreshed = refresh_session(client, tokens[3]["refresh_token"]).get_json()
+    refresh_session(client, refreshed["refresh_token"])
+    refresh_session(client, tokens[3]["refresh_token"])
+
+    with app.app_context():
+        events = db.session.execute(
+            sa.select(AuditEvent.action, AuditEvent.changes)
+            .where(AuditEvent.action.in_(("session.ended", "session.ended_all", "session.token_reused")))
+            .order_by(AuditEvent.id)
+        ).all()
+    named = [(event.action, event.changes["sessions"][0]) for event in events]
+    assert named == [
+        ("session.ended", [first]),  # too many sessions
+        ("session.ended", [second]),
+        ("session.ended_all", [third]),
+        ("session.token_reused", [fourth]),
+    ]

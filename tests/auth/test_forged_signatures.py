@@ -91,7 +91,7 @@ def test_T03_rejects_hmac_with_the_public_key_as_secret(
     public = current_signing_key(key_folder).public_key()
     info, point = serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.UncompressedPoint
     pem = public.public_bytes(serialization.Encoding.PEM, info)
-    (jwk,) = client.get("/.well-known/jwks.json").get_json()["keys"]
+    (jwk,) = [key for key in client.get("/.well-known/jwks.json").get_json()["keys"] if key["kty"] == "EC"]
     secrets = {
         "PEM": pem,
         "PEM without its last line end": pem.rstrip(b"\n"),

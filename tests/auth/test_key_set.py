@@ -1,5 +1,6 @@
 """The signing keys: what other services see of them, and how they are rotated."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
@@ -67,7 +69,8 @@ def email(make_app: Callable[..., Flask]) -> str:
 
 
 def kids(app: Flask) -> list[str]:
-    return [key["kid"] for key in app.test_client().get(KEYS).get_json()["keys"]]
+    """The ids of the keys that sign our own tokens; clients that need RS256 may have added others in other tests."""
+    return [key["kid"] for key in app.test_client().get(KEYS).get_json()["keys"] if key["kty"] == "EC"]
 
 
 def test_T22_the_key_set_contains_only_public_keys(client: FlaskClient, key_folder: str) -> None:
@@ -76,7 +79,7 @@ def test_T22_the_key_set_contains_only_public_keys(client: FlaskClient, key_fold
     assert response.status_code == 200
     assert response.mimetype == "application/json"
     assert response.headers["Cache-Control"] == "public, max-age=300"
-    (key,) = response.get_json()["keys"]
+    (key,) = [key for key in response.get_json()["keys"] if key["kty"] == "EC"]
     assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
     assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("EC", "P-256", "ES256", "sig")
     assert key["kid"] == KeyRing(Path(key_folder)).newest().kid
@@ -92,6 +95,19 @@ def test_T22_the_kid_is_the_thumbprint_of_rfc_7638() -> None:
     }  # fmt: skip
 
     assert signing_keys.compute_thumbprint(example | {"alg": "x"}) == "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
+
+
+def test_a_token_is_what_PyJWT_makes_of_the_same_claims(key_folder: str) -> None:
+    key = signing_keys.KeyRing(Path(key_folder)).newest()
+    claims = {"sub": "7", "aud": "userapi", "name": "Ærø", "amr": ["pwd"], "exp": 253_402_300_799}
+
+    tokens = {key.sign(json.dumps(claims, separators=(",", ":")).encode()) for _ in range(50)}  # each signature differs
+
+    theirs = jwt.encode(claims, key.private, "ES256", {"kid": key.kid})
+    assert {token.rpartition(".")[0] for token in tokens} == {theirs.rpartition(".")[0]}
+    assert {len(token) for token in tokens} == {len(theirs)}
+    for token in tokens:
+        assert jwt.decode(token, key.public, ["ES256"], audience="userapi") == claims
 
 
 def test_another_service_verifies_with_only_pyjwt_and_the_key_set(

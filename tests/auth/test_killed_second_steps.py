@@ -63,7 +63,7 @@ def test_S86_a_code_that_was_checked_and_not_committed_can_be_sent_again(owner: 
 
 
 def test_S86_a_code_whose_response_was_lost_stays_used(owner: Owner) -> None:
-    token, code = do_second_step_until(owner, "userapi.auth.second_step_routes", "json_response")
+    token, code = do_second_step_until(owner, "userapi.auth.sign_in_responses", "json_response")
 
     assert state(owner) == (0, 1, 1)
     assert fetch_rows(owner.app, "SELECT amr FROM login_sessions") == [("pwd otp mfa",)]

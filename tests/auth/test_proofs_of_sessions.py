@@ -14,9 +14,9 @@ from tests.support.forged_tokens import accepted_tokens, forge_token, get_own_us
 from tests.support.form_browser import FormBrowser
 from tests.support.sql import execute_sql, fetch_rows
 from userapi.audit.models import AuditEvent
-from userapi.auth import invitations
 from userapi.core.db import db
-from userapi.users import accounts
+from userapi.invitations import sending
+from userapi.invitations.sending import NewInvitation
 
 
 def begin_in_every_way(app: Flask) -> None:
@@ -29,14 +29,12 @@ def begin_in_every_way(app: Flask) -> None:
     newcomer = {"email": str(new_user()["email"]), "password": PASSWORD}
     assert FormBrowser(app).send("/register/", newcomer).status_code == 303
     with app.app_context():
-        user = accounts.create("invited@example.com", None)
-        invitations.send_invitation(user)
+        sending.send(NewInvitation("invited@example.com"), by=None)
         db.session.commit()
     link = emails_to(app, "invited@example.com", "invitation")[-1].link.partition("example.com")[2]
     browser = FormBrowser(app)
     form = browser.get(link).headers["Location"]
-    passwords = {"new_password1": PASSWORD, "new_password2": PASSWORD}
-    assert browser.send(form, passwords).status_code == 303
+    assert browser.send(form, {"password": PASSWORD}).status_code == 303
 
 
 def changes_of_starts(app: Flask) -> list[dict[str, Any]]:

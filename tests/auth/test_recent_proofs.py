@@ -74,7 +74,7 @@ def test_a_proof_gives_new_tokens_that_open_what_the_old_ones_did_not(
     assert claims["auth_time"] - read_claims(user.tokens["access_token"])["auth_time"] == 16 * 60
     assert claims["sid"] == read_claims(user.tokens["access_token"])["sid"]
     assert [row.action for row in fetch_rows(app, "SELECT action FROM audit_events ORDER BY id")][-2:] == [
-        "session.proved", "user.data_exported",
+        "session.proved", "user.exported_own",
     ]  # fmt: skip
 
 

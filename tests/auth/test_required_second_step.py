@@ -3,12 +3,15 @@
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import jwt
 import pytest
 from flask import Flask
 
-from tests.support.api_client import ApiUser
+from tests.support.api_client import ApiUser, sign_in
+from tests.support.email_inbox import emails_to
+from tests.support.factories import PASSWORD, make_user
 from tests.support.openapi import documented_operations
 from tests.support.required_steps import (
     SECURITY,
@@ -18,18 +21,20 @@ from tests.support.required_steps import (
     signed_in_again,
     signed_in_by_passkey,
 )
+from tests.support.second_factors import FACTORS, add_app, confirm_app, verify_email
 from tests.support.sql import fetch_number
 from tests.support.staff_client import ACCEPT_HTML, permission_id, sign_in_with_cookies, staff_client
 
 pytestmark = pytest.mark.both
 
-ME, USERS = "/userapi/auth/user/", "/userapi/users/"
+ME, USERS, CHANGE = "/userapi/auth/user/", "/userapi/users/", "/userapi/auth/email/change/"
 
 #: What a session for set-up can do, besides what needs no session.
 OPEN_TO_SET_UP = {
     ("GET", "/userapi/auth/user/"),
     ("GET", "/userapi/users/{user_id}/"),
     ("POST", "/userapi/auth/password/change/"),
+    ("POST", "/userapi/auth/email/change/"),
     ("POST", "/userapi/auth/prove/"),
     ("POST", "/userapi/auth/prove/options/"),
     ("GET", "/userapi/auth/factors/"),
@@ -40,7 +45,8 @@ OPEN_TO_SET_UP = {
 }
 PAGES_OPEN_TO_SET_UP = {
     "pages.show_security", "pages.show_password_change", "pages.change_password", "pages.show_password_changed",
-    "pages.show_proof", "pages.prove", "pages.sign_out_user", "pages.resend_confirmation",
+    "pages.show_proof", "pages.prove", "pages.request_proof_code", "pages.sign_out_user",
+    "pages.resend_confirmation", "pages.change_email",
     "pages.show_new_app", "pages.add_app", "pages.confirm_app", "pages.add_passkey",
     "pages.show_recovery_codes", "pages.download_recovery_codes", "pages.keep_recovery_codes",
 }  # fmt: skip
@@ -111,7 +117,8 @@ def test_S71_the_staff_site_leads_to_the_page_that_sets_up_a_second_step(app: Fl
     assert superuser.get("/admin/nothing/").status_code == 404
     page = superuser.get(SECURITY)
     assert page.status_code == 200
-    assert "Your account needs two-step sign-in. Set it up now." in page.text
+    notice = page.text.index("The staff site requires two-step sign-in.")
+    assert notice < page.text.index('id="email-heading"')
     assert "The staff site requires two-step sign-in." in superuser.get("/account/").text
     changed = superuser.post("/admin/groups/new/", name="Evaders")
     assert (changed.status_code, changed.headers["Location"]) == (303, SECURITY)
@@ -125,7 +132,8 @@ def test_S71_the_browsable_api_shows_why(app: Flask) -> None:
     page = superuser.get(USERS)
 
     assert page.status_code == 403
-    assert "Your account requires a second step" in page.text
+    assert "Your account requires two-step sign-in" in page.text
+    assert f'href="{SECURITY}">Set up two-step sign-in</a>' in page.text
 
 
 def test_S71_nothing_changes_before_the_first_day(app: Flask, superuser: ApiUser) -> None:
@@ -149,7 +157,14 @@ def test_S72_a_session_for_set_up_is_accepted_only_where_it_is_listed(app: Flask
     assert len(operations) >= 12
 
     for method, path, _operation in operations:
-        filled = re.sub(r"{\w+}", str(uuid.uuid4()), path.replace("{user_id}", str(user.id)))
+        filled = re.sub(
+            r"{\w+}",
+            str(uuid.uuid4()),
+            path.replace("{user_id}", str(user.id))
+            .replace("{identity_id}", "7")
+            .replace("{delivery_id}", "7")
+            .replace("{invitation_id}", "7"),
+        )
         response = limited.open(filled, method=method, json={})
 
         assert requires_second_step(response) != ((method, path) in OPEN_TO_SET_UP), (method, path, response.text)
@@ -170,8 +185,8 @@ def test_S72_pages_lead_to_the_set_up_too(app: Flask, user: ApiUser) -> None:
     assert {rule.endpoint for rule in closed if hasattr(views[rule.endpoint], "open_to_set_up")} == PAGES_OPEN_TO_SET_UP
     security = limited.get(SECURITY)
     assert security.status_code == 200
-    assert "Your account needs two-step sign-in. Set it up now." in security.text
-    assert "Your account requires two-step sign-in." in limited.get("/account/security/app/").text
+    assert "Your account requires two-step sign-in. Set it up to continue." in security.text
+    assert "Your account requires two-step sign-in." in limited.get("/password_change/").text
     assert limited.post("/logout/").status_code == 303
     assert fetch_number(app, "SELECT count(*) FROM login_sessions WHERE ended_at IS NULL AND for_set_up") == 0
 
@@ -190,6 +205,36 @@ def test_S72_no_other_service_accepts_the_tokens_of_a_session_for_set_up(app: Fl
     assert client.post("/api-token-verify/", json={"token": full.tokens["access_token"]}).status_code == 200
 
 
+@pytest.mark.parametrize("who", ["staff", "everyone", "members"])
+def test_S71_claims_say_what_a_session_may_do(make_app: Callable[..., Flask], who: str) -> None:
+    app = make_app(ACCESS_TOKEN_CLAIMS="email,is_staff,is_superuser,groups")
+    user_id = make_user(app, is_staff=True, is_superuser=True)
+    email = fetch_email(app, user_id)
+    before = ApiUser(app.test_client(), user_id, email, PASSWORD, sign_in(app, email))
+    assert read_permissions(before) == [True, True, ["Staff"]]
+
+    if who == "members":
+        make_group(app, "Payments")
+        add_to_group(app, user_id, "Payments")
+    else:
+        require_from(app, who)
+    refresh(before)
+
+    assert read_permissions(before) == read_permissions(signed_in_again(app, before)) == [False, False, []]
+    groups = ["Payments", "Staff"] if who == "members" else ["Staff"]
+    full = signed_in_by_passkey(app, before)
+    assert read_permissions(full) == [True, True, groups]
+    refresh(full)
+    assert read_permissions(full) == [True, True, groups]
+
+
+def read_permissions(user: ApiUser) -> list[Any]:
+    """The claims about permissions in the access token."""
+    claims = jwt.decode(user.tokens["access_token"], options={"verify_signature": False})
+    assert claims["email"] == user.email
+    return [claims[name] for name in ("is_staff", "is_superuser", "groups")]
+
+
 def test_S72_a_session_for_set_up_stays_one_when_the_requirement_ends(app: Flask, superuser: ApiUser) -> None:
     require_from(app, "staff")
     limited = signed_in_again(app, superuser)
@@ -201,6 +246,29 @@ def test_S72_a_session_for_set_up_stays_one_when_the_requirement_ends(app: Flask
     assert requires_second_step(limited.get(f"{USERS}{superuser.id + 1}/"))
     assert limited.get(superuser.url).status_code == 200
     assert signed_in_again(app, superuser).get(USERS).status_code == 200
+
+
+def test_S72_a_session_for_set_up_corrects_an_address_that_was_never_confirmed(
+    app: Flask, user: ApiUser, other_user: ApiUser
+) -> None:
+    require_from(app, "everyone")
+    verify_email(app, other_user.id)
+    mistyped, confirmed = signed_in_again(app, user), signed_in_again(app, other_user)
+    assert mistyped.post(f"{FACTORS}totp/", json={}).get_json()["code"] == "email_unverified"
+    body = {"email": "right@example.com", "password": user.password}
+
+    assert requires_second_step(confirmed.post(CHANGE, json=body))
+    assert requires_second_step(mistyped.patch(ME, json={"email": body["email"], "current_password": user.password}))
+    assert mistyped.post(CHANGE, json={**body, "password": "wrong"}).status_code == 400
+    assert mistyped.post(CHANGE, json=body).status_code == 202
+
+    token = emails_to(app, "right@example.com")[0].token
+    assert app.test_client().post("/userapi/auth/email/verify/", json={"token": token}).status_code == 200
+    assert confirm_app(mistyped, add_app(mistyped)).status_code == 201
+    assert requires_second_step(mistyped.get(USERS))  # these tokens were issued for set-up
+    page = sign_in_with_cookies(app, other_user.id).post("/account/security/email/", email="left@example.com")
+    assert (page.status_code, page.headers["Location"]) == (303, SECURITY)
+    assert fetch_number(app, "SELECT count(*) FROM users WHERE pending_email IS NOT NULL") == 0
 
 
 def test_S72_a_new_account_has_to_set_up_a_second_step(app: Flask, make_api_user: Callable[..., ApiUser]) -> None:
@@ -248,7 +316,7 @@ def test_S73_a_group_can_begin_and_stop_to_require_it(app: Flask, staff: ApiUser
     assert staff.get(USERS).status_code == 200
 
     begun = run.invoke(args=["groups", "change", "Payments", "--require-second-step"])
-    assert (begun.exit_code, begun.stdout) == (0, "Members of the group Payments need a second step.\n")
+    assert (begun.exit_code, begun.stdout) == (0, "The group Payments now requires a second step.\n")
     assert requires_second_step(staff.get(USERS))
     assert "Payments\t1\tview_user\trequired" in run.invoke(args=["groups", "list"]).stdout
     events = run.invoke(args=["audit", "tail"]).stdout

@@ -1,6 +1,7 @@
 """Accounts that have second factors and of which a second step is required: nothing replaces it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,11 +9,13 @@ from flask import Flask
 
 from tests.support.api_client import ApiUser
 from tests.support.factories import PASSWORD, make_user
+from tests.support.passkeys import add_passkey
 from tests.support.proofs import PROVE, shown_form, submit_shown_form
-from tests.support.required_steps import require_from, requires_second_step, signed_in_again
-from tests.support.second_factors import set_up_app
+from tests.support.required_steps import refresh, require_from, requires_second_step, signed_in_again
+from tests.support.second_factors import prove, set_up_app
 from tests.support.sql import execute_sql, fetch_rows
 from tests.support.staff_client import ACCEPT_HTML, StaffClient, staff_client
+from tests.support.staff_imports import move_clock
 
 pytestmark = pytest.mark.both
 
@@ -68,6 +71,27 @@ def test_S69_a_remembered_device_does_not_replace_a_required_second_step(app: Fl
     assert app.test_client().get(USERS, headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("required_of", ["staff", "no one"])
+@pytest.mark.parametrize("by", ["code", "passkey"])
+def test_S69_no_device_is_remembered_where_it_would_not_be_accepted(
+    app: Flask, staff: ApiUser, by: str, required_of: str
+) -> None:
+    phone, _codes = set_up_app(app, staff.id)
+    key = add_passkey(app, staff.id)
+    require_from(app, "superusers" if required_of == "no one" else required_of)
+    client = app.test_client()
+    token = client.post(LOGIN, json={"email": staff.email, "password": PASSWORD}).get_json()["mfa_token"]
+    options = client.post(f"{SECOND_STEP}options/", json={"mfa_token": token}).get_json()["publicKey"]
+    client.set_cookie("second_step", token)
+    shown = client.get("/login/second-step/", headers=ACCEPT_HTML).text
+    proof = {"code": phone.code()} if by == "code" else {"credential": key.get(options)}
+
+    done = client.post(SECOND_STEP, json={"mfa_token": token, "remember_device": True, **proof})
+
+    assert done.status_code == 200, done.text
+    assert ("device_token" in done.get_json()) == ("Skip this step" in shown) == (required_of == "no one")
+
+
 def test_S69_sessions_of_remembered_devices_have_no_permissions_where_a_second_step_is_required(
     app: Flask, remembered: Remembered
 ) -> None:
@@ -87,12 +111,16 @@ def test_S69_sessions_of_remembered_devices_have_no_permissions_where_a_second_s
     assert of_device.get(USERS).status_code == 200
 
 
-def test_S69_the_staff_site_requests_the_second_step_of_remembered_devices(app: Flask, remembered: Remembered) -> None:
+@pytest.mark.parametrize("required_of", ["none", "staff"])
+def test_S69_the_staff_site_requests_the_second_step_of_remembered_devices(
+    app: Flask, remembered: Remembered, required_of: str
+) -> None:
     staff = remembered.staff_site()
-    assert staff.get("/admin/users/?is_active=true").status_code == 200
+    require_from(app, required_of)
 
-    require_from(app, "staff")
-
+    written = staff.post("/admin/users/columns/", columns="country")
+    assert (written.status_code, "Confirm that it is you" in written.text) == (403, True)
+    assert staff.get("/admin/nothing/").status_code == 404
     redirect = staff.get("/admin/users/?is_active=true")
     assert redirect.headers["Location"] == "/prove/?next=/admin/users/?is_active%3Dtrue"
     page = staff.get(redirect.headers["Location"])
@@ -103,6 +131,50 @@ def test_S69_the_staff_site_requests_the_second_step_of_remembered_devices(app: 
     proved = submit_shown_form(staff.client, page, code=remembered.phone.code(1))
     assert proved.headers["Location"] == "/admin/users/?is_active=true"
     assert staff.get(proved.headers["Location"]).status_code == 200
+
+
+SENSITIVE_WRITES: dict[str, tuple[str, dict[str, Any] | None]] = {
+    "delete": ("DELETE", None),
+    "email": ("PATCH", {"email": "someone.else@example.com"}),
+    "deactivate": ("PATCH", {"is_active": False}),
+    "is_staff": ("PATCH", {"is_staff": True}),
+    "is_superuser": ("PATCH", {"is_superuser": True}),
+}
+
+
+@pytest.mark.parametrize("name", SENSITIVE_WRITES)
+def test_S69_sensitive_writes_of_staff_over_the_api_require_a_recent_proof_where_their_second_step_is_on(
+    app: Flask, superuser: ApiUser, user: ApiUser, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    method, json = SENSITIVE_WRITES[name]
+    owner = Remembered(app, superuser)
+    caller = owner.session_of_device()
+
+    def write() -> Any:
+        return caller.open(user.url, method=method, json=json)
+
+    of_device = write()
+    assert (of_device.status_code, of_device.get_json()["code"], of_device.get_json()["ways"]) == (
+        403, "proof_needed", ["totp", "recovery_code"],
+    )  # fmt: skip
+    assert caller.get(USERS).status_code == 200
+    assert caller.patch(user.url, json={"first_name": "Wren", "is_active": True}).status_code == 200
+    prove(caller, owner.phone.code(1))
+    move_clock(monkeypatch, timedelta(minutes=16))
+    assert write().get_json()["code"] == "proof_needed"
+    prove(caller, owner.phone.code())
+    assert write().status_code in (200, 204)
+
+
+def test_S69_staff_without_a_second_step_delete_over_the_api_as_long_as_their_session_lasts(
+    superuser: ApiUser, user: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_clock(monkeypatch, timedelta(minutes=14, seconds=59))
+    refresh(superuser)
+    move_clock(monkeypatch, timedelta(minutes=16))
+
+    assert superuser.patch(user.url, json={"is_active": False}).status_code == 200
+    assert superuser.delete(user.url).status_code == 204
 
 
 def test_S73_a_second_step_that_its_owner_turned_off_is_requested_where_it_is_required(
@@ -145,7 +217,8 @@ def test_superusers_see_that_staff_sign_in_with_a_password_alone(app: Flask, rem
     superuser = staff_client(app, is_staff=True, is_superuser=True)
 
     assert "staff member without two-step sign-in" in superuser.get("/admin/").text
-    assert "without two-step sign-in" not in remembered.staff_site().get("/admin/").text
+    other = staff_client(app, is_staff=True)
+    assert "without two-step sign-in" not in other.get("/admin/").text
 
 
 @pytest.mark.parametrize("stays_marked", [False, True])

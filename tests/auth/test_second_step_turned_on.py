@@ -11,7 +11,6 @@ from tests.support.authenticator import Authenticator
 from tests.support.form_browser import FormBrowser, hidden_value
 from tests.support.passkeys import ORIGIN
 from tests.support.proofs import submit_shown_form
-from tests.support.race import run_simultaneously
 from tests.support.required_steps import require_from, signed_in_again
 from tests.support.second_factors import FACTORS, App, add_app, confirm_app, forget_used_steps, prove, set_up_app
 from tests.support.sql import execute_sql, fetch_number
@@ -54,24 +53,6 @@ def test_S29_turning_the_second_step_on_ends_other_sessions_and_their_set_up(
     assert thief.get(OWN).status_code == 401
     assert confirm_app(thief, added).status_code == 401
     assert fetch_number(app, "SELECT count(*) FROM totp_devices") == 1
-
-
-@pytest.mark.both
-def test_S29_a_sign_in_at_the_moment_of_turning_it_on_begins_no_session_without_the_step(
-    app: Flask, user: ApiUser, phone: App
-) -> None:
-    body = {"email": user.email, "password": user.password}
-    calls: list[Callable[[], Any]] = [lambda: user.patch(FACTORS, json={"second_step": True})]
-    calls += [lambda: app.test_client().post("/api-token-auth/", json=body) for _ in range(9)]
-
-    turned_on, *signed_in = run_simultaneously(calls)
-
-    assert turned_on.status_code == 200
-    for response in signed_in:
-        assert response.status_code in (200, 401)
-        if response.status_code == 200:
-            bearer = {"Authorization": f"Bearer {response.get_json()['access_token']}"}
-            assert app.test_client().get(OWN, headers=bearer).status_code == 401
 
 
 @pytest.mark.both

@@ -141,7 +141,7 @@ def test_R07_the_list_has_all_own_sessions_and_no_secrets(app: Flask, client: Fl
         ("192.0.2.3", None),
     }
     assert [session["address"] for session in found if session["current"]] == ["2001:db8::1"]
-    keys = {"id", "created_at", "last_used_at", "expires_at", "address", "user_agent", "current"}
+    keys = {"id", "created_at", "last_used_at", "expires_at", "address", "user_agent", "way", "current"}
     for session in found:
         assert set(session) == keys
         created, used, end = (

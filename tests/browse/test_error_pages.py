@@ -14,6 +14,8 @@ from tests.support.api_client import ApiUser
 from tests.support.api_page import ApiPage
 from tests.support.factories import PASSWORD, new_user
 from tests.support.form_browser import BROWSER_HEADERS, FormBrowser
+from tests.support.proofs import submit_shown_form
+from tests.support.sql import execute_sql
 from userapi.auth import authentication
 from userapi.auth.models import Session
 from userapi.core import clock
@@ -32,6 +34,20 @@ def test_401_leads_to_the_sign_in_and_back(app: Flask, user: ApiUser) -> None:
     assert "not_authenticated" in rejected.text
     assert ApiPage(browser.get(sign_in)).forms["post"]["next"]["value"] == user.url
     assert response.status_code == 303
+
+
+def test_an_operation_that_requires_a_proof_leads_to_the_page_for_it_and_back(app: Flask, user: ApiUser) -> None:
+    browser = FormBrowser(app)
+    browser.sign_in(user.email)
+    execute_sql(app, "UPDATE login_sessions SET proved_at = '2026-01-01 00:00:00'")
+    factors = "/userapi/auth/factors/totp/"
+
+    rejected = browser.send(factors, {"name": "Phone"})
+    (prove,) = {path for path, text in ApiPage(rejected).links if text == "Confirm that it is you"}
+    proved = submit_shown_form(browser.client, browser.get(prove), password=PASSWORD)
+
+    assert (rejected.status_code, "proof_needed" in ApiPage(rejected).response_text) == (403, True)
+    assert (proved.status_code, proved.headers["Location"]) == (303, factors)
 
 
 def test_403_404_and_413_are_pages(app: Flask, user: ApiUser, staff: ApiUser) -> None:

@@ -101,7 +101,8 @@ def test_every_listed_path_exists(app: Flask, superuser: ApiUser) -> None:
     for path in Part(browser.get("/userapi/")).operations:
         address, _hash, method = path.partition("#")
         response = browser.get(address)
-        assert response.status_code in (200, 405), path
+        # The list of related origins is there only where passkeys have more than one.
+        assert response.status_code in (200, 405) or address == "/.well-known/webauthn", path
         if method and not address.startswith("/docs/"):
             assert method.upper() in ApiPage(response).forms, path
 

@@ -18,9 +18,24 @@ USERS = "/userapi/users/"
 ME = "/userapi/auth/user/"
 
 
-def filled(path: str, user_id: int) -> str:
+def filled(path: str, ids: dict[str, Any]) -> str:
     """A path with its placeholders filled in."""
-    return re.sub(r"{\w+}", str(uuid.uuid4()), path.replace("{user_id}", str(user_id)))
+    return re.sub(r"{(\w+)}", lambda name: str(ids.get(name[1]) or uuid.uuid4()), path)
+
+
+def make_targets(superuser: ApiUser) -> dict[str, Any]:
+    """The ids of what operations are about: a service account, a webhook with a delivery, an invitation."""
+    account = superuser.post("/userapi/service-accounts/", json={"name": "billing"}).get_json()
+    webhook = superuser.post(
+        "/userapi/webhooks/", json={"url": "https://hook.example.com/", "events": ["*"]}
+    ).get_json()
+    superuser.patch(ME, json={"first_name": "Grace"})
+    deliveries = superuser.get(f"/userapi/webhooks/{webhook['id']}/deliveries/").get_json()["results"]
+    invitation = superuser.post("/userapi/invitations/", json={"email": "guest@example.com"}).get_json()
+    return {
+        "service": account["id"], "webhook_id": webhook["id"], "delivery_id": deliveries[0]["id"], "identity_id": 1,
+        "invitation_id": invitation["id"],
+    }  # fmt: skip
 
 
 def fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> set[str]:
@@ -43,11 +58,13 @@ def test_every_operation_has_a_page_with_a_form_of_exactly_its_schema(app: Flask
     browser = FormBrowser(app)
     browser.sign_in(superuser.email)
     document = browser.client.get("/openapi.json").get_json()
+    targets = make_targets(superuser)
     seen = 0
     for method, path, operation in documented_operations(app):
         if path.startswith(PROGRAM_PATHS):
             continue
-        path_with_id = filled(path, superuser.id)
+        user_id = targets["service"] if "/service-accounts/" in path else superuser.id
+        path_with_id = filled(path, targets | {"user_id": user_id})
         response = browser.get(path_with_id)
         page = ApiPage(response)
         seen += 1

@@ -75,6 +75,15 @@ def test_a_promoted_user_can_open_the_staff_site_and_gets_an_email(
     assert run_command("users", "demote", user.email, "--keep-staff").exit_code == 1  # the only superuser
 
 
+def test_promoting_a_user_without_a_password_says_how_to_set_one(run_command: Shell, app: Flask) -> None:
+    make_user(app, email="wren@example.com", password=None)
+
+    promoted = run_command("users", "promote", "wren@example.com")
+
+    assert (promoted.exit_code, promoted.stdout) == (0, "wren@example.com now has the role: staff.\n")
+    assert "wren@example.com has no password" in promoted.stderr
+
+
 def test_a_demoted_user_has_no_permissions_left(run_command: Shell, superuser: ApiUser, staff: ApiUser) -> None:
     run_command("users", "promote", staff.email, "--superuser")
 

@@ -57,7 +57,6 @@ def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tup
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("ACCESS_TOKEN_CLAIMS", "email,password"),
         ("ACCESS_TOKEN_LIFETIME", "0"),
         ("ACCESS_TOKEN_LIFETIME", "a while"),
         ("CORS_ORIGINS", "accounts.example.com"),
@@ -96,6 +95,13 @@ def test_C03_the_real_commands_exit_1_with_one_line(tmp_path: Path, command: tup
         ("DATABASE_URL", "postgresql://localhost"),
         ("DATABASE_URL", "postgresql://localhost:x/users"),
         ("DATABASE_URL", "postgresql://localhost/users?sslmod=require"),
+        ("DATABASE_URL", "postgresql://db1:5432,db2:x/users"),
+        ("DATABASE_READ_URL", "sqlite:////srv/users.db"),
+        ("DATABASE_READ_URL", "postgresql://db2/users"),
+        ("REDIS_URL", "redis+sentinel://s1:26379,s2:26379"),
+        ("CELERY_BROKER_URL", "redis+sentinel://s1:x/userapi/1"),
+        ("DATABASE_URL", "postgresql://db1,db2"),
+        ("DATABASE_URL", "postgresql://me@/users?host=db1,db2,db3&port=1,2"),
         ("MAIL_USERNAME", "caf\udce9"),
         ("SUPERUSER_EMAIL", "admin"),
         ("TRUSTED_PROXIES", "all"),
@@ -128,6 +134,12 @@ def test_C07_a_missing_file_with_a_value_is_named() -> None:
     [
         ("DATABASE_URL", "postgres://me@localhost/users", "postgresql://me@localhost/users"),
         ("DATABASE_URL", "postgresql+psycopg://localhost/users", "postgresql://localhost/users"),
+        (
+            "DATABASE_URL",
+            "postgres://me:a%40b@db1:5432,db2:5433/users?sslmode=require",
+            "postgresql://me:a%40b@/users?host=db1%2Cdb2&port=5432%2C5433&sslmode=require",
+        ),
+        ("DATABASE_URL", "postgresql://[::1]:5432,db2/users", "postgresql:///users?host=::1,db2&port=5432,"),
         ("SITE_URL", "HTTPS://Accounts.Example.com:443/", "https://accounts.example.com"),
         ("SITE_URL", "https://bücher.example", "https://xn--bcher-kva.example"),
         ("SITE_URL", "http://[::1]:8000", "http://[::1]:8000"),

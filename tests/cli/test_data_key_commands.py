@@ -139,7 +139,7 @@ def test_S23_a_rotation_seals_every_secret_again_and_codes_work_throughout(
     assert use_code(keyed_app, user_id, recovery[0]) == "lookup"
     age_data_keys(folder)
     needed = run(keyed_app, "retire", old.kid, "--yes")
-    assert "Still needed by 0 authenticator apps and 9 recovery codes." in needed.stderr
+    assert "This key is still in use. Authenticator apps: 0. Recovery codes: 9." in needed.stderr
 
 
 def test_S23_a_rotation_that_was_interrupted_is_finished(keyed_app: Flask, folder: Path, user_id: int) -> None:
@@ -149,7 +149,7 @@ def test_S23_a_rotation_that_was_interrupted_is_finished(keyed_app: Flask, folde
     with keyed_app.app_context():
         data_keys.get_data_keys().add()  # as a rotation does first
     age_data_keys(folder)
-    assert "Still needed by 1 authenticator apps" in run(keyed_app, "retire", old.kid, "--yes").stderr
+    assert "Authenticator apps: 1." in run(keyed_app, "retire", old.kid, "--yes").stderr
 
     assert run(keyed_app, "rotate", "--resume").exit_code == 0
 

@@ -17,6 +17,8 @@ from tests.support.factories import new_user
 from userapi.app import create_app
 from userapi.core.db import AUTOCOMMIT, db
 
+pytestmark = pytest.mark.slow
+
 NAME = "Zoë Łukasiewicz 山田"
 
 

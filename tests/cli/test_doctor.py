@@ -1,6 +1,5 @@
 """`flask doctor`: for each real failure, a line says what to do."""
 
-import json
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,46 +8,18 @@ from pathlib import Path
 import processes
 import pytest
 import sqlalchemy as sa
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from flask import Flask
 from flask_migrate import upgrade
 
 from tests.support import commands, servers
 from tests.support.app_config import SECRET_KEY
+from tests.support.doctor import findings_at, run_doctor
 from userapi import VERSION
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.mail import emails
-from userapi.security import signing_keys
 
 pytestmark = pytest.mark.both
-
-Findings = list[dict[str, str]]
-
-
-@pytest.fixture
-def healthy(make_app: Callable[..., Flask], tmp_path: Path) -> Callable[..., Flask]:
-    """Makes healthy applications with their own key folders; arguments break one thing each."""
-    signing_keys.KeyRing(tmp_path / "keys").add()
-
-    def make_healthy_app(**overrides: str) -> Flask:
-        well = {"SITE_URL": "http://127.0.0.1:8000", "RATELIMIT_ENABLED": "true", "WORKERS": "1"}
-        return make_app(**well | {"JWT_KEY_DIR": str(tmp_path / "keys")} | overrides)
-
-    return make_healthy_app
-
-
-def run_doctor(app: Flask) -> tuple[int, Findings]:
-    """The exit code and the findings."""
-    result = app.test_cli_runner().invoke(args=["doctor", "--json"])
-    findings = [json.loads(line) for line in result.stdout.splitlines()]
-    assert (result.exit_code == 1) == any(finding["level"] == "error" for finding in findings)
-    assert result.stderr.count("\n") == result.exit_code
-    return result.exit_code, findings
-
-
-def findings_at(findings: Findings, level: str) -> list[str]:
-    return [finding["text"] for finding in findings if finding["level"] == level]
 
 
 def test_every_check_of_a_healthy_service_prints_one_ok_line(
@@ -230,88 +201,6 @@ def test_reports_an_unreachable_mail_server_and_stuck_emails(
     assert [text for text in findings_at(run_doctor(app)[1], "warning") if "flask mail retry" in text]
 
 
-@pytest.mark.parametrize(
-    ("level", "word", "settings"),
-    [
-        ("error", "Use https", {"SITE_URL": "http://accounts.example.com"}),
-        ("warning", "TRUSTED_PROXIES is 0", {"SITE_URL": "https://accounts.example.com"}),
-        ("warning", "RATELIMIT_ENABLED", {"RATELIMIT_ENABLED": "false"}),
-        ("warning", "REDIS_URL", {"WORKERS": "3"}),
-        ("warning", "WORKERS is 250", {"WORKERS": "250"}),
-    ],
-)
-def test_warns_of_risky_settings(
-    healthy: Callable[..., Flask], level: str, word: str, settings: dict[str, str]
-) -> None:
-    assert not [text for text in findings_at(run_doctor(healthy())[1], level) if word in text]
-
-    assert [text for text in findings_at(run_doctor(healthy(**settings))[1], level) if word in text]
-
-
-@pytest.mark.parametrize(
-    ("variable", "setting"),
-    [
-        ("DATABSE_URL", "DATABASE_URL"),
-        ("DATABASE_URI", "DATABASE_URL"),
-        ("SECRETKEY_FILE", "SECRET_KEY_FILE"),
-        ("CORS_ORIGIN", "CORS_ORIGINS"),
-        ("TRUSTED_PROXY", "TRUSTED_PROXIES"),
-        ("mail_server", "MAIL_SERVER"),
-        ("USERAPI_PORT", "PORT"),
-        ("RATELIMIT_SIGNIN_PAIR", "RATELIMIT_SIGN_IN_PAIR"),
-        ("MAIL_HOST", "docs/settings.md"),
-    ],
-)
-def test_names_a_variable_that_looks_like_a_misspelt_setting(
-    healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, variable: str, setting: str
-) -> None:
-    app = healthy()
-    assert not [text for text in findings_at(run_doctor(app)[1], "warning") if "no such setting" in text]
-
-    monkeypatch.setenv(variable, "a secret value")
-
-    (line,) = [text for text in findings_at(run_doctor(app)[1], "warning") if "no such setting" in text]
-    assert line.startswith(f"{variable} is set")
-    assert setting in line
-    assert "a secret value" not in line
-
-
-@pytest.mark.parametrize("suffix", ["", "_FILE"])
-def test_names_the_old_name_of_a_setting(
-    healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, suffix: str
-) -> None:
-    app = healthy()
-    monkeypatch.setenv(f"RATELIMIT_SIGN_IN_ADDRESS{suffix}", "5 per hour")
-
-    warnings = findings_at(run_doctor(app)[1], "warning")
-
-    assert f"RATELIMIT_SIGN_IN_ADDRESS{suffix} is the old name of RATELIMIT_SIGN_IN_IP{suffix}. Rename it." in warnings
-    assert not [text for text in warnings if "no such setting" in text]
-
-
-def test_does_not_name_an_old_name_without_a_value(
-    healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = healthy()
-    monkeypatch.setenv("RATELIMIT_SIGN_IN_ADDRESS", "")
-
-    assert not [text for text in findings_at(run_doctor(app)[1], "warning") if "old name" in text]
-
-
-def test_does_not_name_variables_of_other_programs(
-    healthy: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    foreign = (
-        "PATH HOME HOSTNAME LANGUAGE LANG LC_ALL MAIL MAILCHECK LOGNAME SHELL SESSION_MANAGER POSTGRES_PASSWORD "
-        "PGHOST PGDATABASE REDIS_HOST VIRTUAL_ENV DEBUG FLASK_APP FLASK_ENV OTEL_SERVICE_NAME SSL_CERT_FILE "
-        "GUNICORN_CMD_ARGS WEB_CONCURRENCY USER_PASSWORD DISPLAY EDITOR PYTHONPATH NODE_ENV HTTP_PROXY"
-    )
-    for name in foreign.split():
-        monkeypatch.setenv(name, "en" if name.startswith("L") else "/x")
-
-    assert not [text for text in findings_at(run_doctor(healthy())[1], "warning") if "no such setting" in text]
-
-
 def test_names_pending_migrations_and_the_hosts_they_affect(healthy: Callable[..., Flask], tmp_path: Path) -> None:
     app = healthy(DATABASE_URL=f"sqlite:///{tmp_path}/behind.db")
     with app.app_context():
@@ -329,40 +218,6 @@ def test_prints_the_version(healthy: Callable[..., Flask]) -> None:
         for text in findings_at(run_doctor(healthy())[1], "ok")
         if text.startswith(f"userapi {VERSION} on Python 3.")
     ]
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"MAIL_USERNAME": "jörg", "MAIL_PASSWORD": "pässwörd"},
-        {"MAIL_DEFAULT_SENDER": "no-reply@bücher.example"},
-        {"SITE_URL": "http://bücher.example"},
-    ],
-)
-def test_mail_settings_that_are_not_ascii_are_checked_too(
-    healthy: Callable[..., Flask], settings: dict[str, str]
-) -> None:
-    def accept(_server: SMTP, _session: Session, _envelope: Envelope, _kind: str, given: LoginPassword) -> AuthResult:
-        return AuthResult(success=(given.login, given.password) == ("jörg".encode(), "pässwörd".encode()))
-
-    with servers.smtp_sink(authenticator=accept, auth_require_tls=False) as sink:
-        app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), **settings)
-
-        lines = [line for line in run_doctor(app)[1] if line["subject"] in ("email", "mail")]
-
-    assert {line["level"] for line in lines} == {"ok"}, lines
-    assert [line for line in lines if f"{sink.host}:{sink.port}" in line["text"]]
-
-
-def test_a_mail_setting_that_cannot_be_encoded_gets_one_line(
-    healthy: Callable[..., Flask], sink: servers.SmtpSink
-) -> None:
-    app = healthy(MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port))
-    app.config["MAIL_DEFAULT_SENDER"] = f"no-reply@{chr(0xE9)}.example"  # after the settings were checked
-
-    (line,) = findings_at(run_doctor(app)[1], "error")
-
-    assert line.startswith("MAIL_SERVER, MAIL_USERNAME, MAIL_PASSWORD, MAIL_DEFAULT_SENDER: ")
 
 
 def test_C07_the_real_command_checks_the_real_environment(tmp_path: Path) -> None:

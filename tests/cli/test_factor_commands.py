@@ -8,6 +8,7 @@ from flask import Flask
 
 from tests.support.api_client import ApiUser, can_sign_in
 from tests.support.email_inbox import emails_to
+from tests.support.passkeys import add_passkey
 from tests.support.second_factors import App, set_up_app
 from tests.support.sql import execute_sql, fetch_number, fetch_rows
 from userapi.core.db import db
@@ -31,6 +32,7 @@ def phone(app: Flask, user: ApiUser) -> App:
 def test_the_factors_of_a_user_are_shown_without_secrets(app: Flask, user: ApiUser, run_command: Shell) -> None:
     before = dict(line.split("\t") for line in run_command("factors", user.email).stdout.splitlines())
     phone, codes = set_up_app(app, user.id, name="Old phone")
+    add_passkey(app, user.id)
 
     shown = run_command("factors", user.email.upper()).stdout
 
@@ -38,6 +40,7 @@ def test_the_factors_of_a_user_are_shown_without_secrets(app: Flask, user: ApiUs
     assert (before["second step"], before["recovery codes left"]) == ("off", "0")
     assert (after["second step"], after["recovery codes left"], after["locked"]) == ("on", "10", "no")
     assert after["authenticator app"].startswith("Old phone, last used 20")
+    assert after["passkey"] == "Laptop, not used yet"
     assert not any(secret in shown for secret in (phone.secret, *codes))
 
 

@@ -154,16 +154,21 @@ def test_a_dry_run_reports_the_same_and_writes_nothing(app: Flask, old_site: Old
     ]
 
 
-def test_an_import_updates_users_without_a_second_step_and_ends_their_sessions(app: Flask, import_file: Import) -> None:
+def test_imported_factors_end_sessions_and_a_change_of_email_of_users_without_any(
+    app: Flask, import_file: Import
+) -> None:
     import_file([user(1), user(2), totp_device(2)])
 
     import_file([user(1), totp_device(1), user(2), totp_device(2, key="0022" * 10)])
     assert fetch_number(app, "SELECT count(*) FROM totp_devices WHERE user_id = 1") == 0
+    execute_sql(app, "UPDATE users SET pending_email = 'thief' || id || '@example.com'")
 
     import_file([user(1), totp_device(1), user(2), totp_device(2, key="0022" * 10)], "--on-conflict", "update")
 
     versions = fetch_rows(app, "SELECT session_version FROM users ORDER BY id")
     assert versions[0].session_version == versions[1].session_version + 1
+    waiting = fetch_rows(app, "SELECT pending_email FROM users ORDER BY id")
+    assert [row.pending_email for row in waiting] == [None, "thief2@example.com"]
     counts = fetch_rows(app, "SELECT user_id, count(*) AS apps FROM totp_devices GROUP BY user_id ORDER BY user_id")
     assert [tuple(row) for row in counts] == [(1, 1), (2, 1)]
 

@@ -8,6 +8,7 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from tests.support.api_client import ApiUser, sign_in
+from tests.support.api_keys import create_key
 from tests.support.factories import PROFILE, make_user
 from tests.support.import_files import DJANGO_HASH, RunImport, as_jsonl, import_command, stored_users, user_record
 from tests.support.sql import fetch_rows
@@ -80,10 +81,11 @@ def test_an_update_changes_only_the_fields_in_the_file(app: Flask, import_file: 
 
 
 @pytest.mark.parametrize("change", [{"password_hash": DJANGO_HASH}, {"is_active": False}])
-def test_an_update_that_changes_the_password_or_deactivates_ends_every_session(
+def test_an_update_that_changes_the_password_or_deactivates_ends_every_session_and_api_key(
     app: Flask, import_file: RunImport, user: ApiUser, other_user: ApiUser, change: dict[str, Any]
 ) -> None:
     same = fetch_rows(app, f"SELECT password_hash FROM users WHERE id = {other_user.id}")[0].password_hash
+    ended, kept = create_key(user), create_key(other_user)
     content = as_jsonl(
         user_record(email=user.email, **change), user_record(email=other_user.email, password_hash=same, is_active=True)
     )
@@ -92,6 +94,10 @@ def test_an_update_that_changes_the_password_or_deactivates_ends_every_session(
 
     assert user.get("/userapi/auth/user/").status_code == 401
     assert other_user.get("/userapi/auth/user/").status_code == 200
+    assert (
+        import_file(as_jsonl(user_record(email=user.email, is_active=True)), "--on-conflict", "update").exit_code == 0
+    )
+    assert (ended.code, kept.code) == ("token_invalid", None)
 
 
 def test_an_update_never_removes_the_last_superuser(app: Flask, import_file: RunImport, superuser: ApiUser) -> None:

@@ -6,7 +6,8 @@ import pty
 import re
 import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,13 @@ from tests.support import commands
 from tests.support.factories import PROFILE, make_user
 from tests.support.import_files import RunImport, as_jsonl, import_command, import_event, stored_users, user_record
 from tests.support.sql import fetch_rows
+from userapi.core import clock
 from userapi.core.db import db
-from userapi.transfer import import_pipeline
+from userapi.transfer import bulk_insert, import_pipeline
+from userapi.transfer.bulk_insert import NewUser
 from userapi.transfer.options import ImportOptions
-from userapi.transfer.records import Record
+from userapi.transfer.records import Record, UnreadableFile
+from userapi.users.declaration import EXTENSION, Declaration
 
 pytestmark = pytest.mark.both
 
@@ -141,3 +145,56 @@ def test_two_parallel_imports_create_every_user_once(app: Flask, tmp_path: Path)
 
     assert {result.code for result in done} <= {0, 1}, done
     assert len(stored_users(app)) == 3000
+
+
+def test_batches_before_an_unreadable_part_of_a_file_are_imported(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 3)
+
+    def read_records() -> Iterator[Record]:
+        for number in range(1, 5):
+            yield Record(number, user_record(email=f"person{number}@example.com", profile=PROFILE))
+        raise UnreadableFile("The compressed file is damaged or incomplete.")
+
+    with app.app_context():
+        batches = import_pipeline.import_records(read_records(), ImportOptions(), lambda *_progress: None)
+        next(batches)
+        db.session.commit()
+        with pytest.raises(UnreadableFile):
+            next(batches)
+
+    assert [email for _id, email in stored_users(app)] == [f"person{number}@example.com" for number in (1, 2, 3)]
+
+
+def test_the_rule_of_an_application_for_a_field_may_use_the_database(
+    declare: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_pipeline, "BATCH_SIZE", 3)
+    app = declare('[profile.company]\ntype = "line"\n')
+    (field,) = app.extensions[EXTENSION].fields
+    with_rule = replace(field, check=lambda _value: db.session.execute(sa.text("SELECT 1")))
+    monkeypatch.setitem(app.extensions, EXTENSION, Declaration((with_rule,)))
+    profile = {"company": "Kestrel Ltd"}
+    records = [Record(n, user_record(email=f"person{n}@example.com", profile=profile)) for n in range(1, 8)]
+
+    with app.app_context():
+        for _counts in import_pipeline.import_records(records, ImportOptions(), lambda *_progress: None):
+            db.session.commit()
+
+    assert len(stored_users(app)) == 7
+
+
+def test_users_whose_email_or_id_was_is_taken_are_left_out_and_the_others_inserted(app: Flask) -> None:
+    taken = make_user(app, email="taken@example.com")
+    emails = {taken: "other@example.com", taken + 1: "taken@example.com", taken + 2: "free@example.com"}
+    with app.app_context():
+        joined = {"first_name_key": "", "last_name_key": "", "date_joined": clock.now()}
+        rows = [
+            NewUser({"id": user_id, "email": email, "email_key": email, **joined}, {"city": "Bath"})
+            for user_id, email in emails.items()
+        ]
+        inserted = bulk_insert.insert_users(rows).ids
+        db.session.commit()
+
+    assert inserted == {taken + 2}
+    assert stored_users(app) == [(taken, "taken@example.com"), (taken + 2, "free@example.com")]
+    assert fetch_rows(app, f"SELECT city FROM user_profiles WHERE user_id = {taken + 2}")[0].city == "Bath"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jwt import get_unverified_header
 
 from tests.support.api_client import sign_in
 from tests.support.factories import make_user
+from userapi.core import clock
 from userapi.core.db import db
 from userapi.security import signing_keys
 
@@ -115,6 +117,16 @@ def test_the_list_shows_which_key_signs_and_how_long_the_others_are_needed(keyed
 
     assert newest.endswith("  signs")
     assert re.search(r"  verifies; needed until \d{4}-\d\d-\d\d \d\d:\d\d UTC$", oldest)
+
+
+def test_a_key_is_needed_as_long_as_refresh_tokens_of_clients_that_it_signed(keyed_app: Flask) -> None:
+    keyed_app.config["OPENID_REFRESH_IDLE"] = 2 * keyed_app.config["SESSION_LIFETIME"]
+    keys(keyed_app, "rotate")
+
+    until = keys(keyed_app, "list").stdout.rpartition("needed until ")[2].split()[0]
+
+    lifetime = timedelta(seconds=keyed_app.config["OPENID_REFRESH_IDLE"])
+    assert abs((date.fromisoformat(until) - (clock.now() + lifetime).date()).days) <= 1
 
 
 def test_C05_only_the_owner_can_read_a_key_file(keyed_app: Flask) -> None:

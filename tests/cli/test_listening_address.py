@@ -9,6 +9,8 @@ import pytest
 from tests.support import commands, http_server
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
     """An environment with its own folder for database and keys."""
@@ -20,9 +22,8 @@ def test_a_host_name_is_resolved_and_printed_as_set(tmp_path: Path) -> None:
     env = environment(tmp_path / "own", HOST="localhost")
 
     with http_server.run_server(tmp_path, env) as server:
-        name = server.url.replace("127.0.0.1", "localhost")
-        assert processes.status(f"{name}/userapi/") == 200
-        assert f"  {name}/userapi/\n" in server.log.read_text()
+        assert processes.status(f"{server.url}/userapi/") == 200
+        assert f"  {server.url}/userapi/\n" in server.log.read_text()
         assert server.stop() == 0
 
 

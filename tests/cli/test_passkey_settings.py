@@ -83,3 +83,28 @@ def test_doctor_says_where_passkeys_are_accepted(make_app: Callable[..., Flask])
     assert "Not offered" in report(SITE_URL="http://127.0.0.1:8000")
     elsewhere = "http://accounts.example.com,https://shop.example.org"
     assert "may use passkeys of accounts.example.com only if" in report(PASSKEY_ORIGINS=elsewhere)
+
+
+def test_browsers_find_the_page_for_passkeys(make_app: Callable[..., Flask]) -> None:
+    found = make_app(SITE_URL="https://accounts.example.com").test_client().get("/.well-known/passkey-endpoints")
+
+    page = "https://accounts.example.com/account/security/#passkeys"
+    assert (found.status_code, found.mimetype, found.get_json()) == (
+        200,
+        "application/json",
+        {"enroll": page, "manage": page},
+    )
+    no_name = make_app(SITE_URL="http://127.0.0.1:8000").test_client().get("/.well-known/passkey-endpoints")
+    assert (no_name.status_code, no_name.get_json()["code"]) == (404, "not_found")
+
+
+def test_browsers_find_the_sites_that_share_passkeys_if_there_are_several(make_app: Callable[..., Flask]) -> None:
+    app = "android:apk-key-hash:pNiP5iKyQ8JwgGOaKA1zGPUPJIS-0H1xKCQcfIoGLck"
+    sites = ["https://accounts.example.com", "https://shop.example.org"]
+
+    several = make_app(SITE_URL=sites[0], PASSKEY_ORIGINS=",".join([*sites, app])).test_client()
+    one = make_app(SITE_URL=sites[0], PASSKEY_ORIGINS=",".join([sites[0], app])).test_client()
+
+    found = several.get("/.well-known/webauthn")
+    assert (found.status_code, found.mimetype, found.get_json()) == (200, "application/json", {"origins": sites})
+    assert one.get("/.well-known/webauthn").status_code == 404

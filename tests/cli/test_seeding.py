@@ -1,6 +1,7 @@
 """`flask users seed`: realistic users, the same for the same seed, that never replace real ones."""
 
 import itertools
+import json
 import os
 import pty
 import re
@@ -16,13 +17,14 @@ from flask import Flask
 from tests.support import commands
 from tests.support.api_client import can_sign_in
 from tests.support.factories import PASSWORD, make_user
+from tests.support.own_fields import EVERY_KIND
 from tests.support.sql import fetch_rows
 from userapi.audit.models import AuditEvent
 from userapi.auth.models import Session
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.transfer.seeding import LOCALES, Crowd
-from userapi.users import email_address
+from userapi.users import declaration, email_address
 from userapi.users.models import User
 from userapi.users.schemas import NewUserSchema
 
@@ -235,3 +237,24 @@ def test_N11_parallel_seeding_creates_every_user_once(app: Flask) -> None:
     assert [result.code for result in done] == [0, 0], done
     made = [int(result.output.split()[0]) for result in done]
     assert sum(made) == len(fetch_rows(app, USERS)) == 2500
+
+
+def test_seeded_users_have_valid_values_of_own_fields_and_unique_ones_are_unique(
+    declare: Callable[..., Flask],
+) -> None:
+    unique = EVERY_KIND + '[profile.vat]\ntype = "line"\nmax = 8\nunique = true\n'
+    app = declare(unique)
+
+    first, second = (seed(app, "30", "--random-seed", number) for number in ("1", "2"))
+    checked = app.test_cli_runner().invoke(args=["fields", "check"])
+    found = [
+        json.loads(row.extra) if isinstance(row.extra, str) else row.extra
+        for row in fetch_rows(app, "SELECT extra FROM user_profiles")
+    ]
+
+    assert (first.exit_code, second.exit_code, checked.exit_code) == (0, 0, 0), checked.output
+    names = {field.name for field in app.extensions[declaration.EXTENSION].own}
+    assert [values.keys() for values in found] == [names] * len(found)
+    assert len({values["vat"] for values in found}) == len(found) == 60
+    built_in = fetch_rows(app, "SELECT count(city) AS cities, count(title) AS titles FROM user_profiles")
+    assert (built_in[0].cities, built_in[0].titles) == (0, 60)

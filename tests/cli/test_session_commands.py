@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.api_client import ApiUser, sign_in
+from tests.support.api_keys import create_key
 from userapi.core import clock
 from userapi.core.db import db
 
@@ -65,6 +66,18 @@ def test_K06_a_restored_backup_does_not_revive_sessions_after_ending_all(
         db.session.execute(sa.text("UPDATE login_sessions SET ended_at = NULL"))
         db.session.commit()
     assert user.get("/userapi/auth/user/").status_code == 401
+
+
+@pytest.mark.parametrize("keys", [False, True])
+def test_an_operator_ends_all_sessions_with_or_without_all_api_keys(
+    app: Flask, user: ApiUser, other_user: ApiUser, keys: bool
+) -> None:
+    holders = [create_key(owner) for owner in (user, user, other_user)]
+
+    result = sessions(app, "end-all", "--yes", *(["--keys"] if keys else []))
+
+    assert [holder.code for holder in holders] == ["token_invalid" if keys else None] * 3
+    assert result.stdout.splitlines()[1:] == (["3 API keys were revoked."] if keys else [])
 
 
 def test_R19_ending_the_sessions_of_an_unknown_user_is_rejected(app: Flask) -> None:

@@ -33,7 +33,7 @@ UNREADABLE = {
     "otp_t0": "Its time does not begin at 0 (t0).",
     "hotp": "This kind of second factor cannot be imported.",
     "allauth_encrypted": "Not base32: it is encrypted or damaged.",
-    "passkey_elsewhere": "It does not belong to accounts.example.com, or it is damaged.",
+    "passkey_elsewhere": "It was created for another site than accounts.example.com, or it is damaged.",
 }
 
 

@@ -242,6 +242,7 @@ def test_C09_every_change_by_a_command_is_recorded_without_an_actor(run_command:
         "user.created",
         "user.created",
         "user.password_changed",
+        "session.ended_all",
         "user.deactivated",
         "user.activated",
         "users.seeded",

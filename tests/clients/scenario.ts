@@ -9,7 +9,7 @@ declare const process: { argv: [string, string, string, string, string] };
 const [, , baseUrl, email, password] = process.argv;
 const client = createClient<paths>({ baseUrl });
 
-/** The body of a good answer; of a refusal, its code is thrown. */
+/** The body of a successful response; the code of an error response is thrown. */
 function good<Body>(answer: { data?: Body; error?: components["schemas"]["Problem"] }): Body {
   if (answer.data === undefined) throw new Error(answer.error?.code);
   return answer.data;
@@ -26,6 +26,7 @@ const profile = {
 const user = good(await client.POST("/userapi/users/", { body: { email, password, profile } }));
 
 const signedIn = good(await client.POST("/api-token-auth/", { body: { email, password } }));
+if (!("refresh_token" in signedIn)) throw new Error("These tokens belong to an API key.");
 
 const refreshed = good(
   await client.POST("/api-token-refresh/", { body: { refresh_token: signedIn.refresh_token } }),

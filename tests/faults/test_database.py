@@ -23,7 +23,7 @@ from userapi.core.db import db
 pytestmark = pytest.mark.both
 
 WRITERS = 16
-SECONDS_OF_WRITING = 2.0
+SECONDS_OF_WRITING = 1.0
 
 
 @pytest.fixture
@@ -78,12 +78,16 @@ def test_X04_writes_to_a_locked_database_are_503_after_the_timeout_and_reads_wor
 def test_N12_many_parallel_writers_all_succeed(on_file: Callable[..., Flask]) -> None:
     app = on_file()
     statuses: list[int] = []
+    errors: list[str] = []
     until = time.monotonic() + SECONDS_OF_WRITING
 
     def write() -> None:
         client = app.test_client()
         while time.monotonic() < until:
-            statuses.append(client.post("/userapi/users/", json=new_user()).status_code)
+            response = client.post("/userapi/users/", json=new_user())
+            statuses.append(response.status_code)
+            if response.status_code != 201:
+                errors.append(response.text)
 
     writers = [threading.Thread(target=write) for _ in range(WRITERS)]
     for writer in writers:
@@ -92,7 +96,7 @@ def test_N12_many_parallel_writers_all_succeed(on_file: Callable[..., Flask]) ->
         writer.join()
 
     assert len(statuses) >= WRITERS
-    assert set(statuses) == {201}
+    assert errors == []
     with app.app_context():
         assert db.session.scalar(sa.text("SELECT count(*) FROM user_profiles")) == len(statuses)
 

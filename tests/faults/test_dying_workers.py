@@ -7,10 +7,13 @@ import time
 from pathlib import Path
 
 import processes
+import pytest
 
 from tests.support import commands, http_server
 from tests.support.app_stack import child_processes
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 
 def delays(log: Path) -> list[float]:

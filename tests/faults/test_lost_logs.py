@@ -15,6 +15,8 @@ import pytest
 from tests.support import commands, http_server
 from tests.support.factories import new_user
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def full_device() -> Iterator[int]:

@@ -19,11 +19,12 @@ from tests.support import commands
 from tests.support.app_config import app_config
 from tests.support.databases import close_app, create_database
 from tests.support.factories import make_user
+from tests.support.waiting import wait_until
 from userapi.app import create_app
 from userapi.core.db import Model, db
 from userapi.users import search_index
 
-pytestmark = [pytest.mark.both, pytest.mark.slow]
+pytestmark = [pytest.mark.both, pytest.mark.slow, pytest.mark.unmeasured]
 
 PROGRAM = config.ROOT / "tests" / "support" / "interrupted_migration.py"
 
@@ -89,9 +90,9 @@ def test_U05_a_migration_waits_briefly_for_a_table_in_use_and_then_changes_nothi
         other.execute("UPDATE users SET username = 'in use'")
         waited: list[float] = []
         reader = threading.Thread(target=lambda: waited.append(write_beside(url)))
-        started = time.monotonic()
         upgrading = commands.start(*commands.FLASK, "db", "upgrade", env=env)
-        time.sleep(2.5)
+        wait_until(lambda: waits_for_lock(url))
+        started = time.monotonic()
         reader.start()
         rejected = commands.finish(upgrading)
         took = time.monotonic() - started
@@ -105,6 +106,15 @@ def test_U05_a_migration_waits_briefly_for_a_table_in_use_and_then_changes_nothi
     assert revision_and_tables(app) == before
     assert commands.run(*commands.FLASK, "db", "upgrade", env=env).code == 0
     assert revision_and_tables(app)[0] != before[0]
+
+
+def waits_for_lock(url: str) -> bool:
+    """Whether a connection to the database waits for a lock."""
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
+        waiting = connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return waiting.fetchone() is not None
 
 
 def write_beside(url: str) -> float:

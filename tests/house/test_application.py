@@ -8,7 +8,7 @@ import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import MapAdapter, Rule
 from werkzeug.test import EnvironBuilder
 
 from userapi.http.application import CompleteResponse
@@ -67,6 +67,17 @@ def test_a_request_without_a_path_is_for_the_root(app: Flask) -> None:
     request = app.request_class(environ)
 
     assert vars(app.create_url_adapter(request)) == vars(Flask.create_url_adapter(app, request))  # type: ignore[arg-type]
+
+
+def test_every_URL_is_built_as_by_Werkzeug(app: Flask) -> None:
+    rules = list(app.url_map.iter_rules())
+    for rule in rules:
+        values = {name: 7 if "int" in repr(rule._converters[name]).lower() else "ä b/c" for name in rule.arguments}
+        values |= rule.defaults or {}
+        for is_query_kept, more in ((False, {}), (True, {}), (True, {"q": ["ä", "b"]})):
+            build = Rule._compile_builder(rule, is_query_kept)
+
+            assert rule.build(values | more, is_query_kept) == build(rule, **values, **more), rule
 
 
 @pytest.mark.parametrize("host", HOSTS)

@@ -34,7 +34,7 @@ def imported() -> set[str]:
 
 def test_every_required_package_is_imported() -> None:
     wanted = required("install_requires", "options") - NOT_IMPORTED
-    for extra in ("worker", "tracing"):
+    for extra in ("worker", "tracing", "phone"):
         wanted |= required(extra, "options.extras_require")
     modules: dict[str, set[str]] = {}
     for module, distributions in packages_distributions().items():

@@ -13,12 +13,14 @@ from flask import Flask
 from tests.support.api_client import ApiUser
 from tests.support.factories import make_account, make_user
 from tests.support.form_browser import FormBrowser
+from tests.support.sql import execute_sql
 from tests.support.staff_client import staff_client
 from userapi.auth.field_descriptions import DESCRIPTIONS
 from userapi.core.db import db
 from userapi.html.field_labels import LABELS
-from userapi.transfer import django_dump, seeding
-from userapi.users.fields import PROFILE_FIELDS, USER_FIELDS, Field, Kind, Search, Writer
+from userapi.transfer import django_dump, django_profiles, seeding
+from userapi.users.field_definition import Field, Kind, Search, Writer
+from userapi.users.fields import PROFILE_FIELDS, USER_FIELDS
 from userapi.users.models import User, UserProfile
 
 #: A value for each kind of field, different from the examples.
@@ -56,14 +58,20 @@ def test_every_field_with_a_column_has_the_column_that_the_table_describes() -> 
         for field in fields:
             assert (field.name in columns) == field.is_stored, field.name
             if field.is_stored:
-                assert columns[field.name].nullable == field.is_nullable, field.name
-                assert getattr(columns[field.name].type, "length", None) == (field.max_length or None), field.name
+                # A declaration can leave any field of a profile out, or make it optional.
+                assert columns[field.name].nullable == (field.is_nullable or model is UserProfile), field.name
+                length = field.column_length or field.max_length
+                assert getattr(columns[field.name].type, "length", None) == (length or None), field.name
             if field.search is not Search.NOWHERE:
                 assert f"{field.name}_key" in columns, field.name
 
 
 def test_no_column_of_profiles_is_missing_from_the_table() -> None:
-    assert set(sa.inspect(UserProfile).columns.keys()) == {"user_id", *(field.name for field in PROFILE_FIELDS)}
+    assert set(sa.inspect(UserProfile).columns.keys()) == {
+        "user_id",
+        "extra",
+        *(field.name for field in PROFILE_FIELDS),
+    }
 
 
 def test_the_api_writes_and_returns_every_field(app: Flask, superuser: ApiUser) -> None:
@@ -157,6 +165,8 @@ def test_the_account_page_and_registration_have_every_field_of_the_owner(app: Fl
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_exported_fields_can_be_imported_again(app: Flask, superuser: ApiUser, tmp_path: Path, kind: str) -> None:
     user_id, _values = full_user(app, superuser)
+    app.config["TERMS_VERSION"] = "2026-11"  # only then a file has the terms
+    execute_sql(app, "UPDATE users SET terms_version = '2026-11', terms_accepted_at = '2026-11-24 18:37:50.000000'")
     exported = [field.name for field in USER_FIELDS if field.is_exported]
     before = stored(app, user_id)
     file = tmp_path / f"users.{kind}"
@@ -222,4 +232,4 @@ def test_seeded_users_have_every_required_field_of_a_profile(app: Flask) -> None
 
 def test_django_dumps_are_read_with_the_table_of_fields() -> None:
     assert {field.name for field in USER_FIELDS if field.is_in_django} == set(django_dump.IMPORTED_FIELDS)
-    assert {field.name for field in PROFILE_FIELDS if field.is_in_django} == django_dump.PROFILE_MODEL_FIELDS
+    assert {field.name for field in PROFILE_FIELDS if field.is_in_django} == django_profiles.PROFILE_MODEL_FIELDS

@@ -9,11 +9,11 @@ import pytest
 import config
 
 #: Folders and files that are checked.
-CLEAN = ("userapi", "docs", "tests", "benchmarks", "README.md", "CONTRIBUTING.md")
+CLEAN = ("clients", "userapi", "docs", "tests", "benchmarks", "README.md", "CONTRIBUTING.md")
 
 #: Source files; catalogues and the API document are generated from them.
-SUFFIXES = {".css", ".html", ".js", ".md", ".mjs", ".py", ".txt"}
-GENERATED = ("translations", "vendor", "__pycache__", "node_modules")
+SUFFIXES = {".css", ".html", ".js", ".md", ".mjs", ".py", ".ts", ".txt"}
+GENERATED = ("translations", "vendor", "__pycache__", "node_modules", "dist")
 
 #: Documented names, and names of other projects, that contain such a word.
 ALLOWED = (

@@ -75,7 +75,7 @@ def test_O08_metrics_need_no_token_in_development(
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": address}).status_code == status
 
 
-def test_O09_sign_ins_failures_reuse_and_throttled_attempts_are_counted(make_app: Callable[..., Flask]) -> None:
+def test_O09_sign_ins_failures_edits_reuse_and_throttled_attempts_are_counted(make_app: Callable[..., Flask]) -> None:
     app = make_app(METRICS_TOKEN=METRICS_TOKEN, RATELIMIT_ENABLED="true", RATELIMIT_SIGN_IN_PAIR="3 per hour")
     make_user(app, email="ada@example.com")
     before, client = scrape_metrics(app), app.test_client()
@@ -83,6 +83,8 @@ def test_O09_sign_ins_failures_reuse_and_throttled_attempts_are_counted(make_app
     first = sign_in(app, "ada@example.com")
     for _ in range(5):
         client.post("/api-token-auth/", json={"email": "ada@example.com", "password": "not the password"})
+    bearer = {"Authorization": f"Bearer {first['access_token']}"}
+    client.patch("/userapi/auth/user/", json={"first_name": "Ada"}, headers=bearer)
     refresh = {"refresh_token": first["refresh_token"]}
     successor = client.post("/api-token-refresh/", json=refresh).get_json()
     client.post("/api-token-refresh/", json={"refresh_token": successor["refresh_token"]})
@@ -92,6 +94,7 @@ def test_O09_sign_ins_failures_reuse_and_throttled_attempts_are_counted(make_app
     for action, times in (("session.started", 1), ("sign_in.failed", 3), ("session.token_reused", 1)):
         assert metric_value(before, "userapi_audit_events_total", action=action) == 0
         assert metric_value(after, "userapi_audit_events_total", action=action) == times
+    assert metric_value(after, "userapi_audit_events_total", action="user.changed") == 1
     assert metric_value(before, "userapi_throttled_total", throttle="sign_in_pair") == 0
     assert metric_value(after, "userapi_throttled_total", throttle="sign_in_pair") == 2
 

@@ -18,6 +18,8 @@ from tests.support import commands, http_server
 from tests.support.prometheus import METRICS_TOKEN, fetch_metrics, metric_value
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def children(process_id: int) -> list[int]:
     """The process ids of the server's workers."""

@@ -5,15 +5,18 @@ from typing import Any
 import alembic.command
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from flask_migrate import downgrade, upgrade
 
 from tests.support.api_client import ApiUser, sign_in
 from tests.support.factories import make_user
 from tests.support.schema import schema_differences, table_names
+from userapi.core import migrations
 from userapi.core.db import Model, db
+from userapi.core.folders import MIGRATIONS
 
-pytestmark = pytest.mark.both
+pytestmark = [pytest.mark.both, pytest.mark.unmeasured]
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
@@ -100,6 +103,11 @@ def test_U01_an_upgrade_of_a_current_database_changes_nothing(bare_app: Flask) -
         upgrade()
 
         assert rows() == before
+
+
+def test_the_newest_file_is_the_newest_migration(bare_app: Flask) -> None:
+    with bare_app.app_context():
+        assert [*migrations.get_newest_known_revisions()] == ScriptDirectory(str(MIGRATIONS)).get_heads()
 
 
 def test_every_revision_can_be_undone(bare_app: Flask) -> None:

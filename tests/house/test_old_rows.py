@@ -15,7 +15,7 @@ from flask_migrate import downgrade, upgrade
 import config
 from userapi.core.db import db
 
-pytestmark = pytest.mark.both
+pytestmark = [pytest.mark.both, pytest.mark.unmeasured]
 
 #: One file per revision with the rows that it made possible, by table.
 SAMPLES = Path(__file__).parent / "samples"

@@ -22,7 +22,9 @@ from tests.support.factories import new_user
 from tests.support.form_browser import FormBrowser
 from userapi import VERSION
 from userapi.cli import openapi
+from userapi.http.openapi import Blueprint
 from userapi.users.password_policy import MAX_NEW_PASSWORD_LENGTH
+from userapi.users.problems import EmailTaken
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = ROOT / "docs" / "openapi.json"
@@ -57,6 +59,26 @@ def test_the_command_prints_the_committed_document_without_any_environment() -> 
 
     assert printed.stdout == COMMITTED.read_text()
     assert printed.stderr == ""
+
+
+def test_the_document_is_in_English_even_if_a_German_reads_it_first(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    blueprint = Blueprint("new", __name__)
+
+    @blueprint.get("/new/")
+    @blueprint.raises(EmailTaken)
+    def new_operation() -> None:
+        """Never run."""
+
+    api = app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
+    api.register_blueprint(blueprint)
+
+    with app.test_request_context(headers={"Accept-Language": "de"}):
+        title = str(EmailTaken.title)
+        described = api.spec.to_dict()["paths"]["/new/"]["get"]["responses"]["400"]
+
+    example = described["content"]["application/problem+json"]["examples"]["email_taken"]
+    assert example["value"]["title"] == str(EmailTaken.title) != title
 
 
 def test_every_operation_has_a_unique_id_a_summary_and_its_errors(document: dict[str, Any]) -> None:
@@ -116,7 +138,7 @@ def test_every_field_and_every_way_to_sign_in_is_described(document: dict[str, A
         for field, described in schema["properties"].items():
             assert described.get("description"), (name, field)
     schemes = document["components"]["securitySchemes"]
-    assert set(schemes) == {"bearer", "cookie", "oauth2"}
+    assert set(schemes) == {"api_key", "bearer", "cookie", "oauth2"}
     assert all(scheme["description"] for scheme in schemes.values())
 
 
@@ -175,13 +197,26 @@ def test_the_second_token_paths_are_served_but_not_listed(app: Flask, document: 
         "index",
         "tokens",
         "keys",
+        "passkey_discovery",
         "auth",
         "passkeys",
+        "mailed_codes",
         "second_step",
         "proof",
         "factors",
+        "providers",
+        "identities",
         "activity",
+        "own_data",
+        "closing",
+        "api_keys",
+        "own_invitations",
         "users",
+        "invitations",
+        "service_accounts",
+        "webhooks",
+        "events",
+        "apps",
     ]
     page = FormBrowser(app).get("/userapi/api-token-auth/")
     assert "Exchange email and password for tokens" in page.text

@@ -40,6 +40,7 @@ users = st.fixed_dictionaries(
 def as_row(user: dict[str, Any]) -> Any:
     """A user as a row of the list, with the columns of the profile."""
     flat = {name: value for name, value in user.items() if name != "profile"}
+    flat |= {"profile_user_id": user["id"] if user["profile"] else None, "profile_extra": None}
     for name in ("title", "dob", "address", "country", "city", "zip"):
         flat[f"profile_{name}"] = user["profile"][name] if user["profile"] else None
     return Row(**flat)

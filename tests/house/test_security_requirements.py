@@ -20,7 +20,8 @@ def codes_of_rows(text: str) -> list[str]:
 def in_test_names() -> set[str]:
     names = [
         name
-        for path in (config.ROOT / "tests").rglob("*.py")
+        for folder in ("tests", "clients/python/tests")
+        for path in (config.ROOT / folder).rglob("*.py")
         for name in re.findall(r"def test_(\w+)", path.read_text())
     ]
     return {code for name in names for code in re.findall(r"(?:^|_)([A-Z]\d\d)(?=_)", name)}

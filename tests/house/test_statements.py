@@ -1,6 +1,7 @@
 """The number of SQL statements per request, whatever the number of rows."""
 
 from datetime import date
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -35,6 +36,27 @@ def test_reading_the_own_account_costs_one_statement(app: Flask, user: ApiUser) 
             assert user.get(url).status_code == 200
 
         assert len(seen) == 1, seen
+
+
+@pytest.mark.parametrize(
+    ("change", "in_transaction", "alone"),
+    [
+        (
+            {"profile": {"city": "York", "zip": "YO17"}},
+            4,
+            2,
+        ),  # caller, lock, update, event; in one statement after the caller
+        ({"language": "de", "profile": {"city": "York"}}, 5, 6),
+        ({"profile": {"city": PROFILE["city"]}}, 2, 1),
+    ],
+)
+def test_editing_the_own_account_costs_few_statements(
+    app: Flask, user: ApiUser, database_kind: str, change: dict[str, Any], in_transaction: int, alone: int
+) -> None:
+    with record_statements(app) as seen:
+        assert user.patch("/userapi/auth/user/", json=change).status_code == 200
+
+    assert len(seen) == (alone if database_kind == "postgresql" else in_transaction), seen
 
 
 def test_listing_factors_costs_two_statements_and_two_more_where_there_are_some(app: Flask, user: ApiUser) -> None:

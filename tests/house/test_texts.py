@@ -1,194 +1,38 @@
 """Every text that users read is marked for translation.
 
-Sources and templates are read for sentences that are not marked. Then everything is said in a language made up for the
-purpose, which uses no ASCII letters: text that is still in English was not marked for translation.
+Everything is said in a language made up for the purpose, which uses no ASCII letters: text that is still in English was
+not marked for translation. `test_marked_texts.py` reads sources and templates.
 """
 
-import ast
 import inspect
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from html.parser import HTMLParser
 from string import ascii_letters
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask_babel import Domain
-from jinja2 import Environment, nodes
 from marshmallow import Schema, ValidationError
 
-import config
 from tests.support.email_inbox import all_emails
 from tests.support.factories import PASSWORD, make_user
 from tests.support.form_browser import FormBrowser
+from tests.support.texts import Words, problem_classes
 from tests.support.translation_catalogs import source_messages
 from userapi.audit.names import ACTIONS
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.i18n import format_short_day, get_offered_languages, translate_messages
-from userapi.core.problems import Problem
+from userapi.core.scopes import Scope
+from userapi.invitations.schemas import STATES as INVITATION_STATES
 from userapi.mail import emails
-from userapi.users.permissions import EVERYTHING as PERMISSIONS
+from userapi.users import declaration
+from userapi.users.fields import PROFILE
+from userapi.users.permission_names import EVERYTHING as PERMISSIONS
 from userapi.users.schemas import ORDERINGS
-
-TEMPLATES = config.ROOT / "userapi" / "templates"
-
-#: Calls whose arguments are shown to users.
-SPEAKERS = {
-    "echo", "ClickException", "UsageError", "BadParameter", "prompt", "confirm", "fail", "print", "flash",
-    "ValidationError", "exit",
-}  # fmt: skip
-
-#: Calls that mark a text for translation.
-ASKERS = {"_", "gettext", "ngettext", "pgettext", "lazy_gettext", "lazy_ngettext", "lazy_pgettext"}
-
-#: Two words, or one with a capital: a text, not an identifier.
-TEXT = re.compile(r"[A-Za-z]{2,}[,;:]? [A-Za-z]{2,}|^[A-Z][a-z]+\b")
-
-#: Texts about settings are for operators, and in English like the settings and the documents.
-OF_A_SETTING = re.compile(r"^(?:userapi: )?[A-Z][A-Z_]+(?:, [A-Z][A-Z_]+)*:? ")
-OF_SETTINGS = ("setting_checks.py", "passkey_settings.py", "environment.py", "site_logo.py")
-
-SPOKEN_ATTRIBUTES = (
-    "aria-label",
-    "placeholder",
-    "title",
-    "alt",
-    "data-confirm",
-    "data-count",
-    "data-failed",
-    "data-label",
-)
-
-#: Parts of templates that are not shown as they are, and the block with a class name.
-OF_JINJA = re.compile(
-    r"\{% block width %\}\w+|\{%-? trans\b.*?endtrans -?%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL
-)
-
-#: The rest of an attribute that a template stores in a variable to use it twice.
-ATTRIBUTE = re.compile(r'[a-z-]*="[a-z -]*"|required|disabled|data-nullable')
-
-#: Elements whose contents are code, or in a fixed language.
-SILENT = ("script", "style", "code", "time")
-
-
-def problem_classes(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
-    for problem_class in kind.__subclasses__():
-        yield problem_class
-        yield from problem_classes(problem_class)
-
-
-def literals(node: ast.AST) -> Iterator[str]:
-    """The unmarked texts under a node, without field names."""
-    if isinstance(node, ast.Call) and name_of(node) in ASKERS:
-        return
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
-    elif isinstance(node, ast.JoinedStr):
-        yield "…".join(part.value for part in node.values if isinstance(part, ast.Constant))
-    elif isinstance(node, ast.Dict):
-        for value in node.values:
-            yield from literals(value)
-    else:
-        for child in ast.iter_child_nodes(node):
-            yield from literals(child)
-
-
-def name_of(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-
-
-def spoken(tree: ast.AST) -> Iterator[str]:
-    """The unmarked texts in a module that users read."""
-    speakers = SPEAKERS | {problem_class.__name__ for problem_class in problem_classes()} | {"Problem"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and name_of(node) in speakers:
-            shown = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg != "headers")]
-            yield from (text for part in shown for text in literals(part))
-        elif isinstance(node, ast.Dict):
-            detail = [value for key, value in zip(node.keys, node.values, strict=True) if is_constant(key, "detail")]
-            yield from (text for value in detail for text in literals(value))
-        elif isinstance(node, ast.ClassDef):
-            for line in node.body:
-                is_shown = isinstance(line, ast.Assign) and getattr(line.targets[0], "id", "") in ("title", "detail")
-                if is_shown and not isinstance(line.value, ast.Call):  # a call marks a text, or creates a field
-                    yield from literals(line.value)
-
-
-def is_constant(node: ast.AST | None, text: str) -> bool:
-    return isinstance(node, ast.Constant) and node.value == text
-
-
-def test_no_module_shows_an_unmarked_text() -> None:
-    sources = sorted((config.ROOT / "userapi").rglob("*.py"))
-    unmarked = [
-        f"{path.relative_to(config.ROOT)}: {text}"
-        for path in sources
-        if path.name not in OF_SETTINGS
-        for text in spoken(ast.parse(path.read_text()))
-        if TEXT.search(text) and not OF_A_SETTING.search(text)
-    ]
-
-    assert len(sources) > 100
-    assert unmarked == []
-
-
-class Words(HTMLParser):
-    """The texts on a page, including attributes."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.silent: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        named = dict(attributes)
-        if self.silent or tag in SILENT or (tag != "html" and "lang" in named):
-            if tag not in ("input", "meta", "link", "br", "hr"):
-                self.silent.append(tag)
-            return
-        self.found += [named[name] or "" for name in SPOKEN_ATTRIBUTES if name in named]
-
-    def handle_endtag(self, tag: str) -> None:
-        if self.silent and self.silent[-1] == tag:
-            self.silent.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self.silent:
-            self.found.append(data.strip())
-
-
-def constants(node: nodes.Node) -> Iterator[str]:
-    """The unmarked texts in the expressions of a template."""
-    if isinstance(node, nodes.Call) and getattr(node.node, "name", "") in ASKERS:
-        return
-    if isinstance(node, nodes.Const) and isinstance(node.value, str):
-        yield node.value
-    for child in node.iter_child_nodes():
-        yield from constants(child)
-
-
-def test_no_template_contains_an_unmarked_text(app: Flask) -> None:
-    environment: Environment = app.jinja_env
-    unmarked = []
-    templates = sorted(TEMPLATES.rglob("*.*"))
-    for path in templates:
-        source = path.read_text()
-        bare = OF_JINJA.sub("", source)
-        parts = Words(bare).found if path.suffix == ".html" else bare.split("\n")
-        expressions = constants(environment.parse(source))
-        texts = [
-            *(part for part in parts if re.search("[A-Za-z]{2,}", ATTRIBUTE.sub("", part))),
-            *filter(TEXT.search, expressions),
-        ]
-        unmarked += [f"{path.relative_to(TEMPLATES)}: {text}" for text in texts]
-
-    assert len(templates) > 50
-    assert unmarked == []
-
+from userapi.webhooks.schemas import REPLAYABLE, STATES
 
 ACCENTED = str.maketrans(
     ascii_letters, "".join(chr(0x1D5BA + i) for i in range(26)) + "".join(chr(0x1D5A0 + i) for i in range(26))
@@ -212,8 +56,9 @@ class MadeUp:
 
 
 @pytest.fixture
-def invented_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Show everything in the invented language."""
+def invented_language(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show everything in the invented language, except the documentation of operations, which other tests read too."""
+    assert app.test_client().get("/openapi.json").status_code == 200  # made once
     monkeypatch.setattr(Domain, "get_translations", lambda _domain: MadeUp())
     monkeypatch.setattr("userapi.browse.reference.get_locale", lambda: "invented")  # it is rendered once per language
 
@@ -307,7 +152,7 @@ FACTS: dict[str, Any] = {
     "link": "http://accounts.example.com/reset/7/t0ken/", "secret": "t0ken", "minutes": 60, "days": 7,
     "when": clock.now(), "ip": "203.0.113.5", "user_agent": "curl/8 Linux", "new_email": "other@elsewhere.example",
     "rights": ("is_staff", "is_superuser"), "inviter": "Wren", "user_id": None, "language": None,
-    "expires_at": clock.now(),
+    "expires_at": clock.now(), "revoked_keys": ["Wren (…7)"],
 }  # fmt: skip
 
 EMAILS = [
@@ -345,8 +190,10 @@ def test_no_problem_has_an_unmarked_text(app: Flask) -> None:
 
 
 def schemas(kind: type[Schema] = Schema) -> Iterator[type[Schema]]:
+    """The schemas of the service, without those of profiles that tests declare: their options are data."""
     for schema in kind.__subclasses__():
-        if schema.__module__.startswith("userapi."):
+        is_declared = schema.__module__ == declaration.__name__ and not set(schema._declared_fields) <= set(PROFILE)
+        if schema.__module__.startswith("userapi.") and not is_declared:
             yield schema
             yield from schemas(schema)
 
@@ -365,7 +212,9 @@ def test_every_field_error_is_marked(app: Flask) -> None:
                     schema.load(value)
                 except ValidationError as error:
                     messages |= set(flat(translate_messages(error.messages)))
-        values = (*ORDERINGS, *get_offered_languages(), "password")
+        lists = [", ".join(names) for names in (Scope, STATES, REPLAYABLE, INVITATION_STATES)]
+        choices = ("person, service, all", "password", "sign_in, prove, claim", "user", *lists)
+        values = (*ORDERINGS, *get_offered_languages(), *choices)
 
     assert len(messages) > 20
     assert english(sorted(messages), *values) == []

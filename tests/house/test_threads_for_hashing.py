@@ -3,11 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests.support import commands, http_server
 from tests.support.app_stack import JSON, call, post
 from tests.support.factories import PASSWORD
 from tests.support.prometheus import METRICS_TOKEN, fetch_metrics, metric_value
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 
 def test_P18_a_server_with_one_thread_serves_others_while_sign_ins_wait(tmp_path: Path) -> None:

@@ -11,22 +11,29 @@ from tests.support.api_client import ApiUser
 from tests.support.openapi import documented_operations
 from userapi.http.openapi import Access
 
-#: Public paths outside the API. A new path is listed here, or its blueprint checks every caller.
+#: Public paths outside the API, and those where clients of the OpenID provider authenticate. A new path is
+#: listed here, or its blueprint checks every caller.
 OPEN = {
     "static", "api-docs.openapi_json", "docs.show_reference", "docs.show_swagger_ui", "ops.read_liveness",
     "ops.read_readiness", "ops.read_metrics", "admin.static",
+    "openid.read_discovery", "openid.issue_tokens", "openid.push_request", "openid.read_userinfo",
+    "openid.introspect_token", "openid.revoke_token", "openid.begin_device_sign_in",
 }  # fmt: skip
 
 #: Blueprints whose pages check the browser session themselves; `tests/pages` and `tests/admin` test that.
-ROOMS = ("pages", "admin", "staff_")
+ROOMS = ("pages", "openid_pages", "admin", "staff_")
 
 OPEN_OPERATIONS = {
-    "index.read_index", "auth.read_auth_index", "keys.read_key_set", "users.create_user", "tokens.obtain_tokens",
+    "index.read_index", "auth.read_auth_index", "keys.read_key_set", "passkey_discovery.read_passkey_endpoints",
+    "passkey_discovery.read_related_origins", "users.create_user", "users.read_profile_fields", "tokens.obtain_tokens",
     "tokens.refresh_tokens", "tokens.verify_token", "userapi_tokens.obtain_tokens", "userapi_tokens.refresh_tokens",
     "userapi_tokens.verify_token", "auth.login", "auth.logout", "auth.ask_to_reset_password", "auth.reset_password",
-    "auth.verify_email", "auth.resend_verification", "auth.accept_invitation",
+    "auth.verify_email", "auth.resend_verification", "own_invitations.accept_invitation",
     "auth.undo_email_change", "passkeys.request_passkey_login", "passkeys.login_with_passkey",
     "second_step.request_second_step_options", "second_step.do_second_step",
+    "mailed_codes.request_code", "mailed_codes.sign_in_with_code", "providers.list_providers", "providers.redeem_code",
+    "providers.register_identity", "providers.prove_account", "providers.create_nonce",
+    "providers.sign_in_with_id_token", "closing.restore_account",
 }  # fmt: skip
 
 
@@ -43,7 +50,7 @@ def test_Z01_every_view_is_classified(app: Flask) -> None:
 
 def filled(path: str, user_id: int) -> str:
     """A path with its parameters filled in."""
-    return re.sub(r"{\w+}", str(uuid.uuid4()), path.replace("{user_id}", str(user_id)))
+    return re.sub(r"{\w+}", str(uuid.uuid4()), re.sub("{(user|identity|delivery|invitation)_id}", str(user_id), path))
 
 
 def test_Z01_every_operation_that_is_not_public_rejects_anonymous_callers(
@@ -105,4 +112,11 @@ def test_A02_every_operation_on_others_names_the_permission_that_staff_need(app:
         "PUT /userapi/users/{user_id}/": "change_user",
         "PATCH /userapi/users/{user_id}/": "change_user",
         "DELETE /userapi/users/{user_id}/": "delete_user",
+        "GET /userapi/invitations/": "add_user",
+        "POST /userapi/invitations/": "add_user",
+        "GET /userapi/invitations/{invitation_id}/": "add_user",
+        "DELETE /userapi/invitations/{invitation_id}/": "add_user",
+        "POST /userapi/invitations/{invitation_id}/resend/": "add_user",
     }
+    of_superusers = {name for name in documented if re.search("/userapi/(events|service-accounts|webhooks)/", name)}
+    assert {name for name, text in documented.items() if "as a superuser" in text} == of_superusers

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.support.browser import BrowserPage, Site
 from tests.support.factories import PASSWORD, sequence
 
-WIDTHS = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 375, "height": 800}}
+WIDTHS = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 320, "height": 800}}
 
 
 def expect_page(browser: BrowserPage, heading: str, name: str, scripts: bool) -> None:

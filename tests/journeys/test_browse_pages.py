@@ -51,7 +51,7 @@ def test_open_forms_and_mistakes_are_accessible_and_fit_the_screen(
     look_at("raw")
     browser.page.locator("#delete > summary").click()
     browser.page.locator("#delete").get_by_role("button", name="DELETE").click()
-    browser.page.wait_for_timeout(300)  # the dialog fades in
+    browser.wait_until_still()  # the dialog fades in
     look_at("delete")
 
 

@@ -126,7 +126,7 @@ def test_commands_use_the_port_of_the_last_start(tree: Path, bare: dict[str, str
     for _start in ("first", "second"):
         with http_server.run_server(tree.parent, bare, cwd=tree) as server:
             assert site_url() == server.url
-    assert site_url(PORT="8123") == "http://127.0.0.1:8123"
+    assert site_url(PORT="8123") == "http://localhost:8123"
 
     with port_in_use() as port:
         rejected = commands.run(*commands.RUN, env={**bare, "PYTHONPATH": str(tree), "PORT": port}, cwd=tree)

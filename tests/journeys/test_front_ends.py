@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +20,17 @@ LIFETIME = 4
 
 
 class EmptyPage(BaseHTTPRequestHandler):
-    """A front end with an empty page."""
+    """A front end with an empty page, and the TypeScript client at `/client/`."""
+
+    client: Path
 
     def do_GET(self) -> None:
+        is_script = self.path.startswith("/client/")
         self.send_response(200)
-        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Type", "text/javascript" if is_script else "text/html")
         self.end_headers()
+        if is_script:
+            self.wfile.write((self.client / "dist" / self.path.removeprefix("/client/")).read_bytes())
 
     def log_message(self, *_arguments: Any) -> None:
         """Log nothing."""
@@ -45,8 +51,9 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory, typescript_client: Path) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("front")
+    EmptyPage.client = typescript_client
     front_end = ThreadingHTTPServer(("127.0.0.1", 0), EmptyPage)
     threading.Thread(target=front_end.serve_forever, daemon=True).start()
     elsewhere = f"http://127.0.0.1:{front_end.server_port}"
@@ -109,3 +116,52 @@ def test_the_script_for_another_origin_refreshes_once_for_all_calls(place: Place
         )
 
         assert seen == [[200, 200, 200], True, True]
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["tokens immediately", "tokens late"])
+def test_two_tabs_with_the_client_keep_one_session_and_sign_out_together(
+    is_late: bool, place: Place, watch: Callable[..., Any]
+) -> None:
+    email = place.create_account()
+    with watch(place.elsewhere) as visitor:
+        first, second = tabs = visitor.page, visitor.page.context.new_page()
+        refreshes: list[str | None] = []
+        for tab in tabs:
+            tab.on("request", lambda sent: refreshes.append(sent.post_data) if "token-refresh" in sent.url else None)
+            tab.goto(place.elsewhere)
+            tab.evaluate(
+                f"""async () => {{
+                  const {{ createClient, localTokenStorage }} = await import("/client/index.js");
+                  window.client = createClient({{ baseUrl: "{place.url}", storage: localTokenStorage() }});
+                  window.end = new Promise((resolve) => client.onSignedOut(({{ reason }}) => resolve(reason)));
+                  window.read = async () => (await client.fetch("/userapi/auth/user/")).status;
+                }}"""
+            )
+        first.evaluate(
+            f"""async () => {{
+              await client.signIn({{ email: "{email}", password: "{PASSWORD}" }});
+              const stored = JSON.parse(localStorage["userapi-client"]);
+              localStorage["userapi-client"] = JSON.stringify({{ ...stored, expiresAt: 0 }});
+              navigator.locks.request("userapi-client", () => new Promise((release) => (window.release = release)));
+            }}"""
+        )
+        if is_late:  # what a process of the browser sees until it learns of the change that another process made
+            second.evaluate(
+                """() => {
+                  const { getItem } = Storage.prototype, seen = localStorage["userapi-client"];
+                  let late = 2;
+                  Storage.prototype.getItem = function (key) { return late-- > 0 ? seen : getItem.call(this, key); };
+                }"""
+            )
+        for tab in tabs:
+            tab.evaluate("() => { window.result = read(); }")
+        first.evaluate("release()")
+        statuses = [tab.evaluate("result") for tab in tabs] + [tab.evaluate("read()") for tab in tabs]
+        first.evaluate("client.signOut()")
+
+        assert statuses == [200, 200, 200, 200]
+        assert len(refreshes) >= 1
+        if is_late:
+            assert refreshes[0] == refreshes[1]  # a token that both send brings both the same pair
+        assert [tab.evaluate("end") for tab in tabs] == ["signed_out", "elsewhere"]
+        assert second.evaluate("client.isSignedIn()") is False

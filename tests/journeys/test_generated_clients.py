@@ -15,7 +15,7 @@ import config
 from tests.support import http_server, node
 from tests.support.factories import PASSWORD
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 DOCUMENT = config.ROOT / "docs" / "openapi.json"
 numbers = count(1)

@@ -45,21 +45,38 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = commands.copy_source_tree(folder / "checkout")
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(config.ROOT / name, tree / name)
-    done = commands.run(sys.executable, *BUILD, "-w", str(folder), str(tree), env=commands.bare_environment())
+    return build(tree)
+
+
+def build(tree: Path) -> Path:
+    """The wheel of a source tree, beside it."""
+    done = commands.run(sys.executable, *BUILD, "-w", str(tree.parent), str(tree), env=commands.bare_environment())
     assert done.code == 0, done
-    (built,) = folder.glob("*.whl")
+    (built,) = tree.parent.glob("*.whl")
     return built
 
 
 @pytest.fixture(scope="module")
 def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command `userapi` of an environment that has the wheel; the other packages are those of the tests."""
-    folder = tmp_path_factory.mktemp("environment")
+    return install(tmp_path_factory.mktemp("environment"), wheel)
+
+
+@pytest.fixture(scope="module")
+def program_with_shop(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the wheel of the extension in `tests/extension_project`."""
+    folder = tmp_path_factory.mktemp("shop")
+    tree = shutil.copytree(config.ROOT / "tests/extension_project", folder / "checkout")
+    return install(folder / "environment", wheel, build(tree))
+
+
+def install(folder: Path, *wheels: Path) -> Path:
+    """Create an environment that has these wheels, and return its command `userapi`."""
     venv.create(folder, symlinks=True)
     packages = folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
     (packages / "others.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
     subprocess.run(
-        [sys.executable, *INSTALL, folder / "bin" / "python", "install", "--no-index", "--no-deps", wheel], check=True
+        [sys.executable, *INSTALL, folder / "bin" / "python", "install", "--no-index", "--no-deps", *wheels], check=True
     )
     return folder / "bin" / "userapi"
 
@@ -199,3 +216,32 @@ def test_an_invalid_setting_of_an_installed_package_is_a_one_line_error(program:
     )
     assert rejected.is_one_line, rejected
     assert rejected.errors.startswith("userapi: USERAPI_INSTANCE: ")
+
+
+def test_W23_an_installed_extension_is_part_of_the_installed_service(program_with_shop: Path, folder: Path) -> None:
+    program, env = str(program_with_shop), environment(EXTENSIONS="shop:extension")
+
+    with http_server.run_server(folder.parent, env, cwd=folder, command=(program, "run")) as server:
+        with httpx.Client(base_url=server.url) as client:
+            denied = client.post("/userapi/users/", json=NEW_USER | {"email": "grace@rival.example"})
+            client.post("/userapi/users/", json=NEW_USER)
+            credentials = {k: NEW_USER[k] for k in ("email", "password")}
+            token = client.post("/userapi/auth/login/", json=credentials).json()["access_token"]
+            bought = client.post(
+                "/userapi/shop/basket/", json={"items": 2}, headers={"Authorization": f"Bearer {token}"}
+            )
+            ready = client.get("/readyz")
+        with httpx.Client(base_url=server.url) as staff:
+            staff.post(
+                "/userapi/auth/login/", json={"email": server.email, "password": server.password, "cookies": True}
+            )
+            page = staff.get("/admin/shop/baskets/", headers={"Accept": "text/html"})
+    words = ("shop list", "db current", "db downgrade shop@base", "doctor", "db upgrade heads", "shop list", "doctor")
+    done = [commands.run(program, *each.split(), env=env, cwd=folder) for each in words]
+
+    assert (denied.status_code, bought.json(), ready.status_code) == (403, {"items": 2}, 200)
+    assert (page.status_code, NEW_USER["email"] in page.text) == (200, True)
+    assert [each.code for each in done] == [0, 0, 0, 1, 0, 0, 0], done
+    assert "shop_0001" in done[1].output
+    assert "pending: shop_0001. Run `flask db upgrade heads`" in done[3].output
+    assert (done[0].output, done[5].output) == ("2: 2\n", "")

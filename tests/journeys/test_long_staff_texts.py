@@ -8,6 +8,10 @@ import pytest
 from tests.support import commands, http_server
 from tests.support.browser import BrowserPage
 from tests.support.factories import PASSWORD
+from userapi.users.permission_names import KINDS
+
+#: The boxes of the table of permissions.
+BOXES = sum(len(kind.actions) for kind in KINDS)
 
 #: 131 characters.
 LONG = f"{'a' * 50}.{'b' * 12}@{'c' * 30}.{'d' * 24}.example.com"
@@ -81,9 +85,24 @@ def test_the_permissions_fit_at_every_width_with_a_name_for_each_box(
         table = browser.page.locator(".permissions")
         assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth"), path
         boxes = table.get_by_role("checkbox")
-        assert boxes.count() == 16
-        names = {str(boxes.nth(index).get_attribute("aria-label")) for index in range(16)}
-        assert len(names) == 16
+        assert boxes.count() == BOXES
+        names = {str(boxes.nth(index).get_attribute("aria-label")) for index in range(BOXES)}
+        assert len(names) == BOXES
         assert browser.violations() == []
-        shown = [table.locator("td span").nth(index).is_visible() for index in range(16)]
+        shown = [table.locator("td span").nth(index).is_visible() for index in range(BOXES)]
         assert all(shown) if width <= 600 else not any(shown)
+
+
+def test_forms_of_the_built_in_profile_fields_are_accessible_and_fit_a_phone(
+    open_staff: Callable[..., BrowserPage],
+) -> None:
+    """Tests of how all pages look have a service with own fields, whose forms come from another template."""
+    browser = open_staff(viewport={"width": 320, "height": 900})
+    browser.go(f"/admin/users/?search={LONG[:40]}")
+    user = browser.page.locator(".users tbody th a").get_attribute("href").split("?")[0]
+
+    for path in (user, "/account/", "/register/profile/"):
+        browser.go(path)
+        assert browser.page.locator('[name="profile.dob"]').is_visible(), path
+        assert browser.violations() == [], path
+        assert not browser.overflows(), path

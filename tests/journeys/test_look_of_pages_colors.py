@@ -85,6 +85,7 @@ def pale_controls(browser: BrowserPage, path: str) -> list[str]:
     found = []
     for scheme in ("light", "dark"):
         browser.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        browser.wait_until_still()
         number, faults = browser.page.evaluate(PALE_CONTROLS)
         assert number > 2, path
         found += [f"{path}, {scheme}: {fault}" for fault in faults]

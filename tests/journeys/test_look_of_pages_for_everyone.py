@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.factories import PASSWORD
-from tests.support.product_pages import PAGES, STAFF, Product, open_page
+from tests.support.product_data import STAFF
+from tests.support.product_pages import PAGES, Product, open_page
 
 MENU = "details.menu > summary"
 

@@ -28,6 +28,8 @@ from tests.support.commands import bare_environment
 from tests.support.documented_commands import read_steps, run_steps, without_volatile_values
 from tests.support.factories import PASSWORD, new_user
 
+pytestmark = pytest.mark.slow
+
 #: Set by `make newcomer`: make installs the packages.
 INSTALLS = "NEWCOMER_INSTALLS"
 
@@ -53,7 +55,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
     if INSTALLS not in os.environ:
         share_packages(checkout)
     port = processes.free_port()
-    url, log = f"http://127.0.0.1:{port}", folder / "terminal"
+    url, log = f"http://localhost:{port}", folder / "terminal"
     began = time.monotonic()
     with log.open("w") as terminal:
         process = commands.start(

@@ -1,71 +1,31 @@
 """Journeys with passkeys in Chromium, with its virtual authenticator, at http://localhost."""
 
-import base64
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import processes
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from flask import Flask
 from playwright.sync_api import expect
 
-import config
-from tests.support import commands, http_server
 from tests.support.browser import DESKTOP, PHONE, BrowserPage
-from tests.support.databases import close_app
 from tests.support.factories import PASSWORD, make_account, make_user
-from tests.support.passkeys import add_passkey
+from tests.support.local_site import LocalSite, give_passkey, run_local_site
 from tests.support.sql import execute_sql
 from tests.support.virtual_authenticator import VirtualAuthenticator
-from userapi.app import create_app
 
 SIZES = pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-
-
-@dataclass
-class LocalSite:
-    """The running service at localhost, and an application over the same database."""
-
-    url: str
-    app: Flask
 
 
 @pytest.fixture(scope="module")
 def local_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSite]:
     """The service at a host name, as passkeys need it."""
-    folder = tmp_path_factory.mktemp("passkeys")
-    port = str(processes.free_port())
-    url = f"http://localhost:{port}"
-    settings = {"PORT": port, "SITE_URL": url, "RATELIMIT_ENABLED": "false", "WORKERS": "1"}
-    environment = commands.environment(f"sqlite:///{folder}/site.db", folder, **settings)
-    with http_server.run_server(folder, environment):
-        app = create_app(config.load(environment | {"MAIL_DELIVERY": "none"}))
-        yield LocalSite(url, app)
-        close_app(app)
+    with run_local_site(tmp_path_factory.mktemp("passkeys")) as site:
+        yield site
 
 
 def make_account_with_passkey(site: LocalSite, browser: BrowserPage, **changes: Any) -> VirtualAuthenticator:
     """A user with a passkey that the virtual authenticator of the page has too; `changes` are those of its options."""
     user_id = make_user(site.app, email_verified=True, first_name="Wren", last_name="Okafor")
-    passkey = add_passkey(site.app, user_id, origin=site.url).passkeys[0]
-    virtual = VirtualAuthenticator(browser.page, **changes)
-    key = passkey.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    virtual.call(
-        "addCredential",
-        credential={
-            "credentialId": base64.b64encode(passkey.credential_id).decode(),
-            "isResidentCredential": True,
-            "rpId": "localhost",
-            "privateKey": base64.b64encode(key).decode(),
-            "userHandle": base64.b64encode(passkey.user_handle).decode(),
-            "signCount": 0,
-            "backupEligibility": True,
-            "backupState": True,
-        },
-    )
-    return virtual
+    return give_passkey(site, browser, user_id, **changes)
 
 
 def expect_account_page(browser: BrowserPage) -> None:
@@ -135,6 +95,44 @@ def test_S90_cancelling_says_nothing_and_the_button_works_again(
         virtual.call("setUserVerified", isUserVerified=True)
         visitor.press("Sign in with a passkey")
         expect_account_page(visitor)
+
+
+#: Records requests for passkeys. The email field's waits as if its user ignored it, and the button's fails.
+FAILING_BUTTON = """
+navigator.credentials.get = ({ mediation, signal }) => new Promise((_resolve, reject) => {
+  const { dataset } = document.documentElement;
+  dataset.requested = `${dataset.requested ?? ""} ${mediation ?? "button"}`.trim();
+  signal?.addEventListener("abort", () => reject(signal.reason));
+  if (!mediation) reject(new DOMException("", "%s"));
+});
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        ("NotAllowedError", ""),  # cancelled, or no response in time
+        ("SecurityError", "can only be used at http://localhost"),
+        ("UnknownError", "That did not work. Try again."),
+    ],
+)
+def test_S90_after_an_error_the_email_field_offers_passkeys_again(
+    local_site: LocalSite, watch: Callable[..., Any], error: str, text: str
+) -> None:
+    with watch(local_site.url) as visitor:
+        VirtualAuthenticator(visitor.page)
+        visitor.page.add_init_script(FAILING_BUTTON % error)
+        visitor.go("/login/")
+        requested = visitor.page.locator("html")
+        expect(requested).to_have_attribute("data-requested", "conditional")
+        visitor.press("Sign in with a passkey")
+
+        expect(requested).to_have_attribute("data-requested", "conditional button conditional")
+        if text:
+            expect(visitor.page.get_by_role("alert")).to_contain_text(text)
+        else:
+            assert visitor.page.get_by_role("alert").all() == []
+        expect(visitor.page.get_by_label("Password", exact=True)).to_be_visible()
 
 
 def test_S90_at_another_address_the_page_says_where_passkeys_can_be_used(

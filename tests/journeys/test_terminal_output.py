@@ -17,6 +17,8 @@ from flask import Flask
 
 from tests.support import commands, http_server
 
+pytestmark = pytest.mark.slow
+
 
 class Screen:
     """A terminal and what a program has written to it."""
@@ -131,7 +133,7 @@ def test_a_pipe_gets_json_unless_the_setting_says_otherwise(
     assert sum("/login/" in line for line in lines) == 1
     assert [line for line in lines if "/static/" in line] == []
     for place in ("/\n", "/userapi/\n", "/docs/\n", "/admin/\n"):
-        assert f"http://127.0.0.1:{port}{place}" in done.output
+        assert f"http://localhost:{port}{place}" in done.output
 
 
 def test_no_input_can_move_the_cursor_or_start_a_new_line(

@@ -166,8 +166,8 @@ def test_the_staff_site_is_in_the_language_too(app: Flask) -> None:
     assert heading(german) == "Übersicht"
     menu = german.text.partition('<nav class="side"')[2].partition("<ul>")[2].partition("</ul>")[0]
     assert re.findall(r"<span>([^<]+)</span>", menu) == [
-        "Übersicht", "Benutzer", "Gruppen", "Sitzungen", "E-Mails", "Importe", "Sammelaktionen", "Audit-Protokoll",
-        "System",
+        "Übersicht", "Benutzer", "Einladungen", "Gruppen", "Dienstkonten", "Sitzungen", "E-Mails",
+        "Importe", "Sammelaktionen", "Audit-Protokoll", "Webhooks", "Client-Anwendungen", "System",
     ]  # fmt: skip
     assert "Letzte 30 Tage" in german.text
     assert root(arabic) == ("ar", "rtl")

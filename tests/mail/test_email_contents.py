@@ -1,6 +1,7 @@
 """The contents of emails, and what user input cannot add to them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,21 @@ from tests.support.factories import new_user
 from tests.support.servers import SmtpSink
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mail import emails, factor_emails, queue
+from userapi.mail import app_emails, code_emails, emails, factor_emails, invitation_emails, queue
 from userapi.mail.delivery import deliver_due
 
 RECIPIENT = "wren@example.com"
 ADDRESS = "203.0.113.5"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 LINK = "http://accounts.example.com/reset/7/t0ken/"
+
+
+def _invite(name: str, *, has_account: bool) -> None:
+    invitation_emails.send_invitation(
+        emails.Recipient(RECIPIENT, name), has_account=has_account, inviter="Ada Byron", message="", link=LINK,
+        secret="t0ken", expires_at=clock.now() + timedelta(minutes=1),
+    )  # fmt: skip
+
 
 #: Sends an email of each kind.
 SENDERS: dict[str, Callable[[str], None]] = {
@@ -34,17 +43,25 @@ SENDERS: dict[str, Callable[[str], None]] = {
     "reset_password": lambda name: emails.send_password_reset(
         emails.Recipient(RECIPIENT, name), link=LINK, secret="t0ken", minutes=60
     ),
-    "invitation": lambda name: emails.send_invitation(
-        emails.Recipient(RECIPIENT, name), inviter="Ada Byron", link=LINK, secret="t0ken", expires_at=clock.now()
-    ),
+    "invitation": lambda name: _invite(name, has_account=False),
+    "invitation_to_account": lambda name: _invite(name, has_account=True),
     "password_changed": lambda name: emails.send_password_changed(
         emails.Recipient(RECIPIENT, name), when=clock.now(), ip=ADDRESS
     ),
     "new_sign_in": lambda name: emails.send_new_sign_in(
         emails.Recipient(RECIPIENT, name), when=clock.now(), user_agent=FIREFOX, ip=ADDRESS
     ),
+    "account_claimed": lambda name: code_emails.send_account_claimed(
+        emails.Recipient(RECIPIENT, name), when=clock.now(), ip=ADDRESS
+    ),
     "token_reused": lambda name: emails.send_token_reused(
         emails.Recipient(RECIPIENT, name), when=clock.now(), ip=ADDRESS
+    ),
+    "app_allowed": lambda name: app_emails.send_app_allowed(
+        emails.Recipient(RECIPIENT, name), app="Handbook", link=LINK, when=clock.now()
+    ),
+    "app_token_reused": lambda name: app_emails.send_app_token_reused(
+        emails.Recipient(RECIPIENT, name), app="Handbook", when=clock.now()
     ),
     "factor_added": lambda name: factor_emails.send_factor_added(
         emails.Recipient(RECIPIENT, name), kind="totp", factor="Phone", is_first=True, when=clock.now()
@@ -68,7 +85,7 @@ SENDERS: dict[str, Callable[[str], None]] = {
         emails.Recipient(RECIPIENT, name), when=clock.now()
     ),
     "second_step_locked": lambda name: factor_emails.send_second_step_locked(
-        emails.Recipient(RECIPIENT, name), when=clock.now()
+        emails.Recipient(RECIPIENT, name), when=clock.now(), reset_helps=True
     ),
     "factors_reset": lambda name: factor_emails.send_factors_reset(
         emails.Recipient(RECIPIENT, name), when=clock.now(), reason="Lost phone", must_reset_password=True

@@ -5,7 +5,11 @@ import sys
 import uuid
 from pathlib import Path
 
+import pytest
+
 from tests.support import commands
+
+pytestmark = pytest.mark.slow
 
 
 def test_K04_old_emails_and_sessions_are_pruned_on_schedule(tmp_path: Path) -> None:

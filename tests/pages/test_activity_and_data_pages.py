@@ -32,7 +32,7 @@ def make_sign_in_old(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def make() -> None:
         later = clock.now() + timedelta(minutes=20)
-        monkeypatch.setattr("userapi.auth.account_data.clock.now", lambda: later)
+        monkeypatch.setattr("userapi.core.clock.now", lambda: later)
 
     return make
 
@@ -46,7 +46,7 @@ def test_the_page_says_what_happened_in_words_with_device_and_ip_address(app: Fl
 
     assert entries(page)[:3] == ["Account details changed", "Sign-in failed", "Signed in"]
     assert "<small>First name</small>" in page
-    assert "<bdi>Firefox</bdi> · <bdi>IP address 127.0.0.1</bdi> · " in page
+    assert '<bdi>Firefox</bdi> · <bdi>IP address <bdi dir="ltr">127.0.0.1</bdi></bdi> · ' in page
 
 
 def test_the_page_names_no_staff(app: Flask, user: ApiUser, superuser: ApiUser) -> None:

@@ -1,19 +1,22 @@
 """Passkeys on the pages: a form has what a script made of a passkey."""
 
 import json
+import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from tests.support.authenticator import Authenticator
-from tests.support.factories import make_user
-from tests.support.form_browser import BROWSER_HEADERS, FormBrowser
+from tests.support.factories import make_account, make_user
+from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value
 from tests.support.passkeys import add_passkey, request_sign_in
 from tests.support.sql import fetch_number
+from userapi.mfa.passkey_options import encode
 
-LOGIN = "/login/passkey/"
+LOGIN, SECOND_STEP = "/login/passkey/", "/login/second-step/passkey/"
 
 
 @pytest.fixture
@@ -66,3 +69,44 @@ def test_the_page_offers_no_passkeys_where_there_can_be_none(make_app: Callable[
 
         assert "passkey" not in page.text
         assert 'autocomplete="username"' in page.text
+
+
+def test_the_account_page_names_the_passkeys_to_the_browser_after_a_sign_in_with_one(
+    app: Flask, authenticator: Authenticator
+) -> None:
+    browser = FormBrowser(app)
+
+    page = browser.follow(send(browser, authenticator.get(request_sign_in(app))))
+
+    known = json.loads(unescape(re.findall('data-passkeys-known="([^"]+)"', page.text)[0]))
+    assert known["ids"] == [encode(authenticator.passkeys[0].credential_id)]
+    assert "ui/passkeys.js" in page.text
+
+
+def test_the_account_page_names_no_passkeys_after_a_sign_in_with_a_password(app: Flask) -> None:
+    browser = FormBrowser(app)
+
+    page = browser.follow(browser.sign_in(make_account(app)))
+
+    assert "passkeys" not in page.text
+
+
+def test_a_device_is_remembered_after_a_passkey_only_if_its_user_wants_it(app: Flask) -> None:
+    email = make_account(app, email_verified=True)
+    authenticator = add_passkey(app, fetch_number(app, "SELECT max(id) FROM users"))
+    browser = FormBrowser(app)
+
+    def use_passkey(**typed: str) -> None:
+        page = browser.follow(browser.sign_in(email))
+        options = json.loads(unescape(re.findall('data-public-key="([^"]+)"', page.text)[0]))
+        credential = json.dumps(authenticator.get(options))
+        done = browser.post(SECOND_STEP, {"credential": credential, "csrf_token": hidden_value(page), **typed})
+        assert done.headers["Location"] == "/account/", done.text
+
+    use_passkey()
+    assert browser.cookie("device") is None
+    browser.send("/logout/")
+    use_passkey(remember_device="true")
+    browser.send("/logout/")
+
+    assert browser.sign_in(email).headers["Location"] == "/account/"

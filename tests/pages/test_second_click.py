@@ -13,9 +13,9 @@ from tests.support.email_inbox import emails_to
 from tests.support.factories import PASSWORD, PROFILE, make_user, sequence
 from tests.support.form_browser import BROWSER_HEADERS, FormBrowser, hidden_value
 from tests.support.race import run_simultaneously
-from userapi.auth import invitations
 from userapi.core.db import db
-from userapi.users.models import User
+from userapi.invitations import sending
+from userapi.invitations.sending import NewInvitation
 
 pytestmark = pytest.mark.both
 
@@ -109,18 +109,16 @@ def test_a_password_reset_sent_twice_gets_two_equal_responses(app: Flask, user: 
 
 
 def test_an_invitation_accepted_twice_gets_two_equal_responses(app: Flask) -> None:
-    user_id = make_user(app, email="new@example.com", password=None)
     with app.app_context():
-        invitations.send_invitation(db.session.get_one(User, user_id), by=None)
+        sending.send(NewInvitation("new@example.com"), by=None)
         db.session.commit()
     email = emails_to(app, "new@example.com")[0]
     browser = FormBrowser(app)
-    path = browser.get(f"/invitation/{email.uid}/{email.token}/").headers["Location"]
-    typed = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+    path = browser.get(f"/invitation/{email.token}/").headers["Location"]
 
-    responses = click_twice(browser, path, fill(browser, path, typed))
+    responses = click_twice(browser, path, fill(browser, path, {"password": NEW_PASSWORD}))
 
-    assert_same_redirects(responses, "/account/")
+    assert_same_redirects(responses, "/register/profile/")
     assert all("access_token" in cookies_of(response) for response in responses)
 
 

@@ -12,9 +12,6 @@ from tests.support.proofs import submit_shown_form
 from tests.support.sql import execute_sql, fetch_number, fetch_rows
 from tests.support.staff_imports import move_clock
 from tests.support.two_steps import Owner, make_owner
-from userapi.auth import invitations
-from userapi.core.db import db
-from userapi.users import queries as user_queries
 
 PAGE = "/login/second-step/"
 SESSIONS = "SELECT count(*) FROM login_sessions"
@@ -185,25 +182,6 @@ def test_locked_codes_are_explained(owner: Owner, visitor: FormBrowser) -> None:
 
     assert page.status_code == 403
     assert "Reset your password" in page.text
-
-
-def test_an_invitation_of_an_account_with_a_second_factor_needs_the_second_step(owner: Owner) -> None:
-    with owner.app.app_context():
-        user = user_queries.lock_user(owner.id)
-        assert user is not None
-        user.password_hash = None
-        invitations.send_invitation(user)
-        db.session.commit()
-    (link,) = fetch_rows(owner.app, "SELECT secret FROM messages WHERE kind = 'invitation'")
-    visitor = FormBrowser(owner.app)
-    form = visitor.get(f"/invitation/{owner.id}/{link.secret}/").headers["Location"]
-
-    response = visitor.send(form, dict.fromkeys(("new_password1", "new_password2"), "copper kettle upstairs 4"))
-
-    assert response.headers["Location"] == PAGE
-    assert (fetch_number(owner.app, SESSIONS), visitor.cookie("access_token")) == (0, None)
-    done = submit_shown_form(visitor.client, visitor.follow(response), code=owner.phone.code())
-    assert done.headers["Location"] == "/account/"
 
 
 def test_S69_a_proof_on_the_page_requires_a_code_where_the_second_step_is_on(

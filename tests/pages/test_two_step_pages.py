@@ -12,6 +12,7 @@ from tests.support.factories import make_account
 from tests.support.form_browser import FormBrowser, hidden_value
 from tests.support.second_factors import App, verify_email
 from tests.support.sql import execute_sql, fetch_number
+from tests.support.staff_imports import move_clock
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.mfa import remembered_devices
@@ -94,13 +95,33 @@ def test_a_second_click_on_confirm_shows_the_same_codes(browser: FormBrowser) ->
     assert second == first
 
 
+def test_S34_old_cookies_gain_nothing_from_the_form_of_the_first_app_after_ten_seconds(
+    app: Flask, browser: FormBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone, page = add_app(browser)
+    form = form_of(page, phone.code())
+    copy = FormBrowser(app)
+    for name in ("access_token", "csrf_token"):
+        copy.client.set_cookie(name, browser.cookie(name).value)
+    assert browser.post(CONFIRM, form).status_code == 303
+    move_clock(monkeypatch, timedelta(seconds=11))
+
+    again = copy.post(CONFIRM, form)
+
+    assert (again.status_code, again.headers.getlist("Set-Cookie")) == (404, []), again.text
+    assert "/prove/" in copy.get(NEW_APP).headers["Location"]
+    assert browser.get(NEW_APP).status_code == 200
+
+
 def test_recovery_codes_are_downloaded_and_gone_when_they_are_kept(browser: FormBrowser) -> None:
     _app, codes = set_up(browser)
 
     download = browser.get(f"{CODES}download/")
     assert download.headers["Content-Disposition"] == 'attachment; filename="recovery-codes.txt"'
     assert all(code in download.text for code in codes)
-    assert shown_codes(browser.get(CODES)) == codes
+    shown = browser.get(CODES)
+    assert shown_codes(shown) == codes
+    assert "instead of your app or passkey" in shown.text
 
     kept = browser.send(f"{CODES}kept/", form_on=CODES)
 
@@ -215,7 +236,9 @@ def test_an_account_that_needs_two_step_sign_in_is_led_to_it(app: Flask) -> None
     browser = FormBrowser(app)
     browser.sign_in(email)
     assert browser.get("/account/devices/").status_code == 303
-    assert "Your account needs two-step sign-in. Set it up now." in browser.get(SECURITY).text
+    notice, link = browser.get(SECURITY).text.split('id="email-heading"')[0], 'href="/account/security/app/"'
+    assert "Your account requires two-step sign-in. Set it up to continue." in notice
+    assert link in notice
 
     set_up(browser)
 

@@ -7,22 +7,22 @@ import os
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from processes import Server, ServiceMissing
+from processes import Server, ServiceFailed, ServiceMissing
 from psycopg.rows import dict_row
 from stack import HOSTS, Stack
 
 from tests.support import commands, servers
 from tests.support.factories import PASSWORD, new_user
+from tests.support.running_threads import RunningThreads
 from tests.support.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
@@ -41,6 +41,7 @@ SETTINGS = {
     "WORKER_THREADS": "8",
     "MAIL_TIMEOUT": "1",
     "MAIL_DEFAULT_SENDER": "no-reply@example.com",
+    "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
     "RATELIMIT_REGISTRATION": "1000000 per hour",
     "RATELIMIT_REFRESH_IP": "1000000 per hour",
     "RATELIMIT_REFRESH_SESSION": "1000000 per hour",
@@ -160,7 +161,7 @@ def tokens_for(url: str, email: str) -> dict[str, Any]:
     return tokens
 
 
-class Load:
+class Load(RunningThreads):
     """Clients that send requests until the block ends, each as soon as it has its response.
 
     Args:
@@ -176,21 +177,10 @@ class Load:
         self.responses: list[tuple[float, Response]] = []
         self.acknowledged: set[str] = set()
         self._send = send
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__(self._run, range(clients))
 
     def _run(self, number: int) -> None:
-        while not self._over.is_set():
+        while not self.over.is_set():
             response, written = self._send(number)
             self.responses.append((time.monotonic(), response))
             if written is not None:
@@ -275,6 +265,18 @@ def kill_with_children(server: Server) -> int:
         os.kill(pid, signal.SIGKILL)
     server.kill()
     return len(victims)
+
+
+def start_postgresql(stack: Stack) -> None:
+    """Start PostgreSQL after the last process of the previous run has ended."""
+    for _attempt in range(20):
+        try:
+            stack["postgresql"].start()
+        except ServiceFailed:
+            time.sleep(0.2)
+        else:
+            return
+    raise AssertionError("PostgreSQL does not start again")
 
 
 def wait_for_email(mailbox: servers.SmtpSink, recipient: str) -> None:

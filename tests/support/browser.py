@@ -9,11 +9,10 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import config
-from tests.support import commands, http_server, servers
+from tests.support import accessibility, commands, http_server, servers
 
 #: Where screenshots are kept.
 ARTIFACTS = config.ROOT / "tests" / "artifacts"
@@ -32,6 +31,21 @@ DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 320, "height": 640}
 
 EMAIL_TIMEOUT = 20
+
+#: How long a browser may take for what a test expects, in milliseconds, on a machine that runs several at a time.
+TIMEOUT = 20_000
+expect.set_options(timeout=TIMEOUT)
+
+#: Waits until the page looks as it will stay: a frame has been drawn, which also calls what listens for a change of the
+#: color scheme, and no transition runs. Animations without end do not count.
+UNTIL_STILL = """async () => {
+  const frame = () => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+  const running = () => document.getAnimations().filter((animation) =>
+    animation.playState === "running" && Number.isFinite(animation.effect.getComputedTiming().endTime));
+  const deadline = performance.now() + 5000;
+  do await frame(); while (running().length && performance.now() < deadline);
+  return running().length;
+}"""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -134,17 +148,14 @@ class BrowserPage:
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
+    def wait_until_still(self) -> None:
+        """Wait until a change of the page, the window or the color scheme has taken effect."""
+        assert self.page.evaluate(UNTIL_STILL) == 0, "animations do not end"
+
     def violations(self, only: Sequence[str] = (), rules: dict[str, Any] | None = None) -> list[str]:
-        """The violations that axe-core finds in the page as it is now, by all or only some rules."""
-        if not self.page.evaluate("'axe' in window"):
-            self.page.evaluate(Axe().axe_script)
-        # The list of passed rules is long and not needed.
-        options: dict[str, Any] = {"resultTypes": ["violations"], "rules": rules or {}}
-        if only:
-            options["runOnly"] = {"type": "rule", "values": list(only)}
-        run = "options => axe.run(options).then(found => found.violations)"
-        found: list[dict[str, Any]] = self.page.evaluate(run, options)
-        return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+        """The violations that axe-core finds in the page when it is still, by all or only some rules."""
+        self.wait_until_still()
+        return accessibility.violations(self.page, only, rules or {})
 
     def overflows(self) -> bool:
         """Whether the page is wider than the window."""
@@ -158,7 +169,7 @@ def watch(chromium: Browser) -> Callable[..., Any]:
     @contextmanager
     def make(origin: str, **options: Any) -> Iterator[BrowserPage]:
         context = chromium.new_context(**{"viewport": DESKTOP, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(TIMEOUT)
         watched = BrowserPage(context.new_page(), origin)
         yield watched
         context.close()

@@ -17,7 +17,7 @@ VOLATILE = re.compile(
 
 
 #: The URL and the programs' folder that the documents show.
-HERE = "http://127.0.0.1:8000"
+HERE = "http://localhost:8000"
 
 
 PROGRAMS = ".venv/bin/"

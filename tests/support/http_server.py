@@ -25,7 +25,7 @@ class Server:
     """A running service.
 
     Attributes:
-        url: its origin, as http://127.0.0.1:40123.
+        url: its origin, as http://localhost:40123, or http://127.0.0.1:40123 where SITE_URL is set.
         process: the server's parent process.
         environment: the environment it was started with.
         log: the file of all that it writes.
@@ -70,6 +70,8 @@ def run_server(
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url, process, log)
+        if not environment.get("SITE_URL"):
+            url = f"http://localhost:{port}"
         credentials = dict(re.findall(r"^  (Email|Password) +(\S+)$", log.read_text(), re.MULTILINE))
         yield Server(
             url, process, environment, log, credentials.get("Email", "admin@example.com"), credentials.get("Password")

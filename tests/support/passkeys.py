@@ -44,3 +44,10 @@ def send_credential(app: Flask, credential: Any, **body: Any) -> TestResponse:
 def sign_in_by_passkey(app: Flask, authenticator: Authenticator, **changes: Any) -> TestResponse:
     """Sign in by passkey; `changes` are those of `Authenticator.get`."""
     return send_credential(app, authenticator.get(request_sign_in(app), **changes))
+
+
+def is_rejected(response: TestResponse) -> bool:
+    """Whether a request was rejected with the one error for passkeys."""
+    assert response.status_code == 401, response.text
+    assert response.headers["WWW-Authenticate"].startswith("Bearer ")
+    return bool(response.get_json()["code"] == "invalid_passkey")

@@ -14,11 +14,12 @@ PROVE = "/userapi/auth/prove/"
 
 
 def shown_form(page: TestResponse) -> tuple[str, MultiDict[str, str]]:
-    """Where the form in the main part of a page goes, and its hidden inputs."""
+    """Where the first form in the main part of a page goes, and its hidden inputs."""
     main = page.text[max(page.text.find("<main"), 0) :]
     action = re.search(r'<form method="post" action="([^"]*)"', main)
     assert action, page.text
-    inputs = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', main)
+    form = main[action.start() : main.find("</form>", action.end())]
+    inputs = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form)
     return unescape(action[1]), MultiDict([(unescape(name), unescape(value)) for name, value in inputs])
 
 

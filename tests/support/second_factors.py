@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -80,6 +81,19 @@ def prove(user: ApiUser, code: str) -> None:
     response = user.post("/userapi/auth/prove/", json={"code": code})
     assert response.status_code == 200, response.text
     user.tokens = {**user.tokens, **response.get_json()}
+
+
+def overview(user: ApiUser) -> dict[str, Any]:
+    """What a user sees of the own second factors."""
+    response = user.get(FACTORS)
+    assert response.status_code == 200
+    found: dict[str, Any] = response.get_json()
+    return found
+
+
+def code_of(response: TestResponse) -> tuple[int, str]:
+    """The status and the code of an error."""
+    return response.status_code, response.get_json()["code"]
 
 
 def forget_used_steps(app: Flask) -> None:

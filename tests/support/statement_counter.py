@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from userapi.core.db import db
-from userapi.core.prepared import close_idle
+from userapi.core.prepared import CURSORS, close_idle
 
 TRANSACTION_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK")
 
@@ -34,8 +34,9 @@ def record_statements(app: Flask) -> Iterator[list[str]]:
             note(query if isinstance(query, str) else query.decode())
             return super().execute(query, *args, **options)
 
-    def watch(connection: Any, _record: Any, _proxy: Any) -> None:
+    def watch(connection: Any, record: Any, _proxy: Any) -> None:
         touched.append(connection)
+        record.info.pop(CURSORS, None)  # they were made by another factory
         if isinstance(connection, sqlite3.Connection):
             connection.set_trace_callback(note)
         else:

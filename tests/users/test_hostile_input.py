@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.api_client import ApiUser, sign_in
 from tests.support.factories import PASSWORD, PROFILE, new_user
 
-pytestmark = pytest.mark.both
+pytestmark = [pytest.mark.both, pytest.mark.unmeasured]
 
 USERS = "/userapi/users/"
 PROFILE_TEXTS = {"title": 5, "address": 255, "country": 50, "city": 50, "zip": 5}

@@ -6,7 +6,10 @@ from flask.testing import FlaskClient
 
 from tests.support.api_client import ApiUser
 from tests.support.email_inbox import emails_to
-from tests.support.factories import PASSWORD, new_user
+from tests.support.factories import PASSWORD, PROFILE, make_user, new_user
+from tests.support.second_factors import FACTORS, prove, set_up_app
+from tests.support.sql import fetch_number
+from tests.support.staff_client import sign_in_with_cookies, staff_client
 
 USERS = "/userapi/users/"
 
@@ -85,6 +88,44 @@ def test_rejects_a_name_that_changes_the_text_direction(
     assert user.patch(user.url, json={field: text}).status_code == 400
     for shaped in ("می\u200cخواهم", "\u200fعلي", "क्\u200dष"):
         assert user.patch(user.url, json={"first_name": shaped}).status_code == 200, repr(shaped)
+
+
+@pytest.mark.parametrize("field", ["title", "address", "country", "city", "zip"])
+def test_rejects_profile_fields_that_change_the_text_direction(client: FlaskClient, user: ApiUser, field: str) -> None:
+    for control in DIRECTION_CONTROLS:
+        profile = {field: f"1{control}2"}
+        registered = client.post(USERS, json=new_user(profile={**PROFILE, **profile}))
+        edited = user.patch(user.url, json={"profile": profile})
+
+        assert (registered.status_code, list(registered.get_json()["errors"]["profile"])) == (400, [field])
+        assert edited.status_code == 400
+    for mark in ("\u200e", "\u200f"):
+        assert user.patch(user.url, json={"profile": {field: f"1{mark}2"}}).status_code == 200
+
+
+@pytest.mark.parametrize("control", ["\u202e", "\u2066", "\x1b", "\u2028"])
+def test_rejects_names_of_factors_and_groups_that_change_the_text_around_them(
+    app: Flask, user: ApiUser, control: str
+) -> None:
+    text = f"Pay{control}ments"
+    phone, _codes = set_up_app(app, user.id)
+    prove(user, phone.code())
+    superuser = staff_client(app, is_staff=True, is_superuser=True)
+    browser = sign_in_with_cookies(app, make_user(app, email_verified=True))
+
+    over_api = [
+        user.post(f"{FACTORS}totp/", json={"name": text}),
+        user.patch(f"{FACTORS}totp/{phone.id}/", json={"name": text}),
+        user.post(f"{FACTORS}passkeys/", json={"name": text, "credential": {}}),
+        user.patch(f"{FACTORS}passkeys/{phone.id}/", json={"name": text}),
+    ]
+
+    for response in over_api:
+        assert (response.status_code, list(response.get_json()["errors"])) == (400, ["name"]), response.text
+    assert browser.post("/account/security/app/", name=text).status_code == 400
+    assert superuser.post("/admin/groups/new/", name=text).status_code == 400
+    assert app.test_cli_runner().invoke(args=["groups", "create", text]).exit_code == 1
+    assert fetch_number(app, "SELECT count(*) FROM groups WHERE name LIKE 'Pay%'") == 0
 
 
 def test_a_required_field_needs_a_visible_character(user: ApiUser) -> None:

@@ -180,7 +180,8 @@ def test_Z14_owner_and_staff_see_the_same_fields_and_no_secret(user: ApiUser, st
 
     own = user.get(user.url).get_json()
 
-    assert own == shown(staff, user) == listed == user.get("/userapi/auth/user/").get_json()
+    assert own == shown(staff, user) == listed
+    assert {**own, "has_password": True} == user.get("/userapi/auth/user/").get_json()
     assert list(own) == [
         "url", "id", "email", "username", "first_name", "last_name", "profile", "is_active", "is_staff",
         "is_superuser", "email_verified", "pending_email", "language", "date_joined", "last_login",

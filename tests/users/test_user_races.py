@@ -6,11 +6,14 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.support.api_client import ApiUser
 from tests.support.factories import new_user
+from userapi.audit.models import AuditEvent
+from userapi.core.db import db
 
 pytestmark = pytest.mark.both
 
@@ -59,6 +62,28 @@ def test_N05_parallel_edits_of_different_fields_are_all_kept(app: Flask, user: A
     after = user.get(user.url).get_json()
     assert (after["first_name"], after["last_name"], after["username"]) == ("Ada", "Quill", "quill")
     assert (after["profile"]["city"], after["profile"]["zip"], after["profile"]["country"]) == ("Wells", "BA5", "Wales")
+
+
+def test_N05_events_of_parallel_edits_of_one_field_follow_from_each_other(
+    app: Flask, user: ApiUser, staff: ApiUser
+) -> None:
+    url = f"{USERS}{user.id}/"
+    callers = [user, user, staff] * 4
+    edits = [{"profile": {"city": f"City {number}"}} for number, _ in enumerate(callers)]
+
+    responses = run_together(
+        *(prepare_call(app, by, "PATCH", url, json=edit) for by, edit in zip(callers, edits, strict=True))
+    )
+
+    assert {response.status_code for response in responses} == {200}
+    with app.app_context():
+        events = db.session.scalars(
+            sa.select(AuditEvent).where(AuditEvent.action == "user.changed").order_by(AuditEvent.id)
+        ).all()
+    changes = [(event.changes or {})["profile.city"] for event in events]
+    assert len(changes) == len(callers)
+    assert [before for before, _after in changes[1:]] == [after for _before, after in changes[:-1]]
+    assert user.get(url).get_json()["profile"]["city"] == changes[-1][1]
 
 
 def test_N05_only_one_of_parallel_edits_with_the_same_tag_succeeds(app: Flask, user: ApiUser) -> None:

@@ -23,13 +23,17 @@ PARTS = {
     "disk": lazy_gettext("Disk"),
     "email": lazy_gettext("Email delivery"),
     "worker": lazy_gettext("Background jobs"),
+    "notices": lazy_gettext("Notices to extensions and other services"),
     "redis": lazy_gettext("Rate limits (Redis)"),
+    "profile fields": lazy_gettext("Profile fields"),
 }
 STATES = {
     "ok": lazy_gettext("OK"),
     "almost full": lazy_gettext("Almost full"),
     "delayed": lazy_gettext("Delayed"),
     "disk full": lazy_gettext("Disk full"),
+    "incomplete": lazy_gettext("Incomplete"),
+    "failed": lazy_gettext("Failed"),
     "low": lazy_gettext("Low"),
     "missing": lazy_gettext("Missing"),
     "not configured": lazy_gettext("Not configured"),
@@ -143,5 +147,5 @@ def _staff_without_second_step() -> Iterator[Item]:
         "A stolen password is enough to sign in to such an account. "
         "Its owner can set up two-step sign-in on the security page."
     )
-    link = (url_for("staff_users.show_list", is_staff="true", is_active="true"), _("View staff"))
+    link = (url_for("staff_users.show_list", is_staff="true", is_active="true", second_step="none"), _("View staff"))
     yield Item(Level.WARNING, title, text, *link)

@@ -14,7 +14,7 @@ from userapi.audit import queries as audit_queries
 from userapi.audit.names import ACTIONS, ORIGINS, TARGETS
 from userapi.auth.claims import parse_id
 from userapi.core import clock
-from userapi.core.db import db
+from userapi.core.db import allow_standby, db
 from userapi.core.problems import NotFound
 from userapi.html.flash import flash
 from userapi.transfer import audit_export
@@ -23,11 +23,11 @@ from userapi.users import queries as user_queries
 
 from . import filters, queries
 from .filters import Filters
-from .views import PAGE_SIZE, StaffView, current_query, staff_page
+from .views import PAGE_SIZE, StaffView, current_query, make_visible_changes, staff_page
 
 #: The filters of the list.
 READERS = {
-    **dict.fromkeys(("actor", "target", "action", "address"), filters.read_words),
+    **dict.fromkeys(("actor", "impersonator", "target", "action", "address"), filters.read_words),
     "origin": filters.reader_of(ORIGINS),
     "kind": filters.reader_of(TARGETS),
     **dict.fromkeys(("since", "until"), filters.read_day),
@@ -45,7 +45,7 @@ class AuditView(StaffView):
 
     @staff_page("/", needs="view")
     def show_list(self) -> str:
-        """List events by actor, origin, target, action, IP address and time."""
+        """List events by actor, impersonator, origin, target, action, IP address and time."""
         search = Filters(request.args, READERS)
         events = (
             queries.NO_ROWS
@@ -82,7 +82,8 @@ class AuditView(StaffView):
         conditions = _to_conditions(search.values)
         event_id = audit_export.record_export({"format": kind} | conditions)
         db.session.commit()
-        chunks = audit_export.stream_events(kind, conditions | {"before": event_id})
+        allow_standby()
+        chunks = audit_export.stream_events(kind, conditions | {"before": event_id}, make_visible_changes())
         response = Response(stream_with_context(chunks), mimetype=audit_export.MEDIA_TYPES[kind])
         file_name = f"audit-log-{clock.now():%Y%m%d-%H%M%S}.{kind}"
         response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
@@ -102,8 +103,9 @@ def emails_of_users(user_ids: Iterable[int | None]) -> Mapping[int, str]:
 def _to_conditions(values: Mapping[str, Any]) -> dict[str, Any]:
     """The filters as `queries.list_events` expects them."""
     conditions = {name: values[name] for name in ("origin", "kind", "action", "address", "since") if name in values}
-    if "actor" in values:
-        conditions["actor"] = find_user_id(values["actor"])
+    for name in ("actor", "impersonator"):
+        if name in values:
+            conditions[name] = find_user_id(values[name])
     if "target" in values:
         kind = conditions.setdefault("kind", "user")
         conditions["target"] = str(find_user_id(values["target"])) if kind == "user" else values["target"]

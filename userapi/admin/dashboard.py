@@ -10,8 +10,7 @@ from flask_babel import ngettext
 from userapi.auth import sessions
 from userapi.core import clock, i18n
 from userapi.transfer import audit_export
-from userapi.users import group_queries
-from userapi.users.models import KINDS
+from userapi.users import group_queries, permission_names
 
 from . import attention, daily_counts, queries, staff_auth
 from .charts import Bar, Chart
@@ -33,8 +32,9 @@ class Dashboard(StaffView, AdminIndexView):
         recent = queries.list_events({}, None, MAX_RECENT).rows if staff_auth.may("view", "event") else []
         now = clock.now()
         days = next((days for days in PERIODS if request.args.get("days") == str(days)), DAYS)
-        sees_anything = any(staff_auth.may("view", kind) for kind in KINDS)
+        sees_anything = any(staff_auth.may("view", kind) for kind in permission_names.get_kinds())
         totals = queries.count_totals(now, sessions.idle_since(now))
+        charts = list_charts(days)  # before the findings, which need the numbers of fewer days
         return self.render(
             "admin/dashboard.html",
             sees_anything=sees_anything,
@@ -42,7 +42,7 @@ class Dashboard(StaffView, AdminIndexView):
             findings=list(attention.find(totals["failed_emails"])),
             totals=totals,
             max_counted=queries.MAX_COUNTED,
-            charts=list_charts(days),
+            charts=charts,
             periods=PERIODS,
             days=days,
             short_day=i18n.format_short_day,

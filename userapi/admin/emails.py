@@ -87,7 +87,7 @@ class EmailView(StaffView):
 
     @staff_page(EMAIL, needs="view")
     def show(self, email_id: int) -> Response:
-        """Show an email and its status, without the secret token in it."""
+        """Show an email and its status, without the secret token or code in it."""
         email = _find_email(email_id)
         link = _link(email) if get_caller().user.is_superuser else None
         text = _without_secret(email, email.text)
@@ -96,6 +96,7 @@ class EmailView(StaffView):
             email=email,
             text=text,
             has_link=link is not None,
+            is_code_hidden=text.startswith(REDACTED),
             is_token_hidden=LINK_WITHOUT_TOKEN.search(text) is not None,
             headers=relay.list_headers(email),
             max_attempts=current_app.config["MAIL_MAX_ATTEMPTS"],
@@ -153,7 +154,7 @@ def _link(email: EmailMessage) -> str | None:
     if current_app.config["MAIL_SERVER"] or not serves_this_machine_only() or not email.secret:
         return None
     links = re.findall(r"https?://\S+", email.text)
-    return next((link for link in links if email.secret in link), None)
+    return next((link for link in links if any(token in link for token in email.secret.splitlines())), None)
 
 
 def _origin(url: str) -> str:
@@ -163,7 +164,7 @@ def _origin(url: str) -> str:
 
 def _without_secret(email: EmailMessage, text: str) -> str:
     """The text of an email without its token, because anyone who sees the page could use the link."""
-    return text.replace(email.secret, REDACTED) if email.secret else text
+    return queue.remove_secrets(email.secret, text)
 
 
 class OldEmailView(StaffView):

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from userapi.auth import authentication
 from userapi.auth.caller import get_caller
 from userapi.auth.problems import CsrfFailed
-from userapi.core.problems import NotFound, PermissionDenied, Problem, SecondStepRequired
+from userapi.core.problems import NotFound, PermissionDenied, Problem, ProofNeeded, ReadOnlySession, SecondStepRequired
 
 from . import staff_auth
 from .views import ANY_STAFF, StaffView, csrf_token, staff_page
@@ -35,13 +35,13 @@ def render_error(view: StaffView, problem: Problem) -> str | None:
         staff_auth.check_access()
     except (*authentication.SIGN_IN_REQUIRED, CsrfFailed):
         return None
-    except (PermissionDenied, SecondStepRequired):
+    except (PermissionDenied, ReadOnlySession, SecondStepRequired, ProofNeeded):
         return render_template(
             "pages/problem.html",
             problem=problem,
             me=get_caller().user,
             csrf_token=csrf_token,
-            next_page=request.path,
+            next_page=None if get_caller().impersonation else request.path,
         )
     explanation = problem.detail if problem.status == 403 else _("There is no such page on the staff site.")
     if problem.status == 405:

@@ -14,10 +14,9 @@ from userapi.core.db import db
 from userapi.core.problems import Problem, ValidationFailed
 from userapi.html.flash import flash
 from userapi.html.forms import Form
-from userapi.http.fields import Line
-from userapi.users import accounts, email_address, group_queries, groups, permissions
+from userapi.users import accounts, email_address, group_queries, groups, permission_names, permissions
 from userapi.users import queries as user_queries
-from userapi.users.models import ACTIONS, Group
+from userapi.users.group_models import ACTIONS, Group
 
 from . import staff_auth
 from .queries import ListPage
@@ -29,8 +28,6 @@ MAX_LISTED_MEMBERS = 20
 
 #: Members that one request removes.
 MAX_REMOVED_MEMBERS = 100
-
-name_field = Line(150, 1)
 
 
 class GroupView(StaffView):
@@ -49,7 +46,7 @@ class GroupView(StaffView):
         """Show the form of a new group."""
         return self._show(None, _form(take_saved_form() or MultiDict()))
 
-    @staff_page("/new/", needs="add", methods=("POST",))
+    @staff_page("/new/", needs="add", methods=("POST",), fresh=True)
     def add(self) -> Any:
         """Create a group."""
         form = _form(request.form)
@@ -82,7 +79,7 @@ class GroupView(StaffView):
         saved = take_saved_form() if staff_auth.may("change", "group") else None
         return self._show(group_id, _form(saved) if saved else stored)
 
-    @staff_page(GROUP, needs="change", methods=("POST",))
+    @staff_page(GROUP, needs="change", methods=("POST",), fresh=True)
     def edit(self, group_id: int) -> Any:
         """Save a group, unless someone else has changed it since the form was opened."""
         form, group = _form(request.form), groups.lock(group_id)
@@ -108,7 +105,7 @@ class GroupView(StaffView):
         """List the members, with a form to add one for staff who may change users."""
         return self._show_members(group_id, Form({"email": ""}))
 
-    @staff_page(f"{GROUP}members/", needs="change_user", methods=("POST",))
+    @staff_page(f"{GROUP}members/", needs="change_user", methods=("POST",), fresh=True)
     def add_member(self, group_id: int) -> Any:
         """Add a user to the group, found by email."""
         form, group, me = Form({"email": request.form.get("email", "")}), groups.find(group_id), get_caller().user
@@ -128,7 +125,7 @@ class GroupView(StaffView):
             )
         return self.redirect_to("show_members", group_id=group_id)
 
-    @staff_page(f"{GROUP}members/remove/", needs="change_user", methods=("POST",))
+    @staff_page(f"{GROUP}members/remove/", needs="change_user", methods=("POST",), fresh=True)
     def remove_members(self, group_id: int) -> Any:
         """Remove the selected users from the group, or none of them after an error."""
         group, me, ids = groups.find(group_id), get_caller().user, selected_ids("user")
@@ -167,7 +164,7 @@ class GroupView(StaffView):
         count = group_queries.member_counts().get(group_id, 0)
         return self.render("admin/groups/delete.html", group=group, members=members, count=count)
 
-    @staff_page(f"{GROUP}delete/", needs="delete", methods=("POST",))
+    @staff_page(f"{GROUP}delete/", needs="delete", methods=("POST",), fresh=True)
     def delete(self, group_id: int) -> Any:
         """Delete a group."""
         group = groups.lock(group_id)
@@ -190,7 +187,7 @@ class GroupView(StaffView):
             may_save=staff_auth.may("add" if group_id is None else "change", "group"),
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
             built_in=group_queries.STAFF,
-            kinds=permissions.MEANINGFUL_ACTIONS,
+            kinds=permission_names.get_kinds(),
             verbs=ACTIONS,
             held=permissions.get_permissions(get_caller().user),
         ), form.status
@@ -207,7 +204,7 @@ def _find_user_id(email: str) -> int:
     Raises:
         ValidationFailed: there is none.
     """
-    key = email_address.key_or_none(email)
+    key = email_address.find_account_key(email)
     user_id = user_queries.find_id(key) if key else None
     if user_id is None:
         raise ValidationFailed(errors={"email": [_("There is no user with this email.")]})
@@ -222,7 +219,7 @@ def _form(sent: MultiDict[str, str]) -> Form:
 
 def _name(form: Form) -> str:
     try:
-        name: str = name_field.deserialize(form.values["name"])
+        name: str = groups.name_field.deserialize(form.values["name"])
     except ValidationError as error:
         raise ValidationError({"name": error.messages}) from error
     return name.strip()

@@ -21,6 +21,7 @@ from userapi.http import bodies, errors
 from userapi.transfer import import_files, job_queries, jobs
 from userapi.transfer.jobs import FileTooLarge
 from userapi.transfer.options import ImportOptions, IssueKind, OnBadProfile, OnConflict
+from userapi.users.declaration import get_declaration
 
 from . import audit_log
 from .views import SUPERUSER, StaffView, staff_page
@@ -142,6 +143,7 @@ class ImportView(StaffView):
             "conflict_options": OnConflict,
             "bad_profile_options": OnBadProfile,
             "most": i18n.format_number(jobs.MAX_RECORDS),
+            "needs_birthday": get_declaration().is_default,
         }
         return self.render("admin/imports/new.html", form=form, **facts), form.status
 

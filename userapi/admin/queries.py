@@ -16,10 +16,12 @@ from userapi.auth.models import Session
 from userapi.core.db import db, read_all, read_one
 from userapi.mail import queries as mail_queries
 from userapi.users import list_counts
-from userapi.users.models import Group, OneTimeToken, User, UserProfile, user_groups
+from userapi.users.group_models import Group, user_groups
+from userapi.users.models import OneTimeToken, User, UserProfile
 
 sessions = Session.__table__
 users = User.__table__
+impersonators = users.alias("impersonators")
 emails = mail_queries.emails
 profiles = UserProfile.__table__
 
@@ -86,9 +88,12 @@ def list_session_page(
         sa.select(
             sessions.c.id, sessions.c.user_id, users.c.email, sessions.c.created_at, sessions.c.last_used_at,
             sessions.c.expires_at, sessions.c.address, sessions.c.user_agent,
+            sessions.c.impersonator_id, impersonators.c.email.label("impersonator"),
             active.label("is_active"), sa.func.coalesce(sessions.c.ended_at, end_if_known).label("ends_at"),
         )
-        .select_from(auth_queries.with_users)
+        .select_from(
+            auth_queries.with_users.outerjoin(impersonators, impersonators.c.id == sessions.c.impersonator_id)
+        )
         .order_by(sessions.c.expires_at.desc(), sessions.c.id.desc())
         .limit(limit + 1)
     )  # fmt: skip

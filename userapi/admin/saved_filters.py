@@ -14,7 +14,7 @@ from userapi.html.flash import flash
 from userapi.html.forms import explain
 from userapi.users import saved_filters
 
-from . import user_list
+from . import profile_filters, user_list
 from .views import StaffView, staff_page
 
 
@@ -50,6 +50,8 @@ class SavedFilterView(StaffView):
             message = _("The filter %(name)s was saved.", name=saved.name)
             if "search" in listing.texts:
                 message += " " + _("The search text is not saved.")
+            if not profile_filters.list_personal().isdisjoint(listing.texts):
+                message += " " + _("Filters by text in a profile are not saved, because the text may identify a user.")
             flash(message)
         return self.redirect_to_list(query)
 

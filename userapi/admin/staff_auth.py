@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import current_app, g
 from flask_babel import gettext as _
 
-from userapi.auth import authentication, proof, sessions, set_up_sessions
+from userapi.auth import authentication, profile_gate, proof, sessions, set_up_sessions
 from userapi.auth.caller import get_caller
 from userapi.auth.problems import TokenExpired
 from userapi.core import clock
@@ -21,13 +21,23 @@ def check_access() -> None:
         NotSignedIn, InvalidToken, TokenRevoked, TokenExpired: there is no active session.
         CsrfFailed: a write has no valid CSRF token.
         PermissionDenied: not a member of staff.
+        ProfileIncomplete: a member of staff whose own profile lacks mandatory fields.
         SecondStepRequired: a member of staff who needs a second step and has not given it.
+        ProofNeeded: the session began on a remembered device without the second step, which is on, or with nothing but
+            a code by email.
     """
     g.requested_user_id = authentication.NO_USER
     caller = authentication.require_caller("cookies")
+    if caller.impersonation is not None:
+        raise PermissionDenied(_("The staff site is closed while you are signed in as a user. Stop first."))
     if not caller.user.is_staff:
         raise PermissionDenied(_("You need a staff account to open this page."))
+    if caller.is_too_weak_for_staff and not caller.is_for_set_up:
+        proof.require_level(caller)
     set_up_sessions.require_full(not caller.actor.is_staff)
+    profile_gate.require_complete(caller)
+    if caller.user.second_step_is_on:
+        proof.require_level(caller)
     now = clock.now()
     idle = timedelta(seconds=current_app.config["STAFF_IDLE_LIFETIME"])
     longest = timedelta(seconds=current_app.config["STAFF_SESSION_LIFETIME"])

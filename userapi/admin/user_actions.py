@@ -16,7 +16,7 @@ from userapi.bulk import jobs, rules
 from userapi.bulk import queries as bulk_queries
 from userapi.bulk.rules import RULES
 from userapi.core import clock
-from userapi.core.db import db
+from userapi.core.db import allow_standby, db
 from userapi.core.i18n import format_number
 from userapi.core.problems import NotFound, Problem
 from userapi.html.flash import flash
@@ -45,7 +45,8 @@ class Action(NamedTuple):
         done: the message afterwards, by the number of users.
         warning: what to consider first, by the number of users.
         unaffected: why some users that match are skipped.
-        destructive: cannot be undone, so a recent proof of identity is required.
+        destructive: cannot be undone.
+        needs_proof: requires a recent proof of identity.
     """
 
     label: str
@@ -54,6 +55,7 @@ class Action(NamedTuple):
     warning: Callable[[int], str]
     unaffected: str = ""
     destructive: bool = False
+    needs_proof: bool = False
 
 
 #: By the names in `rules.RULES`.
@@ -67,6 +69,7 @@ ACTIONS = {
             "These users will be able to sign in again.",
             n,
         ), lazy_gettext("Already active"),
+        needs_proof=True,
     ),
     "deactivate": Action(
         lazy_gettext("Deactivate"),
@@ -78,6 +81,7 @@ ACTIONS = {
             n,
         ),
         lazy_gettext("Already inactive"),
+        needs_proof=True,
     ),
     "end_sessions": Action(
         lazy_gettext("End sessions"),
@@ -117,6 +121,7 @@ ACTIONS = {
             n,
         ),
         destructive=True,
+        needs_proof=True,
     ),
 }  # fmt: skip
 
@@ -159,7 +164,7 @@ def run_action(view: StaffView) -> Any:
     is_confirmed = "confirmed" in request.form and (len(ids) <= MAX_USERS or newest is not None)
     if not is_confirmed:
         return _show_confirmation(view, name, filters, ids, Form())
-    if ACTIONS[name].destructive:
+    if ACTIONS[name].needs_proof:
         staff_auth.require_fresh_proof()
     stopped_at = None
     try:
@@ -246,6 +251,7 @@ def _export(name: str, filters: Mapping[str, Any] | None, selected: list[int]) -
 
 
 def _download(file_format: str, filters: Mapping[str, Any]) -> Response:
+    allow_standby()
     chunks = export.stream_export(file_format, filters, with_groups=staff_auth.may("view", "group"))
     response = Response(stream_with_context(chunks), mimetype=export.FORMATS[file_format].media_type)
     file_name = f"users-{clock.now():%Y%m%d-%H%M%S}.{file_format}"

@@ -12,7 +12,7 @@ from userapi.core.db import db
 from userapi.core.problems import PermissionDenied, Problem, ValidationFailed
 from userapi.html.flash import flash
 from userapi.html.forms import Form
-from userapi.mfa import factors, guesses, queries
+from userapi.mfa import factors, guesses
 from userapi.users import permissions
 
 from .user_pages import USER, UserPages, explain_lack_of_authority, find_viewable_user, lock_user
@@ -64,8 +64,7 @@ class FactorPages(UserPages):
             "user": user,
             "form": form,
             "found": overview,
-            "is_locked": overview.failures >= queries.MAX_FAILURES,
-            "has_factors": bool(overview.apps or overview.passkeys or overview.codes_left),
+            "can_be_reset": overview.has_way or overview.second_step,
             "is_own": is_own,
             "may_reset": not is_own and not explain_lack_of_authority(user),
         }

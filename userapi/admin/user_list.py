@@ -16,10 +16,11 @@ from userapi.core.i18n import format_number
 from userapi.core.problems import ValidationFailed
 from userapi.http import pagination
 from userapi.http.pagination import Cursor, Page
-from userapi.users import list_counts, list_queries, search
-from userapi.users.list_counts import Count
+from userapi.mfa import user_filters
+from userapi.users import list_counts, list_queries, search, search_pages
+from userapi.users.list_counts import Count, Overview
 
-from . import filters
+from . import filters, profile_filters
 from .filters import Filters
 
 DEFAULT_ORDER = "-date_joined"
@@ -98,15 +99,22 @@ class Listing:
         """The page with its figures and facets, as the template gets them; no rows if a filter is invalid."""
         page, overview = Page((), None, None), list_counts.EMPTY
         if not self.errors:
-            outline = list_queries.outline_filters(self.filters)
-            page = list_queries.find_page(self.filters, self.ordering, self.size, self.cursor, outline)
-            overview = list_counts.count_list(self.filters, outline)
+            page, overview = self._find()
         figures = self._describe(page, overview.count)
         facets = {
             name: {text: numbers[value] for text, value in filters.YES_OR_NO.items()}
             for name, numbers in overview.facets.items()
         }
         return {"listing": self, "page": page, "figures": figures, "facets": facets, "sizes": SIZES}
+
+    def _find(self) -> tuple[Page, Overview]:
+        """The page, and the list in numbers."""
+        outline = list_queries.outline_filters(self.filters)
+        if search_pages.applies(outline):
+            return search_pages.read(self.filters, self.ordering, self.size, self.cursor, outline)
+        page = list_queries.find_page(self.filters, self.ordering, self.size, self.cursor, outline)
+        is_whole = page.previous is None and page.next is None
+        return page, list_counts.count_rows(page.rows) if is_whole else list_counts.count_list(self.filters, outline)
 
     def _describe(self, page: Page, count: Count) -> Figures:
         """Which rows a page shows, and the query strings of its neighbours."""
@@ -132,8 +140,9 @@ class Listing:
 
     @property
     def query_without_search(self) -> str:
-        """The same without the search, to be stored."""
-        return self._first_page({name: text for name, text in self.texts.items() if name != "search"}, self.size)
+        """The same without the texts that may belong to one user, to be stored."""
+        personal = {"search", *profile_filters.list_personal()}
+        return self._first_page({name: text for name, text in self.texts.items() if name not in personal}, self.size)
 
     def with_filter(self, name: str, text: str | None) -> str:
         """The query string of the first page of this list with one filter changed, or without it."""
@@ -178,8 +187,9 @@ class Listing:
 
 def read_list(arguments: Mapping[str, str]) -> Listing:
     """Read filters, order and cursor. An invalid order or cursor is replaced by the default."""
-    found = Filters(arguments, READERS)
+    found = Filters(arguments, {**READERS, **profile_filters.get_readers()})
     values = dict(found.values)
+    profile_filters.collect(values, found.errors)
     if "search" in values:
         values["staff_search"] = values.pop("search")
     for moment in ("joined", "signed_in"):
@@ -231,6 +241,7 @@ READERS = {
     **dict.fromkeys(list_queries.YES_OR_NO, filters.read_flag),
     **dict.fromkeys(("joined_from", "joined_to", "signed_in_from", "signed_in_to"), filters.read_day),
     "group": _read_group,
+    user_filters.NAME: filters.reader_of(user_filters.VALUES),
 }
 
 

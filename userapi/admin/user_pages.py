@@ -5,11 +5,12 @@ from typing import Any
 from flask import request
 from flask_babel import gettext as _
 
-from userapi.auth import passwords, sessions
+from userapi.auth import api_keys, passwords, sessions
 from userapi.auth.caller import get_caller
 from userapi.bulk import rules
 from userapi.core import clock
 from userapi.core.db import commit_on, db
+from userapi.core.hooks import Denied
 from userapi.core.problems import NotFound, PermissionDenied, ValidationFailed
 from userapi.html.flash import flash
 from userapi.html.forms import Form, explain
@@ -40,17 +41,17 @@ class UserPages(StaffView):
 
     @staff_page(f"{USER}password/", needs="change", methods=("POST",))
     def set_password(self, user_id: int) -> Any:
-        """Set a password. All sessions of the user end, and an email reports the change."""
+        """Set a password. All sessions of the user end, API keys are revoked, and an email reports the change."""
         _require_proof_for_password_of(user_id)
         user, me = lock_user(user_id), get_caller().user
         try:
             if user.id == me.id:
                 _check_own_password()
-            accounts.set_password(user, user_forms.read_new_password(), field="password1")
-            if user.id == me.id:
-                sessions.end_sessions(user, spare=get_caller().session_id)
+            revoked = api_keys.revoke_all(user.id) if user.id != me.id else []
+            accounts.set_password(user, user_forms.read_new_password(), field="password1", by=me, revoked_keys=revoked)
+            sessions.end_sessions(user, spare=get_caller().session_id if user.id == me.id else None)
             db.session.commit()
-        except ValidationFailed as error:
+        except (ValidationFailed, Denied) as error:
             db.session.rollback()
             return self._show_password(user_id, Form.rejected(error))
         if user.id == me.id:

@@ -7,24 +7,34 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
-from userapi.auth import invitations, sessions
+from userapi.auth import mailed_code_requests, sessions
 from userapi.auth.caller import get_caller
-from userapi.auth.invitations import CannotInvite
 from userapi.core import clock, i18n
 from userapi.core.db import commit_on, db
+from userapi.core.hooks import Denied
 from userapi.core.problems import Problem, ProofNeeded, ValidationFailed
 from userapi.html.flash import flash
-from userapi.html.forms import Form, explain
-from userapi.users import account_edits, accounts, email_verification, group_queries, groups, permissions, saved_filters
-from userapi.users.models import ACTIONS, User
-from userapi.users.problems import LastSuperuser, WrongPassword
+from userapi.html.forms import Form
+from userapi.users import (
+    account_edits,
+    accounts,
+    email_verification,
+    group_queries,
+    groups,
+    permission_names,
+    permissions,
+    saved_filters,
+)
+from userapi.users.group_models import ACTIONS
+from userapi.users.models import User
+from userapi.users.problems import AccountHeld, LastSuperuser, WrongPassword
 from userapi.users.schemas import UserEditSchema
 
-from . import labels, staff_auth, user_actions, user_columns, user_forms, user_list
+from . import labels, profile_filters, staff_auth, user_actions, user_columns, user_forms, user_list
 from . import queries as staff_queries
-from .user_factors import FactorPages
-from .user_forms import ACCESS, INVITE, PROFILE, UserForm
+from .user_forms import ACCESS, PROFILE, UserForm
 from .user_pages import OWN_PASSWORD, USER, explain_lack_of_authority, find_user, lock_user
+from .user_restore_links import RestoreLinkPages
 from .views import back_query, current_query, staff_page, take_saved_form
 
 #: The users of a country are counted up to this number.
@@ -33,13 +43,10 @@ MAX_COUNTED = 1000
 #: The country filter is a select for up to this many countries, otherwise a text input.
 MAX_COUNTRIES = 250
 
-#: Granting these requires a recent proof of identity.
-PRIVILEGES = ("is_staff", "is_superuser")
-
 edit_schema = UserEditSchema()
 
 
-class UserView(FactorPages):
+class UserView(RestoreLinkPages):
     """Users."""
 
     kind = "user"
@@ -48,17 +55,21 @@ class UserView(FactorPages):
     def show_list(self) -> str:
         """List users, with search, filters and order. All pages cost the same, because they use cursors."""
         listing = user_list.read_list(request.args)
+        found, columns = listing.read(), user_columns.get_columns()
         return self.render(
             "admin/users/list.html",
-            **listing.read(),
+            **found,
+            second_steps=user_columns.read_second_steps(found["page"].rows) if "second_step" in columns else {},
+            profile_filters=profile_filters.list_controls(),
             saved_filters=saved_filters.list_saved(get_caller().user.id),
             max_counted=MAX_COUNTED,
             groups=group_queries.all_groups(),
             countries=_list_countries(listing.texts.get("country", "")),
             actions=user_actions.allowed_actions(),
             query=current_query(),
-            columns=user_columns.get_columns(),
-            all_columns=user_columns.COLUMNS,
+            columns=columns,
+            all_columns=user_columns.list_columns(),
+            describe_field=user_columns.describe_field,
         )
 
     @staff_page("/columns/", needs="view", methods=("POST",))
@@ -74,11 +85,9 @@ class UserView(FactorPages):
 
     @staff_page("/new/", needs="add")
     def show_new(self) -> Any:
-        """Show the first of two steps: email, language, and how the user gets a password."""
+        """Show the first of two steps: email, language and password."""
         saved = take_saved_form()
-        return self._show_new(
-            user_forms.new_user_form(saved or MultiDict({"access": INVITE, "language": i18n.get_default_language()}))
-        )
+        return self._show_new(user_forms.new_user_form(saved or MultiDict({"language": i18n.get_default_language()})))
 
     @staff_page("/new/", needs="add", methods=("POST",))
     def add(self) -> Any:
@@ -86,13 +95,10 @@ class UserView(FactorPages):
         form = user_forms.new_user_form(request.form)
         try:
             fields, password = user_forms.read_new_user(edit_schema, form.values)
-            user = accounts.create(fields["email"], password, language=fields["language"])
-            if password is None:
-                invitations.send_invitation(user, by=get_caller().user)
-            else:
-                email_verification.send_verification_email(user)
+            user = accounts.create(fields["email"], password, language=fields["language"], by=get_caller().user)
+            email_verification.send_verification_email(user)
             db.session.commit()
-        except (ValidationFailed, ValidationError) as error:
+        except (ValidationFailed, ValidationError, Denied) as error:
             db.session.rollback()
             form.reject(error)
             return self._show_new(form)
@@ -118,7 +124,8 @@ class UserView(FactorPages):
     def _show_part(self, user_id: int, part: str) -> Any:
         user = find_user(user_id)
         saved = take_saved_form() if staff_auth.may("change", "user") else None
-        return self._show(UserForm(user, part, saved, account_edits.editable_fields(user, get_caller().user)))
+        me = get_caller().user
+        return self._show(UserForm(user, part, me, saved, account_edits.editable_fields(user, me)))
 
     @staff_page(USER, needs="change", methods=("POST",))
     def edit(self, user_id: int) -> Any:
@@ -133,13 +140,13 @@ class UserView(FactorPages):
     def _edit_part(self, user_id: int, part: str) -> Any:
         me = get_caller().user
         user = lock_user(user_id)
-        form = UserForm(user, part, request.form, account_edits.editable_fields(user, me))
+        form = UserForm(user, part, me, request.form, account_edits.editable_fields(user, me))
         if form.is_stale:
             db.session.rollback()
             return self._show(form)
         try:
             changes = edit_schema.load(form.changes())
-            if any(changes.get(privilege) for privilege in PRIVILEGES):
+            if form.changes_memberships or account_edits.is_sensitive(user, changes, me):
                 staff_auth.require_fresh_proof()
             memberships = _group_names(user)
             with commit_on(WrongPassword):
@@ -161,6 +168,9 @@ class UserView(FactorPages):
             return self._show(form)
         flash(_("%(email)s was saved.", email=user.email))
         _flash_memberships(joined, left)
+        is_promoted = changes.get("is_staff") or changes.get("is_superuser")
+        if is_promoted and (warning := mailed_code_requests.warn_staff_without_password(user)):
+            flash(warning, "warning")
         if user.pending_email and "email" in changes:
             flash(_("To confirm your new email, use the link that we sent to %(email)s.", email=user.pending_email))
         if "another" in request.form and staff_auth.may("add", "user"):
@@ -179,29 +189,15 @@ class UserView(FactorPages):
             form=form,
             user=user,
             may_set=may_set,
+            profile_inputs=form.list_profile_inputs(may_edit="profile" in may_set),
             why_not=why_not,
             all_groups=group_queries.all_groups(),
             permission_ids={permission.codename: permission.id for permission in group_queries.all_permissions()},
-            kinds=permissions.MEANINGFUL_ACTIONS,
+            kinds=permission_names.get_kinds(),
             verbs=ACTIONS,
             held=permissions.get_permissions(me),
-            invitation=invitations.find_pending_invitation(user),
-            now=clock.now(),
             is_own=user.id == me.id,
         ), form.status
-
-    @staff_page(f"{USER}invite/", needs="change", methods=("POST",))
-    def invite(self, user_id: int) -> Any:
-        """Send or resend an invitation."""
-        user = lock_user(user_id)
-        try:
-            invitations.send_invitation(user, by=get_caller().user)
-            db.session.commit()
-            flash(_("An invitation was sent to %(email)s. Earlier links no longer work.", email=user.email))
-        except CannotInvite as error:
-            db.session.rollback()
-            flash(explain(error), "danger")
-        return self.redirect_to_user(user_id)
 
     @staff_page(f"{USER}delete/", needs="delete")
     def show_delete(self, user_id: int) -> Any:
@@ -214,7 +210,7 @@ class UserView(FactorPages):
         user = lock_user(user_id, permissions.DELETE_USER)
         email = user.email
         try:
-            accounts.delete(user)
+            accounts.delete(user, by=get_caller().user)
             db.session.commit()
         except Problem as error:
             db.session.rollback()
@@ -228,8 +224,10 @@ class UserView(FactorPages):
         parts = staff_queries.count_data_of_user(user_id, now, sessions.idle_since(now))
         counts = {labels.DATA_OF_USERS[data]: count for data, count in parts.items()}
         context = {"user": user, "form": form, "counts": counts}
-        context["why_not"] = explain_lack_of_authority(user) or (
-            LastSuperuser.detail if accounts.is_last_superuser(user) else ""
+        context["why_not"] = (
+            explain_lack_of_authority(user)
+            or (AccountHeld.detail if user.held_reason is not None else "")
+            or (LastSuperuser.detail if accounts.is_last_superuser(user) else "")
         )
         return self.render("admin/users/delete.html", **context), form.status
 

@@ -4,7 +4,7 @@ Flask-Admin provides the menu, the blueprints, the theme and its static files. I
 need more code than these plain views, which call the rules of other folders (decisions 0009 and 0043).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -19,14 +19,17 @@ from userapi.auth import authentication
 from userapi.auth.caller import get_caller
 from userapi.auth.claims import parse_id
 from userapi.auth.problems import CsrfFailed
-from userapi.core.db import db
+from userapi.core.db import SAFE_METHODS, allow_standby, db
 from userapi.core.problems import PermissionDenied, Problem, ProofNeeded
 from userapi.html import csrf, required_second_step, saved_forms
+from userapi.html.field_labels import get_labels
 from userapi.html.flash import flash, pending_messages, take_messages
 from userapi.html.forms import explain
 from userapi.html.redirects import see_other
 from userapi.http import submissions
 from userapi.security import encryption
+from userapi.users import permissions
+from userapi.users.declaration import get_declaration
 
 from . import labels, staff_auth
 
@@ -110,6 +113,8 @@ class StaffView(BaseView):
             return self.show_error(problem)
         if getattr(self, name).fresh:
             staff_auth.require_fresh_proof()
+        if request.method in SAFE_METHODS:
+            allow_standby()
         return None
 
     def _run_view(self, view: Callable[..., Any], *args: Any, **arguments: Any) -> Any:
@@ -130,6 +135,7 @@ class StaffView(BaseView):
 
     def render(self, template: str, **context: Any) -> str:
         """Render a page with what all pages of the staff site get."""
+        declaration = get_declaration()
         common = {
             "me": get_caller().user,
             "may": staff_auth.may,
@@ -140,6 +146,9 @@ class StaffView(BaseView):
             "page_query": page_query,
             "back": back_query(),
             "list_url": self.list_url,
+            "field_labels": get_labels(),
+            "visible_changes": visible_changes,
+            "own_field_labels": {} if declaration.is_default else declaration.labels,
             **labels.FOR_TEMPLATES,
         }
         text: str = super().render(template, **common, **context)
@@ -176,10 +185,41 @@ def submit_once(view: Callable[[], Any]) -> Any:
     response = view()
     if isinstance(response, Response) and response.status_code == 303:
         messages = [list(message) for message in pending_messages()]
-        result = {"path": response.headers["Location"], "messages": messages}
-        submissions.finish_submission(key, {"sealed": encryption.encrypt_json("staff-result", result)})
-        db.session.commit()
+        store_result(response.headers["Location"], messages)
     return response
+
+
+def store_result(path: str, messages: list[list[str]]) -> None:
+    """Store where a second click on the button of the submitted form leads, and what it shows; commits.
+
+    Args:
+        path: of a page.
+        messages: pairs of a category and a text.
+    """
+    key = saved_forms.submission_key()
+    if key is not None:
+        sealed = encryption.encrypt_json("staff-result", {"path": path, "messages": messages})
+        submissions.finish_submission(key, {"sealed": sealed})
+        db.session.commit()
+
+
+def visible_changes(event: Any) -> Mapping[str, Any] | None:
+    """The changes in an event, without those that the caller may not see of the own account."""
+    return make_visible_changes()(event)
+
+
+def make_visible_changes() -> Callable[[Any], Mapping[str, Any] | None]:
+    """The same function for the present caller, which also works after the request."""
+    me, shows_owners = get_caller(), get_declaration().shows_owners
+    own_id = "" if permissions.acts_as_staff(me.actor, me.user.id) else str(me.user.id)
+
+    def find(event: Any) -> Mapping[str, Any] | None:
+        changes: Mapping[str, Any] | None = event.changes
+        if changes is None or event.target_kind != "user" or event.target_id != own_id:
+            return changes
+        return {name: pair for name, pair in changes.items() if shows_owners(name)}
+
+    return find
 
 
 def csrf_token() -> str:

@@ -20,26 +20,36 @@ from .names import ACTIONS
 
 #: The actions that owners see and that staff read in other words.
 OWN_TEXTS = {
+    "user.data_exported": lazy_gettext("Account data downloaded"),  # by an earlier version
     "user.created": lazy_gettext("Account created"),
     "user.changed": lazy_gettext("Account details changed"),
     "user.activated": lazy_gettext("Account activated"),
     "user.deactivated": lazy_gettext("Account deactivated"),
+    "user.closing": lazy_gettext("Account closed"),
+    "user.restored": lazy_gettext("Account restored"),
+    "user.restore_withdrawn": lazy_gettext("Link to restore the account withdrawn by support"),
+    "user.restore_sent": lazy_gettext("Link to restore the account sent by support"),
+    "user.claimed": lazy_gettext("Email confirmed by a code, and earlier ways to sign in removed"),
     "session.ended_all": lazy_gettext("All sessions ended, or all except the current one"),
     "session.token_reused": lazy_gettext("Session ended because an old token was used again"),
     "factors.reset": lazy_gettext("Second factors reset by support"),
+    "impersonation.started": lazy_gettext("Our staff signed in to your account"),
+    "impersonation.ended": lazy_gettext("Our staff are no longer signed in to your account"),
 }
 
 #: The other actions that owners see.
 SHARED = (
     "user.rights_changed", "user.password_changed", "user.password_check_failed", "user.password_reset_requested",
-    "user.invited", "user.data_exported", "invitation.accepted",
+    "user.exported_own", "invitation.accepted",
     "email.verification_requested", "email.change_requested", "email.change_undone", "email.verified",
-    "sign_in.failed", "session.started", "session.proved", "session.ended",
+    "sign_in.code_requested", "sign_in.failed", "session.started", "session.proved", "session.ended",
     "factor.added", "factor.renamed", "factor.removed", "factors.imported", "factors.unlocked",
     "second_step.on", "second_step.off",
     "second_step.requested", "second_step.failed", "second_step.locked", "recovery_codes.made", "recovery_code.used",
+    "api_key.created", "api_key.rotated", "api_key.exchanged", "api_key.revoked",
     "device.remembered", "device.forgotten", "user.password_removed",
-    "passkey.counter_went_back",
+    "passkey.counter_went_back", "consent.given", "consent.withdrawn", "app.signed_in", "app.access_ended",
+    "app.token_reused", "device_sign_in.approved", "device_sign_in.denied",
 )  # fmt: skip
 
 #: What the activity page says about each action that owners see.
@@ -48,7 +58,7 @@ TEXTS = {**OWN_TEXTS, **{action: ACTIONS[action] for action in SHARED}}
 #: Actions that a user who does not recognize them should react to.
 ALARMING = (
     "sign_in.failed", "user.password_check_failed", "session.token_reused", "second_step.failed", "second_step.locked",
-    "passkey.counter_went_back", "factors.reset", "recovery_code.used",
+    "passkey.counter_went_back", "factors.reset", "recovery_code.used", "app.token_reused",
 )  # fmt: skip
 
 ORDERING = "-id"
@@ -77,6 +87,7 @@ class Activity:
         address: the IP address; None for what staff or the system did.
         user_agent: what the browser or program calls itself; None in the same cases, and if it is not known.
         fields: the names of the fields that changed, such as `profile.city`.
+        key_id: the owner's API key that was used, if any.
     """
 
     id: int
@@ -86,6 +97,7 @@ class Activity:
     address: str | None
     user_agent: str | None
     fields: list[str]
+    key_id: str | None
 
 
 def list_activity(user_id: int, limit: int, cursor: str | None = None) -> tuple[list[Activity], Cursor | None]:
@@ -110,7 +122,7 @@ def _next_cursor(found: Sequence[Any], limit: int) -> Cursor | None:
 
 
 def _activity(event: Any, user_id: int) -> Activity:
-    source = _source(event, user_id)
+    source = find_source(event, user_id)
     is_private = source in (Source.STAFF, Source.SYSTEM)
     return Activity(
         id=event.id,
@@ -120,10 +132,14 @@ def _activity(event: Any, user_id: int) -> Activity:
         address=None if is_private else event.address,
         user_agent=None if is_private else event.user_agent,
         fields=sorted(event.changes or ()) if event.action == "user.changed" else [],
+        key_id=event.key_id if source is Source.OWNER else None,
     )
 
 
-def _source(event: Any, user_id: int) -> Source:
+def find_source(event: Any, user_id: int) -> Source:
+    """Who caused an event, as seen by a user."""
+    if event.impersonator_id not in (None, user_id):
+        return Source.STAFF
     if event.actor_id == user_id:
         return Source.OWNER
     if event.actor_id is not None or event.origin == Origin.COMMAND_LINE:

@@ -1,37 +1,32 @@
-"""The download of everything that is stored about an account, for its owner."""
+"""The sessions and the activity of an account, as its owner sees them."""
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
-from userapi.audit import activity, audit_log
-from userapi.core import clock
-from userapi.mfa import remembered_devices
-from userapi.users import user_json
+from userapi.audit import activity
+from userapi.audit.activity import Activity
+from userapi.http.pagination import Cursor
+from userapi.users.declaration import get_declaration
 
 from . import sessions
 from .caller import Caller
-from .factor_json import describe_factors
-
-#: The newest activities that a download contains.
-MAX_ACTIVITIES = 1000
-
-
-def export_account_data(caller: Caller) -> dict[str, Any]:
-    """Everything that is stored about an account, as a JSON document; the download is recorded."""
-    user_id = caller.user.id
-    activities, _next = activity.list_activity(user_id, MAX_ACTIVITIES)
-    audit_log.record("user.data_exported", "user", user_id)
-    return {
-        "exported_at": clock.now(),
-        "user": user_json.from_row(caller.user),
-        "sessions": list_sessions(caller),
-        "factors": describe_factors(caller),
-        "devices": [dict(row._mapping) for row in remembered_devices.list_devices(user_id)],
-        "activity": [asdict(each) for each in activities],
-    }
 
 
 def list_sessions(caller: Caller) -> list[dict[str, Any]]:
     """The active sessions of the caller as JSON objects, most recently used first."""
     mine = sessions.list_user_sessions(caller.user.id)
-    return [{**row._mapping, "current": row.id == caller.session_id} for row in mine]
+    return [_describe_session(row, is_current=row.id == caller.session_id) for row in mine]
+
+
+def _describe_session(row: Any, *, is_current: bool) -> dict[str, Any]:
+    session = {**row._mapping, "current": is_current}
+    if session.pop("impersonator_id") is None:
+        return session
+    return session | {"by_staff": True}
+
+
+def list_activity(user_id: int, limit: int, cursor: str | None = None) -> tuple[list[Activity], Cursor | None]:
+    """As `activity.list_activity`, with the names of only those profile fields that owners see."""
+    activities, following = activity.list_activity(user_id, limit, cursor)
+    shows_owners = get_declaration().shows_owners
+    return [replace(each, fields=list(filter(shows_owners, each.fields))) for each in activities], following

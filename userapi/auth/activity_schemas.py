@@ -1,4 +1,4 @@
-"""The schemas of what owners see of their account: its activity, and the download of its data."""
+"""The schemas of the activity that owners see of their account."""
 
 from typing import Any, ClassVar
 
@@ -6,10 +6,6 @@ from marshmallow import Schema, fields
 
 from userapi.audit.activity import MAX_PAGE_SIZE, Source
 from userapi.http.fields import Timestamp, length_check, range_check
-from userapi.users.schemas import UserSchema
-
-from .factor_schemas import DeviceSchema, DevicesSchema, FactorsSchema
-from .schemas import SessionSchema, SessionsSchema
 
 
 class ActivityQuerySchema(Schema):
@@ -36,6 +32,7 @@ class ActivitySchema(Schema):
         "address": "203.0.113.7",
         "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
         "fields": [],
+        "key_id": None,
     }
 
     id = fields.Integer(required=True, metadata={"description": "The id of the event."})
@@ -61,6 +58,9 @@ class ActivitySchema(Schema):
         attribute="fields",
         metadata={"description": "The fields that changed, such as `profile.city`."},
     )
+    key_id = fields.UUID(
+        allow_none=True, required=True, metadata={"description": "The id of your API key, if it was done with one."}
+    )
 
 
 class ActivityPageSchema(Schema):
@@ -73,31 +73,3 @@ class ActivityPageSchema(Schema):
 
     next = fields.String(required=True, allow_none=True, metadata={"format": "uri"})
     results = fields.List(fields.Nested(ActivitySchema), required=True)
-
-
-class AccountDataSchema(Schema):
-    """Everything that is stored about the caller."""
-
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "exported_at": "2026-11-29T08:21:40.190372Z",
-        "user": UserSchema.EXAMPLE,
-        "sessions": SessionsSchema.EXAMPLE["results"],
-        "factors": FactorsSchema.EXAMPLE,
-        "devices": DevicesSchema.EXAMPLE["results"],
-        "activity": [ActivitySchema.EXAMPLE],
-    }
-
-    exported_at = Timestamp(required=True, metadata={"description": "When the data was read."})
-    user = fields.Nested(UserSchema, required=True)
-    sessions = fields.List(
-        fields.Nested(SessionSchema), required=True, metadata={"description": "The active sessions."}
-    )
-    factors = fields.Nested(
-        FactorsSchema, required=True, metadata={"description": "The second factors, without their secrets."}
-    )
-    devices = fields.List(
-        fields.Nested(DeviceSchema), required=True, metadata={"description": "The remembered devices."}
-    )
-    activity = fields.List(
-        fields.Nested(ActivitySchema), required=True, metadata={"description": "The newest 1,000 events."}
-    )

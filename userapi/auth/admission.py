@@ -1,6 +1,7 @@
 """The last step of every way in: no session, token or cookie exists before it returns (decisions 0048 and 0050).
 
-Passwords, passkeys, registrations and invitations only identify an account. Nothing but this module begins a session.
+Passwords, passkeys, codes by email, registrations and invitations only identify an account. Nothing but this module
+begins a session.
 """
 
 from dataclasses import dataclass
@@ -10,15 +11,17 @@ from typing import Any, NamedTuple
 from flask import current_app
 
 from userapi.audit import audit_log
-from userapi.core import clock
+from userapi.core import clock, hooks
 from userapi.core.context import get_acting_context
 from userapi.mail import emails
-from userapi.mfa import codes, guesses, passkey_use, remembered_devices
+from userapi.mfa import codes, guesses, passkey_use, remembered_devices, requirements
 from userapi.mfa.challenges import Purpose
 from userapi.security import throttling
+from userapi.users import act_rules, email_verification
+from userapi.users import queries as user_queries
 from userapi.users.models import User
 
-from . import second_step, sessions, sign_in_queries
+from . import second_step, second_step_metrics, sessions, sign_in_queries
 from .assurance import Proof, Way
 from .models import Session
 from .problems import AccountChanged, MfaTokenInvalid
@@ -32,20 +35,24 @@ class Identified:
     Attributes:
         user_id: the account.
         session_version: that of the account when the proof was checked.
-        way: how the session begins.
+        way: how the session begins: a value of `Way`, or `provider:<id>`.
         proof: what was proved.
-        password: the stored password hash when the proof was checked, and the one to store.
+        password: the stored password hash when the proof was checked, and the one to store; None if it was not read.
         needs_second_step: whether the account's second step is on.
         accepts_remembered_devices: whether a remembered device replaces the second step: not where it is required.
+        identity_id: the identity at a provider that was proved, if any.
+        proved_email_key: the normal form of the unconfirmed address that was proved, which the sign-in confirms.
     """
 
     user_id: int
     session_version: int
-    way: Way
+    way: str
     proof: Proof
-    password: SeenPassword
+    password: SeenPassword | None
     needs_second_step: bool
     accepts_remembered_devices: bool = True
+    identity_id: int | None = None
+    proved_email_key: str | None = None
 
 
 class Finished(NamedTuple):
@@ -60,17 +67,40 @@ class Finished(NamedTuple):
     device_token: str | None
 
 
-def identify_new_account(user: User) -> Identified:
-    """Identify a user who has just registered."""
-    kept = SeenPassword(user.password_hash, user.password_hash)
-    return Identified(user.id, user.session_version, Way.REGISTRATION, Proof.PASSWORD, kept, needs_second_step=False)
+def identify_account(
+    account: Any,
+    way: str,
+    proof: Proof,
+    *,
+    session_version: int | None = None,
+    password: SeenPassword | None = None,
+    identity_id: int | None = None,
+    proved_email_key: str | None = None,
+) -> Identified:
+    """Identify an account by a proof.
+
+    Args:
+        account: a row with `mfa.requirement_queries.SIGN_IN`.
+        way, proof, password, identity_id, proved_email_key: as for `Identified`.
+        session_version: that of the account now, if the proof has changed it.
+    """
+    return Identified(
+        user_id=account.id,
+        session_version=account.session_version if session_version is None else session_version,
+        way=way,
+        proof=proof,
+        password=password,
+        needs_second_step=bool(account.needs_second_step),
+        accepts_remembered_devices=not requirements.is_required(account),
+        identity_id=identity_id,
+        proved_email_key=proved_email_key,
+    )
 
 
-def identify_invited(user: User) -> Identified:
-    """Identify a locked user who has just set the first password with an invitation."""
+def identify_new_account(user: User, way: Way = Way.REGISTRATION) -> Identified:
+    """Identify a user who has just registered, or accepted an invitation."""
     kept = SeenPassword(user.password_hash, user.password_hash)
-    is_on = second_step.find_second_step(user.id) is not None
-    return Identified(user.id, user.session_version, Way.INVITATION, Proof.PASSWORD, kept, needs_second_step=is_on)
+    return Identified(user.id, user.session_version, way, Proof.PASSWORD, kept, needs_second_step=False)
 
 
 def admit(identified: Identified, code: str | None = None, device_token: str | None = None) -> Session:
@@ -91,7 +121,12 @@ def admit(identified: Identified, code: str | None = None, device_token: str | N
     if not identified.needs_second_step:
         return _begin(identified, _amr(identified.proof), identified.password)
     if code is not None:
-        with throttling.count_failures("SECOND_STEP", throttling.get_client_subject()), guesses.attempt(user_id):
+        client = throttling.get_client_subject()
+        with (
+            second_step_metrics.count_code(code),
+            throttling.count_failures("SECOND_STEP", client),
+            guesses.attempt(user_id),
+        ):
             return _begin(identified, join_proofs(first, codes.check(user_id, code)), identified.password)
     if (
         device_token
@@ -99,7 +134,14 @@ def admit(identified: Identified, code: str | None = None, device_token: str | N
         and remembered_devices.recognize(device_token, user_id, identified.session_version)
     ):
         return _begin(identified, first, identified.password)
-    raise second_step.start(user_id, identified.session_version, identified.way, identified.proof)
+    raise second_step.start(
+        user_id,
+        identified.session_version,
+        identified.way,
+        identified.proof,
+        identity_id=identified.identity_id,
+        proved_email_key=identified.proved_email_key,
+    )
 
 
 def finish_by_code(mfa_token: str, code: str, *, remember_device: bool = False) -> Finished:
@@ -108,8 +150,8 @@ def finish_by_code(mfa_token: str, code: str, *, remember_device: bool = False) 
     Args:
         mfa_token: from the first step. It stays valid if the code is wrong.
         code: of an app, or a recovery code.
-        remember_device: whether this device needs no second step from now on. It is ignored with a recovery code, which
-            users need who may have lost a device.
+        remember_device: whether this device needs no second step from now on. It is ignored where a second step is
+            required, and with a recovery code, which users need who may have lost a device.
 
     Raises:
         MfaTokenInvalid: the sign-in has to begin again.
@@ -118,10 +160,14 @@ def finish_by_code(mfa_token: str, code: str, *, remember_device: bool = False) 
     """
     pending = second_step.find(mfa_token)
     client = throttling.get_client_subject()
-    with throttling.count_failures("SECOND_STEP", client), guesses.attempt(pending.user_id):
+    with (
+        second_step_metrics.count_code(code),
+        throttling.count_failures("SECOND_STEP", client),
+        guesses.attempt(pending.user_id),
+    ):
         proof = Proof(codes.check(pending.user_id, code))
         session = finish(pending, proof)
-        is_remembered = remember_device and proof is Proof.CODE and remembered_devices.lifetime()
+        is_remembered = remember_device and proof is Proof.CODE and second_step.get_remembered_days(pending)
         return Finished(session, _remember_device(session) if is_remembered else None)
 
 
@@ -131,7 +177,7 @@ def finish_by_passkey(mfa_token: str, credential: object, *, remember_device: bo
     Args:
         mfa_token: from the first step. It stays valid if the passkey is not accepted.
         credential: what the browser sent.
-        remember_device: whether this device needs no second step from now on.
+        remember_device: whether this device needs no second step from now on. It is ignored where one is required.
 
     Raises:
         MfaTokenInvalid: the sign-in has to begin again.
@@ -139,12 +185,12 @@ def finish_by_passkey(mfa_token: str, credential: object, *, remember_device: bo
         TooManyRequests: the client sent too many that were not.
     """
     pending = second_step.find(mfa_token)
-    with throttling.count_failures("PASSKEY", throttling.get_client_subject()):
+    with second_step_metrics.count_passkey(), throttling.count_failures("PASSKEY", throttling.get_client_subject()):
         checked = passkey_use.check(credential, Purpose.SECOND_STEP, second_step.bind(pending), pending.user_id)
         passkey_use.use(checked, has_other_proof=True)
         session = finish(pending, Proof.PASSKEY)
         guesses.clear(pending.user_id)
-        is_remembered = remember_device and remembered_devices.lifetime()
+        is_remembered = remember_device and second_step.get_remembered_days(pending)
         return Finished(session, _remember_device(session) if is_remembered else None)
 
 
@@ -186,14 +232,17 @@ def _begin(account: Any, amr: str, password: SeenPassword | None) -> Session:
     One UPDATE decides, so a deactivation, a new password or the end of all sessions since the proof was checked wins.
 
     Args:
-        account: with user_id, session_version and way.
+        account: with user_id, session_version, way, identity_id and proved_email_key.
         amr: the proofs that were given.
         password: the stored hash that was seen, and the one to store; None if it was not read.
 
     Raises:
         AccountChanged: the account has changed.
+        hooks.Denied: an extension does not allow the sign-in.
     """
     user_id, now = account.user_id, clock.now()
+    if account.proved_email_key is not None:
+        _confirm_email(user_id, account.proved_email_key)
     version = sign_in_queries.record_sign_in(
         user_id, account.session_version, now, password, must_be_verified=must_be_verified()
     )
@@ -201,8 +250,26 @@ def _begin(account: Any, amr: str, password: SeenPassword | None) -> Session:
         raise AccountChanged
     if password is not None and password.is_renewed:
         audit_log.record("user.password_rehashed", "user", user_id, actor_id=user_id)
+    if hooks.has_rules("sign_in"):
+        _run_rules(user_id, account.way, amr)
     _notify_of_new_device(user_id, now)
-    return sessions.begin_session(user_id, version, Way(account.way), amr)
+    return sessions.begin_session(user_id, version, account.way, amr, account.identity_id)
+
+
+def _run_rules(user_id: int, way: str, amr: str) -> None:
+    """Let extensions deny the sign-in. The row of the user is locked."""
+    user = user_queries.lock_user(user_id)
+    if user is None:
+        raise AccountChanged
+    act_rules.run("sign_in", user, {"way": str(way), "amr": amr.split()}, user)
+
+
+def _confirm_email(user_id: int, email_key: str) -> None:
+    """Confirm the address that a sign-in has proved, if the account still has it."""
+    user = user_queries.lock_user(user_id)
+    if user is not None and user.email_key == email_key:
+        email_verification.mark_email_verified(user)
+        user_queries.flush()
 
 
 def _notify_of_new_device(user_id: int, now: datetime) -> None:

@@ -10,16 +10,22 @@ class Way(StrEnum):
     REGISTRATION = "registration"
     INVITATION = "invitation"
     PASSKEY = "passkey"
+    CODE = "code"
+    API_KEY = "api_key"
+    LEGACY_TOKEN = "legacy_token"  # noqa: S105
+    IMPERSONATION = "impersonation"
 
 
 class Proof(StrEnum):
-    """A proof of identity, as the claim `amr` names it (RFC 8176); `lookup` is ours.
+    """A proof of identity, as the claim `amr` names it (RFC 8176); `lookup`, `email` and `fed` are ours.
 
     Attributes:
         PASSWORD: a password.
         CODE: a code of an authenticator app.
         PASSKEY: a passkey.
         RECOVERY_CODE: a recovery code.
+        MAILED_CODE: a code or link that was sent by email.
+        PROVIDER: a sign-in with a provider.
         SEVERAL: proofs of two kinds, or a passkey that verified its user.
     """
 
@@ -27,6 +33,8 @@ class Proof(StrEnum):
     CODE = "otp"
     PASSKEY = "pop"
     RECOVERY_CODE = "lookup"
+    MAILED_CODE = "email"
+    PROVIDER = "fed"
     SEVERAL = "mfa"
 
 

@@ -1,18 +1,25 @@
 """The claims of our tokens (RFC 7519, section 4.1), parsed once into typed values."""
 
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from flask import current_app
+from jwt import InvalidTokenError
 
-from .assurance import Level
+from userapi.core import context
+
+from .assurance import Level, Proof
+from .problems import TokenExpired
 
 ACCESS, REFRESH = "access", "refresh"
 
 TIMES = ("exp", "iat", "nbf")
 TEXTS = ("iss", "aud", "sub", "sid", "jti")
+
+#: The settings with the audiences of tokens that are accepted in cookies only.
+FOR_COOKIES = ("JWT_WEB_AUDIENCE", "JWT_WEB_SET_UP_AUDIENCE", "JWT_IMPERSONATION_AUDIENCE")
 
 #: The last second that a `datetime` can hold: the end of the year 9999.
 MAX_SECOND = 253_402_300_799
@@ -49,7 +56,7 @@ class _Claims:
             jti=uuid.UUID(document["jti"]),
             expires_at=document["exp"],
             csrf=str(document.get("csrf", "")),
-            is_for_web=document["aud"] in _audiences("JWT_WEB_AUDIENCE", "JWT_WEB_SET_UP_AUDIENCE"),
+            is_for_web=document["aud"] in _audiences(*FOR_COOKIES),
             document=document,
         )
 
@@ -63,6 +70,28 @@ class AccessClaims(_Claims):
     def level(self) -> Level:
         """The level of the token (`acr`); tokens of earlier versions have none, and were issued for a password."""
         return Level(self.document.get("acr", Level.ONE_FACTOR))
+
+    def names_proof(self, proof: Proof) -> bool:
+        """Whether the token says that this proof was given (`amr`); tokens of earlier versions do not say."""
+        proofs = self.document.get("amr")
+        return isinstance(proofs, list) and proof in proofs
+
+    @property
+    def key_id(self) -> uuid.UUID | None:
+        """The API key that the token was exchanged for (`client_id`); None for the token of a session of a user."""
+        named = self.document.get("client_id")
+        return None if named is None else uuid.UUID(named)
+
+    @property
+    def scope(self) -> str:
+        """The scopes of such a token, separated by spaces."""
+        return str(self.document.get("scope", ""))
+
+    @property
+    def impersonator_id(self) -> int | None:
+        """The member of staff who acts as the user (`act`, RFC 8693, section 4.1); None if the user does."""
+        actor = self.document.get("act")
+        return None if actor is None else int(actor["sub"])
 
     @property
     def is_for_set_up(self) -> bool:
@@ -86,12 +115,24 @@ Claims = AccessClaims | RefreshClaims
 
 
 def _audiences(*settings: str) -> tuple[str, ...]:
-    return tuple(current_app.config[setting] for setting in settings)
+    return tuple(context.current_application().config[setting] for setting in settings)
 
 
 def parse(document: dict[str, Any]) -> Claims:
     """The typed form of the claims of a verified token, by its `type`."""
     return RefreshClaims.parse(document) if document["type"] == REFRESH else AccessClaims.parse(document)
+
+
+def require_valid(document: dict[str, Any]) -> None:
+    """Check what PyJWT does not: the types of all claims, and when the token expires, without a leeway.
+
+    Raises:
+        InvalidTokenError, TokenExpired: they are not valid.
+    """
+    if not are_well_formed(document):
+        raise InvalidTokenError("not issued by this service")
+    if document["exp"] <= time.time():  # PyJWT would allow its leeway, which is meant for `nbf` and `iat`
+        raise TokenExpired
 
 
 def are_well_formed(document: dict[str, Any]) -> bool:
@@ -101,6 +142,8 @@ def are_well_formed(document: dict[str, Any]) -> bool:
         and all(isinstance(document.get(name), str) for name in TEXTS)
         and document.get("type") in (ACCESS, REFRESH)
         and _are_proofs_well_formed(document)
+        and _is_actor_well_formed(document)
+        and ("client_id" not in document or parse_uuid(document["client_id"]) is not None)
         and parse_uuid(document["sid"]) is not None
         and parse_uuid(document["jti"]) is not None
         and parse_id(document["sub"]) is not None
@@ -111,6 +154,14 @@ def _are_proofs_well_formed(document: dict[str, Any]) -> bool:
     """The same for `acr` and `auth_time`, which tokens of earlier versions do not have."""
     seconds = document.get("auth_time", 0)
     return document.get("acr", Level.ONE_FACTOR) in list(Level) and type(seconds) is int and 0 <= seconds <= MAX_SECOND
+
+
+def _is_actor_well_formed(document: dict[str, Any]) -> bool:
+    """Whether exactly the tokens of impersonations, which have an audience of their own, name an actor."""
+    if document["aud"] not in _audiences("JWT_IMPERSONATION_AUDIENCE"):
+        return "act" not in document
+    actor = document.get("act")
+    return isinstance(actor, dict) and parse_id(str(actor.get("sub"))) is not None and document["type"] == ACCESS
 
 
 def parse_uuid(text: object) -> uuid.UUID | None:

@@ -16,10 +16,10 @@ from userapi.core.problems import NotSignedIn
 from userapi.http.bodies import FORM_TYPES
 from userapi.http.cross_origin import get_fetch_site
 
-from . import cookies
+from . import cookies, tokens
 from .claims import RefreshClaims
 from .problems import CsrfFailed, InvalidToken
-from .token_manager import MAX_TOKEN_LENGTH, manager
+from .token_manager import MAX_TOKEN_LENGTH
 
 View = Callable[[Any], Response]
 
@@ -60,8 +60,8 @@ def refresh_token_required(view: View) -> View:
     """Flask-JWT-Extended's decorator for a route that needs a refresh token; the route gets its claims.
 
     The library looks into headers and cookies, and into JSON but not into forms. So a `refresh_token` in the body
-    is copied to the Authorization header. A bearer token that was verified before skips the library, which would decode
-    it three more times (decision 0038).
+    is copied to the Authorization header. A bearer token is verified without the decorator, which would decode it three
+    more times (decision 0038).
 
     Raises:
         NotSignedIn, TokenExpired, InvalidToken, CsrfFailed: there is no valid refresh token.
@@ -76,11 +76,13 @@ def refresh_token_required(view: View) -> View:
         if token is None:
             if not cookies.has_token_cookies():
                 raise NotSignedIn(NO_REFRESH_TOKEN)
-            cookies.delete_token_cookies_if_unauthorized()
-        recalled = manager().recall(token) if token is not None else None
-        if isinstance(recalled, RefreshClaims) and not recalled.is_for_web:
-            return view(recalled)
-        return view(verified_claims())
+            if cookies.get_own_session() is None:  # an impersonation has no refresh token, and goes on without
+                cookies.delete_token_cookies_if_unauthorized()
+            return view(verified_claims())
+        claims = tokens.verify(token)
+        if not isinstance(claims, RefreshClaims):
+            raise InvalidToken
+        return view(claims)
 
     return wrapper
 
@@ -111,14 +113,20 @@ def refresh_cookie_claims() -> RefreshClaims:
     return _verified_refresh_claims()
 
 
-def reject_cross_site_form() -> None:
-    """Reject a sign-in form on another site, which could sign the visitor in to an attacker's account (login CSRF).
+def find_device_token(login: dict[str, Any]) -> str | None:
+    """The token of a remembered device in a sign-in, or in its cookie if the sign-in is one of a browser."""
+    return login.get("device_token") or (cookies.get_device_token() if login["cookies"] else None)
 
+
+def reject_cross_site_form(login: dict[str, Any]) -> None:
+    """Reject a form on another site that sets cookies.
+
+    It could sign the visitor in to an attacker's account (login CSRF).
     A script of another site needs our permission to send JSON (CORS). A form does not need it, but browsers say
     in Sec-Fetch-Site where it was.
 
     Raises:
         CsrfFailed: it was on another site.
     """
-    if request.mimetype in FORM_TYPES and get_fetch_site() not in (None, "same-origin", "none"):
+    if login["cookies"] and request.mimetype in FORM_TYPES and get_fetch_site() not in (None, "same-origin", "none"):
         raise CsrfFailed

@@ -4,11 +4,12 @@ import uuid
 from contextlib import AbstractContextManager
 
 from userapi.mfa import apps, factors, guesses, requirements
-from userapi.mfa.apps import Confirmed, NewApp
+from userapi.mfa.apps import NewApp
+from userapi.mfa.factors import Added
 from userapi.mfa.problems import FactorRequired
 from userapi.users.models import User
 
-from . import passwords, proof, second_step, sessions
+from . import proof, second_step, sessions
 from .caller import Caller, Credential
 
 
@@ -17,21 +18,21 @@ def add_app(caller: Caller, name: str) -> NewApp:
 
     Raises:
         FactorUnavailable, EmailUnverified, TooManyFactors: the caller cannot add an app.
-        TokenRevoked: the account has been deactivated or deleted since.
+        TokenRevoked, ProofNeeded: as `proof.lock_account` does.
         KeyFolderError: the folder of data keys cannot be used.
     """
-    return apps.add_app(passwords.lock_active_user(caller.user.id), name, caller.session_id)
+    return apps.add_app(proof.lock_account(caller), name, caller.session_id)
 
 
-def confirm_app(caller: Caller, app_id: uuid.UUID, code: str) -> Confirmed:
+def confirm_app(caller: Caller, app_id: uuid.UUID, code: str) -> Added:
     """Confirm an app with its first code. If it is the first factor, every other session ends.
 
     Raises:
         NotFound: there is no such app to confirm in this session.
-        ProofNeeded: the session has proved less than the account's sign-in needs.
         WrongSetUpCode: the code is wrong; an audit event was committed.
         TooManyRequests, SecondStepLocked: too many codes were wrong; the code was not checked.
-        TokenRevoked: the account has been deactivated or deleted since.
+        ProofNeeded: the session has proved less than the account's sign-in needs.
+        TokenRevoked: the session has ended, or the account is not active.
     """
     apps.require_app_to_confirm(app_id, caller.user.id, caller.session_id)
     with count_set_up_code(caller):
@@ -48,22 +49,31 @@ def count_set_up_code(caller: Caller) -> AbstractContextManager[None]:
     return guesses.attempt(caller.user.id, "set-up")
 
 
-def confirm_app_by_counted_code(caller: Caller, app_id: uuid.UUID, code: str) -> Confirmed:
+def confirm_app_by_counted_code(caller: Caller, app_id: uuid.UUID, code: str) -> Added:
     """Confirm an app, inside `count_set_up_code`.
 
     Raises:
         NotFound: there is no such app to confirm in this session.
-        ProofNeeded: the session has proved less than the account's sign-in needs.
         WrongSetUpCode: the code is wrong.
-        TokenRevoked: the account has been deactivated or deleted since.
+        ProofNeeded: the session has proved less than the account's sign-in needs.
+        TokenRevoked: the session has ended, or the account is not active.
     """
-    user = passwords.lock_active_user(caller.user.id)
-    confirmed = apps.confirm_app(user, app_id, caller.session_id, code)
-    if confirmed.is_first:
+    user = proof.lock_in_session(caller)
+    added = apps.confirm_app(user, app_id, caller.session_id, code)
+    finish_addition(caller, user, added)
+    return added
+
+
+def finish_addition(caller: Caller, user: User, added: Added) -> None:
+    """Do what follows when a locked user has added a factor: with the first one, other sessions end.
+
+    Raises:
+        ProofNeeded: the session has proved less than the account's sign-in needs.
+    """
+    if added.is_first:
         sessions.end_sessions(user, spare=caller.session_id)
     else:
-        proof.require_level(caller)  # a second step may be on since the app was added
-    return confirmed
+        proof.require_level(caller)  # a second step may be on since this was begun
 
 
 def gets_new_tokens(caller: Caller) -> bool:
@@ -80,9 +90,9 @@ def remove_app(caller: Caller, app_id: uuid.UUID, *, keep_sessions: bool) -> Non
     Raises:
         NotFound: there is no such app, or it is another user's.
         FactorRequired: it is the last factor of an account that must have one.
-        TokenRevoked: the account has been deactivated or deleted since.
+        TokenRevoked, ProofNeeded: as `proof.lock_account` does.
     """
-    user = passwords.lock_active_user(caller.user.id)
+    user = proof.lock_account(caller)
     apps.remove_app(user, app_id)
     finish_removal(caller, user, keep_sessions=keep_sessions)
 
@@ -106,9 +116,9 @@ def set_second_step(caller: Caller, *, is_on: bool) -> None:
     Raises:
         NoFactor: there is no factor for it.
         FactorRequired: the account must have a second step.
-        TokenRevoked: the account has been deactivated or deleted since.
+        TokenRevoked, ProofNeeded: as `proof.lock_account` does.
     """
-    user = passwords.lock_active_user(caller.user.id)
+    user = proof.lock_account(caller)
     if not is_on and requirements.is_required(caller.user):
         raise FactorRequired
     if factors.set_second_step(user, is_on=is_on):
@@ -122,6 +132,6 @@ def replace_recovery_codes(caller: Caller) -> list[str]:
 
     Raises:
         NoFactor: there is no factor that they could stand in for.
-        TokenRevoked: the account has been deactivated or deleted since.
+        TokenRevoked, ProofNeeded: as `proof.lock_account` does.
     """
-    return factors.replace_recovery_codes(passwords.lock_active_user(caller.user.id))
+    return factors.replace_recovery_codes(proof.lock_account(caller))

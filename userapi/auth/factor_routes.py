@@ -96,11 +96,8 @@ def confirm_app(sent: dict[str, str], app_id: uuid.UUID) -> Response:
     A session that could only set up a second step gets new tokens, with which it can do everything.
     """
     caller = get_caller()
-    confirmed = factor_changes.confirm_app(caller, app_id, sent["code"])
-    document = describe_app(confirmed.app)
-    if confirmed.recovery_codes is not None:
-        document["recovery_codes"] = confirmed.recovery_codes
-    response = respond_to_new_factor(caller, document, Proof.CODE if confirmed.is_first else None)
+    added = factor_changes.confirm_app(caller, app_id, sent["code"])
+    response = respond_to_new_factor(caller, added, describe_app(added.factor), Proof.CODE)
     db.session.commit()
     return response
 

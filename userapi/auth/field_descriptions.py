@@ -26,7 +26,7 @@ DESCRIPTIONS = {
     "nbf": "When the token becomes valid, in seconds since 1970.",
     "exp": "When the token expires, in seconds since 1970.",
     "acr": "How sure the service is of the user: `aal1` after one proof of identity, `aal2` after two.",
-    "amr": "The proofs of identity that were given (RFC 8176): `pwd`, `otp`, `pop`, `lookup`, and `mfa` for `aal2`.",
+    "amr": "The proofs of identity that were given (RFC 8176), such as `pwd`, `otp`, `fed`, and `mfa` for `aal2`.",
     "auth_time": "When the identity was last proved, in seconds since 1970.",
     "type": "What the token is for.",
     "created_at": "When the user signed in.",

@@ -5,9 +5,9 @@ from functools import partial
 
 from flask import g
 
-from userapi.core.problems import NotSignedIn
+from userapi.core.problems import NotForApiKeys, NotSignedIn
 
-from . import cookies, credentials, tokens
+from . import api_key_format, cookies, credentials, tokens
 from .authentication import TOKEN_ERRORS, require_caller
 from .caller import Caller
 from .claims import Claims, RefreshClaims
@@ -26,6 +26,8 @@ def sessions_to_end(token_in_body: str | None) -> list[SessionKey]:
         NotSignedIn, TokenExpired, TokenRevoked, InvalidToken, CsrfFailed: no valid token came.
     """
     found: list[SessionKey] = []
+    if cookies.get_own_session() is not None:  # the impersonation may have ended, and its cookies with it
+        cookies.delete_token_cookies_if_unauthorized()
     for session_of in (partial(_session_of_body, token_in_body), _session_of_bearer, _session_of_cookies):
         try:
             session = session_of()
@@ -53,10 +55,12 @@ def _session_of_bearer() -> SessionKey | None:
     token = credentials.normalize_bearer_token()
     if token is None:
         return None
+    if api_key_format.looks_like_key(token):
+        raise NotForApiKeys
     claims = tokens.verify(token)
     if isinstance(claims, RefreshClaims):
         return _session_of_claims(claims)
-    return _session_of_caller(require_caller("headers"))
+    return find_session_to_end(require_caller("headers"))
 
 
 def _session_of_cookies() -> SessionKey | None:
@@ -64,7 +68,7 @@ def _session_of_cookies() -> SessionKey | None:
     if not cookies.has_token_cookies():
         return None
     try:
-        return _session_of_caller(require_caller("cookies"))
+        return find_session_to_end(require_caller("cookies"))
     except CsrfFailed:
         raise
     except TOKEN_ERRORS:
@@ -76,5 +80,14 @@ def _session_of_claims(claims: Claims) -> SessionKey:
     return claims.session_id, claims.user_id
 
 
-def _session_of_caller(caller: Caller) -> SessionKey:
+def find_session_to_end(caller: Caller) -> SessionKey:
+    """The session that ends when a caller signs out.
+
+    Of staff who act as a user it is their own; the impersonation has ended then.
+    """
+    if caller.impersonation is not None:
+        from . import impersonation  # nothing of it is imported before it is used
+
+        impersonation.end_of_caller(caller)
+        return caller.impersonation.own_session_id, caller.impersonation.impersonator_id
     return caller.session_id, caller.user.id

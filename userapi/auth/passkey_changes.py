@@ -6,9 +6,9 @@ from typing import Any
 from userapi.core.context import get_acting_context
 from userapi.http.user_agents import describe_user_agent
 from userapi.mfa import passkeys
-from userapi.mfa.passkeys import Added
+from userapi.mfa.factors import Added
 
-from . import factor_changes, passwords, proof, sessions
+from . import factor_changes, proof, ways_in
 from .caller import Caller
 
 
@@ -17,9 +17,9 @@ def request_options(caller: Caller) -> dict[str, Any]:
 
     Raises:
         PasskeysUnavailable, FactorUnavailable, EmailUnverified, TooManyFactors: the caller cannot add one.
-        TokenRevoked: the account has been deactivated or deleted since.
+        TokenRevoked, ProofNeeded: as `proof.lock_account` does.
     """
-    return passkeys.request_options(passwords.lock_active_user(caller.user.id), caller.session_id)
+    return passkeys.request_options(proof.lock_account(caller), caller.session_id)
 
 
 def add_passkey(caller: Caller, credential: object, name: str) -> Added:
@@ -33,17 +33,14 @@ def add_passkey(caller: Caller, credential: object, name: str) -> Added:
     Raises:
         PasskeyRefused: the response fails a check.
         PasskeyKnown: the passkey belongs to an account already.
-        ProofNeeded: the session has proved less than the account's sign-in needs.
         PasskeysUnavailable, FactorUnavailable, EmailUnverified, TooManyFactors: the caller cannot add one.
-        TokenRevoked: the account has been deactivated or deleted since.
+        ProofNeeded: the session has proved less than the account's sign-in needs.
+        TokenRevoked: the session has ended, or the account is not active.
     """
-    user = passwords.lock_active_user(caller.user.id)
+    user = proof.lock_in_session(caller)
     name = name or describe_user_agent(get_acting_context().user_agent)
     added = passkeys.add(user, caller.session_id, credential, name)
-    if added.is_first:
-        sessions.end_sessions(user, spare=caller.session_id)
-    else:
-        proof.require_level(caller)  # a second step may be on since the options were requested
+    factor_changes.finish_addition(caller, user, added)
     return added
 
 
@@ -52,10 +49,11 @@ def remove_passkey(caller: Caller, passkey_id: uuid.UUID, *, keep_sessions: bool
 
     Raises:
         NotFound: there is no such passkey, or it is another user's.
-        LastWayIn: the user has no password and no other passkey.
+        LastWayIn: nothing else would sign in to the account.
         FactorRequired: it is the last factor of an account that must have one.
-        TokenRevoked: the account has been deactivated or deleted since.
+        TokenRevoked, ProofNeeded: as `proof.lock_account` does.
     """
-    user = passwords.lock_active_user(caller.user.id)
+    user = proof.lock_account(caller)
     passkeys.remove(user, passkey_id)
+    ways_in.require_way_in(user)
     factor_changes.finish_removal(caller, user, keep_sessions=keep_sessions)

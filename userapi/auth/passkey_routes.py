@@ -10,19 +10,11 @@ from userapi.core.problems import NotFound, ProofNeeded, ValidationFailed
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
 from userapi.mfa import passkey_options, passkeys
-from userapi.mfa.passkey_problems import (
-    InvalidPasskey,
-    LastWayIn,
-    PasskeyKnown,
-    PasskeyRefused,
-    PasskeysUnavailable,
-)
+from userapi.mfa.passkey_problems import InvalidPasskey, PasskeyKnown, PasskeyRefused, PasskeysUnavailable
 from userapi.mfa.problems import EmailUnverified, FactorRequired, FactorUnavailable, TooManyFactors
 from userapi.security.throttling import TooManyRequests
-from userapi.users import queries as user_queries
-from userapi.users import user_json
 
-from . import cookies, credentials, passkey_changes, passkey_sign_in, tokens
+from . import credentials, passkey_changes, passkey_sign_in
 from .assurance import Proof
 from .caller import get_caller
 from .factor_responses import respond_to_new_factor
@@ -35,8 +27,9 @@ from .passkey_schemas import (
     PasskeyLoginSchema,
     PasskeyOptionsSchema,
 )
-from .problems import CsrfFailed
+from .problems import CsrfFailed, LastWayIn
 from .schemas import LoginAnswerSchema
+from .sign_in_responses import respond_signed_in
 
 blueprint = Blueprint("passkeys", __name__, description="Passkeys: sign-in without a password, and your own.")
 
@@ -58,18 +51,10 @@ def request_passkey_login(_body: dict[str, Any]) -> Response:
 @blueprint.raises(ValidationFailed, InvalidPasskey, PasskeysUnavailable, CsrfFailed, TooManyRequests)
 def login_with_passkey(login: dict[str, Any]) -> Response:
     """Sign in with a passkey. The tokens are in the response, or in cookies."""
-    if login["cookies"]:
-        credentials.reject_cross_site_form()
+    credentials.reject_cross_site_form(login)
     with commit_on(InvalidPasskey):
         session = passkey_sign_in.sign_in_by_passkey(login["credential"])
-    pair = tokens.issue_pair(session, web=login["cookies"])
-    user = user_json.from_row(user_queries.row_in_transaction(session.user_id))
-    db.session.commit()
-    return (
-        cookies.set_token_cookies(json_response({"user": user}), pair)
-        if login["cookies"]
-        else json_response({**pair, "user": user})
-    )
+    return respond_signed_in(session, in_cookies=login["cookies"])
 
 
 @blueprint.post("/factors/passkeys/options/")
@@ -106,10 +91,7 @@ def add_passkey(new: dict[str, Any]) -> Response:
     """Add a passkey. With the first factor your other sessions end."""
     caller = get_caller()
     added = passkey_changes.add_passkey(caller, new["credential"], new["name"])
-    document = describe_passkey(added.passkey)
-    if added.recovery_codes is not None:
-        document["recovery_codes"] = added.recovery_codes
-    response = respond_to_new_factor(caller, document, Proof.PASSKEY if added.is_first else None)
+    response = respond_to_new_factor(caller, added, describe_passkey(added.factor), Proof.PASSKEY)
     db.session.commit()
     return response
 

@@ -105,3 +105,29 @@ class AddedPasskeySchema(PasskeySchema, AddedFactorSchema):
     """A passkey that was added."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {**PasskeySchema.EXAMPLE, "recovery_codes": EXAMPLE_CODES}
+
+
+class PasskeyEndpointsSchema(Schema):
+    """The pages for passkeys."""
+
+    EXAMPLE: ClassVar = {
+        "enroll": "https://accounts.example.com/account/security/#passkeys",
+        "manage": "https://accounts.example.com/account/security/#passkeys",
+    }
+
+    enroll = fields.String(
+        required=True, metadata={"format": "uri", "description": "The page on which users add a passkey."}
+    )
+    manage = fields.String(
+        required=True, metadata={"format": "uri", "description": "The page on which users rename and remove passkeys."}
+    )
+
+
+class RelatedOriginsSchema(Schema):
+    """The sites whose pages may use the passkeys of this host."""
+
+    EXAMPLE: ClassVar = {"origins": ["https://accounts.example.com", "https://shop.example.com"]}
+
+    origins = fields.List(
+        fields.String(metadata={"format": "uri"}), required=True, metadata={"description": "With scheme and port."}
+    )

@@ -1,20 +1,26 @@
 """Changing a password, and resetting a forgotten one."""
 
 import uuid
+from collections.abc import Sequence
 
 from userapi.audit import audit_log
+from userapi.core import hooks
+from userapi.core.db import db
 from userapi.mail import emails
 from userapi.mfa import guesses
 from userapi.security import throttling
-from userapi.users import accounts, current_password, email_address, email_links, email_verification, password_policy
+from userapi.users import account_kinds, accounts, current_password, email_address, email_links, password_policy
 from userapi.users import queries as user_queries
 from userapi.users.models import User
 from userapi.users.problems import WrongPassword
 from userapi.users.site_urls import link
 
-from . import sessions, sign_in_queries
+from . import api_keys, claiming, sessions, sign_in_queries
 from .claims import parse_id
 from .problems import TokenRevoked
+
+#: The purposes of links that set a password.
+RESETS = (email_links.RESET_PASSWORD, email_links.OLD_INVITATION)
 
 
 def check_and_lock(user_id: int, password: str, field: str) -> User:
@@ -62,16 +68,35 @@ def change_password(
     except WrongPassword as error:
         error.errors = {**(error.errors or {}), **_errors_of_new(user_id, new_password1, new_password2)}
         raise
-    password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
-    accounts.set_password(user, new_password1, field="new_password1")
+    set_new_password(user, new_password1, new_password2, by=user)
     sessions.end_sessions(user, spare=session_id)
+
+
+def set_new_password(
+    user: User, new_password1: str, new_password2: str, *, by: User | None = None, revoked_keys: Sequence[str] = ()
+) -> None:
+    """Set the password of a locked user that was typed twice.
+
+    Args:
+        user: locked.
+        new_password1, new_password2: as typed.
+        by: the user, if they are signed in.
+        revoked_keys: as for `accounts.set_password`.
+
+    Raises:
+        ValidationFailed: the new passwords differ.
+        WeakPassword: the new password breaks the policy.
+    """
+    password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
+    accounts.set_password(user, new_password1, field="new_password1", by=by, revoked_keys=revoked_keys)
 
 
 def request_reset(email: str) -> None:
     """Email a link that resets the password, if an active account has this email.
 
-    For an unknown email, a message is written and discarded, so that it takes as long. If one email gets too many
-    links, the later ones are not sent; the response is the same.
+    The owner of a closed account gets the link that restores it again. For an unknown email, a message is written and
+    discarded, so that it takes as long. If one email gets too many links, the later ones are not sent; the response is
+    the same.
 
     Raises:
         TooManyRequests: the client requested too many links, for any emails.
@@ -80,15 +105,29 @@ def request_reset(email: str) -> None:
     key = email_address.key_or_none(email)
     is_within_limit = throttling.try_attempt("PASSWORD_RESET_RECIPIENT", key or email)
     user = user_queries.lock_user_by_email_key(key) if key else None
+    user_id = user.id if user is not None else None
     if user is not None and user.is_active and is_within_limit:
-        send_reset_email(user)
+        with db.session.begin_nested():  # as for an unknown email, so that both take equally long
+            send_reset_email(user)
+    elif sent_to := _send_instead(key) if key and is_within_limit else None:
+        user_id = sent_to
     else:
         emails.simulate_password_reset()
-    audit_log.record("user.password_reset_requested", "user" if user else None, user.id if user else None)
+    audit_log.record("user.password_reset_requested", None if user_id is None else "user", user_id)
+
+
+def _send_instead(key: str) -> int | None:
+    """Send what the owner of an account that is not active needs instead, if anything; returns the account's id."""
+    return next((found for send in hooks.get_hooks().on_reset_without_account if (found := send(key))), None)
 
 
 def send_reset_email(user: User) -> None:
-    """Email a locked, active user a link that sets a new password."""
+    """Email a locked, active user a link that sets a new password.
+
+    Raises:
+        NotForServiceAccounts: it is a service account.
+    """
+    account_kinds.require_person(user)
     token = email_links.create_token(user, email_links.RESET_PASSWORD, user.email_key)
     emails.send_password_reset(
         user,
@@ -99,9 +138,12 @@ def send_reset_email(user: User) -> None:
 
 
 def reset_password(uid: str, token: str, new_password1: str, new_password2: str) -> None:
-    """Set a new password with the emailed link; every session ends, the email is confirmed, and codes are unlocked.
+    """Set a new password with the emailed link; every session ends, and every API key is revoked.
 
-    After too many wrong codes, codes are accepted again: who knew the password and guessed does not know the new one.
+    An address that was not confirmed is, and everything else that gave access goes: someone else may have opened the
+    account. It stays unconfirmed if the second step is on, as the link does not prove that.
+
+    After too many wrong codes, a few more are accepted: who knew the password and guessed does not know the new one.
 
     Raises:
         InvalidLink: the link is invalid, expired or already used.
@@ -109,21 +151,19 @@ def reset_password(uid: str, token: str, new_password1: str, new_password2: str)
             commit.
         TooManyRequests: the client sent too many invalid links.
     """
-    user = use_link(uid, token, email_links.RESET_PASSWORD)
-    password_policy.require_same(new_password1, new_password2, accounts.personal_texts(user))
-    accounts.set_password(user, new_password1, field="new_password1")
-    email_verification.mark_email_verified(user)
-    guesses.clear(user.id)
+    user = use_link(uid, token)
+    set_new_password(user, new_password1, new_password2, revoked_keys=api_keys.revoke_all(user.id))
+    claiming.confirm_with_new_password(user)
+    guesses.allow_codes_after_reset(user.id)
     sessions.end_sessions(user)
 
 
-def use_link(uid: str, token: str, purpose: str) -> User:
+def use_link(uid: str, token: str) -> User:
     """Use an emailed link that sets a password, and lock its user.
 
     Args:
         uid: the part of the link that names the account.
         token: the secret part.
-        purpose: one of those in `users.email_links`.
 
     Raises:
         InvalidLink: the link is invalid, expired or already used.
@@ -133,12 +173,12 @@ def use_link(uid: str, token: str, purpose: str) -> User:
         user_id = parse_id(uid)
         if user_id is None:
             raise email_links.InvalidLink
-        return email_links.use_token(token, (purpose,), user_id)[1]
+        return email_links.use_token(token, RESETS, user_id)[1]
 
 
-def is_link_valid(uid: str, token: str, purpose: str = email_links.RESET_PASSWORD) -> bool:
+def is_link_valid(uid: str, token: str) -> bool:
     """Whether a link that sets a password would be accepted now."""
-    found = email_links.find_valid_token(token, (purpose,))
+    found = email_links.find_valid_token(token, RESETS)
     return found is not None and found[1].id == parse_id(uid)
 
 

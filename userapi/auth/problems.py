@@ -6,6 +6,7 @@ from flask_babel import lazy_gettext
 
 from userapi.core.i18n import to_english
 from userapi.core.problems import Problem
+from userapi.mfa.problems import InvalidCode
 
 
 class InvalidCredentials(Problem):
@@ -26,13 +27,13 @@ class AccountChanged(InvalidCredentials):
 
 
 class SecondStepNeeded(Problem):
-    """The password is right, and the account needs a second step."""
+    """The first step was right, and the account needs a second one."""
 
     status = 401
     code = "second_step_needed"
-    title = lazy_gettext("Second step needed")
+    title = lazy_gettext("Sign-in needs a second step")
     detail = lazy_gettext(
-        "Your password is correct. Enter a code of your authenticator app or a recovery code to finish signing in."
+        "Your account has a second step. Enter a code of your authenticator app or a recovery code to finish."
     )
     example_more: ClassVar = {"mfa_token": "from-the-first-step", "expires_in": 600, "ways": ["totp", "recovery_code"]}
 
@@ -57,6 +58,30 @@ class MfaTokenInvalid(Problem):
         self.headers.setdefault("WWW-Authenticate", 'Bearer realm="userapi"')
 
 
+class LastWayIn(Problem):
+    """Without it, nothing would sign in to the account."""
+
+    status = 409
+    code = "last_way_in"
+    title = lazy_gettext("Last way to sign in")
+    detail = lazy_gettext("Nothing else would sign you in to your account. Set a password first.")
+
+
+class InvalidMailedCode(InvalidCode):
+    """The same for a code or link from an email that is wrong, used, replaced, expired or of another request."""
+
+    detail = lazy_gettext("This code is not valid. Enter the code from the newest email, or request another one.")
+
+
+class CodesUnavailable(Problem):
+    """The service sends no codes by email."""
+
+    status = 409
+    code = "codes_unavailable"
+    title = lazy_gettext("Codes not available")
+    detail = lazy_gettext("This site sends no codes by email. Sign in another way.")
+
+
 class InvalidToken(Problem):
     """The service did not issue the token, or issued it for another use (RFC 6750, section 3.1)."""
 
@@ -77,6 +102,12 @@ class TokenExpired(InvalidToken):
     code = "token_expired"
     title = lazy_gettext("Token expired")
     detail = lazy_gettext("This token has expired. Refresh it at /api-token-refresh/, or sign in again.")
+
+
+class RefreshEnded(TokenExpired):
+    """The token is valid, but may not be exchanged for another one any more."""
+
+    detail = lazy_gettext("This token can no longer be refreshed. Sign in again.")
 
 
 class TokenRevoked(InvalidToken):
@@ -102,3 +133,12 @@ class CsrfFailed(Problem):
     code = "csrf_failed"
     title = lazy_gettext("CSRF check failed")
     detail = lazy_gettext("Send the value of the csrf_token cookie in the X-CSRF-TOKEN header.")
+
+
+class ImpersonationRunning(Problem):
+    """The member of staff has begun another impersonation at the same time."""
+
+    status = 409
+    code = "impersonation_running"
+    title = lazy_gettext("Already signed in as a user")
+    detail = lazy_gettext("You are signed in as another user in another window. Try again.")

@@ -17,7 +17,7 @@ from .assurance import level_of
 from .caller import Credential, get_caller
 from .passkey_json import options_response
 from .passkey_schemas import NothingSchema, PasskeyOptionsSchema
-from .problems import InvalidCredentials
+from .problems import InvalidCredentials, InvalidMailedCode
 from .proof_schemas import ProofSchema, ProvedSchema
 
 blueprint = Blueprint("proof", __name__, description="Recent proofs of identity.")
@@ -25,6 +25,7 @@ blueprint = Blueprint("proof", __name__, description="Recent proofs of identity.
 
 @blueprint.post("/prove/options/")
 @blueprint.jwt_required()
+@blueprint.open_to_incomplete
 @blueprint.open_to_set_up
 @blueprint.arguments(NothingSchema)
 @blueprint.response(200, PasskeyOptionsSchema)
@@ -36,6 +37,7 @@ def request_proof_options(_body: dict[str, Any]) -> Response:
 
 @blueprint.post("/prove/")
 @blueprint.jwt_required()
+@blueprint.open_to_incomplete
 @blueprint.open_to_set_up
 @blueprint.arguments(ProofSchema)
 @blueprint.response(200, ProvedSchema)
@@ -45,11 +47,8 @@ def request_proof_options(_body: dict[str, Any]) -> Response:
 def prove(sent: dict[str, Any]) -> Response:
     """Prove your identity again. The new tokens are in the response, or in cookies; the earlier refresh token ends."""
     caller = get_caller()
-    with commit_on(InvalidCredentials, InvalidPasskey):
-        if "credential" in sent:
-            session = proof.prove_by_passkey(caller, sent["credential"])
-        else:
-            session = proof.prove(caller, sent.get("password"), sent.get("code"))
+    with commit_on(InvalidCredentials, InvalidMailedCode, InvalidPasskey):
+        session = proof.prove_with(caller, sent)
     is_web = caller.credential is Credential.COOKIE
     pair = tokens.issue_pair(session, web=is_web)
     db.session.commit()

@@ -23,7 +23,15 @@ class ProofSchema(Schema):
     code = Line(
         MAX_CODE_LENGTH,
         1,
-        metadata={"description": "A code of an authenticator app or a recovery code."},
+        metadata={"description": "A code of an authenticator app or a recovery code; with `challenge`, from an email."},
+    )
+    challenge = Line(
+        100,
+        1,
+        metadata={
+            "description": "From the response of `POST /userapi/auth/code/`, for accounts without a password.",
+            "x-set-by": "programs",
+        },
     )
 
     credential = credential_field("AuthenticationResponseJSON", required=False)
@@ -31,7 +39,9 @@ class ProofSchema(Schema):
     @validates_schema(skip_on_field_errors=True)
     def _one_proof(self, data: dict[str, Any], **_options: Any) -> None:
         if len(data.keys() & {"password", "code", "credential"}) != 1:
-            raise ValidationError(_("Send either password, code or credential."))
+            raise ValidationError(_("Send exactly one of password, code and credential."))
+        if "challenge" in data and "code" not in data:
+            raise ValidationError(_("Missing data for required field."), "code")
 
 
 class ProvedSchema(Schema):

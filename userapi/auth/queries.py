@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
 from userapi.core.db import db, read_all
 from userapi.core.prepared import CommittingWrite, Read, Write
+from userapi.core.writes import count_rows, delete_some, hit_keys, hits
+from userapi.mfa.queries import SECOND_STEP_IS_ON
 from userapi.users.group_queries import GROUP_REQUIRES_SECOND_STEP, HELD_IN_ONE
 from userapi.users.models import User
 from userapi.users.queries import document_columns, profiles, users
@@ -32,12 +34,20 @@ NOT_EXPIRED = (
 )
 ACTIVE = (*NOT_REVOKED, *NOT_EXPIRED)
 
+#: Sessions that a user began; those that API keys were exchanged for are in no list and count towards no limit.
+OF_USERS = sessions.c.key_id.is_(None)
+
+#: Those that the user began, and no member of staff who acts as the user: what they say is known of the user, and they
+#: count towards the limit.
+BY_USERS = sa.and_(OF_USERS, sessions.c.impersonator_id.is_(None))
+
 with_users = sessions.join(users, users.c.id == sessions.c.user_id)
 named = (sessions.c.id == sa.bindparam("session_id"), users.c.id == sa.bindparam("user_id"))
 
 CALLER = Read(
     sa.select(
         *document_columns(),
+        users.c.password_hash.is_not(None).label("has_password"),
         sessions.c.id.label("session_id"),
         sessions.c.last_used_at,
         sessions.c.created_at.label("session_created_at"),
@@ -49,8 +59,8 @@ CALLER = Read(
     .select_from(with_users.outerjoin(profiles, profiles.c.user_id == users.c.id))
     .where(*named, *ACTIVE)
 )
-#: The same and the caller's permissions, which cost half as much again.
-CALLER_AND_PERMISSIONS = Read(CALLER.statement.add_columns(HELD_IN_ONE.label("held_permissions")))
+#: The same and what matters of staff: the caller's permissions, which cost half as much again, and the second step.
+CALLER_AND_PERMISSIONS = Read(CALLER.statement.add_columns(HELD_IN_ONE.label("held_permissions"), SECOND_STEP_IS_ON))
 HOLDER = Read(
     sa.select(users.c.is_staff, users.c.is_superuser, sessions.c.amr, sessions.c.for_set_up, GROUP_REQUIRES_SECOND_STEP)
     .select_from(with_users)
@@ -67,7 +77,8 @@ def read_caller(
         session_id, user_id: named by the token.
         now: the current time.
         idle_since: sessions not used since then have expired.
-        with_permissions: whether to read the caller's permissions too, as `held_permissions`.
+        with_permissions: whether to read the caller's permissions too, as `held_permissions`, and whether the second
+            step is on, as `second_step_is_on`.
     """
     read = CALLER_AND_PERMISSIONS if with_permissions else CALLER
     return read.one(session_id=session_id, user_id=user_id, now=now, idle_since=idle_since)
@@ -143,7 +154,8 @@ def store_proof(session_id: uuid.UUID, user_id: int, amr: str, now: datetime, id
 
 
 STORE_PROOF = Write(
-    update_active_session.values(
+    update_active_session.where(sessions.c.impersonator_id.is_(None))
+    .values(
         amr=sa.bindparam("amr"),
         proved_at=sa.bindparam("now"),
         for_set_up=sa.and_(sessions.c.for_set_up, sa.bindparam("stays_for_set_up", type_=sa.Boolean)),
@@ -151,31 +163,43 @@ STORE_PROOF = Write(
         previous_jti=sa.null(),
         refreshed_at=sa.bindparam("now"),
         last_used_at=sa.bindparam("now"),
-    ).returning(*REFRESHED)
+    )
+    .returning(*REFRESHED)
 )
 
 
 def set_last_used(session_id: uuid.UUID, now: datetime) -> None:
     """Store when a session was used."""
-    _hits(sa.update(Session).where(Session.id == session_id).values(last_used_at=now))
+    hits(sa.update(Session).where(Session.id == session_id).values(last_used_at=now))
 
 
-def end_session(session_id: uuid.UUID, now: datetime) -> bool:
-    """End a session; False if it had ended before."""
-    return _hits(sa.update(Session).where(Session.id == session_id, Session.ended_at.is_(None)).values(ended_at=now))
+#: What is read of sessions that end.
+ENDED = (Session.id, Session.impersonator_id, Session.expires_at)
 
 
-def end_sessions(user_id: int, now: datetime, spare: uuid.UUID | None = None) -> int:
-    """End a user's sessions, except one to spare; the number of sessions that ended."""
+def end_session(session_id: uuid.UUID, now: datetime) -> Any:
+    """End a session; its `impersonator_id` and `expires_at`, or None if it had ended before."""
+    return db.session.execute(
+        sa.update(Session)
+        .where(Session.id == session_id, Session.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(*ENDED)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+
+
+def end_sessions(user_id: int, now: datetime, spare: uuid.UUID | None = None) -> Sequence[Any]:
+    """End a user's sessions, except one to spare; `id`, `impersonator_id` and `expires_at` of those that ended."""
     condition = [Session.user_id == user_id, Session.ended_at.is_(None)]
     if spare is not None:
         condition.append(Session.id != spare)
-    return _count(sa.update(Session).where(*condition).values(ended_at=now))
+    ended = sa.update(Session).where(*condition).values(ended_at=now).returning(*ENDED)
+    return db.session.execute(ended.execution_options(synchronize_session=False)).all()
 
 
 def end_all_sessions(now: datetime) -> int:
     """End every session, and those of sign-ins that are still running; the number of users."""
-    users = _count(sa.update(User).values(session_version=User.session_version + 1))
+    users = count_rows(sa.update(User).values(session_version=User.session_version + 1))
     db.session.execute(
         sa.update(Session)
         .where(Session.ended_at.is_(None))
@@ -185,24 +209,25 @@ def end_all_sessions(now: datetime) -> int:
     return users
 
 
-def end_surplus_sessions(user_id: int, allowed: int, now: datetime, idle_since: datetime) -> int:
-    """End the active sessions of a user that exceed a number, those unused for longest first; the number that ended."""
+def end_surplus_sessions(user_id: int, allowed: int, now: datetime, idle_since: datetime) -> Sequence[uuid.UUID]:
+    """End the active sessions of a user that exceed a number, those unused for longest first; those that ended."""
     surplus = (
         sa.select(sessions.c.id)
         .select_from(with_users)
-        .where(users.c.id == user_id, *ACTIVE)
+        .where(users.c.id == user_id, BY_USERS, *ACTIVE)
         .order_by(sessions.c.last_used_at.desc(), sessions.c.id)
         .offset(allowed)
     )
-    return _count(
+    return hit_keys(
         sa.update(Session).where(Session.id.in_(surplus)).values(ended_at=now),
+        Session.id,
         {"now": now, "idle_since": idle_since},
     )
 
 
 def carry_over_session(session_id: uuid.UUID, version: int) -> None:
     """Keep a session active under the new session version of its user."""
-    _hits(sa.update(Session).where(Session.id == session_id).values(session_version=version))
+    hits(sa.update(Session).where(Session.id == session_id).values(session_version=version))
 
 
 def read_session(session_id: uuid.UUID) -> Session | None:
@@ -268,28 +293,21 @@ ALL_ACTIVE = (
         sessions.c.expires_at,
         sessions.c.address,
         sessions.c.user_agent,
+        sessions.c.way,
+        sessions.c.impersonator_id,
     )
     .select_from(with_users)
-    .where(*ACTIVE)
+    .where(OF_USERS, *ACTIVE)
     .order_by(sessions.c.last_used_at.desc(), sessions.c.id)
 )
 
 
 def delete_ended_sessions(before: datetime, most: int) -> int:
     """Delete sessions that ended before a time, at most `most` of them; the number deleted."""
-    over = sa.select(Session.id).where(sa.or_(Session.expires_at < before, Session.ended_at < before)).limit(most)
-    return _count(sa.delete(Session).where(Session.id.in_(over)))
+    return delete_some(Session.id, sa.or_(Session.expires_at < before, Session.ended_at < before), most)
 
 
-def read_user(user_id: int) -> User:
-    """A user, for the claims in `ACCESS_TOKEN_CLAIMS`."""
-    return db.session.get_one(User, user_id)
-
-
-def _hits(statement: Any) -> bool:
-    return _count(statement) == 1
-
-
-def _count(statement: Any, parameters: dict[str, Any] | None = None) -> int:
-    result = db.session.execute(statement.execution_options(synchronize_session=False), parameters)
-    return cast("sa.CursorResult[Any]", result).rowcount
+def read_user_for_claims(user_id: int) -> Any:
+    """A `User`, and what `mfa.requirements` reads, for the claims in `ACCESS_TOKEN_CLAIMS`."""
+    statement: Any = sa.select(User, User.is_staff, User.is_superuser, GROUP_REQUIRES_SECOND_STEP)
+    return db.session.execute(statement.where(User.id == user_id)).one()

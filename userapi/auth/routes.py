@@ -6,34 +6,43 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
+from userapi.core import context
 from userapi.core.db import commit_on, db
-from userapi.core.problems import NotAcceptable, NotFound, PreconditionFailed, ProofNeeded, ValidationFailed
+from userapi.core.problems import (
+    NotAcceptable,
+    NotFound,
+    PreconditionFailed,
+    ProofNeeded,
+    SecondStepRequired,
+    ValidationFailed,
+)
+from userapi.core.scopes import Scope
 from userapi.http.endpoint_index import INDEX_SCHEMA, list_endpoints_below
+from userapi.http.impersonating import Impersonating, mark_impersonating
 from userapi.http.openapi import Blueprint
 from userapi.http.responses import json_response
 from userapi.mfa.problems import InvalidCode, SecondStepLocked
 from userapi.security.throttling import TooManyRequests
 from userapi.users import email_verification, user_json
-from userapi.users import queries as user_queries
 from userapi.users.editing import save, with_locked_user
 from userapi.users.email_links import InvalidLink
-from userapi.users.models import User
 from userapi.users.password_policy import WeakPassword
 from userapi.users.problems import EmailTaken, WrongPassword
-from userapi.users.schemas import UserEditSchema, UserReplacementSchema, UserSchema
+from userapi.users.schemas import OwnUserSchema, UserEditSchema, UserReplacementSchema
+from userapi.users.user_values import UserValues
 
 from . import (
     account_data,
     account_recovery,
+    api_keys,
     cookies,
     credentials,
-    invitations,
+    email_changes,
+    first_password,
     logout_request,
     passwords,
-    proof,
     sessions,
     sign_in,
-    tokens,
 )
 from .caller import get_caller
 from .problems import CsrfFailed, InvalidCredentials, InvalidToken, SecondStepNeeded, TokenRevoked
@@ -42,6 +51,8 @@ from .schemas import (
     EmailChangeSchema,
     EmailSchema,
     EmailTokenSchema,
+    EndedSessionsQuerySchema,
+    EndedSessionsSchema,
     LoginAnswerSchema,
     LoginSchema,
     LogoutSchema,
@@ -50,12 +61,14 @@ from .schemas import (
     SessionsSchema,
     said,
 )
+from .sign_in_responses import respond_signed_in
 
 blueprint = Blueprint("auth", __name__, description="Sign-in, sessions and passwords.")
 
 
 @blueprint.get("/")
 @blueprint.open_to_all
+@blueprint.scope()
 @blueprint.response(200, INDEX_SCHEMA, example={"login": "https://accounts.example.com/userapi/auth/login/"})
 @blueprint.raises(InvalidToken, NotAcceptable)
 def read_auth_index() -> Response:
@@ -72,25 +85,16 @@ def read_auth_index() -> Response:
 )
 def login(login: dict[str, Any]) -> Response:
     """Sign in. The tokens are in the response, or in cookies."""
-    if login["cookies"]:
-        credentials.reject_cross_site_form()
-    device_token = login.get("device_token") or (cookies.get_device_token() if login["cookies"] else None)
+    credentials.reject_cross_site_form(login)
+    email = login.get("email") or login["username"]
     with commit_on(InvalidCredentials, SecondStepNeeded):
-        session = sign_in.sign_in(
-            login.get("email") or login["username"], login["password"], login.get("code"), device_token
-        )
-    pair = tokens.issue_pair(session, web=login["cookies"])
-    user = user_json.from_row(user_queries.row_in_transaction(session.user_id))
-    db.session.commit()
-    return (
-        cookies.set_token_cookies(json_response({"user": user}), pair)
-        if login["cookies"]
-        else json_response({**pair, "user": user})
-    )
+        session = sign_in.sign_in(email, login["password"], login.get("code"), credentials.find_device_token(login))
+    return respond_signed_in(session, in_cookies=login["cookies"])
 
 
 @blueprint.post("/logout/")
 @blueprint.checks_credentials_itself
+@mark_impersonating(Impersonating.ENDS_IT)
 @blueprint.arguments(LogoutSchema)
 @blueprint.response(200, DetailSchema, example=said("Signed out."))
 @blueprint.raises(ValidationFailed, InvalidToken, TokenRevoked)
@@ -108,46 +112,57 @@ def logout(logout: dict[str, Any]) -> Response:
 
 @blueprint.get("/user/")
 @blueprint.jwt_required()
+@blueprint.open_to_incomplete
 @blueprint.open_to_set_up
-@blueprint.response(200, UserSchema)
+@blueprint.scope(Scope.PROFILE)
+@blueprint.response(200, OwnUserSchema)
 def read_me() -> Response:
     """Read your account."""
-    return user_json.answer(user_json.from_row(get_caller().user))
+    return user_json.answer(user_json.from_own_row(context.current_user()))
 
 
 @blueprint.put("/user/")
 @blueprint.jwt_required()
+@mark_impersonating(Impersonating.WRITES)
+@blueprint.scope(Scope.PROFILE_WRITE)
+@blueprint.open_to_incomplete
 @with_locked_user
 @blueprint.arguments(UserReplacementSchema)
-@blueprint.response(200, UserSchema)
-@blueprint.raises(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
-def replace_me(user: User, changes: dict[str, Any]) -> Response:
+@blueprint.response(200, OwnUserSchema)
+@blueprint.raises(ValidationFailed, EmailTaken, WrongPassword, ProofNeeded, PreconditionFailed, TooManyRequests)
+def replace_me(user: UserValues, changes: dict[str, Any]) -> Response:
     """Replace your account, with all required fields except the password."""
-    return save(user, changes)
+    return save(user, changes, is_own=True)
 
 
 @blueprint.patch("/user/")
 @blueprint.jwt_required()
+@mark_impersonating(Impersonating.WRITES)
+@blueprint.scope(Scope.PROFILE_WRITE)
+@blueprint.open_to_incomplete
 @with_locked_user
 @blueprint.arguments(UserEditSchema)
-@blueprint.response(200, UserSchema)
-@blueprint.raises(ValidationFailed, EmailTaken, WrongPassword, PreconditionFailed, TooManyRequests)
-def edit_me(user: User, changes: dict[str, Any]) -> Response:
+@blueprint.response(200, OwnUserSchema)
+@blueprint.raises(ValidationFailed, EmailTaken, WrongPassword, ProofNeeded, PreconditionFailed, TooManyRequests)
+def edit_me(user: UserValues, changes: dict[str, Any]) -> Response:
     """Update some fields of your account. Profile fields are merged."""
-    return save(user, changes)
+    return save(user, changes, is_own=True)
 
 
 @blueprint.post("/password/change/")
 @blueprint.jwt_required()
+@blueprint.open_to_incomplete
 @blueprint.open_to_set_up
 @blueprint.arguments(PasswordChangeSchema)
 @blueprint.response(200, DetailSchema, example=said("Password changed. Your other sessions have ended."))
-@blueprint.raises(ValidationFailed, WrongPassword, WeakPassword, TooManyRequests)
+@blueprint.raises(ValidationFailed, WrongPassword, WeakPassword, ProofNeeded, TooManyRequests)
 def change_password(change: dict[str, str]) -> Response:
-    """Change your password. Your other sessions end."""
-    caller = get_caller()
+    """Change your password, or set the first one. Your other sessions end.
+
+    A recent proof is required for the first password, and if the second step is on.
+    """
     with commit_on(WrongPassword):
-        passwords.change_password(caller.user.id, caller.session_id, **change)
+        first_password.change_password(get_caller(), **change)
     db.session.commit()
     return json_response({"detail": _("Password changed. Your other sessions have ended.")})
 
@@ -176,18 +191,6 @@ def ask_to_reset_password(body: dict[str, str]) -> Response:
 def reset_password(reset: dict[str, str]) -> Response:
     """Set a new password with the link from the email. All sessions end."""
     passwords.reset_password(**reset)
-    db.session.commit()
-    return json_response({"detail": _("Password set. You can now sign in with it.")})
-
-
-@blueprint.post("/invitation/accept/")
-@blueprint.open_to_all
-@blueprint.arguments(PasswordResetSchema)
-@blueprint.response(200, DetailSchema, example=said("Password set. You can now sign in with it."))
-@blueprint.raises(ValidationFailed, InvalidLink, WeakPassword, TooManyRequests)
-def accept_invitation(acceptance: dict[str, str]) -> Response:
-    """Accept an invitation: set the first password of the account, which also confirms the email."""
-    invitations.accept_invitation(**acceptance)
     db.session.commit()
     return json_response({"detail": _("Password set. You can now sign in with it.")})
 
@@ -222,16 +225,19 @@ def resend_verification(body: dict[str, str]) -> Response:
 
 @blueprint.post("/email/change/")
 @blueprint.jwt_required()
+@blueprint.open_to_set_up
 @blueprint.arguments(EmailChangeSchema)
 @blueprint.response(
     202, DetailSchema, example=said("We have sent a link to the new email address. Open it to confirm the change.")
 )
-@blueprint.raises(ValidationFailed, WrongPassword, EmailTaken, ProofNeeded, TooManyRequests)
+@blueprint.raises(ValidationFailed, WrongPassword, EmailTaken, ProofNeeded, SecondStepRequired, TooManyRequests)
 def change_email(change: dict[str, str]) -> Response:
-    """Request a change of your email, with the password or a recent proof. It takes effect when you confirm it."""
+    """Request a change of your email, with the password or a recent proof. It takes effect when you confirm it.
+
+    A session that can only set up a second step may replace an address that was never confirmed.
+    """
     with commit_on(WrongPassword):
-        user = proof.lock_after_proof(get_caller(), change.get("password"))
-    is_sent = email_verification.request_email_change(user, change["email"])
+        is_sent = email_changes.request_email_change(get_caller(), change["email"], change.get("password"))
     db.session.commit()
     if not is_sent:
         return json_response(
@@ -265,11 +271,16 @@ def list_sessions() -> Response:
 
 @blueprint.delete("/sessions/")
 @blueprint.jwt_required()
+@blueprint.arguments(EndedSessionsQuerySchema, location="query")
+@blueprint.arguments(EndedSessionsSchema)
 @blueprint.response(204)
-def end_other_sessions() -> Response:
-    """End all your sessions except this one."""
+@blueprint.raises(ValidationFailed)
+def end_other_sessions(query: dict[str, bool], body: dict[str, bool]) -> Response:
+    """End all your sessions except this one, and revoke your API keys if you want."""
     caller = get_caller()
     sessions.end_other_sessions(caller.user.id, spare=caller.session_id)
+    if query["keys"] or body["keys"]:
+        api_keys.revoke_all(caller.user.id)
     db.session.commit()
     return Response(status=204)
 

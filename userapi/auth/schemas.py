@@ -12,11 +12,13 @@ from userapi.users.field_types import EmailAddress
 from userapi.users.schemas import UserSchema
 
 from .assurance import Level
+from .caller import find_caller
 
 #: The maximum lengths of what a second step is done with.
 MAX_CODE_LENGTH = 100
 MAX_MFA_TOKEN_LENGTH = 100
 MAX_DEVICE_TOKEN_LENGTH = 100
+MAX_API_KEY_LENGTH = 100
 
 #: Three parts, as every token has; it is none.
 EXAMPLE_JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiI3In0.MEUCIQDk"
@@ -69,10 +71,36 @@ class CredentialsSchema(TwoStepSignInSchema):
     scope = Line(
         1000,
         metadata={
-            "description": "Accepted from OAuth 2.0 clients and ignored: there are no scopes.",
+            "description": "Accepted from OAuth 2.0 clients and ignored: the tokens of a user have no scopes.",
             "x-set-by": "programs",
         },
     )
+    api_key = Line(
+        MAX_API_KEY_LENGTH,
+        1,
+        metadata={
+            "description": "An API key, instead of email and password: the response has an access token with its "
+            "scopes, and no refresh token.",
+            "format": "password",
+            "x-set-by": "programs",
+        },
+    )
+    password = Password(
+        metadata={"description": "The password exactly as entered; required with an email.", "format": "password"}
+    )
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _one_email(self, data: dict[str, Any], sent: dict[str, Any], **options: Any) -> None:
+        if "api_key" not in sent:
+            super()._one_email(data, sent, **options)
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _password_or_key(self, _data: dict[str, Any], sent: dict[str, Any], **_options: Any) -> None:
+        if "api_key" not in sent:
+            if "password" not in sent:
+                raise ValidationError(_("Missing data for required field."), "password")
+        elif {"email", "username", "password"} & set(sent):
+            raise ValidationError(_("Send either an API key, or an email and a password."), "api_key")
 
 
 class LoginSchema(TwoStepSignInSchema):
@@ -190,7 +218,7 @@ class _NewPasswordSchema(Schema):
 
 
 class PasswordChangeSchema(_NewPasswordSchema):
-    """The current password, and the new one twice."""
+    """The current password, if the account has one, and the new one twice."""
 
     EXAMPLE: ClassVar = {
         "old_password": "velvet tram outside 7",
@@ -198,7 +226,13 @@ class PasswordChangeSchema(_NewPasswordSchema):
         "new_password2": "copper kettle upstairs 4",
     }
 
-    old_password = Password(required=True)
+    old_password = Password(metadata={"description": "The current password; required if the account has one."})
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _require_current_password(self, _data: dict[str, Any], sent: dict[str, Any], **_options: Any) -> None:
+        caller = find_caller()
+        if "old_password" not in sent and (caller is None or caller.user.has_password):
+            raise ValidationError(_("Missing data for required field."), "old_password")
 
 
 class EmailSchema(Schema):
@@ -251,6 +285,18 @@ def said(sentence: str) -> dict[str, str]:
     return {"detail": sentence}
 
 
+class EndedSessionsQuerySchema(Schema):
+    """What ends besides the sessions."""
+
+    keys = Flag(load_default=False, metadata={"description": "Whether your API keys are revoked too."})
+
+
+class EndedSessionsSchema(EndedSessionsQuerySchema):
+    """The same in a body."""
+
+    EXAMPLE: ClassVar = {"keys": True}
+
+
 class SessionSchema(Schema):
     """An active session."""
 
@@ -262,7 +308,14 @@ class SessionSchema(Schema):
         allow_none=True, required=True, metadata={"description": "The IP address from which the session was last used."}
     )
     user_agent = fields.String(allow_none=True, required=True)
+    way = fields.String(
+        required=True,
+        metadata={"description": "How the session began, such as `password`, `passkey`, `code` or `provider:google`."},
+    )
     current = fields.Boolean(required=True, metadata={"description": "Whether it is the session of this request."})
+    by_staff = fields.Boolean(
+        metadata={"description": "True if a member of staff is signed in as you; missing in your own sessions."}
+    )
 
 
 class SessionsSchema(Schema):
@@ -277,6 +330,7 @@ class SessionsSchema(Schema):
                 "expires_at": "2026-12-29T08:05:12.482913Z",
                 "address": "203.0.113.7",
                 "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "way": "password",
                 "current": True,
             }
         ]

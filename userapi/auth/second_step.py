@@ -10,13 +10,13 @@ from flask import current_app
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mfa import factors, passkey_options
+from userapi.mfa import factors, passkey_options, remembered_devices, requirements
 from userapi.mfa.challenges import Purpose
 from userapi.mfa.factors import SecondStep
 from userapi.mfa.problems import SecondStepLocked
 
 from . import second_step_queries
-from .assurance import Proof, Way
+from .assurance import Proof
 from .models import PendingSignIn
 from .problems import MfaTokenInvalid, SecondStepNeeded
 
@@ -24,7 +24,15 @@ from .problems import MfaTokenInvalid, SecondStepNeeded
 MAX_TOKEN_LENGTH = 100
 
 
-def start(user_id: int, session_version: int, way: Way, proof: Proof) -> SecondStepNeeded:
+def start(
+    user_id: int,
+    session_version: int,
+    way: str,
+    proof: Proof,
+    *,
+    identity_id: int | None = None,
+    proved_email_key: str | None = None,
+) -> SecondStepNeeded:
     """Store a sign-in that waits for its second step; the problem to raise, which the caller of the rule commits.
 
     The token in it opens nothing but the second step.
@@ -34,6 +42,8 @@ def start(user_id: int, session_version: int, way: Way, proof: Proof) -> SecondS
         session_version: that of the account when the first proof was checked.
         way: how the session would begin.
         proof: the first proof.
+        identity_id: the identity at a provider that was proved, if any.
+        proved_email_key: the unconfirmed address that was proved, if any.
 
     Raises:
         SecondStepLocked: the account has nothing to do it with, because no factor could be imported.
@@ -47,19 +57,21 @@ def start(user_id: int, session_version: int, way: Way, proof: Proof) -> SecondS
             digest=_digest(token),
             user_id=user_id,
             session_version=session_version,
-            way=way.value,
+            way=str(way),
+            identity_id=identity_id,
+            proved_email_key=proved_email_key,
             amr=proof.value,
             created_at=now,
             expires_at=now + timedelta(seconds=seconds),
         )
     )
     db.session.flush()
-    audit_log.record("second_step.requested", "user", user_id, {"way": (None, way.value)})
+    audit_log.record("second_step.requested", "user", user_id, {"way": (None, str(way))})
     return SecondStepNeeded(token, seconds, list(step.ways) if step is not None else [])
 
 
 def find(token: str) -> Any:
-    """The sign-in that waits under a token: digest, user_id, session_version, way and amr.
+    """The sign-in that waits under a token: the columns of `second_step_queries.FIND`.
 
     Raises:
         MfaTokenInvalid: there is none, it was used or has expired, or the account has changed since.
@@ -68,6 +80,14 @@ def find(token: str) -> Any:
     if found is None:
         raise MfaTokenInvalid
     return found
+
+
+def get_remembered_days(pending: Any) -> int:
+    """For how many days the device of a sign-in that waits can be remembered: 0 where a second step is required.
+
+    It would not be accepted there.
+    """
+    return 0 if requirements.is_required(pending) else remembered_devices.lifetime().days
 
 
 def bind(pending: Any) -> bytes:

@@ -7,7 +7,9 @@ import sqlalchemy as sa
 
 from userapi.core.db import UTCDateTime
 from userapi.core.prepared import Read
-from userapi.mfa.queries import count_rows, hits, second_factors
+from userapi.core.writes import count_rows, delete_some, hits
+from userapi.mfa.queries import second_factors
+from userapi.users.group_queries import GROUP_REQUIRES_SECOND_STEP
 from userapi.users.queries import users
 
 from .models import PendingSignIn
@@ -16,7 +18,18 @@ pending = PendingSignIn.__table__
 
 #: A sign-in is void after everything that ends sessions, and if the second step was turned off since.
 FIND = Read(
-    sa.select(pending.c.digest, pending.c.user_id, pending.c.session_version, pending.c.way, pending.c.amr)
+    sa.select(
+        pending.c.digest,
+        pending.c.user_id,
+        pending.c.session_version,
+        pending.c.way,
+        pending.c.amr,
+        pending.c.identity_id,
+        pending.c.proved_email_key,
+        users.c.is_staff,
+        users.c.is_superuser,
+        GROUP_REQUIRES_SECOND_STEP,
+    )
     .select_from(
         pending.join(users, users.c.id == pending.c.user_id).join(
             second_factors, second_factors.c.user_id == pending.c.user_id
@@ -54,5 +67,4 @@ def delete_pending(user_id: int) -> None:
 
 def delete_expired_pending(before: datetime, most: int) -> int:
     """Delete sign-ins that expired before a time, at most `most` of them; the number deleted."""
-    expired = sa.select(PendingSignIn.digest).where(PendingSignIn.expires_at < before).limit(most)
-    return count_rows(sa.delete(PendingSignIn).where(PendingSignIn.digest.in_(expired)))
+    return delete_some(PendingSignIn.digest, PendingSignIn.expires_at < before, most)

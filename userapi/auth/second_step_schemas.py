@@ -33,7 +33,8 @@ class SecondStepSchema(MfaTokenSchema):
     remember_device = Flag(
         load_default=False,
         metadata={
-            "description": "Whether the next sign-ins on this device need no second step. Ignored with a recovery code."
+            "description": "Whether the next sign-ins on this device need no second step. Ignored with a recovery "
+            "code, and where a second step is required."
         },
     )
     cookies = Flag(
@@ -44,4 +45,4 @@ class SecondStepSchema(MfaTokenSchema):
     @validates_schema(skip_on_field_errors=True)
     def _one_proof(self, data: dict[str, Any], **_options: Any) -> None:
         if ("code" in data) == ("credential" in data):
-            raise ValidationError(_("Send either code or credential."))
+            raise ValidationError(_("Send either a code or a credential."))

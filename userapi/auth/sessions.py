@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from flask import current_app
 from flask_babel import gettext as _
+from sqlalchemy.exc import IntegrityError
 
 from userapi.audit import audit_log
-from userapi.core import clock
+from userapi.core import clock, context
 from userapi.core.context import get_acting_context
 from userapi.core.db import db
 from userapi.core.problems import NotFound
@@ -22,10 +23,9 @@ from userapi.users.models import User
 from userapi.users.permissions import Actor
 
 from . import queries, set_up_sessions
-from .assurance import Way
 from .claims import RefreshClaims
 from .models import Session
-from .problems import TokenExpired, TokenReused, TokenRevoked
+from .problems import AccountChanged, TokenExpired, TokenReused, TokenRevoked
 
 
 class Refreshed(Protocol):
@@ -44,6 +44,9 @@ class Refreshed(Protocol):
 #: The last use of a session is stored at most this often.
 LAST_USED_PRECISION = timedelta(minutes=1)
 
+#: An event names at most so many ended sessions, so that it stays small.
+MAX_NAMED_SESSIONS = 200
+
 
 def idle_since(now: datetime) -> datetime:
     """The time since which a session must have been used to be active."""
@@ -56,17 +59,21 @@ def idle_from(last_used_at: datetime) -> datetime:
 
 
 def _idle_lifetime() -> timedelta:
-    return timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
+    return timedelta(seconds=context.current_application().config["SESSION_IDLE_LIFETIME"])
 
 
-def begin_session(user_id: int, version: int, way: Way, amr: str) -> Session:
+def begin_session(user_id: int, version: int, way: str, amr: str, identity_id: int | None = None) -> Session:
     """Begin a session. If the user has too many then, those unused for longest end.
 
     Args:
         user_id: the user.
         version: the user's session version when the identity was proved.
-        way: how the session begins.
+        way: how the session begins: a value of `assurance.Way`, or `provider:<id>`.
         amr: the proofs of identity that were given (RFC 8176), separated by spaces.
+        identity_id: the identity at a provider that it begins with, if any.
+
+    Raises:
+        AccountChanged: the identity was unlinked; the caller must roll back.
     """
     origin, now = get_acting_context(), clock.now()
     session = Session(
@@ -80,16 +87,24 @@ def begin_session(user_id: int, version: int, way: Way, amr: str) -> Session:
         expires_at=now + timedelta(seconds=current_app.config["SESSION_LIFETIME"]),
         address=origin.ip_address,
         user_agent=origin.user_agent,
-        way=way.value,
+        way=str(way),
+        identity_id=identity_id,
         amr=amr,
         proved_at=now,
         for_set_up=set_up_sessions.is_begun_for_set_up(user_id, amr),
     )
     db.session.add(session)
-    db.session.flush()
-    queries.end_surplus_sessions(user_id, current_app.config["SESSIONS_PER_USER"], now, idle_since(now))
+    try:
+        db.session.flush()
+    except IntegrityError as error:  # the identity was unlinked since it was proved
+        if identity_id is None:
+            raise
+        raise AccountChanged from error
+    surplus = queries.end_surplus_sessions(user_id, current_app.config["SESSIONS_PER_USER"], now, idle_since(now))
+    if surplus:
+        record_end(user_id, surplus)
     audit_log.record(
-        "session.started", "user", user_id, {"way": (None, way.value), "amr": (None, amr)}, actor_id=user_id
+        "session.started", "user", user_id, {"way": (None, str(way)), "amr": (None, amr)}, actor_id=user_id
     )
     return session
 
@@ -121,17 +136,24 @@ def _session_refreshed_before(claims: RefreshClaims, now: datetime) -> Session:
     if found.is_expired:
         raise TokenExpired
     session: Session = found.Session
-    if not _is_repeat(session, claims.jti, now):
+    if not is_repeat(session, claims.jti, now):
         queries.end_session(session.id, now)
-        audit_log.record("session.token_reused", "user", session.user_id)
+        audit_log.record("session.token_reused", "user", session.user_id, _ended([session.id]))
         emails.send_token_reused(session.user, when=now, ip=get_acting_context().ip_address)
         raise TokenReused
     return session
 
 
-def _is_repeat(session: Session, jti: uuid.UUID, now: datetime) -> bool:
+def is_repeat(refreshed: Any, jti: uuid.UUID, now: datetime) -> bool:
+    """Whether a used refresh token is sent again so soon that the response to its first use may have been lost.
+
+    Args:
+        refreshed: what it belongs to, with `previous_jti` and `refreshed_at`.
+        jti: of the token.
+        now: the current time.
+    """
     window = timedelta(seconds=current_app.config["REFRESH_REUSE_WINDOW"])
-    return bool(window) and session.previous_jti == jti and now - session.refreshed_at <= window
+    return bool(window) and bool(refreshed.previous_jti == jti) and bool(now - refreshed.refreshed_at <= window)
 
 
 def record_use(session_id: uuid.UUID, last_used_at: datetime) -> bool:
@@ -145,10 +167,33 @@ def record_use(session_id: uuid.UUID, last_used_at: datetime) -> bool:
 
 def end_session(session_id: uuid.UUID, user_id: int) -> bool:
     """End a session; False if it has ended already."""
-    has_ended = queries.end_session(session_id, clock.now())
-    if has_ended:
-        audit_log.record("session.ended", "user", user_id)
-    return has_ended
+    ended = queries.end_session(session_id, clock.now())
+    if ended is None:
+        return False
+    if ended.impersonator_id is None:
+        record_end(user_id, [session_id])
+    else:
+        _record_ends_of_impersonations(user_id, [ended])
+    return True
+
+
+def _record_ends_of_impersonations(user_id: int, ended: Sequence[Any]) -> None:
+    from . import impersonation  # nothing of it is imported before it is used
+
+    for each in ended:
+        impersonation.record_end(user_id, each)
+
+
+def record_end(user_id: int, session_ids: Sequence[uuid.UUID]) -> None:
+    """Write the event of some sessions of a user that have ended."""
+    audit_log.record("session.ended", "user", user_id, _ended(session_ids))
+
+
+def _ended(session_ids: Sequence[uuid.UUID]) -> audit_log.Changes | None:
+    """What an event says of sessions that have ended: which, so that other services can reject their tokens."""
+    if len(session_ids) > MAX_NAMED_SESSIONS:
+        return None
+    return {"sessions": ([str(session_id) for session_id in session_ids], None)}
 
 
 def end_chosen_sessions(session_ids: Collection[uuid.UUID], by: Actor) -> int:
@@ -167,10 +212,12 @@ def end_sessions(user: User, spare: uuid.UUID | None = None) -> None:
     """End the sessions of a locked user, and those of sign-ins that are still running, except one to spare."""
     user.session_version += 1
     db.session.flush()
-    queries.end_sessions(user.id, clock.now(), spare)
+    ended = queries.end_sessions(user.id, clock.now(), spare)
     if spare is not None:
         queries.carry_over_session(spare, user.session_version)
-    audit_log.record("session.ended_all", "user", user.id)
+    audit_log.record("session.ended_all", "user", user.id, _ended([each.id for each in ended]))
+    if impersonations := [each for each in ended if each.impersonator_id is not None]:
+        _record_ends_of_impersonations(user.id, impersonations)
 
 
 def end_all_sessions() -> int:

@@ -6,7 +6,6 @@ from typing import Any
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.db import db
-from userapi.mfa import requirements
 from userapi.security import password_hashing, throttling
 from userapi.users import email_address
 
@@ -36,19 +35,12 @@ def sign_in(email: str, password: str, code: str | None = None, device_token: st
     """
     while True:
         try:
-            return admission.admit(_identify(email, password), code, device_token)
+            return admission.admit(identify(email, password), code, device_token)
         except AccountChanged:  # or another sign-in renewed the hash
             db.session.rollback()
 
 
-def issue_browser_pair(session_id: uuid.UUID) -> dict[str, Any] | None:
-    """The tokens of a session for a browser's cookies; None if the session has ended."""
-    now = clock.now()
-    session = queries.read_active_session(session_id, now, sessions.idle_since(now))
-    return None if session is None else tokens.issue_pair(session, web=True)
-
-
-def _identify(email: str, password: str) -> Identified:
+def identify(email: str, password: str) -> Identified:
     """The account with this email and password.
 
     An unknown email, an inactive account and a wrong password take the same time, get the same error and count in the
@@ -64,23 +56,22 @@ def _identify(email: str, password: str) -> Identified:
         return _check(key, password)
 
 
+def issue_browser_pair(session_id: uuid.UUID) -> dict[str, Any] | None:
+    """The tokens of a session for a browser's cookies; None if the session has ended, or is an impersonation."""
+    now = clock.now()
+    session = queries.read_active_session(session_id, now, sessions.idle_since(now))
+    return None if session is None or session.impersonator_id is not None else tokens.issue_pair(session, web=True)
+
+
 def _check(key: str | None, password: str) -> Identified:
     found = sign_in_queries.read_credentials(key) if key else None
     proven = password_hashing.verify_password(password, found.password_hash if found else None)
     if found is None or not proven or not may_sign_in(found):
         raise _failed(found.id if found else None)
     outdated = password_hashing.needs_rehash(found.password_hash)
-    return Identified(
-        user_id=found.id,
-        session_version=found.session_version,
-        way=Way.PASSWORD,
-        proof=Proof.PASSWORD,
-        password=SeenPassword(
-            found.password_hash, password_hashing.hash_password(password) if outdated else found.password_hash
-        ),
-        needs_second_step=bool(found.needs_second_step),
-        accepts_remembered_devices=not requirements.is_required(found),
-    )
+    kept = password_hashing.hash_password(password) if outdated else found.password_hash
+    seen = SeenPassword(found.password_hash, kept)
+    return admission.identify_account(found, Way.PASSWORD, Proof.PASSWORD, password=seen)
 
 
 def _has_signed_in_from(key: str | None, client: str) -> bool:

@@ -7,13 +7,12 @@ import sqlalchemy as sa
 
 from userapi.core.db import db, read_one
 from userapi.core.prepared import Read
-from userapi.mfa.queries import second_factors
-from userapi.users.group_queries import GROUP_REQUIRES_SECOND_STEP
-from userapi.users.models import User
+from userapi.mfa.requirement_queries import SIGN_IN, WITH_FACTORS
+from userapi.users.models import AccountKind, User
 from userapi.users.queries import users
 
 from .models import Session
-from .queries import sessions, with_users
+from .queries import BY_USERS, sessions, with_users
 
 
 class SeenPassword(NamedTuple):
@@ -37,25 +36,14 @@ def read_credentials(email_key: str) -> Any:
     """What a sign-in is checked against.
 
     Returns:
-        id, password_hash, session_version, is_active, email_verified_at, `needs_second_step`, and what
-        `mfa.requirements` reads; None if no account has the email.
+        `SIGN_IN` and password_hash; None if no account has the email.
     """
     return CREDENTIALS.one(email_key=email_key)
 
 
 CREDENTIALS = Read(
-    sa.select(
-        users.c.id,
-        users.c.password_hash,
-        users.c.session_version,
-        users.c.is_active,
-        users.c.email_verified_at,
-        users.c.is_staff,
-        users.c.is_superuser,
-        GROUP_REQUIRES_SECOND_STEP,
-        second_factors.c.active_since.is_not(None).label("needs_second_step"),
-    )
-    .select_from(users.outerjoin(second_factors, second_factors.c.user_id == users.c.id))
+    sa.select(*SIGN_IN, users.c.password_hash)
+    .select_from(WITH_FACTORS)
     .where(users.c.email_key == sa.bindparam("email_key"))
 )
 
@@ -71,7 +59,8 @@ def record_sign_in(
 ) -> int | None:
     """Store a sign-in, if the account has not changed since the user was identified.
 
-    It is one UPDATE, so a deactivation, a change of password or the end of all sessions in between wins.
+    It is one UPDATE, so a deactivation, a change of password or the end of all sessions in between wins. No way in may
+    ever begin a session of a service account.
 
     Args:
         user_id: the user.
@@ -83,7 +72,8 @@ def record_sign_in(
     Returns:
         The session version for the new session; None if the account has changed.
     """
-    conditions = [User.id == user_id, User.is_active, User.session_version == version]
+    is_person = User.kind == AccountKind.PERSON.value
+    conditions = [User.id == user_id, is_person, User.is_active, User.session_version == version]
     values: dict[str, Any] = {"last_login": now}
     if must_be_verified:
         conditions.append(User.email_verified_at.is_not(None))
@@ -102,7 +92,9 @@ def record_sign_in(
 def is_known_device(user_id: int, address: str | None, user_agent: str | None) -> bool | None:
     """Whether an earlier session of the user has the same IP address or browser; None without an earlier one."""
     alike = sa.or_(Session.address == address, Session.user_agent == user_agent)
-    found = db.session.scalar(sa.select(sa.func.max(sa.case((alike, 1), else_=0))).where(Session.user_id == user_id))
+    found = db.session.scalar(
+        sa.select(sa.func.max(sa.case((alike, 1), else_=0))).where(Session.user_id == user_id, BY_USERS)
+    )
     return None if found is None else bool(found)
 
 
@@ -114,7 +106,7 @@ def read_ip_addresses(email_key: str) -> set[str | None]:
 IP_ADDRESSES = Read(
     sa.select(sessions.c.address)
     .select_from(with_users)
-    .where(users.c.email_key == sa.bindparam("email_key"))
+    .where(users.c.email_key == sa.bindparam("email_key"), BY_USERS)
     .distinct()
 )
 

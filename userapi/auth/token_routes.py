@@ -12,7 +12,10 @@ from userapi.mfa.problems import InvalidCode, SecondStepLocked
 from userapi.security import throttling
 from userapi.security.throttling import TooManyRequests
 
-from . import cookies, sessions, sign_in, tokens
+from . import api_key_exchange, cookies, sessions, sign_in, tokens
+from .api_key_caller import IpAddressNotAllowed
+from .api_key_schemas import KeyTokenSchema
+from .api_keys import ApiKeysOff
 from .claims import RefreshClaims
 from .credentials import refresh_token_required
 from .problems import InvalidCredentials, InvalidToken, SecondStepNeeded, TokenReused, TokenRevoked
@@ -32,14 +35,31 @@ blueprint = Blueprint("tokens", __name__, description="Tokens: obtain, refresh, 
 @blueprint.post("/api-token-auth/")
 @blueprint.checks_credentials_itself
 @blueprint.arguments(CredentialsSchema)
-@blueprint.response(200, TokenPairSchema)
+@blueprint.response(
+    200,
+    {"anyOf": [TokenPairSchema, KeyTokenSchema]},
+    description="The tokens, or the access token for an API key.",
+    example=TokenPairSchema.EXAMPLE,
+)
 @blueprint.leads_to(200, "refresh_tokens", requestBody={"refresh_token": "$response.body#/refresh_token"})
 @blueprint.leads_to(200, "verify_token", requestBody={"token": "$response.body#/access_token"})
 @blueprint.raises(
-    ValidationFailed, InvalidCredentials, SecondStepNeeded, InvalidCode, SecondStepLocked, TooManyRequests
+    ValidationFailed,
+    InvalidCredentials,
+    InvalidToken,
+    SecondStepNeeded,
+    InvalidCode,
+    SecondStepLocked,
+    ApiKeysOff,
+    IpAddressNotAllowed,
+    TooManyRequests,
 )
 def obtain_tokens(credentials: dict[str, str]) -> Response:
-    """Exchange email and password for tokens."""
+    """Exchange email and password for tokens, or an API key for an access token."""
+    if "api_key" in credentials:
+        token = api_key_exchange.exchange(credentials["api_key"])
+        db.session.commit()
+        return json_response(token)
     email = credentials.get("email") or credentials["username"]
     with commit_on(InvalidCredentials, SecondStepNeeded):
         session = sign_in.sign_in(
@@ -86,6 +106,9 @@ def verify_token(body: dict[str, str]) -> Response:
 #: RFC 7517, section 8.5.2; `application/json` unless the caller accepts this type by name.
 KEY_SET_TYPE = "application/jwk-set+json"
 
+#: Any origin may read the keys: scripts verify ID tokens with them.
+KEY_SET_HEADERS = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
+
 key_blueprint = Blueprint("keys", __name__, description="The public keys that other services use to verify tokens.")
 
 
@@ -95,7 +118,7 @@ key_blueprint = Blueprint("keys", __name__, description="The public keys that ot
 @key_blueprint.raises(Problem)
 def read_key_set() -> Response:
     """Read the public keys (RFC 7517)."""
-    response = json_response(tokens.key_set(), headers={"Cache-Control": "public, max-age=300"})
+    response = json_response(tokens.key_set(), headers=KEY_SET_HEADERS)
     if names_media_type(KEY_SET_TYPE):
         response.mimetype = KEY_SET_TYPE
     return response

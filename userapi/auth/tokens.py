@@ -1,15 +1,14 @@
 """JSON Web Tokens: issuing, verifying and rejecting them (RFC 7519, RFC 8725)."""
 
-import hashlib
 import hmac
 import logging
 import time
 import uuid
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask, Response, current_app
-from flask_jwt_extended import create_access_token, create_refresh_token
+from flask_babel import gettext as _
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt import ExpiredSignatureError, InvalidTokenError
 from jwt.exceptions import PyJWTError
@@ -17,23 +16,21 @@ from jwt.exceptions import PyJWTError
 from userapi.core import clock, problems
 from userapi.http import errors
 from userapi.security import key_folder, signing_keys, throttling
-from userapi.security.signing_keys import SigningKey
 
-from . import caller, queries, sessions, set_up_sessions
+from . import account_claims, api_key_format, caller, queries, sessions, set_up_sessions
+from .api_key_caller import KeyCaller
 from .assurance import level_of
 from .caller import Caller
-from .claims import ACCESS, REFRESH, AccessClaims, Claims, RefreshClaims, are_well_formed, parse
+from .claims import ACCESS, REFRESH, AccessClaims, Claims, RefreshClaims, parse, require_valid
+from .models import Session
 from .problems import CsrfFailed, InvalidToken, TokenExpired, TokenRevoked
 from .token_manager import TokenManager, manager
 
 log = logging.getLogger(__name__)
 
 
-class Subject(NamedTuple):
-    """The identity that Flask-JWT-Extended gets: a user, and the key that signs the token."""
-
-    user_id: int
-    key: SigningKey
+#: The claims of an access token that say nothing about its user.
+OF_TOKEN = ("type", "jti", "iat", "nbf", "exp")
 
 
 def configure(app: Flask) -> None:
@@ -41,9 +38,6 @@ def configure(app: Flask) -> None:
     jwt = TokenManager()
     jwt.init_app(app)
     app.extensions["userapi-tokens"] = jwt
-    jwt.user_identity_loader(lambda subject: str(subject.user_id))
-    jwt.encode_key_loader(lambda subject: subject.key.private)
-    jwt.additional_headers_loader(lambda subject: {"kid": subject.key.kid})
     jwt.decode_key_loader(_verifying_key)
     jwt.user_lookup_loader(_look_up)
     jwt.unauthorized_loader(lambda _reason: errors.problem_response(problems.NotSignedIn()))
@@ -66,14 +60,13 @@ def _verifying_key(header: dict[str, Any], document: dict[str, Any]) -> Any:
     Called before the signature is checked, and before Flask-JWT-Extended fills in missing claims.
     """
     key = signing_keys.get_key_ring().find(header.get("kid"))
-    if key is None or {"crit", "jwk", "jku", "x5u", "x5c"} & set(header) or not are_well_formed(document):
+    if key is None or {"crit", "jwk", "jku", "x5u", "x5c"} & set(header):
         raise InvalidTokenError("not issued by this service")
-    if document["exp"] <= time.time():  # PyJWT would allow its leeway, which is meant for `nbf` and `iat`
-        raise TokenExpired
+    require_valid(document)
     return key.public
 
 
-def _look_up(_header: dict[str, Any], document: dict[str, Any]) -> Caller | RefreshClaims | None:
+def _look_up(_header: dict[str, Any], document: dict[str, Any]) -> Caller | KeyCaller | RefreshClaims | None:
     """What a verified token gives: the caller for an access token, the claims for a refresh token."""
     claims = parse(document)
     return claims if isinstance(claims, RefreshClaims) else caller.load_caller(claims)
@@ -93,7 +86,7 @@ def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, A
     Returns:
         `access_token, refresh_token, token_type, expires_in` (seconds).
     """
-    config, subject = current_app.config, Subject(session.user_id, signing_keys.get_key_ring().newest())
+    config = current_app.config
     lifetime = session.expires_at - clock.now()
     if not web:
         lifetime = min(lifetime, timedelta(seconds=config["ACCESS_TOKEN_LIFETIME"]))
@@ -105,26 +98,73 @@ def issue_pair(session: sessions.Refreshed, *, web: bool = False) -> dict[str, A
         "csrf": csrf_value(session.id),
         "fresh": False,
     }
-    access = {**_extra_claims(session.user_id), **common, **_access_claims(session, lifetime)}
+    access = {**account_claims.read_claims(session), **common, **_access_claims(session, lifetime)}
     if session.for_set_up:
         access["aud"] = config["JWT_WEB_SET_UP_AUDIENCE" if web else "JWT_SET_UP_AUDIENCE"]
     refresh = {**common, **_refresh_claims(session)}
-    # Every claim is given, `exp` too, so that the token can be cached without decoding it.
-    access_token = create_access_token(subject, expires_delta=False, additional_claims=access)
-    refresh_token = create_refresh_token(subject, expires_delta=False, additional_claims=refresh)
-    manager().remember(access_token, subject.key.kid, AccessClaims.parse(access))
-    manager().remember(refresh_token, subject.key.kid, RefreshClaims.parse(refresh))
     return {
-        "access_token": access_token,
-        "refresh_token": refresh_token,
+        "access_token": manager().sign(AccessClaims.parse(access)),
+        "refresh_token": manager().sign(RefreshClaims.parse(refresh)),
         "token_type": "Bearer",
         "expires_in": int(lifetime.total_seconds()),
     }
 
 
+def issue_for_key(session: sessions.Refreshed, key_id: uuid.UUID, scopes: str) -> dict[str, Any]:
+    """Issue an access token for the session of an API key (RFC 9068, section 2.2.3).
+
+    It says nothing about proofs of identity, because no user gave one, and grants no permissions to other services.
+
+    Args:
+        session: of the key.
+        key_id: the key, which becomes the claim `client_id`.
+        scopes: separated by spaces, which become the claim `scope`.
+
+    Returns:
+        `access_token, token_type, expires_in` (seconds), `scope` and `client_id`.
+    """
+    config = current_app.config
+    lifetime = min(session.expires_at - clock.now(), timedelta(seconds=config["ACCESS_TOKEN_LIFETIME"]))
+    of_session, of_key = _access_claims(session, lifetime), {"client_id": str(key_id), "scope": scopes}
+    access = {
+        **account_claims.without_permissions(account_claims.read_claims(session)),
+        "sub": str(session.user_id),
+        "sid": str(session.id),
+        "iss": config["JWT_ISSUER"],
+        "aud": config["JWT_AUDIENCE"],
+        "csrf": csrf_value(session.id),
+        "fresh": False,
+        **{name: of_session[name] for name in OF_TOKEN},
+        **of_key,
+    }
+    token = manager().sign(AccessClaims.parse(access))
+    seconds = int(lifetime.total_seconds())
+    return {"access_token": token, "token_type": "Bearer", "expires_in": seconds, **of_key}
+
+
+def issue_for_impersonation(session: Session) -> str:
+    """Issue the access token of an impersonation, which is accepted in cookies of this service only.
+
+    It names the member of staff as the actor (RFC 8693, section 4.1) and no proof of identity, because the user gave
+    none. There is no refresh token.
+    """
+    of_session = _access_claims(session, session.expires_at - clock.now())
+    access = {
+        **{name: of_session[name] for name in OF_TOKEN},
+        "sub": str(session.user_id),
+        "sid": str(session.id),
+        "iss": current_app.config["JWT_ISSUER"],
+        "aud": current_app.config["JWT_IMPERSONATION_AUDIENCE"],
+        "csrf": csrf_value(session.id),
+        "fresh": False,
+        "act": {"sub": str(session.impersonator_id)},
+    }
+    return manager().sign(AccessClaims.parse(access))
+
+
 def csrf_value(session_id: uuid.UUID) -> str:
     """The CSRF value of a session, the same in every tab."""
-    return hmac.new(signing_keys.derive_key("csrf"), session_id.bytes, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(signing_keys.derive_key("csrf"), session_id.bytes, "sha256").hex()[:32]
 
 
 def _access_claims(session: sessions.Refreshed, lifetime: timedelta) -> dict[str, Any]:
@@ -151,15 +191,6 @@ def _refresh_claims(session: sessions.Refreshed) -> dict[str, Any]:
         "nbf": _seconds(issued),
         "exp": _seconds(min(sessions.idle_from(issued), session.expires_at)),
     }
-
-
-def _extra_claims(user_id: int) -> dict[str, Any]:
-    """What other services read in an access token (`ACCESS_TOKEN_CLAIMS`). This service never trusts it."""
-    wanted = current_app.config["ACCESS_TOKEN_CLAIMS"]
-    if not wanted:
-        return {}
-    user = queries.read_user(user_id)
-    return {name: [group.name for group in user.groups] if name == "groups" else getattr(user, name) for name in wanted}
 
 
 def _seconds(moment: datetime) -> int:
@@ -214,14 +245,20 @@ def verify_active(token: str) -> AccessClaims:
         TooManyRequests: the client sent too many invalid tokens.
     """
     with throttling.count_failures("TOKEN_VERIFY", throttling.get_client_subject()):
+        if api_key_format.looks_like_key(token):
+            raise InvalidToken(
+                _("This is an API key. Exchange it for an access token at /api-token-auth/, and check that instead.")
+            )
         claims, now = verify_access(token), clock.now()
         holder = queries.read_holder(claims.session_id, claims.user_id, now, sessions.idle_since(now))
         if holder is None:
             raise TokenRevoked
-    set_up_sessions.require_full(set_up_sessions.is_for_set_up(holder, claims))
+    proved = claims if claims.key_id is None else None
+    set_up_sessions.require_full(set_up_sessions.is_for_set_up(holder, proved))
     return claims
 
 
 def key_set() -> dict[str, Any]:
-    """The public keys as a JSON Web Key Set (RFC 7517, section 5)."""
-    return {"keys": [key.jwk for key in signing_keys.get_key_ring().all()]}
+    """The public keys as a JSON Web Key Set (RFC 7517, section 5); RSA keys only sign ID tokens of some clients."""
+    elliptic, of_clients = signing_keys.get_key_ring().all(), signing_keys.get_rsa_key_ring().all()
+    return {"keys": [*(key.jwk for key in elliptic), *(key.jwk for key in of_clients)]}

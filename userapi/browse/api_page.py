@@ -35,6 +35,7 @@ def render_page(response: Response, catalogue: Catalogue) -> str:
     me = caller.user if caller else None
     allowed = [call for call in here if call.is_open_to(me)]
     reading = next((call for call in allowed if call.operation.method == "GET"), None)
+    back = urlencode({"next": request.full_path.rstrip("?")})
     exists = response.status_code < 500 and response.status_code != 404
     offered = writes.list_writes(allowed, response, answer, me) if exists else []
     return render_template(
@@ -56,7 +57,12 @@ def render_page(response: Response, catalogue: Catalogue) -> str:
         query=request.query_string.decode("latin-1"),
         reading=reading,
         writes=offered,
-        sign_in=f"/login/?{urlencode({'next': request.full_path.rstrip('?')})}",
+        sign_in=f"/login/?{back}",
+        way_on={
+            "proof_needed": f"/prove/?{back}",
+            "second_step_required": "/account/security/",
+            "profile_incomplete": f"/account/complete/?{back}",
+        }.get(answer.code),
     )
 
 
@@ -68,7 +74,7 @@ def _caller(response: Response) -> Caller | None:
     if response.status_code >= 500 or request.method == "OPTIONS":
         return None
     found = find_caller()
-    if found is not None and request.method in SAFE_METHODS:
+    if found is not None and (request.method in SAFE_METHODS or found.impersonation is not None):
         return found
     db.session.rollback()  # of a rejected write; what must stay is committed
     try:

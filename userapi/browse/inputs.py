@@ -1,5 +1,6 @@
 """Inputs of forms, built from the schemas in the OpenAPI document, which also validate what is sent."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -138,4 +139,6 @@ def _input_value(value: Any) -> str:
     """A value as the text of an input."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
     return "" if value is None else str(value)

@@ -48,7 +48,7 @@ def list_operations(
 
 def _url(operation: Operation, own: Mapping[str, int], *, is_here: bool) -> str:
     path = request.path if is_here else operation.path
-    if "{user_id}" in path and own:
+    if path.startswith("/userapi/users/{user_id}") and own:  # the id of a service account is not the caller's
         path = path.replace("{user_id}", str(own["user_id"]))
     if "{" in path and not is_here:
         return f"/docs/#{operation.anchor}"

@@ -28,6 +28,7 @@ CALLERS = {
     Access.SIGNED_IN: lazy_gettext("signed-in users"),
     Access.OWNER_OR_STAFF: lazy_gettext("owner or staff"),
     Access.STAFF: lazy_gettext("staff"),
+    Access.SUPERUSER: lazy_gettext("superusers"),
 }
 
 

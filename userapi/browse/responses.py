@@ -30,7 +30,7 @@ class ApiResponse:
         headers: names and values.
         document: the body; None when there is none.
         body: the same as HTML.
-        detail: of an error.
+        code, detail: of an error.
         neighbours: the paths of the previous and next page of a list.
         errors: messages by the names of inputs; `""` for the request as a whole.
     """
@@ -40,6 +40,7 @@ class ApiResponse:
     headers: Sequence[tuple[str, str]]
     document: Any
     body: Markup | None
+    code: str
     detail: str
     neighbours: Mapping[str, str]
     errors: Mapping[str, list[str]]
@@ -62,6 +63,7 @@ def parse_response(response: Response, items: str | None) -> ApiResponse:
         headers=[*headers, ("X-Request-ID", g.get("request_id", ""))],
         document=document,
         body=highlight(document, current_app.config["SITE_URL"], items, foldable=True) if raw else None,
+        code=document["code"] if is_problem else "",
         detail=document["detail"] if is_problem else "",
         neighbours=_neighbours(document),
         errors=flatten_errors(document.get("errors", {})) if is_problem else {},

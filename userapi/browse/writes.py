@@ -8,6 +8,7 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from userapi.core.problems import Problem
+from userapi.html.profile_inputs import read_sent
 
 from . import inputs, samples
 from .inputs import Input
@@ -16,6 +17,9 @@ from .responses import ApiResponse
 
 #: The roles that `x-set-by` names, and the flags of accounts that have them.
 ROLES = {"staff": "is_staff", "superusers": "is_superuser"}
+
+#: The role, for `x-set-by`, of those who register.
+REGISTRATION = "registration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,14 @@ def list_writes(calls: Sequence[Call], response: Response, shown: ApiResponse, u
     """
     has_data = request.method in ("GET", "HEAD") and response.status_code == 200
     data = shown.document if has_data and isinstance(shown.document, dict) else {}
-    roles = [role for role, flag in ROLES.items() if getattr(user, flag, False)]
+    flags = [role for role, flag in ROLES.items() if getattr(user, flag, False)]
     writes = []
     for call in calls:
         operation = call.operation
         if operation.method == "GET":
             continue
+        # What can only be set at registration can be set by staff too.
+        roles = [*flags, REGISTRATION] if operation.method == "POST" or flags else flags
         was_submitted = request.method == operation.method == "POST"
         etag = response.headers.get("ETag") if has_data else None
         url = absolute_url(request.path)
@@ -88,12 +94,12 @@ def initially_open(writes: Sequence[Write], response: Response) -> str:
 def _submitted_values() -> dict[str, Any]:
     """The values of the submitted form, nested as in the API."""
     values: dict[str, Any] = {}
-    nested: dict[str, dict[str, str]] = {}
+    nested: dict[str, dict[str, Any]] = {}
     try:
         form = request.form
     except (HTTPException, Problem):  # too large, or not a form
         return {}
-    for name, value in form.items():
+    for name, value in read_sent(form).items():
         outer, dot, inner = name.partition(".")
         if dot:
             nested.setdefault(outer, {})[inner] = value

@@ -16,6 +16,7 @@ from userapi.users import permissions
 from userapi.users.permissions import Actor
 
 from . import queries, rules
+from .models import MAX_REASON_LENGTH
 
 #: The maximum size of a batch, in accounts and in seconds. Until it ends, other requests wait for these accounts, on
 #: SQLite for the whole database.
@@ -87,7 +88,7 @@ class BulkRun(JobRun):
             with db.session.begin_nested():
                 return None if rules.act_on_account(self.job.action, user_id, by=actor) else NOT_APPLICABLE
         except Problem as problem:
-            return problem.code
+            return problem.code[:MAX_REASON_LENGTH]  # an extension may have chosen it
 
     def _actor(self) -> Actor:
         """The staff member who started the job, with their current permissions.

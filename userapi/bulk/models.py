@@ -6,6 +6,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from userapi.core.db import Model, RowId
 from userapi.core.leased_jobs import LeasedJob
 
+#: The maximum length of a reason.
+MAX_REASON_LENGTH = 30
+
 
 class BulkJob(LeasedJob, Model):
     """An action on all accounts that a list matched when the action was confirmed; `total` counts them.
@@ -40,4 +43,4 @@ class BulkTarget(Model):
 
     job_id: Mapped[int] = mapped_column(RowId, sa.ForeignKey("bulk_jobs.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
-    reason: Mapped[str | None] = mapped_column(sa.String(30))
+    reason: Mapped[str | None] = mapped_column(sa.String(MAX_REASON_LENGTH))

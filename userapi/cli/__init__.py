@@ -13,16 +13,29 @@ APPLICATION = "userapi.serving:app"
 
 #: Our commands and their modules.
 COMMANDS = {
+    "api-keys": "userapi.cli.api_keys:group",
     "audit": "userapi.cli.audit:group",
+    "clients": "userapi.cli.clients:group",
     "data-keys": "userapi.cli.data_keys:group",
     "doctor": "userapi.cli.doctor:doctor",
+    "fields": "userapi.cli.fields:group",
     "groups": "userapi.cli.groups:group",
+    "identities": "userapi.cli.identities:group",
+    "invitations": "userapi.cli.invitations:group",
     "keys": "userapi.cli.keys:group",
     "mail": "userapi.cli.mail:group",
+    "notices": "userapi.cli.notices:group",
+    "providers": "userapi.cli.providers:group",
+    "retention": "userapi.cli.retention:group",
+    "service-accounts": "userapi.cli.service_accounts:group",
     "sessions": "userapi.cli.sessions:group",
+    "templates": "userapi.cli.templates:group",
     "users": "userapi.cli.users:group",
+    "webhooks": "userapi.cli.webhooks:group",
 }
 
+#: The commands of Flask-Migrate.
+FROM_LIBRARIES = {"db": "flask_migrate.cli:db"}
 
 #: The first lines of `flask --help`.
 INTRODUCTION = """\
@@ -45,12 +58,13 @@ class Commands(AppGroup):
             flask_command.help = INTRODUCTION
             click.echo(ctx.get_help())
             sys.exit(0 if sys.argv[1:] else 2)
-        return sorted({*super().list_commands(ctx), *COMMANDS})
+        return sorted({*super().list_commands(ctx), *COMMANDS, *FROM_LIBRARIES})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command with a name, or None."""
-        if cmd_name in COMMANDS and cmd_name not in self.commands:
-            self.add_command(import_string(COMMANDS[cmd_name]))
+        path = COMMANDS.get(cmd_name) or FROM_LIBRARIES.get(cmd_name)
+        if path and cmd_name not in self.commands:
+            self.add_command(import_string(path))
         return super().get_command(ctx, cmd_name)
 
 

@@ -1,33 +1,20 @@
 """`flask users show`, `promote`, `demote` and `delete`."""
 
-from dataclasses import dataclass
-
 import click
 from flask.cli import with_appcontext
 from flask_babel import gettext as _
 
-from userapi.auth import sessions
+from userapi.auth import mailed_code_requests, sessions
 from userapi.core.db import db
 from userapi.security.password_hashing import describe_password_hash
 from userapi.users import account_edits, accounts
-from userapi.users.fields import PROFILE
+from userapi.users.declaration import get_declaration
 from userapi.users.models import User
+from userapi.users.permissions import OPERATOR
 
 from . import inputs, tables
 
 email_argument = click.argument("email", type=inputs.Text("email", 1))
-
-
-@dataclass
-class Operator:
-    """The actor of commands: not a user, but with every permission."""
-
-    id: int = 0
-    is_staff: bool = True
-    is_superuser: bool = True
-
-
-OPERATOR = Operator()
 
 
 @click.command()
@@ -45,17 +32,24 @@ def show(email: str) -> None:
         (_("name"), f"{user.first_name} {user.last_name}".strip()),
         (_("language"), user.language),
         (_("active"), _("yes") if user.is_active else _("no")),
+        (_("is deleted"), user.closes_at and tables.moment(user.closes_at)),
+        (_("legal hold"), user.held_reason),
         (_("role"), rights(user)),
         (_("groups"), ", ".join(group.name for group in user.groups)),
         (_("direct permissions"), ", ".join(permission.codename for permission in user.permissions)),
         (_("password"), describe_password_hash(user.password_hash)),
         (_("joined"), tables.moment(user.date_joined)),
+        *([(_("accepted terms"), _accepted_terms(user))] if user.terms_version else []),
         (_("last sign-in"), tables.moment(user.last_login) or _("never")),
         (_("active sessions"), str(len(sessions.list_user_sessions(user.id)))),
     ]
     if user.profile is not None:
-        facts += [(f"profile.{name}", str(getattr(user.profile, name) or "")) for name in PROFILE]
+        facts += [(f"profile.{name}", str(user.profile.value_of(name) or "")) for name in get_declaration().names]
     tables.show((_("field"), _("value")), ((name, value or "") for name, value in facts))
+
+
+def _accepted_terms(user: User) -> str:
+    return f"{user.terms_version}, {tables.moment(user.terms_accepted_at)}"
 
 
 @click.command()
@@ -69,6 +63,8 @@ def promote(email: str, superuser: bool) -> None:
     account_edits.edit(user, changes, by=OPERATOR)
     db.session.commit()
     click.echo(_("%(email)s now has the role: %(role)s.", email=user.email, role=rights(user)))
+    if warning := mailed_code_requests.warn_staff_without_password(user):
+        click.echo(warning, err=True)
 
 
 @click.command()

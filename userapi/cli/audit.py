@@ -1,4 +1,4 @@
-"""`flask audit …`: show the audit log, follow it, and export it."""
+"""`flask audit …`: show the audit log, follow it, export it, and delete old events."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import click
+from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from userapi.audit import names, queries
+from userapi.audit import names, pruning, queries
 from userapi.auth.claims import parse_id
 from userapi.core import clock
 from userapi.core.db import db
@@ -25,7 +26,7 @@ PAUSE = 1.0
 #: The maximum delay with which an event may be committed after events with greater ids.
 LATE = timedelta(seconds=30)
 
-group = Group("audit", help="Audit log: show, follow and export events.")
+group = Group("audit", help="Audit log: show, follow, export and delete events.")
 
 
 class Action(click.ParamType[str]):
@@ -116,6 +117,22 @@ def export(file: str, kind: str | None, **options: Any) -> None:
                 file=file,
             )
         )
+
+
+@group.command()
+def prune() -> None:
+    """Delete the events that are older than AUDIT_KEEP_DAYS, and IP addresses older than AUDIT_ADDRESS_KEEP_DAYS.
+
+    Safe to run at any time.
+    """
+    if current_app.config["AUDIT_ADDRESS_KEEP_DAYS"]:
+        removed = pruning.remove_addresses()
+        click.echo(ngettext("IP address of %(num)s event removed.", "IP addresses of %(num)s events removed.", removed))
+    if not current_app.config["AUDIT_KEEP_DAYS"]:
+        click.echo(_("All events are kept, because AUDIT_KEEP_DAYS is 0."))
+        return
+    pruned = pruning.prune_old()
+    click.echo(ngettext("%(num)s event deleted.", "%(num)s events deleted.", pruned))
 
 
 def _filters(options: dict[str, Any]) -> dict[str, Any]:

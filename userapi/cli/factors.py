@@ -1,5 +1,7 @@
 """`flask users factors`, `reset-factors` and `unlock`: the second factors of a user."""
 
+from typing import Any
+
 import click
 from flask.cli import with_appcontext
 from flask_babel import gettext as _
@@ -8,7 +10,7 @@ from userapi.auth import factor_reset
 from userapi.auth.factor_reset import MAX_REASON_LENGTH
 from userapi.core.db import db
 from userapi.mfa import factors as factor_rules
-from userapi.mfa import guesses, queries
+from userapi.mfa import guesses
 
 from . import inputs, tables
 
@@ -22,16 +24,21 @@ def show_factors(email: str) -> None:
     """Show a user's second factors, without their secrets."""
     found = factor_rules.read_overview(inputs.user(email).id)
     facts = [(_("second step"), _("on") if found.second_step else _("off"))]
-    for app in found.apps:
-        used = tables.moment(app.last_used_at)
-        facts.append((_("authenticator app"), _("%(name)s, last used %(when)s", name=app.name, when=used)))
+    facts += [(_("authenticator app"), _describe(app)) for app in found.apps]
+    facts += [(_("passkey"), _describe(passkey)) for passkey in found.passkeys]
     facts += [
         (_("recovery codes left"), str(found.codes_left)),
         (_("remembered devices"), str(found.devices)),
         (_("wrong codes in a row"), str(found.failures)),
-        (_("locked"), _("yes") if found.failures >= queries.MAX_FAILURES else _("no")),
+        (_("locked"), _("yes") if found.is_locked else _("no")),
     ]
     tables.show((_("field"), _("value")), facts)
+
+
+def _describe(factor: Any) -> str:
+    if factor.last_used_at is None:
+        return str(_("%(name)s, not used yet", name=factor.name))
+    return str(_("%(name)s, last used %(when)s", name=factor.name, when=tables.moment(factor.last_used_at)))
 
 
 @click.command("reset-factors")

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import sqlalchemy as sa
-from alembic.util import CommandError
 from flask.cli import AppGroup
 from flask_babel import gettext as _
 
@@ -15,8 +14,12 @@ from userapi.core import database_errors
 from userapi.core.problems import Problem
 from userapi.security.key_folder import KeyFolderError
 
-#: Errors that a command may encounter and that are not bugs.
-EXPECTED = (Problem, KeyFolderError, CommandError, sa.exc.DBAPIError)
+
+def expected() -> tuple[type[Exception], ...]:
+    """The errors that a command may encounter and that are not bugs."""
+    from alembic.util import CommandError  # the server imports Alembic only if it has to migrate
+
+    return (Problem, KeyFolderError, CommandError, sa.exc.DBAPIError)
 
 
 class CannotStart(Exception):
@@ -36,7 +39,7 @@ class Group(AppGroup):
         try:
             with quietly():
                 return super().invoke(ctx)
-        except EXPECTED as error:
+        except expected() as error:
             raise click.ClickException(in_one_line(error)) from error
 
 
@@ -52,13 +55,15 @@ def quietly() -> Iterator[None]:
 
 def in_one_line(error: Exception) -> str:
     """Convert an expected error into a message for the terminal."""
+    from alembic.util import CommandError  # as above
+
     if isinstance(error, Problem):
         return _field_errors(error.errors) if error.errors else str(error)
+    if isinstance(error, sa.exc.DBAPIError):
+        return database_errors.describe_database_error(error)
     if isinstance(error, CommandError):
         advice = _("The database may be newer than this code.") if "locate revision" in str(error) else ""
         return f"DATABASE_URL: {str(error).removeprefix('DATABASE_URL: ')} {advice}".rstrip()
-    if isinstance(error, sa.exc.DBAPIError):
-        return database_errors.describe_database_error(error)
     return str(error)
 
 

@@ -7,12 +7,11 @@ from marshmallow import ValidationError
 
 from userapi.core.db import db
 from userapi.core.i18n import translate_messages
-from userapi.http.fields import Line
 from userapi.users import group_queries, groups
-from userapi.users.models import Group as UserGroup
+from userapi.users.group_models import Group as UserGroup
+from userapi.users.permissions import OPERATOR
 
 from . import inputs, tables
-from .accounts import OPERATOR
 from .failures import Group
 
 group = Group("groups", help="Groups, what they allow, and their members.")
@@ -58,7 +57,7 @@ def create(name: str, codenames: tuple[str, ...], require_second_step: bool) -> 
             )
         )
     try:
-        checked = Line(UserGroup.__table__.c.name.type.length, 1).deserialize(name)  # type: ignore[attr-defined]
+        checked = groups.name_field.deserialize(name)
     except ValidationError as error:
         raise click.ClickException(f"GROUP: {' '.join(translate_messages(error.messages))}") from error
     groups.create(
@@ -85,7 +84,7 @@ def change(name: str, require_second_step: bool) -> None:
     groups.edit(found, found.name, permission_ids, by=OPERATOR, requires_second_step=require_second_step)
     db.session.commit()
     if require_second_step:
-        click.echo(_("Members of the group %(name)s need a second step.", name=found.name))
+        click.echo(_("The group %(name)s now requires a second step.", name=found.name))
     else:
         click.echo(_("The group %(name)s no longer requires a second step.", name=found.name))
 

@@ -116,6 +116,7 @@ class Body:
         self._received = 0
         self._content: IO[bytes] = io.BytesIO()
         self._is_large = False
+        self._error: Exception | None = None
         self._pending: Any = None
         self._began = self.deadline = time.monotonic()
 
@@ -124,7 +125,9 @@ class Body:
         try:
             if self._length is not None and self._length > self._limit:
                 self._end(closes=True)
-            elif self._length is None or self._length <= BODY_IN_MEMORY or self._grow():
+            else:
+                if self._length is not None and self._length > BODY_IN_MEMORY:
+                    self._move_to_file()
                 self._request.proto.__aiter__()
                 self._extend()
                 self._requests.deadlines.add(self)
@@ -158,32 +161,39 @@ class Body:
         try:
             piece: bytes = coming.result()
         except CancelledError:
-            self._end(closes=True, error=RequestTimeout())
+            self._error = RequestTimeout()
+            self._end(closes=True)
             return
         self._received += len(piece)
         if not piece:
             self._end_of_stream()
         elif self._received > self._limit:
             self._end(closes=True)
-        elif self._received <= BODY_IN_MEMORY or self._is_large or self._grow():
-            self._content.write(piece)
+        else:
+            if self._received > BODY_IN_MEMORY and not self._is_large and self._error is None:
+                self._move_to_file()
+            if self._error is None:
+                self._content.write(piece)
             if self._received == self._length:
                 self._end()
             else:
                 self._extend()
                 self._wait()
 
-    def _grow(self) -> bool:
-        """Continue in a temporary file; if there are too many of them, respond with an error instead."""
+    def _move_to_file(self) -> None:
+        """Continue in a temporary file; if there are too many of them, receive the rest of the body without keeping it.
+
+        A response before the end of the body would have to close the connection while the client is sending. nginx then
+        loses the response, and answers 502.
+        """
         self._is_large = self._requests.large_bodies.acquire(blocking=False)
         if not self._is_large:
-            self._end(closes=True, error=Unavailable())
-            return False
+            self._content, self._error = io.BytesIO(), Unavailable()
+            return
         file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the request was answered
         self._content.seek(0)
         file.write(self._content.read())
         self._content = file
-        return True
 
     def _end_of_stream(self) -> None:
         """Finish a chunked body that is complete; do nothing if the connection was lost."""
@@ -201,10 +211,10 @@ class Body:
             return True
         return False
 
-    def _end(self, *, closes: bool = False, error: Exception | None = None) -> None:
+    def _end(self, *, closes: bool = False) -> None:
         self._requests.deadlines.remove(self)
         self._content.seek(0)
-        variables: dict[str, Any] = {} if error is None else {bodies.BODY_ERROR_KEY: error}
+        variables: dict[str, Any] = {} if self._error is None else {bodies.BODY_ERROR_KEY: self._error}
         if self._length is None:
             variables["CONTENT_LENGTH"] = str(self._received)
         try:

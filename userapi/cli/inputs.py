@@ -13,7 +13,8 @@ from userapi.core.db import db
 from userapi.core.i18n import translate_messages
 from userapi.http.fields import Line, Name
 from userapi.users import email_address, group_queries, queries
-from userapi.users.models import Group, User
+from userapi.users.group_models import Group
+from userapi.users.models import User
 
 #: The maximum length of a password that is read.
 MAX_INPUT_LENGTH = 4096
@@ -129,16 +130,16 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def user(email: str) -> User:
-    """The user with an email, whatever its case."""
-    key = email_address.key_or_none(email)
+    """The user with an email, whatever its case, or the service account with one."""
+    key = email_address.find_account_key(email)
     user_id = queries.find_id(key) if key else None
     found = db.session.get(User, user_id) if user_id else None
     return found or _no_user(email)
 
 
 def held_user(email: str) -> User:
-    """The user with an email, whatever its case, locked until the transaction ends."""
-    key = email_address.key_or_none(email)
+    """The same, locked until the transaction ends."""
+    key = email_address.find_account_key(email)
     found = queries.lock_user_by_email_key(key) if key else None
     return found or _no_user(email)
 

@@ -12,6 +12,8 @@ from typing import TextIO
 
 import click
 from flask_babel import gettext as _
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 STANDARD = "-"
 
@@ -38,6 +40,18 @@ def format_of(file: str, given: str | None) -> str:
     if kind is None:
         raise click.UsageError(_("Use a file name that ends in .csv or .jsonl, or set --format."))
     return kind
+
+
+def progress_bar() -> Progress:
+    """A progress bar on a terminal; no output in a pipe."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from userapi.core import database_errors, private_files
+from userapi.core import database_errors, extension_paths, private_files
 from userapi.core.db import build_engine_arguments
 from userapi.core.environment import path_exists
 from userapi.security.key_folder import KeyFolderError
@@ -22,12 +22,14 @@ UTC = frozenset({"UTC", "ETC/UTC", "UCT", "ETC/UCT", "ZULU", "ETC/ZULU", "UNIVER
 
 
 def check(settings: Mapping[str, Any]) -> None:
-    """Check the key folder and the database without changing them.
+    """Check the extensions, the key folder and the database without changing them.
 
     Raises:
         CannotStart: with one line that names the setting.
-        ConfigurationError: one of them is in a folder that this user cannot open.
+        ConfigurationError: an extension cannot be loaded, or one of the others is in a folder that this user cannot
+            open.
     """
+    extension_paths.load_all(settings["EXTENSIONS"])
     instance = Path(settings["USERAPI_INSTANCE"])
     if os.path.lexists(instance):
         _refuse_unless_folder("USERAPI_INSTANCE", instance)
@@ -115,8 +117,9 @@ def postgresql_problem(settings: Mapping[str, Any], connection: sa.Connection) -
         sa.text(
             "SELECT current_setting('server_encoding') AS encoding, current_setting('timezone') AS timezone,"
             " has_schema_privilege(current_schema(), 'CREATE') AS may_create,"
-            " to_regclass('alembic_version') IS NOT NULL AS has_tables"
-        )
+            " to_regclass(:version_table) IS NOT NULL AS has_tables"
+        ),
+        {"version_table": settings["VERSION_TABLE"]},
     ).one()
     if found.encoding != "UTF8":
         return (

@@ -1,11 +1,13 @@
 """The server's parent process: it restarts workers that have ended, and does not touch the others."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from granian.server import MPServer
+
+log = logging.getLogger("userapi.workers")
 
 #: Seconds before a worker that keeps crashing is restarted, doubled each time. The first restart is immediate.
 MIN_DELAY = 1.0
@@ -42,9 +44,8 @@ class Supervisor(MPServer):
         ran = time.monotonic() - worker.birth
         is_first = previous is None or ran >= STABLE_AFTER
         delay = 0.0 if is_first else min(MAX_DELAY, max(MIN_DELAY, 2 * (previous or 0)))
-        structlog.get_logger("userapi.workers").error(
-            "worker_ended", worker=index + 1, exit_code=worker.inner.exitcode, ran=round(ran, 1), starts_in=delay
-        )
+        facts = {"worker": index + 1, "exit_code": worker.inner.exitcode, "ran": round(ran, 1), "starts_in": delay}
+        log.error("worker_ended", extra=facts)
         return delay
 
     def _start_again(self, index: int, spawn_target: Any, target_loader: Callable[..., Any]) -> None:

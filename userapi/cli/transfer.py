@@ -13,8 +13,7 @@ import click
 from flask.cli import with_appcontext
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from userapi.core.db import db
 from userapi.transfer import export, import_pipeline, readers
@@ -137,7 +136,7 @@ def import_users(
     counts = Counts()
     with ExitStack() as stack:
         issues = IssueList(stack.enter_context(outputs.whole(report)) if report else None)
-        bar = stack.enter_context(_progress_bar())
+        bar = stack.enter_context(outputs.progress_bar())
         stream = stack.enter_context(_open(file, bar))
         task = bar.add_task(_("Users"), total=None)
         for counts in import_pipeline.import_records(readers.read_records(stream, kind, left_out), options, issues.add):
@@ -167,6 +166,16 @@ def import_users(
     help="Include second factors, to move users to another database: JSON Lines only. They are secrets.",
 )
 @click.option(
+    "--with-identities",
+    is_flag=True,
+    help="Include linked accounts of other services, to move users to another database: JSON Lines only.",
+)
+@click.option(
+    "--with-sensitive",
+    is_flag=True,
+    help="Include the profile fields that are declared as sensitive.",
+)
+@click.option(
     "--search",
     type=inputs.Text("email"),
     help="Only users whose email, first name or last name contains these words.",
@@ -177,7 +186,15 @@ def import_users(
 @click.option("--joined-after", type=inputs.Day(), help="Only users who joined on or after this day or time.")
 @click.option("--joined-before", type=inputs.Day(), help="Only users who joined before this day or time.")
 @with_appcontext
-def export_users(file: str, kind: str | None, with_passwords: bool, with_factors: bool, **filters: Any) -> None:
+def export_users(
+    file: str,
+    kind: str | None,
+    with_passwords: bool,
+    with_factors: bool,
+    with_identities: bool,
+    with_sensitive: bool,
+    **filters: Any,
+) -> None:
     """Export users to FILE (.csv or .jsonl), or to standard output. `flask users import` can import them again.
 
     Only you can read the file, and it appears when it is complete. JSON Lines includes the groups with their
@@ -186,12 +203,19 @@ def export_users(file: str, kind: str | None, with_passwords: bool, with_factors
     kind = outputs.format_of(file, kind)
     if with_factors and kind != "jsonl":
         raise click.UsageError(_("Only JSON Lines can contain second factors: use --format jsonl."))
+    if with_identities and kind != "jsonl":
+        raise click.UsageError(_("Only JSON Lines can contain linked accounts: use --format jsonl."))
     filters = {name: value for name, value in filters.items() if value not in (None, "")}
     written = 0
-    with outputs.written(file) as stream, _progress_bar() as bar:
+    with outputs.written(file) as stream, outputs.progress_bar() as bar:
         task = bar.add_task(_("Users"), total=list_queries.count_users(filters))
         for written in export.export_users(
-            export.FORMATS[kind](stream), filters, with_passwords=with_passwords, with_factors=with_factors
+            export.FORMATS[kind](stream),
+            filters,
+            with_passwords=with_passwords,
+            with_factors=with_factors,
+            with_identities=with_identities,
+            with_sensitive=with_sensitive,
         ):
             db.session.commit()
             bar.update(task, completed=written)
@@ -238,18 +262,8 @@ def _print_summary(counts: Counts, left_out: Counter[str], *, dry_run: bool) -> 
             locked=f"{counts.locked:,}",
         )
         click.echo(text)
-
-
-def _progress_bar() -> Progress:
-    """A progress bar on a terminal; no output in a pipe."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f}"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, disable=not console.is_terminal)
+    if counts.with_identities:
+        click.echo(_("Users with linked accounts: %(count)s.", count=f"{counts.with_identities:,}"))
 
 
 def _is_same_file(report: str, file: str) -> bool:

@@ -11,19 +11,27 @@ from flask_babel import ngettext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from userapi.auth import api_keys, sessions
 from userapi.core.db import db
+from userapi.mfa import user_filters
 from userapi.transfer import seeding
 from userapi.transfer.seeded_activity import Activity
-from userapi.users import accounts, list_queries, search_index
+from userapi.users import account_edits, accounts, list_queries, search_index
 
 from . import accounts as account_commands
-from . import factors, inputs, tables, transfer
+from . import factors, holds, inputs, replays, restore_links, tables, transfer
 from .failures import Group
 
 group = Group("users", help="Users: create, list, change, import and export users.")
 group.add_command(transfer.import_users)
 group.add_command(transfer.export_users)
-for command in (*account_commands.COMMANDS, *factors.COMMANDS):
+for command in (
+    *account_commands.COMMANDS,
+    *factors.COMMANDS,
+    *holds.COMMANDS,
+    *restore_links.COMMANDS,
+    *replays.COMMANDS,
+):
     group.add_command(command)
 
 email_argument = click.argument("email", type=inputs.Text("email", 1))
@@ -75,13 +83,14 @@ def _create(from_stdin: bool, **given: Any) -> None:
 @email_argument
 @inputs.password_stdin
 def set_password(email: str, password_stdin: bool) -> None:
-    """Set a new password for a user, and end all their sessions.
+    """Set a new password for a user, end all their sessions and revoke their API keys.
 
     The password comes from a prompt, --password-stdin or the environment variable USER_PASSWORD.
     """
     password = inputs.password(from_stdin=password_stdin)
     user = inputs.held_user(email)
-    accounts.set_password(user, str(password))
+    accounts.set_password(user, str(password), revoked_keys=api_keys.revoke_all(user.id))
+    sessions.end_sessions(user)
     db.session.commit()
     click.echo(_("Password set for %(email)s. All their sessions have ended.", email=user.email))
 
@@ -91,7 +100,7 @@ def set_password(email: str, password_stdin: bool) -> None:
 def activate(email: str) -> None:
     """Activate a user, who can then sign in again."""
     user = inputs.held_user(email)
-    accounts.activate(user)
+    account_edits.set_active(user, True)
     db.session.commit()
     click.echo(_("%(email)s can sign in.", email=user.email))
 
@@ -101,7 +110,7 @@ def activate(email: str) -> None:
 def deactivate(email: str) -> None:
     """Deactivate a user, who can no longer sign in, and end all their sessions."""
     user = inputs.held_user(email)
-    accounts.deactivate(user)
+    account_edits.set_active(user, False)
     db.session.commit()
     click.echo(_("%(email)s can no longer sign in. All their sessions have ended.", email=user.email))
 
@@ -115,11 +124,22 @@ def deactivate(email: str) -> None:
 )
 @click.option("--staff", is_flag=True, help="Only staff members.")
 @click.option("--inactive", is_flag=True, help="Only inactive users.")
+@click.option("--without-second-step", is_flag=True, help="Only users who sign in without a second step.")
+@click.option("--locked-second-step", is_flag=True, help="Only users who cannot do their second step.")
 @click.option("--group", "group_name", metavar="GROUP", help="Only members of this group.")
-def list_users(search: str, staff: bool, inactive: bool, group_name: str | None) -> None:
+def list_users(
+    search: str,
+    staff: bool,
+    inactive: bool,
+    without_second_step: bool,
+    locked_second_step: bool,
+    group_name: str | None,
+) -> None:
     """List users."""
     filters: dict[str, Any] = {"search": search}
     filters |= ({"is_staff": True} if staff else {}) | ({"is_active": False} if inactive else {})
+    if without_second_step or locked_second_step:
+        filters[user_filters.NAME] = user_filters.NONE if without_second_step else user_filters.LOCKED
     if group_name is not None:
         filters["group"] = inputs.group(group_name).id
     columns = (_("id"), _("email"), _("name"), _("active"), _("role"), _("joined"))

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import click
-from flask import Request, current_app, g, has_request_context, request
+from flask import Flask, Request, current_app, g, has_request_context, request
 
 
 class Origin(StrEnum):
@@ -37,6 +37,8 @@ class ActingContext:
         ip_address: of the client; None outside a request.
         user_agent: at most 255 characters of the `User-Agent` header.
         request_id: the id in the `X-Request-ID` of the response; None outside a request.
+        key_id: the API key that the request was made with, itself or by a token that it was exchanged for.
+        impersonator_id: the member of staff who acts as the actor, or who begins to.
     """
 
     origin: Origin = Origin.UNKNOWN
@@ -45,6 +47,8 @@ class ActingContext:
     ip_address: str | None = None
     user_agent: str | None = None
     request_id: str | None = None
+    key_id: str | None = None
+    impersonator_id: int | None = None
 
 
 def current_request() -> Request:
@@ -54,6 +58,12 @@ def current_request() -> Request:
     (decision 0019).
     """
     found: Request = request._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
+def current_application() -> Flask:
+    """The current application without Flask's proxy, for the same reason."""
+    found: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     return found
 
 
@@ -85,12 +95,15 @@ def get_acting_context() -> ActingContext:
     """The current actor and origin."""
     if not has_request_context():
         return _outside_requests.get() or _commanding()
+    request, g = current_request(), current_g()
     return ActingContext(
-        origin=_origin_of_request(),
+        origin=_origin_of(request),
         actor_id=g.get("actor_id"),
         ip_address=request.remote_addr,
-        user_agent=request.headers.get("User-Agent", "")[:255] or None,
+        user_agent=request.environ.get("HTTP_USER_AGENT", "")[:255] or None,
         request_id=g.get("request_id"),
+        key_id=g.get("key_id"),
+        impersonator_id=g.get("impersonator_id"),
     )
 
 
@@ -118,7 +131,7 @@ def _commanding() -> ActingContext:
     return command_line_context() if click.get_current_context(silent=True) else ActingContext()
 
 
-def _origin_of_request() -> Origin:
+def _origin_of(request: Request) -> Origin:
     """An operation of the API, whatever it answers with, or a page."""
-    view = current_app.view_functions.get(request.endpoint or "")
+    view = current_application().view_functions.get(request.endpoint or "")
     return Origin.API if hasattr(view, "access") else Origin.WEB

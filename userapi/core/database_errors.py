@@ -21,6 +21,10 @@ HINTS: tuple[tuple[str, str], ...] = (
         r"permission denied for schema public|no schema has been selected to create in",
         'Since PostgreSQL 15 only the owner may create tables. Run: GRANT USAGE, CREATE ON SCHEMA public TO "{user}";',
     ),
+    (
+        r"server is in hot standby mode",
+        "This is a standby. Use the primary, or list all hosts: postgresql://{user}@host1:5432,host2:5432/{database}.",
+    ),
     (r"permission denied for (table|sequence)", "Use the role that owns the tables, or grant access to this one."),
     (r"unable to open database file", "Its folder must exist, and this user must be able to write to it."),
     (r"attempt to write a readonly database", "This user must be able to write to the file and its folder."),

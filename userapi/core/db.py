@@ -11,17 +11,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import orjson
 import psycopg
 import sqlalchemy as sa
-from flask import Flask, has_request_context, request
+from flask import Flask, g, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase
 
-from . import disk
+from . import disk, lost_connections
 
 AUTOCOMMIT = "reading"
+STANDBY = "standby"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 #: How long a SQLite writer waits for another before the answer is 503, in milliseconds.
@@ -29,6 +32,14 @@ BUSY_TIMEOUT = 5000
 
 #: How long one statement may take in PostgreSQL before the answer is 503, in milliseconds.
 STATEMENT_TIMEOUT = 15_000
+
+#: How to connect to PostgreSQL, unless DATABASE_URL says otherwise: a standby would know of no write since some time,
+#: so that ended sessions would work there.
+CONNECTING = {"connect_timeout": "5", "target_session_attrs": "primary"}
+CONNECTING_TO_STANDBY = {"connect_timeout": "2", "target_session_attrs": "standby"}
+
+#: The module `userapi.core.standby`, once an application with a DATABASE_READ_URL has imported it.
+standby: Any = None
 
 
 class Base(DeclarativeBase):
@@ -54,6 +65,10 @@ else:
 
 #: A row number: 64 bits on PostgreSQL; SQLite counts only a plain INTEGER up.
 RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+#: An object in JSON, without indexes into it; an absent one is SQL's NULL.
+JSON_OBJECT = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 
 def bytewise_text(length: int) -> sa.types.TypeEngine[str]:
@@ -95,8 +110,12 @@ def configure(app: Flask, watch: Callable[[Flask, sa.Engine, str], None]) -> Non
         _make_private(url)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
-    reading = options | {"url": url, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    app.config["SQLALCHEMY_BINDS"] = {AUTOCOMMIT: reading}
+    outside = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    app.config["SQLALCHEMY_BINDS"] = {AUTOCOMMIT: {**options, **outside, "url": url}}
+    if app.config["DATABASE_READ_URL"]:
+        copied = app.config | {"DATABASE_URL": app.config["DATABASE_READ_URL"]}
+        url, options = build_engine_arguments(copied, Path(app.instance_path), CONNECTING_TO_STANDBY)
+        app.config["SQLALCHEMY_BINDS"][STANDBY] = {**options, **outside, "url": url, "pool_timeout": 1}
     db.init_app(app)
     with app.app_context():
         for use, engine in db.engines.items():
@@ -108,26 +127,42 @@ def configure(app: Flask, watch: Callable[[Flask, sa.Engine, str], None]) -> Non
             watch(app, engine, use or "writing")  # last: who refuses a connection has it tried again
         if db.engine.dialect.name == "sqlite":
             sa.event.listen(db.engine, "begin", _begin_sqlite)
+        else:
+            lost_connections.watch([db.engine, db.engines[AUTOCOMMIT]])
+            if STANDBY in db.engines:
+                lost_connections.watch([db.engines[STANDBY]])
 
 
-def build_engine_arguments(settings: Mapping[str, Any], folder: Path) -> tuple[sa.URL, dict[str, Any]]:
+def build_engine_arguments(
+    settings: Mapping[str, Any], folder: Path, connecting: Mapping[str, str] = CONNECTING
+) -> tuple[sa.URL, dict[str, Any]]:
     """The URL of the database and the options of an engine for it.
 
     Args:
         settings: the settings.
         folder: that the path of a SQLite file may be relative to.
+        connecting: options of PostgreSQL, unless the URL has them.
     """
     url = sa.make_url(settings["DATABASE_URL"])
-    options: dict[str, Any] = {"hide_parameters": True}  # logged errors then show the statement without its values
+    options: dict[str, Any] = {
+        "hide_parameters": True,  # logged errors then show the statement without its values
+        "json_serializer": _dump_json,
+        "json_deserializer": orjson.loads,
+    }
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": BUSY_TIMEOUT / 1000}
         return url.set(database=str(folder / str(url.database))), options
     # What the encoding is does not depend on PGCLIENTENCODING or on the URL.
     kept = _kept_by_connections(settings["DATABASE_POOLER"], url.query)
-    options["connect_args"] = {"connect_timeout": 5, "client_encoding": "utf8", **kept}
+    own = {name: url.query.get(name, value) for name, value in connecting.items()}
+    options["connect_args"] = {**own, "client_encoding": "utf8", **kept}
     options["pool_size"] = settings["DATABASE_POOL_SIZE"]
     options["pool_timeout"] = 10
     return url.set(drivername="postgresql+psycopg"), options
+
+
+def _dump_json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def read_one(statement: sa.Select[Any], parameters: dict[str, Any] | None = None) -> sa.Row[Any] | None:
@@ -138,6 +173,10 @@ def read_one(statement: sa.Select[Any], parameters: dict[str, Any] | None = None
 
 def read_all(statement: sa.Select[Any], parameters: dict[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
     """Return all rows of a statement, outside any transaction; retry once if the connection was lost."""
+    if standby is not None:
+        found = standby.read(lambda connection: connection.execute(statement, parameters or {}).all())
+        if found is not None:
+            return cast("Sequence[sa.Row[Any]]", found)
     try:
         return _read(statement, parameters)
     except sa.exc.DBAPIError as error:
@@ -149,6 +188,31 @@ def read_all(statement: sa.Select[Any], parameters: dict[str, Any] | None = None
 def _read(statement: sa.Select[Any], parameters: dict[str, Any] | None) -> Sequence[sa.Row[Any]]:
     with db.engines[AUTOCOMMIT].connect() as connection:
         return connection.execute(statement, parameters or {}).all()
+
+
+def connect_for_reading() -> sa.Connection:
+    """A connection outside any transaction, to a standby if this request allows it."""
+    connection: sa.Connection | None = standby.connect() if standby is not None else None
+    return db.engines[AUTOCOMMIT].connect() if connection is None else connection
+
+
+def allow_standby() -> None:
+    """Let the reads of this request outside transactions use a standby from now on, if there is one.
+
+    They see every commit until now, so only what the request itself decides must have been read before: whether the
+    session is active, and what the caller may do.
+    """
+    if standby is not None:
+        standby.allow()
+
+
+def expect_writes() -> None:
+    """Let this request write although its method is safe, as when a browser comes back from another site.
+
+    On SQLite, its transactions then take the write lock at their start; one that first reads could not write once
+    another one has written.
+    """
+    g.expects_writes = True
 
 
 @contextmanager
@@ -189,6 +253,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
+        "secure_delete=ON",  # FAST would leave what was on pages that became free
         f"busy_timeout={BUSY_TIMEOUT}",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -217,7 +282,7 @@ def is_connection_closed(connection: Any) -> bool:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     """Take the write lock at the start, unless the request only looks: what was read stays true until written."""
-    looks = has_request_context() and request.method in SAFE_METHODS
+    looks = has_request_context() and request.method in SAFE_METHODS and "expects_writes" not in g
     connection.exec_driver_sql("BEGIN" if looks else "BEGIN IMMEDIATE")
 
 

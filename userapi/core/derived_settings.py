@@ -10,6 +10,9 @@ from .setting_checks import default_sender
 #: The maximum difference between the clocks of two machines, in seconds: tokens from the near future are accepted.
 MAX_CLOCK_SKEW = 60
 
+#: How the audiences of tokens end. Tokens without a suffix are for other services, `-web` tokens for cookies.
+AUDIENCES = ("", "-web", "-set-up", "-web-set-up", "-web-impersonation")
+
 
 def derive(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the libraries, computed from ours."""
@@ -30,7 +33,8 @@ def derive(settings: Mapping[str, Any]) -> dict[str, Any]:
         "JWT_WEB_AUDIENCE": f"{audience}-web",
         "JWT_SET_UP_AUDIENCE": f"{audience}-set-up",
         "JWT_WEB_SET_UP_AUDIENCE": f"{audience}-web-set-up",
-        "JWT_DECODE_AUDIENCE": [f"{audience}{suffix}" for suffix in ("", "-web", "-set-up", "-web-set-up")],
+        "JWT_IMPERSONATION_AUDIENCE": f"{audience}-web-impersonation",
+        "JWT_DECODE_AUDIENCE": [f"{audience}{suffix}" for suffix in AUDIENCES],
         "JWT_ENCODE_AUDIENCE": audience,
         "JWT_TOKEN_LOCATION": ["headers", "cookies"],
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings["ACCESS_TOKEN_LIFETIME"]),
@@ -43,8 +47,10 @@ def derive(settings: Mapping[str, Any]) -> dict[str, Any]:
         "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf_token",
         "JWT_REFRESH_CSRF_COOKIE_NAME": "csrf_refresh_token",
         "JWT_CSRF_CHECK_FORM": True,
+        "USERS_MAY_INVITE": settings["INVITES_PER_USER"] > 0 and settings["REGISTRATION"] != "closed",
         "TOTP_ISSUER": settings["TOTP_ISSUER"] or urlsplit(settings["SITE_URL"]).hostname,
         "MAIL_PORT": settings["MAIL_PORT"] or mail_port,
+        "SIGN_IN_BY_MAIL": settings["SIGN_IN_BY_MAIL"] or ("code" if settings["MAIL_SERVER"] else "none"),
         "MAIL_DEFAULT_SENDER": settings["MAIL_DEFAULT_SENDER"]
         or default_sender(settings["SITE_URL"], settings["SITE_NAME"]),
     }

@@ -8,6 +8,14 @@ from email_validator import validate_email
 #: email-validator refuses special-use domains whatever its options; below this one it takes them.
 PUBLIC_SUFFIX = ".example.com"
 
+#: The domain of service accounts. No mail server ever has it (RFC 2606), so nothing that is sent there arrives.
+SERVICE_DOMAIN = "service.invalid"
+
+
+def is_service_address(address: str) -> bool:
+    """Whether an email address is that of a service account, in its normal form or as it is stored."""
+    return address.endswith(f"@{SERVICE_DOMAIN}")
+
 
 def is_in_domains(domain: str, domains: Iterable[str]) -> bool:
     """Whether a domain is one of some, or below one of them."""

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlencode
 
@@ -17,13 +18,16 @@ from flask import Flask, Response, after_this_request, current_app, has_request_
 from flask.globals import request_ctx
 from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext
 
-from . import clock, context
+from . import clock, context, private_cookies
 from .language_negotiation import negotiate_language
 
 #: The query parameter that chooses a language, and the cookie that stores the choice.
 LANGUAGE_ARGUMENT = "lang"
 LANGUAGE_COOKIE = "language"
 LANGUAGE_COOKIE_SECONDS = 365 * 86400
+
+#: Paths whose query may contain secrets, so that no link may repeat it.
+SECRET_QUERIES = ("/auth/",)
 
 #: The maximum number of characters of `Accept-Language` that are read.
 MAX_HEADER_LENGTH = 300
@@ -97,6 +101,12 @@ def configure(app: Flask) -> None:
     )
 
 
+def add_translations(app: Flask, folder: Path) -> None:
+    """Look texts up in the catalogues of a folder too; where ours have a text as well, ours count."""
+    folders: list[str] = app.extensions["babel"].translation_directories
+    folders.insert(0, str(folder.absolute()))
+
+
 def get_language_tag() -> str:
     """The BCP 47 tag of the current language, such as `de` or `pt-BR`."""
     return str(get_locale() or "en").replace("_", "-")
@@ -144,27 +154,21 @@ def list_language_choices() -> list[LanguageChoice]:
 def url_of_this_page(**changed: str) -> str:
     """The URL of this page with some arguments changed, for links between languages and themes.
 
-    It has only a query, because the path of a page may contain a secret. After a form whose path has no page, it leads
-    to the front page.
+    It has only a query, because the path of a page may contain a secret. After a form whose path has no page, or on a
+    page that is another one without its query, it leads to the front page.
     """
     adapter = request_ctx.url_adapter
-    path = "" if adapter is not None and adapter.test(request.path, method="GET") else "/"
-    query = request.args.to_dict() if request.method in ("GET", "HEAD") else {}
+    needs_query = request.path.startswith(SECRET_QUERIES)
+    has_page = not needs_query and adapter is not None and adapter.test(request.path, method="GET")
+    path = "" if has_page else "/"
+    query = request.args.to_dict() if request.method in ("GET", "HEAD") and not needs_query else {}
     return f"{path}?{urlencode({**query, **changed}, errors='replace')}"
 
 
 def remember_language(response: Response, language: str | None) -> Response:
     """Store the chosen language in a cookie; None changes nothing."""
     if language in get_offered_languages() and language != request.cookies.get(LANGUAGE_COOKIE):
-        secure = current_app.config["JWT_COOKIE_SECURE"]
-        response.set_cookie(
-            LANGUAGE_COOKIE,
-            str(language),
-            max_age=LANGUAGE_COOKIE_SECONDS,
-            httponly=True,
-            secure=secure,
-            samesite="Lax",
-        )
+        private_cookies.set_cookie(response, LANGUAGE_COOKIE, str(language), LANGUAGE_COOKIE_SECONDS)
     return response
 
 
@@ -187,7 +191,7 @@ def to_english(text: Any) -> str:
 def translate_messages(messages: Any) -> Any:
     """Translate a tree of messages: ours are translated already, those of libraries are looked up."""
     if isinstance(messages, dict):
-        return {name: translate_messages(found) for name, found in messages.items()}
+        return {str(name): translate_messages(found) for name, found in messages.items()}  # lists have numbers
     if isinstance(messages, list | tuple):
         return [translate_messages(found) for found in messages]
     text = str(messages)

@@ -5,6 +5,7 @@ its current batch is lost, and the next worker continues after the last one.
 """
 
 import enum
+import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-import structlog
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from sqlalchemy.orm import Mapped, mapped_column
@@ -24,7 +24,7 @@ from .i18n import use_language
 from .leases import LeaseLost
 from .problems import Problem
 
-log = structlog.get_logger("userapi.jobs")
+log = logging.getLogger("userapi.jobs")
 
 #: A job fails if it was interrupted this often in a row without progress.
 MAX_ATTEMPTS = 3
@@ -177,14 +177,14 @@ class JobRun(ABC):
             self._run(stop)
 
     def _run(self, stop: Callable[[], bool]) -> None:
-        log.info("job started", kind=self.jobs.name, job=self.job.id, attempts=self.job.attempts)
+        log.info("job started", extra={"kind": self.jobs.name, "job": self.job.id, "attempts": self.job.attempts})
         try:
             if self.job.attempts > MAX_ATTEMPTS:
                 raise JobFailed(_("It was interrupted several times. See the log of the service for the reason."))
             self.run_batches(stop)
         except LeaseLost:
             db.session.rollback()
-            log.warning("job lease lost", kind=self.jobs.name, job=self.job.id)
+            log.warning("job lease lost", extra={"kind": self.jobs.name, "job": self.job.id})
         except Problem as problem:
             db.session.rollback()
             self._fail(str(problem))
@@ -219,7 +219,7 @@ class JobRun(ABC):
         self.job = leases.finish(self.jobs, self.job, state=state, finished_at=clock.now(), **progress)
         self.on_finish(state)
         db.session.commit()
-        log.info("job finished", kind=self.jobs.name, job=self.job.id, state=str(state))
+        log.info("job finished", extra={"kind": self.jobs.name, "job": self.job.id, "state": str(state)})
 
     def release(self) -> None:
         """Let the next worker continue immediately instead of when the lease expires."""

@@ -5,12 +5,12 @@ at the same time. No failure ends it: it logs the error, waits and continues.
 """
 
 import atexit
+import logging
 import threading
 from collections.abc import Callable
 from enum import Enum
 
 import sqlalchemy as sa
-import structlog
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
@@ -60,7 +60,7 @@ class BackgroundLoop:
         self.name = name
         self.interval = interval
         self._work = work
-        self._log = structlog.get_logger(logger)
+        self._log = logging.getLogger(logger)
         self._failure = failure
         self._starting = threading.Lock()
         self._woken = threading.Event()
@@ -104,7 +104,7 @@ class BackgroundLoop:
             except Exception as error:
                 failures += 1
                 reason = disk.DISK_FULL if disk.is_disk_full_error(error) else type(error).__name__
-                self._log.exception(self._failure, error=reason, failures=failures)
+                self._log.exception(self._failure, extra={"error": reason, "failures": failures})
             else:
                 failures = failures + 1 if result is Round.FAILED else 0
                 if result is Round.MORE:
@@ -125,8 +125,13 @@ def is_enabled(app: Flask) -> bool:
 
 def run_while_serving(loop: BackgroundLoop) -> None:
     """Start a loop with the first request of its application."""
-    loop.app.extensions.setdefault(LOOPS, {})[loop.name] = loop
+    add(loop)
     loop.app.before_request(loop.start)
+
+
+def add(loop: BackgroundLoop) -> None:
+    """Let `wake_on_commit` wake a loop."""
+    loop.app.extensions.setdefault(LOOPS, {})[loop.name] = loop
     if not sa.event.contains(db.session, "after_commit", _wake_loops):
         sa.event.listen(db.session, "after_commit", _wake_loops)
 

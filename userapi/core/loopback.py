@@ -19,3 +19,8 @@ def is_loopback(host: str | None) -> bool:
 def serves_this_machine_only() -> bool:
     """Whether SITE_URL is only for browsers on this machine, as in development."""
     return is_loopback(urlsplit(current_app.config["SITE_URL"]).hostname)
+
+
+def is_development() -> bool:
+    """Whether the service itself is for browsers on this machine only, without TLS."""
+    return serves_this_machine_only() and current_app.config["SITE_URL"].startswith("http:")

@@ -14,8 +14,11 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
+from . import db as database
 from .db import AUTOCOMMIT, db, is_connection_closed
+from .lost_connections import is_lost, mark_committing
 
 Processor = Callable[[Any], Any]
 
@@ -24,8 +27,12 @@ observer: Callable[[sa.Engine, str], AbstractContextManager[None]] | None = None
 _UNOBSERVED = nullcontext()
 
 
+#: The cursors of a connection, by statement, in its `info`: psycopg does half of its preparations per cursor.
+CURSORS = "userapi-cursors"
+
+
 class _Idle(NamedTuple):
-    """A checked-out connection, with a cursor for each statement: psycopg does half of its preparations per cursor."""
+    """A checked-out connection, with a cursor for each statement."""
 
     connection: sa.PoolProxiedConnection
     cursors: dict[str, Any]
@@ -88,7 +95,8 @@ class _Statement(ABC):
     def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any: ...
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:
-        compiled: Any = self.statement.compile(dialect=dialect)
+        statement = visitors.replacement_traverse(self.statement, {}, partial(_write_constant, dialect))
+        compiled: Any = statement.compile(dialect=dialect)
         binders = [
             (name, binder)
             for name, parameter in compiled.binds.items()
@@ -105,6 +113,17 @@ class _Statement(ABC):
         return self._compiled[dialect.name]
 
 
+def _write_constant(dialect: sa.Dialect, element: Any, **_options: Any) -> Any:
+    """A constant of the code as a part of the SQL text; None for everything else.
+
+    PostgreSQL would plan `kind != $1` again at each execution, because it knows nothing of values that it has not seen.
+    """
+    if not isinstance(element, sa.BindParameter) or element.required or element.value is None:
+        return None
+    process = element.type.dialect_impl(dialect).literal_processor(dialect)
+    return process and sa.literal_column(process(element.value), element.type)
+
+
 class Read(_Statement):
     """A SELECT outside any transaction, repeated once if the connection was lost."""
 
@@ -112,6 +131,10 @@ class Read(_Statement):
         return db.engines[AUTOCOMMIT]
 
     def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
+        if database.standby is not None:
+            found = database.standby.read(lambda connection: _execute_on(connection, sql, arguments))
+            if found is not None:
+                return found
         try:
             return _execute_autocommit(engine, sql, arguments)
         except sa.exc.DBAPIError as error:
@@ -127,26 +150,17 @@ class CommittingWrite(_Statement):
         return db.engines[AUTOCOMMIT]
 
     def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
-        return _execute_autocommit(engine, sql, arguments, skip_closed=True)
+        return _execute_autocommit(engine, sql, arguments, commits=True)
 
 
 class Write(_Statement):
-    """An INSERT, UPDATE or DELETE that returns rows, inside the session's transaction."""
+    """An INSERT, UPDATE or DELETE that returns rows, or a SELECT that locks them, inside the session's transaction."""
 
     def _engine(self) -> sa.Engine:
         return db.engine
 
     def _rows(self, engine: sa.Engine, sql: str, arguments: Any) -> Any:
-        connection = db.session.connection()
-        cursor = connection.connection.cursor()
-        try:
-            return _fetch(engine, connection.connection, cursor, sql, arguments)
-        except sa.exc.DBAPIError as error:
-            if error.connection_invalidated:
-                connection.invalidate(error.orig)
-            raise
-        finally:
-            cursor.close()
+        return _execute_on(db.session.connection(), sql, arguments)
 
 
 def _processed(row: Any, results: Sequence[tuple[int, Processor]]) -> list[Any]:
@@ -156,21 +170,24 @@ def _processed(row: Any, results: Sequence[tuple[int, Processor]]) -> list[Any]:
     return values
 
 
-def _execute_autocommit(engine: sa.Engine, sql: str, arguments: Any, *, skip_closed: bool = False) -> Any:
+def _execute_autocommit(engine: sa.Engine, sql: str, arguments: Any, *, commits: bool = False) -> Any:
     """Execute on an idle connection, or a new one.
 
     Args:
-        skip_closed: check first that the server has not closed the connection. A write cannot be repeated after an
-            error, since it is unknown whether it took place.
+        commits: whether it is a write. Then check first that the server has not closed the connection, because a write
+            cannot be repeated after an error: it is unknown whether it took place.
     """
-    idle = _take_idle(engine, skip_closed=skip_closed) or _connect(engine, sql)
+    idle = _take_idle(engine, skip_closed=commits) or _connect(engine, sql)
     cursor = idle.cursors.get(sql) or idle.connection.cursor()
     try:
         rows = _fetch(engine, idle.connection, cursor, sql, arguments)
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated:
             idle.connection.invalidate(error.orig)
-            engine.dispose()
+            for each in db.engines.values():
+                each.dispose()
+        if commits:
+            mark_committing(error)
         idle.connection.close()
         raise
     idle.cursors[sql] = cursor
@@ -178,6 +195,20 @@ def _execute_autocommit(engine: sa.Engine, sql: str, arguments: Any, *, skip_clo
         _idle[engine].append(idle)
     else:  # another thread may be waiting at the pool for this connection
         idle.connection.close()
+    return rows
+
+
+def _execute_on(connection: sa.Connection, sql: str, arguments: Any) -> Any:
+    pooled = connection.connection
+    cursors = pooled.info.setdefault(CURSORS, {})
+    cursor = cursors.pop(sql, None) or pooled.cursor()
+    try:
+        rows = _fetch(connection.engine, pooled, cursor, sql, arguments)
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            connection.invalidate(error.orig)
+        raise
+    cursors[sql] = cursor
     return rows
 
 
@@ -201,7 +232,7 @@ def _fetch(engine: sa.Engine, connection: sa.PoolProxiedConnection, cursor: Any,
             cursor.execute(sql, arguments)
             return cursor.fetchall()
     except base as error:
-        lost = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+        lost = is_lost(error) or engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
         raise sa.exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=lost) from error
 
 

@@ -88,6 +88,38 @@ class PermissionDenied(Problem):
     detail = lazy_gettext("Your account does not have permission to do this.")
 
 
+class NotForApiKeys(Problem):
+    """The operation, or a change of these fields, requires a signed-in user."""
+
+    status = 403
+    code = "not_for_api_keys"
+    title = lazy_gettext("Not available with an API key")
+    detail = lazy_gettext("This cannot be done with an API key. Sign in and use an access token.")
+
+
+class ReadOnlySession(Problem):
+    """A member of staff who is signed in as a user cannot do this."""
+
+    status = 403
+    code = "read_only_session"
+    title = lazy_gettext("Not available while signed in as a user")
+    detail = lazy_gettext("You are signed in as a user, so you can only look. Stop to return to your own account.")
+    detail_with_writes = lazy_gettext("Only the user can do this. Stop to return to your own account.")
+
+
+class InsufficientScope(Problem):
+    """The API key of the request has not all the scopes that the operation requires (RFC 6750, section 3.1)."""
+
+    status = 403
+    code = "insufficient_scope"
+    title = lazy_gettext("Insufficient scope")
+    detail = lazy_gettext("The API key does not have the scope that this requires.")
+
+    def __init__(self, scopes: str) -> None:
+        challenge = f'Bearer realm="userapi", error="insufficient_scope", scope="{scopes}"'
+        super().__init__(headers={"WWW-Authenticate": challenge})
+
+
 class ProofNeeded(Problem):
     """The operation requires a recent proof of identity (RFC 9470).
 
@@ -101,11 +133,16 @@ class ProofNeeded(Problem):
         "This requires a recent proof of your identity. Call POST /userapi/auth/prove/, "
         "then repeat the request with the new token."
     )
+    detail_without_ways = lazy_gettext(
+        "This requires a recent proof of your identity, and your account has nothing to give one with. "
+        "Set a password by email: call POST /userapi/auth/password/reset/, then sign in again."
+    )
     example_more: ClassVar = {"ways": ["password"], "acr": "aal1", "max_age": 900}
 
     def __init__(self, ways: list[str], level: str, max_age: int) -> None:
         challenge = f'Bearer realm="userapi", error="insufficient_user_authentication", max_age={max_age}'
         super().__init__(
+            None if ways else self.detail_without_ways,
             more={"ways": ways, "acr": level, "max_age": max_age},
             headers={"WWW-Authenticate": f'{challenge}, acr_values="{level}"'},
         )
@@ -116,9 +153,9 @@ class SecondStepRequired(Problem):
 
     status = 403
     code = "second_step_required"
-    title = lazy_gettext("Second step required")
+    title = lazy_gettext("Two-step sign-in required")
     detail = lazy_gettext(
-        "Your account requires a second step, such as a code or a passkey. Set it up, or prove your identity with it."
+        "Your account requires two-step sign-in. Set it up, or confirm your identity with a code or a passkey."
     )
     example_more: ClassVar = {"setup_url": "https://accounts.example.com/account/security/"}
 
@@ -164,6 +201,17 @@ class Unavailable(Problem):
     def __init__(self, detail: str | None = None, **options: Any) -> None:
         super().__init__(detail, **options)
         self.headers.setdefault("Retry-After", "2")
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection to the database was lost while it saved a change, which may have been saved or not."""
+
+    code = "outcome_unknown"
+    title = lazy_gettext("Unknown whether it was saved")
+    detail = lazy_gettext(
+        "The connection to the database was lost, so it is not known whether your change was saved. "
+        "Check that before you try again."
+    )
 
 
 def to_problem_document(problem: Problem) -> dict[str, Any]:

@@ -12,14 +12,12 @@ from email.utils import formataddr, parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
-import sqlalchemy as sa
 from email_validator import EmailNotValidError
 from limits import parse_many as parse_limits
 from marshmallow import ValidationError
-from psycopg import conninfo
 
 from .email_domains import is_in_domains, split_email
+from .redis_urls import parse_sentinel_url
 
 #: Words that show a secret was copied from an example.
 EXAMPLE_SECRETS = re.compile(r"change.?me|secret.?key|example|insecure|default|password|django", re.IGNORECASE)
@@ -32,14 +30,9 @@ MAX_SITE_NAME_LENGTH = 60
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-#: How a database URL may begin, and how SQLAlchemy names it.
-DRIVERS = {
-    "sqlite": "sqlite",
-    "sqlite+pysqlite": "sqlite",
-    "postgres": "postgresql",
-    "postgresql": "postgresql",
-    "postgresql+psycopg": "postgresql",
-}
+
+#: How the URL of Celery's broker may begin, if no Sentinels watch it.
+BROKER_SCHEMES = ("redis://", "rediss://", "amqp://", "amqps://")
 
 
 def strong_secret(value: str) -> None:
@@ -56,45 +49,20 @@ def strong_secret_or_none(value: str) -> None:
         strong_secret(value)
 
 
-def database_url(value: str) -> str:
-    """The URL of a SQLite file or a PostgreSQL database, as SQLAlchemy reads it; `postgres://` is taken as well."""
-    try:
-        url = sa.make_url(value)
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise ValidationError(
-            "Not a database URL such as sqlite:///userapi.db or postgresql://user@host/name."
-        ) from error
-    if url.drivername not in DRIVERS:
-        backend, _plus, driver = url.drivername.partition("+")
-        if driver and DRIVERS.get(backend):
-            raise ValidationError(f"The driver {driver} is not supported. Use {DRIVERS[backend]}:// instead.")
-        raise ValidationError("Only SQLite and PostgreSQL are supported.")
-    backend = DRIVERS[url.drivername]
-    if backend == "sqlite":
-        _check_sqlite(url)
-    else:
-        _check_postgresql(url)
-    return value if url.drivername == backend else url.set(drivername=backend).render_as_string(hide_password=False)
+def hmac_key_or_none(value: str) -> None:
+    """A key for HS256, which needs 256 bits (RFC 7518, section 3.2), or nothing.
+
+    A shorter one can be guessed from any token that it signed. Django begins the keys that it generates with
+    `django-insecure-`, so words are not checked, as they are in the service's own secrets.
+    """
+    if value and (len(value.encode()) < 32 or len(set(value)) < 10):
+        raise ValidationError("Must have at least 32 characters, because a shorter key can be guessed. Leave it unset.")
 
 
-def _check_sqlite(url: sa.URL) -> None:
-    if url.host or url.username:
-        raise ValidationError(
-            "A SQLite path needs three slashes, or four when it is absolute: sqlite:////srv/users.db."
-        )
-    if url.database in (None, "", ":memory:"):
-        raise ValidationError("SQLite needs a file: an in-memory database is not shared between workers.")
-    if url.query:
-        raise ValidationError("SQLite does not support options after a ?. Write a ? in a path as %3F.")
-
-
-def _check_postgresql(url: sa.URL) -> None:
-    if not url.database:
-        raise ValidationError("Add the name of the database: postgresql://user@host/name.")
-    try:
-        conninfo.make_conninfo(**dict.fromkeys(url.query, ""))
-    except psycopg.ProgrammingError as error:
-        raise ValidationError(f"PostgreSQL does not support a connection option: {str(error).strip()}.") from error
+def api_key_prefix(value: str) -> None:
+    """What the keys of a service begin with: no JSON Web Token does."""
+    if not re.fullmatch(r"(?!ey)[a-z][a-z0-9_]{1,30}_", value):
+        raise ValidationError("Must be 3 to 32 of a-z, 0-9 and _, begin with one of a-z and end with _.")
 
 
 def host(value: str) -> str:
@@ -274,11 +242,17 @@ def limit(value: str) -> None:
 
 def redis_url_or_none(value: str) -> None:
     """Where Redis is, or nothing."""
-    if value and not value.startswith(("redis://", "rediss://", "redis+unix://")):
+    if not parse_sentinel_url(value) and value and not value.startswith(("redis://", "rediss://", "redis+unix://")):
         raise ValidationError("Not a Redis URL such as redis://127.0.0.1:6379/0.")
 
 
 def broker_url_or_none(value: str) -> None:
     """Where Celery's broker is, or nothing."""
-    if value and not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+    if not parse_sentinel_url(value) and value and not value.startswith(BROKER_SCHEMES):
         raise ValidationError("Not a broker URL such as redis://127.0.0.1:6379/1 or amqp://user@host/userapi.")
+
+
+def table_name(value: str) -> None:
+    """Check the name of a table."""
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
+        raise ValidationError("Use at most 63 characters: a to z, 0 to 9 and _.")

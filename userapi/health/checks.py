@@ -14,7 +14,7 @@ from userapi.core import database_errors, disk, migrations
 from userapi.core.db import AUTOCOMMIT, db
 from userapi.security import key_folder, signing_keys, throttling
 
-from . import work
+from . import fields, work
 from .findings import Finding, failure, ok, warning
 
 #: Parts without which the service cannot work: `/readyz` responds with 503 while one of them fails.
@@ -29,7 +29,7 @@ def run() -> list[Finding]:
     """Check every part."""
     found = list(_database())
     is_usable = all(finding.state == "ok" for finding in found)
-    found += (_keys(), _disk(), *work.checks(is_usable))
+    found += (_keys(), _disk(), *work.checks(is_usable), *fields.checks(is_usable))
     return [*found, *_shared_counts()]
 
 
@@ -38,7 +38,7 @@ def _database() -> Iterator[Finding]:
     name = "SQLite" if db.engine.dialect.name == "sqlite" else "PostgreSQL"
     started = time.perf_counter()
     try:
-        present = migrations.get_database_revision()
+        present = migrations.get_database_revisions()
     except sa.exc.SQLAlchemyError as error:
         text = database_errors.describe_database_error(error)
         yield failure("database", text, "unreachable", _("%(database)s is not responding.", database=name))
@@ -51,24 +51,26 @@ def _database() -> Iterator[Finding]:
     yield _migrations(present)
 
 
-def _migrations(present: str | None) -> Finding:
-    if present == migrations.get_newest_known_revision():
-        return ok("migrations", f"up to date, at {present}", _("The schema is up to date."))
-    if present is None or migrations.knows_revision(present):
-        first, *others = migrations.list_revisions_after(present)
-        missing = f"{first} to {others[-1]}" if others else first
+def _migrations(present: tuple[str, ...]) -> Finding:
+    if unknown := migrations.list_unknown(present):
         return failure(
             "migrations",
-            f"pending: {missing}. Run `flask db upgrade` once; every host that uses this database needs this version.",
+            f"at {', '.join(unknown)}, which this version does not know: a newer version, or an extension that is not "
+            "in EXTENSIONS, migrated the database. Install it here too.",
+            "pending",
+            _("The schema is newer than this version of the service knows."),
+        )
+    if pending := migrations.list_pending(present):
+        first, *others = pending
+        missing = f"{first} to {others[-1]}" if others else first
+        command = "flask db upgrade heads" if migrations.get_branches() else "flask db upgrade"
+        return failure(
+            "migrations",
+            f"pending: {missing}. Run `{command}` once; every host that uses this database needs this version.",
             "pending",
             _("The schema is older than this version of the service needs."),
         )
-    return failure(
-        "migrations",
-        f"at {present}, which this version does not know: a newer version migrated the database. Install it here too.",
-        "pending",
-        _("The schema is newer than this version of the service knows."),
-    )
+    return ok("migrations", f"up to date, at {', '.join(present)}", _("The schema is up to date."))
 
 
 def _keys() -> Finding:

@@ -10,7 +10,7 @@ from flask import current_app
 from userapi.core import clock, private_files
 from userapi.security import data_keys
 from userapi.security.key_folder import KeyFolder, KeyFolderError
-from userapi.security.signing_keys import KeyRing
+from userapi.security.signing_keys import RSA_FOLDER, KeyRing, RsaKeyRing, TokenKeyRing
 
 from .findings import Finding, failure, warning
 
@@ -22,6 +22,7 @@ def check() -> Iterator[Finding]:
     """Check the folders of keys."""
     yield from _check_data_keys()
     yield from _check_signing_keys()
+    yield from _check_rsa_keys()
 
 
 def _check_signing_keys() -> Iterator[Finding]:
@@ -33,9 +34,28 @@ def _check_signing_keys() -> Iterator[Finding]:
     token = jwt.encode({"sub": "doctor"}, newest.private, algorithm=current_app.config["JWT_ALGORITHM"])
     jwt.decode(token, newest.public, algorithms=current_app.config["JWT_DECODE_ALGORITHMS"])
     yield from _exposed_files(ring)
+    yield from _old_key(ring)
+
+
+def _check_rsa_keys() -> Iterator[Finding]:
+    """RSA keys exist only where a client needs RS256."""
+    ring = RsaKeyRing(Path(current_app.config["JWT_KEY_DIR"]) / RSA_FOLDER)
+    try:
+        has_keys = bool(ring.all())
+    except KeyFolderError as problem:
+        yield failure("keys", str(problem))
+        return
+    if has_keys:
+        yield from _exposed_files(ring)
+        yield from _old_key(ring)
+
+
+def _old_key(ring: TokenKeyRing[Any]) -> Iterator[Finding]:
+    newest = ring.newest()
     days = (clock.now() - ring.created_at(newest)).days
     if days > OLD:
-        yield warning("keys", f"The signing key is {days} days old. To create a new one, run `flask keys rotate`.")
+        name = f"The signing key {ring.prefix}{newest.name}"
+        yield warning("keys", f"{name} is {days} days old. To create a new one, run `{ring.rotate_command}`.")
 
 
 def _check_data_keys() -> Iterator[Finding]:

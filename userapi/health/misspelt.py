@@ -8,10 +8,10 @@ from userapi import settings
 from .findings import Finding, warning
 
 #: Prefixes that other programs do not use for their variables.
-OWN_PREFIXES = ("MAIL_", "RATELIMIT_", "JWT_", "USERAPI_")
+OWN_PREFIXES = ("MAIL_", "RATELIMIT_", "JWT_", "USERAPI_", "PROVIDER_")
 
 #: Variables of other programs that resemble a setting.
-FOREIGN = frozenset({"LANGUAGE"})
+FOREIGN = frozenset({"LANGUAGE", "WEB_CONCURRENCY"})
 
 #: The minimum similarity of two names, from 0 to 1, and the minimum length of a name for the comparison.
 ALIKE = 0.82
@@ -24,7 +24,7 @@ def check() -> Iterator[Finding]:
     renamed = {old + suffix: new + suffix for new, old in settings.OLD_NAMES.items() for suffix in ("", "_FILE")}
     for old in sorted(name for name in renamed if variables.get(name, "").strip()):
         yield warning("settings", f"{old} is the old name of {renamed[old]}. Rename it.")
-    for name, setting in misspelt(variables.keys() - renamed.keys(), settings.list_setting_names()):
+    for name, setting in misspelt(variables.keys() - renamed.keys(), settings.list_setting_names(variables)):
         advice = f"Did you mean {setting}?" if setting else "See docs/settings.md."
         yield warning("settings", f"{name} is set, but there is no such setting. {advice}")
 

@@ -7,9 +7,11 @@ secrets.
 import platform
 from collections.abc import Callable, Iterable, Iterator
 
+from flask import current_app
+
 from userapi import VERSION
 
-from . import checks, clocks, keys, misspelt, settings
+from . import checks, clocks, closed_accounts, extensions, keys, misspelt, settings
 from .findings import Finding, failure, ok
 
 Check = Callable[[], Iterable[Finding]]
@@ -20,8 +22,26 @@ def check_version() -> Iterator[Finding]:
     yield ok("version", f"userapi {VERSION} on Python {platform.python_version()}")
 
 
+def check_clients() -> Iterator[Finding]:
+    """The clients of the OpenID provider."""
+    if current_app.config["OPENID_PROVIDER"]:
+        from . import clients  # without the setting, nothing of the provider is imported
+
+        yield from clients.check()
+
+
 #: The checks that take less than a second. `flask doctor` adds slower ones.
-CHECKS: tuple[Check, ...] = (check_version, settings.check, misspelt.check, checks.run, keys.check, clocks.check)
+CHECKS: tuple[Check, ...] = (
+    check_version,
+    settings.check,
+    misspelt.check,
+    extensions.check,
+    checks.run,
+    keys.check,
+    clocks.check,
+    closed_accounts.check,
+    check_clients,
+)
 
 
 def run(selected: Iterable[Check] = CHECKS) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from .findings import Finding, ok, warning
 def check() -> Iterator[Finding]:
     """Check who signs in with a password alone."""
     try:
-        if migrations.get_database_revision() == migrations.get_newest_known_revision():
+        if migrations.is_current():
             yield from _check()
     except sa.exc.SQLAlchemyError:
         return  # reported by the health checks
@@ -37,6 +37,15 @@ def _check() -> Iterator[Finding]:
             "sign-in",
             f"{demanded.without} of {demanded.all} users have not set up the second step that is required of them"
             f"{_since()}. Ask them to sign in and set it up.",
+        )
+    locked_out = requirement_queries.count_locked_out()
+    if locked_out:
+        users = "1 user cannot" if locked_out == 1 else f"{locked_out} users cannot"
+        yield warning(
+            "sign-in",
+            f"{users} sign in: the second step is on, and no factor is left for it. "
+            "To list them, run `flask users list --locked-second-step`. To let one sign in again, run "
+            "`flask users reset-factors`.",
         )
 
 

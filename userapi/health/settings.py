@@ -21,6 +21,7 @@ def check() -> Iterator[Finding]:
     yield from _look()
     yield from _proxies()
     yield from _secrets()
+    yield from _unconfirmed_addresses()
     yield from _workers()
     yield from _shared_counts()
     if not current_app.config["RATELIMIT_ENABLED"]:
@@ -40,7 +41,9 @@ def _site() -> Iterator[Finding]:
 def _passkeys() -> Iterator[Finding]:
     rp_id, origins = current_app.config["PASSKEY_RP_ID"], current_app.config["PASSKEY_ORIGINS"]
     if not rp_id:
-        yield ok("passkeys", "Not offered, because this site has an IP address instead of a host name")
+        yield ok(
+            "passkeys", "Not offered: SITE_URL has an IP address. Set it to a host name, such as http://localhost:8000"
+        )
         return
     outside = [origin for origin in origins if origin.startswith("http") and not passkey_settings.fits(rp_id, origin)]
     if outside:
@@ -87,6 +90,17 @@ def _secrets() -> Iterator[Finding]:
         yield level("settings", f"SECRET_KEY_FILE: {private_files.describe_exposure(path)}")
     else:
         yield ok("settings", f"SECRET_KEY has {len(current_app.config['SECRET_KEY'])} characters")
+
+
+def _unconfirmed_addresses() -> Iterator[Finding]:
+    """Providers whose emails are trusted, where the addresses of accounts are not confirmed."""
+    trusted = [f"PROVIDER_{each.id.upper()}" for each in current_app.config["PROVIDERS"] if each.trusts_email]
+    if trusted and current_app.config["EMAIL_VERIFICATION"] == "none":
+        yield warning(
+            "settings",
+            f"EMAIL_VERIFICATION is none, so users who have registered with a password lose it when they sign in with "
+            f"{' or '.join(trusted)} and the same email address. Set it to optional.",
+        )
 
 
 def _workers() -> Iterator[Finding]:

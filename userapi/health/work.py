@@ -6,11 +6,15 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from flask import current_app
 from flask_babel import lazy_gettext as _
+from flask_babel import lazy_ngettext
 from flask_babel.speaklater import LazyString
 
 from userapi.core import clock, leased_jobs
 from userapi.core.i18n import format_timestamp
 from userapi.mail import queries as mail_queries
+from userapi.outbound import notices
+from userapi.outbound import queries as notice_queries
+from userapi.webhooks import queries as webhook_queries
 
 from .findings import Finding, failure, ok, warning
 
@@ -19,19 +23,23 @@ MAX_WAIT = timedelta(minutes=15)
 
 
 def checks(is_database_usable: bool) -> Iterator[Finding]:
-    """Email delivery, and the worker.
+    """Email delivery, the worker, and notices and webhooks if there are any.
 
     Args:
         is_database_usable: otherwise the result is "unknown".
     """
     queued: mail_queries.Queued | None = None
     since: list[datetime | None] = []
+    backlog: notice_queries.Backlog | None = None
+    of_webhooks: webhook_queries.Backlog | None = None
     try:
         if is_database_usable:
             now = clock.now()
             queued = mail_queries.queued(now) if current_app.config["MAIL_SERVER"] else None
             since = [leased_jobs.due_since(kind.__table__, now) for kind in leased_jobs.LeasedJob.__subclasses__()]  # type: ignore[attr-defined]
             since.append(queued.due_since if queued else None)
+            backlog = notice_queries.read_backlog() if notices.are_in_use() else None
+            of_webhooks = webhook_queries.read_backlog(now) if current_app.config["WEBHOOKS"] else None
     except sa.exc.SQLAlchemyError:
         is_database_usable = False
     if not current_app.config["MAIL_SERVER"]:
@@ -44,6 +52,10 @@ def checks(is_database_usable: bool) -> Iterator[Finding]:
         yield _unknown("worker")
     else:
         yield _worker(min(filter(None, since), default=None))
+    if notices.are_in_use():
+        yield _notices(backlog) if is_database_usable and backlog else _unknown("notices")
+    if of_webhooks and of_webhooks.webhooks:
+        yield _webhooks(of_webhooks)
 
 
 def _unknown(part: str) -> Finding:
@@ -102,6 +114,61 @@ def _worker(since: datetime | None) -> Finding:
             moment=LazyString(format_timestamp, since),
         ),
     )
+
+
+def _notices(backlog: notice_queries.Backlog) -> Finding:
+    """Notices to subscribers of extensions and other services."""
+    if backlog.since is not None and clock.now() - backlog.since > MAX_WAIT:
+        return warning(
+            "notices",
+            f"queued since {_at(backlog.since)}. `flask notices list` shows why; a recipient that no extension "
+            "registers any more gets none.",
+            "delayed",
+            _("Notices have been queued since %(moment)s.", moment=LazyString(format_timestamp, backlog.since)),
+        )
+    if backlog.failed:
+        return warning(
+            "notices",
+            f"{backlog.failed} failed. `flask notices list --state failed` shows why, `flask notices retry` retries.",
+            "failed",
+            lazy_ngettext("%(num)s notice has failed.", "%(num)s notices have failed.", backlog.failed),
+        )
+    return ok("notices", "none is delayed or has failed", _("Notices are being delivered."))
+
+
+def _webhooks(backlog: webhook_queries.Backlog) -> Finding:
+    """Events for webhooks."""
+    if backlog.since is not None and clock.now() - backlog.since > MAX_WAIT:
+        return warning(
+            "webhooks",
+            f"events have been due since {_at(backlog.since)}. Check that the server or the Celery worker is running, "
+            "or run `flask webhooks deliver` regularly.",
+            "delayed",
+            _(
+                "Events for webhooks have been due since %(moment)s.",
+                moment=LazyString(format_timestamp, backlog.since),
+            ),
+        )
+    if backlog.disabled:
+        return warning(
+            "webhooks",
+            f"{backlog.disabled} disabled because of errors, {backlog.held} events wait for them. `flask webhooks "
+            "deliveries` shows why; `flask webhooks enable` sends them.",
+            "disabled",
+            lazy_ngettext(
+                "%(num)s webhook was disabled because of errors.",
+                "%(num)s webhooks were disabled because of errors.",
+                backlog.disabled,
+            ),
+        )
+    if backlog.failing:
+        return warning(
+            "webhooks",
+            f"{backlog.failing} failing, {backlog.waiting} events wait. `flask webhooks deliveries` shows why.",
+            "failing",
+            lazy_ngettext("%(num)s webhook is failing.", "%(num)s webhooks are failing.", backlog.failing),
+        )
+    return ok("webhooks", f"{backlog.webhooks} in use, none is failing", _("Webhooks are working."))
 
 
 def _at(moment: datetime) -> str:

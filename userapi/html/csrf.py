@@ -10,10 +10,11 @@ import secrets
 import uuid
 from hashlib import sha256
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from flask_babel import lazy_gettext
 
 from userapi.auth import tokens
+from userapi.core import private_cookies
 from userapi.core.problems import Problem
 from userapi.security import signing_keys
 
@@ -62,19 +63,17 @@ def has_visitor_token() -> bool:
 def set_visitor_cookie(response: Response) -> Response:
     """Set the cookie that the forms in this response need, unless the browser already has it."""
     if "new_visitor_id" in g:
-        secure = current_app.config["JWT_COOKIE_SECURE"]
-        response.set_cookie(_cookie_name(), g.new_visitor_id, httponly=True, secure=secure, samesite="Lax")
+        private_cookies.set_cookie(response, _cookie_name(), g.new_visitor_id)
     return response
 
 
 def delete_visitor_cookie(response: Response) -> Response:
     """Delete the cookie, for the response to a sign-in: no token from before must be valid after it."""
-    response.delete_cookie(_cookie_name(), httponly=True, secure=current_app.config["JWT_COOKIE_SECURE"])
-    return response
+    return private_cookies.delete_cookie(response, _cookie_name())
 
 
 def _cookie_name() -> str:
-    return "__Host-visitor" if current_app.config["JWT_COOKIE_SECURE"] else "visitor"
+    return private_cookies.protect_name("visitor")
 
 
 def _derived_token(visitor_id: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from flask import Flask, Request, Response, after_this_request, current_app, g, request
 from flask.sessions import SecureCookieSession, SessionInterface
 
+from userapi.core import private_cookies
 from userapi.security import encryption
 
 COOKIE = "notice"
@@ -76,11 +77,11 @@ def _messages_of_last_request() -> list[FlashedMessage]:
 
 
 def _update_cookie(response: Response) -> Response:
-    secure = current_app.config["JWT_COOKIE_SECURE"]
     messages = [*_messages_of_last_request(), *pending_messages()]
     if pending_messages():
         sealed = encryption.encrypt_json("notice", [list(message) for message in messages])
-        response.set_cookie(COOKIE, sealed, max_age=MAX_AGE, httponly=True, secure=secure, samesite="Lax")
+        private_cookies.set_cookie(response, COOKIE, sealed, MAX_AGE)
     elif not messages and COOKIE in request.cookies:
+        secure = current_app.config["JWT_COOKIE_SECURE"]
         response.delete_cookie(COOKIE, httponly=True, secure=secure, samesite="Lax")
     return response

@@ -6,10 +6,11 @@ from typing import Any
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
+from userapi.core.hooks import Denied
 from userapi.core.problems import Problem, ValidationFailed
 
 #: Inputs that every form has, besides those of its schema.
-HIDDEN_FIELDS = ("csrf_token", "form_id", "next")
+HIDDEN_FIELDS = ("csrf_token", "form_id", "next", "checkboxes")
 
 
 class Form:
@@ -49,7 +50,7 @@ class Form:
         required = [_("This field is required.")]
         self.errors = {name: required if self.values.get(name) == "" else errors[name] for name in names}
         self.error = " ".join(general) or str(problem.detail)
-        if isinstance(problem, ValidationFailed) and self.errors:
+        if isinstance(problem, ValidationFailed | Denied) and self.errors:
             self.error = _("Please correct the errors below.")
         self._status = problem.status
 
@@ -71,5 +72,5 @@ def flatten_errors(errors: Mapping[str, Any], prefix: str = "") -> dict[str, lis
 
 def explain(problem: Problem) -> str:
     """A problem and its errors as one text, where there is no form to show them in."""
-    errors = flatten_errors(problem.errors or {}) if isinstance(problem, ValidationFailed) else {}
+    errors = flatten_errors(problem.errors or {}) if isinstance(problem, ValidationFailed | Denied) else {}
     return " ".join(text for texts in errors.values() for text in texts) or str(problem)

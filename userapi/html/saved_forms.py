@@ -11,12 +11,13 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
-from flask import Response, after_this_request, current_app, g, request, url_for
+from flask import Response, after_this_request, g, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
 from userapi.auth import authentication, cookies
+from userapi.core import private_cookies
 from userapi.core.problems import Problem
 from userapi.http.page_paths import find_page_above
 from userapi.security import encryption, signing_keys
@@ -68,6 +69,11 @@ def redirect_to_sign_in(query: str = "") -> Response:
     Args:
         query: the query string of the page that shows the form.
     """
+    if cookies.get_own_session() is not None:
+        from . import own_session  # nothing of it is imported before it is used
+
+        if (response := own_session.return_to_it()) is not None:
+            return response
     if request.method in ("GET", "HEAD"):
         if cookies.has_token_cookies():
             _flash_session_ended()
@@ -138,8 +144,7 @@ def save_form(response: Response, path: str) -> bool:
     sealed = encryption.encrypt_json("kept", {"user": user_id, "path": path, "values": values})
     if len(sealed) > MAX_COOKIE_LENGTH:
         return False
-    secure = current_app.config["JWT_COOKIE_SECURE"]
-    response.set_cookie(COOKIE, sealed, max_age=SAVED_MAX_AGE, path=path, httponly=True, secure=secure, samesite="Lax")
+    private_cookies.set_cookie(response, COOKIE, sealed, SAVED_MAX_AGE, path)
     return True
 
 
@@ -202,5 +207,4 @@ def _submitted_form() -> MultiDict[str, str] | None:
 
 
 def _delete_cookie(response: Response) -> Response:
-    response.delete_cookie(COOKIE, path=request.path, httponly=True, secure=current_app.config["JWT_COOKIE_SECURE"])
-    return response
+    return private_cookies.delete_cookie(response, COOKIE, request.path)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from flask import Flask, Response, after_this_request, current_app, g, request
 from flask_babel import gettext as _
 
-from userapi.core import i18n
+from userapi.core import i18n, private_cookies
 
 THEME_ARGUMENT = "theme"
 THEME_COOKIE = "theme"
@@ -67,11 +67,9 @@ def list_theme_choices() -> list[ThemeChoice]:
 
 def _remember_theme(response: Response) -> Response:
     chosen = request.args[THEME_ARGUMENT]
-    secure = current_app.config["JWT_COOKIE_SECURE"]
     if chosen == SYSTEM:
+        secure = current_app.config["JWT_COOKIE_SECURE"]
         response.delete_cookie(THEME_COOKIE, secure=secure, httponly=True, samesite="Lax")
     else:
-        response.set_cookie(
-            THEME_COOKIE, chosen, max_age=THEME_COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax"
-        )
+        private_cookies.set_cookie(response, THEME_COOKIE, chosen, THEME_COOKIE_SECONDS)
     return response

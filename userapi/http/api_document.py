@@ -1,19 +1,22 @@
 """The OpenAPI document, built from the blueprints."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from threading import RLock
 from typing import Any
 
 import flask_smorest
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Flask
-from marshmallow import fields
+from flask import Flask, current_app
+from marshmallow import Schema, fields
 
 from userapi import VERSION
 from userapi.core.problems import Problem
 from userapi.http.errors import HTTP_CODES, MEDIA_TYPE
 
+from .documentation import ProblemCode, ProblemSchema
+from .examples import resolve_examples
 from .fields import (
     MAX_NEW_PASSWORD_LENGTH,
     Birthday,
@@ -25,7 +28,11 @@ from .fields import (
     NewPassword,
     Password,
 )
-from .openapi import ProblemCode, ProblemSchema, RowIdConverter
+from .openapi import RowIdConverter
+
+#: Where an application stores the packages whose problems its document lists, if there are others.
+PACKAGES = "userapi-problem-packages"
+OURS = frozenset({"userapi"})
 
 
 class Api(flask_smorest.Api):
@@ -34,10 +41,56 @@ class Api(flask_smorest.Api):
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
 
+    def __init__(self, app: Flask, **options: Any) -> None:
+        self._spec: APISpec | None = None
+        self._parts: list[Callable[[Any], None]] = []
+        self._writing = RLock()
+        super().__init__(app, **options)
+
+    @property
+    def spec(self) -> APISpec | None:
+        """The document.
+
+        It is written when it is first read: that took a third of the time to create an application, and servers and
+        commands rarely need it.
+        """
+        self.write_document()
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: APISpec | None) -> None:
+        self._spec = spec
+
+    def document(self, part: Callable[[Any], None]) -> None:
+        """Add a part to the document, after those that were added before."""
+        self._parts.append(part)
+
+    def write_document(self) -> None:
+        """Write the parts that are not in the document yet."""
+        with self._writing:
+            while self._parts:
+                with self._app.app_context():
+                    self._parts.pop(0)(self._spec)
+
+    def register_blueprint(self, blp: Any, **options: Any) -> None:
+        """Register a blueprint, and add its operations to the document."""
+        name = options.get("name", blp.name)
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][name] = self
+        self._app.register_blueprint(blp, **options)
+        self.document(partial(self._describe, blp, name))
+
+    def _describe(self, blueprint: Any, name: str, spec: Any) -> None:
+        blueprint.register_views_in_doc(self, self._app, spec, name=name, parameters=None)
+        spec.tag({"name": name, "description": blueprint.description})
+
     def _register_error_handlers(self) -> None:
         """Do nothing: `userapi.http.errors` renders all errors."""
 
     def _register_responses(self) -> None:
+        """Describe a response for each status, to which operations refer, but not before the document is written."""
+        self.document(self._describe_responses)
+
+    def _describe_responses(self, _spec: Any) -> None:
         self.DEFAULT_RESPONSE_CONTENT_TYPE = MEDIA_TYPE
         super()._register_responses()
         del self.DEFAULT_RESPONSE_CONTENT_TYPE
@@ -73,6 +126,12 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
         "in": "cookie",
         "description": "The cookie of a signed-in browser. Requests that change something also need the header "
         "`X-CSRF-TOKEN` with the value of the cookie `csrf_token`. `/docs/try/` adds it.",
+    },
+    "api_key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key from `POST /userapi/auth/keys/`, sent as `Authorization: Bearer <key>`. The names "
+        "beside it are the scopes that the key needs. Operations without this scheme are closed to API keys.",
     },
 }
 
@@ -123,6 +182,17 @@ def configure(app: Flask, descriptions: Mapping[str, str]) -> Api:
     return api
 
 
+def describe_schema(schema: Schema) -> dict[str, Any]:
+    """A schema without nested ones as JSON Schema (2020-12), as the document of the current application has it."""
+    api = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
+    described: dict[str, Any] = api.ma_plugin.converter.schema2jsonschema(schema)
+    return described
+
+
+#: The packages whose schemas keep their names in the document.
+OWN_PACKAGES = ("userapi", "marshmallow")
+
+
 class _Plugin(MarshmallowPlugin):
     """Converts schemas to JSON Schema with the limits and languages of the application."""
 
@@ -136,10 +206,20 @@ class _Plugin(MarshmallowPlugin):
             lambda _converter, field, **_options: self._attributes(field)
         )
 
+    def operation_helper(
+        self, path: str | None = None, operations: dict[str, Any] | None = None, **options: Any
+    ) -> None:
+        super().operation_helper(path, operations, **options)
+        if operations:
+            operations.update({method: resolve_examples(operation) for method, operation in operations.items()})
+
 
 def _schema_name(schema: Any) -> str:
+    """The name of a schema in the document; in those of extensions, the package comes first, so that none is ours."""
     kind = schema if isinstance(schema, type) else type(schema)
-    return kind.__name__.removesuffix("Schema")
+    package = kind.__module__.partition(".")[0]
+    prefix = "" if package in OWN_PACKAGES else package.replace("_", " ").title().replace(" ", "")
+    return prefix + kind.__name__.removesuffix("Schema")
 
 
 def _attributes(app: Flask, descriptions: Mapping[str, str], field: fields.Field[Any]) -> dict[str, Any]:
@@ -154,15 +234,16 @@ def _attributes(app: Flask, descriptions: Mapping[str, str], field: fields.Field
     elif isinstance(field, NewPassword):
         found |= {"minLength": app.config["PASSWORD_MIN_LENGTH"], "maxLength": MAX_NEW_PASSWORD_LENGTH}
     elif isinstance(field, ProblemCode):
-        found["enum"] = problem_codes()
+        found["enum"] = problem_codes(app.extensions.get(PACKAGES, OURS))
     return found
 
 
-def problem_codes() -> list[str]:
-    """Every code that a problem may have."""
+def problem_codes(packages: Collection[str]) -> list[str]:
+    """Every code that a problem of these packages may have."""
     kinds, codes = [Problem], set(HTTP_CODES.values())
     while kinds:
         kind = kinds.pop()
-        codes.add(kind.code)
+        if kind.__module__.partition(".")[0] in packages:
+            codes.add(kind.code)
         kinds += kind.__subclasses__()
     return sorted(codes)

@@ -1,11 +1,12 @@
 """Request bodies and query strings, read strictly: JSON, or a form whose nested fields are written `profile.city`."""
 
 import codecs
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 import orjson
-from flask import Flask, Request
+from flask import Flask, Request, current_app
 from flask_babel import gettext as _
 from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
@@ -29,6 +30,9 @@ MAX_FIELDS = 100
 #: The key in the environment of a request for the exception that stopped the server from reading the body.
 BODY_ERROR_KEY = "userapi.body_error"
 
+#: The name of the function that changes bodies before they are checked among the extensions of the application.
+ADAPTER = "userapi-body-adapter"
+
 #: Flags as Python programs write them in forms and queries.
 PYTHON_FLAGS = {"True": "true", "False": "false"}
 
@@ -42,6 +46,16 @@ def configure(app: Flask) -> None:
 def allow_larger_body(app: Flask, path: str, size: int) -> None:
     """Let the server read larger bodies at one path; the route itself sets `request.max_content_length`."""
     app.extensions.setdefault("userapi-uploads", {})[path.rstrip("/")] = size
+
+
+def allow_repeated_names(app: Flask, names: Iterable[str]) -> None:
+    """Let forms send these names more than once, as browsers do with checkboxes: the value is a list then."""
+    app.extensions["userapi-repeated-names"] = frozenset(names)
+
+
+def set_adapter(app: Flask, adapt: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Let a function change the bodies of operations before they are checked, for clients that write them otherwise."""
+    app.extensions[ADAPTER] = adapt
 
 
 def get_body_limit(app: Flask, path: str) -> int:
@@ -91,7 +105,8 @@ class RequestParser(FlaskParser):
         if request.mimetype in FORM_TYPES:
             data.pop("csrf_token", None)
             data = {name: _convert_form_value(schema, name, value) for name, value in data.items()}
-        return data
+        adapt = context.current_application().extensions.get(ADAPTER)
+        return data if adapt is None else adapt(data)
 
     def load_querystring(self, request: Request, schema: Schema) -> Any:
         """The query string as plain data, without the parameters that every path accepts."""
@@ -114,6 +129,12 @@ def _convert_form_value(schema: Schema, name: str, value: Any) -> Any:
         return None
     if isinstance(value, str) and isinstance(field, Flag):
         return PYTHON_FLAGS.get(value, value)
+    if isinstance(value, dict) and isinstance(field, fields.Nested):
+        inner = field.schema.load_fields
+        return {
+            name: PYTHON_FLAGS.get(each, each) if isinstance(each, str) and isinstance(inner.get(name), Flag) else each
+            for name, each in value.items()
+        }
     return value
 
 
@@ -135,7 +156,8 @@ def read_body(request: Request) -> dict[str, Any]:
             raise MalformedBody(
                 _("This looks like JSON sent as a form. Send it with the header Content-Type: application/json.")
             )
-        return _unflatten({**_single_values(request.form), **_single_values(request.files)})
+        allowed = current_app.extensions.get("userapi-repeated-names", frozenset())
+        return _unflatten({**_single_values(request.form, allowed), **_single_values(request.files)})
     raw = request.get_data(cache=True)
     if request.content_length is None and len(raw) == request.max_content_length:
         raise RequestEntityTooLarge  # Werkzeug silently truncates a body without a length at the limit
@@ -160,11 +182,13 @@ def _json_object(raw: bytes) -> dict[str, Any]:
     return data
 
 
-def _single_values(values: MultiDict[Any, Any]) -> dict[str, Any]:
-    repeated = [name for name, found in values.lists() if len(found) > 1]
-    if repeated:
-        raise ValidationFailed(errors={name: [_("Sent more than once.")] for name in repeated[:MAX_FIELDS]})
-    return values.to_dict()
+def _single_values(values: MultiDict[Any, Any], allowed: Collection[str] = ()) -> dict[str, Any]:
+    """The values by name; a list where a name that may be repeated is."""
+    repeated = {name: found for name, found in values.lists() if len(found) > 1}
+    denied = [name for name in repeated if name not in allowed]
+    if denied:
+        raise ValidationFailed(errors={name: [_("Sent more than once.")] for name in denied[:MAX_FIELDS]})
+    return values.to_dict() | repeated
 
 
 def _unflatten(flat: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import re
 from urllib.parse import urlsplit
 
 from flask import Flask, request
-from flask_cors import CORS
 
 #: The paths that scripts of other origins may call: the API, not the pages.
 CORS_PATHS = re.compile(r"/(userapi|api-token-|\.well-known|openapi\.json)")
@@ -21,7 +20,7 @@ ALLOWED_HEADERS = (
 )
 
 #: Response headers that scripts may read in addition to the safelisted ones.
-EXPOSED_HEADERS = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
+EXPOSED_HEADERS = ("API-Key-Expires", "ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
 
 #: How long a browser may cache a preflight response, in seconds.
 PREFLIGHT_MAX_AGE = 600
@@ -33,6 +32,8 @@ def configure(app: Flask) -> None:
     # single text.
     origins = [re.compile(re.escape(origin.rstrip("/")) + r"\Z") for origin in app.config["CORS_ORIGINS"]]
     if origins:
+        from flask_cors import CORS  # without origins, it is not imported
+
         CORS(
             app,
             resources=CORS_PATHS,

@@ -12,8 +12,15 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import HTTP_STATUS_CODES
 
-from userapi.core import disk
-from userapi.core.problems import NotFound, Problem, Unavailable, ValidationFailed, to_problem_document
+from userapi.core import disk, lost_connections
+from userapi.core.problems import (
+    NotFound,
+    OutcomeUnknown,
+    Problem,
+    Unavailable,
+    ValidationFailed,
+    to_problem_document,
+)
 from userapi.observability import metrics
 
 from .negotiation import PROGRAM_PATHS, prefers_page
@@ -29,22 +36,39 @@ DATA_PATHS = ("/userapi", "/api-token-", *PROGRAM_PATHS)
 #: The name of the error pages of parts of the site among the extensions of the application.
 PAGES = "error_pages"
 
-#: Errors of a database that is unreachable or overloaded.
-DATABASE_ERRORS = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+#: The name of the shapes of errors in parts of the site among the extensions of the application.
+SHAPES = "error_shapes"
+
+#: Errors of a database that is unreachable or overloaded; an InternalError may also be that of a standby.
+DATABASE_ERRORS = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, sa.exc.InternalError)
 
 
 def problem_response(problem: Problem) -> Response:
-    """Render a problem: a page for a browser outside the API, else a problem document.
+    """Render a problem: a page for a browser outside the API, else a problem document, or what `set_shape` has set.
 
     Inside the API, `userapi.browse` turns it into a page, because it knows the other operations there.
     """
     if wants_error_page():
         page = _render_own_page(problem) or render_template("pages/problem.html", problem=problem)
         response = Response(page, problem.status, mimetype="text/html")
+    elif (render := _find_shape()) is not None:
+        response = render(problem)
     else:
-        response = Response(orjson.dumps(to_problem_document(problem)), problem.status, mimetype=MEDIA_TYPE)
+        # The keys of errors in lists are numbers.
+        body = orjson.dumps(to_problem_document(problem), option=orjson.OPT_NON_STR_KEYS)
+        response = Response(body, problem.status, mimetype=MEDIA_TYPE)
     response.headers.update(problem.headers)
     return response
+
+
+def set_shape(app: Flask, path: str, render: Callable[[Problem], Response]) -> None:
+    """Let programs get the errors below a path in another shape than problem documents."""
+    app.extensions.setdefault(SHAPES, {})[path] = render
+
+
+def _find_shape() -> Callable[[Problem], Response] | None:
+    shapes: dict[str, Callable[[Problem], Response]] = current_app.extensions.get(SHAPES, {})
+    return next((render for path, render in shapes.items() if request.path.startswith(path)), None)
 
 
 def set_page(app: Flask, path: str, render: Callable[[Problem], str | None]) -> None:
@@ -143,10 +167,12 @@ def _redirect_to_page_of_form() -> Response | None:
 
 
 def _handle_database_error(error: Exception) -> Response:
+    if isinstance(error, sa.exc.InternalError) and not error.connection_invalidated:
+        return _handle_unexpected_error(error)
     metrics.get_current_metrics().database_unavailable.labels(type(error).__name__).inc()
     event = disk.DISK_FULL if disk.is_disk_full_error(error) else "database unavailable"
     log.error(event, extra={"error": type(error).__name__})
-    return problem_response(Unavailable())
+    return problem_response(OutcomeUnknown() if lost_connections.is_outcome_unknown(error) else Unavailable())
 
 
 def _handle_unexpected_error(error: Exception) -> Response:

@@ -27,6 +27,8 @@ EARLIEST_BIRTH = date(1900, 1, 1)
 #: Characters that no line of text may contain: controls (NUL, line ends, escapes), lone surrogates, line separators.
 CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
+#: Control characters that a text with several lines may contain.
+LAYOUT = frozenset("\n\t")
 
 #: Invisible characters whose Unicode category does not say so.
 BLANK_CHARACTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -54,6 +56,8 @@ def _is_trimmed(character: str) -> bool:
 
 def fold_text(text: str) -> str:
     """A text normalised for comparison: case-folded NFKC."""
+    if text.isascii():
+        return text.lower()  # which is the same, and quicker
     return unicodedata.normalize("NFKC", text).casefold()
 
 
@@ -94,15 +98,24 @@ class Line(fields.String):
         maximum: the most characters (code points) it may have.
         minimum: the fewest; with 1 or more, one of them must be visible.
         formatting: whether invisible format characters (Unicode category Cf) are allowed.
+        directing: whether bidirectional control characters are; the marks U+200E and U+200F are none.
         trim: whether surrounding spaces and invisible characters are removed.
     """
 
     def __init__(
-        self, maximum: int, minimum: int = 0, *, formatting: bool = True, trim: bool = False, **options: Any
+        self,
+        maximum: int,
+        minimum: int = 0,
+        *,
+        formatting: bool = True,
+        directing: bool = True,
+        trim: bool = False,
+        **options: Any,
     ) -> None:
         checks = [length_check(maximum=maximum), *([length_check(minimum)] if minimum else [])]
         super().__init__(validate=checks, **options)
         self.minimum, self.maximum, self.trim = minimum, maximum, trim
+        self.directing = directing
         self.refused = CONTROL_CATEGORIES if formatting else CONTROL_CATEGORIES | {"Cf"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -111,6 +124,8 @@ class Line(fields.String):
             text = trim_text(text)
         checked = text[: self.maximum + 1]  # the text is too long anyway
         if not checked.isprintable() and any(unicodedata.category(character) in self.refused for character in checked):
+            raise ValidationError(_("Control characters are not allowed."))
+        if not self.directing and DIRECTION_CONTROLS.search(checked):
             raise ValidationError(_("Control characters are not allowed."))
         if self.minimum and not has_visible_character(checked):
             raise ValidationError(_("Must not be blank."))
@@ -139,12 +154,33 @@ class ConfigurableLine(Line):
 class Name(Line):
     """One line of text that is empty or has a visible character, and has no bidirectional control characters."""
 
+    def __init__(self, maximum: int, minimum: int = 0, **options: Any) -> None:
+        super().__init__(maximum, minimum, directing=False, **options)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if text and not has_visible_character(text[: self.maximum + 1]):
             raise ValidationError(_("Contains no visible characters. Enter a name, or leave this empty."))
-        if DIRECTION_CONTROLS.search(text):
+        return text
+
+
+class Paragraph(fields.String):
+    """Text with a visible character, whose line breaks are stored as line feeds."""
+
+    def __init__(self, maximum: int, **options: Any) -> None:
+        super().__init__(validate=[length_check(maximum=maximum), length_check(1)], **options)
+        self.maximum = maximum
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        typed: str = super()._deserialize(value, attr, data, **kwargs)
+        text = typed.replace("\r\n", "\n").replace("\r", "\n")
+        checked = text[: self.maximum + 1]  # the text is too long anyway
+        if DIRECTION_CONTROLS.search(checked) or any(
+            unicodedata.category(character) in CONTROL_CATEGORIES and character not in LAYOUT for character in checked
+        ):
             raise ValidationError(_("Control characters are not allowed."))
+        if not has_visible_character(checked):
+            raise ValidationError(_("Must not be blank."))
         return text
 
 

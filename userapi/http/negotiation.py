@@ -1,8 +1,9 @@
 """Content negotiation: JSON or a page (RFC 9110, section 12.5.1)."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
-from flask import Response
+from flask import Flask, Response
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
@@ -13,6 +14,9 @@ PAGE_TYPE = "text/html"
 
 #: Paths for programs, which always return JSON, whatever `Accept` says.
 PROGRAM_PATHS = ("/.well-known/", "/openapi.json", "/healthz", "/readyz", "/metrics")
+
+#: The name of these with more of such paths among the extensions of the application.
+ALL_PROGRAM_PATHS = "program_paths"
 
 #: The maximum length of headers whose results are cached.
 MAX_CACHED_LENGTH = 500
@@ -32,6 +36,11 @@ def get_preferred_media_type() -> str | None:
     )
 
 
+def set_program_paths(app: Flask, paths: Iterable[str]) -> None:
+    """Name more paths that are only for programs."""
+    app.extensions[ALL_PROGRAM_PATHS] = (*PROGRAM_PATHS, *paths)
+
+
 def prefers_page() -> bool:
     """Whether the caller prefers a page to JSON, as browsers do; programs that accept anything do not."""
     return get_preferred_media_type() == PAGE_TYPE and not is_program_path()
@@ -39,7 +48,8 @@ def prefers_page() -> bool:
 
 def is_program_path() -> bool:
     """Whether the path of the request is only for programs."""
-    return context.current_request().path.startswith(PROGRAM_PATHS)
+    paths: tuple[str, ...] = context.current_application().extensions.get(ALL_PROGRAM_PATHS, PROGRAM_PATHS)
+    return context.current_request().path.startswith(paths)
 
 
 def names_media_type(media_type: str) -> bool:

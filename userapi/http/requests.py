@@ -38,6 +38,7 @@ def _finish_request(metrics: Metrics, response: Response) -> Response:
     seconds = time.perf_counter() - g.started
     route = request.url_rule.rule if request.url_rule else None
     if response.status_code >= 400 or not (route and route.endswith(STATIC_FILE_SUFFIX)):
+        impersonator_id = g.get("impersonator_id")
         logs.log_hot_event(
             "userapi.access",
             "request",
@@ -47,6 +48,7 @@ def _finish_request(metrics: Metrics, response: Response) -> Response:
             milliseconds=round(seconds * 1000, 2),
             actor=g.get("actor_id"),
             address=request.remote_addr,
+            **({} if impersonator_id is None else {"impersonator": impersonator_id}),
         )
     metrics.duration(request.method, route, response.status_code).observe(seconds)
     return response

@@ -6,7 +6,7 @@ row, and its outcome, in the transaction that does the work; the second waits on
 
 import time
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from userapi.core import clock
 from userapi.core.db import Model, UTCDateTime, db
+from userapi.core.writes import delete_some
 
 #: A second submission within this time counts as the same click.
 DEFAULT_WINDOW = timedelta(seconds=60)
@@ -78,6 +79,16 @@ def claim_submission(
         time.sleep(POLL_SECONDS)
 
 
+def find_outcome(key: str, window: timedelta = DEFAULT_WINDOW) -> dict[str, Any] | None:
+    """The outcome of an earlier submission of the same form; None if none has succeeded within `window`."""
+    outcome: dict[str, Any] | None = db.session.scalar(
+        sa.select(FormSubmission.outcome).where(
+            FormSubmission.key == key, FormSubmission.created_at > clock.now() - window
+        )
+    )
+    return outcome
+
+
 def finish_submission(key: str, outcome: dict[str, Any]) -> None:
     """Store the outcome of a claimed submission, in the transaction that does the work or in the next one."""
     _update(key, outcome=outcome)
@@ -85,10 +96,7 @@ def finish_submission(key: str, outcome: dict[str, Any]) -> None:
 
 def prune_submissions(before: datetime, most: int) -> int:
     """Delete submissions made before a moment, a bounded number at a time; returns the number deleted."""
-    over = sa.select(FormSubmission.key).where(FormSubmission.created_at < before).limit(most)
-    deletion = sa.delete(FormSubmission).where(FormSubmission.key.in_(over))
-    result = db.session.execute(deletion.execution_options(synchronize_session=False))
-    return cast("sa.CursorResult[Any]", result).rowcount
+    return delete_some(FormSubmission.key, FormSubmission.created_at < before, most)
 
 
 def _update(key: str, **values: Any) -> None:

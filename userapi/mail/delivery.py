@@ -4,13 +4,13 @@ A worker claims an email (see `core/leases.py`), sends it, and writes the outcom
 before that, the next one sends the email again, with the same Message-ID.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-import structlog
 from flask import current_app
 
 from userapi.core import backoff, clock, leases
@@ -19,10 +19,10 @@ from userapi.core.leases import LeaseLost
 from userapi.observability import metrics
 
 from . import queries
-from .queue import REDACTED
+from .queue import REDACTED, remove_secrets
 from .relay import Delayed, NotOffered, Rejected, Relay, Unreachable
 
-log = structlog.get_logger("userapi.mail")
+log = logging.getLogger("userapi.mail")
 
 #: Seconds between the first two attempts, and the most between any two.
 FIRST_DELAY = 5
@@ -93,7 +93,7 @@ def deliver_due(
                 db.session.commit()
             except LeaseLost:
                 db.session.rollback()
-                log.warning("email lease lost", email=email.id, kind=email.kind)
+                log.warning("email lease lost", extra={"email": email.id, "kind": email.kind})
             progress()
     return counts
 
@@ -107,6 +107,8 @@ def _deliver(email: sa.Row[Any], relay: Relay, counts: Counts) -> None:
     try:
         if email.attempts > current_app.config["MAIL_MAX_ATTEMPTS"]:  # its workers were killed during the attempts
             raise Rejected(email.last_error or "No delivery attempt finished.")
+        if email.expires_at is not None and email.expires_at <= clock.now():
+            raise Rejected("Not sent, because what it contains has expired.")
         relay.deliver(email)
     except Rejected as error:
         _mark_failed(email, error, counts)
@@ -114,7 +116,7 @@ def _deliver(email: sa.Row[Any], relay: Relay, counts: Counts) -> None:
         counts.unreachable = isinstance(error, Unreachable)
         _delay(email, error, counts)
     except Exception as error:
-        log.exception("email delivery error", email=email.id, kind=email.kind)
+        log.exception("email delivery error", extra={"email": email.id, "kind": email.kind})
         _delay(email, error, counts)
     else:
         _mark_sent(email, counts)
@@ -127,12 +129,12 @@ def _mark_sent(email: sa.Row[Any], counts: Counts) -> None:
         email,
         sent_at=clock.now(),
         due_at=None,
-        text=_without(email.secret, email.text),
-        html=_without(email.secret, email.html),
+        text=remove_secrets(email.secret, email.text),
+        html=remove_secrets(email.secret, email.html),
         secret=None,
         last_error=None,
     )
-    log.info("email sent", email=email.id, kind=email.kind, attempts=email.attempts)
+    log.info("email sent", extra={"email": email.id, "kind": email.kind, "attempts": email.attempts})
 
 
 def _delay(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
@@ -146,7 +148,10 @@ def _delay(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
     due_at: datetime = clock.now() + retry_delay(email.attempts)
     reason = _reason(email, error)
     _settle(email, due_at=due_at, attempts=attempts, last_error=reason)
-    log.warning("email delayed", email=email.id, kind=email.kind, attempts=attempts, until=due_at, error=reason)
+    log.warning(
+        "email delayed",
+        extra={"email": email.id, "kind": email.kind, "attempts": attempts, "until": due_at, "error": reason},
+    )
 
 
 def _mark_failed(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
@@ -155,7 +160,9 @@ def _mark_failed(email: sa.Row[Any], error: Exception, counts: Counts) -> None:
     metrics.get_current_metrics().count_email("failed")
     reason = _reason(email, error)
     _settle(email, due_at=None, given_up_at=clock.now(), last_error=reason)
-    log.error("email failed", email=email.id, kind=email.kind, attempts=email.attempts, error=reason)
+    log.error(
+        "email failed", extra={"email": email.id, "kind": email.kind, "attempts": email.attempts, "error": reason}
+    )
 
 
 def _settle(email: sa.Row[Any], **outcome: Any) -> None:
@@ -164,9 +171,5 @@ def _settle(email: sa.Row[Any], **outcome: Any) -> None:
 
 def _reason(email: sa.Row[Any], error: Exception) -> str:
     """The error in one line, without recipient and secret: some mail servers quote them, and it is logged."""
-    line = " ".join(_without(email.secret, str(error)).replace(email.recipient, REDACTED).split())
+    line = " ".join(remove_secrets(email.secret, str(error)).replace(email.recipient, REDACTED).split())
     return "".join(character for character in line if character.isprintable())[:MAX_ERROR_LENGTH]
-
-
-def _without(secret: str | None, text: str) -> str:
-    return text.replace(secret, REDACTED) if secret else text

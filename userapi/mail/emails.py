@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from flask_babel.speaklater import LazyString
 
 from userapi.core.db import db
@@ -39,8 +39,11 @@ REASONS = {
     "confirm_new_email": lazy_gettext(
         "You received this email because someone entered your email address for an account at %(site)s."
     ),
+    "account_closing": lazy_gettext(
+        "You received this email because an account at %(site)s has or had your email address."
+    ),
     "email_changed": lazy_gettext("You received this email because your account at %(site)s had this email address."),
-    "invitation": lazy_gettext("You received this email because an account at %(site)s was created for you."),
+    "invitation": lazy_gettext("You received this email because someone invited you to %(site)s."),
     "test_email": lazy_gettext("You received this email because %(site)s sent a test to this email address."),
 }
 
@@ -126,27 +129,11 @@ def send_password_reset(to: Addressee, *, link: str, secret: str, minutes: int) 
     queue_email("reset_password", to, subject, secret=secret, link=link, minutes=minutes)
 
 
-def send_invitation(to: Addressee, *, inviter: str, link: str, secret: str, expires_at: datetime) -> None:
-    """Invite a user to set the first password of their account.
-
-    Args:
-        to: who gets the email.
-        inviter: the name or email address of the staff member who invites; empty for the command line.
-        link: the URL with the secret.
-        secret: the token in it, removed once the email is sent.
-        expires_at: when the link expires.
-    """
-    subject = LazyString(_invitation_subject, str(get_site()))
-    queue_email("invitation", to, subject, secret=secret, inviter=inviter, link=link, expires_at=expires_at)
-
-
-def _invitation_subject(site: str) -> str:
-    return str(gettext("You have been invited to %(site)s", site=site))
-
-
-def send_password_changed(to: Addressee, *, when: datetime, ip: str | None) -> None:
-    """Report a new password."""
-    queue_email("password_changed", to, lazy_gettext("Your password was changed"), when=when, address=ip)
+def send_password_changed(to: Addressee, *, when: datetime, ip: str | None, revoked_keys: Sequence[str] = ()) -> None:
+    """Report a new password, and the API keys that were revoked with it, as `api_key_emails.name_key` names them."""
+    subject = lazy_gettext("Your password was changed")
+    keys = LazyString(format_list, list(revoked_keys)) if revoked_keys else None
+    queue_email("password_changed", to, subject, when=when, address=ip, keys=keys)
 
 
 def send_new_sign_in(to: Addressee, *, when: datetime, ip: str | None, user_agent: str | None) -> None:
@@ -190,11 +177,30 @@ def simulate_password_reset() -> None:
         savepoint.rollback()
 
 
-def queue_email(kind: str, to: Addressee, subject: Any, *, secret: str | None = None, **facts: Any) -> EmailMessage:
+def queue_email(
+    kind: str,
+    to: Addressee,
+    subject: Any,
+    *,
+    secret: str | None = None,
+    not_after: datetime | None = None,
+    not_before: datetime | None = None,
+    **facts: Any,
+) -> EmailMessage:
     """Put an email into the queue; arguments as for `queue.add`."""
     facts["name"] = plain(to.first_name)
-    facts["reason"] = LazyString(_reason, kind, str(get_site()))
-    return queue.add(kind, to.email, subject, user_id=to.id, language=to.language, secret=secret, **facts)
+    facts.setdefault("reason", LazyString(_reason, kind, str(get_site())))
+    return queue.add(
+        kind,
+        to.email,
+        subject,
+        user_id=to.id,
+        language=to.language,
+        secret=secret,
+        not_after=not_after,
+        not_before=not_before,
+        **facts,
+    )
 
 
 def _reason(kind: str, site: str) -> str:

@@ -80,9 +80,16 @@ def send_second_step_failing(to: Addressee, *, when: datetime) -> None:
     queue_email("second_step_failing", to, lazy_gettext("Someone may know your password"), **_request(when))
 
 
-def send_second_step_locked(to: Addressee, *, when: datetime) -> None:
-    """Report that codes are no longer accepted, because too many were wrong."""
-    queue_email("second_step_locked", to, lazy_gettext("Codes are no longer accepted"), **_request(when))
+def send_second_step_locked(to: Addressee, *, when: datetime, reset_helps: bool) -> None:
+    """Report that codes are no longer accepted, because too many were wrong.
+
+    Args:
+        to: who gets the email.
+        when: the last one was entered.
+        reset_helps: whether codes are accepted again after a password reset.
+    """
+    subject = lazy_gettext("Codes are no longer accepted")
+    queue_email("second_step_locked", to, subject, reset_helps=reset_helps, **_request(when))
 
 
 def send_factors_reset(to: Addressee, *, when: datetime, reason: str, must_reset_password: bool) -> None:

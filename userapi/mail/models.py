@@ -15,9 +15,10 @@ class EmailMessage(Model):
     Attributes:
         kind: the type of email, such as `reset_password`.
         user_id: the account that it is about, with which it is deleted; no foreign key, because users are above this.
-        secret: the single-use token in `text` and `html`; removed from all three once the email is sent.
+        secret: the single-use tokens in `text` and `html`, one a line; removed from all three once the email is sent.
         message_id: the same for every attempt, so that mail programs recognize a second delivery.
         attempts: the number of delivery attempts, including the current one.
+        expires_at: from when on it is no longer sent, because what it contains has expired; None if it never is.
         due_at: when the next attempt may start; None once the email is sent or failed.
         claimed_until: the end of the current worker's lease.
         sent_at, given_up_at: when it was sent, or failed permanently.
@@ -37,6 +38,7 @@ class EmailMessage(Model):
     html: Mapped[str] = mapped_column(sa.Text)
     secret: Mapped[str | None] = mapped_column(sa.String(100))
     message_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, default=uuid.uuid4)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     attempts: Mapped[int] = mapped_column(sa.Integer, default=0)
     due_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
     claimed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)

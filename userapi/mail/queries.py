@@ -1,14 +1,16 @@
 """Every statement about emails."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from markupsafe import escape
 
-from userapi.core import leases
+from userapi.core import clock, leases
 from userapi.core.db import db, read_all, read_one
+from userapi.core.writes import count_rows, delete_some
 
 from .models import EmailMessage
 
@@ -33,6 +35,11 @@ def _is_due(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(emails.c.due_at <= now, leases.is_unclaimed(emails, now))
 
 
+def _is_waiting(now: datetime) -> sa.ColumnElement[bool]:
+    """Emails that could have been sent; one that is sent later on purpose is not late."""
+    return sa.or_(emails.c.due_at <= now, sa.and_(emails.c.due_at.is_not(None), emails.c.attempts > 0))
+
+
 def count_due(now: datetime) -> int:
     """The number of emails that can be claimed now. Call it outside a transaction."""
     found = read_one(sa.select(sa.func.count()).where(_is_due(now)))
@@ -42,7 +49,7 @@ def count_due(now: datetime) -> int:
 def backlog() -> tuple[int, datetime | None]:
     """The number of queued emails, and when the oldest was queued. Call it outside a transaction."""
     columns: tuple[Any, ...] = (sa.func.count(), sa.func.min(emails.c.created_at, type_=emails.c.created_at.type))
-    found: Any = read_one(sa.select(*columns).where(emails.c.due_at.is_not(None)))
+    found: Any = read_one(sa.select(*columns).where(_is_waiting(clock.now())))
     return found[0], found[1]
 
 
@@ -68,7 +75,7 @@ def queued(now: datetime) -> Queued | None:
     It reads only those that were due first, so that a long queue does not slow down a health check.
     """
     columns: tuple[Any, ...] = (emails.c.created_at, emails.c.last_error, emails.c.due_at, emails.c.claimed_until)
-    first = sa.select(*columns).where(emails.c.due_at.is_not(None)).order_by(emails.c.due_at).limit(MAX_COUNTED)
+    first = sa.select(*columns).where(_is_waiting(now)).order_by(emails.c.due_at).limit(MAX_COUNTED)
     rows = read_all(first)
     if not rows:
         return None
@@ -123,15 +130,58 @@ def delete_of_user(user_id: int) -> None:
     db.session.execute(sa.delete(EmailMessage).where(EmailMessage.user_id == user_id))
 
 
-def redact(words: str, kind: str) -> None:
-    """Replace some words in all emails of a kind with "…"."""
-    columns = {name: sa.func.replace(emails.c[name], words, "…") for name in ("text", "html")}
-    mentions = sa.or_(*(emails.c[name].contains(words, autoescape=True) for name in columns))
-    db.session.execute(sa.update(emails).where(emails.c.kind == kind, mentions).values(columns))
+def list_recipients(kinds: Collection[str], before: datetime, local_part: str | None = None) -> Sequence[str]:
+    """The addresses without an account to which emails of some kinds were queued before a moment.
+
+    Args:
+        kinds: the kinds.
+        before: the moment.
+        local_part: in lower case; only addresses with this one before the @.
+    """
+    wanted = [EmailMessage.kind.in_(kinds), EmailMessage.user_id.is_(None), EmailMessage.created_at < before]
+    if local_part is not None:
+        wanted.append(sa.func.lower(EmailMessage.recipient).startswith(f"{local_part}@", autoescape=True))
+    return db.session.scalars(sa.select(EmailMessage.recipient).where(*wanted).distinct()).all()
+
+
+def give_to_user(recipients: Collection[str], kinds: Collection[str], user_id: int) -> None:
+    """Let emails to addresses, from before they had an account, be about that account, with which they are deleted."""
+    count_rows(sa.update(EmailMessage).where(*_are_to(recipients, kinds)).values(user_id=user_id))
+
+
+def delete_to(recipients: Collection[str], kinds: Collection[str], before: datetime) -> bool:
+    """Delete the emails of some kinds to addresses without an account that were queued before a moment.
+
+    Returns:
+        Whether one of them was still queued.
+    """
+    return _delete(*_are_to(recipients, kinds), EmailMessage.created_at < before)
+
+
+def delete_to_users(user_ids: Collection[int], kinds: Collection[str]) -> bool:
+    """Delete the emails of some kinds to some users; returns whether one of them was still queued."""
+    return _delete(EmailMessage.user_id.in_(user_ids), EmailMessage.kind.in_(kinds))
+
+
+def _delete(*conditions: sa.ColumnElement[bool]) -> bool:
+    deletion = sa.delete(EmailMessage).where(*conditions).returning(EmailMessage.due_at)
+    due = db.session.scalars(deletion.execution_options(synchronize_session=False)).all()
+    return any(moment is not None for moment in due)
+
+
+def _are_to(recipients: Collection[str], kinds: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    return (EmailMessage.recipient.in_(recipients), EmailMessage.kind.in_(kinds), EmailMessage.user_id.is_(None))
+
+
+def redact(words: str, kinds: Collection[str]) -> None:
+    """Replace some words in all emails of some kinds with "…"."""
+    written = {"text": words, "html": str(escape(words))}
+    columns = {name: sa.func.replace(emails.c[name], text, "…") for name, text in written.items()}
+    mentions = sa.or_(*(emails.c[name].contains(text, autoescape=True) for name, text in written.items()))
+    db.session.execute(sa.update(emails).where(emails.c.kind.in_(kinds), mentions).values(columns))
 
 
 def prune(before: datetime, limit: int) -> int:
     """Delete up to a number of emails that were queued before a moment and sent or failed; returns the number."""
-    ended = sa.select(emails.c.id).where(emails.c.created_at < before, emails.c.due_at.is_(None)).limit(limit)
-    deletion = sa.delete(emails).where(emails.c.id.in_(ended))
-    return cast("sa.CursorResult[Any]", db.session.execute(deletion)).rowcount
+    has_ended = (EmailMessage.created_at < before) & EmailMessage.due_at.is_(None)
+    return delete_some(EmailMessage.id, has_ended, limit)

@@ -1,17 +1,16 @@
 """Queues emails: each is a row in the transaction that causes it, and is sent only if that transaction commits."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import jinja2
-from flask import Flask, current_app
+from flask import current_app
 from flask_babel.speaklater import LazyString
 
 from userapi.audit import audit_log
 from userapi.core import clock, loop
 from userapi.core.context import get_acting_context
 from userapi.core.db import db
+from userapi.core.email_domains import is_service_address
 from userapi.core.i18n import format_timestamp, use_language
 
 from . import queries
@@ -26,14 +25,6 @@ LOOP = "email-delivery"
 MAX_SUBJECT_LENGTH = 200
 
 
-def configure(app: Flask) -> None:
-    """Look for email templates in the folder MAIL_TEMPLATES first."""
-    folder = app.config["MAIL_TEMPLATES"]
-    if folder:
-        own = jinja2.PrefixLoader({"mail": jinja2.FileSystemLoader(Path(folder))})
-        app.jinja_loader = jinja2.ChoiceLoader([own, *([app.jinja_loader] if app.jinja_loader else [])])
-
-
 def add(
     kind: str,
     recipient: str,
@@ -42,9 +33,11 @@ def add(
     user_id: int | None = None,
     language: str | None = None,
     secret: str | None = None,
+    not_after: datetime | None = None,
+    not_before: datetime | None = None,
     **facts: Any,
 ) -> EmailMessage:
-    """Add an email to the current transaction.
+    """Add an email to the current transaction; none is added for a service account, which has no mailbox.
 
     Args:
         kind: the name of the templates `mail/<kind>.txt` and `mail/<kind>.html`.
@@ -52,7 +45,9 @@ def add(
         subject: one line; a lazy text is translated into the language of the email.
         user_id: the account that the email is about; deleting the account deletes the email.
         language: one of the available languages; None: the language of the request.
-        secret: the single-use token in it, removed once it is sent.
+        secret: the single-use tokens in it, one a line, removed once it is sent.
+        not_after: from when on it is not sent any more, because what it contains has expired.
+        not_before: when it is sent at the earliest; None: now.
         facts: the variables of the templates; moments become text. The templates also have the `subject`, the `site`,
             and when and from which IP address the email was requested: `requested_at`, `requested_from`.
     """
@@ -73,11 +68,20 @@ def add(
             text=_render(f"mail/{kind}.txt", facts),
             html=_render(f"mail/{kind}.html", facts),
             secret=secret or None,
-            due_at=now,
+            expires_at=not_after,
+            due_at=not_before or now,
         )
-    db.session.add(email)
-    loop.wake_on_commit(LOOP)
+    if not is_service_address(recipient):
+        db.session.add(email)
+        loop.wake_on_commit(LOOP)
     return email
+
+
+def remove_secrets(secret: str | None, text: str) -> str:
+    """A text without the single-use tokens of its email."""
+    for token in (secret or "").splitlines():
+        text = text.replace(token, REDACTED)
+    return text
 
 
 def retry(email_id: int | None = None) -> int:

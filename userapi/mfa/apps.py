@@ -7,13 +7,13 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import NotFound
 from userapi.users.models import User
 
 from . import codes, data_key_rotation, factors, overview_queries, queries, totp
+from .factors import Added
 from .models import TotpDevice
 from .problems import TooManyFactors, WrongSetUpCode
 
@@ -37,21 +37,6 @@ class NewApp:
     id: uuid.UUID
     secret: str
     uri: str
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A factor that was added.
-
-    Attributes:
-        app: the authenticator app.
-        is_first: whether the second step is on because of it.
-        recovery_codes: new ones if the account had none.
-    """
-
-    app: TotpDevice
-    is_first: bool
-    recovery_codes: list[str] | None
 
 
 def add_app(user: User, name: str, session_id: uuid.UUID) -> NewApp:
@@ -100,7 +85,7 @@ def require_app_to_confirm(app_id: uuid.UUID, user_id: int, session_id: uuid.UUI
         raise NotFound(_("No authenticator app with this id is waiting to be confirmed. Add it again."))
 
 
-def confirm_app(user: User, app_id: uuid.UUID, session_id: uuid.UUID, code: str) -> Confirmed:
+def confirm_app(user: User, app_id: uuid.UUID, session_id: uuid.UUID, code: str) -> Added:
     """Confirm the app of a locked user with its first code, which is used up.
 
     Raises:
@@ -113,9 +98,9 @@ def confirm_app(user: User, app_id: uuid.UUID, session_id: uuid.UUID, code: str)
     step = totp.find_step(app, codes.normalize(code), now)
     if step is None or not queries.confirm_app(app.id, step, now, now - SET_UP_LIFETIME):
         raise WrongSetUpCode
-    is_first, new_codes = factors.record_new_factor(user, "totp", app.name)
+    added = factors.record_new_factor(user, "totp", app)
     db.session.refresh(app)
-    return Confirmed(app, is_first, new_codes)
+    return added
 
 
 def rename_app(app_id: uuid.UUID, user_id: int, name: str) -> Any:
@@ -127,7 +112,7 @@ def rename_app(app_id: uuid.UUID, user_id: int, name: str) -> Any:
     renamed = queries.rename_app(app_id, user_id, name)
     if renamed is None:
         raise NotFound(_("You have no authenticator app with this id."))
-    audit_log.record("factor.renamed", "user", user_id, {"kind": (None, "totp"), "name": (None, name)})
+    factors.record_renamed_factor(user_id, "totp", name)
     return renamed
 
 

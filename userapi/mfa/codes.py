@@ -42,6 +42,12 @@ def check(user_id: int, code: str) -> Reference:
     raise InvalidCode
 
 
+def is_like_code_of_app(code: str) -> bool:
+    """Whether a code, as typed, looks like one of an app."""
+    typed = normalize(code)
+    return len(typed) in APP_DIGITS and typed.isdecimal()
+
+
 def normalize(code: str) -> str:
     """A code without spaces and hyphens, its digits in ASCII."""
     if len(code) > MAX_TYPED_LENGTH:

@@ -93,8 +93,8 @@ def find_retirable_key(kid: str) -> DataKey:
     if apps or codes:
         raise KeyFolderError(
             _(
-                "Still needed by %(apps)s authenticator apps and %(codes)s recovery codes. To seal the apps with the "
-                "newest key, run `flask data-keys rotate --resume`.",
+                "This key is still in use. Authenticator apps: %(apps)s. Recovery codes: %(codes)s. To encrypt the "
+                "secrets of the apps with the newest key, run `flask data-keys rotate --resume`.",
                 apps=apps,
                 codes=codes,
             )

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from userapi.core.db import UTCDateTime, read_all
+from userapi.core.writes import count_rows, delete_some, hits
 from userapi.users.models import User
 
 from .models import RememberedDevice
-from .queries import count_rows, hits
 
 remembered_devices = RememberedDevice.__table__
 
@@ -62,5 +62,4 @@ def delete_devices(user_id: int) -> int:
 
 def delete_expired_devices(before: datetime, most: int) -> int:
     """Delete remembered devices that expired before a time, at most `most` of them; the number deleted."""
-    expired = sa.select(RememberedDevice.digest).where(RememberedDevice.expires_at < before).limit(most)
-    return count_rows(sa.delete(RememberedDevice).where(RememberedDevice.digest.in_(expired)))
+    return delete_some(RememberedDevice.digest, RememberedDevice.expires_at < before, most)

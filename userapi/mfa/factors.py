@@ -19,6 +19,8 @@ from userapi.users import email_links
 from userapi.users.models import User
 
 from . import overview_queries, passkey_queries, queries, recovery_codes, remembered_devices
+from .models import TotpDevice
+from .passkey_models import Passkey
 from .problems import EmailUnverified, FactorUnavailable, NoFactor
 
 HANDLE_BYTES = 64
@@ -36,6 +38,20 @@ class SecondStep(NamedTuple):
     is_on: bool
     ways: tuple[str, ...]
     failures: int
+
+
+class Added(NamedTuple):
+    """A factor that was added.
+
+    Attributes:
+        factor: its row.
+        is_first: whether the second step is on because of it.
+        recovery_codes: new ones if the account had none.
+    """
+
+    factor: TotpDevice | Passkey
+    is_first: bool
+    recovery_codes: list[str] | None
 
 
 class Overview(NamedTuple):
@@ -60,6 +76,16 @@ class Overview(NamedTuple):
     codes_made_at: datetime | None
     devices: int
     failures: int
+
+    @property
+    def has_way(self) -> bool:
+        """Whether there is anything to do the second step with."""
+        return bool(self.apps or self.passkeys or self.codes_left)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the second step is on and no code is accepted any more, or there is nothing to do it with."""
+        return self.second_step and (bool(queries.is_locked(self.failures)) or not self.has_way)
 
 
 def read_overview(user_id: int) -> Overview:
@@ -119,25 +145,27 @@ def create_shared_row(user_id: int) -> None:
     queries.insert_second_factors(user_id, secrets.token_bytes(HANDLE_BYTES))
 
 
-def record_new_factor(user: User, kind: str, name: str) -> tuple[bool, list[str] | None]:
+def record_new_factor(user: User, kind: str, factor: TotpDevice | Passkey) -> Added:
     """Do what follows when a locked user has added a factor: the second step, recovery codes, event and email.
 
     Args:
         user: locked.
         kind: `totp` or `passkey`.
-        name: what the user calls it.
-
-    Returns:
-        Whether the second step is on because of it, and new recovery codes if the account had none.
+        factor: its row.
     """
     now, found = clock.now(), queries.read_summary_in_transaction(user.id)
     is_first = found.active_since is None and not _has_other_factors(user.id)
-    audit_log.record("factor.added", "user", user.id, {"kind": (None, kind), "name": (None, name)})
+    audit_log.record("factor.added", "user", user.id, {"kind": (None, kind), "name": (None, factor.name)})
     if is_first:
         _turn_on(user, now)
     new_codes = None if found.has_recovery_codes else recovery_codes.create_codes(user.id)
-    factor_emails.send_factor_added(user, kind=kind, factor=name, is_first=is_first, when=now)
-    return is_first, new_codes
+    factor_emails.send_factor_added(user, kind=kind, factor=factor.name, is_first=is_first, when=now)
+    return Added(factor, is_first, new_codes)
+
+
+def record_renamed_factor(user_id: int, kind: str, name: str) -> None:
+    """Record that a user has given a factor of a kind, `totp` or `passkey`, another name."""
+    audit_log.record("factor.renamed", "user", user_id, {"kind": (None, kind), "name": (None, name)})
 
 
 def record_removed_factor(user: User, kind: str, name: str) -> None:

@@ -13,12 +13,13 @@ from datetime import timedelta
 from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.db import db
+from userapi.core.hooks import Denied
 from userapi.mail import factor_emails
 from userapi.security.throttling import TooManyRequests, describe_wait
 
 from . import factors, queries
 from .problems import InvalidCode, SecondStepLocked, WrongSetUpCode
-from .queries import FREE_FAILURES, MAX_FAILURES, WAITS
+from .queries import FAILURES_AFTER_RESET, FINAL_FAILURES, FREE_FAILURES, WAITS, is_locked
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def attempt(user_id: int, kind: str = "code") -> Iterator[None]:
         InvalidCode: the block raised it, or the account has no second factor.
         WrongSetUpCode: the block raised it.
         TooManyRequests, SecondStepLocked: the block did not run.
+        Denied: the block raised it; a code that was right is not counted.
     """
     count(user_id)
     try:
@@ -47,6 +49,11 @@ def attempt(user_id: int, kind: str = "code") -> Iterator[None]:
     except (InvalidCode, WrongSetUpCode):
         db.session.rollback()
         record_failure(user_id, kind)
+        db.session.commit()
+        raise
+    except Denied:  # the code was right, but an extension does not allow what it is for
+        db.session.rollback()
+        clear(user_id)
         db.session.commit()
         raise
     clear(user_id)
@@ -66,18 +73,20 @@ def count(user_id: int) -> None:
     found = queries.read_failures(user_id)
     if found is None:
         raise InvalidCode
-    if found.failures >= MAX_FAILURES:
-        raise SecondStepLocked(None if _has_way(user_id) else SecondStepLocked.without_ways)
+    if is_locked(found.failures):
+        raise SecondStepLocked(_explain_lock(user_id, found.failures))
     wait = next(wait for below, wait in WAITS if found.failures < below)
     seconds = max(1, math.ceil((found.last_failed_at + wait - now).total_seconds())) if found.last_failed_at else 1
     log.warning("second step throttled", extra={"user": user_id})
     raise TooManyRequests(describe_wait(seconds), headers={"Retry-After": str(seconds)})
 
 
-def _has_way(user_id: int) -> bool:
-    """Whether the account has anything to do the second step with; one whose factors could not be imported has not."""
+def _explain_lock(user_id: int, failures: int) -> str | None:
+    """What helps; None for a password reset. An account whose factors could not be imported has no way to use."""
     found = factors.summary(user_id)
-    return found is not None and bool(found.ways)
+    if found is None or not found.ways:
+        return str(SecondStepLocked.without_ways)
+    return str(SecondStepLocked.after_reset) if failures >= FINAL_FAILURES else None
 
 
 def clear(user_id: int) -> None:
@@ -98,11 +107,20 @@ def record_failure(user_id: int, kind: str) -> None:
     if found is None or user is None or found.active_since is None:
         return  # a typing error while the first app is set up
     now = clock.now()
-    if found.failures >= MAX_FAILURES:
+    if is_locked(found.failures):
         audit_log.record("second_step.locked", "user", user_id)
-        factor_emails.send_second_step_locked(user, when=now)
+        factor_emails.send_second_step_locked(user, when=now, reset_helps=found.failures < FINAL_FAILURES)
     elif found.failures >= FREE_FAILURES and queries.set_failing_reported(user_id, now, now - WARNING_INTERVAL):
         factor_emails.send_second_step_failing(user, when=now)
+
+
+def allow_codes_after_reset(user_id: int) -> None:
+    """Let a user who has reset the password try ten more codes if a hundred wrong ones have locked the account.
+
+    The count stays otherwise: the reset only shows who reads the mailbox, and they could guess without end.
+    """
+    if queries.allow_codes_after_reset(user_id):
+        audit_log.record("factors.unlocked", "user", user_id, {"codes": (None, FINAL_FAILURES - FAILURES_AFTER_RESET)})
 
 
 def unlock(user_id: int) -> bool:

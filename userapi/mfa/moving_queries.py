@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from userapi.core import writes
 from userapi.core.db import db
 
 from .models import RecoveryCode, SecondFactors, TotpDevice
 from .passkey_models import Passkey
-from .queries import MAX_FAILURES, count_rows
+from .queries import MAX_FAILURES
 
 second_factors: Any = SecondFactors.__table__
 apps: Any = TotpDevice.__table__
@@ -47,8 +47,7 @@ def insert(rows: MovedRows) -> set[uuid.UUID]:
     Returns:
         The ids of the passkeys that were inserted; the others belong to an account already.
     """
-    insert: Any = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    shared = insert(second_factors)
+    shared = writes.insert(second_factors)
     updated = {name: shared.excluded[name] for name in UPDATED}
     db.session.execute(shared.on_conflict_do_update(index_elements=["user_id"], set_=updated), rows.second_factors)
     for table, values in ((apps, rows.apps), (recovery_codes, rows.recovery_codes)):
@@ -56,14 +55,16 @@ def insert(rows: MovedRows) -> set[uuid.UUID]:
             db.session.execute(sa.insert(table), values)
     if not rows.passkeys:
         return set()
-    statement = insert(passkeys).on_conflict_do_nothing(index_elements=["credential_digest"])
+    statement = writes.insert(passkeys).on_conflict_do_nothing(index_elements=["credential_digest"])
     return set(db.session.scalars(statement.returning(passkeys.c.id), rows.passkeys))
 
 
 def lock(user_ids: Collection[int]) -> None:
     """Accept no codes of users."""
     if user_ids:
-        count_rows(sa.update(SecondFactors).where(SecondFactors.user_id.in_(user_ids)).values(failures=MAX_FAILURES))
+        writes.count_rows(
+            sa.update(SecondFactors).where(SecondFactors.user_id.in_(user_ids)).values(failures=MAX_FAILURES)
+        )
 
 
 def use_up_steps(last_steps: Mapping[tuple[int, int], int]) -> None:

@@ -10,7 +10,7 @@ from userapi.core.db import read_all, read_one
 from userapi.users.models import User
 
 from .device_queries import NOT_FORGOTTEN, remembered_devices
-from .queries import recovery_codes, second_factors, totp_devices
+from .queries import HAS_APP, HAS_PASSKEY, HAS_RECOVERY_CODES, recovery_codes, second_factors, totp_devices
 
 
 def _count(table: Any, *conditions: Any) -> sa.ScalarSelect[Any]:
@@ -46,6 +46,18 @@ def list_apps(user_id: int) -> Sequence[sa.Row[Any]]:
         .where(totp_devices.c.user_id == user_id, totp_devices.c.confirmed_at.is_not(None))
         .order_by(totp_devices.c.created_at, totp_devices.c.id)
     )
+
+
+def list_kinds(user_ids: Sequence[int]) -> dict[int, sa.Row[Any]]:
+    """What users have for the second step (`has_app`, `has_passkey`, `has_recovery_codes`), by id, if it is on."""
+    statement = sa.select(
+        second_factors.c.user_id,
+        HAS_APP.label("has_app"),
+        HAS_PASSKEY.label("has_passkey"),
+        HAS_RECOVERY_CODES.label("has_recovery_codes"),
+    )
+    of_users = statement.where(second_factors.c.user_id.in_(user_ids), second_factors.c.active_since.is_not(None))
+    return {row.user_id: row for row in read_all(of_users)}
 
 
 def find_app_to_confirm(app_id: Any, user_id: int, session_id: Any, created_after: datetime) -> sa.Row[Any] | None:

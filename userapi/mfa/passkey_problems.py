@@ -54,12 +54,3 @@ class NoPasskey(Problem):
     code = "no_passkey"
     title = lazy_gettext("No passkey")
     detail = lazy_gettext("Your account has no passkey for this site.")
-
-
-class LastWayIn(Problem):
-    """Without this passkey, nothing would sign in to the account."""
-
-    status = 409
-    code = "last_way_in"
-    title = lazy_gettext("Last way to sign in")
-    detail = lazy_gettext("Your account has no password. Set one before you remove your last passkey.")

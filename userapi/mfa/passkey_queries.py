@@ -3,14 +3,15 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from userapi.core.db import db, read_all
 from userapi.core.prepared import Read
+from userapi.core.writes import delete_some, hits, insert
 from userapi.users.models import User
+from userapi.users.queries import IS_ACTIVE_PERSON
 
 from .models import SecondFactors
 from .passkey_models import Passkey, UsedChallenge
@@ -29,7 +30,7 @@ KNOWN = Read(
         sa.func.coalesce(passkeys.c.handle, second_factors.c.handle, type_=sa.LargeBinary()).label("handle"),
         users.c.session_version,
         users.c.password_hash,
-        users.c.is_active,
+        IS_ACTIVE_PERSON,
         users.c.email_verified_at,
     )
     .join(users, users.c.id == passkeys.c.user_id)
@@ -64,6 +65,12 @@ def count_passkeys(user_id: int) -> int:
     return db.session.scalar(sa.select(sa.func.count()).where(Passkey.user_id == user_id)) or 0
 
 
+def count_sign_in_passkeys(user_id: int, rp_id: str) -> int:
+    """The number of passkeys of a user that sign in alone at a site, as the current transaction sees them."""
+    alone = (Passkey.rp_id == rp_id, Passkey.user_verified, Passkey.discoverable.is_not(sa.false()))
+    return db.session.scalar(sa.select(sa.func.count()).where(Passkey.user_id == user_id, *alone)) or 0
+
+
 def read_names(user_id: int) -> Sequence[str]:
     """The names of the passkeys of a user, oldest first, as the current transaction sees them."""
     own = sa.select(Passkey.name).where(Passkey.user_id == user_id)
@@ -77,7 +84,6 @@ def read_handle(user_id: int) -> bytes:
 
 def use_challenge(digest: str, expires_at: datetime) -> bool:
     """Store that a challenge was answered; only one caller can win."""
-    insert: Any = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     statement = insert(UsedChallenge).values(digest=digest, expires_at=expires_at).on_conflict_do_nothing()
     return db.session.scalar(statement.returning(UsedChallenge.digest)) is not None
 
@@ -87,7 +93,7 @@ def use_passkey(
 ) -> bool:
     """Store a use of a passkey; False if it was removed, or if the counter of one that cannot be synced went back."""
     went_back = sa.and_(sa.or_(Passkey.sign_count > 0, sa.literal(sign_count) > 0), Passkey.sign_count >= sign_count)
-    return _hits(
+    return hits(
         sa.update(Passkey)
         .where(
             Passkey.id == passkey_id, Passkey.user_id == user_id, sa.or_(Passkey.backup_eligible, sa.not_(went_back))
@@ -144,14 +150,4 @@ def delete_passkey(passkey_id: uuid.UUID, user_id: int) -> str | None:
 
 def delete_expired_challenges(before: datetime, most: int) -> int:
     """Delete used challenges that expired before a time, at most `most` of them; the number deleted."""
-    expired = sa.select(UsedChallenge.digest).where(UsedChallenge.expires_at < before).limit(most)
-    return _count(sa.delete(UsedChallenge).where(UsedChallenge.digest.in_(expired)))
-
-
-def _hits(statement: Any) -> bool:
-    return _count(statement) == 1
-
-
-def _count(statement: Any) -> int:
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
-    return cast("sa.CursorResult[Any]", result).rowcount
+    return delete_some(UsedChallenge.digest, UsedChallenge.expires_at < before, most)

@@ -3,13 +3,11 @@
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.core.db import db
 from userapi.core.problems import NotFound
@@ -18,9 +16,10 @@ from userapi.users.models import User
 from . import factors, passkey_options, passkey_queries, webauthn
 from .challenges import Purpose
 from .credentials import CeremonyError
+from .factors import Added
 from .passkey_models import Passkey
 from .passkey_options import get_relying_party
-from .passkey_problems import LastWayIn, PasskeyKnown, PasskeyRefused, PasskeysUnavailable
+from .passkey_problems import PasskeyKnown, PasskeyRefused, PasskeysUnavailable
 from .passkey_use import compute_digest, expect, use_challenge
 from .problems import TooManyFactors
 
@@ -28,21 +27,6 @@ log = logging.getLogger(__name__)
 
 #: The maximum number of passkeys of an account.
 MAX_PASSKEYS = 20
-
-
-@dataclass(frozen=True)
-class Added:
-    """A passkey that was added.
-
-    Attributes:
-        passkey: its row.
-        is_first: whether the second step is on because of it.
-        recovery_codes: new ones if the account had none.
-    """
-
-    passkey: Passkey
-    is_first: bool
-    recovery_codes: list[str] | None
 
 
 def request_options(user: User, session_id: uuid.UUID) -> dict[str, Any]:
@@ -104,8 +88,7 @@ def add(user: User, session_id: uuid.UUID, credential: object, name: str) -> Add
     except sa.exc.IntegrityError as error:
         db.session.rollback()
         raise PasskeyKnown from error
-    is_first, new_codes = factors.record_new_factor(user, "passkey", name)
-    return Added(passkey, is_first, new_codes)
+    return factors.record_new_factor(user, "passkey", passkey)
 
 
 def rename(passkey_id: uuid.UUID, user_id: int, name: str) -> Any:
@@ -117,7 +100,7 @@ def rename(passkey_id: uuid.UUID, user_id: int, name: str) -> Any:
     renamed = passkey_queries.rename_passkey(passkey_id, user_id, name)
     if renamed is None:
         raise NotFound(_("You have no passkey with this id."))
-    audit_log.record("factor.renamed", "user", user_id, {"kind": (None, "passkey"), "name": (None, name)})
+    factors.record_renamed_factor(user_id, "passkey", name)
     return renamed
 
 
@@ -126,13 +109,10 @@ def remove(user: User, passkey_id: uuid.UUID) -> None:
 
     Raises:
         NotFound: there is no such passkey, or it is another user's.
-        LastWayIn: the user has no password and no other passkey.
     """
     name = passkey_queries.delete_passkey(passkey_id, user.id)
     if name is None:
         raise NotFound(_("You have no passkey with this id."))
-    if user.password_hash is None and not passkey_queries.count_passkeys(user.id):
-        raise LastWayIn
     factors.record_removed_factor(user, "passkey", name)
 
 

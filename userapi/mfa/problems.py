@@ -41,6 +41,10 @@ class SecondStepLocked(Problem):
     detail = lazy_gettext(
         "Too many wrong codes were entered, so codes are no longer accepted. Reset your password to unlock them."
     )
+    #: The detail after the codes that a password reset allows.
+    after_reset = lazy_gettext(
+        "Too many wrong codes were entered, also after a password reset. Ask support to accept codes again."
+    )
     #: The detail for an account that has nothing to do the second step with.
     without_ways = lazy_gettext(
         "Your account has no second factor that works here. Ask support to reset your second step."
@@ -80,7 +84,7 @@ class FactorRequired(Problem):
     status = 409
     code = "factor_required"
     title = lazy_gettext("Second factor required")
-    detail = lazy_gettext("Your account needs a second factor. Add another one before you remove this one.")
+    detail = lazy_gettext("Your account requires a second factor. Add another one before you remove this one.")
 
 
 class FactorUnavailable(Problem):

@@ -3,13 +3,13 @@
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from userapi.core.db import UTCDateTime, db, read_all
 from userapi.core.prepared import CommittingWrite, Read
+from userapi.core.writes import count_rows, delete_some, hits, insert
 from userapi.users.models import User
 
 from .models import RecoveryCode, RememberedDevice, SecondFactors, TotpDevice
@@ -22,14 +22,24 @@ recovery_codes = RecoveryCode.__table__
 #: After so many wrong codes in a row, no code is accepted any more.
 MAX_FAILURES = 100
 
+#: The count after a password reset of an account that was locked by them, and the count that locks it again: ten more
+#: codes, and no reset gives others (decision 0062).
+FAILURES_AFTER_RESET = MAX_FAILURES + 1
+FINAL_FAILURES = FAILURES_AFTER_RESET + 10
+
 #: The number of wrong codes in a row below which a wait applies; the first ones need no wait.
 FREE_FAILURES = 5
 WAITS = (
     (10, timedelta(seconds=30)),
     (20, timedelta(minutes=5)),
     (50, timedelta(minutes=15)),
-    (MAX_FAILURES, timedelta(hours=1)),
+    (FINAL_FAILURES, timedelta(hours=1)),
 )
+
+
+def is_locked(failures: Any) -> Any:
+    """Whether a number of wrong codes in a row locks the account; of the column, an expression."""
+    return (failures == MAX_FAILURES) | (failures >= FINAL_FAILURES)
 
 
 def _has(table: Any, *conditions: Any) -> sa.Exists:
@@ -40,6 +50,14 @@ HAS_PASSKEY = _has(Passkey.__table__)
 HAS_APP = _has(totp_devices, totp_devices.c.confirmed_at.is_not(None))
 HAS_RECOVERY_CODES = _has(recovery_codes, recovery_codes.c.used_at.is_(None))
 HAS_WAY = (HAS_PASSKEY, HAS_APP, HAS_RECOVERY_CODES)
+
+#: Whether the second step of the user `users` of the enclosing statement is on.
+SECOND_STEP_IS_ON = (
+    sa.exists()
+    .where(second_factors.c.user_id == User.__table__.c.id, second_factors.c.active_since.is_not(None))
+    .correlate(User.__table__)
+    .label("second_step_is_on")
+)
 
 SUMMARY = Read(
     sa.select(
@@ -70,16 +88,17 @@ COUNT_GUESS = CommittingWrite(
     sa.update(SecondFactors)
     .where(
         second_factors.c.user_id == sa.bindparam("user_id"),
-        second_factors.c.failures < MAX_FAILURES,
+        sa.not_(is_locked(second_factors.c.failures)),
         sa.or_(
             second_factors.c.failures < FREE_FAILURES,
+            second_factors.c.last_failed_at.is_(None),
             second_factors.c.last_failed_at
             <= sa.case(
                 *(
                     (second_factors.c.failures < below, sa.bindparam(f"below_{below}", type_=UTCDateTime))
                     for below, _wait in WAITS[:-1]
                 ),
-                else_=sa.bindparam(f"below_{MAX_FAILURES}", type_=UTCDateTime),
+                else_=sa.bindparam(f"below_{FINAL_FAILURES}", type_=UTCDateTime),
             ),
         ),
     )
@@ -114,6 +133,15 @@ def clear_failures(user_id: int) -> bool:
         sa.update(SecondFactors)
         .where(SecondFactors.user_id == user_id, SecondFactors.failures > 0, sa.or_(*HAS_WAY))
         .values(failures=0, last_failed_at=None)
+    )
+
+
+def allow_codes_after_reset(user_id: int) -> bool:
+    """Let an account that a hundred wrong codes have locked try a few more; False if it was not, or has tried these."""
+    return hits(
+        sa.update(SecondFactors)
+        .where(SecondFactors.user_id == user_id, SecondFactors.failures == MAX_FAILURES, sa.or_(*HAS_WAY))
+        .values(failures=FAILURES_AFTER_RESET, last_failed_at=None)
     )
 
 
@@ -238,10 +266,8 @@ def replace_recovery_codes(user_id: int, digests: Collection[str], now: datetime
 
 def delete_abandoned_apps(before: datetime, most: int) -> int:
     """Delete apps that were added before a time and not confirmed, at most `most` of them; the number deleted."""
-    abandoned = (
-        sa.select(TotpDevice.id).where(TotpDevice.confirmed_at.is_(None), TotpDevice.created_at < before).limit(most)
-    )
-    return count_rows(sa.delete(TotpDevice).where(TotpDevice.id.in_(abandoned)))
+    is_abandoned = TotpDevice.confirmed_at.is_(None) & (TotpDevice.created_at < before)
+    return delete_some(TotpDevice.id, is_abandoned, most)
 
 
 # --- All factors of an account -----------------------------------------------------------------------------
@@ -254,7 +280,6 @@ def find_user(user_id: int) -> User | None:
 
 def insert_second_factors(user_id: int, handle: bytes) -> None:
     """Create the row of an account that its factors share, unless it exists."""
-    insert: Any = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     db.session.execute(
         insert(SecondFactors).values(user_id=user_id, handle=handle, failures=0).on_conflict_do_nothing()
     )
@@ -269,14 +294,3 @@ def delete_all(user_id: int) -> None:
     """Delete every second factor of a user with recovery codes and remembered devices."""
     for model in (RememberedDevice, RecoveryCode, TotpDevice, Passkey, SecondFactors):
         count_rows(sa.delete(model).where(model.user_id == user_id))
-
-
-def hits(statement: Any) -> bool:
-    """Execute a write; whether it hit one row."""
-    return count_rows(statement) == 1
-
-
-def count_rows(statement: Any) -> int:
-    """Execute a write; the number of rows that it hit."""
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
-    return cast("sa.CursorResult[Any]", result).rowcount

@@ -6,14 +6,30 @@ import sqlalchemy as sa
 
 from userapi.core.db import read_all
 from userapi.users.group_queries import GROUP_REQUIRES_SECOND_STEP
-from userapi.users.queries import users
+from userapi.users.queries import IS_ACTIVE_PERSON, IS_PERSON, users
 
-from .queries import second_factors
+from .queries import HAS_WAY, second_factors
 
+#: Users, and what their second factors share if they have any.
+WITH_FACTORS = users.outerjoin(second_factors, second_factors.c.user_id == users.c.id)
+
+#: What every sign-in needs to know of an account in `WITH_FACTORS`, and what `requirements` reads.
+SIGN_IN = (
+    users.c.id,
+    users.c.session_version,
+    IS_ACTIVE_PERSON,
+    users.c.email_verified_at,
+    users.c.is_staff,
+    users.c.is_superuser,
+    GROUP_REQUIRES_SECOND_STEP,
+    second_factors.c.active_since.is_not(None).label("needs_second_step"),
+)
+
+#: By value of SECOND_STEP_REQUIRED_FOR, written as the indexes of staff and superusers are, so that they are used.
 ROLES: dict[str, sa.ColumnElement[bool]] = {
     "none": sa.false(),
-    "superusers": users.c.is_superuser,
-    "staff": users.c.is_staff | users.c.is_superuser,
+    "superusers": users.c.is_superuser.is_(True),
+    "staff": users.c.is_staff.is_(True) | users.c.is_superuser.is_(True),
     "everyone": sa.true(),
 }
 
@@ -58,11 +74,22 @@ def count_demanded(required_for: str) -> Counted:
     return _count(is_demanded(required_for))
 
 
+def count_locked_out() -> int:
+    """The active users whose second step is on and who have nothing to do it with, such as after an import."""
+    statement: Any = (
+        sa.select(sa.func.count())
+        .select_from(users.join(second_factors, second_factors.c.user_id == users.c.id))
+        .where(users.c.is_active, second_factors.c.active_since.is_not(None), ~sa.or_(*HAS_WAY))
+    )
+    row: Any = read_all(statement)[0]
+    return int(row[0])
+
+
 def _count(condition: sa.ColumnElement[bool]) -> Counted:
     statement: Any = (
         sa.select(sa.func.count(), sa.func.count().filter(second_factors.c.active_since.is_(None)))
-        .select_from(users.outerjoin(second_factors, second_factors.c.user_id == users.c.id))
-        .where(users.c.is_active, condition)
+        .select_from(WITH_FACTORS)
+        .where(users.c.is_active, IS_PERSON, condition)
     )
     row: Any = read_all(statement)[0]
     return Counted(*row)

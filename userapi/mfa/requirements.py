@@ -9,7 +9,7 @@ from typing import Protocol
 
 from flask import current_app
 
-from userapi.core import clock
+from userapi.core import clock, context
 
 
 class Account(Protocol):
@@ -46,7 +46,7 @@ def is_demanded(of: Account) -> bool:
 
 def is_in_force() -> bool:
     """Whether the day has come from which second steps are required."""
-    first = current_app.config["SECOND_STEP_REQUIRED_FROM"]
+    first = context.current_application().config["SECOND_STEP_REQUIRED_FROM"]
     return first is None or clock.today() >= first
 
 
@@ -56,5 +56,5 @@ def find_first_day(of: Account) -> date | None:
 
 
 def _required_for() -> str:
-    required_for: str = current_app.config["SECOND_STEP_REQUIRED_FOR"]
+    required_for: str = context.current_application().config["SECOND_STEP_REQUIRED_FOR"]
     return required_for

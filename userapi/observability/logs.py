@@ -3,14 +3,14 @@
 import logging
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TextIO
 
 import orjson
-import structlog
-from flask import Flask, current_app, has_request_context
+from flask import Flask, has_request_context
 
 from userapi.core import clock, context
 
@@ -25,41 +25,49 @@ MAX_TRACE_LENGTH = 20_000
 QUOTED_ROW = re.compile(r"^DETAIL: .*?(?=\n\n|\n\[SQL|\Z)", re.MULTILINE | re.DOTALL)
 
 
+#: What every record has; its other attributes are the fields that a call gave as `extra`.
+OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+#: Makes one line of an event.
+Renderer = Callable[[dict[str, Any]], str]
+
+
 def configure(app: Flask) -> None:
-    """Route structlog and the standard library's loggers to one handler."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.stdlib.ExtraAdder(),
-        _add_request_id,
-        structlog.processors.format_exc_info,
-        _truncate_values,
-        _truncate_trace,
-    ]
-    is_json = app.config["LOG_FORMAT"] == "json"
-    renderer: Any = structlog.processors.JSONRenderer(serializer=_dump_json) if is_json else _format_for_terminal
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-    )
+    """Write the lines of the logger `userapi` and those below it; the loggers of other programs are left unchanged."""
     handler = _StandardError()
-    handler.setFormatter(formatter)
+    handler.setFormatter(_EventFormatter(_dump_json if app.config["LOG_FORMAT"] == "json" else _format_for_terminal))
     logger = logging.getLogger("userapi")
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(app.config["LOG_LEVEL"])
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
+
+
+class _EventFormatter(logging.Formatter):
+    """Formats a record with its fields, the request id and the traceback, if any.
+
+    Args:
+        render: makes the line.
+    """
+
+    def __init__(self, render: Renderer) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        fields = {name: value for name, value in vars(record).items() if name not in OF_EVERY_RECORD}
+        event = {
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            **fields,
+        }
+        _add_request_id(event)
+        _truncate_values(event)
+        if record.exc_info:
+            event["exception"] = _truncate_trace(self.formatException(record.exc_info))
+        return self._render(event)
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
@@ -84,39 +92,36 @@ def log_hot_event(logger: str, event: str, **fields: Any) -> None:
     """
     if not _logger(logger).isEnabledFor(logging.INFO):
         return
-    if current_app.config["LOG_FORMAT"] != "json":
-        structlog.get_logger(logger).info(event, **fields)
+    if context.current_application().config["LOG_FORMAT"] != "json":
+        _logger(logger).info(event, extra=fields)
         return
     line = {"event": event, **fields, "logger": logger, "level": "info", "timestamp": clock.now()}
     with suppress(OSError):  # a full disk or a missing log reader must not stop a request
-        sys.stderr.write(_dump_json(_add_request_id(None, "", line)) + "\n")
+        _add_request_id(line)
+        sys.stderr.write(_dump_json(line) + "\n")
 
 
-def _add_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def _add_request_id(event: dict[str, Any]) -> None:
     if has_request_context():
         g = context.current_g()
         event.setdefault("request_id", g.get("request_id"))
         if trace_id := g.get("trace_id"):
             event["trace_id"] = trace_id
-    return event
 
 
-def _truncate_values(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def _truncate_values(event: dict[str, Any]) -> None:
     for name, value in event.items():
-        if isinstance(value, str) and len(value) > MAX_VALUE_LENGTH and name != "exception":
+        if isinstance(value, str) and len(value) > MAX_VALUE_LENGTH:
             event[name] = value[:MAX_VALUE_LENGTH] + "…"
-    return event
 
 
-def _truncate_trace(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
-    if "exception" in event:
-        trace = QUOTED_ROW.sub("DETAIL: …", event["exception"])
-        half = MAX_TRACE_LENGTH // 2
-        event["exception"] = trace if len(trace) <= MAX_TRACE_LENGTH else f"{trace[:half]}…{trace[-half:]}"
-    return event
+def _truncate_trace(trace: str) -> str:
+    trace = QUOTED_ROW.sub("DETAIL: …", trace)
+    half = MAX_TRACE_LENGTH // 2
+    return trace if len(trace) <= MAX_TRACE_LENGTH else f"{trace[:half]}…{trace[-half:]}"
 
 
-def _format_for_terminal(_logger: Any, _name: str, event: dict[str, Any]) -> str:
+def _format_for_terminal(event: dict[str, Any]) -> str:
     """A line for a terminal: the local time, the event, and the fields that have a value; then the traceback, if any.
 
     The request id is shown only for warnings and errors.
@@ -142,5 +147,5 @@ def _printable(value: Any) -> str:
     return text if text.isprintable() else ascii(text)
 
 
-def _dump_json(event: dict[str, Any], **_options: Any) -> str:
+def _dump_json(event: dict[str, Any]) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()

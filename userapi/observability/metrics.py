@@ -7,6 +7,7 @@ return the sum of all, and the counts of a worker are kept after it has ended.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +18,9 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    disable_created_metrics,
     values,
 )
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 FOLDER_SETTING = "PROMETHEUS_MULTIPROC_DIR"
@@ -31,11 +32,25 @@ DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 DELIVERY_OUTCOMES = {"sent": "sent", "delayed": "delayed", "failed": "given_up"}
 
 #: Errors of requests that failed because of the database.
-DATABASE_ERROR_NAMES = ("OperationalError", "InterfaceError", "TimeoutError")
+DATABASE_ERROR_NAMES = ("OperationalError", "InterfaceError", "TimeoutError", "InternalError")
 
 LABELLED_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
-disable_created_metrics()
+#: How prometheus-client counts unless the settings name a folder.
+DEFAULT_VALUE_CLASS = values.ValueClass
+
+
+class Registry(CollectorRegistry):
+    """Exports no metrics for when a counter was created, which would double the number of lines.
+
+    The library's own switch would also hold for the metrics of an application that this service is mounted in.
+    """
+
+    def collect(self) -> Iterable[Metric]:
+        """The current values of the metrics."""
+        for family in super().collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
 
 
 class Collector(Protocol):
@@ -54,7 +69,7 @@ class Metrics:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.registry = registry = CollectorRegistry()
+        self.registry = registry = Registry()
         self.requests = Histogram(
             "userapi_request_duration_seconds",
             "Number and duration of requests.",
@@ -67,6 +82,24 @@ class Metrics:
         )
         self.throttled = Counter(
             "userapi_throttled", "Attempts rejected by a throttle.", ("throttle",), registry=registry
+        )
+        self.second_steps = Counter(
+            "userapi_second_steps", "Second steps of sign-ins, by outcome.", ("kind", "outcome"), registry=registry
+        )
+        self.closed_accounts = Counter(
+            "userapi_closed_accounts",
+            "Closed accounts whose time had come, by outcome.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.unused_accounts = Counter(
+            "userapi_unused_accounts",
+            "Accounts that were not used, by what was done.",
+            ("action",),
+            registry=registry,
+        )
+        self.removed_addresses = Counter(
+            "userapi_removed_addresses", "Events whose IP address was removed because they are old.", registry=registry
         )
         self.emails = Counter(
             "userapi_emails", "Attempts to send an email, by outcome.", ("outcome",), registry=registry
@@ -85,12 +118,59 @@ class Metrics:
             "Requests rejected because too many were computing password hashes.",
             registry=registry,
         )
+        self.outbound = Histogram(
+            "userapi_outbound_request_duration_seconds",
+            "Number and duration of requests to other services, including the time in the queue.",
+            ("service", "outcome"),
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+        self.outbound_paused = Gauge(
+            "userapi_outbound_paused",
+            "1 while a service gets no requests because the last ones failed.",
+            ("service",),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.notices = Counter(
+            "userapi_notices",
+            "Attempts to deliver notices to other services and to subscribers of extensions.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.openid_answers = Counter(
+            "userapi_openid_answers",
+            "Answers to the clients of the OpenID provider, by what went wrong.",
+            ("endpoint", "error"),
+            registry=registry,
+        )
+        self.webhook_deliveries = Counter(
+            "userapi_webhook_deliveries", "Attempts to deliver events to webhooks.", ("outcome",), registry=registry
+        )
+        self.provider_sign_ins = Counter(
+            "userapi_provider_sign_ins",
+            "Answers of identity providers, by what they led to.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
         self.connections = Gauge(
             "userapi_database_connections_in_use",
             "Database connections in use by requests and email delivery.",
             ("use",),
             registry=registry,
             multiprocess_mode="livesum",
+        )
+        self.lost_connections = Counter(
+            "userapi_database_connections_lost",
+            "Database connections that were discarded because of an error.",
+            ("use",),
+            registry=registry,
+        )
+        self.standby_reads = Counter(
+            "userapi_standby_reads",
+            "Reads that may be served by a standby of the database, by outcome.",
+            ("outcome",),
+            registry=registry,
         )
         self.database_unavailable = Counter(
             "userapi_database_unavailable",
@@ -109,6 +189,10 @@ class Metrics:
         """Count an attempt to send an email, under both names."""
         self.emails.labels(outcome).inc()
         self.letters.labels(DELIVERY_OUTCOMES[outcome]).inc()
+
+    def count_standby_read(self, outcome: str) -> None:
+        """Count a read that may be served by a standby."""
+        self.standby_reads.labels(outcome).inc()
 
     def collector(self) -> Collector:
         """The counts of all workers that share a folder, or of this process."""
@@ -134,7 +218,7 @@ def configure(app: Flask) -> None:
     folder = app.config[FOLDER_SETTING]
     if folder:
         os.environ[FOLDER_SETTING] = folder  # prometheus-client reads it only from there
-    values.ValueClass = values.MultiProcessValue() if folder else values.MutexValue
+    values.ValueClass = values.MultiProcessValue() if folder else DEFAULT_VALUE_CLASS
     app.extensions["userapi-metrics"] = Metrics(folder)
 
 
@@ -160,6 +244,8 @@ def count_connections(app: Flask, engine: sa.Engine, use: str) -> None:
     in_use = get_metrics(app).connections.labels(use)
     sa.event.listen(engine, "checkout", lambda *_arguments: in_use.inc())
     sa.event.listen(engine, "checkin", lambda *_arguments: in_use.dec())
+    lost = get_metrics(app).lost_connections.labels(use)
+    sa.event.listen(engine, "invalidate", lambda _connection, _record, error: lost.inc() if error else None)
 
 
 def _forget_ended_workers(folder: Path) -> None:

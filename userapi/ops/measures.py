@@ -16,7 +16,9 @@ from userapi.core.problems import NotFound, NotSignedIn
 from userapi.health import checks
 from userapi.mail import queries as mail_queries
 from userapi.observability import metrics
+from userapi.outbound import queries as notice_queries
 from userapi.security import key_folder, signing_keys
+from userapi.webhooks import queries as webhook_queries
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -52,6 +54,8 @@ class _Everything:
         yield from metrics.get_current_metrics().collector().collect()
         yield from _readiness()
         yield from _queued_emails()
+        yield from _webhooks()
+        yield from _logout_notices()
         yield from _keys()
 
 
@@ -73,6 +77,40 @@ def _queued_emails() -> Iterator[Any]:
         yield GaugeMetricFamily(name, "Emails that are neither sent nor failed.", count)
     for name in ("userapi_oldest_queued_email_seconds", "userapi_outbox_oldest_letter_seconds"):
         yield GaugeMetricFamily(name, "How long the oldest of these emails has been waiting.", age)
+
+
+def _webhooks() -> Iterator[Any]:
+    """Deliveries to webhooks."""
+    try:
+        backlog = webhook_queries.read_backlog(clock.now()) if current_app.config["WEBHOOKS"] else None
+    except sa.exc.SQLAlchemyError:
+        return
+    if backlog is None:
+        return
+    age = (clock.now() - backlog.since).total_seconds() if backlog.since else 0
+    yield GaugeMetricFamily("userapi_webhook_deliveries_waiting", "Deliveries that wait.", backlog.waiting)
+    yield GaugeMetricFamily("userapi_webhook_deliveries_held", "Those whose webhook is disabled.", backlog.held)
+    yield GaugeMetricFamily("userapi_webhook_oldest_due_seconds", "How long the oldest has been due.", age)
+
+
+def _logout_notices() -> Iterator[Any]:
+    """Notices to clients of the OpenID provider; without a client, nothing is read."""
+    if not current_app.config["OPENID_PROVIDER"]:
+        return
+    from userapi.openid import apps, logout_notices  # without the setting, nothing of it is imported
+
+    backlog = notice_queries.Backlog(None, 0, 0)
+    try:
+        if apps.has_any_client():
+            backlog = notice_queries.read_backlog(logout_notices.KIND)
+    except sa.exc.SQLAlchemyError:
+        return
+    notices = GaugeMetricFamily("userapi_logout_notices", "Notices that a session has ended.", labels=["state"])
+    notices.add_metric(["due"], backlog.due)
+    notices.add_metric(["failed"], backlog.failed)
+    yield notices
+    age = (clock.now() - backlog.since).total_seconds() if backlog.since else 0
+    yield GaugeMetricFamily("userapi_logout_notice_oldest_seconds", "How long the oldest due one has been queued.", age)
 
 
 def _keys() -> Iterator[Any]:

@@ -18,6 +18,7 @@ index_blueprint = Blueprint("index", __name__, description="Lists of endpoints."
 
 @index_blueprint.get("/userapi/")
 @index_blueprint.open_to_all
+@index_blueprint.scope()
 @index_blueprint.response(200, INDEX_SCHEMA, example={"users": "https://accounts.example.com/userapi/users/"})
 @index_blueprint.raises(InvalidToken, NotAcceptable)
 def read_index() -> Response:

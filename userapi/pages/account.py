@@ -1,34 +1,50 @@
 """The pages of a signed-in user's account: profile, security, devices."""
 
 import uuid
-from functools import partial
 from typing import Any
 
 from flask import Response, url_for
+from marshmallow import Schema
 
-from userapi.auth import proof, sessions
+from userapi.auth import email_changes, identity_changes, sessions
+from userapi.auth.assurance import Level
 from userapi.auth.caller import get_caller
 from userapi.core.db import commit_on
-from userapi.html.redirects import redirect_to
+from userapi.federation import providers
+from userapi.html.redirects import next_path, redirect_to_next
+from userapi.http.impersonating import Impersonating, mark_impersonating
 from userapi.http.user_agents import describe_user_agent, is_mobile
 from userapi.mfa import factors, passkey_options, remembered_devices, requirements
-from userapi.users import account_edits, accounts, email_verification
+from userapi.mfa.factors import Overview
+from userapi.users import account_edits, accounts, email_verification, missing_fields
 from userapi.users.problems import WrongPassword
 
-from . import schemas
+from . import own_profile, schemas
 from .layout import blueprint, render_page
-from .page_auth import open_to_set_up
+from .page_auth import open_to_incomplete, open_to_set_up
 from .single_submission import Done, submit_once
 from .submitted_forms import load_form, show_on_error
 
 
 @blueprint.get("/account/")
+@open_to_incomplete
 def show_account() -> str:
-    """Show names, profile and language."""
-    return render_page("account/profile.html")
+    """Show names, profile and language.
+
+    After a sign-in with a second factor, a script reports the passkeys of the account to the browser.
+    """
+    caller = get_caller()
+    known = None
+    if caller.level is Level.TWO_FACTORS and passkey_options.are_available():
+        overview = factors.read_overview(caller.user.id)
+        known = passkey_options.describe_known(caller.user, overview) if overview.handle else None
+    missing = own_profile.list_missing_labels(caller)
+    return render_page("account/profile.html", known_passkeys=known, missing_fields=missing)
 
 
 @blueprint.post("/account/")
+@mark_impersonating(Impersonating.WRITES)
+@open_to_incomplete
 @show_on_error(show_account)
 @submit_once
 def edit_account() -> Done:
@@ -37,32 +53,44 @@ def edit_account() -> Done:
 
 
 @blueprint.get("/register/profile/")
+@open_to_incomplete
 def open_first_profile() -> str | Response:
     """Show the second step of a registration; an account that has a profile needs none."""
-    has_profile = get_caller().user.profile_title is not None
-    return redirect_to("pages.show_account") if has_profile else show_first_profile()
+    has_profile = get_caller().user.profile_user_id is not None
+    return redirect_to_next() if has_profile else show_first_profile()
 
 
 def show_first_profile() -> str:
     """Show the form for names and profile of the account that the first step created."""
-    return render_page("register_profile.html")
+    is_mandatory = bool(missing_fields.list_mandatory(get_caller().user))
+    return render_page("register_profile.html", next=next_path(), is_mandatory=is_mandatory)
 
 
 @blueprint.post("/register/profile/")
+@mark_impersonating(Impersonating.WRITES)
+@open_to_incomplete
 @show_on_error(show_first_profile)
 @submit_once
 def save_first_profile() -> Done:
-    """Store names and profile."""
+    """Store names and profile, and continue to the page that the user requested before registering."""
     _edit_own_account()
-    return Done(url_for("pages.show_account"), "saved")
+    return Done(next_path() or url_for("pages.show_account"), "saved")
 
 
 def _edit_own_account() -> dict[str, Any]:
-    """Change the caller's account as the submitted form says; the changes."""
+    """Change names, language and profile of the caller as the submitted form says; the changes."""
+    has_profile = get_caller().user.profile_user_id is not None
+    return edit_caller(schemas.account if has_profile else schemas.account_without_profile)
+
+
+def edit_caller(schema: Schema) -> dict[str, Any]:
+    """Change the caller's account as the submitted form says; the changes.
+
+    Args:
+        schema: of the form.
+    """
     caller = get_caller()
-    me = caller.user
-    schema = schemas.account_without_profile if me.profile_title is None else schemas.account
-    user = accounts.lock(me.id, by=caller.actor)
+    user = accounts.lock(caller.user.id, by=caller.actor)
     changes = load_form(schema)
     account_edits.edit(user, changes, by=caller.actor)
     return changes
@@ -73,25 +101,32 @@ def _edit_own_account() -> dict[str, Any]:
 def show_security() -> str:
     """Show how the user signs in: email address and password."""
     me = get_caller().user
+    overview = factors.read_overview(me.id)
     return render_page(
         "account/security.html",
-        factors=factors.read_overview(me.id),
+        identities=identity_changes.list_identities(get_caller()) if providers.configured() else [],
+        factors=overview,
         is_required=requirements.is_demanded(me),
-        known_passkeys=partial(passkey_options.describe_known, me),
+        known_passkeys=passkey_options.describe_known(me, overview) if _may_know_passkeys(overview) else None,
     )
+
+
+def _may_know_passkeys(overview: Overview) -> bool:
+    """Whether the browser may learn which passkeys the account has: not that of staff who act as the user."""
+    return bool(overview.handle) and get_caller().impersonation is None
 
 
 # Forms that were open before these pages were separate send to the first of two paths.
 @blueprint.post("/account/email/")
 @blueprint.post("/account/security/email/")
+@open_to_set_up
 @show_on_error(show_security)
 @submit_once
 def change_email() -> Done:
     """Request an email change, which takes effect when the link in the email is opened."""
     change = load_form(schemas.email_change)
     with commit_on(WrongPassword):
-        user = proof.lock_after_proof(get_caller(), change.get("password"))
-    is_sent = email_verification.request_email_change(user, change["email"])
+        is_sent = email_changes.request_email_change(get_caller(), change["email"], change.get("password"))
     return Done(url_for("pages.show_security"), "email_change_requested" if is_sent else "email_unchanged")
 
 
@@ -116,6 +151,7 @@ def show_devices() -> str:
         remembered=remembered_devices.list_devices(get_caller().user.id),
         describe=describe_user_agent,
         is_mobile=is_mobile,
+        name_provider=identity_changes.name_provider_of_way,
     )
 
 

@@ -7,21 +7,25 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from userapi.auth import authentication, cookies
 from userapi.auth.caller import find_caller
+from userapi.core.problems import Problem
+from userapi.federation import providers
 from userapi.html import csrf, required_second_step, saved_forms
-from userapi.html.field_labels import LABELS
+from userapi.html.field_labels import get_labels
 from userapi.html.flash import take_messages
 from userapi.html.redirects import redirect_to, redirect_to_next
-from userapi.http import errors
+from userapi.http import errors, submissions
 from userapi.http.cross_origin import get_fetch_site
 from userapi.users import fields
 from userapi.users.email_links import InvalidLink
 
-from . import page_auth, submitted_forms, suggestions
+from . import own_profile, page_auth, submitted_forms, suggestions
 
 #: Pages whose URL is or was a secret: no request from them may reveal it in a Referer header.
-SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/", "/undo-email-change/")
+SECRET_PATHS = ("/reset/", "/invitation/", "/verify-email/", "/undo-email-change/", "/sign-in/", "/restore-account/")
 
 SIGN_IN, SIGN_OUT, REGISTER = "pages.sign_in_user", "pages.sign_out_user", "pages.register"
+CLOSE, CLOSED = "pages.close_account", "pages.show_closed"
+STOP = "impersonation.stop"
 
 
 class Pages(Blueprint):
@@ -48,16 +52,19 @@ def render_page(template: str, **context: Any) -> str:
     caller = find_caller()
     me = caller.user if caller else None
     user_id = me.id if me else None
+    form = submitted_forms.current_form(user_id)
     common = {
         "caller": caller,
-        "form": submitted_forms.current_form(user_id),
-        "field_labels": LABELS,
+        "form": form,
+        "field_labels": get_labels(),
         "user_fields": fields.ACCOUNT_PAGE_INPUTS,
         "profile_fields": fields.PROFILE,
+        "profile_inputs": partial(own_profile.list_inputs, form, caller),
         "suggestions": suggestions.SUGGESTIONS,
         "birthday_hint": suggestions.get_birthday_hint,
         "form_id": partial(saved_forms.form_id, user_id),
         "me": me,
+        "configured_providers": providers.configured,
         "messages": take_messages(),
         "csrf_token": partial(csrf.session_token, caller.session_id) if caller else None,
         "visitor_csrf_token": csrf.visitor_token,
@@ -67,7 +74,7 @@ def render_page(template: str, **context: Any) -> str:
 
 
 def _hide_secret_url(response: Response) -> Response:
-    if request.path.startswith(SECRET_PATHS):
+    if request.path.startswith((*SECRET_PATHS, "/auth/")):
         response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -75,12 +82,22 @@ def _hide_secret_url(response: Response) -> Response:
 def _redirect_to_sign_in(_error: Exception) -> Response:
     if request.endpoint == SIGN_OUT:
         return cookies.delete_token_cookies(redirect_to("pages.show_sign_out"))
+    if request.endpoint == CLOSE and _was_submitted():  # a second click
+        return cookies.delete_token_cookies(redirect_to(CLOSED))
     return saved_forms.redirect_to_sign_in()
+
+
+def _was_submitted() -> bool:
+    """Whether the same form has been submitted and processed a moment ago."""
+    key = saved_forms.submission_key()
+    return key is not None and submissions.find_outcome(key) is not None
 
 
 def _handle_stale_form(error: csrf.StaleForm) -> Response:
     """Continue where the sign-in leads if a user is signed in; otherwise show the form again, filled in."""
     if authentication.is_signed_in_by_cookie():
+        if request.endpoint == STOP and cookies.get_own_session() is None:  # stopped in another tab
+            return redirect_to("pages.show_account")
         if request.endpoint == SIGN_IN:
             return redirect_to_next()
         if request.endpoint == REGISTER:
@@ -95,6 +112,8 @@ def _handle_stale_form(error: csrf.StaleForm) -> Response:
         return submitted_forms.show_rejected_form(page_auth.StaleFormShownAgain(), show_page)
     except InvalidLink as invalid:
         return make_response(_show_invalid_link(invalid))
+    except Problem as problem:  # that page cannot be shown either, such as one whose ticket has expired
+        return errors.problem_response(problem)
 
 
 def _show_invalid_link(error: InvalidLink) -> tuple[str, int]:

@@ -1,12 +1,12 @@
-"""The pages that links in emails open: password reset, invitation, email confirmation, undoing an email change."""
+"""The pages that links in emails open: password reset, email confirmation, undoing an email change."""
 
-from flask import Response, current_app, request, url_for
+from flask import Response, request, url_for
 
-from userapi.auth import account_recovery, admission, authentication, invitations, passwords
-from userapi.auth.problems import SecondStepNeeded
+from userapi.auth import account_recovery, authentication, passwords
+from userapi.core import private_cookies
 from userapi.html.redirects import redirect_to
 from userapi.users import email_links, email_verification
-from userapi.users.email_links import INVITATION, InvalidLink
+from userapi.users.email_links import InvalidLink
 
 from . import schemas
 from .layout import blueprint, render_page
@@ -59,56 +59,15 @@ def show_reset_done() -> str:
 
 @blueprint.get("/invitation/<uid>/<token>/")
 @open_to_visitors
-def open_invitation(uid: str, token: str) -> Response:
-    """Move the token from the URL to a cookie, as `open_reset_link` does."""
-    if not passwords.is_link_valid(uid, token, INVITATION):
-        raise InvalidLink
-    return _redirect_with_token(token, "pages.show_invitation", uid)
-
-
-@blueprint.get("/invitation/<uid>/set-password/")
-@open_to_visitors
-def show_invitation(uid: str) -> str:
-    """Show the form to set the first password."""
-    if not passwords.is_link_valid(uid, request.cookies.get(LINK_COOKIE, ""), INVITATION):
-        raise InvalidLink
-    return render_page("invitation.html")
-
-
-@blueprint.post("/invitation/<uid>/set-password/")
-@open_to_visitors
-@show_on_error(show_invitation)
-@submit_once
-def accept_invitation(uid: str) -> Done:
-    """Set the first password and sign in."""
-    user = invitations.accept_invitation(uid, request.cookies.get(LINK_COOKIE, ""), **load_form(schemas.new_password))
-    delete_cookie = (LINK_COOKIE, request.path)
-    try:
-        session = admission.admit(admission.identify_invited(user))
-    except SecondStepNeeded as needed:
-        return Done(url_for("pages.show_second_step"), mfa_token=needed.mfa_token, delete_cookie=delete_cookie)
-    return Done(
-        url_for("pages.show_account"),
-        "invitation_accepted",
-        session_id=str(session.id),
-        language=user.language,
-        delete_cookie=delete_cookie,
-    )
+def open_old_invitation(uid: str, token: str) -> Response:
+    """Continue with the form for a new password: such links were sent before version 0038 of the database."""
+    return redirect_to("pages.open_reset_link", uid=uid, token=token)
 
 
 def _redirect_with_token(token: str, endpoint: str, uid: str) -> Response:
     """Redirect to the form of a link, with its token in a cookie that only that form gets."""
     response = redirect_to(endpoint, uid=uid)
-    response.set_cookie(
-        LINK_COOKIE,
-        token,
-        max_age=LINK_MAX_AGE,
-        path=url_for(endpoint, uid=uid),
-        httponly=True,
-        secure=current_app.config["JWT_COOKIE_SECURE"],
-        samesite="Lax",
-    )
-    return response
+    return private_cookies.set_cookie(response, LINK_COOKIE, token, LINK_MAX_AGE, url_for(endpoint, uid=uid))
 
 
 @blueprint.get("/verify-email/")

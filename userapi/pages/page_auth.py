@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from flask import current_app, request
 from flask_babel import lazy_gettext
 
-from userapi.auth import authentication, proof, set_up_sessions
+from userapi.auth import authentication, profile_gate, proof, set_up_sessions
 from userapi.auth.problems import CsrfFailed
 from userapi.html import csrf
 
@@ -41,12 +41,25 @@ def open_to_set_up(view: View) -> View:
     return view
 
 
+def open_to_incomplete(view: View) -> View:
+    """Also for users whose profile lacks mandatory fields."""
+    view.open_to_incomplete = True  # type: ignore[attr-defined]
+    return view
+
+
+def without_form_token(view: View) -> View:
+    """Also take a form of another site. The view must do nothing that the visitor did not begin."""
+    view.without_form_token = True  # type: ignore[attr-defined]
+    return view
+
+
 def check_access() -> None:
     """Check session and CSRF token before a page.
 
     Raises:
         NotSignedIn, InvalidToken and those of Flask-JWT-Extended: the page requires a session and there is none.
         StaleForm: the form has no valid CSRF token.
+        ProfileIncomplete: the page requires mandatory fields of the profile.
         SecondStepRequired: the page requires a second step.
         ProofNeeded: the page requires a more recent or stronger proof of identity.
     """
@@ -55,7 +68,7 @@ def check_access() -> None:
     if is_open_to_visitors():
         if request.method in SAFE_METHODS:
             authentication.sign_in_by_cookie()
-        elif not csrf.has_visitor_token():
+        elif not _takes_forms_of_others() and not csrf.has_visitor_token():
             raise csrf.StaleForm
         return
     try:
@@ -65,6 +78,8 @@ def check_access() -> None:
     view = current_app.view_functions[str(request.endpoint)]
     if not hasattr(view, "open_to_set_up"):
         set_up_sessions.require_full(caller.is_for_set_up)
+    if not hasattr(view, "open_to_incomplete"):
+        profile_gate.require_complete(caller)
     if hasattr(view, "fresh"):
         proof.require_fresh(caller)
 
@@ -72,3 +87,7 @@ def check_access() -> None:
 def is_open_to_visitors() -> bool:
     """Whether the page of this request requires no session."""
     return hasattr(current_app.view_functions[str(request.endpoint)], "open_to_visitors")
+
+
+def _takes_forms_of_others() -> bool:
+    return hasattr(current_app.view_functions[str(request.endpoint)], "without_form_token")

@@ -1,11 +1,12 @@
 """Pages for passkeys. A script asks the browser for the passkey and submits a form with the result."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from flask import Response, current_app, url_for
 
-from userapi.auth import passkey_changes, passkey_sign_in, proof
+from userapi.auth import passkey_changes, passkey_sign_in
 from userapi.auth.assurance import Proof
 from userapi.auth.caller import get_caller
 from userapi.core.db import commit_on
@@ -14,10 +15,11 @@ from userapi.mfa.passkey_problems import InvalidPasskey
 
 from . import schemas
 from .account import show_security
+from .factor_responses import respond_to_new_factor
 from .layout import blueprint
 from .page_auth import fresh, open_to_set_up, open_to_visitors
 from .signed_in import respond_signed_in
-from .single_submission import Done, submit_once
+from .single_submission import FIRST_FACTOR_WINDOW, Done, submit_once
 from .submitted_forms import load_form, show_on_error
 
 
@@ -39,21 +41,13 @@ def sign_in_by_passkey() -> Response:
 @blueprint.post("/account/security/passkeys/")
 @open_to_set_up
 @show_on_error(show_security)
-@submit_once
+@partial(submit_once, window=FIRST_FACTOR_WINDOW)
 def add_passkey() -> Done:
     """Add a passkey. New recovery codes are shown next."""
     new = load_form(schemas.new_passkey)
     caller = get_caller()
     added = passkey_changes.add_passkey(caller, new["credential"], new["name"])
-    if added.is_first:
-        proof.add_proof(caller, Proof.PASSKEY)
-    following = "pages.show_security" if added.recovery_codes is None else "pages.show_recovery_codes"
-    return Done(
-        url_for(following),
-        "passkey_added",
-        session_id=str(caller.session_id) if added.is_first else None,
-        recovery_codes=added.recovery_codes,
-    )
+    return respond_to_new_factor(caller, added, Proof.PASSKEY, "passkey_added")
 
 
 @blueprint.post("/account/security/passkeys/<uuid:passkey_id>/rename/")

@@ -1,7 +1,8 @@
 """The email that the sign-in form shows: of the account that this browser has just registered or confirmed."""
 
-from flask import Response, current_app, request, url_for
+from flask import Response, request, url_for
 
+from userapi.core import private_cookies
 from userapi.security import encryption
 
 COOKIE = "sign_in_email"
@@ -12,16 +13,8 @@ MAX_AGE = 600
 
 def remember_email(response: Response, email: str) -> Response:
     """Show this email in the sign-in form of this browser."""
-    response.set_cookie(
-        COOKIE,
-        encryption.encrypt_json("sign-in-email", email),
-        max_age=MAX_AGE,
-        path=url_for("pages.show_sign_in"),
-        httponly=True,
-        secure=current_app.config["JWT_COOKIE_SECURE"],
-        samesite="Lax",
-    )
-    return response
+    sealed = encryption.encrypt_json("sign-in-email", email)
+    return private_cookies.set_cookie(response, COOKIE, sealed, MAX_AGE, url_for("pages.show_sign_in"))
 
 
 def remembered_email() -> str:

@@ -2,23 +2,43 @@
 
 from flask import Response, current_app, request, url_for
 
-from userapi.auth import admission, authentication, cookies, passwords, sessions, sign_in
+from userapi.auth import (
+    admission,
+    api_keys,
+    authentication,
+    cookies,
+    first_password,
+    logout_request,
+    passwords,
+    proof,
+    sessions,
+    sign_in,
+)
 from userapi.auth.caller import find_caller, get_caller
 from userapi.auth.problems import InvalidCredentials, SecondStepNeeded
 from userapi.core import i18n
 from userapi.core.db import commit_on, db
 from userapi.html.redirects import next_path, redirect_to
-from userapi.users import accounts
-from userapi.users.fields import ACCOUNT_PAGE_INPUTS, PROFILE_INPUTS
+from userapi.http.impersonating import Impersonating, mark_impersonating
+from userapi.users import accounts, registration, terms
+from userapi.users.declaration import get_declaration
+from userapi.users.fields import ACCOUNT_PAGE_INPUTS
 from userapi.users.problems import WrongPassword
 
 from . import (
     account,
     account_data,
+    api_key_pages,
+    closing,
+    completion,
+    invitations,
     links,
+    mailed_codes,
     passkeys,
     password_strength,
     prove,
+    provider_accounts,
+    providers,
     required_second_step,
     schemas,
     second_step,
@@ -26,7 +46,7 @@ from . import (
     two_step,
 )
 from .layout import blueprint, render_page
-from .page_auth import open_to_set_up, open_to_visitors
+from .page_auth import open_to_incomplete, open_to_set_up, open_to_visitors
 from .remembered_email import remembered_email
 from .signed_in import respond_signed_in
 from .single_submission import Done, submit_once
@@ -36,18 +56,22 @@ from .submitted_forms import current_form, load_form, show_on_error
 __all__ = [
     "account",
     "account_data",
+    "api_key_pages",
     "blueprint",
+    "closing",
+    "completion",
+    "invitations",
     "links",
+    "mailed_codes",
     "passkeys",
     "password_strength",
     "prove",
+    "provider_accounts",
+    "providers",
     "required_second_step",
     "second_step",
     "two_step",
 ]
-
-#: Inputs of the second step of a registration.
-OTHER_INPUTS = (*ACCOUNT_PAGE_INPUTS, *PROFILE_INPUTS)
 
 #: What a browser forgets when someone signs out.
 CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
@@ -81,8 +105,7 @@ def sign_in_user() -> Response:
         with commit_on(InvalidCredentials, SecondStepNeeded):
             session = sign_in.sign_in(email, typed["password"], device_token=cookies.get_device_token())
     except SecondStepNeeded as needed:
-        response = redirect_to("pages.show_second_step", next=next_path() or None)
-        return second_step_cookie.set_cookie(response, needed.mfa_token)
+        return second_step_cookie.redirect_to_second_step(needed, next_path())
     return respond_signed_in(session)
 
 
@@ -94,11 +117,12 @@ def show_sign_out() -> str:
 
 
 @blueprint.post("/logout/")
+@mark_impersonating(Impersonating.ENDS_IT)
+@open_to_incomplete
 @open_to_set_up
 def sign_out_user() -> Response:
     """End this session, and delete its data in the browser. With `next`, the sign-in page follows."""
-    caller = get_caller()
-    sessions.sign_out(caller.session_id, caller.user.id, everywhere=False)
+    sessions.sign_out(*logout_request.find_session_to_end(get_caller()), everywhere=False)
     db.session.commit()
     # The URL names the chosen language, because the browser deletes the cookie that remembered it.
     page = "pages.show_sign_in" if next_path() else "pages.show_sign_out"
@@ -118,7 +142,11 @@ def sign_out_user() -> Response:
 def show_registration() -> str:
     """Show the first step of a registration."""
     typed = current_form(None).values
-    return render_page("register.html", has_all_fields=any(name in typed for name in OTHER_INPUTS))
+    if not registration.is_open():
+        return render_page("registration_closed.html", needs_invitation=registration.are_invitations_on())
+    of_second_step = (*ACCOUNT_PAGE_INPUTS, *get_declaration().labels)
+    has_all_fields = any(name in typed for name in of_second_step)
+    return render_page("register.html", next=next_path(), has_all_fields=has_all_fields)
 
 
 @blueprint.post("/register/")
@@ -128,7 +156,8 @@ def show_registration() -> str:
 def register() -> Done:
     """Create an account and sign in, unless its email must be confirmed first; names and profile follow.
 
-    Forms that were opened before there were two steps have all fields.
+    The page that the visitor requested before comes last. Forms that were opened before there were two steps have all
+    fields.
     """
     if authentication.is_signed_in_by_cookie():
         return Done(url_for("pages.show_registration"))  # says who is signed in
@@ -136,11 +165,15 @@ def register() -> Done:
     user = accounts.register(**typed)
     verification = current_app.config["EMAIL_VERIFICATION"]
     if verification == "mandatory":
-        return Done(url_for("pages.show_sign_in"), "account_created_confirm_email_first", email=user.email)
+        path = url_for("pages.show_sign_in", next=next_path() or None)
+        return Done(path, "account_created_confirm_email_first", email=user.email)
     session = admission.admit(admission.identify_new_account(user))
     notice = "account_created" if verification == "none" else "account_created_confirm_email"
-    following = "pages.open_first_profile" if typed.keys() <= {"email", "password"} else "pages.show_account"
-    return Done(url_for(following), notice, session_id=str(session.id), language=user.language)
+    if typed.keys() <= {"email", "password", terms.ACCEPTED}:
+        following = url_for("pages.open_first_profile", next=next_path() or None)
+    else:
+        following = next_path() or url_for("pages.show_account")
+    return Done(following, notice, session_id=str(session.id), language=user.language)
 
 
 @blueprint.get("/.well-known/change-password")
@@ -151,30 +184,34 @@ def redirect_to_password_change() -> Response:
 
 
 @blueprint.get("/password_change/")
+@open_to_incomplete
 @open_to_set_up
 def show_password_change() -> str:
-    """Show the form to change the password."""
+    """Show the form to change the password, or to set the first one after a recent proof."""
+    proof.require_fresh_where_needed(always=not get_caller().user.has_password)
     return render_page("password_change.html")
 
 
 @blueprint.post("/password_change/")
+@open_to_incomplete
 @open_to_set_up
 @show_on_error(show_password_change)
 @submit_once
 def change_password() -> Done:
     """Change the password; all other sessions end."""
-    change = load_form(schemas.password_change)
-    caller = get_caller()
+    change, is_first = load_form(schemas.password_change), not get_caller().user.has_password
     with commit_on(WrongPassword):
-        passwords.change_password(caller.user.id, caller.session_id, **change)
-    return Done(url_for("pages.show_password_changed"))
+        first_password.change_password(get_caller(), **change)
+    return Done(url_for("pages.show_password_changed", first=1 if is_first else None))
 
 
 @blueprint.get("/password_change/done/")
+@open_to_incomplete
 @open_to_set_up
 def show_password_changed() -> str:
     """Show that the password is changed."""
-    return render_page("password_changed.html")
+    key_count = len(api_keys.list_keys(get_caller().user.id)) if api_keys.are_on() else 0
+    return render_page("password_changed.html", is_first="first" in request.args, key_count=key_count)
 
 
 @blueprint.get("/password_reset/")

@@ -3,11 +3,13 @@
 from typing import Any
 
 import orjson
-from marshmallow import Schema, fields, pre_load
+from flask_babel import gettext as _
+from marshmallow import Schema, ValidationError, fields, pre_load, validates_schema
 
 from userapi.auth.factor_schemas import CodeSchema, FactorNameSchema, NewAppSchema, SecondStepSwitchSchema
 from userapi.auth.proof_schemas import ProofSchema
 from userapi.auth.schemas import (
+    MAX_CODE_LENGTH,
     EmailChangeSchema,
     EmailSchema,
     PasswordChangeSchema,
@@ -15,10 +17,14 @@ from userapi.auth.schemas import (
     SignInSchema,
 )
 from userapi.auth.second_step_schemas import SecondStepSchema
-from userapi.http.fields import MAX_PASSWORD_LENGTH, Name, length_check
+from userapi.http.fields import MAX_PASSWORD_LENGTH, Flag, Line, Name, Password, length_check
+from userapi.invitations.schemas import AcceptanceSchema, NewOwnInvitationSchema
 from userapi.mfa.passkey_models import MAX_NAME_LENGTH
-from userapi.users.fields import USER_FIELDS, Writer
-from userapi.users.schemas import NewProfileSchema, NewUserSchema, UserEditSchema
+from userapi.privacy.schemas import CloseSchema
+from userapi.users.declaration import DeclaredProfile
+from userapi.users.field_definition import Writer
+from userapi.users.fields import USER_FIELDS
+from userapi.users.schemas import NewUserSchema, NewUserWithoutPasswordSchema, UserEditSchema
 
 #: The maximum length of a credential as JSON; the largest parts are an attestation object and a key.
 MAX_CREDENTIAL_LENGTH = 40_000
@@ -33,19 +39,32 @@ class _BlankProfile(Schema):
     @pre_load
     def _drop_blank_profile(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
         profile = data.get("profile")
-        if isinstance(profile, dict) and not any(profile.values()):
+        if isinstance(profile, dict) and not any(value for value in profile.values() if value != "false"):
             return {name: value for name, value in data.items() if name != "profile"}
         return data
 
 
-class FirstProfileSchema(_BlankProfile, UserEditSchema):
+class AccountFormSchema(UserEditSchema):
+    """The form of an account; unlike in the API, a profile that is sent must have a value for each required field."""
+
+    profile = DeclaredProfile("profile_form", allow_none=True)
+
+
+class FirstProfileSchema(_BlankProfile, AccountFormSchema):
     """The form of an account without a profile."""
 
 
 class RegistrationSchema(_BlankProfile, NewUserSchema):
     """The form that creates an account; unlike in the API, the profile can wait."""
 
-    profile = fields.Nested(NewProfileSchema)
+    profile = DeclaredProfile("new_profile")
+
+
+class InvitationFormSchema(_BlankProfile, AcceptanceSchema):
+    """The form that accepts an invitation, whose token is in a cookie."""
+
+    class Meta(AcceptanceSchema.Meta):
+        exclude = ("email", "token")
 
 
 class PasswordStrengthSchema(Schema):
@@ -79,10 +98,28 @@ class PasskeySchema(Schema):
     credential = CredentialText(required=True)
 
 
+class SecondStepPasskeySchema(PasskeySchema):
+    """A passkey as second step of a sign-in."""
+
+    remember_device = Flag(load_default=False)
+
+
 class NewPasskeySchema(PasskeySchema):
     """A passkey to add."""
 
     name = Name(MAX_NAME_LENGTH, trim=True, load_default="")
+
+
+class MailedCodeSchema(Schema):
+    """The code from an email."""
+
+    code = Line(MAX_CODE_LENGTH, 1, trim=True, required=True)
+
+
+class CodeOfLinkSchema(MailedCodeSchema):
+    """The same in the form of a link, which another browser needs no code for."""
+
+    code = Line(MAX_CODE_LENGTH, 1, trim=True)
 
 
 class SetUpCodeSchema(CodeSchema):
@@ -91,20 +128,44 @@ class SetUpCodeSchema(CodeSchema):
     set_up = fields.String()
 
 
+class ProofOfAccountSchema(Schema):
+    """The password of an account, or a code that was sent to its email address."""
+
+    password = Password()
+    challenge = Line(100, 1)
+    code = Line(MAX_CODE_LENGTH, 1)
+
+    @validates_schema(skip_on_field_errors=False)
+    def _one_proof(self, data: dict[str, Any], **_options: Any) -> None:
+        missing = "code" if "challenge" in data else "password"
+        if missing not in data:
+            raise ValidationError(_("Missing data for required field."), missing)
+
+
 credentials = SignInSchema()
+proof_of_account = ProofOfAccountSchema()
+provider_registration = NewUserWithoutPasswordSchema()
 passkey = PasskeySchema()
+second_step_passkey = SecondStepPasskeySchema()
 new_passkey = NewPasskeySchema()
 second_step = SecondStepSchema(only=("code", "remember_device"))
 registration = RegistrationSchema()
+invitation = InvitationFormSchema()
+own_invitation = NewOwnInvitationSchema()
 password_strength = PasswordStrengthSchema()
 email = EmailSchema()
+code_request = EmailSchema()
+mailed_code = MailedCodeSchema()
+code_of_link = CodeOfLinkSchema()
 email_change = EmailChangeSchema()
 proof = ProofPageSchema()
+closing = CloseSchema()
 password_change = PasswordChangeSchema()
 new_password = PasswordResetSchema(only=("new_password1", "new_password2"))
 new_app = NewAppSchema()
 set_up_code = SetUpCodeSchema()
 factor_name = FactorNameSchema()
 second_step_switch = SecondStepSwitchSchema()
-account = UserEditSchema(only=EDITABLE)
+account = AccountFormSchema(only=EDITABLE)
+completion = AccountFormSchema(only=["profile"])
 account_without_profile = FirstProfileSchema(only=EDITABLE)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, request
 from flask_babel import gettext as _
 
 from userapi.auth import admission, cookies, second_step
@@ -39,7 +39,7 @@ def show_second_step() -> str | Response:
         way=chosen,
         others=[way for way in ways if way != chosen],
         passkey=_find_passkey_options(pending),
-        remembered_days=current_app.config["REMEMBER_DEVICE_DAYS"],
+        remembered_days=second_step.get_remembered_days(pending),
     )
 
 
@@ -50,13 +50,12 @@ def do_second_step() -> Response:
     """Check the code, sign in, and continue to the page that the visitor requested."""
     typed = load_form(schemas.second_step)
     try:
-        session, device_token = admission.finish_by_code(
+        finished = admission.finish_by_code(
             second_step_cookie.get_mfa_token(), typed["code"], remember_device=typed["remember_device"]
         )
     except MfaTokenInvalid:
         return _begin_again()
-    response = second_step_cookie.delete_cookie(respond_signed_in(session))
-    return cookies.set_device_cookie(response, device_token)
+    return _respond(finished)
 
 
 @blueprint.post("/login/second-step/passkey/")
@@ -64,13 +63,21 @@ def do_second_step() -> Response:
 @show_on_error(show_second_step)
 def do_second_step_by_passkey() -> Response:
     """Verify the passkey, sign in, and continue to the page that the visitor requested."""
-    credential = load_form(schemas.passkey)["credential"]
+    sent = load_form(schemas.second_step_passkey)
     try:
         with commit_on(InvalidPasskey):
-            session, _device_token = admission.finish_by_passkey(second_step_cookie.get_mfa_token(), credential)
+            finished = admission.finish_by_passkey(
+                second_step_cookie.get_mfa_token(), sent["credential"], remember_device=sent["remember_device"]
+            )
     except MfaTokenInvalid:
         return _begin_again()
-    return second_step_cookie.delete_cookie(respond_signed_in(session))
+    return _respond(finished)
+
+
+def _respond(finished: admission.Finished) -> Response:
+    """Sign this browser in, and remember its device if that was requested."""
+    response = second_step_cookie.delete_cookie(respond_signed_in(finished.session))
+    return cookies.set_device_cookie(response, finished.device_token)
 
 
 def _find_passkey_options(pending: Any) -> dict[str, Any] | None:

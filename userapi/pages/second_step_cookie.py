@@ -2,21 +2,22 @@
 
 from flask import Response, current_app, request, url_for
 
+from userapi.auth.problems import SecondStepNeeded
+from userapi.core import private_cookies
+from userapi.html.redirects import redirect_to
+
 COOKIE = "second_step"
 
 
 def set_cookie(response: Response, mfa_token: str) -> Response:
     """Let this browser do the second step."""
-    response.set_cookie(
-        COOKIE,
-        mfa_token,
-        max_age=current_app.config["SECOND_STEP_LIFETIME"],
-        path=url_for("pages.show_second_step"),
-        httponly=True,
-        secure=current_app.config["JWT_COOKIE_SECURE"],
-        samesite="Lax",
-    )
-    return response
+    seconds = current_app.config["SECOND_STEP_LIFETIME"]
+    return private_cookies.set_cookie(response, COOKIE, mfa_token, seconds, url_for("pages.show_second_step"))
+
+
+def redirect_to_second_step(needed: SecondStepNeeded, following: str | None) -> Response:
+    """Continue a sign-in with its second step, and then with the page `following`, if any."""
+    return set_cookie(redirect_to("pages.show_second_step", next=following or None), needed.mfa_token)
 
 
 def get_mfa_token() -> str:
@@ -26,6 +27,4 @@ def get_mfa_token() -> str:
 
 def delete_cookie(response: Response) -> Response:
     """Delete the cookie."""
-    secure = current_app.config["JWT_COOKIE_SECURE"]
-    response.delete_cookie(COOKIE, path=url_for("pages.show_second_step"), httponly=True, secure=secure)
-    return response
+    return private_cookies.delete_cookie(response, COOKIE, url_for("pages.show_second_step"))

@@ -3,9 +3,10 @@
 They are not stored. A reload shows them again for ten minutes; the button that says they are kept deletes the cookie.
 """
 
-from flask import Response, current_app, request, url_for
+from flask import Response, request, url_for
 
 from userapi.auth.caller import get_caller
+from userapi.core import private_cookies
 from userapi.security import encryption
 
 COOKIE = "recovery_codes"
@@ -16,16 +17,8 @@ MAX_AGE = 600
 
 def carry_codes(response: Response, codes: list[str]) -> Response:
     """Let the next page show recovery codes of the caller."""
-    response.set_cookie(
-        COOKIE,
-        encryption.encrypt_json("recovery-codes", {"user": get_caller().user.id, "codes": codes}),
-        max_age=MAX_AGE,
-        path=cookie_path(),
-        httponly=True,
-        secure=current_app.config["JWT_COOKIE_SECURE"],
-        samesite="Lax",
-    )
-    return response
+    sealed = encryption.encrypt_json("recovery-codes", {"user": get_caller().user.id, "codes": codes})
+    return private_cookies.set_cookie(response, COOKIE, sealed, MAX_AGE, cookie_path())
 
 
 def find_codes() -> list[str]:

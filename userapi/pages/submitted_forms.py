@@ -7,15 +7,20 @@ from typing import Any
 from flask import Response, g, make_response, request
 from marshmallow import Schema, ValidationError
 
+from userapi.auth.api_keys import TooManyKeys
+from userapi.auth.caller import find_caller
 from userapi.auth.problems import InvalidCredentials
 from userapi.core.db import db
+from userapi.core.hooks import Denied
 from userapi.core.problems import Problem, ValidationFailed
-from userapi.html import saved_forms
+from userapi.html import profile_inputs, saved_forms
 from userapi.html.forms import HIDDEN_FIELDS, Form
 from userapi.http import bodies
+from userapi.invitations.problems import InvitationEnded, InviterUnverified, TooManyInvitations
 from userapi.mfa.passkey_problems import InvalidPasskey, PasskeyKnown, PasskeyRefused
 from userapi.mfa.problems import InvalidCode, SecondStepLocked
 from userapi.security.throttling import TooManyRequests
+from userapi.users.problems import LastSuperuser
 
 #: What the user can correct by typing something else or by waiting.
 CORRECTABLE = (
@@ -26,7 +31,13 @@ CORRECTABLE = (
     PasskeyKnown,
     PasskeyRefused,
     SecondStepLocked,
+    InvitationEnded,
+    InviterUnverified,
+    TooManyInvitations,
+    TooManyKeys,
     TooManyRequests,
+    Denied,
+    LastSuperuser,
 )
 
 
@@ -38,7 +49,7 @@ def current_form(user_id: int | None) -> Form:
     """
     if "form" not in g:
         saved = saved_forms.take_saved_form(user_id) if user_id is not None else None
-        g.form = Form(saved.to_dict() if saved else None)
+        g.form = Form(profile_inputs.read_sent(saved) if saved else None)
     form: Form = g.form
     return form
 
@@ -50,6 +61,9 @@ def load_form(schema: Schema) -> dict[str, Any]:
         ValidationFailed: with messages by field.
     """
     values = bodies.read_body(request)
+    if isinstance(profile := values.get("profile", {}), dict):
+        read = profile_inputs.read_profile(profile, values.get(profile_inputs.CHECKBOXES, ""), _stored_profile())
+        values |= {"profile": read} if read else {}
     for name in HIDDEN_FIELDS:
         values.pop(name, None)
     try:
@@ -57,6 +71,12 @@ def load_form(schema: Schema) -> dict[str, Any]:
     except ValidationError as error:
         raise ValidationFailed(errors=error.messages_dict) from error
     return fields
+
+
+def _stored_profile() -> dict[str, Any]:
+    """The own fields of the caller's profile; empty without one, and for a visitor."""
+    caller = find_caller()
+    return (caller.user.profile_extra if caller else None) or {}
 
 
 def show_on_error(show_page: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -79,7 +99,7 @@ def show_on_error(show_page: Callable[..., Any]) -> Callable[[Callable[..., Any]
 
 def show_rejected_form(problem: Problem, show_page: Callable[[], Any]) -> Response:
     """The page that has the form, filled in with what was typed, with the errors; or where that page redirects to."""
-    g.form = Form.rejected(problem, request.form.to_dict())
+    g.form = Form.rejected(problem, profile_inputs.read_sent(request.form))
     response = make_response(show_page())
     if response.status_code == 200:
         response.status_code = problem.status

@@ -1,13 +1,14 @@
 """The pages of two-step sign-in: setting up an app, recovery codes, turning it on and off, remembered devices."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from userapi.auth import factor_changes, proof
+from userapi.auth import factor_changes
 from userapi.auth.assurance import Proof
 from userapi.auth.caller import get_caller
 from userapi.core.db import db
@@ -17,9 +18,10 @@ from userapi.mfa import apps, qr_code, remembered_devices
 from userapi.security import encryption
 
 from . import schemas, shown_codes
+from .factor_responses import respond_to_new_factor
 from .layout import blueprint, render_page
 from .page_auth import fresh, open_to_set_up
-from .single_submission import Done, submit_once
+from .single_submission import FIRST_FACTOR_WINDOW, Done, submit_once
 from .submitted_forms import load_form, show_on_error
 
 #: The purpose and lifetime in seconds of the hidden field with the app that is being set up.
@@ -63,19 +65,11 @@ def confirm_app() -> Response:
     return response
 
 
-@submit_once
+@partial(submit_once, window=FIRST_FACTOR_WINDOW)
 def _confirm_app(app_id: uuid.UUID, code: str) -> Done:
     caller = get_caller()
-    confirmed = factor_changes.confirm_app_by_counted_code(caller, app_id, code)
-    if confirmed.is_first:
-        proof.add_proof(caller, Proof.CODE)
-    following = "pages.show_security" if confirmed.recovery_codes is None else "pages.show_recovery_codes"
-    return Done(
-        url_for(following),
-        "app_added",
-        session_id=str(caller.session_id) if confirmed.is_first else None,
-        recovery_codes=confirmed.recovery_codes,
-    )
+    added = factor_changes.confirm_app_by_counted_code(caller, app_id, code)
+    return respond_to_new_factor(caller, added, Proof.CODE, "app_added")
 
 
 @blueprint.post("/account/security/app/<uuid:app_id>/rename/")

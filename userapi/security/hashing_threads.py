@@ -1,16 +1,19 @@
 """Computes password hashes on separate threads, in fair order, without blocking other requests."""
 
+import base64
 import os
+import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError
+from argon2.low_level import ARGON2_VERSION
 from flask import Flask, has_request_context
 from flask_babel import gettext as _
 
@@ -19,6 +22,7 @@ from userapi.observability import metrics
 
 from . import throttling
 from .fair_queue import FairQueue, NoTurnError
+from .idle_memory import IdleTimer, return_free_memory
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -50,6 +54,7 @@ class HashingPool:
         self.requests = concurrency + queue_size
         self._concurrency, self._nice = concurrency, nice
         self._threads = self._new_threads()
+        self.idle_timer = IdleTimer(self._return_memory)
 
     def run(self, client: str, compute: Callable[[], Result]) -> Result:
         """Compute when it is the client's turn.
@@ -58,12 +63,21 @@ class HashingPool:
             NoTurnError: the queue is full, or no turn came in time.
         """
         with self.queue.take_turn(client):
-            return self._threads.submit(compute).result()
+            try:
+                return self._threads.submit(compute).result()
+            finally:
+                self.idle_timer.note_use()
 
     def shutdown_threads(self) -> None:
         """Stop the threads; the next hash starts new ones."""
         self._threads.shutdown()
         self._threads = self._new_threads()
+
+    def _return_memory(self) -> None:
+        """Return what the threads do not need any more; of several threads, one may return its own twice instead."""
+        with suppress(RuntimeError):  # the threads were stopped
+            for _thread in range(self._concurrency):
+                self._threads.submit(return_free_memory)
 
     def _new_threads(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._concurrency, "hashing", initializer=self._lower_priority)
@@ -137,14 +151,11 @@ class Hashing:
         self.normal = HashingPool(concurrency, QUEUE_SIZE, HASHING_TIMEOUT, NICE)
         self.expensive = HashingPool(1, EXPENSIVE_QUEUE_SIZE, EXPENSIVE_TIMEOUT, EXPENSIVE_NICE)
         self._slots: RequestSlots | None = None
-        self._placeholder_hash: str | None = None
-
-    @property
-    def placeholder_hash(self) -> str:
-        """A hash at the configured cost that matches no user's password."""
-        if self._placeholder_hash is None:
-            self._placeholder_hash = self.hasher.hash("no user has this password")
-        return self._placeholder_hash
+        #: At the configured cost. No password matches it, because salt and result are random.
+        self.placeholder_hash = (
+            f"{ARGON2ID_PREFIX}v={ARGON2_VERSION}$m={memory},t={time},p=1$"
+            f"{_random_base64(self.hasher.salt_len)}${_random_base64(self.hasher.hash_len)}"
+        )
 
     def run(self, compute: Callable[[], Result], *, expensive: bool = False) -> Result:
         """Compute hashes on a thread with a low priority, so that requests without hashing stay fast.
@@ -157,14 +168,17 @@ class Hashing:
             Unavailable: the queue is full, or no turn came in time.
         """
         lane = self.expensive if expensive else self.normal
-        in_request = has_request_context()
-        released = self._slots.released() if self._slots and in_request else nullcontext()
+        client = throttling.get_client_subject() if has_request_context() else ""
         try:
-            with released, metrics.get_current_metrics().hashing.track_inprogress():
-                return lane.run(throttling.get_client_subject() if in_request else "", compute)
+            with self.slot_released(), metrics.get_current_metrics().hashing.track_inprogress():
+                return lane.run(client, compute)
         except NoTurnError as error:
             metrics.get_current_metrics().hashing_refused.inc()
             raise Unavailable(_("Too many sign-ins at the same time. Try again in a moment.")) from error
+
+    def slot_released(self) -> AbstractContextManager[None]:
+        """Let the server run another request during the block, in which this one only waits."""
+        return self._slots.released() if self._slots and has_request_context() else nullcontext()
 
     def costs_more(self, stored: str | None) -> bool:
         """Return whether an argon2id hash costs more than one at the configured cost."""
@@ -179,18 +193,20 @@ class Hashing:
         self.normal.shutdown_threads()
         self.expensive.shutdown_threads()
 
-    def reserve_threads(self, app: Flask, concurrency: int) -> int:
+    def reserve_threads(self, app: Flask, concurrency: int, waiting: int) -> int:
         """Limit the number of running requests, and return how many threads the server needs.
 
-        The server gets more threads than requests may run: the others are for requests that wait for a hash.
+        The server gets more threads than requests may run: the others are for requests that wait for a hash, or for
+        another service.
 
         Args:
             app: the application.
             concurrency: number of requests that may run at the same time.
+            waiting: number of requests that may wait for other services.
         """
         self._slots = RequestSlots(app.wsgi_app, concurrency)
         app.wsgi_app = self._slots  # type: ignore[method-assign]
-        return concurrency + self.normal.requests + self.expensive.requests
+        return concurrency + self.normal.requests + self.expensive.requests + waiting
 
 
 def configure(app: Flask) -> None:
@@ -201,7 +217,11 @@ def configure(app: Flask) -> None:
         app.config["PASSWORD_HASH_CONCURRENCY"],
     )
     app.extensions["userapi-hashing"] = hashing
-    hashing.placeholder_hash  # noqa: B018 - computed now, so that the first unknown email takes no longer than the next
+
+
+def _random_base64(size: int) -> str:
+    """Random bytes as in the text form of argon2 hashes: base64 without padding."""
+    return base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
 
 
 def get_hashing(app: Flask) -> Hashing:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from limits.storage import RedisStorage, storage_from_string
@@ -11,6 +12,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from userapi.core.redis_urls import parse_sentinel_url
+
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
@@ -18,6 +21,7 @@ Result = TypeVar("Result")
 #: How many seconds a request waits for Redis, and for how many seconds no request calls it after an error.
 REDIS_TIMEOUT = 0.5
 REDIS_COOLDOWN = 2.0
+TIMEOUTS: dict[str, Any] = {"socket_connect_timeout": REDIS_TIMEOUT, "socket_timeout": REDIS_TIMEOUT}
 
 
 class RedisCounters:
@@ -35,11 +39,14 @@ class RedisCounters:
     def __init__(self, url: str) -> None:
         options: dict[str, Any] = {
             "key_prefix": "userapi",
-            "socket_connect_timeout": REDIS_TIMEOUT,
-            "socket_timeout": REDIS_TIMEOUT,
+            **TIMEOUTS,
             # Retry once without a delay: Redis may have been restarted while the connection was idle.
             "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         }
+        if sentinels := parse_sentinel_url(url):
+            url = sentinels.for_limits
+            # A replica may be behind.
+            options |= {"db": sentinels.database, "use_replicas": False, "sentinel_kwargs": TIMEOUTS}
         self._storage = cast(RedisStorage, storage_from_string(url, **options))
         self._retry_at: float | None = None
         self.error = ""
@@ -54,6 +61,11 @@ class RedisCounters:
     def get_expiry(self, key: str) -> float | None:
         """Return when a counter expires, in seconds since the epoch; None while Redis is unavailable."""
         return self._call(lambda: self._storage.get_expiry(key))
+
+    def read_clock(self) -> datetime | None:
+        """Return the time of its machine; None while Redis is unavailable."""
+        found = self._call(self._storage.storage.time)
+        return None if found is None else datetime.fromtimestamp(found[0] + found[1] / 1e6, UTC)
 
     def is_reachable(self) -> bool:
         """Return whether Redis responds."""

@@ -18,13 +18,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from flask import Flask, current_app
+from flask import Flask
 from flask_babel import lazy_gettext, ngettext
+from flask_babel.speaklater import LazyString
 from limits import RateLimitItem, parse
 
+from userapi.core import context
 from userapi.core.context import current_request, get_acting_context
 from userapi.core.problems import Problem, Unavailable
 from userapi.observability import metrics
@@ -159,6 +162,11 @@ def count_attempt(name: str, *subject: str) -> None:
     _count_or_reject(name, subject, lambda: False)
 
 
+def take_back(name: str, *subject: str) -> None:
+    """Take back one attempt that `count_attempt` has counted, because it succeeded."""
+    _refund(name, subject)
+
+
 def limits_each_client(name: str) -> Callable[[View], View]:
     """Decorate a view so that each call counts one attempt of the client.
 
@@ -236,6 +244,12 @@ def is_redis_reachable() -> bool | None:
     return None if shared is None else shared.is_reachable()
 
 
+def read_redis_clock() -> datetime | None:
+    """Return the time of the machine of Redis; None if it does not respond or is not used."""
+    shared = _throttles().shared
+    return None if shared is None else shared.read_clock()
+
+
 def get_redis_error() -> str:
     """Return the error of the last call to Redis; empty if it succeeded."""
     shared = _throttles().shared
@@ -243,7 +257,7 @@ def get_redis_error() -> str:
 
 
 def _count_or_reject(name: str, subject: tuple[str, ...], skip_if: Callable[[], bool]) -> None:
-    if not current_app.config["RATELIMIT_ENABLED"]:
+    if not context.current_application().config["RATELIMIT_ENABLED"]:
         return
     throttles, key = _throttles(), _counter_key(name, subject)
     limit = throttles.limits[name]
@@ -256,7 +270,8 @@ def _count_or_reject(name: str, subject: tuple[str, ...], skip_if: Callable[[], 
     log.warning("throttled", extra={"throttle": name, "address": get_acting_context().ip_address})
     policy = name.lower().replace("_", "-")
     raise TooManyRequests(
-        describe_wait(seconds),
+        # Translated only where it is shown: responses that must not reveal the limit get no language header from it.
+        cast("str", LazyString(describe_wait, seconds)),
         headers={
             "Retry-After": str(seconds),
             "RateLimit-Policy": f'"{policy}";q={limit.amount};w={limit.get_expiry()}',
@@ -283,7 +298,7 @@ def describe_wait(seconds: int) -> str:
 
 
 def _refund(name: str, subject: tuple[str, ...]) -> None:
-    if current_app.config["RATELIMIT_ENABLED"]:
+    if context.current_application().config["RATELIMIT_ENABLED"]:
         _throttles().add(name, _counter_key(name, subject), -1)
 
 
@@ -294,5 +309,5 @@ def _counter_key(name: str, subject: tuple[str, ...]) -> str:
 
 
 def _throttles() -> Throttles:
-    throttles: Throttles = current_app.extensions["userapi-throttles"]
+    throttles: Throttles = context.current_application().extensions["userapi-throttles"]
     return throttles

@@ -5,7 +5,7 @@ for (const button of document.querySelectorAll("[data-copies]")) {
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
     const codes = [...document.querySelectorAll(`#${button.dataset.copies} code`)].map((code) => code.textContent);
-    await navigator.clipboard.writeText(`${codes.join("\n")}\n`);
+    await navigator.clipboard.writeText(codes.join("\n"));
     button.querySelector("span").textContent = button.dataset.copied;
   });
 }

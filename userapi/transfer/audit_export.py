@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, TextIO
 
 from userapi.audit import audit_log, queries
@@ -14,10 +15,15 @@ from .export import write_json_lines
 
 #: The fields of each event.
 FIELDS = ("id", "occurred_at", "action", "origin", "actor_id", "actor_email", "os_user",
-          "target_kind", "target_id", "address", "user_agent", "request_id", "changes")  # fmt: skip
+          "target_kind", "target_id", "address", "user_agent", "request_id", "key_id",
+          "impersonator_id", "changes")  # fmt: skip
 
 #: The formats and their media types.
 MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/jsonl"}
+
+#: The changes in an event; a staff site leaves some out.
+ReadChanges = Callable[[Any], Mapping[str, Any] | None]
+ALL_CHANGES: ReadChanges = attrgetter("changes")
 
 #: The number of events read at a time.
 PAGE_SIZE = 1000
@@ -28,13 +34,16 @@ def record_export(filters: Mapping[str, Any]) -> int:
     return audit_log.record("audit.exported", changes={name: (None, str(value)) for name, value in filters.items()})
 
 
-def write_events(kind: str, file: TextIO, filters: Mapping[str, Any]) -> Iterator[int]:
+def write_events(
+    kind: str, file: TextIO, filters: Mapping[str, Any], read_changes: ReadChanges = ALL_CHANGES
+) -> Iterator[int]:
     """Write all events that match.
 
     Args:
         kind: a key of `MEDIA_TYPES`.
         file: where to write; opened with `newline=""`.
         filters: as for `audit.queries.matching`.
+        read_changes: returns the changes in an event that are written.
 
     Yields:
         The number of events written after each page. No connection is held in between.
@@ -44,15 +53,17 @@ def write_events(kind: str, file: TextIO, filters: Mapping[str, Any]) -> Iterato
     written = 0
     for page in read_pages(filters):
         emails = find_emails(page)
-        write({name: _value(event, name, emails) for name in FIELDS} for event in page)
+        write(
+            {name: _value(event, name, emails) for name in FIELDS} | {"changes": read_changes(event)} for event in page
+        )
         written += len(page)
         yield written
 
 
-def stream_events(kind: str, filters: Mapping[str, Any]) -> Iterator[str]:
+def stream_events(kind: str, filters: Mapping[str, Any], read_changes: ReadChanges = ALL_CHANGES) -> Iterator[str]:
     """The same in pieces, for a download."""
     file = io.StringIO(newline="")
-    for _written in write_events(kind, file, filters):
+    for _written in write_events(kind, file, filters, read_changes):
         yield file.getvalue()
         file.seek(0)
         file.truncate()
@@ -68,8 +79,8 @@ def read_pages(filters: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
 
 
 def find_emails(events: Iterable[Any]) -> dict[int, str]:
-    """The emails of actors and target users, without those of deleted users."""
-    ids = {event.actor_id for event in events} | {target_user_id(event) for event in events}
+    """The emails of actors, impersonators and target users, without those of deleted users."""
+    ids = {user_id for event in events for user_id in (event.actor_id, event.impersonator_id, target_user_id(event))}
     return user_queries.find_emails({user_id for user_id in ids if user_id})
 
 

@@ -1,6 +1,6 @@
 """What the steps of an import work on: the batch itself, and what all batches of the import share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from .factor_validation import FileFactors
+from .identity_validation import FileIdentities
 from .options import Counts, ImportOptions, IssueKind, OnConflict, Reporter
 from .records import Record
 from .seen_keys import SeenKeys
@@ -43,22 +44,31 @@ class Candidate(NamedTuple):
         user: what the file says about the user.
         id: the id of the existing or new user; 0 until it is known.
         factors: the second factors that the file has, or None.
+        identities: the identities that the file has, or None.
     """
 
     position: int
     user: ImportedUser
     id: int = 0
     factors: FileFactors | None = None
+    identities: FileIdentities | None = None
 
     @property
     def email_key(self) -> str:
         """The normal form of the email address."""
         return str(self.user.columns["email_key"])
 
+    @property
+    def own_values(self) -> Mapping[str, Any]:
+        """The values of own fields that the file has, by name."""
+        return (self.user.profile or {}).get("extra") or {}
+
 
 @dataclass
 class Batch:
     """Some records, and the results of the steps so far. Positions are those of `records`, from 0.
+
+    It is false without records.
 
     Attributes:
         records: what was read from the file.
@@ -72,7 +82,7 @@ class Batch:
         changes: positions, and how the user differs from the record.
     """
 
-    records: Sequence[Record]
+    records: list[Record]
     needs_new_ids: bool = False
     groups: list[tuple[str, list[str]]] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
@@ -81,6 +91,9 @@ class Batch:
     existing: list[Candidate] = field(default_factory=list)
     new: list[Candidate] = field(default_factory=list)
     changes: list[tuple[int, str]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.records)
 
 
 def find_issues(batch: Batch, options: ImportOptions) -> Iterator[tuple[IssueKind, str, str]]:

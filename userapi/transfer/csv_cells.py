@@ -37,6 +37,8 @@ def format_cell(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list | dict):
         return orjson.dumps(value).decode()
+    if isinstance(value, int):
+        return str(value)  # a negative number is no formula
     text = value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else str(value)
     return escape_formula(text)
 

@@ -14,21 +14,18 @@ from typing import Any, NamedTuple, TextIO
 
 from flask_babel import gettext as _
 
-from userapi.users.fields import PROFILE_FIELDS, USER_FIELDS
+from userapi.users.fields import USER_FIELDS
 from userapi.users.group_queries import STAFF
 
-from . import django_factors, django_owners
+from . import django_factors, django_identities, django_owners
 from .django_entries import read_entries
 from .django_factors import FactorEntry
 from .django_owners import key
-from .records import SECOND_FACTORS, Record, UnreadableFile, printable
+from .django_profiles import Profiles
+from .records import IDENTITIES, SECOND_FACTORS, Record, UnreadableFile, printable
 
-#: How to recognize models: every Django user model has these fields, and so does the profile model.
+#: How to recognize the user model: every one has these fields.
 USER_MODEL_FIELDS = {"password", "last_login"}
-PROFILE_MODEL_FIELDS = {field.name for field in PROFILE_FIELDS if field.is_in_django}
-
-#: The field of a profile that refers to its user.
-OWNER = "user"
 
 #: Fields of Django's users that are imported as they are.
 IMPORTED_FIELDS = tuple(field.name for field in USER_FIELDS if field.is_in_django)
@@ -38,21 +35,19 @@ TABLES = """
     CREATE TABLE errors (number INTEGER, entry TEXT, reason TEXT);
 """
 JOINED = """
-    SELECT users.number, users.entry, users.fields, users.pk, profiles.fields,
+    SELECT users.number, users.entry, users.fields, users.pk,
+        (
+            SELECT json_group_array(json_array(model, json(fields))) FROM (
+                SELECT profiles.model, profiles.fields FROM owned JOIN profiles ON profiles.number = owned.profile
+                WHERE owned.user = users.number ORDER BY is_certain DESC, profiles.model
+            )
+        ),
         coalesce(by_pk.verified, by_key.verified), natural_keys.key
     FROM users
     LEFT JOIN natural_keys ON natural_keys.user = users.number
-    LEFT JOIN owned ON owned.user = users.number
-    LEFT JOIN profiles ON profiles.number = owned.profile
     LEFT JOIN addresses AS by_pk ON by_pk.owner = users.pk AND by_pk.email = users.email
     LEFT JOIN addresses AS by_key ON by_key.owner = natural_keys.key AND by_key.email = users.email
     ORDER BY users.number
-"""
-#: Profiles without a user, and further profiles of a user.
-NOT_OWNED = """
-    SELECT number, entry, user IS NOT NULL
-    FROM profiles LEFT JOIN claims ON claims.profile = number
-    WHERE number NOT IN (SELECT profile FROM owned) ORDER BY number
 """
 STRAY_ADDRESSES = """
     SELECT count(*) FROM addresses
@@ -88,7 +83,7 @@ def from_django(file: TextIO, left_out: Counter[str]) -> Iterator[Record]:
         dump = _Dump(connection, left_out)
         for number, entry in read_entries(file):
             dump.add(number, entry)
-        django_owners.resolve_owners(connection)
+        dump.profiles.resolve()
         connection.execute("COMMIT")
         yield from dump.groups_of_file()
         yield from dump.users()
@@ -102,11 +97,14 @@ class _Dump:
         self.connection, self.left_out = connection, left_out
         self.user_model = ""
         self.has_factors = False
+        self.profiles = Profiles(connection, left_out)
+        self.social_accounts = django_identities.SocialAccounts(connection)
         self.content_types: dict[str, list[str]] = {}
         self.permissions: dict[str, _Permission] = {}
         self.groups: dict[str, tuple[int, str, Any, Any]] = {}
         connection.executescript(
-            f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -32000; {django_owners.TABLES} {TABLES} BEGIN"
+            f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -32000; {django_owners.TABLES} {TABLES} "
+            f"{django_identities.TABLE} BEGIN"
         )
 
     def add(self, number: int, entry: dict[str, Any]) -> None:
@@ -133,8 +131,10 @@ class _Dump:
             self.has_factors = True
             factor = (key(fields.get("user")), printable(model), label, key(pk), json.dumps(fields))
             self.connection.execute("INSERT INTO factors VALUES (?, ?, ?, ?, ?)", factor)
-        elif fields.keys() >= PROFILE_MODEL_FIELDS:
-            self._add_profile(number, label, printable(model), pk, fields)
+        elif model in (django_identities.ACCOUNT, django_identities.APP):
+            self.social_accounts.add(model, key(fields.get("user")), label, fields)
+        elif self.profiles.is_profile(model, fields):
+            self.profiles.add(number, label, printable(model), pk, fields)
         else:
             self.left_out[printable(model)] += 1
 
@@ -149,29 +149,12 @@ class _Dump:
                     other=printable(model),
                 )
             )
-        for field in fields.keys() - KNOWN_FIELDS:
+        for field in fields.keys() - KNOWN_FIELDS - self.profiles.declared:
             if fields[field]:
                 self.left_out[printable(f"{model}.{field}")] += 1
         row = (number, label, json.dumps(fields), None if pk is None else key(pk), key(_lower(_email(fields))))
         if not self.connection.execute("INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?, ?)", row).rowcount:
             self._add_error(number, label, _("An earlier user in the file has the same ID."))
-
-    def _add_profile(self, number: int, label: str, model: str, pk: Any, fields: dict[str, Any]) -> None:
-        for field in fields.keys() - PROFILE_MODEL_FIELDS - {OWNER}:
-            if fields[field]:
-                self.left_out[printable(f"{model}.{field}")] += 1
-        profile = json.dumps({name: fields[name] for name in PROFILE_MODEL_FIELDS})
-        owner = key(fields[OWNER]) if OWNER in fields else None
-        row = (number, label, model, key(pk), owner, profile)
-        self.connection.execute("INSERT INTO profiles VALUES (?, ?, ?, ?, ?, ?)", row)
-        if owner is None:
-            possible = {django_owners.PK: pk} | {name: fields[name] for name in fields.keys() - PROFILE_MODEL_FIELDS}
-            links = [
-                (model, printable(name), number, key(value))
-                for name, value in possible.items()
-                if django_owners.may_refer(value)
-            ]
-            self.connection.executemany("INSERT INTO links VALUES (?, ?, ?, ?)", links)
 
     def _add_error(self, number: int, label: str, reason: str) -> None:
         self.connection.execute("INSERT INTO errors VALUES (?, ?, ?)", (number, label, str(reason)))
@@ -183,7 +166,7 @@ class _Dump:
 
     def users(self) -> Iterator[Record]:
         """The users, each with the profile and whether the email address is verified."""
-        for number, label, fields, pk, profile, verified, natural_key in self.connection.execute(JOINED):
+        for number, label, fields, pk, profiles, verified, natural_key in self.connection.execute(JOINED):
             found = json.loads(fields)
             values = {name: found[name] for name in IMPORTED_FIELDS if name in found}
             values["id"] = None if pk is None else json.loads(pk)
@@ -193,12 +176,14 @@ class _Dump:
             if isinstance(values["groups"], list) and found.get("is_staff") is True:
                 values["groups"].append(STAFF)  # Django gives its staff access without such a group
             values["permissions"] = self._codenames(found.get("user_permissions"))
-            if profile is not None:
-                values["profile"] = json.loads(profile)
+            if (profile := self.profiles.merge(found, json.loads(profiles))) is not None:
+                values["profile"] = profile
             if verified is not None:
                 values["email_verified"] = bool(verified)
             if self.has_factors and (factors := self._factors(pk, natural_key)) is not None:
                 values[SECOND_FACTORS] = factors
+            if (identities := self.social_accounts.of_user(pk, natural_key)) is not None:
+                values[IDENTITIES] = identities
             if not isinstance(values["id"], int):
                 del values["id"]  # a UUID or none
             yield Record(number, values, label)
@@ -217,9 +202,10 @@ class _Dump:
 
     def errors(self) -> Iterator[Record]:
         """Records that cannot be imported: profiles without a user, further profiles of a user, and duplicate ids."""
-        for number, label, has_user in self.connection.execute(NOT_OWNED):
+        for stray_profile in self.profiles.stray():
+            has_user = stray_profile.has_user
             reason = _("This user has more than one profile in the file.") if has_user else self._no_user()
-            yield Record(number, {}, label, str(reason))
+            yield Record(stray_profile.number, {}, stray_profile.entry, str(reason))
         for number, label, reason in self.connection.execute("SELECT number, entry, reason FROM errors"):
             yield Record(number, {}, label, reason)
         (stray,) = self.connection.execute(STRAY_ADDRESSES).fetchone()
@@ -227,6 +213,7 @@ class _Dump:
             self.left_out["account.emailaddress without its user"] += stray
         for model, count in self.connection.execute(STRAY_FACTORS):
             self.left_out[f"{model} without its user"] += count
+        self.social_accounts.count_strays(self.left_out)
 
     def _no_user(self) -> str:
         if self.connection.execute("SELECT 1 FROM users WHERE pk IS NULL LIMIT 1").fetchone():

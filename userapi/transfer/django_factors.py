@@ -149,7 +149,10 @@ def _read_allauth_passkey(fields: dict[str, Any], user_pk: Any) -> dict[str, Any
     try:
         passkey = webauthn.read_registration(data.get("credential"), rp_id)
     except CeremonyError as error:
-        reason = _("It does not belong to %(site)s, or it is damaged.", site=rp_id or _("a site without a host name"))
+        reason = _(
+            "It was created for another site than %(site)s, or it is damaged.",
+            site=rp_id or _("a site without a host name"),
+        )
         raise Unreadable(reason) from error
     return {
         "credential_id": _encode(passkey.credential_id),

@@ -1,4 +1,4 @@
-"""Finds the user of each profile, email address and second factor in a Django dump.
+"""Finds the user of each profile, email address, second factor and social account in a Django dump.
 
 Usually a field `user` contains the primary key of the user. With `--natural-foreign` it contains the natural key: the
 value of the user model's USERNAME_FIELD, whose name is not in the dump. A profile whose `OneToOneField` is its primary
@@ -29,7 +29,9 @@ PK = "pk"
 
 TABLES = """
     CREATE TABLE users (number INTEGER PRIMARY KEY, entry TEXT, fields TEXT, pk TEXT UNIQUE, email TEXT);
-    CREATE TABLE profiles (number INTEGER PRIMARY KEY, entry TEXT, model TEXT, pk TEXT, owner TEXT, fields TEXT);
+    CREATE TABLE profiles (
+        number INTEGER PRIMARY KEY, entry TEXT, model TEXT, pk TEXT, owner TEXT, fields TEXT, is_certain INTEGER
+    );
     CREATE TABLE addresses (owner TEXT, email TEXT, verified INTEGER, PRIMARY KEY (owner, email));
     CREATE TABLE factors (owner TEXT, model TEXT, entry TEXT, pk TEXT, fields TEXT);
     CREATE TABLE tokens (device TEXT, token TEXT);
@@ -40,13 +42,14 @@ TABLES = """
     CREATE TABLE matches (field TEXT, item, user INTEGER);
     CREATE TABLE natural_keys (key TEXT PRIMARY KEY, user INTEGER UNIQUE);
     CREATE TABLE claims (profile INTEGER PRIMARY KEY, user INTEGER);
-    CREATE TABLE owned (user INTEGER PRIMARY KEY, profile INTEGER UNIQUE);
+    CREATE TABLE owned (user INTEGER, model TEXT, profile INTEGER UNIQUE, PRIMARY KEY (user, model)) WITHOUT ROWID;
 """
 
 REFERENCES = """
     SELECT owner AS key FROM profiles WHERE owner LIKE '[%'
     UNION SELECT owner FROM addresses WHERE owner LIKE '[%'
     UNION SELECT owner FROM factors WHERE owner LIKE '[%'
+    UNION SELECT owner FROM social_accounts WHERE owner LIKE '[%'
     UNION SELECT value FROM links WHERE value LIKE '[%'
 """
 #: A natural key is an array with one value: `["ada"]` refers to the user whose field has the value `"ada"`.
@@ -74,6 +77,12 @@ CLAIM = """
     WHERE users.number IS NOT NULL OR natural_keys.user IS NOT NULL
 """
 
+#: The first claim of each model is the one that counts.
+OWN = """
+    INSERT OR IGNORE INTO owned SELECT user, model, profile
+    FROM claims JOIN profiles ON profiles.number = claims.profile ORDER BY profile
+"""
+
 
 def key(value: Any) -> str:
     """A primary or natural key as ASCII text, for comparisons."""
@@ -95,7 +104,7 @@ def resolve_owners(connection: sqlite3.Connection) -> None:
     connection.execute(CLAIM)
     for model in models:
         _resolve_links(connection, model)
-    connection.execute("INSERT OR IGNORE INTO owned SELECT user, profile FROM claims ORDER BY profile")
+    connection.execute(OWN)
 
 
 def _insert_user_values(connection: sqlite3.Connection) -> None:

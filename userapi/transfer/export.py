@@ -2,22 +2,42 @@
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import orjson
 import sqlalchemy as sa
 
 from userapi.audit import audit_log
+from userapi.federation import moving
 from userapi.mfa import moving_in
-from userapi.users.fields import EXPORTED_FIELDS, PROFILE_FIELD_NAMES
-from userapi.users.models import user_groups, user_permissions
+from userapi.users import terms
+from userapi.users.declaration import get_declaration
+from userapi.users.fields import EXPORTED_FIELDS, TERMS_FIELDS
+from userapi.users.group_models import user_groups, user_permissions
 
 from . import line_formats, queries
 from .csv_cells import CsvWriter
-from .records import MEMBERSHIPS, PASSWORD_HASH, SECOND_FACTORS
+from .profile_validation import PREFIX
+from .records import IDENTITIES, MEMBERSHIPS, PASSWORD_HASH, SECOND_FACTORS
 
 #: Some users in the form of the export.
 Page = list[dict[str, Any]]
+
+#: The fields of profiles in an export, each with the column that has it, or "" for an own field.
+ProfileFields = tuple[tuple[str, str], ...]
+
+
+class Parts(NamedTuple):
+    """What an export contains besides the fields of users.
+
+    Attributes:
+        profile_fields: the fields of profiles.
+        with_passwords: whether to include password hashes.
+    """
+
+    profile_fields: ProfileFields
+    with_passwords: bool
+
 
 #: The number of users that a download sends at a time.
 DOWNLOAD_PAGE = 200
@@ -27,7 +47,13 @@ NO_GROUPS = "[]"
 
 
 def export_users(
-    export: "Export", filters: Mapping[str, Any], *, with_passwords: bool, with_factors: bool = False
+    export: "Export",
+    filters: Mapping[str, Any],
+    *,
+    with_passwords: bool,
+    with_factors: bool = False,
+    with_identities: bool = False,
+    with_sensitive: bool = False,
 ) -> Iterator[int]:
     """Write all users who match, as of one moment, and record it in the audit log.
 
@@ -36,21 +62,27 @@ def export_users(
         filters: as for `list_queries.build_conditions`.
         with_passwords: whether to include password hashes, which are secrets.
         with_factors: whether to include the second factors of users, with the secrets of apps.
+        with_identities: whether to include the accounts at other services that sign in here.
+        with_sensitive: whether to include the profile fields that are declared as sensitive.
 
     Yields:
         The number of users written so far: 0 when the event is recorded, then after each page. The caller commits.
     """
     written = 0
-    secrets = {"passwords": (None, with_passwords)} | ({"factors": (None, True)} if with_factors else {})
-    facts = {name: (None, str(value)) for name, value in filters.items()} | secrets
+    more = {"factors": with_factors, "identities": with_identities, "sensitive": with_sensitive}
+    included = {"passwords": (None, with_passwords)} | {name: (None, True) for name, value in more.items() if value}
+    facts = {name: (None, str(value)) for name, value in filters.items()} | included
     event = audit_log.record("users.exported", changes={"count": (None, written), **facts})
     yield written
+    parts = Parts(_list_profile_fields(with_sensitive=with_sensitive), with_passwords)
     with queries.snapshot() as connection:
-        export.start(queries.groups(connection), with_passwords=with_passwords)
+        export.start(queries.groups(connection), parts)
         last_id = 0
-        while page := _read_page(connection, filters, last_id, queries.PAGE_SIZE, with_passwords=with_passwords):
+        while page := _read_page(connection, filters, last_id, queries.PAGE_SIZE, parts):
             if with_factors:
-                _add_factors(connection, page)
+                _add(SECOND_FACTORS, moving_in.read(connection, page[0]["id"], page[-1]["id"]), page)
+            if with_identities:
+                _add(IDENTITIES, moving.read(connection, page[0]["id"], page[-1]["id"]), page)
             last_id = page[-1]["id"]
             export.write_users(page)
             written += len(page)
@@ -59,7 +91,9 @@ def export_users(
 
 
 def stream_export(kind: str, filters: Mapping[str, Any], *, with_groups: bool) -> Iterator[str]:
-    """The pieces of an export without password hashes. No connection is held while a slow client reads them.
+    """The pieces of an export without secrets and sensitive fields.
+
+    No connection is held while a slow client reads them.
 
     Args:
         kind: a key of `FORMATS`.
@@ -68,12 +102,13 @@ def stream_export(kind: str, filters: Mapping[str, Any], *, with_groups: bool) -
     """
     file = io.StringIO()
     export = FORMATS[kind](file)
+    parts = Parts(_list_profile_fields(with_sensitive=False), with_passwords=False)
     with queries.snapshot() as connection:
-        export.start(queries.groups(connection) if with_groups else {}, with_passwords=False)
+        export.start(queries.groups(connection) if with_groups else {}, parts)
     last_id = 0
     while True:
         with queries.snapshot() as connection:
-            page = _read_page(connection, filters, last_id, DOWNLOAD_PAGE, with_passwords=False)
+            page = _read_page(connection, filters, last_id, DOWNLOAD_PAGE, parts)
         if page:
             last_id = page[-1]["id"]
             export.write_users(page)
@@ -84,9 +119,16 @@ def stream_export(kind: str, filters: Mapping[str, Any], *, with_groups: bool) -
         file.truncate()
 
 
-def _read_page(
-    connection: sa.Connection, filters: Mapping[str, Any], last_id: int, limit: int, *, with_passwords: bool
-) -> Page:
+def _list_profile_fields(*, with_sensitive: bool) -> ProfileFields:
+    declaration = get_declaration()
+    return tuple(
+        (name, column)
+        for name, column in declaration.columns
+        if with_sensitive or not declaration.by_name[name].is_sensitive
+    )
+
+
+def _read_page(connection: sa.Connection, filters: Mapping[str, Any], last_id: int, limit: int, parts: Parts) -> Page:
     """The users with the next ids."""
     rows = queries.page(connection, filters, last_id, limit)
     if not rows:
@@ -95,22 +137,29 @@ def _read_page(
         kind: queries.member_names(connection, table, rows[0].id, rows[-1].id)
         for kind, table in zip(MEMBERSHIPS, (user_groups, user_permissions), strict=True)
     }
-    return [_user(row, held, with_passwords) for row in rows]
+    return [_user(row, held, parts) for row in rows]
 
 
-def _add_factors(connection: sa.Connection, page: Page) -> None:
-    factors = moving_in.read(connection, page[0]["id"], page[-1]["id"])
+def _add(name: str, values: Mapping[int, Any], page: Page) -> None:
+    """Add a field to the users of a page who have it."""
     for user in page:
-        if user["id"] in factors:
-            user[SECOND_FACTORS] = factors[user["id"]]
+        if user["id"] in values:
+            user[name] = values[user["id"]]
 
 
-def _user(row: Any, held: Mapping[str, Mapping[int, list[str]]], with_passwords: bool) -> dict[str, Any]:
+def _user(row: Any, held: Mapping[str, Mapping[int, list[str]]], parts: Parts) -> dict[str, Any]:
     user = {name: getattr(row, name) for name in EXPORTED_FIELDS}
-    has_profile = row.profile_user_id is not None
-    user["profile"] = {name: getattr(row, f"profile_{name}") for name in PROFILE_FIELD_NAMES} if has_profile else None
+    if user["terms_version"] is None:
+        for name in TERMS_FIELDS:
+            del user[name]
+    user["profile"] = None if row.profile_user_id is None else _profile(row, parts.profile_fields)
     user |= {kind: held[kind].get(row.id, []) for kind in MEMBERSHIPS}
-    return user | ({PASSWORD_HASH: row.password_hash} if with_passwords else {})
+    return user | ({PASSWORD_HASH: row.password_hash} if parts.with_passwords else {})
+
+
+def _profile(row: Any, fields: ProfileFields) -> dict[str, Any]:
+    own = row.profile_extra or {}
+    return {name: getattr(row, column) if column else own.get(name) for name, column in fields}
 
 
 class JsonLinesExport:
@@ -121,7 +170,7 @@ class JsonLinesExport:
     def __init__(self, file: TextIO) -> None:
         self.file = file
 
-    def start(self, groups: Mapping[str, list[str]], *, with_passwords: bool) -> None:
+    def start(self, groups: Mapping[str, list[str]], parts: Parts) -> None:
         """Write the groups, given as codenames of permissions by name."""
         write_json_lines(self.file, ({"group": name, "permissions": codenames} for name, codenames in groups.items()))
 
@@ -138,10 +187,12 @@ class CsvExport:
     def __init__(self, file: TextIO) -> None:
         self.file = file
 
-    def start(self, groups: Mapping[str, list[str]], *, with_passwords: bool) -> None:
+    def start(self, groups: Mapping[str, list[str]], parts: Parts) -> None:
         """Write the column names."""
-        columns = line_formats.COLUMNS if with_passwords else line_formats.COLUMNS[:-1]
-        self.writer = CsvWriter(self.file, columns)
+        columns = line_formats.list_columns(name for name, _column in parts.profile_fields)
+        if not terms.are_in_force():
+            columns = tuple(name for name in columns if name not in TERMS_FIELDS)
+        self.writer = CsvWriter(self.file, columns if parts.with_passwords else columns[:-1])
 
     def write_users(self, users: Page) -> None:
         """Write a page of users."""
@@ -160,7 +211,7 @@ def write_json_lines(file: TextIO, objects: Iterable[Mapping[str, Any]]) -> None
 
 def _csv_row(user: dict[str, Any]) -> dict[str, Any]:
     """The cells of a user, by column."""
-    profile = {line_formats.PROFILE + name: value for name, value in (user["profile"] or {}).items()}
+    profile = {PREFIX + name: value for name, value in (user["profile"] or {}).items()}
     # The import puts staff without groups in their file into the built-in group, and an empty cell says nothing.
     groups = NO_GROUPS if user["is_staff"] and not user["groups"] else user["groups"]
     return {**user, **profile, "groups": groups}

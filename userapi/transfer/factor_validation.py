@@ -30,8 +30,9 @@ from userapi.mfa.models import MAX_NAME_LENGTH
 from userapi.mfa.moving_in import ImportedApp, ImportedFactors, ImportedPasskey
 from userapi.users.field_types import AnyField
 
+from .field_loading import join_reasons, load_fields
 from .records import printable
-from .validation import PastTimestamp, join_reasons, load_fields
+from .validation import PastTimestamp
 
 #: The lengths of secrets of apps, in bits: `totp.MIN_SECRET_BITS` and the most that an app can have.
 MAX_SECRET_BITS = 512
@@ -193,7 +194,7 @@ def _read_passkey(values: Mapping[str, Any]) -> ImportedPasskey:
     if missing:
         raise UnreadableFactor(_("Missing: %(names)s.", names=", ".join(missing)))
     if passkey["rp_id"] != current_app.config["PASSKEY_RP_ID"]:
-        raise UnreadableFactor(_("It belongs to another site: %(site)s.", site=printable(passkey["rp_id"])))
+        raise UnreadableFactor(_("It was created for another site: %(site)s.", site=printable(passkey["rp_id"])))
     try:
         with only_ceremony_errors():
             algorithm, key = public_keys.read(cast("Mapping[Any, Any]", cbor.decode(passkey.pop("public_key"))))

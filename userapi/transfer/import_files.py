@@ -4,8 +4,11 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from userapi.users.declaration import get_declaration
+
 from . import line_formats
 from .csv_cells import CsvWriter
+from .profile_validation import PREFIX
 
 #: The columns of a report.
 REPORT = ("location", "result", "reason")
@@ -18,12 +21,6 @@ SAMPLE: tuple[dict[str, Any], ...] = (
         "last_name": "Byron",
         "is_active": True,
         "language": "en",
-        "profile.title": "Ms",
-        "profile.dob": "1990-12-10",
-        "profile.address": "12 Pulteney Street",
-        "profile.country": "United Kingdom",
-        "profile.city": "Bath",
-        "profile.zip": "BA2 4",
     },
     {
         "email": "grace@example.com",
@@ -34,10 +31,25 @@ SAMPLE: tuple[dict[str, Any], ...] = (
 )
 
 
+#: The profile of the first one without a declaration of other fields.
+SAMPLE_PROFILE = {
+    "title": "Ms",
+    "dob": "1990-12-10",
+    "address": "12 Pulteney Street",
+    "country": "United Kingdom",
+    "city": "Bath",
+    "zip": "BA2 4",
+}
+
+
 def write_sample() -> str:
     """A CSV file of two users, which an import accepts as it is."""
-    used = {name for user in SAMPLE for name in user}
-    return _write([column for column in line_formats.COLUMNS if column in used], SAMPLE)
+    declaration = get_declaration()
+    profile = SAMPLE_PROFILE if declaration.is_default else declaration.example
+    first, *others = SAMPLE
+    users = [{**first, **{PREFIX + name: value for name, value in profile.items()}}, *others]
+    used = {name for user in users for name in user}
+    return _write([column for column in line_formats.list_columns(profile) if column in used], users)
 
 
 def write_report(issues: Iterable[Sequence[str]]) -> str:

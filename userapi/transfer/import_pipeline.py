@@ -1,12 +1,11 @@
 """The import: it turns records into users, a batch at a time.
 
-Each batch passes through five functions: `validate`, `dedupe`, `resolve_ids`, `write` and `report`. The caller commits
-each batch. An interrupted import can be run again: users that already exist are skipped. The email address identifies a
-user.
+A `BatchReader` reads and checks the records. Then each batch passes through four functions: `dedupe`, `resolve_ids`,
+`write` and `report`. The caller commits each batch. An interrupted import can be run again: users that already exist
+are skipped. The email address identifies a user.
 """
 
-import itertools
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,14 +17,13 @@ from userapi.core.db import db
 from userapi.core.problems import Problem
 from userapi.transfer import bulk_insert
 
-from . import queries, write_factors, write_users
+from . import queries, unique_values, write_factors, write_identities, write_users
 from .batch import Batch, Candidate, ImportState, find_issues
-from .factor_validation import FileFactors, validate_factors
+from .batch_reader import BatchReader
 from .memberships import get_or_create_group, write_memberships
 from .options import NOT_IN_EVENT, Counts, ImportOptions, OnConflict, Reporter
-from .records import PASSWORD_HASH, SECOND_FACTORS, Record
+from .records import Record
 from .seen_keys import SeenKeys, open_seen_keys
-from .validation import RecordRejected, validate_group, validate_user
 
 #: Records between two commits.
 BATCH_SIZE = 2000
@@ -57,74 +55,58 @@ def import_records(
         LastSuperuser: the import would leave no active superuser.
     """
     with open_seen_keys() as seen:
-        batches = _split_into_batches(records)
-        first = next(batches, [])  # reads all of a dump, so do it before a transaction begins
+        reader, done = BatchReader(records, options), 0 if earlier is None else earlier.read
+        # This reads all of a dump, so do it before a transaction begins.
+        batch = reader.read(min(done, BATCH_SIZE) or BATCH_SIZE)
         state = _start(options, reporter, earlier or Counts(), seen)
-        position, done = 0, state.counts.read
-        for batch in itertools.chain([first], batches):
-            done_in_batch = max(done - position, 0)
-            position += len(batch)
-            restore_seen_keys(Batch(batch[:done_in_batch]), state)
-            process(Batch(batch[done_in_batch:]), state)
+        while done > 0 and batch.records:
+            restore_seen_keys(batch, state)
+            done -= len(batch.records)
             yield state.counts
-        for batch in _split_into_batches(seen.deferred_records()):
-            process(Batch(batch, needs_new_ids=True), state)
-            yield state.counts
+            batch = reader.read(min(done, BATCH_SIZE) or BATCH_SIZE)
+        process(batch, state, reader)
+        yield state.counts
+        for each in (reader, BatchReader(seen.deferred_records(), options, needs_new_ids=True)):
+            while batch := each.read(BATCH_SIZE):
+                process(batch, state, each)
+                yield state.counts
 
 
-def process(batch: Batch, state: ImportState) -> None:
+def process(batch: Batch, state: ImportState, reader: BatchReader) -> None:
     """Import one batch."""
-    validate(batch, state.options)
     dedupe(batch, state.seen)
     resolve_ids(batch, state)
-    write(batch, state)
+    write(batch, state, reader)
     report(batch, state)
 
 
 def restore_seen_keys(batch: Batch, state: ImportState) -> None:
     """Add email addresses and IDs to `state.seen`, for records that were imported before an interruption."""
-    validate(batch, state.options)
     dedupe(batch, state.seen)
-    users_by_email = _find_users_by_email(batch.candidates)
+    users_by_email, kept = _find_users_by_email(batch.candidates), []
     for candidate in batch.candidates:
         existing_user, user_id = users_by_email.get(candidate.email_key), candidate.user.user_id
         if user_id is not None and (existing_user is None or existing_user.id == user_id):
-            state.seen.add_id(user_id)
+            kept.append((user_id, batch.records[candidate.position].number))
         if existing_user is None:
             state.seen.add_deferred(batch.records[candidate.position])
+    state.seen.add_ids(kept)
+    state.seen.has_ids |= bool(kept)
 
 
-# --- The five steps ---------------------------------------------------------------------------------------
-
-
-def validate(batch: Batch, options: ImportOptions) -> None:
-    """Check every record: fills `groups`, `candidates` and `rejections`."""
-    for position, record in enumerate(batch.records):
-        values = record.values if options.with_passwords else {**record.values, PASSWORD_HASH: None}
-        try:
-            if record.error:
-                raise RecordRejected(record.error)
-            if "group" in values and "email" not in values:
-                batch.groups.append(validate_group(record.values))
-            else:
-                user = validate_user(values, options.on_bad_profile)
-                batch.candidates.append(Candidate(position, user, factors=_validate_factors(values, options)))
-        except RecordRejected as error:
-            batch.rejections[position] = str(error)
+# --- The four steps after reading -------------------------------------------------------------------------
 
 
 def dedupe(batch: Batch, seen: SeenKeys) -> None:
     """Reject the candidates whose email address an earlier record has: changes `candidates` and `rejections`."""
     if batch.needs_new_ids:
         return  # already done before these records were deferred
-    first_with_email = []
-    for candidate in batch.candidates:
-        earlier = seen.add_email(candidate.email_key, batch.records[candidate.position])
-        if earlier is None:
-            first_with_email.append(candidate)
-        else:
-            batch.rejections[candidate.position] = _("Has the same email as %(place)s.", place=earlier)
-    batch.candidates = first_with_email
+    records = batch.records
+    earlier = seen.add_emails([(candidate.email_key, records[candidate.position]) for candidate in batch.candidates])
+    if earlier:
+        for index, place in earlier.items():
+            batch.rejections[batch.candidates[index].position] = _("Has the same email as %(place)s.", place=place)
+        batch.candidates = [each for index, each in enumerate(batch.candidates) if index not in earlier]
 
 
 def resolve_ids(batch: Batch, state: ImportState) -> None:
@@ -145,8 +127,10 @@ def resolve_ids(batch: Batch, state: ImportState) -> None:
     _assign_new_ids(without_id, batch, state.options)
 
 
-def write(batch: Batch, state: ImportState) -> None:
+def write(batch: Batch, state: ImportState, reader: BatchReader) -> None:
     """Create groups and users, and update existing users if requested. A dry run only counts.
+
+    While the database inserts users, the next batch is read.
 
     Raises:
         ImportStopped: an all-or-nothing import found an issue.
@@ -156,18 +140,24 @@ def write(batch: Batch, state: ImportState) -> None:
     options, counts = state.options, state.counts
     for name, codenames in batch.groups:
         get_or_create_group(name, codenames, state)
+    if options.dry_run:
+        if options.on_conflict is OnConflict.UPDATE:
+            batch.existing = unique_values.reject_in_dry_run(batch.existing, batch, state)
+        batch.new = unique_values.reject_in_dry_run(batch.new, batch, state)
     if options.on_conflict is OnConflict.UPDATE:
-        counts.updated += len(batch.existing)
         if batch.existing and not options.dry_run:
-            write_users.update_users(batch.existing, batch.users_by_email)
+            batch.existing = write_users.update_users(batch.existing, batch)
+        counts.updated += len(batch.existing)
         write_memberships(batch.existing, state, replace=True)
         write_factors.add_to_existing_users(batch.existing, batch, state)
+        write_identities.link(batch.existing, batch, state)
         _note_changes(batch.existing, batch)
     if not options.dry_run:
-        _insert_users(batch, confirmed=options.confirmed)
+        _insert_users(batch, reader, confirmed=options.confirmed)
     counts.made += len(batch.new)
     write_memberships(batch.new, state)
     write_factors.add_to_new_users(batch.new, batch, state)
+    write_identities.link(batch.new, batch, state)
     _note_changes(batch.new, batch)
 
 
@@ -194,17 +184,6 @@ def report(batch: Batch, state: ImportState) -> None:
 # --- Helpers of the steps, in the same order --------------------------------------------------------------
 
 
-def _validate_factors(values: Mapping[str, Any], options: ImportOptions) -> FileFactors | None:
-    found = values.get(SECOND_FACTORS)
-    return validate_factors(found) if options.with_factors and found is not None else None
-
-
-def _split_into_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    iterator = iter(records)
-    while batch := list(itertools.islice(iterator, BATCH_SIZE)):
-        yield batch
-
-
 def _start(options: ImportOptions, reporter: Reporter, counts: Counts, seen: SeenKeys) -> ImportState:
     state = ImportState(options, reporter, counts, seen, queries.group_ids(), queries.permission_ids())
     if counts.event_id is None and not options.dry_run:
@@ -226,13 +205,21 @@ def _find_users_by_email(candidates: Sequence[Candidate]) -> Mapping[str, sa.Row
 def _keep_ids(candidates: Sequence[Candidate], batch: Batch, state: ImportState) -> list[Candidate]:
     """Add the candidates with a free id to `new`, defer those whose ID is in use, and return those without an id."""
     file_ids = [candidate.user.user_id for candidate in candidates if candidate.user.user_id is not None]
-    used = queries.used_ids(file_ids) if file_ids else set()
+    highest = bulk_insert.highest_used_id() if file_ids else 0
+    doubtful = [user_id for user_id in file_ids if user_id <= highest]
+    used = queries.used_ids(doubtful) if doubtful else set()
     if file_ids and not state.options.dry_run:
         bulk_insert.reserve_ids(max(file_ids))
+    records = batch.records
+    numbered = [
+        (each.user.user_id, records[each.position].number) for each in candidates if each.user.user_id is not None
+    ]
+    repeated = state.seen.add_ids(numbered)
     without_id = []
     for candidate in candidates:
         user_id = candidate.user.user_id
-        if user_id is not None and state.seen.add_id(user_id) and user_id not in used:
+        state.seen.has_ids |= user_id is not None
+        if user_id is not None and user_id not in used and records[candidate.position].number not in repeated:
             batch.new.append(candidate._replace(id=user_id))
         elif user_id is None and not state.seen.has_ids:
             without_id.append(candidate)
@@ -254,9 +241,10 @@ def _assign_new_ids(candidates: Sequence[Candidate], batch: Batch, options: Impo
             batch.changes.append((candidate.position, change))
 
 
-def _insert_users(batch: Batch, *, confirmed: bool) -> None:
+def _insert_users(batch: Batch, reader: BatchReader, *, confirmed: bool) -> None:
     """Insert the new users. Another transaction may have taken an email address or id since `resolve_ids`."""
-    inserted = write_users.insert_users(batch.new, confirmed=confirmed)
+    inserted, taken = write_users.insert_users(batch.new, reader.read_ahead, confirmed=confirmed)
+    batch.new = unique_values.reject_taken(batch.new, taken, batch)
     for candidate in batch.new:
         if candidate.id not in inserted:
             reason = _("Another user got this email or ID during the import. Import the file again.")

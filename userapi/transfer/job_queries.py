@@ -30,6 +30,12 @@ def read_file(job_id: int) -> bytes | None:
     return db.session.scalar(sa.select(files.c.content).where(files.c.job_id == job_id))
 
 
+def list_idle_files() -> Sequence[int]:
+    """The imports that have a file and have ended: dry runs whose import may still be started."""
+    ended = sa.select(files.c.job_id).join(jobs, jobs.c.id == files.c.job_id).where(jobs.c.state.not_in(ACTIVE))
+    return db.session.scalars(ended).all()
+
+
 def move_file(job_id: int, import_id: int) -> bool:
     """Move the file of a dry run to its import; returns False if another import already has it."""
     moved = sa.update(files).where(files.c.job_id == job_id).values(job_id=import_id).returning(files.c.job_id)

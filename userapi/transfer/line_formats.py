@@ -2,25 +2,25 @@
 
 import csv
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 import orjson
 from flask_babel import gettext as _
 
+from userapi.users.declaration import Declaration, get_declaration
+from userapi.users.field_definition import Kind
 from userapi.users.fields import EXPORTED_FIELDS, FLAGS, PROFILE_FIELD_NAMES
 
 from .csv_cells import unescape_formula
+from .profile_validation import PREFIX
 from .records import EMAIL_VERIFIED, MEMBERSHIPS, PASSWORD_HASH, Record, UnreadableFile
 
 #: The maximum length of a line in characters; a user has a few hundred.
 MAX_LINE_LENGTH = 1_000_000
 
-PROFILE = "profile."
-COLUMNS = (*EXPORTED_FIELDS, *(PROFILE + name for name in PROFILE_FIELD_NAMES), *MEMBERSHIPS, PASSWORD_HASH)
-
 #: Column names of older exports of the staff site.
-OLD_NAMES = {f"profile_{name}": PROFILE + name for name in PROFILE_FIELD_NAMES}
+OLD_NAMES = {f"profile_{name}": PREFIX + name for name in PROFILE_FIELD_NAMES}
 
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 
@@ -65,6 +65,11 @@ class Lines:
         return line
 
 
+def list_columns(profile_fields: Iterable[str]) -> tuple[str, ...]:
+    """The columns of a CSV file whose profiles have these fields; the last one is for secrets."""
+    return (*EXPORTED_FIELDS, *(PREFIX + name for name in profile_fields), *MEMBERSHIPS, PASSWORD_HASH)
+
+
 def from_csv(file: TextIO) -> Iterator[Record]:
     """The users of a CSV file. Its first line has the column names. Empty cells count as missing.
 
@@ -76,8 +81,9 @@ def from_csv(file: TextIO) -> Iterator[Record]:
     Raises:
         UnreadableFile: the first line does not have the column names.
     """
-    lines = Lines(file)
-    columns, delimiter = _read_header(lines)
+    lines, declaration = Lines(file), get_declaration()
+    columns, delimiter = _read_header(lines, list_columns(declaration.names))
+    flags = _list_flags(declaration)
     rows = csv.reader(lines, strict=True, delimiter=delimiter)
     while True:
         first = lines.number + 1
@@ -94,7 +100,7 @@ def from_csv(file: TextIO) -> Iterator[Record]:
         if reason:
             yield from _unreadable_records(first, lines.number, reason)
             continue
-        yield Record(first, _parse_user(zip(columns, cells, strict=False)), last=lines.number)
+        yield Record(first, _parse_user(zip(columns, cells, strict=False), flags), last=lines.number)
 
 
 def _find_misfit(cells: list[str], columns: list[str], *, is_complete: bool) -> str:
@@ -139,7 +145,7 @@ def from_jsonl(file: TextIO) -> Iterator[Record]:
             yield Record(lines.number, {}, error=str(_("Not a JSON object.")))
 
 
-def _read_header(lines: Lines) -> tuple[list[str], str]:
+def _read_header(lines: Lines, known: Sequence[str]) -> tuple[list[str], str]:
     """The column names and the delimiter."""
     try:
         first = next(lines, "")
@@ -151,7 +157,7 @@ def _read_header(lines: Lines) -> tuple[list[str], str]:
     while columns and not columns[-1]:
         columns.pop()
     named = [name for name in columns if name]
-    unknown = [name for name in named if name not in COLUMNS and name != EMAIL_VERIFIED]
+    unknown = [name for name in named if name not in known and name != EMAIL_VERIFIED]
     if "password" in unknown:
         raise UnreadableFile(_("Line 1 has a password column. Only hashes can be imported, in a password_hash column."))
     if unknown or "email" not in named or len(set(named)) < len(named):
@@ -159,26 +165,31 @@ def _read_header(lines: Lines) -> tuple[list[str], str]:
             _(
                 "Line 1 must list the column names, separated by commas, each name once. The column email is required. "
                 "Known columns: %(known)s.",
-                known=", ".join(COLUMNS),
+                known=", ".join(known),
             )
             + (str(_(" Unknown columns: %(unknown)s.", unknown=", ".join(unknown)[:200])) if unknown else "")
         )
     return columns, delimiter
 
 
-def _parse_user(cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
+def _list_flags(declaration: Declaration) -> frozenset[str]:
+    """The columns with yes or no."""
+    return frozenset({*FLAGS, *(PREFIX + field.name for field in declaration.own if field.kind is Kind.FLAG)})
+
+
+def _parse_user(cells: Iterator[tuple[str, str]], flags: Collection[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    profile: dict[str, str] = {}
+    profile: dict[str, Any] = {}
     for column, cell in cells:
         if not cell or not column:
             continue
-        text = unescape_formula(cell)
-        if column.startswith(PROFILE):
-            profile[column.removeprefix(PROFILE)] = text
+        text: Any = unescape_formula(cell)
+        if column in flags:
+            text = _parse_flag(text)
+        if column.startswith(PREFIX):
+            profile[column.removeprefix(PREFIX)] = text
         elif column in MEMBERSHIPS:
             values[column] = _split_names(text)
-        elif column in FLAGS:
-            values[column] = _parse_flag(text)
         else:
             values[column] = text
     return {**values, "profile": profile} if profile else values

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from userapi.audit import audit_log
 from userapi.core.db import db
 from userapi.users import group_queries
-from userapi.users.models import Group
+from userapi.users.group_models import Group
 
 from . import queries
 from .batch import Candidate, ImportState
@@ -15,11 +15,13 @@ def write_memberships(candidates: Sequence[Candidate], state: ImportState, *, re
     """Store the groups and permissions of users; groups that do not exist are created."""
     groups, permissions = {}, {}
     for candidate in candidates:
-        if candidate.user.groups is not None:
-            groups[candidate.id] = [get_or_create_group(name, (), state) for name in candidate.user.groups]
+        names = candidate.user.groups
+        if names or (replace and names is not None):
+            groups[candidate.id] = [get_or_create_group(name, (), state) for name in names]
     for candidate in candidates:
-        if candidate.user.permissions is not None:
-            permissions[candidate.id] = _find_permissions(candidate.user.permissions, state)
+        codenames = candidate.user.permissions
+        if codenames or (replace and codenames is not None):
+            permissions[candidate.id] = _find_permissions(codenames, state)
     if not state.options.dry_run:
         _store("groups", groups, replace=replace)
         _store("permissions", permissions, replace=replace)

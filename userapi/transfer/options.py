@@ -74,6 +74,7 @@ class Counts:
     Attributes:
         with_factors: users whose second factors were imported.
         locked: those of them whose second step is locked, because no factor could be imported.
+        with_identities: users whose accounts at other services were linked.
         import_id: the import that took over the file of this dry run.
         waiting: records that were read, but get their id when all ids of the file are known.
         event_id: the audit event that contains these numbers; None in a dry run.
@@ -88,6 +89,7 @@ class Counts:
     groups_made: int = 0
     with_factors: int = 0
     locked: int = 0
+    with_identities: int = 0
     unknown_permissions: Counter[str] = field(default_factory=Counter)
     event_id: int | None = None
     import_id: int | None = None

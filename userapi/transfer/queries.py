@@ -8,18 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from userapi.audit.models import AuditEvent
-from userapi.core.db import AUTOCOMMIT, db
-from userapi.transfer.bulk_insert import PROFILE_DEFAULTS, is_postgresql, profiles, users
+from userapi.auth.api_key_models import ApiKey
+from userapi.core.db import connect_for_reading, db
+from userapi.privacy.queries import IS_CLOSED
+from userapi.transfer.bulk_insert import is_postgresql, profile_defaults, profiles, users
 from userapi.users import list_queries
-from userapi.users.models import (
-    Group,
-    OneTimeToken,
-    Permission,
-    User,
-    group_permissions,
-    user_groups,
-    user_permissions,
-)
+from userapi.users.group_models import Group, Permission, group_permissions, user_groups, user_permissions
+from userapi.users.models import OneTimeToken, User
 from userapi.users.queries import has_other_superuser
 
 #: The number of users that an export reads at a time.
@@ -31,8 +26,9 @@ MEMBERSHIP_TABLES: dict[str, sa.Table] = {"groups": user_groups, "permissions": 
 
 
 def users_by_email(email_keys: Collection[str]) -> dict[str, sa.Row[Any]]:
-    """The users who have these email addresses: rows of id, password_hash, is_active and is_staff, by email key."""
-    columns = [users.c[name] for name in ("email_key", "id", "password_hash", "is_active", "is_staff")]
+    """The users who have these email addresses: rows of the columns below, by email key."""
+    names = ("email_key", "id", "password_hash", "is_active", "is_staff")
+    columns = [users.c[name] for name in names]
     found = db.session.execute(sa.select(*columns).where(_among(users.c.email_key, email_keys)))
     return {row.email_key: row for row in found}
 
@@ -72,17 +68,34 @@ def _among(column: Any, values: Collection[Any]) -> sa.ColumnElement[bool]:
     return listed
 
 
+def list_owners_of_keys(user_ids: Collection[int]) -> Sequence[int]:
+    """Those of some users who have API keys that were not revoked."""
+    found = sa.select(ApiKey.user_id).where(_among(ApiKey.user_id, user_ids), ApiKey.revoked_at.is_(None)).distinct()
+    return db.session.scalars(found.order_by(ApiKey.user_id)).all()
+
+
 # --- Writes of an import ----------------------------------------------------------------------------------
 
 
+def lock_users(user_ids: Collection[int]) -> None:
+    """Lock users in the order of their ids until the transaction ends."""
+    statement = sa.select(users.c.id).where(_among(users.c.id, user_ids)).order_by(users.c.id).with_for_update()
+    db.session.execute(statement)
+
+
 def update_users(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Update users; every row has the same columns, including `id`."""
+    """Update users; every row has the same columns, including `id`.
+
+    Closed accounts stay closed: that was the owner's decision, perhaps a moment ago.
+    """
     columns = [name for name in rows[0] if name != "id"]
-    statement = (
-        sa.update(users)
-        .where(users.c.id == sa.bindparam("row_id"))
-        .values({name: sa.bindparam(f"new_{name}") for name in columns})
-    )
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in columns}
+    if "is_active" in values:
+        is_closed = sa.and_(*IS_CLOSED)
+        values["is_active"] = sa.case((is_closed, users.c.is_active), else_=values["is_active"])
+        # An older version of the service may have left it in active accounts.
+        values["closes_at"] = sa.case((is_closed, users.c.closes_at), else_=sa.null())
+    statement = sa.update(users).where(users.c.id == sa.bindparam("row_id")).values(values)
     parameters = [{"row_id": row["id"], **{f"new_{name}": row[name] for name in columns}} for row in rows]
     db.session.connection().execute(statement, parameters)
 
@@ -99,17 +112,31 @@ def end_sessions(user_ids: Collection[int]) -> None:
 
 
 def upsert_profiles(rows: Mapping[int, Mapping[str, Any]]) -> None:
-    """Insert or update profiles, by user id. Other columns keep their values; in new profiles they are empty."""
+    """Insert or update profiles, by user id. Other columns keep their values; in new profiles they are empty.
+
+    Own fields are added to those that the profile has.
+    """
     insert = (postgresql.insert if is_postgresql() else sqlite.insert)(profiles)
+    defaults = profile_defaults()
     rows_by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for user_id, profile in rows.items():
-        written = {"user_id": user_id, **PROFILE_DEFAULTS, **profile}
+        written = {"user_id": user_id, **defaults, **profile}
         rows_by_columns.setdefault(tuple(sorted(profile)), []).append(written)
     for names, profile_rows in rows_by_columns.items():
-        statement = insert.on_conflict_do_update(
-            index_elements=["user_id"], set_={name: insert.excluded[name] for name in names}
-        )
+        new: dict[str, sa.ColumnElement[Any]] = {name: insert.excluded[name] for name in names}
+        if "extra" in new:
+            new["extra"] = _merge(profiles.c.extra, new["extra"])
+        statement = insert.on_conflict_do_update(index_elements=["user_id"], set_=new)
         db.session.connection().execute(statement, profile_rows)
+
+
+def _merge(stored: Any, new: Any) -> sa.ColumnElement[Any]:
+    """The members of two JSON objects; of equal names, the new value. No member is null."""
+    if is_postgresql():
+        nothing = sa.cast(sa.literal("{}", sa.Text), postgresql.JSONB)
+        merged: sa.ColumnElement[Any] = sa.func.coalesce(stored, nothing).op("||")(new)
+        return merged
+    return sa.func.json_patch(sa.func.coalesce(stored, "{}"), new)
 
 
 def delete_memberships(table: sa.Table, user_ids: Collection[int]) -> None:
@@ -137,7 +164,7 @@ def insert_memberships(table: sa.Table, pairs: Sequence[tuple[int, int]]) -> Non
 @contextmanager
 def snapshot() -> Iterator[sa.Connection]:
     """A connection whose statements all see the database as of the first one. It blocks no writes."""
-    with db.engines[AUTOCOMMIT].connect() as connection:
+    with connect_for_reading() as connection:
         connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ" if is_postgresql() else "BEGIN")
         try:
             yield connection

@@ -9,7 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from flask_babel import gettext as _
 
@@ -63,6 +63,23 @@ def read_records(file: BinaryIO, kind: str, left_out: Counter[str]) -> Iterator[
     Raises:
         UnreadableFile: the file as a whole cannot be read.
     """
+    text, is_dump = _open_text(file, kind)
+    if is_dump:
+        return from_django(text, left_out)
+    return from_csv(text) if kind == "csv" else from_jsonl(text)
+
+
+def open_dump(file: BinaryIO) -> TextIO:
+    """The text of a Django dump, compressed or not.
+
+    Raises:
+        UnreadableFile: the file as a whole cannot be read.
+    """
+    return _open_text(file, "django")[0]
+
+
+def _open_text(file: BinaryIO, kind: str) -> tuple[TextIO, bool]:
+    """The text of a file, and whether it is a Django dump."""
     buffered = _decompress(io.BufferedReader(cast("io.RawIOBase", file)))
     beginning = buffered.peek(1)
     if beginning[:2] in UTF16:
@@ -71,9 +88,7 @@ def read_records(file: BinaryIO, kind: str, left_out: Counter[str]) -> Iterator[
     # Lines that are not UTF-8 are rejected one by one, so let them through here.
     errors = "strict" if is_dump else "surrogateescape"
     text = io.TextIOWrapper(buffered, "utf-8-sig", errors, newline="")
-    if is_dump:
-        return from_django(text, left_out)
-    return from_csv(text) if kind == "csv" else from_jsonl(text)
+    return text, is_dump
 
 
 def _decompress(file: io.BufferedReader) -> io.BufferedReader:

@@ -13,6 +13,9 @@ PASSWORD_HASH = "password_hash"  # noqa: S105 - the name of a field
 #: The object with the second factors of a user; only JSON formats can have it.
 SECOND_FACTORS = "second_factors"
 
+#: The list of a user's accounts at other services; only JSON formats can have it.
+IDENTITIES = "identities"
+
 #: A flag that files can have instead of `email_verified_at`.
 EMAIL_VERIFIED = "email_verified"
 

@@ -16,10 +16,12 @@ from userapi.audit import audit_log
 from userapi.core import clock
 from userapi.security.password_hashing import hash_password
 from userapi.users import password_policy
+from userapi.users.declaration import get_declaration
 from userapi.users.fields import PROFILE, PROFILE_FIELDS, to_columns
 
 from . import bulk_insert
 from .bulk_insert import NewUser
+from .seeded_profiles import choose_profile
 
 LOCALES = tuple(locale.value for locale in Locale)
 
@@ -131,17 +133,24 @@ def seed_users(
     """
     password_policy.check(password)
     shared = hash_password(password)
+    draw_profile = choose_profile(get_declaration(), crowd.name)
     people = itertools.islice(crowd, count)
     done = inserted = 0
     while batch := list(itertools.islice(people, BATCH_SIZE)):
         ids, now = bulk_insert.new_ids(len(batch)), clock.now()
         rows = [
-            _new_row(user_id, fields, hash_password(password) if hash_each else shared, now)
-            for user_id, fields in zip(ids, batch, strict=True)
+            _new_row(
+                user_id,
+                fields,
+                draw_profile(fields["profile"], number, user_id),
+                hash_password(password) if hash_each else shared,
+                now,
+            )
+            for number, (user_id, fields) in enumerate(zip(ids, batch, strict=True), done + 1)
         ]
         if past is not None:
             rows = past.prepare(rows)
-        new = bulk_insert.insert_users(rows)
+        new = bulk_insert.insert_users(rows).ids
         if past is not None:
             past.write(new)
         done, inserted = done + len(rows), inserted + len(new)
@@ -149,7 +158,9 @@ def seed_users(
     audit_log.record("users.seeded", changes={"count": (None, inserted), "crowd": (None, crowd.name)})
 
 
-def _new_row(user_id: int, fields: dict[str, Any], password_hash: str, now: datetime) -> NewUser:
+def _new_row(
+    user_id: int, fields: dict[str, Any], profile: dict[str, Any], password_hash: str, now: datetime
+) -> NewUser:
     """A made-up user as a row."""
     joined = now - timedelta(seconds=fields["joined"])
     columns = {
@@ -161,7 +172,7 @@ def _new_row(user_id: int, fields: dict[str, Any], password_hash: str, now: date
         "email_verified_at": joined,
         "date_joined": joined,
     }
-    return NewUser(columns, fields["profile"])
+    return NewUser(columns, profile)
 
 
 def _draw_titles(person: Person, gender: Gender) -> list[str]:
@@ -183,12 +194,14 @@ def _draw_fitting(draw: Callable[[], str], column: str) -> str:
 
 def _shorten_zip(code: str) -> str:
     """A postal code, or its longest part that fits."""
-    max_length: int = current_app.config[PROFILE["zip"].length_setting]
+    setting = get_declaration().by_name.get("zip", PROFILE["zip"]).length_setting
+    max_length: int = current_app.config[setting] if setting else _max_length("zip")
     for candidate in (code, re.sub("[ -]", "", code)):
         if len(candidate) <= max_length:
             return candidate
     return max(re.split("[ -]", code), key=lambda part: (len(part) <= max_length, len(part)))[:max_length]
 
 
-def _max_length(column: str) -> int:
-    return PROFILE[column].max_length
+def _max_length(name: str) -> int:
+    """The maximum length of a built-in field, which a declaration can lower."""
+    return get_declaration().by_name.get(name, PROFILE[name]).max_length

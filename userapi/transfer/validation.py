@@ -11,18 +11,19 @@ from userapi.core import clock
 from userapi.http.fields import Flag, Line
 from userapi.security import legacy_hashes
 from userapi.transfer.bulk_insert import users
-from userapi.users import email_address
+from userapi.users import email_address, groups
+from userapi.users.field_definition import Field, Kind
 from userapi.users.field_types import AnyField, input_field, text_field
-from userapi.users.fields import PROFILE, PROFILE_FIELDS, USER_FIELDS, Field, Kind
-from userapi.users.models import Group
+from userapi.users.fields import USER_FIELDS
 
+from .field_loading import KnownFields, join_reasons, load_fields
 from .options import OnBadProfile
-from .records import EMAIL_VERIFIED, MEMBERSHIPS, PASSWORD_HASH, SECOND_FACTORS, printable
+from .profile_validation import ProfileRules
+from .records import EMAIL_VERIFIED, IDENTITIES, MEMBERSHIPS, PASSWORD_HASH, SECOND_FACTORS
+from .usual_values import EARLIEST_TIME, read_hash, read_past_time
 
 #: JavaScript reads greater numbers inexactly, and the database needs higher ids for new users.
 MAX_ID = 2**53 - 1
-
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: How far the clock of another machine may be ahead.
 MAX_CLOCK_DIFFERENCE = timedelta(days=1)
@@ -41,7 +42,7 @@ class ImportedUser(NamedTuple):
     Attributes:
         user_id: the id in the file, or None.
         columns: the columns of `users` that the file has, always with `email` and `email_key`.
-        profile: the columns of the profile, without invalid ones; or None.
+        profile: the columns of the profile, without invalid values; own fields together in `extra`; or None.
         groups: names of groups, or None if the file does not say.
         permissions: codenames of permissions, or None if the file does not say.
         left_out: which invalid parts of the record are not imported, and why; or an empty text.
@@ -66,6 +67,16 @@ class RowNumber(fields.Field[int]):
         return value
 
 
+def read_id(value: Any) -> int | None:
+    """An id that is a number: what most files have."""
+    return value if type(value) is int and 0 < value <= MAX_ID else None
+
+
+def read_no_names(value: Any) -> list[str] | None:
+    """The groups or permissions of a user who has none: what most users have."""
+    return [] if type(value) is list and not value else None
+
+
 class PastTimestamp(fields.Field[datetime]):
     """A time in the past (ISO 8601); without a time zone it is in UTC."""
 
@@ -75,7 +86,7 @@ class PastTimestamp(fields.Field[datetime]):
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (TypeError, ValueError, OverflowError) as error:
             raise ValidationError(_("Must be a date and time such as 2026-01-31T12:00:00Z.")) from error
-        if not EARLIEST <= moment <= clock.now() + MAX_CLOCK_DIFFERENCE:
+        if not EARLIEST_TIME <= moment <= clock.now() + MAX_CLOCK_DIFFERENCE:
             raise ValidationError(_("Must not be before 1970 or in the future."))
         return moment
 
@@ -102,9 +113,6 @@ class Names(fields.List[str]):
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 
-GROUP_NAME = Line(Group.__table__.c["name"].type.length, 1)  # type: ignore[attr-defined]
-
-
 def _imported_field(field: Field) -> AnyField:
     """The marshmallow field for a column of a file. Names are checked again by `SHOWN_NAMES`."""
     match field.kind:
@@ -120,43 +128,51 @@ def _imported_field(field: Field) -> AnyField:
 FIELDS: dict[str, AnyField] = {
     **{field.name: _imported_field(field) for field in USER_FIELDS if field.is_exported},
     EMAIL_VERIFIED: Flag(),
-    "groups": Names(GROUP_NAME),
+    "groups": Names(groups.name_field),
     "permissions": Names(Line(200, 1)),
     PASSWORD_HASH: PasswordHash(users.c.password_hash.type.length, 1),
 }
-IMPORTED_PROFILE_FIELDS: dict[str, AnyField] = {name: _imported_field(field) for name, field in PROFILE.items()}
+KNOWN_FIELDS = KnownFields(
+    FIELDS,
+    {"id": read_id, PASSWORD_HASH: read_hash, "groups": read_no_names, "permissions": read_no_names}
+    | {name: read_past_time for name, field in FIELDS.items() if type(field) is PastTimestamp},
+)
+
 #: Names that must be visible; other ones are left out.
-SHOWN_NAMES: dict[str, AnyField] = {
-    field.name: input_field(field) for field in USER_FIELDS if field.kind is Kind.NAME and field.allows_formatting
-}
-#: The fields of a user that are objects, and checked by their own rules.
-OBJECTS = ("profile", SECOND_FACTORS)
+SHOWN_NAMES = KnownFields(
+    {field.name: input_field(field) for field in USER_FIELDS if field.kind is Kind.NAME and field.allows_formatting}
+)
+#: The fields of a user that are objects or lists of objects, and checked by their own rules.
+OBJECTS = ("profile", SECOND_FACTORS, IDENTITIES)
 NOT_COLUMNS = {"id", EMAIL_VERIFIED, *MEMBERSHIPS}
 
 #: Left out if it is invalid: users sign in by email, and many accounts have no username.
 OPTIONAL_FIELD = "username"
 
-#: The fields of a profile that cannot be empty.
-REQUIRED_IN_PROFILE = {field.name for field in PROFILE_FIELDS if field.is_required and field.empty is None}
 
-
-def validate_user(values: Mapping[str, Any], on_bad_profile: OnBadProfile) -> ImportedUser:
+def validate_user(values: Mapping[str, Any], on_bad_profile: OnBadProfile, profile_rules: ProfileRules) -> ImportedUser:
     """Check a record of a user. Null and empty values count as missing.
+
+    Args:
+        values: the fields of the record.
+        on_bad_profile: what to do with an invalid profile.
+        profile_rules: the rules for profiles.
 
     Raises:
         RecordRejected: fields are invalid.
     """
     present = {name: value for name, value in values.items() if value not in (None, "") and name not in OBJECTS}
-    valid, invalid = load_fields(FIELDS, present)
+    valid, invalid = KNOWN_FIELDS.load(present)
     left_out = {OPTIONAL_FIELD: invalid.pop(OPTIONAL_FIELD)} if OPTIONAL_FIELD in invalid else {}
-    _visible, invisible = load_fields(SHOWN_NAMES, {name: valid[name] for name in SHOWN_NAMES if name in valid})
-    valid = {name: value for name, value in valid.items() if name not in invisible}
-    left_out |= invisible
+    _visible, invisible = SHOWN_NAMES.load({name: valid[name] for name in SHOWN_NAMES.fields if name in valid})
+    for name, reason in invisible.items():
+        del valid[name]
+        left_out[name] = reason
     if "email" not in valid and "email" not in invalid:
         invalid["email"] = str(_("Missing."))
-    profile, invalid_in_profile, missing = _validate_profile(values.get("profile"))
+    profile, invalid_in_profile, missing = profile_rules.load(values.get("profile"))
     omissions = ""
-    if on_bad_profile is OnBadProfile.LEAVE_OUT_FIELD and profile is not None and profile.keys() >= REQUIRED_IN_PROFILE:
+    if on_bad_profile is OnBadProfile.LEAVE_OUT_FIELD and (profile or {}).keys() >= profile_rules.never_empty:
         left_out |= invalid_in_profile
     elif on_bad_profile is OnBadProfile.LEAVE_OUT_PROFILE and (invalid_in_profile or missing):
         reason = join_reasons(invalid_in_profile | missing)
@@ -180,7 +196,7 @@ def validate_group(values: Mapping[str, Any]) -> tuple[str, list[str]]:
         RecordRejected: fields are invalid.
     """
     present = {name: value for name, value in values.items() if value is not None}
-    valid, invalid = load_fields({"group": GROUP_NAME, "permissions": FIELDS["permissions"]}, present)
+    valid, invalid = load_fields({"group": groups.name_field, "permissions": FIELDS["permissions"]}, present)
     if invalid or "group" not in valid:
         raise RecordRejected(join_reasons(invalid) or _("The group has no name."))
     return valid["group"], valid.get("permissions", [])
@@ -194,53 +210,3 @@ def _to_columns(valid: Mapping[str, Any]) -> dict[str, Any]:
     elif EMAIL_VERIFIED in valid:
         columns.setdefault("email_verified_at", None)
     return columns
-
-
-def _validate_profile(values: Any) -> tuple[dict[str, Any] | None, dict[str, str], dict[str, str]]:
-    """Check a profile.
-
-    Returns:
-        The valid columns, or None if there is no profile; the reasons by invalid field; and by missing field.
-    """
-    if values is None:
-        return None, {}, {}
-    if not isinstance(values, Mapping):
-        return None, {"profile": str(_("Must be an object."))}, {}
-    present = {name: value for name, value in values.items() if value not in (None, "")}
-    if not present:
-        return None, {}, {}
-    valid, invalid = load_fields(IMPORTED_PROFILE_FIELDS, present)
-    missing = {
-        f"profile.{field.name}": str(_("Missing."))
-        for field in PROFILE_FIELDS
-        if field.is_required and field.name not in present
-    }
-    return valid, {f"profile.{name}": reason for name, reason in invalid.items()}, missing
-
-
-def load_fields(known: Mapping[str, AnyField], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The valid values by field, and the reasons by invalid or unknown field."""
-    valid: dict[str, Any] = {}
-    invalid: dict[str, str] = {}
-    for name, value in values.items():
-        field = known.get(name)
-        if field is None:
-            hint = _("Only hashes can be imported, as password_hash.") if name == "password" else _("Unknown field.")
-            invalid[printable(name)] = str(hint)
-            continue
-        try:
-            valid[name] = field.deserialize(value)
-        except ValidationError as error:
-            invalid[name] = _join_messages(error.messages)
-    return valid, invalid
-
-
-def _join_messages(messages: Any) -> str:
-    if isinstance(messages, dict):
-        return _join_messages(list(messages.values()))
-    return " ".join(dict.fromkeys(_join_messages(each) if not isinstance(each, str) else each for each in messages))
-
-
-def join_reasons(reasons: Mapping[str, str]) -> str:
-    """Reasons by field, in one line."""
-    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

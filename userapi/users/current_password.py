@@ -1,24 +1,14 @@
 """The owner's current password, checked before an act that could take the account over."""
 
-from collections.abc import Callable
-
-from flask import Flask, current_app
 from flask_babel import gettext as _
 
 from userapi.audit import audit_log
 from userapi.core.problems import ValidationFailed
 from userapi.security import password_hashing, throttling
 
+from . import proof_check
 from .models import User
 from .problems import WrongPassword
-
-#: The name of the check that `add_check` adds, among the extensions of the application.
-CHECK = "userapi-own-email-check"
-
-
-def add_check(app: Flask, check: Callable[[], None]) -> None:
-    """Let `userapi.auth`, which knows second factors, reject a change for which the password is not enough."""
-    app.extensions[CHECK] = check
 
 
 def require_current_password(user: User, password: str | None, field: str) -> None:
@@ -28,9 +18,11 @@ def require_current_password(user: User, password: str | None, field: str) -> No
         ValidationFailed: naming the field; no password was sent.
         WrongPassword: naming the field; the event must be committed by the caller.
         TooManyRequests: it was wrong too often; the password was not looked at.
-        ProofNeeded: the password is not enough for this account.
+        ProofNeeded: the account has no password, or it is not enough for this account; a recent proof is needed.
     """
-    current_app.extensions[CHECK]()
+    proof_check.require_recent_proof(always=user.password_hash is None)
+    if user.password_hash is None:
+        return
     if not password:
         raise ValidationFailed(errors={field: [_("Enter your current password to change your email.")]})
     check_password(user.id, user.password_hash, password, field)

@@ -8,7 +8,7 @@ from flask import current_app, has_app_context
 from flask_babel import gettext, lazy_gettext
 from flask_babel import gettext as _
 
-from userapi.core.email_domains import is_in_domains, split_email
+from userapi.core.email_domains import is_in_domains, is_service_address, split_email
 from userapi.core.i18n import get_language_tag
 from userapi.core.problems import ValidationFailed
 from userapi.http.fields import trim_text
@@ -20,6 +20,10 @@ MAX_LENGTH = USER["email"].max_length
 #: A local part in which nothing can be wrong: then only the domain, which many share, is looked at.
 PLAIN = re.compile(r"(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 
+RESERVED_DOMAIN = lazy_gettext(
+    "The part after the @-sign is a special-use or reserved name that cannot be used with email."
+)
+
 #: The most frequent errors of email-validator. Its other errors quote what was typed, and are in English only.
 REASONS = (
     lazy_gettext("An email address must have an @-sign."),
@@ -27,7 +31,7 @@ REASONS = (
     lazy_gettext("There must be something after the @-sign."),
     lazy_gettext("The part after the @-sign is not valid. It should have a period."),
     lazy_gettext("The part after the @-sign is not valid. It is not within a valid top-level domain."),
-    lazy_gettext("The part after the @-sign is a special-use or reserved name that cannot be used with email."),
+    RESERVED_DOMAIN,
     lazy_gettext("An email address cannot start with a period."),
     lazy_gettext("An email address cannot have two periods in a row."),
     lazy_gettext("An email address cannot have a period immediately before the @-sign."),
@@ -44,11 +48,19 @@ def normal_form(address: str) -> str:
     """The key of an email: case-folded local part, A-label domain (RFC 5891).
 
     A local part that is not ASCII is rejected, even if NFKC would turn it into ASCII: the service writes to it as
-    typed, and servers without SMTPUTF8 cannot accept it. NFKC and case folding turn ASCII into lower case.
+    typed, and servers without SMTPUTF8 cannot accept it. NFKC and case folding turn ASCII into lower case. So are the
+    addresses of service accounts, which no one can give in a form or a file.
 
     Raises:
         ValueError: it is not an email, or its local part is not ASCII.
     """
+    key = _fold(address)
+    if is_service_address(key):  # whatever EMAIL_INTRANET_DOMAINS allows
+        raise ValueError(" ".join((_("Not a valid email address."), str(RESERVED_DOMAIN))))
+    return key
+
+
+def _fold(address: str) -> str:
     if len(address) > MAX_LENGTH:
         raise ValueError(_("Longer than maximum length {max}.").format(max=MAX_LENGTH))
     local, _at, domain = address.rpartition("@")
@@ -72,7 +84,8 @@ def _ascii_domain(domain: str, is_intranet: bool) -> str:
 
 def _is_intranet(domain: str) -> bool:
     """Whether the deployer has named a domain that mail from elsewhere cannot reach."""
-    return has_app_context() and is_in_domains(domain, current_app.config["EMAIL_INTRANET_DOMAINS"])
+    domains = current_app.config["EMAIL_INTRANET_DOMAINS"] if has_app_context() else ()
+    return bool(domains) and is_in_domains(domain, domains)
 
 
 def key_or_none(address: str) -> str | None:
@@ -81,6 +94,12 @@ def key_or_none(address: str) -> str | None:
         return normal_form(trim_text(address))
     except ValueError:
         return None
+
+
+def find_account_key(address: str) -> str | None:
+    """The key of an account's email, also of a service account's; None if no account can have it."""
+    text = trim_text(address).lower()
+    return text if is_service_address(text) else key_or_none(address)
 
 
 def checked(address: str, field: str = "email") -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """Confirmation of email addresses, and changes of email."""
 
+from datetime import datetime
+
 from flask import current_app
 
 from userapi.audit import audit_log
@@ -7,7 +9,7 @@ from userapi.core import clock
 from userapi.mail import emails
 from userapi.security import throttling
 
-from . import email_address, email_links, queries
+from . import account_kinds, email_address, email_links, queries, registration
 from .models import User
 from .problems import EmailTaken
 from .site_urls import link
@@ -56,7 +58,7 @@ def request_email_change(user: User, email: str) -> bool:
         False when it is the user's email already: then no link is sent, and no other email waits any more.
 
     Raises:
-        InvalidEmail, EmailTaken: nothing is written then.
+        InvalidEmail, EmailTaken, EmailDomainNotAllowed: nothing is written then.
         TooManyRequests: too many requests by the user, or for the same email.
     """
     typed, key = email_address.checked(email)
@@ -64,6 +66,7 @@ def request_email_change(user: User, email: str) -> bool:
         user.email, user.pending_email = typed, None
         return False
     throttling.count_attempt("EMAIL_CHANGE", str(user.id))
+    registration.require_allowed_domain(key)
     if queries.is_email_taken(key):
         raise EmailTaken
     require_not_reserved(user.id, key)
@@ -170,16 +173,31 @@ def undo_email_change(token: str) -> User:
     """
     with throttling.count_failures("LINK", throttling.get_client_subject()):
         found, user = email_links.use_token(token, (email_links.UNDO_EMAIL_CHANGE,))
-    replaced, restored = user.email, str(found.previous_email)
-    user.email, user.email_key = restored, found.address_key
+    restore_email(user, str(found.previous_email), found.address_key, replaced_at=found.created_at)
+    return user
+
+
+def restore_email(user: User, email: str, key: str, *, replaced_at: datetime) -> None:
+    """Give a locked user an earlier email back, whose owner has just used a link, and remove the password.
+
+    Args:
+        user: locked.
+        email: as it was typed.
+        key: its normal form.
+        replaced_at: when it was replaced; links that undo changes from then on become invalid.
+
+    Raises:
+        EmailTaken: another account has the email by now.
+    """
+    replaced = user.email
+    user.email, user.email_key = email, key
     user.email_verified_at = clock.now()
     user.password_hash = None
     queries.flush()
     email_links.invalidate_links(user)
-    email_links.invalidate_undo_links(user, since=found.created_at)
-    emails.send_email_changed(emails.at_address(user, replaced), new_email=restored)
-    audit_log.record("email.change_undone", "user", user.id, {"email": (replaced, restored)})
-    return user
+    email_links.invalidate_undo_links(user, since=replaced_at)
+    emails.send_email_changed(emails.at_address(user, replaced), new_email=email)
+    audit_log.record("email.change_undone", "user", user.id, {"email": (replaced, email)})
 
 
 def require_not_reserved(user_id: int, key: str) -> None:
@@ -204,4 +222,6 @@ def mark_email_verified(user: User) -> None:
 
 
 def _awaits_verification(user: User) -> bool:
-    return user.email_verified_at is None and current_app.config["EMAIL_VERIFICATION"] != "none"
+    if user.email_verified_at is not None or account_kinds.is_service(user):
+        return False
+    return bool(current_app.config["EMAIL_VERIFICATION"] != "none")

@@ -8,7 +8,8 @@ from marshmallow import ValidationError, fields
 from userapi.http.fields import Birthday, ConfigurableLine, Flag, Language, Line, Name, Timestamp
 
 from .email_address import normal_form
-from .fields import USER, Field, Kind
+from .field_definition import Field, Kind
+from .fields import USER
 
 AnyField = fields.Field[Any]
 
@@ -50,13 +51,17 @@ def input_field(field: Field, **options: Any) -> AnyField:
         field: of a kind that clients can send.
         options: for the marshmallow field, such as `required`.
     """
+    if field.is_own:
+        from .own_fields import kinds  # an application without own fields does not need it
+
+        return kinds.input_field(field, **options)
     match field.kind:
         case Kind.EMAIL:
             return EmailAddress(**options)
         case Kind.NAME:
             return Name(field.max_length, formatting=field.allows_formatting, **options)
         case Kind.TEXT:
-            return text_field(field, **options)
+            return text_field(field, directing=False, **options)
         case Kind.BIRTHDAY:
             return Birthday(**options)
         case Kind.FLAG:
@@ -81,6 +86,10 @@ def output_field(field: Field, **options: Any) -> AnyField:
         field: any but a profile.
         options: for the marshmallow field, such as `required`.
     """
+    if field.is_own:
+        from .own_fields import kinds
+
+        return kinds.output_field(field, **options)
     if field.is_nullable:
         options["allow_none"] = True
     match field.kind:

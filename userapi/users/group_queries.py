@@ -4,38 +4,51 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import selectinload
 
 from userapi.core.db import db, read_all
+from userapi.core.writes import insert
 
-from .models import Group, Permission, User, group_permissions, user_groups, user_permissions
+from . import permission_names
+from .group_models import Group, Permission, group_permissions, user_groups, user_permissions
+from .models import User
 
 #: The built-in group, which new staff join, and the permissions that it has at first.
 STAFF = "Staff"
 STAFF_PERMISSIONS = ("view_user", "add_user", "change_user", "delete_user")
 
-OWN = sa.select(user_permissions.c.permission_id).where(user_permissions.c.user_id == sa.bindparam("user_id"))
-OF_GROUPS = (
-    sa.select(group_permissions.c.permission_id)
-    .join(user_groups, user_groups.c.group_id == group_permissions.c.group_id)
-    .where(user_groups.c.user_id == sa.bindparam("user_id"))
-)
-HELD = sa.select(Permission.codename).where(Permission.id.in_(OWN.union(OF_GROUPS)))
+
+def _select_held(user_id: Any) -> sa.Select[str]:
+    own = sa.select(user_permissions.c.permission_id).where(user_permissions.c.user_id == user_id)
+    of_groups = (
+        sa.select(group_permissions.c.permission_id)
+        .join(user_groups, user_groups.c.group_id == group_permissions.c.group_id)
+        .where(user_groups.c.user_id == user_id)
+    )
+    if isinstance(user_id, sa.Column):
+        own, of_groups = own.correlate(user_id.table), of_groups.correlate(user_id.table)
+    return sa.select(Permission.codename).where(Permission.id.in_(own.union(of_groups)))
+
+
+#: The codenames of the permissions of the user `user_id`.
+HELD = _select_held(sa.bindparam("user_id"))
+
+PERMISSIONS: Any = Permission.__table__
 
 #: Part of the text of a statement, where it cannot be a parameter.
 BLANK: Any = sa.literal_column("' '", sa.String)
 
-#: The same as one text, for a statement that reads the user `user_id`: nothing is looked up where it gives nothing.
-HELD_IN_ONE = sa.case(
-    (
-        sa.and_(User.is_staff, sa.not_(User.is_superuser)),
-        sa.func.coalesce(
-            HELD.with_only_columns(sa.func.aggregate_strings(Permission.codename, BLANK)).scalar_subquery(), ""
-        ),
-    )
-)
 
+def _join_names(held: sa.Select[str]) -> Any:
+    names = held.with_only_columns(sa.func.aggregate_strings(Permission.codename, BLANK)).scalar_subquery()
+    return sa.case((sa.and_(User.is_staff, sa.not_(User.is_superuser)), sa.func.coalesce(names, "")))
+
+
+#: The same as one text, for a statement that reads the user `user_id`: nothing is looked up where it gives nothing.
+HELD_IN_ONE = _join_names(HELD)
+
+#: The same of the user `users` of the enclosing statement.
+HELD_BY_USER = _join_names(_select_held(User.__table__.c.id))
 
 #: Whether a group of the user `users` of the enclosing statement requires a second step of its members.
 GROUP_REQUIRES_SECOND_STEP = (
@@ -58,6 +71,24 @@ def find_permissions(user_id: int) -> frozenset[str]:
 def all_permissions() -> Sequence[Permission]:
     """Every permission there is."""
     return db.session.scalars(sa.select(Permission).order_by(Permission.id)).all()
+
+
+def list_missing_permissions() -> list[str]:
+    """The permissions of extensions that are not in the database, because it was not upgraded since."""
+    wanted = permission_names.get_every_permission() - permission_names.EVERYTHING
+    if not wanted:
+        return []
+    return sorted(wanted - set(db.session.scalars(sa.select(Permission.codename))))
+
+
+def insert_permissions_of_extensions(connection: sa.Connection) -> None:
+    """Insert the permissions of extensions that are missing; those of the service are in its own migrations."""
+    wanted = permission_names.get_every_permission() - permission_names.EVERYTHING
+    if wanted:
+        missing = wanted - set(connection.scalars(sa.select(Permission.codename)))
+        for codename in sorted(missing):
+            row = {"codename": codename, "code": codename, "name": f"Can {codename.replace('_', ' ')}"}
+            connection.execute(sa.insert(PERMISSIONS), row)
 
 
 def permissions(ids: Collection[int]) -> list[Permission]:
@@ -154,6 +185,5 @@ def _make_staff_group() -> int:
 
 def _insert(table: Any, rows: list[dict[str, Any]]) -> None:
     """Insert those rows that are not there yet."""
-    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     if rows:
         db.session.execute(insert(table).on_conflict_do_nothing(), rows)

@@ -10,12 +10,16 @@ from sqlalchemy.exc import IntegrityError
 from userapi.audit import audit_log
 from userapi.core.db import db
 from userapi.core.problems import NotFound, PermissionDenied, Problem, ValidationFailed
-from userapi.http.fields import fold_text
+from userapi.http.fields import Name, fold_text
 
 from . import group_queries, permission_names
+from .group_models import Group, Permission
 from .group_queries import STAFF
-from .models import Group, Permission, User
+from .models import User
 from .permissions import Actor, get_permissions
+
+#: The name of a group, as it is entered or imported.
+name_field = Name(Group.__table__.c["name"].type.length, 1)  # type: ignore[attr-defined]
 
 
 class GroupNameTaken(ValidationFailed):
@@ -59,7 +63,7 @@ def create(name: str, permission_ids: Collection[int], by: Actor, *, requires_se
         PermissionDenied: for a permission that the actor does not hold.
     """
     permissions = _found(permission_ids)
-    _require_held(permissions, by)
+    require_held(permissions, by)
     _require_free(name)
     group = Group(name=name, permissions=permissions, requires_second_step=requires_second_step)
     db.session.add(group)
@@ -123,9 +127,9 @@ def edit(
     if group.name == STAFF != name:
         raise GroupIsBuiltIn
     before, after = list(group.permissions), _found(permission_ids)
-    _require_held(set(before) ^ set(after), by)
+    require_held(set(before) ^ set(after), by)
     if requires_second_step != group.requires_second_step:
-        _require_held(before, by)
+        require_held(before, by)
     if name != group.name:
         _require_free(name, but=group.id)
     changes = {
@@ -149,7 +153,7 @@ def delete(group: Group, by: Actor) -> None:
     """
     if group.name == STAFF:
         raise GroupIsBuiltIn
-    _require_held(group.permissions, by)
+    require_held(group.permissions, by)
     audit_log.record("group.deleted", "group", group.id, {"name": (group.name, None)})
     db.session.delete(group)
     db.session.flush()
@@ -167,7 +171,7 @@ def set_memberships(user: User, group_ids: Collection[int], permission_ids: Coll
     left = set(user.groups) - set(groups)
     if by.id == user.id and not by.is_superuser and any(group.requires_second_step for group in left):
         raise PermissionDenied(_("Only someone else can remove you from a group that requires two-step sign-in."))
-    _require_held({*(set(user.permissions) ^ set(permissions)), *(p for group in moved for p in group.permissions)}, by)
+    require_held({*(set(user.permissions) ^ set(permissions)), *(p for group in moved for p in group.permissions)}, by)
     before = {"groups": [group.name for group in user.groups], "permissions": _names(user.permissions)}
     user.groups, user.permissions = groups, permissions
     after = {"groups": [group.name for group in groups], "permissions": _names(permissions)}
@@ -222,7 +226,12 @@ def _found(permission_ids: Collection[int]) -> list[Permission]:
     return found
 
 
-def _require_held(permissions: Iterable[Permission], by: Actor) -> None:
+def require_held(permissions: Iterable[Permission], by: Actor) -> None:
+    """Check that an actor holds some permissions, and so may give or take them.
+
+    Raises:
+        PermissionDenied: naming those that the actor does not hold.
+    """
     missing = {permission.codename for permission in permissions} - get_permissions(by)
     if missing:
         raise PermissionDenied(

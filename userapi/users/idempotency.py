@@ -15,6 +15,7 @@ from userapi.security import password_hashing, signing_keys, throttling
 
 from . import accounts, queries
 from .models import User
+from .permissions import Actor
 
 #: Long enough that two clients do not choose the same key by chance.
 KEY = re.compile(r"[!-~]{16,255}")
@@ -35,12 +36,13 @@ class IdempotencyKeyReused(Problem):
     )
 
 
-def register(key: str, new_user: Mapping[str, Any]) -> User:
+def register(key: str, new_user: Mapping[str, Any], by: Actor | None = None) -> User:
     """Open an account, or find the one that the same registration with the same key opened.
 
     Args:
         key: chosen by the client, new for each registration.
         new_user: what `accounts.register` takes.
+        by: the caller, if any.
 
     Raises:
         Problem: the key is too short, too long, or not ASCII.
@@ -55,7 +57,7 @@ def register(key: str, new_user: Mapping[str, Any]) -> User:
     before = submissions.claim_submission(claimed, LIFETIME)
     user = queries.lock_user(before["user_id"]) if before else None
     if before is None or user is None:  # the account may have been deleted since
-        user = accounts.register(**new_user)
+        user = accounts.register(by=by, **new_user)
         submissions.finish_submission(claimed, {"user_id": user.id, "body": body})
         return user
     throttling.count_attempt("REGISTRATION", throttling.get_client_subject())

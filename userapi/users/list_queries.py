@@ -1,6 +1,6 @@
 """The list of users: filters, orders, and keyset pages whose statements are compiled once for each kind of question."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,9 +13,10 @@ from userapi.core.prepared import Read
 from userapi.http import pagination
 from userapi.http.pagination import Cursor, Page
 
-from . import search
+from . import field_filters, search
 from .fields import FLAGS
-from .models import user_groups
+from .group_models import user_groups
+from .models import AccountKind
 from .queries import document_columns, profiles, users
 
 #: Filters whose value is a parameter.
@@ -29,9 +30,17 @@ YES_OR_NO = (*FLAGS, "has_profile", "has_signed_in")
 #: Filters that are searches.
 SEARCHES = tuple(search.SEARCHED)
 
+#: The filter by the kind of an account, and its value for every kind. Without it, lists have only people.
+KIND, EVERY_KIND = "kind", "all"
+
+#: Filters by own profile fields: by name of the field, a `field_filters.FieldFilter`.
+OWN_FIELDS = "profile"
+
+#: Filters that other folders add: functions that return the condition for a value and a source (see `conditions`).
+ADDED: dict[str, Callable[[Any, Any], Any]] = {}
+
 #: Rows in the order of the list, for each row of the page, among which a common text is looked for first.
 WINDOW = 200
-
 
 #: Countries of fewer users are looked up first. PostgreSQL, which takes every row to be on a disk, would go through the
 #: list and look at each profile, thousands of them for a page.
@@ -42,7 +51,6 @@ FEW, SOME = "few", "some"
 
 #: What the statement for some filters depends on: pairs of a filter's name and a detail; the rest are parameters.
 Outline = tuple[tuple[str, Any], ...]
-
 
 #: The condition of the filter for a country, on profiles.
 OF_COUNTRY = profiles.c.country == sa.bindparam("country")
@@ -65,7 +73,7 @@ ORDERS = {
 }
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """All of a question that its statement depends on; the rest are parameters."""
 
     ordering: str
@@ -87,28 +95,27 @@ def find_page(
         limit: rows on a page.
         cursor: where to start.
         outline: of the filters, if it is known.
+
+    Raises:
+        NotSearchableYet: the search keys of a filter are incomplete.
     """
     outline = outline_filters(filters) if outline is None else outline
-    parameters = values(filters)
-    if cursor is not None:
-        order = ORDERS[ordering.removeprefix("-")]
-        parameters["after_id"] = cursor.row_id
-        parameters["after_value"] = pagination.convert_cursor_value(cursor, order.kind, nullable=order.nullable)
-    shape = _Shape(
-        ordering,
-        limit,
-        cursor.direction if cursor else None,
-        cursor is not None and cursor.value is None,
-        outline,
-        in_window=is_common(outline),
-    )
+    parameters = values_after(filters, ordering, cursor)
+    shape = make_shape(ordering, limit, cursor, outline)._replace(in_window=is_common(outline))
     found = _read(shape, parameters)
     if shape.in_window and len(found) <= limit:  # all rows with a common text may be far from here
         found = _read(shape._replace(filters=with_index(outline), in_window=False), parameters)
-    return _paged(found, ordering, limit, cursor)
+    return cut_page(found, ordering, limit, cursor, outline)
 
 
-def _read(shape: _Shape, parameters: Mapping[str, Any]) -> list[Any]:
+def make_shape(ordering: str, limit: int, cursor: Cursor | None, outline: Outline) -> Shape:
+    """The shape of a question."""
+    return Shape(
+        ordering, limit, cursor.direction if cursor else None, cursor is not None and cursor.value is None, outline
+    )
+
+
+def _read(shape: Shape, parameters: Mapping[str, Any]) -> list[Any]:
     statement, needed = _statement(shape)
     return statement.all(**{name: value for name, value in parameters.items() if name in needed})
 
@@ -162,12 +169,22 @@ def conditions(outline: Outline, source: Any = users) -> list[Any]:
             email, first or last name contains), `staff_search` (the same, or the username, or an id), `is_active`,
             `is_staff`, `is_superuser`, `email_verified`, `has_profile`, `has_signed_in`, `country`, `group` (its id,
             or None for users without a group), `joined_after` (inclusive), `joined_before` (exclusive), the same for
-            the last sign-in: `signed_in_after` and `signed_in_before`, and `ids` (a list).
+            the last sign-in: `signed_in_after` and `signed_in_before`, `ids` (a list), `profile` (see `field_filters`),
+            `kind` (of the account, or `EVERY_KIND`), and those that were added. Without `kind` and
+            `ids`, service accounts are left out.
         source: `users`, or a subquery with its columns.
     """
     clauses: list[Any] = []
+    if not {KIND, "ids"} & {name for name, _detail in outline}:
+        clauses.append(source.c.kind != AccountKind.SERVICE.value)
     for name, detail in outline:
-        if name in SEARCHES:
+        if name in ADDED:
+            clauses.append(ADDED[name](detail, source))
+        elif name == KIND:
+            clauses += [] if detail == EVERY_KIND else [source.c.kind == detail]
+        elif name == OWN_FIELDS:
+            clauses += field_filters.conditions(detail, source)
+        elif name in SEARCHES:
             clauses += search.conditions(detail, source)
         elif name == "country":
             ids = sa.select(profiles.c.user_id).where(OF_COUNTRY)
@@ -201,19 +218,31 @@ def conditions(outline: Outline, source: Any = users) -> list[Any]:
     return clauses
 
 
+def values_after(filters: Mapping[str, Any], ordering: str, cursor: Cursor | None) -> dict[str, Any]:
+    """The parameters of the conditions, and of where a page starts."""
+    parameters = values(filters)
+    if cursor is not None:
+        order = ORDERS[ordering.removeprefix("-")]
+        parameters["after_id"] = cursor.row_id
+        parameters["after_value"] = pagination.convert_cursor_value(cursor, order.kind, nullable=order.nullable)
+    return parameters
+
+
 def values(filters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of the conditions."""
     found = {name: filters[name] for name in VALUED if filters.get(name) is not None}
     for name in SEARCHES:
         if name in filters:
             found |= search.values(name, filters[name])
-    return found
+    return found | field_filters.values(filters.get(OWN_FIELDS, {}))
 
 
 def outline_filters(filters: Mapping[str, Any]) -> Outline:
     """What the statement for some filters depends on; for a search and a country, the quicker plan is looked for."""
     outline: list[tuple[str, Any]] = [(name, _detail(name, filters[name])) for name in VALUED if name in filters]
-    outline += [(name, filters[name]) for name in YES_OR_NO if name in filters]
+    outline += [(name, filters[name]) for name in (*YES_OR_NO, *ADDED, KIND) if name in filters]
+    if filters.get(OWN_FIELDS):
+        outline.append((OWN_FIELDS, field_filters.outline(filters[OWN_FIELDS])))
     for name in SEARCHES:
         if name in filters and (question := search.read_question(name, filters[name])):
             outline.append((name, question))
@@ -234,40 +263,51 @@ def _is_small_country(country: str) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _statement(shape: _Shape) -> tuple[Read, frozenset[str]]:
+def _statement(shape: Shape) -> tuple[Read, frozenset[str]]:
     """The statement of a shape, and the names of its parameters.
 
     The page is cut on `users` first and joined to the profiles then: joined first, PostgreSQL may merge both tables
     from their first row on, and a page costs the more the deeper it lies. The limit is part of the text: for a
     parameter PostgreSQL would expect a tenth of the table and plan again each time.
     """
-    order = ORDERS[shape.ordering.removeprefix("-")]
-    descending, backwards = shape.ordering.startswith("-"), shape.direction == "previous"
-    start = []
-    if shape.direction is not None:
-        compare = pagination.before_condition if backwards else pagination.after_condition
-        start = [compare(order.column, users.c.id, descending, is_null=shape.after_null, nullable=order.nullable)]
-    by = _by(order, users.c.id, order.column, descending, backwards)
+    column = ORDERS[shape.ordering.removeprefix("-")].column
+    start, by = start_page(shape, users.c.id, column), order_rows(shape, users.c.id, column)
     if shape.in_window:
         rows = sa.literal_column(str(shape.limit * WINDOW), sa.Integer)
         window = sa.select(users).where(*start).order_by(*by).limit(rows).subquery("window")
-        by = _by(order, window.c.id, window.c[order.column.name], descending, backwards)
+        by = order_rows(shape, window.c.id, window.c[column.name])
         cut = sa.select(window).where(*conditions(shape.filters, window))
     else:
         cut = sa.select(users).where(*conditions(shape.filters), *start)
     one_more = sa.literal_column(str(shape.limit + 1), sa.Integer)
     page = cut.order_by(*by).limit(one_more).subquery("page")
-    key = page.c[order.column.name]
+    key = page.c[column.name]
     statement = (
         sa.select(*document_columns(page), key.label("order_value"))
         .select_from(page.outerjoin(profiles, profiles.c.user_id == page.c.id))
-        .order_by(*_by(order, page.c.id, key, descending, backwards))
+        .order_by(*order_rows(shape, page.c.id, key))
     )
     return Read(statement), frozenset(statement.compile().params)
 
 
-def _by(order: Order, row_id: Any, column: Any, descending: bool, backwards: bool) -> list[Any]:
-    down = descending != backwards
+def start_page(shape: Shape, row_id: Any, column: Any) -> list[Any]:
+    """The condition for the rows of a page and all that follow; none for the first page.
+
+    Args:
+        shape: of the question.
+        row_id, column: the id and the ordered column in what is selected from.
+    """
+    if shape.direction is None:
+        return []
+    compare = pagination.before_condition if shape.direction == "previous" else pagination.after_condition
+    nullable = ORDERS[shape.ordering.removeprefix("-")].nullable
+    return [compare(column, row_id, shape.ordering.startswith("-"), is_null=shape.after_null, nullable=nullable)]
+
+
+def order_rows(shape: Shape, row_id: Any, column: Any) -> list[Any]:
+    """What rows are ordered by; see `start_page`."""
+    order, backwards = ORDERS[shape.ordering.removeprefix("-")], shape.direction == "previous"
+    down = shape.ordering.startswith("-") != backwards
     if order.kind is int:
         return [row_id.desc() if down else row_id]
     key = column.desc() if down else column.asc()
@@ -276,7 +316,16 @@ def _by(order: Order, row_id: Any, column: Any, descending: bool, backwards: boo
     return [key, row_id.desc() if down else row_id.asc()]
 
 
-def _paged(found: Sequence[Any], ordering: str, limit: int, cursor: Cursor | None) -> Page:
+def cut_page(found: Sequence[Any], ordering: str, limit: int, cursor: Cursor | None, outline: Outline) -> Page:
+    """The page of rows in their order, of which one more than the limit may have been found.
+
+    Raises:
+        NotSearchableYet: no row was found, and the search keys of a filter are incomplete.
+    """
+    if not found:
+        for name, detail in outline:
+            if name == OWN_FIELDS:
+                field_filters.require_complete(detail)
     rows = list(found[:limit])
     more = len(found) > limit
     backwards = cursor is not None and cursor.direction == "previous"

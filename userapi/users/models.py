@@ -1,112 +1,38 @@
-"""Rows about people: users, their profile, and the groups and permissions that staff rights come from."""
+"""Rows about users: accounts, profiles, the links that were sent to them, and the filters that staff have saved."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from userapi.core.db import Model, RowId, UTCDateTime, bytewise_text
+from userapi.core.db import JSON_OBJECT, Model, RowId, UTCDateTime, bytewise_text
 
-from .fields import MAX_KEY_LENGTH, PROFILE, USER, Field
-
-#: The kinds of record that permissions are about, as the staff site names them.
-KINDS = ("user", "group", "session", "email", "event", "factor")
-ACTIONS = ("view", "add", "change", "delete")
-
-#: Kinds that had another name before version 0016 of the database (decision 0041).
-OLDER_KINDS = {"email": "message"}
-
-group_permissions = sa.Table(
-    "group_permissions",
-    Model.metadata,
-    sa.Column("group_id", RowId, sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("permission_id", RowId, sa.ForeignKey("permissions.id", ondelete="CASCADE"), primary_key=True),
-)
-user_groups = sa.Table(
-    "user_groups",
-    Model.metadata,
-    sa.Column("user_id", RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("group_id", RowId, sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
-)
-user_permissions = sa.Table(
-    "user_permissions",
-    Model.metadata,
-    sa.Column("user_id", RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column(
-        "permission_id",
-        RowId,
-        sa.ForeignKey("permissions.id", ondelete="CASCADE"),
-        primary_key=True,
-        index=True,
-    ),
-)
-
-
-class Permission(Model):
-    """Permission for one action on one kind of record, as in Django.
-
-    Attributes:
-        codename: such as `view_email`.
-        older_codename: the same for versions before 0016 of the database, such as `view_message`.
-        name: in English.
-    """
-
-    __tablename__ = "permissions"
-
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    older_codename: Mapped[str] = mapped_column("codename", sa.String(50), unique=True)
-    codename: Mapped[str] = mapped_column("code", sa.String(50), unique=True, index=True, nullable=True)
-    name: Mapped[str] = mapped_column(sa.String(100))
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@sa.event.listens_for(Permission.__table__, "after_create")
-def _insert_permissions(table: sa.Table, connection: sa.Connection, **_options: Any) -> None:
-    """Fill a table made by `db.create_all()`, as the first migration does."""
-    pairs = [(action, kind) for kind in KINDS for action in ACTIONS]
-    rows = [
-        {
-            "codename": f"{action}_{OLDER_KINDS.get(kind, kind)}",
-            "code": f"{action}_{kind}",
-            "name": f"Can {action} {kind}",
-        }
-        for action, kind in pairs
-    ]
-    connection.execute(table.insert(), rows)
-
-
-class Group(Model):
-    """A named set of permissions.
-
-    Attributes:
-        requires_second_step: whether its members can only sign in with a second step.
-    """
-
-    __tablename__ = "groups"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    name: Mapped[str] = mapped_column(sa.String(150), unique=True)
-    requires_second_step: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
-    permissions: Mapped[list[Permission]] = relationship(secondary=group_permissions, order_by=Permission.codename)
-
-    def __str__(self) -> str:
-        return self.name
+from .field_definition import MAX_KEY_LENGTH, Field
+from .fields import PROFILE, USER
+from .group_models import Group, Permission, user_groups, user_permissions
 
 
 def text(field: Field) -> sa.String:
     """The type of the column that holds a text field."""
-    return sa.String(field.max_length)
+    return sa.String(field.column_length or field.max_length)
+
+
+class AccountKind(StrEnum):
+    """What an account is for."""
+
+    PERSON = "person"
+    SERVICE = "service"
 
 
 class User(Model):
     """An account. Its id is never used twice.
 
     Attributes:
+        kind: a value of `AccountKind`; it never changes.
         email: as it was typed; mail goes here.
         email_key: its one normal form, by which it is unique and found.
         username_key, first_name_key, last_name_key: case-folded, for search and order.
@@ -115,12 +41,18 @@ class User(Model):
         email_verified_at: when the present address was confirmed.
         pending_email: the address that becomes `email` once confirmed.
         language: of emails to the user, as BCP 47 names it; None while it is not known.
+        closes_at: when the account is deleted, because its owner closed it; it is inactive until then.
+        held_reason: of a legal hold, which keeps the account from being deleted; None without one.
+        terms_version, terms_accepted_at: which terms the user accepted at registration, and when; None without any.
     """
 
     __tablename__ = "users"
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    kind: Mapped[str] = mapped_column(
+        sa.String(10), default=AccountKind.PERSON.value, server_default=AccountKind.PERSON.value
+    )
     email: Mapped[str] = mapped_column(text(USER["email"]))
     email_key: Mapped[str] = mapped_column(bytewise_text(USER["email"].max_length), unique=True)
     username: Mapped[str | None] = mapped_column(text(USER["username"]))
@@ -137,8 +69,12 @@ class User(Model):
     email_verified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     pending_email: Mapped[str | None] = mapped_column(text(USER["pending_email"]))
     language: Mapped[str | None] = mapped_column(text(USER["language"]))
+    terms_version: Mapped[str | None] = mapped_column(text(USER["terms_version"]))
+    terms_accepted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     date_joined: Mapped[datetime] = mapped_column(UTCDateTime)
     last_login: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    closes_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    held_reason: Mapped[str | None] = mapped_column(sa.Text)
 
     profile: Mapped["UserProfile | None"] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True, single_parent=True
@@ -150,6 +86,16 @@ class User(Model):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def email_verified(self) -> bool:
+        """Whether the present email address is confirmed."""
+        return self.email_verified_at is not None
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a password signs this account in."""
+        return self.password_hash is not None
 
 
 # One index for each order of the list; the id decides between equal values.
@@ -166,6 +112,16 @@ for flag in (User.is_staff, User.is_superuser):
 few = User.is_active.is_(False)
 sa.Index("ix_users_inactive", User.date_joined, User.id, postgresql_where=few, sqlite_where=few)
 
+# Service accounts are few too.
+is_service = User.kind == AccountKind.SERVICE.value
+sa.Index("ix_users_services", User.id, postgresql_where=is_service, sqlite_where=is_service)
+
+# So are closed and held accounts.
+few = User.closes_at.is_not(None)
+sa.Index("ix_users_closes_at", User.closes_at, User.id, postgresql_where=few, sqlite_where=few)
+few = User.held_reason.is_not(None)
+sa.Index("ix_users_held", User.id, postgresql_where=few, sqlite_where=few)
+
 # PostgreSQL reads an index backwards with its nulls first; the list has them last in both directions.
 sa.Index("ix_users_last_login_down", User.last_login.desc().nulls_last(), User.id.desc())
 
@@ -177,18 +133,49 @@ def _without_nulls_last(element: sa.schema.CreateIndex, compiler: Any, **options
     return text.replace(" NULLS LAST", "")
 
 
-class UserProfile(Model):
-    """The one profile of a user."""
+class ProfileValues:
+    """The values of a profile, built-in and own: attributes with the names of the columns of `user_profiles`."""
+
+    extra: Any
+
+    def value_of(self, name: str) -> Any:
+        """The value of a field, built-in or own; None without one."""
+        return getattr(self, name) if name in PROFILE else (self.extra or {}).get(name)
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Set fields, built-in and own; an empty value counts as none."""
+        own = dict(self.extra or {})
+        for name, value in values.items():
+            stored = None if value in ("", []) else value
+            if name in PROFILE:
+                setattr(self, name, stored)
+            elif stored is None:
+                own.pop(name, None)
+            else:
+                own[name] = stored
+        self.extra = own or None
+
+
+class UserProfile(Model, ProfileValues):
+    """The one profile of a user.
+
+    Which of the built-in fields need a value depends on the declaration of the application.
+
+    Attributes:
+        extra: the values of own fields by name, also of fields that another version of the declaration has; a field
+            without a value is left out.
+    """
 
     __tablename__ = "user_profiles"
 
     user_id: Mapped[int] = mapped_column(RowId, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    title: Mapped[str] = mapped_column(text(PROFILE["title"]))
-    dob: Mapped[date] = mapped_column(sa.Date)
-    address: Mapped[str] = mapped_column(text(PROFILE["address"]))
-    country: Mapped[str] = mapped_column(text(PROFILE["country"]))
-    city: Mapped[str] = mapped_column(text(PROFILE["city"]))
-    zip: Mapped[str] = mapped_column(text(PROFILE["zip"]))
+    title: Mapped[str | None] = mapped_column(text(PROFILE["title"]))
+    dob: Mapped[date | None] = mapped_column(sa.Date)
+    address: Mapped[str | None] = mapped_column(text(PROFILE["address"]))
+    country: Mapped[str | None] = mapped_column(text(PROFILE["country"]))
+    city: Mapped[str | None] = mapped_column(text(PROFILE["city"]))
+    zip: Mapped[str | None] = mapped_column(text(PROFILE["zip"]))
+    extra: Mapped[dict[str, Any] | None] = mapped_column(JSON_OBJECT)
 
     user: Mapped[User] = relationship(back_populates="profile")
 

@@ -7,26 +7,11 @@ from flask_babel import gettext as _
 
 from userapi.core.problems import PermissionDenied
 
-from . import group_queries, permission_names
-from .models import ACTIONS, KINDS, User
+from . import account_kinds, group_queries, permission_names
+from .user_values import Editable
 
-VIEW_USER, CHANGE_USER, DELETE_USER = "view_user", "change_user", "delete_user"
+VIEW_USER, ADD_USER, CHANGE_USER, DELETE_USER = "view_user", "add_user", "change_user", "delete_user"
 DELETE_FACTOR = "delete_factor"
-
-#: What a superuser holds.
-EVERYTHING = frozenset(f"{action}_{kind}" for kind in KINDS for action in ACTIONS)
-
-
-#: What can be done to each kind of record, for pages that grant permissions. The others exist because commands and
-#: imports may name them, but they allow nothing that these do not.
-MEANINGFUL_ACTIONS = {
-    "user": ACTIONS,
-    "group": ACTIONS,
-    "session": ("view", "delete"),
-    "email": ("view", "add", "change"),
-    "event": ("view",),
-    "factor": ("view", "delete"),
-}
 
 
 class Actor(Protocol):
@@ -46,10 +31,22 @@ class WithoutPermissions:
     is_superuser: bool = False
 
 
+@dataclass(slots=True)
+class Operator:
+    """The actor of commands: not a user, but with every permission."""
+
+    id: int = 0
+    is_staff: bool = True
+    is_superuser: bool = True
+
+
+OPERATOR = Operator()
+
+
 def get_permissions(person: Actor) -> frozenset[str]:
     """The codenames of the permissions of a user, such as `change_user`: nothing unless they are staff."""
     if person.is_superuser:
-        return EVERYTHING
+        return permission_names.get_every_permission()
     if not person.is_staff:
         return frozenset()
     held: str | None = getattr(person, "held_permissions", None)
@@ -61,6 +58,14 @@ def has_permission(by: Actor, permission: str) -> bool:
     held = get_permissions(by)
     action, _score, kind = permission.partition("_")
     return permission in held or (action == "view" and f"change_{kind}" in held)
+
+
+def acts_as_staff(by: Actor | None, user_id: int) -> bool:
+    """Whether an actor sees and changes what only staff may of a user; of themselves, only superusers do.
+
+    Which users staff can see and change at all is another question, which `require_permission` answers.
+    """
+    return by is not None and by.is_staff and (by.is_superuser or by.id != user_id)
 
 
 def require_permission(by: Actor, permission: str) -> None:
@@ -78,14 +83,16 @@ def require_permission(by: Actor, permission: str) -> None:
         )
 
 
-def require_authority(user: User, by: Actor) -> None:
+def require_authority(user: Editable, by: Actor) -> None:
     """Keep staff from acting on staff who may do more: those who set your password or email can sign in as you.
 
     Raises:
-        PermissionDenied: the user is a superuser, or holds what the actor does not.
+        PermissionDenied: the user is a superuser or a service account, or holds what the actor does not.
     """
     if by.is_superuser or by.id == user.id:
         return
+    if account_kinds.is_service(user):
+        raise PermissionDenied(_("Only a superuser can change or delete a service account."))
     if user.is_superuser:
         raise PermissionDenied(_("Only a superuser can change or delete a superuser."))
     if user.is_staff and not group_queries.find_permissions(user.id) <= get_permissions(by):

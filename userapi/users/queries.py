@@ -1,25 +1,43 @@
 """The SELECTs about users, and the writes that only one caller can win."""
 
-from collections.abc import Collection
-from datetime import datetime
-from typing import Any, cast
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import joinedload
 
+from userapi.core import clock, writes
 from userapi.core.db import db, read_all, read_one
 from userapi.core.prepared import Read
+from userapi.core.writes import delete_some
 
-from .fields import PROFILE, USER_FIELDS, Kind
-from .models import OneTimeToken, User, UserProfile
+from .field_definition import Kind
+from .fields import PROFILE, USER_FIELDS
+from .models import AccountKind, OneTimeToken, User, UserProfile, is_service
 from .problems import EmailTaken
 
 #: Any number that is not used as a lock elsewhere: changes to who is a superuser wait for each other.
 SUPERUSER_LOCK = 7_210_001
 
+#: How long the service knows confirmed email addresses that an owner has replaced: they hear if the account is closed.
+REPLACED_ADDRESSES_KEPT = timedelta(days=14)
+
 users = User.__table__
 profiles = UserProfile.__table__
+
+#: Lists and counts of users have those of people unless service accounts are requested. With an inequality, PostgreSQL
+#: expects most users to match even before it has statistics.
+IS_PERSON = users.c.kind != AccountKind.SERVICE.value
+
+#: What every way in takes for the account being active: it never is for the account of a program.
+IS_ACTIVE_PERSON = sa.and_(users.c.is_active, IS_PERSON).label("is_active")
+
+#: `IS_PERSON` for counts that an index of times and ids answers without reading the rows.
+services = users.alias("services")
+IS_NO_SERVICE_ID = users.c.id.not_in(
+    sa.select(services.c.id).where(services.c.kind == sa.literal_column(f"'{AccountKind.SERVICE.value}'"))
+)
 
 #: Of the fields that the API shows, those that a user's row holds.
 SHOWN_OF_USERS = tuple(
@@ -31,6 +49,8 @@ tokens = OneTimeToken.__table__
 def document_columns(source: Any = users) -> list[Any]:
     """The columns of a user's JSON document; those of the profile, which come last, are prefixed `profile_`.
 
+    A user without a profile has no `profile_user_id`; `profile_extra` has the values of own fields.
+
     Args:
         source: the users table, or a subquery of all its columns.
     """
@@ -38,7 +58,7 @@ def document_columns(source: Any = users) -> list[Any]:
         source.c[name] if name in source.c else source.c.email_verified_at.is_not(None).label("email_verified")
         for name in SHOWN_OF_USERS
     ]
-    return [*of_users, *(profiles.c[name].label(f"profile_{name}") for name in PROFILE)]
+    return [*of_users, *(profiles.c[name].label(f"profile_{name}") for name in ("user_id", *PROFILE, "extra"))]
 
 
 #: The names of those columns, in order.
@@ -61,16 +81,23 @@ def row_in_transaction(user_id: int) -> sa.Row[Any]:
     return db.session.execute(ONE.statement, {"user_id": user_id}).one()
 
 
-def row_of_user(user: User) -> Any:
-    """The row of a user's document, made of what this transaction has read and written; nothing is read again."""
-    values: dict[str, Any] = {"email_verified": user.email_verified_at is not None}
-    for name in PROFILE:
+def row_of_user(user: Any) -> Any:
+    """The row of a user's document, made of what this transaction has read and written; nothing is read again.
+
+    Args:
+        user: an entity, or `UserValues`.
+    """
+    values: dict[str, Any] = {}
+    for name in ("user_id", *PROFILE, "extra"):
         values[f"profile_{name}"] = getattr(user.profile, name, None)
     return ONE.record(**{name: values[name] if name in values else getattr(user, name) for name in SHOWN})
 
 
 def lock_user(user_id: int) -> User | None:
-    """A user and profile, locked until the transaction ends."""
+    """A user, locked until the transaction ends. The profile is read when it is needed.
+
+    A statement that waits for the lock does not see the profile that the transaction before it has written.
+    """
     return db.session.scalar(FOR_UPDATE, {"user_id": user_id})
 
 
@@ -78,10 +105,15 @@ def lock_user(user_id: int) -> User | None:
 FOR_UPDATE = (
     sa.select(User)
     .where(User.id == sa.bindparam("user_id"))
-    .options(joinedload(User.profile))
-    .with_for_update(of=User)
+    .with_for_update()
     .execution_options(populate_existing=True)
 )
+
+
+def keep_user(user_id: int) -> bool:
+    """Whether a user exists, who then is not deleted before the transaction ends; others can still change."""
+    statement = sa.select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
+    return db.session.scalar(statement) is not None
 
 
 def lock_user_by_email_key(email_key: str) -> User | None:
@@ -98,6 +130,25 @@ def find_id(email_key: str) -> int | None:
     """The id of the account with this email."""
     found = read_one(sa.select(users.c.id).where(users.c.email_key == email_key))
     return found.id if found else None
+
+
+def find_recipient(email_key: str) -> sa.Row[Any] | None:
+    """Who gets an email to an address that an account has: id, email, first_name and language."""
+    columns = (users.c[name] for name in ("id", "email", "first_name", "language"))
+    return db.session.execute(sa.select(*columns).where(users.c.email_key == email_key)).one_or_none()
+
+
+def find_name(user_id: int) -> sa.Row[Any] | None:
+    """What emails call a user: kind, email, first_name and last_name."""
+    columns = (users.c[name] for name in ("kind", "email", "first_name", "last_name"))
+    return db.session.execute(sa.select(*columns).where(users.c.id == user_id)).one_or_none()
+
+
+def list_services(user_id: int | None = None) -> Sequence[sa.Row[Any]]:
+    """Service accounts by email, all or the one with an id: id, email, is_active, is_staff and date_joined."""
+    columns = (users.c[name] for name in ("id", "email", "is_active", "is_staff", "date_joined"))
+    statement = sa.select(*columns).where(users.c.kind == AccountKind.SERVICE.value).order_by(users.c.email_key)
+    return read_all(statement if user_id is None else statement.where(users.c.id == user_id))
 
 
 def find_emails(user_ids: Collection[int]) -> dict[int, str]:
@@ -202,33 +253,36 @@ def is_reserved(email_key: str, purpose: str, user_id: int, now: datetime) -> bo
     return found is not None
 
 
-def find_newest_token(user_id: int, purpose: str) -> sa.Row[Any] | None:
-    """When the newest unused token of a purpose was issued (`created_at`) and expires (`expires_at`)."""
-    return read_one(
-        sa.select(tokens.c.created_at, tokens.c.expires_at)
-        .where(tokens.c.user_id == user_id, tokens.c.purpose == purpose, tokens.c.used_at.is_(None))
-        .order_by(tokens.c.created_at.desc())
-        .limit(1)
-    )
-
-
 def prune_tokens(before: datetime, most: int) -> int:
-    """Delete single-use tokens that were over before a moment, a bounded number at a time; how many went."""
-    over = sa.select(OneTimeToken.digest).where(OneTimeToken.expires_at < before).limit(most)
-    result = db.session.execute(sa.delete(OneTimeToken).where(OneTimeToken.digest.in_(over)))
-    return cast("sa.CursorResult[Any]", result).rowcount
+    """Delete single-use tokens that were over before a moment, a bounded number at a time; how many went.
+
+    Those that name a replaced email address stay for `REPLACED_ADDRESSES_KEPT`, and as long as the account is closed:
+    staff can send a link that restores it to such an address.
+    """
+    kept_since = clock.now() - REPLACED_ADDRESSES_KEPT
+    is_closed = OneTimeToken.user_id.in_(sa.select(User.id).where(User.closes_at.is_not(None)))
+    is_unneeded = sa.and_(OneTimeToken.created_at < kept_since, sa.not_(is_closed))
+    is_over = sa.or_(OneTimeToken.previous_email.is_(None), is_unneeded)
+    return delete_some(OneTimeToken.digest, sa.and_(OneTimeToken.expires_at < before, is_over), most)
 
 
 def lock_superusers() -> None:
-    """Let changes to who is a superuser wait for each other; on SQLite every writer waits anyway."""
-    if db.engine.dialect.name == "postgresql":
-        db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(SUPERUSER_LOCK)))
+    """Let changes to who is a superuser wait for each other."""
+    writes.wait_for_turn(SUPERUSER_LOCK)
 
 
 def has_other_superuser(user_id: int) -> bool:
     """Whether an active superuser besides this one exists."""
     found = db.session.scalar(sa.select(User.id).where(User.is_superuser, User.is_active, User.id != user_id).limit(1))
     return found is not None
+
+
+def list_recipients(user_id: int | None) -> Sequence[User]:
+    """The active superusers, and this user if it is an active person: who gets an email about the service itself."""
+    is_recipient = sa.or_(User.is_superuser, User.id == user_id)
+    return db.session.scalars(
+        sa.select(User).where(User.is_active, sa.not_(is_service), is_recipient).order_by(User.id)
+    ).all()
 
 
 def count_superusers() -> int:

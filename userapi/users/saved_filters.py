@@ -1,7 +1,9 @@
 """Filters of the user list that staff members save for themselves. They are deleted with their account."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote_plus
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -20,6 +22,9 @@ saved_filters = SavedFilter.__table__
 MAX_FILTERS = 20
 
 MAX_NAME_LENGTH = 60
+
+#: Replaces the email address of a deleted user in a name.
+REMOVED = "…"
 
 
 def list_saved(user_id: int) -> Sequence[sa.Row[Any]]:
@@ -91,3 +96,20 @@ def delete(user_id: int, filter_id: int) -> None:
     deletion = sa.delete(SavedFilter).where(SavedFilter.id == filter_id, SavedFilter.user_id == user_id)
     if db.session.scalar(deletion.returning(SavedFilter.id)) is None:
         raise NotFound(_("You have no saved filter with this ID."))
+
+
+def remove_address(email: str) -> None:
+    """Remove the email address of a user who is deleted from the saved filters of all staff.
+
+    Staff may have put it into a name, where it is replaced; a filter with a search for it, as earlier versions saved
+    them, is deleted.
+    """
+    word = email.lower()
+    query = sa.func.lower(saved_filters.c.query)
+    has_search = sa.or_(*(query.contains(text, autoescape=True) for text in (word, quote_plus(word).lower())))
+    db.session.execute(sa.delete(SavedFilter).where(has_search).execution_options(synchronize_session=False))
+    names = sa.func.lower(saved_filters.c.name)
+    # Not where it is only a part of another address, such as jo.ann@example.com.
+    whole = rf"(?<![^\W_])(?<![^\W_][.+_-]){re.escape(email)}(?![^\W_])(?![.-][^\W_])"
+    for saved in db.session.scalars(sa.select(SavedFilter).where(names.contains(word, autoescape=True))):
+        saved.name = re.sub(whole, REMOVED, saved.name, flags=re.IGNORECASE)

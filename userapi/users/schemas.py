@@ -4,28 +4,21 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NoReturn
 
+from flask import has_app_context
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, pre_load, validates_schema
 
+from userapi.core import context
 from userapi.http.fields import ISO_DATE, Flag, Line, NewPassword, Password, choice_check, length_check, range_check
 
-from . import password_policy
+from . import missing_fields, password_policy, registration, terms
+from .declaration import EXAMPLE_NEW_PROFILE, EXAMPLE_PROFILE, SET_BY, DeclaredProfile, get_declaration
+from .field_definition import Field, Kind, Writer
 from .field_types import AnyField, EmailAddress, ReadOnly, input_field, output_field
-from .fields import (
-    EXAMPLE,
-    EXAMPLE_PROFILE,
-    PERSONAL_FIELDS,
-    PROFILE,
-    PROFILE_FIELDS,
-    READ_ONLY,
-    USER,
-    USER_FIELDS,
-    Field,
-    Kind,
-    Writer,
-)
-from .list_queries import ORDERS
+from .fields import PERSONAL_FIELDS, PROFILE, READ_ONLY, USER, USER_FIELDS
+from .list_queries import EVERY_KIND, ORDERS
+from .models import AccountKind
 from .site_urls import users_url
 
 ORDERINGS = [name for name in ORDERS if name != "id"]
@@ -57,17 +50,11 @@ class InputTimestamp(fields.Field[datetime]):
         raise ValidationError(_("Add a time zone, such as Z or +01:00."))
 
 
-def _input_fields(source: Iterable[Field], *, are_required: bool = False) -> dict[str, AnyField]:
-    """The marshmallow fields of what clients send.
-
-    Args:
-        source: the fields; profiles are left out.
-        are_required: whether to require those that a new user or profile needs.
-    """
+def _input_fields(source: Iterable[Field]) -> dict[str, AnyField]:
+    """The marshmallow fields of what clients send; profiles are left out."""
     return {
         field.name: input_field(
             field,
-            **({"required": True} if are_required and field.is_required else {}),
             **({"allow_none": True} if field.is_nullable else {}),
             **({"metadata": SET_BY[field.writer]} if field.writer in SET_BY else {}),
         )
@@ -76,51 +63,58 @@ def _input_fields(source: Iterable[Field], *, are_required: bool = False) -> dic
     }
 
 
-SET_BY = {
-    Writer.STAFF: {"description": "Can only be set by staff.", "x-set-by": "staff"},
-    Writer.SUPERUSER: {"description": "Can only be set by superusers.", "x-set-by": "superusers"},
-}
-
 #: What every user may send besides email and profile, which each schema requires in its own way.
 _OPTIONAL = [field for field in USER_FIELDS if not field.is_required]
 _OWN_OPTIONAL = [field for field in _OPTIONAL if field.writer is Writer.OWNER]
 
 
-class NewProfileSchema(Schema):
-    """A profile with every field that it needs."""
+class WithTerms(Schema):
+    """A registration. If the settings of the application name terms, it says whether its user accepts them."""
 
-    class Meta:
-        include: ClassVar = _input_fields(PROFILE_FIELDS, are_required=True)
+    @property
+    def fields(self) -> dict[str, AnyField]:
+        """For the API document."""
+        return self._add_terms(self._own_fields)
+
+    @fields.setter
+    def fields(self, fields: dict[str, AnyField]) -> None:
+        self._own_fields = fields
+
+    @property
+    def load_fields(self) -> dict[str, AnyField]:
+        """For requests."""
+        return self._add_terms(self._own_load_fields)
+
+    @load_fields.setter
+    def load_fields(self, fields: dict[str, AnyField]) -> None:
+        self._own_load_fields = fields
+
+    @validates_schema(skip_on_field_errors=False)
+    def _require_terms(self, data: dict[str, Any], **_options: Any) -> None:
+        """Reject a registration that does not accept the terms, together with what else is wrong with it."""
+        is_missing = terms.are_in_force() and data.get(terms.ACCEPTED) is not True
+        if is_missing and not registration.may_add_users(context.current_actor()):
+            raise ValidationError(str(terms.NOT_ACCEPTED), terms.ACCEPTED)
+
+    @staticmethod
+    def _add_terms(fields: dict[str, AnyField]) -> dict[str, AnyField]:
+        return {**fields, **terms.FIELDS} if terms.are_in_force() else fields
 
 
-class ProfileEditSchema(Schema):
-    """Some fields of a profile."""
-
-    class Meta:
-        include: ClassVar = _input_fields(PROFILE_FIELDS)
-
-
-class ProfileSchema(Schema):
-    """A profile as the API returns it."""
-
-    class Meta:
-        include: ClassVar = {field.name: output_field(field, required=True) for field in PROFILE_FIELDS}
-
-
-class NewUserSchema(Schema):
+class NewUserSchema(WithTerms):
     """What opens an account."""
 
     EXAMPLE: ClassVar = {
         "email": "wren@example.com",
         "password": "velvet tram outside 7",
-        "profile": EXAMPLE_PROFILE,
+        "profile": EXAMPLE_NEW_PROFILE,
         "first_name": "Wren",
         "last_name": "Okafor",
     }
 
     email = EmailAddress(required=True)
     password = NewPassword(required=True)
-    profile = fields.Nested(NewProfileSchema, required=True)
+    profile = DeclaredProfile("new_profile", required=True)
 
     class Meta:
         include: ClassVar = _input_fields(_OWN_OPTIONAL)
@@ -130,6 +124,18 @@ class NewUserSchema(Schema):
         sent = data if isinstance(data, dict) else {}
         personal = [text for name in PERSONAL_FIELDS if isinstance(text := sent.get(name), str)]
         password_policy.add_errors(error, "password", personal)
+
+
+class NewUserWithoutPasswordSchema(WithTerms):
+    """A registration with another service, which may provide the email."""
+
+    EXAMPLE: ClassVar = {"email": "wren@example.com", "profile": EXAMPLE_NEW_PROFILE, "first_name": "Wren"}
+
+    email = EmailAddress()
+    profile = DeclaredProfile("new_profile", required=True)
+
+    class Meta:
+        include: ClassVar = _input_fields(_OWN_OPTIONAL)
 
 
 class _EditSchema(Schema):
@@ -145,17 +151,25 @@ class _EditSchema(Schema):
                     "description": "Your own password. Required when you change your own email.",
                 }
             ),
-            **{name: ReadOnly() for name in READ_ONLY},
+            # Only the own document shows it, but users may send that to the URL of their account too.
+            **{name: ReadOnly() for name in (*READ_ONLY, "has_password")},
         }
+
+    @pre_load
+    def _drop_missing(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        """Ignore the list of missing fields, so that clients can send back what they read."""
+        if missing_fields.MISSING in data and get_declaration().has_prompts:
+            return {name: value for name, value in data.items() if name != missing_fields.MISSING}
+        return data
 
 
 class UserReplacementSchema(_EditSchema):
     """A whole user: every required field, and of the others those that shall change."""
 
-    EXAMPLE: ClassVar = {"email": "wren@example.com", "profile": EXAMPLE_PROFILE, "first_name": "Wren"}
+    EXAMPLE: ClassVar = {"email": "wren@example.com", "profile": EXAMPLE_NEW_PROFILE, "first_name": "Wren"}
 
     email = EmailAddress(required=True)
-    profile = fields.Nested(NewProfileSchema, required=True, allow_none=True)
+    profile = DeclaredProfile("new_profile", required=True, allow_none=True)
 
 
 class UserEditSchema(_EditSchema):
@@ -164,7 +178,7 @@ class UserEditSchema(_EditSchema):
     EXAMPLE: ClassVar = {"first_name": "Wren", "profile": {"city": "Bristol"}}
 
     email = EmailAddress()
-    profile = fields.Nested(ProfileEditSchema, allow_none=True)
+    profile = DeclaredProfile("profile_edit", allow_none=True)
 
 
 def _output_fields() -> dict[str, AnyField]:
@@ -172,20 +186,59 @@ def _output_fields() -> dict[str, AnyField]:
     made = {name: output_field(field, required=True) for name, field in shown.items()}
     return made | {
         "url": fields.Function(lambda row: f"{users_url()}{row.id}/", required=True, metadata={"format": "uri"}),
-        "profile": fields.Nested(ProfileSchema, required=True, allow_none=True),
+        "profile": DeclaredProfile("profile", required=True, allow_none=True),
     }
 
 
 class UserSchema(Schema):
     """A user as the API returns it."""
 
-    EXAMPLE: ClassVar = EXAMPLE
+    EXAMPLE: ClassVar = {field.name: field.example for field in USER_FIELDS if field.is_shown} | {
+        "profile": EXAMPLE_PROFILE
+    }
 
     class Meta:
         include: ClassVar = _output_fields()
 
 
-class UserListSchema(Schema):
+class OwnUserSchema(UserSchema):
+    """A user as the API returns it to that user."""
+
+    EXAMPLE: ClassVar = {**UserSchema.EXAMPLE, "has_password": True}
+
+    has_password = fields.Boolean(
+        required=True, metadata={"description": "Whether a password signs you in; otherwise you can set one."}
+    )
+
+
+class _DeclaredFilters(Schema):
+    """A query with the filters that the current application declares, besides its own parameters.
+
+    They are looked up where marshmallow and apispec look for the fields, because one schema serves all applications of
+    the process, and there is none while the module is imported.
+    """
+
+    @property
+    def fields(self) -> dict[str, AnyField]:
+        """For the API document, which is public: without the fields that only staff see."""
+        return {**self._own_fields, **(get_declaration().of_owners.filters if has_app_context() else {})}
+
+    @fields.setter
+    def fields(self, fields: dict[str, AnyField]) -> None:
+        self._own_fields = fields
+
+    @property
+    def load_fields(self) -> dict[str, AnyField]:
+        """For requests."""
+        filters = get_declaration().filters if has_app_context() else {}
+        return {**self._own_load_fields, **filters} if filters else self._own_load_fields
+
+    @load_fields.setter
+    def load_fields(self, fields: dict[str, AnyField]) -> None:
+        self._own_load_fields = fields
+
+
+class UserListSchema(_DeclaredFilters):
     """The filters, order and page of a list of users."""
 
     limit = fields.Integer(
@@ -208,6 +261,13 @@ class UserListSchema(Schema):
         metadata={"description": "Whether to list only active users (`true`) or only inactive users (`false`)."}
     )
     is_staff = Flag(metadata={"description": "Whether to list only staff (`true`) or only other users (`false`)."})
+    kind = fields.String(
+        validate=choice_check([*AccountKind, EVERY_KIND]),
+        metadata={
+            "description": "The kind of account: `person`, `service` (service accounts) or `all`. The default is "
+            "`person`."
+        },
+    )
     country = Line(
         PROFILE["country"].max_length,
         metadata={"description": "Only users with exactly this country in their profile."},
@@ -240,3 +300,32 @@ class UserPageSchema(Schema):
     previous = fields.String(required=True, allow_none=True, metadata={"format": "uri"})
     results = fields.List(fields.Nested(UserSchema), required=True)
     count = fields.Integer(metadata={"description": "Only included if requested."})
+
+
+class ProfileFieldsSchema(Schema):
+    """JSON Schema of a profile."""
+
+    EXAMPLE: ClassVar = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Profile",
+        "type": "object",
+        "properties": {"city": {"title": "City", "type": "string", "maxLength": 50, "examples": ["Boston"]}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+
+    class Meta:
+        include: ClassVar = {
+            "$schema": fields.String(
+                required=True, metadata={"format": "uri", "description": "The version of JSON Schema."}
+            ),
+            "title": fields.String(required=True, metadata={"description": "The name of the whole profile."}),
+            "type": fields.String(required=True, metadata={"description": "Always `object`."}),
+            "properties": fields.Dict(
+                required=True, metadata={"description": "The schema of each field that a new user may send, in order."}
+            ),
+            "required": fields.List(
+                fields.String(), required=True, metadata={"description": "The names of the fields that must be sent."}
+            ),
+            "additionalProperties": fields.Boolean(required=True, metadata={"description": "Always false."}),
+        }

@@ -1,11 +1,11 @@
 """Search: how the words of a text find users, and which plan finds them quickly.
 
 A word matches if it is contained in a searched key; one that is too short for the index must be the beginning of a key.
-All words must match. There are two plans, and the wrong one reads a million rows: the index collects all matches and
-sorts them, which is quick for rare texts; reading the list in its order until a page is full is quick for common ones.
+All words must match, or the whole text must be the beginning of an own profile field (decision 0075). There are two
+plans, and the wrong one reads a million rows: the index collects all matches and sorts them, which is quick for rare
+texts; reading the list in its order until a page is full is quick for common ones.
 """
 
-import re
 import unicodedata
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -17,7 +17,11 @@ from userapi.core import explain
 from userapi.core.db import db, read_one
 
 from . import search_index
-from .fields import USER_FIELDS, Search
+from .common_trigrams import INDEXED_CHARACTERS, TRIGRAM, make_pattern, make_rare_pattern
+from .declaration import get_declaration
+from .field_definition import MAX_KEY_LENGTH, Find, Search
+from .field_key_queries import keys, states
+from .fields import USER_FIELDS
 from .queries import users
 from .search_index import POSTGRESQL_TEXT, TABLE
 
@@ -38,14 +42,6 @@ SEARCHED = {
     "search": tuple(f"{field.name}_key" for field in USER_FIELDS if field.search is Search.EVERYWHERE),
     "staff_search": tuple(f"{field.name}_key" for field in USER_FIELDS if field.search is not Search.NOWHERE),
 }
-
-#: What gives a word a trigram in the index of PostgreSQL, which leaves out characters that are not alphanumeric.
-INDEXED_CHARACTERS = re.compile(r"[^\W_]{2}")
-
-#: Characters with a meaning in a pattern of LIKE, and what takes their place.
-WILDCARD, ESCAPED = re.compile(r"[%_\\]"), r"\\\g<0>"
-
-TRIGRAM = 3
 
 trigrams = sa.table(TABLE, sa.column("rowid", sa.Integer), sa.column(TABLE, sa.Text))
 HAS_TRIGRAMS = trigrams.c[TABLE].match(sa.bindparam("word_trigrams", type_=sa.Text()))
@@ -72,7 +68,8 @@ def _instr(element: contains, compiler: Any, **options: Any) -> str:
 class Plan(Enum):
     """How to find the rows."""
 
-    INDEX = auto()  # collect all matches in the search index
+    INDEX = auto()  # collect all matches in the search index, before the rest is planned
+    MATCHES = auto()  # the same where only matches are read, whatever the order of the list
     SCAN = auto()  # compare row after row in the order of the list
     BEGINNINGS = auto()  # leave it to the database, whose other indexes serve beginnings
 
@@ -97,12 +94,14 @@ class Question(NamedTuple):
         words: in their order.
         plan: the quicker one.
         dialect: of the database, whose index it is.
+        own_fields: the names of the own profile fields whose values may begin with the text.
     """
 
     kind: str
     words: tuple[Word, ...]
     plan: Plan
     dialect: str
+    own_fields: tuple[str, ...] = ()
 
     @property
     def is_common(self) -> bool:
@@ -115,6 +114,16 @@ class Question(NamedTuple):
         has_candidates = any(word.is_contained for word in self.words)
         return self._replace(plan=Plan.INDEX if has_candidates else Plan.BEGINNINGS)
 
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the search index collects all matches."""
+        return self.plan is Plan.INDEX
+
+    @property
+    def with_matches(self) -> "Question":
+        """The same for a statement that reads all matches, not in the order of the list."""
+        return self._replace(plan=Plan.MATCHES)
+
 
 def read_question(kind: str, text: str) -> Question | None:
     """What a text asks for, with the quicker plan; None if it has no words."""
@@ -123,10 +132,12 @@ def read_question(kind: str, text: str) -> Question | None:
         return None
     indexed = any(map(_is_long, texts)) and search_index.is_available()
     words = tuple(Word(indexed and _is_long(word), kind == "staff_search" and _id(word) is not None) for word in texts)
-    question = Question(kind, words, Plan.BEGINNINGS, db.engine.dialect.name)
-    if not indexed and question.dialect == "postgresql":
-        return question
+    own_fields = tuple(field.name for field in get_declaration().searchable if field.find is Find.BEGINNING)
+    question = Question(kind, words, Plan.BEGINNINGS, db.engine.dialect.name, own_fields)
     parameters = values(kind, text)
+    if not indexed and question.dialect == "postgresql":
+        is_rare = not own_fields or estimate_own(question, parameters) <= MAX_INDEXED[question.dialect]
+        return question if is_rare else question._replace(plan=Plan.SCAN)
     return question.with_index if _is_rare(question.with_index, parameters) else question._replace(plan=Plan.SCAN)
 
 
@@ -141,9 +152,13 @@ def values(kind: str, text: str) -> dict[str, Any]:
     texts = split_words(text)
     for index, word in enumerate(texts):
         found[f"word_{index}"], found[f"word_{index}_end"] = word, word + LAST_CHARACTER
-        found[f"word_{index}_pattern"] = f"%{WILDCARD.sub(ESCAPED, word)}%"
+        found[f"word_{index}_pattern"] = make_pattern(word)
+        if _is_long(word):
+            found[f"word_{index}_rare"] = make_rare_pattern(word)
         if kind == "staff_search" and _id(word) is not None:
             found[f"word_{index}_id"] = _id(word)
+    found["own_text"] = " ".join(texts)[:MAX_KEY_LENGTH]
+    found["own_text_end"] = found["own_text"] + LAST_CHARACTER
     found["word_trigrams"] = " AND ".join(_match(word) for word in texts if _is_long(word))
     return found
 
@@ -151,24 +166,45 @@ def values(kind: str, text: str) -> dict[str, Any]:
 def conditions(question: Question, source: Any = users) -> list[Any]:
     """The conditions on a table with the columns of `users`. With `Plan.SCAN` no index serves the contained words."""
     found = [_matches(index, word, question.kind, source) for index, word in enumerate(question.words)]
-    if question.plan is Plan.INDEX:
+    if question.own_fields:
+        found = [sa.or_(sa.and_(*found), _has_own_value(question, source))]
+    if question.plan is Plan.MATCHES and question.dialect == "postgresql" and not question.own_fields:
+        found.append(_are_in_index(question, "rare"))
+    elif question.plan in (Plan.INDEX, Plan.MATCHES):
         found.append(_is_candidate(question, source))
     return found
 
 
 def candidates(question: Question) -> Any:
-    """The condition that PostgreSQL's index serves, and whose rows PostgreSQL can estimate."""
+    """The condition whose rows PostgreSQL can estimate, from its statistics of the search index."""
+    return _are_in_index(question, "pattern")
+
+
+def _are_in_index(question: Question, pattern: str) -> Any:
+    """The condition that PostgreSQL's search index serves.
+
+    Args:
+        question: what is searched for.
+        pattern: the parameters with the patterns of the words: `pattern`, or `rare` without common trigrams.
+    """
     contained = [(index, word) for index, word in enumerate(question.words) if word.is_contained]
-    return sa.and_(*(_or_id(INDEXED_TEXT.like(_pattern(index), escape="\\"), index, word) for index, word in contained))
+    patterns = [(sa.bindparam(f"word_{index}_{pattern}", type_=sa.Text()), index, word) for index, word in contained]
+    return sa.and_(*(_or_id(INDEXED_TEXT.like(each, escape="\\"), index, word) for each, index, word in patterns))
+
+
+def estimate_own(question: Question, parameters: dict[str, Any]) -> int:
+    """The number of users whom PostgreSQL expects to have an own field that begins with the text."""
+    return sum(explain.estimate_rows(ids, parameters) for ids in _own_values(question))
 
 
 def _is_rare(question: Question, parameters: dict[str, Any]) -> bool:
     """Whether an index finds few rows: PostgreSQL estimates their number, SQLite counts up to a limit."""
     most = MAX_INDEXED[question.dialect]
     if question.dialect == "postgresql":
-        return explain.estimate_rows(sa.select(users.c.id).where(candidates(question)), parameters) <= most
+        ids = _with_own(question, sa.select(users.c.id).where(candidates(question)))
+        return explain.estimate_rows(ids, parameters) <= most
     if question.plan is Plan.INDEX:
-        found: Any = sa.select(trigrams.c.rowid).where(HAS_TRIGRAMS)
+        found: Any = _with_own(question, sa.select(trigrams.c.rowid).where(HAS_TRIGRAMS))
     else:
         found = sa.select(users.c.id).where(*conditions(question))
     counted = read_one(sa.select(sa.func.count()).select_from(found.limit(most + 1).subquery()), parameters)
@@ -201,22 +237,53 @@ def _is_candidate(question: Question, source: Any) -> Any:
     PostgreSQL reads an array before it plans the rest, so it cannot choose to read the list in its order instead.
     """
     if db.engine.dialect.name == "postgresql":
-        return source.c.id == sa.any_(
-            sa.func.array(sa.select(users.c.id).where(candidates(question)).scalar_subquery())
-        )
-    found = [sa.select(trigrams.c.rowid).where(HAS_TRIGRAMS)]
-    found += [
-        sa.select(_id_parameter(index)) for index, word in enumerate(question.words) if word.is_contained and word.is_id
-    ]
-    return source.c.id.in_(sa.union_all(*found) if len(found) > 1 else found[0])
+        return _is_in_array(source, _with_own(question, sa.select(users.c.id).where(_are_in_index(question, "rare"))))
+    found: list[Any] = [sa.select(trigrams.c.rowid).where(HAS_TRIGRAMS), *_own_values(question)]
+    for index, word in enumerate(question.words):
+        if word.is_contained and word.is_id:
+            found.append(sa.select(_id_parameter(index)))
+    ids: Any = sa.union_all(*found)
+    return source.c.id.in_(ids if len(found) > 1 else found[0])
+
+
+def _is_in_array(source: Any, ids: Any) -> Any:
+    """Whether an id is among others, which PostgreSQL reads before it plans the rest."""
+    return source.c.id == sa.any_(sa.func.array(ids.scalar_subquery()))
+
+
+def _own_values(question: Question) -> list[Any]:
+    """The SELECT of the users with an own field that begins with the text, if there are such fields.
+
+    Fields whose keys are incomplete are left out.
+    """
+    if not question.own_fields:
+        return []
+    complete = sa.select(states.c.field).where(sa.or_(*(states.c.field == name for name in question.own_fields)))
+    return [sa.select(keys.c.user_id).where(keys.c.field.in_(complete), *_begins_with_text())]
+
+
+def _begins_with_text() -> tuple[Any, Any]:
+    text, end = (sa.bindparam(name, type_=sa.Text()) for name in ("own_text", "own_text_end"))
+    return keys.c.key >= text, keys.c.key < end
+
+
+def _with_own(question: Question, ids: Any) -> Any:
+    """A SELECT of ids, and of the users with an own field that begins with the text."""
+    own = _own_values(question)
+    return sa.union_all(ids, *own) if own else ids
+
+
+def _has_own_value(question: Question, source: Any) -> Any:
+    """Whether an own field begins with the text."""
+    (ids,) = _own_values(question)
+    if question.plan is not Plan.BEGINNINGS:  # then few rows are looked at; for EXISTS, PostgreSQL may read all keys
+        of_user = ids.where(keys.c.user_id == source.c.id).limit(sa.literal_column("1")).correlate(source)
+        return of_user.scalar_subquery().is_not(None)
+    return _is_in_array(source, ids) if question.dialect == "postgresql" else source.c.id.in_(ids)
 
 
 def _id_parameter(index: int) -> Any:
     return sa.bindparam(f"word_{index}_id", type_=users.c.id.type)
-
-
-def _pattern(index: int) -> Any:
-    return sa.bindparam(f"word_{index}_pattern", type_=sa.Text())
 
 
 def _is_long(word: str) -> bool:

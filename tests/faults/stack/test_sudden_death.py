@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from processes import ServiceFailed
 from stack import HOSTS, Stack
 
 from tests.support.app_stack import (
@@ -24,6 +23,7 @@ from tests.support.app_stack import (
     read_log,
     register,
     registrations,
+    start_postgresql,
     wait_for_email,
 )
 from tests.support.servers import SmtpSink
@@ -98,18 +98,6 @@ def test_X03_a_restart_of_postgresql_causes_503_for_a_while_and_then_recovers(st
     assert healed_after < 10
     assert set(load.statuses) <= {201, 503}
     assert all(response.says_to_retry_later for _moment, response in load.responses if response.status == 503)
-
-
-def start_postgresql(stack: Stack) -> None:
-    """Start PostgreSQL after the last process of the previous run has ended."""
-    for _attempt in range(20):
-        try:
-            stack["postgresql"].start()
-        except ServiceFailed:
-            time.sleep(0.2)
-        else:
-            return
-    raise AssertionError("PostgreSQL does not start again")
 
 
 def test_X10_no_email_is_lost_when_the_celery_worker_is_killed_during_delivery(

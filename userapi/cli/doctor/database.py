@@ -44,9 +44,7 @@ def try_to_write() -> Iterator[Finding]:
 def _postal_codes() -> Iterator[Finding]:
     setting = PROFILE["zip"].length_setting
     maximum = current_app.config[setting]
-    if migrations.get_database_revision() == migrations.get_newest_known_revision() and (
-        longer := queries.count_longer_zips(maximum)
-    ):
+    if migrations.is_current() and (longer := queries.count_longer_zips(maximum)):
         yield warning(
             "database",
             f"{longer} profiles have a postal code longer than {setting} ({maximum}), so their owners cannot save "
@@ -55,7 +53,7 @@ def _postal_codes() -> Iterator[Finding]:
 
 
 def _search() -> Iterator[Finding]:
-    if migrations.get_database_revision() != migrations.get_newest_known_revision() or search_index.find_index():
+    if not migrations.is_current() or search_index.find_index():
         return
     missing = (
         "SQLite 3.34 or later with FTS5 is required"

@@ -1,4 +1,4 @@
-"""Checks of the mail server: it accepts a connection with these settings, and no email has failed."""
+"""Checks of the mail server, which must accept a connection with these settings, of failed emails, and of codes."""
 
 import smtplib
 from collections.abc import Iterator
@@ -15,10 +15,32 @@ from userapi.settings import LOOPBACK_HOSTS
 
 
 def check() -> Iterator[Finding]:
-    """Connect to the mail server, and count failed emails."""
+    """Connect to the mail server, count failed emails, and look at the settings of codes by email."""
     if current_app.config["MAIL_SERVER"]:
         yield from _server()
         yield from _failed_emails()
+    if current_app.config["SIGN_IN_BY_MAIL"] != "none":
+        yield from _codes()
+
+
+def _codes() -> Iterator[Finding]:
+    settings = current_app.config
+    if not settings["MAIL_SERVER"]:
+        yield warning(
+            "sign-in",
+            "SIGN_IN_BY_MAIL is set, and MAIL_SERVER is not: codes to sign in are stored and not sent. Set it.",
+        )
+    if settings["EMAIL_VERIFICATION"] == "none":
+        yield warning(
+            "sign-in",
+            "EMAIL_VERIFICATION and SIGN_IN_BY_MAIL: No email address gets confirmed, so the first code that a user "
+            "signs in with removes the password. Set EMAIL_VERIFICATION to optional, or SIGN_IN_BY_MAIL to none.",
+        )
+    if settings["SIGN_IN_BY_MAIL_STAFF"] and settings["SECOND_STEP_REQUIRED_FOR"] not in ("staff", "everyone"):
+        yield warning(
+            "sign-in",
+            "SIGN_IN_BY_MAIL_STAFF: A mailbox alone opens the staff site. Set SECOND_STEP_REQUIRED_FOR to staff.",
+        )
 
 
 def _server() -> Iterator[Finding]:

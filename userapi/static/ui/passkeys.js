@@ -66,6 +66,9 @@
 
   function send(form, credential) {
     form.elements.credential.value = JSON.stringify(toJSON(credential));
+    for (const input of form.querySelectorAll("[data-copies-box]")) {
+      input.value = String(document.getElementById(input.dataset.copiesBox)?.checked ?? false); // in the form for a code
+    }
     form.requestSubmit();
   }
 
@@ -113,7 +116,10 @@
     }
   }
 
-  /** Tell password managers which passkeys exist, so that they stop offering those that were removed here. */
+  /** Tell password managers which passkeys exist, so that they stop offering those that were removed here.
+   *
+   * signalUnknownCredential would delete a passkey for good, and a rejected one need not be unknown: the service does not say why.
+   */
   async function reportPasskeys() {
     const place = document.querySelector("[data-passkeys-known]");
     if (!place) return;

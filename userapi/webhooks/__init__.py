@@ -1,0 +1,1 @@
+"""Webhooks: events of the audit log, sent to the URLs of other services (decision 0085)."""
