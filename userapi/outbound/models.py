@@ -7,6 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from userapi.core.db import Model, RowId, UTCDateTime
 
+HAS_FAILED = sa.text("failed_at IS NOT NULL")
+
 
 class Notice(Model):
     """Something that must reach its recipient, queued until it was accepted or fails.
@@ -24,7 +26,10 @@ class Notice(Model):
     """
 
     __tablename__ = "notices"
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (
+        sa.Index("ix_notices_failed_at", "failed_at", postgresql_where=HAS_FAILED, sqlite_where=HAS_FAILED),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
