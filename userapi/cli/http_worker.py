@@ -7,6 +7,7 @@ without threads, and no event loop: callbacks run in granian's pool of threads, 
 """
 
 import io
+import signal
 import tempfile
 import threading
 import time
@@ -15,8 +16,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from flask import Flask
-from granian._granian import CallbackScheduler, RSGIWorker
-from granian._signals import set_sync_signals
+from granian._granian import CallbackScheduler, RSGIWorker, WorkerSignal
 from granian.server.mp import WorkerProcess
 from werkzeug.exceptions import RequestTimeout
 
@@ -24,6 +24,7 @@ from userapi.core.problems import Unavailable
 from userapi.http import bodies
 
 from .deadlines import Deadlines
+from .listener import accept_arrived_connections, open_listener
 from .wsgi_gateway import environment, respond
 
 #: The time limit for a body in seconds, and the number of received bytes that extend it by a second.
@@ -33,6 +34,8 @@ BYTES_PER_SECOND = 50_000
 #: Larger bodies, in bytes, go to a temporary file; and the maximum number of them that a worker receives at a time.
 BODY_IN_MEMORY = 64 * 1024
 LARGE_BODIES = 16
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 #: The seconds for which the temporary file of a response is kept.
 ANSWER_KEPT = 60.0
@@ -255,8 +258,10 @@ def work(
     counts: Any,
 ) -> None:
     """Run a granian worker until it is stopped. The arguments are those of granian's own workers."""
-    stop, stopped = set_sync_signals(), threading.Event()
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # for all threads, which are started below
+    stop, stopped = WorkerSignal(), threading.Event()
     stop.add_cb(stopped.set)
+    listener = open_listener(listener)
     loop = ImmediateLoop()
     worker_class: Any = RSGIWorker  # granian's types are out of date
     worker = worker_class(
@@ -264,4 +269,7 @@ def work(
         http_mode, http1, http2, websockets, static_files, *tls, counts,
     )  # fmt: skip
     worker.serve_mtr(Requests(loop, app), loop, stop)
+    signal.sigwait(STOP_SIGNALS)
+    accept_arrived_connections(listener)
+    stop.set()
     stopped.wait()
