@@ -38,7 +38,9 @@ def test_the_activity_names_no_staff_and_no_ip_address_of_theirs(user: ApiUser, 
     (changed,) = response.get_json()["results"]
     assert (changed["action"], changed["source"]) == ("user.changed", "staff")
     assert changed["address"] is changed["user_agent"] is None
-    assert set(changed) == {"id", "action", "occurred_at", "source", "address", "user_agent", "key_id", "fields"}
+    assert set(changed) == {
+        "id", "action", "occurred_at", "source", "address", "user_agent", "key_id", "fields", "application",
+    }  # fmt: skip
 
 
 def test_the_activity_contains_no_event_of_another_account(user: ApiUser, superuser: ApiUser) -> None:

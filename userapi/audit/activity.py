@@ -88,6 +88,7 @@ class Activity:
         user_agent: what the browser or program calls itself; None in the same cases, and if it is not known.
         fields: the names of the fields that changed, such as `profile.city`.
         key_id: the owner's API key that was used, if any.
+        application: the name of the client application that the event is about, if any, as it was then.
     """
 
     id: int
@@ -98,6 +99,7 @@ class Activity:
     user_agent: str | None
     fields: list[str]
     key_id: str | None
+    application: str | None
 
 
 def list_activity(user_id: int, limit: int, cursor: str | None = None) -> tuple[list[Activity], Cursor | None]:
@@ -133,7 +135,16 @@ def _activity(event: Any, user_id: int) -> Activity:
         user_agent=None if is_private else event.user_agent,
         fields=sorted(event.changes or ()) if event.action == "user.changed" else [],
         key_id=event.key_id if source is Source.OWNER else None,
+        application=_application(event.changes or {}),
     )
+
+
+def _application(changes: dict[str, list[Any]]) -> str | None:
+    if "client" not in changes:
+        return None
+    before, after = changes["name"]
+    name: str = after or before
+    return name
 
 
 def find_source(event: Any, user_id: int) -> Source:

@@ -33,6 +33,7 @@ class ActivitySchema(Schema):
         "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
         "fields": [],
         "key_id": None,
+        "application": None,
     }
 
     id = fields.Integer(required=True, metadata={"description": "The id of the event."})
@@ -60,6 +61,11 @@ class ActivitySchema(Schema):
     )
     key_id = fields.UUID(
         allow_none=True, required=True, metadata={"description": "The id of your API key, if it was done with one."}
+    )
+    application = fields.String(
+        allow_none=True,
+        required=True,
+        metadata={"description": "The name of the client application that the event is about, if any."},
     )
 
 
