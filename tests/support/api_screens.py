@@ -33,7 +33,9 @@ def type_in(browser: BrowserPage, form: str, **fields: str) -> None:
 
 
 def send(browser: BrowserPage, form: str) -> None:
+    """Send a form and wait for the response. The page may show the same status of an earlier one."""
     browser.page.locator(f"#{form} form > .buttons > [type=submit]").click()
+    expect(browser.page.locator("button[aria-busy]")).to_have_count(0)
 
 
 def expect_response(browser: BrowserPage, text: str) -> None:
