@@ -62,10 +62,13 @@ def urls(stack: Stack) -> Iterator[dict[str, str]]:
 
 def upgrade(tree: Path, environment: dict[str, str], url: str) -> None:
     """Upgrade the tables with the code of a source tree."""
-    subprocess.run(
-        [sys.executable, "-m", "flask", "--app", str(tree / "wsgi.py"), "db", "upgrade"], cwd=tree, check=True,
-        env=environment | {"DATABASE_URL": url, "PYTHONPATH": str(tree)}, capture_output=True,
+    result = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", str(tree / "wsgi.py"), "db", "upgrade"], cwd=tree, check=False,
+        env=environment | {"DATABASE_URL": url, "PYTHONPATH": str(tree)}, capture_output=True, text=True,
     )  # fmt: skip
+    if tree != config.ROOT and "ModuleNotFoundError" in result.stderr:
+        pytest.skip("the commit before the newest migration needs packages that are no longer installed")
+    assert result.returncode == 0, result.stderr
 
 
 @contextmanager
