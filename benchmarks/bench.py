@@ -21,14 +21,12 @@ from statistics import median
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # the authenticator of the tests
 
-from measuring import crowd, drawing, load, machine, peers, postgresql, report, servers, two_steps
+from measuring import crowd, documents, drawing, load, machine, peers, postgresql, report, servers, two_steps
 from measuring.peers import OURS, Peer
 
-MARKED_TWO_STEPS = re.compile(r"(?<=<!-- two steps -->\n).*(?=<!-- end of two steps -->)", re.DOTALL)
 PEERS = (OURS, "bare-flask", "fastapi-users", "django-rest")
 DOCUMENT = machine.PROJECT / "docs" / "performance.md"
 PLOT = machine.PROJECT / "docs" / "performance.svg"
-MARKED = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- end of results -->)", re.DOTALL)
 
 #: Registrations hash passwords: with more in parallel, our service would respond 503 to some.
 CONNECTIONS = {"register": 1}
@@ -64,7 +62,7 @@ def main() -> None:
     text = "\n\n".join(parts)
     print(text)
     if arguments.write:
-        DOCUMENT.write_text(MARKED.sub(lambda _: f"\n{text}\n\n", DOCUMENT.read_text()))
+        documents.replace_part(DOCUMENT, "results", text)
         PLOT.write_text(drawing.costs(samples))
 
 
@@ -130,7 +128,7 @@ def write_two_steps(arguments: argparse.Namespace) -> None:
     text = "\n\n".join([facts(chosen, arguments, load_text), load_before, two_steps.table(samples)])
     print(text)
     if arguments.write:
-        DOCUMENT.write_text(MARKED_TWO_STEPS.sub(lambda _: f"\n{text}\n\n", DOCUMENT.read_text()))
+        documents.replace_part(DOCUMENT, "two steps", text)
 
 
 def starts(chosen: Sequence[Peer], rounds: int) -> str:

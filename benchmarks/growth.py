@@ -9,7 +9,6 @@ own PostgreSQL; a URL contains {} in place of the name of the database, which is
 
 import argparse
 import multiprocessing
-import re
 import statistics
 import sys
 import tempfile
@@ -25,7 +24,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent / part) for part in (
 import sqlalchemy as sa  # noqa: E402
 from flask import Flask  # noqa: E402
 from flask_migrate import upgrade  # noqa: E402
-from measuring import growth_data, growth_plans  # noqa: E402
+from measuring import documents, growth_data, growth_plans  # noqa: E402
 
 from tests.support import servers  # noqa: E402
 from tests.support.api_client import ApiUser, sign_in  # noqa: E402
@@ -42,7 +41,6 @@ REPEATS, BATCH, WARM_UP = 11, 3, 8
 #: The operations that are hardly more than the check of a token.
 CHECKS = ("own user", "verify")
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "performance-growth.md"
-MARKED = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- end of results -->)", re.DOTALL)
 
 #: By operation: what makes the caller's next request.
 Operations = dict[str, Callable[[], Any]]
@@ -72,7 +70,7 @@ def main() -> None:
     text = table(costs, given.sizes)
     print(text)
     if given.write:
-        DOCUMENT.write_text(MARKED.sub(lambda _: f"\n{text}\n\n", DOCUMENT.read_text()))
+        documents.replace_part(DOCUMENT, "results", text)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ of this machine, so the rate cannot grow beyond them; the processor time of a re
 """
 
 import argparse
-import re
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,14 +14,13 @@ from statistics import median
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # the authenticator of the tests
 
-from measuring import load, machine, peers, postgresql, report, servers
+from measuring import documents, load, machine, peers, postgresql, report, servers
 from measuring.peers import OURS
 
 WORKERS = (1, 2, 4, 8)
 OPERATIONS = ("me", "list", "verify", "refresh", "patch")
 CONNECTIONS = 16
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "performance-growth.md"
-MARKED = re.compile(r"(?<=<!-- workers -->\n).*(?=<!-- end of workers -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -44,7 +42,7 @@ def main() -> None:
         postgresql.stop()
     print(text)
     if arguments.write:
-        DOCUMENT.write_text(MARKED.sub(lambda _: f"\n{text}\n\n", DOCUMENT.read_text()))
+        documents.replace_part(DOCUMENT, "workers", text)
 
 
 def measure(peer: peers.Peer, rounds: int, seconds: int) -> tuple[str, str]:
