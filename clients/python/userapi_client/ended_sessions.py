@@ -32,7 +32,7 @@ class EndedSessions:
         self._store = store or MemoryStore()
 
     def handle(self, event: Event) -> bool:
-        """Remember what an event says about sessions; whether it says something. An event may come twice, or late."""
+        """Remember what an event says about sessions; whether it says something. An event may arrive twice, or late."""
         if event.sessions is not None:
             for session_id in event.sessions:
                 self._store.put(f"session:{session_id}", "ended", self._seconds)

@@ -23,7 +23,7 @@ LATEST = "latest"
 
 
 class FeedReader:
-    """Passes each new event to a function. An event may come twice after an error; none is left out.
+    """Passes each new event to a function. An event may arrive twice after an error; none is left out.
 
     Args:
         issuer: the URL of the account service.

@@ -9,7 +9,7 @@ export interface SessionMemory {
 
 /** Remembers which sessions have ended, as long as access tokens of them may be valid. */
 export interface EndedSessions {
-  /** Remember what an event says about sessions. It may come twice, or late. */
+  /** Remember what an event says about sessions. It may arrive twice, or late. */
   handle(event: WebhookEvent): Promise<void>;
   /** Whether the session of a token has ended. */
   isEnded(claims: AccessClaims): Promise<boolean>;
